@@ -1,0 +1,207 @@
+package profiler
+
+import (
+	"context"
+	"errors"
+	"math"
+	"math/rand/v2"
+	"testing"
+	"time"
+)
+
+// machine is a simulated one: work advances its clock.
+type machine struct {
+	clock      time.Duration
+	resolution time.Duration
+	// slowdown is by how much work takes longer than undisturbed at a moment.
+	slowdown func(at time.Duration) float64
+	noise    func() float64 // factor on one run
+	runs     int            // of the item
+}
+
+func newMachine(seed uint64) *machine {
+	rng := rand.New(rand.NewPCG(seed, 0))
+	return &machine{
+		resolution: 20,
+		slowdown:   func(time.Duration) float64 { return 1 },
+		noise:      func() float64 { return math.Exp(0.02 * rng.NormFloat64()) },
+	}
+}
+
+func (m *machine) work(d time.Duration) {
+	m.clock += time.Duration(float64(d) * m.slowdown(m.clock) * m.noise())
+}
+
+func (m *machine) item(d time.Duration) func() {
+	return func() { m.work(d); m.runs++ }
+}
+
+func (m *machine) sampler(t *testing.T) *sampler {
+	t.Helper()
+	s := &sampler{
+		now:        func() time.Duration { return m.clock / m.resolution * m.resolution },
+		resolution: m.resolution,
+		calibrate:  func() { m.work(20 * time.Microsecond) },
+	}
+	if err := s.setBaseline(context.Background(), 0, 10*time.Millisecond); err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func TestMeasureFindsTruth(t *testing.T) {
+	for _, truth := range []time.Duration{500, 3 * time.Microsecond, time.Millisecond} {
+		m := newMachine(1)
+		got, err := m.sampler(t).measure(context.Background(), m.item(truth), 0.02, time.Second)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !got.Stable || got.Corrected.width() >= 0.02 {
+			t.Errorf("%v: not stable, width %g", truth, got.Corrected.width())
+		}
+		if off := got.Corrected.Median/float64(truth) - 1; math.Abs(off) > 0.01 {
+			t.Errorf("%v: median is off by %.2f%%", truth, 100*off)
+		}
+		if got.Samples < minSamples {
+			t.Errorf("%v: %d samples, want at least %d", truth, got.Samples, minSamples)
+		}
+	}
+}
+
+func TestSampleOutlastsCoarseClock(t *testing.T) {
+	m := newMachine(1)
+	m.resolution = time.Microsecond
+	perSample, err := m.sampler(t).warmUp(context.Background(), m.item(3*time.Microsecond), time.Second)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if least := 300; perSample < least || perSample > 2*least {
+		t.Errorf("%d runs of 3 us in a sample with a clock of 1 us, want %d or a little more", perSample, least)
+	}
+}
+
+func TestWarmUpWaitsForTheFall(t *testing.T) {
+	m := newMachine(1)
+	s := m.sampler(t)
+	start := m.clock
+	m.slowdown = func(at time.Duration) float64 { // a clock frequency that rises for 50 ms
+		return 1 + max(0, 1-float64(at-start)/float64(50*time.Millisecond))
+	}
+	if _, err := s.warmUp(context.Background(), m.item(time.Millisecond), time.Second); err != nil {
+		t.Fatal(err)
+	}
+	if took := m.clock - start; took < 35*time.Millisecond {
+		t.Errorf("warm-up ended after %v, while the machine still sped up", took)
+	}
+}
+
+func TestDriftIsDividedOut(t *testing.T) {
+	drifts := map[string]func(time.Duration) float64{
+		"ramp":  func(at time.Duration) float64 { return 1 + 3*at.Seconds() },
+		"step":  func(at time.Duration) float64 { return 1 + 0.2*math.Floor(2*at.Seconds()) },
+		"waves": func(at time.Duration) float64 { return 1.2 + 0.2*math.Sin(20*at.Seconds()) },
+	}
+	for name, drift := range drifts {
+		m := newMachine(1)
+		s := m.sampler(t)
+		m.slowdown = drift
+		for i := range 8 {
+			got, err := s.measure(context.Background(), m.item(30*time.Microsecond), 0.005, 200*time.Millisecond)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if off := got.Corrected.Median/30e3 - 1; math.Abs(off) > 0.01 {
+				t.Errorf("%s, item %d: corrected median is off by %.2f%%, raw by %.2f%%",
+					name, i, 100*off, 100*(got.Raw.Median/30e3-1))
+			}
+			if name == "ramp" && i == 7 && got.Raw.Median < 1.1*30e3 {
+				t.Errorf("raw median %.0f ns is corrected too", got.Raw.Median)
+			}
+		}
+	}
+}
+
+func TestInterruptionsDoNotPassForDrift(t *testing.T) {
+	m := newMachine(1)
+	s := m.sampler(t)
+	rng := rand.New(rand.NewPCG(7, 0))
+	noise := m.noise
+	m.noise = func() float64 {
+		if rng.Float64() < 0.01 { // about one sample of the calibration kernel in twenty
+			return 50
+		}
+		return noise()
+	}
+	got, err := s.measure(context.Background(), m.item(100*time.Microsecond), 0.005, time.Second)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if off := got.Corrected.Median/100e3 - 1; math.Abs(off) > 0.01 {
+		t.Errorf("median is off by %.2f%%", 100*off)
+	}
+}
+
+// TestMeasureCoverage counts how often the interval holds the truth although
+// the number of samples depends on the samples.
+func TestMeasureCoverage(t *testing.T) {
+	const trials, truth = 600, 100e3
+	covered := 0
+	for seed := range uint64(trials) {
+		m := newMachine(seed)
+		got, err := m.sampler(t).measure(context.Background(), m.item(truth), 0.01, time.Second)
+		if err != nil {
+			t.Fatal(err)
+		}
+		// The calibration baseline has an error of its own, common to all of
+		// a run's items: compare with it divided out.
+		if got.Raw.Low <= truth && truth <= got.Raw.High {
+			covered++
+		}
+	}
+	if share := float64(covered) / trials; share < 0.92 {
+		t.Errorf("the interval covers the truth in %.1f%% of the runs", 100*share)
+	}
+}
+
+func TestMeasureStopsInTime(t *testing.T) {
+	m := newMachine(1)
+	rng := rand.New(rand.NewPCG(3, 0))
+	m.noise = func() float64 { return math.Exp(rng.NormFloat64()) }
+	s := m.sampler(t)
+	start := m.clock
+	got, err := s.measure(context.Background(), m.item(200*time.Microsecond), 0.001, 50*time.Millisecond)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got.Stable {
+		t.Errorf("stable with an interval of %g of the median", got.Corrected.width())
+	}
+	if took := m.clock - start; took > 70*time.Millisecond {
+		t.Errorf("took %v of 50ms", took)
+	}
+	// An item that is longer than its time is still measured.
+	got, err = s.measure(context.Background(), m.item(time.Second), 0.001, time.Millisecond)
+	if err != nil || got.Stable || got.Samples != samplesPerRound {
+		t.Errorf("item longer than its time: %+v, error %v; want one round of samples, not stable", got, err)
+	}
+}
+
+func TestMeasureStopsWhenCancelled(t *testing.T) {
+	m := newMachine(1)
+	s := m.sampler(t)
+	ctx, cancel := context.WithCancel(context.Background())
+	after := -1
+	item := func() {
+		m.work(time.Millisecond)
+		if after++; after == 30 {
+			cancel()
+		}
+	}
+	_, err := s.measure(ctx, item, 1e-9, time.Hour)
+	if !errors.Is(err, context.Canceled) {
+		t.Fatalf("error %v, want context.Canceled", err)
+	}
+	if after > 31 {
+		t.Errorf("%d runs after cancel", after-30)
+	}
+}
