@@ -1,4 +1,7 @@
+//go:build !amd64 && !arm64
+
 package kernels
 
-// vectorImplementation returns the vector kernels of the named implementation.
 func vectorImplementation(string) vectorKernels { return portableVector }
+
+func depthwiseImplementation(string) depthwiseKernels { return portableDepthwise }

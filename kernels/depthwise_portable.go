@@ -1,0 +1,66 @@
+package kernels
+
+func convolvePortable(dst, src []float32, n int, offsets []int, weights []float32, bias, lo, hi float32) {
+	dst = dst[:n]
+	for i := range dst {
+		dst[i] = bias
+	}
+	for t, offset := range offsets {
+		w := weights[t]
+		for i, x := range src[offset:][:n] {
+			dst[i] += w * x
+		}
+	}
+	if lo > -infinity || hi < infinity {
+		clampPortable(dst, dst, lo, hi)
+	}
+}
+
+func correlatePortable(sums, grad, src []float32, n int, offsets []int) {
+	for t, offset := range offsets {
+		sums[t] += dotPortable(grad[:n], src[offset:])
+	}
+}
+
+func padPortable(dst, src []float32, rows, dstStep, srcStep, width int) {
+	for r := range rows {
+		copy(dst[r*dstStep:], src[r*srcStep:][:width])
+	}
+}
+
+func padSplitPortable(even, odd, src []float32, rows, dstStep, srcStep, width int) {
+	for r := range rows {
+		for i, x := range src[r*srcStep:][:width] {
+			if i%2 == 0 {
+				even[r*dstStep+i/2] = x
+			} else {
+				odd[r*dstStep+i/2] = x
+			}
+		}
+	}
+}
+
+func unpadPortable(dst, src []float32, rows, srcStep, width int) {
+	for r := range rows {
+		copy(dst[r*width:], src[r*srcStep:][:width])
+	}
+}
+
+func unpadAddPortable(dst, src []float32, rows, dstStep, srcStep, width int) {
+	for r := range rows {
+		addPortable(dst[r*dstStep:][:width], dst[r*dstStep:], src[r*srcStep:])
+	}
+}
+
+func unpadAddMergePortable(dst, even, odd []float32, rows, dstStep, srcStep, width int) {
+	for r := range rows {
+		to := dst[r*dstStep:][:width]
+		for i := range to {
+			if i%2 == 0 {
+				to[i] += even[r*srcStep+i/2]
+			} else {
+				to[i] += odd[r*srcStep+i/2]
+			}
+		}
+	}
+}

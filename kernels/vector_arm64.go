@@ -1,0 +1,5 @@
+package kernels
+
+func vectorImplementation(string) vectorKernels { return portableVector }
+
+func depthwiseImplementation(string) depthwiseKernels { return portableDepthwise }
