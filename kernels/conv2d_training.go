@@ -1,0 +1,146 @@
+package kernels
+
+// Conv2DForward computes dst = convolution(src) + bias, where src is
+// [N, C, H, W], dst is [N, K, OutH, OutW], weight is [K, C/Groups, R, S] and
+// bias, which may be nil, is [K].
+func Conv2DForward(ws *Workspace, s Conv2D, dst, src, weight, bias []float32) {
+	s.check(src, dst, weight)
+	if bias != nil {
+		checkLength("Conv2D", "bias", len(bias), s.K)
+	}
+	if s.depthwise() {
+		depthwiseForward(s, dst, src, weight, bias, nil, NoActivation)
+		return
+	}
+	if s.single() {
+		beta := float32(0)
+		if bias != nil {
+			beta = 1
+			for n := range s.N {
+				copy(dst[n*s.K:(n+1)*s.K], bias)
+			}
+		}
+		Gemm(ws, false, true, s.N, s.K, s.C, 1, src, s.C, weight, s.C, beta, dst, s.K)
+		return
+	}
+	var u unfolding
+	if !s.pointwise() {
+		u = s.unfolding()
+		ws.offsets = u.offsets(ws.offsets)
+	}
+	k := s.C / s.Groups * s.R * s.S
+	conv2DForward(ws, gemm, s, &u, ws.offsets, product{
+		m: s.K / s.Groups, k: k, alpha: 1, a: dense(weight, k, k), bias: bias,
+	}, dst, src)
+}
+
+// Conv2DBackwardInput adds the gradient of the input to dsrc [N, C, H, W],
+// given that of the output, ddst [N, K, OutH, OutW], and weight
+// [K, C/Groups, R, S].
+func Conv2DBackwardInput(ws *Workspace, s Conv2D, dsrc, ddst, weight []float32) {
+	s.check(dsrc, ddst, weight)
+	if s.depthwise() {
+		depthwiseBackwardInput(s, dsrc, ddst, weight)
+		return
+	}
+	if s.single() {
+		Gemm(ws, false, false, s.N, s.C, s.K, 1, ddst, s.K, weight, s.C, 1, dsrc, s.C)
+		return
+	}
+	var (
+		outHW, inHW = s.OutH() * s.OutW(), s.H * s.W
+		m, channels = s.K / s.Groups, s.C / s.Groups
+		area        = s.R * s.S
+	)
+	if s.pointwise() {
+		for g := range s.Groups {
+			ws.multiply(gemm, &product{
+				m: channels, n: s.N * outHW, k: m, alpha: 1,
+				a: dense(weight[g*m*channels:], channels, channels), transA: true,
+				b: batch(ddst[g*m*outHW:], s.K, outHW),
+				c: batch(dsrc[g*channels*inHW:], s.C, inHW), accumulate: true,
+			})
+		}
+		return
+	}
+	u := s.unfolding()
+	ws.offsets = u.offsets(ws.offsets)
+	ws.image = grow(ws.image, u.size()+packSlack)
+	// The gradient of the unfolded image is made for some channels at a time.
+	step := min(max(columnsBudget/(area*outHW), 1), channels)
+	ws.columns = grow(ws.columns, step*area*outHW)
+	for n := range s.N {
+		for g := range s.Groups {
+			clear(ws.image)
+			image := u.matrix(ws.image, ws.offsets)
+			for c0 := 0; c0 < channels; c0 += step {
+				c1 := min(c0+step, channels)
+				rows := (c1 - c0) * area
+				ws.multiply(gemm, &product{
+					m: rows, n: outHW, k: m, alpha: 1,
+					a: dense(weight[g*m*channels*area+c0*area:], channels*area, rows), transA: true,
+					b: dense(ddst[(n*s.K+g*m)*outHW:], outHW, outHW),
+					c: dense(ws.columns, outHW, outHW),
+				})
+				for row := range rows {
+					for y := range u.outH {
+						to := image.data[image.row(c0*area+row)+y*image.stride:][:u.outW]
+						for x, v := range ws.columns[row*outHW+y*u.outW:][:u.outW] {
+							to[x] += v
+						}
+					}
+				}
+			}
+			u.unpad(dsrc[(n*s.C+g*channels)*inHW:], ws.image)
+		}
+	}
+}
+
+// columnsBudget is the number of elements of the unfolded gradient that
+// Conv2DBackwardInput keeps, unless those of a single channel are more.
+const columnsBudget = 1 << 16
+
+// Conv2DBackwardWeight adds the gradient of the weights to dweight
+// [K, C/Groups, R, S], given the input src [N, C, H, W] and the gradient of
+// the output, ddst [N, K, OutH, OutW].
+func Conv2DBackwardWeight(ws *Workspace, s Conv2D, dweight, src, ddst []float32) {
+	s.check(src, ddst, dweight)
+	if s.depthwise() {
+		depthwiseBackwardWeight(s, dweight, src, ddst)
+		return
+	}
+	if s.single() {
+		Gemm(ws, true, false, s.K, s.C, s.N, 1, ddst, s.K, src, s.C, 1, dweight, s.C)
+		return
+	}
+	var (
+		outHW, inHW = s.OutH() * s.OutW(), s.H * s.W
+		m, channels = s.K / s.Groups, s.C / s.Groups
+		columns     = channels * s.R * s.S
+	)
+	if s.pointwise() {
+		for g := range s.Groups {
+			ws.multiply(gemm, &product{
+				m: m, n: channels, k: s.N * outHW, alpha: 1,
+				a: batch(ddst[g*m*outHW:], s.K, outHW),
+				b: batch(src[g*channels*inHW:], s.C, inHW), transB: true,
+				c: dense(dweight[g*m*channels:], channels, channels), accumulate: true,
+			})
+		}
+		return
+	}
+	u := s.unfolding()
+	ws.offsets = u.offsets(ws.offsets)
+	ws.image = grow(ws.image, u.size()+packSlack)
+	for n := range s.N {
+		for g := range s.Groups {
+			u.pad(ws.image, src[(n*s.C+g*channels)*inHW:])
+			ws.multiply(gemm, &product{
+				m: m, n: columns, k: outHW, alpha: 1,
+				a: dense(ddst[(n*s.K+g*m)*outHW:], outHW, outHW),
+				b: u.matrix(ws.image, ws.offsets), transB: true,
+				c: dense(dweight[g*m*columns:], columns, columns), accumulate: true,
+			})
+		}
+	}
+}

@@ -1,0 +1,16 @@
+// Package kernels computes the operators of convolutional networks on the
+// processor, forward and backward: matrix multiplication, convolution, linear
+// layers, pooling, normalisation, activations and elementwise arithmetic.
+//
+// Numbers are float32; images are [N, C, H, W] and matrices are row major.
+// Functions take slices and plain shape structs, run on the calling goroutine,
+// and allocate nothing once their [Workspace] has grown. Callers run them in
+// parallel over the batch, a Workspace each. A slice that is too short for its
+// shape is a mistake of the program and panics.
+//
+// The inner loops are assembly for AVX-512, AVX2 with FMA, and NEON, each with
+// a twin in Go against which it is tested; [Implementations] lists those that
+// the processor at hand can run, and the best is selected when the program
+// starts. Implementations round differently, but propagate NaN and infinities
+// alike.
+package kernels

@@ -1,0 +1,284 @@
+package kernels
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"testing"
+
+	"pgregory.net/rapid"
+)
+
+// gemmCase is one call of Gemm on matrices with padded rows.
+type gemmCase struct {
+	transA, transB bool
+	m, n, k        int
+	pad            [3]int
+	alpha, beta    float32
+	poisoned       bool
+	seed           uint64
+}
+
+func (g gemmCase) check(t interface {
+	Helper()
+	Fatalf(string, ...any)
+}, ws *Workspace) {
+	t.Helper()
+	r := newRand(g.seed)
+	rowsA, columnsA, rowsB, columnsB := g.m, g.k, g.k, g.n
+	if g.transA {
+		rowsA, columnsA = columnsA, rowsA
+	}
+	if g.transB {
+		rowsB, columnsB = columnsB, rowsB
+	}
+	lda, ldb, ldc := columnsA+g.pad[0], columnsB+g.pad[1], g.n+g.pad[2]
+	size := func(rows, columns, ld int) int {
+		if rows == 0 {
+			return 0
+		}
+		return (rows-1)*ld + columns
+	}
+	a := randomSlice(r, size(rowsA, columnsA, lda))
+	b := randomSlice(r, size(rowsB, columnsB, ldb))
+	c := randomSlice(r, size(g.m, g.n, ldc))
+	if g.poisoned {
+		poison(r, a)
+		poison(r, b)
+		poison(r, c)
+	}
+	want := make([]expectation, len(c))
+	for i, x := range c { // what lies between the rows stays
+		want[i] = expectation{float64(x), 0}
+	}
+	for i := range g.m {
+		for j := range g.n {
+			var e expectation
+			for p := range g.k {
+				x, y := i*lda+p, p*ldb+j
+				if g.transA {
+					x = p*lda + i
+				}
+				if g.transB {
+					y = j*ldb + p
+				}
+				e.add(float64(g.alpha) * float64(a[x]) * float64(b[y]))
+			}
+			if g.beta != 0 {
+				e.add(float64(g.beta) * float64(c[i*ldc+j]))
+			}
+			want[i*ldc+j] = e
+		}
+	}
+	Gemm(ws, g.transA, g.transB, g.m, g.n, g.k, g.alpha, a, lda, b, ldb, g.beta, c, ldc)
+	checkClose(t, fmt.Sprintf("%+v", g), c, want)
+}
+
+func TestGemm(t *testing.T) {
+	eachImplementation(t, func(t *testing.T) {
+		var ws Workspace
+		// Every height and width of a tile, and both sides of a block.
+		for _, g := range []gemmCase{
+			{m: 0, n: 3, k: 3, alpha: 1}, {m: 3, n: 0, k: 3, alpha: 1}, {m: 3, n: 3, k: 0, alpha: 1},
+			{m: 3, n: 3, k: 0, alpha: 1, beta: 1}, {m: 300, n: 33, k: 5, alpha: 1},
+			{m: 1, n: 40, k: 700, alpha: 1}, {m: 9, n: 65, k: 700, alpha: 1, beta: 1},
+			{m: gemm.mc + 1, n: gemm.nr + 1, k: gemm.kc + 1, alpha: 1},
+			{m: gemm.mc + 5, n: gemm.nr, k: gemm.kc, alpha: -1, beta: 2, transA: true},
+		} {
+			g.check(t, &ws)
+		}
+		for m := 1; m <= 2*gemm.mr+1; m++ {
+			for _, n := range []int{1, gemm.nr/2 - 1, gemm.nr / 2, gemm.nr/2 + 1, gemm.nr - 1, gemm.nr, 2*gemm.nr + 1} {
+				gemmCase{m: m, n: n, k: 1 + (m*n)%11, alpha: 1, beta: float32(m % 2), seed: uint64(m)}.check(t, &ws)
+			}
+		}
+		rapid.Check(t, func(t *rapid.T) {
+			dim := rapid.OneOf(rapid.IntRange(0, 20), rapid.IntRange(20, 120))
+			gemmCase{
+				transA: rapid.Bool().Draw(t, "transA"), transB: rapid.Bool().Draw(t, "transB"),
+				m: dim.Draw(t, "m"), n: dim.Draw(t, "n"), k: dim.Draw(t, "k"),
+				pad:   [3]int{rapid.IntRange(0, 3).Draw(t, "padA"), rapid.IntRange(0, 3).Draw(t, "padB"), rapid.IntRange(0, 3).Draw(t, "padC")},
+				alpha: rapid.SampledFrom([]float32{1, -0.5}).Draw(t, "alpha"),
+				beta:  rapid.SampledFrom([]float32{0, 1, 0.25}).Draw(t, "beta"),
+				seed:  rapid.Uint64().Draw(t, "seed"), poisoned: rapid.IntRange(0, 3).Draw(t, "poisoned") == 0,
+			}.check(t, &ws)
+		})
+	})
+}
+
+func FuzzGemm(f *testing.F) {
+	f.Add(uint8(1), uint8(1), uint8(1), uint8(0), uint64(0))
+	f.Add(uint8(13), uint8(33), uint8(7), uint8(0xff), uint64(1))
+	f.Fuzz(func(t *testing.T, m, n, k, flags uint8, seed uint64) {
+		g := gemmCase{
+			m: int(m), n: int(n), k: int(k), alpha: 1, beta: float32(flags >> 2 & 1), seed: seed,
+			transA: flags&1 != 0, transB: flags&2 != 0, poisoned: flags&8 != 0,
+			pad: [3]int{int(flags >> 4 & 1), int(flags >> 5 & 1), int(flags >> 6 & 1)},
+		}
+		before := Implementation()
+		for _, name := range Implementations() {
+			if err := Use(name); err != nil {
+				t.Fatal(err)
+			}
+			var ws Workspace
+			g.check(t, &ws)
+		}
+		if err := Use(before); err != nil {
+			t.Fatal(err)
+		}
+	})
+}
+
+// The assembly kernels do to a tile what their Go twin does.
+func TestTileTwin(t *testing.T) {
+	eachImplementation(t, func(t *testing.T) {
+		nr := gemm.nr
+		r := newRand(7)
+		for rows := 1; rows <= gemm.mr; rows++ {
+			for _, k := range []int{0, 1, 2, 3, 4, 5, 7, 8, 33} {
+				for flags := range 32 {
+					const count = 2
+					a := randomSlice(r, rows*k*count+packSlack)
+					b := randomSlice(r, (nr+3)*k+packSlack)
+					c := randomSlice(r, (nr+5)*rows*count)
+					residual := randomSlice(r, len(c))
+					bias := randomSlice(r, rows*count)
+					switch flags {
+					case 3, 9, 15:
+						poison(r, c)
+						poison(r, residual)
+					case 8:
+						poison(r, a)
+					}
+					x := &tile{
+						k: k, rows: rows, count: count, a: &a[0], aStride: 4 * rows * k,
+						b: &b[0], bStride: 4 * (nr + 3), cStride: 4 * (nr + 5), accumulate: flags & 1,
+					}
+					if flags&2 != 0 {
+						x.bias = &bias[0]
+					}
+					if flags&4 != 0 {
+						x.residual = &residual[0]
+					}
+					x.setActivation([]Activation{NoActivation, ReLU6, HardSwish, HardSigmoid}[flags>>3])
+					for x.narrow = range 2 {
+						got, want := slices.Clone(c), slices.Clone(c)
+						x.c = &got[0]
+						gemm.run(x)
+						x.c = &want[0]
+						portableTile(x, nr)
+						width := nr / (1 + x.narrow)
+						for i := range got {
+							if column := i % (nr + 5); column >= width && column < nr {
+								continue // not wanted
+							}
+							g, w := float64(got[i]), float64(want[i])
+							if g == w || math.IsNaN(g) && math.IsNaN(w) || math.Abs(g-w) <= 1e-4*(1+math.Abs(w)) {
+								continue
+							}
+							t.Fatalf("rows %d, k %d, flags %d, narrow %d: element %d is %v, want %v", rows, k, flags, x.narrow, i, g, w)
+						}
+					}
+				}
+			}
+		}
+	})
+}
+
+func TestGemmAllocatesNothing(t *testing.T) {
+	eachImplementation(t, func(t *testing.T) {
+		var ws Workspace
+		a, b, c := make([]float32, 50*60), make([]float32, 60*70), make([]float32, 50*70)
+		if n := testing.AllocsPerRun(10, func() { Gemm(&ws, false, true, 50, 70, 60, 1, a, 60, b, 60, 0, c, 70) }); n != 0 {
+			t.Errorf("Gemm allocates %v times a call", n)
+		}
+	})
+}
+
+func TestGemmRejects(t *testing.T) {
+	var ws Workspace
+	x := make([]float32, 12)
+	for name, call := range map[string]func(){
+		"short":        func() { Gemm(&ws, false, false, 4, 4, 4, 1, x, 4, x, 4, 0, x, 4) },
+		"row distance": func() { Gemm(&ws, false, false, 3, 4, 4, 1, x, 3, x, 4, 0, x, 4) },
+		"negative":     func() { Gemm(&ws, false, false, -1, 4, 3, 1, x, 3, x, 4, 0, x, 4) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			defer func() {
+				if recover() == nil {
+					t.Error("no panic")
+				}
+			}()
+			call()
+		})
+	}
+}
+
+func TestBlocking(t *testing.T) {
+	for _, test := range []struct{ mr, nr, l1, l2, kc, mc int }{
+		{6, 16, 32 << 10, 512 << 10, 256, 252},
+		{6, 16, -1, -1, 256, 126},
+		{12, 32, 48 << 10, 2 << 20, 192, 1356},
+		{8, 8, 64 << 10, 0, 512, 64},
+		{12, 32, 1 << 10, 1 << 10, 64, 12},
+	} {
+		if kc, mc := blocking(test.mr, test.nr, test.l1, test.l2); kc != test.kc || mc != test.mc {
+			t.Errorf("blocking(%d, %d, %d, %d) = %d, %d, want %d, %d", test.mr, test.nr, test.l1, test.l2, kc, mc, test.kc, test.mc)
+		}
+	}
+}
+
+func TestLinear(t *testing.T) {
+	eachImplementation(t, func(t *testing.T) {
+		var ws Workspace
+		rapid.Check(t, func(t *rapid.T) {
+			n := rapid.IntRange(0, 9).Draw(t, "n")
+			in := rapid.OneOf(rapid.IntRange(1, 40), rapid.IntRange(1, 1000)).Draw(t, "in")
+			out := rapid.IntRange(1, 70).Draw(t, "out")
+			act := Activation(rapid.IntRange(int(NoActivation), int(Sigmoid)).Draw(t, "act"))
+			r := newRand(rapid.Uint64().Draw(t, "seed"))
+			weight, src := randomSlice(r, in*out), randomSlice(r, n*in)
+			var bias []float32
+			if rapid.Bool().Draw(t, "bias") {
+				bias = randomSlice(r, out)
+			}
+			want := make([]expectation, n*out)
+			for i := range n {
+				for j := range out {
+					var e expectation
+					for p := range in {
+						e.add(float64(src[i*in+p]) * float64(weight[j*in+p]))
+					}
+					if bias != nil {
+						e.add(float64(bias[j]))
+					}
+					want[i*out+j] = activated(act, e)
+				}
+			}
+			dst := randomSlice(r, n*out)
+			PackLinear(in, out, weight, bias).Forward(&ws, n, dst, src, act)
+			checkClose(t, "linear", dst, want)
+		})
+	})
+}
+
+func BenchmarkGemm(b *testing.B) {
+	for _, size := range [][3]int{{256, 256, 256}, {1024, 1024, 1024}, {16, 784, 16}, {96, 784, 16}, {24, 196, 96}, {64, 196, 384}, {96, 49, 576}, {1280, 49, 320}, {64, 16, 64}} {
+		m, n, k := size[0], size[1], size[2]
+		b.Run(fmt.Sprintf("m%dn%dk%d", m, n, k), func(b *testing.B) {
+			r := newRand(1)
+			x, y, z := randomSlice(r, m*k), randomSlice(r, k*n), randomSlice(r, m*n)
+			var ws Workspace
+			for b.Loop() {
+				Gemm(&ws, false, false, m, n, k, 1, x, k, y, n, 0, z, n)
+			}
+			reportGFLOPS(b, 2*m*n*k)
+		})
+	}
+}
+
+// reportGFLOPS reports the rate of a benchmark whose every turn takes flop
+// floating-point operations.
+func reportGFLOPS(b *testing.B, flop int) {
+	b.ReportMetric(float64(flop)*float64(b.N)/float64(b.Elapsed().Nanoseconds()), "GFLOP/s")
+}
