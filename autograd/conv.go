@@ -36,19 +36,11 @@ func (o Conv2DOptions) shape(x, w *Tensor) kernels.Conv2D {
 	return s
 }
 
-// asLinear reports whether the convolution is a matrix product over the batch.
-func asLinear(s kernels.Conv2D) bool {
-	return s.H == 1 && s.W == 1 && s.R == 1 && s.S == 1 && s.Groups == 1 && s.OutH() == 1 && s.OutW() == 1
-}
-
 // Conv2D returns the convolution (cross-correlation) of x [N, C, H, W] with w
 // [K, C/groups, R, S] plus the bias b [K], which may be nil: [N, K, OH, OW].
 func (t *Tape) Conv2D(x, w, b *Tensor, o Conv2DOptions) *Tensor {
 	s := o.shape(x, w)
 	checkBias("Conv2D", b, s.K)
-	if asLinear(s) {
-		return t.linear(x, w, b, s.C, s.K, s.N, s.K, 1, 1)
-	}
 	y := t.empty(s.N, s.K, s.OutH(), s.OutW())
 	in, out := s.C*s.H*s.W, s.K*s.OutH()*s.OutW()
 	var bias []float32

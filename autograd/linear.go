@@ -13,14 +13,10 @@ func (t *Tape) Linear(x, w, b *Tensor) *Tensor {
 	if len(w.Shape) != 2 || w.Shape[1] != in {
 		panic(fmt.Sprintf("autograd: Linear of input %v with weight %v, which must be [out, %d]", x.Shape, w.Shape, in))
 	}
-	checkBias("Linear", b, w.Shape[0])
-	return t.linear(x, w, b, in, w.Shape[0], n, w.Shape[0])
-}
-
-// linear computes Linear for any shapes that hold [N, in] and [out, in].
-func (t *Tape) linear(x, w, b *Tensor, in, out int, shape ...int) *Tensor {
-	y := t.empty(shape...)
-	t.parallel(shape[0], func(wk *worker, _, first, last int) {
+	out := w.Shape[0]
+	checkBias("Linear", b, out)
+	y := t.empty(n, out)
+	t.parallel(n, func(wk *worker, _, first, last int) {
 		dst := y.Data[first*out : last*out]
 		beta := float32(0)
 		if b != nil {
@@ -31,13 +27,14 @@ func (t *Tape) linear(x, w, b *Tensor, in, out int, shape ...int) *Tensor {
 		}
 		kernels.Gemm(&wk.ws, false, true, last-first, out, in, 1, x.Data[first*in:], in, w.Data, in, beta, dst, out)
 	})
-	t.record(node{backward: linearBackward, out: y, in: [3]*Tensor{x, w, b}, conv: kernels.Conv2D{N: shape[0], C: in, K: out}})
+	t.record(node{backward: linearBackward, out: y, in: [3]*Tensor{x, w, b}})
 	return y
 }
 
 func linearBackward(t *Tape, n *node) {
-	in, out := n.conv.C, n.conv.K
 	x, w, b := n.in[0], n.in[1], n.in[2]
+	images, in := x.rows("Linear")
+	out := w.Shape[0]
 	var dx []float32
 	beta := float32(1)
 	if x.differentiable {
@@ -46,8 +43,8 @@ func linearBackward(t *Tape, n *node) {
 			beta = 0
 		}
 	}
-	dw, db := t.partialGradients(w, n.conv.N), t.partialGradients(b, n.conv.N)
-	t.parallel(n.conv.N, func(wk *worker, p, first, last int) {
+	dw, db := t.partialGradients(w, images), t.partialGradients(b, images)
+	t.parallel(images, func(wk *worker, p, first, last int) {
 		rows := last - first
 		dy := n.out.Grad[first*out : last*out]
 		if w.differentiable {
