@@ -23,38 +23,35 @@ type depthwiseKernels struct {
 	// into the slack.
 	convolve func(dst, src []float32, n int, offsets []int, weights []float32, bias, lo, hi float32)
 	// correlate adds to sums[t] the sum over i < n of
-	// grad[i]*src[i+offsets[t]]. The slack of grad is zero, that of src finite.
-	// len(offsets) is a multiple of correlateTaps.
-	correlate func(sums, grad, src []float32, n int, offsets []int)
-	// pad copies rows of width elements. It may write zeros into the slack of
-	// a row before it copies the next.
-	pad func(dst, src []float32, rows, dstStep, srcStep, width int)
-	// padSplit is pad with the even and odd elements of src parted.
-	padSplit func(even, odd, src []float32, rows, dstStep, srcStep, width int)
-	// unpad copies rows to where they follow each other without a gap. It may
-	// read into the slack of src.
-	unpad func(dst, src []float32, rows, srcStep, width int)
-	// unpadAdd adds rows to those of dst. It may read into the slack of src.
-	unpadAdd func(dst, src []float32, rows, dstStep, srcStep, width int)
-	// unpadAddMerge adds to the even elements of a row those of even, to the
-	// odd ones those of odd.
-	unpadAddMerge func(dst, even, odd []float32, rows, dstStep, srcStep, width int)
+	// grad[i]*src[i+offsets[t]]. It may read into the slack, which is zero in
+	// grad and finite in src.
+	correlate func(sums *[correlateTaps]float32, grad, src []float32, n int, offsets *[correlateTaps]int)
+	// copyRows copies rows of width elements.
+	copyRows func(dst, src []float32, rows, dstStep, srcStep, width int)
+	// addRows adds rows of width elements to those of dst.
+	addRows func(dst, src []float32, rows, dstStep, srcStep, width int)
+	// splitRows copies the even and the odd elements of src to rows of their
+	// own. It may write zeros into the slack of a row before it copies the next.
+	splitRows func(even, odd, src []float32, rows, dstStep, srcStep, width int)
+	// mergeRows adds to the even elements of a row those of even, to the odd
+	// ones those of odd. It may read into the slack of even and odd.
+	mergeRows func(dst, even, odd []float32, rows, dstStep, srcStep, width int)
 }
 
 const (
 	scratchSlack  = 32   // twice the longest vector
 	scratchTarget = 4096 // elements of scratch that images are stacked up to
+	scratchImages = 8    // images stacked at most: as many streams as are prefetched
 	correlateTaps = 9    // kernel positions per pass over a plane
 )
 
 var portableDepthwise = depthwiseKernels{
-	convolve:      convolvePortable,
-	correlate:     correlatePortable,
-	pad:           padPortable,
-	padSplit:      padSplitPortable,
-	unpad:         unpadPortable,
-	unpadAdd:      unpadAddPortable,
-	unpadAddMerge: unpadAddMergePortable,
+	convolve:  convolvePortable,
+	correlate: correlatePortable,
+	copyRows:  copyRowsPortable,
+	addRows:   addRowsPortable,
+	splitRows: splitRowsPortable,
+	mergeRows: mergeRowsPortable,
 }
 
 var depthwise = portableDepthwise
@@ -91,24 +88,31 @@ type flatAxis struct {
 	stride int // number of phases
 	pitch  int // distance between rows, or between stacked images in rows
 	reach  int // elements of a phase that are read or written, from the first
+	starts [2]axisStart
 }
+
+// axisStart is where an element and those that follow it in steps of stride
+// lie: their phase, the position of the first, and their number.
+type axisStart struct{ phase, position, count int }
 
 // newFlatAxis lays out size elements behind before elements of padding, for
 // outputs that read up to element lastRead of a phase.
 func newFlatAxis(size, before, stride, outputs, lastRead int) flatAxis {
 	end := (before+size-1)/stride + 1
-	return flatAxis{
+	a := flatAxis{
 		size: size, before: before, stride: stride,
 		pitch: max(end, lastRead+1-before/stride, outputs),
 		reach: max(end, lastRead+1),
 	}
+	for i := range a.starts {
+		a.starts[i] = a.start(i)
+	}
+	return a
 }
 
-// phase returns where element i begins in the layout, and how many elements
-// from i on, in steps of stride, there are.
-func (a flatAxis) phase(i int) (phase, position, count int) {
+func (a *flatAxis) start(i int) axisStart {
 	p := i + a.before
-	return p % a.stride, p / a.stride, max(0, (a.size-i+a.stride-1)/a.stride)
+	return axisStart{p % a.stride, p / a.stride, max(0, (a.size-i+a.stride-1)/a.stride)}
 }
 
 // flatLayout is where the planes of up to images images lie in scratch.
@@ -120,47 +124,53 @@ type flatLayout struct {
 
 func newFlatLayout(y, x flatAxis, images int) flatLayout {
 	perImage := y.pitch * x.pitch * y.stride * x.stride
-	images = max(1, min(images, scratchTarget/perImage))
+	images = max(1, min(images, scratchImages, scratchTarget/perImage))
 	last := ((images-1)*y.pitch+y.reach-1)*x.pitch + x.reach
 	return flatLayout{y: y, x: x, images: images, phase: last + scratchSlack}
 }
 
-func (l flatLayout) elements() int { return l.y.stride * l.x.stride * l.phase }
+func (l *flatLayout) elements() int { return l.y.stride * l.x.stride * l.phase }
 
 // outputs returns the number of flat positions that images images with
 // rows x columns outputs each span.
-func (l flatLayout) outputs(images, rows, columns int) int {
+func (l *flatLayout) outputs(images, rows, columns int) int {
 	return ((images-1)*l.y.pitch+rows-1)*l.x.pitch + columns
 }
 
 // offset returns the distance from an output to what it reads: element (y, x)
 // of the given phases.
-func (l flatLayout) offset(phaseY, phaseX, y, x int) int {
+func (l *flatLayout) offset(phaseY, phaseX, y, x int) int {
 	return (phaseY*l.x.stride+phaseX)*l.phase + y*l.x.pitch + x
 }
 
 // copyIn copies a plane to its place among the stacked images.
-func (l flatLayout) copyIn(planes, src []float32, image int) {
-	height, width := l.y.size, l.x.size
-	base := image * l.y.pitch * l.x.pitch
-	for y := range min(l.y.stride, height) {
-		phaseY, row, rows := l.y.phase(y)
-		at := func(x int) []float32 {
-			phaseX, column, _ := l.x.phase(x)
-			return planes[base+l.offset(phaseY, phaseX, row, column):]
+func (l *flatLayout) copyIn(planes, src []float32, image int) {
+	width, pitch := l.x.size, l.x.pitch
+	planes = planes[image*l.y.pitch*pitch:]
+	if l.y.stride == 1 && l.x.stride == 1 {
+		depthwise.copyRows(planes[l.y.before*pitch+l.x.before:], src, l.y.size, pitch, width, width)
+		return
+	}
+	step := l.y.stride * width
+	for iy := range min(l.y.stride, l.y.size) {
+		from, y := src[iy*width:], l.y.starts[iy&1]
+		if iy > 1 {
+			y = l.y.start(iy)
 		}
-		from, step := src[y*width:], l.y.stride*width
+		at := func(x axisStart) []float32 {
+			return planes[l.offset(y.phase, x.phase, y.position, x.position):]
+		}
 		switch l.x.stride {
 		case 1:
-			depthwise.pad(at(0), from, rows, l.x.pitch, step, width)
+			depthwise.copyRows(at(l.x.starts[0]), from, y.count, pitch, step, width)
 		case 2:
-			depthwise.padSplit(at(0), at(1), from, rows, l.x.pitch, step, width)
+			depthwise.splitRows(at(l.x.starts[0]), at(l.x.starts[1]), from, y.count, pitch, step, width)
 		default:
-			for x := range min(l.x.stride, width) {
-				to := at(x)
-				for r := range rows {
-					for i, j := x, 0; i < width; i, j = i+l.x.stride, j+1 {
-						to[r*l.x.pitch+j] = from[r*step+i]
+			for ix := range min(l.x.stride, width) {
+				to := at(l.x.start(ix))
+				for r := range y.count {
+					for i, j := ix, 0; i < width; i, j = i+l.x.stride, j+1 {
+						to[r*pitch+j] = from[r*step+i]
 					}
 				}
 			}
@@ -178,7 +188,7 @@ func depthwiseLayout(s Conv2D) flatLayout {
 }
 
 // depthwiseOffsets appends the offset of each position of the kernel.
-func depthwiseOffsets(offsets []int, s Conv2D, l flatLayout) []int {
+func depthwiseOffsets(offsets []int, s Conv2D, l *flatLayout) []int {
 	for r := range s.R {
 		y := r * s.DilationH
 		for q := range s.S {
@@ -206,16 +216,16 @@ func depthwiseForward(s Conv2D, dst, src, weight, bias, residual []float32, act 
 	defer depthwisePool.Put(scratch)
 	planes := zeroed(&scratch.planes, l.elements())
 	out := zeroed(&scratch.out, l.outputs(l.images, outH, outW)+scratchSlack)
-	offsets := depthwiseOffsets(scratch.offsets[:0], s, l)
+	offsets := depthwiseOffsets(scratch.offsets[:0], s, &l)
 	scratch.offsets = offsets
-	for c := range s.C {
-		var b float32
-		if bias != nil {
-			b = bias[c]
-		}
-		w := weight[c*taps:][:taps]
-		for first := 0; first < s.N; first += l.images {
-			images := min(l.images, s.N-first)
+	for first := 0; first < s.N; first += l.images {
+		images := min(l.images, s.N-first)
+		for c := range s.C {
+			var b float32
+			if bias != nil {
+				b = bias[c]
+			}
+			w := weight[c*taps:][:taps]
 			for i := range images {
 				l.copyIn(planes, src[((first+i)*s.C+c)*inPlane:][:inPlane], i)
 			}
@@ -225,9 +235,9 @@ func depthwiseForward(s Conv2D, dst, src, weight, bias, residual []float32, act 
 				to, from := dst[at:][:outPlane], out[i*l.y.pitch*l.x.pitch:]
 				if residual != nil {
 					copy(to, residual[at:][:outPlane])
-					depthwise.unpadAdd(to, from, outH, outW, l.x.pitch, outW)
+					depthwise.addRows(to, from, outH, outW, l.x.pitch, outW)
 				} else {
-					depthwise.unpad(to, from, outH, l.x.pitch, outW)
+					depthwise.copyRows(to, from, outH, outW, l.x.pitch, outW)
 				}
 				if !fused {
 					Activate(act, to, to)
@@ -250,25 +260,31 @@ func depthwiseBackwardWeight(s Conv2D, dweight, src, ddst []float32) {
 	defer depthwisePool.Put(scratch)
 	planes := zeroed(&scratch.planes, l.elements())
 	grad := zeroed(&scratch.out, l.outputs(l.images, outH, outW)+scratchSlack)
-	offsets := depthwiseOffsets(scratch.offsets[:0], s, l)
+	offsets := depthwiseOffsets(scratch.offsets[:0], s, &l)
 	for len(offsets)%correlateTaps != 0 {
 		offsets = append(offsets, 0) // its sum is not used
 	}
 	scratch.offsets = offsets
-	for c := range s.C {
-		sums := zeroed(&scratch.weights, len(offsets))
-		for first := 0; first < s.N; first += l.images {
-			images := min(l.images, s.N-first)
-			n := l.outputs(images, outH, outW)
-			clear(grad[n:min(n+scratchSlack, len(grad))]) // of a fuller stack
+	sums := zeroed(&scratch.weights, len(offsets))
+	for first := 0; first < s.N; first += l.images {
+		images := min(l.images, s.N-first)
+		n := l.outputs(images, outH, outW)
+		clear(grad[n:]) // of a fuller stack
+		for c := range s.C {
 			for i := range images {
 				plane := (first+i)*s.C + c
 				l.copyIn(planes, src[plane*inPlane:][:inPlane], i)
-				depthwise.pad(grad[i*l.y.pitch*l.x.pitch:], ddst[plane*outPlane:], outH, l.x.pitch, outW, outW)
+				depthwise.copyRows(grad[i*l.y.pitch*l.x.pitch:], ddst[plane*outPlane:], outH, l.x.pitch, outW, outW)
 			}
-			depthwise.correlate(sums, grad, planes, n, offsets)
+			clear(sums)
+			for t := 0; t < len(sums); t += correlateTaps {
+				depthwise.correlate((*[correlateTaps]float32)(sums[t:]), grad, planes, n, (*[correlateTaps]int)(offsets[t:]))
+			}
+			to := dweight[c*taps:][:taps]
+			for t := range to {
+				to[t] += sums[t]
+			}
 		}
-		Add(dweight[c*taps:][:taps], dweight[c*taps:][:taps], sums)
 	}
 }
 
@@ -296,16 +312,16 @@ func newBackwardAxis(size, outputs, kernel, pad, stride, dilation int) backwardA
 }
 
 // meets tells whether position r of the kernel contributes to element i.
-func (a backwardAxis) meets(i, r int) bool {
+func (a *backwardAxis) meets(i, r int) bool {
 	return (i+a.pad-r*a.dilation)%a.stride == 0
 }
 
 // read returns the distance at which position r of the kernel reads.
-func (a backwardAxis) read(r int) int { return a.base - r*a.dilation/a.stride }
+func (a *backwardAxis) read(r int) int { return a.base - r*a.dilation/a.stride }
 
 // phaseStart returns the first q of element i, counted from the origin, and
 // the number of elements from i on in steps of stride.
-func (a backwardAxis) phaseStart(i int) (q, count int) {
+func (a *backwardAxis) phaseStart(i int) (q, count int) {
 	return (i+a.pad)/a.stride - a.origin, (a.size - i + a.stride - 1) / a.stride
 }
 
@@ -350,10 +366,10 @@ func depthwiseBackwardInput(s Conv2D, dsrc, ddst, weight []float32) {
 		}
 	}
 
-	for c := range s.C {
-		for first := 0; first < s.N; first += l.images {
-			images := min(l.images, s.N-first)
-			n := l.outputs(images, y.outputs, x.outputs)
+	for first := 0; first < s.N; first += l.images {
+		images := min(l.images, s.N-first)
+		n := l.outputs(images, y.outputs, x.outputs)
+		for c := range s.C {
 			for i := range images {
 				l.copyIn(planes, ddst[((first+i)*s.C+c)*outPlane:][:outPlane], i)
 			}
@@ -367,16 +383,20 @@ func depthwiseBackwardInput(s Conv2D, dsrc, ddst, weight []float32) {
 				}
 				for i := range images {
 					to := dsrc[((first+i)*s.C+c)*inPlane:][:inPlane]
-					addRows(to[iy*s.W:], out[i*l.y.pitch*l.x.pitch:], outSize, l.x.pitch, iy, y, x)
+					addPhase(to[iy*s.W:], out[i*l.y.pitch*l.x.pitch:], outSize, l.x.pitch, iy, &y, &x)
 				}
 			}
 		}
 	}
 }
 
-// addRows adds to dst the input rows of the phase that begins at row iy; from
+// addPhase adds to dst the input rows of the phase that begins at row iy; from
 // holds the column phases, outSize elements apart.
-func addRows(dst, from []float32, outSize, pitch, iy int, y, x backwardAxis) {
+func addPhase(dst, from []float32, outSize, pitch, iy int, y, x *backwardAxis) {
+	if y.stride == 1 && x.stride == 1 {
+		depthwise.addRows(dst, from, y.size, x.size, pitch, x.size)
+		return
+	}
 	row, rows := y.phaseStart(iy)
 	at := func(ix int) []float32 {
 		column, _ := x.phaseStart(ix)
@@ -385,9 +405,9 @@ func addRows(dst, from []float32, outSize, pitch, iy int, y, x backwardAxis) {
 	step := y.stride * x.size
 	switch x.stride {
 	case 1:
-		depthwise.unpadAdd(dst, at(0), rows, step, pitch, x.size)
+		depthwise.addRows(dst, at(0), rows, step, pitch, x.size)
 	case 2:
-		depthwise.unpadAddMerge(dst, at(0), at(1), rows, step, pitch, x.size)
+		depthwise.mergeRows(dst, at(0), at(1), rows, step, pitch, x.size)
 	default:
 		for ix := range min(x.stride, x.size) {
 			phase := at(ix)

@@ -16,19 +16,19 @@ func convolvePortable(dst, src []float32, n int, offsets []int, weights []float3
 	}
 }
 
-func correlatePortable(sums, grad, src []float32, n int, offsets []int) {
+func correlatePortable(sums *[correlateTaps]float32, grad, src []float32, n int, offsets *[correlateTaps]int) {
 	for t, offset := range offsets {
 		sums[t] += dotPortable(grad[:n], src[offset:])
 	}
 }
 
-func padPortable(dst, src []float32, rows, dstStep, srcStep, width int) {
+func copyRowsPortable(dst, src []float32, rows, dstStep, srcStep, width int) {
 	for r := range rows {
 		copy(dst[r*dstStep:], src[r*srcStep:][:width])
 	}
 }
 
-func padSplitPortable(even, odd, src []float32, rows, dstStep, srcStep, width int) {
+func splitRowsPortable(even, odd, src []float32, rows, dstStep, srcStep, width int) {
 	for r := range rows {
 		for i, x := range src[r*srcStep:][:width] {
 			if i%2 == 0 {
@@ -40,19 +40,13 @@ func padSplitPortable(even, odd, src []float32, rows, dstStep, srcStep, width in
 	}
 }
 
-func unpadPortable(dst, src []float32, rows, srcStep, width int) {
-	for r := range rows {
-		copy(dst[r*width:], src[r*srcStep:][:width])
-	}
-}
-
-func unpadAddPortable(dst, src []float32, rows, dstStep, srcStep, width int) {
+func addRowsPortable(dst, src []float32, rows, dstStep, srcStep, width int) {
 	for r := range rows {
 		addPortable(dst[r*dstStep:][:width], dst[r*dstStep:], src[r*srcStep:])
 	}
 }
 
-func unpadAddMergePortable(dst, even, odd []float32, rows, dstStep, srcStep, width int) {
+func mergeRowsPortable(dst, even, odd []float32, rows, dstStep, srcStep, width int) {
 	for r := range rows {
 		to := dst[r*dstStep:][:width]
 		for i := range to {

@@ -1,5 +1,3 @@
 package kernels
 
 func vectorImplementation(string) vectorKernels { return portableVector }
-
-func depthwiseImplementation(string) depthwiseKernels { return portableDepthwise }
