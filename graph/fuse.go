@@ -23,6 +23,7 @@ func Fuse(g *Graph) (*Graph, error) {
 		return nil, fmt.Errorf("fuse graph %q: %w", g.Name, err)
 	}
 	f.pass(f.joinHardSwish)
+	f.pass(f.foldConstant)
 	f.pass(f.fuseEpilogue)
 	return &Graph{Name: g.Name, Inputs: g.Inputs, Outputs: g.Outputs, Nodes: f.nodes, Metadata: g.Metadata}, nil
 }

@@ -22,8 +22,7 @@ func (f *fusion) foldBatchNorm(n *Node) error {
 		return fmt.Errorf("node %q (%s): %w", n.Name, n.Kind, err)
 	}
 	x, out := n.Inputs[0], n.Outputs[0]
-	p := f.before(x)
-	if p != nil && (p.Kind == Conv || p.Kind == Gemm) && f.uses[x] == 1 && p.Attributes.Epilogue == (Epilogue{}) {
+	if p := f.foldable(x); p != nil {
 		filled := p.Inputs[1].Data != nil && (p.Bias() == nil || p.Bias().Data != nil)
 		if filled == (scale != nil) {
 			f.foldInto(f.absorb(x, out), scale, shift)
