@@ -1,0 +1,52 @@
+package supernet
+
+import (
+	"math/rand/v2"
+
+	"github.com/hwprofd/hwprofd/nas"
+)
+
+// Role is what a subnet does in a training step.
+type Role int
+
+const (
+	// Plain: it learns from the labels.
+	Plain Role = iota
+	// Teacher: it learns from the labels, and the students that come after
+	// it in the step learn from it.
+	Teacher
+	// Student: it learns from the teacher before it.
+	Student
+)
+
+// Pass is one subnet's forward and backward pass in a training step.
+type Pass struct {
+	Architecture nas.Architecture
+	Role         Role
+	Weight       float32 // of its loss
+}
+
+// Sampler decides which subnets a training step sees. All draws come from
+// rng, so that a step can be repeated.
+type Sampler interface {
+	// Plan lists the passes of one step in order. Their gradients add up,
+	// and one step of the optimiser follows.
+	Plan(space nas.Space, rng *rand.Rand) []Pass
+}
+
+// Sandwich trains the largest architecture as teacher, and the smallest and
+// Random others as students (Yu and Huang, "Universally Slimmable Networks and
+// Improved Training Techniques", 2019; Yu et al., "BigNAS", 2020, section
+// 3.1). The losses are added up, not averaged.
+type Sandwich struct {
+	Random int // subnets besides the largest and the smallest
+}
+
+// Plan lists the largest, the random ones, the smallest.
+func (s Sandwich) Plan(space nas.Space, rng *rand.Rand) []Pass {
+	plan := []Pass{{Architecture: space.Largest(), Role: Teacher, Weight: 1}}
+	for range s.Random {
+		plan = append(plan, Pass{Architecture: nas.Random(space, rng), Role: Student, Weight: 1})
+	}
+	return append(plan, Pass{Architecture: space.Smallest(), Role: Student, Weight: 1})
+}
