@@ -142,19 +142,16 @@ func (s *sampler) sampleCalibration() float64 {
 	return s.sample(s.calibrate, s.perSample)
 }
 
-// setBaseline warms the calibration kernel up, sizes its samples, and unless
-// baseline is positive takes what it runs at now, for duration, as the
-// undisturbed machine's speed.
-func (s *sampler) setBaseline(ctx context.Context, baseline float64, duration time.Duration) error {
+// setBaseline warms the calibration kernel up and sizes its samples. Unless
+// there is a baseline it takes the kernel's speed, looked at for limit, as the
+// undisturbed machine's.
+func (s *sampler) setBaseline(ctx context.Context, limit time.Duration) error {
 	var err error
-	if s.perSample, err = s.warmUp(ctx, s.calibrate, duration/2); err != nil {
+	if s.perSample, err = s.warmUp(ctx, s.calibrate, limit/2); err != nil || s.baseline > 0 {
 		return err
 	}
-	if s.baseline = baseline; baseline > 0 {
-		return nil
-	}
 	var samples []float64
-	for deadline := s.now() + duration/2; len(samples) < minSamples || s.now() < deadline; {
+	for deadline := s.now() + limit/2; len(samples) < minSamples || s.now() < deadline; {
 		if err := ctx.Err(); err != nil {
 			return err
 		}

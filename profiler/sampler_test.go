@@ -43,7 +43,7 @@ func (m *machine) sampler(t *testing.T) *sampler {
 		resolution: m.resolution,
 		calibrate:  func() { m.work(20 * time.Microsecond) },
 	}
-	if err := s.setBaseline(context.Background(), 0, 10*time.Millisecond); err != nil {
+	if err := s.setBaseline(context.Background(), 10*time.Millisecond); err != nil {
 		t.Fatal(err)
 	}
 	return s

@@ -1,0 +1,137 @@
+package profiler
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"runtime"
+	"runtime/debug"
+	"time"
+
+	"github.com/hwprofd/hwprofd/graph"
+	"github.com/hwprofd/hwprofd/inference"
+	"github.com/hwprofd/hwprofd/lut"
+	"github.com/hwprofd/hwprofd/profiler/energy"
+)
+
+// A workload is repeated with as many copies of its weights as take this much
+// memory, about what the weights of a mobile-style network take, but with no
+// more than maxCopies.
+const (
+	weightFootprint = 1 << 20 // bytes
+	maxCopies       = 16
+)
+
+// copies is the number of nodes in the graph that measures w.
+func copies(w graph.Workload) int {
+	return int(min(max(weightFootprint/max(4*w.Params(), 1), 1), maxCopies))
+}
+
+func (p *Profiler) workload(ctx context.Context, w graph.Workload, limit time.Duration) (lut.Row, error) {
+	g, err := graph.FromWorkload(w, p.options.Seed)
+	if err != nil {
+		return lut.Row{}, fmt.Errorf("profiler: %w", err)
+	}
+	n := copies(w)
+	plan, err := p.compile(replicate(g, n))
+	if err != nil {
+		return lut.Row{}, err
+	}
+	m, watts, err := p.measure(ctx, plan, limit)
+	if err != nil {
+		return lut.Row{}, fmt.Errorf("profiler: %s: %w", w, err)
+	}
+	row := newRow(w, m, float64(n))
+	if watts > 0 {
+		*row.EnergyMJ = watts * row.LatencyMedianNS * 1e-6
+		row.EnergySource = p.meter.Name()
+	}
+	return row, nil
+}
+
+// newRow is the row of a workload that was done times times in each run, with
+// modelled energy.
+func newRow(w graph.Workload, m measurement, times float64) lut.Row {
+	row := lut.NewRow(w)
+	row.LatencyMedianNS = m.Corrected.Median / times
+	row.LatencyMeanNS = m.Corrected.Mean / times
+	row.LatencyP10NS = m.Corrected.P10 / times
+	row.LatencyP90NS = m.Corrected.P90 / times
+	row.LatencyCI95NS = (m.Corrected.High - m.Corrected.Low) / 2 / times
+	row.RawMedianNS = m.Raw.Median / times
+	row.Samples = int64(m.Samples)
+	row.Stable = m.Stable
+	row.MeasuredAt = time.Now().UTC()
+	mj := energy.Model(w.MACs(), w.Bytes(), row.LatencyMedianNS)
+	row.EnergyMJ, row.EnergySource = &mj, energy.ModelSource
+	return row
+}
+
+func (p *Profiler) network(ctx context.Context, item NamedGraph, limit time.Duration) (lut.Network, error) {
+	fused, err := graph.Fuse(item.Graph)
+	if err != nil {
+		return lut.Network{}, fmt.Errorf("profiler: network %s: %w", item.Name, err)
+	}
+	plan, err := p.compile(withWeights(fused, p.options.Seed))
+	if err != nil {
+		return lut.Network{}, err
+	}
+	m, _, err := p.measure(ctx, plan, limit)
+	if err != nil {
+		return lut.Network{}, fmt.Errorf("profiler: network %s: %w", item.Name, err)
+	}
+	network := lut.Network{
+		Name:            item.Name,
+		LatencyMedianNS: m.Corrected.Median,
+		LatencyP10NS:    m.Corrected.P10,
+		LatencyP90NS:    m.Corrected.P90,
+		LatencyCI95NS:   (m.Corrected.High - m.Corrected.Low) / 2,
+		Samples:         int64(m.Samples),
+		Use:             item.Use,
+	}
+	for _, w := range plan.Workloads() {
+		network.Workloads = append(network.Workloads, w.String())
+	}
+	return network, nil
+}
+
+// compile compiles g and fills its inputs at random.
+func (p *Profiler) compile(g *graph.Graph) (*inference.Plan, error) {
+	plan, err := inference.Compile(g)
+	if err != nil {
+		return nil, fmt.Errorf("profiler: %w", err)
+	}
+	random := rand.New(rand.NewPCG(p.options.Seed, 1))
+	for _, x := range plan.Inputs() {
+		for i := range x {
+			x[i] = 2*random.Float32() - 1
+		}
+	}
+	return plan, nil
+}
+
+// measure times plan with no garbage collection between, and returns the mean
+// power meanwhile, 0 where no meter tells it.
+func (p *Profiler) measure(ctx context.Context, plan *inference.Plan, limit time.Duration) (m measurement, watts float64, err error) {
+	runtime.GC() // what compiling has left, and what is running of it
+	defer debug.SetGCPercent(debug.SetGCPercent(-1))
+	start, before := time.Now(), p.joules()
+	m, err = p.sampler.measure(ctx, plan.Run, p.options.RelativeCI, limit)
+	after, seconds := p.joules(), time.Since(start).Seconds()
+	if p.meter != nil {
+		watts = (after - before) / seconds
+	}
+	return m, watts, err
+}
+
+// joules reads the meter, and does without it from the first failure on.
+func (p *Profiler) joules() float64 {
+	if p.meter == nil {
+		return 0
+	}
+	j, err := p.meter.Joules()
+	if err != nil {
+		p.meter = nil
+	}
+	return j
+}

@@ -1,0 +1,98 @@
+// Package profiler measures how long workloads and whole networks take on this
+// machine, and how much energy they use, such that the figures hold although
+// the machine is noisy.
+//
+// The measuring thread is pinned to a core where the system allows it, and
+// garbage is not collected while it measures. An item is warmed up until its
+// time no longer falls, and then timed in samples that last at least 100 us
+// and 1000 steps of the clock. After every few samples a fixed calibration
+// kernel is timed: by how much it is slower than at the start is divided out
+// of the samples around it, and medians before and after this correction are
+// both kept. Sampling ends when the 95% confidence interval of the corrected
+// median, from order statistics, is narrower than asked, or when the item's
+// time is up; the result says which. No sample is rejected.
+//
+// A workload is measured as it runs in a network: its input in the caches, its
+// weights not in the innermost ones.
+package profiler
+
+import (
+	"context"
+	"time"
+
+	"github.com/hwprofd/hwprofd/graph"
+	"github.com/hwprofd/hwprofd/lut"
+	"github.com/hwprofd/hwprofd/profiler/energy"
+)
+
+// Options of a [Profiler]; zero values take the defaults.
+type Options struct {
+	// Budget is the time for the whole of Run, shared by its items. Without
+	// one each item has MaxPerItem.
+	Budget time.Duration
+	// RelativeCI is how narrow the 95% interval of a median has to be, from
+	// end to end, as a part of the median: 0.02 by default.
+	RelativeCI float64
+	// MaxPerItem is the longest that one item is measured: 1 s by default.
+	MaxPerItem time.Duration
+	// Baseline is the time in ns of the calibration kernel on the undisturbed
+	// machine, see [Baseline]. By default it is measured.
+	Baseline float64
+	// Seed decides the order of measuring and the values of weights and inputs.
+	Seed uint64
+	// Progress, if set, is called by Run before each item and after the last,
+	// with the number of items done and in total, the name of the one that
+	// begins, and an estimate of the time left.
+	Progress func(done, total int, current string, left time.Duration)
+}
+
+// meter counts joules from some moment on.
+type meter interface {
+	Name() string
+	Joules() (float64, error)
+}
+
+// Profiler measures on the machine it runs on. It is not safe for concurrent
+// use, and two of them at work at the same time disturb each other.
+type Profiler struct {
+	options Options
+	meter   meter // nil where there is none to read
+	sampler *sampler
+}
+
+// New returns a profiler. It measures nothing before the first call of one of
+// its methods.
+func New(options Options) *Profiler {
+	if options.RelativeCI == 0 {
+		options.RelativeCI = 0.02
+	}
+	if options.MaxPerItem == 0 {
+		options.MaxPerItem = time.Second
+	}
+	p := &Profiler{options: options}
+	if rapl, err := energy.OpenRAPL(energy.PowercapRoot); err == nil {
+		p.meter = rapl
+	}
+	return p
+}
+
+// Workload measures one workload.
+func (p *Profiler) Workload(ctx context.Context, w graph.Workload) (lut.Row, error) {
+	release, _ := pin() // an unpinned thread shows in wider intervals
+	defer release()
+	if err := p.calibrate(ctx, p.options.Baseline); err != nil {
+		return lut.Row{}, err
+	}
+	return p.workload(ctx, w, p.options.MaxPerItem)
+}
+
+// Network measures g as a whole, from its inputs to its outputs. Parameters
+// without data get random values.
+func (p *Profiler) Network(ctx context.Context, name string, g *graph.Graph) (lut.Network, error) {
+	release, _ := pin()
+	defer release()
+	if err := p.calibrate(ctx, p.options.Baseline); err != nil {
+		return lut.Network{}, err
+	}
+	return p.network(ctx, NamedGraph{Name: name, Graph: g}, p.options.MaxPerItem)
+}

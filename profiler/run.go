@@ -1,0 +1,154 @@
+package profiler
+
+import (
+	"cmp"
+	"context"
+	"math/rand/v2"
+	"slices"
+	"time"
+
+	"github.com/hwprofd/hwprofd/graph"
+	"github.com/hwprofd/hwprofd/lut"
+)
+
+// NamedGraph is a whole network to measure, with what a predictor is to use it
+// for: "fit", "calibrate" or "test".
+type NamedGraph struct {
+	Name, Use string
+	Graph     *graph.Graph
+}
+
+// item is one thing to measure and write to the journal.
+type item struct {
+	name    string
+	measure func(limit time.Duration) error
+}
+
+// Run measures workloads, each once however often it is listed, and whole
+// networks, and writes the table to path. It fills in meta's protocol.
+//
+// What is measured is kept in a journal beside path at once: where Run is
+// stopped, by its context, an error or a killed process, the next Run with the
+// same path goes on there. The order is random, so that a machine that becomes
+// slower does not make the larger shapes seem so. A workload that is done in
+// less than its share of the budget leaves the rest to the others.
+func (p *Profiler) Run(ctx context.Context, path string, meta lut.Meta, workloads []graph.Workload, networks []NamedGraph) (*lut.Table, error) {
+	release, pinning := pin()
+	defer release()
+	meta.Protocol = lut.Protocol{
+		RelativeCI:     p.options.RelativeCI,
+		BudgetSeconds:  p.options.Budget.Seconds(),
+		MaxItemSeconds: p.options.MaxPerItem.Seconds(),
+		Pinned:         pinning == nil,
+		Calibration:    calibration.String(),
+	}
+	journal, err := lut.OpenJournal(path, meta)
+	if err != nil {
+		return nil, err
+	}
+	defer journal.Close()
+	begin := time.Now()
+	if err := p.resume(ctx, journal); err != nil {
+		return nil, err
+	}
+	if err := p.measureAll(ctx, begin, p.pending(ctx, journal, workloads, networks)); err != nil {
+		return nil, err
+	}
+	table := &lut.Table{Meta: meta, Rows: journal.Rows(), Networks: journal.Networks()}
+	slices.SortFunc(table.Rows, func(a, b lut.Row) int { return cmp.Compare(a.Key, b.Key) })
+	slices.SortFunc(table.Networks, func(a, b lut.Network) int { return cmp.Compare(a.Name, b.Name) })
+	if err := table.Write(path); err != nil {
+		return nil, err
+	}
+	if err := journal.Remove(); err != nil {
+		return nil, err
+	}
+	return table, nil
+}
+
+// resume readies the calibration kernel: with the baseline that the journal
+// was begun with, where it was, else with one that becomes its first row.
+func (p *Profiler) resume(ctx context.Context, journal *lut.Journal) error {
+	for _, row := range journal.Rows() {
+		if row.Key == calibration.String() {
+			return p.calibrate(ctx, row.LatencyMedianNS)
+		}
+	}
+	if err := p.calibrate(ctx, p.options.Baseline); err != nil {
+		return err
+	}
+	row, err := p.calibrationRow(ctx)
+	if err != nil {
+		return err
+	}
+	return journal.AppendRow(row)
+}
+
+// pending is what the journal does not have yet, in random order.
+func (p *Profiler) pending(ctx context.Context, journal *lut.Journal, workloads []graph.Workload, networks []NamedGraph) []item {
+	done := make(map[string]bool)
+	for _, row := range journal.Rows() {
+		done["workload "+row.Key] = true
+	}
+	for _, network := range journal.Networks() {
+		done["network "+network.Name] = true
+	}
+	var items []item
+	add := func(kind, name string, measure func(limit time.Duration) error) {
+		if !done[kind+name] {
+			done[kind+name] = true
+			items = append(items, item{name, measure})
+		}
+	}
+	for _, w := range workloads {
+		add("workload ", w.String(), func(limit time.Duration) error {
+			row, err := p.workload(ctx, w, limit)
+			if err != nil {
+				return err
+			}
+			return journal.AppendRow(row)
+		})
+	}
+	for _, n := range networks {
+		add("network ", n.Name, func(limit time.Duration) error {
+			network, err := p.network(ctx, n, limit)
+			if err != nil {
+				return err
+			}
+			return journal.AppendNetwork(network)
+		})
+	}
+	random := rand.New(rand.NewPCG(p.options.Seed, 2))
+	random.Shuffle(len(items), func(i, j int) { items[i], items[j] = items[j], items[i] })
+	return items
+}
+
+// measureAll measures items in order, each for its share of what is left of
+// the budget that began at begin.
+func (p *Profiler) measureAll(ctx context.Context, begin time.Time, items []item) error {
+	start := time.Now()
+	for i, item := range items {
+		limit := p.options.MaxPerItem
+		left := time.Duration(len(items)-i) * limit
+		if i > 0 {
+			left = min(left, time.Duration(len(items)-i)*time.Since(start)/time.Duration(i))
+		}
+		if p.options.Budget > 0 {
+			rest := p.options.Budget - time.Since(begin)
+			limit = min(limit, rest/time.Duration(len(items)-i))
+			left = max(min(left, rest), 0)
+		}
+		p.progress(i, len(items), item.name, left)
+		if err := item.measure(limit); err != nil {
+			return err
+		}
+	}
+	p.progress(len(items), len(items), "", 0)
+	return nil
+}
+
+func (p *Profiler) progress(done, total int, current string, left time.Duration) {
+	if p.options.Progress != nil {
+		p.options.Progress(done, total, current, left)
+	}
+}
