@@ -140,7 +140,7 @@ func (u *unfolding) offsets(dst []int) []int {
 func (u *unfolding) matrix(image []float32, offsets []int) matrix {
 	return matrix{
 		data: image, offsets: offsets,
-		run: u.outW, stride: u.rowStep * u.phases * u.width, slack: true,
+		run: u.outW, stride: u.rowStep * u.phases * u.width,
 	}
 }
 

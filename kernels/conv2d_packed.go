@@ -47,7 +47,7 @@ func PackConv2D(s Conv2D, weight, bias []float32) (*PackedConv2D, error) {
 		panels := split(m, p.kernel.mr)
 		for i := range panels.count {
 			r0, r1 := panels.start(i), panels.start(i+1)
-			packRows(p.packed[(g*m+r0)*k:(g*m+r1)*k], r1-r0, &rows, r0, r1, 0, k)
+			p.kernel.pack.rows(p.packed[(g*m+r0)*k:(g*m+r1)*k], r1-r0, &rows, r0, r1, 0, k)
 		}
 	}
 	if !s.pointwise() {
@@ -109,7 +109,7 @@ func conv2DForward(ws *Workspace, kernel *gemmKernel, s Conv2D, u *unfolding, of
 			ws.multiply(kernel, &p)
 			continue
 		}
-		ws.image = grow(ws.image, u.size()+packSlack)
+		ws.image = grow(ws.image, u.size())
 		for n := range s.N {
 			u.pad(ws.image, src[(n*s.C+g*s.C/s.Groups)*inHW:])
 			first := (n*s.K + g*p.m) * outHW

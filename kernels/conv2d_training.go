@@ -65,7 +65,7 @@ func Conv2DBackwardInput(ws *Workspace, s Conv2D, dsrc, ddst, weight []float32) 
 	}
 	u := s.unfolding()
 	ws.offsets = u.offsets(ws.offsets)
-	ws.image = grow(ws.image, u.size()+packSlack)
+	ws.image = grow(ws.image, u.size())
 	// The gradient of the unfolded image is made for some channels at a time.
 	step := min(max(columnsBudget/(area*outHW), 1), channels)
 	ws.columns = grow(ws.columns, step*area*outHW)
@@ -131,7 +131,7 @@ func Conv2DBackwardWeight(ws *Workspace, s Conv2D, dweight, src, ddst []float32)
 	}
 	u := s.unfolding()
 	ws.offsets = u.offsets(ws.offsets)
-	ws.image = grow(ws.image, u.size()+packSlack)
+	ws.image = grow(ws.image, u.size())
 	for n := range s.N {
 		for g := range s.Groups {
 			u.pad(ws.image, src[(n*s.C+g*channels)*inHW:])

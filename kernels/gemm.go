@@ -19,14 +19,15 @@ type gemmKernel struct {
 	mr, nr int
 	kc, mc int
 	run    func(t *tile)
+	pack   packer
 }
 
 // gemm is the kernel in use.
 var gemm *gemmKernel
 
-func newGemmKernel(name string, mr, nr int, run func(*tile)) *gemmKernel {
+func newGemmKernel(name string, mr, nr int, run func(*tile), pack packer) *gemmKernel {
 	kc, mc := blocking(mr, nr, cpuid.CPU.Cache.L1D, cpuid.CPU.Cache.L2)
-	return &gemmKernel{name: name, mr: mr, nr: nr, kc: kc, mc: mc, run: run}
+	return &gemmKernel{name: name, mr: mr, nr: nr, kc: kc, mc: mc, run: run, pack: pack}
 }
 
 // blocking derives the block sizes of a kernel from the sizes of the caches
@@ -177,7 +178,7 @@ func (ws *Workspace) multiply(kernel *gemmKernel, p *product) {
 		for i0 := 0; i0 < panels.count; i0 += step {
 			i1 := min(i0+step, panels.count)
 			if p.packedA == nil {
-				ws.packA(p, panels, i0, i1, p0, p1)
+				ws.packA(kernel, p, panels, i0, i1, p0, p1)
 			}
 			ws.multiplyBlock(kernel, p, panels, i0, i1, p0, p1)
 		}
@@ -185,16 +186,16 @@ func (ws *Workspace) multiply(kernel *gemmKernel, p *product) {
 }
 
 // packA packs columns p0 to p1 of the row panels i0 to i1 into ws.a.
-func (ws *Workspace) packA(p *product, panels partition, i0, i1, p0, p1 int) {
+func (ws *Workspace) packA(kernel *gemmKernel, p *product, panels partition, i0, i1, p0, p1 int) {
 	first := panels.start(i0)
 	ws.a = grow(ws.a, (panels.start(i1)-first)*(p1-p0)+packSlack)
 	for i := i0; i < i1; i++ {
 		r0, r1 := panels.start(i), panels.start(i+1)
 		dst := ws.a[(r0-first)*(p1-p0) : (r1-first)*(p1-p0)]
 		if p.transA {
-			packColumns(dst, r1-r0, &p.a, p0, p1, r0, r1)
+			kernel.pack.columns(dst, r1-r0, &p.a, p0, p1, r0, r1)
 		} else {
-			packRows(dst, r1-r0, &p.a, r0, r1, p0, p1)
+			kernel.pack.rows(dst, r1-r0, &p.a, r0, r1, p0, p1)
 		}
 	}
 	if p.alpha != 1 {
@@ -221,7 +222,7 @@ func (ws *Workspace) multiplyBlock(kernel *gemmKernel, p *product, panels partit
 	ws.b = grow(ws.b, nr*t.k+packSlack)
 	for j0 := 0; j0 < p.n; j0 += nr {
 		j1 := min(j0+nr, p.n)
-		ws.panelB(p, nr, p0, p1, j0, j1, direct)
+		ws.panelB(kernel, p, p0, p1, j0, j1, direct)
 		t.narrow = 0
 		if j1-j0 <= nr/2 {
 			t.narrow = 1
@@ -234,8 +235,8 @@ func (ws *Workspace) multiplyBlock(kernel *gemmKernel, p *product, panels partit
 
 // panelB makes rows p0 to p1 and columns j0 to j1 of B the right operand of
 // the tile: packed, or, if direct, where they lie.
-func (ws *Workspace) panelB(p *product, nr, p0, p1, j0, j1 int, direct bool) {
-	t := &ws.tile
+func (ws *Workspace) panelB(kernel *gemmKernel, p *product, p0, p1, j0, j1 int, direct bool) {
+	t, nr := &ws.tile, kernel.nr
 	if p.packedB != nil {
 		t.b, t.bStride = &p.packedB[j0*p.k+p0*nr], nr*4
 		return
@@ -247,9 +248,9 @@ func (ws *Workspace) panelB(p *product, nr, p0, p1, j0, j1 int, direct bool) {
 		}
 	}
 	if p.transB {
-		packRows(ws.b, nr, &p.b, j0, j1, p0, p1)
+		kernel.pack.rows(ws.b, nr, &p.b, j0, j1, p0, p1)
 	} else {
-		packColumns(ws.b, nr, &p.b, p0, p1, j0, j1)
+		kernel.pack.columns(ws.b, nr, &p.b, p0, p1, j0, j1)
 	}
 	t.b, t.bStride = &ws.b[0], nr*4
 }

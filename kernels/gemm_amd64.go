@@ -1,8 +1,9 @@
 package kernels
 
 var (
-	avx2Gemm   = newGemmKernel(avx2, 6, 16, gemmAVX2)
-	avx512Gemm = newGemmKernel(avx512, 12, 32, gemmAVX512)
+	avx2Packer = packer{copyRowsAVX2, 16, transpose4AVX2}
+	avx2Gemm   = newGemmKernel(avx2, 6, 16, gemmAVX2, avx2Packer)
+	avx512Gemm = newGemmKernel(avx512, 12, 32, gemmAVX512, avx2Packer)
 )
 
 //go:noescape
@@ -10,6 +11,12 @@ func gemmAVX2(t *tile)
 
 //go:noescape
 func gemmAVX512(t *tile)
+
+//go:noescape
+func copyRowsAVX2(dst, src *float32, width, ld int, offsets *int, count, n int)
+
+//go:noescape
+func transpose4AVX2(dst, r0, r1, r2, r3 *float32, width, n int)
 
 func setGemmKernels(name string) {
 	switch name {

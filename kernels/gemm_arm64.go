@@ -1,9 +1,15 @@
 package kernels
 
-var neonGemm = newGemmKernel(neon, 8, 8, gemmNEON)
+var neonGemm = newGemmKernel(neon, 8, 8, gemmNEON, packer{copyRowsNEON, 8, transpose4NEON})
 
 //go:noescape
 func gemmNEON(t *tile)
+
+//go:noescape
+func copyRowsNEON(dst, src *float32, width, ld int, offsets *int, count, n int)
+
+//go:noescape
+func transpose4NEON(dst, r0, r1, r2, r3 *float32, width, n int)
 
 func setGemmKernels(name string) {
 	if name == neon {

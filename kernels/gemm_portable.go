@@ -3,7 +3,7 @@ package kernels
 import "unsafe"
 
 // portableGemm is the inner kernel of machines without assembly.
-var portableGemm = newGemmKernel(portable, 2, 4, func(t *tile) { portableTile(t, 4) })
+var portableGemm = newGemmKernel(portable, 2, 4, func(t *tile) { portableTile(t, 4) }, portablePacker)
 
 // portableTile is the Go twin of the assembly kernels, for nr columns, a
 // multiple of 4.

@@ -29,7 +29,7 @@ func PackLinear(in, out int, weight, bias []float32) *PackedLinear {
 	p.packed = aligned((out+nr-1)/nr*nr*in + packSlack)
 	rows := dense(weight, in, in)
 	for j := 0; j < out; j += nr {
-		packRows(p.packed[j*in:], nr, &rows, j, min(j+nr, out), 0, in)
+		p.kernel.pack.rows(p.packed[j*in:], nr, &rows, j, min(j+nr, out), 0, in)
 	}
 	return p
 }
