@@ -12,8 +12,11 @@ import (
 // on graphs whose parameters have no Data as well, for cost alone. g is not
 // changed; what is not folded is shared with it.
 func Fuse(g *Graph) (*Graph, error) {
+	err := g.validate()
+	if err != nil {
+		return nil, fmt.Errorf("fuse graph %q: %w", g.Name, err)
+	}
 	f := newFusion(g)
-	var err error
 	f.pass(func(n *Node) {
 		if err == nil {
 			err = f.foldBatchNorm(n)
