@@ -26,16 +26,16 @@ type depthwiseKernels struct {
 	// grad[i]*src[i+offsets[t]]. It may read into the slack, which is zero in
 	// grad and finite in src.
 	correlate func(sums *[correlateTaps]float32, grad, src []float32, n int, offsets *[correlateTaps]int)
-	// copyRows copies rows of width elements.
-	copyRows func(dst, src []float32, rows, dstStep, srcStep, width int)
-	// addRows adds rows of width elements to those of dst.
-	addRows func(dst, src []float32, rows, dstStep, srcStep, width int)
-	// splitRows copies the even and the odd elements of src to rows of their
+	// copyPlane copies rows of width elements.
+	copyPlane func(dst, src []float32, rows, dstStep, srcStep, width int)
+	// addPlane adds rows of width elements to those of dst.
+	addPlane func(dst, src []float32, rows, dstStep, srcStep, width int)
+	// splitPlane copies the even and the odd elements of src to rows of their
 	// own. It may write zeros into the slack of a row before it copies the next.
-	splitRows func(even, odd, src []float32, rows, dstStep, srcStep, width int)
-	// mergeRows adds to the even elements of a row those of even, to the odd
+	splitPlane func(even, odd, src []float32, rows, dstStep, srcStep, width int)
+	// mergePlane adds to the even elements of a row those of even, to the odd
 	// ones those of odd. It may read into the slack of even and odd.
-	mergeRows func(dst, even, odd []float32, rows, dstStep, srcStep, width int)
+	mergePlane func(dst, even, odd []float32, rows, dstStep, srcStep, width int)
 }
 
 const (
@@ -46,12 +46,12 @@ const (
 )
 
 var portableDepthwise = depthwiseKernels{
-	convolve:  convolvePortable,
-	correlate: correlatePortable,
-	copyRows:  copyRowsPortable,
-	addRows:   addRowsPortable,
-	splitRows: splitRowsPortable,
-	mergeRows: mergeRowsPortable,
+	convolve:   convolvePortable,
+	correlate:  correlatePortable,
+	copyPlane:  copyPlanePortable,
+	addPlane:   addPlanePortable,
+	splitPlane: splitPlanePortable,
+	mergePlane: mergePlanePortable,
 }
 
 var depthwise = portableDepthwise
@@ -148,7 +148,7 @@ func (l *flatLayout) copyIn(planes, src []float32, image int) {
 	width, pitch := l.x.size, l.x.pitch
 	planes = planes[image*l.y.pitch*pitch:]
 	if l.y.stride == 1 && l.x.stride == 1 {
-		depthwise.copyRows(planes[l.y.before*pitch+l.x.before:], src, l.y.size, pitch, width, width)
+		depthwise.copyPlane(planes[l.y.before*pitch+l.x.before:], src, l.y.size, pitch, width, width)
 		return
 	}
 	step := l.y.stride * width
@@ -162,9 +162,9 @@ func (l *flatLayout) copyIn(planes, src []float32, image int) {
 		}
 		switch l.x.stride {
 		case 1:
-			depthwise.copyRows(at(l.x.starts[0]), from, y.count, pitch, step, width)
+			depthwise.copyPlane(at(l.x.starts[0]), from, y.count, pitch, step, width)
 		case 2:
-			depthwise.splitRows(at(l.x.starts[0]), at(l.x.starts[1]), from, y.count, pitch, step, width)
+			depthwise.splitPlane(at(l.x.starts[0]), at(l.x.starts[1]), from, y.count, pitch, step, width)
 		default:
 			for ix := range min(l.x.stride, width) {
 				to := at(l.x.start(ix))
@@ -235,9 +235,9 @@ func depthwiseForward(s Conv2D, dst, src, weight, bias, residual []float32, act 
 				to, from := dst[at:][:outPlane], out[i*l.y.pitch*l.x.pitch:]
 				if residual != nil {
 					copy(to, residual[at:][:outPlane])
-					depthwise.addRows(to, from, outH, outW, l.x.pitch, outW)
+					depthwise.addPlane(to, from, outH, outW, l.x.pitch, outW)
 				} else {
-					depthwise.copyRows(to, from, outH, outW, l.x.pitch, outW)
+					depthwise.copyPlane(to, from, outH, outW, l.x.pitch, outW)
 				}
 				if !fused {
 					Activate(act, to, to)
@@ -274,7 +274,7 @@ func depthwiseBackwardWeight(s Conv2D, dweight, src, ddst []float32) {
 			for i := range images {
 				plane := (first+i)*s.C + c
 				l.copyIn(planes, src[plane*inPlane:][:inPlane], i)
-				depthwise.copyRows(grad[i*l.y.pitch*l.x.pitch:], ddst[plane*outPlane:], outH, l.x.pitch, outW, outW)
+				depthwise.copyPlane(grad[i*l.y.pitch*l.x.pitch:], ddst[plane*outPlane:], outH, l.x.pitch, outW, outW)
 			}
 			clear(sums)
 			for t := 0; t < len(sums); t += correlateTaps {
@@ -394,7 +394,7 @@ func depthwiseBackwardInput(s Conv2D, dsrc, ddst, weight []float32) {
 // holds the column phases, outSize elements apart.
 func addPhase(dst, from []float32, outSize, pitch, iy int, y, x *backwardAxis) {
 	if y.stride == 1 && x.stride == 1 {
-		depthwise.addRows(dst, from, y.size, x.size, pitch, x.size)
+		depthwise.addPlane(dst, from, y.size, x.size, pitch, x.size)
 		return
 	}
 	row, rows := y.phaseStart(iy)
@@ -405,9 +405,9 @@ func addPhase(dst, from []float32, outSize, pitch, iy int, y, x *backwardAxis) {
 	step := y.stride * x.size
 	switch x.stride {
 	case 1:
-		depthwise.addRows(dst, at(0), rows, step, pitch, x.size)
+		depthwise.addPlane(dst, at(0), rows, step, pitch, x.size)
 	case 2:
-		depthwise.mergeRows(dst, at(0), at(1), rows, step, pitch, x.size)
+		depthwise.mergePlane(dst, at(0), at(1), rows, step, pitch, x.size)
 	default:
 		for ix := range min(x.stride, x.size) {
 			phase := at(ix)

@@ -4,13 +4,13 @@ func depthwiseImplementation(name string) depthwiseKernels {
 	switch name {
 	case avx512:
 		return depthwiseKernels{
-			convolve: convolveAVX512, correlate: correlateAVX512, copyRows: copyRowsAVX512,
-			addRows: addRowsAVX512, splitRows: splitRowsAVX512, mergeRows: mergeRowsAVX512,
+			convolve: convolveAVX512, correlate: correlateAVX512, copyPlane: copyPlaneAVX512,
+			addPlane: addPlaneAVX512, splitPlane: splitPlaneAVX512, mergePlane: mergePlaneAVX512,
 		}
 	case avx2:
 		return depthwiseKernels{
-			convolve: convolveAVX2, correlate: correlateAVX2, copyRows: copyRowsAVX2,
-			addRows: addRowsAVX2, splitRows: splitRowsAVX2, mergeRows: mergeRowsAVX2,
+			convolve: convolveAVX2, correlate: correlateAVX2, copyPlane: copyPlaneAVX2,
+			addPlane: addPlaneAVX2, splitPlane: splitPlaneAVX2, mergePlane: mergePlaneAVX2,
 		}
 	}
 	return portableDepthwise
@@ -23,16 +23,16 @@ func convolveAVX2(dst, src []float32, n int, offsets []int, weights []float32, b
 func correlateAVX2(sums *[correlateTaps]float32, grad, src []float32, n int, offsets *[correlateTaps]int)
 
 //go:noescape
-func copyRowsAVX2(dst, src []float32, rows, dstStep, srcStep, width int)
+func copyPlaneAVX2(dst, src []float32, rows, dstStep, srcStep, width int)
 
 //go:noescape
-func splitRowsAVX2(even, odd, src []float32, rows, dstStep, srcStep, width int)
+func splitPlaneAVX2(even, odd, src []float32, rows, dstStep, srcStep, width int)
 
 //go:noescape
-func addRowsAVX2(dst, src []float32, rows, dstStep, srcStep, width int)
+func addPlaneAVX2(dst, src []float32, rows, dstStep, srcStep, width int)
 
 //go:noescape
-func mergeRowsAVX2(dst, even, odd []float32, rows, dstStep, srcStep, width int)
+func mergePlaneAVX2(dst, even, odd []float32, rows, dstStep, srcStep, width int)
 
 //go:noescape
 func convolveAVX512(dst, src []float32, n int, offsets []int, weights []float32, bias, lo, hi float32)
@@ -41,13 +41,13 @@ func convolveAVX512(dst, src []float32, n int, offsets []int, weights []float32,
 func correlateAVX512(sums *[correlateTaps]float32, grad, src []float32, n int, offsets *[correlateTaps]int)
 
 //go:noescape
-func copyRowsAVX512(dst, src []float32, rows, dstStep, srcStep, width int)
+func copyPlaneAVX512(dst, src []float32, rows, dstStep, srcStep, width int)
 
 //go:noescape
-func splitRowsAVX512(even, odd, src []float32, rows, dstStep, srcStep, width int)
+func splitPlaneAVX512(even, odd, src []float32, rows, dstStep, srcStep, width int)
 
 //go:noescape
-func addRowsAVX512(dst, src []float32, rows, dstStep, srcStep, width int)
+func addPlaneAVX512(dst, src []float32, rows, dstStep, srcStep, width int)
 
 //go:noescape
-func mergeRowsAVX512(dst, even, odd []float32, rows, dstStep, srcStep, width int)
+func mergePlaneAVX512(dst, even, odd []float32, rows, dstStep, srcStep, width int)

@@ -449,8 +449,8 @@ loop:
 // within the row: masked stores are slow, and a row must not wait for what the
 // last one wrote.
 
-// func copyRowsAVX2(dst, src []float32, rows, dstStep, srcStep, width int)
-TEXT ·copyRowsAVX2(SB), NOSPLIT, $0-80
+// func copyPlaneAVX2(dst, src []float32, rows, dstStep, srcStep, width int)
+TEXT ·copyPlaneAVX2(SB), NOSPLIT, $0-80
 	ROW_ARGS
 	TESTQ CX, CX
 	JLE   done
@@ -505,8 +505,8 @@ scalars:
 done:
 	RET
 
-// func copyRowsAVX512(dst, src []float32, rows, dstStep, srcStep, width int)
-TEXT ·copyRowsAVX512(SB), NOSPLIT, $0-80
+// func copyPlaneAVX512(dst, src []float32, rows, dstStep, srcStep, width int)
+TEXT ·copyPlaneAVX512(SB), NOSPLIT, $0-80
 	COPY_ARGS(16)
 	LANE_BITS(R12)
 	KMOVW AX, K1
@@ -555,8 +555,8 @@ done:
 	ADDQ R12, AX;      \
 	LANE_MASK(AX, Y15)
 
-// func splitRowsAVX2(even, odd, src []float32, rows, dstStep, srcStep, width int)
-TEXT ·splitRowsAVX2(SB), NOSPLIT, $0-104
+// func splitPlaneAVX2(even, odd, src []float32, rows, dstStep, srcStep, width int)
+TEXT ·splitPlaneAVX2(SB), NOSPLIT, $0-104
 	SPLIT_ARGS(16)
 	MASKS16
 	TESTQ CX, CX
@@ -601,8 +601,8 @@ done:
 	VMOVUPS Z0, (DI)(BX*1);  \
 	VMOVUPS Z2, (R13)(BX*1)
 
-// func splitRowsAVX512(even, odd, src []float32, rows, dstStep, srcStep, width int)
-TEXT ·splitRowsAVX512(SB), NOSPLIT, $0-104
+// func splitPlaneAVX512(even, odd, src []float32, rows, dstStep, srcStep, width int)
+TEXT ·splitPlaneAVX512(SB), NOSPLIT, $0-104
 	SPLIT_ARGS(32)
 	LANE_BITS(R12)
 	KMOVW AX, K1
@@ -661,8 +661,8 @@ done:
 	VADDPS Y7, V, V;           \
 	VMASKMOVPS V, MASK, (DX)
 
-// func addRowsAVX2(dst, src []float32, rows, dstStep, srcStep, width int)
-TEXT ·addRowsAVX2(SB), NOSPLIT, $0-80
+// func addPlaneAVX2(dst, src []float32, rows, dstStep, srcStep, width int)
+TEXT ·addPlaneAVX2(SB), NOSPLIT, $0-80
 	ROW_ARGS
 	TESTQ CX, CX
 	JLE   done
@@ -722,8 +722,8 @@ scalars:
 done:
 	RET
 
-// func addRowsAVX512(dst, src []float32, rows, dstStep, srcStep, width int)
-TEXT ·addRowsAVX512(SB), NOSPLIT, $0-80
+// func addPlaneAVX512(dst, src []float32, rows, dstStep, srcStep, width int)
+TEXT ·addPlaneAVX512(SB), NOSPLIT, $0-80
 	COPY_ARGS(16)
 	LANE_BITS(R12)
 	KMOVW AX, K1
@@ -765,8 +765,8 @@ done:
 	VPERM2F128 $0x20, Y5, Y4, Y0;  \
 	VPERM2F128 $0x31, Y5, Y4, Y1
 
-// func mergeRowsAVX2(dst, even, odd []float32, rows, dstStep, srcStep, width int)
-TEXT ·mergeRowsAVX2(SB), NOSPLIT, $0-104
+// func mergePlaneAVX2(dst, even, odd []float32, rows, dstStep, srcStep, width int)
+TEXT ·mergePlaneAVX2(SB), NOSPLIT, $0-104
 	MERGE_ARGS(16)
 	MASKS16
 	MOVQ  dst_len+8(FP), R10
@@ -825,8 +825,8 @@ done:
 	VPERMT2PS Z2, Z14, Z0;   \
 	VPERMT2PS Z2, Z15, Z1
 
-// func mergeRowsAVX512(dst, even, odd []float32, rows, dstStep, srcStep, width int)
-TEXT ·mergeRowsAVX512(SB), NOSPLIT, $0-104
+// func mergePlaneAVX512(dst, even, odd []float32, rows, dstStep, srcStep, width int)
+TEXT ·mergePlaneAVX512(SB), NOSPLIT, $0-104
 	MERGE_ARGS(32)
 	LANE_BITS(R12)
 	KMOVW AX, K1

@@ -22,13 +22,13 @@ func correlatePortable(sums *[correlateTaps]float32, grad, src []float32, n int,
 	}
 }
 
-func copyRowsPortable(dst, src []float32, rows, dstStep, srcStep, width int) {
+func copyPlanePortable(dst, src []float32, rows, dstStep, srcStep, width int) {
 	for r := range rows {
 		copy(dst[r*dstStep:], src[r*srcStep:][:width])
 	}
 }
 
-func splitRowsPortable(even, odd, src []float32, rows, dstStep, srcStep, width int) {
+func splitPlanePortable(even, odd, src []float32, rows, dstStep, srcStep, width int) {
 	for r := range rows {
 		for i, x := range src[r*srcStep:][:width] {
 			if i%2 == 0 {
@@ -40,13 +40,13 @@ func splitRowsPortable(even, odd, src []float32, rows, dstStep, srcStep, width i
 	}
 }
 
-func addRowsPortable(dst, src []float32, rows, dstStep, srcStep, width int) {
+func addPlanePortable(dst, src []float32, rows, dstStep, srcStep, width int) {
 	for r := range rows {
 		addPortable(dst[r*dstStep:][:width], dst[r*dstStep:], src[r*srcStep:])
 	}
 }
 
-func mergeRowsPortable(dst, even, odd []float32, rows, dstStep, srcStep, width int) {
+func mergePlanePortable(dst, even, odd []float32, rows, dstStep, srcStep, width int) {
 	for r := range rows {
 		to := dst[r*dstStep:][:width]
 		for i := range to {

@@ -74,7 +74,7 @@ func GlobalAvgPool(n, c, hw int, dst, src []float32) {
 	checkLength("GlobalAvgPool", "dst", len(dst), n*c)
 	checkLength("GlobalAvgPool", "src", len(src), n*c*hw)
 	for i := range n * c {
-		dst[i] = vector.sum(src[i*hw:(i+1)*hw]) / float32(hw)
+		dst[i] = vector.sumSegments(src[i*hw:], 1, hw, hw) / float32(hw)
 	}
 }
 

@@ -12,8 +12,7 @@ type vectorKernels struct {
 	mul    func(dst, a, b []float32)
 	mulAdd func(dst, a, b []float32)
 	axpy   func(alpha float32, x, y []float32) // len(x) elements
-	sum    func(x []float32) float32
-	dot    func(a, b []float32) float32 // len(a) elements
+	dot    func(a, b []float32) float32        // len(a) elements
 
 	clamp             func(dst, src []float32, lo, hi float32)
 	clampBackward     func(dsrc, ddst, src []float32, lo, hi, scale float32)
@@ -38,7 +37,6 @@ var portableVector = vectorKernels{
 	mul:               mulPortable,
 	mulAdd:            mulAddPortable,
 	axpy:              axpyPortable,
-	sum:               sumPortable,
 	dot:               dotPortable,
 	clamp:             clampPortable,
 	clampBackward:     clampBackwardPortable,
@@ -102,7 +100,7 @@ func Scale(alpha float32, x []float32) {
 }
 
 // Sum returns the sum of x.
-func Sum(x []float32) float32 { return vector.sum(x) }
+func Sum(x []float32) float32 { return vector.sumSegments(x, 1, len(x), len(x)) }
 
 // Dot returns the sum of a[i] * b[i] over i < len(a).
 func Dot(a, b []float32) float32 {
