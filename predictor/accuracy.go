@@ -1,0 +1,101 @@
+package predictor
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+
+	"gonum.org/v1/gonum/stat"
+
+	"github.com/hwprofd/hwprofd/lut"
+)
+
+// Accuracy is how predictions compare with measurements of the same networks.
+// Errors are |predicted - measured| / measured.
+type Accuracy struct {
+	N                               int
+	MedianError, P90Error, MaxError float64
+	Within5, Within10, Within20     float64 // share of networks with an error of at most 5%, 10%, 20%
+	Coverage                        float64 // share of measurements inside their interval
+	MedianWidth                     float64 // median of (HighNS - LowNS) / 2 / LatencyNS
+	Spearman                        float64 // rank correlation; 0 where all predictions or all measurements are equal
+}
+
+// Evaluate predicts measured networks and compares. For the figures to mean
+// anything, the networks must not be those that the predictor was fitted to.
+func (p *Predictor) Evaluate(networks []lut.Network) (Accuracy, error) {
+	n := len(networks)
+	if n == 0 {
+		return Accuracy{}, errors.New("predictor: no networks to evaluate on")
+	}
+	accuracy := Accuracy{N: n}
+	var predicted, measured, relative, widths []float64
+	for _, network := range networks {
+		workloads, err := networkWorkloads(network)
+		if err != nil {
+			return Accuracy{}, err
+		}
+		prediction, err := p.Predict(workloads)
+		if err != nil {
+			return Accuracy{}, fmt.Errorf("predictor: network %q: %w", network.Name, err)
+		}
+		ns := network.LatencyMedianNS
+		e := math.Abs(prediction.LatencyNS-ns) / ns
+		predicted, measured, relative = append(predicted, prediction.LatencyNS), append(measured, ns), append(relative, e)
+		widths = append(widths, (prediction.HighNS-prediction.LowNS)/2/prediction.LatencyNS)
+		for _, within := range []struct {
+			share *float64
+			limit float64
+		}{{&accuracy.Within5, 0.05}, {&accuracy.Within10, 0.10}, {&accuracy.Within20, 0.20}} {
+			if e <= within.limit {
+				*within.share++
+			}
+		}
+		if prediction.LowNS <= ns && ns <= prediction.HighNS {
+			accuracy.Coverage++
+		}
+	}
+	for _, share := range []*float64{&accuracy.Within5, &accuracy.Within10, &accuracy.Within20, &accuracy.Coverage} {
+		*share /= float64(n)
+	}
+	accuracy.Spearman = spearman(predicted, measured)
+	slices.Sort(relative)
+	slices.Sort(widths)
+	accuracy.MedianError = quantile(relative, 0.5)
+	accuracy.P90Error = quantile(relative, 0.9)
+	accuracy.MaxError = relative[n-1]
+	accuracy.MedianWidth = quantile(widths, 0.5)
+	return accuracy, nil
+}
+
+// quantile interpolates between the order statistics of sorted values (Hyndman
+// and Fan, "Sample quantiles in statistical packages", 1996, definition 7).
+func quantile(sorted []float64, p float64) float64 {
+	below, fraction := math.Modf(p * float64(len(sorted)-1))
+	i := int(below)
+	if i+1 == len(sorted) {
+		return sorted[i]
+	}
+	return sorted[i] + fraction*(sorted[i+1]-sorted[i])
+}
+
+// spearman is the correlation of ranks, ties sharing their mean rank.
+func spearman(a, b []float64) float64 {
+	r := stat.Correlation(ranks(a), ranks(b), nil)
+	if math.IsNaN(r) {
+		return 0
+	}
+	return r
+}
+
+func ranks(values []float64) []float64 {
+	sorted := slices.Sorted(slices.Values(values))
+	r := make([]float64, len(values))
+	for i, v := range values {
+		first, _ := slices.BinarySearch(sorted, v)
+		last, _ := slices.BinarySearch(sorted, math.Nextafter(v, math.Inf(1)))
+		r[i] = float64(first+last-1) / 2
+	}
+	return r
+}

@@ -1,0 +1,330 @@
+// Package predictor tells the latency and energy of any network on a device
+// from the device's table of measured workloads, with an interval and with
+// where each number comes from.
+//
+// A workload's latency is its row in the table, else a regression over the
+// rows of its family, else a roofline calibrated on all rows. A network's is
+// the sum over its workloads plus what the sum misses, learned from whole
+// networks of the table. The interval is split conformal on networks that
+// nothing was fitted to, so that it holds whatever the models are worth.
+package predictor
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"math"
+	"slices"
+	"sync"
+
+	"github.com/hwprofd/hwprofd/graph"
+	"github.com/hwprofd/hwprofd/lut"
+)
+
+// The values of Part.Source, from the most to the least certain.
+const (
+	SourceTable      = "table"      // measured
+	SourceRegression = "regression" // from rows of the same family
+	SourceRoofline   = "roofline"   // from the amount of work
+)
+
+// Prediction is the predicted cost of a network.
+type Prediction struct {
+	// LatencyNS is the predicted median latency in ns; it lies in the
+	// interval [LowNS, HighNS] with probability Coverage.
+	LatencyNS, LowNS, HighNS float64
+	Coverage                 float64
+	// Interval says how the interval was made: IntervalConformal, or
+	// IntervalCrossValidated, which is wider and does not guarantee Coverage.
+	Interval string
+	// EnergyMJ is in mJ, with an interval of its own. EnergySource is that of
+	// the table's rows; where it is empty the table has no energy, and the
+	// three numbers are NaN.
+	EnergyMJ, EnergyLow, EnergyHigh float64
+	EnergySource                    string
+	// OverheadNS is LatencyNS less the sum of the parts: what a network costs
+	// beyond its workloads alone. It can be negative.
+	OverheadNS float64
+	Parts      []Part // in order of the workloads
+}
+
+// Part is one workload of a prediction.
+type Part struct {
+	Workload  graph.Workload
+	LatencyNS float64 // of the workload alone
+	Source    string  // SourceTable, SourceRegression or SourceRoofline
+}
+
+// Model describes the regression of a family.
+type Model struct {
+	Family string // with the element type, such as "pointwise/f32"
+	Kind   string // "additive", "ridge" or "gaussian process"
+	Rows   int
+	Error  float64 // root mean square relative error in cross-validation, 0.03 for 3%
+}
+
+// maxCached bounds the workloads whose cost is kept.
+const maxCached = 1 << 20
+
+// Predictor predicts from one table. It is safe for concurrent use.
+type Predictor struct {
+	families    map[string]int // position in overhead.factors
+	regressions map[string]*regression
+	roofline    *roofline
+	energy      *energyModel
+	overhead    *overhead
+	interval    interval
+
+	mu    sync.RWMutex
+	costs map[graph.Workload]cost
+}
+
+// cost is what a workload adds to a prediction.
+type cost struct {
+	ns        float64 // alone
+	network   float64 // in a network, ns
+	spread    float64 // standard deviation of ln(ns)
+	mj        float64 // alone
+	estimated float64 // the part of mj that no row has
+	source    string
+}
+
+// Fit makes a predictor of a table: of its rows with warm caches, of its networks
+// for "fit" and of those for "calibrate". Networks for other uses are not looked
+// at, and the table is not kept. The same table gives the same predictor.
+func Fit(t *lut.Table) (*Predictor, error) {
+	p := &Predictor{families: map[string]int{}, regressions: map[string]*regression{}, costs: map[graph.Workload]cost{}}
+	samples := map[string][]sample{}
+	for i, row := range t.Rows {
+		if row.Cache != lut.CacheWarm {
+			continue
+		}
+		w, err := row.Workload()
+		if err != nil {
+			return nil, fmt.Errorf("predictor: row %d: %w", i, err)
+		}
+		if !(row.LatencyMedianNS > 0) || math.IsInf(row.LatencyMedianNS, 1) {
+			return nil, fmt.Errorf("predictor: row %d (%s): latency_median_ns is %g; want a positive number", i, row.Key, row.LatencyMedianNS)
+		}
+		if _, twice := p.costs[w]; twice {
+			return nil, fmt.Errorf("predictor: row %d: workload %s is in the table twice", i, row.Key)
+		}
+		// The half width of a 95% interval is 1.96 standard deviations.
+		noise := max(0, row.LatencyCI95NS) / 1.96 / row.LatencyMedianNS
+		p.costs[w] = cost{ns: row.LatencyMedianNS, spread: noise, source: SourceTable}
+		samples[family(w)] = append(samples[family(w)], sample{workload: w, ns: row.LatencyMedianNS, noise: noise})
+	}
+	if len(samples) == 0 {
+		return nil, errors.New("predictor: the table has no rows with warm caches: profile some workloads first")
+	}
+	p.fitFamilies(samples)
+	var err error
+	if p.energy, err = fitEnergy(t.Rows, p.costs); err != nil {
+		return nil, err
+	}
+	if err := p.fitNetworks(t.Networks); err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+// family is what shares a regression.
+func family(w graph.Workload) string { return w.Family() + "/" + string(w.DType) }
+
+func (p *Predictor) fitFamilies(samples map[string][]sample) {
+	p.roofline = fitRoofline(samples)
+	var fits sync.WaitGroup
+	var mu sync.Mutex
+	for _, name := range slices.Sorted(maps.Keys(samples)) {
+		p.families[name] = len(p.families)
+		if len(samples[name]) < minRows {
+			continue
+		}
+		fits.Go(func() {
+			r := fitRegression(samples[name])
+			mu.Lock()
+			defer mu.Unlock()
+			p.regressions[name] = r
+		})
+	}
+	fits.Wait()
+}
+
+// fitNetworks learns overhead and interval.
+func (p *Predictor) fitNetworks(networks []lut.Network) error {
+	// Until the overhead is known, a network is the sum of its workloads. The
+	// last factor is for families that the table does not have.
+	p.overhead, _ = fitOverhead(nil, len(p.families)+1)
+	var observations []observation
+	var fitted, calibration []lut.Network
+	for _, n := range networks {
+		switch n.Use {
+		case "fit":
+			o, err := p.observe(n)
+			if err != nil {
+				return err
+			}
+			observations = append(observations, o)
+			fitted = append(fitted, n)
+		case "calibrate":
+			calibration = append(calibration, n)
+		}
+	}
+	fit, errors := fitOverhead(observations, len(p.families)+1)
+	p.overhead = fit
+	for w, c := range p.costs {
+		c.network = p.overhead.workload(p.familyIndex(w), c.ns, w.Bytes())
+		p.costs[w] = c
+	}
+	return p.calibrate(fitted, errors, calibration)
+}
+
+func (p *Predictor) familyIndex(w graph.Workload) int {
+	if i, ok := p.families[family(w)]; ok {
+		return i
+	}
+	return len(p.families)
+}
+
+// observe sums up a measured network.
+func (p *Predictor) observe(n lut.Network) (observation, error) {
+	workloads, err := networkWorkloads(n)
+	if err != nil {
+		return observation{}, err
+	}
+	o := observation{families: make([]float64, len(p.families)+1), count: float64(len(workloads)), ns: n.LatencyMedianNS}
+	for _, w := range workloads {
+		c, err := p.cost(w)
+		if err != nil {
+			return observation{}, fmt.Errorf("predictor: network %q: %w", n.Name, err)
+		}
+		o.families[p.familyIndex(w)] += c.ns
+		o.bytes += float64(w.Bytes())
+	}
+	return o, nil
+}
+
+// networkWorkloads parses and checks a measured network.
+func networkWorkloads(n lut.Network) ([]graph.Workload, error) {
+	if !(n.LatencyMedianNS > 0) || math.IsInf(n.LatencyMedianNS, 1) {
+		return nil, fmt.Errorf("predictor: network %q: latency_median_ns is %g; want a positive number", n.Name, n.LatencyMedianNS)
+	}
+	if len(n.Workloads) == 0 {
+		return nil, fmt.Errorf("predictor: network %q has no workloads", n.Name)
+	}
+	workloads := make([]graph.Workload, len(n.Workloads))
+	for i, key := range n.Workloads {
+		w, err := graph.ParseWorkload(key)
+		if err != nil {
+			return nil, fmt.Errorf("predictor: network %q: %w", n.Name, err)
+		}
+		workloads[i] = w
+	}
+	return workloads, nil
+}
+
+// Models lists the regressions, by family. Families that are missing here had
+// too few rows for one and are predicted by the roofline where they have none.
+func (p *Predictor) Models() []Model {
+	var models []Model
+	for _, name := range slices.Sorted(maps.Keys(p.regressions)) {
+		r := p.regressions[name]
+		models = append(models, Model{Family: name, Kind: r.kind, Rows: r.rows, Error: r.spread})
+	}
+	return models
+}
+
+// Predict returns the cost of a network that does the workloads one after the
+// other. It fails where a workload is not valid, and where the table has
+// nothing that its cost could be derived from.
+func (p *Predictor) Predict(workloads []graph.Workload) (Prediction, error) {
+	prediction, spread, estimated, err := p.sum(workloads)
+	if err != nil {
+		return Prediction{}, err
+	}
+	width := p.interval.width(spread)
+	prediction.Coverage, prediction.Interval = coverage, p.interval.kind
+	prediction.LowNS = prediction.LatencyNS * math.Exp(-width)
+	prediction.HighNS = prediction.LatencyNS * math.Exp(width)
+	p.energy.finish(&prediction, width, estimated)
+	return prediction, nil
+}
+
+// sum adds up the workloads: a prediction without intervals, the standard
+// deviation of ln(ns) that its parts leave, were they all wrong the same way,
+// and how many mJ of its energy no row has.
+func (p *Predictor) sum(workloads []graph.Workload) (prediction Prediction, spread, estimated float64, err error) {
+	if len(workloads) == 0 {
+		return Prediction{}, 0, 0, errors.New("predictor: no workloads to predict")
+	}
+	prediction = Prediction{LatencyNS: p.overhead.constant, Parts: make([]Part, len(workloads))}
+	var alone float64
+	for i, w := range workloads {
+		c, err := p.cost(w)
+		if err != nil {
+			return Prediction{}, 0, 0, err
+		}
+		prediction.Parts[i] = Part{Workload: w, LatencyNS: c.ns, Source: c.source}
+		prediction.LatencyNS += c.network
+		prediction.EnergyMJ += c.mj
+		alone += c.ns
+		spread += c.network * c.spread
+		estimated += c.estimated
+	}
+	prediction.OverheadNS = prediction.LatencyNS - alone
+	return prediction, spread / prediction.LatencyNS, estimated, nil
+}
+
+// PredictGraph returns the cost of a graph as it runs once fused.
+func (p *Predictor) PredictGraph(g *graph.Graph) (Prediction, error) {
+	fused, err := graph.Fuse(g)
+	if err != nil {
+		return Prediction{}, fmt.Errorf("predictor: %w", err)
+	}
+	workloads, err := fused.Workloads()
+	if err != nil {
+		return Prediction{}, fmt.Errorf("predictor: %w", err)
+	}
+	return p.Predict(workloads)
+}
+
+// cost returns what a workload costs; each is worked out once.
+func (p *Predictor) cost(w graph.Workload) (cost, error) {
+	p.mu.RLock()
+	c, ok := p.costs[w]
+	p.mu.RUnlock()
+	if ok {
+		return c, nil
+	}
+	c, err := p.estimate(w)
+	if err != nil {
+		return cost{}, err
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(p.costs) < maxCached {
+		p.costs[w] = c
+	}
+	return c, nil
+}
+
+// estimate is the cost of a workload that has no row.
+func (p *Predictor) estimate(w graph.Workload) (cost, error) {
+	if err := w.Validate(); err != nil {
+		return cost{}, fmt.Errorf("predictor: %w", err)
+	}
+	var c cost
+	if r, ok := p.regressions[family(w)]; ok {
+		c = cost{ns: r.predict(w), spread: r.uncertainty(w), source: SourceRegression}
+	} else {
+		ns, spread, err := p.roofline.predict(family(w), w)
+		if err != nil {
+			return cost{}, err
+		}
+		c = cost{ns: ns, spread: spread, source: SourceRoofline}
+	}
+	c.network = p.overhead.workload(p.familyIndex(w), c.ns, w.Bytes())
+	c.mj = p.energy.estimate(w, c.ns)
+	c.estimated = c.mj
+	return c, nil
+}

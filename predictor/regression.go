@@ -1,0 +1,209 @@
+package predictor
+
+import (
+	"cmp"
+	"math"
+	"slices"
+
+	"github.com/hwprofd/hwprofd/graph"
+)
+
+const (
+	// minRows is how many rows a family needs for a regression of its own.
+	minRows = 10
+	// maxRows bounds the rows of a Gaussian process, whose cost is cubic, and
+	// maxSearchRows those that its hyperparameters are chosen on. Of more
+	// rows, evenly spaced ones by size are taken.
+	maxRows       = 400
+	maxSearchRows = 150
+	folds         = 8
+	// weakPrior keeps the additive model's coefficients finite where columns
+	// are collinear.
+	weakPrior = 1e-6
+	// worthwhile is by how much the mean error of ln(ns) must fall for a kind
+	// to be preferred to a simpler one.
+	worthwhile = 0.001
+)
+
+// sample is a measured workload.
+type sample struct {
+	workload graph.Workload
+	ns       float64
+	noise    float64 // standard deviation of ln(ns)
+}
+
+// The kinds of regression, from the simplest on.
+const (
+	additive        = "additive"         // non-negative least squares on the quantities of work
+	ridge           = "ridge"            // additive times the exponential of a ridge regression on log features
+	gaussianProcess = "gaussian process" // additive times the exponential of a Gaussian process on log features
+)
+
+// regression predicts the latency of workloads of one family: that of an
+// additive model, corrected by a process on the logarithm of its relative
+// error.
+type regression struct {
+	kind     string
+	rows     int
+	spread   float64 // root mean square of the cross-validated error of ln(ns)
+	additive []float64
+	encoder  *encoder
+	process  *process // nil for additive
+	scale    float64  // standard deviation of the process's targets
+	low      float64  // the correction stays within [low, high]
+	high     float64
+	typical  float64 // usual standard deviation of the process at unseen rows
+}
+
+// fitRegression chooses among the kinds by the mean absolute error of ln(ns)
+// in cross-validation, the simpler one where that makes no difference, and fits
+// the winner to all samples.
+func fitRegression(samples []sample) *regression {
+	samples = slices.Clone(samples)
+	slices.SortFunc(samples, func(a, b sample) int {
+		return cmp.Or(cmp.Compare(a.workload.MACs(), b.workload.MACs()), cmp.Compare(a.workload.Bytes(), b.workload.Bytes()),
+			cmp.Compare(a.workload.String(), b.workload.String()))
+	})
+	e := newEncoder(samples)
+	search := thin(samples, maxSearchRows)
+	base := fitAdditive(search)
+	x, y, own, scale := corrections(search, e, base)
+	if scale > 0 {
+		for i := range own {
+			y[i] /= scale
+			own[i] /= scale * scale
+		}
+	}
+	type candidate struct {
+		kind  string
+		hyper hyper
+	}
+	candidates := []candidate{{kind: additive}}
+	if scale > 0 && len(e.kept) > 0 {
+		candidates = append(candidates,
+			candidate{ridge, bestHyper(ridgeGrid(), x, y, own)},
+			candidate{gaussianProcess, bestHyper(smoothGrid(), x, y, own)})
+	}
+	var best *regression
+	least := math.Inf(1)
+	for _, c := range candidates {
+		errors, typical, ok := crossValidate(samples, e, c.kind, c.hyper)
+		if !ok {
+			continue
+		}
+		var mean float64
+		for _, v := range errors {
+			mean += math.Abs(v) / float64(len(errors))
+		}
+		if best != nil && mean > least-worthwhile {
+			continue
+		}
+		if r, ok := fitKind(samples, e, c.kind, c.hyper); ok {
+			best, least = r, mean
+			r.spread, r.typical, r.rows = rootMeanSquare(errors), typical, len(samples)
+		}
+	}
+	return best
+}
+
+// thin returns at most n of the samples, evenly spaced.
+func thin(samples []sample, n int) []sample {
+	if len(samples) <= n {
+		return samples
+	}
+	kept := make([]sample, n)
+	for i := range kept {
+		kept[i] = samples[i*len(samples)/n]
+	}
+	return kept
+}
+
+// crossValidate returns the error of ln(ns) at each sample as predicted from
+// other folds, and the root mean square of the process's own standard
+// deviation there.
+func crossValidate(samples []sample, e *encoder, kind string, h hyper) (errors []float64, typical float64, ok bool) {
+	var deviations []float64
+	for fold := range min(folds, len(samples)) {
+		var rest, held []sample
+		for i, s := range samples {
+			// Neighbours in size go to different folds.
+			if i%folds == fold {
+				held = append(held, s)
+			} else {
+				rest = append(rest, s)
+			}
+		}
+		r, ok := fitKind(rest, e, kind, h)
+		if !ok {
+			return nil, 0, false
+		}
+		for _, s := range held {
+			errors = append(errors, math.Log(s.ns/r.predict(s.workload)))
+			if r.process != nil {
+				deviations = append(deviations, r.process.deviation(e.encode(s.workload)))
+			}
+		}
+	}
+	return errors, rootMeanSquare(deviations), true
+}
+
+func fitKind(samples []sample, e *encoder, kind string, h hyper) (*regression, bool) {
+	r := &regression{kind: kind, encoder: e, additive: fitAdditive(samples)}
+	if kind == additive {
+		return r, true
+	}
+	x, y, own, scale := corrections(thin(samples, maxRows), e, r.additive)
+	if scale == 0 {
+		return nil, false
+	}
+	r.scale, r.low, r.high = scale, slices.Min(y)-0.5, slices.Max(y)+0.5
+	for i := range y {
+		y[i] /= scale
+		own[i] /= scale * scale
+	}
+	var ok bool
+	r.process, ok = condition(h, x, y, own)
+	return r, ok
+}
+
+func fitAdditive(samples []sample) []float64 {
+	columns, y := make([][]float64, len(samples)), make([]float64, len(samples))
+	for i, s := range samples {
+		columns[i], y[i] = work(s.workload), s.ns
+	}
+	return solveRelative(columns, y, make([]prior, len(columns[0])), weakPrior)
+}
+
+// corrections are the encoded samples, the logarithm of measured over additive
+// latency, its noise variance, and its root mean square.
+func corrections(samples []sample, e *encoder, base []float64) (x [][]float64, y, own []float64, scale float64) {
+	for _, s := range samples {
+		x = append(x, e.encode(s.workload))
+		y = append(y, math.Log(s.ns/dot(base, work(s.workload))))
+		own = append(own, s.noise*s.noise)
+	}
+	if scale = rootMeanSquare(y); scale < 1e-9 {
+		scale = 0
+	}
+	return x, y, own, scale
+}
+
+// predict returns the latency in ns.
+func (r *regression) predict(w graph.Workload) float64 {
+	ns := dot(r.additive, work(w))
+	if r.process != nil {
+		correction := r.process.mean(r.encoder.encode(w)) * r.scale
+		ns *= math.Exp(min(max(correction, r.low), r.high))
+	}
+	return ns
+}
+
+// uncertainty is the standard deviation of ln(ns) to expect at w: the
+// cross-validated one, more where w is further from all rows than they are
+// from each other.
+func (r *regression) uncertainty(w graph.Workload) float64 {
+	if r.process == nil || r.typical == 0 {
+		return r.spread
+	}
+	return r.spread * max(1, r.process.deviation(r.encoder.encode(w))/r.typical)
+}
