@@ -135,6 +135,8 @@ panel:
 	VXORPS Y9, Y9, Y9
 	VXORPS Y10, Y10, Y10
 	VXORPS Y11, Y11, Y11
+	CMPQ   R11, $1
+	JEQ    single
 	CMPQ   tile_narrow(DI), $0
 	JNE    narrow
 	CMPQ   R11, $6
@@ -145,15 +147,16 @@ panel:
 	JEQ    wide4
 	CMPQ   R11, $3
 	JEQ    wide3
-	CMPQ   R11, $2
-	JEQ    wide2
+	JMP    wide2
 
-	// A single row takes four steps at once, to have enough sums under way.
+	// A single row, all columns: four steps at once, to have enough sums under
+	// way.
+single:
 	LEAQ (R8)(R8*2), R15
 	SUBQ $4, CX
-	JLT  wide1rest
+	JLT  singlerest
 
-wide1four:
+singlefour:
 	VBROADCASTSS (AX), Y12
 	VBROADCASTSS 4(AX), Y13
 	VBROADCASTSS 8(AX), Y14
@@ -169,7 +172,7 @@ wide1four:
 	LEAQ         (BX)(R8*4), BX
 	ADDQ         $16, AX
 	SUBQ         $4, CX
-	JGE          wide1four
+	JGE          singlefour
 	VADDPS       Y2, Y0, Y0
 	VADDPS       Y3, Y1, Y1
 	VADDPS       Y6, Y4, Y4
@@ -177,15 +180,15 @@ wide1four:
 	VADDPS       Y4, Y0, Y0
 	VADDPS       Y5, Y1, Y1
 
-wide1rest:
+singlerest:
 	ADDQ $4, CX
 	JEQ  finish
 
-wide1one:
+singleone:
 	STEP16X1(0)
 	ADDQ $4, AX
 	DECQ CX
-	JNE  wide1one
+	JNE  singleone
 	JMP  finish
 
 wide2:
@@ -212,9 +215,6 @@ narrow:
 	JEQ  narrow4
 	CMPQ R11, $3
 	JEQ  narrow3
-	CMPQ R11, $2
-	JEQ  narrow2
-	LOOP(STEP8X1, 1, narrow1four, narrow1rest, narrow1one)
 
 narrow2:
 	LOOP(STEP8X2, 2, narrow2four, narrow2rest, narrow2one)

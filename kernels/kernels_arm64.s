@@ -99,11 +99,6 @@
 	ROW8(6, 19, 1, 0) \
 	ROW8(7, 19, 1, 1)
 
-#define STEP4X1 \
-	FMOVS.P 4(R1), F18 \
-	VLD1.P (R2)(R3), [V16.S4] \
-	ROW4(0, 18, 0, 0)
-
 #define STEP4X2 \
 	VLD1.P (R1)(R5), [V18.S4] \
 	VLD1.P (R2)(R3), [V16.S4] \
@@ -238,6 +233,8 @@ panel:
 	VEOR V13.B16, V13.B16, V13.B16
 	VEOR V14.B16, V14.B16, V14.B16
 	VEOR V15.B16, V15.B16, V15.B16
+	CMP  $1, R10
+	BEQ  single
 	MOVD tile_narrow(R0), R13
 	CBNZ R13, narrow
 	CMP  $8, R10
@@ -252,14 +249,15 @@ panel:
 	BEQ  wide4
 	CMP  $3, R10
 	BEQ  wide3
-	CMP  $2, R10
-	BEQ  wide2
+	B    wide2
 
-	// A single row takes four steps at once, to have enough sums under way.
+	// A single row, all columns: four steps at once, to have enough sums under
+	// way.
+single:
 	SUBS $4, R4, R4
-	BLT  wide1rest
+	BLT  singlerest
 
-wide1four:
+singlefour:
 	VLD1.P 16(R1), [V18.S4]
 	VLD1.P (R2)(R3), [V16.S4, V17.S4]
 	VLD1.P (R2)(R3), [V20.S4, V21.S4]
@@ -274,7 +272,7 @@ wide1four:
 	FMLA(6, 24, 18, 1, 1)
 	FMLA(7, 25, 18, 1, 1)
 	SUBS   $4, R4, R4
-	BGE    wide1four
+	BGE    singlefour
 	FADD(0, 0, 2)
 	FADD(1, 1, 3)
 	FADD(4, 4, 6)
@@ -282,9 +280,9 @@ wide1four:
 	FADD(0, 0, 4)
 	FADD(1, 1, 5)
 
-wide1rest:
+singlerest:
 	ADD $4, R4
-	LOOP(STEP8X1, wide1one)
+	LOOP(STEP8X1, singleone)
 
 wide2:
 	LOOP(STEP8X2, wide2one)
@@ -320,9 +318,6 @@ narrow:
 	BEQ  narrow4
 	CMP  $3, R10
 	BEQ  narrow3
-	CMP  $2, R10
-	BEQ  narrow2
-	LOOP(STEP4X1, narrow1one)
 
 narrow2:
 	LOOP(STEP4X2, narrow2one)

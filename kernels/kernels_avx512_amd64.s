@@ -192,6 +192,8 @@ panel:
 	VPXORD Z21, Z21, Z21
 	VPXORD Z22, Z22, Z22
 	VPXORD Z23, Z23, Z23
+	CMPQ   R11, $1
+	JEQ    single
 	CMPQ   tile_narrow(DI), $0
 	JNE    narrow
 	CMPQ   R11, $12
@@ -214,15 +216,16 @@ panel:
 	JEQ    wide4
 	CMPQ   R11, $3
 	JEQ    wide3
-	CMPQ   R11, $2
-	JEQ    wide2
+	JMP    wide2
 
-	// A single row takes four steps at once, to have enough sums under way.
+	// A single row, all columns: four steps at once, to have enough sums under
+	// way.
+single:
 	LEAQ (R8)(R8*2), R15
 	SUBQ $4, CX
-	JLT  wide1rest
+	JLT  singlerest
 
-wide1four:
+singlefour:
 	VBROADCASTSS (AX), Z24
 	VBROADCASTSS 4(AX), Z25
 	VBROADCASTSS 8(AX), Z26
@@ -238,7 +241,7 @@ wide1four:
 	LEAQ         (BX)(R8*4), BX
 	ADDQ         $16, AX
 	SUBQ         $4, CX
-	JGE          wide1four
+	JGE          singlefour
 	VADDPS       Z2, Z0, Z0
 	VADDPS       Z3, Z1, Z1
 	VADDPS       Z6, Z4, Z4
@@ -246,15 +249,15 @@ wide1four:
 	VADDPS       Z4, Z0, Z0
 	VADDPS       Z5, Z1, Z1
 
-wide1rest:
+singlerest:
 	ADDQ $4, CX
 	JEQ  finish
 
-wide1one:
+singleone:
 	STEP32X1(0)
 	ADDQ $4, AX
 	DECQ CX
-	JNE  wide1one
+	JNE  singleone
 	JMP  finish
 
 wide2:
@@ -311,9 +314,6 @@ narrow:
 	JEQ  narrow4
 	CMPQ R11, $3
 	JEQ  narrow3
-	CMPQ R11, $2
-	JEQ  narrow2
-	LOOP(STEP16ZX1, 1, narrow1four, narrow1rest, narrow1one)
 
 narrow2:
 	LOOP(STEP16ZX2, 2, narrow2four, narrow2rest, narrow2one)
