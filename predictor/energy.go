@@ -52,7 +52,7 @@ func fitEnergy(rows []lut.Row, costs map[graph.Workload]cost) (*energyModel, err
 	}
 	slices.Sort(sources)
 	m := &energyModel{
-		coefficients: solveRelative(columns, y, make([]prior, len(columns[0])), weakPrior),
+		coefficients: solveRelative(columns, y, make([]float64, len(y)), make([]prior, len(columns[0])), weakPrior),
 		source:       strings.Join(sources, "+"),
 	}
 	var errors []float64

@@ -85,18 +85,27 @@ func solveNonNegative(x [][]float64, y []float64, priors []prior, lambda float64
 	return b
 }
 
-// solveRelative fits y ≈ x·b, b >= 0, with errors relative to y > 0.
-func solveRelative(x [][]float64, y []float64, priors []prior, lambda float64) []float64 {
+// steadyNoise is the relative standard deviation up to which a measurement
+// counts nearly in full; other errors of the models are of this size.
+const steadyNoise = 0.02
+
+// reliability is the weight of the error of a measurement with the given
+// relative standard deviation: 1 for an exact one.
+func reliability(noise float64) float64 { return steadyNoise / math.Hypot(steadyNoise, noise) }
+
+// solveRelative fits y ≈ x·b, b >= 0, with errors relative to y > 0 and weighted
+// by the reliability of y, which has the given relative standard deviations.
+func solveRelative(x [][]float64, y, noise []float64, priors []prior, lambda float64) []float64 {
 	scaled := make([][]float64, len(x))
-	ones := make([]float64, len(x))
+	weights := make([]float64, len(x))
 	for i, row := range x {
+		weights[i] = reliability(noise[i])
 		scaled[i] = make([]float64, len(row))
 		for j, v := range row {
-			scaled[i][j] = v / y[i]
+			scaled[i][j] = weights[i] * v / y[i]
 		}
-		ones[i] = 1
 	}
-	return solveNonNegative(scaled, ones, priors, lambda)
+	return solveNonNegative(scaled, weights, priors, lambda)
 }
 
 func dot(a, b []float64) float64 {

@@ -56,10 +56,21 @@ func TestSolveRelativeExact(t *testing.T) {
 		row := []float64{1, float64(i * i * 50), math.Exp2(float64(i))}
 		x, y = append(x, row), append(y, dot(row, want))
 	}
-	got := solveRelative(x, y, make([]prior, 3), 1e-12)
+	got := solveRelative(x, y, make([]float64, len(y)), make([]prior, 3), 1e-12)
 	for j := range want {
 		if math.Abs(got[j]/want[j]-1) > 1e-3 {
 			t.Errorf("coefficient %d is %g, want %g", j, got[j], want[j])
 		}
+	}
+}
+
+// TestSolveRelativeWeighs has a wild measurement that says so, and one that
+// does not.
+func TestSolveRelativeWeighs(t *testing.T) {
+	x, y, noise := [][]float64{{1}, {1}, {1}, {1}}, []float64{100, 100, 100, 150}, []float64{0, 0, 0, 0.5}
+	honest := solveRelative(x, y, noise, make([]prior, 1), 1e-12)[0]
+	silent := solveRelative(x, y, make([]float64, 4), make([]prior, 1), 1e-12)[0]
+	if math.Abs(honest-100) > 0.2 || silent < 105 {
+		t.Errorf("estimate %g with the noise stated, %g without; want 100 and more than 105", honest, silent)
 	}
 }

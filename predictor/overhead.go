@@ -11,6 +11,7 @@ type observation struct {
 	count    float64   // workloads
 	bytes    float64   // moved by all of them
 	ns       float64   // measured
+	noise    float64   // relative standard deviation of ns
 }
 
 // overhead turns the latencies of workloads measured alone into that of a
@@ -47,7 +48,7 @@ func fitOverhead(observations []observation, families int) (*overhead, []float64
 	if len(observations) < minOverhead {
 		return best, errors
 	}
-	least := rootMeanSquare(errors)
+	least := weighted(observations, errors)
 	for _, split := range []bool{false, true} {
 		for _, strength := range strengths {
 			left := make([]float64, len(observations))
@@ -55,7 +56,7 @@ func fitOverhead(observations []observation, families int) (*overhead, []float64
 				others := slices.Concat(observations[:i], observations[i+1:])
 				left[i] = math.Log(o.ns / solveOverhead(others, families, split, strength).predict(o))
 			}
-			if e := rootMeanSquare(left); e < least {
+			if e := weighted(observations, left); e < least {
 				best, errors, least = solveOverhead(observations, families, split, strength), left, e
 			}
 		}
@@ -72,22 +73,32 @@ func solveOverhead(observations []observation, families int, split bool, strengt
 		factor = slices.Repeat(factor, families)
 	}
 	priors := append(make([]prior, 3), factor...)
-	columns, y := make([][]float64, len(observations)), make([]float64, len(observations))
-	for i, o := range observations {
-		columns[i] = []float64{o.count, o.bytes, 1}
-		if split {
-			columns[i] = append(columns[i], o.families...)
-		} else {
-			columns[i] = append(columns[i], total(o.families))
+	var columns [][]float64
+	var y, noise []float64
+	for _, o := range observations {
+		sums := o.families
+		if !split {
+			sums = []float64{total(o.families)}
 		}
-		y[i] = o.ns
+		columns = append(columns, append([]float64{o.count, o.bytes, 1}, sums...))
+		y, noise = append(y, o.ns), append(noise, o.noise)
 	}
-	b := solveRelative(columns, y, priors, strength)
+	b := solveRelative(columns, y, noise, priors, strength)
 	factors := b[3:]
 	if !split {
 		factors = slices.Repeat(factors, families)
 	}
 	return &overhead{perWorkload: b[0], perByte: b[1], constant: b[2], factors: factors}
+}
+
+// weighted is the root mean square of errors, each by how far the observation
+// can be relied on.
+func weighted(observations []observation, errors []float64) float64 {
+	scaled := make([]float64, len(errors))
+	for i, e := range errors {
+		scaled[i] = e * reliability(observations[i].noise)
+	}
+	return rootMeanSquare(scaled)
 }
 
 func (o *overhead) predict(network observation) float64 {

@@ -103,14 +103,13 @@ func Fit(t *lut.Table) (*Predictor, error) {
 		if err != nil {
 			return nil, fmt.Errorf("predictor: row %d: %w", i, err)
 		}
-		if !(row.LatencyMedianNS > 0) || math.IsInf(row.LatencyMedianNS, 1) {
-			return nil, fmt.Errorf("predictor: row %d (%s): latency_median_ns is %g; want a positive number", i, row.Key, row.LatencyMedianNS)
+		if err := checkMeasured(row.LatencyMedianNS, row.LatencyCI95NS); err != nil {
+			return nil, fmt.Errorf("predictor: row %d (%s): %w", i, row.Key, err)
 		}
 		if _, twice := p.costs[w]; twice {
 			return nil, fmt.Errorf("predictor: row %d: workload %s is in the table twice", i, row.Key)
 		}
-		// The half width of a 95% interval is 1.96 standard deviations.
-		noise := max(0, row.LatencyCI95NS) / 1.96 / row.LatencyMedianNS
+		noise := relativeNoise(row.LatencyMedianNS, row.LatencyCI95NS)
 		p.costs[w] = cost{ns: row.LatencyMedianNS, spread: noise, source: SourceTable}
 		samples[family(w)] = append(samples[family(w)], sample{workload: w, ns: row.LatencyMedianNS, noise: noise})
 	}
@@ -126,6 +125,21 @@ func Fit(t *lut.Table) (*Predictor, error) {
 		return nil, err
 	}
 	return p, nil
+}
+
+// relativeNoise is the relative standard deviation of a median with the given
+// half width of its 95% interval, which is 1.96 standard deviations of a normal
+// distribution.
+func relativeNoise(median, ci95 float64) float64 { return ci95 / 1.96 / median }
+
+func checkMeasured(median, ci95 float64) error {
+	if !(median > 0) || math.IsInf(median, 1) {
+		return fmt.Errorf("latency_median_ns is %g; want a positive number", median)
+	}
+	if !(ci95 >= 0) || math.IsInf(ci95, 1) {
+		return fmt.Errorf("latency_ci95_ns is %g; want a number that is not negative", ci95)
+	}
+	return nil
 }
 
 // family is what shares a regression.
@@ -192,7 +206,10 @@ func (p *Predictor) observe(n lut.Network) (observation, error) {
 	if err != nil {
 		return observation{}, err
 	}
-	o := observation{families: make([]float64, len(p.families)+1), count: float64(len(workloads)), ns: n.LatencyMedianNS}
+	o := observation{
+		families: make([]float64, len(p.families)+1), count: float64(len(workloads)),
+		ns: n.LatencyMedianNS, noise: relativeNoise(n.LatencyMedianNS, n.LatencyCI95NS),
+	}
 	for _, w := range workloads {
 		c, err := p.cost(w)
 		if err != nil {
@@ -206,8 +223,8 @@ func (p *Predictor) observe(n lut.Network) (observation, error) {
 
 // networkWorkloads parses and checks a measured network.
 func networkWorkloads(n lut.Network) ([]graph.Workload, error) {
-	if !(n.LatencyMedianNS > 0) || math.IsInf(n.LatencyMedianNS, 1) {
-		return nil, fmt.Errorf("predictor: network %q: latency_median_ns is %g; want a positive number", n.Name, n.LatencyMedianNS)
+	if err := checkMeasured(n.LatencyMedianNS, n.LatencyCI95NS); err != nil {
+		return nil, fmt.Errorf("predictor: network %q: %w", n.Name, err)
 	}
 	if len(n.Workloads) == 0 {
 		return nil, fmt.Errorf("predictor: network %q has no workloads", n.Name)

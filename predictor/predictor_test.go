@@ -319,6 +319,7 @@ func TestErrors(t *testing.T) {
 		}, "predictor: the table has no rows with warm caches: profile some workloads first"},
 		{func(t *lut.Table) { t.Rows[5].LatencyMedianNS = -1 }, "predictor: row 5 (" + key + "): latency_median_ns is -1; want a positive number"},
 		{func(t *lut.Table) { t.Rows[5].LatencyMedianNS = math.NaN() }, "predictor: row 5 (" + key + "): latency_median_ns is NaN; want a positive number"},
+		{func(t *lut.Table) { t.Rows[5].LatencyCI95NS = -1 }, "predictor: row 5 (" + key + "): latency_ci95_ns is -1; want a number that is not negative"},
 		{func(t *lut.Table) { t.Rows[6] = t.Rows[5] }, "predictor: row 6: workload " + key + " is in the table twice"},
 		{func(t *lut.Table) { t.Rows[6] = t.Rows[5]; t.Rows[6].Cache = lut.CacheCold }, ""},
 		{func(t *lut.Table) { t.Rows[5].Key = "nonsense" }, "predictor: row 5: lut: "},

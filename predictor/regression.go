@@ -167,11 +167,12 @@ func fitKind(samples []sample, e *encoder, kind string, h hyper) (*regression, b
 }
 
 func fitAdditive(samples []sample) []float64 {
-	columns, y := make([][]float64, len(samples)), make([]float64, len(samples))
-	for i, s := range samples {
-		columns[i], y[i] = work(s.workload), s.ns
+	var columns [][]float64
+	var y, noise []float64
+	for _, s := range samples {
+		columns, y, noise = append(columns, work(s.workload)), append(y, s.ns), append(noise, s.noise)
 	}
-	return solveRelative(columns, y, make([]prior, len(columns[0])), weakPrior)
+	return solveRelative(columns, y, noise, make([]prior, len(columns[0])), weakPrior)
 }
 
 // corrections are the encoded samples, the logarithm of measured over additive

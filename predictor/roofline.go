@@ -40,19 +40,19 @@ func fitRoofline(families map[string][]sample) *roofline {
 	names := slices.Sorted(maps.Keys(families))
 	fit := func(without string) []float64 {
 		var columns [][]float64
-		var y []float64
+		var y, noise []float64
 		for _, name := range names {
 			// Each family has the same say, however many rows it has.
 			for _, s := range thin(families[name], 20) {
 				if name != without {
-					columns, y = append(columns, amounts(s.workload)), append(y, s.ns)
+					columns, y, noise = append(columns, amounts(s.workload)), append(y, s.ns), append(noise, s.noise)
 				}
 			}
 		}
 		if len(y) == 0 {
 			return nil
 		}
-		return solveRelative(columns, y, make([]prior, len(columns[0])), weakPrior)
+		return solveRelative(columns, y, noise, make([]prior, len(columns[0])), weakPrior)
 	}
 	r.coefficients = fit("")
 	var strangers []float64 // errors of families left out of the fit
