@@ -191,8 +191,9 @@ func (u *unfolding) pad(dst, src []float32) {
 					copy(to[x0:x1], from)
 					continue
 				}
-				for i := range to[x0:x1] {
-					to[x0+i] = from[i*s.StrideW]
+				to = to[x0:x1]
+				for i, j := 0, 0; i < len(to); i, j = i+1, j+s.StrideW {
+					to[i] = from[j]
 				}
 			}
 		}

@@ -229,6 +229,37 @@ func BenchmarkConv2D(b *testing.B) {
 	}
 }
 
+// BenchmarkConv2DTraining runs the three passes of a batch.
+func BenchmarkConv2DTraining(b *testing.B) {
+	for _, s := range []Conv2D{
+		{C: 96, H: 14, W: 14, K: 24, R: 1},
+		{C: 40, H: 7, W: 7, K: 240, R: 1},
+		{C: 16, H: 28, W: 28, K: 16, R: 3, PadTop: 1},
+	} {
+		s.N, s.S, s.StrideH, s.StrideW, s.DilationH, s.DilationW, s.Groups = 32, s.R, 1, 1, 1, 1, 1
+		s.PadLeft, s.PadBottom, s.PadRight = s.PadTop, s.PadTop, s.PadTop
+		r := newRand(1)
+		src, dst, weight := randomSlice(r, s.inputSize()), randomSlice(r, s.outputSize()), randomSlice(r, s.weightSize())
+		var ws Workspace
+		name := fmt.Sprintf("conv2d/f32/n%dc%dh%dw%d/k%dr%ds%d/stride1.pad%d.dil1.group1/none", s.N, s.C, s.H, s.W, s.K, s.R, s.S, s.PadTop)
+		for _, pass := range []struct {
+			name string
+			call func()
+		}{
+			{"forward", func() { Conv2DForward(&ws, s, dst, src, weight, nil) }},
+			{"backwardInput", func() { Conv2DBackwardInput(&ws, s, src, dst, weight) }},
+			{"backwardWeight", func() { Conv2DBackwardWeight(&ws, s, weight, src, dst) }},
+		} {
+			b.Run(pass.name+"/"+name, func(b *testing.B) {
+				for b.Loop() {
+					pass.call()
+				}
+				reportGFLOPS(b, 2*s.outputSize()*s.C*s.R*s.S)
+			})
+		}
+	}
+}
+
 // BenchmarkLinear runs linear layers of a single row.
 func BenchmarkLinear(b *testing.B) {
 	for _, size := range [][2]int{{96, 24}, {1280, 1000}} {
