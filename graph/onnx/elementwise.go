@@ -159,14 +159,14 @@ func (n *node) readClip() error {
 	}
 	hasLow, hasHigh := low > -unbounded, high < unbounded
 	switch {
+	case !(low < high):
+		return unsupportedf("its bounds are %v and %v", low, high)
 	case !hasLow && !hasHigh:
 		return n.last(graph.Identity, graph.Attributes{}, x)
 	case hasLow && !hasHigh: // relu(x - low) + low
 		return n.affine(graph.Relu, x, 1, -low, 1, low)
 	case !hasLow: // high - relu(high - x)
 		return n.affine(graph.Relu, x, -1, high, -1, high)
-	case !(low < high):
-		return unsupportedf("its bounds are %v and %v", low, high)
 	}
 	// relu6((x - low) * 6 / (high - low)) * (high - low) / 6 + low
 	scale := 6 / (float64(high) - float64(low))
