@@ -62,49 +62,101 @@ func (t *Tape) BatchNorm(x, scale, shift *Tensor, o BatchNormOptions) (*Tensor, 
 	return y, stats
 }
 
+// batchNormBackward turns the gradient of the result, in place, into that of
+// x: it undoes the activation, which leaves g, and then, with m values a
+// channel, dshift = Σg, dscale = Σ g·x̂ and
+// dx = scale/σ · (g − dshift/m − x̂·dscale/m), which is linear in g and x.
+// Given statistics do not depend on x: there, dx = scale/σ · g.
 func batchNormBackward(t *Tape, n *node) {
 	x, scale, shift := n.in[0], n.in[1], n.in[2]
 	images, c, h, w := x.images("BatchNorm")
 	hw := h * w
-	mean, variance := n.statistics.Mean, n.statistics.Variance
-	dx, freshX := t.gradientOrScratch(x)
 	dscale, freshScale := t.gradientOrScratch(scale)
 	dshift, freshShift := t.gradientOrScratch(shift)
 	t.channels(c, func(wk *worker, j int) {
+		mean, variance := n.statistics.Mean[j:j+1], n.statistics.Variance[j:j+1]
+		g, src := n.out.Grad[j*hw:], x.Data[j*hw:]
+		planes, step, size := images, c*hw, hw
+		small := hw <= smallPlane
+		if small { // calls for every plane would cost more than copies
+			size = images * hw
+			planes, step = 1, size
+		}
+		scratch := wk.floats(3 * size)
+		if small {
+			g, src = scratch[:size], scratch[size:2*size]
+			gather(g, n.out.Grad[j*hw:], images, c, hw)
+			gather(src, x.Data[j*hw:], images, c, hw)
+			scratch = scratch[2*size:]
+		}
+		var sum, product float64
+		for i := range planes {
+			plane, x := g[i*step:][:size], src[i*step:]
+			if n.activation != kernels.NoActivation {
+				z := scratch[:size] // computed again, which is cheaper than fetching it
+				kernels.BatchNormForward(1, 1, size, z, x, mean, variance, scale.Data[j:j+1], shift.Data[j:j+1], n.alpha)
+				wk.activateBackward(n.activation, plane, z)
+			}
+			sum += float64(kernels.Sum(plane))
+			product += float64(kernels.Dot(plane, x))
+		}
+		inverse := 1 / math.Sqrt(float64(variance[0])+float64(n.alpha))
+		product = (product - float64(mean[0])*sum) * inverse
 		if freshScale {
 			dscale.data[j] = 0
 		}
 		if freshShift {
 			dshift.data[j] = 0
 		}
-		dst, g, src := dx.data[j*hw:], n.out.Grad[j*hw:], x.Data[j*hw:]
-		for i := 0; i < len(src); i += c * hw {
-			if freshX {
-				clear(dst[i : i+hw])
-			}
-			if n.activation == kernels.NoActivation {
-				continue
-			}
-			z := n.out.Data[j*hw+i:][:hw]
-			if !slopeFromOutput(n.activation) {
-				z = wk.floats(hw)
-				kernels.BatchNormForward(1, 1, hw, z, src[i:], mean[j:j+1], variance[j:j+1], scale.Data[j:j+1], shift.Data[j:j+1], n.alpha)
-			}
-			wk.activateBackward(n.activation, g[i:i+hw], z)
-		}
-		if n.frozen {
-			inverse := float32(1 / math.Sqrt(float64(variance[j])+float64(n.alpha)))
-			for i := 0; i < len(src); i += c * hw {
-				sum := kernels.Sum(g[i : i+hw])
-				dshift.data[j] += sum
-				dscale.data[j] += (kernels.Dot(g[i:i+hw], src[i:]) - mean[j]*sum) * inverse
-				kernels.Axpy(scale.Data[j]*inverse, g[i:i+hw], dst[i:])
-			}
+		dscale.data[j] += float32(product)
+		dshift.data[j] += float32(sum)
+		if !x.differentiable {
 			return
 		}
-		kernels.BatchNormBackward(images, c, hw, dst, dscale.data[j:j+1], dshift.data[j:j+1], g, src, mean[j:j+1], variance[j:j+1], scale.Data[j:j+1], n.alpha)
+		m := float64(images * hw)
+		a := float64(scale.Data[j]) * inverse
+		b := -a * inverse * product / m
+		offset := -a*sum/m - b*float64(mean[0])
+		if n.frozen {
+			b, offset = 0, 0
+		}
+		for i := range planes {
+			plane := g[i*step:][:size]
+			linear(plane, float32(a), float32(offset))
+			if !n.frozen {
+				kernels.Axpy(float32(b), src[i*step:][:size], plane)
+			}
+		}
+		if small {
+			scatter(n.out.Grad[j*hw:], g, images, c, hw)
+		}
 	})
-	dx.release(t)
 	dscale.release(t)
 	dshift.release(t)
+	if x.differentiable {
+		t.pass(n, x)
+	}
+}
+
+// smallPlane is the number of elements up to which the planes of a channel are
+// gathered before they are worked on.
+const smallPlane = 256
+
+// gather copies a channel of src [images, c, hw] to dst [images, hw].
+func gather(dst, src []float32, images, c, hw int) {
+	for i := range images {
+		copy(dst[i*hw:(i+1)*hw], src[i*c*hw:])
+	}
+}
+
+// scatter copies a channel src [images, hw] to its place in dst [images, c, hw].
+func scatter(dst, src []float32, images, c, hw int) {
+	for i := range images {
+		copy(dst[i*c*hw:], src[i*hw:(i+1)*hw])
+	}
+}
+
+// linear sets x = a·x + b.
+func linear(x []float32, a, b float32) {
+	kernels.BatchNormForward(1, 1, len(x), x, x, []float32{0}, []float32{1}, []float32{a}, []float32{b}, 0)
 }
