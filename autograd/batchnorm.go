@@ -12,6 +12,13 @@ type Statistics struct {
 	Mean, Variance []float32
 }
 
+func (s *Statistics) check(channels int) Statistics {
+	if len(s.Mean) != channels || len(s.Variance) != channels {
+		panic(fmt.Sprintf("autograd: BatchNorm of %d channels with statistics of %d and %d", channels, len(s.Mean), len(s.Variance)))
+	}
+	return *s
+}
+
 // BatchNormOptions say how BatchNorm normalises.
 type BatchNormOptions struct {
 	Epsilon float32
@@ -26,6 +33,11 @@ type BatchNormOptions struct {
 // (Ioffe and Szegedy, "Batch Normalization", 2015, algorithm 1). It returns
 // the statistics that it used; those of the batch are valid until Reset.
 func (t *Tape) BatchNorm(x, scale, shift *Tensor, o BatchNormOptions) (*Tensor, Statistics) {
+	return t.batchNorm(t.empty(x.Shape...), x, scale, shift, o)
+}
+
+// batchNorm writes the result to y, which may be x if nothing is recorded.
+func (t *Tape) batchNorm(y, x, scale, shift *Tensor, o BatchNormOptions) (*Tensor, Statistics) {
 	n, c, h, w := x.images("BatchNorm")
 	hw := h * w
 	if scale.Len() != c || shift.Len() != c {
@@ -33,15 +45,11 @@ func (t *Tape) BatchNorm(x, scale, shift *Tensor, o BatchNormOptions) (*Tensor, 
 	}
 	var stats Statistics
 	if o.Statistics != nil {
-		stats = *o.Statistics
-		if len(stats.Mean) != c || len(stats.Variance) != c {
-			panic(fmt.Sprintf("autograd: BatchNorm of %d channels with statistics of %d and %d", c, len(stats.Mean), len(stats.Variance)))
-		}
+		stats = o.Statistics.check(c)
 	} else {
 		both := t.arena.get(2 * c).data
 		stats = Statistics{both[:c:c], both[c : 2*c : 2*c]}
 	}
-	y := t.empty(x.Shape...)
 	// A channel at a time, so that it is still in cache for the second pass.
 	t.channels(c, func(_ *worker, j int) {
 		src, dst := x.Data[j*hw:], y.Data[j*hw:]
