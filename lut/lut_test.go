@@ -1,0 +1,438 @@
+package lut
+
+import (
+	"bytes"
+	"fmt"
+	"math"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+	"github.com/parquet-go/parquet-go"
+	"github.com/parquet-go/parquet-go/compress/snappy"
+	"pgregory.net/rapid"
+
+	"github.com/hwprofd/hwprofd/device"
+	"github.com/hwprofd/hwprofd/graph"
+)
+
+var sameTable = cmp.Options{cmpopts.IgnoreUnexported(Table{}), cmpopts.EquateEmpty()}
+
+func testMeta() Meta {
+	info := device.Info{
+		OS: "linux", Arch: "arm64", CPUs: []device.CPU{{Vendor: "ARM", Model: "Cortex-A72", Family: 8, ModelID: 0xd08, Threads: 4}},
+		Cores: 4, Threads: 4, ISA: []string{"neon"}, MemoryBytes: 4 << 30, Kernel: "6.1.21-v8+", Unseen: []string{"caches"},
+	}
+	return Meta{
+		Schema: Schema, Device: info, Fingerprint: info.Fingerprint(), Runtime: "hwprofd", RuntimeVersion: "0.1.0", Threads: 2,
+		Protocol: Protocol{RelativeCI: 0.02, BudgetSeconds: 240, MaxItemSeconds: 2, Pinned: true, Calibration: "gemm64"},
+		Created:  time.Date(2026, 5, 1, 12, 0, 0, 123456789, time.UTC),
+	}
+}
+
+func testWorkload(i int) graph.Workload {
+	return graph.Workload{
+		Op: graph.OpConv2D, DType: graph.F32, N: 1, C: 8 + i, H: 14, W: 14, K: 16, R: 3, S: 3,
+		StrideH: 1, StrideW: 1, PadTop: 1, PadLeft: 1, PadBottom: 1, PadRight: 1, DilationH: 1, DilationW: 1, Group: 1, Epilogue: "relu",
+	}
+}
+
+func testRow(i int) Row {
+	r := NewRow(testWorkload(i))
+	base := 1000 + 10*float64(i)
+	r.LatencyMedianNS, r.LatencyMeanNS, r.RawMedianNS = base, base+3.5, base*1.01
+	r.LatencyP10NS, r.LatencyP90NS, r.LatencyCI95NS = base*0.98, base*1.05, base*0.01
+	r.Samples, r.Stable = int64(50+i), i%3 != 0
+	r.MeasuredAt = time.Date(2026, 5, 1, 12, 0, i%60, 654321000, time.UTC)
+	if i%2 == 0 {
+		energy := 0.25 * base
+		r.EnergyMJ, r.EnergySource = &energy, "modelled"
+	}
+	return r
+}
+
+func testNetwork(name string) Network {
+	return Network{
+		Name: name, Workloads: []string{testRow(0).Key, testRow(1).Key}, LatencyMedianNS: 2100, LatencyP10NS: 2050,
+		LatencyP90NS: 2300, LatencyCI95NS: 20, Samples: 40, Use: "calibrate",
+	}
+}
+
+func testTable(rows int) *Table {
+	t := &Table{Meta: testMeta(), Networks: []Network{testNetwork("net0")}}
+	for i := range rows {
+		t.Rows = append(t.Rows, testRow(i))
+	}
+	return t
+}
+
+func TestRoundTrip(t *testing.T) {
+	for _, rows := range []int{0, 1, 2500} {
+		path := filepath.Join(t.TempDir(), "t.lut.parquet")
+		want := testTable(rows)
+		if rows > 2 {
+			want.Rows[2].Cache = CacheCold
+			again := want.Rows[3]
+			again.Cache = CacheCold // the same workload in both states
+			want.Rows = append(want.Rows, again)
+		}
+		if err := want.Write(path); err != nil {
+			t.Fatal(err)
+		}
+		got, err := Read(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(want, got, sameTable); diff != "" {
+			t.Fatalf("%d rows, -written +read:\n%s", rows, diff)
+		}
+		for i, r := range want.Rows {
+			w, err := r.Workload()
+			if err != nil {
+				t.Fatal(err)
+			}
+			found, ok := got.Lookup(w)
+			if ok != (i != 2) { // row 2 is cold only
+				t.Fatalf("Lookup of row %d: %v", i, ok)
+			}
+			if ok && (found.Cache != CacheWarm || found.Key != r.Key) {
+				t.Fatalf("Lookup of row %d gives %s %s", i, found.Key, found.Cache)
+			}
+		}
+		if _, ok := got.Lookup(testWorkload(100000)); ok {
+			t.Error("Lookup finds a workload that is not there")
+		}
+	}
+}
+
+func TestRowRoundTripRapid(t *testing.T) {
+	positive := rapid.Float64Range(1e-3, 1e12)
+	rapid.Check(t, func(t *rapid.T) {
+		w := graph.Workload{Op: graph.OpLinear, DType: graph.F32, N: rapid.IntRange(1, 64).Draw(t, "n"),
+			C: rapid.IntRange(1, 2048).Draw(t, "c"), K: rapid.IntRange(1, 2048).Draw(t, "k"), Epilogue: "none"}
+		r := NewRow(w)
+		r.LatencyP10NS = positive.Draw(t, "p10")
+		r.LatencyMedianNS = r.LatencyP10NS * rapid.Float64Range(1, 2).Draw(t, "median")
+		r.LatencyP90NS = r.LatencyMedianNS * rapid.Float64Range(1, 2).Draw(t, "p90")
+		r.LatencyMeanNS, r.RawMedianNS, r.LatencyCI95NS = positive.Draw(t, "mean"), positive.Draw(t, "raw"), positive.Draw(t, "ci")
+		r.Samples = rapid.Int64Range(1, math.MaxInt64).Draw(t, "samples")
+		r.MeasuredAt = time.UnixMicro(rapid.Int64Range(1e6, 1<<52).Draw(t, "at")).UTC()
+		if rapid.Bool().Draw(t, "metered") {
+			mj := positive.Draw(t, "energy")
+			r.EnergyMJ, r.EnergySource = &mj, rapid.StringMatching(`[a-z]{1,8}`).Draw(t, "source")
+		}
+		table := &Table{Meta: testMeta(), Rows: []Row{r}}
+		data, err := table.encode()
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := decode(data)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(table, got, sameTable); diff != "" {
+			t.Fatalf("-written +read:\n%s", diff)
+		}
+		if back, err := got.Rows[0].Workload(); err != nil || back != w {
+			t.Fatalf("workload %v, %v", back, err)
+		}
+	})
+}
+
+// forge writes a file that passes the checksum whatever the rows are.
+func forge[T any](t *testing.T, table *Table, rows []T) string {
+	t.Helper()
+	options := []parquet.WriterOption{parquet.Compression(&snappy.Codec{})}
+	meta, err := table.metadata()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for key, value := range meta {
+		options = append(options, parquet.KeyValueMetadata(key, value))
+	}
+	var b bytes.Buffer
+	w := parquet.NewGenericWriter[T](&b, options...)
+	if _, err := w.Write(rows); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	data, err := seal(b.Bytes())
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "pi4.lut.parquet")
+	if err := os.WriteFile(path, data, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func wantError(t *testing.T, err error, path string, parts ...string) {
+	t.Helper()
+	if err == nil {
+		t.Fatalf("no error, want one with %q", parts)
+	}
+	for _, part := range append(parts, "lut: "+path+": ") {
+		if !strings.Contains(err.Error(), part) {
+			t.Errorf("error %q does not say %q", err, part)
+		}
+	}
+	if strings.Contains(err.Error(), "\n") {
+		t.Errorf("error %q has more than one line", err)
+	}
+}
+
+func TestReadRefusesRows(t *testing.T) {
+	nan, zero, some := math.NaN(), 0.0, 1.0
+	for _, c := range []struct {
+		want   string
+		change func(*Row)
+	}{
+		{"latency_median_ns is negative", func(r *Row) { r.LatencyMedianNS = -1 }},
+		{"latency_median_ns is NaN", func(r *Row) { r.LatencyMedianNS = nan }},
+		{"latency_median_ns is zero", func(r *Row) { r.LatencyMedianNS = 0 }},
+		{"latency_mean_ns is +Inf", func(r *Row) { r.LatencyMeanNS = math.Inf(1) }},
+		{"latency_p10_ns is negative", func(r *Row) { r.LatencyP10NS = -1 }},
+		{"latency_p90_ns is NaN", func(r *Row) { r.LatencyP90NS = nan }},
+		{"latency_ci95_ns is negative", func(r *Row) { r.LatencyCI95NS = -1 }},
+		{"latency_ci95_ns is NaN", func(r *Row) { r.LatencyCI95NS = nan }},
+		{"raw_median_ns is negative", func(r *Row) { r.RawMedianNS = -1 }},
+		{"not between", func(r *Row) { r.LatencyP10NS = r.LatencyP90NS }},
+		{"samples is 0", func(r *Row) { r.Samples = 0 }},
+		{"energy_mj is zero", func(r *Row) { r.EnergyMJ = &zero; r.EnergySource = "rapl" }},
+		{"energy_mj is NaN", func(r *Row) { r.EnergyMJ = &nan; r.EnergySource = "rapl" }},
+		{"energy_mj has no energy_source", func(r *Row) { r.EnergyMJ = &some; r.EnergySource = "" }},
+		{"energy_mj is null", func(r *Row) { r.EnergyMJ = nil; r.EnergySource = "rapl" }},
+		{"key does not parse", func(r *Row) { r.Key = "conv3d/f32" }},
+		{"disagrees with its dimensions", func(r *Row) { r.K = 17 }},
+		{"disagrees with its dimensions", func(r *Row) { r.Op = "linear" }},
+		{"disagrees with its dimensions", func(r *Row) { r.Epilogue = "none" }},
+		{"already in row 1", func(r *Row) { *r = testRow(1) }},
+		{"cache_state is \"\"", func(r *Row) { r.Cache = "" }},
+		{"macs is negative", func(r *Row) { r.MACs = -1 }},
+		{"bytes is negative", func(r *Row) { r.Bytes = -1 }},
+		{"measured_at is missing", func(r *Row) { r.MeasuredAt = time.Time{} }},
+	} {
+		table := testTable(5)
+		c.change(&table.Rows[3])
+		path := forge(t, table, table.Rows)
+		_, err := Read(path)
+		wantError(t, err, path, "row 3: ", c.want)
+		if err := table.Verify(); err == nil || !strings.Contains(err.Error(), "lut: row 3: ") || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("Verify: %v, want %q", err, c.want)
+		}
+		good := filepath.Join(t.TempDir(), "good")
+		if err := os.WriteFile(good, []byte("good"), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		if err := table.Write(good); err == nil {
+			t.Errorf("Write accepts a row with %q", c.want)
+		}
+		if data, err := os.ReadFile(good); err != nil || string(data) != "good" {
+			t.Errorf("Write refused and yet changed the file: %q, %v", data, err)
+		}
+	}
+}
+
+func TestReadRefusesMetadata(t *testing.T) {
+	for want, change := range map[string]func(*Table){
+		"schema 2 is newer than 1":              func(t *Table) { t.Meta.Schema = 2 },
+		"schema 0 does not exist":               func(t *Table) { t.Meta.Schema = 0 },
+		"the device fingerprint is missing":     func(t *Table) { t.Meta.Fingerprint = "" },
+		"the runtime is missing":                func(t *Table) { t.Meta.Runtime = "" },
+		"threads is 0":                          func(t *Table) { t.Meta.Threads = 0 },
+		"network 0: \"net0\": use is \"train\"": func(t *Table) { t.Networks[0].Use = "train" },
+		"network 0: \"net0\": latency_p10_ns":   func(t *Table) { t.Networks[0].LatencyP10NS = -1 },
+		"network 0: \"net0\": it has no work":   func(t *Table) { t.Networks[0].Workloads = nil },
+		"network 0: \"net0\": samples is 0":     func(t *Table) { t.Networks[0].Samples = 0 },
+		"network 0: \"net0\": workload":         func(t *Table) { t.Networks[0].Workloads[0] = "conv" },
+		"network 1: \"net0\" is there twice":    func(t *Table) { t.Networks = append(t.Networks, t.Networks[0]) },
+		"network 0: the name is missing":        func(t *Table) { t.Networks[0].Name = "" },
+	} {
+		table := testTable(3)
+		change(table)
+		path := forge(t, table, table.Rows)
+		_, err := Read(path)
+		wantError(t, err, path, want)
+	}
+}
+
+func TestReadRefusesColumns(t *testing.T) {
+	type microseconds struct {
+		Key    string  `parquet:"key"`
+		Median float64 `parquet:"latency_median_us"`
+	}
+	type extra struct {
+		Row
+		Colour string `parquet:"colour"`
+	}
+	type missing struct {
+		Key string `parquet:"key"`
+	}
+	type other struct {
+		Key int64 `parquet:"key"`
+	}
+	table := testTable(1)
+	for want, path := range map[string]string{
+		"column latency_median_us: unknown unit \"us\", want latency_median_ns": forge(t, table, []microseconds{{}}),
+		"column colour is not part of schema 1":                                 forge(t, table, []extra{{Row: testRow(0)}}),
+		"column op is missing":                                                  forge(t, table, []missing{{}}),
+		"column key is INT":                                                     forge(t, table, []other{{}}),
+	} {
+		_, err := Read(path)
+		wantError(t, err, path, want)
+	}
+}
+
+func TestReadTruncated(t *testing.T) {
+	data, err := testTable(20).encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for n := range data {
+		if table, err := decode(data[:n]); err == nil || table != nil || strings.Contains(err.Error(), "\n") {
+			t.Fatalf("cut to %d of %d bytes: %v, %v", n, len(data), table, err)
+		}
+	}
+	path := filepath.Join(t.TempDir(), "cut.lut.parquet")
+	if err := os.WriteFile(path, data[:len(data)/2], 0o644); err != nil {
+		t.Fatal(err)
+	}
+	_, err = Read(path)
+	wantError(t, err, path, "truncated")
+}
+
+func TestReadFlipped(t *testing.T) {
+	data, err := testTable(20).encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range data {
+		damaged := bytes.Clone(data)
+		damaged[i] ^= 1 << (i % 8)
+		if _, err := decode(damaged); err == nil || strings.Contains(err.Error(), "\n") {
+			t.Fatalf("byte %d of %d flipped: %v", i, len(data), err)
+		}
+	}
+}
+
+// TestReadForged flips bytes and then mends the checksum: what is read is
+// refused or sound, and never a panic.
+func TestReadForged(t *testing.T) {
+	data, err := testTable(20).encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := 4; i < len(data)-4; i += 61 { // a prime: every kind of byte comes up
+		damaged := bytes.Clone(data)
+		damaged[i] ^= 1 << (i % 8)
+		decodeForged(t, damaged)
+	}
+}
+
+func decodeForged(t *testing.T, data []byte) {
+	at := bytes.LastIndex(data, []byte(sumMark))
+	if at < 0 || at+len(sumMark)+len(noSum) > len(data) {
+		return
+	}
+	copy(data[at+len(sumMark):], noSum)
+	sealed, err := seal(data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	table, err := decode(sealed)
+	if err == nil {
+		err = table.Verify()
+	} else if strings.Contains(err.Error(), "its checksum does not match") {
+		t.Fatalf("%v: the test does not reach the Parquet reader", err)
+	}
+	if err != nil && strings.Contains(err.Error(), "\n") {
+		t.Errorf("error %q has more than one line", err)
+	}
+}
+
+func FuzzDecode(f *testing.F) {
+	for _, rows := range []int{0, 3} {
+		data, err := testTable(rows).encode()
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(data)
+	}
+	f.Fuzz(func(t *testing.T, data []byte) { decodeForged(t, bytes.Clone(data)) })
+}
+
+func TestReadOther(t *testing.T) {
+	dir := t.TempDir()
+	for name, content := range map[string]string{"empty": "", "text": "key,latency\nconv2d,12\n", "short": "PAR1PAR1PAR1"} {
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, []byte(content), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		_, err := Read(path)
+		wantError(t, err, path)
+	}
+	path := filepath.Join(dir, "absent")
+	_, err := Read(path)
+	wantError(t, err, path, "no such file")
+	_, err = Read(dir)
+	wantError(t, err, dir)
+	path = filepath.Join(dir, "absent", "t.lut.parquet")
+	wantError(t, testTable(1).Write(path), path, "no such file")
+}
+
+// TestPandas reads a table with pandas, where that is installed.
+func TestPandas(t *testing.T) {
+	python, err := exec.LookPath("python3")
+	if err != nil || exec.Command(python, "-c", "import pandas, pyarrow").Run() != nil {
+		t.Skip("python3 with pandas and pyarrow is not installed")
+	}
+	path := filepath.Join(t.TempDir(), "t.lut.parquet")
+	table := testTable(300)
+	if err := table.Write(path); err != nil {
+		t.Fatal(err)
+	}
+	out, err := exec.Command(python, "-c", `
+import sys, pandas, pyarrow.parquet
+t = pandas.read_parquet(sys.argv[1])
+meta = pyarrow.parquet.read_schema(sys.argv[1]).metadata
+print(len(t), len(t.columns), t.key[7], t.latency_median_ns[7], t.energy_mj.isna().sum(), t.measured_at[7].isoformat(), meta[b"hwprofd.schema"].decode())
+`, path).CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	want := fmt.Sprintf("300 35 %s 1070.0 150 2026-05-01T12:00:07.654321+00:00 1\n", table.Rows[7].Key)
+	if string(out) != want {
+		t.Errorf("pandas reads %q, want %q", out, want)
+	}
+}
+
+func BenchmarkRead(b *testing.B) {
+	data, err := testTable(100_000).encode()
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.SetBytes(int64(len(data)))
+	for b.Loop() {
+		if _, err := decode(data); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func BenchmarkLookup(b *testing.B) {
+	table := testTable(100_000)
+	w := testWorkload(77_777)
+	for b.Loop() {
+		if _, ok := table.Lookup(w); !ok {
+			b.Fatal("not found")
+		}
+	}
+}

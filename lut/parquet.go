@@ -1,0 +1,300 @@
+package lut
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/google/renameio/v2/maybe"
+	"github.com/parquet-go/parquet-go"
+	"github.com/parquet-go/parquet-go/compress/snappy"
+)
+
+const (
+	metaPrefix = "hwprofd."
+	sumKey     = metaPrefix + "sha256"
+	noSum      = "0000000000000000000000000000000000000000000000000000000000000000"
+	// sumMark precedes the checksum in the footer: the key, then in Thrift's
+	// compact protocol the header of the value's field and its length, 64.
+	sumMark = sumKey + "\x18\x40"
+
+	// maxFileBytes is far above any table (100,000 rows take some 10 MB) and
+	// keeps a wrong file from being read into memory.
+	maxFileBytes = 1 << 30
+)
+
+// Read reads and verifies the table at path. Every error names the file, those
+// about a row also the row, counted from 0.
+//
+// Damage is found before the Parquet reader sees the file: its SHA-256, taken
+// with the place of the checksum itself set to zeros, stands in the metadata.
+func Read(path string) (*Table, error) {
+	data, err := readFile(path)
+	if err == nil {
+		var t *Table
+		if t, err = decode(data); err == nil {
+			return t, nil
+		}
+	}
+	return nil, fmt.Errorf("lut: %s: %w", path, err)
+}
+
+func readFile(path string) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, withoutPath(err)
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, maxFileBytes+1))
+	if err != nil {
+		return nil, withoutPath(err)
+	}
+	if len(data) > maxFileBytes {
+		return nil, fmt.Errorf("larger than %d bytes: not a latency table", maxFileBytes)
+	}
+	return data, nil
+}
+
+// withoutPath takes the path out of an error that will be given it again.
+func withoutPath(err error) error {
+	var file *os.PathError
+	var rename *os.LinkError
+	switch {
+	case errors.As(err, &file):
+		return fmt.Errorf("%s: %w", file.Op, file.Err)
+	case errors.As(err, &rename):
+		return fmt.Errorf("%s: %w", rename.Op, rename.Err)
+	}
+	return err
+}
+
+// Write verifies the table and writes it to path in one step: whatever
+// happens, path holds either the old file or the new one.
+func (t *Table) Write(path string) error {
+	data, err := t.encode()
+	if err == nil {
+		err = withoutPath(maybe.WriteFile(path, data, 0o644))
+	}
+	if err != nil {
+		return fmt.Errorf("lut: %s: %w", path, err)
+	}
+	return nil
+}
+
+func (t *Table) encode() ([]byte, error) {
+	if err := t.verify(); err != nil {
+		return nil, err
+	}
+	if t.Meta.Schema != Schema {
+		return nil, fmt.Errorf("cannot write schema %d, only %d", t.Meta.Schema, Schema)
+	}
+	options := []parquet.WriterOption{parquet.Compression(&snappy.Codec{}), parquet.CreatedBy("hwprofd", strconv.Itoa(Schema), "")}
+	meta, err := t.metadata()
+	if err != nil {
+		return nil, err
+	}
+	for _, key := range slices.Sorted(maps.Keys(meta)) {
+		options = append(options, parquet.KeyValueMetadata(key, meta[key]))
+	}
+	var b bytes.Buffer
+	w := parquet.NewGenericWriter[Row](&b, options...)
+	if _, err := w.Write(t.Rows); err != nil {
+		return nil, err
+	}
+	if err := w.Close(); err != nil {
+		return nil, err
+	}
+	return seal(b.Bytes())
+}
+
+// metadata is the table's key-value metadata, with a place for the checksum.
+func (t *Table) metadata() (map[string]string, error) {
+	meta := map[string]string{
+		metaPrefix + "schema":          strconv.Itoa(t.Meta.Schema),
+		metaPrefix + "fingerprint":     t.Meta.Fingerprint,
+		metaPrefix + "runtime":         t.Meta.Runtime,
+		metaPrefix + "runtime_version": t.Meta.RuntimeVersion,
+		metaPrefix + "threads":         strconv.Itoa(t.Meta.Threads),
+		metaPrefix + "created":         t.Meta.Created.UTC().Format(time.RFC3339Nano),
+		sumKey:                         noSum,
+	}
+	for name, value := range map[string]any{"device": t.Meta.Device, "protocol": t.Meta.Protocol, "networks": t.Networks} {
+		text, err := json.Marshal(value)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", name, err)
+		}
+		meta[metaPrefix+name] = string(text)
+	}
+	return meta, nil
+}
+
+func (t *Table) setMetadata(get func(string) (string, bool)) error {
+	var failed error
+	text := func(name string) string {
+		s, ok := get(metaPrefix + name)
+		if !ok && failed == nil {
+			failed = fmt.Errorf("metadata %s%s is missing", metaPrefix, name)
+		}
+		return s
+	}
+	parse := func(name string, into func(string) error) {
+		if err := into(text(name)); err != nil && failed == nil {
+			failed = fmt.Errorf("metadata %s%s: %w", metaPrefix, name, err)
+		}
+	}
+	number := func(n *int) func(string) error {
+		return func(s string) (err error) { *n, err = strconv.Atoi(s); return err }
+	}
+	object := func(v any) func(string) error {
+		return func(s string) error { return json.Unmarshal([]byte(s), v) }
+	}
+	parse("schema", number(&t.Meta.Schema))
+	if failed == nil && t.Meta.Schema > Schema {
+		return t.Meta.validate() // the rest may have another form
+	}
+	t.Meta.Fingerprint = text("fingerprint")
+	t.Meta.Runtime = text("runtime")
+	t.Meta.RuntimeVersion = text("runtime_version")
+	parse("threads", number(&t.Meta.Threads))
+	parse("created", func(s string) (err error) { t.Meta.Created, err = time.Parse(time.RFC3339Nano, s); return err })
+	parse("device", object(&t.Meta.Device))
+	parse("protocol", object(&t.Meta.Protocol))
+	parse("networks", object(&t.Networks))
+	return failed
+}
+
+// decode reads a file that is whole, or says why it is not. The Parquet reader
+// may panic on a file that was crafted to pass the checksum.
+func decode(data []byte) (t *Table, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			t, err = nil, fmt.Errorf("damaged: %s", firstLine(fmt.Sprint(p)))
+		}
+	}()
+	if err := checkSum(data); err != nil {
+		return nil, err
+	}
+	f, err := parquet.OpenFile(bytes.NewReader(data), int64(len(data)), parquet.SkipBloomFilters(true), parquet.SkipPageIndex(true))
+	if err != nil {
+		return nil, fmt.Errorf("damaged: %s", firstLine(err.Error()))
+	}
+	t = &Table{}
+	if err := t.setMetadata(f.Lookup); err != nil {
+		return nil, err
+	}
+	if err := checkColumns(f.Schema()); err != nil {
+		return nil, err
+	}
+	r := parquet.NewGenericReader[Row](f)
+	defer r.Close()
+	// The number of rows that the footer claims is not trusted with memory.
+	for batch := make([]Row, 1024); ; {
+		n, err := r.Read(batch)
+		t.Rows = append(t.Rows, batch[:n]...)
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return nil, fmt.Errorf("row %d: damaged: %s", len(t.Rows), firstLine(err.Error()))
+		}
+		if n == 0 {
+			return nil, fmt.Errorf("row %d: damaged: no data", len(t.Rows))
+		}
+		clear(batch) // its pointers now belong to t.Rows
+	}
+	for i := range t.Rows {
+		t.Rows[i].MeasuredAt = t.Rows[i].MeasuredAt.UTC()
+	}
+	return t, t.verify()
+}
+
+func firstLine(s string) string {
+	line, _, _ := strings.Cut(s, "\n")
+	return line
+}
+
+// checkColumns compares the file's columns with those of Row. A column of
+// which only the unit differs is told apart, since it reads as a plausible
+// number that is wrong by a factor.
+func checkColumns(got *parquet.Schema) error {
+	want := parquet.SchemaOf(Row{})
+	for _, field := range got.Fields() {
+		name := field.Name()
+		expected, ok := want.Lookup(name)
+		if !ok {
+			if i := strings.LastIndexByte(name, '_'); i > 0 {
+				for _, w := range want.Fields() {
+					if j := strings.LastIndexByte(w.Name(), '_'); j > 0 && w.Name()[:j] == name[:i] && isUnit(w.Name()[j+1:]) {
+						return fmt.Errorf("column %s: unknown unit %q, want %s", name, name[i+1:], w.Name())
+					}
+				}
+			}
+			return fmt.Errorf("column %s is not part of schema %d", name, Schema)
+		}
+		if !field.Leaf() || field.Type().String() != expected.Node.Type().String() || field.Optional() != expected.Node.Optional() {
+			return fmt.Errorf("column %s is %s, want %s", name, describe(field), describe(expected.Node))
+		}
+	}
+	for _, field := range want.Fields() {
+		if _, ok := got.Lookup(field.Name()); !ok {
+			return fmt.Errorf("column %s is missing", field.Name())
+		}
+	}
+	return nil
+}
+
+func isUnit(s string) bool { return s == "ns" || s == "mj" }
+
+func describe(n parquet.Node) string {
+	switch {
+	case !n.Leaf():
+		return "a group"
+	case n.Optional():
+		return "optional " + n.Type().String()
+	}
+	return n.Type().String()
+}
+
+// seal puts the checksum of data into its place.
+func seal(data []byte) ([]byte, error) {
+	at := bytes.LastIndex(data, []byte(sumMark+noSum))
+	if at < 0 {
+		return nil, errors.New("the Parquet writer left no place for the checksum")
+	}
+	sum := sha256.Sum256(data)
+	hex.Encode(data[at+len(sumMark):], sum[:])
+	return data, nil
+}
+
+// checkSum reports damage anywhere in the file.
+func checkSum(data []byte) error {
+	if len(data) < 12 || string(data[:4]) != "PAR1" {
+		return errors.New("not a Parquet file")
+	}
+	if string(data[len(data)-4:]) != "PAR1" {
+		return errors.New("truncated or damaged: it does not end like a Parquet file")
+	}
+	at := bytes.LastIndex(data, []byte(sumMark))
+	if at < 0 || len(data)-at < len(sumMark)+len(noSum) {
+		return fmt.Errorf("no metadata %s: not a latency table of hwprofd, or damaged", sumKey)
+	}
+	at += len(sumMark)
+	h := sha256.New()
+	h.Write(data[:at])
+	h.Write([]byte(noSum))
+	h.Write(data[at+len(noSum):])
+	if hex.EncodeToString(h.Sum(nil)) != string(data[at:at+len(noSum)]) {
+		return errors.New("damaged: its checksum does not match")
+	}
+	return nil
+}

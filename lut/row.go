@@ -1,0 +1,177 @@
+package lut
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"time"
+
+	"github.com/hwprofd/hwprofd/graph"
+)
+
+// Values of [Row].Cache.
+const (
+	CacheWarm = "warm" // repeated runs: inputs and weights where the caches keep them
+	CacheCold = "cold" // caches evicted before each run
+)
+
+// Row is what was measured of one workload in one cache state.
+type Row struct {
+	Key   string `parquet:"key" json:"key"`
+	Op    string `parquet:"op,dict" json:"op"`
+	DType string `parquet:"dtype,dict" json:"dtype"`
+
+	N         int32  `parquet:"n,dict" json:"n"`
+	C         int32  `parquet:"c,dict" json:"c"`
+	H         int32  `parquet:"h,dict" json:"h"`
+	W         int32  `parquet:"w,dict" json:"w"`
+	K         int32  `parquet:"k,dict" json:"k"`
+	R         int32  `parquet:"r,dict" json:"r"`
+	S         int32  `parquet:"s,dict" json:"s"`
+	StrideH   int32  `parquet:"stride_h,dict" json:"stride_h"`
+	StrideW   int32  `parquet:"stride_w,dict" json:"stride_w"`
+	PadTop    int32  `parquet:"pad_top,dict" json:"pad_top"`
+	PadLeft   int32  `parquet:"pad_left,dict" json:"pad_left"`
+	PadBottom int32  `parquet:"pad_bottom,dict" json:"pad_bottom"`
+	PadRight  int32  `parquet:"pad_right,dict" json:"pad_right"`
+	DilationH int32  `parquet:"dilation_h,dict" json:"dilation_h"`
+	DilationW int32  `parquet:"dilation_w,dict" json:"dilation_w"`
+	Group     int32  `parquet:"group,dict" json:"group"`
+	Epilogue  string `parquet:"epilogue,dict" json:"epilogue"`
+
+	LatencyMedianNS float64 `parquet:"latency_median_ns" json:"latency_median_ns"`
+	LatencyMeanNS   float64 `parquet:"latency_mean_ns" json:"latency_mean_ns"`
+	LatencyP10NS    float64 `parquet:"latency_p10_ns" json:"latency_p10_ns"`
+	LatencyP90NS    float64 `parquet:"latency_p90_ns" json:"latency_p90_ns"`
+	LatencyCI95NS   float64 `parquet:"latency_ci95_ns" json:"latency_ci95_ns"` // half-width
+	RawMedianNS     float64 `parquet:"raw_median_ns" json:"raw_median_ns"`     // before drift was divided out
+	Samples         int64   `parquet:"samples" json:"samples"`
+	Stable          bool    `parquet:"stable" json:"stable"` // the asked interval was reached
+
+	EnergyMJ     *float64 `parquet:"energy_mj,optional" json:"energy_mj"` // of one run; nil where nothing tells it
+	EnergySource string   `parquet:"energy_source,optional,dict" json:"energy_source,omitempty"`
+	Cache        string   `parquet:"cache_state,dict" json:"cache_state"`
+	MACs         int64    `parquet:"macs" json:"macs"`
+	Bytes        int64    `parquet:"bytes" json:"bytes"`
+
+	MeasuredAt time.Time `parquet:"measured_at,timestamp(microsecond:utc)" json:"measured_at"`
+}
+
+// NewRow returns a row of w without measurements, warm.
+func NewRow(w graph.Workload) Row {
+	r := identify(w)
+	r.Cache, r.MACs, r.Bytes = CacheWarm, w.MACs(), w.Bytes()
+	return r
+}
+
+// identify fills the columns that follow from the workload's name.
+func identify(w graph.Workload) Row {
+	return Row{
+		Key: w.String(), Op: string(w.Op), DType: string(w.DType),
+		N: int32(w.N), C: int32(w.C), H: int32(w.H), W: int32(w.W),
+		K: int32(w.K), R: int32(w.R), S: int32(w.S),
+		StrideH: int32(w.StrideH), StrideW: int32(w.StrideW),
+		PadTop: int32(w.PadTop), PadLeft: int32(w.PadLeft), PadBottom: int32(w.PadBottom), PadRight: int32(w.PadRight),
+		DilationH: int32(w.DilationH), DilationW: int32(w.DilationW),
+		Group: int32(w.Group), Epilogue: w.Epilogue,
+	}
+}
+
+// workload reads the dimension columns, which are the workload that Key names
+// in every row that was validated.
+func (r *Row) workload() graph.Workload {
+	return graph.Workload{
+		Op: graph.Op(r.Op), DType: graph.DType(r.DType),
+		N: int(r.N), C: int(r.C), H: int(r.H), W: int(r.W),
+		K: int(r.K), R: int(r.R), S: int(r.S),
+		StrideH: int(r.StrideH), StrideW: int(r.StrideW),
+		PadTop: int(r.PadTop), PadLeft: int(r.PadLeft), PadBottom: int(r.PadBottom), PadRight: int(r.PadRight),
+		DilationH: int(r.DilationH), DilationW: int(r.DilationW),
+		Group: int(r.Group), Epilogue: r.Epilogue,
+	}
+}
+
+// Workload parses the row's key.
+func (r Row) Workload() (graph.Workload, error) {
+	w, err := graph.ParseWorkload(r.Key)
+	if err != nil {
+		return graph.Workload{}, fmt.Errorf("lut: %w", err)
+	}
+	return w, nil
+}
+
+// validate reports what makes the row impossible. MACs and bytes are only
+// checked for their sign, so that a later way of counting them does not make
+// older files unreadable.
+func (r *Row) validate() error {
+	w, err := graph.ParseWorkload(r.Key)
+	if err != nil {
+		return fmt.Errorf("key does not parse: %w", err)
+	}
+	if got := r.workload(); got != w {
+		return fmt.Errorf("key %s disagrees with its dimensions, which are those of %s", r.Key, got)
+	}
+	if r.Cache != CacheWarm && r.Cache != CacheCold {
+		return fmt.Errorf("cache_state is %q, want %s or %s", r.Cache, CacheWarm, CacheCold)
+	}
+	if err := validateLatencies(r.LatencyMedianNS, r.LatencyP10NS, r.LatencyP90NS, r.LatencyCI95NS); err != nil {
+		return err
+	}
+	if err := validatePositive("latency_mean_ns", r.LatencyMeanNS); err != nil {
+		return err
+	}
+	if err := validatePositive("raw_median_ns", r.RawMedianNS); err != nil {
+		return err
+	}
+	switch {
+	case r.Samples < 1:
+		return fmt.Errorf("samples is %d", r.Samples)
+	case r.MACs < 0:
+		return errors.New("macs is negative")
+	case r.Bytes < 0:
+		return errors.New("bytes is negative")
+	case r.MeasuredAt.Unix() <= 0:
+		return errors.New("measured_at is missing")
+	case r.EnergyMJ == nil && r.EnergySource != "":
+		return fmt.Errorf("energy_source is %q, but energy_mj is null", r.EnergySource)
+	case r.EnergyMJ != nil && r.EnergySource == "":
+		return errors.New("energy_mj has no energy_source")
+	case r.EnergyMJ != nil:
+		return validatePositive("energy_mj", *r.EnergyMJ)
+	}
+	return nil
+}
+
+func validateLatencies(median, p10, p90, ci95 float64) error {
+	for _, v := range []struct {
+		name  string
+		value float64
+	}{{"latency_median_ns", median}, {"latency_p10_ns", p10}, {"latency_p90_ns", p90}} {
+		if err := validatePositive(v.name, v.value); err != nil {
+			return err
+		}
+	}
+	switch {
+	case math.IsNaN(ci95) || math.IsInf(ci95, 0):
+		return fmt.Errorf("latency_ci95_ns is %v", ci95)
+	case ci95 < 0:
+		return errors.New("latency_ci95_ns is negative")
+	case p10 > median || median > p90:
+		return fmt.Errorf("latency_median_ns %g is not between latency_p10_ns %g and latency_p90_ns %g", median, p10, p90)
+	}
+	return nil
+}
+
+// validatePositive refuses what no clock or meter reads: a missing value is
+// null, never a zero.
+func validatePositive(name string, v float64) error {
+	switch {
+	case math.IsNaN(v) || math.IsInf(v, 0):
+		return fmt.Errorf("%s is %v", name, v)
+	case v < 0:
+		return fmt.Errorf("%s is negative", name)
+	case v == 0:
+		return fmt.Errorf("%s is zero", name)
+	}
+	return nil
+}

@@ -1,0 +1,190 @@
+// Package lut keeps what was measured on a device: the latency table (LUT) of
+// its workloads, as one Apache Parquet file for a device, runtime and number of
+// threads, and the journal that stands beside the file while it is measured.
+//
+// The file opens in pandas, polars and DuckDB. A row is a workload in a cache
+// state; its columns carry their unit in the name:
+//
+//	key                 canonical name of the workload, see graph.Workload
+//	op, dtype           operator and element type, such as conv2d and f32
+//	n, c, h, w          input
+//	k, r, s             output channels and window (add, mul: second operand)
+//	stride_h, stride_w, pad_top, pad_left, pad_bottom, pad_right,
+//	dilation_h, dilation_w, group, epilogue
+//	latency_median_ns, latency_mean_ns, latency_p10_ns, latency_p90_ns
+//	latency_ci95_ns     half-width of the 95% confidence interval of the median
+//	raw_median_ns       median before drift was divided out
+//	samples             number of timed samples
+//	stable              whether the asked interval was reached within the budget
+//	energy_mj           energy of one run in millijoules, or null
+//	energy_source       the meter, or "modelled"; null where energy is
+//	cache_state         warm or cold
+//	macs, bytes         multiply-accumulates; bytes read and written
+//	measured_at         timestamp, UTC, microseconds
+//
+// The Parquet metadata carries, below keys that begin with "hwprofd.", the
+// schema version, the device and its fingerprint, the runtime and its version,
+// the threads, the measurement protocol, whole networks that were measured on
+// the same device, and a SHA-256 over the whole file.
+package lut
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/hwprofd/hwprofd/device"
+	"github.com/hwprofd/hwprofd/graph"
+)
+
+// Schema is the version of the file format that this package writes. It reads
+// no newer one.
+const Schema = 1
+
+// Meta says on what and how a table was measured.
+type Meta struct {
+	Schema         int         `json:"schema"`
+	Device         device.Info `json:"device"`
+	Fingerprint    string      `json:"fingerprint"` // of Device
+	Runtime        string      `json:"runtime"`     // such as "hwprofd"
+	RuntimeVersion string      `json:"runtime_version"`
+	Threads        int         `json:"threads"`
+	Protocol       Protocol    `json:"protocol"`
+	Created        time.Time   `json:"created"`
+}
+
+// Protocol is the measurement protocol that was asked for. What each row
+// reached stands in the row.
+type Protocol struct {
+	RelativeCI     float64 `json:"relative_ci"`           // half-width of the 95% interval over the median
+	BudgetSeconds  float64 `json:"budget_seconds"`        // for the whole run
+	MaxItemSeconds float64 `json:"max_item_seconds"`      // for one workload
+	Pinned         bool    `json:"pinned"`                // thread pinned to a core
+	Calibration    string  `json:"calibration,omitempty"` // interleaved kernel whose drift is divided out
+}
+
+// Network is a whole network that was measured on the device.
+type Network struct {
+	Name            string   `json:"name"`
+	Workloads       []string `json:"workloads"` // canonical names in order of execution
+	LatencyMedianNS float64  `json:"latency_median_ns"`
+	LatencyP10NS    float64  `json:"latency_p10_ns"`
+	LatencyP90NS    float64  `json:"latency_p90_ns"`
+	LatencyCI95NS   float64  `json:"latency_ci95_ns"` // half-width
+	Samples         int64    `json:"samples"`
+	Use             string   `json:"use"` // "fit", "calibrate" or "test"
+}
+
+// Table is a latency table in memory.
+type Table struct {
+	Meta     Meta
+	Rows     []Row
+	Networks []Network
+
+	indexed sync.Once
+	index   map[graph.Workload]int // of warm rows
+}
+
+// identity is what only one row of a table may have.
+type identity struct{ key, cache string }
+
+// Lookup returns the row of w with warm caches. It is safe for concurrent use;
+// Rows must not change after the first call.
+func (t *Table) Lookup(w graph.Workload) (Row, bool) {
+	t.indexed.Do(func() {
+		t.index = make(map[graph.Workload]int, len(t.Rows))
+		for i := range t.Rows {
+			if t.Rows[i].Cache == CacheWarm {
+				t.index[t.Rows[i].workload()] = i
+			}
+		}
+	})
+	i, ok := t.index[w]
+	if !ok {
+		return Row{}, false
+	}
+	return t.Rows[i], true
+}
+
+// Verify reports the first thing that no sound table has: a schema that is not
+// this one, metadata that is missing, or a row or network that is impossible
+// or there twice. Rows are counted from 0. [Read], [Table.Write] and
+// [Journal] verify by themselves.
+func (t *Table) Verify() error {
+	if err := t.verify(); err != nil {
+		return fmt.Errorf("lut: %w", err)
+	}
+	return nil
+}
+
+func (t *Table) verify() error {
+	if err := t.Meta.validate(); err != nil {
+		return err
+	}
+	rows := make(map[identity]int, len(t.Rows))
+	for i := range t.Rows {
+		r := &t.Rows[i]
+		if err := r.validate(); err != nil {
+			return fmt.Errorf("row %d: %w", i, err)
+		}
+		id := identity{r.Key, r.Cache}
+		if first, twice := rows[id]; twice {
+			return fmt.Errorf("row %d: %s (%s) is already in row %d", i, r.Key, r.Cache, first)
+		}
+		rows[id] = i
+	}
+	names := make(map[string]bool, len(t.Networks))
+	for i := range t.Networks {
+		n := &t.Networks[i]
+		if err := n.validate(); err != nil {
+			return fmt.Errorf("network %d: %w", i, err)
+		}
+		if names[n.Name] {
+			return fmt.Errorf("network %d: %q is there twice", i, n.Name)
+		}
+		names[n.Name] = true
+	}
+	return nil
+}
+
+func (m *Meta) validate() error {
+	switch {
+	case m.Schema > Schema:
+		return fmt.Errorf("schema %d is newer than %d: update hwprofd to read it", m.Schema, Schema)
+	case m.Schema < 1:
+		return fmt.Errorf("schema %d does not exist", m.Schema)
+	case m.Fingerprint == "":
+		return errors.New("the device fingerprint is missing")
+	case m.Runtime == "":
+		return errors.New("the runtime is missing")
+	case m.Threads < 1:
+		return fmt.Errorf("threads is %d", m.Threads)
+	}
+	return nil
+}
+
+func (n *Network) validate() error {
+	if n.Name == "" {
+		return errors.New("the name is missing")
+	}
+	if !slices.Contains([]string{"fit", "calibrate", "test"}, n.Use) {
+		return fmt.Errorf("%q: use is %q, want fit, calibrate or test", n.Name, n.Use)
+	}
+	if len(n.Workloads) == 0 {
+		return fmt.Errorf("%q: it has no workloads", n.Name)
+	}
+	for _, key := range n.Workloads {
+		if _, err := graph.ParseWorkload(key); err != nil {
+			return fmt.Errorf("%q: %w", n.Name, err)
+		}
+	}
+	if n.Samples < 1 {
+		return fmt.Errorf("%q: samples is %d", n.Name, n.Samples)
+	}
+	if err := validateLatencies(n.LatencyMedianNS, n.LatencyP10NS, n.LatencyP90NS, n.LatencyCI95NS); err != nil {
+		return fmt.Errorf("%q: %w", n.Name, err)
+	}
+	return nil
+}
