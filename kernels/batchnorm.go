@@ -2,35 +2,38 @@ package kernels
 
 import "math"
 
-// reductionBlock is the number of elements that a reduction adds in float32
-// before it continues in float64; a block stays in the first-level cache
-// between the passes of BatchNormStats.
-const reductionBlock = 4096
+const (
+	// reductionBlock is the number of elements that a reduction adds in
+	// float32 before it continues in float64; a block stays in the
+	// first-level cache between the passes of BatchNormStats.
+	reductionBlock = 4096
+	// Channels are worked on in blocks, and within a block a few images at a
+	// time, so that memory is read in few streams that are long.
+	channelBlock = 16
+	imageBlock   = 8
+)
 
-// blocks calls visit for pieces of channel k of x [n, c, hw], each of at most
-// reductionBlock elements: segments of length elements that begin at start
-// and lie c*hw elements apart.
-func blocks(n, c, hw, k int, visit func(start, segments, length int)) {
+// pieces calls visit for pieces of at most reductionBlock elements of channels
+// from to from+channelBlock (or to) of [n, c, hw]: segments of length
+// elements of channel from+k that begin at start and lie c*hw elements apart.
+func pieces(n, c, hw, from, to int, visit func(k, start, segments, length int)) {
+	to = min(to, from+channelBlock)
 	if hw >= reductionBlock {
 		for i := range n {
-			for from := 0; from < hw; from += reductionBlock {
-				visit((i*c+k)*hw+from, 1, min(reductionBlock, hw-from))
+			for k := from; k < to; k++ {
+				for at := 0; at < hw; at += reductionBlock {
+					visit(k-from, (i*c+k)*hw+at, 1, min(reductionBlock, hw-at))
+				}
 			}
 		}
 		return
 	}
-	step := reductionBlock / max(hw, 1)
+	step := min(imageBlock, reductionBlock/max(hw, 1))
 	for i := 0; i < n; i += step {
-		visit((i*c+k)*hw, min(step, n-i), hw)
+		for k := from; k < to; k++ {
+			visit(k-from, (i*c+k)*hw, min(step, n-i), hw)
+		}
 	}
-}
-
-func channelSum(x []float32, n, c, hw, k int) float64 {
-	var sum float64
-	blocks(n, c, hw, k, func(start, segments, length int) {
-		sum += float64(vector.sumSegments(x[start:], segments, c*hw, length))
-	})
-	return sum
 }
 
 // checkPlanes panics unless x holds the leading channels of [n, c, hw].
@@ -53,26 +56,27 @@ func checkPlanes(function, operand string, n, c, hw, channels int, x []float32) 
 func BatchNormStats(n, c, hw int, mean, variance, src []float32) {
 	checkLength("BatchNormStats", "variance", len(variance), len(mean))
 	checkPlanes("BatchNormStats", "src", n, c, hw, len(mean), src)
-	for k := range mean {
-		var count, center, squares float64
-		blocks(n, c, hw, k, func(start, segments, length int) {
+	for from := 0; from < len(mean); from += channelBlock {
+		var state [channelBlock]struct{ count, mean, squares float64 }
+		pieces(n, c, hw, from, len(mean), func(k, start, segments, length int) {
 			x := src[start:]
 			m := float64(segments * length)
-			blockMean := float64(vector.sumSegments(x, segments, c*hw, length)) / m
+			pieceMean := float64(vector.sumSegments(x, segments, c*hw, length)) / m
 			// The squares are taken about the rounded mean; the rest corrects for that.
-			rounded := float32(blockMean)
-			shift := blockMean - float64(rounded)
-			blockSquares := float64(vector.sumSquares(x, segments, c*hw, length, rounded)) - m*shift*shift
-			delta := blockMean - center
-			total := count + m
-			center += delta * m / total
-			squares += blockSquares + delta*delta*count*m/total
-			count = total
+			rounded := float32(pieceMean)
+			shift := pieceMean - float64(rounded)
+			pieceSquares := float64(vector.sumSquares(x, segments, c*hw, length, rounded)) - m*shift*shift
+			s := &state[k]
+			delta := pieceMean - s.mean
+			total := s.count + m
+			s.mean += delta * m / total
+			s.squares += pieceSquares + delta*delta*s.count*m/total
+			s.count = total
 		})
-		mean[k], variance[k] = 0, 0
-		if count > 0 {
-			mean[k] = float32(center)
-			variance[k] = float32(max(squares, 0) / count)
+		for k := from; k < min(from+channelBlock, len(mean)); k++ {
+			s := state[k-from]
+			mean[k] = float32(s.mean)
+			variance[k] = float32(max(s.squares, 0) / max(s.count, 1))
 		}
 	}
 }
@@ -86,13 +90,15 @@ func BatchNormForward(n, c, hw int, dst, src, mean, variance, scale, shift []flo
 	checkLength("BatchNormForward", "shift", len(shift), len(mean))
 	checkPlanes("BatchNormForward", "src", n, c, hw, len(mean), src)
 	checkPlanes("BatchNormForward", "dst", n, c, hw, len(mean), dst)
-	if n == 0 {
-		return
-	}
-	for k := range mean {
-		a := scale[k] / sqrt(variance[k]+eps)
-		b := shift[k] - mean[k]*a
-		vector.affine(dst[k*hw:], src[k*hw:], n, c*hw, hw, a, b)
+	for from := 0; from < len(mean); from += channelBlock {
+		var a, b [channelBlock]float32
+		for k := from; k < min(from+channelBlock, len(mean)); k++ {
+			a[k-from] = scale[k] / sqrt(variance[k]+eps)
+			b[k-from] = shift[k] - mean[k]*a[k-from]
+		}
+		pieces(n, c, hw, from, len(mean), func(k, start, segments, length int) {
+			vector.affine(dst[start:], src[start:], segments, c*hw, length, a[k], b[k])
+		})
 	}
 }
 
@@ -108,26 +114,29 @@ func BatchNormBackward(n, c, hw int, dsrc, dscale, dshift, ddst, src, mean, vari
 	checkPlanes("BatchNormBackward", "src", n, c, hw, len(mean), src)
 	checkPlanes("BatchNormBackward", "ddst", n, c, hw, len(mean), ddst)
 	checkPlanes("BatchNormBackward", "dsrc", n, c, hw, len(mean), dsrc)
-	if n == 0 {
-		return
-	}
-	for k := range mean {
-		var sum, product float64
-		blocks(n, c, hw, k, func(start, segments, length int) {
-			s, p := vector.sumProducts(ddst[start:], src[start:], segments, c*hw, length, mean[k])
-			sum += float64(s)
-			product += float64(p)
+	for from := 0; from < len(mean); from += channelBlock {
+		var sums, products [channelBlock]float64
+		pieces(n, c, hw, from, len(mean), func(k, start, segments, length int) {
+			s, p := vector.sumProducts(ddst[start:], src[start:], segments, c*hw, length, mean[from+k])
+			sums[k] += float64(s)
+			products[k] += float64(p)
 		})
-		inverse := 1 / sqrt(variance[k]+eps)
-		dshift[k] += float32(sum)
-		dscale[k] += float32(product) * inverse
 		// dx = scale*inverse * (dy - sum/m - xhat*product*inverse/m), with
 		// xhat = (x-mean)*inverse: linear in dy and x.
+		var ofGradient, ofInput, constant [channelBlock]float32
 		m := float64(n * hw)
-		a := scale[k] * inverse
-		b := -a * inverse * inverse * float32(product/m)
-		shift := -a*float32(sum/m) - b*mean[k]
-		vector.affineAdd(dsrc[k*hw:], ddst[k*hw:], src[k*hw:], n, c*hw, hw, a, b, shift)
+		for k := from; k < min(from+channelBlock, len(mean)); k++ {
+			i := k - from
+			inverse := 1 / sqrt(variance[k]+eps)
+			dshift[k] += float32(sums[i])
+			dscale[k] += float32(products[i]) * inverse
+			a := scale[k] * inverse
+			b := -a * inverse * inverse * float32(products[i]/m)
+			ofGradient[i], ofInput[i], constant[i] = a, b, -a*float32(sums[i]/m)-b*mean[k]
+		}
+		pieces(n, c, hw, from, len(mean), func(k, start, segments, length int) {
+			vector.affineAdd(dsrc[start:], ddst[start:], src[start:], segments, c*hw, length, ofGradient[k], ofInput[k], constant[k])
+		})
 	}
 }
 

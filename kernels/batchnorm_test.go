@@ -9,7 +9,7 @@ import (
 func TestBatchNormStats(t *testing.T) {
 	eachImplementation(t, func(t *testing.T) {
 		random := rand.New(rand.NewPCG(1, 2))
-		for _, shape := range [][3]int{{1, 1, 1}, {3, 2, 7}, {70, 3, 100}, {2, 2, 5000}} {
+		for _, shape := range [][3]int{{1, 1, 1}, {3, 2, 7}, {70, 3, 100}, {2, 2, 5000}, {9, 35, 6}} {
 			n, c, hw := shape[0], shape[1], shape[2]
 			src := normal(random, 1, n*c*hw)
 			for i := range src {
@@ -55,7 +55,7 @@ func TestBatchNormNaN(t *testing.T) {
 
 func TestBatchNormGradient(t *testing.T) {
 	eachImplementation(t, func(t *testing.T) {
-		const n, c, hw, eps = 3, 2, 9, 1e-3
+		const n, c, hw, eps = 10, 18, 2, 1e-3 // more than a block of channels and images
 		random := rand.New(rand.NewPCG(3, 4))
 		src, ddst := normal(random, 0, n*c*hw), normal(random, 0, n*c*hw)
 		scale, shift := normal(random, 0, c), normal(random, 0, c)

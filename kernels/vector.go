@@ -114,8 +114,14 @@ func Dot(a, b []float32) float32 {
 // channels as dbias[from:to] with ddst[from*hw:].
 func BiasGradient(n, c, hw int, dbias, ddst []float32) {
 	checkPlanes("BiasGradient", "ddst", n, c, hw, len(dbias), ddst)
-	for k := range dbias {
-		dbias[k] += float32(channelSum(ddst, n, c, hw, k))
+	for from := 0; from < len(dbias); from += channelBlock {
+		var sums [channelBlock]float64
+		pieces(n, c, hw, from, len(dbias), func(k, start, segments, length int) {
+			sums[k] += float64(vector.sumSegments(ddst[start:], segments, c*hw, length))
+		})
+		for k := from; k < min(from+channelBlock, len(dbias)); k++ {
+			dbias[k] += float32(sums[k-from])
+		}
 	}
 }
 
