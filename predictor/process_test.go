@@ -86,3 +86,22 @@ func TestDeviation(t *testing.T) {
 		t.Errorf("deviation %g far from all rows, want at least that of the smooth part, 1", d)
 	}
 }
+
+// TestOwnNoise has a row that is known not to be reliable.
+func TestOwnNoise(t *testing.T) {
+	x, y, _ := curve(30, 2)
+	y[7] += 5
+	own := make([]float64, len(y))
+	error7 := func() float64 {
+		p, ok := condition(hyper{smooth: 1, length: 0.6, noise: 1e-2}, x, y, own)
+		if !ok {
+			t.Fatal("singular")
+		}
+		return math.Abs(p.mean(x[7]) - (y[7] - 5))
+	}
+	unaware := error7()
+	own[7] = 100
+	if aware := error7(); aware > unaware/3 {
+		t.Errorf("error %g where the row's noise is known, %g where not", aware, unaware)
+	}
+}
