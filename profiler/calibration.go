@@ -18,7 +18,7 @@ var calibration = graph.Workload{
 
 // baselineTime is how long the calibration kernel's undisturbed speed is
 // looked for.
-const baselineTime = 300 * time.Millisecond
+const baselineTime = 500 * time.Millisecond
 
 // Baseline is the time in ns of the calibration kernel that the latencies in t
 // are corrected to, 0 where t has none. A profiler that is given it measures

@@ -67,20 +67,16 @@ func newRow(w graph.Workload, m measurement, times float64) lut.Row {
 	return row
 }
 
-func (p *Profiler) network(ctx context.Context, item NamedGraph, limit time.Duration) (lut.Network, error) {
-	fused, err := graph.Fuse(item.Graph)
+func (p *Profiler) network(ctx context.Context, item NamedGraph, limit time.Duration) (network lut.Network, stable bool, err error) {
+	plan, err := p.compile(withWeights(item.Graph, p.options.Seed))
 	if err != nil {
-		return lut.Network{}, fmt.Errorf("profiler: network %s: %w", item.Name, err)
-	}
-	plan, err := p.compile(withWeights(fused, p.options.Seed))
-	if err != nil {
-		return lut.Network{}, err
+		return lut.Network{}, false, err
 	}
 	m, _, err := p.measure(ctx, plan, limit)
 	if err != nil {
-		return lut.Network{}, fmt.Errorf("profiler: network %s: %w", item.Name, err)
+		return lut.Network{}, false, fmt.Errorf("profiler: network %s: %w", item.Name, err)
 	}
-	network := lut.Network{
+	network = lut.Network{
 		Name:            item.Name,
 		LatencyMedianNS: m.Corrected.Median,
 		LatencyP10NS:    m.Corrected.P10,
@@ -92,7 +88,7 @@ func (p *Profiler) network(ctx context.Context, item NamedGraph, limit time.Dura
 	for _, w := range plan.Workloads() {
 		network.Workloads = append(network.Workloads, w.String())
 	}
-	return network, nil
+	return network, m.Stable, nil
 }
 
 // compile compiles g and fills its inputs at random.

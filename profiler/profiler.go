@@ -5,12 +5,13 @@
 // The measuring thread is pinned to a core where the system allows it, and
 // garbage is not collected while it measures. An item is warmed up until its
 // time no longer falls, and then timed in samples that last at least 100 us
-// and 1000 steps of the clock. After every few samples a fixed calibration
-// kernel is timed: by how much it is slower than at the start is divided out
-// of the samples around it, and medians before and after this correction are
-// both kept. Sampling ends when the 95% confidence interval of the corrected
-// median, from order statistics, is narrower than asked, or when the item's
-// time is up; the result says which. No sample is rejected.
+// and 1000 steps of the clock. Before and after every few samples a fixed
+// calibration kernel is timed. Where it shows that other work on the machine
+// got in the way, the samples are repeated; what it is slower than at the
+// start is drift and is divided out. The raw median is that of all samples as
+// they were timed. Sampling ends when the 95% confidence interval of the
+// corrected median, from order statistics, is narrower than asked, or when the
+// item's time is up; the result says which.
 //
 // A workload is measured as it runs in a network: its input in the caches, its
 // weights not in the innermost ones.
@@ -94,5 +95,6 @@ func (p *Profiler) Network(ctx context.Context, name string, g *graph.Graph) (lu
 	if err := p.calibrate(ctx, p.options.Baseline); err != nil {
 		return lut.Network{}, err
 	}
-	return p.network(ctx, NamedGraph{Name: name, Graph: g}, p.options.MaxPerItem)
+	network, _, err := p.network(ctx, NamedGraph{Name: name, Graph: g}, p.options.MaxPerItem)
+	return network, err
 }

@@ -21,7 +21,15 @@ type NamedGraph struct {
 // item is one thing to measure and write to the journal.
 type item struct {
 	name    string
-	measure func(limit time.Duration) error
+	measure func(limit time.Duration) (attempt, error)
+	best    *attempt // so far
+}
+
+// attempt is one measurement of an item.
+type attempt struct {
+	stable bool
+	width  float64      // of the median's interval, as a part of the median
+	keep   func() error // writes it to the journal
 }
 
 // Run measures workloads, each once however often it is listed, and whole
@@ -30,8 +38,8 @@ type item struct {
 // What is measured is kept in a journal beside path at once: where Run is
 // stopped, by its context, an error or a killed process, the next Run with the
 // same path goes on there. The order is random, so that a machine that becomes
-// slower does not make the larger shapes seem so. A workload that is done in
-// less than its share of the budget leaves the rest to the others.
+// slower does not make the larger shapes seem so. An item that needs less than
+// its share of the budget leaves the rest to the others.
 func (p *Profiler) Run(ctx context.Context, path string, meta lut.Meta, workloads []graph.Workload, networks []NamedGraph) (*lut.Table, error) {
 	release, pinning := pin()
 	defer release()
@@ -51,7 +59,9 @@ func (p *Profiler) Run(ctx context.Context, path string, meta lut.Meta, workload
 	if err := p.resume(ctx, journal); err != nil {
 		return nil, err
 	}
-	if err := p.measureAll(ctx, begin, p.pending(ctx, journal, workloads, networks)); err != nil {
+	calibrating := time.Since(begin)
+	items := p.pending(ctx, journal, workloads, networks)
+	if err := p.measureAll(p.sampler.now()-calibrating, items); err != nil {
 		return nil, err
 	}
 	table := &lut.Table{Meta: meta, Rows: journal.Rows(), Networks: journal.Networks()}
@@ -94,28 +104,30 @@ func (p *Profiler) pending(ctx context.Context, journal *lut.Journal, workloads 
 		done["network "+network.Name] = true
 	}
 	var items []item
-	add := func(kind, name string, measure func(limit time.Duration) error) {
+	add := func(kind, name string, measure func(limit time.Duration) (attempt, error)) {
 		if !done[kind+name] {
 			done[kind+name] = true
-			items = append(items, item{name, measure})
+			items = append(items, item{name: name, measure: measure})
 		}
 	}
 	for _, w := range workloads {
-		add("workload ", w.String(), func(limit time.Duration) error {
+		add("workload ", w.String(), func(limit time.Duration) (attempt, error) {
 			row, err := p.workload(ctx, w, limit)
-			if err != nil {
-				return err
-			}
-			return journal.AppendRow(row)
+			return attempt{
+				stable: row.Stable,
+				width:  2 * row.LatencyCI95NS / row.LatencyMedianNS,
+				keep:   func() error { return journal.AppendRow(row) },
+			}, err
 		})
 	}
 	for _, n := range networks {
-		add("network ", n.Name, func(limit time.Duration) error {
-			network, err := p.network(ctx, n, limit)
-			if err != nil {
-				return err
-			}
-			return journal.AppendNetwork(network)
+		add("network ", n.Name, func(limit time.Duration) (attempt, error) {
+			network, stable, err := p.network(ctx, n, limit)
+			return attempt{
+				stable: stable,
+				width:  2 * network.LatencyCI95NS / network.LatencyMedianNS,
+				keep:   func() error { return journal.AppendNetwork(network) },
+			}, err
 		})
 	}
 	random := rand.New(rand.NewPCG(p.options.Seed, 2))
@@ -123,27 +135,47 @@ func (p *Profiler) pending(ctx context.Context, journal *lut.Journal, workloads 
 	return items
 }
 
-// measureAll measures items in order, each for its share of what is left of
-// the budget that began at begin.
-func (p *Profiler) measureAll(ctx context.Context, begin time.Time, items []item) error {
-	start := time.Now()
-	for i, item := range items {
-		limit := p.options.MaxPerItem
-		left := time.Duration(len(items)-i) * limit
-		if i > 0 {
-			left = min(left, time.Duration(len(items)-i)*time.Since(start)/time.Duration(i))
+// measureAll measures items, each for its share of what is left of the budget
+// that began at begin. What has not become stable by then is tried again after
+// all others, while the budget lasts: by then the machine may be quieter.
+func (p *Profiler) measureAll(begin time.Duration, items []item) error {
+	rest := func() time.Duration { return p.options.Budget - (p.sampler.now() - begin) }
+	start, total, kept := p.sampler.now(), len(items), 0
+	for len(items) > 0 {
+		var again []item
+		for i, item := range items {
+			count := time.Duration(len(items) - i)
+			limit := p.options.MaxPerItem
+			left := count * limit
+			if kept > 0 {
+				left = min(left, count*(p.sampler.now()-start)/time.Duration(kept))
+			}
+			if p.options.Budget > 0 {
+				limit = min(limit, rest()/count)
+				left = max(min(left, rest()), 0)
+			}
+			p.progress(kept, total, item.name, left)
+			if limit > 0 || item.best == nil {
+				a, err := item.measure(limit)
+				if err != nil {
+					return err
+				}
+				if item.best == nil || a.stable || a.width < item.best.width {
+					item.best = &a
+				}
+			}
+			if !item.best.stable && rest() > 0 {
+				again = append(again, item)
+				continue
+			}
+			if err := item.best.keep(); err != nil {
+				return err
+			}
+			kept++
 		}
-		if p.options.Budget > 0 {
-			rest := p.options.Budget - time.Since(begin)
-			limit = min(limit, rest/time.Duration(len(items)-i))
-			left = max(min(left, rest), 0)
-		}
-		p.progress(i, len(items), item.name, left)
-		if err := item.measure(limit); err != nil {
-			return err
-		}
+		items = again
 	}
-	p.progress(len(items), len(items), "", 0)
+	p.progress(kept, total, "", 0)
 	return nil
 }
 

@@ -2,32 +2,46 @@ package profiler
 
 import (
 	"context"
+	"slices"
 	"time"
+
+	"gonum.org/v1/gonum/stat"
 )
 
 const (
 	// A sample lasts at least this long, so that reading the clock and a timer
-	// interrupt are small parts of it.
+	// interrupt are small parts of it,
 	minSample = 100 * time.Microsecond
-	// and at least this many ticks of the clock, so that rounding to a tick is
+	// and at least this many steps of the clock, so that rounding to a step is
 	// at most 0.1% of it.
 	minTicks = 1000
 	// An interval is not believed before there are this many samples in this
 	// many rounds: a machine's disturbances come in bursts.
 	minSamples = 20
 	minRounds  = 8
-	// Samples of the item that follow one sample of the calibration kernel.
-	samplesPerRound = 4
-	// The calibration kernel's speed around a round is the median of the
-	// samples in this many rounds, so that an interruption of one of them does
-	// not pass for drift.
-	calibrationWindow = 5
+	// Samples of the item between two of the calibration kernel: as many as
+	// last roundTime, so that the kernel sees what the item sees.
+	roundTime       = 400 * time.Microsecond
+	samplesPerRound = 4 // at most
 	// Warm-up is over when the median of so many samples is no more than
-	// warmTolerance below that of as many before.
+	// warmTolerance below that of as many before,
 	warmWindow    = 3
 	warmTolerance = 0.02
 	// and takes at most this part of an item's time.
 	warmShare = 0.25
+	// A round is quiet if the calibration kernel, before and after it, is no
+	// more than quietTolerance slower than its quiet time: the quantile
+	// quietQuantile of its last historySize samples, some seconds. Other
+	// work on the machine comes and goes within milliseconds, and on a core
+	// that shares its pipelines with another one slows different kernels down
+	// differently; what changes more slowly, such as the clock's frequency, is
+	// drift, and is divided out.
+	quietTolerance = 0.05
+	quietQuantile  = 0.05
+	historySize    = 4000
+	// The drift of a round is the median over the quiet rounds no more than
+	// driftWindow before and after it.
+	driftWindow = 2
 )
 
 // sampler times work against a clock, with a calibration kernel between.
@@ -37,15 +51,26 @@ type sampler struct {
 	calibrate  func()               // one run of the calibration kernel
 	perSample  int                  // runs of the calibration kernel in a sample
 	baseline   float64              // ns that one run of it takes on the undisturbed machine
+	history    []float64            // its last samples, a ring
+	next       int                  // where the ring goes on
 }
 
 // measurement is what sampler.measure found, in ns per run.
 type measurement struct {
-	Raw       summary // as timed
-	Corrected summary // with the calibration kernel's drift divided out
-	Samples   int
-	Stable    bool // the corrected interval is as narrow as asked
+	Raw       summary // of all samples as timed
+	Corrected summary // of the quiet rounds' samples, with drift divided out
+	Samples   int     // in quiet rounds
+	Stable    bool    // the corrected interval is as narrow as asked
 }
+
+// round is some samples between two of the calibration kernel.
+type round struct {
+	before, after float64 // the calibration kernel, ns per run
+	samples       []float64
+}
+
+// slowest is the slower of the calibration kernel's samples.
+func (r *round) slowest() float64 { return max(r.before, r.after) }
 
 // measure times run, at most for limit, until the 95% interval of the median
 // is narrower than width times the median. It always takes one round of
@@ -58,37 +83,95 @@ func (s *sampler) measure(ctx context.Context, run func(), width float64, limit 
 		return measurement{}, err
 	}
 	var (
-		samples      []float64 // raw, samplesPerRound of them a round
-		calibrations []float64 // one a round
-		check        = minSamples
+		rounds []round
+		check  = minRounds
+		before = s.sampleCalibration()
 	)
 	for {
-		calibrations = append(calibrations, s.sampleCalibration())
+		r := round{before: before}
 		run() // brings the item's data back into the caches
-		for range samplesPerRound {
+		for start := s.now(); len(r.samples) == 0 || len(r.samples) < samplesPerRound && s.now()-start < roundTime; {
 			if err := ctx.Err(); err != nil {
 				return measurement{}, err
 			}
-			samples = append(samples, s.sample(run, perSample))
+			r.samples = append(r.samples, s.sample(run, perSample))
 		}
+		r.after = s.sampleCalibration()
+		before = r.after
+		rounds = append(rounds, r)
+
 		late := s.now() >= deadline
-		if !late && (len(samples) < check || len(calibrations) < minRounds) {
+		if !late && len(rounds) < check {
 			continue
 		}
-		corrected := summarize(s.correct(samples, calibrations))
-		stable := corrected.Bounded && corrected.width() < width
-		if stable || late {
-			return measurement{
-				Raw:       summarize(samples),
-				Corrected: corrected,
-				Samples:   len(samples),
-				Stable:    stable,
-			}, nil
+		m := s.evaluate(rounds)
+		m.Stable = m.Stable && m.Corrected.width() < width
+		if m.Stable || late {
+			return m, nil
 		}
 		// Looking after every round would often stop at a moment when the
 		// interval is narrow by chance.
-		check = len(samples) * 5 / 4
+		check = len(rounds) + max(minRounds/2, len(rounds)/4)
 	}
+}
+
+// evaluate summarizes rounds. The result is stable if there are enough of them
+// for its interval to be believed.
+func (s *sampler) evaluate(rounds []round) measurement {
+	var raw []float64
+	for _, r := range rounds {
+		raw = append(raw, r.samples...)
+	}
+	quiet, enough := s.quiet(rounds)
+	corrected := s.correct(quiet)
+	m := measurement{Raw: summarize(raw), Samples: len(corrected)}
+	m.Corrected = summarize(corrected)
+	m.Stable = enough && len(corrected) >= minSamples && m.Corrected.Bounded
+	return m
+}
+
+// quiet returns the quiet rounds, in their order, and whether these are at
+// least minRounds; if not, the quietest rounds are added.
+func (s *sampler) quiet(rounds []round) (quiet []round, enough bool) {
+	limit := s.quietLimit()
+	isQuiet := func(r *round) bool { return r.slowest() <= limit }
+	count := 0
+	for i := range rounds {
+		if isQuiet(&rounds[i]) {
+			count++
+		}
+	}
+	if enough = count >= minRounds; !enough && count < len(rounds) {
+		slowest := make([]float64, len(rounds))
+		for i := range rounds {
+			slowest[i] = rounds[i].slowest()
+		}
+		slices.Sort(slowest)
+		limit = slowest[min(minRounds, len(rounds))-1]
+	}
+	for i := range rounds {
+		if isQuiet(&rounds[i]) {
+			quiet = append(quiet, rounds[i])
+		}
+	}
+	return quiet, enough
+}
+
+// correct returns the samples of rounds with what the calibration kernel was
+// slower than its baseline divided out.
+func (s *sampler) correct(rounds []round) []float64 {
+	var corrected, nearby []float64
+	for i, r := range rounds {
+		nearby = nearby[:0]
+		for _, near := range rounds[max(0, i-driftWindow):min(i+driftWindow+1, len(rounds))] {
+			nearby = append(nearby, near.before, near.after)
+		}
+		drift := median(nearby) / s.baseline
+		for _, sample := range r.samples {
+			corrected = append(corrected, sample/drift)
+		}
+	}
+	return corrected
 }
 
 // warmUp runs until the time of a sample no longer falls, at most for limit,
@@ -139,39 +222,41 @@ func (s *sampler) sample(run func(), n int) float64 {
 // ns, with its own data in the caches.
 func (s *sampler) sampleCalibration() float64 {
 	s.calibrate()
-	return s.sample(s.calibrate, s.perSample)
+	took := s.sample(s.calibrate, s.perSample)
+	if len(s.history) < historySize {
+		s.history = append(s.history, took)
+	} else {
+		s.history[s.next] = took
+		s.next = (s.next + 1) % historySize
+	}
+	return took
 }
 
-// setBaseline warms the calibration kernel up and sizes its samples. Unless
-// there is a baseline it takes the kernel's speed, looked at for limit, as the
-// undisturbed machine's.
+// setBaseline warms the calibration kernel up, sizes its samples, and takes
+// some, for limit. Unless there is a baseline, the median of the quiet ones is
+// taken as the undisturbed machine's.
 func (s *sampler) setBaseline(ctx context.Context, limit time.Duration) error {
+	deadline := s.now() + limit
 	var err error
-	if s.perSample, err = s.warmUp(ctx, s.calibrate, limit/2); err != nil || s.baseline > 0 {
+	if s.perSample, err = s.warmUp(ctx, s.calibrate, limit/2); err != nil {
 		return err
 	}
-	var samples []float64
-	for deadline := s.now() + limit/2; len(samples) < minSamples || s.now() < deadline; {
+	for len(s.history) < minSamples || s.now() < deadline {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		samples = append(samples, s.sampleCalibration())
+		s.sampleCalibration()
 	}
-	s.baseline = median(samples)
+	if s.baseline == 0 {
+		limit := s.quietLimit()
+		s.baseline = median(slices.DeleteFunc(slices.Clone(s.history), func(t float64) bool { return t > limit }))
+	}
 	return nil
 }
 
-// correct divides out of samples how much slower than its baseline the
-// calibration kernel ran around each round.
-func (s *sampler) correct(samples, calibrations []float64) []float64 {
-	corrected := make([]float64, len(samples))
-	for round := range calibrations {
-		from := max(0, min(round-calibrationWindow/2, len(calibrations)-calibrationWindow))
-		to := min(from+calibrationWindow, len(calibrations))
-		drift := median(calibrations[from:to]) / s.baseline
-		for i := round * samplesPerRound; i < (round+1)*samplesPerRound; i++ {
-			corrected[i] = samples[i] / drift
-		}
-	}
-	return corrected
+// quietLimit is the longest that the calibration kernel takes, of late, while
+// nothing else disturbs it.
+func (s *sampler) quietLimit() float64 {
+	sorted := slices.Sorted(slices.Values(s.history))
+	return (1 + quietTolerance) * stat.Quantile(quietQuantile, stat.Empirical, sorted, nil)
 }

@@ -1,0 +1,269 @@
+package profiler
+
+import (
+	"context"
+	"errors"
+	"math"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/hwprofd/hwprofd/graph"
+	"github.com/hwprofd/hwprofd/lut"
+)
+
+// fakeProfiler has a clock that takes a step whenever it is looked at, so that
+// everything seems to take about as long, whatever it does.
+func fakeProfiler(options Options, noise float64) *Profiler {
+	rng := rand.New(rand.NewPCG(1, 1))
+	var clock time.Duration
+	p := New(options)
+	p.meter = nil
+	p.sampler = &sampler{
+		now: func() time.Duration {
+			clock += time.Duration(150e3 * math.Exp(noise*rng.NormFloat64()))
+			return clock
+		},
+		resolution: 1,
+		calibrate:  func() {},
+		perSample:  1,
+		baseline:   150e3,
+		history:    []float64{150e3},
+	}
+	return p
+}
+
+var fakeMeta = lut.Meta{Schema: lut.Schema, Fingerprint: "fake", Runtime: "hwprofd", Threads: 1}
+
+func fakeWork(t *testing.T) (workloads []graph.Workload, networks []NamedGraph) {
+	t.Helper()
+	for c := 1; c <= 12; c++ {
+		workloads = append(workloads, graph.Workload{
+			Op: graph.OpRelu, DType: graph.F32, N: 1, C: c, H: 2, W: 2,
+		})
+	}
+	for _, name := range []string{"one", "two"} {
+		b := graph.NewBuilder(name)
+		x := b.Activation(graph.OpHardSwish, b.BatchNorm("norm", b.Conv("conv", b.Input("x", 1, 1, 4, 4), 2, 3, 3, 1, 1, 1, false)))
+		g, err := b.Build(b.Linear("linear", b.Flatten(b.GlobalAveragePool(x)), 3))
+		if err != nil {
+			t.Fatal(err)
+		}
+		networks = append(networks, NamedGraph{Name: name, Use: "fit", Graph: g})
+	}
+	return workloads, networks
+}
+
+func TestRun(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "fake.lut.parquet")
+	workloads, networks := fakeWork(t)
+	twice := append(slices.Clone(workloads), workloads...)
+	p := fakeProfiler(Options{}, 0.01)
+	table, err := p.Run(context.Background(), path, fakeMeta, twice, networks)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(table.Rows) != len(workloads)+1 || len(table.Networks) != len(networks) {
+		t.Fatalf("%d rows and %d networks, want %d, one of them the calibration kernel's, and %d",
+			len(table.Rows), len(table.Networks), len(workloads)+1, len(networks))
+	}
+	for _, w := range workloads {
+		row, ok := table.Lookup(w)
+		if !ok {
+			t.Fatalf("no row of %s", w)
+		}
+		// A sample is one step of the clock, and does the workload so often.
+		want := 150e3 / float64(copies(w))
+		if !row.Stable || math.Abs(row.LatencyMedianNS/want-1) > 0.02 || math.Abs(row.RawMedianNS/want-1) > 0.02 {
+			t.Errorf("%s: median %g ns, raw %g, stable %t, want %g", w, row.LatencyMedianNS, row.RawMedianNS, row.Stable, want)
+		}
+		if row.EnergyMJ == nil || *row.EnergyMJ <= 0 || row.EnergySource != "modelled" {
+			t.Errorf("%s: energy %v of %q", w, row.EnergyMJ, row.EnergySource)
+		}
+	}
+	want := []string{
+		"conv2d/f32/n1c1h4w4/k2r3s3/stride1.pad1.dil1.group1/hswish", "globalavgpool/f32/n1c2h4w4", "linear/f32/n1c2/k3/none",
+	}
+	if diff := cmp.Diff(want, table.Networks[0].Workloads); diff != "" {
+		t.Errorf("workloads of the network (-want +got):\n%s", diff)
+	}
+	if got := Baseline(table); got != 150e3 {
+		t.Errorf("baseline %g, want 150000", got)
+	}
+	if !strings.Contains(table.Meta.Protocol.Calibration, "conv2d/") || table.Meta.Protocol.RelativeCI != 0.02 {
+		t.Errorf("protocol %+v", table.Meta.Protocol)
+	}
+	read, err := lut.Read(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(read.Rows) != len(table.Rows) {
+		t.Errorf("the file has %d rows, the table %d", len(read.Rows), len(table.Rows))
+	}
+	if _, err := os.Stat(path + ".journal"); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("the journal is still there: %v", err)
+	}
+}
+
+// TestRunResumes stops a run after some items and, as a killed process may
+// leave it, cuts the journal's last line; the next run measures the rest only.
+func TestRunResumes(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "fake.lut.parquet")
+	workloads, networks := fakeWork(t)
+	ctx, cancel := context.WithCancel(context.Background())
+	p := fakeProfiler(Options{Progress: func(done, total int, current string, left time.Duration) {
+		if done == 5 {
+			cancel()
+		}
+	}}, 0.01)
+	_, err := p.Run(ctx, path, fakeMeta, workloads, networks)
+	if !errors.Is(err, context.Canceled) {
+		t.Fatalf("error %v, want context.Canceled", err)
+	}
+	if _, err := os.Stat(path); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("a stopped run left a table: %v", err)
+	}
+	journal, err := os.ReadFile(path + ".journal")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path+".journal", journal[:len(journal)-20], 0o644); err != nil {
+		t.Fatal(err)
+	}
+	before, err := lut.OpenJournal(path, fakeMeta)
+	if err != nil {
+		t.Fatal(err)
+	}
+	before.Close()
+	if n := len(before.Rows()) + len(before.Networks()); n != 5 { // calibration, and five less the torn one
+		t.Fatalf("%d items in the journal, want 5", n)
+	}
+
+	var first, total int
+	p = fakeProfiler(Options{Progress: func(done, all int, current string, left time.Duration) {
+		if current != "" && total == 0 {
+			first, total = done, all
+		}
+	}}, 0.01)
+	p.sampler.baseline = 777 // another one than the journal's
+	table, err := p.Run(context.Background(), path, fakeMeta, workloads, networks)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := len(workloads) + len(networks) - 4; first != 0 || total != want {
+		t.Errorf("the second run began with %d of %d items, want 0 of %d", first, total, want)
+	}
+	if got := Baseline(table); got != 150e3 {
+		t.Errorf("the second run corrects to a baseline of %g, the first to 150000", got)
+	}
+	for _, old := range before.Rows() {
+		w, err := old.Workload()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if row, _ := table.Lookup(w); cmp.Diff(old, row) != "" {
+			t.Errorf("the second run changed a row: %s", cmp.Diff(old, row))
+		}
+	}
+}
+
+func TestRunOrderFollowsSeed(t *testing.T) {
+	workloads, networks := fakeWork(t)
+	order := func(seed uint64) (names []string) {
+		p := fakeProfiler(Options{Seed: seed, Progress: func(_, _ int, current string, _ time.Duration) {
+			names = append(names, current)
+		}}, 0.01)
+		if _, err := p.Run(context.Background(), filepath.Join(t.TempDir(), "x"), fakeMeta, workloads, networks); err != nil {
+			t.Fatal(err)
+		}
+		return names
+	}
+	first := order(1)
+	if !slices.Equal(first, order(1)) {
+		t.Error("the same seed gives another order")
+	}
+	if slices.Equal(first, order(2)) {
+		t.Error("another seed gives the same order")
+	}
+	if slices.IsSorted(first[:len(workloads)]) {
+		t.Error("the order is not random")
+	}
+}
+
+// TestRunKeepsToBudget measures on a machine too noisy for any interval to
+// become narrow.
+func TestRunKeepsToBudget(t *testing.T) {
+	workloads, networks := fakeWork(t)
+	const budget = 5 * time.Second
+	tries := make(map[string]int)
+	p := fakeProfiler(Options{Budget: budget, MaxPerItem: 200 * time.Millisecond, Progress: func(_, _ int, current string, left time.Duration) {
+		if left < 0 || left > budget {
+			t.Errorf("%v left of %v", left, budget)
+		}
+		tries[current]++
+	}}, 0.5)
+	begin := p.sampler.now()
+	table, err := p.Run(context.Background(), filepath.Join(t.TempDir(), "x"), fakeMeta, workloads, networks)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if took := p.sampler.now() - begin; took < budget*8/10 || took > budget*13/10 {
+		t.Errorf("took %v of %v", took, budget)
+	}
+	for _, row := range table.Rows {
+		if row.Stable {
+			t.Errorf("%s is said to be stable", row.Key)
+		}
+	}
+	if n := tries[workloads[0].String()]; n < 2 {
+		t.Errorf("an unstable workload was tried %d times although time was left", n)
+	}
+}
+
+func TestRunErrors(t *testing.T) {
+	workloads, _ := fakeWork(t)
+	missing := filepath.Join(t.TempDir(), "missing", "x.lut.parquet")
+	_, err := fakeProfiler(Options{}, 0.01).Run(context.Background(), missing, fakeMeta, workloads, nil)
+	if !errors.Is(err, os.ErrNotExist) || !strings.Contains(err.Error(), "x.lut.parquet") {
+		t.Errorf("missing folder: error %v, want one that names the file", err)
+	}
+	bad := []graph.Workload{{Op: "lstm", DType: graph.F32, N: 1, C: 1}}
+	_, err = fakeProfiler(Options{}, 0.01).Run(context.Background(), filepath.Join(t.TempDir(), "x"), fakeMeta, bad, nil)
+	if err == nil || !strings.Contains(err.Error(), `unknown operator "lstm"`) {
+		t.Errorf("unknown operator: error %v", err)
+	}
+}
+
+// risingMeter counts 3 joules more at each reading, until it vanishes.
+type risingMeter struct {
+	readings, vanishes int
+}
+
+func (m *risingMeter) Name() string { return "fake" }
+
+func (m *risingMeter) Joules() (float64, error) {
+	if m.readings++; m.readings > m.vanishes {
+		return 0, os.ErrNotExist
+	}
+	return 3 * float64(m.readings), nil
+}
+
+func TestEnergyComesFromTheMeter(t *testing.T) {
+	workloads, _ := fakeWork(t)
+	p := fakeProfiler(Options{}, 0.01)
+	p.meter = &risingMeter{vanishes: 3}
+	for _, want := range []string{"fake", "modelled", "modelled"} { // the second vanishes in between
+		row, err := p.Workload(context.Background(), workloads[0])
+		if err != nil {
+			t.Fatal(err)
+		}
+		if row.EnergySource != want || row.EnergyMJ == nil || *row.EnergyMJ <= 0 {
+			t.Errorf("energy %v of %q, want one of %q", row.EnergyMJ, row.EnergySource, want)
+		}
+	}
+}
