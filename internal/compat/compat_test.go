@@ -1,0 +1,333 @@
+// Package compat checks our ONNX files and our inference against ONNX's own
+// checker and ONNX Runtime; see README.md.
+package compat
+
+import (
+	"bytes"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"flag"
+	"math"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/hwprofd/hwprofd/graph"
+	"github.com/hwprofd/hwprofd/graph/onnx"
+	"github.com/hwprofd/hwprofd/inference"
+)
+
+var (
+	peers  = flag.String("peers", filepath.Join("..", "..", "..", "shared", "peers", "build"), "folder with node_modules/onnxruntime-node")
+	models = flag.String("models", "", "folder with the *.onnx files to check, instead of the test's own")
+)
+
+// tolerance is absolute for outputs up to 1 and relative above.
+const tolerance = 1e-4
+
+func TestModels(t *testing.T) {
+	if *models == "" {
+		t.Skip("no -models given")
+	}
+	paths, err := filepath.Glob(filepath.Join(*models, "*.onnx"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(paths) == 0 {
+		t.Fatalf("no *.onnx files in %s", *models)
+	}
+	t.Run("checker", func(t *testing.T) { checkModels(t, paths) })
+	t.Run("outputs", func(t *testing.T) { compare(t, paths, read(t, paths)) })
+}
+
+// TestWritten checks what we write: a network with every kind of node, as it
+// is and fused.
+func TestWritten(t *testing.T) {
+	skipWithModels(t)
+	dir := t.TempDir()
+	g := everyKind(t)
+	fused, err := graph.Fuse(g)
+	if err != nil {
+		t.Fatal(err)
+	}
+	paths := []string{filepath.Join(dir, "every_kind.onnx"), filepath.Join(dir, "every_kind_fused.onnx")}
+	graphs := []*graph.Graph{g, fused}
+	for i, g := range graphs {
+		if err := onnx.Write(paths[i], g); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Run("checker", func(t *testing.T) { checkModels(t, paths) })
+	t.Run("outputs", func(t *testing.T) { compare(t, paths, graphs) })
+}
+
+// TestForeign checks how we read what others write, and write it again.
+func TestForeign(t *testing.T) {
+	skipWithModels(t)
+	dir := t.TempDir()
+	if out, err := exec.Command(python(t), "models.py", dir).CombinedOutput(); err != nil {
+		t.Fatalf("models.py: %v\n%s", err, out)
+	}
+	paths, err := filepath.Glob(filepath.Join(dir, "*.onnx"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	graphs := read(t, paths)
+	var rewritten []string
+	for i, path := range paths {
+		g, err := graph.Fuse(graphs[i])
+		if err != nil {
+			t.Fatal(err)
+		}
+		to := strings.TrimSuffix(path, ".onnx") + "_rewritten.onnx"
+		if err := onnx.Write(to, g); err != nil {
+			t.Fatal(err)
+		}
+		rewritten = append(rewritten, to)
+	}
+	t.Run("checker", func(t *testing.T) { checkModels(t, rewritten) })
+	t.Run("outputs", func(t *testing.T) { compare(t, slices.Concat(paths, rewritten), slices.Concat(graphs, graphs)) })
+}
+
+// TestBackendCases compares those of ONNX's backend tests that we read.
+func TestBackendCases(t *testing.T) {
+	skipWithModels(t)
+	root := filepath.Join("..", "..", "..", "shared", "data", "onnx")
+	var paths []string
+	var graphs []*graph.Graph
+	for _, pattern := range []string{filepath.Join(root, "node", "*", "model.onnx"), filepath.Join(root, "light", "*.onnx")} {
+		found, err := filepath.Glob(pattern)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, path := range found {
+			if g, err := onnx.Read(path); err == nil {
+				paths, graphs = append(paths, path), append(graphs, g)
+			}
+		}
+	}
+	if len(paths) == 0 {
+		t.Skipf("no ONNX test models in %s", root)
+	}
+	compare(t, paths, graphs)
+}
+
+func skipWithModels(t *testing.T) {
+	if *models != "" {
+		t.Skip("-models given")
+	}
+}
+
+func read(t *testing.T, paths []string) []*graph.Graph {
+	t.Helper()
+	graphs := make([]*graph.Graph, len(paths))
+	for i, path := range paths {
+		var err error
+		if graphs[i], err = onnx.Read(path); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return graphs
+}
+
+// python is an interpreter that has the package onnx.
+func python(t *testing.T) string {
+	t.Helper()
+	for _, name := range []string{"python3", "/usr/bin/python3"} {
+		if exec.Command(name, "-c", "import onnx").Run() == nil {
+			return name
+		}
+	}
+	t.Skip("no python3 with the package onnx (Debian: python3-onnx)")
+	return ""
+}
+
+// checkModels runs onnx.checker, with shape inference, over the files.
+func checkModels(t *testing.T, paths []string) {
+	t.Helper()
+	out, err := exec.Command(python(t), append([]string{"check.py"}, paths...)...).Output()
+	if err != nil {
+		t.Fatalf("check.py: %v", err)
+	}
+	report(t, paths, out)
+}
+
+// report matches a program's lines with the files they are about.
+func report(t *testing.T, paths []string, out []byte) {
+	t.Helper()
+	lines := strings.Split(strings.TrimSpace(string(out)), "\n")
+	if len(lines) != len(paths) {
+		t.Fatalf("%d lines for %d models:\n%s", len(lines), len(paths), out)
+	}
+	for i, line := range lines {
+		if line != "ok" {
+			t.Errorf("%s: %s", paths[i], line)
+		}
+	}
+}
+
+type job struct {
+	Model   string   `json:"model"`
+	Inputs  []tensor `json:"inputs"`
+	Outputs []tensor `json:"outputs"`
+}
+
+type tensor struct {
+	Name string `json:"name"`
+	Dims []int  `json:"dims"`
+	File string `json:"file"`
+}
+
+// compare runs each graph here and its file in ONNX Runtime, on the same random
+// inputs.
+func compare(t *testing.T, paths []string, graphs []*graph.Graph) {
+	t.Helper()
+	if _, err := os.Stat(filepath.Join(*peers, "node_modules", "onnxruntime-node")); err != nil {
+		t.Skipf("no ONNX Runtime: %v (give its folder with -peers)", err)
+	}
+	node, err := exec.LookPath("node")
+	if errors.Is(err, exec.ErrNotFound) {
+		t.Skip("no ONNX Runtime: node is not installed")
+	}
+	dir := t.TempDir()
+	random := rand.New(rand.NewPCG(1, 1))
+	jobs := make([]job, len(paths))
+	ours := make([][][]float32, len(paths))
+	for i, path := range paths {
+		if jobs[i], ours[i], err = run(path, graphs[i], dir, random); err != nil {
+			t.Fatal(err)
+		}
+	}
+	list, err := json.Marshal(jobs)
+	if err != nil {
+		t.Fatal(err)
+	}
+	script, err := filepath.Abs("onnxruntime.mjs")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var messages bytes.Buffer
+	cmd := exec.Command(node, script)
+	cmd.Dir, cmd.Stdin, cmd.Stderr = *peers, bytes.NewReader(list), &messages
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("onnxruntime.mjs: %v\n%s", err, &messages)
+	}
+	report(t, paths, out)
+	for i, path := range paths {
+		for o, output := range jobs[i].Outputs {
+			data, err := os.ReadFile(output.File)
+			if err != nil {
+				continue // reported above
+			}
+			if len(data) != 4*len(ours[i][o]) {
+				t.Errorf("%s: output %s has %d elements here, %d in ONNX Runtime", path, output.Name, len(ours[i][o]), len(data)/4)
+				continue
+			}
+			worst := 0.
+			for k, got := range ours[i][o] {
+				want := float64(math.Float32frombits(binary.LittleEndian.Uint32(data[4*k:])))
+				worst = max(worst, math.Abs(float64(got)-want)/max(1, math.Abs(want)))
+			}
+			if !(worst <= tolerance) {
+				t.Errorf("%s: output %s differs from ONNX Runtime by %.3g", path, output.Name, worst)
+			}
+			t.Logf("%s: output %s differs by %.2g", path, output.Name, worst)
+		}
+	}
+}
+
+// run runs g here on random inputs, which it leaves in dir.
+func run(path string, g *graph.Graph, dir string, random *rand.Rand) (job, [][]float32, error) {
+	plan, err := inference.Compile(g)
+	if err != nil {
+		return job{}, nil, err
+	}
+	absolute, err := filepath.Abs(path)
+	if err != nil {
+		return job{}, nil, err
+	}
+	j := job{Model: absolute}
+	file := func() (string, error) {
+		f, err := os.CreateTemp(dir, "*.f32")
+		if err != nil {
+			return "", err
+		}
+		return f.Name(), f.Close()
+	}
+	for i, v := range g.Inputs {
+		x := plan.Inputs()[i]
+		raw := make([]byte, 0, 4*len(x))
+		for k := range x {
+			x[k] = float32(random.NormFloat64())
+			raw = binary.LittleEndian.AppendUint32(raw, math.Float32bits(x[k]))
+		}
+		name, err := file()
+		if err == nil {
+			err = os.WriteFile(name, raw, 0o600)
+		}
+		if err != nil {
+			return job{}, nil, err
+		}
+		j.Inputs = append(j.Inputs, tensor{v.Name, append([]int{}, v.Shape...), name})
+	}
+	plan.Run()
+	var outputs [][]float32
+	for i, v := range g.Outputs {
+		name, err := file()
+		if err != nil {
+			return job{}, nil, err
+		}
+		j.Outputs = append(j.Outputs, tensor{v.Name, append([]int{}, v.Shape...), name})
+		outputs = append(outputs, append([]float32(nil), plan.Outputs()[i]...))
+	}
+	return j, outputs, nil
+}
+
+// everyKind is a network with each kind of node and each epilogue.
+func everyKind(t *testing.T) *graph.Graph {
+	t.Helper()
+	b := graph.NewBuilder("every kind")
+	x := b.Input("image", 1, 3, 20, 20)
+	y := b.Activation(graph.OpHardSwish, b.BatchNorm("stem.bn", b.Conv("stem", x, 16, 3, 3, 2, 1, 1, false)))
+	for i, op := range []graph.Op{graph.OpRelu, graph.OpRelu6, graph.OpHardSwish, graph.OpHardSigmoid, graph.OpSigmoid} {
+		name := "block." + string(op)
+		z := b.Activation(op, b.BatchNorm(name+".expand.bn", b.Conv(name+".expand", y, 32, 1, 1, 1, 0, 1, false)))
+		kernel := 3 + 2*(i%3)
+		z = b.Activation(op, b.BatchNorm(name+".depthwise.bn", b.Conv(name+".depthwise", z, 32, kernel, kernel, 1, kernel/2, 32, i%2 == 0)))
+		gate := b.Activation(graph.OpRelu, b.Conv(name+".squeeze", b.GlobalAveragePool(z), 8, 1, 1, 1, 0, 1, true))
+		gate = b.Activation(graph.OpHardSigmoid, b.Conv(name+".excite", gate, 32, 1, 1, 1, 0, 1, true))
+		z = b.Add(b.BatchNorm(name+".project.bn", b.Conv(name+".project", b.Mul(z, gate), 16, 1, 1, 1, 0, 1, false)), y)
+		if i%2 == 1 {
+			z = b.Activation(op, z)
+		}
+		y = z
+	}
+	y = b.BatchNorm("alone.bn", b.MaxPool(y, 3, 2, 1))
+	y = b.AvgPool(b.Conv("grouped", y, 8, 3, 3, 1, 1, 4, true), 3, 2, 1)
+	y = b.Activation(graph.OpSigmoid, b.Apply(graph.Identity, "same", graph.Attributes{}, y))
+	y = b.Apply(graph.Reshape, "reshaped", graph.Attributes{Shape: []int{0, 4, -1, 2}}, y)
+	features := b.Flatten(b.Activation(graph.OpRelu, y))
+	y = b.BatchNorm("hidden.bn", b.Linear("hidden", features, 12))
+	y = b.Linear("classifier", b.Activation(graph.OpRelu6, y), 10)
+	g, err := b.Build(b.Softmax(y), features)
+	if err != nil {
+		t.Fatal(err)
+	}
+	random := rand.New(rand.NewPCG(2, 2))
+	for _, v := range g.Parameters() {
+		v.Data = make([]float32, v.Elements())
+		for i := range v.Data {
+			v.Data[i] = float32(random.NormFloat64() / 4)
+			if v.Role == graph.RoleVariance {
+				v.Data[i] = float32(0.5 + random.Float64())
+			}
+		}
+	}
+	return g
+}
