@@ -6,8 +6,8 @@ import "math"
 // more than tolerance times its column's scale. Collinear columns converge
 // slowly, but then the coefficients hardly matter apart.
 const (
-	maxSweeps = 5000
-	tolerance = 1e-12
+	maxSweeps = 2000
+	tolerance = 1e-9
 )
 
 // prior is where a coefficient is pulled to, and the pull is lambda times the
