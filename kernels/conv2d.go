@@ -216,6 +216,10 @@ func (u *unfolding) unpad(dst, src []float32) {
 				}
 				from := src[((c*u.height+row)*u.phases+phase)*u.width:][x0:x1]
 				to := dst[(c*s.H+y)*s.W+column : (c*s.H+y+1)*s.W]
+				if s.StrideW == 1 {
+					Add(to[:len(from)], to, from)
+					continue
+				}
 				for i, v := range from {
 					to[i*s.StrideW] += v
 				}

@@ -85,9 +85,7 @@ func Conv2DBackwardInput(ws *Workspace, s Conv2D, dsrc, ddst, weight []float32) 
 				for row := range rows {
 					for y := range u.outH {
 						to := image.data[image.row(c0*area+row)+y*image.stride:][:u.outW]
-						for x, v := range ws.columns[row*outHW+y*u.outW:][:u.outW] {
-							to[x] += v
-						}
+						Add(to, to, ws.columns[row*outHW+y*u.outW:][:u.outW])
 					}
 				}
 			}

@@ -71,6 +71,13 @@
 	STEP8X5(at)        \
 	ROW8(at+20, Y10)
 
+// FETCH asks for a row of C that is to be added to before it is needed: the
+// rows are too far apart for the processor to guess.
+#define FETCH(at) \
+	PREFETCHT0 (at)   \
+	PREFETCHT0 60(at) \
+	ADDQ       R9, at
+
 // FROM adds a row at (P) to a row of the tile.
 #define FROM(P, left, right) \
 	VADDPS (P), left, left      \
@@ -121,6 +128,17 @@ TEXT ·gemmAVX2(SB), NOSPLIT, $32-8
 panel:
 	MOVQ   R13, AX
 	ADDQ   tile_aStride(DI), R13
+	CMPQ   tile_accumulate(DI), $0
+	JEQ    fetched
+	MOVQ   DX, CX
+	FETCH(CX)
+	FETCH(CX)
+	FETCH(CX)
+	FETCH(CX)
+	FETCH(CX)
+	FETCH(CX)
+
+fetched:
 	MOVQ   tile_b(DI), BX
 	MOVQ   tile_k(DI), CX
 	VXORPS Y0, Y0, Y0

@@ -119,6 +119,12 @@
 	STEP16ZX11(at) \
 	ROW16Z(at+44, Z22)
 
+#define FETCH512(at) \
+	PREFETCHT0 (at)    \
+	PREFETCHT0 64(at)  \
+	PREFETCHT0 124(at) \
+	ADDQ       R9, at
+
 #define FROM512(P, left, right) \
 	VADDPS (P), left, left     \
 	VADDPS 64(P), right, right \
@@ -166,6 +172,23 @@ TEXT ·gemmAVX512(SB), NOSPLIT, $0-8
 panel:
 	MOVQ   R13, AX
 	ADDQ   tile_aStride(DI), R13
+	CMPQ   tile_accumulate(DI), $0
+	JEQ    fetched
+	MOVQ   DX, CX
+	FETCH512(CX)
+	FETCH512(CX)
+	FETCH512(CX)
+	FETCH512(CX)
+	FETCH512(CX)
+	FETCH512(CX)
+	FETCH512(CX)
+	FETCH512(CX)
+	FETCH512(CX)
+	FETCH512(CX)
+	FETCH512(CX)
+	FETCH512(CX)
+
+fetched:
 	MOVQ   tile_b(DI), BX
 	MOVQ   tile_k(DI), CX
 	VPXORD Z0, Z0, Z0
