@@ -1,0 +1,121 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"github.com/hwprofd/hwprofd/device"
+	"github.com/hwprofd/hwprofd/kernels"
+)
+
+func newDeviceCommand() *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "device",
+		Short: "Say what machine this is, and which energy meters it has",
+		Long: `Says what machine this is: processor, cores, instruction sets, caches, memory,
+clock, energy meters, and the fingerprint that a LUT measured here carries. The
+fingerprint stays the same over reboots.`,
+		Example: "  hwprofd device\n  hwprofd device --json | jq .fingerprint",
+		Args:    noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			info, err := device.Detect()
+			if err != nil {
+				return err
+			}
+			if asJSON {
+				return writeJSON(cmd.OutOrStdout(), struct {
+					Fingerprint string   `json:"fingerprint"`
+					Kernels     []string `json:"kernels"`
+					device.Info
+				}{info.Fingerprint(), kernels.Implementations(), info})
+			}
+			return printDevice(cmd.OutOrStdout(), info)
+		},
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	return cmd
+}
+
+func writeJSON(w io.Writer, v any) error {
+	enc := json.NewEncoder(w)
+	enc.SetIndent("", "  ")
+	return enc.Encode(v)
+}
+
+func printDevice(w io.Writer, info device.Info) error {
+	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	row := func(name, format string, args ...any) {
+		fmt.Fprintf(tw, "%s\t%s\n", name, fmt.Sprintf(format, args...))
+	}
+	row("fingerprint", "%s", info.Fingerprint())
+	row("system", "%s/%s, kernel %s", info.OS, info.Arch, orUnknown(info.Kernel))
+	if info.Board != "" {
+		row("board", "%s", info.Board)
+	}
+	for _, cpu := range info.CPUs {
+		row("processor", "%s (%s), %d threads", orUnknown(cpu.Model), orUnknown(cpu.Vendor), cpu.Threads)
+	}
+	row("cores", "%d, %d threads", info.Cores, info.Threads)
+	row("instruction sets", "%s", orUnknown(strings.Join(info.ISA, " ")))
+	row("kernels", "%s (best first)", strings.Join(kernels.Implementations(), " "))
+	for _, c := range info.Caches {
+		row(fmt.Sprintf("L%d %s cache", c.Level, c.Type), "%s x %d", byteSize(c.Bytes), max(c.Count, 1))
+	}
+	row("memory", "%s", byteSize(int64(info.MemoryBytes)))
+	row("clock source", "%s", orUnknown(info.ClockSource))
+	row("governor", "%s", orUnknown(info.Governor))
+	if f := info.Frequency; f != nil {
+		row("frequency", "%s, range %s to %s", hertz(f.CurrentHz), hertz(f.MinHz), hertz(f.MaxHz))
+	}
+	if info.Virtual {
+		row("virtual", "yes (%s)", orUnknown(info.Hypervisor))
+	} else {
+		row("virtual", "no sign of it")
+	}
+	if len(info.EnergyMeters) == 0 {
+		row("energy meters", "none; energy will be modelled and marked so")
+	}
+	for _, m := range info.EnergyMeters {
+		state := "readable"
+		if !m.Readable {
+			state = "needs more rights"
+		}
+		row("energy meter", "%s %s (%s, %s)", m.Source, m.Name, m.Quantity, state)
+	}
+	for _, what := range info.Unseen {
+		row("not seen", "%s", what)
+	}
+	return tw.Flush()
+}
+
+func orUnknown(s string) string {
+	if s == "" {
+		return "not shown"
+	}
+	return s
+}
+
+func hertz(hz int64) string {
+	if hz == 0 {
+		return "not shown"
+	}
+	return fmt.Sprintf("%.2f GHz", float64(hz)/1e9)
+}
+
+func byteSize(n int64) string {
+	switch {
+	case n >= 1<<30:
+		return fmt.Sprintf("%.1f GiB", float64(n)/(1<<30))
+	case n >= 1<<20:
+		return fmt.Sprintf("%.4g MiB", float64(n)/(1<<20))
+	case n >= 1<<10:
+		return fmt.Sprintf("%.4g KiB", float64(n)/(1<<10))
+	}
+	return fmt.Sprintf("%d B", n)
+}

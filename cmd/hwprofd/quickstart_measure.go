@@ -1,0 +1,216 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/hwprofd/hwprofd/graph"
+	"github.com/hwprofd/hwprofd/graph/onnx"
+	"github.com/hwprofd/hwprofd/lut"
+	"github.com/hwprofd/hwprofd/nas"
+	"github.com/hwprofd/hwprofd/predictor"
+	"github.com/hwprofd/hwprofd/profiler"
+)
+
+// Of the time to profile, this part goes to workloads, and about that much
+// each needs on a machine that is not too noisy.
+const (
+	workloadShare = 0.6
+	workloadTime  = 70 * time.Millisecond
+)
+
+// networkName is how a network of a space is called in tables and reports.
+func networkName(s nas.Space, a nas.Architecture) string { return s.Name() + ":" + a.String() }
+
+func lowerNamed(s nas.Space, architectures []nas.Architecture, use string) ([]profiler.NamedGraph, error) {
+	graphs := make([]profiler.NamedGraph, len(architectures))
+	for i, a := range architectures {
+		g, err := s.Lower(a)
+		if err != nil {
+			return nil, err
+		}
+		graphs[i] = profiler.NamedGraph{Name: networkName(s, a), Use: use, Graph: g}
+	}
+	return graphs, nil
+}
+
+// drawNetworks draws the networks to fit and to calibrate on, and those to
+// check predictions with; none is in two of the sets.
+func drawNetworks(s nas.Space, seed uint64) (fit, calibrate, check []nas.Architecture, err error) {
+	ends := []nas.Architecture{s.Smallest(), s.Largest()}
+	seen := map[string]bool{}
+	for _, a := range ends {
+		seen[a.String()] = true
+	}
+	if fit, err = drawDistinct(s, seed, streamFit, fitNetworks-len(ends), seen); err != nil {
+		return nil, nil, nil, err
+	}
+	if calibrate, err = drawDistinct(s, seed, streamCalibrate, calibrateNetworks, seen); err != nil {
+		return nil, nil, nil, err
+	}
+	check, err = drawDistinct(s, seed, streamCheck, checkNetworks, seen)
+	return append(ends, fit...), calibrate, check, err
+}
+
+// spaceItems are the workloads and the whole networks of a space to measure
+// within a budget.
+func spaceItems(s nas.Space, seed uint64, budget time.Duration) ([]graph.Workload, []profiler.NamedGraph, error) {
+	workloads, err := coverSpace(s, seed, int(workloadShare*float64(budget)/float64(workloadTime)))
+	if err != nil {
+		return nil, nil, err
+	}
+	fit, calibrate, _, err := drawNetworks(s, seed)
+	if err != nil {
+		return nil, nil, err
+	}
+	networks, err := lowerNamed(s, fit, "fit")
+	if err != nil {
+		return nil, nil, err
+	}
+	more, err := lowerNamed(s, calibrate, "calibrate")
+	return workloads, append(networks, more...), err
+}
+
+// profile measures workloads of the space and some of its networks.
+func (q *quickstart) profile(ctx context.Context, budget time.Duration) error {
+	path := q.folder.table()
+	if q.folder.state.Finished["profile"] {
+		var err error
+		q.table, err = lut.Read(path)
+		return err
+	}
+	whole := time.Duration(profileShare * float64(q.folder.state.Budget))
+	// The set of items depends on the budget of the whole run, not on what is
+	// left of it, so that a resumed run measures the same ones.
+	workloads, networks, err := spaceItems(q.space, q.folder.state.Seed, whole)
+	if err != nil {
+		return err
+	}
+	q.progress.say("      %d workloads and %d whole networks of space %s", len(workloads), len(networks), q.space.Name())
+	// What is left of the budget may be short after interruptions; what is
+	// missing is measured all the same.
+	p := profiler.New(profiler.Options{
+		Budget: max(budget, whole/4), Seed: q.folder.state.Seed,
+		Progress: func(done, total int, current string, left time.Duration) {
+			q.progress.report(float64(done)/float64(total), left, current)
+		},
+	})
+	q.table, err = p.Run(ctx, path, tableMeta(q.device), workloads, networks)
+	return err
+}
+
+// fit makes the predictor; it takes no time worth keeping its result for.
+func (q *quickstart) fit(context.Context, time.Duration) error {
+	var err error
+	if q.predictor, err = predictor.Fit(q.table); err != nil {
+		return err
+	}
+	stable := 0
+	for _, r := range q.table.Rows {
+		if r.Stable {
+			stable++
+		}
+	}
+	q.progress.say("      %d of %d workloads reached an interval of 2%%; %s", stable, len(q.table.Rows), modelLine(q.predictor.Models()))
+	return nil
+}
+
+func modelLine(models []predictor.Model) string {
+	slices.SortFunc(models, func(a, b predictor.Model) int { return cmp.Compare(b.Rows, a.Rows) })
+	line := "regression error in cross-validation"
+	for i, m := range models[:min(3, len(models))] {
+		if i > 0 {
+			line += ","
+		}
+		line += fmt.Sprintf(" %s %.1f%%", m.Family, 100*m.Error)
+	}
+	return line
+}
+
+// checkResult compares predictions, made first, with measurements.
+type checkResult struct {
+	Networks []comparison
+	Picks    []pickResult
+}
+
+// comparison is one network, predicted and measured.
+type comparison struct {
+	Name      string
+	Predicted predictionSummary
+	Measured  lut.Network
+}
+
+// predictionSummary is a prediction without its parts.
+type predictionSummary struct {
+	LatencyNS, LowNS, HighNS, Coverage float64
+	EnergyMJ, EnergyLow, EnergyHigh    float64 // where EnergySource says from what
+	EnergySource                       string
+}
+
+func summarize(p predictor.Prediction) predictionSummary {
+	s := predictionSummary{LatencyNS: p.LatencyNS, LowNS: p.LowNS, HighNS: p.HighNS, Coverage: p.Coverage}
+	if p.EnergySource != "" {
+		s.EnergyMJ, s.EnergyLow, s.EnergyHigh, s.EnergySource = p.EnergyMJ, p.EnergyLow, p.EnergyHigh, p.EnergySource
+	}
+	return s
+}
+
+// checkPredictions measures the picks as their ONNX files say, and networks
+// that nothing was fitted to.
+func (q *quickstart) checkPredictions(ctx context.Context, budget time.Duration) error {
+	if q.folder.state.Finished["check"] {
+		return nil // export read the result
+	}
+	_, _, check, err := drawNetworks(q.space, q.folder.state.Seed)
+	if err != nil {
+		return err
+	}
+	networks, err := lowerNamed(q.space, check, "test")
+	if err != nil {
+		return err
+	}
+	total := len(networks) + len(q.check.Picks)
+	each := max(budget, 2*time.Second) / time.Duration(total)
+	p := profiler.New(profiler.Options{Seed: q.folder.state.Seed, MaxPerItem: each, Baseline: profiler.Baseline(q.table)})
+	measure := func(name string, g *graph.Graph, done int) (comparison, error) {
+		q.progress.report(float64(done)/float64(total), each*time.Duration(total-done), name)
+		prediction, err := q.predictor.PredictGraph(g)
+		if err != nil {
+			return comparison{}, err
+		}
+		measured, err := p.Network(ctx, name, g)
+		measured.Use = "test"
+		return comparison{Name: name, Predicted: summarize(prediction), Measured: measured}, err
+	}
+	q.check.Networks = nil
+	for i, n := range networks {
+		c, err := measure(n.Name, n.Graph, i)
+		if err != nil {
+			return err
+		}
+		q.check.Networks = append(q.check.Networks, c)
+	}
+	for i := range q.check.Picks {
+		pick := &q.check.Picks[i]
+		g, err := onnx.Read(q.folder.path(pick.File))
+		if err != nil {
+			return err
+		}
+		if pick.comparison, err = measure(pick.File, g, len(networks)+i); err != nil {
+			return err
+		}
+	}
+	return writeJSONFile(q.folder.check(), q.check)
+}
+
+// accuracy of the predictions for networks never measured before.
+func (r *checkResult) accuracy(p *predictor.Predictor) (predictor.Accuracy, error) {
+	networks := make([]lut.Network, len(r.Networks))
+	for i, c := range r.Networks {
+		networks[i] = c.Measured
+	}
+	return p.Evaluate(networks)
+}
