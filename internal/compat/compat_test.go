@@ -27,7 +27,8 @@ var (
 	models = flag.String("models", "", "folder with the *.onnx files to check, instead of the test's own")
 )
 
-// tolerance is absolute for outputs up to 1 and relative above.
+// tolerance is that of an element, absolute for outputs up to 1 and relative to
+// the output's largest element above.
 const tolerance = 1e-4
 
 func TestModels(t *testing.T) {
@@ -229,11 +230,13 @@ func compare(t *testing.T, paths []string, graphs []*graph.Graph) {
 				t.Errorf("%s: output %s has %d elements here, %d in ONNX Runtime", path, output.Name, len(ours[i][o]), len(data)/4)
 				continue
 			}
-			worst := 0.
+			worst, largest := 0., 1.
 			for k, got := range ours[i][o] {
 				want := float64(math.Float32frombits(binary.LittleEndian.Uint32(data[4*k:])))
-				worst = max(worst, math.Abs(float64(got)-want)/max(1, math.Abs(want)))
+				worst = max(worst, math.Abs(float64(got)-want))
+				largest = max(largest, math.Abs(want))
 			}
+			worst /= largest
 			if !(worst <= tolerance) {
 				t.Errorf("%s: output %s differs from ONNX Runtime by %.3g", path, output.Name, worst)
 			}
