@@ -69,8 +69,9 @@ func truncateFile(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(os.WriteFile(ts.MkAbs(args[1]), content[:n], 0o644))
 }
 
-// failsWith runs a command that has to fail with an exit code and exactly one
-// line on standard error, which contains a text: fails CODE TEXT COMMAND...
+// failsWith runs a command that has to fail with an exit code and one line
+// that says why at the end of standard error, below any progress, and contains
+// a text: fails CODE TEXT COMMAND...
 func failsWith(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 3 {
 		ts.Fatalf("usage: fails CODE TEXT COMMAND...")
@@ -84,7 +85,9 @@ func failsWith(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("%v: exit code %s, want %s", args[2:], got, args[0])
 	}
 	stderr := ts.ReadFile("stderr")
-	if strings.Count(stderr, "\n") != 1 || !strings.HasPrefix(stderr, "hwprofd: ") || !strings.Contains(stderr, args[1]) {
-		ts.Fatalf("%v: want one line that begins with \"hwprofd: \" and contains %q on standard error, got:\n%s", args[2:], args[1], stderr)
+	lines := strings.Split(strings.TrimSuffix(stderr, "\n"), "\n")
+	last := lines[len(lines)-1]
+	if strings.Count("\n"+stderr, "\nhwprofd: ") != 1 || !strings.HasPrefix(last, "hwprofd: ") || !strings.Contains(last, args[1]) {
+		ts.Fatalf("%v: want a last line that begins with \"hwprofd: \" and contains %q on standard error, got:\n%s", args[2:], args[1], stderr)
 	}
 }
