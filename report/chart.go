@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"html/template"
 	"image/color"
+	"math"
 	"regexp"
+	"strconv"
 	"strings"
 
 	"gonum.org/v1/plot"
@@ -96,6 +98,7 @@ func newPlot(l layout, x, y string) *plot.Plot {
 		axis.Label.Padding = 4
 		axis.Tick.Label.Font = sans(l.text)
 		axis.Tick.Label.Color = muted
+		axis.Tick.Marker = plot.TickerFunc(roundTicks)
 	}
 	p.X.Label.Text, p.Y.Label.Text = x, y
 	grid := plotter.NewGrid()
@@ -104,6 +107,24 @@ func newPlot(l layout, x, y string) *plot.Plot {
 	}
 	p.Add(grid)
 	return p
+}
+
+// roundTicks returns four to eleven ticks at multiples of 1, 2 or 5 times a
+// power of ten; gonum's own ticks may be as few as two.
+func roundTicks(least, most float64) []plot.Tick {
+	step := math.Pow(10, math.Floor(math.Log10((most-least)/4)))
+	for _, m := range []float64{5, 2} {
+		if (most-least)/(m*step) >= 4 {
+			step *= m
+			break
+		}
+	}
+	digits := max(0, -int(math.Floor(math.Log10(step))))
+	var ticks []plot.Tick
+	for i := math.Ceil(least/step-1e-9) + 0; i*step <= most+1e-9*step; i++ {
+		ticks = append(ticks, plot.Tick{Value: i * step, Label: strconv.FormatFloat(i*step, 'f', digits, 64)})
+	}
+	return ticks
 }
 
 func sans(points float64) font.Font {

@@ -24,7 +24,7 @@ func drawFront(d Data) (chart, error) {
 		if err := scatter(p, plane(d.Explored), cloud, l.mark, draw.CircleGlyph{}); err != nil {
 			return nil, err
 		}
-		if err := scatter(p, plane(d.Random), second, l.mark*0.9, draw.CrossGlyph{}); err != nil {
+		if err := scatter(p, plane(d.Random), second, l.mark, draw.PyramidGlyph{}); err != nil {
 			return nil, err
 		}
 		if err := line(p, plane(d.Front), accent, 2, 0); err != nil {
@@ -132,8 +132,8 @@ func drawLayers(all []layer, networkNS float64) (chart, error) {
 		shown = append(shown, rest)
 	}
 	slices.Reverse(shown) // plots count upwards
-	height := 34*float64(len(shown)) + 46
-	return drawChart("Time by workload", height, height, func(l layout) (*plot.Plot, error) {
+	rows := float64(len(shown))
+	return drawChart("Time by workload", 43*rows+46, 37*rows+46, func(l layout) (*plot.Plot, error) {
 		p := newPlot(l, "latency, ms", "")
 		if l.narrow {
 			l.text = 9.6 // the longest names just fit
@@ -158,7 +158,7 @@ func drawLayers(all []layer, networkNS float64) (chart, error) {
 		}
 		bars.Horizontal, bars.Color, bars.LineStyle.Width = true, accent, 0
 		p.Add(bars)
-		if err := labels(p, starts, names, ink, l.text, vg.Point{Y: 8}, draw.XLeft); err != nil {
+		if err := labels(p, starts, names, ink, l.text, vg.Point{Y: vg.Length(4 + l.text/2)}, draw.XLeft); err != nil {
 			return nil, err
 		}
 		if err := labels(p, ends, amounts, muted, l.text, vg.Point{X: 5, Y: vg.Length(-l.text * 0.36)}, draw.XLeft); err != nil {
@@ -184,6 +184,10 @@ func drawTraining(curves []TrainingCurve, kind string) (chart, error) {
 	if kind == "accuracy" {
 		title, scale = "accuracy, %", 100
 	}
+	highest := 0.0 // of the ends: its name stands above it, the others' below
+	for _, c := range curves {
+		highest = max(highest, c.Values[len(c.Values)-1])
+	}
 	return drawChart("Training: "+kind, 300, 240, func(l layout) (*plot.Plot, error) {
 		p := newPlot(l, "training step", title)
 		for i, c := range curves {
@@ -196,15 +200,16 @@ func drawTraining(curves []TrainingCurve, kind string) (chart, error) {
 				return nil, err
 			}
 			last := xy[len(xy)-1:]
-			below := vg.Point{X: -4, Y: vg.Length(-1.6 * l.text)}
-			if kind == "loss" {
-				below = vg.Point{X: -4, Y: vg.Length(0.6 * l.text)}
+			offset := vg.Point{X: -4, Y: vg.Length(-1.7 * l.text)}
+			if last[0].Y == scale*highest {
+				offset.Y = vg.Length(0.7 * l.text)
 			}
-			if err := labels(p, last, []string{c.Name}, style, l.text, below, draw.XRight); err != nil {
+			if err := labels(p, last, []string{c.Name}, style, l.text, offset, draw.XRight); err != nil {
 				return nil, err
 			}
 		}
 		p.X.Min = 0
+		p.Y.Max += 0.08 * (p.Y.Max - p.Y.Min) // room for the name of the highest
 		return p, nil
 	})
 }
@@ -224,7 +229,7 @@ func drawIntervals(t *lut.Table) (chart, error) {
 	}
 	return drawChart("Confidence intervals of the rows", 280, 230, func(l layout) (*plot.Plot, error) {
 		p := newPlot(l, "half-width of the 95% interval, % of the median", "rows")
-		h, err := plotter.NewHist(widths, 24)
+		h, err := plotter.NewHist(widths, min(40, 6+len(widths)/8))
 		if err != nil {
 			return nil, err
 		}

@@ -237,3 +237,36 @@ func TestSummary(t *testing.T) {
 		}
 	}
 }
+
+func TestRoundTicks(t *testing.T) {
+	for _, c := range []struct{ least, most float64 }{{0, 1}, {2.3, 6.5}, {79, 89}, {0, 600}, {1e-4, 9e-4}, {3, 3.001}} {
+		ticks := roundTicks(c.least, c.most)
+		if len(ticks) < 4 || len(ticks) > 11 {
+			t.Errorf("%v to %v: %d ticks", c.least, c.most, len(ticks))
+		}
+		for i, tick := range ticks {
+			if tick.Value < c.least-1e-9 || tick.Value > c.most+1e-9 || tick.Label[0] == '-' || i > 0 && tick.Label == ticks[i-1].Label {
+				t.Errorf("%v to %v: tick %+v", c.least, c.most, tick)
+			}
+		}
+	}
+}
+
+// TestOnePoint draws plots whose ranges are empty.
+func TestOnePoint(t *testing.T) {
+	d := synthetic()
+	d.Explored, d.Random, d.Front, d.Picks = nil, nil, d.Front[:1], nil
+	d.Networks = d.Networks[:1]
+	d.Networks[0].LowNS, d.Networks[0].HighNS = d.Networks[0].MeasuredNS, d.Networks[0].MeasuredNS
+	d.Networks[0].PredictedNS = d.Networks[0].MeasuredNS
+	d.Training = []TrainingCurve{{Name: "loss", Kind: "loss", Steps: []int{0}, Values: []float64{0}}}
+	d.Table.Rows = d.Table.Rows[:1]
+	d.Table.Rows[0].LatencyCI95NS = 0
+	html, err := d.html()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if strings.Contains(string(html), "NaN") {
+		t.Error("the page contains NaN")
+	}
+}
