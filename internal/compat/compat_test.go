@@ -311,6 +311,8 @@ func everyKind(t *testing.T) *graph.Graph {
 		}
 		y = z
 	}
+	// So many channels that kernels sum them in several passes.
+	y = b.Add(b.Conv("narrow", b.Conv("wide", y, 1200, 1, 1, 1, 0, 1, true), 16, 1, 1, 1, 0, 1, true), y)
 	y = b.BatchNorm("alone.bn", b.MaxPool(y, 3, 2, 1))
 	y = b.AvgPool(b.Conv("grouped", y, 8, 3, 3, 1, 1, 4, true), 3, 2, 1)
 	y = b.Activation(graph.OpSigmoid, b.Apply(graph.Identity, "same", graph.Attributes{}, y))
