@@ -13,7 +13,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/google/renameio/v2"
+	"github.com/google/renameio/v2/maybe"
 )
 
 // Checkpoint is a set of named tensors with text about them. On disk it is a
@@ -40,11 +40,12 @@ const (
 
 var blankDigest = strings.Repeat("0", 2*sha256.Size)
 
-// Write writes the checkpoint to path, whole or not at all.
+// Write writes the checkpoint to path, whole or not at all (on Windows, which
+// cannot replace a file in one step, an interruption can leave part of it).
 func (c *Checkpoint) Write(path string) error {
 	data, err := c.encode()
 	if err == nil {
-		err = renameio.WriteFile(path, data, 0o644)
+		err = maybe.WriteFile(path, data, 0o644)
 	}
 	if err != nil {
 		return fmt.Errorf("checkpoint: %s: %w", path, err)

@@ -76,7 +76,7 @@ func randomParameter(rng *rand.Rand, shape ...int) *Tensor {
 
 func TestGradientsByDifferences(t *testing.T) {
 	target := NewTensor(3, 4)
-	copy(target.Data, []float32{0.1, 0.2, 0.3, 0.4, 1, 0, 0, 0, 0.25, 0.25, 0.25, 0.25})
+	copy(target.Data, []float32{0.1, 0.2, 0.3, 0.4, 1, 0, 0, 0, 0.25, 0.5, 0, 0})
 	given := &Statistics{Mean: []float32{0.5, 0, -0.5}, Variance: []float32{1, 2, 0.5}}
 	for name, c := range map[string]struct {
 		shapes [][]int

@@ -182,6 +182,13 @@ func TestBatches(t *testing.T) {
 			t.Fatalf("step %d depends on the steps before it", step)
 		}
 	})
+	b, err := NewBatches(1000, 1000, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if first := slices.Clone(b.At(0)); slices.IsSorted(first) || slices.Equal(first, b.At(1)) {
+		t.Error("images are not shuffled anew for each epoch")
+	}
 	if _, err := NewBatches(10, 11, 1); err == nil {
 		t.Error("a batch larger than the set is no error")
 	}

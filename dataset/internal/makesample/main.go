@@ -10,7 +10,7 @@ import (
 	"fmt"
 	"os"
 
-	"github.com/google/renameio/v2"
+	"github.com/google/renameio/v2/maybe"
 
 	"github.com/hwprofd/hwprofd/dataset"
 )
@@ -59,7 +59,7 @@ func run(dir, path string) error {
 	if err := w.Close(); err != nil {
 		return err
 	}
-	return renameio.WriteFile(path, packed.Bytes(), 0o644)
+	return maybe.WriteFile(path, packed.Bytes(), 0o644)
 }
 
 // appendIDX appends an IDX array of unsigned bytes.
