@@ -408,7 +408,7 @@ print(len(t), len(t.columns), t.key[7], t.latency_median_ns[7], t.energy_mj.isna
 	if err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	want := fmt.Sprintf("300 35 %s 1070.0 150 2026-05-01T12:00:07.654321+00:00 1\n", table.Rows[7].Key)
+	want := fmt.Sprintf("300 34 %s 1070.0 150 2026-05-01T12:00:07.654321+00:00 1\n", table.Rows[7].Key)
 	if string(out) != want {
 		t.Errorf("pandas reads %q, want %q", out, want)
 	}
