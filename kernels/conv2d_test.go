@@ -2,9 +2,11 @@ package kernels
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 )
 
@@ -99,6 +101,33 @@ func TestConv2DInference(t *testing.T) {
 			p.Forward(&ws, dst, src, residual, act)
 			checkClose(t, fmt.Sprintf("%+v", s), dst, want)
 		})
+	})
+}
+
+// TestConv2DOverResidual writes the result over the residual, as a plan that
+// shares memory does, with reductions long enough to be done in several blocks.
+func TestConv2DOverResidual(t *testing.T) {
+	eachImplementation(t, func(t *testing.T) {
+		var ws Workspace
+		for _, s := range []Conv2D{
+			{N: 1, C: 1500, H: 5, W: 7, K: 9, R: 1, S: 1, StrideH: 1, StrideW: 1, DilationH: 1, DilationW: 1, Groups: 1},
+			{N: 2, C: 170, H: 6, W: 6, K: 20, R: 3, S: 3, StrideH: 1, StrideW: 1, PadTop: 1, PadLeft: 1, PadBottom: 1, PadRight: 1, DilationH: 1, DilationW: 1, Groups: 1},
+			{N: 1, C: 12, H: 9, W: 9, K: 12, R: 5, S: 5, StrideH: 1, StrideW: 1, PadTop: 2, PadLeft: 2, PadBottom: 2, PadRight: 2, DilationH: 1, DilationW: 1, Groups: 12},
+		} {
+			r := newRand(1)
+			src, weight, bias, residual := randomSlice(r, s.inputSize()), randomSlice(r, s.weightSize()), randomSlice(r, s.K), randomSlice(r, s.outputSize())
+			p, err := PackConv2D(s, weight, bias)
+			if err != nil {
+				t.Fatal(err)
+			}
+			apart := make([]float32, s.outputSize())
+			p.Forward(&ws, apart, src, residual, ReLU)
+			over := slices.Clone(residual)
+			p.Forward(&ws, over, src, over, ReLU)
+			if diff := cmp.Diff(apart, over); diff != "" {
+				t.Errorf("%+v: over the residual (+) other than apart (-):\n%s", s, diff)
+			}
+		}
 	})
 }
 

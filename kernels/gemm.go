@@ -274,7 +274,8 @@ func (ws *Workspace) runPanels(kernel *gemmKernel, p *product, panels partition,
 	}
 	t.aStride = step * 4
 	t.bias, t.residual = nil, nil
-	bias, residual := p.bias != nil && last, p.residual != nil && last
+	// The residual joins the first block, since the result may be written over it.
+	bias, residual := p.bias != nil && last, p.residual != nil && p0 == 0
 
 	offset, left := p.c.segment(j0)
 	if j1-j0 == kernel.nr && left >= kernel.nr {
