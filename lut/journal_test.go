@@ -90,9 +90,9 @@ func TestJournalTorn(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for n := range whole {
+	for n := 0; n < len(whole); n += 3 {
 		for name, tail := range map[string]string{"cut": "", "zeros": "\x00\x00\x00", "garbage": "\xff{\"row\":1}\n"} {
-			if tail != "" && n%11 != 0 {
+			if tail != "" && n%41 != 0 {
 				continue
 			}
 			cut := bytes.Clone(whole[:n])
