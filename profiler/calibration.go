@@ -7,6 +7,7 @@ import (
 
 	"github.com/hwprofd/hwprofd/graph"
 	"github.com/hwprofd/hwprofd/lut"
+	"github.com/hwprofd/hwprofd/profiler/energy"
 )
 
 // calibration is the kernel whose speed tells the machine's: a pointwise
@@ -45,8 +46,7 @@ func (p *Profiler) calibrate(ctx context.Context, baseline float64) error {
 	if err != nil {
 		return err
 	}
-	start := time.Now()
-	now := func() time.Duration { return time.Since(start) }
+	now := newClock()
 	s := &sampler{now: now, resolution: clockResolution(now), calibrate: plan.Run, baseline: baseline}
 	if err := s.setBaseline(ctx, baselineTime); err != nil {
 		return fmt.Errorf("profiler: calibration: %w", err)
@@ -69,4 +69,36 @@ func (p *Profiler) calibrationRow(ctx context.Context) (lut.Row, error) {
 		*v *= scale
 	}
 	return newRow(calibration, m, 1), nil
+}
+
+// disturbedStart is by how much the calibration kernel must have become faster
+// than its baseline for that to have been taken on a disturbed machine.
+const disturbedStart = 0.05
+
+// rebase corrects t to the undisturbed machine's speed, where it showed only
+// after the baseline was taken.
+func (p *Profiler) rebase(t *lut.Table) {
+	s := p.sampler
+	if s.fastest == 0 || s.fastest > (1-disturbedStart)*s.baseline {
+		return
+	}
+	scale := s.fastest / s.baseline
+	s.baseline = s.fastest
+	for i := range t.Rows {
+		r := &t.Rows[i]
+		for _, v := range []*float64{&r.LatencyMedianNS, &r.LatencyMeanNS, &r.LatencyP10NS, &r.LatencyP90NS, &r.LatencyCI95NS} {
+			*v *= scale
+		}
+		mj := *r.EnergyMJ * scale // the meter's power for a shorter time
+		if r.EnergySource == energy.ModelSource {
+			mj = energy.Model(r.MACs, r.Bytes, r.LatencyMedianNS)
+		}
+		r.EnergyMJ = &mj
+	}
+	for i := range t.Networks {
+		n := &t.Networks[i]
+		for _, v := range []*float64{&n.LatencyMedianNS, &n.LatencyP10NS, &n.LatencyP90NS, &n.LatencyCI95NS} {
+			*v *= scale
+		}
+	}
 }

@@ -65,6 +65,7 @@ func (p *Profiler) Run(ctx context.Context, path string, meta lut.Meta, workload
 		return nil, err
 	}
 	table := &lut.Table{Meta: meta, Rows: journal.Rows(), Networks: journal.Networks()}
+	p.rebase(table)
 	slices.SortFunc(table.Rows, func(a, b lut.Row) int { return cmp.Compare(a.Key, b.Key) })
 	slices.SortFunc(table.Networks, func(a, b lut.Network) int { return cmp.Compare(a.Name, b.Name) })
 	if err := table.Write(path); err != nil {

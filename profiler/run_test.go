@@ -15,6 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/hwprofd/hwprofd/graph"
 	"github.com/hwprofd/hwprofd/lut"
+	"github.com/hwprofd/hwprofd/profiler/energy"
 )
 
 // fakeProfiler has a clock that takes a step whenever it is looked at, so that
@@ -161,6 +162,12 @@ func TestRunResumes(t *testing.T) {
 	if got := Baseline(table); got != 150e3 {
 		t.Errorf("the second run corrects to a baseline of %g, the first to 150000", got)
 	}
+	for _, w := range workloads {
+		row, _ := table.Lookup(w)
+		if want := 150e3 / float64(copies(w)); math.Abs(row.LatencyMedianNS/want-1) > 0.02 {
+			t.Errorf("%s: median %g ns, want %g", w, row.LatencyMedianNS, want)
+		}
+	}
 	for _, old := range before.Rows() {
 		w, err := old.Workload()
 		if err != nil {
@@ -223,6 +230,34 @@ func TestRunKeepsToBudget(t *testing.T) {
 	if n := tries[workloads[0].String()]; n < 2 {
 		t.Errorf("an unstable workload was tried %d times although time was left", n)
 	}
+}
+
+// TestRunFindsTheUndisturbedSpeed begins on a machine of half its speed, as
+// seen by the calibration kernel.
+func TestRunFindsTheUndisturbedSpeed(t *testing.T) {
+	workloads, networks := fakeWork(t)
+	p := fakeProfiler(Options{}, 0.01)
+	p.sampler.baseline = 300e3
+	table, err := p.Run(context.Background(), filepath.Join(t.TempDir(), "x"), fakeMeta, workloads, networks)
+	if err != nil {
+		t.Fatal(err)
+	}
+	near := func(what string, got, want float64) {
+		t.Helper()
+		if math.Abs(got/want-1) > 0.02 {
+			t.Errorf("%s is %g, want %g", what, got, want)
+		}
+	}
+	near("baseline", Baseline(table), 150e3)
+	near("a network's median", table.Networks[0].LatencyMedianNS, 150e3)
+	row, _ := table.Lookup(workloads[0])
+	near("a workload's median", row.LatencyMedianNS, row.RawMedianNS)
+	near("its energy", *row.EnergyMJ, energy.Model(row.MACs, row.Bytes, row.RawMedianNS))
+	later, err := p.Network(context.Background(), "later", networks[0].Graph)
+	if err != nil {
+		t.Fatal(err)
+	}
+	near("a network's median after the run", later.LatencyMedianNS, 150e3)
 }
 
 func TestRunErrors(t *testing.T) {

@@ -53,6 +53,7 @@ type sampler struct {
 	baseline   float64              // ns that one run of it takes on the undisturbed machine
 	history    []float64            // its last samples, a ring
 	next       int                  // where the ring goes on
+	fastest    float64              // least quiet time so far, 0 before the first
 }
 
 // measurement is what sampler.measure found, in ns per run.
@@ -107,6 +108,9 @@ func (s *sampler) measure(ctx context.Context, run func(), width float64, limit 
 		m := s.evaluate(rounds)
 		m.Stable = m.Stable && m.Corrected.width() < width
 		if m.Stable || late {
+			if t := s.quietTime(); s.fastest == 0 || t < s.fastest {
+				s.fastest = t
+			}
 			return m, nil
 		}
 		// Looking after every round would often stop at a moment when the
@@ -248,10 +252,16 @@ func (s *sampler) setBaseline(ctx context.Context, limit time.Duration) error {
 		s.sampleCalibration()
 	}
 	if s.baseline == 0 {
-		limit := s.quietLimit()
-		s.baseline = median(slices.DeleteFunc(slices.Clone(s.history), func(t float64) bool { return t > limit }))
+		s.baseline = s.quietTime()
 	}
 	return nil
+}
+
+// quietTime is the median time of the calibration kernel, of late, while
+// nothing else disturbed it.
+func (s *sampler) quietTime() float64 {
+	limit := s.quietLimit()
+	return median(slices.DeleteFunc(slices.Clone(s.history), func(t float64) bool { return t > limit }))
 }
 
 // quietLimit is the longest that the calibration kernel takes, of late, while
