@@ -50,16 +50,17 @@ func (t *Tape) batchNorm(y, x, scale, shift *Tensor, o BatchNormOptions) (*Tenso
 		both := t.arena.get(2 * c).data
 		stats = Statistics{both[:c:c], both[c : 2*c : 2*c]}
 	}
-	// A channel at a time, so that it is still in cache for the second pass.
-	t.channels(c, func(_ *worker, j int) {
-		src, dst := x.Data[j*hw:], y.Data[j*hw:]
+	t.channels(c, func(_ *worker, from, to int) {
+		src, dst := x.Data[from*hw:], y.Data[from*hw:]
+		mean, variance := stats.Mean[from:to], stats.Variance[from:to]
 		if o.Statistics == nil {
-			kernels.BatchNormStats(n, c, hw, stats.Mean[j:j+1], stats.Variance[j:j+1], src)
+			kernels.BatchNormStats(n, c, hw, mean, variance, src)
 		}
-		kernels.BatchNormForward(n, c, hw, dst, src, stats.Mean[j:j+1], stats.Variance[j:j+1], scale.Data[j:j+1], shift.Data[j:j+1], o.Epsilon)
+		kernels.BatchNormForward(n, c, hw, dst, src, mean, variance, scale.Data[from:to], shift.Data[from:to], o.Epsilon)
 		if o.Activation != kernels.NoActivation {
 			for i := 0; i < len(dst); i += c * hw {
-				kernels.Activate(o.Activation, dst[i:i+hw], dst[i:i+hw])
+				some := dst[i : i+(to-from)*hw]
+				kernels.Activate(o.Activation, some, some)
 			}
 		}
 	})
@@ -81,62 +82,56 @@ func batchNormBackward(t *Tape, n *node) {
 	hw := h * w
 	dscale, freshScale := t.gradientOrScratch(scale)
 	dshift, freshShift := t.gradientOrScratch(shift)
-	t.channels(c, func(wk *worker, j int) {
-		mean, variance := n.statistics.Mean[j:j+1], n.statistics.Variance[j:j+1]
-		g, src := n.out.Grad[j*hw:], x.Data[j*hw:]
-		planes, step, size := images, c*hw, hw
-		small := hw <= smallPlane
-		if small { // calls for every plane would cost more than copies
-			size = images * hw
-			planes, step = 1, size
-		}
-		scratch := wk.floats(3 * size)
-		if small {
-			g, src = scratch[:size], scratch[size:2*size]
-			gather(g, n.out.Grad[j*hw:], images, c, hw)
-			gather(src, x.Data[j*hw:], images, c, hw)
-			scratch = scratch[2*size:]
-		}
-		var sum, product float64
-		for i := range planes {
-			plane, x := g[i*step:][:size], src[i*step:]
+	m := float64(images * hw)
+	t.channels(c, func(wk *worker, from, to int) {
+		width := (to - from) * hw
+		mean, variance := n.statistics.Mean[from:to], n.statistics.Variance[from:to]
+		var sum, product [maxChannels]float64
+		for i := from * hw; i < len(x.Data); i += c * hw {
+			g, src := n.out.Grad[i:i+width], x.Data[i:i+width]
 			if n.activation != kernels.NoActivation {
-				z := scratch[:size] // computed again, which is cheaper than fetching it
-				kernels.BatchNormForward(1, 1, size, z, x, mean, variance, scale.Data[j:j+1], shift.Data[j:j+1], n.alpha)
-				wk.activateBackward(n.activation, plane, z)
+				z := wk.floats(width) // computed again, which is cheaper than fetching it
+				kernels.BatchNormForward(1, to-from, hw, z, src, mean, variance, scale.Data[from:to], shift.Data[from:to], n.alpha)
+				wk.activateBackward(n.activation, g, z)
 			}
-			sum += float64(kernels.Sum(plane))
-			product += float64(kernels.Dot(plane, x))
+			for k := range to - from {
+				plane := g[k*hw : (k+1)*hw]
+				sum[k] += float64(kernels.Sum(plane))
+				product[k] += float64(kernels.Dot(plane, src[k*hw:]))
+			}
 		}
-		inverse := 1 / math.Sqrt(float64(variance[0])+float64(n.alpha))
-		product = (product - float64(mean[0])*sum) * inverse
-		if freshScale {
-			dscale.data[j] = 0
+		var ofG, ofX, offset, zero, one [maxChannels]float32
+		for k := range to - from {
+			j, center := from+k, float64(mean[k])
+			inverse := 1 / math.Sqrt(float64(variance[k])+float64(n.alpha))
+			ofScale := (product[k] - center*sum[k]) * inverse
+			if freshScale {
+				dscale.data[j] = 0
+			}
+			if freshShift {
+				dshift.data[j] = 0
+			}
+			dscale.data[j] += float32(ofScale)
+			dshift.data[j] += float32(sum[k])
+			a := float64(scale.Data[j]) * inverse
+			one[k], ofG[k] = 1, float32(a)
+			if !n.frozen {
+				b := -a * inverse * ofScale / m
+				ofX[k], offset[k] = float32(b), float32(-a*sum[k]/m-b*center)
+			}
 		}
-		if freshShift {
-			dshift.data[j] = 0
-		}
-		dscale.data[j] += float32(product)
-		dshift.data[j] += float32(sum)
 		if !x.differentiable {
 			return
 		}
-		m := float64(images * hw)
-		a := float64(scale.Data[j]) * inverse
-		b := -a * inverse * product / m
-		offset := -a*sum/m - b*float64(mean[0])
-		if n.frozen {
-			b, offset = 0, 0
-		}
-		for i := range planes {
-			plane := g[i*step:][:size]
-			linear(plane, float32(a), float32(offset))
-			if !n.frozen {
-				kernels.Axpy(float32(b), src[i*step:][:size], plane)
+		for i := from * hw; i < len(x.Data); i += c * hw {
+			g, src := n.out.Grad[i:i+width], x.Data[i:i+width]
+			kernels.BatchNormForward(1, to-from, hw, g, g, zero[:to-from], one[:], ofG[:], offset[:], 0)
+			if n.frozen {
+				continue
 			}
-		}
-		if small {
-			scatter(n.out.Grad[j*hw:], g, images, c, hw)
+			for k := range to - from {
+				kernels.Axpy(ofX[k], src[k*hw:(k+1)*hw], g[k*hw:])
+			}
 		}
 	})
 	dscale.release(t)
@@ -144,27 +139,4 @@ func batchNormBackward(t *Tape, n *node) {
 	if x.differentiable {
 		t.pass(n, x)
 	}
-}
-
-// smallPlane is the number of elements up to which the planes of a channel are
-// gathered before they are worked on.
-const smallPlane = 256
-
-// gather copies a channel of src [images, c, hw] to dst [images, hw].
-func gather(dst, src []float32, images, c, hw int) {
-	for i := range images {
-		copy(dst[i*hw:(i+1)*hw], src[i*c*hw:])
-	}
-}
-
-// scatter copies a channel src [images, hw] to its place in dst [images, c, hw].
-func scatter(dst, src []float32, images, c, hw int) {
-	for i := range images {
-		copy(dst[i*c*hw:], src[i*hw:(i+1)*hw])
-	}
-}
-
-// linear sets x = a·x + b.
-func linear(x []float32, a, b float32) {
-	kernels.BatchNormForward(1, 1, len(x), x, x, []float32{0}, []float32{1}, []float32{a}, []float32{b}, 0)
 }

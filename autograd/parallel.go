@@ -18,16 +18,16 @@ func (t *Tape) parallel(n int, f func(w *worker, part, first, last int)) {
 	t.share(partsOf(n), func(w *worker, p int) { f(w, p, p*partImages, min(n, (p+1)*partImages)) })
 }
 
-// channels calls f for every one of c channels on the tape's threads. f must
-// not sum over channels.
-func (t *Tape) channels(c int, f func(w *worker, channel int)) {
-	step := max(1, c/(8*t.threads))
-	t.share((c+step-1)/step, func(w *worker, p int) {
-		for j := p * step; j < min(c, (p+1)*step); j++ {
-			f(w, j)
-		}
-	})
+// channels calls f for ranges of c channels, [from, to), on the tape's
+// threads. f must not sum over channels.
+func (t *Tape) channels(c int, f func(w *worker, from, to int)) {
+	step := min(maxChannels, (c+2*t.threads-1)/(2*t.threads))
+	t.share((c+step-1)/step, func(w *worker, p int) { f(w, p*step, min(c, (p+1)*step)) })
 }
+
+// maxChannels is the number of channels that are worked on together: adjacent
+// in memory within an image, and few enough to stay in cache.
+const maxChannels = 16
 
 // share calls f for every task in [0, tasks), each as soon as one of the
 // tape's threads is free.
