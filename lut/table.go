@@ -58,7 +58,7 @@ type Meta struct {
 // Protocol is the measurement protocol that was asked for. What each row
 // reached stands in the row.
 type Protocol struct {
-	RelativeCI     float64 `json:"relative_ci"`           // half-width of the 95% interval over the median
+	RelativeCI     float64 `json:"relative_ci"`           // width of the 95% interval of the median, end to end, over the median
 	BudgetSeconds  float64 `json:"budget_seconds"`        // for the whole run
 	MaxItemSeconds float64 `json:"max_item_seconds"`      // for one workload
 	Pinned         bool    `json:"pinned"`                // thread pinned to a core

@@ -19,8 +19,14 @@ func drawFront(d Data) (chart, error) {
 	if len(d.Front) == 0 {
 		return chart{}, nil
 	}
+	longest := 0.0
+	for _, point := range slices.Concat(d.Explored, d.Random, d.Front) {
+		longest = max(longest, point.LatencyNS)
+	}
+	unit := unitOf(longest)
+	plane := func(points []Point) plotter.XYs { return plane(points, unit) }
 	return drawChart("Pareto front of accuracy over latency", 460, 330, func(l layout) (*plot.Plot, error) {
-		p := newPlot(l, "predicted latency, ms", "accuracy, %")
+		p := newPlot(l, "predicted latency, "+unit.name, "accuracy, %")
 		if err := scatter(p, plane(d.Explored), cloud, l.mark, draw.CircleGlyph{}); err != nil {
 			return nil, err
 		}
@@ -51,11 +57,11 @@ func drawFront(d Data) (chart, error) {
 	})
 }
 
-// plane converts to ms and percent.
-func plane(points []Point) plotter.XYs {
+// plane converts to the unit and percent.
+func plane(points []Point, unit timeUnit) plotter.XYs {
 	xy := make(plotter.XYs, len(points))
 	for i, p := range points {
-		xy[i] = plotter.XY{X: p.LatencyNS / 1e6, Y: 100 * p.Accuracy}
+		xy[i] = plotter.XY{X: p.LatencyNS / unit.ns, Y: 100 * p.Accuracy}
 	}
 	return xy
 }
@@ -73,17 +79,22 @@ func drawComparison(networks []Comparison) (chart, error) {
 	}
 	var inside, outside intervals
 	least, most := math.Inf(1), 0.0
+	longest := 0.0
+	for _, n := range networks {
+		longest = max(longest, n.HighNS, n.MeasuredNS)
+	}
+	unit := unitOf(longest)
 	for _, n := range networks {
 		into := &inside
 		if !n.Inside() {
 			into = &outside
 		}
-		into.XYs = append(into.XYs, plotter.XY{X: n.MeasuredNS / 1e6, Y: n.PredictedNS / 1e6})
-		into.YErrors = append(into.YErrors, struct{ Low, High float64 }{(n.PredictedNS - n.LowNS) / 1e6, (n.HighNS - n.PredictedNS) / 1e6})
-		least, most = min(least, n.LowNS/1e6, n.MeasuredNS/1e6), max(most, n.HighNS/1e6, n.MeasuredNS/1e6)
+		into.XYs = append(into.XYs, plotter.XY{X: n.MeasuredNS / unit.ns, Y: n.PredictedNS / unit.ns})
+		into.YErrors = append(into.YErrors, struct{ Low, High float64 }{(n.PredictedNS - n.LowNS) / unit.ns, (n.HighNS - n.PredictedNS) / unit.ns})
+		least, most = min(least, n.LowNS/unit.ns, n.MeasuredNS/unit.ns), max(most, n.HighNS/unit.ns, n.MeasuredNS/unit.ns)
 	}
 	return drawChart("Predicted over measured latency", 460, 330, func(l layout) (*plot.Plot, error) {
-		p := newPlot(l, "measured latency, ms", "predicted latency, ms")
+		p := newPlot(l, "measured latency, "+unit.name, "predicted latency, "+unit.name)
 		if err := line(p, plotter.XYs{{X: least, Y: least}, {X: most, Y: most}}, muted, 1.2, 5); err != nil {
 			return nil, err
 		}
@@ -131,10 +142,15 @@ func drawLayers(all []layer, networkNS float64) (chart, error) {
 		rest.Share = rest.LatencyNS / networkNS
 		shown = append(shown, rest)
 	}
+	longestNS := 0.0
+	for _, l := range shown {
+		longestNS = max(longestNS, l.LatencyNS)
+	}
+	unit := unitOf(longestNS)
 	slices.Reverse(shown) // plots count upwards
 	rows := float64(len(shown))
 	return drawChart("Time by workload", 43*rows+46, 37*rows+46, func(l layout) (*plot.Plot, error) {
-		p := newPlot(l, "latency, ms", "")
+		p := newPlot(l, "latency, "+unit.name, "")
 		if l.narrow {
 			l.text = 9.6 // the longest names just fit
 		}
@@ -143,11 +159,11 @@ func drawLayers(all []layer, networkNS float64) (chart, error) {
 		names, amounts := make([]string, len(shown)), make([]string, len(shown))
 		longest := 0.0
 		for i, s := range shown {
-			values[i] = s.LatencyNS / 1e6
+			values[i] = s.LatencyNS / unit.ns
 			longest = max(longest, values[i])
 			starts[i], ends[i] = plotter.XY{Y: float64(i)}, plotter.XY{X: values[i], Y: float64(i)}
 			names[i] = s.Name
-			amounts[i] = milliseconds(s.LatencyNS) + " · " + percent(s.Share)
+			amounts[i] = latency(s.LatencyNS) + " · " + percent(s.Share)
 			if s.Times > 1 {
 				amounts[i] += fmt.Sprintf(" · ×%d", s.Times)
 			}

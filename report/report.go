@@ -89,7 +89,7 @@ var pageHTML string
 var pageCSS string
 
 var pageTemplate = template.Must(template.New("page").Funcs(template.FuncMap{
-	"ms": milliseconds, "percent": percent, "signed": signedPercent, "count": count, "memory": byteSize[uint64], "cache": byteSize[int64],
+	"latency": latency, "percent": percent, "signed": signedPercent, "count": count, "memory": byteSize[uint64], "cache": byteSize[int64],
 	"energy": energy, "join": func(s []string) string { return strings.Join(s, ", ") },
 	"date": func(t time.Time) string { return t.UTC().Format("2 January 2006, 15:04 UTC") },
 	"seconds": func(s float64) string {

@@ -229,8 +229,8 @@ func TestSummary(t *testing.T) {
 		t.Errorf("layers are not sorted: %+v", l[:2])
 	}
 	for got, want := range map[string]string{
-		milliseconds(0): "–", milliseconds(1234567): "1.23 ms", milliseconds(12345): "0.0123 ms", milliseconds(123456789): "123 ms",
-		milliseconds(-2e5): "-0.200 ms", count(1234567): "1.23 M", count(12): "12", byteSize[int64](64 << 10): "64 KiB", energy(math.NaN()): "–",
+		latency(0): "–", latency(1234567): "1.23 ms", latency(12345): "12.3 µs", latency(123456789): "123 ms",
+		latency(-2e5): "-200 µs", count(1234567): "1.23 M", count(12): "12", byteSize[int64](64 << 10): "64 KiB", energy(math.NaN()): "–",
 	} {
 		if got != want {
 			t.Errorf("%q, want %q", got, want)

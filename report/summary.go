@@ -104,14 +104,29 @@ func summarise(networks []Comparison) (medianError, coverage float64) {
 	return median(errs), float64(inside) / float64(len(networks))
 }
 
-// milliseconds writes nanoseconds with three significant digits.
-func milliseconds(ns float64) string {
+// timeUnit is a unit of time with its size in ns.
+type timeUnit struct {
+	name string
+	ns   float64
+}
+
+// unitOf is the unit that suits the longest of the times that are shown together.
+func unitOf(longestNS float64) timeUnit {
+	if math.Abs(longestNS) < 1e6 {
+		return timeUnit{"µs", 1e3}
+	}
+	return timeUnit{"ms", 1e6}
+}
+
+// latency writes nanoseconds with three significant digits.
+func latency(ns float64) string {
 	if ns == 0 || math.IsNaN(ns) {
 		return "–"
 	}
-	ms := ns / 1e6
-	digits := max(0, 2-int(math.Floor(math.Log10(math.Abs(ms)))))
-	return strconv.FormatFloat(ms, 'f', digits, 64) + " ms"
+	unit := unitOf(ns)
+	v := ns / unit.ns
+	digits := max(0, 2-int(math.Floor(math.Log10(math.Abs(v)))))
+	return strconv.FormatFloat(v, 'f', digits, 64) + " " + unit.name
 }
 
 func percent(share float64) string {

@@ -135,11 +135,20 @@ func (o *searchOutcome) index(name string) int {
 var pickNames = []string{"smallest", "knee", "most-accurate"}
 
 // pickThree takes the fastest of the front, its knee, and the most accurate.
+// The knee is looked for between the other two, so that the three differ
+// wherever the front has as many members.
 func (o *searchOutcome) pickThree() []nas.Evaluation {
 	accuracy := o.index("accuracy")
+	fastest := o.Front[0]
 	accurate := slices.MaxFunc(o.Front, func(a, b nas.Evaluation) int {
 		return cmp.Compare(a.Values[accuracy], b.Values[accuracy])
 	})
-	knee, _ := nas.Knee(o.Front, o.objectives)
-	return []nas.Evaluation{o.Front[0], knee, accurate}
+	between := slices.DeleteFunc(slices.Clone(o.Front), func(e nas.Evaluation) bool {
+		return e.Architecture.Equal(fastest.Architecture) || e.Architecture.Equal(accurate.Architecture)
+	})
+	if len(between) == 0 {
+		between = o.Front
+	}
+	knee, _ := nas.Knee(between, o.objectives)
+	return []nas.Evaluation{fastest, knee, accurate}
 }
