@@ -31,26 +31,26 @@ type Mobile28 struct {
 type stage struct {
 	widths     []int
 	depths     []int
-	stride     int // of its first block
+	kernels    []int // of its depthwise convolutions; 7x7 is larger than the late stages' planes
+	stride     int   // of its first block
 	activation graph.Op
 	squeeze    bool // squeeze-excite in each block
 }
 
 var (
 	mobile28Resolutions = []int{20, 24, 28}
-	mobile28Kernels     = []int{3, 5, 7}
 	mobile28Expansions  = []int{2, 3, 4}
 	mobile28Stages      = []stage{
-		{widths: []int{8, 12, 16}, depths: []int{1, 2}, stride: 1, activation: graph.OpRelu},
-		{widths: []int{16, 20, 24}, depths: []int{1, 2, 3}, stride: 2, activation: graph.OpRelu},
-		{widths: []int{16, 24, 32}, depths: []int{1, 2, 3}, stride: 1, activation: graph.OpHardSwish, squeeze: true},
-		{widths: []int{24, 36, 48}, depths: []int{1, 2, 3}, stride: 2, activation: graph.OpHardSwish, squeeze: true},
-		{widths: []int{32, 48, 64}, depths: []int{0, 1, 2}, stride: 1, activation: graph.OpHardSwish, squeeze: true},
+		{widths: []int{8, 10, 12}, depths: []int{1, 2}, kernels: []int{3, 5, 7}, stride: 1, activation: graph.OpRelu},
+		{widths: []int{12, 16, 20}, depths: []int{1, 2}, kernels: []int{3, 5, 7}, stride: 2, activation: graph.OpRelu},
+		{widths: []int{16, 20, 24}, depths: []int{1, 2}, kernels: []int{3, 5, 7}, stride: 1, activation: graph.OpHardSwish, squeeze: true},
+		{widths: []int{24, 32, 40}, depths: []int{1, 2}, kernels: []int{3, 5}, stride: 2, activation: graph.OpHardSwish, squeeze: true},
+		{widths: []int{32, 40, 48}, depths: []int{0, 1, 2}, kernels: []int{3, 5}, stride: 1, activation: graph.OpHardSwish, squeeze: true},
 	}
 )
 
 const (
-	mobile28StemWidth = 16
+	mobile28StemWidth = 8
 	mobile28HeadWidth = 128
 )
 
@@ -78,7 +78,7 @@ func NewMobile28(channels, classes int) (*Mobile28, error) {
 			nas.Decision{Name: name + ".depth", Choices: numerals(s.depths)})
 		for block := range slices.Max(s.depths) {
 			m.decisions = append(m.decisions,
-				nas.Decision{Name: blockName(i, block) + ".kernel", Choices: numerals(mobile28Kernels)},
+				nas.Decision{Name: blockName(i, block) + ".kernel", Choices: numerals(s.kernels)},
 				nas.Decision{Name: blockName(i, block) + ".expansion", Choices: numerals(mobile28Expansions)})
 		}
 	}
@@ -152,7 +152,7 @@ func (m *Mobile28) Lower(a nas.Architecture) (*graph.Graph, error) {
 			}
 			x = invertedResidual(b, blockName(i, block), x, inverted{
 				width:      s.widths[decisions[widthDecision]],
-				kernel:     mobile28Kernels[decisions[blockDecisions+2*block]],
+				kernel:     s.kernels[decisions[blockDecisions+2*block]],
 				expansion:  mobile28Expansions[decisions[blockDecisions+2*block+1]],
 				stride:     stride,
 				activation: s.activation,

@@ -126,13 +126,14 @@ func TestMobile28Extremes(t *testing.T) {
 // kernel and an expansion for each block there is.
 func TestMobile28Size(t *testing.T) {
 	size := 1.0
-	depth, width := []string(nil), 0
+	var depth []string
+	var width, block int
 	stage := func() {
 		options := 0.0
 		for _, d := range depth {
 			blocks := 1.0
 			for range int(d[0] - '0') {
-				blocks *= 3 * 3
+				blocks *= float64(block)
 			}
 			if d != "0" {
 				blocks *= float64(width)
@@ -150,6 +151,10 @@ func TestMobile28Size(t *testing.T) {
 		case strings.HasSuffix(d.Name, ".width"):
 			stage()
 			depth, width = nil, len(d.Choices)
+		case strings.HasSuffix(d.Name, "block1.kernel"):
+			block = len(d.Choices)
+		case strings.HasSuffix(d.Name, "block1.expansion"):
+			block *= len(d.Choices)
 		case strings.HasSuffix(d.Name, ".depth"):
 			depth = d.Choices
 		}

@@ -3,7 +3,6 @@ package supernet
 import (
 	"context"
 	"fmt"
-	"math/rand/v2"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -116,8 +115,8 @@ func (e *Evaluator) prepare(net *network) *prepared {
 	p, ok := e.prepared[net.resolution]
 	if !ok {
 		p = new(prepared)
-		p.calibration, _ = e.supernet.input(e.calibration, all(e.calibration), net.resolution, nil)
-		p.scoring, p.labels = e.supernet.input(e.scoring, all(e.scoring), net.resolution, nil)
+		p.calibration, _ = e.supernet.input(e.calibration, all(e.calibration), net.resolution)
+		p.scoring, p.labels = e.supernet.input(e.scoring, all(e.scoring), net.resolution)
 		e.prepared[net.resolution] = p
 	}
 	return p
@@ -172,12 +171,12 @@ func (s *Supernet) count(ctx context.Context, t *autograd.Tape, net *network, st
 }
 
 // input makes the network's input [N, C, resolution, resolution] and labels of
-// some images. With a source of random numbers they are augmented.
-func (s *Supernet) input(images *dataset.Images, indices []int, resolution int, rng *rand.Rand) ([]float32, []int) {
+// some images.
+func (s *Supernet) input(images *dataset.Images, indices []int, resolution int) ([]float32, []int) {
 	pixels := make([]float32, len(indices)*images.C*resolution*resolution)
 	labels := make([]int, len(indices))
-	transform := dataset.Transform{Resolution: resolution, Mean: s.mean, Deviation: s.std, Shift: shift}
-	images.Batch(pixels, labels, indices, transform, rng)
+	transform := dataset.Transform{Resolution: resolution, Mean: s.mean, Deviation: s.std}
+	images.Batch(pixels, labels, indices, transform, nil)
 	return pixels, labels
 }
 

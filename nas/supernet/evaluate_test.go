@@ -61,7 +61,7 @@ func TestRecalibratedStatistics(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	pixels, _ := s.input(images, all(images), 12, nil)
+	pixels, _ := s.input(images, all(images), 12)
 	tape := autograd.NewTape(1)
 	y := tape.Conv2D(tape.Constant(pixels, 40, 1, 12, 12), s.stored["stem.weight"], nil, autograd.Conv2DOptions{
 		Stride: [2]int{2, 2}, Pad: [4]int{1, 1, 1, 1},
@@ -105,7 +105,7 @@ func TestExportGivesTheSameAnswers(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		pixels, labels := s.input(e.scoring, all(e.scoring), net.resolution, nil)
+		pixels, labels := s.input(e.scoring, all(e.scoring), net.resolution)
 		image := net.resolution * net.resolution
 		tape := autograd.NewTape(1)
 		logits, err := s.forward(tape, net, net.batch(tape, pixels), scores[i].Statistics, nil)

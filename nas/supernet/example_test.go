@@ -57,5 +57,5 @@ func Example() {
 	}
 	fmt.Println(g.Metadata["space"], "at", g.Metadata["resolution"], "pixels:", g.Params(), "parameters")
 	// Output:
-	// mobile28 at 20 pixels: 10938 parameters
+	// mobile28 at 20 pixels: 9368 parameters
 }

@@ -16,10 +16,11 @@ type Objective interface {
 
 // InPlaceDistillation is cross-entropy with the labels, smoothed, for plain
 // subnets and teachers. A student learns from the probabilities that the
-// teacher gave in the same step, and not from labels (Yu and Huang,
-// "Universally Slimmable Networks", 2019, section 4.2).
+// teacher gave in the same step (Yu and Huang, "Universally Slimmable
+// Networks", 2019, section 4.2), in part or not at all from labels.
 type InPlaceDistillation struct {
-	Smoothing float32 // share of the target spread over all classes, in [0, 1)
+	Smoothing float32 // share of a label that is spread over all classes, in [0, 1)
+	Labels    float32 // share of the label in a student's target, in [0, 1]
 }
 
 var errNoTeacher = errors.New("supernet: the sampler plans a student before any teacher")
@@ -32,5 +33,14 @@ func (d InPlaceDistillation) Loss(t *autograd.Tape, role Role, logits *autograd.
 	if teacher == nil {
 		return nil, errNoTeacher
 	}
-	return t.SoftCrossEntropy(logits, t.Softmax(teacher)), nil
+	target := t.Softmax(teacher)
+	classes := teacher.Shape[1]
+	for i, label := range labels {
+		row := target.Data[i*classes:][:classes]
+		for j := range row {
+			row[j] *= 1 - d.Labels
+		}
+		row[label] += d.Labels
+	}
+	return t.SoftCrossEntropy(logits, target), nil
 }

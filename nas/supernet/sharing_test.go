@@ -177,6 +177,11 @@ func TestInPlaceDistillation(t *testing.T) {
 	if g := largest(gradient(Student, same)); g > 1e-6 {
 		t.Errorf("a student that agrees with its teacher has gradient %v", g)
 	}
+	objective.Labels = 1
+	if diff := cmp.Diff(largest(gradient(Student, same)), float32(0)); diff == "" {
+		t.Error("a student does not learn from labels where it should")
+	}
+	objective.Labels = 0
 	if g := largest(gradient(Student, autograd.NewTensor(2, 3))); g < 0.1 {
 		t.Errorf("a student that does not has gradient %v", g)
 	}

@@ -93,7 +93,6 @@ func (s *Supernet) initialize(seed uint64) error {
 const (
 	initializeStream = iota
 	sampleStream
-	augmentStream
 )
 
 // residualScales names the scales of batch normalisations whose result goes
