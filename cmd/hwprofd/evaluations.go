@@ -60,7 +60,7 @@ func openEvaluationJournal(path string, objectives int) (*evaluationJournal, err
 	if err != nil {
 		return nil, err
 	}
-	if err := file.Truncate(int64(whole)); err == nil {
+	if err = file.Truncate(int64(whole)); err == nil {
 		_, err = file.Seek(0, io.SeekEnd)
 	}
 	if err != nil {

@@ -2,8 +2,8 @@ package main
 
 import (
 	"bytes"
+	"encoding/json"
 	"flag"
-	"fmt"
 	"math/rand/v2"
 	"os"
 	"os/exec"
@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/hwprofd/hwprofd/lut"
+	"github.com/hwprofd/hwprofd/nas/space"
+	"github.com/hwprofd/hwprofd/nas/supernet"
 )
 
 var kills = flag.Int("kills", 0, "how often TestQuickstartSurvivesKill kills the program while it profiles, and while it trains; 0: not at all")
@@ -36,25 +38,31 @@ func TestQuickstartSurvivesKill(t *testing.T) {
 	dir := t.TempDir()
 	args := []string{"quickstart", "-o", dir, "--budget", "60s"}
 	rng := rand.New(rand.NewPCG(1, uint64(*kills)))
+	mobile, err := space.ByName(quickstartSpace, 1, 10)
+	if err != nil {
+		t.Fatal(err)
+	}
 
+	table, checkpoint := filepath.Join(dir, "device.lut.parquet"), filepath.Join(dir, "supernet.ckpt")
+	measured := map[string]time.Time{} // all that was ever in the journal
+	steps := 0                         // that were ever in the checkpoint
 	for _, stage := range []struct {
 		name    string
-		started func() bool
-		over    string // exists when the stage is over
+		begun   string // exists when the stage has begun
+		over    string // and when it is over
 		longest time.Duration
 	}{
-		{"profiling", func() bool { return exists(filepath.Join(dir, "device.lut.parquet.journal")) }, filepath.Join(dir, "device.lut.parquet"), 1500 * time.Millisecond},
-		{"training", func() bool { return exists(filepath.Join(dir, "device.lut.parquet")) }, filepath.Join(dir, "smallest.onnx"), 2 * time.Second},
+		{"profiling", table + ".journal", table, 1200 * time.Millisecond},
+		{"training", table, filepath.Join(dir, "smallest.onnx"), 3 * time.Second},
 	} {
 		for i := range *kills {
-			before := journalLines(t, dir)
 			cmd := exec.Command(bin, args...)
 			var output bytes.Buffer
 			cmd.Stdout, cmd.Stderr = &output, &output
 			if err := cmd.Start(); err != nil {
 				t.Fatal(err)
 			}
-			for begin := time.Now(); !stage.started(); time.Sleep(5 * time.Millisecond) {
+			for begin := time.Now(); !exists(stage.begun); time.Sleep(5 * time.Millisecond) {
 				if time.Since(begin) > time.Minute {
 					t.Fatalf("%s %d: did not begin:\n%s", stage.name, i, output.String())
 				}
@@ -65,12 +73,31 @@ func TestQuickstartSurvivesKill(t *testing.T) {
 			}
 			cmd.Process.Kill()
 			cmd.Wait()
-			after := journalLines(t, dir)
-			if !bytes.HasPrefix(after, before) && !exists(filepath.Join(dir, "device.lut.parquet")) {
-				t.Fatalf("%s %d: the journal lost measurements: %d bytes before, %d after", stage.name, i, len(before), len(after))
+			if !exists(table) {
+				rows := journalRows(t, table+".journal")
+				for key, at := range measured {
+					if !rows[key].Equal(at) {
+						t.Fatalf("%s %d: %s, measured at %v, is lost from the journal", stage.name, i, key, at)
+					}
+				}
+				measured = rows
 			}
-			t.Logf("%s %d: killed; journal %d bytes", stage.name, i, len(after))
+			if exists(checkpoint) {
+				net, err := supernet.Load(checkpoint, mobile)
+				if err != nil {
+					t.Fatalf("%s %d: %v", stage.name, i, err)
+				}
+				if at := net.Training().Step; at < steps {
+					t.Fatalf("%s %d: the checkpoint is at step %d, it was at %d", stage.name, i, at, steps)
+				} else {
+					steps = at
+				}
+			}
+			t.Logf("%s %d: killed; %d workloads in the journal, %d steps in the checkpoint", stage.name, i, len(measured), steps)
 		}
+	}
+	if len(measured) == 0 || steps == 0 {
+		t.Errorf("%d workloads and %d steps survived the kills; none of them tried anything", len(measured), steps)
 	}
 
 	output, err := exec.Command(bin, args...).CombinedOutput()
@@ -78,8 +105,17 @@ func TestQuickstartSurvivesKill(t *testing.T) {
 		t.Fatalf("last run: %v\n%s", err, output)
 	}
 	t.Logf("%s", output)
-	if _, err := lut.Read(filepath.Join(dir, "device.lut.parquet")); err != nil {
-		t.Error(err)
+	result, err := lut.Read(table)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range result.Rows {
+		if at, ok := measured[r.Key]; ok && at.Equal(r.MeasuredAt) {
+			delete(measured, r.Key)
+		}
+	}
+	if len(measured) > 0 {
+		t.Errorf("the table lacks %d workloads that were in the journal, or has them measured anew: %v", len(measured), measured)
 	}
 	for pattern, want := range map[string]int{"*.lut.parquet": 1, "*.ckpt": 1, "*.onnx": 3, "report.html": 1, "*.journal": 0} {
 		found, err := filepath.Glob(filepath.Join(dir, pattern))
@@ -97,12 +133,19 @@ func exists(path string) bool {
 	return err == nil
 }
 
-// journalLines are the whole lines of the profiling journal.
-func journalLines(t *testing.T, dir string) []byte {
+// journalRows are the workloads in a journal and when they were measured.
+func journalRows(t *testing.T, path string) map[string]time.Time {
 	t.Helper()
-	content, err := os.ReadFile(filepath.Join(dir, "device.lut.parquet.journal"))
-	if err != nil && !os.IsNotExist(err) {
-		t.Fatal(fmt.Errorf("journal: %w", err))
+	content, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
 	}
-	return content[:bytes.LastIndexByte(content, '\n')+1]
+	rows := map[string]time.Time{}
+	for line := range bytes.Lines(content) {
+		var item struct{ Row *lut.Row }
+		if json.Unmarshal(line, &item) == nil && item.Row != nil { // the last line may be torn
+			rows[item.Row.Key] = item.Row.MeasuredAt
+		}
+	}
+	return rows
 }

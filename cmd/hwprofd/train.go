@@ -12,7 +12,7 @@ import (
 )
 
 // A supernet is saved this often while it trains, so that a kill loses little.
-const checkpointEvery = 5 * time.Second
+const checkpointEvery = 2 * time.Second
 
 func newTrainCommand() *cobra.Command {
 	var (
