@@ -19,8 +19,8 @@ import (
 // left out.
 //
 // The input is [N, channels, r, r] with r one of 20, 24, 28, the output the
-// logits [N, classes]. The spread is a factor of about 40 in
-// multiply-accumulates.
+// logits [N, classes]. The largest takes about 27 times the
+// multiply-accumulates of the smallest, 3.9 million to 0.14 million.
 type Mobile28 struct {
 	channels, classes int
 	decisions         []nas.Decision

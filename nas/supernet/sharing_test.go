@@ -118,7 +118,7 @@ func TestPassTouchesOnlyItsSlices(t *testing.T) {
 
 func TestSandwichPlan(t *testing.T) {
 	plan := func(seed uint64) []Pass {
-		return Sandwich{Random: 2}.Plan(toy{}, rand.New(rand.NewPCG(seed, 0)))
+		return Sandwich{Random: 2, Alone: 0.25}.Plan(toy{}, 0.25, rand.New(rand.NewPCG(seed, 0)))
 	}
 	got := plan(1)
 	if len(got) != 4 {
@@ -135,6 +135,10 @@ func TestSandwichPlan(t *testing.T) {
 	}
 	if diff := cmp.Diff(got, plan(1)); diff != "" {
 		t.Errorf("the same seed gives another plan:\n%s", diff)
+	}
+	alone := Sandwich{Random: 2, Alone: 0.25}.Plan(toy{}, 0.24, rand.New(rand.NewPCG(1, 0)))
+	if diff := cmp.Diff(want[:1], alone); diff != "" {
+		t.Errorf("before students join:\n%s", diff)
 	}
 	drawn := map[string]bool{}
 	for seed := range uint64(200) {

@@ -79,6 +79,7 @@ const (
 	smoothing       = 0.1
 	studentLabels   = 0.5 // share in a student's target
 	randomSubnets   = 2
+	largestAlone    = 0.2 // share of the training before subnets join
 	curvePoints     = 10
 	calibrationSize = 256
 	curveImages     = 500
@@ -144,7 +145,7 @@ func newTrainer(c Config) (*trainer, error) {
 		Config:    c,
 		batches:   batches,
 		supernet:  s,
-		sampler:   Sandwich{Random: randomSubnets},
+		sampler:   Sandwich{Random: randomSubnets, Alone: largestAlone},
 		objective: InPlaceDistillation{Smoothing: smoothing, Labels: studentLabels},
 		optimizer: autograd.SGD{
 			Momentum: momentum, Nesterov: true, WeightDecay: weightDecay,
@@ -256,7 +257,7 @@ func (t *trainer) step(ctx context.Context) (loss float64, err error) {
 	rng := rand.New(rand.NewPCG(t.Seed, uint64(t.training.Step)<<8|sampleStream))
 	autograd.ZeroGrad(t.supernet.parameters)
 	var teacher *autograd.Tensor
-	for i, pass := range t.sampler.Plan(t.Space, rng) {
+	for i, pass := range t.sampler.Plan(t.Space, t.share(), rng) {
 		if err := ctx.Err(); err != nil {
 			return 0, err
 		}
