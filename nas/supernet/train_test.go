@@ -220,3 +220,15 @@ func TestCheckpointErrorsNameTheFile(t *testing.T) {
 type renamed struct{ toy }
 
 func (renamed) Name() string { return "renamed" }
+
+func TestResidualBranchesStartAtZero(t *testing.T) {
+	for _, p := range newToy(t).parameters {
+		want := float32(1)
+		if p.Name == "project.norm.scale" {
+			want = 0
+		}
+		if strings.HasSuffix(p.Name, ".scale") && slices.ContainsFunc(p.Data, func(v float32) bool { return v != want }) {
+			t.Errorf("%s starts at %v, want %v", p.Name, p.Data, want)
+		}
+	}
+}
