@@ -116,6 +116,23 @@ func Random(space Space, rng *rand.Rand) Architecture {
 	return space.Canonical(a)
 }
 
+// RandomSized draws how large the architecture tends to be, uniformly, and then
+// every decision from a binomial distribution of that tendency, and returns
+// the canonical form. Random almost never meets the small and the large ends of
+// a space, since its decisions are independent; here all sizes are as likely.
+func RandomSized(space Space, rng *rand.Rand) Architecture {
+	tendency := rng.Float64()
+	a := make(Architecture, len(space.Decisions()))
+	for i, d := range space.Decisions() {
+		for range len(d.Choices) - 1 {
+			if rng.Float64() < tendency {
+				a[i]++
+			}
+		}
+	}
+	return space.Canonical(a)
+}
+
 // Equal says whether two architectures are the same vector. Compare canonical
 // forms to learn whether they are the same network.
 func (a Architecture) Equal(b Architecture) bool { return slices.Equal(a, b) }

@@ -76,10 +76,16 @@ func TestValidate(t *testing.T) {
 }
 
 func TestRandomIsCanonicalAndCovers(t *testing.T) {
+	for name, draw := range map[string]func(nas.Space, *rand.Rand) nas.Architecture{"uniform": nas.Random, "sized": nas.RandomSized} {
+		t.Run(name, func(t *testing.T) { testDraw(t, draw) })
+	}
+}
+
+func testDraw(t *testing.T, draw func(nas.Space, *rand.Rand) nas.Architecture) {
 	rng := rand.New(rand.NewPCG(1, 0))
 	seen := map[string]bool{}
 	for range 1000 {
-		a := nas.Random(ladder{}, rng)
+		a := draw(ladder{}, rng)
 		if err := nas.Validate(ladder{}, a); err != nil {
 			t.Fatal(err)
 		}
@@ -94,8 +100,8 @@ func TestRandomIsCanonicalAndCovers(t *testing.T) {
 	if got := nas.Size(ladder{}); got != 24 {
 		t.Errorf("size %v, want 24", got)
 	}
-	first := nas.Random(ladder{}, rand.New(rand.NewPCG(7, 0)))
-	if diff := cmp.Diff(first, nas.Random(ladder{}, rand.New(rand.NewPCG(7, 0)))); diff != "" {
+	first := draw(ladder{}, rand.New(rand.NewPCG(7, 0)))
+	if diff := cmp.Diff(first, draw(ladder{}, rand.New(rand.NewPCG(7, 0)))); diff != "" {
 		t.Errorf("the same seed draws another architecture:\n%s", diff)
 	}
 }

@@ -19,23 +19,6 @@ const (
 	streamCheck
 )
 
-// drawWide draws an architecture from the whole range of sizes. Drawing every
-// decision uniformly (nas.Random) almost never meets the small and the large
-// ends of a space, where fronts have their ends too; here each architecture
-// first draws how large it tends to be.
-func drawWide(space nas.Space, rng *rand.Rand) nas.Architecture {
-	tendency := rng.Float64()
-	a := make(nas.Architecture, len(space.Decisions()))
-	for i, d := range space.Decisions() {
-		for range len(d.Choices) - 1 {
-			if rng.Float64() < tendency {
-				a[i]++
-			}
-		}
-	}
-	return space.Canonical(a)
-}
-
 // drawDistinct draws n architectures that are not in seen, and adds them.
 func drawDistinct(space nas.Space, seed, stream uint64, n int, seen map[string]bool) ([]nas.Architecture, error) {
 	rng := rand.New(rand.NewPCG(seed, stream))
@@ -44,7 +27,7 @@ func drawDistinct(space nas.Space, seed, stream uint64, n int, seen map[string]b
 		if tries > 1000*n {
 			return nil, fmt.Errorf("space %s has fewer than %d networks beyond the %d already drawn", space.Name(), n, len(seen))
 		}
-		a := drawWide(space, rng)
+		a := nas.RandomSized(space, rng)
 		if key := a.String(); !seen[key] {
 			seen[key] = true
 			drawn = append(drawn, a)
@@ -74,7 +57,7 @@ func coverSpace(space nas.Space, seed uint64, n int) ([]graph.Workload, error) {
 	share := map[graph.Workload]float64{}
 	rng := rand.New(rand.NewPCG(seed, streamCoverage))
 	for range sample {
-		workloads, err := fusedWorkloads(space, drawWide(space, rng))
+		workloads, err := fusedWorkloads(space, nas.RandomSized(space, rng))
 		if err != nil {
 			return nil, err
 		}

@@ -28,8 +28,8 @@ const (
 
 // Shares of the budget; what is left is for starting, writing and the report.
 const (
-	profileShare = 0.30
-	trainShare   = 0.42
+	profileShare = 0.25
+	trainShare   = 0.48
 	searchShare  = 0.18
 	checkShare   = 0.06
 )

@@ -41,7 +41,9 @@ type Sampler interface {
 // 3.1). The losses are added up, not averaged. At first the largest may train
 // alone, so that students find a teacher worth learning from (Annavajjala et
 // al., "DepS: Delayed epsilon-Shrinking for Faster Once-For-All Training",
-// 2024, with all students joining at once).
+// 2024, with all students joining at once). The others are drawn by
+// nas.RandomSized, not uniformly: layers of like size meet more often, and
+// subnets of every size get better in the same time.
 type Sandwich struct {
 	Random int     // subnets besides the largest and the smallest
 	Alone  float64 // share of the training before the first student joins
@@ -54,7 +56,7 @@ func (s Sandwich) Plan(space nas.Space, done float64, rng *rand.Rand) []Pass {
 		return plan
 	}
 	for range s.Random {
-		plan = append(plan, Pass{Architecture: nas.Random(space, rng), Role: Student, Weight: 1})
+		plan = append(plan, Pass{Architecture: nas.RandomSized(space, rng), Role: Student, Weight: 1})
 	}
 	return append(plan, Pass{Architecture: space.Smallest(), Role: Student, Weight: 1})
 }
