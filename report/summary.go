@@ -7,8 +7,6 @@ import (
 	"slices"
 	"strconv"
 
-	"gonum.org/v1/gonum/stat"
-
 	"github.com/hwprofd/hwprofd/lut"
 	"github.com/hwprofd/hwprofd/predictor"
 )
@@ -86,7 +84,8 @@ func median(sorted []float64) float64 {
 	if len(sorted) == 0 {
 		return math.NaN()
 	}
-	return stat.Quantile(0.5, stat.LinInterp, sorted, nil)
+	n := len(sorted)
+	return (sorted[(n-1)/2] + sorted[n/2]) / 2
 }
 
 // summarise returns the median relative error and the share of measurements

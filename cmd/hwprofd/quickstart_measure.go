@@ -172,38 +172,51 @@ func (q *quickstart) checkPredictions(ctx context.Context, budget time.Duration)
 	if err != nil {
 		return err
 	}
-	total := len(networks) + len(q.check.Picks)
-	each := max(budget, 2*time.Second) / time.Duration(total)
-	p := profiler.New(profiler.Options{Seed: q.folder.state.Seed, MaxPerItem: each, Baseline: profiler.Baseline(q.table)})
-	measure := func(name string, g *graph.Graph, done int) (comparison, error) {
-		q.progress.report(float64(done)/float64(total), each*time.Duration(total-done), name)
-		prediction, err := q.predictor.PredictGraph(g)
-		if err != nil {
-			return comparison{}, err
-		}
-		measured, err := p.Network(ctx, name, g)
-		measured.Use = "test"
-		return comparison{Name: name, Predicted: summarize(prediction), Measured: measured}, err
-	}
-	q.check.Networks = nil
-	for i, n := range networks {
-		c, err := measure(n.Name, n.Graph, i)
-		if err != nil {
-			return err
-		}
-		q.check.Networks = append(q.check.Networks, c)
-	}
-	for i := range q.check.Picks {
-		pick := &q.check.Picks[i]
+	for _, pick := range q.check.Picks {
 		g, err := onnx.Read(q.folder.path(pick.File))
 		if err != nil {
 			return err
 		}
-		if pick.comparison, err = measure(pick.File, g, len(networks)+i); err != nil {
+		networks = append(networks, profiler.NamedGraph{Name: pick.File, Use: "test", Graph: g})
+	}
+	compared := make([]comparison, len(networks))
+	for i, n := range networks {
+		prediction, err := q.predictor.PredictGraph(n.Graph)
+		if err != nil {
 			return err
 		}
+		compared[i] = comparison{Name: n.Name, Predicted: summarize(prediction)}
+	}
+	if err := q.measureTwice(ctx, networks, compared, budget); err != nil {
+		return err
+	}
+	q.check.Networks = compared[:len(check)]
+	for i, c := range compared[len(check):] {
+		q.check.Picks[i].comparison = c
 	}
 	return writeJSONFile(q.folder.check(), q.check)
+}
+
+// measureTwice measures every network in two rounds and keeps the faster
+// measurement: other work on the machine, which may last longer than one
+// measurement, only ever adds to it.
+func (q *quickstart) measureTwice(ctx context.Context, networks []profiler.NamedGraph, compared []comparison, budget time.Duration) error {
+	total := 2 * len(networks)
+	each := max(budget, 2*time.Second) / time.Duration(total)
+	p := profiler.New(profiler.Options{Seed: q.folder.state.Seed, MaxPerItem: each, Baseline: profiler.Baseline(q.table)})
+	for i := range total {
+		n := networks[i%len(networks)]
+		q.progress.report(float64(i)/float64(total), each*time.Duration(total-i), n.Name)
+		measured, err := p.Network(ctx, n.Name, n.Graph)
+		if err != nil {
+			return err
+		}
+		measured.Use = n.Use
+		if c := &compared[i%len(networks)]; i < len(networks) || measured.LatencyMedianNS < c.Measured.LatencyMedianNS {
+			c.Measured = measured
+		}
+	}
+	return nil
 }
 
 // accuracy of the predictions for networks never measured before.
