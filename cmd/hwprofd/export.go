@@ -14,7 +14,6 @@ import (
 func newExportCommand() *cobra.Command {
 	var (
 		spaceName, checkpoint, architecture, data, output string
-		seed                                              uint64
 	)
 	cmd := &cobra.Command{
 		Use:     "export --supernet SUPERNET.ckpt --arch ARCHITECTURE -o SUBNET.onnx",
@@ -27,7 +26,7 @@ func newExportCommand() *cobra.Command {
 					return usagef("%s is missing; see 'hwprofd export --help'", flag)
 				}
 			}
-			images, err := loadImages(data, seed)
+			images, err := loadImages(data)
 			if err != nil {
 				return err
 			}
@@ -46,7 +45,7 @@ func newExportCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			calibration, _, err := images.train.Split(min(calibrateImages, images.train.N), seed)
+			calibration, _, err := images.train.Split(min(calibrateImages, images.train.N), splitSeed)
 			if err != nil {
 				return err
 			}
@@ -80,6 +79,5 @@ func newExportCommand() *cobra.Command {
 	flags.StringVar(&architecture, "arch", "", "architecture of the space, such as 2.0.1")
 	flags.StringVar(&data, "data", "", "folder of the data set's standard files; default: the embedded sample")
 	flags.StringVarP(&output, "output", "o", "", "ONNX file to write")
-	flags.Uint64Var(&seed, "seed", 1, "seed of the split of the data")
 	return cmd
 }

@@ -14,7 +14,7 @@ import (
 
 func (q *quickstart) train(ctx context.Context, _ time.Duration) error {
 	var err error
-	if q.images, err = loadImages("", q.folder.state.Seed); err != nil {
+	if q.images, err = loadImages(""); err != nil {
 		return err
 	}
 	q.supernet, err = supernet.Train(ctx, supernet.Config{
@@ -31,7 +31,7 @@ func (q *quickstart) train(ctx context.Context, _ time.Duration) error {
 }
 
 func (q *quickstart) search(ctx context.Context, budget time.Duration) error {
-	calibration, _, err := q.images.train.Split(calibrateImages, q.folder.state.Seed)
+	calibration, _, err := q.images.train.Split(calibrateImages, splitSeed)
 	if err != nil {
 		return err
 	}
@@ -80,7 +80,7 @@ func (q *quickstart) export(ctx context.Context, _ time.Duration) error {
 			return err
 		}
 	}
-	calibration, _, err := q.images.train.Split(calibrateImages, q.folder.state.Seed)
+	calibration, _, err := q.images.train.Split(calibrateImages, splitSeed)
 	if err != nil {
 		return err
 	}

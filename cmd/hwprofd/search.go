@@ -57,7 +57,7 @@ An interrupted search goes on with the same command.`,
 			if err != nil {
 				return err
 			}
-			images, err := loadImages(data, seed)
+			images, err := loadImages(data)
 			if err != nil {
 				return err
 			}
@@ -77,7 +77,7 @@ An interrupted search goes on with the same command.`,
 			if err != nil {
 				return fmt.Errorf("%s: %w", tablePath, err)
 			}
-			calibration, _, err := images.train.Split(min(calibrateImages, images.train.N), seed)
+			calibration, _, err := images.train.Split(min(calibrateImages, images.train.N), splitSeed)
 			if err != nil {
 				return err
 			}
@@ -152,7 +152,7 @@ An interrupted search goes on with the same command.`,
 	flags.StringSliceVar(&limits, "limit", nil, "limit of an objective, such as latency=5ms, energy=2mJ or accuracy=90%")
 	flags.StringSliceVar(&objectives, "objective", objectiveNames(allObjectives), "objectives to search by")
 	flags.IntVar(&evaluations, "evaluations", 320, "architectures to evaluate, by each of search and control")
-	flags.Uint64Var(&seed, "seed", 1, "seed of the search and of the split of the data")
+	flags.Uint64Var(&seed, "seed", 1, "seed of the search")
 	return cmd
 }
 

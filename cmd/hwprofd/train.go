@@ -37,7 +37,7 @@ Where the file is there already, training goes on from it.`,
 			case budget <= 0:
 				return usagef("--budget %v is not a time to train for", budget)
 			}
-			images, err := loadImages(data, seed)
+			images, err := loadImages(data)
 			if err != nil {
 				return err
 			}
