@@ -18,7 +18,7 @@ func newExportCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "export --supernet SUPERNET.ckpt --arch ARCHITECTURE -o SUBNET.onnx",
 		Short:   "Write a subnet of a supernet as an ONNX file, and classify held-out images with it",
-		Example: "  hwprofd export --supernet supernet.ckpt --arch 2.1.0.2.1.0.0.1.2.1.1.0.2.2.1.1.1.0.0.1.2.2.1.0.1.2.0.1.1.0.2.0.1 -o subnet.onnx",
+		Example: "  hwprofd export --supernet supernet.ckpt --arch 2.2.0.2.2.0.0.2.0.2.2.0.0.2.0.2.2.0.0.2.0.1.2.0.0.2.2.1.2.1.0 -o subnet.onnx",
 		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			for flag, value := range map[string]string{"--supernet": checkpoint, "--arch": architecture, "-o": output} {

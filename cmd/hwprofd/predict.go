@@ -25,7 +25,7 @@ func newPredictCommand() *cobra.Command {
 		Use:   "predict --lut FILE (--model MODEL.onnx | --space SPACE --arch ARCHITECTURE)",
 		Short: "Predict what a network costs on the device of a table",
 		Example: `  hwprofd predict --lut pi4.lut.parquet --model resnet.onnx
-  hwprofd predict --lut pi4.lut.parquet --space mobile28 --arch 2.1.0.2.1.0.0.1.2.1.1.0.2.2.1.1.1.0.0.1.2.2.1.0.1.2.0.1.1.0.2.0.1
+  hwprofd predict --lut pi4.lut.parquet --space mobile28 --arch 2.2.0.2.2.0.0.2.0.2.2.0.0.2.0.2.2.0.0.2.0.1.2.0.0.2.2.1.2.1.0
   hwprofd predict --lut pi4.lut.parquet --model resnet.onnx --pprof cost.pb.gz && go tool pprof -top cost.pb.gz`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
