@@ -56,9 +56,9 @@ var portableDepthwise = depthwiseKernels{
 
 var depthwise = portableDepthwise
 
-// setDepthwiseKernels makes the depthwise convolutions use the named implementation.
-func setDepthwiseKernels(name string) {
-	depthwise = depthwiseImplementation(name)
+// setDepthwiseKernels makes the depthwise convolutions use the instructions in.
+func setDepthwiseKernels(in instructions) {
+	depthwise = depthwiseImplementation(in.base)
 }
 
 // depthwiseScratch is the memory of one call.

@@ -2,4 +2,4 @@
 
 package kernels
 
-func vectorImplementations() []string { return nil }
+func vectorImplementations() []instructions { return nil }

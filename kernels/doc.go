@@ -14,3 +14,5 @@
 // starts. Implementations round differently, but propagate NaN and infinities
 // alike.
 package kernels
+
+//go:generate go run ./asm -family tile

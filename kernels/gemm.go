@@ -18,14 +18,14 @@ type gemmKernel struct {
 	name   string
 	mr, nr int
 	kc, mc int
-	run    func(t *tile)
+	run    func(t *oldTile)
 	pack   packer
 }
 
 // gemm is the kernel in use.
 var gemm *gemmKernel
 
-func newGemmKernel(name string, mr, nr int, run func(*tile), pack packer) *gemmKernel {
+func newGemmKernel(name string, mr, nr int, run func(*oldTile), pack packer) *gemmKernel {
 	kc, mc := blocking(mr, nr, cpuid.CPU.Cache.L1D, cpuid.CPU.Cache.L2)
 	return &gemmKernel{name: name, mr: mr, nr: nr, kc: kc, mc: mc, run: run, pack: pack}
 }
@@ -48,10 +48,10 @@ func blocking(mr, nr, l1, l2 int) (kc, mc int) {
 
 // Kinds of activation that the inner kernels apply themselves.
 const (
-	tileLinear      = iota
-	tileClamp       // min(max(x, low), high)
-	tileHardSwish   // x * clamp(x+3, 0, 6) / 6
-	tileHardSigmoid // clamp(x+3, 0, 6) / 6
+	oldTileLinear      = iota
+	oldTileClamp       // min(max(x, low), high)
+	oldTileHardSwish   // x * clamp(x+3, 0, 6) / 6
+	oldTileHardSigmoid // clamp(x+3, 0, 6) / 6
 )
 
 // tile is what an inner kernel works on: count panels of rows rows each, one
@@ -62,7 +62,7 @@ const (
 //
 // A is packed: the rows values of one column are adjacent. The assembly reads
 // the fields by name; strides are in bytes.
-type tile struct {
+type oldTile struct {
 	k, rows, count int
 	a              *float32
 	aStride        int // from one panel to the next
@@ -79,18 +79,18 @@ type tile struct {
 }
 
 // setActivation translates act and reports whether the kernels can apply it.
-func (t *tile) setActivation(act Activation) bool {
-	t.activation, t.low, t.high = tileLinear, 0, float32(math.Inf(1))
+func (t *oldTile) setActivation(act Activation) bool {
+	t.activation, t.low, t.high = oldTileLinear, 0, float32(math.Inf(1))
 	switch act {
 	case NoActivation:
 	case ReLU:
-		t.activation = tileClamp
+		t.activation = oldTileClamp
 	case ReLU6:
-		t.activation, t.high = tileClamp, 6
+		t.activation, t.high = oldTileClamp, 6
 	case HardSwish:
-		t.activation, t.high = tileHardSwish, 6
+		t.activation, t.high = oldTileHardSwish, 6
 	case HardSigmoid:
-		t.activation, t.high = tileHardSigmoid, 6
+		t.activation, t.high = oldTileHardSigmoid, 6
 	default:
 		return false
 	}
@@ -213,7 +213,7 @@ func (ws *Workspace) multiplyBlock(kernel *gemmKernel, p *product, panels partit
 		t.accumulate = 1
 	}
 	last := p1 == p.k
-	t.activation = tileLinear
+	t.activation = oldTileLinear
 	if last {
 		t.setActivation(p.activation)
 	}

@@ -7,10 +7,10 @@ var (
 )
 
 //go:noescape
-func gemmAVX2(t *tile)
+func gemmAVX2(t *oldTile)
 
 //go:noescape
-func gemmAVX512(t *tile)
+func gemmAVX512(t *oldTile)
 
 //go:noescape
 func copyRowsAVX2(dst, src *float32, width, ld int, offsets *int, count, n int)
@@ -18,8 +18,8 @@ func copyRowsAVX2(dst, src *float32, width, ld int, offsets *int, count, n int)
 //go:noescape
 func transpose4AVX2(dst, r0, r1, r2, r3 *float32, width, n int)
 
-func setGemmKernels(name string) {
-	switch name {
+func setGemmKernels(in instructions) {
+	switch in.base {
 	case avx512:
 		gemm = avx512Gemm
 	case avx2:

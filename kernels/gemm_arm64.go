@@ -3,7 +3,7 @@ package kernels
 var neonGemm = newGemmKernel(neon, 8, 8, gemmNEON, packer{copyRowsNEON, 8, transpose4NEON})
 
 //go:noescape
-func gemmNEON(t *tile)
+func gemmNEON(t *oldTile)
 
 //go:noescape
 func copyRowsNEON(dst, src *float32, width, ld int, offsets *int, count, n int)
@@ -11,8 +11,8 @@ func copyRowsNEON(dst, src *float32, width, ld int, offsets *int, count, n int)
 //go:noescape
 func transpose4NEON(dst, r0, r1, r2, r3 *float32, width, n int)
 
-func setGemmKernels(name string) {
-	if name == neon {
+func setGemmKernels(in instructions) {
+	if in.base == neon {
 		gemm = neonGemm
 	} else {
 		gemm = portableGemm

@@ -2,4 +2,4 @@
 
 package kernels
 
-func setGemmKernels(string) { gemm = portableGemm }
+func setGemmKernels(instructions) { gemm = portableGemm }

@@ -3,11 +3,11 @@ package kernels
 import "unsafe"
 
 // portableGemm is the inner kernel of machines without assembly.
-var portableGemm = newGemmKernel(portable, 2, 4, func(t *tile) { portableTile(t, 4) }, portablePacker)
+var portableGemm = newGemmKernel(portable, 2, 4, func(t *oldTile) { portableTile(t, 4) }, portablePacker)
 
 // portableTile is the Go twin of the assembly kernels, for nr columns, a
 // multiple of 4.
-func portableTile(t *tile, nr int) {
+func portableTile(t *oldTile, nr int) {
 	stride := t.cStride / 4
 	for panel := range t.count {
 		for i := 0; i < t.rows; i += 2 {
@@ -29,7 +29,7 @@ func portableTile(t *tile, nr int) {
 }
 
 // finish writes four sums of a row to element at of C.
-func (t *tile) finish(sum *[4]float32, row, at int) {
+func (t *oldTile) finish(sum *[4]float32, row, at int) {
 	c := (*[4]float32)(unsafe.Pointer(elementAt(t.c, at)))
 	if t.accumulate != 0 {
 		for i, x := range c {
@@ -48,30 +48,19 @@ func (t *tile) finish(sum *[4]float32, row, at int) {
 	}
 	for i, x := range sum {
 		switch t.activation {
-		case tileClamp:
+		case oldTileClamp:
 			sum[i] = clamp(x, t.low, t.high)
-		case tileHardSwish:
+		case oldTileHardSwish:
 			sum[i] = x * (clamp(x+3, t.low, t.high) * (1.0 / 6))
-		case tileHardSigmoid:
+		case oldTileHardSigmoid:
 			sum[i] = clamp(x+3, t.low, t.high) * (1.0 / 6)
 		}
 	}
 	*c = *sum
 }
 
-// clamp limits x to low and high; a NaN stays one.
-func clamp(x, low, high float32) float32 {
-	if x < low {
-		return low
-	}
-	if x > high {
-		return high
-	}
-	return x
-}
-
 // portableDot2 multiplies two rows of the packed a by four columns of b.
-func portableDot2(t *tile, a, b *float32) (sum [2][4]float32) {
+func portableDot2(t *oldTile, a, b *float32) (sum [2][4]float32) {
 	if t.k == 0 {
 		return sum
 	}
@@ -95,7 +84,7 @@ func portableDot2(t *tile, a, b *float32) (sum [2][4]float32) {
 }
 
 // portableDot1 multiplies one row of the packed a by four columns of b.
-func portableDot1(t *tile, a, b *float32) (sum [4]float32) {
+func portableDot1(t *oldTile, a, b *float32) (sum [4]float32) {
 	if t.k == 0 {
 		return sum
 	}

@@ -130,7 +130,7 @@ func FuzzGemm(f *testing.F) {
 }
 
 // The assembly kernels do to a tile what their Go twin does.
-func TestTileTwin(t *testing.T) {
+func TestOldTileTwin(t *testing.T) {
 	eachImplementation(t, func(t *testing.T) {
 		nr := gemm.nr
 		r := newRand(7)
@@ -150,7 +150,7 @@ func TestTileTwin(t *testing.T) {
 					case 8:
 						poison(r, a)
 					}
-					x := &tile{
+					x := &oldTile{
 						k: k, rows: rows, count: count, a: &a[0], aStride: 4 * rows * k,
 						b: &b[0], bStride: 4 * (nr + 3), cStride: 4 * (nr + 5), accumulate: flags & 1,
 					}

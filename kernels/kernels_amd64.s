@@ -111,24 +111,24 @@
 	VMOVUPS right, 32(DX) \
 	ADDQ    R9, DX
 
-// func gemmAVX2(t *tile)
+// func gemmAVX2(t *oldTile)
 TEXT ·gemmAVX2(SB), NOSPLIT, $32-8
 	MOVQ t+0(FP), DI
-	MOVQ tile_a(DI), R13
-	MOVQ tile_bStride(DI), R8
-	MOVQ tile_cStride(DI), R9
-	MOVQ tile_c(DI), DX
-	MOVQ tile_residual(DI), SI
-	MOVQ tile_bias(DI), R10
-	MOVQ tile_rows(DI), R11
-	MOVQ tile_count(DI), R12
+	MOVQ oldTile_a(DI), R13
+	MOVQ oldTile_bStride(DI), R8
+	MOVQ oldTile_cStride(DI), R9
+	MOVQ oldTile_c(DI), DX
+	MOVQ oldTile_residual(DI), SI
+	MOVQ oldTile_bias(DI), R10
+	MOVQ oldTile_rows(DI), R11
+	MOVQ oldTile_count(DI), R12
 	VBROADCASTSS sixth<>(SB), Y14
 	VMOVUPS Y14, sixths-32(SP)
 
 panel:
 	MOVQ   R13, AX
-	ADDQ   tile_aStride(DI), R13
-	CMPQ   tile_accumulate(DI), $0
+	ADDQ   oldTile_aStride(DI), R13
+	CMPQ   oldTile_accumulate(DI), $0
 	JEQ    fetched
 	MOVQ   DX, CX
 	FETCH(CX)
@@ -139,8 +139,8 @@ panel:
 	FETCH(CX)
 
 fetched:
-	MOVQ   tile_b(DI), BX
-	MOVQ   tile_k(DI), CX
+	MOVQ   oldTile_b(DI), BX
+	MOVQ   oldTile_k(DI), CX
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
@@ -155,7 +155,7 @@ fetched:
 	VXORPS Y11, Y11, Y11
 	CMPQ   R11, $1
 	JEQ    single
-	CMPQ   tile_narrow(DI), $0
+	CMPQ   oldTile_narrow(DI), $0
 	JNE    narrow
 	CMPQ   R11, $6
 	JEQ    wide6
@@ -250,7 +250,7 @@ narrow6:
 	LOOP(STEP8X6, 6, narrow6four, narrow6rest, narrow6one)
 
 finish:
-	CMPQ tile_accumulate(DI), $0
+	CMPQ oldTile_accumulate(DI), $0
 	JEQ  bias
 	MOVQ DX, AX
 	FROM(AX, Y0, Y1)
@@ -314,15 +314,15 @@ residual:
 	FROM(SI, Y10, Y11)
 
 activation:
-	MOVQ         tile_activation(DI), CX
-	CMPQ         CX, $const_tileLinear
+	MOVQ         oldTile_activation(DI), CX
+	CMPQ         CX, $const_oldTileLinear
 	JEQ          store
-	VBROADCASTSS tile_low(DI), Y12
-	VBROADCASTSS tile_high(DI), Y13
-	CMPQ         CX, $const_tileClamp
+	VBROADCASTSS oldTile_low(DI), Y12
+	VBROADCASTSS oldTile_high(DI), Y13
+	CMPQ         CX, $const_oldTileClamp
 	JEQ          clamp
 	VBROADCASTSS three<>(SB), Y15
-	CMPQ         CX, $const_tileHardSwish
+	CMPQ         CX, $const_oldTileHardSwish
 	JEQ          hardswish
 	VMOVUPS      sixths-32(SP), Y14
 	HARDSIGMOID(Y0)

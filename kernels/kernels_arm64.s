@@ -198,25 +198,25 @@ loop:              \
 	FMUL(24, 24, 23) \
 	FMUL(x, x, 24)
 
-// func gemmNEON(t *tile)
+// func gemmNEON(t *oldTile)
 TEXT ·gemmNEON(SB), NOSPLIT, $0-8
 	MOVD t+0(FP), R0
-	MOVD tile_a(R0), R12
-	MOVD tile_bStride(R0), R3
-	MOVD tile_cStride(R0), R7
-	MOVD tile_c(R0), R6
-	MOVD tile_residual(R0), R8
-	MOVD tile_bias(R0), R9
-	MOVD tile_rows(R0), R10
-	MOVD tile_count(R0), R11
+	MOVD oldTile_a(R0), R12
+	MOVD oldTile_bStride(R0), R3
+	MOVD oldTile_cStride(R0), R7
+	MOVD oldTile_c(R0), R6
+	MOVD oldTile_residual(R0), R8
+	MOVD oldTile_bias(R0), R9
+	MOVD oldTile_rows(R0), R10
+	MOVD oldTile_count(R0), R11
 	LSL  $2, R10, R5
 
 panel:
 	MOVD R12, R1
-	MOVD tile_aStride(R0), R13
+	MOVD oldTile_aStride(R0), R13
 	ADD  R13, R12
-	MOVD tile_b(R0), R2
-	MOVD tile_k(R0), R4
+	MOVD oldTile_b(R0), R2
+	MOVD oldTile_k(R0), R4
 	VEOR V0.B16, V0.B16, V0.B16
 	VEOR V1.B16, V1.B16, V1.B16
 	VEOR V2.B16, V2.B16, V2.B16
@@ -235,7 +235,7 @@ panel:
 	VEOR V15.B16, V15.B16, V15.B16
 	CMP  $1, R10
 	BEQ  single
-	MOVD tile_narrow(R0), R13
+	MOVD oldTile_narrow(R0), R13
 	CBNZ R13, narrow
 	CMP  $8, R10
 	BEQ  wide8
@@ -341,7 +341,7 @@ narrow8:
 	LOOP(STEP4X8, narrow8one)
 
 finish:
-	MOVD tile_accumulate(R0), R13
+	MOVD oldTile_accumulate(R0), R13
 	CBZ  R13, bias
 	MOVD R6, R13
 	FROM(R13, 0)
@@ -418,20 +418,20 @@ residual:
 	FROM(R8, 7)
 
 activation:
-	MOVD  tile_activation(R0), R13
-	CMP   $const_tileLinear, R13
+	MOVD  oldTile_activation(R0), R13
+	CMP   $const_oldTileLinear, R13
 	BEQ   store
-	MOVWU tile_low(R0), R14
+	MOVWU oldTile_low(R0), R14
 	VDUP  R14, V20.S4
-	MOVWU tile_high(R0), R14
+	MOVWU oldTile_high(R0), R14
 	VDUP  R14, V21.S4
-	CMP   $const_tileClamp, R13
+	CMP   $const_oldTileClamp, R13
 	BEQ   clamp
 	MOVW  $0x40400000, R14 // 3
 	VDUP  R14, V22.S4
 	MOVW  $0x3E2AAAAB, R14 // 1/6
 	VDUP  R14, V23.S4
-	CMP   $const_tileHardSwish, R13
+	CMP   $const_oldTileHardSwish, R13
 	BEQ   hardswish
 	HARDSIGMOID(0)
 	HARDSIGMOID(1)

@@ -157,22 +157,22 @@
 	VMOVUPS right, 64(DX) \
 	ADDQ    R9, DX
 
-// func gemmAVX512(t *tile)
+// func gemmAVX512(t *oldTile)
 TEXT ·gemmAVX512(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), DI
-	MOVQ tile_a(DI), R13
-	MOVQ tile_bStride(DI), R8
-	MOVQ tile_cStride(DI), R9
-	MOVQ tile_c(DI), DX
-	MOVQ tile_residual(DI), SI
-	MOVQ tile_bias(DI), R10
-	MOVQ tile_rows(DI), R11
-	MOVQ tile_count(DI), R12
+	MOVQ oldTile_a(DI), R13
+	MOVQ oldTile_bStride(DI), R8
+	MOVQ oldTile_cStride(DI), R9
+	MOVQ oldTile_c(DI), DX
+	MOVQ oldTile_residual(DI), SI
+	MOVQ oldTile_bias(DI), R10
+	MOVQ oldTile_rows(DI), R11
+	MOVQ oldTile_count(DI), R12
 
 panel:
 	MOVQ   R13, AX
-	ADDQ   tile_aStride(DI), R13
-	CMPQ   tile_accumulate(DI), $0
+	ADDQ   oldTile_aStride(DI), R13
+	CMPQ   oldTile_accumulate(DI), $0
 	JEQ    fetched
 	MOVQ   DX, CX
 	FETCH512(CX)
@@ -189,8 +189,8 @@ panel:
 	FETCH512(CX)
 
 fetched:
-	MOVQ   tile_b(DI), BX
-	MOVQ   tile_k(DI), CX
+	MOVQ   oldTile_b(DI), BX
+	MOVQ   oldTile_k(DI), CX
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
@@ -217,7 +217,7 @@ fetched:
 	VPXORD Z23, Z23, Z23
 	CMPQ   R11, $1
 	JEQ    single
-	CMPQ   tile_narrow(DI), $0
+	CMPQ   oldTile_narrow(DI), $0
 	JNE    narrow
 	CMPQ   R11, $12
 	JEQ    wide12
@@ -372,7 +372,7 @@ narrow12:
 	LOOP(STEP16ZX12, 12, narrow12four, narrow12rest, narrow12one)
 
 finish:
-	CMPQ tile_accumulate(DI), $0
+	CMPQ oldTile_accumulate(DI), $0
 	JEQ  bias
 	MOVQ DX, AX
 	FROM512(AX, Z0, Z1)
@@ -490,16 +490,16 @@ residual:
 	FROM512(SI, Z22, Z23)
 
 activation:
-	MOVQ         tile_activation(DI), CX
-	CMPQ         CX, $const_tileLinear
+	MOVQ         oldTile_activation(DI), CX
+	CMPQ         CX, $const_oldTileLinear
 	JEQ          store
-	VBROADCASTSS tile_low(DI), Z27
-	VBROADCASTSS tile_high(DI), Z28
-	CMPQ         CX, $const_tileClamp
+	VBROADCASTSS oldTile_low(DI), Z27
+	VBROADCASTSS oldTile_high(DI), Z28
+	CMPQ         CX, $const_oldTileClamp
 	JEQ          clamp
 	VBROADCASTSS three<>(SB), Z29
 	VBROADCASTSS sixth<>(SB), Z30
-	CMPQ         CX, $const_tileHardSwish
+	CMPQ         CX, $const_oldTileHardSwish
 	JEQ          hardswish
 	HARDSIGMOID512(Z0)
 	HARDSIGMOID512(Z1)

@@ -52,9 +52,9 @@ var portableVector = vectorKernels{
 
 var vector = portableVector
 
-// setVectorKernels makes the vector functions use the named implementation.
-func setVectorKernels(name string) {
-	vector = vectorImplementation(name)
+// setVectorKernels makes the vector functions use the instructions in.
+func setVectorKernels(in instructions) {
+	vector = vectorImplementation(in.base)
 }
 
 func checkLength(function, operand string, got, want int) {

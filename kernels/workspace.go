@@ -7,7 +7,7 @@ import "unsafe"
 // from then on the calls that use it allocate nothing. A Workspace serves one
 // call at a time; goroutines need one each.
 type Workspace struct {
-	tile     tile
+	tile     oldTile
 	a        []float32 // packed block of the left operand
 	b        []float32 // packed panel of the right operand
 	edge     []float32 // tiles that do not fit the output

@@ -1,0 +1,38 @@
+package kernels
+
+var avx512Tiles = &tileKernel{base: avx512, width: 16, rows: 14, masked: true, run: [][2]func(*tile){
+	1:  {tile1x1AVX512, tile1x2AVX512},
+	2:  {tile2x1AVX512, tile2x2AVX512},
+	3:  {tile3x1AVX512, tile3x2AVX512},
+	4:  {tile4x1AVX512, tile4x2AVX512},
+	5:  {tile5x1AVX512, tile5x2AVX512},
+	6:  {tile6x1AVX512, tile6x2AVX512},
+	7:  {tile7x1AVX512, tile7x2AVX512},
+	8:  {tile8x1AVX512, tile8x2AVX512},
+	9:  {tile9x1AVX512, tile9x2AVX512},
+	10: {tile10x1AVX512, tile10x2AVX512},
+	11: {tile11x1AVX512, tile11x2AVX512},
+	12: {tile12x1AVX512, tile12x2AVX512},
+	13: {tile13x1AVX512, tile13x2AVX512},
+	14: {tile14x1AVX512, tile14x2AVX512},
+}}
+
+var avx2Tiles = &tileKernel{base: avx2, width: 8, rows: 6, run: [][2]func(*tile){
+	1: {tile1x1AVX2, tile1x2AVX2},
+	2: {tile2x1AVX2, tile2x2AVX2},
+	3: {tile3x1AVX2, tile3x2AVX2},
+	4: {tile4x1AVX2, tile4x2AVX2},
+	5: {tile5x1AVX2, tile5x2AVX2},
+	6: {tile6x1AVX2, tile6x2AVX2},
+}}
+
+func setTileKernels(in instructions) {
+	switch in.base {
+	case avx512:
+		tiles = avx512Tiles
+	case avx2:
+		tiles = avx2Tiles
+	default:
+		tiles = portableTiles
+	}
+}
