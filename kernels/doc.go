@@ -15,4 +15,5 @@
 // alike.
 package kernels
 
+//go:generate go run ./asm -family dots
 //go:generate go run ./asm -family tile

@@ -15,6 +15,10 @@ type Workspace struct {
 	image    []float32 // padded image of a convolution
 	columns  []float32 // gradient of unfolded columns
 	offsets  []int     // rows of an unfolded image
+	weight   []float32 // turned weights of a convolution
+	gradient []float32 // gradient of an output, with gaps
+	dots     dots
+	ofWeight weightGradient
 }
 
 // cacheLine is the alignment of packed operands, in bytes.
