@@ -9,8 +9,7 @@ import (
 type PackedConv2D struct {
 	shape   Conv2D
 	kernel  *gemmKernel
-	weight  []float32 // as given, for depthwise convolution
-	packed  []float32 // by group
+	weight  []float32 // as given
 	bias    []float32
 	unfold  unfolding
 	offsets []int
@@ -39,17 +38,7 @@ func PackConv2D(s Conv2D, weight, bias []float32) (*PackedConv2D, error) {
 		p.linear = PackLinear(s.C, s.K, weight, bias)
 		return p, nil
 	}
-	k := s.C / s.Groups * s.R * s.S
-	p.packed = aligned(len(weight) + packSlack)
-	for g := range s.Groups {
-		m := s.K / s.Groups
-		rows := dense(weight[g*m*k:(g+1)*m*k], k, k)
-		panels := split(m, p.kernel.mr)
-		for i := range panels.count {
-			r0, r1 := panels.start(i), panels.start(i+1)
-			p.kernel.pack.rows(p.packed[(g*m+r0)*k:(g*m+r1)*k], r1-r0, &rows, r0, r1, 0, k)
-		}
-	}
+	p.weight = slices.Clone(weight)
 	if !s.pointwise() {
 		p.unfold = s.unfolding()
 		p.offsets = p.unfold.offsets(nil)
@@ -79,9 +68,10 @@ func (p *PackedConv2D) Forward(ws *Workspace, dst, src, residual []float32, act 
 		p.linear.forward(ws, s.N, dst, src, residual, act)
 		return
 	}
+	k := s.C / s.Groups * s.R * s.S
 	conv2DForward(ws, p.kernel, s, &p.unfold, p.offsets, product{
-		m: s.K / s.Groups, k: s.C / s.Groups * s.R * s.S,
-		packedA: p.packed, bias: p.bias, residual: residual, activation: act,
+		m: s.K / s.Groups, k: k, alpha: 1, a: dense(p.weight, k, k),
+		bias: p.bias, residual: residual, activation: act,
 	}, dst, src)
 }
 
@@ -89,13 +79,9 @@ func (p *PackedConv2D) Forward(ws *Workspace, dst, src, residual []float32, act 
 // for every group and image.
 func conv2DForward(ws *Workspace, kernel *gemmKernel, s Conv2D, u *unfolding, offsets []int, p product, dst, src []float32) {
 	outHW, inHW := s.OutH()*s.OutW(), s.H*s.W
-	weight, packed, bias, residual := p.a.data, p.packedA, p.bias, p.residual
+	weight, bias, residual := p.a.data, p.bias, p.residual
 	for g := range s.Groups {
-		if packed != nil {
-			p.packedA = packed[g*p.m*p.k:]
-		} else {
-			p.a.data = weight[g*p.m*p.k:]
-		}
+		p.a.data = weight[g*p.m*p.k:]
 		if bias != nil {
 			p.bias = bias[g*p.m:]
 		}
@@ -121,9 +107,5 @@ func conv2DForward(ws *Workspace, kernel *gemmKernel, s Conv2D, u *unfolding, of
 			}
 			ws.multiply(kernel, &p)
 		}
-	}
-	if !ws.tile.setActivation(p.activation) {
-		dst = dst[:s.outputSize()]
-		Activate(p.activation, dst, dst)
 	}
 }

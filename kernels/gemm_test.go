@@ -2,8 +2,6 @@ package kernels
 
 import (
 	"fmt"
-	"math"
-	"slices"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -82,13 +80,13 @@ func TestGemm(t *testing.T) {
 			{m: 0, n: 3, k: 3, alpha: 1}, {m: 3, n: 0, k: 3, alpha: 1}, {m: 3, n: 3, k: 0, alpha: 1},
 			{m: 3, n: 3, k: 0, alpha: 1, beta: 1}, {m: 300, n: 33, k: 5, alpha: 1},
 			{m: 1, n: 40, k: 700, alpha: 1}, {m: 9, n: 65, k: 700, alpha: 1, beta: 1},
-			{m: gemm.mc + 1, n: gemm.nr + 1, k: gemm.kc + 1, alpha: 1},
-			{m: gemm.mc + 5, n: gemm.nr, k: gemm.kc, alpha: -1, beta: 2, transA: true},
+			{m: gemm.nc + 1, n: gemm.nr() + 1, k: gemm.kc + 1, alpha: 1},
+			{m: gemm.nc + 5, n: gemm.nr(), k: gemm.kc, alpha: -1, beta: 2, transA: true},
 		} {
 			g.check(t, &ws)
 		}
-		for m := 1; m <= 2*gemm.mr+1; m++ {
-			for _, n := range []int{1, gemm.nr/2 - 1, gemm.nr / 2, gemm.nr/2 + 1, gemm.nr - 1, gemm.nr, 2*gemm.nr + 1} {
+		for m := 1; m <= 2*gemm.rows+1; m++ {
+			for _, n := range []int{1, gemm.nr()/2 - 1, gemm.nr() / 2, gemm.nr()/2 + 1, gemm.nr() - 1, gemm.nr(), 2*gemm.nr() + 1} {
 				gemmCase{m: m, n: n, k: 1 + (m*n)%11, alpha: 1, beta: float32(m % 2), seed: uint64(m)}.check(t, &ws)
 			}
 		}
@@ -129,62 +127,6 @@ func FuzzGemm(f *testing.F) {
 	})
 }
 
-// The assembly kernels do to a tile what their Go twin does.
-func TestOldTileTwin(t *testing.T) {
-	eachImplementation(t, func(t *testing.T) {
-		nr := gemm.nr
-		r := newRand(7)
-		for rows := 1; rows <= gemm.mr; rows++ {
-			for _, k := range []int{0, 1, 2, 3, 4, 5, 7, 8, 33} {
-				for flags := range 32 {
-					const count = 2
-					a := randomSlice(r, rows*k*count+packSlack)
-					b := randomSlice(r, (nr+3)*k+packSlack)
-					c := randomSlice(r, (nr+5)*rows*count)
-					residual := randomSlice(r, len(c))
-					bias := randomSlice(r, rows*count)
-					switch flags {
-					case 3, 9, 15:
-						poison(r, c)
-						poison(r, residual)
-					case 8:
-						poison(r, a)
-					}
-					x := &oldTile{
-						k: k, rows: rows, count: count, a: &a[0], aStride: 4 * rows * k,
-						b: &b[0], bStride: 4 * (nr + 3), cStride: 4 * (nr + 5), accumulate: flags & 1,
-					}
-					if flags&2 != 0 {
-						x.bias = &bias[0]
-					}
-					if flags&4 != 0 {
-						x.residual = &residual[0]
-					}
-					x.setActivation([]Activation{NoActivation, ReLU6, HardSwish, HardSigmoid}[flags>>3])
-					for x.narrow = range 2 {
-						got, want := slices.Clone(c), slices.Clone(c)
-						x.c = &got[0]
-						gemm.run(x)
-						x.c = &want[0]
-						portableTile(x, nr)
-						width := nr / (1 + x.narrow)
-						for i := range got {
-							if column := i % (nr + 5); column >= width && column < nr {
-								continue // not wanted
-							}
-							g, w := float64(got[i]), float64(want[i])
-							if g == w || math.IsNaN(g) && math.IsNaN(w) || math.Abs(g-w) <= 1e-4*(1+math.Abs(w)) {
-								continue
-							}
-							t.Fatalf("rows %d, k %d, flags %d, narrow %d: element %d is %v, want %v", rows, k, flags, x.narrow, i, g, w)
-						}
-					}
-				}
-			}
-		}
-	})
-}
-
 func TestGemmAllocatesNothing(t *testing.T) {
 	eachImplementation(t, func(t *testing.T) {
 		var ws Workspace
@@ -215,15 +157,16 @@ func TestGemmRejects(t *testing.T) {
 }
 
 func TestBlocking(t *testing.T) {
-	for _, test := range []struct{ mr, nr, l1, l2, kc, mc int }{
-		{6, 16, 32 << 10, 512 << 10, 256, 252},
-		{6, 16, -1, -1, 256, 126},
-		{12, 32, 48 << 10, 2 << 20, 192, 1356},
-		{8, 8, 64 << 10, 0, 512, 64},
-		{12, 32, 1 << 10, 1 << 10, 64, 12},
+	for _, test := range []struct{ mr, nr, l1, l2, kc, nc int }{
+		{6, 16, 32 << 10, 512 << 10, 512, 192},
+		{14, 32, 32 << 10, 1 << 20, 512, 384},
+		{14, 32, -1, -1, 512, 96},
+		{14, 32, 48 << 10, 2 << 20, 512, 768},
+		{6, 16, 64 << 10, 0, 512, 96},
+		{14, 32, 1 << 10, 1 << 10, 64, 32},
 	} {
-		if kc, mc := blocking(test.mr, test.nr, test.l1, test.l2); kc != test.kc || mc != test.mc {
-			t.Errorf("blocking(%d, %d, %d, %d) = %d, %d, want %d, %d", test.mr, test.nr, test.l1, test.l2, kc, mc, test.kc, test.mc)
+		if kc, nc := blocking(test.mr, test.nr, test.l1, test.l2); kc != test.kc || nc != test.nc {
+			t.Errorf("blocking(%d, %d, %d, %d) = %d, %d, want %d, %d", test.mr, test.nr, test.l1, test.l2, kc, nc, test.kc, test.nc)
 		}
 	}
 }

@@ -25,7 +25,7 @@ func PackLinear(in, out int, weight, bias []float32) *PackedLinear {
 		bias = slices.Clone(bias[:out])
 	}
 	p := &PackedLinear{in: in, out: out, kernel: gemm, bias: bias}
-	nr := p.kernel.nr
+	nr := p.kernel.nr()
 	p.packed = aligned((out+nr-1)/nr*nr*in + packSlack)
 	rows := dense(weight, in, in)
 	for j := 0; j < out; j += nr {
@@ -44,30 +44,12 @@ func (p *PackedLinear) Forward(ws *Workspace, n int, dst, src []float32, act Act
 func (p *PackedLinear) forward(ws *Workspace, n int, dst, src, residual []float32, act Activation) {
 	checkLength("PackedLinear", "input", len(src), n*p.in)
 	checkLength("PackedLinear", "output", len(dst), n*p.out)
-	dst = dst[:n*p.out]
-	// The kernels add a bias to rows, here it belongs to columns: it goes
-	// into the output that is added to.
-	for i := range n {
-		row := dst[i*p.out : (i+1)*p.out]
-		switch {
-		case residual != nil && p.bias != nil:
-			Add(row, residual[i*p.out:(i+1)*p.out], p.bias)
-		case residual != nil:
-			copy(row, residual[i*p.out:])
-		case p.bias != nil:
-			copy(row, p.bias)
-		}
+	if residual != nil {
+		checkLength("PackedLinear", "residual", len(residual), n*p.out)
 	}
-	q := product{
+	ws.multiply(p.kernel, &product{
 		m: n, n: p.out, k: p.in, alpha: 1,
-		a: dense(src, p.in, p.in), packedB: p.packed,
-		c: dense(dst, p.out, p.out), accumulate: p.bias != nil || residual != nil, activation: act,
-	}
-	if n == 1 {
-		q.packedA = src // one row is its own packing
-	}
-	ws.multiply(p.kernel, &q)
-	if !ws.tile.setActivation(act) {
-		Activate(act, dst, dst)
-	}
+		a: dense(src, p.in, p.in), packedB: p.packed, c: dense(dst, p.out, p.out),
+		columnBias: p.bias, residual: residual, activation: act,
+	})
 }

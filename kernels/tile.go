@@ -37,8 +37,9 @@ type tile struct {
 	segments int
 	k        int // columns of a segment
 
-	b    *float32
-	bRow int
+	b     *float32
+	bRow  int
+	bEdge int // not 0: columns of B that mask leaves out must not be read
 
 	c          *float32 // nothing else of C's layout is known: rows and vectors lie
 	cRow       int      // this far from one row of a group to the next,
@@ -57,6 +58,15 @@ type tile struct {
 	alpha      float32
 	activation int
 	low, high  float32
+
+	// Rows of k elements that are brought to the second-level cache, one during
+	// each product: what the caller wants next. An address may be any number.
+	next     uintptr
+	nextStep int
+
+	// For the kernel: where it is. Not pointers, since they go on past the end.
+	aNow, bNow, biasNow, nextNow uintptr
+	countNow                     int
 }
 
 // Where the elements of a tile's bias belong.

@@ -49,7 +49,8 @@ func TestTileTwin(t *testing.T) {
 							poison(r, a)
 						}
 						x := tile{
-							rows: rows, vectors: vectors,
+							bEdge: 1,
+							rows:  rows, vectors: vectors,
 							aRow: 4 * aRow, aGroup: 4 * aGroup, offsets: &offsets[0], segments: segments, k: k,
 							bRow: 4 * bRow, cRow: 4 * cRow, cGroup: 4 * cGroup, cVector: 4 * cVector,
 							aStep: 4 * (aGroup + 3), bStep: 4 * bRow * segments * k, cStep: 4 * product, biasStep: 4 * (rows + full),

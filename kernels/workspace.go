@@ -7,11 +7,7 @@ import "unsafe"
 // from then on the calls that use it allocate nothing. A Workspace serves one
 // call at a time; goroutines need one each.
 type Workspace struct {
-	tile     oldTile
-	a        []float32 // packed block of the left operand
-	b        []float32 // packed panel of the right operand
-	edge     []float32 // tiles that do not fit the output
-	residual []float32 // residual of the tiles in edge
+	gemm     multiplication
 	image    []float32 // padded image of a convolution
 	columns  []float32 // gradient of unfolded columns
 	offsets  []int     // rows of an unfolded image

@@ -62,7 +62,7 @@ func tile() {
 // tileKernel generates the kernel of tiles of some rows and vectors of
 // columns. Registers:
 //
-//	DI  the tile         R12 residual or 0    R14 products left
+//	DI  the tile         R12 residual or 0    R14 what is wanted next
 //	SI  A, group 1       R11 A, group 2       R8, R9, R10 aRow times 1, 3, 5
 //	BX  B                R15 bRow             CX  steps left
 //	DX  C                R13 segments left    AX  scratch
@@ -113,14 +113,20 @@ func (k *tileKernel) aAt(row, disp int) operand.Mem {
 	return rowAt(base, reg.R8, reg.R9, reg.R10, row%k.half(), disp)
 }
 
-// step adds the product of a column of A and a row of B.
-func (k *tileKernel) step(disp int) {
+// step adds the product of a column of A and a row of B, of which it reads
+// the last vector through the mask if asked to: that takes one of the two
+// units that multiply. It asks for the row of B that is wanted eight steps
+// later.
+func (k *tileKernel) step(disp int, masked bool) {
 	for c := range k.columns {
 		m := operand.Mem{Base: reg.RBX, Disp: c * k.width * 4}
-		if k.masked && c == k.columns-1 {
+		if masked && c == k.columns-1 {
 			VMOVUPS_Z(m, reg.K1, k.bReg(c))
 		} else {
 			VMOVUPS(m, k.bReg(c))
+		}
+		if c*k.width%16 == 0 {
+			PREFETCHT0(operand.Mem{Base: reg.RBX, Index: reg.R15, Scale: 8, Disp: c * k.width * 4})
 		}
 	}
 	ADDQ(reg.R15, reg.RBX)
@@ -166,7 +172,10 @@ func (k *tileKernel) generate() {
 		fmt.Sprintf("tile%dx%d%s is tilePortable(t, %d, %d) with t.rows = %d and t.vectors = %d.",
 			k.rows, k.columns, k.name, k.width, k.half(), k.rows, k.columns))
 	Load(Param("t"), reg.RDI)
-	MOVQ(k.mem("count"), reg.R14)
+	for _, name := range []string{"a", "b", "bias", "count", "next"} {
+		MOVQ(k.mem(name), reg.RAX)
+		MOVQ(reg.RAX, k.mem(name+"Now"))
+	}
 	MOVQ(k.mem("residual"), reg.R12)
 	MOVQ(k.mem("c"), reg.RDX)
 	MOVQ(k.mem("bRow"), reg.R15)
@@ -176,8 +185,11 @@ func (k *tileKernel) generate() {
 	}
 
 	Label("product")
+	k.multiples("cRow")
+	k.each(reg.RDX, func(_ reg.VecPhysical, at operand.Mem, _ bool) { PREFETCHT0(at) })
 	k.multiples("aRow")
-	MOVQ(k.mem("b"), reg.RBX)
+	MOVQ(k.mem("bNow"), reg.RBX)
+	MOVQ(k.mem("nextNow"), reg.R14)
 	for i := range k.rows * k.columns {
 		if k.masked {
 			VPXORD(k.register(i), k.register(i), k.register(i))
@@ -189,7 +201,7 @@ func (k *tileKernel) generate() {
 	MOVQ(k.mem("offsets"), reg.RAX)
 
 	Label("segment")
-	MOVQ(k.mem("a"), reg.RSI)
+	MOVQ(k.mem("aNow"), reg.RSI)
 	ADDQ(operand.Mem{Base: reg.RAX}, reg.RSI)
 	ADDQ(operand.Imm(8), reg.RAX)
 	if k.rows > k.half() {
@@ -197,13 +209,18 @@ func (k *tileKernel) generate() {
 		ADDQ(reg.RSI, reg.R11)
 	}
 	MOVQ(k.mem("k"), reg.RCX)
+	if k.masked {
+		CMPQ(k.mem("bEdge"), operand.Imm(0))
+		JNE(operand.LabelRef("one"))
+	}
 	SUBQ(operand.Imm(4), reg.RCX)
 	JLT(operand.LabelRef("rest"))
 
 	Label("four")
 	for i := range 4 {
-		k.step(4 * i)
+		k.step(4*i, false)
 	}
+	PREFETCHT1(operand.Mem{Base: reg.R14, Index: reg.RCX, Scale: 4})
 	ADDQ(operand.Imm(16), reg.RSI)
 	if k.rows > k.half() {
 		ADDQ(operand.Imm(16), reg.R11)
@@ -215,7 +232,7 @@ func (k *tileKernel) generate() {
 	ADDQ(operand.Imm(4), reg.RCX)
 	JEQ(operand.LabelRef("next"))
 	Label("one")
-	k.step(0)
+	k.step(0, k.masked)
 	ADDQ(operand.Imm(4), reg.RSI)
 	if k.rows > k.half() {
 		ADDQ(operand.Imm(4), reg.R11)
@@ -229,19 +246,17 @@ func (k *tileKernel) generate() {
 	k.epilogue()
 
 	// The next product.
-	MOVQ(k.mem("aStep"), reg.RAX)
-	ADDQ(reg.RAX, k.mem("a"))
-	MOVQ(k.mem("bStep"), reg.RAX)
-	ADDQ(reg.RAX, k.mem("b"))
-	MOVQ(k.mem("biasStep"), reg.RAX)
-	ADDQ(reg.RAX, k.mem("bias"))
+	for _, name := range []string{"a", "b", "bias", "next"} {
+		MOVQ(k.mem(name+"Step"), reg.RAX)
+		ADDQ(reg.RAX, k.mem(name+"Now"))
+	}
 	MOVQ(k.mem("cStep"), reg.RAX)
 	ADDQ(reg.RAX, reg.RDX)
 	TESTQ(reg.R12, reg.R12)
 	JEQ(operand.LabelRef("bare"))
 	ADDQ(reg.RAX, reg.R12)
 	Label("bare")
-	DECQ(reg.R14)
+	DECQ(k.mem("countNow"))
 	JNE(operand.LabelRef("product"))
 	VZEROUPPER()
 	RET()
@@ -276,7 +291,7 @@ func (k *tileKernel) epilogue() {
 	Label("accumulated")
 
 	MOVQ(k.mem("biasKind"), reg.RAX)
-	MOVQ(k.mem("bias"), reg.RCX)
+	MOVQ(k.mem("biasNow"), reg.RCX)
 	CMPQ(reg.RAX, operand.Imm(1))
 	JLT(operand.LabelRef("biased"))
 	JEQ(operand.LabelRef("rowbias"))
