@@ -15,6 +15,8 @@ type Workspace struct {
 	image    []float32 // padded image of a convolution
 	columns  []float32 // gradient of unfolded columns
 	offsets  []int     // rows of an unfolded image
+
+	conversion conversion
 }
 
 // cacheLine is the alignment of packed operands, in bytes.
@@ -34,4 +36,9 @@ func grow(s []float32, n int) []float32 {
 		return s[:n]
 	}
 	return aligned(n)
+}
+
+// elementAtByte returns the element that lies n bytes after p.
+func elementAtByte(p *float32, n int) *float32 {
+	return (*float32)(unsafe.Add(unsafe.Pointer(p), n))
 }
