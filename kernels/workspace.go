@@ -17,6 +17,9 @@ type Workspace struct {
 	offsets  []int     // rows of an unfolded image
 
 	conversion conversion
+	direct     directJob
+	otherIn    []float32 // input, and output or residual, of a convolution in
+	otherOut   []float32 // the layout that its algorithm works in
 }
 
 // cacheLine is the alignment of packed operands, in bytes.
