@@ -7,72 +7,118 @@ import (
 
 // PackedConv2D is a convolution with its weights laid out for inference.
 type PackedConv2D struct {
-	shape   Conv2D
+	shape     Conv2D
+	in, out   Layout
+	algorithm algorithm
+
 	kernel  *gemmKernel
 	weight  []float32 // as given
 	bias    []float32
 	unfold  unfolding
 	offsets []int
 	linear  *PackedLinear // for images of one element a channel
+	direct  *direct
 }
 
 // PackConv2D copies weight [K, C/Groups, R, S] and bias [K], which may be nil,
-// into the layout that suits the shape. It fails if the shape is invalid or a
-// slice too short for it.
+// into the layout that suits the shape, for input and output in the layout
+// [Planar]. It fails if the shape is invalid or a slice too short for it.
 func PackConv2D(s Conv2D, weight, bias []float32) (*PackedConv2D, error) {
+	return PackConv2DLayouts(s, Planar, Planar, weight, bias)
+}
+
+// PackConv2DLayouts is [PackConv2D] for input and output in the given layouts.
+func PackConv2DLayouts(s Conv2D, in, out Layout, weight, bias []float32) (*PackedConv2D, error) {
 	if err := s.Validate(); err != nil {
 		return nil, err
 	}
+	a, _ := s.selectAlgorithm(in, out)
+	return packConv2D(s, in, out, a, weight, bias)
+}
+
+func packConv2D(s Conv2D, in, out Layout, a algorithm, weight, bias []float32) (*PackedConv2D, error) {
 	if len(weight) != s.weightSize() {
 		return nil, fmt.Errorf("kernels: convolution: weight has %d elements, want %d", len(weight), s.weightSize())
 	}
 	if bias != nil && len(bias) != s.K {
 		return nil, fmt.Errorf("kernels: convolution: bias has %d elements, want %d", len(bias), s.K)
 	}
-	p := &PackedConv2D{shape: s, kernel: gemm, bias: slices.Clone(bias)}
-	switch {
-	case s.depthwise():
-		p.weight = slices.Clone(weight)
-		return p, nil
-	case s.single():
+	p := &PackedConv2D{shape: s, in: in, out: out, algorithm: a}
+	switch a {
+	case planarDepthwise:
+		p.weight, p.bias = slices.Clone(weight), slices.Clone(bias)
+	case linearLayer:
 		p.linear = PackLinear(s.C, s.K, weight, bias)
-		return p, nil
-	}
-	p.weight = slices.Clone(weight)
-	if !s.pointwise() {
-		p.unfold = s.unfolding()
-		p.offsets = p.unfold.offsets(nil)
+	case directTiles, directPlanes:
+		layout, _ := a.layouts()
+		p.direct = newDirect(s, layout, weight, bias)
+	default:
+		p.bias = slices.Clone(bias)
+		p.packGemm(weight)
 	}
 	return p, nil
 }
 
+func (p *PackedConv2D) packGemm(weight []float32) {
+	s := p.shape
+	p.kernel, p.weight = gemm, slices.Clone(weight)
+	if !s.pointwise() {
+		p.unfold = s.unfolding()
+		p.offsets = p.unfold.offsets(nil)
+	}
+}
+
 // Forward computes dst = act(convolution(src) + bias + residual), where src is
 // [N, C, H, W], and dst and residual, which may be nil or dst itself, are
-// [N, K, OutH, OutW].
+// [N, K, OutH, OutW], in the layouts that the convolution was packed for.
 func (p *PackedConv2D) Forward(ws *Workspace, dst, src, residual []float32, act Activation) {
 	s := p.shape
-	checkLength("Conv2D", "input", len(src), s.inputSize())
-	checkLength("Conv2D", "output", len(dst), s.outputSize())
+	inHW, outHW := s.H*s.W, s.OutH()*s.OutW()
+	checkLength("Conv2D", "input", len(src), p.in.Size(s.N, s.C, inHW))
+	checkLength("Conv2D", "output", len(dst), p.out.Size(s.N, s.K, outHW))
 	if residual != nil {
-		checkLength("Conv2D", "residual", len(residual), s.outputSize())
+		checkLength("Conv2D", "residual", len(residual), p.out.Size(s.N, s.K, outHW))
 	}
-	switch {
-	case s.depthwise():
-		depthwiseForward(s, dst, src, p.weight, p.bias, residual, act)
+	in, out := p.algorithm.layouts()
+	if in != p.in {
+		ws.otherIn = grow(ws.otherIn, in.Size(s.N, s.C, inHW))
+		ws.convert(s.N, s.C, inHW, ws.otherIn, src, in == Blocked)
+		src = ws.otherIn
+	}
+	if out == p.out {
+		p.forward(ws, dst, src, residual, act)
 		return
-	case p.linear != nil:
+	}
+	ws.otherOut = grow(ws.otherOut, out.Size(s.N, s.K, outHW))
+	if residual != nil {
+		ws.convert(s.N, s.K, outHW, ws.otherOut, residual, out == Blocked)
+		residual = ws.otherOut
+	}
+	p.forward(ws, ws.otherOut, src, residual, act)
+	ws.convert(s.N, s.K, outHW, dst, ws.otherOut, p.out == Blocked)
+}
+
+// forward is Forward in the layouts of the algorithm.
+func (p *PackedConv2D) forward(ws *Workspace, dst, src, residual []float32, act Activation) {
+	s := p.shape
+	switch p.algorithm {
+	case directTiles, directPlanes:
+		p.direct.forward(ws, dst, src, residual, act)
+	case planarDepthwise:
+		depthwiseForward(s, dst, src, p.weight, p.bias, residual, act)
+	case linearLayer:
 		if residual == nil {
 			p.linear.Forward(ws, s.N, dst, src, act)
 			return
 		}
 		p.linear.forward(ws, s.N, dst, src, residual, act)
-		return
+	default:
+		k := s.C / s.Groups * s.R * s.S
+		conv2DForward(ws, p.kernel, s, &p.unfold, p.offsets, product{
+			m: s.K / s.Groups, k: k, alpha: 1, a: dense(p.weight, k, k),
+			bias: p.bias, residual: residual, activation: act,
+		}, dst, src)
 	}
-	k := s.C / s.Groups * s.R * s.S
-	conv2DForward(ws, p.kernel, s, &p.unfold, p.offsets, product{
-		m: s.K / s.Groups, k: k, alpha: 1, a: dense(p.weight, k, k),
-		bias: p.bias, residual: residual, activation: act,
-	}, dst, src)
 }
 
 // conv2DForward runs p, of which it fills in what depends on group and image,

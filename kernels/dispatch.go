@@ -75,6 +75,7 @@ func Use(name string) error {
 	selected = available[i]
 	setTileKernels(selected)
 	setDotKernels(selected)
+	setLayoutKernels(selected)
 	setGemmKernels(selected)
 	setVectorKernels(selected)
 	setDepthwiseKernels(selected)

@@ -16,4 +16,5 @@
 package kernels
 
 //go:generate go run ./asm -family dots
+//go:generate go run ./asm -family layout
 //go:generate go run ./asm -family tile

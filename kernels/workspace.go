@@ -15,6 +15,11 @@ type Workspace struct {
 	gradient []float32 // gradient of an output, with gaps
 	dots     dots
 	ofWeight weightGradient
+
+	conversion conversion
+	direct     directJob
+	otherIn    []float32 // input, and output or residual, of a convolution in
+	otherOut   []float32 // the layout that its algorithm works in
 }
 
 // cacheLine is the alignment of packed operands, in bytes.
@@ -34,4 +39,9 @@ func grow(s []float32, n int) []float32 {
 		return s[:n]
 	}
 	return aligned(n)
+}
+
+// elementAtByte returns the element that lies n bytes after p.
+func elementAtByte(p *float32, n int) *float32 {
+	return (*float32)(unsafe.Add(unsafe.Pointer(p), n))
 }

@@ -31,8 +31,9 @@ import (
 
 // families has the generator of each family of kernels.
 var families = map[string]func(){
-	"dots": dots,
-	"tile": tile,
+	"dots":   dots,
+	"layout": layout,
+	"tile":   tile,
 }
 
 func main() {
