@@ -74,6 +74,7 @@ func Use(name string) error {
 	}
 	selected = available[i]
 	setTileKernels(selected)
+	setWinogradKernels(selected)
 	setGemmKernels(selected)
 	setVectorKernels(selected)
 	setDepthwiseKernels(selected)

@@ -15,6 +15,8 @@ type Workspace struct {
 	image    []float32 // padded image of a convolution
 	columns  []float32 // gradient of unfolded columns
 	offsets  []int     // rows of an unfolded image
+	zeros    []float32 // rows beyond the border of an image, never written
+	winograd winogradJob
 }
 
 // cacheLine is the alignment of packed operands, in bytes.
