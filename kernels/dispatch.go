@@ -76,6 +76,7 @@ func Use(name string) error {
 	setTileKernels(selected)
 	setDotKernels(selected)
 	setLayoutKernels(selected)
+	setWinogradKernels(selected)
 	setGemmKernels(selected)
 	setVectorKernels(selected)
 	setDepthwiseKernels(selected)

@@ -18,3 +18,4 @@ package kernels
 //go:generate go run ./asm -family dots
 //go:generate go run ./asm -family layout
 //go:generate go run ./asm -family tile
+//go:generate go run ./asm -family winograd

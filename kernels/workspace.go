@@ -20,6 +20,8 @@ type Workspace struct {
 	direct     directJob
 	otherIn    []float32 // input, and output or residual, of a convolution in
 	otherOut   []float32 // the layout that its algorithm works in
+	zeros      []float32 // rows beyond the border of an image, never written
+	winograd   winogradJob
 }
 
 // cacheLine is the alignment of packed operands, in bytes.

@@ -31,9 +31,10 @@ import (
 
 // families has the generator of each family of kernels.
 var families = map[string]func(){
-	"dots":   dots,
-	"layout": layout,
-	"tile":   tile,
+	"dots":     dots,
+	"layout":   layout,
+	"tile":     tile,
+	"winograd": winograd,
 }
 
 func main() {
