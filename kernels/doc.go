@@ -15,4 +15,5 @@
 // alike.
 package kernels
 
+//go:generate go run ./asm -family depthwise
 //go:generate go run ./asm -family tile
