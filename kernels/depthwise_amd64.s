@@ -27,6 +27,14 @@ span:
 	MOVQ    32(R8), R10
 	MOVQ    24(DI), R13
 	MOVQ    64(DI), R12
+	MOVQ    72(DI), R14
+	MOVQ    16(R8), R15
+	CMPQ    R15, $+14
+	JNE     not14
+	CMPQ    R9, $+1
+	JGT     not14
+	CMPQ    R10, $+15
+	JLT     not14
 	MOVQ    32(DI), BX
 	VMOVUPS (BX), Z0
 	VMOVAPS Z0, Z1
@@ -42,246 +50,112 @@ span:
 	VMOVAPS Z0, Z11
 	VMOVAPS Z0, Z12
 	VMOVAPS Z0, Z13
-	MOVQ    72(DI), R14
 	TESTQ   R12, R12
-	JEQ     summed
-	TESTQ   R9, R9
-	JNE     edge
-	CMPQ    R10, $+16
-	JNE     edge
+	JEQ     exact14summed
 
-inner:
-	VMOVUPS     (R13), Z14
-	VMOVUPS     64(R13), Z15
-	VMOVUPS     128(R13), Z16
-	VMOVUPS     (R11), Z31
-	VFMADD231PS Z31, Z14, Z0
-	VMOVUPS     64(R11), Z30
-	VFMADD231PS Z30, Z14, Z1
-	VFMADD231PS Z30, Z15, Z0
-	VMOVUPS     128(R11), Z29
-	VFMADD231PS Z29, Z14, Z2
-	VFMADD231PS Z29, Z15, Z1
-	VFMADD231PS Z29, Z16, Z0
-	VMOVUPS     192(R11), Z28
-	VFMADD231PS Z28, Z14, Z3
-	VFMADD231PS Z28, Z15, Z2
-	VFMADD231PS Z28, Z16, Z1
-	VMOVUPS     256(R11), Z31
-	VFMADD231PS Z31, Z14, Z4
-	VFMADD231PS Z31, Z15, Z3
-	VFMADD231PS Z31, Z16, Z2
-	VMOVUPS     320(R11), Z30
-	VFMADD231PS Z30, Z14, Z5
-	VFMADD231PS Z30, Z15, Z4
-	VFMADD231PS Z30, Z16, Z3
-	VMOVUPS     384(R11), Z29
-	VFMADD231PS Z29, Z14, Z6
-	VFMADD231PS Z29, Z15, Z5
-	VFMADD231PS Z29, Z16, Z4
-	VMOVUPS     448(R11), Z28
-	VFMADD231PS Z28, Z14, Z7
-	VFMADD231PS Z28, Z15, Z6
-	VFMADD231PS Z28, Z16, Z5
-	VMOVUPS     512(R11), Z31
-	VFMADD231PS Z31, Z14, Z8
-	VFMADD231PS Z31, Z15, Z7
-	VFMADD231PS Z31, Z16, Z6
-	VMOVUPS     576(R11), Z30
-	VFMADD231PS Z30, Z14, Z9
-	VFMADD231PS Z30, Z15, Z8
-	VFMADD231PS Z30, Z16, Z7
-	VMOVUPS     640(R11), Z29
-	VFMADD231PS Z29, Z14, Z10
-	VFMADD231PS Z29, Z15, Z9
-	VFMADD231PS Z29, Z16, Z8
-	VMOVUPS     704(R11), Z28
-	VFMADD231PS Z28, Z14, Z11
-	VFMADD231PS Z28, Z15, Z10
-	VFMADD231PS Z28, Z16, Z9
-	VMOVUPS     768(R11), Z31
-	VFMADD231PS Z31, Z14, Z12
-	VFMADD231PS Z31, Z15, Z11
-	VFMADD231PS Z31, Z16, Z10
-	VMOVUPS     832(R11), Z30
-	VFMADD231PS Z30, Z14, Z13
-	VFMADD231PS Z30, Z15, Z12
-	VFMADD231PS Z30, Z16, Z11
-	VMOVUPS     896(R11), Z29
-	VFMADD231PS Z29, Z15, Z13
-	VFMADD231PS Z29, Z16, Z12
-	VMOVUPS     960(R11), Z28
-	VFMADD231PS Z28, Z16, Z13
-	ADDQ        $+192, R13
-	ADDQ        R14, R11
-	DECQ        R12
-	JNE         inner
-	JMP         summed
-
-edge:
+exact14row:
 	VMOVUPS     (R13), Z14
 	VMOVUPS     64(R13), Z15
 	VMOVUPS     128(R13), Z16
 	CMPQ        R9, $+0
-	JGT         edge1
-	CMPQ        R10, $+0
-	JLE         row
+	JGT         exact14column1
 	VMOVUPS     (R11), Z31
 	VFMADD231PS Z31, Z14, Z0
 
-edge1:
-	CMPQ        R9, $+1
-	JGT         edge2
-	CMPQ        R10, $+1
-	JLE         row
+exact14column1:
 	VMOVUPS     64(R11), Z30
 	VFMADD231PS Z30, Z14, Z1
 	VFMADD231PS Z30, Z15, Z0
-
-edge2:
-	CMPQ        R10, $+2
-	JLE         row
 	VMOVUPS     128(R11), Z29
 	VFMADD231PS Z29, Z14, Z2
 	VFMADD231PS Z29, Z15, Z1
 	VFMADD231PS Z29, Z16, Z0
-	CMPQ        R10, $+3
-	JLE         row
 	VMOVUPS     192(R11), Z28
 	VFMADD231PS Z28, Z14, Z3
 	VFMADD231PS Z28, Z15, Z2
 	VFMADD231PS Z28, Z16, Z1
-	CMPQ        R10, $+4
-	JLE         row
 	VMOVUPS     256(R11), Z31
 	VFMADD231PS Z31, Z14, Z4
 	VFMADD231PS Z31, Z15, Z3
 	VFMADD231PS Z31, Z16, Z2
-	CMPQ        R10, $+5
-	JLE         row
 	VMOVUPS     320(R11), Z30
 	VFMADD231PS Z30, Z14, Z5
 	VFMADD231PS Z30, Z15, Z4
 	VFMADD231PS Z30, Z16, Z3
-	CMPQ        R10, $+6
-	JLE         row
 	VMOVUPS     384(R11), Z29
 	VFMADD231PS Z29, Z14, Z6
 	VFMADD231PS Z29, Z15, Z5
 	VFMADD231PS Z29, Z16, Z4
-	CMPQ        R10, $+7
-	JLE         row
 	VMOVUPS     448(R11), Z28
 	VFMADD231PS Z28, Z14, Z7
 	VFMADD231PS Z28, Z15, Z6
 	VFMADD231PS Z28, Z16, Z5
-	CMPQ        R10, $+8
-	JLE         row
 	VMOVUPS     512(R11), Z31
 	VFMADD231PS Z31, Z14, Z8
 	VFMADD231PS Z31, Z15, Z7
 	VFMADD231PS Z31, Z16, Z6
-	CMPQ        R10, $+9
-	JLE         row
 	VMOVUPS     576(R11), Z30
 	VFMADD231PS Z30, Z14, Z9
 	VFMADD231PS Z30, Z15, Z8
 	VFMADD231PS Z30, Z16, Z7
-	CMPQ        R10, $+10
-	JLE         row
 	VMOVUPS     640(R11), Z29
 	VFMADD231PS Z29, Z14, Z10
 	VFMADD231PS Z29, Z15, Z9
 	VFMADD231PS Z29, Z16, Z8
-	CMPQ        R10, $+11
-	JLE         row
 	VMOVUPS     704(R11), Z28
 	VFMADD231PS Z28, Z14, Z11
 	VFMADD231PS Z28, Z15, Z10
 	VFMADD231PS Z28, Z16, Z9
-	CMPQ        R10, $+12
-	JLE         row
 	VMOVUPS     768(R11), Z31
 	VFMADD231PS Z31, Z14, Z12
 	VFMADD231PS Z31, Z15, Z11
 	VFMADD231PS Z31, Z16, Z10
-	CMPQ        R10, $+13
-	JLE         row
 	VMOVUPS     832(R11), Z30
 	VFMADD231PS Z30, Z14, Z13
 	VFMADD231PS Z30, Z15, Z12
 	VFMADD231PS Z30, Z16, Z11
-	CMPQ        R10, $+14
-	JLE         row
 	VMOVUPS     896(R11), Z29
 	VFMADD231PS Z29, Z15, Z13
 	VFMADD231PS Z29, Z16, Z12
 	CMPQ        R10, $+15
-	JLE         row
+	JLE         exact14next
 	VMOVUPS     960(R11), Z28
 	VFMADD231PS Z28, Z16, Z13
 
-row:
+exact14next:
 	ADDQ $+192, R13
 	ADDQ R14, R11
 	DECQ R12
-	JNE  edge
+	JNE  exact14row
 
-summed:
-	MOVQ   16(R8), R9
+exact14summed:
 	MOVQ   16(DI), BX
 	TESTQ  BX, BX
-	JEQ    added
+	JEQ    exact14added
 	ADDQ   AX, BX
 	VADDPS (BX), Z0, Z0
-	CMPQ   R9, $+1
-	JLE    added
 	VADDPS 64(BX), Z1, Z1
-	CMPQ   R9, $+2
-	JLE    added
 	VADDPS 128(BX), Z2, Z2
-	CMPQ   R9, $+3
-	JLE    added
 	VADDPS 192(BX), Z3, Z3
-	CMPQ   R9, $+4
-	JLE    added
 	VADDPS 256(BX), Z4, Z4
-	CMPQ   R9, $+5
-	JLE    added
 	VADDPS 320(BX), Z5, Z5
-	CMPQ   R9, $+6
-	JLE    added
 	VADDPS 384(BX), Z6, Z6
-	CMPQ   R9, $+7
-	JLE    added
 	VADDPS 448(BX), Z7, Z7
-	CMPQ   R9, $+8
-	JLE    added
 	VADDPS 512(BX), Z8, Z8
-	CMPQ   R9, $+9
-	JLE    added
 	VADDPS 576(BX), Z9, Z9
-	CMPQ   R9, $+10
-	JLE    added
 	VADDPS 640(BX), Z10, Z10
-	CMPQ   R9, $+11
-	JLE    added
 	VADDPS 704(BX), Z11, Z11
-	CMPQ   R9, $+12
-	JLE    added
 	VADDPS 768(BX), Z12, Z12
-	CMPQ   R9, $+13
-	JLE    added
 	VADDPS 832(BX), Z13, Z13
 
-added:
+exact14added:
 	MOVQ         152(DI), BX
 	TESTQ        BX, BX
-	JEQ          activated
+	JEQ          exact14activated
 	VBROADCASTSS 160(DI), Z31
 	VBROADCASTSS 164(DI), Z30
 	CMPQ         BX, $0x01
-	JNE          hard
+	JNE          exact14hard
 	VMAXPS       Z0, Z31, Z0
 	VMINPS       Z0, Z30, Z0
 	VMAXPS       Z1, Z31, Z1
@@ -310,11 +184,11 @@ added:
 	VMINPS       Z12, Z30, Z12
 	VMAXPS       Z13, Z31, Z13
 	VMINPS       Z13, Z30, Z13
-	JMP          activated
+	JMP          exact14activated
 
-hard:
+exact14hard:
 	CMPQ         BX, $0x02
-	JNE          hardsigmoid
+	JNE          exact14hardsigmoid
 	VBROADCASTSS depthwise3<>+0(SB), Z29
 	VADDPS       Z29, Z0, Z28
 	VMAXPS       Z28, Z31, Z28
@@ -413,9 +287,9 @@ hard:
 	VBROADCASTSS depthwise6th<>+0(SB), Z29
 	VMULPS       Z29, Z28, Z28
 	VMULPS       Z28, Z13, Z13
-	JMP          activated
+	JMP          exact14activated
 
-hardsigmoid:
+exact14hardsigmoid:
 	VBROADCASTSS depthwise3<>+0(SB), Z29
 	VADDPS       Z29, Z0, Z0
 	VMAXPS       Z0, Z31, Z0
@@ -501,50 +375,681 @@ hardsigmoid:
 	VBROADCASTSS depthwise6th<>+0(SB), Z29
 	VMULPS       Z29, Z13, Z13
 
-activated:
+exact14activated:
 	ADDQ    (DI), AX
 	VMOVUPS Z0, (AX)
-	CMPQ    R9, $+1
-	JLE     stored
 	VMOVUPS Z1, 64(AX)
-	CMPQ    R9, $+2
-	JLE     stored
 	VMOVUPS Z2, 128(AX)
-	CMPQ    R9, $+3
-	JLE     stored
 	VMOVUPS Z3, 192(AX)
-	CMPQ    R9, $+4
-	JLE     stored
 	VMOVUPS Z4, 256(AX)
-	CMPQ    R9, $+5
-	JLE     stored
 	VMOVUPS Z5, 320(AX)
-	CMPQ    R9, $+6
-	JLE     stored
 	VMOVUPS Z6, 384(AX)
-	CMPQ    R9, $+7
-	JLE     stored
 	VMOVUPS Z7, 448(AX)
-	CMPQ    R9, $+8
-	JLE     stored
 	VMOVUPS Z8, 512(AX)
-	CMPQ    R9, $+9
-	JLE     stored
 	VMOVUPS Z9, 576(AX)
-	CMPQ    R9, $+10
-	JLE     stored
 	VMOVUPS Z10, 640(AX)
-	CMPQ    R9, $+11
-	JLE     stored
 	VMOVUPS Z11, 704(AX)
-	CMPQ    R9, $+12
-	JLE     stored
 	VMOVUPS Z12, 768(AX)
-	CMPQ    R9, $+13
-	JLE     stored
+	VMOVUPS Z13, 832(AX)
+	JMP     done
+
+not14:
+	CMPQ    R15, $+7
+	JNE     not7
+	CMPQ    R9, $+1
+	JGT     not7
+	CMPQ    R10, $+8
+	JLT     not7
+	MOVQ    32(DI), BX
+	VMOVUPS (BX), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	VMOVAPS Z0, Z4
+	VMOVAPS Z0, Z5
+	VMOVAPS Z0, Z6
+	TESTQ   R12, R12
+	JEQ     exact7summed
+
+exact7row:
+	VMOVUPS     (R13), Z14
+	VMOVUPS     64(R13), Z15
+	VMOVUPS     128(R13), Z16
+	CMPQ        R9, $+0
+	JGT         exact7column1
+	VMOVUPS     (R11), Z31
+	VFMADD231PS Z31, Z14, Z0
+
+exact7column1:
+	VMOVUPS     64(R11), Z30
+	VFMADD231PS Z30, Z14, Z1
+	VFMADD231PS Z30, Z15, Z0
+	VMOVUPS     128(R11), Z29
+	VFMADD231PS Z29, Z14, Z2
+	VFMADD231PS Z29, Z15, Z1
+	VFMADD231PS Z29, Z16, Z0
+	VMOVUPS     192(R11), Z28
+	VFMADD231PS Z28, Z14, Z3
+	VFMADD231PS Z28, Z15, Z2
+	VFMADD231PS Z28, Z16, Z1
+	VMOVUPS     256(R11), Z31
+	VFMADD231PS Z31, Z14, Z4
+	VFMADD231PS Z31, Z15, Z3
+	VFMADD231PS Z31, Z16, Z2
+	VMOVUPS     320(R11), Z30
+	VFMADD231PS Z30, Z14, Z5
+	VFMADD231PS Z30, Z15, Z4
+	VFMADD231PS Z30, Z16, Z3
+	VMOVUPS     384(R11), Z29
+	VFMADD231PS Z29, Z14, Z6
+	VFMADD231PS Z29, Z15, Z5
+	VFMADD231PS Z29, Z16, Z4
+	VMOVUPS     448(R11), Z28
+	VFMADD231PS Z28, Z15, Z6
+	VFMADD231PS Z28, Z16, Z5
+	CMPQ        R10, $+8
+	JLE         exact7next
+	VMOVUPS     512(R11), Z31
+	VFMADD231PS Z31, Z16, Z6
+
+exact7next:
+	ADDQ $+192, R13
+	ADDQ R14, R11
+	DECQ R12
+	JNE  exact7row
+
+exact7summed:
+	MOVQ   16(DI), BX
+	TESTQ  BX, BX
+	JEQ    exact7added
+	ADDQ   AX, BX
+	VADDPS (BX), Z0, Z0
+	VADDPS 64(BX), Z1, Z1
+	VADDPS 128(BX), Z2, Z2
+	VADDPS 192(BX), Z3, Z3
+	VADDPS 256(BX), Z4, Z4
+	VADDPS 320(BX), Z5, Z5
+	VADDPS 384(BX), Z6, Z6
+
+exact7added:
+	MOVQ         152(DI), BX
+	TESTQ        BX, BX
+	JEQ          exact7activated
+	VBROADCASTSS 160(DI), Z31
+	VBROADCASTSS 164(DI), Z30
+	CMPQ         BX, $0x01
+	JNE          exact7hard
+	VMAXPS       Z0, Z31, Z0
+	VMINPS       Z0, Z30, Z0
+	VMAXPS       Z1, Z31, Z1
+	VMINPS       Z1, Z30, Z1
+	VMAXPS       Z2, Z31, Z2
+	VMINPS       Z2, Z30, Z2
+	VMAXPS       Z3, Z31, Z3
+	VMINPS       Z3, Z30, Z3
+	VMAXPS       Z4, Z31, Z4
+	VMINPS       Z4, Z30, Z4
+	VMAXPS       Z5, Z31, Z5
+	VMINPS       Z5, Z30, Z5
+	VMAXPS       Z6, Z31, Z6
+	VMINPS       Z6, Z30, Z6
+	JMP          exact7activated
+
+exact7hard:
+	CMPQ         BX, $0x02
+	JNE          exact7hardsigmoid
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z0, Z28
+	VMAXPS       Z28, Z31, Z28
+	VMINPS       Z28, Z30, Z28
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z28, Z28
+	VMULPS       Z28, Z0, Z0
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z1, Z28
+	VMAXPS       Z28, Z31, Z28
+	VMINPS       Z28, Z30, Z28
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z28, Z28
+	VMULPS       Z28, Z1, Z1
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z2, Z28
+	VMAXPS       Z28, Z31, Z28
+	VMINPS       Z28, Z30, Z28
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z28, Z28
+	VMULPS       Z28, Z2, Z2
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z3, Z28
+	VMAXPS       Z28, Z31, Z28
+	VMINPS       Z28, Z30, Z28
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z28, Z28
+	VMULPS       Z28, Z3, Z3
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z4, Z28
+	VMAXPS       Z28, Z31, Z28
+	VMINPS       Z28, Z30, Z28
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z28, Z28
+	VMULPS       Z28, Z4, Z4
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z5, Z28
+	VMAXPS       Z28, Z31, Z28
+	VMINPS       Z28, Z30, Z28
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z28, Z28
+	VMULPS       Z28, Z5, Z5
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z6, Z28
+	VMAXPS       Z28, Z31, Z28
+	VMINPS       Z28, Z30, Z28
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z28, Z28
+	VMULPS       Z28, Z6, Z6
+	JMP          exact7activated
+
+exact7hardsigmoid:
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z0, Z0
+	VMAXPS       Z0, Z31, Z0
+	VMINPS       Z0, Z30, Z0
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z0, Z0
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z1, Z1
+	VMAXPS       Z1, Z31, Z1
+	VMINPS       Z1, Z30, Z1
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z1, Z1
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z2, Z2
+	VMAXPS       Z2, Z31, Z2
+	VMINPS       Z2, Z30, Z2
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z2, Z2
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z3, Z3
+	VMAXPS       Z3, Z31, Z3
+	VMINPS       Z3, Z30, Z3
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z3, Z3
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z4, Z4
+	VMAXPS       Z4, Z31, Z4
+	VMINPS       Z4, Z30, Z4
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z4, Z4
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z5, Z5
+	VMAXPS       Z5, Z31, Z5
+	VMINPS       Z5, Z30, Z5
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z5, Z5
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z6, Z6
+	VMAXPS       Z6, Z31, Z6
+	VMINPS       Z6, Z30, Z6
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z6, Z6
+
+exact7activated:
+	ADDQ    (DI), AX
+	VMOVUPS Z0, (AX)
+	VMOVUPS Z1, 64(AX)
+	VMOVUPS Z2, 128(AX)
+	VMOVUPS Z3, 192(AX)
+	VMOVUPS Z4, 256(AX)
+	VMOVUPS Z5, 320(AX)
+	VMOVUPS Z6, 384(AX)
+	JMP     done
+
+not7:
+	MOVQ    32(DI), BX
+	VMOVUPS (BX), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	VMOVAPS Z0, Z4
+	VMOVAPS Z0, Z5
+	VMOVAPS Z0, Z6
+	VMOVAPS Z0, Z7
+	VMOVAPS Z0, Z8
+	VMOVAPS Z0, Z9
+	VMOVAPS Z0, Z10
+	VMOVAPS Z0, Z11
+	VMOVAPS Z0, Z12
+	VMOVAPS Z0, Z13
+	TESTQ   R12, R12
+	JEQ     anysummed
+
+anyrow:
+	VMOVUPS     (R13), Z14
+	VMOVUPS     64(R13), Z15
+	VMOVUPS     128(R13), Z16
+	CMPQ        R9, $+0
+	JGT         anycolumn1
+	CMPQ        R10, $+0
+	JLE         anynext
+	VMOVUPS     (R11), Z31
+	VFMADD231PS Z31, Z14, Z0
+
+anycolumn1:
+	CMPQ        R9, $+1
+	JGT         anycolumn2
+	CMPQ        R10, $+1
+	JLE         anynext
+	VMOVUPS     64(R11), Z30
+	VFMADD231PS Z30, Z14, Z1
+	VFMADD231PS Z30, Z15, Z0
+
+anycolumn2:
+	CMPQ        R10, $+2
+	JLE         anynext
+	VMOVUPS     128(R11), Z29
+	VFMADD231PS Z29, Z14, Z2
+	VFMADD231PS Z29, Z15, Z1
+	VFMADD231PS Z29, Z16, Z0
+	CMPQ        R10, $+3
+	JLE         anynext
+	VMOVUPS     192(R11), Z28
+	VFMADD231PS Z28, Z14, Z3
+	VFMADD231PS Z28, Z15, Z2
+	VFMADD231PS Z28, Z16, Z1
+	CMPQ        R10, $+4
+	JLE         anynext
+	VMOVUPS     256(R11), Z31
+	VFMADD231PS Z31, Z14, Z4
+	VFMADD231PS Z31, Z15, Z3
+	VFMADD231PS Z31, Z16, Z2
+	CMPQ        R10, $+5
+	JLE         anynext
+	VMOVUPS     320(R11), Z30
+	VFMADD231PS Z30, Z14, Z5
+	VFMADD231PS Z30, Z15, Z4
+	VFMADD231PS Z30, Z16, Z3
+	CMPQ        R10, $+6
+	JLE         anynext
+	VMOVUPS     384(R11), Z29
+	VFMADD231PS Z29, Z14, Z6
+	VFMADD231PS Z29, Z15, Z5
+	VFMADD231PS Z29, Z16, Z4
+	CMPQ        R10, $+7
+	JLE         anynext
+	VMOVUPS     448(R11), Z28
+	VFMADD231PS Z28, Z14, Z7
+	VFMADD231PS Z28, Z15, Z6
+	VFMADD231PS Z28, Z16, Z5
+	CMPQ        R10, $+8
+	JLE         anynext
+	VMOVUPS     512(R11), Z31
+	VFMADD231PS Z31, Z14, Z8
+	VFMADD231PS Z31, Z15, Z7
+	VFMADD231PS Z31, Z16, Z6
+	CMPQ        R10, $+9
+	JLE         anynext
+	VMOVUPS     576(R11), Z30
+	VFMADD231PS Z30, Z14, Z9
+	VFMADD231PS Z30, Z15, Z8
+	VFMADD231PS Z30, Z16, Z7
+	CMPQ        R10, $+10
+	JLE         anynext
+	VMOVUPS     640(R11), Z29
+	VFMADD231PS Z29, Z14, Z10
+	VFMADD231PS Z29, Z15, Z9
+	VFMADD231PS Z29, Z16, Z8
+	CMPQ        R10, $+11
+	JLE         anynext
+	VMOVUPS     704(R11), Z28
+	VFMADD231PS Z28, Z14, Z11
+	VFMADD231PS Z28, Z15, Z10
+	VFMADD231PS Z28, Z16, Z9
+	CMPQ        R10, $+12
+	JLE         anynext
+	VMOVUPS     768(R11), Z31
+	VFMADD231PS Z31, Z14, Z12
+	VFMADD231PS Z31, Z15, Z11
+	VFMADD231PS Z31, Z16, Z10
+	CMPQ        R10, $+13
+	JLE         anynext
+	VMOVUPS     832(R11), Z30
+	VFMADD231PS Z30, Z14, Z13
+	VFMADD231PS Z30, Z15, Z12
+	VFMADD231PS Z30, Z16, Z11
+	CMPQ        R10, $+14
+	JLE         anynext
+	VMOVUPS     896(R11), Z29
+	VFMADD231PS Z29, Z15, Z13
+	VFMADD231PS Z29, Z16, Z12
+	CMPQ        R10, $+15
+	JLE         anynext
+	VMOVUPS     960(R11), Z28
+	VFMADD231PS Z28, Z16, Z13
+
+anynext:
+	ADDQ $+192, R13
+	ADDQ R14, R11
+	DECQ R12
+	JNE  anyrow
+
+anysummed:
+	MOVQ   16(DI), BX
+	TESTQ  BX, BX
+	JEQ    anyadded
+	ADDQ   AX, BX
+	VADDPS (BX), Z0, Z0
+	CMPQ   R15, $+1
+	JLE    anyadded
+	VADDPS 64(BX), Z1, Z1
+	CMPQ   R15, $+2
+	JLE    anyadded
+	VADDPS 128(BX), Z2, Z2
+	CMPQ   R15, $+3
+	JLE    anyadded
+	VADDPS 192(BX), Z3, Z3
+	CMPQ   R15, $+4
+	JLE    anyadded
+	VADDPS 256(BX), Z4, Z4
+	CMPQ   R15, $+5
+	JLE    anyadded
+	VADDPS 320(BX), Z5, Z5
+	CMPQ   R15, $+6
+	JLE    anyadded
+	VADDPS 384(BX), Z6, Z6
+	CMPQ   R15, $+7
+	JLE    anyadded
+	VADDPS 448(BX), Z7, Z7
+	CMPQ   R15, $+8
+	JLE    anyadded
+	VADDPS 512(BX), Z8, Z8
+	CMPQ   R15, $+9
+	JLE    anyadded
+	VADDPS 576(BX), Z9, Z9
+	CMPQ   R15, $+10
+	JLE    anyadded
+	VADDPS 640(BX), Z10, Z10
+	CMPQ   R15, $+11
+	JLE    anyadded
+	VADDPS 704(BX), Z11, Z11
+	CMPQ   R15, $+12
+	JLE    anyadded
+	VADDPS 768(BX), Z12, Z12
+	CMPQ   R15, $+13
+	JLE    anyadded
+	VADDPS 832(BX), Z13, Z13
+
+anyadded:
+	MOVQ         152(DI), BX
+	TESTQ        BX, BX
+	JEQ          anyactivated
+	VBROADCASTSS 160(DI), Z31
+	VBROADCASTSS 164(DI), Z30
+	CMPQ         BX, $0x01
+	JNE          anyhard
+	VMAXPS       Z0, Z31, Z0
+	VMINPS       Z0, Z30, Z0
+	VMAXPS       Z1, Z31, Z1
+	VMINPS       Z1, Z30, Z1
+	VMAXPS       Z2, Z31, Z2
+	VMINPS       Z2, Z30, Z2
+	VMAXPS       Z3, Z31, Z3
+	VMINPS       Z3, Z30, Z3
+	VMAXPS       Z4, Z31, Z4
+	VMINPS       Z4, Z30, Z4
+	VMAXPS       Z5, Z31, Z5
+	VMINPS       Z5, Z30, Z5
+	VMAXPS       Z6, Z31, Z6
+	VMINPS       Z6, Z30, Z6
+	VMAXPS       Z7, Z31, Z7
+	VMINPS       Z7, Z30, Z7
+	VMAXPS       Z8, Z31, Z8
+	VMINPS       Z8, Z30, Z8
+	VMAXPS       Z9, Z31, Z9
+	VMINPS       Z9, Z30, Z9
+	VMAXPS       Z10, Z31, Z10
+	VMINPS       Z10, Z30, Z10
+	VMAXPS       Z11, Z31, Z11
+	VMINPS       Z11, Z30, Z11
+	VMAXPS       Z12, Z31, Z12
+	VMINPS       Z12, Z30, Z12
+	VMAXPS       Z13, Z31, Z13
+	VMINPS       Z13, Z30, Z13
+	JMP          anyactivated
+
+anyhard:
+	CMPQ         BX, $0x02
+	JNE          anyhardsigmoid
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z0, Z28
+	VMAXPS       Z28, Z31, Z28
+	VMINPS       Z28, Z30, Z28
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z28, Z28
+	VMULPS       Z28, Z0, Z0
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z1, Z28
+	VMAXPS       Z28, Z31, Z28
+	VMINPS       Z28, Z30, Z28
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z28, Z28
+	VMULPS       Z28, Z1, Z1
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z2, Z28
+	VMAXPS       Z28, Z31, Z28
+	VMINPS       Z28, Z30, Z28
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z28, Z28
+	VMULPS       Z28, Z2, Z2
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z3, Z28
+	VMAXPS       Z28, Z31, Z28
+	VMINPS       Z28, Z30, Z28
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z28, Z28
+	VMULPS       Z28, Z3, Z3
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z4, Z28
+	VMAXPS       Z28, Z31, Z28
+	VMINPS       Z28, Z30, Z28
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z28, Z28
+	VMULPS       Z28, Z4, Z4
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z5, Z28
+	VMAXPS       Z28, Z31, Z28
+	VMINPS       Z28, Z30, Z28
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z28, Z28
+	VMULPS       Z28, Z5, Z5
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z6, Z28
+	VMAXPS       Z28, Z31, Z28
+	VMINPS       Z28, Z30, Z28
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z28, Z28
+	VMULPS       Z28, Z6, Z6
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z7, Z28
+	VMAXPS       Z28, Z31, Z28
+	VMINPS       Z28, Z30, Z28
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z28, Z28
+	VMULPS       Z28, Z7, Z7
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z8, Z28
+	VMAXPS       Z28, Z31, Z28
+	VMINPS       Z28, Z30, Z28
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z28, Z28
+	VMULPS       Z28, Z8, Z8
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z9, Z28
+	VMAXPS       Z28, Z31, Z28
+	VMINPS       Z28, Z30, Z28
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z28, Z28
+	VMULPS       Z28, Z9, Z9
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z10, Z28
+	VMAXPS       Z28, Z31, Z28
+	VMINPS       Z28, Z30, Z28
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z28, Z28
+	VMULPS       Z28, Z10, Z10
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z11, Z28
+	VMAXPS       Z28, Z31, Z28
+	VMINPS       Z28, Z30, Z28
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z28, Z28
+	VMULPS       Z28, Z11, Z11
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z12, Z28
+	VMAXPS       Z28, Z31, Z28
+	VMINPS       Z28, Z30, Z28
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z28, Z28
+	VMULPS       Z28, Z12, Z12
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z13, Z28
+	VMAXPS       Z28, Z31, Z28
+	VMINPS       Z28, Z30, Z28
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z28, Z28
+	VMULPS       Z28, Z13, Z13
+	JMP          anyactivated
+
+anyhardsigmoid:
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z0, Z0
+	VMAXPS       Z0, Z31, Z0
+	VMINPS       Z0, Z30, Z0
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z0, Z0
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z1, Z1
+	VMAXPS       Z1, Z31, Z1
+	VMINPS       Z1, Z30, Z1
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z1, Z1
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z2, Z2
+	VMAXPS       Z2, Z31, Z2
+	VMINPS       Z2, Z30, Z2
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z2, Z2
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z3, Z3
+	VMAXPS       Z3, Z31, Z3
+	VMINPS       Z3, Z30, Z3
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z3, Z3
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z4, Z4
+	VMAXPS       Z4, Z31, Z4
+	VMINPS       Z4, Z30, Z4
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z4, Z4
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z5, Z5
+	VMAXPS       Z5, Z31, Z5
+	VMINPS       Z5, Z30, Z5
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z5, Z5
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z6, Z6
+	VMAXPS       Z6, Z31, Z6
+	VMINPS       Z6, Z30, Z6
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z6, Z6
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z7, Z7
+	VMAXPS       Z7, Z31, Z7
+	VMINPS       Z7, Z30, Z7
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z7, Z7
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z8, Z8
+	VMAXPS       Z8, Z31, Z8
+	VMINPS       Z8, Z30, Z8
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z8, Z8
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z9, Z9
+	VMAXPS       Z9, Z31, Z9
+	VMINPS       Z9, Z30, Z9
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z9, Z9
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z10, Z10
+	VMAXPS       Z10, Z31, Z10
+	VMINPS       Z10, Z30, Z10
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z10, Z10
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z11, Z11
+	VMAXPS       Z11, Z31, Z11
+	VMINPS       Z11, Z30, Z11
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z11, Z11
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z12, Z12
+	VMAXPS       Z12, Z31, Z12
+	VMINPS       Z12, Z30, Z12
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z12, Z12
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z13, Z13
+	VMAXPS       Z13, Z31, Z13
+	VMINPS       Z13, Z30, Z13
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z13, Z13
+
+anyactivated:
+	ADDQ    (DI), AX
+	VMOVUPS Z0, (AX)
+	CMPQ    R15, $+1
+	JLE     anystored
+	VMOVUPS Z1, 64(AX)
+	CMPQ    R15, $+2
+	JLE     anystored
+	VMOVUPS Z2, 128(AX)
+	CMPQ    R15, $+3
+	JLE     anystored
+	VMOVUPS Z3, 192(AX)
+	CMPQ    R15, $+4
+	JLE     anystored
+	VMOVUPS Z4, 256(AX)
+	CMPQ    R15, $+5
+	JLE     anystored
+	VMOVUPS Z5, 320(AX)
+	CMPQ    R15, $+6
+	JLE     anystored
+	VMOVUPS Z6, 384(AX)
+	CMPQ    R15, $+7
+	JLE     anystored
+	VMOVUPS Z7, 448(AX)
+	CMPQ    R15, $+8
+	JLE     anystored
+	VMOVUPS Z8, 512(AX)
+	CMPQ    R15, $+9
+	JLE     anystored
+	VMOVUPS Z9, 576(AX)
+	CMPQ    R15, $+10
+	JLE     anystored
+	VMOVUPS Z10, 640(AX)
+	CMPQ    R15, $+11
+	JLE     anystored
+	VMOVUPS Z11, 704(AX)
+	CMPQ    R15, $+12
+	JLE     anystored
+	VMOVUPS Z12, 768(AX)
+	CMPQ    R15, $+13
+	JLE     anystored
 	VMOVUPS Z13, 832(AX)
 
-stored:
+anystored:
+done:
 	ADDQ $0x38, R8
 	DECQ CX
 	JNE  span
@@ -576,6 +1081,14 @@ span:
 	MOVQ    32(R8), R10
 	MOVQ    24(DI), R13
 	MOVQ    64(DI), R12
+	MOVQ    72(DI), R14
+	MOVQ    16(R8), R15
+	CMPQ    R15, $+14
+	JNE     not14
+	CMPQ    R9, $+1
+	JGT     not14
+	CMPQ    R10, $+28
+	JLT     not14
 	MOVQ    32(DI), BX
 	VMOVUPS (BX), Z0
 	VMOVAPS Z0, Z1
@@ -591,298 +1104,125 @@ span:
 	VMOVAPS Z0, Z11
 	VMOVAPS Z0, Z12
 	VMOVAPS Z0, Z13
-	MOVQ    72(DI), R14
 	TESTQ   R12, R12
-	JEQ     summed
-	TESTQ   R9, R9
-	JNE     edge
-	CMPQ    R10, $+29
-	JNE     edge
+	JEQ     exact14summed
 
-inner:
-	VMOVUPS     (R13), Z14
-	VMOVUPS     64(R13), Z15
-	VMOVUPS     128(R13), Z16
-	VMOVUPS     (R11), Z31
-	VFMADD231PS Z31, Z14, Z0
-	VMOVUPS     64(R11), Z30
-	VFMADD231PS Z30, Z15, Z0
-	VMOVUPS     128(R11), Z29
-	VFMADD231PS Z29, Z14, Z1
-	VFMADD231PS Z29, Z16, Z0
-	VMOVUPS     192(R11), Z28
-	VFMADD231PS Z28, Z15, Z1
-	VMOVUPS     256(R11), Z31
-	VFMADD231PS Z31, Z14, Z2
-	VFMADD231PS Z31, Z16, Z1
-	VMOVUPS     320(R11), Z30
-	VFMADD231PS Z30, Z15, Z2
-	VMOVUPS     384(R11), Z29
-	VFMADD231PS Z29, Z14, Z3
-	VFMADD231PS Z29, Z16, Z2
-	VMOVUPS     448(R11), Z28
-	VFMADD231PS Z28, Z15, Z3
-	VMOVUPS     512(R11), Z31
-	VFMADD231PS Z31, Z14, Z4
-	VFMADD231PS Z31, Z16, Z3
-	VMOVUPS     576(R11), Z30
-	VFMADD231PS Z30, Z15, Z4
-	VMOVUPS     640(R11), Z29
-	VFMADD231PS Z29, Z14, Z5
-	VFMADD231PS Z29, Z16, Z4
-	VMOVUPS     704(R11), Z28
-	VFMADD231PS Z28, Z15, Z5
-	VMOVUPS     768(R11), Z31
-	VFMADD231PS Z31, Z14, Z6
-	VFMADD231PS Z31, Z16, Z5
-	VMOVUPS     832(R11), Z30
-	VFMADD231PS Z30, Z15, Z6
-	VMOVUPS     896(R11), Z29
-	VFMADD231PS Z29, Z14, Z7
-	VFMADD231PS Z29, Z16, Z6
-	VMOVUPS     960(R11), Z28
-	VFMADD231PS Z28, Z15, Z7
-	VMOVUPS     1024(R11), Z31
-	VFMADD231PS Z31, Z14, Z8
-	VFMADD231PS Z31, Z16, Z7
-	VMOVUPS     1088(R11), Z30
-	VFMADD231PS Z30, Z15, Z8
-	VMOVUPS     1152(R11), Z29
-	VFMADD231PS Z29, Z14, Z9
-	VFMADD231PS Z29, Z16, Z8
-	VMOVUPS     1216(R11), Z28
-	VFMADD231PS Z28, Z15, Z9
-	VMOVUPS     1280(R11), Z31
-	VFMADD231PS Z31, Z14, Z10
-	VFMADD231PS Z31, Z16, Z9
-	VMOVUPS     1344(R11), Z30
-	VFMADD231PS Z30, Z15, Z10
-	VMOVUPS     1408(R11), Z29
-	VFMADD231PS Z29, Z14, Z11
-	VFMADD231PS Z29, Z16, Z10
-	VMOVUPS     1472(R11), Z28
-	VFMADD231PS Z28, Z15, Z11
-	VMOVUPS     1536(R11), Z31
-	VFMADD231PS Z31, Z14, Z12
-	VFMADD231PS Z31, Z16, Z11
-	VMOVUPS     1600(R11), Z30
-	VFMADD231PS Z30, Z15, Z12
-	VMOVUPS     1664(R11), Z29
-	VFMADD231PS Z29, Z14, Z13
-	VFMADD231PS Z29, Z16, Z12
-	VMOVUPS     1728(R11), Z28
-	VFMADD231PS Z28, Z15, Z13
-	VMOVUPS     1792(R11), Z31
-	VFMADD231PS Z31, Z16, Z13
-	ADDQ        $+192, R13
-	ADDQ        R14, R11
-	DECQ        R12
-	JNE         inner
-	JMP         summed
-
-edge:
+exact14row:
 	VMOVUPS     (R13), Z14
 	VMOVUPS     64(R13), Z15
 	VMOVUPS     128(R13), Z16
 	CMPQ        R9, $+0
-	JGT         edge1
-	CMPQ        R10, $+0
-	JLE         row
+	JGT         exact14column1
 	VMOVUPS     (R11), Z31
 	VFMADD231PS Z31, Z14, Z0
 
-edge1:
-	CMPQ        R9, $+1
-	JGT         edge2
-	CMPQ        R10, $+1
-	JLE         row
+exact14column1:
 	VMOVUPS     64(R11), Z30
 	VFMADD231PS Z30, Z15, Z0
-
-edge2:
-	CMPQ        R10, $+2
-	JLE         row
 	VMOVUPS     128(R11), Z29
 	VFMADD231PS Z29, Z14, Z1
 	VFMADD231PS Z29, Z16, Z0
-	CMPQ        R10, $+3
-	JLE         row
 	VMOVUPS     192(R11), Z28
 	VFMADD231PS Z28, Z15, Z1
-	CMPQ        R10, $+4
-	JLE         row
 	VMOVUPS     256(R11), Z31
 	VFMADD231PS Z31, Z14, Z2
 	VFMADD231PS Z31, Z16, Z1
-	CMPQ        R10, $+5
-	JLE         row
 	VMOVUPS     320(R11), Z30
 	VFMADD231PS Z30, Z15, Z2
-	CMPQ        R10, $+6
-	JLE         row
 	VMOVUPS     384(R11), Z29
 	VFMADD231PS Z29, Z14, Z3
 	VFMADD231PS Z29, Z16, Z2
-	CMPQ        R10, $+7
-	JLE         row
 	VMOVUPS     448(R11), Z28
 	VFMADD231PS Z28, Z15, Z3
-	CMPQ        R10, $+8
-	JLE         row
 	VMOVUPS     512(R11), Z31
 	VFMADD231PS Z31, Z14, Z4
 	VFMADD231PS Z31, Z16, Z3
-	CMPQ        R10, $+9
-	JLE         row
 	VMOVUPS     576(R11), Z30
 	VFMADD231PS Z30, Z15, Z4
-	CMPQ        R10, $+10
-	JLE         row
 	VMOVUPS     640(R11), Z29
 	VFMADD231PS Z29, Z14, Z5
 	VFMADD231PS Z29, Z16, Z4
-	CMPQ        R10, $+11
-	JLE         row
 	VMOVUPS     704(R11), Z28
 	VFMADD231PS Z28, Z15, Z5
-	CMPQ        R10, $+12
-	JLE         row
 	VMOVUPS     768(R11), Z31
 	VFMADD231PS Z31, Z14, Z6
 	VFMADD231PS Z31, Z16, Z5
-	CMPQ        R10, $+13
-	JLE         row
 	VMOVUPS     832(R11), Z30
 	VFMADD231PS Z30, Z15, Z6
-	CMPQ        R10, $+14
-	JLE         row
 	VMOVUPS     896(R11), Z29
 	VFMADD231PS Z29, Z14, Z7
 	VFMADD231PS Z29, Z16, Z6
-	CMPQ        R10, $+15
-	JLE         row
 	VMOVUPS     960(R11), Z28
 	VFMADD231PS Z28, Z15, Z7
-	CMPQ        R10, $+16
-	JLE         row
 	VMOVUPS     1024(R11), Z31
 	VFMADD231PS Z31, Z14, Z8
 	VFMADD231PS Z31, Z16, Z7
-	CMPQ        R10, $+17
-	JLE         row
 	VMOVUPS     1088(R11), Z30
 	VFMADD231PS Z30, Z15, Z8
-	CMPQ        R10, $+18
-	JLE         row
 	VMOVUPS     1152(R11), Z29
 	VFMADD231PS Z29, Z14, Z9
 	VFMADD231PS Z29, Z16, Z8
-	CMPQ        R10, $+19
-	JLE         row
 	VMOVUPS     1216(R11), Z28
 	VFMADD231PS Z28, Z15, Z9
-	CMPQ        R10, $+20
-	JLE         row
 	VMOVUPS     1280(R11), Z31
 	VFMADD231PS Z31, Z14, Z10
 	VFMADD231PS Z31, Z16, Z9
-	CMPQ        R10, $+21
-	JLE         row
 	VMOVUPS     1344(R11), Z30
 	VFMADD231PS Z30, Z15, Z10
-	CMPQ        R10, $+22
-	JLE         row
 	VMOVUPS     1408(R11), Z29
 	VFMADD231PS Z29, Z14, Z11
 	VFMADD231PS Z29, Z16, Z10
-	CMPQ        R10, $+23
-	JLE         row
 	VMOVUPS     1472(R11), Z28
 	VFMADD231PS Z28, Z15, Z11
-	CMPQ        R10, $+24
-	JLE         row
 	VMOVUPS     1536(R11), Z31
 	VFMADD231PS Z31, Z14, Z12
 	VFMADD231PS Z31, Z16, Z11
-	CMPQ        R10, $+25
-	JLE         row
 	VMOVUPS     1600(R11), Z30
 	VFMADD231PS Z30, Z15, Z12
-	CMPQ        R10, $+26
-	JLE         row
 	VMOVUPS     1664(R11), Z29
 	VFMADD231PS Z29, Z14, Z13
 	VFMADD231PS Z29, Z16, Z12
-	CMPQ        R10, $+27
-	JLE         row
 	VMOVUPS     1728(R11), Z28
 	VFMADD231PS Z28, Z15, Z13
 	CMPQ        R10, $+28
-	JLE         row
+	JLE         exact14next
 	VMOVUPS     1792(R11), Z31
 	VFMADD231PS Z31, Z16, Z13
 
-row:
+exact14next:
 	ADDQ $+192, R13
 	ADDQ R14, R11
 	DECQ R12
-	JNE  edge
+	JNE  exact14row
 
-summed:
-	MOVQ   16(R8), R9
+exact14summed:
 	MOVQ   16(DI), BX
 	TESTQ  BX, BX
-	JEQ    added
+	JEQ    exact14added
 	ADDQ   AX, BX
 	VADDPS (BX), Z0, Z0
-	CMPQ   R9, $+1
-	JLE    added
 	VADDPS 64(BX), Z1, Z1
-	CMPQ   R9, $+2
-	JLE    added
 	VADDPS 128(BX), Z2, Z2
-	CMPQ   R9, $+3
-	JLE    added
 	VADDPS 192(BX), Z3, Z3
-	CMPQ   R9, $+4
-	JLE    added
 	VADDPS 256(BX), Z4, Z4
-	CMPQ   R9, $+5
-	JLE    added
 	VADDPS 320(BX), Z5, Z5
-	CMPQ   R9, $+6
-	JLE    added
 	VADDPS 384(BX), Z6, Z6
-	CMPQ   R9, $+7
-	JLE    added
 	VADDPS 448(BX), Z7, Z7
-	CMPQ   R9, $+8
-	JLE    added
 	VADDPS 512(BX), Z8, Z8
-	CMPQ   R9, $+9
-	JLE    added
 	VADDPS 576(BX), Z9, Z9
-	CMPQ   R9, $+10
-	JLE    added
 	VADDPS 640(BX), Z10, Z10
-	CMPQ   R9, $+11
-	JLE    added
 	VADDPS 704(BX), Z11, Z11
-	CMPQ   R9, $+12
-	JLE    added
 	VADDPS 768(BX), Z12, Z12
-	CMPQ   R9, $+13
-	JLE    added
 	VADDPS 832(BX), Z13, Z13
 
-added:
+exact14added:
 	MOVQ         152(DI), BX
 	TESTQ        BX, BX
-	JEQ          activated
+	JEQ          exact14activated
 	VBROADCASTSS 160(DI), Z31
 	VBROADCASTSS 164(DI), Z30
 	CMPQ         BX, $0x01
-	JNE          hard
+	JNE          exact14hard
 	VMAXPS       Z0, Z31, Z0
 	VMINPS       Z0, Z30, Z0
 	VMAXPS       Z1, Z31, Z1
@@ -911,11 +1251,11 @@ added:
 	VMINPS       Z12, Z30, Z12
 	VMAXPS       Z13, Z31, Z13
 	VMINPS       Z13, Z30, Z13
-	JMP          activated
+	JMP          exact14activated
 
-hard:
+exact14hard:
 	CMPQ         BX, $0x02
-	JNE          hardsigmoid
+	JNE          exact14hardsigmoid
 	VBROADCASTSS depthwise3<>+0(SB), Z29
 	VADDPS       Z29, Z0, Z28
 	VMAXPS       Z28, Z31, Z28
@@ -1014,9 +1354,9 @@ hard:
 	VBROADCASTSS depthwise6th<>+0(SB), Z29
 	VMULPS       Z29, Z28, Z28
 	VMULPS       Z28, Z13, Z13
-	JMP          activated
+	JMP          exact14activated
 
-hardsigmoid:
+exact14hardsigmoid:
 	VBROADCASTSS depthwise3<>+0(SB), Z29
 	VADDPS       Z29, Z0, Z0
 	VMAXPS       Z0, Z31, Z0
@@ -1102,50 +1442,726 @@ hardsigmoid:
 	VBROADCASTSS depthwise6th<>+0(SB), Z29
 	VMULPS       Z29, Z13, Z13
 
-activated:
+exact14activated:
 	ADDQ    (DI), AX
 	VMOVUPS Z0, (AX)
-	CMPQ    R9, $+1
-	JLE     stored
 	VMOVUPS Z1, 64(AX)
-	CMPQ    R9, $+2
-	JLE     stored
 	VMOVUPS Z2, 128(AX)
-	CMPQ    R9, $+3
-	JLE     stored
 	VMOVUPS Z3, 192(AX)
-	CMPQ    R9, $+4
-	JLE     stored
 	VMOVUPS Z4, 256(AX)
-	CMPQ    R9, $+5
-	JLE     stored
 	VMOVUPS Z5, 320(AX)
-	CMPQ    R9, $+6
-	JLE     stored
 	VMOVUPS Z6, 384(AX)
-	CMPQ    R9, $+7
-	JLE     stored
 	VMOVUPS Z7, 448(AX)
-	CMPQ    R9, $+8
-	JLE     stored
 	VMOVUPS Z8, 512(AX)
-	CMPQ    R9, $+9
-	JLE     stored
 	VMOVUPS Z9, 576(AX)
-	CMPQ    R9, $+10
-	JLE     stored
 	VMOVUPS Z10, 640(AX)
-	CMPQ    R9, $+11
-	JLE     stored
 	VMOVUPS Z11, 704(AX)
-	CMPQ    R9, $+12
-	JLE     stored
 	VMOVUPS Z12, 768(AX)
-	CMPQ    R9, $+13
-	JLE     stored
+	VMOVUPS Z13, 832(AX)
+	JMP     done
+
+not14:
+	CMPQ    R15, $+7
+	JNE     not7
+	CMPQ    R9, $+1
+	JGT     not7
+	CMPQ    R10, $+14
+	JLT     not7
+	MOVQ    32(DI), BX
+	VMOVUPS (BX), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	VMOVAPS Z0, Z4
+	VMOVAPS Z0, Z5
+	VMOVAPS Z0, Z6
+	TESTQ   R12, R12
+	JEQ     exact7summed
+
+exact7row:
+	VMOVUPS     (R13), Z14
+	VMOVUPS     64(R13), Z15
+	VMOVUPS     128(R13), Z16
+	CMPQ        R9, $+0
+	JGT         exact7column1
+	VMOVUPS     (R11), Z31
+	VFMADD231PS Z31, Z14, Z0
+
+exact7column1:
+	VMOVUPS     64(R11), Z30
+	VFMADD231PS Z30, Z15, Z0
+	VMOVUPS     128(R11), Z29
+	VFMADD231PS Z29, Z14, Z1
+	VFMADD231PS Z29, Z16, Z0
+	VMOVUPS     192(R11), Z28
+	VFMADD231PS Z28, Z15, Z1
+	VMOVUPS     256(R11), Z31
+	VFMADD231PS Z31, Z14, Z2
+	VFMADD231PS Z31, Z16, Z1
+	VMOVUPS     320(R11), Z30
+	VFMADD231PS Z30, Z15, Z2
+	VMOVUPS     384(R11), Z29
+	VFMADD231PS Z29, Z14, Z3
+	VFMADD231PS Z29, Z16, Z2
+	VMOVUPS     448(R11), Z28
+	VFMADD231PS Z28, Z15, Z3
+	VMOVUPS     512(R11), Z31
+	VFMADD231PS Z31, Z14, Z4
+	VFMADD231PS Z31, Z16, Z3
+	VMOVUPS     576(R11), Z30
+	VFMADD231PS Z30, Z15, Z4
+	VMOVUPS     640(R11), Z29
+	VFMADD231PS Z29, Z14, Z5
+	VFMADD231PS Z29, Z16, Z4
+	VMOVUPS     704(R11), Z28
+	VFMADD231PS Z28, Z15, Z5
+	VMOVUPS     768(R11), Z31
+	VFMADD231PS Z31, Z14, Z6
+	VFMADD231PS Z31, Z16, Z5
+	VMOVUPS     832(R11), Z30
+	VFMADD231PS Z30, Z15, Z6
+	CMPQ        R10, $+14
+	JLE         exact7next
+	VMOVUPS     896(R11), Z29
+	VFMADD231PS Z29, Z16, Z6
+
+exact7next:
+	ADDQ $+192, R13
+	ADDQ R14, R11
+	DECQ R12
+	JNE  exact7row
+
+exact7summed:
+	MOVQ   16(DI), BX
+	TESTQ  BX, BX
+	JEQ    exact7added
+	ADDQ   AX, BX
+	VADDPS (BX), Z0, Z0
+	VADDPS 64(BX), Z1, Z1
+	VADDPS 128(BX), Z2, Z2
+	VADDPS 192(BX), Z3, Z3
+	VADDPS 256(BX), Z4, Z4
+	VADDPS 320(BX), Z5, Z5
+	VADDPS 384(BX), Z6, Z6
+
+exact7added:
+	MOVQ         152(DI), BX
+	TESTQ        BX, BX
+	JEQ          exact7activated
+	VBROADCASTSS 160(DI), Z31
+	VBROADCASTSS 164(DI), Z30
+	CMPQ         BX, $0x01
+	JNE          exact7hard
+	VMAXPS       Z0, Z31, Z0
+	VMINPS       Z0, Z30, Z0
+	VMAXPS       Z1, Z31, Z1
+	VMINPS       Z1, Z30, Z1
+	VMAXPS       Z2, Z31, Z2
+	VMINPS       Z2, Z30, Z2
+	VMAXPS       Z3, Z31, Z3
+	VMINPS       Z3, Z30, Z3
+	VMAXPS       Z4, Z31, Z4
+	VMINPS       Z4, Z30, Z4
+	VMAXPS       Z5, Z31, Z5
+	VMINPS       Z5, Z30, Z5
+	VMAXPS       Z6, Z31, Z6
+	VMINPS       Z6, Z30, Z6
+	JMP          exact7activated
+
+exact7hard:
+	CMPQ         BX, $0x02
+	JNE          exact7hardsigmoid
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z0, Z28
+	VMAXPS       Z28, Z31, Z28
+	VMINPS       Z28, Z30, Z28
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z28, Z28
+	VMULPS       Z28, Z0, Z0
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z1, Z28
+	VMAXPS       Z28, Z31, Z28
+	VMINPS       Z28, Z30, Z28
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z28, Z28
+	VMULPS       Z28, Z1, Z1
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z2, Z28
+	VMAXPS       Z28, Z31, Z28
+	VMINPS       Z28, Z30, Z28
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z28, Z28
+	VMULPS       Z28, Z2, Z2
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z3, Z28
+	VMAXPS       Z28, Z31, Z28
+	VMINPS       Z28, Z30, Z28
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z28, Z28
+	VMULPS       Z28, Z3, Z3
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z4, Z28
+	VMAXPS       Z28, Z31, Z28
+	VMINPS       Z28, Z30, Z28
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z28, Z28
+	VMULPS       Z28, Z4, Z4
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z5, Z28
+	VMAXPS       Z28, Z31, Z28
+	VMINPS       Z28, Z30, Z28
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z28, Z28
+	VMULPS       Z28, Z5, Z5
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z6, Z28
+	VMAXPS       Z28, Z31, Z28
+	VMINPS       Z28, Z30, Z28
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z28, Z28
+	VMULPS       Z28, Z6, Z6
+	JMP          exact7activated
+
+exact7hardsigmoid:
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z0, Z0
+	VMAXPS       Z0, Z31, Z0
+	VMINPS       Z0, Z30, Z0
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z0, Z0
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z1, Z1
+	VMAXPS       Z1, Z31, Z1
+	VMINPS       Z1, Z30, Z1
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z1, Z1
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z2, Z2
+	VMAXPS       Z2, Z31, Z2
+	VMINPS       Z2, Z30, Z2
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z2, Z2
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z3, Z3
+	VMAXPS       Z3, Z31, Z3
+	VMINPS       Z3, Z30, Z3
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z3, Z3
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z4, Z4
+	VMAXPS       Z4, Z31, Z4
+	VMINPS       Z4, Z30, Z4
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z4, Z4
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z5, Z5
+	VMAXPS       Z5, Z31, Z5
+	VMINPS       Z5, Z30, Z5
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z5, Z5
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z6, Z6
+	VMAXPS       Z6, Z31, Z6
+	VMINPS       Z6, Z30, Z6
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z6, Z6
+
+exact7activated:
+	ADDQ    (DI), AX
+	VMOVUPS Z0, (AX)
+	VMOVUPS Z1, 64(AX)
+	VMOVUPS Z2, 128(AX)
+	VMOVUPS Z3, 192(AX)
+	VMOVUPS Z4, 256(AX)
+	VMOVUPS Z5, 320(AX)
+	VMOVUPS Z6, 384(AX)
+	JMP     done
+
+not7:
+	MOVQ    32(DI), BX
+	VMOVUPS (BX), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	VMOVAPS Z0, Z4
+	VMOVAPS Z0, Z5
+	VMOVAPS Z0, Z6
+	VMOVAPS Z0, Z7
+	VMOVAPS Z0, Z8
+	VMOVAPS Z0, Z9
+	VMOVAPS Z0, Z10
+	VMOVAPS Z0, Z11
+	VMOVAPS Z0, Z12
+	VMOVAPS Z0, Z13
+	TESTQ   R12, R12
+	JEQ     anysummed
+
+anyrow:
+	VMOVUPS     (R13), Z14
+	VMOVUPS     64(R13), Z15
+	VMOVUPS     128(R13), Z16
+	CMPQ        R9, $+0
+	JGT         anycolumn1
+	CMPQ        R10, $+0
+	JLE         anynext
+	VMOVUPS     (R11), Z31
+	VFMADD231PS Z31, Z14, Z0
+
+anycolumn1:
+	CMPQ        R9, $+1
+	JGT         anycolumn2
+	CMPQ        R10, $+1
+	JLE         anynext
+	VMOVUPS     64(R11), Z30
+	VFMADD231PS Z30, Z15, Z0
+
+anycolumn2:
+	CMPQ        R10, $+2
+	JLE         anynext
+	VMOVUPS     128(R11), Z29
+	VFMADD231PS Z29, Z14, Z1
+	VFMADD231PS Z29, Z16, Z0
+	CMPQ        R10, $+3
+	JLE         anynext
+	VMOVUPS     192(R11), Z28
+	VFMADD231PS Z28, Z15, Z1
+	CMPQ        R10, $+4
+	JLE         anynext
+	VMOVUPS     256(R11), Z31
+	VFMADD231PS Z31, Z14, Z2
+	VFMADD231PS Z31, Z16, Z1
+	CMPQ        R10, $+5
+	JLE         anynext
+	VMOVUPS     320(R11), Z30
+	VFMADD231PS Z30, Z15, Z2
+	CMPQ        R10, $+6
+	JLE         anynext
+	VMOVUPS     384(R11), Z29
+	VFMADD231PS Z29, Z14, Z3
+	VFMADD231PS Z29, Z16, Z2
+	CMPQ        R10, $+7
+	JLE         anynext
+	VMOVUPS     448(R11), Z28
+	VFMADD231PS Z28, Z15, Z3
+	CMPQ        R10, $+8
+	JLE         anynext
+	VMOVUPS     512(R11), Z31
+	VFMADD231PS Z31, Z14, Z4
+	VFMADD231PS Z31, Z16, Z3
+	CMPQ        R10, $+9
+	JLE         anynext
+	VMOVUPS     576(R11), Z30
+	VFMADD231PS Z30, Z15, Z4
+	CMPQ        R10, $+10
+	JLE         anynext
+	VMOVUPS     640(R11), Z29
+	VFMADD231PS Z29, Z14, Z5
+	VFMADD231PS Z29, Z16, Z4
+	CMPQ        R10, $+11
+	JLE         anynext
+	VMOVUPS     704(R11), Z28
+	VFMADD231PS Z28, Z15, Z5
+	CMPQ        R10, $+12
+	JLE         anynext
+	VMOVUPS     768(R11), Z31
+	VFMADD231PS Z31, Z14, Z6
+	VFMADD231PS Z31, Z16, Z5
+	CMPQ        R10, $+13
+	JLE         anynext
+	VMOVUPS     832(R11), Z30
+	VFMADD231PS Z30, Z15, Z6
+	CMPQ        R10, $+14
+	JLE         anynext
+	VMOVUPS     896(R11), Z29
+	VFMADD231PS Z29, Z14, Z7
+	VFMADD231PS Z29, Z16, Z6
+	CMPQ        R10, $+15
+	JLE         anynext
+	VMOVUPS     960(R11), Z28
+	VFMADD231PS Z28, Z15, Z7
+	CMPQ        R10, $+16
+	JLE         anynext
+	VMOVUPS     1024(R11), Z31
+	VFMADD231PS Z31, Z14, Z8
+	VFMADD231PS Z31, Z16, Z7
+	CMPQ        R10, $+17
+	JLE         anynext
+	VMOVUPS     1088(R11), Z30
+	VFMADD231PS Z30, Z15, Z8
+	CMPQ        R10, $+18
+	JLE         anynext
+	VMOVUPS     1152(R11), Z29
+	VFMADD231PS Z29, Z14, Z9
+	VFMADD231PS Z29, Z16, Z8
+	CMPQ        R10, $+19
+	JLE         anynext
+	VMOVUPS     1216(R11), Z28
+	VFMADD231PS Z28, Z15, Z9
+	CMPQ        R10, $+20
+	JLE         anynext
+	VMOVUPS     1280(R11), Z31
+	VFMADD231PS Z31, Z14, Z10
+	VFMADD231PS Z31, Z16, Z9
+	CMPQ        R10, $+21
+	JLE         anynext
+	VMOVUPS     1344(R11), Z30
+	VFMADD231PS Z30, Z15, Z10
+	CMPQ        R10, $+22
+	JLE         anynext
+	VMOVUPS     1408(R11), Z29
+	VFMADD231PS Z29, Z14, Z11
+	VFMADD231PS Z29, Z16, Z10
+	CMPQ        R10, $+23
+	JLE         anynext
+	VMOVUPS     1472(R11), Z28
+	VFMADD231PS Z28, Z15, Z11
+	CMPQ        R10, $+24
+	JLE         anynext
+	VMOVUPS     1536(R11), Z31
+	VFMADD231PS Z31, Z14, Z12
+	VFMADD231PS Z31, Z16, Z11
+	CMPQ        R10, $+25
+	JLE         anynext
+	VMOVUPS     1600(R11), Z30
+	VFMADD231PS Z30, Z15, Z12
+	CMPQ        R10, $+26
+	JLE         anynext
+	VMOVUPS     1664(R11), Z29
+	VFMADD231PS Z29, Z14, Z13
+	VFMADD231PS Z29, Z16, Z12
+	CMPQ        R10, $+27
+	JLE         anynext
+	VMOVUPS     1728(R11), Z28
+	VFMADD231PS Z28, Z15, Z13
+	CMPQ        R10, $+28
+	JLE         anynext
+	VMOVUPS     1792(R11), Z31
+	VFMADD231PS Z31, Z16, Z13
+
+anynext:
+	ADDQ $+192, R13
+	ADDQ R14, R11
+	DECQ R12
+	JNE  anyrow
+
+anysummed:
+	MOVQ   16(DI), BX
+	TESTQ  BX, BX
+	JEQ    anyadded
+	ADDQ   AX, BX
+	VADDPS (BX), Z0, Z0
+	CMPQ   R15, $+1
+	JLE    anyadded
+	VADDPS 64(BX), Z1, Z1
+	CMPQ   R15, $+2
+	JLE    anyadded
+	VADDPS 128(BX), Z2, Z2
+	CMPQ   R15, $+3
+	JLE    anyadded
+	VADDPS 192(BX), Z3, Z3
+	CMPQ   R15, $+4
+	JLE    anyadded
+	VADDPS 256(BX), Z4, Z4
+	CMPQ   R15, $+5
+	JLE    anyadded
+	VADDPS 320(BX), Z5, Z5
+	CMPQ   R15, $+6
+	JLE    anyadded
+	VADDPS 384(BX), Z6, Z6
+	CMPQ   R15, $+7
+	JLE    anyadded
+	VADDPS 448(BX), Z7, Z7
+	CMPQ   R15, $+8
+	JLE    anyadded
+	VADDPS 512(BX), Z8, Z8
+	CMPQ   R15, $+9
+	JLE    anyadded
+	VADDPS 576(BX), Z9, Z9
+	CMPQ   R15, $+10
+	JLE    anyadded
+	VADDPS 640(BX), Z10, Z10
+	CMPQ   R15, $+11
+	JLE    anyadded
+	VADDPS 704(BX), Z11, Z11
+	CMPQ   R15, $+12
+	JLE    anyadded
+	VADDPS 768(BX), Z12, Z12
+	CMPQ   R15, $+13
+	JLE    anyadded
+	VADDPS 832(BX), Z13, Z13
+
+anyadded:
+	MOVQ         152(DI), BX
+	TESTQ        BX, BX
+	JEQ          anyactivated
+	VBROADCASTSS 160(DI), Z31
+	VBROADCASTSS 164(DI), Z30
+	CMPQ         BX, $0x01
+	JNE          anyhard
+	VMAXPS       Z0, Z31, Z0
+	VMINPS       Z0, Z30, Z0
+	VMAXPS       Z1, Z31, Z1
+	VMINPS       Z1, Z30, Z1
+	VMAXPS       Z2, Z31, Z2
+	VMINPS       Z2, Z30, Z2
+	VMAXPS       Z3, Z31, Z3
+	VMINPS       Z3, Z30, Z3
+	VMAXPS       Z4, Z31, Z4
+	VMINPS       Z4, Z30, Z4
+	VMAXPS       Z5, Z31, Z5
+	VMINPS       Z5, Z30, Z5
+	VMAXPS       Z6, Z31, Z6
+	VMINPS       Z6, Z30, Z6
+	VMAXPS       Z7, Z31, Z7
+	VMINPS       Z7, Z30, Z7
+	VMAXPS       Z8, Z31, Z8
+	VMINPS       Z8, Z30, Z8
+	VMAXPS       Z9, Z31, Z9
+	VMINPS       Z9, Z30, Z9
+	VMAXPS       Z10, Z31, Z10
+	VMINPS       Z10, Z30, Z10
+	VMAXPS       Z11, Z31, Z11
+	VMINPS       Z11, Z30, Z11
+	VMAXPS       Z12, Z31, Z12
+	VMINPS       Z12, Z30, Z12
+	VMAXPS       Z13, Z31, Z13
+	VMINPS       Z13, Z30, Z13
+	JMP          anyactivated
+
+anyhard:
+	CMPQ         BX, $0x02
+	JNE          anyhardsigmoid
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z0, Z28
+	VMAXPS       Z28, Z31, Z28
+	VMINPS       Z28, Z30, Z28
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z28, Z28
+	VMULPS       Z28, Z0, Z0
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z1, Z28
+	VMAXPS       Z28, Z31, Z28
+	VMINPS       Z28, Z30, Z28
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z28, Z28
+	VMULPS       Z28, Z1, Z1
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z2, Z28
+	VMAXPS       Z28, Z31, Z28
+	VMINPS       Z28, Z30, Z28
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z28, Z28
+	VMULPS       Z28, Z2, Z2
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z3, Z28
+	VMAXPS       Z28, Z31, Z28
+	VMINPS       Z28, Z30, Z28
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z28, Z28
+	VMULPS       Z28, Z3, Z3
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z4, Z28
+	VMAXPS       Z28, Z31, Z28
+	VMINPS       Z28, Z30, Z28
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z28, Z28
+	VMULPS       Z28, Z4, Z4
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z5, Z28
+	VMAXPS       Z28, Z31, Z28
+	VMINPS       Z28, Z30, Z28
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z28, Z28
+	VMULPS       Z28, Z5, Z5
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z6, Z28
+	VMAXPS       Z28, Z31, Z28
+	VMINPS       Z28, Z30, Z28
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z28, Z28
+	VMULPS       Z28, Z6, Z6
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z7, Z28
+	VMAXPS       Z28, Z31, Z28
+	VMINPS       Z28, Z30, Z28
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z28, Z28
+	VMULPS       Z28, Z7, Z7
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z8, Z28
+	VMAXPS       Z28, Z31, Z28
+	VMINPS       Z28, Z30, Z28
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z28, Z28
+	VMULPS       Z28, Z8, Z8
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z9, Z28
+	VMAXPS       Z28, Z31, Z28
+	VMINPS       Z28, Z30, Z28
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z28, Z28
+	VMULPS       Z28, Z9, Z9
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z10, Z28
+	VMAXPS       Z28, Z31, Z28
+	VMINPS       Z28, Z30, Z28
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z28, Z28
+	VMULPS       Z28, Z10, Z10
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z11, Z28
+	VMAXPS       Z28, Z31, Z28
+	VMINPS       Z28, Z30, Z28
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z28, Z28
+	VMULPS       Z28, Z11, Z11
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z12, Z28
+	VMAXPS       Z28, Z31, Z28
+	VMINPS       Z28, Z30, Z28
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z28, Z28
+	VMULPS       Z28, Z12, Z12
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z13, Z28
+	VMAXPS       Z28, Z31, Z28
+	VMINPS       Z28, Z30, Z28
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z28, Z28
+	VMULPS       Z28, Z13, Z13
+	JMP          anyactivated
+
+anyhardsigmoid:
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z0, Z0
+	VMAXPS       Z0, Z31, Z0
+	VMINPS       Z0, Z30, Z0
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z0, Z0
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z1, Z1
+	VMAXPS       Z1, Z31, Z1
+	VMINPS       Z1, Z30, Z1
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z1, Z1
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z2, Z2
+	VMAXPS       Z2, Z31, Z2
+	VMINPS       Z2, Z30, Z2
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z2, Z2
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z3, Z3
+	VMAXPS       Z3, Z31, Z3
+	VMINPS       Z3, Z30, Z3
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z3, Z3
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z4, Z4
+	VMAXPS       Z4, Z31, Z4
+	VMINPS       Z4, Z30, Z4
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z4, Z4
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z5, Z5
+	VMAXPS       Z5, Z31, Z5
+	VMINPS       Z5, Z30, Z5
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z5, Z5
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z6, Z6
+	VMAXPS       Z6, Z31, Z6
+	VMINPS       Z6, Z30, Z6
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z6, Z6
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z7, Z7
+	VMAXPS       Z7, Z31, Z7
+	VMINPS       Z7, Z30, Z7
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z7, Z7
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z8, Z8
+	VMAXPS       Z8, Z31, Z8
+	VMINPS       Z8, Z30, Z8
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z8, Z8
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z9, Z9
+	VMAXPS       Z9, Z31, Z9
+	VMINPS       Z9, Z30, Z9
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z9, Z9
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z10, Z10
+	VMAXPS       Z10, Z31, Z10
+	VMINPS       Z10, Z30, Z10
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z10, Z10
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z11, Z11
+	VMAXPS       Z11, Z31, Z11
+	VMINPS       Z11, Z30, Z11
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z11, Z11
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z12, Z12
+	VMAXPS       Z12, Z31, Z12
+	VMINPS       Z12, Z30, Z12
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z12, Z12
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z13, Z13
+	VMAXPS       Z13, Z31, Z13
+	VMINPS       Z13, Z30, Z13
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z13, Z13
+
+anyactivated:
+	ADDQ    (DI), AX
+	VMOVUPS Z0, (AX)
+	CMPQ    R15, $+1
+	JLE     anystored
+	VMOVUPS Z1, 64(AX)
+	CMPQ    R15, $+2
+	JLE     anystored
+	VMOVUPS Z2, 128(AX)
+	CMPQ    R15, $+3
+	JLE     anystored
+	VMOVUPS Z3, 192(AX)
+	CMPQ    R15, $+4
+	JLE     anystored
+	VMOVUPS Z4, 256(AX)
+	CMPQ    R15, $+5
+	JLE     anystored
+	VMOVUPS Z5, 320(AX)
+	CMPQ    R15, $+6
+	JLE     anystored
+	VMOVUPS Z6, 384(AX)
+	CMPQ    R15, $+7
+	JLE     anystored
+	VMOVUPS Z7, 448(AX)
+	CMPQ    R15, $+8
+	JLE     anystored
+	VMOVUPS Z8, 512(AX)
+	CMPQ    R15, $+9
+	JLE     anystored
+	VMOVUPS Z9, 576(AX)
+	CMPQ    R15, $+10
+	JLE     anystored
+	VMOVUPS Z10, 640(AX)
+	CMPQ    R15, $+11
+	JLE     anystored
+	VMOVUPS Z11, 704(AX)
+	CMPQ    R15, $+12
+	JLE     anystored
+	VMOVUPS Z12, 768(AX)
+	CMPQ    R15, $+13
+	JLE     anystored
 	VMOVUPS Z13, 832(AX)
 
-stored:
+anystored:
+done:
 	ADDQ $0x38, R8
 	DECQ CX
 	JNE  span
@@ -1177,6 +2193,14 @@ span:
 	MOVQ    32(R8), R10
 	MOVQ    24(DI), R13
 	MOVQ    64(DI), R12
+	MOVQ    72(DI), R14
+	MOVQ    16(R8), R15
+	CMPQ    R15, $+14
+	JNE     not14
+	CMPQ    R9, $+2
+	JGT     not14
+	CMPQ    R10, $+16
+	JLT     not14
 	MOVQ    32(DI), BX
 	VMOVUPS (BX), Z0
 	VMOVAPS Z0, Z1
@@ -1192,322 +2216,150 @@ span:
 	VMOVAPS Z0, Z11
 	VMOVAPS Z0, Z12
 	VMOVAPS Z0, Z13
-	MOVQ    72(DI), R14
 	TESTQ   R12, R12
-	JEQ     summed
-	TESTQ   R9, R9
-	JNE     edge
-	CMPQ    R10, $+18
-	JNE     edge
+	JEQ     exact14summed
 
-inner:
-	VMOVUPS     (R13), Z14
-	VMOVUPS     64(R13), Z15
-	VMOVUPS     128(R13), Z16
-	VMOVUPS     192(R13), Z17
-	VMOVUPS     256(R13), Z18
-	VMOVUPS     (R11), Z31
-	VFMADD231PS Z31, Z14, Z0
-	VMOVUPS     64(R11), Z30
-	VFMADD231PS Z30, Z14, Z1
-	VFMADD231PS Z30, Z15, Z0
-	VMOVUPS     128(R11), Z29
-	VFMADD231PS Z29, Z14, Z2
-	VFMADD231PS Z29, Z15, Z1
-	VFMADD231PS Z29, Z16, Z0
-	VMOVUPS     192(R11), Z28
-	VFMADD231PS Z28, Z14, Z3
-	VFMADD231PS Z28, Z15, Z2
-	VFMADD231PS Z28, Z16, Z1
-	VFMADD231PS Z28, Z17, Z0
-	VMOVUPS     256(R11), Z31
-	VFMADD231PS Z31, Z14, Z4
-	VFMADD231PS Z31, Z15, Z3
-	VFMADD231PS Z31, Z16, Z2
-	VFMADD231PS Z31, Z17, Z1
-	VFMADD231PS Z31, Z18, Z0
-	VMOVUPS     320(R11), Z30
-	VFMADD231PS Z30, Z14, Z5
-	VFMADD231PS Z30, Z15, Z4
-	VFMADD231PS Z30, Z16, Z3
-	VFMADD231PS Z30, Z17, Z2
-	VFMADD231PS Z30, Z18, Z1
-	VMOVUPS     384(R11), Z29
-	VFMADD231PS Z29, Z14, Z6
-	VFMADD231PS Z29, Z15, Z5
-	VFMADD231PS Z29, Z16, Z4
-	VFMADD231PS Z29, Z17, Z3
-	VFMADD231PS Z29, Z18, Z2
-	VMOVUPS     448(R11), Z28
-	VFMADD231PS Z28, Z14, Z7
-	VFMADD231PS Z28, Z15, Z6
-	VFMADD231PS Z28, Z16, Z5
-	VFMADD231PS Z28, Z17, Z4
-	VFMADD231PS Z28, Z18, Z3
-	VMOVUPS     512(R11), Z31
-	VFMADD231PS Z31, Z14, Z8
-	VFMADD231PS Z31, Z15, Z7
-	VFMADD231PS Z31, Z16, Z6
-	VFMADD231PS Z31, Z17, Z5
-	VFMADD231PS Z31, Z18, Z4
-	VMOVUPS     576(R11), Z30
-	VFMADD231PS Z30, Z14, Z9
-	VFMADD231PS Z30, Z15, Z8
-	VFMADD231PS Z30, Z16, Z7
-	VFMADD231PS Z30, Z17, Z6
-	VFMADD231PS Z30, Z18, Z5
-	VMOVUPS     640(R11), Z29
-	VFMADD231PS Z29, Z14, Z10
-	VFMADD231PS Z29, Z15, Z9
-	VFMADD231PS Z29, Z16, Z8
-	VFMADD231PS Z29, Z17, Z7
-	VFMADD231PS Z29, Z18, Z6
-	VMOVUPS     704(R11), Z28
-	VFMADD231PS Z28, Z14, Z11
-	VFMADD231PS Z28, Z15, Z10
-	VFMADD231PS Z28, Z16, Z9
-	VFMADD231PS Z28, Z17, Z8
-	VFMADD231PS Z28, Z18, Z7
-	VMOVUPS     768(R11), Z31
-	VFMADD231PS Z31, Z14, Z12
-	VFMADD231PS Z31, Z15, Z11
-	VFMADD231PS Z31, Z16, Z10
-	VFMADD231PS Z31, Z17, Z9
-	VFMADD231PS Z31, Z18, Z8
-	VMOVUPS     832(R11), Z30
-	VFMADD231PS Z30, Z14, Z13
-	VFMADD231PS Z30, Z15, Z12
-	VFMADD231PS Z30, Z16, Z11
-	VFMADD231PS Z30, Z17, Z10
-	VFMADD231PS Z30, Z18, Z9
-	VMOVUPS     896(R11), Z29
-	VFMADD231PS Z29, Z15, Z13
-	VFMADD231PS Z29, Z16, Z12
-	VFMADD231PS Z29, Z17, Z11
-	VFMADD231PS Z29, Z18, Z10
-	VMOVUPS     960(R11), Z28
-	VFMADD231PS Z28, Z16, Z13
-	VFMADD231PS Z28, Z17, Z12
-	VFMADD231PS Z28, Z18, Z11
-	VMOVUPS     1024(R11), Z31
-	VFMADD231PS Z31, Z17, Z13
-	VFMADD231PS Z31, Z18, Z12
-	VMOVUPS     1088(R11), Z30
-	VFMADD231PS Z30, Z18, Z13
-	ADDQ        $+320, R13
-	ADDQ        R14, R11
-	DECQ        R12
-	JNE         inner
-	JMP         summed
-
-edge:
+exact14row:
 	VMOVUPS     (R13), Z14
 	VMOVUPS     64(R13), Z15
 	VMOVUPS     128(R13), Z16
 	VMOVUPS     192(R13), Z17
 	VMOVUPS     256(R13), Z18
 	CMPQ        R9, $+0
-	JGT         edge1
-	CMPQ        R10, $+0
-	JLE         row
+	JGT         exact14column1
 	VMOVUPS     (R11), Z31
 	VFMADD231PS Z31, Z14, Z0
 
-edge1:
+exact14column1:
 	CMPQ        R9, $+1
-	JGT         edge2
-	CMPQ        R10, $+1
-	JLE         row
+	JGT         exact14column2
 	VMOVUPS     64(R11), Z30
 	VFMADD231PS Z30, Z14, Z1
 	VFMADD231PS Z30, Z15, Z0
 
-edge2:
-	CMPQ        R9, $+2
-	JGT         edge3
-	CMPQ        R10, $+2
-	JLE         row
+exact14column2:
 	VMOVUPS     128(R11), Z29
 	VFMADD231PS Z29, Z14, Z2
 	VFMADD231PS Z29, Z15, Z1
 	VFMADD231PS Z29, Z16, Z0
-
-edge3:
-	CMPQ        R9, $+3
-	JGT         edge4
-	CMPQ        R10, $+3
-	JLE         row
 	VMOVUPS     192(R11), Z28
 	VFMADD231PS Z28, Z14, Z3
 	VFMADD231PS Z28, Z15, Z2
 	VFMADD231PS Z28, Z16, Z1
 	VFMADD231PS Z28, Z17, Z0
-
-edge4:
-	CMPQ        R10, $+4
-	JLE         row
 	VMOVUPS     256(R11), Z31
 	VFMADD231PS Z31, Z14, Z4
 	VFMADD231PS Z31, Z15, Z3
 	VFMADD231PS Z31, Z16, Z2
 	VFMADD231PS Z31, Z17, Z1
 	VFMADD231PS Z31, Z18, Z0
-	CMPQ        R10, $+5
-	JLE         row
 	VMOVUPS     320(R11), Z30
 	VFMADD231PS Z30, Z14, Z5
 	VFMADD231PS Z30, Z15, Z4
 	VFMADD231PS Z30, Z16, Z3
 	VFMADD231PS Z30, Z17, Z2
 	VFMADD231PS Z30, Z18, Z1
-	CMPQ        R10, $+6
-	JLE         row
 	VMOVUPS     384(R11), Z29
 	VFMADD231PS Z29, Z14, Z6
 	VFMADD231PS Z29, Z15, Z5
 	VFMADD231PS Z29, Z16, Z4
 	VFMADD231PS Z29, Z17, Z3
 	VFMADD231PS Z29, Z18, Z2
-	CMPQ        R10, $+7
-	JLE         row
 	VMOVUPS     448(R11), Z28
 	VFMADD231PS Z28, Z14, Z7
 	VFMADD231PS Z28, Z15, Z6
 	VFMADD231PS Z28, Z16, Z5
 	VFMADD231PS Z28, Z17, Z4
 	VFMADD231PS Z28, Z18, Z3
-	CMPQ        R10, $+8
-	JLE         row
 	VMOVUPS     512(R11), Z31
 	VFMADD231PS Z31, Z14, Z8
 	VFMADD231PS Z31, Z15, Z7
 	VFMADD231PS Z31, Z16, Z6
 	VFMADD231PS Z31, Z17, Z5
 	VFMADD231PS Z31, Z18, Z4
-	CMPQ        R10, $+9
-	JLE         row
 	VMOVUPS     576(R11), Z30
 	VFMADD231PS Z30, Z14, Z9
 	VFMADD231PS Z30, Z15, Z8
 	VFMADD231PS Z30, Z16, Z7
 	VFMADD231PS Z30, Z17, Z6
 	VFMADD231PS Z30, Z18, Z5
-	CMPQ        R10, $+10
-	JLE         row
 	VMOVUPS     640(R11), Z29
 	VFMADD231PS Z29, Z14, Z10
 	VFMADD231PS Z29, Z15, Z9
 	VFMADD231PS Z29, Z16, Z8
 	VFMADD231PS Z29, Z17, Z7
 	VFMADD231PS Z29, Z18, Z6
-	CMPQ        R10, $+11
-	JLE         row
 	VMOVUPS     704(R11), Z28
 	VFMADD231PS Z28, Z14, Z11
 	VFMADD231PS Z28, Z15, Z10
 	VFMADD231PS Z28, Z16, Z9
 	VFMADD231PS Z28, Z17, Z8
 	VFMADD231PS Z28, Z18, Z7
-	CMPQ        R10, $+12
-	JLE         row
 	VMOVUPS     768(R11), Z31
 	VFMADD231PS Z31, Z14, Z12
 	VFMADD231PS Z31, Z15, Z11
 	VFMADD231PS Z31, Z16, Z10
 	VFMADD231PS Z31, Z17, Z9
 	VFMADD231PS Z31, Z18, Z8
-	CMPQ        R10, $+13
-	JLE         row
 	VMOVUPS     832(R11), Z30
 	VFMADD231PS Z30, Z14, Z13
 	VFMADD231PS Z30, Z15, Z12
 	VFMADD231PS Z30, Z16, Z11
 	VFMADD231PS Z30, Z17, Z10
 	VFMADD231PS Z30, Z18, Z9
-	CMPQ        R10, $+14
-	JLE         row
 	VMOVUPS     896(R11), Z29
 	VFMADD231PS Z29, Z15, Z13
 	VFMADD231PS Z29, Z16, Z12
 	VFMADD231PS Z29, Z17, Z11
 	VFMADD231PS Z29, Z18, Z10
-	CMPQ        R10, $+15
-	JLE         row
 	VMOVUPS     960(R11), Z28
 	VFMADD231PS Z28, Z16, Z13
 	VFMADD231PS Z28, Z17, Z12
 	VFMADD231PS Z28, Z18, Z11
 	CMPQ        R10, $+16
-	JLE         row
+	JLE         exact14next
 	VMOVUPS     1024(R11), Z31
 	VFMADD231PS Z31, Z17, Z13
 	VFMADD231PS Z31, Z18, Z12
 	CMPQ        R10, $+17
-	JLE         row
+	JLE         exact14next
 	VMOVUPS     1088(R11), Z30
 	VFMADD231PS Z30, Z18, Z13
 
-row:
+exact14next:
 	ADDQ $+320, R13
 	ADDQ R14, R11
 	DECQ R12
-	JNE  edge
+	JNE  exact14row
 
-summed:
-	MOVQ   16(R8), R9
+exact14summed:
 	MOVQ   16(DI), BX
 	TESTQ  BX, BX
-	JEQ    added
+	JEQ    exact14added
 	ADDQ   AX, BX
 	VADDPS (BX), Z0, Z0
-	CMPQ   R9, $+1
-	JLE    added
 	VADDPS 64(BX), Z1, Z1
-	CMPQ   R9, $+2
-	JLE    added
 	VADDPS 128(BX), Z2, Z2
-	CMPQ   R9, $+3
-	JLE    added
 	VADDPS 192(BX), Z3, Z3
-	CMPQ   R9, $+4
-	JLE    added
 	VADDPS 256(BX), Z4, Z4
-	CMPQ   R9, $+5
-	JLE    added
 	VADDPS 320(BX), Z5, Z5
-	CMPQ   R9, $+6
-	JLE    added
 	VADDPS 384(BX), Z6, Z6
-	CMPQ   R9, $+7
-	JLE    added
 	VADDPS 448(BX), Z7, Z7
-	CMPQ   R9, $+8
-	JLE    added
 	VADDPS 512(BX), Z8, Z8
-	CMPQ   R9, $+9
-	JLE    added
 	VADDPS 576(BX), Z9, Z9
-	CMPQ   R9, $+10
-	JLE    added
 	VADDPS 640(BX), Z10, Z10
-	CMPQ   R9, $+11
-	JLE    added
 	VADDPS 704(BX), Z11, Z11
-	CMPQ   R9, $+12
-	JLE    added
 	VADDPS 768(BX), Z12, Z12
-	CMPQ   R9, $+13
-	JLE    added
 	VADDPS 832(BX), Z13, Z13
 
-added:
+exact14added:
 	MOVQ         152(DI), BX
 	TESTQ        BX, BX
-	JEQ          activated
+	JEQ          exact14activated
 	VBROADCASTSS 160(DI), Z31
 	VBROADCASTSS 164(DI), Z30
 	CMPQ         BX, $0x01
-	JNE          hard
+	JNE          exact14hard
 	VMAXPS       Z0, Z31, Z0
 	VMINPS       Z0, Z30, Z0
 	VMAXPS       Z1, Z31, Z1
@@ -1536,11 +2388,11 @@ added:
 	VMINPS       Z12, Z30, Z12
 	VMAXPS       Z13, Z31, Z13
 	VMINPS       Z13, Z30, Z13
-	JMP          activated
+	JMP          exact14activated
 
-hard:
+exact14hard:
 	CMPQ         BX, $0x02
-	JNE          hardsigmoid
+	JNE          exact14hardsigmoid
 	VBROADCASTSS depthwise3<>+0(SB), Z29
 	VADDPS       Z29, Z0, Z28
 	VMAXPS       Z28, Z31, Z28
@@ -1639,9 +2491,9 @@ hard:
 	VBROADCASTSS depthwise6th<>+0(SB), Z29
 	VMULPS       Z29, Z28, Z28
 	VMULPS       Z28, Z13, Z13
-	JMP          activated
+	JMP          exact14activated
 
-hardsigmoid:
+exact14hardsigmoid:
 	VBROADCASTSS depthwise3<>+0(SB), Z29
 	VADDPS       Z29, Z0, Z0
 	VMAXPS       Z0, Z31, Z0
@@ -1727,50 +2579,749 @@ hardsigmoid:
 	VBROADCASTSS depthwise6th<>+0(SB), Z29
 	VMULPS       Z29, Z13, Z13
 
-activated:
+exact14activated:
 	ADDQ    (DI), AX
 	VMOVUPS Z0, (AX)
-	CMPQ    R9, $+1
-	JLE     stored
 	VMOVUPS Z1, 64(AX)
-	CMPQ    R9, $+2
-	JLE     stored
 	VMOVUPS Z2, 128(AX)
-	CMPQ    R9, $+3
-	JLE     stored
 	VMOVUPS Z3, 192(AX)
-	CMPQ    R9, $+4
-	JLE     stored
 	VMOVUPS Z4, 256(AX)
-	CMPQ    R9, $+5
-	JLE     stored
 	VMOVUPS Z5, 320(AX)
-	CMPQ    R9, $+6
-	JLE     stored
 	VMOVUPS Z6, 384(AX)
-	CMPQ    R9, $+7
-	JLE     stored
 	VMOVUPS Z7, 448(AX)
-	CMPQ    R9, $+8
-	JLE     stored
 	VMOVUPS Z8, 512(AX)
-	CMPQ    R9, $+9
-	JLE     stored
 	VMOVUPS Z9, 576(AX)
-	CMPQ    R9, $+10
-	JLE     stored
 	VMOVUPS Z10, 640(AX)
-	CMPQ    R9, $+11
-	JLE     stored
 	VMOVUPS Z11, 704(AX)
-	CMPQ    R9, $+12
-	JLE     stored
 	VMOVUPS Z12, 768(AX)
-	CMPQ    R9, $+13
-	JLE     stored
+	VMOVUPS Z13, 832(AX)
+	JMP     done
+
+not14:
+	CMPQ    R15, $+7
+	JNE     not7
+	CMPQ    R9, $+2
+	JGT     not7
+	CMPQ    R10, $+9
+	JLT     not7
+	MOVQ    32(DI), BX
+	VMOVUPS (BX), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	VMOVAPS Z0, Z4
+	VMOVAPS Z0, Z5
+	VMOVAPS Z0, Z6
+	TESTQ   R12, R12
+	JEQ     exact7summed
+
+exact7row:
+	VMOVUPS     (R13), Z14
+	VMOVUPS     64(R13), Z15
+	VMOVUPS     128(R13), Z16
+	VMOVUPS     192(R13), Z17
+	VMOVUPS     256(R13), Z18
+	CMPQ        R9, $+0
+	JGT         exact7column1
+	VMOVUPS     (R11), Z31
+	VFMADD231PS Z31, Z14, Z0
+
+exact7column1:
+	CMPQ        R9, $+1
+	JGT         exact7column2
+	VMOVUPS     64(R11), Z30
+	VFMADD231PS Z30, Z14, Z1
+	VFMADD231PS Z30, Z15, Z0
+
+exact7column2:
+	VMOVUPS     128(R11), Z29
+	VFMADD231PS Z29, Z14, Z2
+	VFMADD231PS Z29, Z15, Z1
+	VFMADD231PS Z29, Z16, Z0
+	VMOVUPS     192(R11), Z28
+	VFMADD231PS Z28, Z14, Z3
+	VFMADD231PS Z28, Z15, Z2
+	VFMADD231PS Z28, Z16, Z1
+	VFMADD231PS Z28, Z17, Z0
+	VMOVUPS     256(R11), Z31
+	VFMADD231PS Z31, Z14, Z4
+	VFMADD231PS Z31, Z15, Z3
+	VFMADD231PS Z31, Z16, Z2
+	VFMADD231PS Z31, Z17, Z1
+	VFMADD231PS Z31, Z18, Z0
+	VMOVUPS     320(R11), Z30
+	VFMADD231PS Z30, Z14, Z5
+	VFMADD231PS Z30, Z15, Z4
+	VFMADD231PS Z30, Z16, Z3
+	VFMADD231PS Z30, Z17, Z2
+	VFMADD231PS Z30, Z18, Z1
+	VMOVUPS     384(R11), Z29
+	VFMADD231PS Z29, Z14, Z6
+	VFMADD231PS Z29, Z15, Z5
+	VFMADD231PS Z29, Z16, Z4
+	VFMADD231PS Z29, Z17, Z3
+	VFMADD231PS Z29, Z18, Z2
+	VMOVUPS     448(R11), Z28
+	VFMADD231PS Z28, Z15, Z6
+	VFMADD231PS Z28, Z16, Z5
+	VFMADD231PS Z28, Z17, Z4
+	VFMADD231PS Z28, Z18, Z3
+	VMOVUPS     512(R11), Z31
+	VFMADD231PS Z31, Z16, Z6
+	VFMADD231PS Z31, Z17, Z5
+	VFMADD231PS Z31, Z18, Z4
+	CMPQ        R10, $+9
+	JLE         exact7next
+	VMOVUPS     576(R11), Z30
+	VFMADD231PS Z30, Z17, Z6
+	VFMADD231PS Z30, Z18, Z5
+	CMPQ        R10, $+10
+	JLE         exact7next
+	VMOVUPS     640(R11), Z29
+	VFMADD231PS Z29, Z18, Z6
+
+exact7next:
+	ADDQ $+320, R13
+	ADDQ R14, R11
+	DECQ R12
+	JNE  exact7row
+
+exact7summed:
+	MOVQ   16(DI), BX
+	TESTQ  BX, BX
+	JEQ    exact7added
+	ADDQ   AX, BX
+	VADDPS (BX), Z0, Z0
+	VADDPS 64(BX), Z1, Z1
+	VADDPS 128(BX), Z2, Z2
+	VADDPS 192(BX), Z3, Z3
+	VADDPS 256(BX), Z4, Z4
+	VADDPS 320(BX), Z5, Z5
+	VADDPS 384(BX), Z6, Z6
+
+exact7added:
+	MOVQ         152(DI), BX
+	TESTQ        BX, BX
+	JEQ          exact7activated
+	VBROADCASTSS 160(DI), Z31
+	VBROADCASTSS 164(DI), Z30
+	CMPQ         BX, $0x01
+	JNE          exact7hard
+	VMAXPS       Z0, Z31, Z0
+	VMINPS       Z0, Z30, Z0
+	VMAXPS       Z1, Z31, Z1
+	VMINPS       Z1, Z30, Z1
+	VMAXPS       Z2, Z31, Z2
+	VMINPS       Z2, Z30, Z2
+	VMAXPS       Z3, Z31, Z3
+	VMINPS       Z3, Z30, Z3
+	VMAXPS       Z4, Z31, Z4
+	VMINPS       Z4, Z30, Z4
+	VMAXPS       Z5, Z31, Z5
+	VMINPS       Z5, Z30, Z5
+	VMAXPS       Z6, Z31, Z6
+	VMINPS       Z6, Z30, Z6
+	JMP          exact7activated
+
+exact7hard:
+	CMPQ         BX, $0x02
+	JNE          exact7hardsigmoid
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z0, Z28
+	VMAXPS       Z28, Z31, Z28
+	VMINPS       Z28, Z30, Z28
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z28, Z28
+	VMULPS       Z28, Z0, Z0
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z1, Z28
+	VMAXPS       Z28, Z31, Z28
+	VMINPS       Z28, Z30, Z28
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z28, Z28
+	VMULPS       Z28, Z1, Z1
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z2, Z28
+	VMAXPS       Z28, Z31, Z28
+	VMINPS       Z28, Z30, Z28
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z28, Z28
+	VMULPS       Z28, Z2, Z2
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z3, Z28
+	VMAXPS       Z28, Z31, Z28
+	VMINPS       Z28, Z30, Z28
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z28, Z28
+	VMULPS       Z28, Z3, Z3
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z4, Z28
+	VMAXPS       Z28, Z31, Z28
+	VMINPS       Z28, Z30, Z28
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z28, Z28
+	VMULPS       Z28, Z4, Z4
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z5, Z28
+	VMAXPS       Z28, Z31, Z28
+	VMINPS       Z28, Z30, Z28
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z28, Z28
+	VMULPS       Z28, Z5, Z5
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z6, Z28
+	VMAXPS       Z28, Z31, Z28
+	VMINPS       Z28, Z30, Z28
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z28, Z28
+	VMULPS       Z28, Z6, Z6
+	JMP          exact7activated
+
+exact7hardsigmoid:
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z0, Z0
+	VMAXPS       Z0, Z31, Z0
+	VMINPS       Z0, Z30, Z0
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z0, Z0
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z1, Z1
+	VMAXPS       Z1, Z31, Z1
+	VMINPS       Z1, Z30, Z1
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z1, Z1
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z2, Z2
+	VMAXPS       Z2, Z31, Z2
+	VMINPS       Z2, Z30, Z2
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z2, Z2
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z3, Z3
+	VMAXPS       Z3, Z31, Z3
+	VMINPS       Z3, Z30, Z3
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z3, Z3
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z4, Z4
+	VMAXPS       Z4, Z31, Z4
+	VMINPS       Z4, Z30, Z4
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z4, Z4
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z5, Z5
+	VMAXPS       Z5, Z31, Z5
+	VMINPS       Z5, Z30, Z5
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z5, Z5
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z6, Z6
+	VMAXPS       Z6, Z31, Z6
+	VMINPS       Z6, Z30, Z6
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z6, Z6
+
+exact7activated:
+	ADDQ    (DI), AX
+	VMOVUPS Z0, (AX)
+	VMOVUPS Z1, 64(AX)
+	VMOVUPS Z2, 128(AX)
+	VMOVUPS Z3, 192(AX)
+	VMOVUPS Z4, 256(AX)
+	VMOVUPS Z5, 320(AX)
+	VMOVUPS Z6, 384(AX)
+	JMP     done
+
+not7:
+	MOVQ    32(DI), BX
+	VMOVUPS (BX), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	VMOVAPS Z0, Z4
+	VMOVAPS Z0, Z5
+	VMOVAPS Z0, Z6
+	VMOVAPS Z0, Z7
+	VMOVAPS Z0, Z8
+	VMOVAPS Z0, Z9
+	VMOVAPS Z0, Z10
+	VMOVAPS Z0, Z11
+	VMOVAPS Z0, Z12
+	VMOVAPS Z0, Z13
+	TESTQ   R12, R12
+	JEQ     anysummed
+
+anyrow:
+	VMOVUPS     (R13), Z14
+	VMOVUPS     64(R13), Z15
+	VMOVUPS     128(R13), Z16
+	VMOVUPS     192(R13), Z17
+	VMOVUPS     256(R13), Z18
+	CMPQ        R9, $+0
+	JGT         anycolumn1
+	CMPQ        R10, $+0
+	JLE         anynext
+	VMOVUPS     (R11), Z31
+	VFMADD231PS Z31, Z14, Z0
+
+anycolumn1:
+	CMPQ        R9, $+1
+	JGT         anycolumn2
+	CMPQ        R10, $+1
+	JLE         anynext
+	VMOVUPS     64(R11), Z30
+	VFMADD231PS Z30, Z14, Z1
+	VFMADD231PS Z30, Z15, Z0
+
+anycolumn2:
+	CMPQ        R9, $+2
+	JGT         anycolumn3
+	CMPQ        R10, $+2
+	JLE         anynext
+	VMOVUPS     128(R11), Z29
+	VFMADD231PS Z29, Z14, Z2
+	VFMADD231PS Z29, Z15, Z1
+	VFMADD231PS Z29, Z16, Z0
+
+anycolumn3:
+	CMPQ        R9, $+3
+	JGT         anycolumn4
+	CMPQ        R10, $+3
+	JLE         anynext
+	VMOVUPS     192(R11), Z28
+	VFMADD231PS Z28, Z14, Z3
+	VFMADD231PS Z28, Z15, Z2
+	VFMADD231PS Z28, Z16, Z1
+	VFMADD231PS Z28, Z17, Z0
+
+anycolumn4:
+	CMPQ        R10, $+4
+	JLE         anynext
+	VMOVUPS     256(R11), Z31
+	VFMADD231PS Z31, Z14, Z4
+	VFMADD231PS Z31, Z15, Z3
+	VFMADD231PS Z31, Z16, Z2
+	VFMADD231PS Z31, Z17, Z1
+	VFMADD231PS Z31, Z18, Z0
+	CMPQ        R10, $+5
+	JLE         anynext
+	VMOVUPS     320(R11), Z30
+	VFMADD231PS Z30, Z14, Z5
+	VFMADD231PS Z30, Z15, Z4
+	VFMADD231PS Z30, Z16, Z3
+	VFMADD231PS Z30, Z17, Z2
+	VFMADD231PS Z30, Z18, Z1
+	CMPQ        R10, $+6
+	JLE         anynext
+	VMOVUPS     384(R11), Z29
+	VFMADD231PS Z29, Z14, Z6
+	VFMADD231PS Z29, Z15, Z5
+	VFMADD231PS Z29, Z16, Z4
+	VFMADD231PS Z29, Z17, Z3
+	VFMADD231PS Z29, Z18, Z2
+	CMPQ        R10, $+7
+	JLE         anynext
+	VMOVUPS     448(R11), Z28
+	VFMADD231PS Z28, Z14, Z7
+	VFMADD231PS Z28, Z15, Z6
+	VFMADD231PS Z28, Z16, Z5
+	VFMADD231PS Z28, Z17, Z4
+	VFMADD231PS Z28, Z18, Z3
+	CMPQ        R10, $+8
+	JLE         anynext
+	VMOVUPS     512(R11), Z31
+	VFMADD231PS Z31, Z14, Z8
+	VFMADD231PS Z31, Z15, Z7
+	VFMADD231PS Z31, Z16, Z6
+	VFMADD231PS Z31, Z17, Z5
+	VFMADD231PS Z31, Z18, Z4
+	CMPQ        R10, $+9
+	JLE         anynext
+	VMOVUPS     576(R11), Z30
+	VFMADD231PS Z30, Z14, Z9
+	VFMADD231PS Z30, Z15, Z8
+	VFMADD231PS Z30, Z16, Z7
+	VFMADD231PS Z30, Z17, Z6
+	VFMADD231PS Z30, Z18, Z5
+	CMPQ        R10, $+10
+	JLE         anynext
+	VMOVUPS     640(R11), Z29
+	VFMADD231PS Z29, Z14, Z10
+	VFMADD231PS Z29, Z15, Z9
+	VFMADD231PS Z29, Z16, Z8
+	VFMADD231PS Z29, Z17, Z7
+	VFMADD231PS Z29, Z18, Z6
+	CMPQ        R10, $+11
+	JLE         anynext
+	VMOVUPS     704(R11), Z28
+	VFMADD231PS Z28, Z14, Z11
+	VFMADD231PS Z28, Z15, Z10
+	VFMADD231PS Z28, Z16, Z9
+	VFMADD231PS Z28, Z17, Z8
+	VFMADD231PS Z28, Z18, Z7
+	CMPQ        R10, $+12
+	JLE         anynext
+	VMOVUPS     768(R11), Z31
+	VFMADD231PS Z31, Z14, Z12
+	VFMADD231PS Z31, Z15, Z11
+	VFMADD231PS Z31, Z16, Z10
+	VFMADD231PS Z31, Z17, Z9
+	VFMADD231PS Z31, Z18, Z8
+	CMPQ        R10, $+13
+	JLE         anynext
+	VMOVUPS     832(R11), Z30
+	VFMADD231PS Z30, Z14, Z13
+	VFMADD231PS Z30, Z15, Z12
+	VFMADD231PS Z30, Z16, Z11
+	VFMADD231PS Z30, Z17, Z10
+	VFMADD231PS Z30, Z18, Z9
+	CMPQ        R10, $+14
+	JLE         anynext
+	VMOVUPS     896(R11), Z29
+	VFMADD231PS Z29, Z15, Z13
+	VFMADD231PS Z29, Z16, Z12
+	VFMADD231PS Z29, Z17, Z11
+	VFMADD231PS Z29, Z18, Z10
+	CMPQ        R10, $+15
+	JLE         anynext
+	VMOVUPS     960(R11), Z28
+	VFMADD231PS Z28, Z16, Z13
+	VFMADD231PS Z28, Z17, Z12
+	VFMADD231PS Z28, Z18, Z11
+	CMPQ        R10, $+16
+	JLE         anynext
+	VMOVUPS     1024(R11), Z31
+	VFMADD231PS Z31, Z17, Z13
+	VFMADD231PS Z31, Z18, Z12
+	CMPQ        R10, $+17
+	JLE         anynext
+	VMOVUPS     1088(R11), Z30
+	VFMADD231PS Z30, Z18, Z13
+
+anynext:
+	ADDQ $+320, R13
+	ADDQ R14, R11
+	DECQ R12
+	JNE  anyrow
+
+anysummed:
+	MOVQ   16(DI), BX
+	TESTQ  BX, BX
+	JEQ    anyadded
+	ADDQ   AX, BX
+	VADDPS (BX), Z0, Z0
+	CMPQ   R15, $+1
+	JLE    anyadded
+	VADDPS 64(BX), Z1, Z1
+	CMPQ   R15, $+2
+	JLE    anyadded
+	VADDPS 128(BX), Z2, Z2
+	CMPQ   R15, $+3
+	JLE    anyadded
+	VADDPS 192(BX), Z3, Z3
+	CMPQ   R15, $+4
+	JLE    anyadded
+	VADDPS 256(BX), Z4, Z4
+	CMPQ   R15, $+5
+	JLE    anyadded
+	VADDPS 320(BX), Z5, Z5
+	CMPQ   R15, $+6
+	JLE    anyadded
+	VADDPS 384(BX), Z6, Z6
+	CMPQ   R15, $+7
+	JLE    anyadded
+	VADDPS 448(BX), Z7, Z7
+	CMPQ   R15, $+8
+	JLE    anyadded
+	VADDPS 512(BX), Z8, Z8
+	CMPQ   R15, $+9
+	JLE    anyadded
+	VADDPS 576(BX), Z9, Z9
+	CMPQ   R15, $+10
+	JLE    anyadded
+	VADDPS 640(BX), Z10, Z10
+	CMPQ   R15, $+11
+	JLE    anyadded
+	VADDPS 704(BX), Z11, Z11
+	CMPQ   R15, $+12
+	JLE    anyadded
+	VADDPS 768(BX), Z12, Z12
+	CMPQ   R15, $+13
+	JLE    anyadded
+	VADDPS 832(BX), Z13, Z13
+
+anyadded:
+	MOVQ         152(DI), BX
+	TESTQ        BX, BX
+	JEQ          anyactivated
+	VBROADCASTSS 160(DI), Z31
+	VBROADCASTSS 164(DI), Z30
+	CMPQ         BX, $0x01
+	JNE          anyhard
+	VMAXPS       Z0, Z31, Z0
+	VMINPS       Z0, Z30, Z0
+	VMAXPS       Z1, Z31, Z1
+	VMINPS       Z1, Z30, Z1
+	VMAXPS       Z2, Z31, Z2
+	VMINPS       Z2, Z30, Z2
+	VMAXPS       Z3, Z31, Z3
+	VMINPS       Z3, Z30, Z3
+	VMAXPS       Z4, Z31, Z4
+	VMINPS       Z4, Z30, Z4
+	VMAXPS       Z5, Z31, Z5
+	VMINPS       Z5, Z30, Z5
+	VMAXPS       Z6, Z31, Z6
+	VMINPS       Z6, Z30, Z6
+	VMAXPS       Z7, Z31, Z7
+	VMINPS       Z7, Z30, Z7
+	VMAXPS       Z8, Z31, Z8
+	VMINPS       Z8, Z30, Z8
+	VMAXPS       Z9, Z31, Z9
+	VMINPS       Z9, Z30, Z9
+	VMAXPS       Z10, Z31, Z10
+	VMINPS       Z10, Z30, Z10
+	VMAXPS       Z11, Z31, Z11
+	VMINPS       Z11, Z30, Z11
+	VMAXPS       Z12, Z31, Z12
+	VMINPS       Z12, Z30, Z12
+	VMAXPS       Z13, Z31, Z13
+	VMINPS       Z13, Z30, Z13
+	JMP          anyactivated
+
+anyhard:
+	CMPQ         BX, $0x02
+	JNE          anyhardsigmoid
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z0, Z28
+	VMAXPS       Z28, Z31, Z28
+	VMINPS       Z28, Z30, Z28
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z28, Z28
+	VMULPS       Z28, Z0, Z0
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z1, Z28
+	VMAXPS       Z28, Z31, Z28
+	VMINPS       Z28, Z30, Z28
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z28, Z28
+	VMULPS       Z28, Z1, Z1
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z2, Z28
+	VMAXPS       Z28, Z31, Z28
+	VMINPS       Z28, Z30, Z28
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z28, Z28
+	VMULPS       Z28, Z2, Z2
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z3, Z28
+	VMAXPS       Z28, Z31, Z28
+	VMINPS       Z28, Z30, Z28
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z28, Z28
+	VMULPS       Z28, Z3, Z3
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z4, Z28
+	VMAXPS       Z28, Z31, Z28
+	VMINPS       Z28, Z30, Z28
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z28, Z28
+	VMULPS       Z28, Z4, Z4
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z5, Z28
+	VMAXPS       Z28, Z31, Z28
+	VMINPS       Z28, Z30, Z28
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z28, Z28
+	VMULPS       Z28, Z5, Z5
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z6, Z28
+	VMAXPS       Z28, Z31, Z28
+	VMINPS       Z28, Z30, Z28
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z28, Z28
+	VMULPS       Z28, Z6, Z6
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z7, Z28
+	VMAXPS       Z28, Z31, Z28
+	VMINPS       Z28, Z30, Z28
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z28, Z28
+	VMULPS       Z28, Z7, Z7
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z8, Z28
+	VMAXPS       Z28, Z31, Z28
+	VMINPS       Z28, Z30, Z28
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z28, Z28
+	VMULPS       Z28, Z8, Z8
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z9, Z28
+	VMAXPS       Z28, Z31, Z28
+	VMINPS       Z28, Z30, Z28
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z28, Z28
+	VMULPS       Z28, Z9, Z9
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z10, Z28
+	VMAXPS       Z28, Z31, Z28
+	VMINPS       Z28, Z30, Z28
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z28, Z28
+	VMULPS       Z28, Z10, Z10
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z11, Z28
+	VMAXPS       Z28, Z31, Z28
+	VMINPS       Z28, Z30, Z28
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z28, Z28
+	VMULPS       Z28, Z11, Z11
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z12, Z28
+	VMAXPS       Z28, Z31, Z28
+	VMINPS       Z28, Z30, Z28
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z28, Z28
+	VMULPS       Z28, Z12, Z12
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z13, Z28
+	VMAXPS       Z28, Z31, Z28
+	VMINPS       Z28, Z30, Z28
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z28, Z28
+	VMULPS       Z28, Z13, Z13
+	JMP          anyactivated
+
+anyhardsigmoid:
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z0, Z0
+	VMAXPS       Z0, Z31, Z0
+	VMINPS       Z0, Z30, Z0
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z0, Z0
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z1, Z1
+	VMAXPS       Z1, Z31, Z1
+	VMINPS       Z1, Z30, Z1
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z1, Z1
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z2, Z2
+	VMAXPS       Z2, Z31, Z2
+	VMINPS       Z2, Z30, Z2
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z2, Z2
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z3, Z3
+	VMAXPS       Z3, Z31, Z3
+	VMINPS       Z3, Z30, Z3
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z3, Z3
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z4, Z4
+	VMAXPS       Z4, Z31, Z4
+	VMINPS       Z4, Z30, Z4
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z4, Z4
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z5, Z5
+	VMAXPS       Z5, Z31, Z5
+	VMINPS       Z5, Z30, Z5
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z5, Z5
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z6, Z6
+	VMAXPS       Z6, Z31, Z6
+	VMINPS       Z6, Z30, Z6
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z6, Z6
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z7, Z7
+	VMAXPS       Z7, Z31, Z7
+	VMINPS       Z7, Z30, Z7
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z7, Z7
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z8, Z8
+	VMAXPS       Z8, Z31, Z8
+	VMINPS       Z8, Z30, Z8
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z8, Z8
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z9, Z9
+	VMAXPS       Z9, Z31, Z9
+	VMINPS       Z9, Z30, Z9
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z9, Z9
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z10, Z10
+	VMAXPS       Z10, Z31, Z10
+	VMINPS       Z10, Z30, Z10
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z10, Z10
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z11, Z11
+	VMAXPS       Z11, Z31, Z11
+	VMINPS       Z11, Z30, Z11
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z11, Z11
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z12, Z12
+	VMAXPS       Z12, Z31, Z12
+	VMINPS       Z12, Z30, Z12
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z12, Z12
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z13, Z13
+	VMAXPS       Z13, Z31, Z13
+	VMINPS       Z13, Z30, Z13
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z13, Z13
+
+anyactivated:
+	ADDQ    (DI), AX
+	VMOVUPS Z0, (AX)
+	CMPQ    R15, $+1
+	JLE     anystored
+	VMOVUPS Z1, 64(AX)
+	CMPQ    R15, $+2
+	JLE     anystored
+	VMOVUPS Z2, 128(AX)
+	CMPQ    R15, $+3
+	JLE     anystored
+	VMOVUPS Z3, 192(AX)
+	CMPQ    R15, $+4
+	JLE     anystored
+	VMOVUPS Z4, 256(AX)
+	CMPQ    R15, $+5
+	JLE     anystored
+	VMOVUPS Z5, 320(AX)
+	CMPQ    R15, $+6
+	JLE     anystored
+	VMOVUPS Z6, 384(AX)
+	CMPQ    R15, $+7
+	JLE     anystored
+	VMOVUPS Z7, 448(AX)
+	CMPQ    R15, $+8
+	JLE     anystored
+	VMOVUPS Z8, 512(AX)
+	CMPQ    R15, $+9
+	JLE     anystored
+	VMOVUPS Z9, 576(AX)
+	CMPQ    R15, $+10
+	JLE     anystored
+	VMOVUPS Z10, 640(AX)
+	CMPQ    R15, $+11
+	JLE     anystored
+	VMOVUPS Z11, 704(AX)
+	CMPQ    R15, $+12
+	JLE     anystored
+	VMOVUPS Z12, 768(AX)
+	CMPQ    R15, $+13
+	JLE     anystored
 	VMOVUPS Z13, 832(AX)
 
-stored:
+anystored:
+done:
 	ADDQ $0x38, R8
 	DECQ CX
 	JNE  span
@@ -1802,6 +3353,14 @@ span:
 	MOVQ    32(R8), R10
 	MOVQ    24(DI), R13
 	MOVQ    64(DI), R12
+	MOVQ    72(DI), R14
+	MOVQ    16(R8), R15
+	CMPQ    R15, $+14
+	JNE     not14
+	CMPQ    R9, $+2
+	JGT     not14
+	CMPQ    R10, $+29
+	JLT     not14
 	MOVQ    32(DI), BX
 	VMOVUPS (BX), Z0
 	VMOVAPS Z0, Z1
@@ -1817,374 +3376,163 @@ span:
 	VMOVAPS Z0, Z11
 	VMOVAPS Z0, Z12
 	VMOVAPS Z0, Z13
-	MOVQ    72(DI), R14
 	TESTQ   R12, R12
-	JEQ     summed
-	TESTQ   R9, R9
-	JNE     edge
-	CMPQ    R10, $+31
-	JNE     edge
+	JEQ     exact14summed
 
-inner:
-	VMOVUPS     (R13), Z14
-	VMOVUPS     64(R13), Z15
-	VMOVUPS     128(R13), Z16
-	VMOVUPS     192(R13), Z17
-	VMOVUPS     256(R13), Z18
-	VMOVUPS     (R11), Z31
-	VFMADD231PS Z31, Z14, Z0
-	VMOVUPS     64(R11), Z30
-	VFMADD231PS Z30, Z15, Z0
-	VMOVUPS     128(R11), Z29
-	VFMADD231PS Z29, Z14, Z1
-	VFMADD231PS Z29, Z16, Z0
-	VMOVUPS     192(R11), Z28
-	VFMADD231PS Z28, Z15, Z1
-	VFMADD231PS Z28, Z17, Z0
-	VMOVUPS     256(R11), Z31
-	VFMADD231PS Z31, Z14, Z2
-	VFMADD231PS Z31, Z16, Z1
-	VFMADD231PS Z31, Z18, Z0
-	VMOVUPS     320(R11), Z30
-	VFMADD231PS Z30, Z15, Z2
-	VFMADD231PS Z30, Z17, Z1
-	VMOVUPS     384(R11), Z29
-	VFMADD231PS Z29, Z14, Z3
-	VFMADD231PS Z29, Z16, Z2
-	VFMADD231PS Z29, Z18, Z1
-	VMOVUPS     448(R11), Z28
-	VFMADD231PS Z28, Z15, Z3
-	VFMADD231PS Z28, Z17, Z2
-	VMOVUPS     512(R11), Z31
-	VFMADD231PS Z31, Z14, Z4
-	VFMADD231PS Z31, Z16, Z3
-	VFMADD231PS Z31, Z18, Z2
-	VMOVUPS     576(R11), Z30
-	VFMADD231PS Z30, Z15, Z4
-	VFMADD231PS Z30, Z17, Z3
-	VMOVUPS     640(R11), Z29
-	VFMADD231PS Z29, Z14, Z5
-	VFMADD231PS Z29, Z16, Z4
-	VFMADD231PS Z29, Z18, Z3
-	VMOVUPS     704(R11), Z28
-	VFMADD231PS Z28, Z15, Z5
-	VFMADD231PS Z28, Z17, Z4
-	VMOVUPS     768(R11), Z31
-	VFMADD231PS Z31, Z14, Z6
-	VFMADD231PS Z31, Z16, Z5
-	VFMADD231PS Z31, Z18, Z4
-	VMOVUPS     832(R11), Z30
-	VFMADD231PS Z30, Z15, Z6
-	VFMADD231PS Z30, Z17, Z5
-	VMOVUPS     896(R11), Z29
-	VFMADD231PS Z29, Z14, Z7
-	VFMADD231PS Z29, Z16, Z6
-	VFMADD231PS Z29, Z18, Z5
-	VMOVUPS     960(R11), Z28
-	VFMADD231PS Z28, Z15, Z7
-	VFMADD231PS Z28, Z17, Z6
-	VMOVUPS     1024(R11), Z31
-	VFMADD231PS Z31, Z14, Z8
-	VFMADD231PS Z31, Z16, Z7
-	VFMADD231PS Z31, Z18, Z6
-	VMOVUPS     1088(R11), Z30
-	VFMADD231PS Z30, Z15, Z8
-	VFMADD231PS Z30, Z17, Z7
-	VMOVUPS     1152(R11), Z29
-	VFMADD231PS Z29, Z14, Z9
-	VFMADD231PS Z29, Z16, Z8
-	VFMADD231PS Z29, Z18, Z7
-	VMOVUPS     1216(R11), Z28
-	VFMADD231PS Z28, Z15, Z9
-	VFMADD231PS Z28, Z17, Z8
-	VMOVUPS     1280(R11), Z31
-	VFMADD231PS Z31, Z14, Z10
-	VFMADD231PS Z31, Z16, Z9
-	VFMADD231PS Z31, Z18, Z8
-	VMOVUPS     1344(R11), Z30
-	VFMADD231PS Z30, Z15, Z10
-	VFMADD231PS Z30, Z17, Z9
-	VMOVUPS     1408(R11), Z29
-	VFMADD231PS Z29, Z14, Z11
-	VFMADD231PS Z29, Z16, Z10
-	VFMADD231PS Z29, Z18, Z9
-	VMOVUPS     1472(R11), Z28
-	VFMADD231PS Z28, Z15, Z11
-	VFMADD231PS Z28, Z17, Z10
-	VMOVUPS     1536(R11), Z31
-	VFMADD231PS Z31, Z14, Z12
-	VFMADD231PS Z31, Z16, Z11
-	VFMADD231PS Z31, Z18, Z10
-	VMOVUPS     1600(R11), Z30
-	VFMADD231PS Z30, Z15, Z12
-	VFMADD231PS Z30, Z17, Z11
-	VMOVUPS     1664(R11), Z29
-	VFMADD231PS Z29, Z14, Z13
-	VFMADD231PS Z29, Z16, Z12
-	VFMADD231PS Z29, Z18, Z11
-	VMOVUPS     1728(R11), Z28
-	VFMADD231PS Z28, Z15, Z13
-	VFMADD231PS Z28, Z17, Z12
-	VMOVUPS     1792(R11), Z31
-	VFMADD231PS Z31, Z16, Z13
-	VFMADD231PS Z31, Z18, Z12
-	VMOVUPS     1856(R11), Z30
-	VFMADD231PS Z30, Z17, Z13
-	VMOVUPS     1920(R11), Z29
-	VFMADD231PS Z29, Z18, Z13
-	ADDQ        $+320, R13
-	ADDQ        R14, R11
-	DECQ        R12
-	JNE         inner
-	JMP         summed
-
-edge:
+exact14row:
 	VMOVUPS     (R13), Z14
 	VMOVUPS     64(R13), Z15
 	VMOVUPS     128(R13), Z16
 	VMOVUPS     192(R13), Z17
 	VMOVUPS     256(R13), Z18
 	CMPQ        R9, $+0
-	JGT         edge1
-	CMPQ        R10, $+0
-	JLE         row
+	JGT         exact14column1
 	VMOVUPS     (R11), Z31
 	VFMADD231PS Z31, Z14, Z0
 
-edge1:
+exact14column1:
 	CMPQ        R9, $+1
-	JGT         edge2
-	CMPQ        R10, $+1
-	JLE         row
+	JGT         exact14column2
 	VMOVUPS     64(R11), Z30
 	VFMADD231PS Z30, Z15, Z0
 
-edge2:
-	CMPQ        R9, $+2
-	JGT         edge3
-	CMPQ        R10, $+2
-	JLE         row
+exact14column2:
 	VMOVUPS     128(R11), Z29
 	VFMADD231PS Z29, Z14, Z1
 	VFMADD231PS Z29, Z16, Z0
-
-edge3:
-	CMPQ        R9, $+3
-	JGT         edge4
-	CMPQ        R10, $+3
-	JLE         row
 	VMOVUPS     192(R11), Z28
 	VFMADD231PS Z28, Z15, Z1
 	VFMADD231PS Z28, Z17, Z0
-
-edge4:
-	CMPQ        R10, $+4
-	JLE         row
 	VMOVUPS     256(R11), Z31
 	VFMADD231PS Z31, Z14, Z2
 	VFMADD231PS Z31, Z16, Z1
 	VFMADD231PS Z31, Z18, Z0
-	CMPQ        R10, $+5
-	JLE         row
 	VMOVUPS     320(R11), Z30
 	VFMADD231PS Z30, Z15, Z2
 	VFMADD231PS Z30, Z17, Z1
-	CMPQ        R10, $+6
-	JLE         row
 	VMOVUPS     384(R11), Z29
 	VFMADD231PS Z29, Z14, Z3
 	VFMADD231PS Z29, Z16, Z2
 	VFMADD231PS Z29, Z18, Z1
-	CMPQ        R10, $+7
-	JLE         row
 	VMOVUPS     448(R11), Z28
 	VFMADD231PS Z28, Z15, Z3
 	VFMADD231PS Z28, Z17, Z2
-	CMPQ        R10, $+8
-	JLE         row
 	VMOVUPS     512(R11), Z31
 	VFMADD231PS Z31, Z14, Z4
 	VFMADD231PS Z31, Z16, Z3
 	VFMADD231PS Z31, Z18, Z2
-	CMPQ        R10, $+9
-	JLE         row
 	VMOVUPS     576(R11), Z30
 	VFMADD231PS Z30, Z15, Z4
 	VFMADD231PS Z30, Z17, Z3
-	CMPQ        R10, $+10
-	JLE         row
 	VMOVUPS     640(R11), Z29
 	VFMADD231PS Z29, Z14, Z5
 	VFMADD231PS Z29, Z16, Z4
 	VFMADD231PS Z29, Z18, Z3
-	CMPQ        R10, $+11
-	JLE         row
 	VMOVUPS     704(R11), Z28
 	VFMADD231PS Z28, Z15, Z5
 	VFMADD231PS Z28, Z17, Z4
-	CMPQ        R10, $+12
-	JLE         row
 	VMOVUPS     768(R11), Z31
 	VFMADD231PS Z31, Z14, Z6
 	VFMADD231PS Z31, Z16, Z5
 	VFMADD231PS Z31, Z18, Z4
-	CMPQ        R10, $+13
-	JLE         row
 	VMOVUPS     832(R11), Z30
 	VFMADD231PS Z30, Z15, Z6
 	VFMADD231PS Z30, Z17, Z5
-	CMPQ        R10, $+14
-	JLE         row
 	VMOVUPS     896(R11), Z29
 	VFMADD231PS Z29, Z14, Z7
 	VFMADD231PS Z29, Z16, Z6
 	VFMADD231PS Z29, Z18, Z5
-	CMPQ        R10, $+15
-	JLE         row
 	VMOVUPS     960(R11), Z28
 	VFMADD231PS Z28, Z15, Z7
 	VFMADD231PS Z28, Z17, Z6
-	CMPQ        R10, $+16
-	JLE         row
 	VMOVUPS     1024(R11), Z31
 	VFMADD231PS Z31, Z14, Z8
 	VFMADD231PS Z31, Z16, Z7
 	VFMADD231PS Z31, Z18, Z6
-	CMPQ        R10, $+17
-	JLE         row
 	VMOVUPS     1088(R11), Z30
 	VFMADD231PS Z30, Z15, Z8
 	VFMADD231PS Z30, Z17, Z7
-	CMPQ        R10, $+18
-	JLE         row
 	VMOVUPS     1152(R11), Z29
 	VFMADD231PS Z29, Z14, Z9
 	VFMADD231PS Z29, Z16, Z8
 	VFMADD231PS Z29, Z18, Z7
-	CMPQ        R10, $+19
-	JLE         row
 	VMOVUPS     1216(R11), Z28
 	VFMADD231PS Z28, Z15, Z9
 	VFMADD231PS Z28, Z17, Z8
-	CMPQ        R10, $+20
-	JLE         row
 	VMOVUPS     1280(R11), Z31
 	VFMADD231PS Z31, Z14, Z10
 	VFMADD231PS Z31, Z16, Z9
 	VFMADD231PS Z31, Z18, Z8
-	CMPQ        R10, $+21
-	JLE         row
 	VMOVUPS     1344(R11), Z30
 	VFMADD231PS Z30, Z15, Z10
 	VFMADD231PS Z30, Z17, Z9
-	CMPQ        R10, $+22
-	JLE         row
 	VMOVUPS     1408(R11), Z29
 	VFMADD231PS Z29, Z14, Z11
 	VFMADD231PS Z29, Z16, Z10
 	VFMADD231PS Z29, Z18, Z9
-	CMPQ        R10, $+23
-	JLE         row
 	VMOVUPS     1472(R11), Z28
 	VFMADD231PS Z28, Z15, Z11
 	VFMADD231PS Z28, Z17, Z10
-	CMPQ        R10, $+24
-	JLE         row
 	VMOVUPS     1536(R11), Z31
 	VFMADD231PS Z31, Z14, Z12
 	VFMADD231PS Z31, Z16, Z11
 	VFMADD231PS Z31, Z18, Z10
-	CMPQ        R10, $+25
-	JLE         row
 	VMOVUPS     1600(R11), Z30
 	VFMADD231PS Z30, Z15, Z12
 	VFMADD231PS Z30, Z17, Z11
-	CMPQ        R10, $+26
-	JLE         row
 	VMOVUPS     1664(R11), Z29
 	VFMADD231PS Z29, Z14, Z13
 	VFMADD231PS Z29, Z16, Z12
 	VFMADD231PS Z29, Z18, Z11
-	CMPQ        R10, $+27
-	JLE         row
 	VMOVUPS     1728(R11), Z28
 	VFMADD231PS Z28, Z15, Z13
 	VFMADD231PS Z28, Z17, Z12
-	CMPQ        R10, $+28
-	JLE         row
 	VMOVUPS     1792(R11), Z31
 	VFMADD231PS Z31, Z16, Z13
 	VFMADD231PS Z31, Z18, Z12
 	CMPQ        R10, $+29
-	JLE         row
+	JLE         exact14next
 	VMOVUPS     1856(R11), Z30
 	VFMADD231PS Z30, Z17, Z13
 	CMPQ        R10, $+30
-	JLE         row
+	JLE         exact14next
 	VMOVUPS     1920(R11), Z29
 	VFMADD231PS Z29, Z18, Z13
 
-row:
+exact14next:
 	ADDQ $+320, R13
 	ADDQ R14, R11
 	DECQ R12
-	JNE  edge
+	JNE  exact14row
 
-summed:
-	MOVQ   16(R8), R9
+exact14summed:
 	MOVQ   16(DI), BX
 	TESTQ  BX, BX
-	JEQ    added
+	JEQ    exact14added
 	ADDQ   AX, BX
 	VADDPS (BX), Z0, Z0
-	CMPQ   R9, $+1
-	JLE    added
 	VADDPS 64(BX), Z1, Z1
-	CMPQ   R9, $+2
-	JLE    added
 	VADDPS 128(BX), Z2, Z2
-	CMPQ   R9, $+3
-	JLE    added
 	VADDPS 192(BX), Z3, Z3
-	CMPQ   R9, $+4
-	JLE    added
 	VADDPS 256(BX), Z4, Z4
-	CMPQ   R9, $+5
-	JLE    added
 	VADDPS 320(BX), Z5, Z5
-	CMPQ   R9, $+6
-	JLE    added
 	VADDPS 384(BX), Z6, Z6
-	CMPQ   R9, $+7
-	JLE    added
 	VADDPS 448(BX), Z7, Z7
-	CMPQ   R9, $+8
-	JLE    added
 	VADDPS 512(BX), Z8, Z8
-	CMPQ   R9, $+9
-	JLE    added
 	VADDPS 576(BX), Z9, Z9
-	CMPQ   R9, $+10
-	JLE    added
 	VADDPS 640(BX), Z10, Z10
-	CMPQ   R9, $+11
-	JLE    added
 	VADDPS 704(BX), Z11, Z11
-	CMPQ   R9, $+12
-	JLE    added
 	VADDPS 768(BX), Z12, Z12
-	CMPQ   R9, $+13
-	JLE    added
 	VADDPS 832(BX), Z13, Z13
 
-added:
+exact14added:
 	MOVQ         152(DI), BX
 	TESTQ        BX, BX
-	JEQ          activated
+	JEQ          exact14activated
 	VBROADCASTSS 160(DI), Z31
 	VBROADCASTSS 164(DI), Z30
 	CMPQ         BX, $0x01
-	JNE          hard
+	JNE          exact14hard
 	VMAXPS       Z0, Z31, Z0
 	VMINPS       Z0, Z30, Z0
 	VMAXPS       Z1, Z31, Z1
@@ -2213,11 +3561,11 @@ added:
 	VMINPS       Z12, Z30, Z12
 	VMAXPS       Z13, Z31, Z13
 	VMINPS       Z13, Z30, Z13
-	JMP          activated
+	JMP          exact14activated
 
-hard:
+exact14hard:
 	CMPQ         BX, $0x02
-	JNE          hardsigmoid
+	JNE          exact14hardsigmoid
 	VBROADCASTSS depthwise3<>+0(SB), Z29
 	VADDPS       Z29, Z0, Z28
 	VMAXPS       Z28, Z31, Z28
@@ -2316,9 +3664,9 @@ hard:
 	VBROADCASTSS depthwise6th<>+0(SB), Z29
 	VMULPS       Z29, Z28, Z28
 	VMULPS       Z28, Z13, Z13
-	JMP          activated
+	JMP          exact14activated
 
-hardsigmoid:
+exact14hardsigmoid:
 	VBROADCASTSS depthwise3<>+0(SB), Z29
 	VADDPS       Z29, Z0, Z0
 	VMAXPS       Z0, Z31, Z0
@@ -2404,50 +3752,794 @@ hardsigmoid:
 	VBROADCASTSS depthwise6th<>+0(SB), Z29
 	VMULPS       Z29, Z13, Z13
 
-activated:
+exact14activated:
 	ADDQ    (DI), AX
 	VMOVUPS Z0, (AX)
-	CMPQ    R9, $+1
-	JLE     stored
 	VMOVUPS Z1, 64(AX)
-	CMPQ    R9, $+2
-	JLE     stored
 	VMOVUPS Z2, 128(AX)
-	CMPQ    R9, $+3
-	JLE     stored
 	VMOVUPS Z3, 192(AX)
-	CMPQ    R9, $+4
-	JLE     stored
 	VMOVUPS Z4, 256(AX)
-	CMPQ    R9, $+5
-	JLE     stored
 	VMOVUPS Z5, 320(AX)
-	CMPQ    R9, $+6
-	JLE     stored
 	VMOVUPS Z6, 384(AX)
-	CMPQ    R9, $+7
-	JLE     stored
 	VMOVUPS Z7, 448(AX)
-	CMPQ    R9, $+8
-	JLE     stored
 	VMOVUPS Z8, 512(AX)
-	CMPQ    R9, $+9
-	JLE     stored
 	VMOVUPS Z9, 576(AX)
-	CMPQ    R9, $+10
-	JLE     stored
 	VMOVUPS Z10, 640(AX)
-	CMPQ    R9, $+11
-	JLE     stored
 	VMOVUPS Z11, 704(AX)
-	CMPQ    R9, $+12
-	JLE     stored
 	VMOVUPS Z12, 768(AX)
-	CMPQ    R9, $+13
-	JLE     stored
+	VMOVUPS Z13, 832(AX)
+	JMP     done
+
+not14:
+	CMPQ    R15, $+7
+	JNE     not7
+	CMPQ    R9, $+2
+	JGT     not7
+	CMPQ    R10, $+15
+	JLT     not7
+	MOVQ    32(DI), BX
+	VMOVUPS (BX), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	VMOVAPS Z0, Z4
+	VMOVAPS Z0, Z5
+	VMOVAPS Z0, Z6
+	TESTQ   R12, R12
+	JEQ     exact7summed
+
+exact7row:
+	VMOVUPS     (R13), Z14
+	VMOVUPS     64(R13), Z15
+	VMOVUPS     128(R13), Z16
+	VMOVUPS     192(R13), Z17
+	VMOVUPS     256(R13), Z18
+	CMPQ        R9, $+0
+	JGT         exact7column1
+	VMOVUPS     (R11), Z31
+	VFMADD231PS Z31, Z14, Z0
+
+exact7column1:
+	CMPQ        R9, $+1
+	JGT         exact7column2
+	VMOVUPS     64(R11), Z30
+	VFMADD231PS Z30, Z15, Z0
+
+exact7column2:
+	VMOVUPS     128(R11), Z29
+	VFMADD231PS Z29, Z14, Z1
+	VFMADD231PS Z29, Z16, Z0
+	VMOVUPS     192(R11), Z28
+	VFMADD231PS Z28, Z15, Z1
+	VFMADD231PS Z28, Z17, Z0
+	VMOVUPS     256(R11), Z31
+	VFMADD231PS Z31, Z14, Z2
+	VFMADD231PS Z31, Z16, Z1
+	VFMADD231PS Z31, Z18, Z0
+	VMOVUPS     320(R11), Z30
+	VFMADD231PS Z30, Z15, Z2
+	VFMADD231PS Z30, Z17, Z1
+	VMOVUPS     384(R11), Z29
+	VFMADD231PS Z29, Z14, Z3
+	VFMADD231PS Z29, Z16, Z2
+	VFMADD231PS Z29, Z18, Z1
+	VMOVUPS     448(R11), Z28
+	VFMADD231PS Z28, Z15, Z3
+	VFMADD231PS Z28, Z17, Z2
+	VMOVUPS     512(R11), Z31
+	VFMADD231PS Z31, Z14, Z4
+	VFMADD231PS Z31, Z16, Z3
+	VFMADD231PS Z31, Z18, Z2
+	VMOVUPS     576(R11), Z30
+	VFMADD231PS Z30, Z15, Z4
+	VFMADD231PS Z30, Z17, Z3
+	VMOVUPS     640(R11), Z29
+	VFMADD231PS Z29, Z14, Z5
+	VFMADD231PS Z29, Z16, Z4
+	VFMADD231PS Z29, Z18, Z3
+	VMOVUPS     704(R11), Z28
+	VFMADD231PS Z28, Z15, Z5
+	VFMADD231PS Z28, Z17, Z4
+	VMOVUPS     768(R11), Z31
+	VFMADD231PS Z31, Z14, Z6
+	VFMADD231PS Z31, Z16, Z5
+	VFMADD231PS Z31, Z18, Z4
+	VMOVUPS     832(R11), Z30
+	VFMADD231PS Z30, Z15, Z6
+	VFMADD231PS Z30, Z17, Z5
+	VMOVUPS     896(R11), Z29
+	VFMADD231PS Z29, Z16, Z6
+	VFMADD231PS Z29, Z18, Z5
+	CMPQ        R10, $+15
+	JLE         exact7next
+	VMOVUPS     960(R11), Z28
+	VFMADD231PS Z28, Z17, Z6
+	CMPQ        R10, $+16
+	JLE         exact7next
+	VMOVUPS     1024(R11), Z31
+	VFMADD231PS Z31, Z18, Z6
+
+exact7next:
+	ADDQ $+320, R13
+	ADDQ R14, R11
+	DECQ R12
+	JNE  exact7row
+
+exact7summed:
+	MOVQ   16(DI), BX
+	TESTQ  BX, BX
+	JEQ    exact7added
+	ADDQ   AX, BX
+	VADDPS (BX), Z0, Z0
+	VADDPS 64(BX), Z1, Z1
+	VADDPS 128(BX), Z2, Z2
+	VADDPS 192(BX), Z3, Z3
+	VADDPS 256(BX), Z4, Z4
+	VADDPS 320(BX), Z5, Z5
+	VADDPS 384(BX), Z6, Z6
+
+exact7added:
+	MOVQ         152(DI), BX
+	TESTQ        BX, BX
+	JEQ          exact7activated
+	VBROADCASTSS 160(DI), Z31
+	VBROADCASTSS 164(DI), Z30
+	CMPQ         BX, $0x01
+	JNE          exact7hard
+	VMAXPS       Z0, Z31, Z0
+	VMINPS       Z0, Z30, Z0
+	VMAXPS       Z1, Z31, Z1
+	VMINPS       Z1, Z30, Z1
+	VMAXPS       Z2, Z31, Z2
+	VMINPS       Z2, Z30, Z2
+	VMAXPS       Z3, Z31, Z3
+	VMINPS       Z3, Z30, Z3
+	VMAXPS       Z4, Z31, Z4
+	VMINPS       Z4, Z30, Z4
+	VMAXPS       Z5, Z31, Z5
+	VMINPS       Z5, Z30, Z5
+	VMAXPS       Z6, Z31, Z6
+	VMINPS       Z6, Z30, Z6
+	JMP          exact7activated
+
+exact7hard:
+	CMPQ         BX, $0x02
+	JNE          exact7hardsigmoid
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z0, Z28
+	VMAXPS       Z28, Z31, Z28
+	VMINPS       Z28, Z30, Z28
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z28, Z28
+	VMULPS       Z28, Z0, Z0
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z1, Z28
+	VMAXPS       Z28, Z31, Z28
+	VMINPS       Z28, Z30, Z28
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z28, Z28
+	VMULPS       Z28, Z1, Z1
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z2, Z28
+	VMAXPS       Z28, Z31, Z28
+	VMINPS       Z28, Z30, Z28
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z28, Z28
+	VMULPS       Z28, Z2, Z2
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z3, Z28
+	VMAXPS       Z28, Z31, Z28
+	VMINPS       Z28, Z30, Z28
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z28, Z28
+	VMULPS       Z28, Z3, Z3
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z4, Z28
+	VMAXPS       Z28, Z31, Z28
+	VMINPS       Z28, Z30, Z28
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z28, Z28
+	VMULPS       Z28, Z4, Z4
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z5, Z28
+	VMAXPS       Z28, Z31, Z28
+	VMINPS       Z28, Z30, Z28
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z28, Z28
+	VMULPS       Z28, Z5, Z5
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z6, Z28
+	VMAXPS       Z28, Z31, Z28
+	VMINPS       Z28, Z30, Z28
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z28, Z28
+	VMULPS       Z28, Z6, Z6
+	JMP          exact7activated
+
+exact7hardsigmoid:
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z0, Z0
+	VMAXPS       Z0, Z31, Z0
+	VMINPS       Z0, Z30, Z0
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z0, Z0
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z1, Z1
+	VMAXPS       Z1, Z31, Z1
+	VMINPS       Z1, Z30, Z1
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z1, Z1
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z2, Z2
+	VMAXPS       Z2, Z31, Z2
+	VMINPS       Z2, Z30, Z2
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z2, Z2
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z3, Z3
+	VMAXPS       Z3, Z31, Z3
+	VMINPS       Z3, Z30, Z3
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z3, Z3
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z4, Z4
+	VMAXPS       Z4, Z31, Z4
+	VMINPS       Z4, Z30, Z4
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z4, Z4
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z5, Z5
+	VMAXPS       Z5, Z31, Z5
+	VMINPS       Z5, Z30, Z5
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z5, Z5
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z6, Z6
+	VMAXPS       Z6, Z31, Z6
+	VMINPS       Z6, Z30, Z6
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z6, Z6
+
+exact7activated:
+	ADDQ    (DI), AX
+	VMOVUPS Z0, (AX)
+	VMOVUPS Z1, 64(AX)
+	VMOVUPS Z2, 128(AX)
+	VMOVUPS Z3, 192(AX)
+	VMOVUPS Z4, 256(AX)
+	VMOVUPS Z5, 320(AX)
+	VMOVUPS Z6, 384(AX)
+	JMP     done
+
+not7:
+	MOVQ    32(DI), BX
+	VMOVUPS (BX), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	VMOVAPS Z0, Z4
+	VMOVAPS Z0, Z5
+	VMOVAPS Z0, Z6
+	VMOVAPS Z0, Z7
+	VMOVAPS Z0, Z8
+	VMOVAPS Z0, Z9
+	VMOVAPS Z0, Z10
+	VMOVAPS Z0, Z11
+	VMOVAPS Z0, Z12
+	VMOVAPS Z0, Z13
+	TESTQ   R12, R12
+	JEQ     anysummed
+
+anyrow:
+	VMOVUPS     (R13), Z14
+	VMOVUPS     64(R13), Z15
+	VMOVUPS     128(R13), Z16
+	VMOVUPS     192(R13), Z17
+	VMOVUPS     256(R13), Z18
+	CMPQ        R9, $+0
+	JGT         anycolumn1
+	CMPQ        R10, $+0
+	JLE         anynext
+	VMOVUPS     (R11), Z31
+	VFMADD231PS Z31, Z14, Z0
+
+anycolumn1:
+	CMPQ        R9, $+1
+	JGT         anycolumn2
+	CMPQ        R10, $+1
+	JLE         anynext
+	VMOVUPS     64(R11), Z30
+	VFMADD231PS Z30, Z15, Z0
+
+anycolumn2:
+	CMPQ        R9, $+2
+	JGT         anycolumn3
+	CMPQ        R10, $+2
+	JLE         anynext
+	VMOVUPS     128(R11), Z29
+	VFMADD231PS Z29, Z14, Z1
+	VFMADD231PS Z29, Z16, Z0
+
+anycolumn3:
+	CMPQ        R9, $+3
+	JGT         anycolumn4
+	CMPQ        R10, $+3
+	JLE         anynext
+	VMOVUPS     192(R11), Z28
+	VFMADD231PS Z28, Z15, Z1
+	VFMADD231PS Z28, Z17, Z0
+
+anycolumn4:
+	CMPQ        R10, $+4
+	JLE         anynext
+	VMOVUPS     256(R11), Z31
+	VFMADD231PS Z31, Z14, Z2
+	VFMADD231PS Z31, Z16, Z1
+	VFMADD231PS Z31, Z18, Z0
+	CMPQ        R10, $+5
+	JLE         anynext
+	VMOVUPS     320(R11), Z30
+	VFMADD231PS Z30, Z15, Z2
+	VFMADD231PS Z30, Z17, Z1
+	CMPQ        R10, $+6
+	JLE         anynext
+	VMOVUPS     384(R11), Z29
+	VFMADD231PS Z29, Z14, Z3
+	VFMADD231PS Z29, Z16, Z2
+	VFMADD231PS Z29, Z18, Z1
+	CMPQ        R10, $+7
+	JLE         anynext
+	VMOVUPS     448(R11), Z28
+	VFMADD231PS Z28, Z15, Z3
+	VFMADD231PS Z28, Z17, Z2
+	CMPQ        R10, $+8
+	JLE         anynext
+	VMOVUPS     512(R11), Z31
+	VFMADD231PS Z31, Z14, Z4
+	VFMADD231PS Z31, Z16, Z3
+	VFMADD231PS Z31, Z18, Z2
+	CMPQ        R10, $+9
+	JLE         anynext
+	VMOVUPS     576(R11), Z30
+	VFMADD231PS Z30, Z15, Z4
+	VFMADD231PS Z30, Z17, Z3
+	CMPQ        R10, $+10
+	JLE         anynext
+	VMOVUPS     640(R11), Z29
+	VFMADD231PS Z29, Z14, Z5
+	VFMADD231PS Z29, Z16, Z4
+	VFMADD231PS Z29, Z18, Z3
+	CMPQ        R10, $+11
+	JLE         anynext
+	VMOVUPS     704(R11), Z28
+	VFMADD231PS Z28, Z15, Z5
+	VFMADD231PS Z28, Z17, Z4
+	CMPQ        R10, $+12
+	JLE         anynext
+	VMOVUPS     768(R11), Z31
+	VFMADD231PS Z31, Z14, Z6
+	VFMADD231PS Z31, Z16, Z5
+	VFMADD231PS Z31, Z18, Z4
+	CMPQ        R10, $+13
+	JLE         anynext
+	VMOVUPS     832(R11), Z30
+	VFMADD231PS Z30, Z15, Z6
+	VFMADD231PS Z30, Z17, Z5
+	CMPQ        R10, $+14
+	JLE         anynext
+	VMOVUPS     896(R11), Z29
+	VFMADD231PS Z29, Z14, Z7
+	VFMADD231PS Z29, Z16, Z6
+	VFMADD231PS Z29, Z18, Z5
+	CMPQ        R10, $+15
+	JLE         anynext
+	VMOVUPS     960(R11), Z28
+	VFMADD231PS Z28, Z15, Z7
+	VFMADD231PS Z28, Z17, Z6
+	CMPQ        R10, $+16
+	JLE         anynext
+	VMOVUPS     1024(R11), Z31
+	VFMADD231PS Z31, Z14, Z8
+	VFMADD231PS Z31, Z16, Z7
+	VFMADD231PS Z31, Z18, Z6
+	CMPQ        R10, $+17
+	JLE         anynext
+	VMOVUPS     1088(R11), Z30
+	VFMADD231PS Z30, Z15, Z8
+	VFMADD231PS Z30, Z17, Z7
+	CMPQ        R10, $+18
+	JLE         anynext
+	VMOVUPS     1152(R11), Z29
+	VFMADD231PS Z29, Z14, Z9
+	VFMADD231PS Z29, Z16, Z8
+	VFMADD231PS Z29, Z18, Z7
+	CMPQ        R10, $+19
+	JLE         anynext
+	VMOVUPS     1216(R11), Z28
+	VFMADD231PS Z28, Z15, Z9
+	VFMADD231PS Z28, Z17, Z8
+	CMPQ        R10, $+20
+	JLE         anynext
+	VMOVUPS     1280(R11), Z31
+	VFMADD231PS Z31, Z14, Z10
+	VFMADD231PS Z31, Z16, Z9
+	VFMADD231PS Z31, Z18, Z8
+	CMPQ        R10, $+21
+	JLE         anynext
+	VMOVUPS     1344(R11), Z30
+	VFMADD231PS Z30, Z15, Z10
+	VFMADD231PS Z30, Z17, Z9
+	CMPQ        R10, $+22
+	JLE         anynext
+	VMOVUPS     1408(R11), Z29
+	VFMADD231PS Z29, Z14, Z11
+	VFMADD231PS Z29, Z16, Z10
+	VFMADD231PS Z29, Z18, Z9
+	CMPQ        R10, $+23
+	JLE         anynext
+	VMOVUPS     1472(R11), Z28
+	VFMADD231PS Z28, Z15, Z11
+	VFMADD231PS Z28, Z17, Z10
+	CMPQ        R10, $+24
+	JLE         anynext
+	VMOVUPS     1536(R11), Z31
+	VFMADD231PS Z31, Z14, Z12
+	VFMADD231PS Z31, Z16, Z11
+	VFMADD231PS Z31, Z18, Z10
+	CMPQ        R10, $+25
+	JLE         anynext
+	VMOVUPS     1600(R11), Z30
+	VFMADD231PS Z30, Z15, Z12
+	VFMADD231PS Z30, Z17, Z11
+	CMPQ        R10, $+26
+	JLE         anynext
+	VMOVUPS     1664(R11), Z29
+	VFMADD231PS Z29, Z14, Z13
+	VFMADD231PS Z29, Z16, Z12
+	VFMADD231PS Z29, Z18, Z11
+	CMPQ        R10, $+27
+	JLE         anynext
+	VMOVUPS     1728(R11), Z28
+	VFMADD231PS Z28, Z15, Z13
+	VFMADD231PS Z28, Z17, Z12
+	CMPQ        R10, $+28
+	JLE         anynext
+	VMOVUPS     1792(R11), Z31
+	VFMADD231PS Z31, Z16, Z13
+	VFMADD231PS Z31, Z18, Z12
+	CMPQ        R10, $+29
+	JLE         anynext
+	VMOVUPS     1856(R11), Z30
+	VFMADD231PS Z30, Z17, Z13
+	CMPQ        R10, $+30
+	JLE         anynext
+	VMOVUPS     1920(R11), Z29
+	VFMADD231PS Z29, Z18, Z13
+
+anynext:
+	ADDQ $+320, R13
+	ADDQ R14, R11
+	DECQ R12
+	JNE  anyrow
+
+anysummed:
+	MOVQ   16(DI), BX
+	TESTQ  BX, BX
+	JEQ    anyadded
+	ADDQ   AX, BX
+	VADDPS (BX), Z0, Z0
+	CMPQ   R15, $+1
+	JLE    anyadded
+	VADDPS 64(BX), Z1, Z1
+	CMPQ   R15, $+2
+	JLE    anyadded
+	VADDPS 128(BX), Z2, Z2
+	CMPQ   R15, $+3
+	JLE    anyadded
+	VADDPS 192(BX), Z3, Z3
+	CMPQ   R15, $+4
+	JLE    anyadded
+	VADDPS 256(BX), Z4, Z4
+	CMPQ   R15, $+5
+	JLE    anyadded
+	VADDPS 320(BX), Z5, Z5
+	CMPQ   R15, $+6
+	JLE    anyadded
+	VADDPS 384(BX), Z6, Z6
+	CMPQ   R15, $+7
+	JLE    anyadded
+	VADDPS 448(BX), Z7, Z7
+	CMPQ   R15, $+8
+	JLE    anyadded
+	VADDPS 512(BX), Z8, Z8
+	CMPQ   R15, $+9
+	JLE    anyadded
+	VADDPS 576(BX), Z9, Z9
+	CMPQ   R15, $+10
+	JLE    anyadded
+	VADDPS 640(BX), Z10, Z10
+	CMPQ   R15, $+11
+	JLE    anyadded
+	VADDPS 704(BX), Z11, Z11
+	CMPQ   R15, $+12
+	JLE    anyadded
+	VADDPS 768(BX), Z12, Z12
+	CMPQ   R15, $+13
+	JLE    anyadded
+	VADDPS 832(BX), Z13, Z13
+
+anyadded:
+	MOVQ         152(DI), BX
+	TESTQ        BX, BX
+	JEQ          anyactivated
+	VBROADCASTSS 160(DI), Z31
+	VBROADCASTSS 164(DI), Z30
+	CMPQ         BX, $0x01
+	JNE          anyhard
+	VMAXPS       Z0, Z31, Z0
+	VMINPS       Z0, Z30, Z0
+	VMAXPS       Z1, Z31, Z1
+	VMINPS       Z1, Z30, Z1
+	VMAXPS       Z2, Z31, Z2
+	VMINPS       Z2, Z30, Z2
+	VMAXPS       Z3, Z31, Z3
+	VMINPS       Z3, Z30, Z3
+	VMAXPS       Z4, Z31, Z4
+	VMINPS       Z4, Z30, Z4
+	VMAXPS       Z5, Z31, Z5
+	VMINPS       Z5, Z30, Z5
+	VMAXPS       Z6, Z31, Z6
+	VMINPS       Z6, Z30, Z6
+	VMAXPS       Z7, Z31, Z7
+	VMINPS       Z7, Z30, Z7
+	VMAXPS       Z8, Z31, Z8
+	VMINPS       Z8, Z30, Z8
+	VMAXPS       Z9, Z31, Z9
+	VMINPS       Z9, Z30, Z9
+	VMAXPS       Z10, Z31, Z10
+	VMINPS       Z10, Z30, Z10
+	VMAXPS       Z11, Z31, Z11
+	VMINPS       Z11, Z30, Z11
+	VMAXPS       Z12, Z31, Z12
+	VMINPS       Z12, Z30, Z12
+	VMAXPS       Z13, Z31, Z13
+	VMINPS       Z13, Z30, Z13
+	JMP          anyactivated
+
+anyhard:
+	CMPQ         BX, $0x02
+	JNE          anyhardsigmoid
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z0, Z28
+	VMAXPS       Z28, Z31, Z28
+	VMINPS       Z28, Z30, Z28
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z28, Z28
+	VMULPS       Z28, Z0, Z0
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z1, Z28
+	VMAXPS       Z28, Z31, Z28
+	VMINPS       Z28, Z30, Z28
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z28, Z28
+	VMULPS       Z28, Z1, Z1
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z2, Z28
+	VMAXPS       Z28, Z31, Z28
+	VMINPS       Z28, Z30, Z28
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z28, Z28
+	VMULPS       Z28, Z2, Z2
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z3, Z28
+	VMAXPS       Z28, Z31, Z28
+	VMINPS       Z28, Z30, Z28
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z28, Z28
+	VMULPS       Z28, Z3, Z3
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z4, Z28
+	VMAXPS       Z28, Z31, Z28
+	VMINPS       Z28, Z30, Z28
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z28, Z28
+	VMULPS       Z28, Z4, Z4
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z5, Z28
+	VMAXPS       Z28, Z31, Z28
+	VMINPS       Z28, Z30, Z28
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z28, Z28
+	VMULPS       Z28, Z5, Z5
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z6, Z28
+	VMAXPS       Z28, Z31, Z28
+	VMINPS       Z28, Z30, Z28
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z28, Z28
+	VMULPS       Z28, Z6, Z6
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z7, Z28
+	VMAXPS       Z28, Z31, Z28
+	VMINPS       Z28, Z30, Z28
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z28, Z28
+	VMULPS       Z28, Z7, Z7
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z8, Z28
+	VMAXPS       Z28, Z31, Z28
+	VMINPS       Z28, Z30, Z28
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z28, Z28
+	VMULPS       Z28, Z8, Z8
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z9, Z28
+	VMAXPS       Z28, Z31, Z28
+	VMINPS       Z28, Z30, Z28
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z28, Z28
+	VMULPS       Z28, Z9, Z9
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z10, Z28
+	VMAXPS       Z28, Z31, Z28
+	VMINPS       Z28, Z30, Z28
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z28, Z28
+	VMULPS       Z28, Z10, Z10
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z11, Z28
+	VMAXPS       Z28, Z31, Z28
+	VMINPS       Z28, Z30, Z28
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z28, Z28
+	VMULPS       Z28, Z11, Z11
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z12, Z28
+	VMAXPS       Z28, Z31, Z28
+	VMINPS       Z28, Z30, Z28
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z28, Z28
+	VMULPS       Z28, Z12, Z12
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z13, Z28
+	VMAXPS       Z28, Z31, Z28
+	VMINPS       Z28, Z30, Z28
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z28, Z28
+	VMULPS       Z28, Z13, Z13
+	JMP          anyactivated
+
+anyhardsigmoid:
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z0, Z0
+	VMAXPS       Z0, Z31, Z0
+	VMINPS       Z0, Z30, Z0
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z0, Z0
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z1, Z1
+	VMAXPS       Z1, Z31, Z1
+	VMINPS       Z1, Z30, Z1
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z1, Z1
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z2, Z2
+	VMAXPS       Z2, Z31, Z2
+	VMINPS       Z2, Z30, Z2
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z2, Z2
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z3, Z3
+	VMAXPS       Z3, Z31, Z3
+	VMINPS       Z3, Z30, Z3
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z3, Z3
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z4, Z4
+	VMAXPS       Z4, Z31, Z4
+	VMINPS       Z4, Z30, Z4
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z4, Z4
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z5, Z5
+	VMAXPS       Z5, Z31, Z5
+	VMINPS       Z5, Z30, Z5
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z5, Z5
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z6, Z6
+	VMAXPS       Z6, Z31, Z6
+	VMINPS       Z6, Z30, Z6
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z6, Z6
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z7, Z7
+	VMAXPS       Z7, Z31, Z7
+	VMINPS       Z7, Z30, Z7
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z7, Z7
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z8, Z8
+	VMAXPS       Z8, Z31, Z8
+	VMINPS       Z8, Z30, Z8
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z8, Z8
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z9, Z9
+	VMAXPS       Z9, Z31, Z9
+	VMINPS       Z9, Z30, Z9
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z9, Z9
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z10, Z10
+	VMAXPS       Z10, Z31, Z10
+	VMINPS       Z10, Z30, Z10
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z10, Z10
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z11, Z11
+	VMAXPS       Z11, Z31, Z11
+	VMINPS       Z11, Z30, Z11
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z11, Z11
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z12, Z12
+	VMAXPS       Z12, Z31, Z12
+	VMINPS       Z12, Z30, Z12
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z12, Z12
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z13, Z13
+	VMAXPS       Z13, Z31, Z13
+	VMINPS       Z13, Z30, Z13
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z13, Z13
+
+anyactivated:
+	ADDQ    (DI), AX
+	VMOVUPS Z0, (AX)
+	CMPQ    R15, $+1
+	JLE     anystored
+	VMOVUPS Z1, 64(AX)
+	CMPQ    R15, $+2
+	JLE     anystored
+	VMOVUPS Z2, 128(AX)
+	CMPQ    R15, $+3
+	JLE     anystored
+	VMOVUPS Z3, 192(AX)
+	CMPQ    R15, $+4
+	JLE     anystored
+	VMOVUPS Z4, 256(AX)
+	CMPQ    R15, $+5
+	JLE     anystored
+	VMOVUPS Z5, 320(AX)
+	CMPQ    R15, $+6
+	JLE     anystored
+	VMOVUPS Z6, 384(AX)
+	CMPQ    R15, $+7
+	JLE     anystored
+	VMOVUPS Z7, 448(AX)
+	CMPQ    R15, $+8
+	JLE     anystored
+	VMOVUPS Z8, 512(AX)
+	CMPQ    R15, $+9
+	JLE     anystored
+	VMOVUPS Z9, 576(AX)
+	CMPQ    R15, $+10
+	JLE     anystored
+	VMOVUPS Z10, 640(AX)
+	CMPQ    R15, $+11
+	JLE     anystored
+	VMOVUPS Z11, 704(AX)
+	CMPQ    R15, $+12
+	JLE     anystored
+	VMOVUPS Z12, 768(AX)
+	CMPQ    R15, $+13
+	JLE     anystored
 	VMOVUPS Z13, 832(AX)
 
-stored:
+anystored:
+done:
 	ADDQ $0x38, R8
 	DECQ CX
 	JNE  span
@@ -2479,6 +4571,14 @@ span:
 	MOVQ    32(R8), R10
 	MOVQ    24(DI), R13
 	MOVQ    64(DI), R12
+	MOVQ    72(DI), R14
+	MOVQ    16(R8), R15
+	CMPQ    R15, $+14
+	JNE     not14
+	CMPQ    R9, $+3
+	JGT     not14
+	CMPQ    R10, $+17
+	JLT     not14
 	MOVQ    32(DI), BX
 	VMOVUPS (BX), Z0
 	VMOVAPS Z0, Z1
@@ -2494,147 +4594,10 @@ span:
 	VMOVAPS Z0, Z11
 	VMOVAPS Z0, Z12
 	VMOVAPS Z0, Z13
-	MOVQ    72(DI), R14
 	TESTQ   R12, R12
-	JEQ     summed
-	TESTQ   R9, R9
-	JNE     edge
-	CMPQ    R10, $+20
-	JNE     edge
+	JEQ     exact14summed
 
-inner:
-	VMOVUPS     (R13), Z14
-	VMOVUPS     64(R13), Z15
-	VMOVUPS     128(R13), Z16
-	VMOVUPS     192(R13), Z17
-	VMOVUPS     256(R13), Z18
-	VMOVUPS     320(R13), Z19
-	VMOVUPS     384(R13), Z20
-	VMOVUPS     (R11), Z31
-	VFMADD231PS Z31, Z14, Z0
-	VMOVUPS     64(R11), Z30
-	VFMADD231PS Z30, Z14, Z1
-	VFMADD231PS Z30, Z15, Z0
-	VMOVUPS     128(R11), Z29
-	VFMADD231PS Z29, Z14, Z2
-	VFMADD231PS Z29, Z15, Z1
-	VFMADD231PS Z29, Z16, Z0
-	VMOVUPS     192(R11), Z28
-	VFMADD231PS Z28, Z14, Z3
-	VFMADD231PS Z28, Z15, Z2
-	VFMADD231PS Z28, Z16, Z1
-	VFMADD231PS Z28, Z17, Z0
-	VMOVUPS     256(R11), Z31
-	VFMADD231PS Z31, Z14, Z4
-	VFMADD231PS Z31, Z15, Z3
-	VFMADD231PS Z31, Z16, Z2
-	VFMADD231PS Z31, Z17, Z1
-	VFMADD231PS Z31, Z18, Z0
-	VMOVUPS     320(R11), Z30
-	VFMADD231PS Z30, Z14, Z5
-	VFMADD231PS Z30, Z15, Z4
-	VFMADD231PS Z30, Z16, Z3
-	VFMADD231PS Z30, Z17, Z2
-	VFMADD231PS Z30, Z18, Z1
-	VFMADD231PS Z30, Z19, Z0
-	VMOVUPS     384(R11), Z29
-	VFMADD231PS Z29, Z14, Z6
-	VFMADD231PS Z29, Z15, Z5
-	VFMADD231PS Z29, Z16, Z4
-	VFMADD231PS Z29, Z17, Z3
-	VFMADD231PS Z29, Z18, Z2
-	VFMADD231PS Z29, Z19, Z1
-	VFMADD231PS Z29, Z20, Z0
-	VMOVUPS     448(R11), Z28
-	VFMADD231PS Z28, Z14, Z7
-	VFMADD231PS Z28, Z15, Z6
-	VFMADD231PS Z28, Z16, Z5
-	VFMADD231PS Z28, Z17, Z4
-	VFMADD231PS Z28, Z18, Z3
-	VFMADD231PS Z28, Z19, Z2
-	VFMADD231PS Z28, Z20, Z1
-	VMOVUPS     512(R11), Z31
-	VFMADD231PS Z31, Z14, Z8
-	VFMADD231PS Z31, Z15, Z7
-	VFMADD231PS Z31, Z16, Z6
-	VFMADD231PS Z31, Z17, Z5
-	VFMADD231PS Z31, Z18, Z4
-	VFMADD231PS Z31, Z19, Z3
-	VFMADD231PS Z31, Z20, Z2
-	VMOVUPS     576(R11), Z30
-	VFMADD231PS Z30, Z14, Z9
-	VFMADD231PS Z30, Z15, Z8
-	VFMADD231PS Z30, Z16, Z7
-	VFMADD231PS Z30, Z17, Z6
-	VFMADD231PS Z30, Z18, Z5
-	VFMADD231PS Z30, Z19, Z4
-	VFMADD231PS Z30, Z20, Z3
-	VMOVUPS     640(R11), Z29
-	VFMADD231PS Z29, Z14, Z10
-	VFMADD231PS Z29, Z15, Z9
-	VFMADD231PS Z29, Z16, Z8
-	VFMADD231PS Z29, Z17, Z7
-	VFMADD231PS Z29, Z18, Z6
-	VFMADD231PS Z29, Z19, Z5
-	VFMADD231PS Z29, Z20, Z4
-	VMOVUPS     704(R11), Z28
-	VFMADD231PS Z28, Z14, Z11
-	VFMADD231PS Z28, Z15, Z10
-	VFMADD231PS Z28, Z16, Z9
-	VFMADD231PS Z28, Z17, Z8
-	VFMADD231PS Z28, Z18, Z7
-	VFMADD231PS Z28, Z19, Z6
-	VFMADD231PS Z28, Z20, Z5
-	VMOVUPS     768(R11), Z31
-	VFMADD231PS Z31, Z14, Z12
-	VFMADD231PS Z31, Z15, Z11
-	VFMADD231PS Z31, Z16, Z10
-	VFMADD231PS Z31, Z17, Z9
-	VFMADD231PS Z31, Z18, Z8
-	VFMADD231PS Z31, Z19, Z7
-	VFMADD231PS Z31, Z20, Z6
-	VMOVUPS     832(R11), Z30
-	VFMADD231PS Z30, Z14, Z13
-	VFMADD231PS Z30, Z15, Z12
-	VFMADD231PS Z30, Z16, Z11
-	VFMADD231PS Z30, Z17, Z10
-	VFMADD231PS Z30, Z18, Z9
-	VFMADD231PS Z30, Z19, Z8
-	VFMADD231PS Z30, Z20, Z7
-	VMOVUPS     896(R11), Z29
-	VFMADD231PS Z29, Z15, Z13
-	VFMADD231PS Z29, Z16, Z12
-	VFMADD231PS Z29, Z17, Z11
-	VFMADD231PS Z29, Z18, Z10
-	VFMADD231PS Z29, Z19, Z9
-	VFMADD231PS Z29, Z20, Z8
-	VMOVUPS     960(R11), Z28
-	VFMADD231PS Z28, Z16, Z13
-	VFMADD231PS Z28, Z17, Z12
-	VFMADD231PS Z28, Z18, Z11
-	VFMADD231PS Z28, Z19, Z10
-	VFMADD231PS Z28, Z20, Z9
-	VMOVUPS     1024(R11), Z31
-	VFMADD231PS Z31, Z17, Z13
-	VFMADD231PS Z31, Z18, Z12
-	VFMADD231PS Z31, Z19, Z11
-	VFMADD231PS Z31, Z20, Z10
-	VMOVUPS     1088(R11), Z30
-	VFMADD231PS Z30, Z18, Z13
-	VFMADD231PS Z30, Z19, Z12
-	VFMADD231PS Z30, Z20, Z11
-	VMOVUPS     1152(R11), Z29
-	VFMADD231PS Z29, Z19, Z13
-	VFMADD231PS Z29, Z20, Z12
-	VMOVUPS     1216(R11), Z28
-	VFMADD231PS Z28, Z20, Z13
-	ADDQ        $+448, R13
-	ADDQ        R14, R11
-	DECQ        R12
-	JNE         inner
-	JMP         summed
-
-edge:
+exact14row:
 	VMOVUPS     (R13), Z14
 	VMOVUPS     64(R13), Z15
 	VMOVUPS     128(R13), Z16
@@ -2643,59 +4606,37 @@ edge:
 	VMOVUPS     320(R13), Z19
 	VMOVUPS     384(R13), Z20
 	CMPQ        R9, $+0
-	JGT         edge1
-	CMPQ        R10, $+0
-	JLE         row
+	JGT         exact14column1
 	VMOVUPS     (R11), Z31
 	VFMADD231PS Z31, Z14, Z0
 
-edge1:
+exact14column1:
 	CMPQ        R9, $+1
-	JGT         edge2
-	CMPQ        R10, $+1
-	JLE         row
+	JGT         exact14column2
 	VMOVUPS     64(R11), Z30
 	VFMADD231PS Z30, Z14, Z1
 	VFMADD231PS Z30, Z15, Z0
 
-edge2:
+exact14column2:
 	CMPQ        R9, $+2
-	JGT         edge3
-	CMPQ        R10, $+2
-	JLE         row
+	JGT         exact14column3
 	VMOVUPS     128(R11), Z29
 	VFMADD231PS Z29, Z14, Z2
 	VFMADD231PS Z29, Z15, Z1
 	VFMADD231PS Z29, Z16, Z0
 
-edge3:
-	CMPQ        R9, $+3
-	JGT         edge4
-	CMPQ        R10, $+3
-	JLE         row
+exact14column3:
 	VMOVUPS     192(R11), Z28
 	VFMADD231PS Z28, Z14, Z3
 	VFMADD231PS Z28, Z15, Z2
 	VFMADD231PS Z28, Z16, Z1
 	VFMADD231PS Z28, Z17, Z0
-
-edge4:
-	CMPQ        R9, $+4
-	JGT         edge5
-	CMPQ        R10, $+4
-	JLE         row
 	VMOVUPS     256(R11), Z31
 	VFMADD231PS Z31, Z14, Z4
 	VFMADD231PS Z31, Z15, Z3
 	VFMADD231PS Z31, Z16, Z2
 	VFMADD231PS Z31, Z17, Z1
 	VFMADD231PS Z31, Z18, Z0
-
-edge5:
-	CMPQ        R9, $+5
-	JGT         edge6
-	CMPQ        R10, $+5
-	JLE         row
 	VMOVUPS     320(R11), Z30
 	VFMADD231PS Z30, Z14, Z5
 	VFMADD231PS Z30, Z15, Z4
@@ -2703,10 +4644,6 @@ edge5:
 	VFMADD231PS Z30, Z17, Z2
 	VFMADD231PS Z30, Z18, Z1
 	VFMADD231PS Z30, Z19, Z0
-
-edge6:
-	CMPQ        R10, $+6
-	JLE         row
 	VMOVUPS     384(R11), Z29
 	VFMADD231PS Z29, Z14, Z6
 	VFMADD231PS Z29, Z15, Z5
@@ -2715,8 +4652,6 @@ edge6:
 	VFMADD231PS Z29, Z18, Z2
 	VFMADD231PS Z29, Z19, Z1
 	VFMADD231PS Z29, Z20, Z0
-	CMPQ        R10, $+7
-	JLE         row
 	VMOVUPS     448(R11), Z28
 	VFMADD231PS Z28, Z14, Z7
 	VFMADD231PS Z28, Z15, Z6
@@ -2725,8 +4660,6 @@ edge6:
 	VFMADD231PS Z28, Z18, Z3
 	VFMADD231PS Z28, Z19, Z2
 	VFMADD231PS Z28, Z20, Z1
-	CMPQ        R10, $+8
-	JLE         row
 	VMOVUPS     512(R11), Z31
 	VFMADD231PS Z31, Z14, Z8
 	VFMADD231PS Z31, Z15, Z7
@@ -2735,8 +4668,6 @@ edge6:
 	VFMADD231PS Z31, Z18, Z4
 	VFMADD231PS Z31, Z19, Z3
 	VFMADD231PS Z31, Z20, Z2
-	CMPQ        R10, $+9
-	JLE         row
 	VMOVUPS     576(R11), Z30
 	VFMADD231PS Z30, Z14, Z9
 	VFMADD231PS Z30, Z15, Z8
@@ -2745,8 +4676,6 @@ edge6:
 	VFMADD231PS Z30, Z18, Z5
 	VFMADD231PS Z30, Z19, Z4
 	VFMADD231PS Z30, Z20, Z3
-	CMPQ        R10, $+10
-	JLE         row
 	VMOVUPS     640(R11), Z29
 	VFMADD231PS Z29, Z14, Z10
 	VFMADD231PS Z29, Z15, Z9
@@ -2755,8 +4684,6 @@ edge6:
 	VFMADD231PS Z29, Z18, Z6
 	VFMADD231PS Z29, Z19, Z5
 	VFMADD231PS Z29, Z20, Z4
-	CMPQ        R10, $+11
-	JLE         row
 	VMOVUPS     704(R11), Z28
 	VFMADD231PS Z28, Z14, Z11
 	VFMADD231PS Z28, Z15, Z10
@@ -2765,8 +4692,6 @@ edge6:
 	VFMADD231PS Z28, Z18, Z7
 	VFMADD231PS Z28, Z19, Z6
 	VFMADD231PS Z28, Z20, Z5
-	CMPQ        R10, $+12
-	JLE         row
 	VMOVUPS     768(R11), Z31
 	VFMADD231PS Z31, Z14, Z12
 	VFMADD231PS Z31, Z15, Z11
@@ -2775,8 +4700,6 @@ edge6:
 	VFMADD231PS Z31, Z18, Z8
 	VFMADD231PS Z31, Z19, Z7
 	VFMADD231PS Z31, Z20, Z6
-	CMPQ        R10, $+13
-	JLE         row
 	VMOVUPS     832(R11), Z30
 	VFMADD231PS Z30, Z14, Z13
 	VFMADD231PS Z30, Z15, Z12
@@ -2785,8 +4708,6 @@ edge6:
 	VFMADD231PS Z30, Z18, Z9
 	VFMADD231PS Z30, Z19, Z8
 	VFMADD231PS Z30, Z20, Z7
-	CMPQ        R10, $+14
-	JLE         row
 	VMOVUPS     896(R11), Z29
 	VFMADD231PS Z29, Z15, Z13
 	VFMADD231PS Z29, Z16, Z12
@@ -2794,98 +4715,67 @@ edge6:
 	VFMADD231PS Z29, Z18, Z10
 	VFMADD231PS Z29, Z19, Z9
 	VFMADD231PS Z29, Z20, Z8
-	CMPQ        R10, $+15
-	JLE         row
 	VMOVUPS     960(R11), Z28
 	VFMADD231PS Z28, Z16, Z13
 	VFMADD231PS Z28, Z17, Z12
 	VFMADD231PS Z28, Z18, Z11
 	VFMADD231PS Z28, Z19, Z10
 	VFMADD231PS Z28, Z20, Z9
-	CMPQ        R10, $+16
-	JLE         row
 	VMOVUPS     1024(R11), Z31
 	VFMADD231PS Z31, Z17, Z13
 	VFMADD231PS Z31, Z18, Z12
 	VFMADD231PS Z31, Z19, Z11
 	VFMADD231PS Z31, Z20, Z10
 	CMPQ        R10, $+17
-	JLE         row
+	JLE         exact14next
 	VMOVUPS     1088(R11), Z30
 	VFMADD231PS Z30, Z18, Z13
 	VFMADD231PS Z30, Z19, Z12
 	VFMADD231PS Z30, Z20, Z11
 	CMPQ        R10, $+18
-	JLE         row
+	JLE         exact14next
 	VMOVUPS     1152(R11), Z29
 	VFMADD231PS Z29, Z19, Z13
 	VFMADD231PS Z29, Z20, Z12
 	CMPQ        R10, $+19
-	JLE         row
+	JLE         exact14next
 	VMOVUPS     1216(R11), Z28
 	VFMADD231PS Z28, Z20, Z13
 
-row:
+exact14next:
 	ADDQ $+448, R13
 	ADDQ R14, R11
 	DECQ R12
-	JNE  edge
+	JNE  exact14row
 
-summed:
-	MOVQ   16(R8), R9
+exact14summed:
 	MOVQ   16(DI), BX
 	TESTQ  BX, BX
-	JEQ    added
+	JEQ    exact14added
 	ADDQ   AX, BX
 	VADDPS (BX), Z0, Z0
-	CMPQ   R9, $+1
-	JLE    added
 	VADDPS 64(BX), Z1, Z1
-	CMPQ   R9, $+2
-	JLE    added
 	VADDPS 128(BX), Z2, Z2
-	CMPQ   R9, $+3
-	JLE    added
 	VADDPS 192(BX), Z3, Z3
-	CMPQ   R9, $+4
-	JLE    added
 	VADDPS 256(BX), Z4, Z4
-	CMPQ   R9, $+5
-	JLE    added
 	VADDPS 320(BX), Z5, Z5
-	CMPQ   R9, $+6
-	JLE    added
 	VADDPS 384(BX), Z6, Z6
-	CMPQ   R9, $+7
-	JLE    added
 	VADDPS 448(BX), Z7, Z7
-	CMPQ   R9, $+8
-	JLE    added
 	VADDPS 512(BX), Z8, Z8
-	CMPQ   R9, $+9
-	JLE    added
 	VADDPS 576(BX), Z9, Z9
-	CMPQ   R9, $+10
-	JLE    added
 	VADDPS 640(BX), Z10, Z10
-	CMPQ   R9, $+11
-	JLE    added
 	VADDPS 704(BX), Z11, Z11
-	CMPQ   R9, $+12
-	JLE    added
 	VADDPS 768(BX), Z12, Z12
-	CMPQ   R9, $+13
-	JLE    added
 	VADDPS 832(BX), Z13, Z13
 
-added:
+exact14added:
 	MOVQ         152(DI), BX
 	TESTQ        BX, BX
-	JEQ          activated
+	JEQ          exact14activated
 	VBROADCASTSS 160(DI), Z31
 	VBROADCASTSS 164(DI), Z30
 	CMPQ         BX, $0x01
-	JNE          hard
+	JNE          exact14hard
 	VMAXPS       Z0, Z31, Z0
 	VMINPS       Z0, Z30, Z0
 	VMAXPS       Z1, Z31, Z1
@@ -2914,11 +4804,11 @@ added:
 	VMINPS       Z12, Z30, Z12
 	VMAXPS       Z13, Z31, Z13
 	VMINPS       Z13, Z30, Z13
-	JMP          activated
+	JMP          exact14activated
 
-hard:
+exact14hard:
 	CMPQ         BX, $0x02
-	JNE          hardsigmoid
+	JNE          exact14hardsigmoid
 	VBROADCASTSS depthwise3<>+0(SB), Z29
 	VADDPS       Z29, Z0, Z28
 	VMAXPS       Z28, Z31, Z28
@@ -3017,9 +4907,9 @@ hard:
 	VBROADCASTSS depthwise6th<>+0(SB), Z29
 	VMULPS       Z29, Z28, Z28
 	VMULPS       Z28, Z13, Z13
-	JMP          activated
+	JMP          exact14activated
 
-hardsigmoid:
+exact14hardsigmoid:
 	VBROADCASTSS depthwise3<>+0(SB), Z29
 	VADDPS       Z29, Z0, Z0
 	VMAXPS       Z0, Z31, Z0
@@ -3105,50 +4995,817 @@ hardsigmoid:
 	VBROADCASTSS depthwise6th<>+0(SB), Z29
 	VMULPS       Z29, Z13, Z13
 
-activated:
+exact14activated:
 	ADDQ    (DI), AX
 	VMOVUPS Z0, (AX)
-	CMPQ    R9, $+1
-	JLE     stored
 	VMOVUPS Z1, 64(AX)
-	CMPQ    R9, $+2
-	JLE     stored
 	VMOVUPS Z2, 128(AX)
-	CMPQ    R9, $+3
-	JLE     stored
 	VMOVUPS Z3, 192(AX)
-	CMPQ    R9, $+4
-	JLE     stored
 	VMOVUPS Z4, 256(AX)
-	CMPQ    R9, $+5
-	JLE     stored
 	VMOVUPS Z5, 320(AX)
-	CMPQ    R9, $+6
-	JLE     stored
 	VMOVUPS Z6, 384(AX)
-	CMPQ    R9, $+7
-	JLE     stored
 	VMOVUPS Z7, 448(AX)
-	CMPQ    R9, $+8
-	JLE     stored
 	VMOVUPS Z8, 512(AX)
-	CMPQ    R9, $+9
-	JLE     stored
 	VMOVUPS Z9, 576(AX)
-	CMPQ    R9, $+10
-	JLE     stored
 	VMOVUPS Z10, 640(AX)
-	CMPQ    R9, $+11
-	JLE     stored
 	VMOVUPS Z11, 704(AX)
-	CMPQ    R9, $+12
-	JLE     stored
 	VMOVUPS Z12, 768(AX)
-	CMPQ    R9, $+13
-	JLE     stored
+	VMOVUPS Z13, 832(AX)
+	JMP     done
+
+not14:
+	CMPQ    R15, $+7
+	JNE     not7
+	CMPQ    R9, $+3
+	JGT     not7
+	CMPQ    R10, $+10
+	JLT     not7
+	MOVQ    32(DI), BX
+	VMOVUPS (BX), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	VMOVAPS Z0, Z4
+	VMOVAPS Z0, Z5
+	VMOVAPS Z0, Z6
+	TESTQ   R12, R12
+	JEQ     exact7summed
+
+exact7row:
+	VMOVUPS     (R13), Z14
+	VMOVUPS     64(R13), Z15
+	VMOVUPS     128(R13), Z16
+	VMOVUPS     192(R13), Z17
+	VMOVUPS     256(R13), Z18
+	VMOVUPS     320(R13), Z19
+	VMOVUPS     384(R13), Z20
+	CMPQ        R9, $+0
+	JGT         exact7column1
+	VMOVUPS     (R11), Z31
+	VFMADD231PS Z31, Z14, Z0
+
+exact7column1:
+	CMPQ        R9, $+1
+	JGT         exact7column2
+	VMOVUPS     64(R11), Z30
+	VFMADD231PS Z30, Z14, Z1
+	VFMADD231PS Z30, Z15, Z0
+
+exact7column2:
+	CMPQ        R9, $+2
+	JGT         exact7column3
+	VMOVUPS     128(R11), Z29
+	VFMADD231PS Z29, Z14, Z2
+	VFMADD231PS Z29, Z15, Z1
+	VFMADD231PS Z29, Z16, Z0
+
+exact7column3:
+	VMOVUPS     192(R11), Z28
+	VFMADD231PS Z28, Z14, Z3
+	VFMADD231PS Z28, Z15, Z2
+	VFMADD231PS Z28, Z16, Z1
+	VFMADD231PS Z28, Z17, Z0
+	VMOVUPS     256(R11), Z31
+	VFMADD231PS Z31, Z14, Z4
+	VFMADD231PS Z31, Z15, Z3
+	VFMADD231PS Z31, Z16, Z2
+	VFMADD231PS Z31, Z17, Z1
+	VFMADD231PS Z31, Z18, Z0
+	VMOVUPS     320(R11), Z30
+	VFMADD231PS Z30, Z14, Z5
+	VFMADD231PS Z30, Z15, Z4
+	VFMADD231PS Z30, Z16, Z3
+	VFMADD231PS Z30, Z17, Z2
+	VFMADD231PS Z30, Z18, Z1
+	VFMADD231PS Z30, Z19, Z0
+	VMOVUPS     384(R11), Z29
+	VFMADD231PS Z29, Z14, Z6
+	VFMADD231PS Z29, Z15, Z5
+	VFMADD231PS Z29, Z16, Z4
+	VFMADD231PS Z29, Z17, Z3
+	VFMADD231PS Z29, Z18, Z2
+	VFMADD231PS Z29, Z19, Z1
+	VFMADD231PS Z29, Z20, Z0
+	VMOVUPS     448(R11), Z28
+	VFMADD231PS Z28, Z15, Z6
+	VFMADD231PS Z28, Z16, Z5
+	VFMADD231PS Z28, Z17, Z4
+	VFMADD231PS Z28, Z18, Z3
+	VFMADD231PS Z28, Z19, Z2
+	VFMADD231PS Z28, Z20, Z1
+	VMOVUPS     512(R11), Z31
+	VFMADD231PS Z31, Z16, Z6
+	VFMADD231PS Z31, Z17, Z5
+	VFMADD231PS Z31, Z18, Z4
+	VFMADD231PS Z31, Z19, Z3
+	VFMADD231PS Z31, Z20, Z2
+	VMOVUPS     576(R11), Z30
+	VFMADD231PS Z30, Z17, Z6
+	VFMADD231PS Z30, Z18, Z5
+	VFMADD231PS Z30, Z19, Z4
+	VFMADD231PS Z30, Z20, Z3
+	CMPQ        R10, $+10
+	JLE         exact7next
+	VMOVUPS     640(R11), Z29
+	VFMADD231PS Z29, Z18, Z6
+	VFMADD231PS Z29, Z19, Z5
+	VFMADD231PS Z29, Z20, Z4
+	CMPQ        R10, $+11
+	JLE         exact7next
+	VMOVUPS     704(R11), Z28
+	VFMADD231PS Z28, Z19, Z6
+	VFMADD231PS Z28, Z20, Z5
+	CMPQ        R10, $+12
+	JLE         exact7next
+	VMOVUPS     768(R11), Z31
+	VFMADD231PS Z31, Z20, Z6
+
+exact7next:
+	ADDQ $+448, R13
+	ADDQ R14, R11
+	DECQ R12
+	JNE  exact7row
+
+exact7summed:
+	MOVQ   16(DI), BX
+	TESTQ  BX, BX
+	JEQ    exact7added
+	ADDQ   AX, BX
+	VADDPS (BX), Z0, Z0
+	VADDPS 64(BX), Z1, Z1
+	VADDPS 128(BX), Z2, Z2
+	VADDPS 192(BX), Z3, Z3
+	VADDPS 256(BX), Z4, Z4
+	VADDPS 320(BX), Z5, Z5
+	VADDPS 384(BX), Z6, Z6
+
+exact7added:
+	MOVQ         152(DI), BX
+	TESTQ        BX, BX
+	JEQ          exact7activated
+	VBROADCASTSS 160(DI), Z31
+	VBROADCASTSS 164(DI), Z30
+	CMPQ         BX, $0x01
+	JNE          exact7hard
+	VMAXPS       Z0, Z31, Z0
+	VMINPS       Z0, Z30, Z0
+	VMAXPS       Z1, Z31, Z1
+	VMINPS       Z1, Z30, Z1
+	VMAXPS       Z2, Z31, Z2
+	VMINPS       Z2, Z30, Z2
+	VMAXPS       Z3, Z31, Z3
+	VMINPS       Z3, Z30, Z3
+	VMAXPS       Z4, Z31, Z4
+	VMINPS       Z4, Z30, Z4
+	VMAXPS       Z5, Z31, Z5
+	VMINPS       Z5, Z30, Z5
+	VMAXPS       Z6, Z31, Z6
+	VMINPS       Z6, Z30, Z6
+	JMP          exact7activated
+
+exact7hard:
+	CMPQ         BX, $0x02
+	JNE          exact7hardsigmoid
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z0, Z28
+	VMAXPS       Z28, Z31, Z28
+	VMINPS       Z28, Z30, Z28
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z28, Z28
+	VMULPS       Z28, Z0, Z0
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z1, Z28
+	VMAXPS       Z28, Z31, Z28
+	VMINPS       Z28, Z30, Z28
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z28, Z28
+	VMULPS       Z28, Z1, Z1
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z2, Z28
+	VMAXPS       Z28, Z31, Z28
+	VMINPS       Z28, Z30, Z28
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z28, Z28
+	VMULPS       Z28, Z2, Z2
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z3, Z28
+	VMAXPS       Z28, Z31, Z28
+	VMINPS       Z28, Z30, Z28
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z28, Z28
+	VMULPS       Z28, Z3, Z3
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z4, Z28
+	VMAXPS       Z28, Z31, Z28
+	VMINPS       Z28, Z30, Z28
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z28, Z28
+	VMULPS       Z28, Z4, Z4
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z5, Z28
+	VMAXPS       Z28, Z31, Z28
+	VMINPS       Z28, Z30, Z28
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z28, Z28
+	VMULPS       Z28, Z5, Z5
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z6, Z28
+	VMAXPS       Z28, Z31, Z28
+	VMINPS       Z28, Z30, Z28
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z28, Z28
+	VMULPS       Z28, Z6, Z6
+	JMP          exact7activated
+
+exact7hardsigmoid:
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z0, Z0
+	VMAXPS       Z0, Z31, Z0
+	VMINPS       Z0, Z30, Z0
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z0, Z0
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z1, Z1
+	VMAXPS       Z1, Z31, Z1
+	VMINPS       Z1, Z30, Z1
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z1, Z1
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z2, Z2
+	VMAXPS       Z2, Z31, Z2
+	VMINPS       Z2, Z30, Z2
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z2, Z2
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z3, Z3
+	VMAXPS       Z3, Z31, Z3
+	VMINPS       Z3, Z30, Z3
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z3, Z3
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z4, Z4
+	VMAXPS       Z4, Z31, Z4
+	VMINPS       Z4, Z30, Z4
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z4, Z4
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z5, Z5
+	VMAXPS       Z5, Z31, Z5
+	VMINPS       Z5, Z30, Z5
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z5, Z5
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z6, Z6
+	VMAXPS       Z6, Z31, Z6
+	VMINPS       Z6, Z30, Z6
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z6, Z6
+
+exact7activated:
+	ADDQ    (DI), AX
+	VMOVUPS Z0, (AX)
+	VMOVUPS Z1, 64(AX)
+	VMOVUPS Z2, 128(AX)
+	VMOVUPS Z3, 192(AX)
+	VMOVUPS Z4, 256(AX)
+	VMOVUPS Z5, 320(AX)
+	VMOVUPS Z6, 384(AX)
+	JMP     done
+
+not7:
+	MOVQ    32(DI), BX
+	VMOVUPS (BX), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	VMOVAPS Z0, Z4
+	VMOVAPS Z0, Z5
+	VMOVAPS Z0, Z6
+	VMOVAPS Z0, Z7
+	VMOVAPS Z0, Z8
+	VMOVAPS Z0, Z9
+	VMOVAPS Z0, Z10
+	VMOVAPS Z0, Z11
+	VMOVAPS Z0, Z12
+	VMOVAPS Z0, Z13
+	TESTQ   R12, R12
+	JEQ     anysummed
+
+anyrow:
+	VMOVUPS     (R13), Z14
+	VMOVUPS     64(R13), Z15
+	VMOVUPS     128(R13), Z16
+	VMOVUPS     192(R13), Z17
+	VMOVUPS     256(R13), Z18
+	VMOVUPS     320(R13), Z19
+	VMOVUPS     384(R13), Z20
+	CMPQ        R9, $+0
+	JGT         anycolumn1
+	CMPQ        R10, $+0
+	JLE         anynext
+	VMOVUPS     (R11), Z31
+	VFMADD231PS Z31, Z14, Z0
+
+anycolumn1:
+	CMPQ        R9, $+1
+	JGT         anycolumn2
+	CMPQ        R10, $+1
+	JLE         anynext
+	VMOVUPS     64(R11), Z30
+	VFMADD231PS Z30, Z14, Z1
+	VFMADD231PS Z30, Z15, Z0
+
+anycolumn2:
+	CMPQ        R9, $+2
+	JGT         anycolumn3
+	CMPQ        R10, $+2
+	JLE         anynext
+	VMOVUPS     128(R11), Z29
+	VFMADD231PS Z29, Z14, Z2
+	VFMADD231PS Z29, Z15, Z1
+	VFMADD231PS Z29, Z16, Z0
+
+anycolumn3:
+	CMPQ        R9, $+3
+	JGT         anycolumn4
+	CMPQ        R10, $+3
+	JLE         anynext
+	VMOVUPS     192(R11), Z28
+	VFMADD231PS Z28, Z14, Z3
+	VFMADD231PS Z28, Z15, Z2
+	VFMADD231PS Z28, Z16, Z1
+	VFMADD231PS Z28, Z17, Z0
+
+anycolumn4:
+	CMPQ        R9, $+4
+	JGT         anycolumn5
+	CMPQ        R10, $+4
+	JLE         anynext
+	VMOVUPS     256(R11), Z31
+	VFMADD231PS Z31, Z14, Z4
+	VFMADD231PS Z31, Z15, Z3
+	VFMADD231PS Z31, Z16, Z2
+	VFMADD231PS Z31, Z17, Z1
+	VFMADD231PS Z31, Z18, Z0
+
+anycolumn5:
+	CMPQ        R9, $+5
+	JGT         anycolumn6
+	CMPQ        R10, $+5
+	JLE         anynext
+	VMOVUPS     320(R11), Z30
+	VFMADD231PS Z30, Z14, Z5
+	VFMADD231PS Z30, Z15, Z4
+	VFMADD231PS Z30, Z16, Z3
+	VFMADD231PS Z30, Z17, Z2
+	VFMADD231PS Z30, Z18, Z1
+	VFMADD231PS Z30, Z19, Z0
+
+anycolumn6:
+	CMPQ        R10, $+6
+	JLE         anynext
+	VMOVUPS     384(R11), Z29
+	VFMADD231PS Z29, Z14, Z6
+	VFMADD231PS Z29, Z15, Z5
+	VFMADD231PS Z29, Z16, Z4
+	VFMADD231PS Z29, Z17, Z3
+	VFMADD231PS Z29, Z18, Z2
+	VFMADD231PS Z29, Z19, Z1
+	VFMADD231PS Z29, Z20, Z0
+	CMPQ        R10, $+7
+	JLE         anynext
+	VMOVUPS     448(R11), Z28
+	VFMADD231PS Z28, Z14, Z7
+	VFMADD231PS Z28, Z15, Z6
+	VFMADD231PS Z28, Z16, Z5
+	VFMADD231PS Z28, Z17, Z4
+	VFMADD231PS Z28, Z18, Z3
+	VFMADD231PS Z28, Z19, Z2
+	VFMADD231PS Z28, Z20, Z1
+	CMPQ        R10, $+8
+	JLE         anynext
+	VMOVUPS     512(R11), Z31
+	VFMADD231PS Z31, Z14, Z8
+	VFMADD231PS Z31, Z15, Z7
+	VFMADD231PS Z31, Z16, Z6
+	VFMADD231PS Z31, Z17, Z5
+	VFMADD231PS Z31, Z18, Z4
+	VFMADD231PS Z31, Z19, Z3
+	VFMADD231PS Z31, Z20, Z2
+	CMPQ        R10, $+9
+	JLE         anynext
+	VMOVUPS     576(R11), Z30
+	VFMADD231PS Z30, Z14, Z9
+	VFMADD231PS Z30, Z15, Z8
+	VFMADD231PS Z30, Z16, Z7
+	VFMADD231PS Z30, Z17, Z6
+	VFMADD231PS Z30, Z18, Z5
+	VFMADD231PS Z30, Z19, Z4
+	VFMADD231PS Z30, Z20, Z3
+	CMPQ        R10, $+10
+	JLE         anynext
+	VMOVUPS     640(R11), Z29
+	VFMADD231PS Z29, Z14, Z10
+	VFMADD231PS Z29, Z15, Z9
+	VFMADD231PS Z29, Z16, Z8
+	VFMADD231PS Z29, Z17, Z7
+	VFMADD231PS Z29, Z18, Z6
+	VFMADD231PS Z29, Z19, Z5
+	VFMADD231PS Z29, Z20, Z4
+	CMPQ        R10, $+11
+	JLE         anynext
+	VMOVUPS     704(R11), Z28
+	VFMADD231PS Z28, Z14, Z11
+	VFMADD231PS Z28, Z15, Z10
+	VFMADD231PS Z28, Z16, Z9
+	VFMADD231PS Z28, Z17, Z8
+	VFMADD231PS Z28, Z18, Z7
+	VFMADD231PS Z28, Z19, Z6
+	VFMADD231PS Z28, Z20, Z5
+	CMPQ        R10, $+12
+	JLE         anynext
+	VMOVUPS     768(R11), Z31
+	VFMADD231PS Z31, Z14, Z12
+	VFMADD231PS Z31, Z15, Z11
+	VFMADD231PS Z31, Z16, Z10
+	VFMADD231PS Z31, Z17, Z9
+	VFMADD231PS Z31, Z18, Z8
+	VFMADD231PS Z31, Z19, Z7
+	VFMADD231PS Z31, Z20, Z6
+	CMPQ        R10, $+13
+	JLE         anynext
+	VMOVUPS     832(R11), Z30
+	VFMADD231PS Z30, Z14, Z13
+	VFMADD231PS Z30, Z15, Z12
+	VFMADD231PS Z30, Z16, Z11
+	VFMADD231PS Z30, Z17, Z10
+	VFMADD231PS Z30, Z18, Z9
+	VFMADD231PS Z30, Z19, Z8
+	VFMADD231PS Z30, Z20, Z7
+	CMPQ        R10, $+14
+	JLE         anynext
+	VMOVUPS     896(R11), Z29
+	VFMADD231PS Z29, Z15, Z13
+	VFMADD231PS Z29, Z16, Z12
+	VFMADD231PS Z29, Z17, Z11
+	VFMADD231PS Z29, Z18, Z10
+	VFMADD231PS Z29, Z19, Z9
+	VFMADD231PS Z29, Z20, Z8
+	CMPQ        R10, $+15
+	JLE         anynext
+	VMOVUPS     960(R11), Z28
+	VFMADD231PS Z28, Z16, Z13
+	VFMADD231PS Z28, Z17, Z12
+	VFMADD231PS Z28, Z18, Z11
+	VFMADD231PS Z28, Z19, Z10
+	VFMADD231PS Z28, Z20, Z9
+	CMPQ        R10, $+16
+	JLE         anynext
+	VMOVUPS     1024(R11), Z31
+	VFMADD231PS Z31, Z17, Z13
+	VFMADD231PS Z31, Z18, Z12
+	VFMADD231PS Z31, Z19, Z11
+	VFMADD231PS Z31, Z20, Z10
+	CMPQ        R10, $+17
+	JLE         anynext
+	VMOVUPS     1088(R11), Z30
+	VFMADD231PS Z30, Z18, Z13
+	VFMADD231PS Z30, Z19, Z12
+	VFMADD231PS Z30, Z20, Z11
+	CMPQ        R10, $+18
+	JLE         anynext
+	VMOVUPS     1152(R11), Z29
+	VFMADD231PS Z29, Z19, Z13
+	VFMADD231PS Z29, Z20, Z12
+	CMPQ        R10, $+19
+	JLE         anynext
+	VMOVUPS     1216(R11), Z28
+	VFMADD231PS Z28, Z20, Z13
+
+anynext:
+	ADDQ $+448, R13
+	ADDQ R14, R11
+	DECQ R12
+	JNE  anyrow
+
+anysummed:
+	MOVQ   16(DI), BX
+	TESTQ  BX, BX
+	JEQ    anyadded
+	ADDQ   AX, BX
+	VADDPS (BX), Z0, Z0
+	CMPQ   R15, $+1
+	JLE    anyadded
+	VADDPS 64(BX), Z1, Z1
+	CMPQ   R15, $+2
+	JLE    anyadded
+	VADDPS 128(BX), Z2, Z2
+	CMPQ   R15, $+3
+	JLE    anyadded
+	VADDPS 192(BX), Z3, Z3
+	CMPQ   R15, $+4
+	JLE    anyadded
+	VADDPS 256(BX), Z4, Z4
+	CMPQ   R15, $+5
+	JLE    anyadded
+	VADDPS 320(BX), Z5, Z5
+	CMPQ   R15, $+6
+	JLE    anyadded
+	VADDPS 384(BX), Z6, Z6
+	CMPQ   R15, $+7
+	JLE    anyadded
+	VADDPS 448(BX), Z7, Z7
+	CMPQ   R15, $+8
+	JLE    anyadded
+	VADDPS 512(BX), Z8, Z8
+	CMPQ   R15, $+9
+	JLE    anyadded
+	VADDPS 576(BX), Z9, Z9
+	CMPQ   R15, $+10
+	JLE    anyadded
+	VADDPS 640(BX), Z10, Z10
+	CMPQ   R15, $+11
+	JLE    anyadded
+	VADDPS 704(BX), Z11, Z11
+	CMPQ   R15, $+12
+	JLE    anyadded
+	VADDPS 768(BX), Z12, Z12
+	CMPQ   R15, $+13
+	JLE    anyadded
+	VADDPS 832(BX), Z13, Z13
+
+anyadded:
+	MOVQ         152(DI), BX
+	TESTQ        BX, BX
+	JEQ          anyactivated
+	VBROADCASTSS 160(DI), Z31
+	VBROADCASTSS 164(DI), Z30
+	CMPQ         BX, $0x01
+	JNE          anyhard
+	VMAXPS       Z0, Z31, Z0
+	VMINPS       Z0, Z30, Z0
+	VMAXPS       Z1, Z31, Z1
+	VMINPS       Z1, Z30, Z1
+	VMAXPS       Z2, Z31, Z2
+	VMINPS       Z2, Z30, Z2
+	VMAXPS       Z3, Z31, Z3
+	VMINPS       Z3, Z30, Z3
+	VMAXPS       Z4, Z31, Z4
+	VMINPS       Z4, Z30, Z4
+	VMAXPS       Z5, Z31, Z5
+	VMINPS       Z5, Z30, Z5
+	VMAXPS       Z6, Z31, Z6
+	VMINPS       Z6, Z30, Z6
+	VMAXPS       Z7, Z31, Z7
+	VMINPS       Z7, Z30, Z7
+	VMAXPS       Z8, Z31, Z8
+	VMINPS       Z8, Z30, Z8
+	VMAXPS       Z9, Z31, Z9
+	VMINPS       Z9, Z30, Z9
+	VMAXPS       Z10, Z31, Z10
+	VMINPS       Z10, Z30, Z10
+	VMAXPS       Z11, Z31, Z11
+	VMINPS       Z11, Z30, Z11
+	VMAXPS       Z12, Z31, Z12
+	VMINPS       Z12, Z30, Z12
+	VMAXPS       Z13, Z31, Z13
+	VMINPS       Z13, Z30, Z13
+	JMP          anyactivated
+
+anyhard:
+	CMPQ         BX, $0x02
+	JNE          anyhardsigmoid
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z0, Z28
+	VMAXPS       Z28, Z31, Z28
+	VMINPS       Z28, Z30, Z28
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z28, Z28
+	VMULPS       Z28, Z0, Z0
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z1, Z28
+	VMAXPS       Z28, Z31, Z28
+	VMINPS       Z28, Z30, Z28
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z28, Z28
+	VMULPS       Z28, Z1, Z1
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z2, Z28
+	VMAXPS       Z28, Z31, Z28
+	VMINPS       Z28, Z30, Z28
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z28, Z28
+	VMULPS       Z28, Z2, Z2
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z3, Z28
+	VMAXPS       Z28, Z31, Z28
+	VMINPS       Z28, Z30, Z28
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z28, Z28
+	VMULPS       Z28, Z3, Z3
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z4, Z28
+	VMAXPS       Z28, Z31, Z28
+	VMINPS       Z28, Z30, Z28
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z28, Z28
+	VMULPS       Z28, Z4, Z4
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z5, Z28
+	VMAXPS       Z28, Z31, Z28
+	VMINPS       Z28, Z30, Z28
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z28, Z28
+	VMULPS       Z28, Z5, Z5
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z6, Z28
+	VMAXPS       Z28, Z31, Z28
+	VMINPS       Z28, Z30, Z28
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z28, Z28
+	VMULPS       Z28, Z6, Z6
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z7, Z28
+	VMAXPS       Z28, Z31, Z28
+	VMINPS       Z28, Z30, Z28
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z28, Z28
+	VMULPS       Z28, Z7, Z7
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z8, Z28
+	VMAXPS       Z28, Z31, Z28
+	VMINPS       Z28, Z30, Z28
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z28, Z28
+	VMULPS       Z28, Z8, Z8
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z9, Z28
+	VMAXPS       Z28, Z31, Z28
+	VMINPS       Z28, Z30, Z28
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z28, Z28
+	VMULPS       Z28, Z9, Z9
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z10, Z28
+	VMAXPS       Z28, Z31, Z28
+	VMINPS       Z28, Z30, Z28
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z28, Z28
+	VMULPS       Z28, Z10, Z10
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z11, Z28
+	VMAXPS       Z28, Z31, Z28
+	VMINPS       Z28, Z30, Z28
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z28, Z28
+	VMULPS       Z28, Z11, Z11
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z12, Z28
+	VMAXPS       Z28, Z31, Z28
+	VMINPS       Z28, Z30, Z28
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z28, Z28
+	VMULPS       Z28, Z12, Z12
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z13, Z28
+	VMAXPS       Z28, Z31, Z28
+	VMINPS       Z28, Z30, Z28
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z28, Z28
+	VMULPS       Z28, Z13, Z13
+	JMP          anyactivated
+
+anyhardsigmoid:
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z0, Z0
+	VMAXPS       Z0, Z31, Z0
+	VMINPS       Z0, Z30, Z0
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z0, Z0
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z1, Z1
+	VMAXPS       Z1, Z31, Z1
+	VMINPS       Z1, Z30, Z1
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z1, Z1
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z2, Z2
+	VMAXPS       Z2, Z31, Z2
+	VMINPS       Z2, Z30, Z2
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z2, Z2
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z3, Z3
+	VMAXPS       Z3, Z31, Z3
+	VMINPS       Z3, Z30, Z3
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z3, Z3
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z4, Z4
+	VMAXPS       Z4, Z31, Z4
+	VMINPS       Z4, Z30, Z4
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z4, Z4
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z5, Z5
+	VMAXPS       Z5, Z31, Z5
+	VMINPS       Z5, Z30, Z5
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z5, Z5
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z6, Z6
+	VMAXPS       Z6, Z31, Z6
+	VMINPS       Z6, Z30, Z6
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z6, Z6
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z7, Z7
+	VMAXPS       Z7, Z31, Z7
+	VMINPS       Z7, Z30, Z7
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z7, Z7
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z8, Z8
+	VMAXPS       Z8, Z31, Z8
+	VMINPS       Z8, Z30, Z8
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z8, Z8
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z9, Z9
+	VMAXPS       Z9, Z31, Z9
+	VMINPS       Z9, Z30, Z9
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z9, Z9
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z10, Z10
+	VMAXPS       Z10, Z31, Z10
+	VMINPS       Z10, Z30, Z10
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z10, Z10
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z11, Z11
+	VMAXPS       Z11, Z31, Z11
+	VMINPS       Z11, Z30, Z11
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z11, Z11
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z12, Z12
+	VMAXPS       Z12, Z31, Z12
+	VMINPS       Z12, Z30, Z12
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z12, Z12
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z13, Z13
+	VMAXPS       Z13, Z31, Z13
+	VMINPS       Z13, Z30, Z13
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z13, Z13
+
+anyactivated:
+	ADDQ    (DI), AX
+	VMOVUPS Z0, (AX)
+	CMPQ    R15, $+1
+	JLE     anystored
+	VMOVUPS Z1, 64(AX)
+	CMPQ    R15, $+2
+	JLE     anystored
+	VMOVUPS Z2, 128(AX)
+	CMPQ    R15, $+3
+	JLE     anystored
+	VMOVUPS Z3, 192(AX)
+	CMPQ    R15, $+4
+	JLE     anystored
+	VMOVUPS Z4, 256(AX)
+	CMPQ    R15, $+5
+	JLE     anystored
+	VMOVUPS Z5, 320(AX)
+	CMPQ    R15, $+6
+	JLE     anystored
+	VMOVUPS Z6, 384(AX)
+	CMPQ    R15, $+7
+	JLE     anystored
+	VMOVUPS Z7, 448(AX)
+	CMPQ    R15, $+8
+	JLE     anystored
+	VMOVUPS Z8, 512(AX)
+	CMPQ    R15, $+9
+	JLE     anystored
+	VMOVUPS Z9, 576(AX)
+	CMPQ    R15, $+10
+	JLE     anystored
+	VMOVUPS Z10, 640(AX)
+	CMPQ    R15, $+11
+	JLE     anystored
+	VMOVUPS Z11, 704(AX)
+	CMPQ    R15, $+12
+	JLE     anystored
+	VMOVUPS Z12, 768(AX)
+	CMPQ    R15, $+13
+	JLE     anystored
 	VMOVUPS Z13, 832(AX)
 
-stored:
+anystored:
+done:
 	ADDQ $0x38, R8
 	DECQ CX
 	JNE  span
@@ -3180,6 +5837,14 @@ span:
 	MOVQ    32(R8), R10
 	MOVQ    24(DI), R13
 	MOVQ    64(DI), R12
+	MOVQ    72(DI), R14
+	MOVQ    16(R8), R15
+	CMPQ    R15, $+14
+	JNE     not14
+	CMPQ    R9, $+3
+	JGT     not14
+	CMPQ    R10, $+30
+	JLT     not14
 	MOVQ    32(DI), BX
 	VMOVUPS (BX), Z0
 	VMOVAPS Z0, Z1
@@ -3195,160 +5860,10 @@ span:
 	VMOVAPS Z0, Z11
 	VMOVAPS Z0, Z12
 	VMOVAPS Z0, Z13
-	MOVQ    72(DI), R14
 	TESTQ   R12, R12
-	JEQ     summed
-	TESTQ   R9, R9
-	JNE     edge
-	CMPQ    R10, $+33
-	JNE     edge
+	JEQ     exact14summed
 
-inner:
-	VMOVUPS     (R13), Z14
-	VMOVUPS     64(R13), Z15
-	VMOVUPS     128(R13), Z16
-	VMOVUPS     192(R13), Z17
-	VMOVUPS     256(R13), Z18
-	VMOVUPS     320(R13), Z19
-	VMOVUPS     384(R13), Z20
-	VMOVUPS     (R11), Z31
-	VFMADD231PS Z31, Z14, Z0
-	VMOVUPS     64(R11), Z30
-	VFMADD231PS Z30, Z15, Z0
-	VMOVUPS     128(R11), Z29
-	VFMADD231PS Z29, Z14, Z1
-	VFMADD231PS Z29, Z16, Z0
-	VMOVUPS     192(R11), Z28
-	VFMADD231PS Z28, Z15, Z1
-	VFMADD231PS Z28, Z17, Z0
-	VMOVUPS     256(R11), Z31
-	VFMADD231PS Z31, Z14, Z2
-	VFMADD231PS Z31, Z16, Z1
-	VFMADD231PS Z31, Z18, Z0
-	VMOVUPS     320(R11), Z30
-	VFMADD231PS Z30, Z15, Z2
-	VFMADD231PS Z30, Z17, Z1
-	VFMADD231PS Z30, Z19, Z0
-	VMOVUPS     384(R11), Z29
-	VFMADD231PS Z29, Z14, Z3
-	VFMADD231PS Z29, Z16, Z2
-	VFMADD231PS Z29, Z18, Z1
-	VFMADD231PS Z29, Z20, Z0
-	VMOVUPS     448(R11), Z28
-	VFMADD231PS Z28, Z15, Z3
-	VFMADD231PS Z28, Z17, Z2
-	VFMADD231PS Z28, Z19, Z1
-	VMOVUPS     512(R11), Z31
-	VFMADD231PS Z31, Z14, Z4
-	VFMADD231PS Z31, Z16, Z3
-	VFMADD231PS Z31, Z18, Z2
-	VFMADD231PS Z31, Z20, Z1
-	VMOVUPS     576(R11), Z30
-	VFMADD231PS Z30, Z15, Z4
-	VFMADD231PS Z30, Z17, Z3
-	VFMADD231PS Z30, Z19, Z2
-	VMOVUPS     640(R11), Z29
-	VFMADD231PS Z29, Z14, Z5
-	VFMADD231PS Z29, Z16, Z4
-	VFMADD231PS Z29, Z18, Z3
-	VFMADD231PS Z29, Z20, Z2
-	VMOVUPS     704(R11), Z28
-	VFMADD231PS Z28, Z15, Z5
-	VFMADD231PS Z28, Z17, Z4
-	VFMADD231PS Z28, Z19, Z3
-	VMOVUPS     768(R11), Z31
-	VFMADD231PS Z31, Z14, Z6
-	VFMADD231PS Z31, Z16, Z5
-	VFMADD231PS Z31, Z18, Z4
-	VFMADD231PS Z31, Z20, Z3
-	VMOVUPS     832(R11), Z30
-	VFMADD231PS Z30, Z15, Z6
-	VFMADD231PS Z30, Z17, Z5
-	VFMADD231PS Z30, Z19, Z4
-	VMOVUPS     896(R11), Z29
-	VFMADD231PS Z29, Z14, Z7
-	VFMADD231PS Z29, Z16, Z6
-	VFMADD231PS Z29, Z18, Z5
-	VFMADD231PS Z29, Z20, Z4
-	VMOVUPS     960(R11), Z28
-	VFMADD231PS Z28, Z15, Z7
-	VFMADD231PS Z28, Z17, Z6
-	VFMADD231PS Z28, Z19, Z5
-	VMOVUPS     1024(R11), Z31
-	VFMADD231PS Z31, Z14, Z8
-	VFMADD231PS Z31, Z16, Z7
-	VFMADD231PS Z31, Z18, Z6
-	VFMADD231PS Z31, Z20, Z5
-	VMOVUPS     1088(R11), Z30
-	VFMADD231PS Z30, Z15, Z8
-	VFMADD231PS Z30, Z17, Z7
-	VFMADD231PS Z30, Z19, Z6
-	VMOVUPS     1152(R11), Z29
-	VFMADD231PS Z29, Z14, Z9
-	VFMADD231PS Z29, Z16, Z8
-	VFMADD231PS Z29, Z18, Z7
-	VFMADD231PS Z29, Z20, Z6
-	VMOVUPS     1216(R11), Z28
-	VFMADD231PS Z28, Z15, Z9
-	VFMADD231PS Z28, Z17, Z8
-	VFMADD231PS Z28, Z19, Z7
-	VMOVUPS     1280(R11), Z31
-	VFMADD231PS Z31, Z14, Z10
-	VFMADD231PS Z31, Z16, Z9
-	VFMADD231PS Z31, Z18, Z8
-	VFMADD231PS Z31, Z20, Z7
-	VMOVUPS     1344(R11), Z30
-	VFMADD231PS Z30, Z15, Z10
-	VFMADD231PS Z30, Z17, Z9
-	VFMADD231PS Z30, Z19, Z8
-	VMOVUPS     1408(R11), Z29
-	VFMADD231PS Z29, Z14, Z11
-	VFMADD231PS Z29, Z16, Z10
-	VFMADD231PS Z29, Z18, Z9
-	VFMADD231PS Z29, Z20, Z8
-	VMOVUPS     1472(R11), Z28
-	VFMADD231PS Z28, Z15, Z11
-	VFMADD231PS Z28, Z17, Z10
-	VFMADD231PS Z28, Z19, Z9
-	VMOVUPS     1536(R11), Z31
-	VFMADD231PS Z31, Z14, Z12
-	VFMADD231PS Z31, Z16, Z11
-	VFMADD231PS Z31, Z18, Z10
-	VFMADD231PS Z31, Z20, Z9
-	VMOVUPS     1600(R11), Z30
-	VFMADD231PS Z30, Z15, Z12
-	VFMADD231PS Z30, Z17, Z11
-	VFMADD231PS Z30, Z19, Z10
-	VMOVUPS     1664(R11), Z29
-	VFMADD231PS Z29, Z14, Z13
-	VFMADD231PS Z29, Z16, Z12
-	VFMADD231PS Z29, Z18, Z11
-	VFMADD231PS Z29, Z20, Z10
-	VMOVUPS     1728(R11), Z28
-	VFMADD231PS Z28, Z15, Z13
-	VFMADD231PS Z28, Z17, Z12
-	VFMADD231PS Z28, Z19, Z11
-	VMOVUPS     1792(R11), Z31
-	VFMADD231PS Z31, Z16, Z13
-	VFMADD231PS Z31, Z18, Z12
-	VFMADD231PS Z31, Z20, Z11
-	VMOVUPS     1856(R11), Z30
-	VFMADD231PS Z30, Z17, Z13
-	VFMADD231PS Z30, Z19, Z12
-	VMOVUPS     1920(R11), Z29
-	VFMADD231PS Z29, Z18, Z13
-	VFMADD231PS Z29, Z20, Z12
-	VMOVUPS     1984(R11), Z28
-	VFMADD231PS Z28, Z19, Z13
-	VMOVUPS     2048(R11), Z31
-	VFMADD231PS Z31, Z20, Z13
-	ADDQ        $+448, R13
-	ADDQ        R14, R11
-	DECQ        R12
-	JNE         inner
-	JMP         summed
-
-edge:
+exact14row:
 	VMOVUPS     (R13), Z14
 	VMOVUPS     64(R13), Z15
 	VMOVUPS     128(R13), Z16
@@ -3357,288 +5872,189 @@ edge:
 	VMOVUPS     320(R13), Z19
 	VMOVUPS     384(R13), Z20
 	CMPQ        R9, $+0
-	JGT         edge1
-	CMPQ        R10, $+0
-	JLE         row
+	JGT         exact14column1
 	VMOVUPS     (R11), Z31
 	VFMADD231PS Z31, Z14, Z0
 
-edge1:
+exact14column1:
 	CMPQ        R9, $+1
-	JGT         edge2
-	CMPQ        R10, $+1
-	JLE         row
+	JGT         exact14column2
 	VMOVUPS     64(R11), Z30
 	VFMADD231PS Z30, Z15, Z0
 
-edge2:
+exact14column2:
 	CMPQ        R9, $+2
-	JGT         edge3
-	CMPQ        R10, $+2
-	JLE         row
+	JGT         exact14column3
 	VMOVUPS     128(R11), Z29
 	VFMADD231PS Z29, Z14, Z1
 	VFMADD231PS Z29, Z16, Z0
 
-edge3:
-	CMPQ        R9, $+3
-	JGT         edge4
-	CMPQ        R10, $+3
-	JLE         row
+exact14column3:
 	VMOVUPS     192(R11), Z28
 	VFMADD231PS Z28, Z15, Z1
 	VFMADD231PS Z28, Z17, Z0
-
-edge4:
-	CMPQ        R9, $+4
-	JGT         edge5
-	CMPQ        R10, $+4
-	JLE         row
 	VMOVUPS     256(R11), Z31
 	VFMADD231PS Z31, Z14, Z2
 	VFMADD231PS Z31, Z16, Z1
 	VFMADD231PS Z31, Z18, Z0
-
-edge5:
-	CMPQ        R9, $+5
-	JGT         edge6
-	CMPQ        R10, $+5
-	JLE         row
 	VMOVUPS     320(R11), Z30
 	VFMADD231PS Z30, Z15, Z2
 	VFMADD231PS Z30, Z17, Z1
 	VFMADD231PS Z30, Z19, Z0
-
-edge6:
-	CMPQ        R10, $+6
-	JLE         row
 	VMOVUPS     384(R11), Z29
 	VFMADD231PS Z29, Z14, Z3
 	VFMADD231PS Z29, Z16, Z2
 	VFMADD231PS Z29, Z18, Z1
 	VFMADD231PS Z29, Z20, Z0
-	CMPQ        R10, $+7
-	JLE         row
 	VMOVUPS     448(R11), Z28
 	VFMADD231PS Z28, Z15, Z3
 	VFMADD231PS Z28, Z17, Z2
 	VFMADD231PS Z28, Z19, Z1
-	CMPQ        R10, $+8
-	JLE         row
 	VMOVUPS     512(R11), Z31
 	VFMADD231PS Z31, Z14, Z4
 	VFMADD231PS Z31, Z16, Z3
 	VFMADD231PS Z31, Z18, Z2
 	VFMADD231PS Z31, Z20, Z1
-	CMPQ        R10, $+9
-	JLE         row
 	VMOVUPS     576(R11), Z30
 	VFMADD231PS Z30, Z15, Z4
 	VFMADD231PS Z30, Z17, Z3
 	VFMADD231PS Z30, Z19, Z2
-	CMPQ        R10, $+10
-	JLE         row
 	VMOVUPS     640(R11), Z29
 	VFMADD231PS Z29, Z14, Z5
 	VFMADD231PS Z29, Z16, Z4
 	VFMADD231PS Z29, Z18, Z3
 	VFMADD231PS Z29, Z20, Z2
-	CMPQ        R10, $+11
-	JLE         row
 	VMOVUPS     704(R11), Z28
 	VFMADD231PS Z28, Z15, Z5
 	VFMADD231PS Z28, Z17, Z4
 	VFMADD231PS Z28, Z19, Z3
-	CMPQ        R10, $+12
-	JLE         row
 	VMOVUPS     768(R11), Z31
 	VFMADD231PS Z31, Z14, Z6
 	VFMADD231PS Z31, Z16, Z5
 	VFMADD231PS Z31, Z18, Z4
 	VFMADD231PS Z31, Z20, Z3
-	CMPQ        R10, $+13
-	JLE         row
 	VMOVUPS     832(R11), Z30
 	VFMADD231PS Z30, Z15, Z6
 	VFMADD231PS Z30, Z17, Z5
 	VFMADD231PS Z30, Z19, Z4
-	CMPQ        R10, $+14
-	JLE         row
 	VMOVUPS     896(R11), Z29
 	VFMADD231PS Z29, Z14, Z7
 	VFMADD231PS Z29, Z16, Z6
 	VFMADD231PS Z29, Z18, Z5
 	VFMADD231PS Z29, Z20, Z4
-	CMPQ        R10, $+15
-	JLE         row
 	VMOVUPS     960(R11), Z28
 	VFMADD231PS Z28, Z15, Z7
 	VFMADD231PS Z28, Z17, Z6
 	VFMADD231PS Z28, Z19, Z5
-	CMPQ        R10, $+16
-	JLE         row
 	VMOVUPS     1024(R11), Z31
 	VFMADD231PS Z31, Z14, Z8
 	VFMADD231PS Z31, Z16, Z7
 	VFMADD231PS Z31, Z18, Z6
 	VFMADD231PS Z31, Z20, Z5
-	CMPQ        R10, $+17
-	JLE         row
 	VMOVUPS     1088(R11), Z30
 	VFMADD231PS Z30, Z15, Z8
 	VFMADD231PS Z30, Z17, Z7
 	VFMADD231PS Z30, Z19, Z6
-	CMPQ        R10, $+18
-	JLE         row
 	VMOVUPS     1152(R11), Z29
 	VFMADD231PS Z29, Z14, Z9
 	VFMADD231PS Z29, Z16, Z8
 	VFMADD231PS Z29, Z18, Z7
 	VFMADD231PS Z29, Z20, Z6
-	CMPQ        R10, $+19
-	JLE         row
 	VMOVUPS     1216(R11), Z28
 	VFMADD231PS Z28, Z15, Z9
 	VFMADD231PS Z28, Z17, Z8
 	VFMADD231PS Z28, Z19, Z7
-	CMPQ        R10, $+20
-	JLE         row
 	VMOVUPS     1280(R11), Z31
 	VFMADD231PS Z31, Z14, Z10
 	VFMADD231PS Z31, Z16, Z9
 	VFMADD231PS Z31, Z18, Z8
 	VFMADD231PS Z31, Z20, Z7
-	CMPQ        R10, $+21
-	JLE         row
 	VMOVUPS     1344(R11), Z30
 	VFMADD231PS Z30, Z15, Z10
 	VFMADD231PS Z30, Z17, Z9
 	VFMADD231PS Z30, Z19, Z8
-	CMPQ        R10, $+22
-	JLE         row
 	VMOVUPS     1408(R11), Z29
 	VFMADD231PS Z29, Z14, Z11
 	VFMADD231PS Z29, Z16, Z10
 	VFMADD231PS Z29, Z18, Z9
 	VFMADD231PS Z29, Z20, Z8
-	CMPQ        R10, $+23
-	JLE         row
 	VMOVUPS     1472(R11), Z28
 	VFMADD231PS Z28, Z15, Z11
 	VFMADD231PS Z28, Z17, Z10
 	VFMADD231PS Z28, Z19, Z9
-	CMPQ        R10, $+24
-	JLE         row
 	VMOVUPS     1536(R11), Z31
 	VFMADD231PS Z31, Z14, Z12
 	VFMADD231PS Z31, Z16, Z11
 	VFMADD231PS Z31, Z18, Z10
 	VFMADD231PS Z31, Z20, Z9
-	CMPQ        R10, $+25
-	JLE         row
 	VMOVUPS     1600(R11), Z30
 	VFMADD231PS Z30, Z15, Z12
 	VFMADD231PS Z30, Z17, Z11
 	VFMADD231PS Z30, Z19, Z10
-	CMPQ        R10, $+26
-	JLE         row
 	VMOVUPS     1664(R11), Z29
 	VFMADD231PS Z29, Z14, Z13
 	VFMADD231PS Z29, Z16, Z12
 	VFMADD231PS Z29, Z18, Z11
 	VFMADD231PS Z29, Z20, Z10
-	CMPQ        R10, $+27
-	JLE         row
 	VMOVUPS     1728(R11), Z28
 	VFMADD231PS Z28, Z15, Z13
 	VFMADD231PS Z28, Z17, Z12
 	VFMADD231PS Z28, Z19, Z11
-	CMPQ        R10, $+28
-	JLE         row
 	VMOVUPS     1792(R11), Z31
 	VFMADD231PS Z31, Z16, Z13
 	VFMADD231PS Z31, Z18, Z12
 	VFMADD231PS Z31, Z20, Z11
-	CMPQ        R10, $+29
-	JLE         row
 	VMOVUPS     1856(R11), Z30
 	VFMADD231PS Z30, Z17, Z13
 	VFMADD231PS Z30, Z19, Z12
 	CMPQ        R10, $+30
-	JLE         row
+	JLE         exact14next
 	VMOVUPS     1920(R11), Z29
 	VFMADD231PS Z29, Z18, Z13
 	VFMADD231PS Z29, Z20, Z12
 	CMPQ        R10, $+31
-	JLE         row
+	JLE         exact14next
 	VMOVUPS     1984(R11), Z28
 	VFMADD231PS Z28, Z19, Z13
 	CMPQ        R10, $+32
-	JLE         row
+	JLE         exact14next
 	VMOVUPS     2048(R11), Z31
 	VFMADD231PS Z31, Z20, Z13
 
-row:
+exact14next:
 	ADDQ $+448, R13
 	ADDQ R14, R11
 	DECQ R12
-	JNE  edge
+	JNE  exact14row
 
-summed:
-	MOVQ   16(R8), R9
+exact14summed:
 	MOVQ   16(DI), BX
 	TESTQ  BX, BX
-	JEQ    added
+	JEQ    exact14added
 	ADDQ   AX, BX
 	VADDPS (BX), Z0, Z0
-	CMPQ   R9, $+1
-	JLE    added
 	VADDPS 64(BX), Z1, Z1
-	CMPQ   R9, $+2
-	JLE    added
 	VADDPS 128(BX), Z2, Z2
-	CMPQ   R9, $+3
-	JLE    added
 	VADDPS 192(BX), Z3, Z3
-	CMPQ   R9, $+4
-	JLE    added
 	VADDPS 256(BX), Z4, Z4
-	CMPQ   R9, $+5
-	JLE    added
 	VADDPS 320(BX), Z5, Z5
-	CMPQ   R9, $+6
-	JLE    added
 	VADDPS 384(BX), Z6, Z6
-	CMPQ   R9, $+7
-	JLE    added
 	VADDPS 448(BX), Z7, Z7
-	CMPQ   R9, $+8
-	JLE    added
 	VADDPS 512(BX), Z8, Z8
-	CMPQ   R9, $+9
-	JLE    added
 	VADDPS 576(BX), Z9, Z9
-	CMPQ   R9, $+10
-	JLE    added
 	VADDPS 640(BX), Z10, Z10
-	CMPQ   R9, $+11
-	JLE    added
 	VADDPS 704(BX), Z11, Z11
-	CMPQ   R9, $+12
-	JLE    added
 	VADDPS 768(BX), Z12, Z12
-	CMPQ   R9, $+13
-	JLE    added
 	VADDPS 832(BX), Z13, Z13
 
-added:
+exact14added:
 	MOVQ         152(DI), BX
 	TESTQ        BX, BX
-	JEQ          activated
+	JEQ          exact14activated
 	VBROADCASTSS 160(DI), Z31
 	VBROADCASTSS 164(DI), Z30
 	CMPQ         BX, $0x01
-	JNE          hard
+	JNE          exact14hard
 	VMAXPS       Z0, Z31, Z0
 	VMINPS       Z0, Z30, Z0
 	VMAXPS       Z1, Z31, Z1
@@ -3667,11 +6083,11 @@ added:
 	VMINPS       Z12, Z30, Z12
 	VMAXPS       Z13, Z31, Z13
 	VMINPS       Z13, Z30, Z13
-	JMP          activated
+	JMP          exact14activated
 
-hard:
+exact14hard:
 	CMPQ         BX, $0x02
-	JNE          hardsigmoid
+	JNE          exact14hardsigmoid
 	VBROADCASTSS depthwise3<>+0(SB), Z29
 	VADDPS       Z29, Z0, Z28
 	VMAXPS       Z28, Z31, Z28
@@ -3770,9 +6186,9 @@ hard:
 	VBROADCASTSS depthwise6th<>+0(SB), Z29
 	VMULPS       Z29, Z28, Z28
 	VMULPS       Z28, Z13, Z13
-	JMP          activated
+	JMP          exact14activated
 
-hardsigmoid:
+exact14hardsigmoid:
 	VBROADCASTSS depthwise3<>+0(SB), Z29
 	VADDPS       Z29, Z0, Z0
 	VMAXPS       Z0, Z31, Z0
@@ -3858,50 +6274,862 @@ hardsigmoid:
 	VBROADCASTSS depthwise6th<>+0(SB), Z29
 	VMULPS       Z29, Z13, Z13
 
-activated:
+exact14activated:
 	ADDQ    (DI), AX
 	VMOVUPS Z0, (AX)
-	CMPQ    R9, $+1
-	JLE     stored
 	VMOVUPS Z1, 64(AX)
-	CMPQ    R9, $+2
-	JLE     stored
 	VMOVUPS Z2, 128(AX)
-	CMPQ    R9, $+3
-	JLE     stored
 	VMOVUPS Z3, 192(AX)
-	CMPQ    R9, $+4
-	JLE     stored
 	VMOVUPS Z4, 256(AX)
-	CMPQ    R9, $+5
-	JLE     stored
 	VMOVUPS Z5, 320(AX)
-	CMPQ    R9, $+6
-	JLE     stored
 	VMOVUPS Z6, 384(AX)
-	CMPQ    R9, $+7
-	JLE     stored
 	VMOVUPS Z7, 448(AX)
-	CMPQ    R9, $+8
-	JLE     stored
 	VMOVUPS Z8, 512(AX)
-	CMPQ    R9, $+9
-	JLE     stored
 	VMOVUPS Z9, 576(AX)
-	CMPQ    R9, $+10
-	JLE     stored
 	VMOVUPS Z10, 640(AX)
-	CMPQ    R9, $+11
-	JLE     stored
 	VMOVUPS Z11, 704(AX)
-	CMPQ    R9, $+12
-	JLE     stored
 	VMOVUPS Z12, 768(AX)
-	CMPQ    R9, $+13
-	JLE     stored
+	VMOVUPS Z13, 832(AX)
+	JMP     done
+
+not14:
+	CMPQ    R15, $+7
+	JNE     not7
+	CMPQ    R9, $+3
+	JGT     not7
+	CMPQ    R10, $+16
+	JLT     not7
+	MOVQ    32(DI), BX
+	VMOVUPS (BX), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	VMOVAPS Z0, Z4
+	VMOVAPS Z0, Z5
+	VMOVAPS Z0, Z6
+	TESTQ   R12, R12
+	JEQ     exact7summed
+
+exact7row:
+	VMOVUPS     (R13), Z14
+	VMOVUPS     64(R13), Z15
+	VMOVUPS     128(R13), Z16
+	VMOVUPS     192(R13), Z17
+	VMOVUPS     256(R13), Z18
+	VMOVUPS     320(R13), Z19
+	VMOVUPS     384(R13), Z20
+	CMPQ        R9, $+0
+	JGT         exact7column1
+	VMOVUPS     (R11), Z31
+	VFMADD231PS Z31, Z14, Z0
+
+exact7column1:
+	CMPQ        R9, $+1
+	JGT         exact7column2
+	VMOVUPS     64(R11), Z30
+	VFMADD231PS Z30, Z15, Z0
+
+exact7column2:
+	CMPQ        R9, $+2
+	JGT         exact7column3
+	VMOVUPS     128(R11), Z29
+	VFMADD231PS Z29, Z14, Z1
+	VFMADD231PS Z29, Z16, Z0
+
+exact7column3:
+	VMOVUPS     192(R11), Z28
+	VFMADD231PS Z28, Z15, Z1
+	VFMADD231PS Z28, Z17, Z0
+	VMOVUPS     256(R11), Z31
+	VFMADD231PS Z31, Z14, Z2
+	VFMADD231PS Z31, Z16, Z1
+	VFMADD231PS Z31, Z18, Z0
+	VMOVUPS     320(R11), Z30
+	VFMADD231PS Z30, Z15, Z2
+	VFMADD231PS Z30, Z17, Z1
+	VFMADD231PS Z30, Z19, Z0
+	VMOVUPS     384(R11), Z29
+	VFMADD231PS Z29, Z14, Z3
+	VFMADD231PS Z29, Z16, Z2
+	VFMADD231PS Z29, Z18, Z1
+	VFMADD231PS Z29, Z20, Z0
+	VMOVUPS     448(R11), Z28
+	VFMADD231PS Z28, Z15, Z3
+	VFMADD231PS Z28, Z17, Z2
+	VFMADD231PS Z28, Z19, Z1
+	VMOVUPS     512(R11), Z31
+	VFMADD231PS Z31, Z14, Z4
+	VFMADD231PS Z31, Z16, Z3
+	VFMADD231PS Z31, Z18, Z2
+	VFMADD231PS Z31, Z20, Z1
+	VMOVUPS     576(R11), Z30
+	VFMADD231PS Z30, Z15, Z4
+	VFMADD231PS Z30, Z17, Z3
+	VFMADD231PS Z30, Z19, Z2
+	VMOVUPS     640(R11), Z29
+	VFMADD231PS Z29, Z14, Z5
+	VFMADD231PS Z29, Z16, Z4
+	VFMADD231PS Z29, Z18, Z3
+	VFMADD231PS Z29, Z20, Z2
+	VMOVUPS     704(R11), Z28
+	VFMADD231PS Z28, Z15, Z5
+	VFMADD231PS Z28, Z17, Z4
+	VFMADD231PS Z28, Z19, Z3
+	VMOVUPS     768(R11), Z31
+	VFMADD231PS Z31, Z14, Z6
+	VFMADD231PS Z31, Z16, Z5
+	VFMADD231PS Z31, Z18, Z4
+	VFMADD231PS Z31, Z20, Z3
+	VMOVUPS     832(R11), Z30
+	VFMADD231PS Z30, Z15, Z6
+	VFMADD231PS Z30, Z17, Z5
+	VFMADD231PS Z30, Z19, Z4
+	VMOVUPS     896(R11), Z29
+	VFMADD231PS Z29, Z16, Z6
+	VFMADD231PS Z29, Z18, Z5
+	VFMADD231PS Z29, Z20, Z4
+	VMOVUPS     960(R11), Z28
+	VFMADD231PS Z28, Z17, Z6
+	VFMADD231PS Z28, Z19, Z5
+	CMPQ        R10, $+16
+	JLE         exact7next
+	VMOVUPS     1024(R11), Z31
+	VFMADD231PS Z31, Z18, Z6
+	VFMADD231PS Z31, Z20, Z5
+	CMPQ        R10, $+17
+	JLE         exact7next
+	VMOVUPS     1088(R11), Z30
+	VFMADD231PS Z30, Z19, Z6
+	CMPQ        R10, $+18
+	JLE         exact7next
+	VMOVUPS     1152(R11), Z29
+	VFMADD231PS Z29, Z20, Z6
+
+exact7next:
+	ADDQ $+448, R13
+	ADDQ R14, R11
+	DECQ R12
+	JNE  exact7row
+
+exact7summed:
+	MOVQ   16(DI), BX
+	TESTQ  BX, BX
+	JEQ    exact7added
+	ADDQ   AX, BX
+	VADDPS (BX), Z0, Z0
+	VADDPS 64(BX), Z1, Z1
+	VADDPS 128(BX), Z2, Z2
+	VADDPS 192(BX), Z3, Z3
+	VADDPS 256(BX), Z4, Z4
+	VADDPS 320(BX), Z5, Z5
+	VADDPS 384(BX), Z6, Z6
+
+exact7added:
+	MOVQ         152(DI), BX
+	TESTQ        BX, BX
+	JEQ          exact7activated
+	VBROADCASTSS 160(DI), Z31
+	VBROADCASTSS 164(DI), Z30
+	CMPQ         BX, $0x01
+	JNE          exact7hard
+	VMAXPS       Z0, Z31, Z0
+	VMINPS       Z0, Z30, Z0
+	VMAXPS       Z1, Z31, Z1
+	VMINPS       Z1, Z30, Z1
+	VMAXPS       Z2, Z31, Z2
+	VMINPS       Z2, Z30, Z2
+	VMAXPS       Z3, Z31, Z3
+	VMINPS       Z3, Z30, Z3
+	VMAXPS       Z4, Z31, Z4
+	VMINPS       Z4, Z30, Z4
+	VMAXPS       Z5, Z31, Z5
+	VMINPS       Z5, Z30, Z5
+	VMAXPS       Z6, Z31, Z6
+	VMINPS       Z6, Z30, Z6
+	JMP          exact7activated
+
+exact7hard:
+	CMPQ         BX, $0x02
+	JNE          exact7hardsigmoid
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z0, Z28
+	VMAXPS       Z28, Z31, Z28
+	VMINPS       Z28, Z30, Z28
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z28, Z28
+	VMULPS       Z28, Z0, Z0
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z1, Z28
+	VMAXPS       Z28, Z31, Z28
+	VMINPS       Z28, Z30, Z28
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z28, Z28
+	VMULPS       Z28, Z1, Z1
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z2, Z28
+	VMAXPS       Z28, Z31, Z28
+	VMINPS       Z28, Z30, Z28
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z28, Z28
+	VMULPS       Z28, Z2, Z2
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z3, Z28
+	VMAXPS       Z28, Z31, Z28
+	VMINPS       Z28, Z30, Z28
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z28, Z28
+	VMULPS       Z28, Z3, Z3
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z4, Z28
+	VMAXPS       Z28, Z31, Z28
+	VMINPS       Z28, Z30, Z28
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z28, Z28
+	VMULPS       Z28, Z4, Z4
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z5, Z28
+	VMAXPS       Z28, Z31, Z28
+	VMINPS       Z28, Z30, Z28
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z28, Z28
+	VMULPS       Z28, Z5, Z5
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z6, Z28
+	VMAXPS       Z28, Z31, Z28
+	VMINPS       Z28, Z30, Z28
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z28, Z28
+	VMULPS       Z28, Z6, Z6
+	JMP          exact7activated
+
+exact7hardsigmoid:
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z0, Z0
+	VMAXPS       Z0, Z31, Z0
+	VMINPS       Z0, Z30, Z0
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z0, Z0
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z1, Z1
+	VMAXPS       Z1, Z31, Z1
+	VMINPS       Z1, Z30, Z1
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z1, Z1
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z2, Z2
+	VMAXPS       Z2, Z31, Z2
+	VMINPS       Z2, Z30, Z2
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z2, Z2
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z3, Z3
+	VMAXPS       Z3, Z31, Z3
+	VMINPS       Z3, Z30, Z3
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z3, Z3
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z4, Z4
+	VMAXPS       Z4, Z31, Z4
+	VMINPS       Z4, Z30, Z4
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z4, Z4
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z5, Z5
+	VMAXPS       Z5, Z31, Z5
+	VMINPS       Z5, Z30, Z5
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z5, Z5
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z6, Z6
+	VMAXPS       Z6, Z31, Z6
+	VMINPS       Z6, Z30, Z6
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z6, Z6
+
+exact7activated:
+	ADDQ    (DI), AX
+	VMOVUPS Z0, (AX)
+	VMOVUPS Z1, 64(AX)
+	VMOVUPS Z2, 128(AX)
+	VMOVUPS Z3, 192(AX)
+	VMOVUPS Z4, 256(AX)
+	VMOVUPS Z5, 320(AX)
+	VMOVUPS Z6, 384(AX)
+	JMP     done
+
+not7:
+	MOVQ    32(DI), BX
+	VMOVUPS (BX), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	VMOVAPS Z0, Z4
+	VMOVAPS Z0, Z5
+	VMOVAPS Z0, Z6
+	VMOVAPS Z0, Z7
+	VMOVAPS Z0, Z8
+	VMOVAPS Z0, Z9
+	VMOVAPS Z0, Z10
+	VMOVAPS Z0, Z11
+	VMOVAPS Z0, Z12
+	VMOVAPS Z0, Z13
+	TESTQ   R12, R12
+	JEQ     anysummed
+
+anyrow:
+	VMOVUPS     (R13), Z14
+	VMOVUPS     64(R13), Z15
+	VMOVUPS     128(R13), Z16
+	VMOVUPS     192(R13), Z17
+	VMOVUPS     256(R13), Z18
+	VMOVUPS     320(R13), Z19
+	VMOVUPS     384(R13), Z20
+	CMPQ        R9, $+0
+	JGT         anycolumn1
+	CMPQ        R10, $+0
+	JLE         anynext
+	VMOVUPS     (R11), Z31
+	VFMADD231PS Z31, Z14, Z0
+
+anycolumn1:
+	CMPQ        R9, $+1
+	JGT         anycolumn2
+	CMPQ        R10, $+1
+	JLE         anynext
+	VMOVUPS     64(R11), Z30
+	VFMADD231PS Z30, Z15, Z0
+
+anycolumn2:
+	CMPQ        R9, $+2
+	JGT         anycolumn3
+	CMPQ        R10, $+2
+	JLE         anynext
+	VMOVUPS     128(R11), Z29
+	VFMADD231PS Z29, Z14, Z1
+	VFMADD231PS Z29, Z16, Z0
+
+anycolumn3:
+	CMPQ        R9, $+3
+	JGT         anycolumn4
+	CMPQ        R10, $+3
+	JLE         anynext
+	VMOVUPS     192(R11), Z28
+	VFMADD231PS Z28, Z15, Z1
+	VFMADD231PS Z28, Z17, Z0
+
+anycolumn4:
+	CMPQ        R9, $+4
+	JGT         anycolumn5
+	CMPQ        R10, $+4
+	JLE         anynext
+	VMOVUPS     256(R11), Z31
+	VFMADD231PS Z31, Z14, Z2
+	VFMADD231PS Z31, Z16, Z1
+	VFMADD231PS Z31, Z18, Z0
+
+anycolumn5:
+	CMPQ        R9, $+5
+	JGT         anycolumn6
+	CMPQ        R10, $+5
+	JLE         anynext
+	VMOVUPS     320(R11), Z30
+	VFMADD231PS Z30, Z15, Z2
+	VFMADD231PS Z30, Z17, Z1
+	VFMADD231PS Z30, Z19, Z0
+
+anycolumn6:
+	CMPQ        R10, $+6
+	JLE         anynext
+	VMOVUPS     384(R11), Z29
+	VFMADD231PS Z29, Z14, Z3
+	VFMADD231PS Z29, Z16, Z2
+	VFMADD231PS Z29, Z18, Z1
+	VFMADD231PS Z29, Z20, Z0
+	CMPQ        R10, $+7
+	JLE         anynext
+	VMOVUPS     448(R11), Z28
+	VFMADD231PS Z28, Z15, Z3
+	VFMADD231PS Z28, Z17, Z2
+	VFMADD231PS Z28, Z19, Z1
+	CMPQ        R10, $+8
+	JLE         anynext
+	VMOVUPS     512(R11), Z31
+	VFMADD231PS Z31, Z14, Z4
+	VFMADD231PS Z31, Z16, Z3
+	VFMADD231PS Z31, Z18, Z2
+	VFMADD231PS Z31, Z20, Z1
+	CMPQ        R10, $+9
+	JLE         anynext
+	VMOVUPS     576(R11), Z30
+	VFMADD231PS Z30, Z15, Z4
+	VFMADD231PS Z30, Z17, Z3
+	VFMADD231PS Z30, Z19, Z2
+	CMPQ        R10, $+10
+	JLE         anynext
+	VMOVUPS     640(R11), Z29
+	VFMADD231PS Z29, Z14, Z5
+	VFMADD231PS Z29, Z16, Z4
+	VFMADD231PS Z29, Z18, Z3
+	VFMADD231PS Z29, Z20, Z2
+	CMPQ        R10, $+11
+	JLE         anynext
+	VMOVUPS     704(R11), Z28
+	VFMADD231PS Z28, Z15, Z5
+	VFMADD231PS Z28, Z17, Z4
+	VFMADD231PS Z28, Z19, Z3
+	CMPQ        R10, $+12
+	JLE         anynext
+	VMOVUPS     768(R11), Z31
+	VFMADD231PS Z31, Z14, Z6
+	VFMADD231PS Z31, Z16, Z5
+	VFMADD231PS Z31, Z18, Z4
+	VFMADD231PS Z31, Z20, Z3
+	CMPQ        R10, $+13
+	JLE         anynext
+	VMOVUPS     832(R11), Z30
+	VFMADD231PS Z30, Z15, Z6
+	VFMADD231PS Z30, Z17, Z5
+	VFMADD231PS Z30, Z19, Z4
+	CMPQ        R10, $+14
+	JLE         anynext
+	VMOVUPS     896(R11), Z29
+	VFMADD231PS Z29, Z14, Z7
+	VFMADD231PS Z29, Z16, Z6
+	VFMADD231PS Z29, Z18, Z5
+	VFMADD231PS Z29, Z20, Z4
+	CMPQ        R10, $+15
+	JLE         anynext
+	VMOVUPS     960(R11), Z28
+	VFMADD231PS Z28, Z15, Z7
+	VFMADD231PS Z28, Z17, Z6
+	VFMADD231PS Z28, Z19, Z5
+	CMPQ        R10, $+16
+	JLE         anynext
+	VMOVUPS     1024(R11), Z31
+	VFMADD231PS Z31, Z14, Z8
+	VFMADD231PS Z31, Z16, Z7
+	VFMADD231PS Z31, Z18, Z6
+	VFMADD231PS Z31, Z20, Z5
+	CMPQ        R10, $+17
+	JLE         anynext
+	VMOVUPS     1088(R11), Z30
+	VFMADD231PS Z30, Z15, Z8
+	VFMADD231PS Z30, Z17, Z7
+	VFMADD231PS Z30, Z19, Z6
+	CMPQ        R10, $+18
+	JLE         anynext
+	VMOVUPS     1152(R11), Z29
+	VFMADD231PS Z29, Z14, Z9
+	VFMADD231PS Z29, Z16, Z8
+	VFMADD231PS Z29, Z18, Z7
+	VFMADD231PS Z29, Z20, Z6
+	CMPQ        R10, $+19
+	JLE         anynext
+	VMOVUPS     1216(R11), Z28
+	VFMADD231PS Z28, Z15, Z9
+	VFMADD231PS Z28, Z17, Z8
+	VFMADD231PS Z28, Z19, Z7
+	CMPQ        R10, $+20
+	JLE         anynext
+	VMOVUPS     1280(R11), Z31
+	VFMADD231PS Z31, Z14, Z10
+	VFMADD231PS Z31, Z16, Z9
+	VFMADD231PS Z31, Z18, Z8
+	VFMADD231PS Z31, Z20, Z7
+	CMPQ        R10, $+21
+	JLE         anynext
+	VMOVUPS     1344(R11), Z30
+	VFMADD231PS Z30, Z15, Z10
+	VFMADD231PS Z30, Z17, Z9
+	VFMADD231PS Z30, Z19, Z8
+	CMPQ        R10, $+22
+	JLE         anynext
+	VMOVUPS     1408(R11), Z29
+	VFMADD231PS Z29, Z14, Z11
+	VFMADD231PS Z29, Z16, Z10
+	VFMADD231PS Z29, Z18, Z9
+	VFMADD231PS Z29, Z20, Z8
+	CMPQ        R10, $+23
+	JLE         anynext
+	VMOVUPS     1472(R11), Z28
+	VFMADD231PS Z28, Z15, Z11
+	VFMADD231PS Z28, Z17, Z10
+	VFMADD231PS Z28, Z19, Z9
+	CMPQ        R10, $+24
+	JLE         anynext
+	VMOVUPS     1536(R11), Z31
+	VFMADD231PS Z31, Z14, Z12
+	VFMADD231PS Z31, Z16, Z11
+	VFMADD231PS Z31, Z18, Z10
+	VFMADD231PS Z31, Z20, Z9
+	CMPQ        R10, $+25
+	JLE         anynext
+	VMOVUPS     1600(R11), Z30
+	VFMADD231PS Z30, Z15, Z12
+	VFMADD231PS Z30, Z17, Z11
+	VFMADD231PS Z30, Z19, Z10
+	CMPQ        R10, $+26
+	JLE         anynext
+	VMOVUPS     1664(R11), Z29
+	VFMADD231PS Z29, Z14, Z13
+	VFMADD231PS Z29, Z16, Z12
+	VFMADD231PS Z29, Z18, Z11
+	VFMADD231PS Z29, Z20, Z10
+	CMPQ        R10, $+27
+	JLE         anynext
+	VMOVUPS     1728(R11), Z28
+	VFMADD231PS Z28, Z15, Z13
+	VFMADD231PS Z28, Z17, Z12
+	VFMADD231PS Z28, Z19, Z11
+	CMPQ        R10, $+28
+	JLE         anynext
+	VMOVUPS     1792(R11), Z31
+	VFMADD231PS Z31, Z16, Z13
+	VFMADD231PS Z31, Z18, Z12
+	VFMADD231PS Z31, Z20, Z11
+	CMPQ        R10, $+29
+	JLE         anynext
+	VMOVUPS     1856(R11), Z30
+	VFMADD231PS Z30, Z17, Z13
+	VFMADD231PS Z30, Z19, Z12
+	CMPQ        R10, $+30
+	JLE         anynext
+	VMOVUPS     1920(R11), Z29
+	VFMADD231PS Z29, Z18, Z13
+	VFMADD231PS Z29, Z20, Z12
+	CMPQ        R10, $+31
+	JLE         anynext
+	VMOVUPS     1984(R11), Z28
+	VFMADD231PS Z28, Z19, Z13
+	CMPQ        R10, $+32
+	JLE         anynext
+	VMOVUPS     2048(R11), Z31
+	VFMADD231PS Z31, Z20, Z13
+
+anynext:
+	ADDQ $+448, R13
+	ADDQ R14, R11
+	DECQ R12
+	JNE  anyrow
+
+anysummed:
+	MOVQ   16(DI), BX
+	TESTQ  BX, BX
+	JEQ    anyadded
+	ADDQ   AX, BX
+	VADDPS (BX), Z0, Z0
+	CMPQ   R15, $+1
+	JLE    anyadded
+	VADDPS 64(BX), Z1, Z1
+	CMPQ   R15, $+2
+	JLE    anyadded
+	VADDPS 128(BX), Z2, Z2
+	CMPQ   R15, $+3
+	JLE    anyadded
+	VADDPS 192(BX), Z3, Z3
+	CMPQ   R15, $+4
+	JLE    anyadded
+	VADDPS 256(BX), Z4, Z4
+	CMPQ   R15, $+5
+	JLE    anyadded
+	VADDPS 320(BX), Z5, Z5
+	CMPQ   R15, $+6
+	JLE    anyadded
+	VADDPS 384(BX), Z6, Z6
+	CMPQ   R15, $+7
+	JLE    anyadded
+	VADDPS 448(BX), Z7, Z7
+	CMPQ   R15, $+8
+	JLE    anyadded
+	VADDPS 512(BX), Z8, Z8
+	CMPQ   R15, $+9
+	JLE    anyadded
+	VADDPS 576(BX), Z9, Z9
+	CMPQ   R15, $+10
+	JLE    anyadded
+	VADDPS 640(BX), Z10, Z10
+	CMPQ   R15, $+11
+	JLE    anyadded
+	VADDPS 704(BX), Z11, Z11
+	CMPQ   R15, $+12
+	JLE    anyadded
+	VADDPS 768(BX), Z12, Z12
+	CMPQ   R15, $+13
+	JLE    anyadded
+	VADDPS 832(BX), Z13, Z13
+
+anyadded:
+	MOVQ         152(DI), BX
+	TESTQ        BX, BX
+	JEQ          anyactivated
+	VBROADCASTSS 160(DI), Z31
+	VBROADCASTSS 164(DI), Z30
+	CMPQ         BX, $0x01
+	JNE          anyhard
+	VMAXPS       Z0, Z31, Z0
+	VMINPS       Z0, Z30, Z0
+	VMAXPS       Z1, Z31, Z1
+	VMINPS       Z1, Z30, Z1
+	VMAXPS       Z2, Z31, Z2
+	VMINPS       Z2, Z30, Z2
+	VMAXPS       Z3, Z31, Z3
+	VMINPS       Z3, Z30, Z3
+	VMAXPS       Z4, Z31, Z4
+	VMINPS       Z4, Z30, Z4
+	VMAXPS       Z5, Z31, Z5
+	VMINPS       Z5, Z30, Z5
+	VMAXPS       Z6, Z31, Z6
+	VMINPS       Z6, Z30, Z6
+	VMAXPS       Z7, Z31, Z7
+	VMINPS       Z7, Z30, Z7
+	VMAXPS       Z8, Z31, Z8
+	VMINPS       Z8, Z30, Z8
+	VMAXPS       Z9, Z31, Z9
+	VMINPS       Z9, Z30, Z9
+	VMAXPS       Z10, Z31, Z10
+	VMINPS       Z10, Z30, Z10
+	VMAXPS       Z11, Z31, Z11
+	VMINPS       Z11, Z30, Z11
+	VMAXPS       Z12, Z31, Z12
+	VMINPS       Z12, Z30, Z12
+	VMAXPS       Z13, Z31, Z13
+	VMINPS       Z13, Z30, Z13
+	JMP          anyactivated
+
+anyhard:
+	CMPQ         BX, $0x02
+	JNE          anyhardsigmoid
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z0, Z28
+	VMAXPS       Z28, Z31, Z28
+	VMINPS       Z28, Z30, Z28
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z28, Z28
+	VMULPS       Z28, Z0, Z0
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z1, Z28
+	VMAXPS       Z28, Z31, Z28
+	VMINPS       Z28, Z30, Z28
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z28, Z28
+	VMULPS       Z28, Z1, Z1
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z2, Z28
+	VMAXPS       Z28, Z31, Z28
+	VMINPS       Z28, Z30, Z28
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z28, Z28
+	VMULPS       Z28, Z2, Z2
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z3, Z28
+	VMAXPS       Z28, Z31, Z28
+	VMINPS       Z28, Z30, Z28
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z28, Z28
+	VMULPS       Z28, Z3, Z3
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z4, Z28
+	VMAXPS       Z28, Z31, Z28
+	VMINPS       Z28, Z30, Z28
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z28, Z28
+	VMULPS       Z28, Z4, Z4
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z5, Z28
+	VMAXPS       Z28, Z31, Z28
+	VMINPS       Z28, Z30, Z28
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z28, Z28
+	VMULPS       Z28, Z5, Z5
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z6, Z28
+	VMAXPS       Z28, Z31, Z28
+	VMINPS       Z28, Z30, Z28
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z28, Z28
+	VMULPS       Z28, Z6, Z6
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z7, Z28
+	VMAXPS       Z28, Z31, Z28
+	VMINPS       Z28, Z30, Z28
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z28, Z28
+	VMULPS       Z28, Z7, Z7
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z8, Z28
+	VMAXPS       Z28, Z31, Z28
+	VMINPS       Z28, Z30, Z28
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z28, Z28
+	VMULPS       Z28, Z8, Z8
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z9, Z28
+	VMAXPS       Z28, Z31, Z28
+	VMINPS       Z28, Z30, Z28
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z28, Z28
+	VMULPS       Z28, Z9, Z9
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z10, Z28
+	VMAXPS       Z28, Z31, Z28
+	VMINPS       Z28, Z30, Z28
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z28, Z28
+	VMULPS       Z28, Z10, Z10
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z11, Z28
+	VMAXPS       Z28, Z31, Z28
+	VMINPS       Z28, Z30, Z28
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z28, Z28
+	VMULPS       Z28, Z11, Z11
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z12, Z28
+	VMAXPS       Z28, Z31, Z28
+	VMINPS       Z28, Z30, Z28
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z28, Z28
+	VMULPS       Z28, Z12, Z12
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z13, Z28
+	VMAXPS       Z28, Z31, Z28
+	VMINPS       Z28, Z30, Z28
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z28, Z28
+	VMULPS       Z28, Z13, Z13
+	JMP          anyactivated
+
+anyhardsigmoid:
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z0, Z0
+	VMAXPS       Z0, Z31, Z0
+	VMINPS       Z0, Z30, Z0
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z0, Z0
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z1, Z1
+	VMAXPS       Z1, Z31, Z1
+	VMINPS       Z1, Z30, Z1
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z1, Z1
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z2, Z2
+	VMAXPS       Z2, Z31, Z2
+	VMINPS       Z2, Z30, Z2
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z2, Z2
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z3, Z3
+	VMAXPS       Z3, Z31, Z3
+	VMINPS       Z3, Z30, Z3
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z3, Z3
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z4, Z4
+	VMAXPS       Z4, Z31, Z4
+	VMINPS       Z4, Z30, Z4
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z4, Z4
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z5, Z5
+	VMAXPS       Z5, Z31, Z5
+	VMINPS       Z5, Z30, Z5
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z5, Z5
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z6, Z6
+	VMAXPS       Z6, Z31, Z6
+	VMINPS       Z6, Z30, Z6
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z6, Z6
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z7, Z7
+	VMAXPS       Z7, Z31, Z7
+	VMINPS       Z7, Z30, Z7
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z7, Z7
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z8, Z8
+	VMAXPS       Z8, Z31, Z8
+	VMINPS       Z8, Z30, Z8
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z8, Z8
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z9, Z9
+	VMAXPS       Z9, Z31, Z9
+	VMINPS       Z9, Z30, Z9
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z9, Z9
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z10, Z10
+	VMAXPS       Z10, Z31, Z10
+	VMINPS       Z10, Z30, Z10
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z10, Z10
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z11, Z11
+	VMAXPS       Z11, Z31, Z11
+	VMINPS       Z11, Z30, Z11
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z11, Z11
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z12, Z12
+	VMAXPS       Z12, Z31, Z12
+	VMINPS       Z12, Z30, Z12
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z12, Z12
+	VBROADCASTSS depthwise3<>+0(SB), Z29
+	VADDPS       Z29, Z13, Z13
+	VMAXPS       Z13, Z31, Z13
+	VMINPS       Z13, Z30, Z13
+	VBROADCASTSS depthwise6th<>+0(SB), Z29
+	VMULPS       Z29, Z13, Z13
+
+anyactivated:
+	ADDQ    (DI), AX
+	VMOVUPS Z0, (AX)
+	CMPQ    R15, $+1
+	JLE     anystored
+	VMOVUPS Z1, 64(AX)
+	CMPQ    R15, $+2
+	JLE     anystored
+	VMOVUPS Z2, 128(AX)
+	CMPQ    R15, $+3
+	JLE     anystored
+	VMOVUPS Z3, 192(AX)
+	CMPQ    R15, $+4
+	JLE     anystored
+	VMOVUPS Z4, 256(AX)
+	CMPQ    R15, $+5
+	JLE     anystored
+	VMOVUPS Z5, 320(AX)
+	CMPQ    R15, $+6
+	JLE     anystored
+	VMOVUPS Z6, 384(AX)
+	CMPQ    R15, $+7
+	JLE     anystored
+	VMOVUPS Z7, 448(AX)
+	CMPQ    R15, $+8
+	JLE     anystored
+	VMOVUPS Z8, 512(AX)
+	CMPQ    R15, $+9
+	JLE     anystored
+	VMOVUPS Z9, 576(AX)
+	CMPQ    R15, $+10
+	JLE     anystored
+	VMOVUPS Z10, 640(AX)
+	CMPQ    R15, $+11
+	JLE     anystored
+	VMOVUPS Z11, 704(AX)
+	CMPQ    R15, $+12
+	JLE     anystored
+	VMOVUPS Z12, 768(AX)
+	CMPQ    R15, $+13
+	JLE     anystored
 	VMOVUPS Z13, 832(AX)
 
-stored:
+anystored:
+done:
 	ADDQ $0x38, R8
 	DECQ CX
 	JNE  span
@@ -4240,6 +7468,14 @@ span:
 	MOVQ    32(R8), R10
 	MOVQ    24(DI), R13
 	MOVQ    64(DI), R12
+	MOVQ    72(DI), R14
+	MOVQ    16(R8), R15
+	CMPQ    R15, $+12
+	JNE     not12
+	CMPQ    R9, $+1
+	JGT     not12
+	CMPQ    R10, $+13
+	JLT     not12
 	MOVQ    32(DI), BX
 	VMOVUPS (BX), Y0
 	VMOVAPS Y0, Y1
@@ -4253,220 +7489,102 @@ span:
 	VMOVAPS Y0, Y9
 	VMOVAPS Y0, Y10
 	VMOVAPS Y0, Y11
-	MOVQ    72(DI), R14
 	TESTQ   R12, R12
-	JEQ     summed
-	TESTQ   R9, R9
-	JNE     edge
-	CMPQ    R10, $+14
-	JNE     edge
+	JEQ     exact12summed
 
-inner:
-	VMOVUPS     (R13), Y12
-	VMOVUPS     32(R13), Y13
-	VMOVUPS     64(R13), Y14
-	VMOVUPS     (R11), Y15
-	VFMADD231PS Y15, Y12, Y0
-	VMOVUPS     32(R11), Y15
-	VFMADD231PS Y15, Y12, Y1
-	VFMADD231PS Y15, Y13, Y0
-	VMOVUPS     64(R11), Y15
-	VFMADD231PS Y15, Y12, Y2
-	VFMADD231PS Y15, Y13, Y1
-	VFMADD231PS Y15, Y14, Y0
-	VMOVUPS     96(R11), Y15
-	VFMADD231PS Y15, Y12, Y3
-	VFMADD231PS Y15, Y13, Y2
-	VFMADD231PS Y15, Y14, Y1
-	VMOVUPS     128(R11), Y15
-	VFMADD231PS Y15, Y12, Y4
-	VFMADD231PS Y15, Y13, Y3
-	VFMADD231PS Y15, Y14, Y2
-	VMOVUPS     160(R11), Y15
-	VFMADD231PS Y15, Y12, Y5
-	VFMADD231PS Y15, Y13, Y4
-	VFMADD231PS Y15, Y14, Y3
-	VMOVUPS     192(R11), Y15
-	VFMADD231PS Y15, Y12, Y6
-	VFMADD231PS Y15, Y13, Y5
-	VFMADD231PS Y15, Y14, Y4
-	VMOVUPS     224(R11), Y15
-	VFMADD231PS Y15, Y12, Y7
-	VFMADD231PS Y15, Y13, Y6
-	VFMADD231PS Y15, Y14, Y5
-	VMOVUPS     256(R11), Y15
-	VFMADD231PS Y15, Y12, Y8
-	VFMADD231PS Y15, Y13, Y7
-	VFMADD231PS Y15, Y14, Y6
-	VMOVUPS     288(R11), Y15
-	VFMADD231PS Y15, Y12, Y9
-	VFMADD231PS Y15, Y13, Y8
-	VFMADD231PS Y15, Y14, Y7
-	VMOVUPS     320(R11), Y15
-	VFMADD231PS Y15, Y12, Y10
-	VFMADD231PS Y15, Y13, Y9
-	VFMADD231PS Y15, Y14, Y8
-	VMOVUPS     352(R11), Y15
-	VFMADD231PS Y15, Y12, Y11
-	VFMADD231PS Y15, Y13, Y10
-	VFMADD231PS Y15, Y14, Y9
-	VMOVUPS     384(R11), Y15
-	VFMADD231PS Y15, Y13, Y11
-	VFMADD231PS Y15, Y14, Y10
-	VMOVUPS     416(R11), Y15
-	VFMADD231PS Y15, Y14, Y11
-	ADDQ        $+96, R13
-	ADDQ        R14, R11
-	DECQ        R12
-	JNE         inner
-	JMP         summed
-
-edge:
+exact12row:
 	VMOVUPS     (R13), Y12
 	VMOVUPS     32(R13), Y13
 	VMOVUPS     64(R13), Y14
 	CMPQ        R9, $+0
-	JGT         edge1
-	CMPQ        R10, $+0
-	JLE         row
+	JGT         exact12column1
 	VMOVUPS     (R11), Y15
 	VFMADD231PS Y15, Y12, Y0
 
-edge1:
-	CMPQ        R9, $+1
-	JGT         edge2
-	CMPQ        R10, $+1
-	JLE         row
+exact12column1:
 	VMOVUPS     32(R11), Y15
 	VFMADD231PS Y15, Y12, Y1
 	VFMADD231PS Y15, Y13, Y0
-
-edge2:
-	CMPQ        R10, $+2
-	JLE         row
 	VMOVUPS     64(R11), Y15
 	VFMADD231PS Y15, Y12, Y2
 	VFMADD231PS Y15, Y13, Y1
 	VFMADD231PS Y15, Y14, Y0
-	CMPQ        R10, $+3
-	JLE         row
 	VMOVUPS     96(R11), Y15
 	VFMADD231PS Y15, Y12, Y3
 	VFMADD231PS Y15, Y13, Y2
 	VFMADD231PS Y15, Y14, Y1
-	CMPQ        R10, $+4
-	JLE         row
 	VMOVUPS     128(R11), Y15
 	VFMADD231PS Y15, Y12, Y4
 	VFMADD231PS Y15, Y13, Y3
 	VFMADD231PS Y15, Y14, Y2
-	CMPQ        R10, $+5
-	JLE         row
 	VMOVUPS     160(R11), Y15
 	VFMADD231PS Y15, Y12, Y5
 	VFMADD231PS Y15, Y13, Y4
 	VFMADD231PS Y15, Y14, Y3
-	CMPQ        R10, $+6
-	JLE         row
 	VMOVUPS     192(R11), Y15
 	VFMADD231PS Y15, Y12, Y6
 	VFMADD231PS Y15, Y13, Y5
 	VFMADD231PS Y15, Y14, Y4
-	CMPQ        R10, $+7
-	JLE         row
 	VMOVUPS     224(R11), Y15
 	VFMADD231PS Y15, Y12, Y7
 	VFMADD231PS Y15, Y13, Y6
 	VFMADD231PS Y15, Y14, Y5
-	CMPQ        R10, $+8
-	JLE         row
 	VMOVUPS     256(R11), Y15
 	VFMADD231PS Y15, Y12, Y8
 	VFMADD231PS Y15, Y13, Y7
 	VFMADD231PS Y15, Y14, Y6
-	CMPQ        R10, $+9
-	JLE         row
 	VMOVUPS     288(R11), Y15
 	VFMADD231PS Y15, Y12, Y9
 	VFMADD231PS Y15, Y13, Y8
 	VFMADD231PS Y15, Y14, Y7
-	CMPQ        R10, $+10
-	JLE         row
 	VMOVUPS     320(R11), Y15
 	VFMADD231PS Y15, Y12, Y10
 	VFMADD231PS Y15, Y13, Y9
 	VFMADD231PS Y15, Y14, Y8
-	CMPQ        R10, $+11
-	JLE         row
 	VMOVUPS     352(R11), Y15
 	VFMADD231PS Y15, Y12, Y11
 	VFMADD231PS Y15, Y13, Y10
 	VFMADD231PS Y15, Y14, Y9
-	CMPQ        R10, $+12
-	JLE         row
 	VMOVUPS     384(R11), Y15
 	VFMADD231PS Y15, Y13, Y11
 	VFMADD231PS Y15, Y14, Y10
 	CMPQ        R10, $+13
-	JLE         row
+	JLE         exact12next
 	VMOVUPS     416(R11), Y15
 	VFMADD231PS Y15, Y14, Y11
 
-row:
+exact12next:
 	ADDQ $+96, R13
 	ADDQ R14, R11
 	DECQ R12
-	JNE  edge
+	JNE  exact12row
 
-summed:
-	MOVQ   16(R8), R9
+exact12summed:
 	MOVQ   16(DI), BX
 	TESTQ  BX, BX
-	JEQ    added
+	JEQ    exact12added
 	ADDQ   AX, BX
 	VADDPS (BX), Y0, Y0
-	CMPQ   R9, $+1
-	JLE    added
 	VADDPS 32(BX), Y1, Y1
-	CMPQ   R9, $+2
-	JLE    added
 	VADDPS 64(BX), Y2, Y2
-	CMPQ   R9, $+3
-	JLE    added
 	VADDPS 96(BX), Y3, Y3
-	CMPQ   R9, $+4
-	JLE    added
 	VADDPS 128(BX), Y4, Y4
-	CMPQ   R9, $+5
-	JLE    added
 	VADDPS 160(BX), Y5, Y5
-	CMPQ   R9, $+6
-	JLE    added
 	VADDPS 192(BX), Y6, Y6
-	CMPQ   R9, $+7
-	JLE    added
 	VADDPS 224(BX), Y7, Y7
-	CMPQ   R9, $+8
-	JLE    added
 	VADDPS 256(BX), Y8, Y8
-	CMPQ   R9, $+9
-	JLE    added
 	VADDPS 288(BX), Y9, Y9
-	CMPQ   R9, $+10
-	JLE    added
 	VADDPS 320(BX), Y10, Y10
-	CMPQ   R9, $+11
-	JLE    added
 	VADDPS 352(BX), Y11, Y11
 
-added:
+exact12added:
 	MOVQ         152(DI), BX
 	TESTQ        BX, BX
-	JEQ          activated
+	JEQ          exact12activated
 	VBROADCASTSS 160(DI), Y15
 	VBROADCASTSS 164(DI), Y14
 	CMPQ         BX, $0x01
-	JNE          hard
+	JNE          exact12hard
 	VMAXPS       Y0, Y15, Y0
 	VMINPS       Y0, Y14, Y0
 	VMAXPS       Y1, Y15, Y1
@@ -4491,11 +7609,11 @@ added:
 	VMINPS       Y10, Y14, Y10
 	VMAXPS       Y11, Y15, Y11
 	VMINPS       Y11, Y14, Y11
-	JMP          activated
+	JMP          exact12activated
 
-hard:
+exact12hard:
 	CMPQ         BX, $0x02
-	JNE          hardsigmoid
+	JNE          exact12hardsigmoid
 	VBROADCASTSS depthwise3<>+0(SB), Y13
 	VADDPS       Y13, Y0, Y12
 	VMAXPS       Y12, Y15, Y12
@@ -4580,9 +7698,9 @@ hard:
 	VBROADCASTSS depthwise6th<>+0(SB), Y13
 	VMULPS       Y13, Y12, Y12
 	VMULPS       Y12, Y11, Y11
-	JMP          activated
+	JMP          exact12activated
 
-hardsigmoid:
+exact12hardsigmoid:
 	VBROADCASTSS depthwise3<>+0(SB), Y13
 	VADDPS       Y13, Y0, Y0
 	VMAXPS       Y0, Y15, Y0
@@ -4656,44 +7774,623 @@ hardsigmoid:
 	VBROADCASTSS depthwise6th<>+0(SB), Y13
 	VMULPS       Y13, Y11, Y11
 
-activated:
+exact12activated:
 	ADDQ    (DI), AX
 	VMOVUPS Y0, (AX)
-	CMPQ    R9, $+1
-	JLE     stored
 	VMOVUPS Y1, 32(AX)
-	CMPQ    R9, $+2
-	JLE     stored
 	VMOVUPS Y2, 64(AX)
-	CMPQ    R9, $+3
-	JLE     stored
 	VMOVUPS Y3, 96(AX)
-	CMPQ    R9, $+4
-	JLE     stored
 	VMOVUPS Y4, 128(AX)
-	CMPQ    R9, $+5
-	JLE     stored
 	VMOVUPS Y5, 160(AX)
-	CMPQ    R9, $+6
-	JLE     stored
 	VMOVUPS Y6, 192(AX)
-	CMPQ    R9, $+7
-	JLE     stored
 	VMOVUPS Y7, 224(AX)
-	CMPQ    R9, $+8
-	JLE     stored
 	VMOVUPS Y8, 256(AX)
-	CMPQ    R9, $+9
-	JLE     stored
 	VMOVUPS Y9, 288(AX)
-	CMPQ    R9, $+10
-	JLE     stored
 	VMOVUPS Y10, 320(AX)
-	CMPQ    R9, $+11
-	JLE     stored
+	VMOVUPS Y11, 352(AX)
+	JMP     done
+
+not12:
+	CMPQ    R15, $+7
+	JNE     not7
+	CMPQ    R9, $+1
+	JGT     not7
+	CMPQ    R10, $+8
+	JLT     not7
+	MOVQ    32(DI), BX
+	VMOVUPS (BX), Y0
+	VMOVAPS Y0, Y1
+	VMOVAPS Y0, Y2
+	VMOVAPS Y0, Y3
+	VMOVAPS Y0, Y4
+	VMOVAPS Y0, Y5
+	VMOVAPS Y0, Y6
+	TESTQ   R12, R12
+	JEQ     exact7summed
+
+exact7row:
+	VMOVUPS     (R13), Y12
+	VMOVUPS     32(R13), Y13
+	VMOVUPS     64(R13), Y14
+	CMPQ        R9, $+0
+	JGT         exact7column1
+	VMOVUPS     (R11), Y15
+	VFMADD231PS Y15, Y12, Y0
+
+exact7column1:
+	VMOVUPS     32(R11), Y15
+	VFMADD231PS Y15, Y12, Y1
+	VFMADD231PS Y15, Y13, Y0
+	VMOVUPS     64(R11), Y15
+	VFMADD231PS Y15, Y12, Y2
+	VFMADD231PS Y15, Y13, Y1
+	VFMADD231PS Y15, Y14, Y0
+	VMOVUPS     96(R11), Y15
+	VFMADD231PS Y15, Y12, Y3
+	VFMADD231PS Y15, Y13, Y2
+	VFMADD231PS Y15, Y14, Y1
+	VMOVUPS     128(R11), Y15
+	VFMADD231PS Y15, Y12, Y4
+	VFMADD231PS Y15, Y13, Y3
+	VFMADD231PS Y15, Y14, Y2
+	VMOVUPS     160(R11), Y15
+	VFMADD231PS Y15, Y12, Y5
+	VFMADD231PS Y15, Y13, Y4
+	VFMADD231PS Y15, Y14, Y3
+	VMOVUPS     192(R11), Y15
+	VFMADD231PS Y15, Y12, Y6
+	VFMADD231PS Y15, Y13, Y5
+	VFMADD231PS Y15, Y14, Y4
+	VMOVUPS     224(R11), Y15
+	VFMADD231PS Y15, Y13, Y6
+	VFMADD231PS Y15, Y14, Y5
+	CMPQ        R10, $+8
+	JLE         exact7next
+	VMOVUPS     256(R11), Y15
+	VFMADD231PS Y15, Y14, Y6
+
+exact7next:
+	ADDQ $+96, R13
+	ADDQ R14, R11
+	DECQ R12
+	JNE  exact7row
+
+exact7summed:
+	MOVQ   16(DI), BX
+	TESTQ  BX, BX
+	JEQ    exact7added
+	ADDQ   AX, BX
+	VADDPS (BX), Y0, Y0
+	VADDPS 32(BX), Y1, Y1
+	VADDPS 64(BX), Y2, Y2
+	VADDPS 96(BX), Y3, Y3
+	VADDPS 128(BX), Y4, Y4
+	VADDPS 160(BX), Y5, Y5
+	VADDPS 192(BX), Y6, Y6
+
+exact7added:
+	MOVQ         152(DI), BX
+	TESTQ        BX, BX
+	JEQ          exact7activated
+	VBROADCASTSS 160(DI), Y15
+	VBROADCASTSS 164(DI), Y14
+	CMPQ         BX, $0x01
+	JNE          exact7hard
+	VMAXPS       Y0, Y15, Y0
+	VMINPS       Y0, Y14, Y0
+	VMAXPS       Y1, Y15, Y1
+	VMINPS       Y1, Y14, Y1
+	VMAXPS       Y2, Y15, Y2
+	VMINPS       Y2, Y14, Y2
+	VMAXPS       Y3, Y15, Y3
+	VMINPS       Y3, Y14, Y3
+	VMAXPS       Y4, Y15, Y4
+	VMINPS       Y4, Y14, Y4
+	VMAXPS       Y5, Y15, Y5
+	VMINPS       Y5, Y14, Y5
+	VMAXPS       Y6, Y15, Y6
+	VMINPS       Y6, Y14, Y6
+	JMP          exact7activated
+
+exact7hard:
+	CMPQ         BX, $0x02
+	JNE          exact7hardsigmoid
+	VBROADCASTSS depthwise3<>+0(SB), Y13
+	VADDPS       Y13, Y0, Y12
+	VMAXPS       Y12, Y15, Y12
+	VMINPS       Y12, Y14, Y12
+	VBROADCASTSS depthwise6th<>+0(SB), Y13
+	VMULPS       Y13, Y12, Y12
+	VMULPS       Y12, Y0, Y0
+	VBROADCASTSS depthwise3<>+0(SB), Y13
+	VADDPS       Y13, Y1, Y12
+	VMAXPS       Y12, Y15, Y12
+	VMINPS       Y12, Y14, Y12
+	VBROADCASTSS depthwise6th<>+0(SB), Y13
+	VMULPS       Y13, Y12, Y12
+	VMULPS       Y12, Y1, Y1
+	VBROADCASTSS depthwise3<>+0(SB), Y13
+	VADDPS       Y13, Y2, Y12
+	VMAXPS       Y12, Y15, Y12
+	VMINPS       Y12, Y14, Y12
+	VBROADCASTSS depthwise6th<>+0(SB), Y13
+	VMULPS       Y13, Y12, Y12
+	VMULPS       Y12, Y2, Y2
+	VBROADCASTSS depthwise3<>+0(SB), Y13
+	VADDPS       Y13, Y3, Y12
+	VMAXPS       Y12, Y15, Y12
+	VMINPS       Y12, Y14, Y12
+	VBROADCASTSS depthwise6th<>+0(SB), Y13
+	VMULPS       Y13, Y12, Y12
+	VMULPS       Y12, Y3, Y3
+	VBROADCASTSS depthwise3<>+0(SB), Y13
+	VADDPS       Y13, Y4, Y12
+	VMAXPS       Y12, Y15, Y12
+	VMINPS       Y12, Y14, Y12
+	VBROADCASTSS depthwise6th<>+0(SB), Y13
+	VMULPS       Y13, Y12, Y12
+	VMULPS       Y12, Y4, Y4
+	VBROADCASTSS depthwise3<>+0(SB), Y13
+	VADDPS       Y13, Y5, Y12
+	VMAXPS       Y12, Y15, Y12
+	VMINPS       Y12, Y14, Y12
+	VBROADCASTSS depthwise6th<>+0(SB), Y13
+	VMULPS       Y13, Y12, Y12
+	VMULPS       Y12, Y5, Y5
+	VBROADCASTSS depthwise3<>+0(SB), Y13
+	VADDPS       Y13, Y6, Y12
+	VMAXPS       Y12, Y15, Y12
+	VMINPS       Y12, Y14, Y12
+	VBROADCASTSS depthwise6th<>+0(SB), Y13
+	VMULPS       Y13, Y12, Y12
+	VMULPS       Y12, Y6, Y6
+	JMP          exact7activated
+
+exact7hardsigmoid:
+	VBROADCASTSS depthwise3<>+0(SB), Y13
+	VADDPS       Y13, Y0, Y0
+	VMAXPS       Y0, Y15, Y0
+	VMINPS       Y0, Y14, Y0
+	VBROADCASTSS depthwise6th<>+0(SB), Y13
+	VMULPS       Y13, Y0, Y0
+	VBROADCASTSS depthwise3<>+0(SB), Y13
+	VADDPS       Y13, Y1, Y1
+	VMAXPS       Y1, Y15, Y1
+	VMINPS       Y1, Y14, Y1
+	VBROADCASTSS depthwise6th<>+0(SB), Y13
+	VMULPS       Y13, Y1, Y1
+	VBROADCASTSS depthwise3<>+0(SB), Y13
+	VADDPS       Y13, Y2, Y2
+	VMAXPS       Y2, Y15, Y2
+	VMINPS       Y2, Y14, Y2
+	VBROADCASTSS depthwise6th<>+0(SB), Y13
+	VMULPS       Y13, Y2, Y2
+	VBROADCASTSS depthwise3<>+0(SB), Y13
+	VADDPS       Y13, Y3, Y3
+	VMAXPS       Y3, Y15, Y3
+	VMINPS       Y3, Y14, Y3
+	VBROADCASTSS depthwise6th<>+0(SB), Y13
+	VMULPS       Y13, Y3, Y3
+	VBROADCASTSS depthwise3<>+0(SB), Y13
+	VADDPS       Y13, Y4, Y4
+	VMAXPS       Y4, Y15, Y4
+	VMINPS       Y4, Y14, Y4
+	VBROADCASTSS depthwise6th<>+0(SB), Y13
+	VMULPS       Y13, Y4, Y4
+	VBROADCASTSS depthwise3<>+0(SB), Y13
+	VADDPS       Y13, Y5, Y5
+	VMAXPS       Y5, Y15, Y5
+	VMINPS       Y5, Y14, Y5
+	VBROADCASTSS depthwise6th<>+0(SB), Y13
+	VMULPS       Y13, Y5, Y5
+	VBROADCASTSS depthwise3<>+0(SB), Y13
+	VADDPS       Y13, Y6, Y6
+	VMAXPS       Y6, Y15, Y6
+	VMINPS       Y6, Y14, Y6
+	VBROADCASTSS depthwise6th<>+0(SB), Y13
+	VMULPS       Y13, Y6, Y6
+
+exact7activated:
+	ADDQ    (DI), AX
+	VMOVUPS Y0, (AX)
+	VMOVUPS Y1, 32(AX)
+	VMOVUPS Y2, 64(AX)
+	VMOVUPS Y3, 96(AX)
+	VMOVUPS Y4, 128(AX)
+	VMOVUPS Y5, 160(AX)
+	VMOVUPS Y6, 192(AX)
+	JMP     done
+
+not7:
+	MOVQ    32(DI), BX
+	VMOVUPS (BX), Y0
+	VMOVAPS Y0, Y1
+	VMOVAPS Y0, Y2
+	VMOVAPS Y0, Y3
+	VMOVAPS Y0, Y4
+	VMOVAPS Y0, Y5
+	VMOVAPS Y0, Y6
+	VMOVAPS Y0, Y7
+	VMOVAPS Y0, Y8
+	VMOVAPS Y0, Y9
+	VMOVAPS Y0, Y10
+	VMOVAPS Y0, Y11
+	TESTQ   R12, R12
+	JEQ     anysummed
+
+anyrow:
+	VMOVUPS     (R13), Y12
+	VMOVUPS     32(R13), Y13
+	VMOVUPS     64(R13), Y14
+	CMPQ        R9, $+0
+	JGT         anycolumn1
+	CMPQ        R10, $+0
+	JLE         anynext
+	VMOVUPS     (R11), Y15
+	VFMADD231PS Y15, Y12, Y0
+
+anycolumn1:
+	CMPQ        R9, $+1
+	JGT         anycolumn2
+	CMPQ        R10, $+1
+	JLE         anynext
+	VMOVUPS     32(R11), Y15
+	VFMADD231PS Y15, Y12, Y1
+	VFMADD231PS Y15, Y13, Y0
+
+anycolumn2:
+	CMPQ        R10, $+2
+	JLE         anynext
+	VMOVUPS     64(R11), Y15
+	VFMADD231PS Y15, Y12, Y2
+	VFMADD231PS Y15, Y13, Y1
+	VFMADD231PS Y15, Y14, Y0
+	CMPQ        R10, $+3
+	JLE         anynext
+	VMOVUPS     96(R11), Y15
+	VFMADD231PS Y15, Y12, Y3
+	VFMADD231PS Y15, Y13, Y2
+	VFMADD231PS Y15, Y14, Y1
+	CMPQ        R10, $+4
+	JLE         anynext
+	VMOVUPS     128(R11), Y15
+	VFMADD231PS Y15, Y12, Y4
+	VFMADD231PS Y15, Y13, Y3
+	VFMADD231PS Y15, Y14, Y2
+	CMPQ        R10, $+5
+	JLE         anynext
+	VMOVUPS     160(R11), Y15
+	VFMADD231PS Y15, Y12, Y5
+	VFMADD231PS Y15, Y13, Y4
+	VFMADD231PS Y15, Y14, Y3
+	CMPQ        R10, $+6
+	JLE         anynext
+	VMOVUPS     192(R11), Y15
+	VFMADD231PS Y15, Y12, Y6
+	VFMADD231PS Y15, Y13, Y5
+	VFMADD231PS Y15, Y14, Y4
+	CMPQ        R10, $+7
+	JLE         anynext
+	VMOVUPS     224(R11), Y15
+	VFMADD231PS Y15, Y12, Y7
+	VFMADD231PS Y15, Y13, Y6
+	VFMADD231PS Y15, Y14, Y5
+	CMPQ        R10, $+8
+	JLE         anynext
+	VMOVUPS     256(R11), Y15
+	VFMADD231PS Y15, Y12, Y8
+	VFMADD231PS Y15, Y13, Y7
+	VFMADD231PS Y15, Y14, Y6
+	CMPQ        R10, $+9
+	JLE         anynext
+	VMOVUPS     288(R11), Y15
+	VFMADD231PS Y15, Y12, Y9
+	VFMADD231PS Y15, Y13, Y8
+	VFMADD231PS Y15, Y14, Y7
+	CMPQ        R10, $+10
+	JLE         anynext
+	VMOVUPS     320(R11), Y15
+	VFMADD231PS Y15, Y12, Y10
+	VFMADD231PS Y15, Y13, Y9
+	VFMADD231PS Y15, Y14, Y8
+	CMPQ        R10, $+11
+	JLE         anynext
+	VMOVUPS     352(R11), Y15
+	VFMADD231PS Y15, Y12, Y11
+	VFMADD231PS Y15, Y13, Y10
+	VFMADD231PS Y15, Y14, Y9
+	CMPQ        R10, $+12
+	JLE         anynext
+	VMOVUPS     384(R11), Y15
+	VFMADD231PS Y15, Y13, Y11
+	VFMADD231PS Y15, Y14, Y10
+	CMPQ        R10, $+13
+	JLE         anynext
+	VMOVUPS     416(R11), Y15
+	VFMADD231PS Y15, Y14, Y11
+
+anynext:
+	ADDQ $+96, R13
+	ADDQ R14, R11
+	DECQ R12
+	JNE  anyrow
+
+anysummed:
+	MOVQ   16(DI), BX
+	TESTQ  BX, BX
+	JEQ    anyadded
+	ADDQ   AX, BX
+	VADDPS (BX), Y0, Y0
+	CMPQ   R15, $+1
+	JLE    anyadded
+	VADDPS 32(BX), Y1, Y1
+	CMPQ   R15, $+2
+	JLE    anyadded
+	VADDPS 64(BX), Y2, Y2
+	CMPQ   R15, $+3
+	JLE    anyadded
+	VADDPS 96(BX), Y3, Y3
+	CMPQ   R15, $+4
+	JLE    anyadded
+	VADDPS 128(BX), Y4, Y4
+	CMPQ   R15, $+5
+	JLE    anyadded
+	VADDPS 160(BX), Y5, Y5
+	CMPQ   R15, $+6
+	JLE    anyadded
+	VADDPS 192(BX), Y6, Y6
+	CMPQ   R15, $+7
+	JLE    anyadded
+	VADDPS 224(BX), Y7, Y7
+	CMPQ   R15, $+8
+	JLE    anyadded
+	VADDPS 256(BX), Y8, Y8
+	CMPQ   R15, $+9
+	JLE    anyadded
+	VADDPS 288(BX), Y9, Y9
+	CMPQ   R15, $+10
+	JLE    anyadded
+	VADDPS 320(BX), Y10, Y10
+	CMPQ   R15, $+11
+	JLE    anyadded
+	VADDPS 352(BX), Y11, Y11
+
+anyadded:
+	MOVQ         152(DI), BX
+	TESTQ        BX, BX
+	JEQ          anyactivated
+	VBROADCASTSS 160(DI), Y15
+	VBROADCASTSS 164(DI), Y14
+	CMPQ         BX, $0x01
+	JNE          anyhard
+	VMAXPS       Y0, Y15, Y0
+	VMINPS       Y0, Y14, Y0
+	VMAXPS       Y1, Y15, Y1
+	VMINPS       Y1, Y14, Y1
+	VMAXPS       Y2, Y15, Y2
+	VMINPS       Y2, Y14, Y2
+	VMAXPS       Y3, Y15, Y3
+	VMINPS       Y3, Y14, Y3
+	VMAXPS       Y4, Y15, Y4
+	VMINPS       Y4, Y14, Y4
+	VMAXPS       Y5, Y15, Y5
+	VMINPS       Y5, Y14, Y5
+	VMAXPS       Y6, Y15, Y6
+	VMINPS       Y6, Y14, Y6
+	VMAXPS       Y7, Y15, Y7
+	VMINPS       Y7, Y14, Y7
+	VMAXPS       Y8, Y15, Y8
+	VMINPS       Y8, Y14, Y8
+	VMAXPS       Y9, Y15, Y9
+	VMINPS       Y9, Y14, Y9
+	VMAXPS       Y10, Y15, Y10
+	VMINPS       Y10, Y14, Y10
+	VMAXPS       Y11, Y15, Y11
+	VMINPS       Y11, Y14, Y11
+	JMP          anyactivated
+
+anyhard:
+	CMPQ         BX, $0x02
+	JNE          anyhardsigmoid
+	VBROADCASTSS depthwise3<>+0(SB), Y13
+	VADDPS       Y13, Y0, Y12
+	VMAXPS       Y12, Y15, Y12
+	VMINPS       Y12, Y14, Y12
+	VBROADCASTSS depthwise6th<>+0(SB), Y13
+	VMULPS       Y13, Y12, Y12
+	VMULPS       Y12, Y0, Y0
+	VBROADCASTSS depthwise3<>+0(SB), Y13
+	VADDPS       Y13, Y1, Y12
+	VMAXPS       Y12, Y15, Y12
+	VMINPS       Y12, Y14, Y12
+	VBROADCASTSS depthwise6th<>+0(SB), Y13
+	VMULPS       Y13, Y12, Y12
+	VMULPS       Y12, Y1, Y1
+	VBROADCASTSS depthwise3<>+0(SB), Y13
+	VADDPS       Y13, Y2, Y12
+	VMAXPS       Y12, Y15, Y12
+	VMINPS       Y12, Y14, Y12
+	VBROADCASTSS depthwise6th<>+0(SB), Y13
+	VMULPS       Y13, Y12, Y12
+	VMULPS       Y12, Y2, Y2
+	VBROADCASTSS depthwise3<>+0(SB), Y13
+	VADDPS       Y13, Y3, Y12
+	VMAXPS       Y12, Y15, Y12
+	VMINPS       Y12, Y14, Y12
+	VBROADCASTSS depthwise6th<>+0(SB), Y13
+	VMULPS       Y13, Y12, Y12
+	VMULPS       Y12, Y3, Y3
+	VBROADCASTSS depthwise3<>+0(SB), Y13
+	VADDPS       Y13, Y4, Y12
+	VMAXPS       Y12, Y15, Y12
+	VMINPS       Y12, Y14, Y12
+	VBROADCASTSS depthwise6th<>+0(SB), Y13
+	VMULPS       Y13, Y12, Y12
+	VMULPS       Y12, Y4, Y4
+	VBROADCASTSS depthwise3<>+0(SB), Y13
+	VADDPS       Y13, Y5, Y12
+	VMAXPS       Y12, Y15, Y12
+	VMINPS       Y12, Y14, Y12
+	VBROADCASTSS depthwise6th<>+0(SB), Y13
+	VMULPS       Y13, Y12, Y12
+	VMULPS       Y12, Y5, Y5
+	VBROADCASTSS depthwise3<>+0(SB), Y13
+	VADDPS       Y13, Y6, Y12
+	VMAXPS       Y12, Y15, Y12
+	VMINPS       Y12, Y14, Y12
+	VBROADCASTSS depthwise6th<>+0(SB), Y13
+	VMULPS       Y13, Y12, Y12
+	VMULPS       Y12, Y6, Y6
+	VBROADCASTSS depthwise3<>+0(SB), Y13
+	VADDPS       Y13, Y7, Y12
+	VMAXPS       Y12, Y15, Y12
+	VMINPS       Y12, Y14, Y12
+	VBROADCASTSS depthwise6th<>+0(SB), Y13
+	VMULPS       Y13, Y12, Y12
+	VMULPS       Y12, Y7, Y7
+	VBROADCASTSS depthwise3<>+0(SB), Y13
+	VADDPS       Y13, Y8, Y12
+	VMAXPS       Y12, Y15, Y12
+	VMINPS       Y12, Y14, Y12
+	VBROADCASTSS depthwise6th<>+0(SB), Y13
+	VMULPS       Y13, Y12, Y12
+	VMULPS       Y12, Y8, Y8
+	VBROADCASTSS depthwise3<>+0(SB), Y13
+	VADDPS       Y13, Y9, Y12
+	VMAXPS       Y12, Y15, Y12
+	VMINPS       Y12, Y14, Y12
+	VBROADCASTSS depthwise6th<>+0(SB), Y13
+	VMULPS       Y13, Y12, Y12
+	VMULPS       Y12, Y9, Y9
+	VBROADCASTSS depthwise3<>+0(SB), Y13
+	VADDPS       Y13, Y10, Y12
+	VMAXPS       Y12, Y15, Y12
+	VMINPS       Y12, Y14, Y12
+	VBROADCASTSS depthwise6th<>+0(SB), Y13
+	VMULPS       Y13, Y12, Y12
+	VMULPS       Y12, Y10, Y10
+	VBROADCASTSS depthwise3<>+0(SB), Y13
+	VADDPS       Y13, Y11, Y12
+	VMAXPS       Y12, Y15, Y12
+	VMINPS       Y12, Y14, Y12
+	VBROADCASTSS depthwise6th<>+0(SB), Y13
+	VMULPS       Y13, Y12, Y12
+	VMULPS       Y12, Y11, Y11
+	JMP          anyactivated
+
+anyhardsigmoid:
+	VBROADCASTSS depthwise3<>+0(SB), Y13
+	VADDPS       Y13, Y0, Y0
+	VMAXPS       Y0, Y15, Y0
+	VMINPS       Y0, Y14, Y0
+	VBROADCASTSS depthwise6th<>+0(SB), Y13
+	VMULPS       Y13, Y0, Y0
+	VBROADCASTSS depthwise3<>+0(SB), Y13
+	VADDPS       Y13, Y1, Y1
+	VMAXPS       Y1, Y15, Y1
+	VMINPS       Y1, Y14, Y1
+	VBROADCASTSS depthwise6th<>+0(SB), Y13
+	VMULPS       Y13, Y1, Y1
+	VBROADCASTSS depthwise3<>+0(SB), Y13
+	VADDPS       Y13, Y2, Y2
+	VMAXPS       Y2, Y15, Y2
+	VMINPS       Y2, Y14, Y2
+	VBROADCASTSS depthwise6th<>+0(SB), Y13
+	VMULPS       Y13, Y2, Y2
+	VBROADCASTSS depthwise3<>+0(SB), Y13
+	VADDPS       Y13, Y3, Y3
+	VMAXPS       Y3, Y15, Y3
+	VMINPS       Y3, Y14, Y3
+	VBROADCASTSS depthwise6th<>+0(SB), Y13
+	VMULPS       Y13, Y3, Y3
+	VBROADCASTSS depthwise3<>+0(SB), Y13
+	VADDPS       Y13, Y4, Y4
+	VMAXPS       Y4, Y15, Y4
+	VMINPS       Y4, Y14, Y4
+	VBROADCASTSS depthwise6th<>+0(SB), Y13
+	VMULPS       Y13, Y4, Y4
+	VBROADCASTSS depthwise3<>+0(SB), Y13
+	VADDPS       Y13, Y5, Y5
+	VMAXPS       Y5, Y15, Y5
+	VMINPS       Y5, Y14, Y5
+	VBROADCASTSS depthwise6th<>+0(SB), Y13
+	VMULPS       Y13, Y5, Y5
+	VBROADCASTSS depthwise3<>+0(SB), Y13
+	VADDPS       Y13, Y6, Y6
+	VMAXPS       Y6, Y15, Y6
+	VMINPS       Y6, Y14, Y6
+	VBROADCASTSS depthwise6th<>+0(SB), Y13
+	VMULPS       Y13, Y6, Y6
+	VBROADCASTSS depthwise3<>+0(SB), Y13
+	VADDPS       Y13, Y7, Y7
+	VMAXPS       Y7, Y15, Y7
+	VMINPS       Y7, Y14, Y7
+	VBROADCASTSS depthwise6th<>+0(SB), Y13
+	VMULPS       Y13, Y7, Y7
+	VBROADCASTSS depthwise3<>+0(SB), Y13
+	VADDPS       Y13, Y8, Y8
+	VMAXPS       Y8, Y15, Y8
+	VMINPS       Y8, Y14, Y8
+	VBROADCASTSS depthwise6th<>+0(SB), Y13
+	VMULPS       Y13, Y8, Y8
+	VBROADCASTSS depthwise3<>+0(SB), Y13
+	VADDPS       Y13, Y9, Y9
+	VMAXPS       Y9, Y15, Y9
+	VMINPS       Y9, Y14, Y9
+	VBROADCASTSS depthwise6th<>+0(SB), Y13
+	VMULPS       Y13, Y9, Y9
+	VBROADCASTSS depthwise3<>+0(SB), Y13
+	VADDPS       Y13, Y10, Y10
+	VMAXPS       Y10, Y15, Y10
+	VMINPS       Y10, Y14, Y10
+	VBROADCASTSS depthwise6th<>+0(SB), Y13
+	VMULPS       Y13, Y10, Y10
+	VBROADCASTSS depthwise3<>+0(SB), Y13
+	VADDPS       Y13, Y11, Y11
+	VMAXPS       Y11, Y15, Y11
+	VMINPS       Y11, Y14, Y11
+	VBROADCASTSS depthwise6th<>+0(SB), Y13
+	VMULPS       Y13, Y11, Y11
+
+anyactivated:
+	ADDQ    (DI), AX
+	VMOVUPS Y0, (AX)
+	CMPQ    R15, $+1
+	JLE     anystored
+	VMOVUPS Y1, 32(AX)
+	CMPQ    R15, $+2
+	JLE     anystored
+	VMOVUPS Y2, 64(AX)
+	CMPQ    R15, $+3
+	JLE     anystored
+	VMOVUPS Y3, 96(AX)
+	CMPQ    R15, $+4
+	JLE     anystored
+	VMOVUPS Y4, 128(AX)
+	CMPQ    R15, $+5
+	JLE     anystored
+	VMOVUPS Y5, 160(AX)
+	CMPQ    R15, $+6
+	JLE     anystored
+	VMOVUPS Y6, 192(AX)
+	CMPQ    R15, $+7
+	JLE     anystored
+	VMOVUPS Y7, 224(AX)
+	CMPQ    R15, $+8
+	JLE     anystored
+	VMOVUPS Y8, 256(AX)
+	CMPQ    R15, $+9
+	JLE     anystored
+	VMOVUPS Y9, 288(AX)
+	CMPQ    R15, $+10
+	JLE     anystored
+	VMOVUPS Y10, 320(AX)
+	CMPQ    R15, $+11
+	JLE     anystored
 	VMOVUPS Y11, 352(AX)
 
-stored:
+anystored:
+done:
 	ADDQ $0x38, R8
 	DECQ CX
 	JNE  span
@@ -4725,6 +8422,14 @@ span:
 	MOVQ    32(R8), R10
 	MOVQ    24(DI), R13
 	MOVQ    64(DI), R12
+	MOVQ    72(DI), R14
+	MOVQ    16(R8), R15
+	CMPQ    R15, $+12
+	JNE     not12
+	CMPQ    R9, $+1
+	JGT     not12
+	CMPQ    R10, $+24
+	JLT     not12
 	MOVQ    32(DI), BX
 	VMOVUPS (BX), Y0
 	VMOVAPS Y0, Y1
@@ -4738,264 +8443,113 @@ span:
 	VMOVAPS Y0, Y9
 	VMOVAPS Y0, Y10
 	VMOVAPS Y0, Y11
-	MOVQ    72(DI), R14
 	TESTQ   R12, R12
-	JEQ     summed
-	TESTQ   R9, R9
-	JNE     edge
-	CMPQ    R10, $+25
-	JNE     edge
+	JEQ     exact12summed
 
-inner:
-	VMOVUPS     (R13), Y12
-	VMOVUPS     32(R13), Y13
-	VMOVUPS     64(R13), Y14
-	VMOVUPS     (R11), Y15
-	VFMADD231PS Y15, Y12, Y0
-	VMOVUPS     32(R11), Y15
-	VFMADD231PS Y15, Y13, Y0
-	VMOVUPS     64(R11), Y15
-	VFMADD231PS Y15, Y12, Y1
-	VFMADD231PS Y15, Y14, Y0
-	VMOVUPS     96(R11), Y15
-	VFMADD231PS Y15, Y13, Y1
-	VMOVUPS     128(R11), Y15
-	VFMADD231PS Y15, Y12, Y2
-	VFMADD231PS Y15, Y14, Y1
-	VMOVUPS     160(R11), Y15
-	VFMADD231PS Y15, Y13, Y2
-	VMOVUPS     192(R11), Y15
-	VFMADD231PS Y15, Y12, Y3
-	VFMADD231PS Y15, Y14, Y2
-	VMOVUPS     224(R11), Y15
-	VFMADD231PS Y15, Y13, Y3
-	VMOVUPS     256(R11), Y15
-	VFMADD231PS Y15, Y12, Y4
-	VFMADD231PS Y15, Y14, Y3
-	VMOVUPS     288(R11), Y15
-	VFMADD231PS Y15, Y13, Y4
-	VMOVUPS     320(R11), Y15
-	VFMADD231PS Y15, Y12, Y5
-	VFMADD231PS Y15, Y14, Y4
-	VMOVUPS     352(R11), Y15
-	VFMADD231PS Y15, Y13, Y5
-	VMOVUPS     384(R11), Y15
-	VFMADD231PS Y15, Y12, Y6
-	VFMADD231PS Y15, Y14, Y5
-	VMOVUPS     416(R11), Y15
-	VFMADD231PS Y15, Y13, Y6
-	VMOVUPS     448(R11), Y15
-	VFMADD231PS Y15, Y12, Y7
-	VFMADD231PS Y15, Y14, Y6
-	VMOVUPS     480(R11), Y15
-	VFMADD231PS Y15, Y13, Y7
-	VMOVUPS     512(R11), Y15
-	VFMADD231PS Y15, Y12, Y8
-	VFMADD231PS Y15, Y14, Y7
-	VMOVUPS     544(R11), Y15
-	VFMADD231PS Y15, Y13, Y8
-	VMOVUPS     576(R11), Y15
-	VFMADD231PS Y15, Y12, Y9
-	VFMADD231PS Y15, Y14, Y8
-	VMOVUPS     608(R11), Y15
-	VFMADD231PS Y15, Y13, Y9
-	VMOVUPS     640(R11), Y15
-	VFMADD231PS Y15, Y12, Y10
-	VFMADD231PS Y15, Y14, Y9
-	VMOVUPS     672(R11), Y15
-	VFMADD231PS Y15, Y13, Y10
-	VMOVUPS     704(R11), Y15
-	VFMADD231PS Y15, Y12, Y11
-	VFMADD231PS Y15, Y14, Y10
-	VMOVUPS     736(R11), Y15
-	VFMADD231PS Y15, Y13, Y11
-	VMOVUPS     768(R11), Y15
-	VFMADD231PS Y15, Y14, Y11
-	ADDQ        $+96, R13
-	ADDQ        R14, R11
-	DECQ        R12
-	JNE         inner
-	JMP         summed
-
-edge:
+exact12row:
 	VMOVUPS     (R13), Y12
 	VMOVUPS     32(R13), Y13
 	VMOVUPS     64(R13), Y14
 	CMPQ        R9, $+0
-	JGT         edge1
-	CMPQ        R10, $+0
-	JLE         row
+	JGT         exact12column1
 	VMOVUPS     (R11), Y15
 	VFMADD231PS Y15, Y12, Y0
 
-edge1:
-	CMPQ        R9, $+1
-	JGT         edge2
-	CMPQ        R10, $+1
-	JLE         row
+exact12column1:
 	VMOVUPS     32(R11), Y15
 	VFMADD231PS Y15, Y13, Y0
-
-edge2:
-	CMPQ        R10, $+2
-	JLE         row
 	VMOVUPS     64(R11), Y15
 	VFMADD231PS Y15, Y12, Y1
 	VFMADD231PS Y15, Y14, Y0
-	CMPQ        R10, $+3
-	JLE         row
 	VMOVUPS     96(R11), Y15
 	VFMADD231PS Y15, Y13, Y1
-	CMPQ        R10, $+4
-	JLE         row
 	VMOVUPS     128(R11), Y15
 	VFMADD231PS Y15, Y12, Y2
 	VFMADD231PS Y15, Y14, Y1
-	CMPQ        R10, $+5
-	JLE         row
 	VMOVUPS     160(R11), Y15
 	VFMADD231PS Y15, Y13, Y2
-	CMPQ        R10, $+6
-	JLE         row
 	VMOVUPS     192(R11), Y15
 	VFMADD231PS Y15, Y12, Y3
 	VFMADD231PS Y15, Y14, Y2
-	CMPQ        R10, $+7
-	JLE         row
 	VMOVUPS     224(R11), Y15
 	VFMADD231PS Y15, Y13, Y3
-	CMPQ        R10, $+8
-	JLE         row
 	VMOVUPS     256(R11), Y15
 	VFMADD231PS Y15, Y12, Y4
 	VFMADD231PS Y15, Y14, Y3
-	CMPQ        R10, $+9
-	JLE         row
 	VMOVUPS     288(R11), Y15
 	VFMADD231PS Y15, Y13, Y4
-	CMPQ        R10, $+10
-	JLE         row
 	VMOVUPS     320(R11), Y15
 	VFMADD231PS Y15, Y12, Y5
 	VFMADD231PS Y15, Y14, Y4
-	CMPQ        R10, $+11
-	JLE         row
 	VMOVUPS     352(R11), Y15
 	VFMADD231PS Y15, Y13, Y5
-	CMPQ        R10, $+12
-	JLE         row
 	VMOVUPS     384(R11), Y15
 	VFMADD231PS Y15, Y12, Y6
 	VFMADD231PS Y15, Y14, Y5
-	CMPQ        R10, $+13
-	JLE         row
 	VMOVUPS     416(R11), Y15
 	VFMADD231PS Y15, Y13, Y6
-	CMPQ        R10, $+14
-	JLE         row
 	VMOVUPS     448(R11), Y15
 	VFMADD231PS Y15, Y12, Y7
 	VFMADD231PS Y15, Y14, Y6
-	CMPQ        R10, $+15
-	JLE         row
 	VMOVUPS     480(R11), Y15
 	VFMADD231PS Y15, Y13, Y7
-	CMPQ        R10, $+16
-	JLE         row
 	VMOVUPS     512(R11), Y15
 	VFMADD231PS Y15, Y12, Y8
 	VFMADD231PS Y15, Y14, Y7
-	CMPQ        R10, $+17
-	JLE         row
 	VMOVUPS     544(R11), Y15
 	VFMADD231PS Y15, Y13, Y8
-	CMPQ        R10, $+18
-	JLE         row
 	VMOVUPS     576(R11), Y15
 	VFMADD231PS Y15, Y12, Y9
 	VFMADD231PS Y15, Y14, Y8
-	CMPQ        R10, $+19
-	JLE         row
 	VMOVUPS     608(R11), Y15
 	VFMADD231PS Y15, Y13, Y9
-	CMPQ        R10, $+20
-	JLE         row
 	VMOVUPS     640(R11), Y15
 	VFMADD231PS Y15, Y12, Y10
 	VFMADD231PS Y15, Y14, Y9
-	CMPQ        R10, $+21
-	JLE         row
 	VMOVUPS     672(R11), Y15
 	VFMADD231PS Y15, Y13, Y10
-	CMPQ        R10, $+22
-	JLE         row
 	VMOVUPS     704(R11), Y15
 	VFMADD231PS Y15, Y12, Y11
 	VFMADD231PS Y15, Y14, Y10
-	CMPQ        R10, $+23
-	JLE         row
 	VMOVUPS     736(R11), Y15
 	VFMADD231PS Y15, Y13, Y11
 	CMPQ        R10, $+24
-	JLE         row
+	JLE         exact12next
 	VMOVUPS     768(R11), Y15
 	VFMADD231PS Y15, Y14, Y11
 
-row:
+exact12next:
 	ADDQ $+96, R13
 	ADDQ R14, R11
 	DECQ R12
-	JNE  edge
+	JNE  exact12row
 
-summed:
-	MOVQ   16(R8), R9
+exact12summed:
 	MOVQ   16(DI), BX
 	TESTQ  BX, BX
-	JEQ    added
+	JEQ    exact12added
 	ADDQ   AX, BX
 	VADDPS (BX), Y0, Y0
-	CMPQ   R9, $+1
-	JLE    added
 	VADDPS 32(BX), Y1, Y1
-	CMPQ   R9, $+2
-	JLE    added
 	VADDPS 64(BX), Y2, Y2
-	CMPQ   R9, $+3
-	JLE    added
 	VADDPS 96(BX), Y3, Y3
-	CMPQ   R9, $+4
-	JLE    added
 	VADDPS 128(BX), Y4, Y4
-	CMPQ   R9, $+5
-	JLE    added
 	VADDPS 160(BX), Y5, Y5
-	CMPQ   R9, $+6
-	JLE    added
 	VADDPS 192(BX), Y6, Y6
-	CMPQ   R9, $+7
-	JLE    added
 	VADDPS 224(BX), Y7, Y7
-	CMPQ   R9, $+8
-	JLE    added
 	VADDPS 256(BX), Y8, Y8
-	CMPQ   R9, $+9
-	JLE    added
 	VADDPS 288(BX), Y9, Y9
-	CMPQ   R9, $+10
-	JLE    added
 	VADDPS 320(BX), Y10, Y10
-	CMPQ   R9, $+11
-	JLE    added
 	VADDPS 352(BX), Y11, Y11
 
-added:
+exact12added:
 	MOVQ         152(DI), BX
 	TESTQ        BX, BX
-	JEQ          activated
+	JEQ          exact12activated
 	VBROADCASTSS 160(DI), Y15
 	VBROADCASTSS 164(DI), Y14
 	CMPQ         BX, $0x01
-	JNE          hard
+	JNE          exact12hard
 	VMAXPS       Y0, Y15, Y0
 	VMINPS       Y0, Y14, Y0
 	VMAXPS       Y1, Y15, Y1
@@ -5020,11 +8574,11 @@ added:
 	VMINPS       Y10, Y14, Y10
 	VMAXPS       Y11, Y15, Y11
 	VMINPS       Y11, Y14, Y11
-	JMP          activated
+	JMP          exact12activated
 
-hard:
+exact12hard:
 	CMPQ         BX, $0x02
-	JNE          hardsigmoid
+	JNE          exact12hardsigmoid
 	VBROADCASTSS depthwise3<>+0(SB), Y13
 	VADDPS       Y13, Y0, Y12
 	VMAXPS       Y12, Y15, Y12
@@ -5109,9 +8663,9 @@ hard:
 	VBROADCASTSS depthwise6th<>+0(SB), Y13
 	VMULPS       Y13, Y12, Y12
 	VMULPS       Y12, Y11, Y11
-	JMP          activated
+	JMP          exact12activated
 
-hardsigmoid:
+exact12hardsigmoid:
 	VBROADCASTSS depthwise3<>+0(SB), Y13
 	VADDPS       Y13, Y0, Y0
 	VMAXPS       Y0, Y15, Y0
@@ -5185,44 +8739,662 @@ hardsigmoid:
 	VBROADCASTSS depthwise6th<>+0(SB), Y13
 	VMULPS       Y13, Y11, Y11
 
-activated:
+exact12activated:
 	ADDQ    (DI), AX
 	VMOVUPS Y0, (AX)
-	CMPQ    R9, $+1
-	JLE     stored
 	VMOVUPS Y1, 32(AX)
-	CMPQ    R9, $+2
-	JLE     stored
 	VMOVUPS Y2, 64(AX)
-	CMPQ    R9, $+3
-	JLE     stored
 	VMOVUPS Y3, 96(AX)
-	CMPQ    R9, $+4
-	JLE     stored
 	VMOVUPS Y4, 128(AX)
-	CMPQ    R9, $+5
-	JLE     stored
 	VMOVUPS Y5, 160(AX)
-	CMPQ    R9, $+6
-	JLE     stored
 	VMOVUPS Y6, 192(AX)
-	CMPQ    R9, $+7
-	JLE     stored
 	VMOVUPS Y7, 224(AX)
-	CMPQ    R9, $+8
-	JLE     stored
 	VMOVUPS Y8, 256(AX)
-	CMPQ    R9, $+9
-	JLE     stored
 	VMOVUPS Y9, 288(AX)
-	CMPQ    R9, $+10
-	JLE     stored
 	VMOVUPS Y10, 320(AX)
-	CMPQ    R9, $+11
-	JLE     stored
+	VMOVUPS Y11, 352(AX)
+	JMP     done
+
+not12:
+	CMPQ    R15, $+7
+	JNE     not7
+	CMPQ    R9, $+1
+	JGT     not7
+	CMPQ    R10, $+14
+	JLT     not7
+	MOVQ    32(DI), BX
+	VMOVUPS (BX), Y0
+	VMOVAPS Y0, Y1
+	VMOVAPS Y0, Y2
+	VMOVAPS Y0, Y3
+	VMOVAPS Y0, Y4
+	VMOVAPS Y0, Y5
+	VMOVAPS Y0, Y6
+	TESTQ   R12, R12
+	JEQ     exact7summed
+
+exact7row:
+	VMOVUPS     (R13), Y12
+	VMOVUPS     32(R13), Y13
+	VMOVUPS     64(R13), Y14
+	CMPQ        R9, $+0
+	JGT         exact7column1
+	VMOVUPS     (R11), Y15
+	VFMADD231PS Y15, Y12, Y0
+
+exact7column1:
+	VMOVUPS     32(R11), Y15
+	VFMADD231PS Y15, Y13, Y0
+	VMOVUPS     64(R11), Y15
+	VFMADD231PS Y15, Y12, Y1
+	VFMADD231PS Y15, Y14, Y0
+	VMOVUPS     96(R11), Y15
+	VFMADD231PS Y15, Y13, Y1
+	VMOVUPS     128(R11), Y15
+	VFMADD231PS Y15, Y12, Y2
+	VFMADD231PS Y15, Y14, Y1
+	VMOVUPS     160(R11), Y15
+	VFMADD231PS Y15, Y13, Y2
+	VMOVUPS     192(R11), Y15
+	VFMADD231PS Y15, Y12, Y3
+	VFMADD231PS Y15, Y14, Y2
+	VMOVUPS     224(R11), Y15
+	VFMADD231PS Y15, Y13, Y3
+	VMOVUPS     256(R11), Y15
+	VFMADD231PS Y15, Y12, Y4
+	VFMADD231PS Y15, Y14, Y3
+	VMOVUPS     288(R11), Y15
+	VFMADD231PS Y15, Y13, Y4
+	VMOVUPS     320(R11), Y15
+	VFMADD231PS Y15, Y12, Y5
+	VFMADD231PS Y15, Y14, Y4
+	VMOVUPS     352(R11), Y15
+	VFMADD231PS Y15, Y13, Y5
+	VMOVUPS     384(R11), Y15
+	VFMADD231PS Y15, Y12, Y6
+	VFMADD231PS Y15, Y14, Y5
+	VMOVUPS     416(R11), Y15
+	VFMADD231PS Y15, Y13, Y6
+	CMPQ        R10, $+14
+	JLE         exact7next
+	VMOVUPS     448(R11), Y15
+	VFMADD231PS Y15, Y14, Y6
+
+exact7next:
+	ADDQ $+96, R13
+	ADDQ R14, R11
+	DECQ R12
+	JNE  exact7row
+
+exact7summed:
+	MOVQ   16(DI), BX
+	TESTQ  BX, BX
+	JEQ    exact7added
+	ADDQ   AX, BX
+	VADDPS (BX), Y0, Y0
+	VADDPS 32(BX), Y1, Y1
+	VADDPS 64(BX), Y2, Y2
+	VADDPS 96(BX), Y3, Y3
+	VADDPS 128(BX), Y4, Y4
+	VADDPS 160(BX), Y5, Y5
+	VADDPS 192(BX), Y6, Y6
+
+exact7added:
+	MOVQ         152(DI), BX
+	TESTQ        BX, BX
+	JEQ          exact7activated
+	VBROADCASTSS 160(DI), Y15
+	VBROADCASTSS 164(DI), Y14
+	CMPQ         BX, $0x01
+	JNE          exact7hard
+	VMAXPS       Y0, Y15, Y0
+	VMINPS       Y0, Y14, Y0
+	VMAXPS       Y1, Y15, Y1
+	VMINPS       Y1, Y14, Y1
+	VMAXPS       Y2, Y15, Y2
+	VMINPS       Y2, Y14, Y2
+	VMAXPS       Y3, Y15, Y3
+	VMINPS       Y3, Y14, Y3
+	VMAXPS       Y4, Y15, Y4
+	VMINPS       Y4, Y14, Y4
+	VMAXPS       Y5, Y15, Y5
+	VMINPS       Y5, Y14, Y5
+	VMAXPS       Y6, Y15, Y6
+	VMINPS       Y6, Y14, Y6
+	JMP          exact7activated
+
+exact7hard:
+	CMPQ         BX, $0x02
+	JNE          exact7hardsigmoid
+	VBROADCASTSS depthwise3<>+0(SB), Y13
+	VADDPS       Y13, Y0, Y12
+	VMAXPS       Y12, Y15, Y12
+	VMINPS       Y12, Y14, Y12
+	VBROADCASTSS depthwise6th<>+0(SB), Y13
+	VMULPS       Y13, Y12, Y12
+	VMULPS       Y12, Y0, Y0
+	VBROADCASTSS depthwise3<>+0(SB), Y13
+	VADDPS       Y13, Y1, Y12
+	VMAXPS       Y12, Y15, Y12
+	VMINPS       Y12, Y14, Y12
+	VBROADCASTSS depthwise6th<>+0(SB), Y13
+	VMULPS       Y13, Y12, Y12
+	VMULPS       Y12, Y1, Y1
+	VBROADCASTSS depthwise3<>+0(SB), Y13
+	VADDPS       Y13, Y2, Y12
+	VMAXPS       Y12, Y15, Y12
+	VMINPS       Y12, Y14, Y12
+	VBROADCASTSS depthwise6th<>+0(SB), Y13
+	VMULPS       Y13, Y12, Y12
+	VMULPS       Y12, Y2, Y2
+	VBROADCASTSS depthwise3<>+0(SB), Y13
+	VADDPS       Y13, Y3, Y12
+	VMAXPS       Y12, Y15, Y12
+	VMINPS       Y12, Y14, Y12
+	VBROADCASTSS depthwise6th<>+0(SB), Y13
+	VMULPS       Y13, Y12, Y12
+	VMULPS       Y12, Y3, Y3
+	VBROADCASTSS depthwise3<>+0(SB), Y13
+	VADDPS       Y13, Y4, Y12
+	VMAXPS       Y12, Y15, Y12
+	VMINPS       Y12, Y14, Y12
+	VBROADCASTSS depthwise6th<>+0(SB), Y13
+	VMULPS       Y13, Y12, Y12
+	VMULPS       Y12, Y4, Y4
+	VBROADCASTSS depthwise3<>+0(SB), Y13
+	VADDPS       Y13, Y5, Y12
+	VMAXPS       Y12, Y15, Y12
+	VMINPS       Y12, Y14, Y12
+	VBROADCASTSS depthwise6th<>+0(SB), Y13
+	VMULPS       Y13, Y12, Y12
+	VMULPS       Y12, Y5, Y5
+	VBROADCASTSS depthwise3<>+0(SB), Y13
+	VADDPS       Y13, Y6, Y12
+	VMAXPS       Y12, Y15, Y12
+	VMINPS       Y12, Y14, Y12
+	VBROADCASTSS depthwise6th<>+0(SB), Y13
+	VMULPS       Y13, Y12, Y12
+	VMULPS       Y12, Y6, Y6
+	JMP          exact7activated
+
+exact7hardsigmoid:
+	VBROADCASTSS depthwise3<>+0(SB), Y13
+	VADDPS       Y13, Y0, Y0
+	VMAXPS       Y0, Y15, Y0
+	VMINPS       Y0, Y14, Y0
+	VBROADCASTSS depthwise6th<>+0(SB), Y13
+	VMULPS       Y13, Y0, Y0
+	VBROADCASTSS depthwise3<>+0(SB), Y13
+	VADDPS       Y13, Y1, Y1
+	VMAXPS       Y1, Y15, Y1
+	VMINPS       Y1, Y14, Y1
+	VBROADCASTSS depthwise6th<>+0(SB), Y13
+	VMULPS       Y13, Y1, Y1
+	VBROADCASTSS depthwise3<>+0(SB), Y13
+	VADDPS       Y13, Y2, Y2
+	VMAXPS       Y2, Y15, Y2
+	VMINPS       Y2, Y14, Y2
+	VBROADCASTSS depthwise6th<>+0(SB), Y13
+	VMULPS       Y13, Y2, Y2
+	VBROADCASTSS depthwise3<>+0(SB), Y13
+	VADDPS       Y13, Y3, Y3
+	VMAXPS       Y3, Y15, Y3
+	VMINPS       Y3, Y14, Y3
+	VBROADCASTSS depthwise6th<>+0(SB), Y13
+	VMULPS       Y13, Y3, Y3
+	VBROADCASTSS depthwise3<>+0(SB), Y13
+	VADDPS       Y13, Y4, Y4
+	VMAXPS       Y4, Y15, Y4
+	VMINPS       Y4, Y14, Y4
+	VBROADCASTSS depthwise6th<>+0(SB), Y13
+	VMULPS       Y13, Y4, Y4
+	VBROADCASTSS depthwise3<>+0(SB), Y13
+	VADDPS       Y13, Y5, Y5
+	VMAXPS       Y5, Y15, Y5
+	VMINPS       Y5, Y14, Y5
+	VBROADCASTSS depthwise6th<>+0(SB), Y13
+	VMULPS       Y13, Y5, Y5
+	VBROADCASTSS depthwise3<>+0(SB), Y13
+	VADDPS       Y13, Y6, Y6
+	VMAXPS       Y6, Y15, Y6
+	VMINPS       Y6, Y14, Y6
+	VBROADCASTSS depthwise6th<>+0(SB), Y13
+	VMULPS       Y13, Y6, Y6
+
+exact7activated:
+	ADDQ    (DI), AX
+	VMOVUPS Y0, (AX)
+	VMOVUPS Y1, 32(AX)
+	VMOVUPS Y2, 64(AX)
+	VMOVUPS Y3, 96(AX)
+	VMOVUPS Y4, 128(AX)
+	VMOVUPS Y5, 160(AX)
+	VMOVUPS Y6, 192(AX)
+	JMP     done
+
+not7:
+	MOVQ    32(DI), BX
+	VMOVUPS (BX), Y0
+	VMOVAPS Y0, Y1
+	VMOVAPS Y0, Y2
+	VMOVAPS Y0, Y3
+	VMOVAPS Y0, Y4
+	VMOVAPS Y0, Y5
+	VMOVAPS Y0, Y6
+	VMOVAPS Y0, Y7
+	VMOVAPS Y0, Y8
+	VMOVAPS Y0, Y9
+	VMOVAPS Y0, Y10
+	VMOVAPS Y0, Y11
+	TESTQ   R12, R12
+	JEQ     anysummed
+
+anyrow:
+	VMOVUPS     (R13), Y12
+	VMOVUPS     32(R13), Y13
+	VMOVUPS     64(R13), Y14
+	CMPQ        R9, $+0
+	JGT         anycolumn1
+	CMPQ        R10, $+0
+	JLE         anynext
+	VMOVUPS     (R11), Y15
+	VFMADD231PS Y15, Y12, Y0
+
+anycolumn1:
+	CMPQ        R9, $+1
+	JGT         anycolumn2
+	CMPQ        R10, $+1
+	JLE         anynext
+	VMOVUPS     32(R11), Y15
+	VFMADD231PS Y15, Y13, Y0
+
+anycolumn2:
+	CMPQ        R10, $+2
+	JLE         anynext
+	VMOVUPS     64(R11), Y15
+	VFMADD231PS Y15, Y12, Y1
+	VFMADD231PS Y15, Y14, Y0
+	CMPQ        R10, $+3
+	JLE         anynext
+	VMOVUPS     96(R11), Y15
+	VFMADD231PS Y15, Y13, Y1
+	CMPQ        R10, $+4
+	JLE         anynext
+	VMOVUPS     128(R11), Y15
+	VFMADD231PS Y15, Y12, Y2
+	VFMADD231PS Y15, Y14, Y1
+	CMPQ        R10, $+5
+	JLE         anynext
+	VMOVUPS     160(R11), Y15
+	VFMADD231PS Y15, Y13, Y2
+	CMPQ        R10, $+6
+	JLE         anynext
+	VMOVUPS     192(R11), Y15
+	VFMADD231PS Y15, Y12, Y3
+	VFMADD231PS Y15, Y14, Y2
+	CMPQ        R10, $+7
+	JLE         anynext
+	VMOVUPS     224(R11), Y15
+	VFMADD231PS Y15, Y13, Y3
+	CMPQ        R10, $+8
+	JLE         anynext
+	VMOVUPS     256(R11), Y15
+	VFMADD231PS Y15, Y12, Y4
+	VFMADD231PS Y15, Y14, Y3
+	CMPQ        R10, $+9
+	JLE         anynext
+	VMOVUPS     288(R11), Y15
+	VFMADD231PS Y15, Y13, Y4
+	CMPQ        R10, $+10
+	JLE         anynext
+	VMOVUPS     320(R11), Y15
+	VFMADD231PS Y15, Y12, Y5
+	VFMADD231PS Y15, Y14, Y4
+	CMPQ        R10, $+11
+	JLE         anynext
+	VMOVUPS     352(R11), Y15
+	VFMADD231PS Y15, Y13, Y5
+	CMPQ        R10, $+12
+	JLE         anynext
+	VMOVUPS     384(R11), Y15
+	VFMADD231PS Y15, Y12, Y6
+	VFMADD231PS Y15, Y14, Y5
+	CMPQ        R10, $+13
+	JLE         anynext
+	VMOVUPS     416(R11), Y15
+	VFMADD231PS Y15, Y13, Y6
+	CMPQ        R10, $+14
+	JLE         anynext
+	VMOVUPS     448(R11), Y15
+	VFMADD231PS Y15, Y12, Y7
+	VFMADD231PS Y15, Y14, Y6
+	CMPQ        R10, $+15
+	JLE         anynext
+	VMOVUPS     480(R11), Y15
+	VFMADD231PS Y15, Y13, Y7
+	CMPQ        R10, $+16
+	JLE         anynext
+	VMOVUPS     512(R11), Y15
+	VFMADD231PS Y15, Y12, Y8
+	VFMADD231PS Y15, Y14, Y7
+	CMPQ        R10, $+17
+	JLE         anynext
+	VMOVUPS     544(R11), Y15
+	VFMADD231PS Y15, Y13, Y8
+	CMPQ        R10, $+18
+	JLE         anynext
+	VMOVUPS     576(R11), Y15
+	VFMADD231PS Y15, Y12, Y9
+	VFMADD231PS Y15, Y14, Y8
+	CMPQ        R10, $+19
+	JLE         anynext
+	VMOVUPS     608(R11), Y15
+	VFMADD231PS Y15, Y13, Y9
+	CMPQ        R10, $+20
+	JLE         anynext
+	VMOVUPS     640(R11), Y15
+	VFMADD231PS Y15, Y12, Y10
+	VFMADD231PS Y15, Y14, Y9
+	CMPQ        R10, $+21
+	JLE         anynext
+	VMOVUPS     672(R11), Y15
+	VFMADD231PS Y15, Y13, Y10
+	CMPQ        R10, $+22
+	JLE         anynext
+	VMOVUPS     704(R11), Y15
+	VFMADD231PS Y15, Y12, Y11
+	VFMADD231PS Y15, Y14, Y10
+	CMPQ        R10, $+23
+	JLE         anynext
+	VMOVUPS     736(R11), Y15
+	VFMADD231PS Y15, Y13, Y11
+	CMPQ        R10, $+24
+	JLE         anynext
+	VMOVUPS     768(R11), Y15
+	VFMADD231PS Y15, Y14, Y11
+
+anynext:
+	ADDQ $+96, R13
+	ADDQ R14, R11
+	DECQ R12
+	JNE  anyrow
+
+anysummed:
+	MOVQ   16(DI), BX
+	TESTQ  BX, BX
+	JEQ    anyadded
+	ADDQ   AX, BX
+	VADDPS (BX), Y0, Y0
+	CMPQ   R15, $+1
+	JLE    anyadded
+	VADDPS 32(BX), Y1, Y1
+	CMPQ   R15, $+2
+	JLE    anyadded
+	VADDPS 64(BX), Y2, Y2
+	CMPQ   R15, $+3
+	JLE    anyadded
+	VADDPS 96(BX), Y3, Y3
+	CMPQ   R15, $+4
+	JLE    anyadded
+	VADDPS 128(BX), Y4, Y4
+	CMPQ   R15, $+5
+	JLE    anyadded
+	VADDPS 160(BX), Y5, Y5
+	CMPQ   R15, $+6
+	JLE    anyadded
+	VADDPS 192(BX), Y6, Y6
+	CMPQ   R15, $+7
+	JLE    anyadded
+	VADDPS 224(BX), Y7, Y7
+	CMPQ   R15, $+8
+	JLE    anyadded
+	VADDPS 256(BX), Y8, Y8
+	CMPQ   R15, $+9
+	JLE    anyadded
+	VADDPS 288(BX), Y9, Y9
+	CMPQ   R15, $+10
+	JLE    anyadded
+	VADDPS 320(BX), Y10, Y10
+	CMPQ   R15, $+11
+	JLE    anyadded
+	VADDPS 352(BX), Y11, Y11
+
+anyadded:
+	MOVQ         152(DI), BX
+	TESTQ        BX, BX
+	JEQ          anyactivated
+	VBROADCASTSS 160(DI), Y15
+	VBROADCASTSS 164(DI), Y14
+	CMPQ         BX, $0x01
+	JNE          anyhard
+	VMAXPS       Y0, Y15, Y0
+	VMINPS       Y0, Y14, Y0
+	VMAXPS       Y1, Y15, Y1
+	VMINPS       Y1, Y14, Y1
+	VMAXPS       Y2, Y15, Y2
+	VMINPS       Y2, Y14, Y2
+	VMAXPS       Y3, Y15, Y3
+	VMINPS       Y3, Y14, Y3
+	VMAXPS       Y4, Y15, Y4
+	VMINPS       Y4, Y14, Y4
+	VMAXPS       Y5, Y15, Y5
+	VMINPS       Y5, Y14, Y5
+	VMAXPS       Y6, Y15, Y6
+	VMINPS       Y6, Y14, Y6
+	VMAXPS       Y7, Y15, Y7
+	VMINPS       Y7, Y14, Y7
+	VMAXPS       Y8, Y15, Y8
+	VMINPS       Y8, Y14, Y8
+	VMAXPS       Y9, Y15, Y9
+	VMINPS       Y9, Y14, Y9
+	VMAXPS       Y10, Y15, Y10
+	VMINPS       Y10, Y14, Y10
+	VMAXPS       Y11, Y15, Y11
+	VMINPS       Y11, Y14, Y11
+	JMP          anyactivated
+
+anyhard:
+	CMPQ         BX, $0x02
+	JNE          anyhardsigmoid
+	VBROADCASTSS depthwise3<>+0(SB), Y13
+	VADDPS       Y13, Y0, Y12
+	VMAXPS       Y12, Y15, Y12
+	VMINPS       Y12, Y14, Y12
+	VBROADCASTSS depthwise6th<>+0(SB), Y13
+	VMULPS       Y13, Y12, Y12
+	VMULPS       Y12, Y0, Y0
+	VBROADCASTSS depthwise3<>+0(SB), Y13
+	VADDPS       Y13, Y1, Y12
+	VMAXPS       Y12, Y15, Y12
+	VMINPS       Y12, Y14, Y12
+	VBROADCASTSS depthwise6th<>+0(SB), Y13
+	VMULPS       Y13, Y12, Y12
+	VMULPS       Y12, Y1, Y1
+	VBROADCASTSS depthwise3<>+0(SB), Y13
+	VADDPS       Y13, Y2, Y12
+	VMAXPS       Y12, Y15, Y12
+	VMINPS       Y12, Y14, Y12
+	VBROADCASTSS depthwise6th<>+0(SB), Y13
+	VMULPS       Y13, Y12, Y12
+	VMULPS       Y12, Y2, Y2
+	VBROADCASTSS depthwise3<>+0(SB), Y13
+	VADDPS       Y13, Y3, Y12
+	VMAXPS       Y12, Y15, Y12
+	VMINPS       Y12, Y14, Y12
+	VBROADCASTSS depthwise6th<>+0(SB), Y13
+	VMULPS       Y13, Y12, Y12
+	VMULPS       Y12, Y3, Y3
+	VBROADCASTSS depthwise3<>+0(SB), Y13
+	VADDPS       Y13, Y4, Y12
+	VMAXPS       Y12, Y15, Y12
+	VMINPS       Y12, Y14, Y12
+	VBROADCASTSS depthwise6th<>+0(SB), Y13
+	VMULPS       Y13, Y12, Y12
+	VMULPS       Y12, Y4, Y4
+	VBROADCASTSS depthwise3<>+0(SB), Y13
+	VADDPS       Y13, Y5, Y12
+	VMAXPS       Y12, Y15, Y12
+	VMINPS       Y12, Y14, Y12
+	VBROADCASTSS depthwise6th<>+0(SB), Y13
+	VMULPS       Y13, Y12, Y12
+	VMULPS       Y12, Y5, Y5
+	VBROADCASTSS depthwise3<>+0(SB), Y13
+	VADDPS       Y13, Y6, Y12
+	VMAXPS       Y12, Y15, Y12
+	VMINPS       Y12, Y14, Y12
+	VBROADCASTSS depthwise6th<>+0(SB), Y13
+	VMULPS       Y13, Y12, Y12
+	VMULPS       Y12, Y6, Y6
+	VBROADCASTSS depthwise3<>+0(SB), Y13
+	VADDPS       Y13, Y7, Y12
+	VMAXPS       Y12, Y15, Y12
+	VMINPS       Y12, Y14, Y12
+	VBROADCASTSS depthwise6th<>+0(SB), Y13
+	VMULPS       Y13, Y12, Y12
+	VMULPS       Y12, Y7, Y7
+	VBROADCASTSS depthwise3<>+0(SB), Y13
+	VADDPS       Y13, Y8, Y12
+	VMAXPS       Y12, Y15, Y12
+	VMINPS       Y12, Y14, Y12
+	VBROADCASTSS depthwise6th<>+0(SB), Y13
+	VMULPS       Y13, Y12, Y12
+	VMULPS       Y12, Y8, Y8
+	VBROADCASTSS depthwise3<>+0(SB), Y13
+	VADDPS       Y13, Y9, Y12
+	VMAXPS       Y12, Y15, Y12
+	VMINPS       Y12, Y14, Y12
+	VBROADCASTSS depthwise6th<>+0(SB), Y13
+	VMULPS       Y13, Y12, Y12
+	VMULPS       Y12, Y9, Y9
+	VBROADCASTSS depthwise3<>+0(SB), Y13
+	VADDPS       Y13, Y10, Y12
+	VMAXPS       Y12, Y15, Y12
+	VMINPS       Y12, Y14, Y12
+	VBROADCASTSS depthwise6th<>+0(SB), Y13
+	VMULPS       Y13, Y12, Y12
+	VMULPS       Y12, Y10, Y10
+	VBROADCASTSS depthwise3<>+0(SB), Y13
+	VADDPS       Y13, Y11, Y12
+	VMAXPS       Y12, Y15, Y12
+	VMINPS       Y12, Y14, Y12
+	VBROADCASTSS depthwise6th<>+0(SB), Y13
+	VMULPS       Y13, Y12, Y12
+	VMULPS       Y12, Y11, Y11
+	JMP          anyactivated
+
+anyhardsigmoid:
+	VBROADCASTSS depthwise3<>+0(SB), Y13
+	VADDPS       Y13, Y0, Y0
+	VMAXPS       Y0, Y15, Y0
+	VMINPS       Y0, Y14, Y0
+	VBROADCASTSS depthwise6th<>+0(SB), Y13
+	VMULPS       Y13, Y0, Y0
+	VBROADCASTSS depthwise3<>+0(SB), Y13
+	VADDPS       Y13, Y1, Y1
+	VMAXPS       Y1, Y15, Y1
+	VMINPS       Y1, Y14, Y1
+	VBROADCASTSS depthwise6th<>+0(SB), Y13
+	VMULPS       Y13, Y1, Y1
+	VBROADCASTSS depthwise3<>+0(SB), Y13
+	VADDPS       Y13, Y2, Y2
+	VMAXPS       Y2, Y15, Y2
+	VMINPS       Y2, Y14, Y2
+	VBROADCASTSS depthwise6th<>+0(SB), Y13
+	VMULPS       Y13, Y2, Y2
+	VBROADCASTSS depthwise3<>+0(SB), Y13
+	VADDPS       Y13, Y3, Y3
+	VMAXPS       Y3, Y15, Y3
+	VMINPS       Y3, Y14, Y3
+	VBROADCASTSS depthwise6th<>+0(SB), Y13
+	VMULPS       Y13, Y3, Y3
+	VBROADCASTSS depthwise3<>+0(SB), Y13
+	VADDPS       Y13, Y4, Y4
+	VMAXPS       Y4, Y15, Y4
+	VMINPS       Y4, Y14, Y4
+	VBROADCASTSS depthwise6th<>+0(SB), Y13
+	VMULPS       Y13, Y4, Y4
+	VBROADCASTSS depthwise3<>+0(SB), Y13
+	VADDPS       Y13, Y5, Y5
+	VMAXPS       Y5, Y15, Y5
+	VMINPS       Y5, Y14, Y5
+	VBROADCASTSS depthwise6th<>+0(SB), Y13
+	VMULPS       Y13, Y5, Y5
+	VBROADCASTSS depthwise3<>+0(SB), Y13
+	VADDPS       Y13, Y6, Y6
+	VMAXPS       Y6, Y15, Y6
+	VMINPS       Y6, Y14, Y6
+	VBROADCASTSS depthwise6th<>+0(SB), Y13
+	VMULPS       Y13, Y6, Y6
+	VBROADCASTSS depthwise3<>+0(SB), Y13
+	VADDPS       Y13, Y7, Y7
+	VMAXPS       Y7, Y15, Y7
+	VMINPS       Y7, Y14, Y7
+	VBROADCASTSS depthwise6th<>+0(SB), Y13
+	VMULPS       Y13, Y7, Y7
+	VBROADCASTSS depthwise3<>+0(SB), Y13
+	VADDPS       Y13, Y8, Y8
+	VMAXPS       Y8, Y15, Y8
+	VMINPS       Y8, Y14, Y8
+	VBROADCASTSS depthwise6th<>+0(SB), Y13
+	VMULPS       Y13, Y8, Y8
+	VBROADCASTSS depthwise3<>+0(SB), Y13
+	VADDPS       Y13, Y9, Y9
+	VMAXPS       Y9, Y15, Y9
+	VMINPS       Y9, Y14, Y9
+	VBROADCASTSS depthwise6th<>+0(SB), Y13
+	VMULPS       Y13, Y9, Y9
+	VBROADCASTSS depthwise3<>+0(SB), Y13
+	VADDPS       Y13, Y10, Y10
+	VMAXPS       Y10, Y15, Y10
+	VMINPS       Y10, Y14, Y10
+	VBROADCASTSS depthwise6th<>+0(SB), Y13
+	VMULPS       Y13, Y10, Y10
+	VBROADCASTSS depthwise3<>+0(SB), Y13
+	VADDPS       Y13, Y11, Y11
+	VMAXPS       Y11, Y15, Y11
+	VMINPS       Y11, Y14, Y11
+	VBROADCASTSS depthwise6th<>+0(SB), Y13
+	VMULPS       Y13, Y11, Y11
+
+anyactivated:
+	ADDQ    (DI), AX
+	VMOVUPS Y0, (AX)
+	CMPQ    R15, $+1
+	JLE     anystored
+	VMOVUPS Y1, 32(AX)
+	CMPQ    R15, $+2
+	JLE     anystored
+	VMOVUPS Y2, 64(AX)
+	CMPQ    R15, $+3
+	JLE     anystored
+	VMOVUPS Y3, 96(AX)
+	CMPQ    R15, $+4
+	JLE     anystored
+	VMOVUPS Y4, 128(AX)
+	CMPQ    R15, $+5
+	JLE     anystored
+	VMOVUPS Y5, 160(AX)
+	CMPQ    R15, $+6
+	JLE     anystored
+	VMOVUPS Y6, 192(AX)
+	CMPQ    R15, $+7
+	JLE     anystored
+	VMOVUPS Y7, 224(AX)
+	CMPQ    R15, $+8
+	JLE     anystored
+	VMOVUPS Y8, 256(AX)
+	CMPQ    R15, $+9
+	JLE     anystored
+	VMOVUPS Y9, 288(AX)
+	CMPQ    R15, $+10
+	JLE     anystored
+	VMOVUPS Y10, 320(AX)
+	CMPQ    R15, $+11
+	JLE     anystored
 	VMOVUPS Y11, 352(AX)
 
-stored:
+anystored:
+done:
 	ADDQ $0x38, R8
 	DECQ CX
 	JNE  span
@@ -5254,6 +9426,14 @@ span:
 	MOVQ    32(R8), R10
 	MOVQ    24(DI), R13
 	MOVQ    64(DI), R12
+	MOVQ    72(DI), R14
+	MOVQ    16(R8), R15
+	CMPQ    R15, $+10
+	JNE     not10
+	CMPQ    R9, $+2
+	JGT     not10
+	CMPQ    R10, $+12
+	JLT     not10
 	MOVQ    32(DI), BX
 	VMOVUPS (BX), Y0
 	VMOVAPS Y0, Y1
@@ -5265,254 +9445,122 @@ span:
 	VMOVAPS Y0, Y7
 	VMOVAPS Y0, Y8
 	VMOVAPS Y0, Y9
-	MOVQ    72(DI), R14
 	TESTQ   R12, R12
-	JEQ     summed
-	TESTQ   R9, R9
-	JNE     edge
-	CMPQ    R10, $+14
-	JNE     edge
+	JEQ     exact10summed
 
-inner:
-	VMOVUPS     (R13), Y10
-	VMOVUPS     32(R13), Y11
-	VMOVUPS     64(R13), Y12
-	VMOVUPS     96(R13), Y13
-	VMOVUPS     128(R13), Y14
-	VMOVUPS     (R11), Y15
-	VFMADD231PS Y15, Y10, Y0
-	VMOVUPS     32(R11), Y15
-	VFMADD231PS Y15, Y10, Y1
-	VFMADD231PS Y15, Y11, Y0
-	VMOVUPS     64(R11), Y15
-	VFMADD231PS Y15, Y10, Y2
-	VFMADD231PS Y15, Y11, Y1
-	VFMADD231PS Y15, Y12, Y0
-	VMOVUPS     96(R11), Y15
-	VFMADD231PS Y15, Y10, Y3
-	VFMADD231PS Y15, Y11, Y2
-	VFMADD231PS Y15, Y12, Y1
-	VFMADD231PS Y15, Y13, Y0
-	VMOVUPS     128(R11), Y15
-	VFMADD231PS Y15, Y10, Y4
-	VFMADD231PS Y15, Y11, Y3
-	VFMADD231PS Y15, Y12, Y2
-	VFMADD231PS Y15, Y13, Y1
-	VFMADD231PS Y15, Y14, Y0
-	VMOVUPS     160(R11), Y15
-	VFMADD231PS Y15, Y10, Y5
-	VFMADD231PS Y15, Y11, Y4
-	VFMADD231PS Y15, Y12, Y3
-	VFMADD231PS Y15, Y13, Y2
-	VFMADD231PS Y15, Y14, Y1
-	VMOVUPS     192(R11), Y15
-	VFMADD231PS Y15, Y10, Y6
-	VFMADD231PS Y15, Y11, Y5
-	VFMADD231PS Y15, Y12, Y4
-	VFMADD231PS Y15, Y13, Y3
-	VFMADD231PS Y15, Y14, Y2
-	VMOVUPS     224(R11), Y15
-	VFMADD231PS Y15, Y10, Y7
-	VFMADD231PS Y15, Y11, Y6
-	VFMADD231PS Y15, Y12, Y5
-	VFMADD231PS Y15, Y13, Y4
-	VFMADD231PS Y15, Y14, Y3
-	VMOVUPS     256(R11), Y15
-	VFMADD231PS Y15, Y10, Y8
-	VFMADD231PS Y15, Y11, Y7
-	VFMADD231PS Y15, Y12, Y6
-	VFMADD231PS Y15, Y13, Y5
-	VFMADD231PS Y15, Y14, Y4
-	VMOVUPS     288(R11), Y15
-	VFMADD231PS Y15, Y10, Y9
-	VFMADD231PS Y15, Y11, Y8
-	VFMADD231PS Y15, Y12, Y7
-	VFMADD231PS Y15, Y13, Y6
-	VFMADD231PS Y15, Y14, Y5
-	VMOVUPS     320(R11), Y15
-	VFMADD231PS Y15, Y11, Y9
-	VFMADD231PS Y15, Y12, Y8
-	VFMADD231PS Y15, Y13, Y7
-	VFMADD231PS Y15, Y14, Y6
-	VMOVUPS     352(R11), Y15
-	VFMADD231PS Y15, Y12, Y9
-	VFMADD231PS Y15, Y13, Y8
-	VFMADD231PS Y15, Y14, Y7
-	VMOVUPS     384(R11), Y15
-	VFMADD231PS Y15, Y13, Y9
-	VFMADD231PS Y15, Y14, Y8
-	VMOVUPS     416(R11), Y15
-	VFMADD231PS Y15, Y14, Y9
-	ADDQ        $+160, R13
-	ADDQ        R14, R11
-	DECQ        R12
-	JNE         inner
-	JMP         summed
-
-edge:
+exact10row:
 	VMOVUPS     (R13), Y10
 	VMOVUPS     32(R13), Y11
 	VMOVUPS     64(R13), Y12
 	VMOVUPS     96(R13), Y13
 	VMOVUPS     128(R13), Y14
 	CMPQ        R9, $+0
-	JGT         edge1
-	CMPQ        R10, $+0
-	JLE         row
+	JGT         exact10column1
 	VMOVUPS     (R11), Y15
 	VFMADD231PS Y15, Y10, Y0
 
-edge1:
+exact10column1:
 	CMPQ        R9, $+1
-	JGT         edge2
-	CMPQ        R10, $+1
-	JLE         row
+	JGT         exact10column2
 	VMOVUPS     32(R11), Y15
 	VFMADD231PS Y15, Y10, Y1
 	VFMADD231PS Y15, Y11, Y0
 
-edge2:
-	CMPQ        R9, $+2
-	JGT         edge3
-	CMPQ        R10, $+2
-	JLE         row
+exact10column2:
 	VMOVUPS     64(R11), Y15
 	VFMADD231PS Y15, Y10, Y2
 	VFMADD231PS Y15, Y11, Y1
 	VFMADD231PS Y15, Y12, Y0
-
-edge3:
-	CMPQ        R9, $+3
-	JGT         edge4
-	CMPQ        R10, $+3
-	JLE         row
 	VMOVUPS     96(R11), Y15
 	VFMADD231PS Y15, Y10, Y3
 	VFMADD231PS Y15, Y11, Y2
 	VFMADD231PS Y15, Y12, Y1
 	VFMADD231PS Y15, Y13, Y0
-
-edge4:
-	CMPQ        R10, $+4
-	JLE         row
 	VMOVUPS     128(R11), Y15
 	VFMADD231PS Y15, Y10, Y4
 	VFMADD231PS Y15, Y11, Y3
 	VFMADD231PS Y15, Y12, Y2
 	VFMADD231PS Y15, Y13, Y1
 	VFMADD231PS Y15, Y14, Y0
-	CMPQ        R10, $+5
-	JLE         row
 	VMOVUPS     160(R11), Y15
 	VFMADD231PS Y15, Y10, Y5
 	VFMADD231PS Y15, Y11, Y4
 	VFMADD231PS Y15, Y12, Y3
 	VFMADD231PS Y15, Y13, Y2
 	VFMADD231PS Y15, Y14, Y1
-	CMPQ        R10, $+6
-	JLE         row
 	VMOVUPS     192(R11), Y15
 	VFMADD231PS Y15, Y10, Y6
 	VFMADD231PS Y15, Y11, Y5
 	VFMADD231PS Y15, Y12, Y4
 	VFMADD231PS Y15, Y13, Y3
 	VFMADD231PS Y15, Y14, Y2
-	CMPQ        R10, $+7
-	JLE         row
 	VMOVUPS     224(R11), Y15
 	VFMADD231PS Y15, Y10, Y7
 	VFMADD231PS Y15, Y11, Y6
 	VFMADD231PS Y15, Y12, Y5
 	VFMADD231PS Y15, Y13, Y4
 	VFMADD231PS Y15, Y14, Y3
-	CMPQ        R10, $+8
-	JLE         row
 	VMOVUPS     256(R11), Y15
 	VFMADD231PS Y15, Y10, Y8
 	VFMADD231PS Y15, Y11, Y7
 	VFMADD231PS Y15, Y12, Y6
 	VFMADD231PS Y15, Y13, Y5
 	VFMADD231PS Y15, Y14, Y4
-	CMPQ        R10, $+9
-	JLE         row
 	VMOVUPS     288(R11), Y15
 	VFMADD231PS Y15, Y10, Y9
 	VFMADD231PS Y15, Y11, Y8
 	VFMADD231PS Y15, Y12, Y7
 	VFMADD231PS Y15, Y13, Y6
 	VFMADD231PS Y15, Y14, Y5
-	CMPQ        R10, $+10
-	JLE         row
 	VMOVUPS     320(R11), Y15
 	VFMADD231PS Y15, Y11, Y9
 	VFMADD231PS Y15, Y12, Y8
 	VFMADD231PS Y15, Y13, Y7
 	VFMADD231PS Y15, Y14, Y6
-	CMPQ        R10, $+11
-	JLE         row
 	VMOVUPS     352(R11), Y15
 	VFMADD231PS Y15, Y12, Y9
 	VFMADD231PS Y15, Y13, Y8
 	VFMADD231PS Y15, Y14, Y7
 	CMPQ        R10, $+12
-	JLE         row
+	JLE         exact10next
 	VMOVUPS     384(R11), Y15
 	VFMADD231PS Y15, Y13, Y9
 	VFMADD231PS Y15, Y14, Y8
 	CMPQ        R10, $+13
-	JLE         row
+	JLE         exact10next
 	VMOVUPS     416(R11), Y15
 	VFMADD231PS Y15, Y14, Y9
 
-row:
+exact10next:
 	ADDQ $+160, R13
 	ADDQ R14, R11
 	DECQ R12
-	JNE  edge
+	JNE  exact10row
 
-summed:
-	MOVQ   16(R8), R9
+exact10summed:
 	MOVQ   16(DI), BX
 	TESTQ  BX, BX
-	JEQ    added
+	JEQ    exact10added
 	ADDQ   AX, BX
 	VADDPS (BX), Y0, Y0
-	CMPQ   R9, $+1
-	JLE    added
 	VADDPS 32(BX), Y1, Y1
-	CMPQ   R9, $+2
-	JLE    added
 	VADDPS 64(BX), Y2, Y2
-	CMPQ   R9, $+3
-	JLE    added
 	VADDPS 96(BX), Y3, Y3
-	CMPQ   R9, $+4
-	JLE    added
 	VADDPS 128(BX), Y4, Y4
-	CMPQ   R9, $+5
-	JLE    added
 	VADDPS 160(BX), Y5, Y5
-	CMPQ   R9, $+6
-	JLE    added
 	VADDPS 192(BX), Y6, Y6
-	CMPQ   R9, $+7
-	JLE    added
 	VADDPS 224(BX), Y7, Y7
-	CMPQ   R9, $+8
-	JLE    added
 	VADDPS 256(BX), Y8, Y8
-	CMPQ   R9, $+9
-	JLE    added
 	VADDPS 288(BX), Y9, Y9
 
-added:
+exact10added:
 	MOVQ         152(DI), BX
 	TESTQ        BX, BX
-	JEQ          activated
+	JEQ          exact10activated
 	VBROADCASTSS 160(DI), Y15
 	VBROADCASTSS 164(DI), Y14
 	CMPQ         BX, $0x01
-	JNE          hard
+	JNE          exact10hard
 	VMAXPS       Y0, Y15, Y0
 	VMINPS       Y0, Y14, Y0
 	VMAXPS       Y1, Y15, Y1
@@ -5533,11 +9581,11 @@ added:
 	VMINPS       Y8, Y14, Y8
 	VMAXPS       Y9, Y15, Y9
 	VMINPS       Y9, Y14, Y9
-	JMP          activated
+	JMP          exact10activated
 
-hard:
+exact10hard:
 	CMPQ         BX, $0x02
-	JNE          hardsigmoid
+	JNE          exact10hardsigmoid
 	VBROADCASTSS depthwise3<>+0(SB), Y13
 	VADDPS       Y13, Y0, Y12
 	VMAXPS       Y12, Y15, Y12
@@ -5608,9 +9656,9 @@ hard:
 	VBROADCASTSS depthwise6th<>+0(SB), Y13
 	VMULPS       Y13, Y12, Y12
 	VMULPS       Y12, Y9, Y9
-	JMP          activated
+	JMP          exact10activated
 
-hardsigmoid:
+exact10hardsigmoid:
 	VBROADCASTSS depthwise3<>+0(SB), Y13
 	VADDPS       Y13, Y0, Y0
 	VMAXPS       Y0, Y15, Y0
@@ -5672,38 +9720,625 @@ hardsigmoid:
 	VBROADCASTSS depthwise6th<>+0(SB), Y13
 	VMULPS       Y13, Y9, Y9
 
-activated:
+exact10activated:
 	ADDQ    (DI), AX
 	VMOVUPS Y0, (AX)
-	CMPQ    R9, $+1
-	JLE     stored
 	VMOVUPS Y1, 32(AX)
-	CMPQ    R9, $+2
-	JLE     stored
 	VMOVUPS Y2, 64(AX)
-	CMPQ    R9, $+3
-	JLE     stored
 	VMOVUPS Y3, 96(AX)
-	CMPQ    R9, $+4
-	JLE     stored
 	VMOVUPS Y4, 128(AX)
-	CMPQ    R9, $+5
-	JLE     stored
 	VMOVUPS Y5, 160(AX)
-	CMPQ    R9, $+6
-	JLE     stored
 	VMOVUPS Y6, 192(AX)
-	CMPQ    R9, $+7
-	JLE     stored
 	VMOVUPS Y7, 224(AX)
-	CMPQ    R9, $+8
-	JLE     stored
 	VMOVUPS Y8, 256(AX)
-	CMPQ    R9, $+9
-	JLE     stored
+	VMOVUPS Y9, 288(AX)
+	JMP     done
+
+not10:
+	CMPQ    R15, $+7
+	JNE     not7
+	CMPQ    R9, $+2
+	JGT     not7
+	CMPQ    R10, $+9
+	JLT     not7
+	MOVQ    32(DI), BX
+	VMOVUPS (BX), Y0
+	VMOVAPS Y0, Y1
+	VMOVAPS Y0, Y2
+	VMOVAPS Y0, Y3
+	VMOVAPS Y0, Y4
+	VMOVAPS Y0, Y5
+	VMOVAPS Y0, Y6
+	TESTQ   R12, R12
+	JEQ     exact7summed
+
+exact7row:
+	VMOVUPS     (R13), Y10
+	VMOVUPS     32(R13), Y11
+	VMOVUPS     64(R13), Y12
+	VMOVUPS     96(R13), Y13
+	VMOVUPS     128(R13), Y14
+	CMPQ        R9, $+0
+	JGT         exact7column1
+	VMOVUPS     (R11), Y15
+	VFMADD231PS Y15, Y10, Y0
+
+exact7column1:
+	CMPQ        R9, $+1
+	JGT         exact7column2
+	VMOVUPS     32(R11), Y15
+	VFMADD231PS Y15, Y10, Y1
+	VFMADD231PS Y15, Y11, Y0
+
+exact7column2:
+	VMOVUPS     64(R11), Y15
+	VFMADD231PS Y15, Y10, Y2
+	VFMADD231PS Y15, Y11, Y1
+	VFMADD231PS Y15, Y12, Y0
+	VMOVUPS     96(R11), Y15
+	VFMADD231PS Y15, Y10, Y3
+	VFMADD231PS Y15, Y11, Y2
+	VFMADD231PS Y15, Y12, Y1
+	VFMADD231PS Y15, Y13, Y0
+	VMOVUPS     128(R11), Y15
+	VFMADD231PS Y15, Y10, Y4
+	VFMADD231PS Y15, Y11, Y3
+	VFMADD231PS Y15, Y12, Y2
+	VFMADD231PS Y15, Y13, Y1
+	VFMADD231PS Y15, Y14, Y0
+	VMOVUPS     160(R11), Y15
+	VFMADD231PS Y15, Y10, Y5
+	VFMADD231PS Y15, Y11, Y4
+	VFMADD231PS Y15, Y12, Y3
+	VFMADD231PS Y15, Y13, Y2
+	VFMADD231PS Y15, Y14, Y1
+	VMOVUPS     192(R11), Y15
+	VFMADD231PS Y15, Y10, Y6
+	VFMADD231PS Y15, Y11, Y5
+	VFMADD231PS Y15, Y12, Y4
+	VFMADD231PS Y15, Y13, Y3
+	VFMADD231PS Y15, Y14, Y2
+	VMOVUPS     224(R11), Y15
+	VFMADD231PS Y15, Y11, Y6
+	VFMADD231PS Y15, Y12, Y5
+	VFMADD231PS Y15, Y13, Y4
+	VFMADD231PS Y15, Y14, Y3
+	VMOVUPS     256(R11), Y15
+	VFMADD231PS Y15, Y12, Y6
+	VFMADD231PS Y15, Y13, Y5
+	VFMADD231PS Y15, Y14, Y4
+	CMPQ        R10, $+9
+	JLE         exact7next
+	VMOVUPS     288(R11), Y15
+	VFMADD231PS Y15, Y13, Y6
+	VFMADD231PS Y15, Y14, Y5
+	CMPQ        R10, $+10
+	JLE         exact7next
+	VMOVUPS     320(R11), Y15
+	VFMADD231PS Y15, Y14, Y6
+
+exact7next:
+	ADDQ $+160, R13
+	ADDQ R14, R11
+	DECQ R12
+	JNE  exact7row
+
+exact7summed:
+	MOVQ   16(DI), BX
+	TESTQ  BX, BX
+	JEQ    exact7added
+	ADDQ   AX, BX
+	VADDPS (BX), Y0, Y0
+	VADDPS 32(BX), Y1, Y1
+	VADDPS 64(BX), Y2, Y2
+	VADDPS 96(BX), Y3, Y3
+	VADDPS 128(BX), Y4, Y4
+	VADDPS 160(BX), Y5, Y5
+	VADDPS 192(BX), Y6, Y6
+
+exact7added:
+	MOVQ         152(DI), BX
+	TESTQ        BX, BX
+	JEQ          exact7activated
+	VBROADCASTSS 160(DI), Y15
+	VBROADCASTSS 164(DI), Y14
+	CMPQ         BX, $0x01
+	JNE          exact7hard
+	VMAXPS       Y0, Y15, Y0
+	VMINPS       Y0, Y14, Y0
+	VMAXPS       Y1, Y15, Y1
+	VMINPS       Y1, Y14, Y1
+	VMAXPS       Y2, Y15, Y2
+	VMINPS       Y2, Y14, Y2
+	VMAXPS       Y3, Y15, Y3
+	VMINPS       Y3, Y14, Y3
+	VMAXPS       Y4, Y15, Y4
+	VMINPS       Y4, Y14, Y4
+	VMAXPS       Y5, Y15, Y5
+	VMINPS       Y5, Y14, Y5
+	VMAXPS       Y6, Y15, Y6
+	VMINPS       Y6, Y14, Y6
+	JMP          exact7activated
+
+exact7hard:
+	CMPQ         BX, $0x02
+	JNE          exact7hardsigmoid
+	VBROADCASTSS depthwise3<>+0(SB), Y13
+	VADDPS       Y13, Y0, Y12
+	VMAXPS       Y12, Y15, Y12
+	VMINPS       Y12, Y14, Y12
+	VBROADCASTSS depthwise6th<>+0(SB), Y13
+	VMULPS       Y13, Y12, Y12
+	VMULPS       Y12, Y0, Y0
+	VBROADCASTSS depthwise3<>+0(SB), Y13
+	VADDPS       Y13, Y1, Y12
+	VMAXPS       Y12, Y15, Y12
+	VMINPS       Y12, Y14, Y12
+	VBROADCASTSS depthwise6th<>+0(SB), Y13
+	VMULPS       Y13, Y12, Y12
+	VMULPS       Y12, Y1, Y1
+	VBROADCASTSS depthwise3<>+0(SB), Y13
+	VADDPS       Y13, Y2, Y12
+	VMAXPS       Y12, Y15, Y12
+	VMINPS       Y12, Y14, Y12
+	VBROADCASTSS depthwise6th<>+0(SB), Y13
+	VMULPS       Y13, Y12, Y12
+	VMULPS       Y12, Y2, Y2
+	VBROADCASTSS depthwise3<>+0(SB), Y13
+	VADDPS       Y13, Y3, Y12
+	VMAXPS       Y12, Y15, Y12
+	VMINPS       Y12, Y14, Y12
+	VBROADCASTSS depthwise6th<>+0(SB), Y13
+	VMULPS       Y13, Y12, Y12
+	VMULPS       Y12, Y3, Y3
+	VBROADCASTSS depthwise3<>+0(SB), Y13
+	VADDPS       Y13, Y4, Y12
+	VMAXPS       Y12, Y15, Y12
+	VMINPS       Y12, Y14, Y12
+	VBROADCASTSS depthwise6th<>+0(SB), Y13
+	VMULPS       Y13, Y12, Y12
+	VMULPS       Y12, Y4, Y4
+	VBROADCASTSS depthwise3<>+0(SB), Y13
+	VADDPS       Y13, Y5, Y12
+	VMAXPS       Y12, Y15, Y12
+	VMINPS       Y12, Y14, Y12
+	VBROADCASTSS depthwise6th<>+0(SB), Y13
+	VMULPS       Y13, Y12, Y12
+	VMULPS       Y12, Y5, Y5
+	VBROADCASTSS depthwise3<>+0(SB), Y13
+	VADDPS       Y13, Y6, Y12
+	VMAXPS       Y12, Y15, Y12
+	VMINPS       Y12, Y14, Y12
+	VBROADCASTSS depthwise6th<>+0(SB), Y13
+	VMULPS       Y13, Y12, Y12
+	VMULPS       Y12, Y6, Y6
+	JMP          exact7activated
+
+exact7hardsigmoid:
+	VBROADCASTSS depthwise3<>+0(SB), Y13
+	VADDPS       Y13, Y0, Y0
+	VMAXPS       Y0, Y15, Y0
+	VMINPS       Y0, Y14, Y0
+	VBROADCASTSS depthwise6th<>+0(SB), Y13
+	VMULPS       Y13, Y0, Y0
+	VBROADCASTSS depthwise3<>+0(SB), Y13
+	VADDPS       Y13, Y1, Y1
+	VMAXPS       Y1, Y15, Y1
+	VMINPS       Y1, Y14, Y1
+	VBROADCASTSS depthwise6th<>+0(SB), Y13
+	VMULPS       Y13, Y1, Y1
+	VBROADCASTSS depthwise3<>+0(SB), Y13
+	VADDPS       Y13, Y2, Y2
+	VMAXPS       Y2, Y15, Y2
+	VMINPS       Y2, Y14, Y2
+	VBROADCASTSS depthwise6th<>+0(SB), Y13
+	VMULPS       Y13, Y2, Y2
+	VBROADCASTSS depthwise3<>+0(SB), Y13
+	VADDPS       Y13, Y3, Y3
+	VMAXPS       Y3, Y15, Y3
+	VMINPS       Y3, Y14, Y3
+	VBROADCASTSS depthwise6th<>+0(SB), Y13
+	VMULPS       Y13, Y3, Y3
+	VBROADCASTSS depthwise3<>+0(SB), Y13
+	VADDPS       Y13, Y4, Y4
+	VMAXPS       Y4, Y15, Y4
+	VMINPS       Y4, Y14, Y4
+	VBROADCASTSS depthwise6th<>+0(SB), Y13
+	VMULPS       Y13, Y4, Y4
+	VBROADCASTSS depthwise3<>+0(SB), Y13
+	VADDPS       Y13, Y5, Y5
+	VMAXPS       Y5, Y15, Y5
+	VMINPS       Y5, Y14, Y5
+	VBROADCASTSS depthwise6th<>+0(SB), Y13
+	VMULPS       Y13, Y5, Y5
+	VBROADCASTSS depthwise3<>+0(SB), Y13
+	VADDPS       Y13, Y6, Y6
+	VMAXPS       Y6, Y15, Y6
+	VMINPS       Y6, Y14, Y6
+	VBROADCASTSS depthwise6th<>+0(SB), Y13
+	VMULPS       Y13, Y6, Y6
+
+exact7activated:
+	ADDQ    (DI), AX
+	VMOVUPS Y0, (AX)
+	VMOVUPS Y1, 32(AX)
+	VMOVUPS Y2, 64(AX)
+	VMOVUPS Y3, 96(AX)
+	VMOVUPS Y4, 128(AX)
+	VMOVUPS Y5, 160(AX)
+	VMOVUPS Y6, 192(AX)
+	JMP     done
+
+not7:
+	MOVQ    32(DI), BX
+	VMOVUPS (BX), Y0
+	VMOVAPS Y0, Y1
+	VMOVAPS Y0, Y2
+	VMOVAPS Y0, Y3
+	VMOVAPS Y0, Y4
+	VMOVAPS Y0, Y5
+	VMOVAPS Y0, Y6
+	VMOVAPS Y0, Y7
+	VMOVAPS Y0, Y8
+	VMOVAPS Y0, Y9
+	TESTQ   R12, R12
+	JEQ     anysummed
+
+anyrow:
+	VMOVUPS     (R13), Y10
+	VMOVUPS     32(R13), Y11
+	VMOVUPS     64(R13), Y12
+	VMOVUPS     96(R13), Y13
+	VMOVUPS     128(R13), Y14
+	CMPQ        R9, $+0
+	JGT         anycolumn1
+	CMPQ        R10, $+0
+	JLE         anynext
+	VMOVUPS     (R11), Y15
+	VFMADD231PS Y15, Y10, Y0
+
+anycolumn1:
+	CMPQ        R9, $+1
+	JGT         anycolumn2
+	CMPQ        R10, $+1
+	JLE         anynext
+	VMOVUPS     32(R11), Y15
+	VFMADD231PS Y15, Y10, Y1
+	VFMADD231PS Y15, Y11, Y0
+
+anycolumn2:
+	CMPQ        R9, $+2
+	JGT         anycolumn3
+	CMPQ        R10, $+2
+	JLE         anynext
+	VMOVUPS     64(R11), Y15
+	VFMADD231PS Y15, Y10, Y2
+	VFMADD231PS Y15, Y11, Y1
+	VFMADD231PS Y15, Y12, Y0
+
+anycolumn3:
+	CMPQ        R9, $+3
+	JGT         anycolumn4
+	CMPQ        R10, $+3
+	JLE         anynext
+	VMOVUPS     96(R11), Y15
+	VFMADD231PS Y15, Y10, Y3
+	VFMADD231PS Y15, Y11, Y2
+	VFMADD231PS Y15, Y12, Y1
+	VFMADD231PS Y15, Y13, Y0
+
+anycolumn4:
+	CMPQ        R10, $+4
+	JLE         anynext
+	VMOVUPS     128(R11), Y15
+	VFMADD231PS Y15, Y10, Y4
+	VFMADD231PS Y15, Y11, Y3
+	VFMADD231PS Y15, Y12, Y2
+	VFMADD231PS Y15, Y13, Y1
+	VFMADD231PS Y15, Y14, Y0
+	CMPQ        R10, $+5
+	JLE         anynext
+	VMOVUPS     160(R11), Y15
+	VFMADD231PS Y15, Y10, Y5
+	VFMADD231PS Y15, Y11, Y4
+	VFMADD231PS Y15, Y12, Y3
+	VFMADD231PS Y15, Y13, Y2
+	VFMADD231PS Y15, Y14, Y1
+	CMPQ        R10, $+6
+	JLE         anynext
+	VMOVUPS     192(R11), Y15
+	VFMADD231PS Y15, Y10, Y6
+	VFMADD231PS Y15, Y11, Y5
+	VFMADD231PS Y15, Y12, Y4
+	VFMADD231PS Y15, Y13, Y3
+	VFMADD231PS Y15, Y14, Y2
+	CMPQ        R10, $+7
+	JLE         anynext
+	VMOVUPS     224(R11), Y15
+	VFMADD231PS Y15, Y10, Y7
+	VFMADD231PS Y15, Y11, Y6
+	VFMADD231PS Y15, Y12, Y5
+	VFMADD231PS Y15, Y13, Y4
+	VFMADD231PS Y15, Y14, Y3
+	CMPQ        R10, $+8
+	JLE         anynext
+	VMOVUPS     256(R11), Y15
+	VFMADD231PS Y15, Y10, Y8
+	VFMADD231PS Y15, Y11, Y7
+	VFMADD231PS Y15, Y12, Y6
+	VFMADD231PS Y15, Y13, Y5
+	VFMADD231PS Y15, Y14, Y4
+	CMPQ        R10, $+9
+	JLE         anynext
+	VMOVUPS     288(R11), Y15
+	VFMADD231PS Y15, Y10, Y9
+	VFMADD231PS Y15, Y11, Y8
+	VFMADD231PS Y15, Y12, Y7
+	VFMADD231PS Y15, Y13, Y6
+	VFMADD231PS Y15, Y14, Y5
+	CMPQ        R10, $+10
+	JLE         anynext
+	VMOVUPS     320(R11), Y15
+	VFMADD231PS Y15, Y11, Y9
+	VFMADD231PS Y15, Y12, Y8
+	VFMADD231PS Y15, Y13, Y7
+	VFMADD231PS Y15, Y14, Y6
+	CMPQ        R10, $+11
+	JLE         anynext
+	VMOVUPS     352(R11), Y15
+	VFMADD231PS Y15, Y12, Y9
+	VFMADD231PS Y15, Y13, Y8
+	VFMADD231PS Y15, Y14, Y7
+	CMPQ        R10, $+12
+	JLE         anynext
+	VMOVUPS     384(R11), Y15
+	VFMADD231PS Y15, Y13, Y9
+	VFMADD231PS Y15, Y14, Y8
+	CMPQ        R10, $+13
+	JLE         anynext
+	VMOVUPS     416(R11), Y15
+	VFMADD231PS Y15, Y14, Y9
+
+anynext:
+	ADDQ $+160, R13
+	ADDQ R14, R11
+	DECQ R12
+	JNE  anyrow
+
+anysummed:
+	MOVQ   16(DI), BX
+	TESTQ  BX, BX
+	JEQ    anyadded
+	ADDQ   AX, BX
+	VADDPS (BX), Y0, Y0
+	CMPQ   R15, $+1
+	JLE    anyadded
+	VADDPS 32(BX), Y1, Y1
+	CMPQ   R15, $+2
+	JLE    anyadded
+	VADDPS 64(BX), Y2, Y2
+	CMPQ   R15, $+3
+	JLE    anyadded
+	VADDPS 96(BX), Y3, Y3
+	CMPQ   R15, $+4
+	JLE    anyadded
+	VADDPS 128(BX), Y4, Y4
+	CMPQ   R15, $+5
+	JLE    anyadded
+	VADDPS 160(BX), Y5, Y5
+	CMPQ   R15, $+6
+	JLE    anyadded
+	VADDPS 192(BX), Y6, Y6
+	CMPQ   R15, $+7
+	JLE    anyadded
+	VADDPS 224(BX), Y7, Y7
+	CMPQ   R15, $+8
+	JLE    anyadded
+	VADDPS 256(BX), Y8, Y8
+	CMPQ   R15, $+9
+	JLE    anyadded
+	VADDPS 288(BX), Y9, Y9
+
+anyadded:
+	MOVQ         152(DI), BX
+	TESTQ        BX, BX
+	JEQ          anyactivated
+	VBROADCASTSS 160(DI), Y15
+	VBROADCASTSS 164(DI), Y14
+	CMPQ         BX, $0x01
+	JNE          anyhard
+	VMAXPS       Y0, Y15, Y0
+	VMINPS       Y0, Y14, Y0
+	VMAXPS       Y1, Y15, Y1
+	VMINPS       Y1, Y14, Y1
+	VMAXPS       Y2, Y15, Y2
+	VMINPS       Y2, Y14, Y2
+	VMAXPS       Y3, Y15, Y3
+	VMINPS       Y3, Y14, Y3
+	VMAXPS       Y4, Y15, Y4
+	VMINPS       Y4, Y14, Y4
+	VMAXPS       Y5, Y15, Y5
+	VMINPS       Y5, Y14, Y5
+	VMAXPS       Y6, Y15, Y6
+	VMINPS       Y6, Y14, Y6
+	VMAXPS       Y7, Y15, Y7
+	VMINPS       Y7, Y14, Y7
+	VMAXPS       Y8, Y15, Y8
+	VMINPS       Y8, Y14, Y8
+	VMAXPS       Y9, Y15, Y9
+	VMINPS       Y9, Y14, Y9
+	JMP          anyactivated
+
+anyhard:
+	CMPQ         BX, $0x02
+	JNE          anyhardsigmoid
+	VBROADCASTSS depthwise3<>+0(SB), Y13
+	VADDPS       Y13, Y0, Y12
+	VMAXPS       Y12, Y15, Y12
+	VMINPS       Y12, Y14, Y12
+	VBROADCASTSS depthwise6th<>+0(SB), Y13
+	VMULPS       Y13, Y12, Y12
+	VMULPS       Y12, Y0, Y0
+	VBROADCASTSS depthwise3<>+0(SB), Y13
+	VADDPS       Y13, Y1, Y12
+	VMAXPS       Y12, Y15, Y12
+	VMINPS       Y12, Y14, Y12
+	VBROADCASTSS depthwise6th<>+0(SB), Y13
+	VMULPS       Y13, Y12, Y12
+	VMULPS       Y12, Y1, Y1
+	VBROADCASTSS depthwise3<>+0(SB), Y13
+	VADDPS       Y13, Y2, Y12
+	VMAXPS       Y12, Y15, Y12
+	VMINPS       Y12, Y14, Y12
+	VBROADCASTSS depthwise6th<>+0(SB), Y13
+	VMULPS       Y13, Y12, Y12
+	VMULPS       Y12, Y2, Y2
+	VBROADCASTSS depthwise3<>+0(SB), Y13
+	VADDPS       Y13, Y3, Y12
+	VMAXPS       Y12, Y15, Y12
+	VMINPS       Y12, Y14, Y12
+	VBROADCASTSS depthwise6th<>+0(SB), Y13
+	VMULPS       Y13, Y12, Y12
+	VMULPS       Y12, Y3, Y3
+	VBROADCASTSS depthwise3<>+0(SB), Y13
+	VADDPS       Y13, Y4, Y12
+	VMAXPS       Y12, Y15, Y12
+	VMINPS       Y12, Y14, Y12
+	VBROADCASTSS depthwise6th<>+0(SB), Y13
+	VMULPS       Y13, Y12, Y12
+	VMULPS       Y12, Y4, Y4
+	VBROADCASTSS depthwise3<>+0(SB), Y13
+	VADDPS       Y13, Y5, Y12
+	VMAXPS       Y12, Y15, Y12
+	VMINPS       Y12, Y14, Y12
+	VBROADCASTSS depthwise6th<>+0(SB), Y13
+	VMULPS       Y13, Y12, Y12
+	VMULPS       Y12, Y5, Y5
+	VBROADCASTSS depthwise3<>+0(SB), Y13
+	VADDPS       Y13, Y6, Y12
+	VMAXPS       Y12, Y15, Y12
+	VMINPS       Y12, Y14, Y12
+	VBROADCASTSS depthwise6th<>+0(SB), Y13
+	VMULPS       Y13, Y12, Y12
+	VMULPS       Y12, Y6, Y6
+	VBROADCASTSS depthwise3<>+0(SB), Y13
+	VADDPS       Y13, Y7, Y12
+	VMAXPS       Y12, Y15, Y12
+	VMINPS       Y12, Y14, Y12
+	VBROADCASTSS depthwise6th<>+0(SB), Y13
+	VMULPS       Y13, Y12, Y12
+	VMULPS       Y12, Y7, Y7
+	VBROADCASTSS depthwise3<>+0(SB), Y13
+	VADDPS       Y13, Y8, Y12
+	VMAXPS       Y12, Y15, Y12
+	VMINPS       Y12, Y14, Y12
+	VBROADCASTSS depthwise6th<>+0(SB), Y13
+	VMULPS       Y13, Y12, Y12
+	VMULPS       Y12, Y8, Y8
+	VBROADCASTSS depthwise3<>+0(SB), Y13
+	VADDPS       Y13, Y9, Y12
+	VMAXPS       Y12, Y15, Y12
+	VMINPS       Y12, Y14, Y12
+	VBROADCASTSS depthwise6th<>+0(SB), Y13
+	VMULPS       Y13, Y12, Y12
+	VMULPS       Y12, Y9, Y9
+	JMP          anyactivated
+
+anyhardsigmoid:
+	VBROADCASTSS depthwise3<>+0(SB), Y13
+	VADDPS       Y13, Y0, Y0
+	VMAXPS       Y0, Y15, Y0
+	VMINPS       Y0, Y14, Y0
+	VBROADCASTSS depthwise6th<>+0(SB), Y13
+	VMULPS       Y13, Y0, Y0
+	VBROADCASTSS depthwise3<>+0(SB), Y13
+	VADDPS       Y13, Y1, Y1
+	VMAXPS       Y1, Y15, Y1
+	VMINPS       Y1, Y14, Y1
+	VBROADCASTSS depthwise6th<>+0(SB), Y13
+	VMULPS       Y13, Y1, Y1
+	VBROADCASTSS depthwise3<>+0(SB), Y13
+	VADDPS       Y13, Y2, Y2
+	VMAXPS       Y2, Y15, Y2
+	VMINPS       Y2, Y14, Y2
+	VBROADCASTSS depthwise6th<>+0(SB), Y13
+	VMULPS       Y13, Y2, Y2
+	VBROADCASTSS depthwise3<>+0(SB), Y13
+	VADDPS       Y13, Y3, Y3
+	VMAXPS       Y3, Y15, Y3
+	VMINPS       Y3, Y14, Y3
+	VBROADCASTSS depthwise6th<>+0(SB), Y13
+	VMULPS       Y13, Y3, Y3
+	VBROADCASTSS depthwise3<>+0(SB), Y13
+	VADDPS       Y13, Y4, Y4
+	VMAXPS       Y4, Y15, Y4
+	VMINPS       Y4, Y14, Y4
+	VBROADCASTSS depthwise6th<>+0(SB), Y13
+	VMULPS       Y13, Y4, Y4
+	VBROADCASTSS depthwise3<>+0(SB), Y13
+	VADDPS       Y13, Y5, Y5
+	VMAXPS       Y5, Y15, Y5
+	VMINPS       Y5, Y14, Y5
+	VBROADCASTSS depthwise6th<>+0(SB), Y13
+	VMULPS       Y13, Y5, Y5
+	VBROADCASTSS depthwise3<>+0(SB), Y13
+	VADDPS       Y13, Y6, Y6
+	VMAXPS       Y6, Y15, Y6
+	VMINPS       Y6, Y14, Y6
+	VBROADCASTSS depthwise6th<>+0(SB), Y13
+	VMULPS       Y13, Y6, Y6
+	VBROADCASTSS depthwise3<>+0(SB), Y13
+	VADDPS       Y13, Y7, Y7
+	VMAXPS       Y7, Y15, Y7
+	VMINPS       Y7, Y14, Y7
+	VBROADCASTSS depthwise6th<>+0(SB), Y13
+	VMULPS       Y13, Y7, Y7
+	VBROADCASTSS depthwise3<>+0(SB), Y13
+	VADDPS       Y13, Y8, Y8
+	VMAXPS       Y8, Y15, Y8
+	VMINPS       Y8, Y14, Y8
+	VBROADCASTSS depthwise6th<>+0(SB), Y13
+	VMULPS       Y13, Y8, Y8
+	VBROADCASTSS depthwise3<>+0(SB), Y13
+	VADDPS       Y13, Y9, Y9
+	VMAXPS       Y9, Y15, Y9
+	VMINPS       Y9, Y14, Y9
+	VBROADCASTSS depthwise6th<>+0(SB), Y13
+	VMULPS       Y13, Y9, Y9
+
+anyactivated:
+	ADDQ    (DI), AX
+	VMOVUPS Y0, (AX)
+	CMPQ    R15, $+1
+	JLE     anystored
+	VMOVUPS Y1, 32(AX)
+	CMPQ    R15, $+2
+	JLE     anystored
+	VMOVUPS Y2, 64(AX)
+	CMPQ    R15, $+3
+	JLE     anystored
+	VMOVUPS Y3, 96(AX)
+	CMPQ    R15, $+4
+	JLE     anystored
+	VMOVUPS Y4, 128(AX)
+	CMPQ    R15, $+5
+	JLE     anystored
+	VMOVUPS Y5, 160(AX)
+	CMPQ    R15, $+6
+	JLE     anystored
+	VMOVUPS Y6, 192(AX)
+	CMPQ    R15, $+7
+	JLE     anystored
+	VMOVUPS Y7, 224(AX)
+	CMPQ    R15, $+8
+	JLE     anystored
+	VMOVUPS Y8, 256(AX)
+	CMPQ    R15, $+9
+	JLE     anystored
 	VMOVUPS Y9, 288(AX)
 
-stored:
+anystored:
+done:
 	ADDQ $0x38, R8
 	DECQ CX
 	JNE  span
@@ -5735,6 +10370,14 @@ span:
 	MOVQ    32(R8), R10
 	MOVQ    24(DI), R13
 	MOVQ    64(DI), R12
+	MOVQ    72(DI), R14
+	MOVQ    16(R8), R15
+	CMPQ    R15, $+10
+	JNE     not10
+	CMPQ    R9, $+2
+	JGT     not10
+	CMPQ    R10, $+21
+	JLT     not10
 	MOVQ    32(DI), BX
 	VMOVUPS (BX), Y0
 	VMOVAPS Y0, Y1
@@ -5746,290 +10389,131 @@ span:
 	VMOVAPS Y0, Y7
 	VMOVAPS Y0, Y8
 	VMOVAPS Y0, Y9
-	MOVQ    72(DI), R14
 	TESTQ   R12, R12
-	JEQ     summed
-	TESTQ   R9, R9
-	JNE     edge
-	CMPQ    R10, $+23
-	JNE     edge
+	JEQ     exact10summed
 
-inner:
-	VMOVUPS     (R13), Y10
-	VMOVUPS     32(R13), Y11
-	VMOVUPS     64(R13), Y12
-	VMOVUPS     96(R13), Y13
-	VMOVUPS     128(R13), Y14
-	VMOVUPS     (R11), Y15
-	VFMADD231PS Y15, Y10, Y0
-	VMOVUPS     32(R11), Y15
-	VFMADD231PS Y15, Y11, Y0
-	VMOVUPS     64(R11), Y15
-	VFMADD231PS Y15, Y10, Y1
-	VFMADD231PS Y15, Y12, Y0
-	VMOVUPS     96(R11), Y15
-	VFMADD231PS Y15, Y11, Y1
-	VFMADD231PS Y15, Y13, Y0
-	VMOVUPS     128(R11), Y15
-	VFMADD231PS Y15, Y10, Y2
-	VFMADD231PS Y15, Y12, Y1
-	VFMADD231PS Y15, Y14, Y0
-	VMOVUPS     160(R11), Y15
-	VFMADD231PS Y15, Y11, Y2
-	VFMADD231PS Y15, Y13, Y1
-	VMOVUPS     192(R11), Y15
-	VFMADD231PS Y15, Y10, Y3
-	VFMADD231PS Y15, Y12, Y2
-	VFMADD231PS Y15, Y14, Y1
-	VMOVUPS     224(R11), Y15
-	VFMADD231PS Y15, Y11, Y3
-	VFMADD231PS Y15, Y13, Y2
-	VMOVUPS     256(R11), Y15
-	VFMADD231PS Y15, Y10, Y4
-	VFMADD231PS Y15, Y12, Y3
-	VFMADD231PS Y15, Y14, Y2
-	VMOVUPS     288(R11), Y15
-	VFMADD231PS Y15, Y11, Y4
-	VFMADD231PS Y15, Y13, Y3
-	VMOVUPS     320(R11), Y15
-	VFMADD231PS Y15, Y10, Y5
-	VFMADD231PS Y15, Y12, Y4
-	VFMADD231PS Y15, Y14, Y3
-	VMOVUPS     352(R11), Y15
-	VFMADD231PS Y15, Y11, Y5
-	VFMADD231PS Y15, Y13, Y4
-	VMOVUPS     384(R11), Y15
-	VFMADD231PS Y15, Y10, Y6
-	VFMADD231PS Y15, Y12, Y5
-	VFMADD231PS Y15, Y14, Y4
-	VMOVUPS     416(R11), Y15
-	VFMADD231PS Y15, Y11, Y6
-	VFMADD231PS Y15, Y13, Y5
-	VMOVUPS     448(R11), Y15
-	VFMADD231PS Y15, Y10, Y7
-	VFMADD231PS Y15, Y12, Y6
-	VFMADD231PS Y15, Y14, Y5
-	VMOVUPS     480(R11), Y15
-	VFMADD231PS Y15, Y11, Y7
-	VFMADD231PS Y15, Y13, Y6
-	VMOVUPS     512(R11), Y15
-	VFMADD231PS Y15, Y10, Y8
-	VFMADD231PS Y15, Y12, Y7
-	VFMADD231PS Y15, Y14, Y6
-	VMOVUPS     544(R11), Y15
-	VFMADD231PS Y15, Y11, Y8
-	VFMADD231PS Y15, Y13, Y7
-	VMOVUPS     576(R11), Y15
-	VFMADD231PS Y15, Y10, Y9
-	VFMADD231PS Y15, Y12, Y8
-	VFMADD231PS Y15, Y14, Y7
-	VMOVUPS     608(R11), Y15
-	VFMADD231PS Y15, Y11, Y9
-	VFMADD231PS Y15, Y13, Y8
-	VMOVUPS     640(R11), Y15
-	VFMADD231PS Y15, Y12, Y9
-	VFMADD231PS Y15, Y14, Y8
-	VMOVUPS     672(R11), Y15
-	VFMADD231PS Y15, Y13, Y9
-	VMOVUPS     704(R11), Y15
-	VFMADD231PS Y15, Y14, Y9
-	ADDQ        $+160, R13
-	ADDQ        R14, R11
-	DECQ        R12
-	JNE         inner
-	JMP         summed
-
-edge:
+exact10row:
 	VMOVUPS     (R13), Y10
 	VMOVUPS     32(R13), Y11
 	VMOVUPS     64(R13), Y12
 	VMOVUPS     96(R13), Y13
 	VMOVUPS     128(R13), Y14
 	CMPQ        R9, $+0
-	JGT         edge1
-	CMPQ        R10, $+0
-	JLE         row
+	JGT         exact10column1
 	VMOVUPS     (R11), Y15
 	VFMADD231PS Y15, Y10, Y0
 
-edge1:
+exact10column1:
 	CMPQ        R9, $+1
-	JGT         edge2
-	CMPQ        R10, $+1
-	JLE         row
+	JGT         exact10column2
 	VMOVUPS     32(R11), Y15
 	VFMADD231PS Y15, Y11, Y0
 
-edge2:
-	CMPQ        R9, $+2
-	JGT         edge3
-	CMPQ        R10, $+2
-	JLE         row
+exact10column2:
 	VMOVUPS     64(R11), Y15
 	VFMADD231PS Y15, Y10, Y1
 	VFMADD231PS Y15, Y12, Y0
-
-edge3:
-	CMPQ        R9, $+3
-	JGT         edge4
-	CMPQ        R10, $+3
-	JLE         row
 	VMOVUPS     96(R11), Y15
 	VFMADD231PS Y15, Y11, Y1
 	VFMADD231PS Y15, Y13, Y0
-
-edge4:
-	CMPQ        R10, $+4
-	JLE         row
 	VMOVUPS     128(R11), Y15
 	VFMADD231PS Y15, Y10, Y2
 	VFMADD231PS Y15, Y12, Y1
 	VFMADD231PS Y15, Y14, Y0
-	CMPQ        R10, $+5
-	JLE         row
 	VMOVUPS     160(R11), Y15
 	VFMADD231PS Y15, Y11, Y2
 	VFMADD231PS Y15, Y13, Y1
-	CMPQ        R10, $+6
-	JLE         row
 	VMOVUPS     192(R11), Y15
 	VFMADD231PS Y15, Y10, Y3
 	VFMADD231PS Y15, Y12, Y2
 	VFMADD231PS Y15, Y14, Y1
-	CMPQ        R10, $+7
-	JLE         row
 	VMOVUPS     224(R11), Y15
 	VFMADD231PS Y15, Y11, Y3
 	VFMADD231PS Y15, Y13, Y2
-	CMPQ        R10, $+8
-	JLE         row
 	VMOVUPS     256(R11), Y15
 	VFMADD231PS Y15, Y10, Y4
 	VFMADD231PS Y15, Y12, Y3
 	VFMADD231PS Y15, Y14, Y2
-	CMPQ        R10, $+9
-	JLE         row
 	VMOVUPS     288(R11), Y15
 	VFMADD231PS Y15, Y11, Y4
 	VFMADD231PS Y15, Y13, Y3
-	CMPQ        R10, $+10
-	JLE         row
 	VMOVUPS     320(R11), Y15
 	VFMADD231PS Y15, Y10, Y5
 	VFMADD231PS Y15, Y12, Y4
 	VFMADD231PS Y15, Y14, Y3
-	CMPQ        R10, $+11
-	JLE         row
 	VMOVUPS     352(R11), Y15
 	VFMADD231PS Y15, Y11, Y5
 	VFMADD231PS Y15, Y13, Y4
-	CMPQ        R10, $+12
-	JLE         row
 	VMOVUPS     384(R11), Y15
 	VFMADD231PS Y15, Y10, Y6
 	VFMADD231PS Y15, Y12, Y5
 	VFMADD231PS Y15, Y14, Y4
-	CMPQ        R10, $+13
-	JLE         row
 	VMOVUPS     416(R11), Y15
 	VFMADD231PS Y15, Y11, Y6
 	VFMADD231PS Y15, Y13, Y5
-	CMPQ        R10, $+14
-	JLE         row
 	VMOVUPS     448(R11), Y15
 	VFMADD231PS Y15, Y10, Y7
 	VFMADD231PS Y15, Y12, Y6
 	VFMADD231PS Y15, Y14, Y5
-	CMPQ        R10, $+15
-	JLE         row
 	VMOVUPS     480(R11), Y15
 	VFMADD231PS Y15, Y11, Y7
 	VFMADD231PS Y15, Y13, Y6
-	CMPQ        R10, $+16
-	JLE         row
 	VMOVUPS     512(R11), Y15
 	VFMADD231PS Y15, Y10, Y8
 	VFMADD231PS Y15, Y12, Y7
 	VFMADD231PS Y15, Y14, Y6
-	CMPQ        R10, $+17
-	JLE         row
 	VMOVUPS     544(R11), Y15
 	VFMADD231PS Y15, Y11, Y8
 	VFMADD231PS Y15, Y13, Y7
-	CMPQ        R10, $+18
-	JLE         row
 	VMOVUPS     576(R11), Y15
 	VFMADD231PS Y15, Y10, Y9
 	VFMADD231PS Y15, Y12, Y8
 	VFMADD231PS Y15, Y14, Y7
-	CMPQ        R10, $+19
-	JLE         row
 	VMOVUPS     608(R11), Y15
 	VFMADD231PS Y15, Y11, Y9
 	VFMADD231PS Y15, Y13, Y8
-	CMPQ        R10, $+20
-	JLE         row
 	VMOVUPS     640(R11), Y15
 	VFMADD231PS Y15, Y12, Y9
 	VFMADD231PS Y15, Y14, Y8
 	CMPQ        R10, $+21
-	JLE         row
+	JLE         exact10next
 	VMOVUPS     672(R11), Y15
 	VFMADD231PS Y15, Y13, Y9
 	CMPQ        R10, $+22
-	JLE         row
+	JLE         exact10next
 	VMOVUPS     704(R11), Y15
 	VFMADD231PS Y15, Y14, Y9
 
-row:
+exact10next:
 	ADDQ $+160, R13
 	ADDQ R14, R11
 	DECQ R12
-	JNE  edge
+	JNE  exact10row
 
-summed:
-	MOVQ   16(R8), R9
+exact10summed:
 	MOVQ   16(DI), BX
 	TESTQ  BX, BX
-	JEQ    added
+	JEQ    exact10added
 	ADDQ   AX, BX
 	VADDPS (BX), Y0, Y0
-	CMPQ   R9, $+1
-	JLE    added
 	VADDPS 32(BX), Y1, Y1
-	CMPQ   R9, $+2
-	JLE    added
 	VADDPS 64(BX), Y2, Y2
-	CMPQ   R9, $+3
-	JLE    added
 	VADDPS 96(BX), Y3, Y3
-	CMPQ   R9, $+4
-	JLE    added
 	VADDPS 128(BX), Y4, Y4
-	CMPQ   R9, $+5
-	JLE    added
 	VADDPS 160(BX), Y5, Y5
-	CMPQ   R9, $+6
-	JLE    added
 	VADDPS 192(BX), Y6, Y6
-	CMPQ   R9, $+7
-	JLE    added
 	VADDPS 224(BX), Y7, Y7
-	CMPQ   R9, $+8
-	JLE    added
 	VADDPS 256(BX), Y8, Y8
-	CMPQ   R9, $+9
-	JLE    added
 	VADDPS 288(BX), Y9, Y9
 
-added:
+exact10added:
 	MOVQ         152(DI), BX
 	TESTQ        BX, BX
-	JEQ          activated
+	JEQ          exact10activated
 	VBROADCASTSS 160(DI), Y15
 	VBROADCASTSS 164(DI), Y14
 	CMPQ         BX, $0x01
-	JNE          hard
+	JNE          exact10hard
 	VMAXPS       Y0, Y15, Y0
 	VMINPS       Y0, Y14, Y0
 	VMAXPS       Y1, Y15, Y1
@@ -6050,11 +10534,11 @@ added:
 	VMINPS       Y8, Y14, Y8
 	VMAXPS       Y9, Y15, Y9
 	VMINPS       Y9, Y14, Y9
-	JMP          activated
+	JMP          exact10activated
 
-hard:
+exact10hard:
 	CMPQ         BX, $0x02
-	JNE          hardsigmoid
+	JNE          exact10hardsigmoid
 	VBROADCASTSS depthwise3<>+0(SB), Y13
 	VADDPS       Y13, Y0, Y12
 	VMAXPS       Y12, Y15, Y12
@@ -6125,9 +10609,9 @@ hard:
 	VBROADCASTSS depthwise6th<>+0(SB), Y13
 	VMULPS       Y13, Y12, Y12
 	VMULPS       Y12, Y9, Y9
-	JMP          activated
+	JMP          exact10activated
 
-hardsigmoid:
+exact10hardsigmoid:
 	VBROADCASTSS depthwise3<>+0(SB), Y13
 	VADDPS       Y13, Y0, Y0
 	VMAXPS       Y0, Y15, Y0
@@ -6189,38 +10673,658 @@ hardsigmoid:
 	VBROADCASTSS depthwise6th<>+0(SB), Y13
 	VMULPS       Y13, Y9, Y9
 
-activated:
+exact10activated:
 	ADDQ    (DI), AX
 	VMOVUPS Y0, (AX)
-	CMPQ    R9, $+1
-	JLE     stored
 	VMOVUPS Y1, 32(AX)
-	CMPQ    R9, $+2
-	JLE     stored
 	VMOVUPS Y2, 64(AX)
-	CMPQ    R9, $+3
-	JLE     stored
 	VMOVUPS Y3, 96(AX)
-	CMPQ    R9, $+4
-	JLE     stored
 	VMOVUPS Y4, 128(AX)
-	CMPQ    R9, $+5
-	JLE     stored
 	VMOVUPS Y5, 160(AX)
-	CMPQ    R9, $+6
-	JLE     stored
 	VMOVUPS Y6, 192(AX)
-	CMPQ    R9, $+7
-	JLE     stored
 	VMOVUPS Y7, 224(AX)
-	CMPQ    R9, $+8
-	JLE     stored
 	VMOVUPS Y8, 256(AX)
-	CMPQ    R9, $+9
-	JLE     stored
+	VMOVUPS Y9, 288(AX)
+	JMP     done
+
+not10:
+	CMPQ    R15, $+7
+	JNE     not7
+	CMPQ    R9, $+2
+	JGT     not7
+	CMPQ    R10, $+15
+	JLT     not7
+	MOVQ    32(DI), BX
+	VMOVUPS (BX), Y0
+	VMOVAPS Y0, Y1
+	VMOVAPS Y0, Y2
+	VMOVAPS Y0, Y3
+	VMOVAPS Y0, Y4
+	VMOVAPS Y0, Y5
+	VMOVAPS Y0, Y6
+	TESTQ   R12, R12
+	JEQ     exact7summed
+
+exact7row:
+	VMOVUPS     (R13), Y10
+	VMOVUPS     32(R13), Y11
+	VMOVUPS     64(R13), Y12
+	VMOVUPS     96(R13), Y13
+	VMOVUPS     128(R13), Y14
+	CMPQ        R9, $+0
+	JGT         exact7column1
+	VMOVUPS     (R11), Y15
+	VFMADD231PS Y15, Y10, Y0
+
+exact7column1:
+	CMPQ        R9, $+1
+	JGT         exact7column2
+	VMOVUPS     32(R11), Y15
+	VFMADD231PS Y15, Y11, Y0
+
+exact7column2:
+	VMOVUPS     64(R11), Y15
+	VFMADD231PS Y15, Y10, Y1
+	VFMADD231PS Y15, Y12, Y0
+	VMOVUPS     96(R11), Y15
+	VFMADD231PS Y15, Y11, Y1
+	VFMADD231PS Y15, Y13, Y0
+	VMOVUPS     128(R11), Y15
+	VFMADD231PS Y15, Y10, Y2
+	VFMADD231PS Y15, Y12, Y1
+	VFMADD231PS Y15, Y14, Y0
+	VMOVUPS     160(R11), Y15
+	VFMADD231PS Y15, Y11, Y2
+	VFMADD231PS Y15, Y13, Y1
+	VMOVUPS     192(R11), Y15
+	VFMADD231PS Y15, Y10, Y3
+	VFMADD231PS Y15, Y12, Y2
+	VFMADD231PS Y15, Y14, Y1
+	VMOVUPS     224(R11), Y15
+	VFMADD231PS Y15, Y11, Y3
+	VFMADD231PS Y15, Y13, Y2
+	VMOVUPS     256(R11), Y15
+	VFMADD231PS Y15, Y10, Y4
+	VFMADD231PS Y15, Y12, Y3
+	VFMADD231PS Y15, Y14, Y2
+	VMOVUPS     288(R11), Y15
+	VFMADD231PS Y15, Y11, Y4
+	VFMADD231PS Y15, Y13, Y3
+	VMOVUPS     320(R11), Y15
+	VFMADD231PS Y15, Y10, Y5
+	VFMADD231PS Y15, Y12, Y4
+	VFMADD231PS Y15, Y14, Y3
+	VMOVUPS     352(R11), Y15
+	VFMADD231PS Y15, Y11, Y5
+	VFMADD231PS Y15, Y13, Y4
+	VMOVUPS     384(R11), Y15
+	VFMADD231PS Y15, Y10, Y6
+	VFMADD231PS Y15, Y12, Y5
+	VFMADD231PS Y15, Y14, Y4
+	VMOVUPS     416(R11), Y15
+	VFMADD231PS Y15, Y11, Y6
+	VFMADD231PS Y15, Y13, Y5
+	VMOVUPS     448(R11), Y15
+	VFMADD231PS Y15, Y12, Y6
+	VFMADD231PS Y15, Y14, Y5
+	CMPQ        R10, $+15
+	JLE         exact7next
+	VMOVUPS     480(R11), Y15
+	VFMADD231PS Y15, Y13, Y6
+	CMPQ        R10, $+16
+	JLE         exact7next
+	VMOVUPS     512(R11), Y15
+	VFMADD231PS Y15, Y14, Y6
+
+exact7next:
+	ADDQ $+160, R13
+	ADDQ R14, R11
+	DECQ R12
+	JNE  exact7row
+
+exact7summed:
+	MOVQ   16(DI), BX
+	TESTQ  BX, BX
+	JEQ    exact7added
+	ADDQ   AX, BX
+	VADDPS (BX), Y0, Y0
+	VADDPS 32(BX), Y1, Y1
+	VADDPS 64(BX), Y2, Y2
+	VADDPS 96(BX), Y3, Y3
+	VADDPS 128(BX), Y4, Y4
+	VADDPS 160(BX), Y5, Y5
+	VADDPS 192(BX), Y6, Y6
+
+exact7added:
+	MOVQ         152(DI), BX
+	TESTQ        BX, BX
+	JEQ          exact7activated
+	VBROADCASTSS 160(DI), Y15
+	VBROADCASTSS 164(DI), Y14
+	CMPQ         BX, $0x01
+	JNE          exact7hard
+	VMAXPS       Y0, Y15, Y0
+	VMINPS       Y0, Y14, Y0
+	VMAXPS       Y1, Y15, Y1
+	VMINPS       Y1, Y14, Y1
+	VMAXPS       Y2, Y15, Y2
+	VMINPS       Y2, Y14, Y2
+	VMAXPS       Y3, Y15, Y3
+	VMINPS       Y3, Y14, Y3
+	VMAXPS       Y4, Y15, Y4
+	VMINPS       Y4, Y14, Y4
+	VMAXPS       Y5, Y15, Y5
+	VMINPS       Y5, Y14, Y5
+	VMAXPS       Y6, Y15, Y6
+	VMINPS       Y6, Y14, Y6
+	JMP          exact7activated
+
+exact7hard:
+	CMPQ         BX, $0x02
+	JNE          exact7hardsigmoid
+	VBROADCASTSS depthwise3<>+0(SB), Y13
+	VADDPS       Y13, Y0, Y12
+	VMAXPS       Y12, Y15, Y12
+	VMINPS       Y12, Y14, Y12
+	VBROADCASTSS depthwise6th<>+0(SB), Y13
+	VMULPS       Y13, Y12, Y12
+	VMULPS       Y12, Y0, Y0
+	VBROADCASTSS depthwise3<>+0(SB), Y13
+	VADDPS       Y13, Y1, Y12
+	VMAXPS       Y12, Y15, Y12
+	VMINPS       Y12, Y14, Y12
+	VBROADCASTSS depthwise6th<>+0(SB), Y13
+	VMULPS       Y13, Y12, Y12
+	VMULPS       Y12, Y1, Y1
+	VBROADCASTSS depthwise3<>+0(SB), Y13
+	VADDPS       Y13, Y2, Y12
+	VMAXPS       Y12, Y15, Y12
+	VMINPS       Y12, Y14, Y12
+	VBROADCASTSS depthwise6th<>+0(SB), Y13
+	VMULPS       Y13, Y12, Y12
+	VMULPS       Y12, Y2, Y2
+	VBROADCASTSS depthwise3<>+0(SB), Y13
+	VADDPS       Y13, Y3, Y12
+	VMAXPS       Y12, Y15, Y12
+	VMINPS       Y12, Y14, Y12
+	VBROADCASTSS depthwise6th<>+0(SB), Y13
+	VMULPS       Y13, Y12, Y12
+	VMULPS       Y12, Y3, Y3
+	VBROADCASTSS depthwise3<>+0(SB), Y13
+	VADDPS       Y13, Y4, Y12
+	VMAXPS       Y12, Y15, Y12
+	VMINPS       Y12, Y14, Y12
+	VBROADCASTSS depthwise6th<>+0(SB), Y13
+	VMULPS       Y13, Y12, Y12
+	VMULPS       Y12, Y4, Y4
+	VBROADCASTSS depthwise3<>+0(SB), Y13
+	VADDPS       Y13, Y5, Y12
+	VMAXPS       Y12, Y15, Y12
+	VMINPS       Y12, Y14, Y12
+	VBROADCASTSS depthwise6th<>+0(SB), Y13
+	VMULPS       Y13, Y12, Y12
+	VMULPS       Y12, Y5, Y5
+	VBROADCASTSS depthwise3<>+0(SB), Y13
+	VADDPS       Y13, Y6, Y12
+	VMAXPS       Y12, Y15, Y12
+	VMINPS       Y12, Y14, Y12
+	VBROADCASTSS depthwise6th<>+0(SB), Y13
+	VMULPS       Y13, Y12, Y12
+	VMULPS       Y12, Y6, Y6
+	JMP          exact7activated
+
+exact7hardsigmoid:
+	VBROADCASTSS depthwise3<>+0(SB), Y13
+	VADDPS       Y13, Y0, Y0
+	VMAXPS       Y0, Y15, Y0
+	VMINPS       Y0, Y14, Y0
+	VBROADCASTSS depthwise6th<>+0(SB), Y13
+	VMULPS       Y13, Y0, Y0
+	VBROADCASTSS depthwise3<>+0(SB), Y13
+	VADDPS       Y13, Y1, Y1
+	VMAXPS       Y1, Y15, Y1
+	VMINPS       Y1, Y14, Y1
+	VBROADCASTSS depthwise6th<>+0(SB), Y13
+	VMULPS       Y13, Y1, Y1
+	VBROADCASTSS depthwise3<>+0(SB), Y13
+	VADDPS       Y13, Y2, Y2
+	VMAXPS       Y2, Y15, Y2
+	VMINPS       Y2, Y14, Y2
+	VBROADCASTSS depthwise6th<>+0(SB), Y13
+	VMULPS       Y13, Y2, Y2
+	VBROADCASTSS depthwise3<>+0(SB), Y13
+	VADDPS       Y13, Y3, Y3
+	VMAXPS       Y3, Y15, Y3
+	VMINPS       Y3, Y14, Y3
+	VBROADCASTSS depthwise6th<>+0(SB), Y13
+	VMULPS       Y13, Y3, Y3
+	VBROADCASTSS depthwise3<>+0(SB), Y13
+	VADDPS       Y13, Y4, Y4
+	VMAXPS       Y4, Y15, Y4
+	VMINPS       Y4, Y14, Y4
+	VBROADCASTSS depthwise6th<>+0(SB), Y13
+	VMULPS       Y13, Y4, Y4
+	VBROADCASTSS depthwise3<>+0(SB), Y13
+	VADDPS       Y13, Y5, Y5
+	VMAXPS       Y5, Y15, Y5
+	VMINPS       Y5, Y14, Y5
+	VBROADCASTSS depthwise6th<>+0(SB), Y13
+	VMULPS       Y13, Y5, Y5
+	VBROADCASTSS depthwise3<>+0(SB), Y13
+	VADDPS       Y13, Y6, Y6
+	VMAXPS       Y6, Y15, Y6
+	VMINPS       Y6, Y14, Y6
+	VBROADCASTSS depthwise6th<>+0(SB), Y13
+	VMULPS       Y13, Y6, Y6
+
+exact7activated:
+	ADDQ    (DI), AX
+	VMOVUPS Y0, (AX)
+	VMOVUPS Y1, 32(AX)
+	VMOVUPS Y2, 64(AX)
+	VMOVUPS Y3, 96(AX)
+	VMOVUPS Y4, 128(AX)
+	VMOVUPS Y5, 160(AX)
+	VMOVUPS Y6, 192(AX)
+	JMP     done
+
+not7:
+	MOVQ    32(DI), BX
+	VMOVUPS (BX), Y0
+	VMOVAPS Y0, Y1
+	VMOVAPS Y0, Y2
+	VMOVAPS Y0, Y3
+	VMOVAPS Y0, Y4
+	VMOVAPS Y0, Y5
+	VMOVAPS Y0, Y6
+	VMOVAPS Y0, Y7
+	VMOVAPS Y0, Y8
+	VMOVAPS Y0, Y9
+	TESTQ   R12, R12
+	JEQ     anysummed
+
+anyrow:
+	VMOVUPS     (R13), Y10
+	VMOVUPS     32(R13), Y11
+	VMOVUPS     64(R13), Y12
+	VMOVUPS     96(R13), Y13
+	VMOVUPS     128(R13), Y14
+	CMPQ        R9, $+0
+	JGT         anycolumn1
+	CMPQ        R10, $+0
+	JLE         anynext
+	VMOVUPS     (R11), Y15
+	VFMADD231PS Y15, Y10, Y0
+
+anycolumn1:
+	CMPQ        R9, $+1
+	JGT         anycolumn2
+	CMPQ        R10, $+1
+	JLE         anynext
+	VMOVUPS     32(R11), Y15
+	VFMADD231PS Y15, Y11, Y0
+
+anycolumn2:
+	CMPQ        R9, $+2
+	JGT         anycolumn3
+	CMPQ        R10, $+2
+	JLE         anynext
+	VMOVUPS     64(R11), Y15
+	VFMADD231PS Y15, Y10, Y1
+	VFMADD231PS Y15, Y12, Y0
+
+anycolumn3:
+	CMPQ        R9, $+3
+	JGT         anycolumn4
+	CMPQ        R10, $+3
+	JLE         anynext
+	VMOVUPS     96(R11), Y15
+	VFMADD231PS Y15, Y11, Y1
+	VFMADD231PS Y15, Y13, Y0
+
+anycolumn4:
+	CMPQ        R10, $+4
+	JLE         anynext
+	VMOVUPS     128(R11), Y15
+	VFMADD231PS Y15, Y10, Y2
+	VFMADD231PS Y15, Y12, Y1
+	VFMADD231PS Y15, Y14, Y0
+	CMPQ        R10, $+5
+	JLE         anynext
+	VMOVUPS     160(R11), Y15
+	VFMADD231PS Y15, Y11, Y2
+	VFMADD231PS Y15, Y13, Y1
+	CMPQ        R10, $+6
+	JLE         anynext
+	VMOVUPS     192(R11), Y15
+	VFMADD231PS Y15, Y10, Y3
+	VFMADD231PS Y15, Y12, Y2
+	VFMADD231PS Y15, Y14, Y1
+	CMPQ        R10, $+7
+	JLE         anynext
+	VMOVUPS     224(R11), Y15
+	VFMADD231PS Y15, Y11, Y3
+	VFMADD231PS Y15, Y13, Y2
+	CMPQ        R10, $+8
+	JLE         anynext
+	VMOVUPS     256(R11), Y15
+	VFMADD231PS Y15, Y10, Y4
+	VFMADD231PS Y15, Y12, Y3
+	VFMADD231PS Y15, Y14, Y2
+	CMPQ        R10, $+9
+	JLE         anynext
+	VMOVUPS     288(R11), Y15
+	VFMADD231PS Y15, Y11, Y4
+	VFMADD231PS Y15, Y13, Y3
+	CMPQ        R10, $+10
+	JLE         anynext
+	VMOVUPS     320(R11), Y15
+	VFMADD231PS Y15, Y10, Y5
+	VFMADD231PS Y15, Y12, Y4
+	VFMADD231PS Y15, Y14, Y3
+	CMPQ        R10, $+11
+	JLE         anynext
+	VMOVUPS     352(R11), Y15
+	VFMADD231PS Y15, Y11, Y5
+	VFMADD231PS Y15, Y13, Y4
+	CMPQ        R10, $+12
+	JLE         anynext
+	VMOVUPS     384(R11), Y15
+	VFMADD231PS Y15, Y10, Y6
+	VFMADD231PS Y15, Y12, Y5
+	VFMADD231PS Y15, Y14, Y4
+	CMPQ        R10, $+13
+	JLE         anynext
+	VMOVUPS     416(R11), Y15
+	VFMADD231PS Y15, Y11, Y6
+	VFMADD231PS Y15, Y13, Y5
+	CMPQ        R10, $+14
+	JLE         anynext
+	VMOVUPS     448(R11), Y15
+	VFMADD231PS Y15, Y10, Y7
+	VFMADD231PS Y15, Y12, Y6
+	VFMADD231PS Y15, Y14, Y5
+	CMPQ        R10, $+15
+	JLE         anynext
+	VMOVUPS     480(R11), Y15
+	VFMADD231PS Y15, Y11, Y7
+	VFMADD231PS Y15, Y13, Y6
+	CMPQ        R10, $+16
+	JLE         anynext
+	VMOVUPS     512(R11), Y15
+	VFMADD231PS Y15, Y10, Y8
+	VFMADD231PS Y15, Y12, Y7
+	VFMADD231PS Y15, Y14, Y6
+	CMPQ        R10, $+17
+	JLE         anynext
+	VMOVUPS     544(R11), Y15
+	VFMADD231PS Y15, Y11, Y8
+	VFMADD231PS Y15, Y13, Y7
+	CMPQ        R10, $+18
+	JLE         anynext
+	VMOVUPS     576(R11), Y15
+	VFMADD231PS Y15, Y10, Y9
+	VFMADD231PS Y15, Y12, Y8
+	VFMADD231PS Y15, Y14, Y7
+	CMPQ        R10, $+19
+	JLE         anynext
+	VMOVUPS     608(R11), Y15
+	VFMADD231PS Y15, Y11, Y9
+	VFMADD231PS Y15, Y13, Y8
+	CMPQ        R10, $+20
+	JLE         anynext
+	VMOVUPS     640(R11), Y15
+	VFMADD231PS Y15, Y12, Y9
+	VFMADD231PS Y15, Y14, Y8
+	CMPQ        R10, $+21
+	JLE         anynext
+	VMOVUPS     672(R11), Y15
+	VFMADD231PS Y15, Y13, Y9
+	CMPQ        R10, $+22
+	JLE         anynext
+	VMOVUPS     704(R11), Y15
+	VFMADD231PS Y15, Y14, Y9
+
+anynext:
+	ADDQ $+160, R13
+	ADDQ R14, R11
+	DECQ R12
+	JNE  anyrow
+
+anysummed:
+	MOVQ   16(DI), BX
+	TESTQ  BX, BX
+	JEQ    anyadded
+	ADDQ   AX, BX
+	VADDPS (BX), Y0, Y0
+	CMPQ   R15, $+1
+	JLE    anyadded
+	VADDPS 32(BX), Y1, Y1
+	CMPQ   R15, $+2
+	JLE    anyadded
+	VADDPS 64(BX), Y2, Y2
+	CMPQ   R15, $+3
+	JLE    anyadded
+	VADDPS 96(BX), Y3, Y3
+	CMPQ   R15, $+4
+	JLE    anyadded
+	VADDPS 128(BX), Y4, Y4
+	CMPQ   R15, $+5
+	JLE    anyadded
+	VADDPS 160(BX), Y5, Y5
+	CMPQ   R15, $+6
+	JLE    anyadded
+	VADDPS 192(BX), Y6, Y6
+	CMPQ   R15, $+7
+	JLE    anyadded
+	VADDPS 224(BX), Y7, Y7
+	CMPQ   R15, $+8
+	JLE    anyadded
+	VADDPS 256(BX), Y8, Y8
+	CMPQ   R15, $+9
+	JLE    anyadded
+	VADDPS 288(BX), Y9, Y9
+
+anyadded:
+	MOVQ         152(DI), BX
+	TESTQ        BX, BX
+	JEQ          anyactivated
+	VBROADCASTSS 160(DI), Y15
+	VBROADCASTSS 164(DI), Y14
+	CMPQ         BX, $0x01
+	JNE          anyhard
+	VMAXPS       Y0, Y15, Y0
+	VMINPS       Y0, Y14, Y0
+	VMAXPS       Y1, Y15, Y1
+	VMINPS       Y1, Y14, Y1
+	VMAXPS       Y2, Y15, Y2
+	VMINPS       Y2, Y14, Y2
+	VMAXPS       Y3, Y15, Y3
+	VMINPS       Y3, Y14, Y3
+	VMAXPS       Y4, Y15, Y4
+	VMINPS       Y4, Y14, Y4
+	VMAXPS       Y5, Y15, Y5
+	VMINPS       Y5, Y14, Y5
+	VMAXPS       Y6, Y15, Y6
+	VMINPS       Y6, Y14, Y6
+	VMAXPS       Y7, Y15, Y7
+	VMINPS       Y7, Y14, Y7
+	VMAXPS       Y8, Y15, Y8
+	VMINPS       Y8, Y14, Y8
+	VMAXPS       Y9, Y15, Y9
+	VMINPS       Y9, Y14, Y9
+	JMP          anyactivated
+
+anyhard:
+	CMPQ         BX, $0x02
+	JNE          anyhardsigmoid
+	VBROADCASTSS depthwise3<>+0(SB), Y13
+	VADDPS       Y13, Y0, Y12
+	VMAXPS       Y12, Y15, Y12
+	VMINPS       Y12, Y14, Y12
+	VBROADCASTSS depthwise6th<>+0(SB), Y13
+	VMULPS       Y13, Y12, Y12
+	VMULPS       Y12, Y0, Y0
+	VBROADCASTSS depthwise3<>+0(SB), Y13
+	VADDPS       Y13, Y1, Y12
+	VMAXPS       Y12, Y15, Y12
+	VMINPS       Y12, Y14, Y12
+	VBROADCASTSS depthwise6th<>+0(SB), Y13
+	VMULPS       Y13, Y12, Y12
+	VMULPS       Y12, Y1, Y1
+	VBROADCASTSS depthwise3<>+0(SB), Y13
+	VADDPS       Y13, Y2, Y12
+	VMAXPS       Y12, Y15, Y12
+	VMINPS       Y12, Y14, Y12
+	VBROADCASTSS depthwise6th<>+0(SB), Y13
+	VMULPS       Y13, Y12, Y12
+	VMULPS       Y12, Y2, Y2
+	VBROADCASTSS depthwise3<>+0(SB), Y13
+	VADDPS       Y13, Y3, Y12
+	VMAXPS       Y12, Y15, Y12
+	VMINPS       Y12, Y14, Y12
+	VBROADCASTSS depthwise6th<>+0(SB), Y13
+	VMULPS       Y13, Y12, Y12
+	VMULPS       Y12, Y3, Y3
+	VBROADCASTSS depthwise3<>+0(SB), Y13
+	VADDPS       Y13, Y4, Y12
+	VMAXPS       Y12, Y15, Y12
+	VMINPS       Y12, Y14, Y12
+	VBROADCASTSS depthwise6th<>+0(SB), Y13
+	VMULPS       Y13, Y12, Y12
+	VMULPS       Y12, Y4, Y4
+	VBROADCASTSS depthwise3<>+0(SB), Y13
+	VADDPS       Y13, Y5, Y12
+	VMAXPS       Y12, Y15, Y12
+	VMINPS       Y12, Y14, Y12
+	VBROADCASTSS depthwise6th<>+0(SB), Y13
+	VMULPS       Y13, Y12, Y12
+	VMULPS       Y12, Y5, Y5
+	VBROADCASTSS depthwise3<>+0(SB), Y13
+	VADDPS       Y13, Y6, Y12
+	VMAXPS       Y12, Y15, Y12
+	VMINPS       Y12, Y14, Y12
+	VBROADCASTSS depthwise6th<>+0(SB), Y13
+	VMULPS       Y13, Y12, Y12
+	VMULPS       Y12, Y6, Y6
+	VBROADCASTSS depthwise3<>+0(SB), Y13
+	VADDPS       Y13, Y7, Y12
+	VMAXPS       Y12, Y15, Y12
+	VMINPS       Y12, Y14, Y12
+	VBROADCASTSS depthwise6th<>+0(SB), Y13
+	VMULPS       Y13, Y12, Y12
+	VMULPS       Y12, Y7, Y7
+	VBROADCASTSS depthwise3<>+0(SB), Y13
+	VADDPS       Y13, Y8, Y12
+	VMAXPS       Y12, Y15, Y12
+	VMINPS       Y12, Y14, Y12
+	VBROADCASTSS depthwise6th<>+0(SB), Y13
+	VMULPS       Y13, Y12, Y12
+	VMULPS       Y12, Y8, Y8
+	VBROADCASTSS depthwise3<>+0(SB), Y13
+	VADDPS       Y13, Y9, Y12
+	VMAXPS       Y12, Y15, Y12
+	VMINPS       Y12, Y14, Y12
+	VBROADCASTSS depthwise6th<>+0(SB), Y13
+	VMULPS       Y13, Y12, Y12
+	VMULPS       Y12, Y9, Y9
+	JMP          anyactivated
+
+anyhardsigmoid:
+	VBROADCASTSS depthwise3<>+0(SB), Y13
+	VADDPS       Y13, Y0, Y0
+	VMAXPS       Y0, Y15, Y0
+	VMINPS       Y0, Y14, Y0
+	VBROADCASTSS depthwise6th<>+0(SB), Y13
+	VMULPS       Y13, Y0, Y0
+	VBROADCASTSS depthwise3<>+0(SB), Y13
+	VADDPS       Y13, Y1, Y1
+	VMAXPS       Y1, Y15, Y1
+	VMINPS       Y1, Y14, Y1
+	VBROADCASTSS depthwise6th<>+0(SB), Y13
+	VMULPS       Y13, Y1, Y1
+	VBROADCASTSS depthwise3<>+0(SB), Y13
+	VADDPS       Y13, Y2, Y2
+	VMAXPS       Y2, Y15, Y2
+	VMINPS       Y2, Y14, Y2
+	VBROADCASTSS depthwise6th<>+0(SB), Y13
+	VMULPS       Y13, Y2, Y2
+	VBROADCASTSS depthwise3<>+0(SB), Y13
+	VADDPS       Y13, Y3, Y3
+	VMAXPS       Y3, Y15, Y3
+	VMINPS       Y3, Y14, Y3
+	VBROADCASTSS depthwise6th<>+0(SB), Y13
+	VMULPS       Y13, Y3, Y3
+	VBROADCASTSS depthwise3<>+0(SB), Y13
+	VADDPS       Y13, Y4, Y4
+	VMAXPS       Y4, Y15, Y4
+	VMINPS       Y4, Y14, Y4
+	VBROADCASTSS depthwise6th<>+0(SB), Y13
+	VMULPS       Y13, Y4, Y4
+	VBROADCASTSS depthwise3<>+0(SB), Y13
+	VADDPS       Y13, Y5, Y5
+	VMAXPS       Y5, Y15, Y5
+	VMINPS       Y5, Y14, Y5
+	VBROADCASTSS depthwise6th<>+0(SB), Y13
+	VMULPS       Y13, Y5, Y5
+	VBROADCASTSS depthwise3<>+0(SB), Y13
+	VADDPS       Y13, Y6, Y6
+	VMAXPS       Y6, Y15, Y6
+	VMINPS       Y6, Y14, Y6
+	VBROADCASTSS depthwise6th<>+0(SB), Y13
+	VMULPS       Y13, Y6, Y6
+	VBROADCASTSS depthwise3<>+0(SB), Y13
+	VADDPS       Y13, Y7, Y7
+	VMAXPS       Y7, Y15, Y7
+	VMINPS       Y7, Y14, Y7
+	VBROADCASTSS depthwise6th<>+0(SB), Y13
+	VMULPS       Y13, Y7, Y7
+	VBROADCASTSS depthwise3<>+0(SB), Y13
+	VADDPS       Y13, Y8, Y8
+	VMAXPS       Y8, Y15, Y8
+	VMINPS       Y8, Y14, Y8
+	VBROADCASTSS depthwise6th<>+0(SB), Y13
+	VMULPS       Y13, Y8, Y8
+	VBROADCASTSS depthwise3<>+0(SB), Y13
+	VADDPS       Y13, Y9, Y9
+	VMAXPS       Y9, Y15, Y9
+	VMINPS       Y9, Y14, Y9
+	VBROADCASTSS depthwise6th<>+0(SB), Y13
+	VMULPS       Y13, Y9, Y9
+
+anyactivated:
+	ADDQ    (DI), AX
+	VMOVUPS Y0, (AX)
+	CMPQ    R15, $+1
+	JLE     anystored
+	VMOVUPS Y1, 32(AX)
+	CMPQ    R15, $+2
+	JLE     anystored
+	VMOVUPS Y2, 64(AX)
+	CMPQ    R15, $+3
+	JLE     anystored
+	VMOVUPS Y3, 96(AX)
+	CMPQ    R15, $+4
+	JLE     anystored
+	VMOVUPS Y4, 128(AX)
+	CMPQ    R15, $+5
+	JLE     anystored
+	VMOVUPS Y5, 160(AX)
+	CMPQ    R15, $+6
+	JLE     anystored
+	VMOVUPS Y6, 192(AX)
+	CMPQ    R15, $+7
+	JLE     anystored
+	VMOVUPS Y7, 224(AX)
+	CMPQ    R15, $+8
+	JLE     anystored
+	VMOVUPS Y8, 256(AX)
+	CMPQ    R15, $+9
+	JLE     anystored
 	VMOVUPS Y9, 288(AX)
 
-stored:
+anystored:
+done:
 	ADDQ $0x38, R8
 	DECQ CX
 	JNE  span
@@ -6252,6 +11356,14 @@ span:
 	MOVQ    32(R8), R10
 	MOVQ    24(DI), R13
 	MOVQ    64(DI), R12
+	MOVQ    72(DI), R14
+	MOVQ    16(R8), R15
+	CMPQ    R15, $+8
+	JNE     not8
+	CMPQ    R9, $+3
+	JGT     not8
+	CMPQ    R10, $+11
+	JLT     not8
 	MOVQ    32(DI), BX
 	VMOVUPS (BX), Y0
 	VMOVAPS Y0, Y1
@@ -6261,99 +11373,10 @@ span:
 	VMOVAPS Y0, Y5
 	VMOVAPS Y0, Y6
 	VMOVAPS Y0, Y7
-	MOVQ    72(DI), R14
 	TESTQ   R12, R12
-	JEQ     summed
-	TESTQ   R9, R9
-	JNE     edge
-	CMPQ    R10, $+14
-	JNE     edge
+	JEQ     exact8summed
 
-inner:
-	VMOVUPS     (R13), Y8
-	VMOVUPS     32(R13), Y9
-	VMOVUPS     64(R13), Y10
-	VMOVUPS     96(R13), Y11
-	VMOVUPS     128(R13), Y12
-	VMOVUPS     160(R13), Y13
-	VMOVUPS     192(R13), Y14
-	VMOVUPS     (R11), Y15
-	VFMADD231PS Y15, Y8, Y0
-	VMOVUPS     32(R11), Y15
-	VFMADD231PS Y15, Y8, Y1
-	VFMADD231PS Y15, Y9, Y0
-	VMOVUPS     64(R11), Y15
-	VFMADD231PS Y15, Y8, Y2
-	VFMADD231PS Y15, Y9, Y1
-	VFMADD231PS Y15, Y10, Y0
-	VMOVUPS     96(R11), Y15
-	VFMADD231PS Y15, Y8, Y3
-	VFMADD231PS Y15, Y9, Y2
-	VFMADD231PS Y15, Y10, Y1
-	VFMADD231PS Y15, Y11, Y0
-	VMOVUPS     128(R11), Y15
-	VFMADD231PS Y15, Y8, Y4
-	VFMADD231PS Y15, Y9, Y3
-	VFMADD231PS Y15, Y10, Y2
-	VFMADD231PS Y15, Y11, Y1
-	VFMADD231PS Y15, Y12, Y0
-	VMOVUPS     160(R11), Y15
-	VFMADD231PS Y15, Y8, Y5
-	VFMADD231PS Y15, Y9, Y4
-	VFMADD231PS Y15, Y10, Y3
-	VFMADD231PS Y15, Y11, Y2
-	VFMADD231PS Y15, Y12, Y1
-	VFMADD231PS Y15, Y13, Y0
-	VMOVUPS     192(R11), Y15
-	VFMADD231PS Y15, Y8, Y6
-	VFMADD231PS Y15, Y9, Y5
-	VFMADD231PS Y15, Y10, Y4
-	VFMADD231PS Y15, Y11, Y3
-	VFMADD231PS Y15, Y12, Y2
-	VFMADD231PS Y15, Y13, Y1
-	VFMADD231PS Y15, Y14, Y0
-	VMOVUPS     224(R11), Y15
-	VFMADD231PS Y15, Y8, Y7
-	VFMADD231PS Y15, Y9, Y6
-	VFMADD231PS Y15, Y10, Y5
-	VFMADD231PS Y15, Y11, Y4
-	VFMADD231PS Y15, Y12, Y3
-	VFMADD231PS Y15, Y13, Y2
-	VFMADD231PS Y15, Y14, Y1
-	VMOVUPS     256(R11), Y15
-	VFMADD231PS Y15, Y9, Y7
-	VFMADD231PS Y15, Y10, Y6
-	VFMADD231PS Y15, Y11, Y5
-	VFMADD231PS Y15, Y12, Y4
-	VFMADD231PS Y15, Y13, Y3
-	VFMADD231PS Y15, Y14, Y2
-	VMOVUPS     288(R11), Y15
-	VFMADD231PS Y15, Y10, Y7
-	VFMADD231PS Y15, Y11, Y6
-	VFMADD231PS Y15, Y12, Y5
-	VFMADD231PS Y15, Y13, Y4
-	VFMADD231PS Y15, Y14, Y3
-	VMOVUPS     320(R11), Y15
-	VFMADD231PS Y15, Y11, Y7
-	VFMADD231PS Y15, Y12, Y6
-	VFMADD231PS Y15, Y13, Y5
-	VFMADD231PS Y15, Y14, Y4
-	VMOVUPS     352(R11), Y15
-	VFMADD231PS Y15, Y12, Y7
-	VFMADD231PS Y15, Y13, Y6
-	VFMADD231PS Y15, Y14, Y5
-	VMOVUPS     384(R11), Y15
-	VFMADD231PS Y15, Y13, Y7
-	VFMADD231PS Y15, Y14, Y6
-	VMOVUPS     416(R11), Y15
-	VFMADD231PS Y15, Y14, Y7
-	ADDQ        $+224, R13
-	ADDQ        R14, R11
-	DECQ        R12
-	JNE         inner
-	JMP         summed
-
-edge:
+exact8row:
 	VMOVUPS     (R13), Y8
 	VMOVUPS     32(R13), Y9
 	VMOVUPS     64(R13), Y10
@@ -6362,59 +11385,37 @@ edge:
 	VMOVUPS     160(R13), Y13
 	VMOVUPS     192(R13), Y14
 	CMPQ        R9, $+0
-	JGT         edge1
-	CMPQ        R10, $+0
-	JLE         row
+	JGT         exact8column1
 	VMOVUPS     (R11), Y15
 	VFMADD231PS Y15, Y8, Y0
 
-edge1:
+exact8column1:
 	CMPQ        R9, $+1
-	JGT         edge2
-	CMPQ        R10, $+1
-	JLE         row
+	JGT         exact8column2
 	VMOVUPS     32(R11), Y15
 	VFMADD231PS Y15, Y8, Y1
 	VFMADD231PS Y15, Y9, Y0
 
-edge2:
+exact8column2:
 	CMPQ        R9, $+2
-	JGT         edge3
-	CMPQ        R10, $+2
-	JLE         row
+	JGT         exact8column3
 	VMOVUPS     64(R11), Y15
 	VFMADD231PS Y15, Y8, Y2
 	VFMADD231PS Y15, Y9, Y1
 	VFMADD231PS Y15, Y10, Y0
 
-edge3:
-	CMPQ        R9, $+3
-	JGT         edge4
-	CMPQ        R10, $+3
-	JLE         row
+exact8column3:
 	VMOVUPS     96(R11), Y15
 	VFMADD231PS Y15, Y8, Y3
 	VFMADD231PS Y15, Y9, Y2
 	VFMADD231PS Y15, Y10, Y1
 	VFMADD231PS Y15, Y11, Y0
-
-edge4:
-	CMPQ        R9, $+4
-	JGT         edge5
-	CMPQ        R10, $+4
-	JLE         row
 	VMOVUPS     128(R11), Y15
 	VFMADD231PS Y15, Y8, Y4
 	VFMADD231PS Y15, Y9, Y3
 	VFMADD231PS Y15, Y10, Y2
 	VFMADD231PS Y15, Y11, Y1
 	VFMADD231PS Y15, Y12, Y0
-
-edge5:
-	CMPQ        R9, $+5
-	JGT         edge6
-	CMPQ        R10, $+5
-	JLE         row
 	VMOVUPS     160(R11), Y15
 	VFMADD231PS Y15, Y8, Y5
 	VFMADD231PS Y15, Y9, Y4
@@ -6422,10 +11423,6 @@ edge5:
 	VFMADD231PS Y15, Y11, Y2
 	VFMADD231PS Y15, Y12, Y1
 	VFMADD231PS Y15, Y13, Y0
-
-edge6:
-	CMPQ        R10, $+6
-	JLE         row
 	VMOVUPS     192(R11), Y15
 	VFMADD231PS Y15, Y8, Y6
 	VFMADD231PS Y15, Y9, Y5
@@ -6434,8 +11431,6 @@ edge6:
 	VFMADD231PS Y15, Y12, Y2
 	VFMADD231PS Y15, Y13, Y1
 	VFMADD231PS Y15, Y14, Y0
-	CMPQ        R10, $+7
-	JLE         row
 	VMOVUPS     224(R11), Y15
 	VFMADD231PS Y15, Y8, Y7
 	VFMADD231PS Y15, Y9, Y6
@@ -6444,8 +11439,6 @@ edge6:
 	VFMADD231PS Y15, Y12, Y3
 	VFMADD231PS Y15, Y13, Y2
 	VFMADD231PS Y15, Y14, Y1
-	CMPQ        R10, $+8
-	JLE         row
 	VMOVUPS     256(R11), Y15
 	VFMADD231PS Y15, Y9, Y7
 	VFMADD231PS Y15, Y10, Y6
@@ -6453,80 +11446,61 @@ edge6:
 	VFMADD231PS Y15, Y12, Y4
 	VFMADD231PS Y15, Y13, Y3
 	VFMADD231PS Y15, Y14, Y2
-	CMPQ        R10, $+9
-	JLE         row
 	VMOVUPS     288(R11), Y15
 	VFMADD231PS Y15, Y10, Y7
 	VFMADD231PS Y15, Y11, Y6
 	VFMADD231PS Y15, Y12, Y5
 	VFMADD231PS Y15, Y13, Y4
 	VFMADD231PS Y15, Y14, Y3
-	CMPQ        R10, $+10
-	JLE         row
 	VMOVUPS     320(R11), Y15
 	VFMADD231PS Y15, Y11, Y7
 	VFMADD231PS Y15, Y12, Y6
 	VFMADD231PS Y15, Y13, Y5
 	VFMADD231PS Y15, Y14, Y4
 	CMPQ        R10, $+11
-	JLE         row
+	JLE         exact8next
 	VMOVUPS     352(R11), Y15
 	VFMADD231PS Y15, Y12, Y7
 	VFMADD231PS Y15, Y13, Y6
 	VFMADD231PS Y15, Y14, Y5
 	CMPQ        R10, $+12
-	JLE         row
+	JLE         exact8next
 	VMOVUPS     384(R11), Y15
 	VFMADD231PS Y15, Y13, Y7
 	VFMADD231PS Y15, Y14, Y6
 	CMPQ        R10, $+13
-	JLE         row
+	JLE         exact8next
 	VMOVUPS     416(R11), Y15
 	VFMADD231PS Y15, Y14, Y7
 
-row:
+exact8next:
 	ADDQ $+224, R13
 	ADDQ R14, R11
 	DECQ R12
-	JNE  edge
+	JNE  exact8row
 
-summed:
-	MOVQ   16(R8), R9
+exact8summed:
 	MOVQ   16(DI), BX
 	TESTQ  BX, BX
-	JEQ    added
+	JEQ    exact8added
 	ADDQ   AX, BX
 	VADDPS (BX), Y0, Y0
-	CMPQ   R9, $+1
-	JLE    added
 	VADDPS 32(BX), Y1, Y1
-	CMPQ   R9, $+2
-	JLE    added
 	VADDPS 64(BX), Y2, Y2
-	CMPQ   R9, $+3
-	JLE    added
 	VADDPS 96(BX), Y3, Y3
-	CMPQ   R9, $+4
-	JLE    added
 	VADDPS 128(BX), Y4, Y4
-	CMPQ   R9, $+5
-	JLE    added
 	VADDPS 160(BX), Y5, Y5
-	CMPQ   R9, $+6
-	JLE    added
 	VADDPS 192(BX), Y6, Y6
-	CMPQ   R9, $+7
-	JLE    added
 	VADDPS 224(BX), Y7, Y7
 
-added:
+exact8added:
 	MOVQ         152(DI), BX
 	TESTQ        BX, BX
-	JEQ          activated
+	JEQ          exact8activated
 	VBROADCASTSS 160(DI), Y15
 	VBROADCASTSS 164(DI), Y14
 	CMPQ         BX, $0x01
-	JNE          hard
+	JNE          exact8hard
 	VMAXPS       Y0, Y15, Y0
 	VMINPS       Y0, Y14, Y0
 	VMAXPS       Y1, Y15, Y1
@@ -6543,11 +11517,11 @@ added:
 	VMINPS       Y6, Y14, Y6
 	VMAXPS       Y7, Y15, Y7
 	VMINPS       Y7, Y14, Y7
-	JMP          activated
+	JMP          exact8activated
 
-hard:
+exact8hard:
 	CMPQ         BX, $0x02
-	JNE          hardsigmoid
+	JNE          exact8hardsigmoid
 	VBROADCASTSS depthwise3<>+0(SB), Y13
 	VADDPS       Y13, Y0, Y12
 	VMAXPS       Y12, Y15, Y12
@@ -6604,9 +11578,9 @@ hard:
 	VBROADCASTSS depthwise6th<>+0(SB), Y13
 	VMULPS       Y13, Y12, Y12
 	VMULPS       Y12, Y7, Y7
-	JMP          activated
+	JMP          exact8activated
 
-hardsigmoid:
+exact8hardsigmoid:
 	VBROADCASTSS depthwise3<>+0(SB), Y13
 	VADDPS       Y13, Y0, Y0
 	VMAXPS       Y0, Y15, Y0
@@ -6656,32 +11630,619 @@ hardsigmoid:
 	VBROADCASTSS depthwise6th<>+0(SB), Y13
 	VMULPS       Y13, Y7, Y7
 
-activated:
+exact8activated:
 	ADDQ    (DI), AX
 	VMOVUPS Y0, (AX)
-	CMPQ    R9, $+1
-	JLE     stored
 	VMOVUPS Y1, 32(AX)
-	CMPQ    R9, $+2
-	JLE     stored
 	VMOVUPS Y2, 64(AX)
-	CMPQ    R9, $+3
-	JLE     stored
 	VMOVUPS Y3, 96(AX)
-	CMPQ    R9, $+4
-	JLE     stored
 	VMOVUPS Y4, 128(AX)
-	CMPQ    R9, $+5
-	JLE     stored
 	VMOVUPS Y5, 160(AX)
-	CMPQ    R9, $+6
-	JLE     stored
 	VMOVUPS Y6, 192(AX)
-	CMPQ    R9, $+7
-	JLE     stored
+	VMOVUPS Y7, 224(AX)
+	JMP     done
+
+not8:
+	CMPQ    R15, $+7
+	JNE     not7
+	CMPQ    R9, $+3
+	JGT     not7
+	CMPQ    R10, $+10
+	JLT     not7
+	MOVQ    32(DI), BX
+	VMOVUPS (BX), Y0
+	VMOVAPS Y0, Y1
+	VMOVAPS Y0, Y2
+	VMOVAPS Y0, Y3
+	VMOVAPS Y0, Y4
+	VMOVAPS Y0, Y5
+	VMOVAPS Y0, Y6
+	TESTQ   R12, R12
+	JEQ     exact7summed
+
+exact7row:
+	VMOVUPS     (R13), Y8
+	VMOVUPS     32(R13), Y9
+	VMOVUPS     64(R13), Y10
+	VMOVUPS     96(R13), Y11
+	VMOVUPS     128(R13), Y12
+	VMOVUPS     160(R13), Y13
+	VMOVUPS     192(R13), Y14
+	CMPQ        R9, $+0
+	JGT         exact7column1
+	VMOVUPS     (R11), Y15
+	VFMADD231PS Y15, Y8, Y0
+
+exact7column1:
+	CMPQ        R9, $+1
+	JGT         exact7column2
+	VMOVUPS     32(R11), Y15
+	VFMADD231PS Y15, Y8, Y1
+	VFMADD231PS Y15, Y9, Y0
+
+exact7column2:
+	CMPQ        R9, $+2
+	JGT         exact7column3
+	VMOVUPS     64(R11), Y15
+	VFMADD231PS Y15, Y8, Y2
+	VFMADD231PS Y15, Y9, Y1
+	VFMADD231PS Y15, Y10, Y0
+
+exact7column3:
+	VMOVUPS     96(R11), Y15
+	VFMADD231PS Y15, Y8, Y3
+	VFMADD231PS Y15, Y9, Y2
+	VFMADD231PS Y15, Y10, Y1
+	VFMADD231PS Y15, Y11, Y0
+	VMOVUPS     128(R11), Y15
+	VFMADD231PS Y15, Y8, Y4
+	VFMADD231PS Y15, Y9, Y3
+	VFMADD231PS Y15, Y10, Y2
+	VFMADD231PS Y15, Y11, Y1
+	VFMADD231PS Y15, Y12, Y0
+	VMOVUPS     160(R11), Y15
+	VFMADD231PS Y15, Y8, Y5
+	VFMADD231PS Y15, Y9, Y4
+	VFMADD231PS Y15, Y10, Y3
+	VFMADD231PS Y15, Y11, Y2
+	VFMADD231PS Y15, Y12, Y1
+	VFMADD231PS Y15, Y13, Y0
+	VMOVUPS     192(R11), Y15
+	VFMADD231PS Y15, Y8, Y6
+	VFMADD231PS Y15, Y9, Y5
+	VFMADD231PS Y15, Y10, Y4
+	VFMADD231PS Y15, Y11, Y3
+	VFMADD231PS Y15, Y12, Y2
+	VFMADD231PS Y15, Y13, Y1
+	VFMADD231PS Y15, Y14, Y0
+	VMOVUPS     224(R11), Y15
+	VFMADD231PS Y15, Y9, Y6
+	VFMADD231PS Y15, Y10, Y5
+	VFMADD231PS Y15, Y11, Y4
+	VFMADD231PS Y15, Y12, Y3
+	VFMADD231PS Y15, Y13, Y2
+	VFMADD231PS Y15, Y14, Y1
+	VMOVUPS     256(R11), Y15
+	VFMADD231PS Y15, Y10, Y6
+	VFMADD231PS Y15, Y11, Y5
+	VFMADD231PS Y15, Y12, Y4
+	VFMADD231PS Y15, Y13, Y3
+	VFMADD231PS Y15, Y14, Y2
+	VMOVUPS     288(R11), Y15
+	VFMADD231PS Y15, Y11, Y6
+	VFMADD231PS Y15, Y12, Y5
+	VFMADD231PS Y15, Y13, Y4
+	VFMADD231PS Y15, Y14, Y3
+	CMPQ        R10, $+10
+	JLE         exact7next
+	VMOVUPS     320(R11), Y15
+	VFMADD231PS Y15, Y12, Y6
+	VFMADD231PS Y15, Y13, Y5
+	VFMADD231PS Y15, Y14, Y4
+	CMPQ        R10, $+11
+	JLE         exact7next
+	VMOVUPS     352(R11), Y15
+	VFMADD231PS Y15, Y13, Y6
+	VFMADD231PS Y15, Y14, Y5
+	CMPQ        R10, $+12
+	JLE         exact7next
+	VMOVUPS     384(R11), Y15
+	VFMADD231PS Y15, Y14, Y6
+
+exact7next:
+	ADDQ $+224, R13
+	ADDQ R14, R11
+	DECQ R12
+	JNE  exact7row
+
+exact7summed:
+	MOVQ   16(DI), BX
+	TESTQ  BX, BX
+	JEQ    exact7added
+	ADDQ   AX, BX
+	VADDPS (BX), Y0, Y0
+	VADDPS 32(BX), Y1, Y1
+	VADDPS 64(BX), Y2, Y2
+	VADDPS 96(BX), Y3, Y3
+	VADDPS 128(BX), Y4, Y4
+	VADDPS 160(BX), Y5, Y5
+	VADDPS 192(BX), Y6, Y6
+
+exact7added:
+	MOVQ         152(DI), BX
+	TESTQ        BX, BX
+	JEQ          exact7activated
+	VBROADCASTSS 160(DI), Y15
+	VBROADCASTSS 164(DI), Y14
+	CMPQ         BX, $0x01
+	JNE          exact7hard
+	VMAXPS       Y0, Y15, Y0
+	VMINPS       Y0, Y14, Y0
+	VMAXPS       Y1, Y15, Y1
+	VMINPS       Y1, Y14, Y1
+	VMAXPS       Y2, Y15, Y2
+	VMINPS       Y2, Y14, Y2
+	VMAXPS       Y3, Y15, Y3
+	VMINPS       Y3, Y14, Y3
+	VMAXPS       Y4, Y15, Y4
+	VMINPS       Y4, Y14, Y4
+	VMAXPS       Y5, Y15, Y5
+	VMINPS       Y5, Y14, Y5
+	VMAXPS       Y6, Y15, Y6
+	VMINPS       Y6, Y14, Y6
+	JMP          exact7activated
+
+exact7hard:
+	CMPQ         BX, $0x02
+	JNE          exact7hardsigmoid
+	VBROADCASTSS depthwise3<>+0(SB), Y13
+	VADDPS       Y13, Y0, Y12
+	VMAXPS       Y12, Y15, Y12
+	VMINPS       Y12, Y14, Y12
+	VBROADCASTSS depthwise6th<>+0(SB), Y13
+	VMULPS       Y13, Y12, Y12
+	VMULPS       Y12, Y0, Y0
+	VBROADCASTSS depthwise3<>+0(SB), Y13
+	VADDPS       Y13, Y1, Y12
+	VMAXPS       Y12, Y15, Y12
+	VMINPS       Y12, Y14, Y12
+	VBROADCASTSS depthwise6th<>+0(SB), Y13
+	VMULPS       Y13, Y12, Y12
+	VMULPS       Y12, Y1, Y1
+	VBROADCASTSS depthwise3<>+0(SB), Y13
+	VADDPS       Y13, Y2, Y12
+	VMAXPS       Y12, Y15, Y12
+	VMINPS       Y12, Y14, Y12
+	VBROADCASTSS depthwise6th<>+0(SB), Y13
+	VMULPS       Y13, Y12, Y12
+	VMULPS       Y12, Y2, Y2
+	VBROADCASTSS depthwise3<>+0(SB), Y13
+	VADDPS       Y13, Y3, Y12
+	VMAXPS       Y12, Y15, Y12
+	VMINPS       Y12, Y14, Y12
+	VBROADCASTSS depthwise6th<>+0(SB), Y13
+	VMULPS       Y13, Y12, Y12
+	VMULPS       Y12, Y3, Y3
+	VBROADCASTSS depthwise3<>+0(SB), Y13
+	VADDPS       Y13, Y4, Y12
+	VMAXPS       Y12, Y15, Y12
+	VMINPS       Y12, Y14, Y12
+	VBROADCASTSS depthwise6th<>+0(SB), Y13
+	VMULPS       Y13, Y12, Y12
+	VMULPS       Y12, Y4, Y4
+	VBROADCASTSS depthwise3<>+0(SB), Y13
+	VADDPS       Y13, Y5, Y12
+	VMAXPS       Y12, Y15, Y12
+	VMINPS       Y12, Y14, Y12
+	VBROADCASTSS depthwise6th<>+0(SB), Y13
+	VMULPS       Y13, Y12, Y12
+	VMULPS       Y12, Y5, Y5
+	VBROADCASTSS depthwise3<>+0(SB), Y13
+	VADDPS       Y13, Y6, Y12
+	VMAXPS       Y12, Y15, Y12
+	VMINPS       Y12, Y14, Y12
+	VBROADCASTSS depthwise6th<>+0(SB), Y13
+	VMULPS       Y13, Y12, Y12
+	VMULPS       Y12, Y6, Y6
+	JMP          exact7activated
+
+exact7hardsigmoid:
+	VBROADCASTSS depthwise3<>+0(SB), Y13
+	VADDPS       Y13, Y0, Y0
+	VMAXPS       Y0, Y15, Y0
+	VMINPS       Y0, Y14, Y0
+	VBROADCASTSS depthwise6th<>+0(SB), Y13
+	VMULPS       Y13, Y0, Y0
+	VBROADCASTSS depthwise3<>+0(SB), Y13
+	VADDPS       Y13, Y1, Y1
+	VMAXPS       Y1, Y15, Y1
+	VMINPS       Y1, Y14, Y1
+	VBROADCASTSS depthwise6th<>+0(SB), Y13
+	VMULPS       Y13, Y1, Y1
+	VBROADCASTSS depthwise3<>+0(SB), Y13
+	VADDPS       Y13, Y2, Y2
+	VMAXPS       Y2, Y15, Y2
+	VMINPS       Y2, Y14, Y2
+	VBROADCASTSS depthwise6th<>+0(SB), Y13
+	VMULPS       Y13, Y2, Y2
+	VBROADCASTSS depthwise3<>+0(SB), Y13
+	VADDPS       Y13, Y3, Y3
+	VMAXPS       Y3, Y15, Y3
+	VMINPS       Y3, Y14, Y3
+	VBROADCASTSS depthwise6th<>+0(SB), Y13
+	VMULPS       Y13, Y3, Y3
+	VBROADCASTSS depthwise3<>+0(SB), Y13
+	VADDPS       Y13, Y4, Y4
+	VMAXPS       Y4, Y15, Y4
+	VMINPS       Y4, Y14, Y4
+	VBROADCASTSS depthwise6th<>+0(SB), Y13
+	VMULPS       Y13, Y4, Y4
+	VBROADCASTSS depthwise3<>+0(SB), Y13
+	VADDPS       Y13, Y5, Y5
+	VMAXPS       Y5, Y15, Y5
+	VMINPS       Y5, Y14, Y5
+	VBROADCASTSS depthwise6th<>+0(SB), Y13
+	VMULPS       Y13, Y5, Y5
+	VBROADCASTSS depthwise3<>+0(SB), Y13
+	VADDPS       Y13, Y6, Y6
+	VMAXPS       Y6, Y15, Y6
+	VMINPS       Y6, Y14, Y6
+	VBROADCASTSS depthwise6th<>+0(SB), Y13
+	VMULPS       Y13, Y6, Y6
+
+exact7activated:
+	ADDQ    (DI), AX
+	VMOVUPS Y0, (AX)
+	VMOVUPS Y1, 32(AX)
+	VMOVUPS Y2, 64(AX)
+	VMOVUPS Y3, 96(AX)
+	VMOVUPS Y4, 128(AX)
+	VMOVUPS Y5, 160(AX)
+	VMOVUPS Y6, 192(AX)
+	JMP     done
+
+not7:
+	MOVQ    32(DI), BX
+	VMOVUPS (BX), Y0
+	VMOVAPS Y0, Y1
+	VMOVAPS Y0, Y2
+	VMOVAPS Y0, Y3
+	VMOVAPS Y0, Y4
+	VMOVAPS Y0, Y5
+	VMOVAPS Y0, Y6
+	VMOVAPS Y0, Y7
+	TESTQ   R12, R12
+	JEQ     anysummed
+
+anyrow:
+	VMOVUPS     (R13), Y8
+	VMOVUPS     32(R13), Y9
+	VMOVUPS     64(R13), Y10
+	VMOVUPS     96(R13), Y11
+	VMOVUPS     128(R13), Y12
+	VMOVUPS     160(R13), Y13
+	VMOVUPS     192(R13), Y14
+	CMPQ        R9, $+0
+	JGT         anycolumn1
+	CMPQ        R10, $+0
+	JLE         anynext
+	VMOVUPS     (R11), Y15
+	VFMADD231PS Y15, Y8, Y0
+
+anycolumn1:
+	CMPQ        R9, $+1
+	JGT         anycolumn2
+	CMPQ        R10, $+1
+	JLE         anynext
+	VMOVUPS     32(R11), Y15
+	VFMADD231PS Y15, Y8, Y1
+	VFMADD231PS Y15, Y9, Y0
+
+anycolumn2:
+	CMPQ        R9, $+2
+	JGT         anycolumn3
+	CMPQ        R10, $+2
+	JLE         anynext
+	VMOVUPS     64(R11), Y15
+	VFMADD231PS Y15, Y8, Y2
+	VFMADD231PS Y15, Y9, Y1
+	VFMADD231PS Y15, Y10, Y0
+
+anycolumn3:
+	CMPQ        R9, $+3
+	JGT         anycolumn4
+	CMPQ        R10, $+3
+	JLE         anynext
+	VMOVUPS     96(R11), Y15
+	VFMADD231PS Y15, Y8, Y3
+	VFMADD231PS Y15, Y9, Y2
+	VFMADD231PS Y15, Y10, Y1
+	VFMADD231PS Y15, Y11, Y0
+
+anycolumn4:
+	CMPQ        R9, $+4
+	JGT         anycolumn5
+	CMPQ        R10, $+4
+	JLE         anynext
+	VMOVUPS     128(R11), Y15
+	VFMADD231PS Y15, Y8, Y4
+	VFMADD231PS Y15, Y9, Y3
+	VFMADD231PS Y15, Y10, Y2
+	VFMADD231PS Y15, Y11, Y1
+	VFMADD231PS Y15, Y12, Y0
+
+anycolumn5:
+	CMPQ        R9, $+5
+	JGT         anycolumn6
+	CMPQ        R10, $+5
+	JLE         anynext
+	VMOVUPS     160(R11), Y15
+	VFMADD231PS Y15, Y8, Y5
+	VFMADD231PS Y15, Y9, Y4
+	VFMADD231PS Y15, Y10, Y3
+	VFMADD231PS Y15, Y11, Y2
+	VFMADD231PS Y15, Y12, Y1
+	VFMADD231PS Y15, Y13, Y0
+
+anycolumn6:
+	CMPQ        R10, $+6
+	JLE         anynext
+	VMOVUPS     192(R11), Y15
+	VFMADD231PS Y15, Y8, Y6
+	VFMADD231PS Y15, Y9, Y5
+	VFMADD231PS Y15, Y10, Y4
+	VFMADD231PS Y15, Y11, Y3
+	VFMADD231PS Y15, Y12, Y2
+	VFMADD231PS Y15, Y13, Y1
+	VFMADD231PS Y15, Y14, Y0
+	CMPQ        R10, $+7
+	JLE         anynext
+	VMOVUPS     224(R11), Y15
+	VFMADD231PS Y15, Y8, Y7
+	VFMADD231PS Y15, Y9, Y6
+	VFMADD231PS Y15, Y10, Y5
+	VFMADD231PS Y15, Y11, Y4
+	VFMADD231PS Y15, Y12, Y3
+	VFMADD231PS Y15, Y13, Y2
+	VFMADD231PS Y15, Y14, Y1
+	CMPQ        R10, $+8
+	JLE         anynext
+	VMOVUPS     256(R11), Y15
+	VFMADD231PS Y15, Y9, Y7
+	VFMADD231PS Y15, Y10, Y6
+	VFMADD231PS Y15, Y11, Y5
+	VFMADD231PS Y15, Y12, Y4
+	VFMADD231PS Y15, Y13, Y3
+	VFMADD231PS Y15, Y14, Y2
+	CMPQ        R10, $+9
+	JLE         anynext
+	VMOVUPS     288(R11), Y15
+	VFMADD231PS Y15, Y10, Y7
+	VFMADD231PS Y15, Y11, Y6
+	VFMADD231PS Y15, Y12, Y5
+	VFMADD231PS Y15, Y13, Y4
+	VFMADD231PS Y15, Y14, Y3
+	CMPQ        R10, $+10
+	JLE         anynext
+	VMOVUPS     320(R11), Y15
+	VFMADD231PS Y15, Y11, Y7
+	VFMADD231PS Y15, Y12, Y6
+	VFMADD231PS Y15, Y13, Y5
+	VFMADD231PS Y15, Y14, Y4
+	CMPQ        R10, $+11
+	JLE         anynext
+	VMOVUPS     352(R11), Y15
+	VFMADD231PS Y15, Y12, Y7
+	VFMADD231PS Y15, Y13, Y6
+	VFMADD231PS Y15, Y14, Y5
+	CMPQ        R10, $+12
+	JLE         anynext
+	VMOVUPS     384(R11), Y15
+	VFMADD231PS Y15, Y13, Y7
+	VFMADD231PS Y15, Y14, Y6
+	CMPQ        R10, $+13
+	JLE         anynext
+	VMOVUPS     416(R11), Y15
+	VFMADD231PS Y15, Y14, Y7
+
+anynext:
+	ADDQ $+224, R13
+	ADDQ R14, R11
+	DECQ R12
+	JNE  anyrow
+
+anysummed:
+	MOVQ   16(DI), BX
+	TESTQ  BX, BX
+	JEQ    anyadded
+	ADDQ   AX, BX
+	VADDPS (BX), Y0, Y0
+	CMPQ   R15, $+1
+	JLE    anyadded
+	VADDPS 32(BX), Y1, Y1
+	CMPQ   R15, $+2
+	JLE    anyadded
+	VADDPS 64(BX), Y2, Y2
+	CMPQ   R15, $+3
+	JLE    anyadded
+	VADDPS 96(BX), Y3, Y3
+	CMPQ   R15, $+4
+	JLE    anyadded
+	VADDPS 128(BX), Y4, Y4
+	CMPQ   R15, $+5
+	JLE    anyadded
+	VADDPS 160(BX), Y5, Y5
+	CMPQ   R15, $+6
+	JLE    anyadded
+	VADDPS 192(BX), Y6, Y6
+	CMPQ   R15, $+7
+	JLE    anyadded
+	VADDPS 224(BX), Y7, Y7
+
+anyadded:
+	MOVQ         152(DI), BX
+	TESTQ        BX, BX
+	JEQ          anyactivated
+	VBROADCASTSS 160(DI), Y15
+	VBROADCASTSS 164(DI), Y14
+	CMPQ         BX, $0x01
+	JNE          anyhard
+	VMAXPS       Y0, Y15, Y0
+	VMINPS       Y0, Y14, Y0
+	VMAXPS       Y1, Y15, Y1
+	VMINPS       Y1, Y14, Y1
+	VMAXPS       Y2, Y15, Y2
+	VMINPS       Y2, Y14, Y2
+	VMAXPS       Y3, Y15, Y3
+	VMINPS       Y3, Y14, Y3
+	VMAXPS       Y4, Y15, Y4
+	VMINPS       Y4, Y14, Y4
+	VMAXPS       Y5, Y15, Y5
+	VMINPS       Y5, Y14, Y5
+	VMAXPS       Y6, Y15, Y6
+	VMINPS       Y6, Y14, Y6
+	VMAXPS       Y7, Y15, Y7
+	VMINPS       Y7, Y14, Y7
+	JMP          anyactivated
+
+anyhard:
+	CMPQ         BX, $0x02
+	JNE          anyhardsigmoid
+	VBROADCASTSS depthwise3<>+0(SB), Y13
+	VADDPS       Y13, Y0, Y12
+	VMAXPS       Y12, Y15, Y12
+	VMINPS       Y12, Y14, Y12
+	VBROADCASTSS depthwise6th<>+0(SB), Y13
+	VMULPS       Y13, Y12, Y12
+	VMULPS       Y12, Y0, Y0
+	VBROADCASTSS depthwise3<>+0(SB), Y13
+	VADDPS       Y13, Y1, Y12
+	VMAXPS       Y12, Y15, Y12
+	VMINPS       Y12, Y14, Y12
+	VBROADCASTSS depthwise6th<>+0(SB), Y13
+	VMULPS       Y13, Y12, Y12
+	VMULPS       Y12, Y1, Y1
+	VBROADCASTSS depthwise3<>+0(SB), Y13
+	VADDPS       Y13, Y2, Y12
+	VMAXPS       Y12, Y15, Y12
+	VMINPS       Y12, Y14, Y12
+	VBROADCASTSS depthwise6th<>+0(SB), Y13
+	VMULPS       Y13, Y12, Y12
+	VMULPS       Y12, Y2, Y2
+	VBROADCASTSS depthwise3<>+0(SB), Y13
+	VADDPS       Y13, Y3, Y12
+	VMAXPS       Y12, Y15, Y12
+	VMINPS       Y12, Y14, Y12
+	VBROADCASTSS depthwise6th<>+0(SB), Y13
+	VMULPS       Y13, Y12, Y12
+	VMULPS       Y12, Y3, Y3
+	VBROADCASTSS depthwise3<>+0(SB), Y13
+	VADDPS       Y13, Y4, Y12
+	VMAXPS       Y12, Y15, Y12
+	VMINPS       Y12, Y14, Y12
+	VBROADCASTSS depthwise6th<>+0(SB), Y13
+	VMULPS       Y13, Y12, Y12
+	VMULPS       Y12, Y4, Y4
+	VBROADCASTSS depthwise3<>+0(SB), Y13
+	VADDPS       Y13, Y5, Y12
+	VMAXPS       Y12, Y15, Y12
+	VMINPS       Y12, Y14, Y12
+	VBROADCASTSS depthwise6th<>+0(SB), Y13
+	VMULPS       Y13, Y12, Y12
+	VMULPS       Y12, Y5, Y5
+	VBROADCASTSS depthwise3<>+0(SB), Y13
+	VADDPS       Y13, Y6, Y12
+	VMAXPS       Y12, Y15, Y12
+	VMINPS       Y12, Y14, Y12
+	VBROADCASTSS depthwise6th<>+0(SB), Y13
+	VMULPS       Y13, Y12, Y12
+	VMULPS       Y12, Y6, Y6
+	VBROADCASTSS depthwise3<>+0(SB), Y13
+	VADDPS       Y13, Y7, Y12
+	VMAXPS       Y12, Y15, Y12
+	VMINPS       Y12, Y14, Y12
+	VBROADCASTSS depthwise6th<>+0(SB), Y13
+	VMULPS       Y13, Y12, Y12
+	VMULPS       Y12, Y7, Y7
+	JMP          anyactivated
+
+anyhardsigmoid:
+	VBROADCASTSS depthwise3<>+0(SB), Y13
+	VADDPS       Y13, Y0, Y0
+	VMAXPS       Y0, Y15, Y0
+	VMINPS       Y0, Y14, Y0
+	VBROADCASTSS depthwise6th<>+0(SB), Y13
+	VMULPS       Y13, Y0, Y0
+	VBROADCASTSS depthwise3<>+0(SB), Y13
+	VADDPS       Y13, Y1, Y1
+	VMAXPS       Y1, Y15, Y1
+	VMINPS       Y1, Y14, Y1
+	VBROADCASTSS depthwise6th<>+0(SB), Y13
+	VMULPS       Y13, Y1, Y1
+	VBROADCASTSS depthwise3<>+0(SB), Y13
+	VADDPS       Y13, Y2, Y2
+	VMAXPS       Y2, Y15, Y2
+	VMINPS       Y2, Y14, Y2
+	VBROADCASTSS depthwise6th<>+0(SB), Y13
+	VMULPS       Y13, Y2, Y2
+	VBROADCASTSS depthwise3<>+0(SB), Y13
+	VADDPS       Y13, Y3, Y3
+	VMAXPS       Y3, Y15, Y3
+	VMINPS       Y3, Y14, Y3
+	VBROADCASTSS depthwise6th<>+0(SB), Y13
+	VMULPS       Y13, Y3, Y3
+	VBROADCASTSS depthwise3<>+0(SB), Y13
+	VADDPS       Y13, Y4, Y4
+	VMAXPS       Y4, Y15, Y4
+	VMINPS       Y4, Y14, Y4
+	VBROADCASTSS depthwise6th<>+0(SB), Y13
+	VMULPS       Y13, Y4, Y4
+	VBROADCASTSS depthwise3<>+0(SB), Y13
+	VADDPS       Y13, Y5, Y5
+	VMAXPS       Y5, Y15, Y5
+	VMINPS       Y5, Y14, Y5
+	VBROADCASTSS depthwise6th<>+0(SB), Y13
+	VMULPS       Y13, Y5, Y5
+	VBROADCASTSS depthwise3<>+0(SB), Y13
+	VADDPS       Y13, Y6, Y6
+	VMAXPS       Y6, Y15, Y6
+	VMINPS       Y6, Y14, Y6
+	VBROADCASTSS depthwise6th<>+0(SB), Y13
+	VMULPS       Y13, Y6, Y6
+	VBROADCASTSS depthwise3<>+0(SB), Y13
+	VADDPS       Y13, Y7, Y7
+	VMAXPS       Y7, Y15, Y7
+	VMINPS       Y7, Y14, Y7
+	VBROADCASTSS depthwise6th<>+0(SB), Y13
+	VMULPS       Y13, Y7, Y7
+
+anyactivated:
+	ADDQ    (DI), AX
+	VMOVUPS Y0, (AX)
+	CMPQ    R15, $+1
+	JLE     anystored
+	VMOVUPS Y1, 32(AX)
+	CMPQ    R15, $+2
+	JLE     anystored
+	VMOVUPS Y2, 64(AX)
+	CMPQ    R15, $+3
+	JLE     anystored
+	VMOVUPS Y3, 96(AX)
+	CMPQ    R15, $+4
+	JLE     anystored
+	VMOVUPS Y4, 128(AX)
+	CMPQ    R15, $+5
+	JLE     anystored
+	VMOVUPS Y5, 160(AX)
+	CMPQ    R15, $+6
+	JLE     anystored
+	VMOVUPS Y6, 192(AX)
+	CMPQ    R15, $+7
+	JLE     anystored
 	VMOVUPS Y7, 224(AX)
 
-stored:
+anystored:
+done:
 	ADDQ $0x38, R8
 	DECQ CX
 	JNE  span
@@ -6713,6 +12274,14 @@ span:
 	MOVQ    32(R8), R10
 	MOVQ    24(DI), R13
 	MOVQ    64(DI), R12
+	MOVQ    72(DI), R14
+	MOVQ    16(R8), R15
+	CMPQ    R15, $+8
+	JNE     not8
+	CMPQ    R9, $+3
+	JGT     not8
+	CMPQ    R10, $+18
+	JLT     not8
 	MOVQ    32(DI), BX
 	VMOVUPS (BX), Y0
 	VMOVAPS Y0, Y1
@@ -6722,106 +12291,10 @@ span:
 	VMOVAPS Y0, Y5
 	VMOVAPS Y0, Y6
 	VMOVAPS Y0, Y7
-	MOVQ    72(DI), R14
 	TESTQ   R12, R12
-	JEQ     summed
-	TESTQ   R9, R9
-	JNE     edge
-	CMPQ    R10, $+21
-	JNE     edge
+	JEQ     exact8summed
 
-inner:
-	VMOVUPS     (R13), Y8
-	VMOVUPS     32(R13), Y9
-	VMOVUPS     64(R13), Y10
-	VMOVUPS     96(R13), Y11
-	VMOVUPS     128(R13), Y12
-	VMOVUPS     160(R13), Y13
-	VMOVUPS     192(R13), Y14
-	VMOVUPS     (R11), Y15
-	VFMADD231PS Y15, Y8, Y0
-	VMOVUPS     32(R11), Y15
-	VFMADD231PS Y15, Y9, Y0
-	VMOVUPS     64(R11), Y15
-	VFMADD231PS Y15, Y8, Y1
-	VFMADD231PS Y15, Y10, Y0
-	VMOVUPS     96(R11), Y15
-	VFMADD231PS Y15, Y9, Y1
-	VFMADD231PS Y15, Y11, Y0
-	VMOVUPS     128(R11), Y15
-	VFMADD231PS Y15, Y8, Y2
-	VFMADD231PS Y15, Y10, Y1
-	VFMADD231PS Y15, Y12, Y0
-	VMOVUPS     160(R11), Y15
-	VFMADD231PS Y15, Y9, Y2
-	VFMADD231PS Y15, Y11, Y1
-	VFMADD231PS Y15, Y13, Y0
-	VMOVUPS     192(R11), Y15
-	VFMADD231PS Y15, Y8, Y3
-	VFMADD231PS Y15, Y10, Y2
-	VFMADD231PS Y15, Y12, Y1
-	VFMADD231PS Y15, Y14, Y0
-	VMOVUPS     224(R11), Y15
-	VFMADD231PS Y15, Y9, Y3
-	VFMADD231PS Y15, Y11, Y2
-	VFMADD231PS Y15, Y13, Y1
-	VMOVUPS     256(R11), Y15
-	VFMADD231PS Y15, Y8, Y4
-	VFMADD231PS Y15, Y10, Y3
-	VFMADD231PS Y15, Y12, Y2
-	VFMADD231PS Y15, Y14, Y1
-	VMOVUPS     288(R11), Y15
-	VFMADD231PS Y15, Y9, Y4
-	VFMADD231PS Y15, Y11, Y3
-	VFMADD231PS Y15, Y13, Y2
-	VMOVUPS     320(R11), Y15
-	VFMADD231PS Y15, Y8, Y5
-	VFMADD231PS Y15, Y10, Y4
-	VFMADD231PS Y15, Y12, Y3
-	VFMADD231PS Y15, Y14, Y2
-	VMOVUPS     352(R11), Y15
-	VFMADD231PS Y15, Y9, Y5
-	VFMADD231PS Y15, Y11, Y4
-	VFMADD231PS Y15, Y13, Y3
-	VMOVUPS     384(R11), Y15
-	VFMADD231PS Y15, Y8, Y6
-	VFMADD231PS Y15, Y10, Y5
-	VFMADD231PS Y15, Y12, Y4
-	VFMADD231PS Y15, Y14, Y3
-	VMOVUPS     416(R11), Y15
-	VFMADD231PS Y15, Y9, Y6
-	VFMADD231PS Y15, Y11, Y5
-	VFMADD231PS Y15, Y13, Y4
-	VMOVUPS     448(R11), Y15
-	VFMADD231PS Y15, Y8, Y7
-	VFMADD231PS Y15, Y10, Y6
-	VFMADD231PS Y15, Y12, Y5
-	VFMADD231PS Y15, Y14, Y4
-	VMOVUPS     480(R11), Y15
-	VFMADD231PS Y15, Y9, Y7
-	VFMADD231PS Y15, Y11, Y6
-	VFMADD231PS Y15, Y13, Y5
-	VMOVUPS     512(R11), Y15
-	VFMADD231PS Y15, Y10, Y7
-	VFMADD231PS Y15, Y12, Y6
-	VFMADD231PS Y15, Y14, Y5
-	VMOVUPS     544(R11), Y15
-	VFMADD231PS Y15, Y11, Y7
-	VFMADD231PS Y15, Y13, Y6
-	VMOVUPS     576(R11), Y15
-	VFMADD231PS Y15, Y12, Y7
-	VFMADD231PS Y15, Y14, Y6
-	VMOVUPS     608(R11), Y15
-	VFMADD231PS Y15, Y13, Y7
-	VMOVUPS     640(R11), Y15
-	VFMADD231PS Y15, Y14, Y7
-	ADDQ        $+224, R13
-	ADDQ        R14, R11
-	DECQ        R12
-	JNE         inner
-	JMP         summed
-
-edge:
+exact8row:
 	VMOVUPS     (R13), Y8
 	VMOVUPS     32(R13), Y9
 	VMOVUPS     64(R13), Y10
@@ -6830,192 +12303,129 @@ edge:
 	VMOVUPS     160(R13), Y13
 	VMOVUPS     192(R13), Y14
 	CMPQ        R9, $+0
-	JGT         edge1
-	CMPQ        R10, $+0
-	JLE         row
+	JGT         exact8column1
 	VMOVUPS     (R11), Y15
 	VFMADD231PS Y15, Y8, Y0
 
-edge1:
+exact8column1:
 	CMPQ        R9, $+1
-	JGT         edge2
-	CMPQ        R10, $+1
-	JLE         row
+	JGT         exact8column2
 	VMOVUPS     32(R11), Y15
 	VFMADD231PS Y15, Y9, Y0
 
-edge2:
+exact8column2:
 	CMPQ        R9, $+2
-	JGT         edge3
-	CMPQ        R10, $+2
-	JLE         row
+	JGT         exact8column3
 	VMOVUPS     64(R11), Y15
 	VFMADD231PS Y15, Y8, Y1
 	VFMADD231PS Y15, Y10, Y0
 
-edge3:
-	CMPQ        R9, $+3
-	JGT         edge4
-	CMPQ        R10, $+3
-	JLE         row
+exact8column3:
 	VMOVUPS     96(R11), Y15
 	VFMADD231PS Y15, Y9, Y1
 	VFMADD231PS Y15, Y11, Y0
-
-edge4:
-	CMPQ        R9, $+4
-	JGT         edge5
-	CMPQ        R10, $+4
-	JLE         row
 	VMOVUPS     128(R11), Y15
 	VFMADD231PS Y15, Y8, Y2
 	VFMADD231PS Y15, Y10, Y1
 	VFMADD231PS Y15, Y12, Y0
-
-edge5:
-	CMPQ        R9, $+5
-	JGT         edge6
-	CMPQ        R10, $+5
-	JLE         row
 	VMOVUPS     160(R11), Y15
 	VFMADD231PS Y15, Y9, Y2
 	VFMADD231PS Y15, Y11, Y1
 	VFMADD231PS Y15, Y13, Y0
-
-edge6:
-	CMPQ        R10, $+6
-	JLE         row
 	VMOVUPS     192(R11), Y15
 	VFMADD231PS Y15, Y8, Y3
 	VFMADD231PS Y15, Y10, Y2
 	VFMADD231PS Y15, Y12, Y1
 	VFMADD231PS Y15, Y14, Y0
-	CMPQ        R10, $+7
-	JLE         row
 	VMOVUPS     224(R11), Y15
 	VFMADD231PS Y15, Y9, Y3
 	VFMADD231PS Y15, Y11, Y2
 	VFMADD231PS Y15, Y13, Y1
-	CMPQ        R10, $+8
-	JLE         row
 	VMOVUPS     256(R11), Y15
 	VFMADD231PS Y15, Y8, Y4
 	VFMADD231PS Y15, Y10, Y3
 	VFMADD231PS Y15, Y12, Y2
 	VFMADD231PS Y15, Y14, Y1
-	CMPQ        R10, $+9
-	JLE         row
 	VMOVUPS     288(R11), Y15
 	VFMADD231PS Y15, Y9, Y4
 	VFMADD231PS Y15, Y11, Y3
 	VFMADD231PS Y15, Y13, Y2
-	CMPQ        R10, $+10
-	JLE         row
 	VMOVUPS     320(R11), Y15
 	VFMADD231PS Y15, Y8, Y5
 	VFMADD231PS Y15, Y10, Y4
 	VFMADD231PS Y15, Y12, Y3
 	VFMADD231PS Y15, Y14, Y2
-	CMPQ        R10, $+11
-	JLE         row
 	VMOVUPS     352(R11), Y15
 	VFMADD231PS Y15, Y9, Y5
 	VFMADD231PS Y15, Y11, Y4
 	VFMADD231PS Y15, Y13, Y3
-	CMPQ        R10, $+12
-	JLE         row
 	VMOVUPS     384(R11), Y15
 	VFMADD231PS Y15, Y8, Y6
 	VFMADD231PS Y15, Y10, Y5
 	VFMADD231PS Y15, Y12, Y4
 	VFMADD231PS Y15, Y14, Y3
-	CMPQ        R10, $+13
-	JLE         row
 	VMOVUPS     416(R11), Y15
 	VFMADD231PS Y15, Y9, Y6
 	VFMADD231PS Y15, Y11, Y5
 	VFMADD231PS Y15, Y13, Y4
-	CMPQ        R10, $+14
-	JLE         row
 	VMOVUPS     448(R11), Y15
 	VFMADD231PS Y15, Y8, Y7
 	VFMADD231PS Y15, Y10, Y6
 	VFMADD231PS Y15, Y12, Y5
 	VFMADD231PS Y15, Y14, Y4
-	CMPQ        R10, $+15
-	JLE         row
 	VMOVUPS     480(R11), Y15
 	VFMADD231PS Y15, Y9, Y7
 	VFMADD231PS Y15, Y11, Y6
 	VFMADD231PS Y15, Y13, Y5
-	CMPQ        R10, $+16
-	JLE         row
 	VMOVUPS     512(R11), Y15
 	VFMADD231PS Y15, Y10, Y7
 	VFMADD231PS Y15, Y12, Y6
 	VFMADD231PS Y15, Y14, Y5
-	CMPQ        R10, $+17
-	JLE         row
 	VMOVUPS     544(R11), Y15
 	VFMADD231PS Y15, Y11, Y7
 	VFMADD231PS Y15, Y13, Y6
 	CMPQ        R10, $+18
-	JLE         row
+	JLE         exact8next
 	VMOVUPS     576(R11), Y15
 	VFMADD231PS Y15, Y12, Y7
 	VFMADD231PS Y15, Y14, Y6
 	CMPQ        R10, $+19
-	JLE         row
+	JLE         exact8next
 	VMOVUPS     608(R11), Y15
 	VFMADD231PS Y15, Y13, Y7
 	CMPQ        R10, $+20
-	JLE         row
+	JLE         exact8next
 	VMOVUPS     640(R11), Y15
 	VFMADD231PS Y15, Y14, Y7
 
-row:
+exact8next:
 	ADDQ $+224, R13
 	ADDQ R14, R11
 	DECQ R12
-	JNE  edge
+	JNE  exact8row
 
-summed:
-	MOVQ   16(R8), R9
+exact8summed:
 	MOVQ   16(DI), BX
 	TESTQ  BX, BX
-	JEQ    added
+	JEQ    exact8added
 	ADDQ   AX, BX
 	VADDPS (BX), Y0, Y0
-	CMPQ   R9, $+1
-	JLE    added
 	VADDPS 32(BX), Y1, Y1
-	CMPQ   R9, $+2
-	JLE    added
 	VADDPS 64(BX), Y2, Y2
-	CMPQ   R9, $+3
-	JLE    added
 	VADDPS 96(BX), Y3, Y3
-	CMPQ   R9, $+4
-	JLE    added
 	VADDPS 128(BX), Y4, Y4
-	CMPQ   R9, $+5
-	JLE    added
 	VADDPS 160(BX), Y5, Y5
-	CMPQ   R9, $+6
-	JLE    added
 	VADDPS 192(BX), Y6, Y6
-	CMPQ   R9, $+7
-	JLE    added
 	VADDPS 224(BX), Y7, Y7
 
-added:
+exact8added:
 	MOVQ         152(DI), BX
 	TESTQ        BX, BX
-	JEQ          activated
+	JEQ          exact8activated
 	VBROADCASTSS 160(DI), Y15
 	VBROADCASTSS 164(DI), Y14
 	CMPQ         BX, $0x01
-	JNE          hard
+	JNE          exact8hard
 	VMAXPS       Y0, Y15, Y0
 	VMINPS       Y0, Y14, Y0
 	VMAXPS       Y1, Y15, Y1
@@ -7032,11 +12442,11 @@ added:
 	VMINPS       Y6, Y14, Y6
 	VMAXPS       Y7, Y15, Y7
 	VMINPS       Y7, Y14, Y7
-	JMP          activated
+	JMP          exact8activated
 
-hard:
+exact8hard:
 	CMPQ         BX, $0x02
-	JNE          hardsigmoid
+	JNE          exact8hardsigmoid
 	VBROADCASTSS depthwise3<>+0(SB), Y13
 	VADDPS       Y13, Y0, Y12
 	VMAXPS       Y12, Y15, Y12
@@ -7093,9 +12503,9 @@ hard:
 	VBROADCASTSS depthwise6th<>+0(SB), Y13
 	VMULPS       Y13, Y12, Y12
 	VMULPS       Y12, Y7, Y7
-	JMP          activated
+	JMP          exact8activated
 
-hardsigmoid:
+exact8hardsigmoid:
 	VBROADCASTSS depthwise3<>+0(SB), Y13
 	VADDPS       Y13, Y0, Y0
 	VMAXPS       Y0, Y15, Y0
@@ -7145,32 +12555,646 @@ hardsigmoid:
 	VBROADCASTSS depthwise6th<>+0(SB), Y13
 	VMULPS       Y13, Y7, Y7
 
-activated:
+exact8activated:
 	ADDQ    (DI), AX
 	VMOVUPS Y0, (AX)
-	CMPQ    R9, $+1
-	JLE     stored
 	VMOVUPS Y1, 32(AX)
-	CMPQ    R9, $+2
-	JLE     stored
 	VMOVUPS Y2, 64(AX)
-	CMPQ    R9, $+3
-	JLE     stored
 	VMOVUPS Y3, 96(AX)
-	CMPQ    R9, $+4
-	JLE     stored
 	VMOVUPS Y4, 128(AX)
-	CMPQ    R9, $+5
-	JLE     stored
 	VMOVUPS Y5, 160(AX)
-	CMPQ    R9, $+6
-	JLE     stored
 	VMOVUPS Y6, 192(AX)
-	CMPQ    R9, $+7
-	JLE     stored
+	VMOVUPS Y7, 224(AX)
+	JMP     done
+
+not8:
+	CMPQ    R15, $+7
+	JNE     not7
+	CMPQ    R9, $+3
+	JGT     not7
+	CMPQ    R10, $+16
+	JLT     not7
+	MOVQ    32(DI), BX
+	VMOVUPS (BX), Y0
+	VMOVAPS Y0, Y1
+	VMOVAPS Y0, Y2
+	VMOVAPS Y0, Y3
+	VMOVAPS Y0, Y4
+	VMOVAPS Y0, Y5
+	VMOVAPS Y0, Y6
+	TESTQ   R12, R12
+	JEQ     exact7summed
+
+exact7row:
+	VMOVUPS     (R13), Y8
+	VMOVUPS     32(R13), Y9
+	VMOVUPS     64(R13), Y10
+	VMOVUPS     96(R13), Y11
+	VMOVUPS     128(R13), Y12
+	VMOVUPS     160(R13), Y13
+	VMOVUPS     192(R13), Y14
+	CMPQ        R9, $+0
+	JGT         exact7column1
+	VMOVUPS     (R11), Y15
+	VFMADD231PS Y15, Y8, Y0
+
+exact7column1:
+	CMPQ        R9, $+1
+	JGT         exact7column2
+	VMOVUPS     32(R11), Y15
+	VFMADD231PS Y15, Y9, Y0
+
+exact7column2:
+	CMPQ        R9, $+2
+	JGT         exact7column3
+	VMOVUPS     64(R11), Y15
+	VFMADD231PS Y15, Y8, Y1
+	VFMADD231PS Y15, Y10, Y0
+
+exact7column3:
+	VMOVUPS     96(R11), Y15
+	VFMADD231PS Y15, Y9, Y1
+	VFMADD231PS Y15, Y11, Y0
+	VMOVUPS     128(R11), Y15
+	VFMADD231PS Y15, Y8, Y2
+	VFMADD231PS Y15, Y10, Y1
+	VFMADD231PS Y15, Y12, Y0
+	VMOVUPS     160(R11), Y15
+	VFMADD231PS Y15, Y9, Y2
+	VFMADD231PS Y15, Y11, Y1
+	VFMADD231PS Y15, Y13, Y0
+	VMOVUPS     192(R11), Y15
+	VFMADD231PS Y15, Y8, Y3
+	VFMADD231PS Y15, Y10, Y2
+	VFMADD231PS Y15, Y12, Y1
+	VFMADD231PS Y15, Y14, Y0
+	VMOVUPS     224(R11), Y15
+	VFMADD231PS Y15, Y9, Y3
+	VFMADD231PS Y15, Y11, Y2
+	VFMADD231PS Y15, Y13, Y1
+	VMOVUPS     256(R11), Y15
+	VFMADD231PS Y15, Y8, Y4
+	VFMADD231PS Y15, Y10, Y3
+	VFMADD231PS Y15, Y12, Y2
+	VFMADD231PS Y15, Y14, Y1
+	VMOVUPS     288(R11), Y15
+	VFMADD231PS Y15, Y9, Y4
+	VFMADD231PS Y15, Y11, Y3
+	VFMADD231PS Y15, Y13, Y2
+	VMOVUPS     320(R11), Y15
+	VFMADD231PS Y15, Y8, Y5
+	VFMADD231PS Y15, Y10, Y4
+	VFMADD231PS Y15, Y12, Y3
+	VFMADD231PS Y15, Y14, Y2
+	VMOVUPS     352(R11), Y15
+	VFMADD231PS Y15, Y9, Y5
+	VFMADD231PS Y15, Y11, Y4
+	VFMADD231PS Y15, Y13, Y3
+	VMOVUPS     384(R11), Y15
+	VFMADD231PS Y15, Y8, Y6
+	VFMADD231PS Y15, Y10, Y5
+	VFMADD231PS Y15, Y12, Y4
+	VFMADD231PS Y15, Y14, Y3
+	VMOVUPS     416(R11), Y15
+	VFMADD231PS Y15, Y9, Y6
+	VFMADD231PS Y15, Y11, Y5
+	VFMADD231PS Y15, Y13, Y4
+	VMOVUPS     448(R11), Y15
+	VFMADD231PS Y15, Y10, Y6
+	VFMADD231PS Y15, Y12, Y5
+	VFMADD231PS Y15, Y14, Y4
+	VMOVUPS     480(R11), Y15
+	VFMADD231PS Y15, Y11, Y6
+	VFMADD231PS Y15, Y13, Y5
+	CMPQ        R10, $+16
+	JLE         exact7next
+	VMOVUPS     512(R11), Y15
+	VFMADD231PS Y15, Y12, Y6
+	VFMADD231PS Y15, Y14, Y5
+	CMPQ        R10, $+17
+	JLE         exact7next
+	VMOVUPS     544(R11), Y15
+	VFMADD231PS Y15, Y13, Y6
+	CMPQ        R10, $+18
+	JLE         exact7next
+	VMOVUPS     576(R11), Y15
+	VFMADD231PS Y15, Y14, Y6
+
+exact7next:
+	ADDQ $+224, R13
+	ADDQ R14, R11
+	DECQ R12
+	JNE  exact7row
+
+exact7summed:
+	MOVQ   16(DI), BX
+	TESTQ  BX, BX
+	JEQ    exact7added
+	ADDQ   AX, BX
+	VADDPS (BX), Y0, Y0
+	VADDPS 32(BX), Y1, Y1
+	VADDPS 64(BX), Y2, Y2
+	VADDPS 96(BX), Y3, Y3
+	VADDPS 128(BX), Y4, Y4
+	VADDPS 160(BX), Y5, Y5
+	VADDPS 192(BX), Y6, Y6
+
+exact7added:
+	MOVQ         152(DI), BX
+	TESTQ        BX, BX
+	JEQ          exact7activated
+	VBROADCASTSS 160(DI), Y15
+	VBROADCASTSS 164(DI), Y14
+	CMPQ         BX, $0x01
+	JNE          exact7hard
+	VMAXPS       Y0, Y15, Y0
+	VMINPS       Y0, Y14, Y0
+	VMAXPS       Y1, Y15, Y1
+	VMINPS       Y1, Y14, Y1
+	VMAXPS       Y2, Y15, Y2
+	VMINPS       Y2, Y14, Y2
+	VMAXPS       Y3, Y15, Y3
+	VMINPS       Y3, Y14, Y3
+	VMAXPS       Y4, Y15, Y4
+	VMINPS       Y4, Y14, Y4
+	VMAXPS       Y5, Y15, Y5
+	VMINPS       Y5, Y14, Y5
+	VMAXPS       Y6, Y15, Y6
+	VMINPS       Y6, Y14, Y6
+	JMP          exact7activated
+
+exact7hard:
+	CMPQ         BX, $0x02
+	JNE          exact7hardsigmoid
+	VBROADCASTSS depthwise3<>+0(SB), Y13
+	VADDPS       Y13, Y0, Y12
+	VMAXPS       Y12, Y15, Y12
+	VMINPS       Y12, Y14, Y12
+	VBROADCASTSS depthwise6th<>+0(SB), Y13
+	VMULPS       Y13, Y12, Y12
+	VMULPS       Y12, Y0, Y0
+	VBROADCASTSS depthwise3<>+0(SB), Y13
+	VADDPS       Y13, Y1, Y12
+	VMAXPS       Y12, Y15, Y12
+	VMINPS       Y12, Y14, Y12
+	VBROADCASTSS depthwise6th<>+0(SB), Y13
+	VMULPS       Y13, Y12, Y12
+	VMULPS       Y12, Y1, Y1
+	VBROADCASTSS depthwise3<>+0(SB), Y13
+	VADDPS       Y13, Y2, Y12
+	VMAXPS       Y12, Y15, Y12
+	VMINPS       Y12, Y14, Y12
+	VBROADCASTSS depthwise6th<>+0(SB), Y13
+	VMULPS       Y13, Y12, Y12
+	VMULPS       Y12, Y2, Y2
+	VBROADCASTSS depthwise3<>+0(SB), Y13
+	VADDPS       Y13, Y3, Y12
+	VMAXPS       Y12, Y15, Y12
+	VMINPS       Y12, Y14, Y12
+	VBROADCASTSS depthwise6th<>+0(SB), Y13
+	VMULPS       Y13, Y12, Y12
+	VMULPS       Y12, Y3, Y3
+	VBROADCASTSS depthwise3<>+0(SB), Y13
+	VADDPS       Y13, Y4, Y12
+	VMAXPS       Y12, Y15, Y12
+	VMINPS       Y12, Y14, Y12
+	VBROADCASTSS depthwise6th<>+0(SB), Y13
+	VMULPS       Y13, Y12, Y12
+	VMULPS       Y12, Y4, Y4
+	VBROADCASTSS depthwise3<>+0(SB), Y13
+	VADDPS       Y13, Y5, Y12
+	VMAXPS       Y12, Y15, Y12
+	VMINPS       Y12, Y14, Y12
+	VBROADCASTSS depthwise6th<>+0(SB), Y13
+	VMULPS       Y13, Y12, Y12
+	VMULPS       Y12, Y5, Y5
+	VBROADCASTSS depthwise3<>+0(SB), Y13
+	VADDPS       Y13, Y6, Y12
+	VMAXPS       Y12, Y15, Y12
+	VMINPS       Y12, Y14, Y12
+	VBROADCASTSS depthwise6th<>+0(SB), Y13
+	VMULPS       Y13, Y12, Y12
+	VMULPS       Y12, Y6, Y6
+	JMP          exact7activated
+
+exact7hardsigmoid:
+	VBROADCASTSS depthwise3<>+0(SB), Y13
+	VADDPS       Y13, Y0, Y0
+	VMAXPS       Y0, Y15, Y0
+	VMINPS       Y0, Y14, Y0
+	VBROADCASTSS depthwise6th<>+0(SB), Y13
+	VMULPS       Y13, Y0, Y0
+	VBROADCASTSS depthwise3<>+0(SB), Y13
+	VADDPS       Y13, Y1, Y1
+	VMAXPS       Y1, Y15, Y1
+	VMINPS       Y1, Y14, Y1
+	VBROADCASTSS depthwise6th<>+0(SB), Y13
+	VMULPS       Y13, Y1, Y1
+	VBROADCASTSS depthwise3<>+0(SB), Y13
+	VADDPS       Y13, Y2, Y2
+	VMAXPS       Y2, Y15, Y2
+	VMINPS       Y2, Y14, Y2
+	VBROADCASTSS depthwise6th<>+0(SB), Y13
+	VMULPS       Y13, Y2, Y2
+	VBROADCASTSS depthwise3<>+0(SB), Y13
+	VADDPS       Y13, Y3, Y3
+	VMAXPS       Y3, Y15, Y3
+	VMINPS       Y3, Y14, Y3
+	VBROADCASTSS depthwise6th<>+0(SB), Y13
+	VMULPS       Y13, Y3, Y3
+	VBROADCASTSS depthwise3<>+0(SB), Y13
+	VADDPS       Y13, Y4, Y4
+	VMAXPS       Y4, Y15, Y4
+	VMINPS       Y4, Y14, Y4
+	VBROADCASTSS depthwise6th<>+0(SB), Y13
+	VMULPS       Y13, Y4, Y4
+	VBROADCASTSS depthwise3<>+0(SB), Y13
+	VADDPS       Y13, Y5, Y5
+	VMAXPS       Y5, Y15, Y5
+	VMINPS       Y5, Y14, Y5
+	VBROADCASTSS depthwise6th<>+0(SB), Y13
+	VMULPS       Y13, Y5, Y5
+	VBROADCASTSS depthwise3<>+0(SB), Y13
+	VADDPS       Y13, Y6, Y6
+	VMAXPS       Y6, Y15, Y6
+	VMINPS       Y6, Y14, Y6
+	VBROADCASTSS depthwise6th<>+0(SB), Y13
+	VMULPS       Y13, Y6, Y6
+
+exact7activated:
+	ADDQ    (DI), AX
+	VMOVUPS Y0, (AX)
+	VMOVUPS Y1, 32(AX)
+	VMOVUPS Y2, 64(AX)
+	VMOVUPS Y3, 96(AX)
+	VMOVUPS Y4, 128(AX)
+	VMOVUPS Y5, 160(AX)
+	VMOVUPS Y6, 192(AX)
+	JMP     done
+
+not7:
+	MOVQ    32(DI), BX
+	VMOVUPS (BX), Y0
+	VMOVAPS Y0, Y1
+	VMOVAPS Y0, Y2
+	VMOVAPS Y0, Y3
+	VMOVAPS Y0, Y4
+	VMOVAPS Y0, Y5
+	VMOVAPS Y0, Y6
+	VMOVAPS Y0, Y7
+	TESTQ   R12, R12
+	JEQ     anysummed
+
+anyrow:
+	VMOVUPS     (R13), Y8
+	VMOVUPS     32(R13), Y9
+	VMOVUPS     64(R13), Y10
+	VMOVUPS     96(R13), Y11
+	VMOVUPS     128(R13), Y12
+	VMOVUPS     160(R13), Y13
+	VMOVUPS     192(R13), Y14
+	CMPQ        R9, $+0
+	JGT         anycolumn1
+	CMPQ        R10, $+0
+	JLE         anynext
+	VMOVUPS     (R11), Y15
+	VFMADD231PS Y15, Y8, Y0
+
+anycolumn1:
+	CMPQ        R9, $+1
+	JGT         anycolumn2
+	CMPQ        R10, $+1
+	JLE         anynext
+	VMOVUPS     32(R11), Y15
+	VFMADD231PS Y15, Y9, Y0
+
+anycolumn2:
+	CMPQ        R9, $+2
+	JGT         anycolumn3
+	CMPQ        R10, $+2
+	JLE         anynext
+	VMOVUPS     64(R11), Y15
+	VFMADD231PS Y15, Y8, Y1
+	VFMADD231PS Y15, Y10, Y0
+
+anycolumn3:
+	CMPQ        R9, $+3
+	JGT         anycolumn4
+	CMPQ        R10, $+3
+	JLE         anynext
+	VMOVUPS     96(R11), Y15
+	VFMADD231PS Y15, Y9, Y1
+	VFMADD231PS Y15, Y11, Y0
+
+anycolumn4:
+	CMPQ        R9, $+4
+	JGT         anycolumn5
+	CMPQ        R10, $+4
+	JLE         anynext
+	VMOVUPS     128(R11), Y15
+	VFMADD231PS Y15, Y8, Y2
+	VFMADD231PS Y15, Y10, Y1
+	VFMADD231PS Y15, Y12, Y0
+
+anycolumn5:
+	CMPQ        R9, $+5
+	JGT         anycolumn6
+	CMPQ        R10, $+5
+	JLE         anynext
+	VMOVUPS     160(R11), Y15
+	VFMADD231PS Y15, Y9, Y2
+	VFMADD231PS Y15, Y11, Y1
+	VFMADD231PS Y15, Y13, Y0
+
+anycolumn6:
+	CMPQ        R10, $+6
+	JLE         anynext
+	VMOVUPS     192(R11), Y15
+	VFMADD231PS Y15, Y8, Y3
+	VFMADD231PS Y15, Y10, Y2
+	VFMADD231PS Y15, Y12, Y1
+	VFMADD231PS Y15, Y14, Y0
+	CMPQ        R10, $+7
+	JLE         anynext
+	VMOVUPS     224(R11), Y15
+	VFMADD231PS Y15, Y9, Y3
+	VFMADD231PS Y15, Y11, Y2
+	VFMADD231PS Y15, Y13, Y1
+	CMPQ        R10, $+8
+	JLE         anynext
+	VMOVUPS     256(R11), Y15
+	VFMADD231PS Y15, Y8, Y4
+	VFMADD231PS Y15, Y10, Y3
+	VFMADD231PS Y15, Y12, Y2
+	VFMADD231PS Y15, Y14, Y1
+	CMPQ        R10, $+9
+	JLE         anynext
+	VMOVUPS     288(R11), Y15
+	VFMADD231PS Y15, Y9, Y4
+	VFMADD231PS Y15, Y11, Y3
+	VFMADD231PS Y15, Y13, Y2
+	CMPQ        R10, $+10
+	JLE         anynext
+	VMOVUPS     320(R11), Y15
+	VFMADD231PS Y15, Y8, Y5
+	VFMADD231PS Y15, Y10, Y4
+	VFMADD231PS Y15, Y12, Y3
+	VFMADD231PS Y15, Y14, Y2
+	CMPQ        R10, $+11
+	JLE         anynext
+	VMOVUPS     352(R11), Y15
+	VFMADD231PS Y15, Y9, Y5
+	VFMADD231PS Y15, Y11, Y4
+	VFMADD231PS Y15, Y13, Y3
+	CMPQ        R10, $+12
+	JLE         anynext
+	VMOVUPS     384(R11), Y15
+	VFMADD231PS Y15, Y8, Y6
+	VFMADD231PS Y15, Y10, Y5
+	VFMADD231PS Y15, Y12, Y4
+	VFMADD231PS Y15, Y14, Y3
+	CMPQ        R10, $+13
+	JLE         anynext
+	VMOVUPS     416(R11), Y15
+	VFMADD231PS Y15, Y9, Y6
+	VFMADD231PS Y15, Y11, Y5
+	VFMADD231PS Y15, Y13, Y4
+	CMPQ        R10, $+14
+	JLE         anynext
+	VMOVUPS     448(R11), Y15
+	VFMADD231PS Y15, Y8, Y7
+	VFMADD231PS Y15, Y10, Y6
+	VFMADD231PS Y15, Y12, Y5
+	VFMADD231PS Y15, Y14, Y4
+	CMPQ        R10, $+15
+	JLE         anynext
+	VMOVUPS     480(R11), Y15
+	VFMADD231PS Y15, Y9, Y7
+	VFMADD231PS Y15, Y11, Y6
+	VFMADD231PS Y15, Y13, Y5
+	CMPQ        R10, $+16
+	JLE         anynext
+	VMOVUPS     512(R11), Y15
+	VFMADD231PS Y15, Y10, Y7
+	VFMADD231PS Y15, Y12, Y6
+	VFMADD231PS Y15, Y14, Y5
+	CMPQ        R10, $+17
+	JLE         anynext
+	VMOVUPS     544(R11), Y15
+	VFMADD231PS Y15, Y11, Y7
+	VFMADD231PS Y15, Y13, Y6
+	CMPQ        R10, $+18
+	JLE         anynext
+	VMOVUPS     576(R11), Y15
+	VFMADD231PS Y15, Y12, Y7
+	VFMADD231PS Y15, Y14, Y6
+	CMPQ        R10, $+19
+	JLE         anynext
+	VMOVUPS     608(R11), Y15
+	VFMADD231PS Y15, Y13, Y7
+	CMPQ        R10, $+20
+	JLE         anynext
+	VMOVUPS     640(R11), Y15
+	VFMADD231PS Y15, Y14, Y7
+
+anynext:
+	ADDQ $+224, R13
+	ADDQ R14, R11
+	DECQ R12
+	JNE  anyrow
+
+anysummed:
+	MOVQ   16(DI), BX
+	TESTQ  BX, BX
+	JEQ    anyadded
+	ADDQ   AX, BX
+	VADDPS (BX), Y0, Y0
+	CMPQ   R15, $+1
+	JLE    anyadded
+	VADDPS 32(BX), Y1, Y1
+	CMPQ   R15, $+2
+	JLE    anyadded
+	VADDPS 64(BX), Y2, Y2
+	CMPQ   R15, $+3
+	JLE    anyadded
+	VADDPS 96(BX), Y3, Y3
+	CMPQ   R15, $+4
+	JLE    anyadded
+	VADDPS 128(BX), Y4, Y4
+	CMPQ   R15, $+5
+	JLE    anyadded
+	VADDPS 160(BX), Y5, Y5
+	CMPQ   R15, $+6
+	JLE    anyadded
+	VADDPS 192(BX), Y6, Y6
+	CMPQ   R15, $+7
+	JLE    anyadded
+	VADDPS 224(BX), Y7, Y7
+
+anyadded:
+	MOVQ         152(DI), BX
+	TESTQ        BX, BX
+	JEQ          anyactivated
+	VBROADCASTSS 160(DI), Y15
+	VBROADCASTSS 164(DI), Y14
+	CMPQ         BX, $0x01
+	JNE          anyhard
+	VMAXPS       Y0, Y15, Y0
+	VMINPS       Y0, Y14, Y0
+	VMAXPS       Y1, Y15, Y1
+	VMINPS       Y1, Y14, Y1
+	VMAXPS       Y2, Y15, Y2
+	VMINPS       Y2, Y14, Y2
+	VMAXPS       Y3, Y15, Y3
+	VMINPS       Y3, Y14, Y3
+	VMAXPS       Y4, Y15, Y4
+	VMINPS       Y4, Y14, Y4
+	VMAXPS       Y5, Y15, Y5
+	VMINPS       Y5, Y14, Y5
+	VMAXPS       Y6, Y15, Y6
+	VMINPS       Y6, Y14, Y6
+	VMAXPS       Y7, Y15, Y7
+	VMINPS       Y7, Y14, Y7
+	JMP          anyactivated
+
+anyhard:
+	CMPQ         BX, $0x02
+	JNE          anyhardsigmoid
+	VBROADCASTSS depthwise3<>+0(SB), Y13
+	VADDPS       Y13, Y0, Y12
+	VMAXPS       Y12, Y15, Y12
+	VMINPS       Y12, Y14, Y12
+	VBROADCASTSS depthwise6th<>+0(SB), Y13
+	VMULPS       Y13, Y12, Y12
+	VMULPS       Y12, Y0, Y0
+	VBROADCASTSS depthwise3<>+0(SB), Y13
+	VADDPS       Y13, Y1, Y12
+	VMAXPS       Y12, Y15, Y12
+	VMINPS       Y12, Y14, Y12
+	VBROADCASTSS depthwise6th<>+0(SB), Y13
+	VMULPS       Y13, Y12, Y12
+	VMULPS       Y12, Y1, Y1
+	VBROADCASTSS depthwise3<>+0(SB), Y13
+	VADDPS       Y13, Y2, Y12
+	VMAXPS       Y12, Y15, Y12
+	VMINPS       Y12, Y14, Y12
+	VBROADCASTSS depthwise6th<>+0(SB), Y13
+	VMULPS       Y13, Y12, Y12
+	VMULPS       Y12, Y2, Y2
+	VBROADCASTSS depthwise3<>+0(SB), Y13
+	VADDPS       Y13, Y3, Y12
+	VMAXPS       Y12, Y15, Y12
+	VMINPS       Y12, Y14, Y12
+	VBROADCASTSS depthwise6th<>+0(SB), Y13
+	VMULPS       Y13, Y12, Y12
+	VMULPS       Y12, Y3, Y3
+	VBROADCASTSS depthwise3<>+0(SB), Y13
+	VADDPS       Y13, Y4, Y12
+	VMAXPS       Y12, Y15, Y12
+	VMINPS       Y12, Y14, Y12
+	VBROADCASTSS depthwise6th<>+0(SB), Y13
+	VMULPS       Y13, Y12, Y12
+	VMULPS       Y12, Y4, Y4
+	VBROADCASTSS depthwise3<>+0(SB), Y13
+	VADDPS       Y13, Y5, Y12
+	VMAXPS       Y12, Y15, Y12
+	VMINPS       Y12, Y14, Y12
+	VBROADCASTSS depthwise6th<>+0(SB), Y13
+	VMULPS       Y13, Y12, Y12
+	VMULPS       Y12, Y5, Y5
+	VBROADCASTSS depthwise3<>+0(SB), Y13
+	VADDPS       Y13, Y6, Y12
+	VMAXPS       Y12, Y15, Y12
+	VMINPS       Y12, Y14, Y12
+	VBROADCASTSS depthwise6th<>+0(SB), Y13
+	VMULPS       Y13, Y12, Y12
+	VMULPS       Y12, Y6, Y6
+	VBROADCASTSS depthwise3<>+0(SB), Y13
+	VADDPS       Y13, Y7, Y12
+	VMAXPS       Y12, Y15, Y12
+	VMINPS       Y12, Y14, Y12
+	VBROADCASTSS depthwise6th<>+0(SB), Y13
+	VMULPS       Y13, Y12, Y12
+	VMULPS       Y12, Y7, Y7
+	JMP          anyactivated
+
+anyhardsigmoid:
+	VBROADCASTSS depthwise3<>+0(SB), Y13
+	VADDPS       Y13, Y0, Y0
+	VMAXPS       Y0, Y15, Y0
+	VMINPS       Y0, Y14, Y0
+	VBROADCASTSS depthwise6th<>+0(SB), Y13
+	VMULPS       Y13, Y0, Y0
+	VBROADCASTSS depthwise3<>+0(SB), Y13
+	VADDPS       Y13, Y1, Y1
+	VMAXPS       Y1, Y15, Y1
+	VMINPS       Y1, Y14, Y1
+	VBROADCASTSS depthwise6th<>+0(SB), Y13
+	VMULPS       Y13, Y1, Y1
+	VBROADCASTSS depthwise3<>+0(SB), Y13
+	VADDPS       Y13, Y2, Y2
+	VMAXPS       Y2, Y15, Y2
+	VMINPS       Y2, Y14, Y2
+	VBROADCASTSS depthwise6th<>+0(SB), Y13
+	VMULPS       Y13, Y2, Y2
+	VBROADCASTSS depthwise3<>+0(SB), Y13
+	VADDPS       Y13, Y3, Y3
+	VMAXPS       Y3, Y15, Y3
+	VMINPS       Y3, Y14, Y3
+	VBROADCASTSS depthwise6th<>+0(SB), Y13
+	VMULPS       Y13, Y3, Y3
+	VBROADCASTSS depthwise3<>+0(SB), Y13
+	VADDPS       Y13, Y4, Y4
+	VMAXPS       Y4, Y15, Y4
+	VMINPS       Y4, Y14, Y4
+	VBROADCASTSS depthwise6th<>+0(SB), Y13
+	VMULPS       Y13, Y4, Y4
+	VBROADCASTSS depthwise3<>+0(SB), Y13
+	VADDPS       Y13, Y5, Y5
+	VMAXPS       Y5, Y15, Y5
+	VMINPS       Y5, Y14, Y5
+	VBROADCASTSS depthwise6th<>+0(SB), Y13
+	VMULPS       Y13, Y5, Y5
+	VBROADCASTSS depthwise3<>+0(SB), Y13
+	VADDPS       Y13, Y6, Y6
+	VMAXPS       Y6, Y15, Y6
+	VMINPS       Y6, Y14, Y6
+	VBROADCASTSS depthwise6th<>+0(SB), Y13
+	VMULPS       Y13, Y6, Y6
+	VBROADCASTSS depthwise3<>+0(SB), Y13
+	VADDPS       Y13, Y7, Y7
+	VMAXPS       Y7, Y15, Y7
+	VMINPS       Y7, Y14, Y7
+	VBROADCASTSS depthwise6th<>+0(SB), Y13
+	VMULPS       Y13, Y7, Y7
+
+anyactivated:
+	ADDQ    (DI), AX
+	VMOVUPS Y0, (AX)
+	CMPQ    R15, $+1
+	JLE     anystored
+	VMOVUPS Y1, 32(AX)
+	CMPQ    R15, $+2
+	JLE     anystored
+	VMOVUPS Y2, 64(AX)
+	CMPQ    R15, $+3
+	JLE     anystored
+	VMOVUPS Y3, 96(AX)
+	CMPQ    R15, $+4
+	JLE     anystored
+	VMOVUPS Y4, 128(AX)
+	CMPQ    R15, $+5
+	JLE     anystored
+	VMOVUPS Y5, 160(AX)
+	CMPQ    R15, $+6
+	JLE     anystored
+	VMOVUPS Y6, 192(AX)
+	CMPQ    R15, $+7
+	JLE     anystored
 	VMOVUPS Y7, 224(AX)
 
-stored:
+anystored:
+done:
 	ADDQ $0x38, R8
 	DECQ CX
 	JNE  span

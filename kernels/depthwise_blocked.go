@@ -121,18 +121,19 @@ func meeting(start, dilation, size, limit int) (first, end int) {
 	return first, max(first, end)
 }
 
-// columnSpans cuts a line into spans of about the same length, longest at
-// most.
+// columnSpans cuts a line into spans of the length longest, or of 7, which
+// have code of their own; what is left makes a shorter one.
 func (d *blockedDepthwise) columnSpans(longest int) {
 	s, pixel := d.shape, 4*d.kernels.width
 	outW := s.OutW()
-	count := (outW + longest - 1) / longest
-	for i := range count {
-		from, to := i*outW/count, (i+1)*outW/count
-		column := from*s.StrideW - s.PadLeft
+	if outW%longest != 0 && outW%7 == 0 {
+		longest = 7
+	}
+	for x := 0; x < outW; x += longest {
+		count, column := min(longest, outW-x), x*s.StrideW-s.PadLeft
 		d.spans = append(d.spans, depthwiseSpan{
-			src: column * pixel, dst: from * pixel, count: to - from,
-			first: max(0, -column), end: min((to-from-1)*s.StrideW+s.S, s.W-column),
+			src: column * pixel, dst: x * pixel, count: count,
+			first: max(0, -column), end: min((count-1)*s.StrideW+s.S, s.W-column),
 		})
 	}
 }

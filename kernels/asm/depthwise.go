@@ -39,6 +39,7 @@ const spanSize = 7 * 8
 //	DI  the strip     R8, CX  span, spans left             AX  distance in dst
 //	R11 image of the row      R9, R10 first and end of the span
 //	R12 kernel rows left      R13 weights of the row       BX  scratch
+//	R14 srcRow                R15 outputs of the span
 //
 // Sums are in registers 0 and on, behind them a row of weights.
 type depthwiseKernel struct {
@@ -110,54 +111,66 @@ func (k *depthwiseKernel) columns() {
 	MOVQ(k.span("end"), reg.R10)
 	MOVQ(k.mem("weight"), reg.R13)
 	MOVQ(k.mem("rows"), reg.R12)
-	k.start(k.outputs)
 	MOVQ(k.mem("srcRow"), reg.R14)
+	MOVQ(k.span("count"), reg.R15)
+	// Two lengths of spans, with no more padding than keeps the size of the
+	// image, have code of their own: branches cost as much as arithmetic here.
+	pad := k.size / 2
+	for _, count := range []int{k.outputs, 7} {
+		next := fmt.Sprintf("not%d", count)
+		CMPQ(reg.R15, operand.I32(count))
+		JNE(operand.LabelRef(next))
+		CMPQ(reg.R9, operand.I32(pad))
+		JGT(operand.LabelRef(next))
+		CMPQ(reg.R10, operand.I32(k.reach(count)-pad))
+		JLT(operand.LabelRef(next))
+		k.body(fmt.Sprintf("exact%d", count), count, pad, k.reach(count)-pad, false)
+		Label(next)
+	}
+	k.body("any", k.outputs, k.size-1, 0, true)
+	Label("done")
+	k.end()
+}
+
+// reach is the number of columns that count outputs meet.
+func (k *depthwiseKernel) reach(count int) int { return (count-1)*k.stride + k.size }
+
+// body makes a span of count outputs, fewer if partial, of which up to left
+// columns may be missing at the left, and those from right on at the right.
+func (k *depthwiseKernel) body(label string, count, left, right int, partial bool) {
+	k.start(count)
 	TESTQ(reg.R12, reg.R12)
-	JEQ(operand.LabelRef("summed"))
-	all := (k.outputs-1)*k.stride + k.size
-	TESTQ(reg.R9, reg.R9)
-	JNE(operand.LabelRef("edge"))
-	CMPQ(reg.R10, operand.I32(all))
-	JNE(operand.LabelRef("edge"))
-	for _, label := range []string{"inner", "edge"} {
-		Label(label)
+	JEQ(operand.LabelRef(label + "summed"))
+	Label(label + "row")
+	for s := range k.size {
+		VMOVUPS(k.pixel(reg.R13, s), k.register(k.outputs+s))
+	}
+	for column := range k.reach(count) {
+		Label(fmt.Sprintf("%scolumn%d", label, column))
+		if column < left {
+			CMPQ(reg.R9, operand.I32(column))
+			JGT(operand.LabelRef(fmt.Sprintf("%scolumn%d", label, column+1)))
+		}
+		if column >= right {
+			CMPQ(reg.R10, operand.I32(column))
+			JLE(operand.LabelRef(label + "next"))
+		}
+		x := k.register(k.sum - 1 - column%min(k.sum-k.outputs-k.size, 4))
+		VMOVUPS(k.pixel(reg.R11, column), x)
 		for s := range k.size {
-			VMOVUPS(k.pixel(reg.R13, s), k.register(k.outputs+s))
-		}
-		for column := range all {
-			if label == "edge" {
-				Label(fmt.Sprintf("edge%d", column))
-				if column < k.size-1 {
-					CMPQ(reg.R9, operand.I32(column))
-					JGT(operand.LabelRef(fmt.Sprintf("edge%d", column+1)))
-				}
-				CMPQ(reg.R10, operand.I32(column))
-				JLE(operand.LabelRef("row"))
+			if t := column - s; t >= 0 && t%k.stride == 0 && t/k.stride < count {
+				VFMADD231PS(x, k.register(k.outputs+s), k.register(t/k.stride))
 			}
-			spare := k.sum - k.outputs - k.size
-			x := k.register(k.sum - 1 - column%min(spare, 4))
-			VMOVUPS(k.pixel(reg.R11, column), x)
-			for s := range k.size {
-				if t := column - s; t >= 0 && t%k.stride == 0 && t/k.stride < k.outputs {
-					VFMADD231PS(x, k.register(k.outputs+s), k.register(t/k.stride))
-				}
-			}
-		}
-		if label == "edge" {
-			Label("row")
-		}
-		ADDQ(operand.I32(4*k.width*k.size), reg.R13)
-		ADDQ(reg.R14, reg.R11)
-		DECQ(reg.R12)
-		JNE(operand.LabelRef(label))
-		if label == "inner" {
-			JMP(operand.LabelRef("summed"))
 		}
 	}
-	Label("summed")
-	MOVQ(k.span("count"), reg.R9)
-	k.finish("", k.outputs, true)
-	k.end()
+	Label(label + "next")
+	ADDQ(operand.I32(4*k.width*k.size), reg.R13)
+	ADDQ(reg.R14, reg.R11)
+	DECQ(reg.R12)
+	JNE(operand.LabelRef(label + "row"))
+	Label(label + "summed")
+	k.finish(label, count, partial)
+	JMP(operand.LabelRef("done"))
 }
 
 // taps generates the kernel for every other shape: the weights of one position
@@ -229,12 +242,12 @@ func (k *depthwiseKernel) run(label string, count int) {
 }
 
 // finish adds the residual to count sums, applies the activation, and stores
-// them AX bytes into dst: if partial, the first R9 only. It changes AX and BX.
+// them AX bytes into dst: if partial, the first R15 only. It changes AX and BX.
 func (k *depthwiseKernel) finish(label string, count int, partial bool) {
 	each := func(done string, f func(i int)) {
 		for i := range count {
 			if partial && i > 0 {
-				CMPQ(reg.R9, operand.I32(i))
+				CMPQ(reg.R15, operand.I32(i))
 				JLE(operand.LabelRef(label + done))
 			}
 			f(i)
