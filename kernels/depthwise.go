@@ -59,6 +59,7 @@ var depthwise = portableDepthwise
 // setDepthwiseKernels makes the depthwise convolutions use the instructions in.
 func setDepthwiseKernels(in instructions) {
 	depthwise = depthwiseImplementation(in.base)
+	depthwiseBlocks = depthwiseBlockImplementation(in.base)
 }
 
 // depthwiseScratch is the memory of one call.

@@ -1,5 +1,7 @@
 package kernels
 
+func depthwiseBlockImplementation(string) *depthwiseBlockKernels { return portableDepthwiseBlocks }
+
 func depthwiseImplementation(name string) depthwiseKernels {
 	if name != neon {
 		return portableDepthwise

@@ -104,8 +104,9 @@ func drawDepthwise(t *rapid.T) Conv2D {
 // input that one position of the kernel joins.
 func depthwiseTerms(s Conv2D, visit func(channel, dst, src, weight int)) {
 	outH, outW := s.OutH(), s.OutW()
-	for i := range s.N * s.C {
-		c := i % s.C
+	for i := range s.N * s.K {
+		c := i % s.K
+		plane := i / (s.K / s.C) // of the input
 		for y := range outH {
 			for x := range outW {
 				for r := range s.R {
@@ -113,7 +114,7 @@ func depthwiseTerms(s Conv2D, visit func(channel, dst, src, weight int)) {
 					for q := range s.S {
 						ix := x*s.StrideW - s.PadLeft + q*s.DilationW
 						if iy >= 0 && iy < s.H && ix >= 0 && ix < s.W {
-							visit(c, (i*outH+y)*outW+x, (i*s.H+iy)*s.W+ix, (c*s.R+r)*s.S+q)
+							visit(c, (i*outH+y)*outW+x, (plane*s.H+iy)*s.W+ix, (c*s.R+r)*s.S+q)
 						}
 					}
 				}
@@ -351,7 +352,7 @@ func depthwiseName(s Conv2D) string {
 		s.N, s.C, s.H, s.W, s.K, s.R, s.S, s.StrideH, s.PadTop, s.Groups)
 }
 
-func BenchmarkDepthwise(b *testing.B) {
+func BenchmarkDepthwiseTraining(b *testing.B) {
 	before := Implementation()
 	defer Use(before)
 	shapes := []Conv2D{

@@ -17,5 +17,6 @@ package kernels
 
 //go:generate go run ./asm -family dots
 //go:generate go run ./asm -family layout
+//go:generate go run ./asm -family depthwise
 //go:generate go run ./asm -family tile
 //go:generate go run ./asm -family winograd

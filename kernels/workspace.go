@@ -22,6 +22,7 @@ type Workspace struct {
 	otherOut   []float32 // the layout that its algorithm works in
 	zeros      []float32 // rows beyond the border of an image, never written
 	winograd   winogradJob
+	depthwise  depthwiseJob
 }
 
 // cacheLine is the alignment of packed operands, in bytes.

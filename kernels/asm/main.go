@@ -31,10 +31,11 @@ import (
 
 // families has the generator of each family of kernels.
 var families = map[string]func(){
-	"dots":     dots,
-	"layout":   layout,
-	"tile":     tile,
-	"winograd": winograd,
+	"dots":      dots,
+	"layout":    layout,
+	"tile":      tile,
+	"winograd":  winograd,
+	"depthwise": depthwise,
 }
 
 func main() {
