@@ -80,5 +80,6 @@ func Use(name string) error {
 	setGemmKernels(selected)
 	setVectorKernels(selected)
 	setDepthwiseKernels(selected)
+	setExpKernels(selected)
 	return nil
 }

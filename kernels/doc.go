@@ -20,3 +20,4 @@ package kernels
 //go:generate go run ./asm -family depthwise
 //go:generate go run ./asm -family tile
 //go:generate go run ./asm -family winograd
+//go:generate go run ./asm -family exp
