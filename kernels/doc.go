@@ -16,3 +16,4 @@
 package kernels
 
 //go:generate go run ./asm -family tile
+//go:generate go run ./asm -family vector

@@ -31,7 +31,8 @@ import (
 
 // families has the generator of each family of kernels.
 var families = map[string]func(){
-	"tile": tile,
+	"tile":   tile,
+	"vector": vector,
 }
 
 func main() {
