@@ -21,3 +21,4 @@ package kernels
 //go:generate go run ./asm -family tile
 //go:generate go run ./asm -family winograd
 //go:generate go run ./asm -family exp
+//go:generate go run ./asm -family vector

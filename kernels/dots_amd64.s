@@ -2,24 +2,6 @@
 
 #include "textflag.h"
 
-DATA dotsPrefix<>+0(SB)/4, $0xffffffff
-DATA dotsPrefix<>+4(SB)/4, $0xffffffff
-DATA dotsPrefix<>+8(SB)/4, $0xffffffff
-DATA dotsPrefix<>+12(SB)/4, $0xffffffff
-DATA dotsPrefix<>+16(SB)/4, $0xffffffff
-DATA dotsPrefix<>+20(SB)/4, $0xffffffff
-DATA dotsPrefix<>+24(SB)/4, $0xffffffff
-DATA dotsPrefix<>+28(SB)/4, $0xffffffff
-DATA dotsPrefix<>+32(SB)/4, $0x00000000
-DATA dotsPrefix<>+36(SB)/4, $0x00000000
-DATA dotsPrefix<>+40(SB)/4, $0x00000000
-DATA dotsPrefix<>+44(SB)/4, $0x00000000
-DATA dotsPrefix<>+48(SB)/4, $0x00000000
-DATA dotsPrefix<>+52(SB)/4, $0x00000000
-DATA dotsPrefix<>+56(SB)/4, $0x00000000
-DATA dotsPrefix<>+60(SB)/4, $0x00000000
-GLOBL dotsPrefix<>(SB), RODATA|NOPTR, $64
-
 // func dots1AVX512(t *dots)
 // Requires: AVX, AVX512F, AVX512VL
 TEXT ·dots1AVX512(SB), NOSPLIT, $0-8
@@ -1174,7 +1156,7 @@ TEXT ·dots1AVX2(SB), NOSPLIT, $0-8
 	VXORPS  Y1, Y1, Y1
 	VXORPS  Y2, Y2, Y2
 	VXORPS  Y3, Y3, Y3
-	LEAQ    dotsPrefix<>+0(SB), AX
+	LEAQ    tailMasks<>+0(SB), AX
 	MOVQ    24(DI), CX
 	ANDQ    $0x07, CX
 	NEGQ    CX
@@ -1249,6 +1231,24 @@ next:
 	VZEROUPPER
 	RET
 
+DATA tailMasks<>+0(SB)/4, $0xffffffff
+DATA tailMasks<>+4(SB)/4, $0xffffffff
+DATA tailMasks<>+8(SB)/4, $0xffffffff
+DATA tailMasks<>+12(SB)/4, $0xffffffff
+DATA tailMasks<>+16(SB)/4, $0xffffffff
+DATA tailMasks<>+20(SB)/4, $0xffffffff
+DATA tailMasks<>+24(SB)/4, $0xffffffff
+DATA tailMasks<>+28(SB)/4, $0xffffffff
+DATA tailMasks<>+32(SB)/4, $0x00000000
+DATA tailMasks<>+36(SB)/4, $0x00000000
+DATA tailMasks<>+40(SB)/4, $0x00000000
+DATA tailMasks<>+44(SB)/4, $0x00000000
+DATA tailMasks<>+48(SB)/4, $0x00000000
+DATA tailMasks<>+52(SB)/4, $0x00000000
+DATA tailMasks<>+56(SB)/4, $0x00000000
+DATA tailMasks<>+60(SB)/4, $0x00000000
+GLOBL tailMasks<>(SB), RODATA|NOPTR, $64
+
 // func dots2AVX2(t *dots)
 // Requires: AVX, FMA3
 TEXT ·dots2AVX2(SB), NOSPLIT, $0-8
@@ -1267,7 +1267,7 @@ TEXT ·dots2AVX2(SB), NOSPLIT, $0-8
 	VXORPS  Y5, Y5, Y5
 	VXORPS  Y6, Y6, Y6
 	VXORPS  Y7, Y7, Y7
-	LEAQ    dotsPrefix<>+0(SB), AX
+	LEAQ    tailMasks<>+0(SB), AX
 	MOVQ    24(DI), CX
 	ANDQ    $0x07, CX
 	NEGQ    CX

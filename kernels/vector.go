@@ -8,8 +8,9 @@ import "fmt"
 // batch. Reductions add in an order that depends on the lengths alone, so
 // that they are deterministic within an implementation.
 type vectorKernels struct {
-	add    func(dst, a, b []float32)
-	mul    func(dst, a, b []float32)
+	operations operationKernels
+	rowKernels
+
 	mulAdd func(dst, a, b []float32)
 	axpy   func(alpha float32, x, y []float32) // len(x) elements
 	dot    func(a, b []float32) float32        // len(a) elements
@@ -33,8 +34,8 @@ type vectorKernels struct {
 }
 
 var portableVector = vectorKernels{
-	add:               addPortable,
-	mul:               mulPortable,
+	operations:        portableOperations,
+	rowKernels:        portableRowKernels,
 	mulAdd:            mulAddPortable,
 	axpy:              axpyPortable,
 	dot:               dotPortable,
@@ -71,14 +72,14 @@ func panicLength(function, operand string, got, want int) {
 func Add(dst, a, b []float32) {
 	checkLength("Add", "a", len(a), len(dst))
 	checkLength("Add", "b", len(b), len(dst))
-	vector.add(dst, a, b)
+	apply1(AddOp, dst, a, b)
 }
 
 // Mul sets dst[i] = a[i] * b[i] for every i < len(dst). The slices may be the same.
 func Mul(dst, a, b []float32) {
 	checkLength("Mul", "a", len(a), len(dst))
 	checkLength("Mul", "b", len(b), len(dst))
-	vector.mul(dst, a, b)
+	apply1(MulOp, dst, a, b)
 }
 
 // MulAdd adds a[i] * b[i] to dst[i] for every i < len(dst).
@@ -155,13 +156,6 @@ func addPortable(dst, a, b []float32) {
 	a, b = a[:len(dst)], b[:len(dst)]
 	for i := range dst {
 		dst[i] = a[i] + b[i]
-	}
-}
-
-func mulPortable(dst, a, b []float32) {
-	a, b = a[:len(dst)], b[:len(dst)]
-	for i := range dst {
-		dst[i] = a[i] * b[i]
 	}
 }
 

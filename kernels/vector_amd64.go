@@ -4,8 +4,35 @@ func vectorImplementation(name string) vectorKernels {
 	switch name {
 	case avx512:
 		return vectorKernels{
-			add:               addAVX512,
-			mul:               mulAVX512,
+			operations: operationKernels{
+				Copy:  {copyVVAVX512, nil, copySVAVX512},
+				Abs:   {absVVAVX512},
+				Sqrt:  {sqrtVVAVX512},
+				AddOp: {addVVAVX512, addVSAVX512},
+				SubOp: {subVVAVX512, subVSAVX512, subSVAVX512},
+				MulOp: {mulVVAVX512, mulVSAVX512},
+				DivOp: {divVVAVX512, divVSAVX512, divSVAVX512},
+				MaxOp: {maxVVAVX512, maxVSAVX512},
+				MinOp: {minVVAVX512, minVSAVX512},
+			},
+			rowKernels: rowKernels{
+				rowAffine:         rowAffineAVX512,
+				rowNormalize:      rowNormalizeAVX512,
+				rowAffineAdd:      rowAffineAddAVX512,
+				rowScaledAdd:      rowScaledAddAVX512,
+				rowSum:            rowSumAVX512,
+				rowMax:            rowMaxAVX512,
+				rowMin:            rowMinAVX512,
+				rowProduct:        rowProductAVX512,
+				rowSquares:        rowSquaresAVX512,
+				rowProducts:       rowProductsAVX512,
+				rowScaledProducts: rowScaledProductsAVX512,
+				columnSum:         columnSumAVX512,
+				columnMax:         columnMaxAVX512,
+				columnMin:         columnMinAVX512,
+				columnProduct:     columnProductAVX512,
+				columnProducts:    columnProductsAVX512,
+			},
 			mulAdd:            mulAddAVX512,
 			axpy:              axpyAVX512,
 			dot:               dotAVX512,
@@ -22,8 +49,35 @@ func vectorImplementation(name string) vectorKernels {
 		}
 	case avx2:
 		return vectorKernels{
-			add:               addAVX2,
-			mul:               mulAVX2,
+			operations: operationKernels{
+				Copy:  {copyVVAVX2, nil, copySVAVX2},
+				Abs:   {absVVAVX2},
+				Sqrt:  {sqrtVVAVX2},
+				AddOp: {addVVAVX2, addVSAVX2},
+				SubOp: {subVVAVX2, subVSAVX2, subSVAVX2},
+				MulOp: {mulVVAVX2, mulVSAVX2},
+				DivOp: {divVVAVX2, divVSAVX2, divSVAVX2},
+				MaxOp: {maxVVAVX2, maxVSAVX2},
+				MinOp: {minVVAVX2, minVSAVX2},
+			},
+			rowKernels: rowKernels{
+				rowAffine:         rowAffineAVX2,
+				rowNormalize:      rowNormalizeAVX2,
+				rowAffineAdd:      rowAffineAddAVX2,
+				rowScaledAdd:      rowScaledAddAVX2,
+				rowSum:            rowSumAVX2,
+				rowMax:            rowMaxAVX2,
+				rowMin:            rowMinAVX2,
+				rowProduct:        rowProductAVX2,
+				rowSquares:        rowSquaresAVX2,
+				rowProducts:       rowProductsAVX2,
+				rowScaledProducts: rowScaledProductsAVX2,
+				columnSum:         columnSumAVX2,
+				columnMax:         columnMaxAVX2,
+				columnMin:         columnMinAVX2,
+				columnProduct:     columnProductAVX2,
+				columnProducts:    columnProductsAVX2,
+			},
 			mulAdd:            mulAddAVX2,
 			axpy:              axpyAVX2,
 			dot:               dotAVX2,
@@ -41,93 +95,3 @@ func vectorImplementation(name string) vectorKernels {
 	}
 	return portableVector
 }
-
-//go:noescape
-func addAVX2(dst, a, b []float32)
-
-//go:noescape
-func mulAVX2(dst, a, b []float32)
-
-//go:noescape
-func mulAddAVX2(dst, a, b []float32)
-
-//go:noescape
-func axpyAVX2(alpha float32, x, y []float32)
-
-//go:noescape
-func clampAVX2(dst, src []float32, lo, hi float32)
-
-//go:noescape
-func clampBackwardAVX2(dsrc, ddst, src []float32, lo, hi, scale float32)
-
-//go:noescape
-func hardSigmoidAVX2(dst, src []float32)
-
-//go:noescape
-func hardSwishAVX2(dst, src []float32)
-
-//go:noescape
-func hardSwishBackwardAVX2(dsrc, ddst, src []float32)
-
-//go:noescape
-func affineAVX2(dst, src []float32, segments, stride, length int, a, b float32)
-
-//go:noescape
-func affineAddAVX2(dst, x, y []float32, segments, stride, length int, a, b, c float32)
-
-//go:noescape
-func dotAVX2(a, b []float32) float32
-
-//go:noescape
-func sumSegmentsAVX2(x []float32, segments, stride, length int) float32
-
-//go:noescape
-func sumSquaresAVX2(x []float32, segments, stride, length int, center float32) float32
-
-//go:noescape
-func sumProductsAVX2(x, y []float32, segments, stride, length int, center float32) (sum, product float32)
-
-//go:noescape
-func addAVX512(dst, a, b []float32)
-
-//go:noescape
-func mulAVX512(dst, a, b []float32)
-
-//go:noescape
-func mulAddAVX512(dst, a, b []float32)
-
-//go:noescape
-func axpyAVX512(alpha float32, x, y []float32)
-
-//go:noescape
-func clampAVX512(dst, src []float32, lo, hi float32)
-
-//go:noescape
-func clampBackwardAVX512(dsrc, ddst, src []float32, lo, hi, scale float32)
-
-//go:noescape
-func hardSigmoidAVX512(dst, src []float32)
-
-//go:noescape
-func hardSwishAVX512(dst, src []float32)
-
-//go:noescape
-func hardSwishBackwardAVX512(dsrc, ddst, src []float32)
-
-//go:noescape
-func affineAVX512(dst, src []float32, segments, stride, length int, a, b float32)
-
-//go:noescape
-func affineAddAVX512(dst, x, y []float32, segments, stride, length int, a, b, c float32)
-
-//go:noescape
-func dotAVX512(a, b []float32) float32
-
-//go:noescape
-func sumSegmentsAVX512(x []float32, segments, stride, length int) float32
-
-//go:noescape
-func sumSquaresAVX512(x []float32, segments, stride, length int, center float32) float32
-
-//go:noescape
-func sumProductsAVX512(x, y []float32, segments, stride, length int, center float32) (sum, product float32)

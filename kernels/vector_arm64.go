@@ -5,8 +5,35 @@ func vectorImplementation(name string) vectorKernels {
 		return portableVector
 	}
 	return vectorKernels{
-		add:               addNEON,
-		mul:               mulNEON,
+		operations: operationKernels{
+			Copy:  {copyVVNEON, nil, copySVNEON},
+			Abs:   {absVVNEON},
+			Sqrt:  {sqrtVVNEON},
+			AddOp: {addVVNEON, addVSNEON},
+			SubOp: {subVVNEON, subVSNEON, subSVNEON},
+			MulOp: {mulVVNEON, mulVSNEON},
+			DivOp: {divVVNEON, divVSNEON, divSVNEON},
+			MaxOp: {maxVVNEON, maxVSNEON},
+			MinOp: {minVVNEON, minVSNEON},
+		},
+		rowKernels: rowKernels{
+			rowAffine:         rowAffineNEON,
+			rowNormalize:      rowNormalizeNEON,
+			rowAffineAdd:      rowAffineAddNEON,
+			rowScaledAdd:      rowScaledAddNEON,
+			rowSum:            rowSumNEON,
+			rowMax:            rowMaxNEON,
+			rowMin:            rowMinNEON,
+			rowProduct:        rowProductNEON,
+			rowSquares:        rowSquaresNEON,
+			rowProducts:       rowProductsNEON,
+			rowScaledProducts: rowScaledProductsNEON,
+			columnSum:         columnSumNEON,
+			columnMax:         columnMaxNEON,
+			columnMin:         columnMinNEON,
+			columnProduct:     columnProductNEON,
+			columnProducts:    columnProductsNEON,
+		},
 		mulAdd:            mulAddNEON,
 		axpy:              axpyNEON,
 		dot:               dotNEON,
@@ -22,12 +49,6 @@ func vectorImplementation(name string) vectorKernels {
 		sumProducts:       sumProductsNEON,
 	}
 }
-
-//go:noescape
-func addNEON(dst, a, b []float32)
-
-//go:noescape
-func mulNEON(dst, a, b []float32)
 
 //go:noescape
 func mulAddNEON(dst, a, b []float32)
@@ -67,3 +88,173 @@ func sumSquaresNEON(x []float32, segments, stride, length int, center float32) f
 
 //go:noescape
 func sumProductsNEON(x, y []float32, segments, stride, length int, center float32) (sum, product float32)
+
+// copyVVNEON is operationPortable.
+//
+//go:noescape
+func copyVVNEON(dst, a, b *float32, rows, n, dstRow, aRow, bRow, stream int)
+
+// copySVNEON is operationPortable.
+//
+//go:noescape
+func copySVNEON(dst, a, b *float32, rows, n, dstRow, aRow, bRow, stream int)
+
+// absVVNEON is operationPortable.
+//
+//go:noescape
+func absVVNEON(dst, a, b *float32, rows, n, dstRow, aRow, bRow, stream int)
+
+// sqrtVVNEON is operationPortable.
+//
+//go:noescape
+func sqrtVVNEON(dst, a, b *float32, rows, n, dstRow, aRow, bRow, stream int)
+
+// addVVNEON is operationPortable.
+//
+//go:noescape
+func addVVNEON(dst, a, b *float32, rows, n, dstRow, aRow, bRow, stream int)
+
+// addVSNEON is operationPortable.
+//
+//go:noescape
+func addVSNEON(dst, a, b *float32, rows, n, dstRow, aRow, bRow, stream int)
+
+// subVVNEON is operationPortable.
+//
+//go:noescape
+func subVVNEON(dst, a, b *float32, rows, n, dstRow, aRow, bRow, stream int)
+
+// subVSNEON is operationPortable.
+//
+//go:noescape
+func subVSNEON(dst, a, b *float32, rows, n, dstRow, aRow, bRow, stream int)
+
+// subSVNEON is operationPortable.
+//
+//go:noescape
+func subSVNEON(dst, a, b *float32, rows, n, dstRow, aRow, bRow, stream int)
+
+// mulVVNEON is operationPortable.
+//
+//go:noescape
+func mulVVNEON(dst, a, b *float32, rows, n, dstRow, aRow, bRow, stream int)
+
+// mulVSNEON is operationPortable.
+//
+//go:noescape
+func mulVSNEON(dst, a, b *float32, rows, n, dstRow, aRow, bRow, stream int)
+
+// divVVNEON is operationPortable.
+//
+//go:noescape
+func divVVNEON(dst, a, b *float32, rows, n, dstRow, aRow, bRow, stream int)
+
+// divVSNEON is operationPortable.
+//
+//go:noescape
+func divVSNEON(dst, a, b *float32, rows, n, dstRow, aRow, bRow, stream int)
+
+// divSVNEON is operationPortable.
+//
+//go:noescape
+func divSVNEON(dst, a, b *float32, rows, n, dstRow, aRow, bRow, stream int)
+
+// maxVVNEON is operationPortable.
+//
+//go:noescape
+func maxVVNEON(dst, a, b *float32, rows, n, dstRow, aRow, bRow, stream int)
+
+// maxVSNEON is operationPortable.
+//
+//go:noescape
+func maxVSNEON(dst, a, b *float32, rows, n, dstRow, aRow, bRow, stream int)
+
+// minVVNEON is operationPortable.
+//
+//go:noescape
+func minVVNEON(dst, a, b *float32, rows, n, dstRow, aRow, bRow, stream int)
+
+// minVSNEON is operationPortable.
+//
+//go:noescape
+func minVSNEON(dst, a, b *float32, rows, n, dstRow, aRow, bRow, stream int)
+
+// rowAffineNEON is rowAffinePortable.
+//
+//go:noescape
+func rowAffineNEON(dst, x, a, b *float32, rows, n, row int)
+
+// rowNormalizeNEON is rowNormalizePortable.
+//
+//go:noescape
+func rowNormalizeNEON(dst, x, scale, shift, a, b *float32, rows, n, row int)
+
+// rowAffineAddNEON is rowAffineAddPortable.
+//
+//go:noescape
+func rowAffineAddNEON(dst, x, y, a, b, c *float32, rows, n, row int)
+
+// rowScaledAddNEON is rowScaledAddPortable.
+//
+//go:noescape
+func rowScaledAddNEON(dst, x, y, scale, a, b, c *float32, rows, n, row int)
+
+// rowSumNEON is rowSumPortable.
+//
+//go:noescape
+func rowSumNEON(x, out *float32, rows, n, row int)
+
+// rowMaxNEON is rowMaxPortable.
+//
+//go:noescape
+func rowMaxNEON(x, out *float32, rows, n, row int)
+
+// rowMinNEON is rowMinPortable.
+//
+//go:noescape
+func rowMinNEON(x, out *float32, rows, n, row int)
+
+// rowProductNEON is rowProductPortable.
+//
+//go:noescape
+func rowProductNEON(x, out *float32, rows, n, row int)
+
+// rowSquaresNEON is rowSquaresPortable.
+//
+//go:noescape
+func rowSquaresNEON(x, out, center *float32, rows, n, row int)
+
+// rowProductsNEON is rowProductsPortable.
+//
+//go:noescape
+func rowProductsNEON(x, y, sums, products, center *float32, rows, n, row int)
+
+// rowScaledProductsNEON is rowScaledProductsPortable.
+//
+//go:noescape
+func rowScaledProductsNEON(x, y, scale, sums, products, center *float32, rows, n, row int)
+
+// columnSumNEON is columnSumPortable.
+//
+//go:noescape
+func columnSumNEON(dst, x *float32, rows, n, row int)
+
+// columnMaxNEON is columnMaxPortable.
+//
+//go:noescape
+func columnMaxNEON(dst, x *float32, rows, n, row int)
+
+// columnMinNEON is columnMinPortable.
+//
+//go:noescape
+func columnMinNEON(dst, x *float32, rows, n, row int)
+
+// columnProductNEON is columnProductPortable.
+//
+//go:noescape
+func columnProductNEON(dst, x *float32, rows, n, row int)
+
+// columnProductsNEON is columnProductsPortable.
+//
+//go:noescape
+func columnProductsNEON(sums, products, x, y, a, b *float32, rows, n, row int)

@@ -6,18 +6,6 @@
 // one with LOAD1 and STORE1. V0 to V2 are scratch registers, V27 to V31
 // constants.
 
-#define ADD_BODY(LD, ST, O) \
-	LD(O, 1, 0);   \
-	LD(O, 2, 1);   \
-	FADD(0, 0, 1); \
-	ST(0, O, 0)
-
-#define MUL_BODY(LD, ST, O) \
-	LD(O, 1, 0);   \
-	LD(O, 2, 1);   \
-	FMUL(0, 0, 1); \
-	ST(0, O, 0)
-
 #define MUL_ADD_BODY(LD, ST, O) \
 	LD(O, 1, 0);   \
 	LD(O, 2, 1);   \
@@ -278,18 +266,6 @@ done: \
 	CONSTANT(0x40400000, V29); \
 	CONSTANT(0x3f800000, V30); \
 	CONSTANT(0xc0400000, V31)
-
-// func addNEON(dst, a, b []float32)
-TEXT ·addNEON(SB), NOSPLIT, $0-72
-	BINARY_ARGS
-	EACH(ADD_BODY)
-	RET
-
-// func mulNEON(dst, a, b []float32)
-TEXT ·mulNEON(SB), NOSPLIT, $0-72
-	BINARY_ARGS
-	EACH(MUL_BODY)
-	RET
 
 // func mulAddNEON(dst, a, b []float32)
 TEXT ·mulAddNEON(SB), NOSPLIT, $0-72

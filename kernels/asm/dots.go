@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 
-	"github.com/mmcloughlin/avo/attr"
 	. "github.com/mmcloughlin/avo/build"
 	"github.com/mmcloughlin/avo/operand"
 	"github.com/mmcloughlin/avo/reg"
@@ -12,27 +11,12 @@ import (
 // dots writes the dot kernels: see type dots and dotsPortable in package
 // kernels.
 func dots() {
-	masks := prefixMasks("dotsPrefix", 8)
 	for rows := 1; rows <= 6; rows++ {
 		(&dotKernel{name: "AVX512", rows: rows, width: 16, register: zmm, masked: true}).generate()
 	}
 	for rows := 1; rows <= 2; rows++ {
-		(&dotKernel{name: "AVX2", rows: rows, width: 8, register: ymm, prefix: masks}).generate()
+		(&dotKernel{name: "AVX2", rows: rows, width: 8, register: ymm}).generate()
 	}
-}
-
-// prefixMasks declares n words of ones and as many zeros: the n words from
-// n-k on are the mask of the first k elements.
-func prefixMasks(name string, n int) operand.Mem {
-	m := GLOBL(name, attr.RODATA|attr.NOPTR)
-	for i := range 2 * n {
-		word := uint32(0)
-		if i < n {
-			word = 0xffffffff
-		}
-		DATA(4*i, operand.U32(word))
-	}
-	return m
 }
 
 // dotKernel generates the kernel of some rows. Registers:
@@ -50,7 +34,6 @@ type dotKernel struct {
 	width    int
 	register func(i int) reg.VecPhysical
 	masked   bool
-	prefix   operand.Mem
 }
 
 func (k *dotKernel) mem(name string) operand.Mem { return field("dots", name, reg.RDI) }
@@ -107,7 +90,7 @@ func (k *dotKernel) generate() {
 			KMOVW(reg.EAX, m.k)
 		}
 	} else {
-		LEAQ(k.prefix, reg.RAX)
+		LEAQ(tailMasks(), reg.RAX)
 		MOVQ(k.mem("length"), reg.RCX)
 		ANDQ(operand.Imm(7), reg.RCX)
 		NEGQ(reg.RCX)

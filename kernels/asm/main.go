@@ -37,6 +37,7 @@ var families = map[string]func(){
 	"winograd":  winograd,
 	"depthwise": depthwise,
 	"exp":       exp,
+	"vector":    vector,
 }
 
 func main() {

@@ -43,24 +43,6 @@ func vectorConstant(bits uint32) operand.Mem {
 	return m
 }
 
-// tailMasks has the AVX2 mask of n elements at 4*(8-n).
-func tailMasks() operand.Mem {
-	if tailMask.Symbol.Name == "" {
-		m := GLOBL("tailMasks", attr.RODATA|attr.NOPTR)
-		for i := range 16 {
-			x := uint32(0)
-			if i < 8 {
-				x = 0xffffffff
-			}
-			DATA(4*i, operand.U32(x))
-		}
-		tailMask = m
-	}
-	return tailMask
-}
-
-var tailMask operand.Mem
-
 func (x *x86) take() int {
 	if len(x.free) == 0 {
 		panic(x.prog.name + x.name + ": no register left")

@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 
-	"github.com/mmcloughlin/avo/attr"
 	. "github.com/mmcloughlin/avo/build"
 	"github.com/mmcloughlin/avo/operand"
 	"github.com/mmcloughlin/avo/reg"
@@ -33,13 +32,6 @@ func ymm(i int) reg.VecPhysical {
 		reg.Y0, reg.Y1, reg.Y2, reg.Y3, reg.Y4, reg.Y5, reg.Y6, reg.Y7,
 		reg.Y8, reg.Y9, reg.Y10, reg.Y11, reg.Y12, reg.Y13, reg.Y14, reg.Y15,
 	}[i]
-}
-
-// constant declares a read-only float32 that kernels broadcast.
-func constant(name string, x float32) operand.Mem {
-	m := GLOBL(name, attr.RODATA|attr.NOPTR)
-	DATA(0, operand.F32(x))
-	return m
 }
 
 // tile writes the tile kernels: see type tile and tilePortable in package
