@@ -22,10 +22,11 @@
 //
 // The second form,
 //
-//	go run ./internal/peers -table FOLDER
+//	go run ./internal/peers -table FOLDER [-into FILE.md]
 //
 // prints the Markdown table of the rounds that table.sh, beside this file,
-// left in a folder.
+// left in a folder, or puts it into a file, where it takes the place of an
+// older one of the same processor.
 package main
 
 import (
@@ -67,8 +68,9 @@ func run(args []string, stdout, stderr io.Writer) error {
 	asJSON := flags.Bool("json", false, "print JSON lines in place of CSV")
 	implementation := flags.String("use", "", "`NAME` of the implementation to use in place of the best, such as avx2")
 	table := flags.String("table", "", "print the Markdown table of the rounds in `FOLDER`")
+	into := flags.String("into", "", "put the table into `FILE` instead of printing it")
 	flags.Usage = func() {
-		fmt.Fprintln(stderr, "Usage:\n  peers -rows FILE.csv [-threads N] [-use NAME] [-json]\n  peers -table FOLDER")
+		fmt.Fprintln(stderr, "Usage:\n  peers -rows FILE.csv [-threads N] [-use NAME] [-json]\n  peers -table FOLDER [-into FILE.md]")
 		flags.PrintDefaults()
 	}
 	wrong := func(format string, args ...any) error {
@@ -85,12 +87,22 @@ func run(args []string, stdout, stderr io.Writer) error {
 	case flags.NArg() > 0:
 		return wrong("unexpected argument %q", flags.Arg(0))
 	case (*rows == "") == (*table == ""):
-		return wrong("name either -rows FILE or -table FOLDER")
+		return wrong("name either -rows FILE or -table FOLDER [-into FILE.md]")
+	case *into != "" && *table == "":
+		return wrong("-into goes with -table")
 	case *threads < 0:
 		return wrong("-threads %d: want at least 1", *threads)
 	}
 	if *table != "" {
-		return writeTable(stdout, *table)
+		name, section, err := makeSection(*table)
+		if err != nil {
+			return err
+		}
+		if *into != "" {
+			return putSection(*into, name, section)
+		}
+		_, err = io.WriteString(stdout, section)
+		return err
 	}
 	if *implementation != "" {
 		if err := kernels.Use(*implementation); err != nil {

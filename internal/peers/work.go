@@ -11,8 +11,9 @@ import (
 // kinds has, for each kind of row, what does the row's work: a function of
 // which each call is one run.
 var kinds = map[string]func(row) (func(), error){
-	"gemm": gemm,
-	"conv": conv,
+	"gemm":     gemm,
+	"conv":     conv,
+	"backward": backward,
 }
 
 // errType says that there are no kernels for the row's element type.
