@@ -73,6 +73,7 @@ func Use(name string) error {
 			name, strings.Join(Implementations(), ", "))
 	}
 	selected = available[i]
+	setPeakKernels(selected)
 	setTileKernels(selected)
 	setDotKernels(selected)
 	setLayoutKernels(selected)

@@ -31,12 +31,13 @@ import (
 
 // families has the generator of each family of kernels.
 var families = map[string]func(){
+	"depthwise": depthwise,
 	"dots":      dots,
+	"exp":       exp,
 	"layout":    layout,
+	"peak":      peak,
 	"tile":      tile,
 	"winograd":  winograd,
-	"depthwise": depthwise,
-	"exp":       exp,
 	"vector":    vector,
 }
 
