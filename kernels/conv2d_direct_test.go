@@ -99,7 +99,7 @@ func drawChannels(t *rapid.T) Conv2D {
 	s := drawConv2D(t)
 	if rapid.Bool().Draw(t, "wide") {
 		cg, kg := rapid.IntRange(1, 40).Draw(t, "wideC"), rapid.IntRange(1, 70).Draw(t, "wideK")
-		if s.Groups > 1 {
+		if s.Groups > 1 && cg%2 == 0 {
 			cg, kg = ChannelBlock()*(1+cg%2), ChannelBlock()*(1+kg%3)
 		}
 		s.C, s.K = s.Groups*cg, s.Groups*kg

@@ -40,12 +40,8 @@ func (s Conv2D) candidates(f func(algorithm)) {
 	if s.depthwise() {
 		f(planarDepthwise)
 	}
-	if s.wholeBlocks() {
-		f(directTiles)
-	}
-	if s.Groups == 1 {
-		f(directPlanes)
-	}
+	f(directTiles)
+	f(directPlanes)
 }
 
 // wholeBlocks reports whether the channels of every group are blocks of their
