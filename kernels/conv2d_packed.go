@@ -11,13 +11,15 @@ type PackedConv2D struct {
 	algorithm algorithm
 	in, out   border
 
-	kernel  *gemmKernel
-	weight  []float32 // as given
-	bias    []float32
-	unfold  unfolding
-	offsets []int
-	linear  *PackedLinear // for images of one element a channel
-	direct  *direct
+	kernel    *gemmKernel
+	weight    []float32 // as given
+	bias      []float32
+	unfold    unfolding
+	offsets   []int
+	linear    *PackedLinear // for images of one element a channel
+	direct    *direct
+	winograd  *winogradWeights
+	depthwise *blockedDepthwise
 }
 
 // PackConv2D copies weight [K, C/Groups, R, S] and bias [K], which may be nil,
@@ -44,10 +46,14 @@ func packConv2D(s Conv2D, in, out Layout, a algorithm, weight, bias []float32) (
 		return nil, fmt.Errorf("kernels: convolution: bias has %d elements, want %d", len(bias), s.K)
 	}
 	workIn, workOut := a.layouts()
+	groups := s.Groups
+	if a == blocksDepthwise { // whose blocks have several groups each
+		groups = 1
+	}
 	p := &PackedConv2D{
 		shape: s, algorithm: a,
-		in:  border{in, workIn, s.N, s.C, s.Groups, s.H * s.W},
-		out: border{out, workOut, s.N, s.K, s.Groups, s.OutH() * s.OutW()},
+		in:  border{in, workIn, s.N, s.C, groups, s.H * s.W},
+		out: border{out, workOut, s.N, s.K, groups, s.OutH() * s.OutW()},
 	}
 	switch a {
 	case planarDepthwise:
@@ -56,6 +62,18 @@ func packConv2D(s Conv2D, in, out Layout, a algorithm, weight, bias []float32) (
 		p.linear = PackLinear(s.C, s.K, weight, bias)
 	case directTiles, directPlanes:
 		p.direct = newDirect(s, workIn, weight, bias)
+	case winograd4, winograd2:
+		size := 4
+		if a == winograd2 {
+			size = 2
+		}
+		if bias != nil {
+			p.bias = make([]float32, BlockedSize(1, s.K, 1))
+			copy(p.bias, bias)
+		}
+		p.winograd = newWinograd(s, size, weight)
+	case blocksDepthwise:
+		p.depthwise = packDepthwiseBlocked(s, weight, bias)
 	default:
 		p.bias = slices.Clone(bias)
 		p.packGemm(weight)
@@ -93,6 +111,10 @@ func (p *PackedConv2D) forward(ws *Workspace, dst, src, residual []float32, act 
 	switch p.algorithm {
 	case directTiles, directPlanes:
 		p.direct.forward(ws, dst, src, residual, act)
+	case winograd4, winograd2:
+		p.winograd.forward(ws, dst, src, p.bias, residual, act)
+	case blocksDepthwise:
+		p.depthwise.forward(ws, dst, src, residual, act)
 	case planarDepthwise:
 		depthwiseForward(s, dst, src, p.weight, p.bias, residual, act)
 	case linearLayer:
