@@ -4,12 +4,14 @@ package kernels
 // of images, blocks of channels (or channels, if planar), rows and pixels.
 type view struct{ image, block, row, pixel int }
 
-func (l Layout) view(channels, h, w int) view {
+// groupView is the view of images whose groups of channels are blocks of their
+// own, or planar.
+func groupView(l Layout, channels, groups, h, w int) view {
 	if l == Planar {
 		return view{channels * h * w, h * w, w, 1}
 	}
 	c := tiles.width
-	return view{blocks(channels) * h * w * c, h * w * c, w * c, c}
+	return view{groups * blocks(channels/groups) * h * w * c, h * w * c, w * c, c}
 }
 
 // direct is a convolution that runs as products of tiles: the rows of a tile
@@ -56,15 +58,22 @@ type phase struct {
 
 // Sizes in bytes that blocking goes by.
 const (
-	l1Weights   = 20 << 10  // weights that stay in the first-level cache
-	smallStrip  = 128 << 10 // input of a region, where weights stay in the second-level cache,
-	largeStrip  = 640 << 10 // and where they do not
+	// Weights up to l2Weights stay in the second-level cache while the regions
+	// of an image go by; a part of their rows, smallPanel, in the first-level
+	// cache. Larger ones are read once a region, which is larger, too.
 	l2Weights   = 512 << 10
-	regionParts = 4 // parts that a thread should get
+	smallPanel  = 24 << 10
+	largePanel  = 36 << 10
+	planarStrip = 64 << 10 // input of a region
+	smallStrip  = 128 << 10
+	largeStrip  = 640 << 10
 )
 
+// regionParts is the number of parts that each thread should get.
+const regionParts = 4
+
 // newDirect packs the convolution s with its input in the given layout and its
-// output in blocks. Groups must consist of whole blocks, if there are several.
+// output in blocks, in both cases with the blocks of each group its own.
 func newDirect(s Conv2D, layout Layout, weight, bias []float32) *direct {
 	p := phase{rows: s.OutH(), cols: s.OutW(), dy: 1, dx: 1, sy: s.StrideH, sx: s.StrideW}
 	for r := range s.R {
@@ -74,8 +83,8 @@ func newDirect(s Conv2D, layout Layout, weight, bias []float32) *direct {
 	}
 	d := &direct{
 		images: s.N, groups: s.Groups, h: s.H, w: s.W,
-		in: layout.view(s.C, s.H, s.W), out: Blocked.view(s.K, p.rows, p.cols),
-		outSize: BlockedSize(s.N, s.K, p.rows*p.cols), phases: []phase{p},
+		in: groupView(layout, s.C, s.Groups, s.H, s.W), out: groupView(Blocked, s.K, s.Groups, p.rows, p.cols),
+		outSize: BlockedSize(s.N*s.Groups, s.K/s.Groups, p.rows*p.cols), phases: []phase{p},
 	}
 	if s.single() && layout == Blocked { // the images are the pixels of one
 		d.images, d.w, d.phases[0].cols = 1, s.N, s.N
@@ -151,8 +160,11 @@ func (p *phase) measure(d *direct, layout Layout) {
 		stripCols = stripRows
 	}
 	budget := smallStrip
-	if 4*len(p.taps)*d.inBlocks*unit*d.outBlocks*d.kernel.width > l2Weights {
+	switch {
+	case 4*len(p.taps)*d.inBlocks*unit*d.outBlocks*d.kernel.width > l2Weights:
 		budget = largeStrip
+	case layout == Planar:
+		budget = planarStrip
 	}
 	size := func(rows, cols int) int { return 4 * d.inBlocks * stripRows(rows) * stripCols(cols) * unit }
 	rows, cols := p.rows, p.cols
@@ -200,7 +212,11 @@ func (d *direct) packPhase(p *phase, layout Layout, cg, kg, run int, weightAt fu
 			}
 		}
 	}
-	p.chunks = split(len(sources), max(l1Weights/(8*c*p.k), 1))
+	panel := smallPanel
+	if 4*d.outBlocks*c*len(sources)*p.k > l2Weights {
+		panel = largePanel
+	}
+	p.chunks = split(len(sources), max(panel/(8*c*p.k), 1))
 
 	p.packed = aligned(d.groups * d.outBlocks * len(sources) * p.k * c)
 	at := 0

@@ -8,16 +8,18 @@ import (
 // PackedConv2D is a convolution with its weights laid out for inference.
 type PackedConv2D struct {
 	shape     Conv2D
-	in, out   Layout
 	algorithm algorithm
+	in, out   border
 
-	kernel  *gemmKernel
-	weight  []float32 // as given
-	bias    []float32
-	unfold  unfolding
-	offsets []int
-	linear  *PackedLinear // for images of one element a channel
-	direct  *direct
+	kernel    *gemmKernel
+	weight    []float32 // as given
+	bias      []float32
+	unfold    unfolding
+	offsets   []int
+	linear    *PackedLinear // for images of one element a channel
+	direct    *direct
+	winograd  *winogradWeights
+	depthwise *blockedDepthwise
 }
 
 // PackConv2D copies weight [K, C/Groups, R, S] and bias [K], which may be nil,
@@ -43,15 +45,35 @@ func packConv2D(s Conv2D, in, out Layout, a algorithm, weight, bias []float32) (
 	if bias != nil && len(bias) != s.K {
 		return nil, fmt.Errorf("kernels: convolution: bias has %d elements, want %d", len(bias), s.K)
 	}
-	p := &PackedConv2D{shape: s, in: in, out: out, algorithm: a}
+	workIn, workOut := a.layouts()
+	groups := s.Groups
+	if a == blocksDepthwise { // whose blocks have several groups each
+		groups = 1
+	}
+	p := &PackedConv2D{
+		shape: s, algorithm: a,
+		in:  border{in, workIn, s.N, s.C, groups, s.H * s.W},
+		out: border{out, workOut, s.N, s.K, groups, s.OutH() * s.OutW()},
+	}
 	switch a {
 	case planarDepthwise:
 		p.weight, p.bias = slices.Clone(weight), slices.Clone(bias)
 	case linearLayer:
 		p.linear = PackLinear(s.C, s.K, weight, bias)
 	case directTiles, directPlanes:
-		layout, _ := a.layouts()
-		p.direct = newDirect(s, layout, weight, bias)
+		p.direct = newDirect(s, workIn, weight, bias)
+	case winograd4, winograd2:
+		size := 4
+		if a == winograd2 {
+			size = 2
+		}
+		if bias != nil {
+			p.bias = make([]float32, BlockedSize(1, s.K, 1))
+			copy(p.bias, bias)
+		}
+		p.winograd = newWinograd(s, size, weight)
+	case blocksDepthwise:
+		p.depthwise = packDepthwiseBlocked(s, weight, bias)
 	default:
 		p.bias = slices.Clone(bias)
 		p.packGemm(weight)
@@ -72,30 +94,15 @@ func (p *PackedConv2D) packGemm(weight []float32) {
 // [N, C, H, W], and dst and residual, which may be nil or dst itself, are
 // [N, K, OutH, OutW], in the layouts that the convolution was packed for.
 func (p *PackedConv2D) Forward(ws *Workspace, dst, src, residual []float32, act Activation) {
-	s := p.shape
-	inHW, outHW := s.H*s.W, s.OutH()*s.OutW()
-	checkLength("Conv2D", "input", len(src), p.in.Size(s.N, s.C, inHW))
-	checkLength("Conv2D", "output", len(dst), p.out.Size(s.N, s.K, outHW))
+	checkLength("Conv2D", "input", len(src), p.in.size())
+	checkLength("Conv2D", "output", len(dst), p.out.size())
 	if residual != nil {
-		checkLength("Conv2D", "residual", len(residual), p.out.Size(s.N, s.K, outHW))
+		checkLength("Conv2D", "residual", len(residual), p.out.size())
 	}
-	in, out := p.algorithm.layouts()
-	if in != p.in {
-		ws.otherIn = grow(ws.otherIn, in.Size(s.N, s.C, inHW))
-		ws.convert(s.N, s.C, inHW, ws.otherIn, src, in == Blocked)
-		src = ws.otherIn
-	}
-	if out == p.out {
-		p.forward(ws, dst, src, residual, act)
-		return
-	}
-	ws.otherOut = grow(ws.otherOut, out.Size(s.N, s.K, outHW))
-	if residual != nil {
-		ws.convert(s.N, s.K, outHW, ws.otherOut, residual, out == Blocked)
-		residual = ws.otherOut
-	}
-	p.forward(ws, ws.otherOut, src, residual, act)
-	ws.convert(s.N, s.K, outHW, dst, ws.otherOut, p.out == Blocked)
+	src = p.in.enter(ws, &ws.otherIn, src)
+	to, residual := p.out.target(ws, dst, residual)
+	p.forward(ws, to, src, residual, act)
+	p.out.leave(ws, dst, to)
 }
 
 // forward is Forward in the layouts of the algorithm.
@@ -104,6 +111,10 @@ func (p *PackedConv2D) forward(ws *Workspace, dst, src, residual []float32, act 
 	switch p.algorithm {
 	case directTiles, directPlanes:
 		p.direct.forward(ws, dst, src, residual, act)
+	case winograd4, winograd2:
+		p.winograd.forward(ws, dst, src, p.bias, residual, act)
+	case blocksDepthwise:
+		p.depthwise.forward(ws, dst, src, residual, act)
 	case planarDepthwise:
 		depthwiseForward(s, dst, src, p.weight, p.bias, residual, act)
 	case linearLayer:

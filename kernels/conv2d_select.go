@@ -9,17 +9,23 @@ const (
 	planarDepthwise                  // NCHW
 	directTiles                      // tiles on NCHWc
 	directPlanes                     // tiles on planes of NCHW, result in NCHWc
+	winograd4                        // Winograd's F(4x4, 3x3) on NCHWc
+	winograd2                        // F(2x2, 3x3)
+	blocksDepthwise                  // NCHWc
 )
 
 // String returns the name of a.
 func (a algorithm) String() string {
-	return [...]string{"unfolded GEMM", "linear", "depthwise", "direct", "direct on planes"}[a]
+	return [...]string{
+		"unfolded GEMM", "linear", "depthwise on planes", "direct", "direct on planes",
+		"winograd F(4x4,3x3)", "winograd F(2x2,3x3)", "depthwise",
+	}[a]
 }
 
 // layouts returns the layouts that a works on.
 func (a algorithm) layouts() (in, out Layout) {
 	switch a {
-	case directTiles:
+	case directTiles, winograd4, winograd2, blocksDepthwise:
 		return Blocked, Blocked
 	case directPlanes:
 		return Planar, Blocked
@@ -39,13 +45,19 @@ func (s Conv2D) candidates(f func(algorithm)) {
 	}
 	if s.depthwise() {
 		f(planarDepthwise)
+		f(blocksDepthwise)
 	}
-	if s.wholeBlocks() {
-		f(directTiles)
+	if s.winograd() {
+		f(winograd4)
+		f(winograd2)
 	}
-	if s.Groups == 1 {
-		f(directPlanes)
-	}
+	f(directTiles)
+	f(directPlanes)
+}
+
+// winograd reports whether Winograd's method can compute s.
+func (s Conv2D) winograd() bool {
+	return s.R == 3 && s.S == 3 && s.StrideH == 1 && s.StrideW == 1 && s.DilationH == 1 && s.DilationW == 1 && s.Groups == 1
 }
 
 // wholeBlocks reports whether the channels of every group are blocks of their
@@ -60,8 +72,10 @@ func (s Conv2D) wholeBlocks() bool {
 // others, the images are converted before or after it.
 func (s Conv2D) selectAlgorithm(in, out Layout) (a algorithm, why string) {
 	switch {
+	case s.depthwise() && in == Planar && out == Planar:
+		return planarDepthwise, "one channel a group, in planes"
 	case s.depthwise():
-		return planarDepthwise, "one channel a group"
+		return blocksDepthwise, "one channel a group"
 	case !s.wholeBlocks():
 		return unfoldedGemm, "groups are not whole blocks of channels"
 	case in == Planar && out == Planar && s.single():

@@ -169,3 +169,76 @@ func (t *transposition) between(planar, blocked []float32, hw, channels, p0, p1 
 	}
 	t.dst, t.src = nil, nil
 }
+
+// border is one side of a convolution: how images get from the layout of the
+// caller to the one that the algorithm works in, and back. In blocks, the
+// algorithm has those of each group of its own.
+type border struct {
+	outside, inside          Layout
+	images, channels, groups int
+	hw                       int
+}
+
+// size returns the number of elements outside.
+func (b *border) size() int { return b.outside.Size(b.images, b.channels, b.hw) }
+
+// same reports whether the layouts are the same.
+func (b *border) same() bool {
+	return b.outside == b.inside && (b.inside == Planar || b.groups == 1 || b.channels/b.groups%tiles.width == 0)
+}
+
+// enter returns src in the layout of the algorithm, in the memory of buffer
+// unless it has that layout already.
+func (b *border) enter(ws *Workspace, buffer *[]float32, src []float32) []float32 {
+	if b.same() {
+		return src
+	}
+	if b.outside == Blocked {
+		to := buffer
+		if b.inside == Blocked {
+			to = &ws.planar
+		}
+		*to = grow(*to, b.images*b.channels*b.hw)
+		ws.convert(b.images, b.channels, b.hw, *to, src, false)
+		src = *to
+	}
+	if b.inside == Blocked {
+		n, c := b.images*b.groups, b.channels/b.groups
+		*buffer = grow(*buffer, BlockedSize(n, c, b.hw))
+		ws.convert(n, c, b.hw, *buffer, src, true)
+	}
+	return *buffer
+}
+
+// target returns where the algorithm is to write what becomes dst, and the
+// residual in its layout; they may be the same.
+func (b *border) target(ws *Workspace, dst, residual []float32) (to, residualIn []float32) {
+	if b.same() {
+		return dst, residual
+	}
+	if residual != nil {
+		to = b.enter(ws, &ws.otherOut, residual)
+		return to, to
+	}
+	ws.otherOut = grow(ws.otherOut, b.inside.Size(b.images*b.groups, b.channels/b.groups, b.hw))
+	return ws.otherOut, nil
+}
+
+// leave brings what the algorithm wrote to dst, unless it is there.
+func (b *border) leave(ws *Workspace, dst, from []float32) {
+	if b.same() {
+		return
+	}
+	if b.inside == Blocked {
+		to := dst
+		if b.outside == Blocked {
+			ws.planar = grow(ws.planar, b.images*b.channels*b.hw)
+			to = ws.planar
+		}
+		ws.convert(b.images*b.groups, b.channels/b.groups, b.hw, to, from, false)
+		from = to
+	}
+	if b.outside == Blocked {
+		ws.convert(b.images, b.channels, b.hw, dst, from, true)
+	}
+}

@@ -18,6 +18,7 @@ type Workspace struct {
 
 	conversion conversion
 	direct     directJob
+	planar     []float32 // images between two layouts in blocks
 	otherIn    []float32 // input, and output or residual, of a convolution in
 	otherOut   []float32 // the layout that its algorithm works in
 	zeros      []float32 // rows beyond the border of an image, never written
