@@ -15,10 +15,11 @@
 // alike.
 package kernels
 
-//go:generate go run ./asm -family dots
-//go:generate go run ./asm -family layout
 //go:generate go run ./asm -family depthwise
-//go:generate go run ./asm -family tile
-//go:generate go run ./asm -family winograd
+//go:generate go run ./asm -family dots
 //go:generate go run ./asm -family exp
+//go:generate go run ./asm -family layout
+//go:generate go run ./asm -family pack
+//go:generate go run ./asm -family tile
 //go:generate go run ./asm -family vector
+//go:generate go run ./asm -family winograd

@@ -31,13 +31,14 @@ import (
 
 // families has the generator of each family of kernels.
 var families = map[string]func(){
-	"dots":      dots,
-	"layout":    layout,
-	"tile":      tile,
-	"winograd":  winograd,
 	"depthwise": depthwise,
+	"dots":      dots,
 	"exp":       exp,
+	"layout":    layout,
+	"pack":      pack,
+	"tile":      tile,
 	"vector":    vector,
+	"winograd":  winograd,
 }
 
 func main() {
