@@ -21,5 +21,6 @@ package kernels
 //go:generate go run ./asm -family layout
 //go:generate go run ./asm -family peak
 //go:generate go run ./asm -family tile
-//go:generate go run ./asm -family winograd
+//go:generate go run ./asm -family pack
 //go:generate go run ./asm -family vector
+//go:generate go run ./asm -family winograd

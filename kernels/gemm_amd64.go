@@ -1,8 +1,8 @@
 package kernels
 
 var (
-	avx2Packer   = packer{copyRowsAVX2, 16, copyPanelsPortable(16), transpose4AVX2}
-	avx512Packer = packer{copyRowsAVX2, 16, copyPanelsPortable(32), transpose4AVX2}
+	avx2Packer   = packer{copyRowsAVX2, 16, copyPanelsAVX2, transpose4AVX2}
+	avx512Packer = packer{copyRowsAVX2, 16, copyPanelsAVX512, transpose4AVX2}
 	avx2Gemm     = newGemmKernel(avx2Tiles, avx2Packer)
 	avx512Gemm   = newGemmKernel(avx512Tiles, avx512Packer)
 )

@@ -1,6 +1,6 @@
 package kernels
 
-var neonGemm = newGemmKernel(portableTiles, packer{copyRowsNEON, 8, copyPanelsPortable(2 * portableWidth), transpose4NEON})
+var neonGemm = newGemmKernel(neonTiles, packer{copyRowsNEON, 8, copyPanelsPortable(16), transpose4NEON})
 
 //go:noescape
 func copyRowsNEON(dst, src *float32, width, ld int, offsets *int, count, n int)

@@ -37,8 +37,9 @@ var families = map[string]func(){
 	"layout":    layout,
 	"peak":      peak,
 	"tile":      tile,
-	"winograd":  winograd,
+	"pack":      pack,
 	"vector":    vector,
+	"winograd":  winograd,
 }
 
 func main() {

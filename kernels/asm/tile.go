@@ -18,6 +18,11 @@ type vectors struct {
 	masked   bool // has mask registers
 }
 
+var (
+	avx512Vectors = vectors{name: "AVX512", width: 16, rows: 14, register: zmm, sum: 28, masked: true}
+	avx2Vectors   = vectors{name: "AVX2", width: 8, rows: 6, register: ymm, sum: 12}
+)
+
 func zmm(i int) reg.VecPhysical {
 	return []reg.VecPhysical{
 		reg.Z0, reg.Z1, reg.Z2, reg.Z3, reg.Z4, reg.Z5, reg.Z6, reg.Z7,
@@ -38,10 +43,7 @@ func ymm(i int) reg.VecPhysical {
 // kernels.
 func tile() {
 	three, sixth := constant("tile3", 3), constant("tile6th", 1.0/6)
-	for _, set := range []vectors{
-		{name: "AVX512", width: 16, rows: 14, register: zmm, sum: 28, masked: true},
-		{name: "AVX2", width: 8, rows: 6, register: ymm, sum: 12},
-	} {
+	for _, set := range []vectors{avx512Vectors, avx2Vectors} {
 		for rows := 1; rows <= set.rows; rows++ {
 			for columns := 1; columns <= 2; columns++ {
 				k := tileKernel{vectors: set, rows: rows, columns: columns, three: three, sixth: sixth}
