@@ -6,7 +6,7 @@ func depthwiseBlockImplementation(base string) *depthwiseBlockKernels {
 		return portableDepthwiseBlocks
 	}
 	return &depthwiseBlockKernels{
-		width: 8, taps: depthwiseTapsNEON, outputs: [8]int{3: 7, 5: 7, 7: 7}, exact: true,
+		width: 8, taps: depthwiseTapsNEON, spread: depthwiseSpreadNEON, outputs: [8]int{3: 7, 5: 7, 7: 7}, exact: true,
 		columns: [8][3]func(*depthwiseStrip){
 			3: {1: depthwiseColumns3s1NEON, 2: depthwiseColumns3s2NEON},
 			5: {1: depthwiseColumns5s1NEON, 2: depthwiseColumns5s2NEON},
@@ -83,3 +83,8 @@ func depthwiseColumns7s2NEON(t *depthwiseStrip)
 //
 //go:noescape
 func depthwiseTapsNEON(t *depthwiseStrip)
+
+// depthwiseSpreadNEON is depthwiseSpreadPortable(dst, src, lanes, pixels, 8).
+//
+//go:noescape
+func depthwiseSpreadNEON(dst, src *float32, lanes *int32, pixels int)

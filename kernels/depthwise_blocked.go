@@ -48,6 +48,8 @@ type depthwiseSpan struct {
 type depthwiseBlockKernels struct {
 	width int // channels of a block
 	taps  func(t *depthwiseStrip)
+	// spread copies pixels, channel lanes[i] to channel i.
+	spread func(dst, src *float32, lanes *int32, pixels int)
 	// columns has the kernels for some widths of the kernel and strides, and
 	// outputs the longest span that they take, by the width. Spans must be that
 	// long, with no more padding than keeps the size of the image, if exact.
@@ -59,6 +61,9 @@ type depthwiseBlockKernels struct {
 var portableDepthwiseBlocks = &depthwiseBlockKernels{
 	width: portableWidth,
 	taps:  func(t *depthwiseStrip) { depthwiseTapsPortable(t, portableWidth) },
+	spread: func(dst, src *float32, lanes *int32, pixels int) {
+		depthwiseSpreadPortable(dst, src, lanes, pixels, portableWidth)
+	},
 }
 
 var depthwiseBlocks = portableDepthwiseBlocks
@@ -73,7 +78,12 @@ type blockedDepthwise struct {
 	lines   []depthwiseLines
 	// A line is made of spans for the kernel columns and spans for the kernel
 	// for any shape.
-	columns     func(t *depthwiseStrip)
+	columns func(t *depthwiseStrip)
+	// With several outputs of a channel, each block of channels is copied
+	// before it is convolved, to a block in which channels repeat, in lanes
+	// that depend on the remainder of the block of the output.
+	multiplier  int
+	lanes       []int32
 	columnSpans []depthwiseSpan
 	tapSpans    []depthwiseSpan
 }
@@ -81,13 +91,13 @@ type blockedDepthwise struct {
 // depthwiseLines is lines of the output that meet the same rows of the kernel.
 type depthwiseLines struct{ y, count, row, rows int }
 
-// packDepthwiseBlocked prepares a convolution with one group a channel for the
-// layout NCHWc of the implementation in use; weight is [K, 1, R, S], and bias
-// [K] or nil.
+// packDepthwiseBlocked prepares a convolution with one group a channel, of one
+// or more outputs each, for the layout NCHWc of the implementation in use;
+// weight is [K, 1, R, S], and bias [K] or nil.
 func packDepthwiseBlocked(s Conv2D, weight, bias []float32) *blockedDepthwise {
 	k := depthwiseBlocks
 	width := k.width
-	d := &blockedDepthwise{shape: s, kernels: k}
+	d := &blockedDepthwise{shape: s, kernels: k, multiplier: s.K / s.C}
 	blocks, taps := (s.K+width-1)/width, s.R*s.S
 	d.weight, d.bias = aligned(blocks*taps*width), aligned(blocks*width)
 	for c := range s.K {
@@ -96,6 +106,11 @@ func packDepthwiseBlocked(s Conv2D, weight, bias []float32) *blockedDepthwise {
 		}
 	}
 	copy(d.bias, bias)
+	if d.multiplier > 1 {
+		for i := range d.multiplier * width {
+			d.lanes = append(d.lanes, int32(i/d.multiplier))
+		}
+	}
 	if s.S < len(k.columns) && s.StrideW < len(k.columns[0]) && s.DilationW == 1 && s.PadLeft < s.S {
 		d.columns = k.columns[s.S][s.StrideW]
 	}
@@ -177,6 +192,7 @@ type depthwiseJob struct {
 	strips             int              // of a block
 	workers            []depthwiseStrip // of each thread
 	template           depthwiseStrip   // what all parts have in common
+	images             [][]float32      // scratch of each thread, for one block
 }
 
 // blocks returns the number of blocks of channels.
@@ -213,10 +229,18 @@ func (d *blockedDepthwise) forward(ws *Workspace, dst, src, residual []float32, 
 	for len(j.workers) < threads {
 		j.workers = append(j.workers, depthwiseStrip{})
 	}
+	if d.multiplier > 1 {
+		for len(j.images) < threads {
+			j.images = append(j.images, nil)
+		}
+		for i := range j.images[:threads] {
+			j.images[i] = grow(j.images[i], s.H*s.W*width)
+		}
+	}
 	j.strips = 1
 	if size*s.R*s.S < depthwiseSerial {
 		threads = 1
-	} else if threads > 1 {
+	} else if threads > 1 && d.multiplier == 1 {
 		j.strips = min(outH, (4*threads-1)/(s.N*blocks)+1)
 	}
 	parts := s.N * blocks * j.strips
@@ -246,7 +270,7 @@ func (j *depthwiseJob) part(i, worker int) {
 	outH, outW := s.OutH(), s.OutW()
 	plane, strip := i/j.strips, i%j.strips
 	block := plane % d.blocks()
-	src := j.src[plane*s.H*s.W*width:][:s.H*s.W*width]
+	src := j.image(plane, worker)
 	from, to := strip*outH/j.strips, (strip+1)*outH/j.strips
 	t := &j.workers[worker]
 	for _, l := range d.lines {
@@ -277,4 +301,19 @@ func (j *depthwiseJob) part(i, worker int) {
 			d.kernels.taps(t)
 		}
 	}
+}
+
+// image returns the block of the image that a block of the output comes from.
+func (j *depthwiseJob) image(plane, worker int) []float32 {
+	d := j.d
+	s, width := d.shape, d.kernels.width
+	size := s.H * s.W * width
+	if d.multiplier == 1 {
+		return j.src[plane*size:][:size]
+	}
+	n, block := plane/d.blocks(), plane%d.blocks()
+	blocks := (s.C + width - 1) / width
+	src, dst := j.src[(n*blocks+block/d.multiplier)*size:][:size], j.images[worker]
+	d.kernels.spread(&dst[0], &src[0], &d.lanes[block%d.multiplier*width], s.H*s.W)
+	return dst
 }

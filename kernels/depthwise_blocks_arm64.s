@@ -720,3 +720,28 @@ next:
 	SUB  R9, R21
 	CBNZ R21, run
 	END
+
+// func depthwiseSpreadNEON(dst, src *float32, lanes *int32, pixels int)
+TEXT ·depthwiseSpreadNEON(SB), NOSPLIT, $0-32
+	MOVD  dst+0(FP), R0
+	MOVD  src+8(FP), R1
+	MOVD  lanes+16(FP), R2
+	MOVD  pixels+24(FP), R3
+	VLD1  (R2), [V0.S4, V1.S4]
+	MOVW  $0x04040404, R4 // numbers of lanes to those of their bytes
+	VDUP  R4, V2.S4
+	MOVW  $0x03020100, R4
+	VDUP  R4, V3.S4
+	WORD  $0x4EA29C00 // MUL V0.4S, V0.4S, V2.4S
+	WORD  $0x4EA29C21 // MUL V1.4S, V1.4S, V2.4S
+	VADD  V3.S4, V0.S4, V0.S4
+	VADD  V3.S4, V1.S4, V1.S4
+
+pixel:
+	VLD1.P 32(R1), [V4.S4, V5.S4]
+	VTBL   V0.B16, [V4.B16, V5.B16], V6.B16
+	VTBL   V1.B16, [V4.B16, V5.B16], V7.B16
+	VST1.P [V6.S4, V7.S4], 32(R0)
+	SUB    $1, R3
+	CBNZ   R3, pixel
+	RET
