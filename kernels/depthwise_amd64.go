@@ -5,7 +5,7 @@ func depthwiseBlockImplementation(base string) *depthwiseBlockKernels {
 	switch base {
 	case avx512:
 		return &depthwiseBlockKernels{
-			width: 16, taps: depthwiseTapsAVX512, outputs: [8]int{3: 14, 5: 14, 7: 14},
+			width: 16, taps: depthwiseTapsAVX512, spread: depthwiseSpreadAVX512, outputs: [8]int{3: 14, 5: 14, 7: 14},
 			columns: [8][3]func(*depthwiseStrip){
 				3: {1: depthwiseColumns3s1AVX512, 2: depthwiseColumns3s2AVX512},
 				5: {1: depthwiseColumns5s1AVX512, 2: depthwiseColumns5s2AVX512},
@@ -14,7 +14,7 @@ func depthwiseBlockImplementation(base string) *depthwiseBlockKernels {
 		}
 	case avx2:
 		return &depthwiseBlockKernels{
-			width: 8, taps: depthwiseTapsAVX2, outputs: [8]int{3: 12, 5: 10, 7: 8},
+			width: 8, taps: depthwiseTapsAVX2, spread: depthwiseSpreadAVX2, outputs: [8]int{3: 12, 5: 10, 7: 8},
 			columns: [8][3]func(*depthwiseStrip){
 				3: {1: depthwiseColumns3s1AVX2, 2: depthwiseColumns3s2AVX2},
 				5: {1: depthwiseColumns5s1AVX2, 2: depthwiseColumns5s2AVX2},

@@ -7449,6 +7449,25 @@ done:
 	VZEROUPPER
 	RET
 
+// func depthwiseSpreadAVX512(dst *float32, src *float32, lanes *int32, pixels int)
+// Requires: AVX, AVX512F
+TEXT ·depthwiseSpreadAVX512(SB), NOSPLIT, $0-32
+	MOVQ    dst+0(FP), DI
+	MOVQ    src+8(FP), SI
+	MOVQ    lanes+16(FP), AX
+	MOVQ    pixels+24(FP), CX
+	VMOVUPS (AX), Z0
+
+pixel:
+	VPERMPS (SI), Z0, Z1
+	VMOVUPS Z1, (DI)
+	ADDQ    $+64, SI
+	ADDQ    $+64, DI
+	DECQ    CX
+	JNE     pixel
+	VZEROUPPER
+	RET
+
 // func depthwiseColumns3s1AVX2(t *depthwiseStrip)
 // Requires: AVX, FMA3
 TEXT ·depthwiseColumns3s1AVX2(SB), NOSPLIT, $0-8
@@ -13511,5 +13530,24 @@ done:
 	ADDQ AX, 128(DI)
 	DECQ 40(DI)
 	JNE  line
+	VZEROUPPER
+	RET
+
+// func depthwiseSpreadAVX2(dst *float32, src *float32, lanes *int32, pixels int)
+// Requires: AVX, AVX2
+TEXT ·depthwiseSpreadAVX2(SB), NOSPLIT, $0-32
+	MOVQ    dst+0(FP), DI
+	MOVQ    src+8(FP), SI
+	MOVQ    lanes+16(FP), AX
+	MOVQ    pixels+24(FP), CX
+	VMOVUPS (AX), Y0
+
+pixel:
+	VPERMPS (SI), Y0, Y1
+	VMOVUPS Y1, (DI)
+	ADDQ    $+32, SI
+	ADDQ    $+32, DI
+	DECQ    CX
+	JNE     pixel
 	VZEROUPPER
 	RET

@@ -22,8 +22,8 @@ type depthwiseStrip struct {
 	spans     *depthwiseSpan // that make up a line
 	spanCount int
 
-	// Where the assembly is: numbers, since a pointer that it had moved beyond
-	// its array would upset the garbage collector.
+	// Where the assembly is, as it counts lines down. Numbers, since a pointer
+	// that had moved beyond its array would upset the garbage collector.
 	srcAt, dstAt, runSrc, runDst int
 
 	activation int
@@ -48,15 +48,22 @@ type depthwiseSpan struct {
 type depthwiseBlockKernels struct {
 	width int // channels of a block
 	taps  func(t *depthwiseStrip)
+	// spread copies pixels, channel lanes[i] to channel i.
+	spread func(dst, src *float32, lanes *int32, pixels int)
 	// columns has the kernels for some widths of the kernel and strides, and
-	// outputs the longest span that they take.
+	// outputs the longest span that they take, by the width. Spans must be that
+	// long, with no more padding than keeps the size of the image, if exact.
 	columns [8][3]func(t *depthwiseStrip)
 	outputs [8]int
+	exact   bool
 }
 
 var portableDepthwiseBlocks = &depthwiseBlockKernels{
 	width: portableWidth,
 	taps:  func(t *depthwiseStrip) { depthwiseTapsPortable(t, portableWidth) },
+	spread: func(dst, src *float32, lanes *int32, pixels int) {
+		depthwiseSpreadPortable(dst, src, lanes, pixels, portableWidth)
+	},
 }
 
 var depthwiseBlocks = portableDepthwiseBlocks
@@ -66,23 +73,31 @@ var depthwiseBlocks = portableDepthwiseBlocks
 type blockedDepthwise struct {
 	shape   Conv2D
 	kernels *depthwiseBlockKernels
-	run     func(t *depthwiseStrip)
 	weight  []float32 // [blocks][R][S][c]
 	bias    []float32 // [blocks][c]
-	spans   []depthwiseSpan
 	lines   []depthwiseLines
+	// A line is made of spans for the kernel columns and spans for the kernel
+	// for any shape.
+	columns func(t *depthwiseStrip)
+	// With several outputs of a channel, each block of channels is copied
+	// before it is convolved, to a block in which channels repeat, in lanes
+	// that depend on the remainder of the block of the output.
+	multiplier  int
+	lanes       []int32
+	columnSpans []depthwiseSpan
+	tapSpans    []depthwiseSpan
 }
 
 // depthwiseLines is lines of the output that meet the same rows of the kernel.
 type depthwiseLines struct{ y, count, row, rows int }
 
-// packDepthwiseBlocked prepares a convolution with one group a channel for the
-// layout NCHWc of the implementation in use; weight is [K, 1, R, S], and bias
-// [K] or nil.
+// packDepthwiseBlocked prepares a convolution with one group a channel, of one
+// or more outputs each, for the layout NCHWc of the implementation in use;
+// weight is [K, 1, R, S], and bias [K] or nil.
 func packDepthwiseBlocked(s Conv2D, weight, bias []float32) *blockedDepthwise {
 	k := depthwiseBlocks
 	width := k.width
-	d := &blockedDepthwise{shape: s, kernels: k, run: k.taps}
+	d := &blockedDepthwise{shape: s, kernels: k, multiplier: s.K / s.C}
 	blocks, taps := (s.K+width-1)/width, s.R*s.S
 	d.weight, d.bias = aligned(blocks*taps*width), aligned(blocks*width)
 	for c := range s.K {
@@ -91,12 +106,18 @@ func packDepthwiseBlocked(s Conv2D, weight, bias []float32) *blockedDepthwise {
 		}
 	}
 	copy(d.bias, bias)
-	if s.S < len(k.columns) && s.StrideW < len(k.columns[0]) && k.columns[s.S][s.StrideW] != nil &&
-		s.DilationW == 1 && s.PadLeft < s.S {
-		d.run = k.columns[s.S][s.StrideW]
-		d.columnSpans(k.outputs[s.S])
+	if d.multiplier > 1 {
+		for i := range d.multiplier * width {
+			d.lanes = append(d.lanes, int32(i/d.multiplier))
+		}
+	}
+	if s.S < len(k.columns) && s.StrideW < len(k.columns[0]) && s.DilationW == 1 && s.PadLeft < s.S {
+		d.columns = k.columns[s.S][s.StrideW]
+	}
+	if d.columns != nil {
+		d.addColumns(k.outputs[s.S])
 	} else {
-		d.tapSpans()
+		d.addTaps(0, s.OutW())
 	}
 	for y := range s.OutH() {
 		row, end := meeting(y*s.StrideH-s.PadTop, s.DilationH, s.R, s.H)
@@ -121,9 +142,9 @@ func meeting(start, dilation, size, limit int) (first, end int) {
 	return first, max(first, end)
 }
 
-// columnSpans cuts a line into spans of the length longest, or of 7, which
-// have code of their own; what is left makes a shorter one.
-func (d *blockedDepthwise) columnSpans(longest int) {
+// addColumns cuts a line into spans of the length longest, or of 7, which have
+// code of their own; what is left makes a shorter one.
+func (d *blockedDepthwise) addColumns(longest int) {
 	s, pixel := d.shape, 4*d.kernels.width
 	outW := s.OutW()
 	if outW%longest != 0 && outW%7 == 0 {
@@ -131,28 +152,35 @@ func (d *blockedDepthwise) columnSpans(longest int) {
 	}
 	for x := 0; x < outW; x += longest {
 		count, column := min(longest, outW-x), x*s.StrideW-s.PadLeft
-		d.spans = append(d.spans, depthwiseSpan{
+		reach := (count-1)*s.StrideW + s.S
+		span := depthwiseSpan{
 			src: column * pixel, dst: x * pixel, count: count,
-			first: max(0, -column), end: min((count-1)*s.StrideW+s.S, s.W-column),
-		})
+			first: max(0, -column), end: min(reach, s.W-column),
+		}
+		if d.kernels.exact && (count < longest || span.first > s.S/2 || span.end < reach-s.S/2) {
+			d.addTaps(x, x+count)
+			continue
+		}
+		d.columnSpans = append(d.columnSpans, span)
 	}
 }
 
-// tapSpans cuts a line into spans that meet the same columns of the kernel.
-func (d *blockedDepthwise) tapSpans() {
+// addTaps cuts part of a line into spans that meet the same columns of the
+// kernel.
+func (d *blockedDepthwise) addTaps(from, to int) {
 	s, pixel := d.shape, 4*d.kernels.width
-	for x := range s.OutW() {
+	for x := from; x < to; x++ {
 		column := x*s.StrideW - s.PadLeft
 		first, end := meeting(column, s.DilationW, s.S, s.W)
 		next := depthwiseSpan{
 			src: (column + first*s.DilationW) * pixel, dst: x * pixel, count: 1,
 			weight: first * pixel, taps: end - first,
 		}
-		if n := len(d.spans); n > 0 && d.spans[n-1].weight == next.weight && d.spans[n-1].taps == next.taps {
-			d.spans[n-1].count++
+		if n := len(d.tapSpans); n > 0 && x > from && d.tapSpans[n-1].weight == next.weight && d.tapSpans[n-1].taps == next.taps {
+			d.tapSpans[n-1].count++
 			continue
 		}
-		d.spans = append(d.spans, next)
+		d.tapSpans = append(d.tapSpans, next)
 	}
 }
 
@@ -164,6 +192,7 @@ type depthwiseJob struct {
 	strips             int              // of a block
 	workers            []depthwiseStrip // of each thread
 	template           depthwiseStrip   // what all parts have in common
+	images             [][]float32      // scratch of each thread, for one block
 }
 
 // blocks returns the number of blocks of channels.
@@ -191,7 +220,6 @@ func (d *blockedDepthwise) forward(ws *Workspace, dst, src, residual []float32, 
 	j.template = depthwiseStrip{
 		dstLine: outW * pixel, srcLine: s.StrideH * s.W * pixel, srcRow: s.DilationH * s.W * pixel,
 		weightRow: s.S * pixel, srcTap: s.DilationW * pixel, srcOutput: s.StrideW * pixel,
-		spans: &d.spans[0], spanCount: len(d.spans),
 	}
 	var t tile
 	fused := t.setActivation(act)
@@ -201,10 +229,18 @@ func (d *blockedDepthwise) forward(ws *Workspace, dst, src, residual []float32, 
 	for len(j.workers) < threads {
 		j.workers = append(j.workers, depthwiseStrip{})
 	}
+	if d.multiplier > 1 {
+		for len(j.images) < threads {
+			j.images = append(j.images, nil)
+		}
+		for i := range j.images[:threads] {
+			j.images[i] = grow(j.images[i], s.H*s.W*width)
+		}
+	}
 	j.strips = 1
 	if size*s.R*s.S < depthwiseSerial {
 		threads = 1
-	} else if threads > 1 {
+	} else if threads > 1 && d.multiplier == 1 {
 		j.strips = min(outH, (4*threads-1)/(s.N*blocks)+1)
 	}
 	parts := s.N * blocks * j.strips
@@ -234,7 +270,7 @@ func (j *depthwiseJob) part(i, worker int) {
 	outH, outW := s.OutH(), s.OutW()
 	plane, strip := i/j.strips, i%j.strips
 	block := plane % d.blocks()
-	src := j.src[plane*s.H*s.W*width:][:s.H*s.W*width]
+	src := j.image(plane, worker)
 	from, to := strip*outH/j.strips, (strip+1)*outH/j.strips
 	t := &j.workers[worker]
 	for _, l := range d.lines {
@@ -255,6 +291,29 @@ func (j *depthwiseJob) part(i, worker int) {
 		}
 		t.weight = unsafe.SliceData(d.weight[(block*s.R+l.row)*s.S*width:])
 		t.bias = &d.bias[block*width]
-		d.run(t)
+		if n := len(d.columnSpans); n > 0 {
+			t.spans, t.spanCount = &d.columnSpans[0], n
+			d.columns(t)
+		}
+		if n := len(d.tapSpans); n > 0 {
+			t.spans, t.spanCount = &d.tapSpans[0], n
+			t.lines, t.srcAt, t.dstAt = end-y, 0, 0 // the other kernel has changed them
+			d.kernels.taps(t)
+		}
 	}
+}
+
+// image returns the block of the image that a block of the output comes from.
+func (j *depthwiseJob) image(plane, worker int) []float32 {
+	d := j.d
+	s, width := d.shape, d.kernels.width
+	size := s.H * s.W * width
+	if d.multiplier == 1 {
+		return j.src[plane*size:][:size]
+	}
+	n, block := plane/d.blocks(), plane%d.blocks()
+	blocks := (s.C + width - 1) / width
+	src, dst := j.src[(n*blocks+block/d.multiplier)*size:][:size], j.images[worker]
+	d.kernels.spread(&dst[0], &src[0], &d.lanes[block%d.multiplier*width], s.H*s.W)
+	return dst
 }

@@ -133,3 +133,15 @@ func (a *depthwiseSum) end() {
 		pixelAt(t.dst, a.place, a.width)[i] = act.activate(x)
 	}
 }
+
+// depthwiseSpreadPortable is the Go twin of the kernels that copy pixels of
+// width channels, channel lanes[i] to channel i. There is at least one pixel.
+func depthwiseSpreadPortable(dst, src *float32, lanes *int32, pixels, width int) {
+	from := unsafe.Slice(lanes, width)
+	for p := range pixels {
+		x, y := pixelAt(src, p*4*width, width), pixelAt(dst, p*4*width, width)
+		for i, lane := range from {
+			y[i] = x[lane]
+		}
+	}
+}

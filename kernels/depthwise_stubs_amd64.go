@@ -37,6 +37,11 @@ func depthwiseColumns7s2AVX512(t *depthwiseStrip)
 //go:noescape
 func depthwiseTapsAVX512(t *depthwiseStrip)
 
+// depthwiseSpreadAVX512 is depthwiseSpreadPortable(dst, src, lanes, pixels, 16).
+//
+//go:noescape
+func depthwiseSpreadAVX512(dst, src *float32, lanes *int32, pixels int)
+
 // depthwiseColumns3s1AVX2 is depthwiseColumnsPortable(t, 8, 3, 1), for spans of up to 12 outputs.
 //
 //go:noescape
@@ -71,3 +76,8 @@ func depthwiseColumns7s2AVX2(t *depthwiseStrip)
 //
 //go:noescape
 func depthwiseTapsAVX2(t *depthwiseStrip)
+
+// depthwiseSpreadAVX2 is depthwiseSpreadPortable(dst, src, lanes, pixels, 8).
+//
+//go:noescape
+func depthwiseSpreadAVX2(dst, src *float32, lanes *int32, pixels int)

@@ -27,6 +27,7 @@ func depthwise() {
 		}
 		k := depthwiseKernel{vectors: set, outputs: 7, three: three, sixth: sixth}
 		k.taps()
+		k.spread()
 	}
 }
 
@@ -298,4 +299,26 @@ func (k *depthwiseKernel) finish(label string, count int, partial bool) {
 	Label(label + "activated")
 	ADDQ(k.mem("dst"), reg.RAX)
 	each("stored", func(i int) { VMOVUPS(k.register(i), k.pixel(reg.RAX, i)) })
+}
+
+// spread generates what copies pixels with their channels permuted.
+func (k *depthwiseKernel) spread() {
+	name := "depthwiseSpread" + k.name
+	text(name, "func(dst, src *float32, lanes *int32, pixels int)",
+		fmt.Sprintf("%s is depthwiseSpreadPortable(dst, src, lanes, pixels, %d).", name, k.width))
+	Load(Param("dst"), reg.RDI)
+	Load(Param("src"), reg.RSI)
+	Load(Param("lanes"), reg.RAX)
+	Load(Param("pixels"), reg.RCX)
+	lanes, x := k.register(0), k.register(1)
+	VMOVUPS(operand.Mem{Base: reg.RAX}, lanes)
+	Label("pixel")
+	VPERMPS(k.pixel(reg.RSI, 0), lanes, x)
+	VMOVUPS(x, k.pixel(reg.RDI, 0))
+	ADDQ(operand.I32(4*k.width), reg.RSI)
+	ADDQ(operand.I32(4*k.width), reg.RDI)
+	DECQ(reg.RCX)
+	JNE(operand.LabelRef("pixel"))
+	VZEROUPPER()
+	RET()
 }
