@@ -33,9 +33,15 @@ func (a algorithm) layouts() (in, out Layout) {
 	return Planar, Planar
 }
 
-// fewChannels is the number of input channels up to which a planar image is
-// read where it lies rather than brought into blocks.
-const fewChannels = 4
+// What the selection goes by.
+const (
+	// fewChannels is the number of input channels up to which a planar image
+	// is read where it lies rather than brought into blocks.
+	fewChannels = 4
+	// shortSum is the number of terms of an output element below which
+	// bringing the output back into planes costs more than blocks gain.
+	shortSum = 80
+)
 
 // candidates calls f with every algorithm that can compute s.
 func (s Conv2D) candidates(f func(algorithm)) {
@@ -71,21 +77,22 @@ func (s Conv2D) wholeBlocks() bool {
 // layouts of input and output, and why. Where the algorithm's layouts are
 // others, the images are converted before or after it.
 func (s Conv2D) selectAlgorithm(in, out Layout) (a algorithm, why string) {
+	terms := s.C / s.Groups * s.R * s.S
 	switch {
 	case s.depthwise() && in == Planar && out == Planar:
 		return planarDepthwise, "one channel a group, in planes"
 	case s.depthwise():
 		return blocksDepthwise, "one channel a group"
-	case !s.wholeBlocks():
+	case !s.wholeBlocks() && s.pointwise():
 		return unfoldedGemm, "groups are not whole blocks of channels"
-	case in == Planar && out == Planar && s.single():
-		return linearLayer, "one pixel an image"
-	case in == Planar && out == Planar:
-		return unfoldedGemm, "image in planes"
+	case out == Planar && in == Planar && terms < shortSum:
+		return unfoldedGemm, "planes in and out, and few terms"
 	case in == Planar && s.C <= fewChannels && s.Groups == 1:
-		return directPlanes, "few input channels"
+		return directPlanes, "few input channels, in planes"
+	case s.winograd() && s.C >= 32 && s.K >= 32:
+		return winograd4, "3x3 of stride 1"
 	}
-	return directTiles, "blocks of channels"
+	return directTiles, "fits all"
 }
 
 // ConvolutionAlgorithm returns the name of the algorithm that computes s with
