@@ -7,12 +7,6 @@ var (
 	avx512Gemm   = newGemmKernel(avx512Tiles, avx512Packer)
 )
 
-//go:noescape
-func copyRowsAVX2(dst, src *float32, width, ld int, offsets *int, count, n int)
-
-//go:noescape
-func transpose4AVX2(dst, r0, r1, r2, r3 *float32, width, n int)
-
 func setGemmKernels(in instructions) {
 	switch in.base {
 	case avx512:

@@ -70,3 +70,179 @@ panel:
 	JNE        row
 	VZEROUPPER
 	RET
+
+DATA packMasks<>+0(SB)/4, $0xffffffff
+DATA packMasks<>+4(SB)/4, $0xffffffff
+DATA packMasks<>+8(SB)/4, $0xffffffff
+DATA packMasks<>+12(SB)/4, $0xffffffff
+DATA packMasks<>+16(SB)/4, $0xffffffff
+DATA packMasks<>+20(SB)/4, $0xffffffff
+DATA packMasks<>+24(SB)/4, $0xffffffff
+DATA packMasks<>+28(SB)/4, $0xffffffff
+DATA packMasks<>+32(SB)/4, $0xffffffff
+DATA packMasks<>+36(SB)/4, $0xffffffff
+DATA packMasks<>+40(SB)/4, $0xffffffff
+DATA packMasks<>+44(SB)/4, $0xffffffff
+DATA packMasks<>+48(SB)/4, $0xffffffff
+DATA packMasks<>+52(SB)/4, $0xffffffff
+DATA packMasks<>+56(SB)/4, $0xffffffff
+DATA packMasks<>+60(SB)/4, $0xffffffff
+DATA packMasks<>+64(SB)/4, $0x00000000
+DATA packMasks<>+68(SB)/4, $0x00000000
+DATA packMasks<>+72(SB)/4, $0x00000000
+DATA packMasks<>+76(SB)/4, $0x00000000
+DATA packMasks<>+80(SB)/4, $0x00000000
+DATA packMasks<>+84(SB)/4, $0x00000000
+DATA packMasks<>+88(SB)/4, $0x00000000
+DATA packMasks<>+92(SB)/4, $0x00000000
+DATA packMasks<>+96(SB)/4, $0x00000000
+DATA packMasks<>+100(SB)/4, $0x00000000
+DATA packMasks<>+104(SB)/4, $0x00000000
+DATA packMasks<>+108(SB)/4, $0x00000000
+DATA packMasks<>+112(SB)/4, $0x00000000
+DATA packMasks<>+116(SB)/4, $0x00000000
+DATA packMasks<>+120(SB)/4, $0x00000000
+DATA packMasks<>+124(SB)/4, $0x00000000
+GLOBL packMasks<>(SB), RODATA|NOPTR, $128
+
+// func copyRowsAVX2(dst *float32, src *float32, width int, ld int, offsets *int, count int, n int)
+// Requires: AVX
+TEXT ·copyRowsAVX2(SB), NOSPLIT, $0-56
+	MOVQ    dst+0(FP), AX
+	MOVQ    src+8(FP), CX
+	MOVQ    width+16(FP), DX
+	MOVQ    ld+24(FP), BX
+	MOVQ    offsets+32(FP), SI
+	MOVQ    count+40(FP), DI
+	MOVQ    n+48(FP), R8
+	LEAQ    packMasks<>+0(SB), R9
+	NEGQ    R8
+	VMOVUPS 64(R9)(R8*4), Y0
+	VMOVUPS 96(R9)(R8*4), Y1
+	SHLQ    $0x02, DX
+	SHLQ    $0x02, BX
+	TESTQ   SI, SI
+	JNE     listed
+	MOVQ    CX, R8
+
+row:
+	VMASKMOVPS (R8), Y0, Y2
+	VMASKMOVPS Y2, Y0, (AX)
+	VMASKMOVPS 32(R8), Y1, Y3
+	VMASKMOVPS Y3, Y1, 32(AX)
+	ADDQ       BX, R8
+	ADDQ       DX, AX
+	DECQ       DI
+	JNE        row
+	VZEROUPPER
+	RET
+
+listed:
+	MOVQ       (SI), R8
+	LEAQ       (CX)(R8*4), R8
+	VMASKMOVPS (R8), Y0, Y2
+	VMASKMOVPS Y2, Y0, (AX)
+	VMASKMOVPS 32(R8), Y1, Y3
+	VMASKMOVPS Y3, Y1, 32(AX)
+	ADDQ       $0x08, SI
+	ADDQ       DX, AX
+	DECQ       DI
+	JNE        listed
+	VZEROUPPER
+	RET
+
+// func transpose4AVX2(dst *float32, r0 *float32, r1 *float32, r2 *float32, r3 *float32, width int, n int)
+// Requires: AVX
+TEXT ·transpose4AVX2(SB), NOSPLIT, $0-56
+	MOVQ dst+0(FP), AX
+	MOVQ r0+8(FP), CX
+	MOVQ r1+16(FP), DX
+	MOVQ r2+24(FP), BX
+	MOVQ r3+32(FP), SI
+	MOVQ width+40(FP), DI
+	MOVQ n+48(FP), R8
+	SHLQ $0x02, DI
+	LEAQ (DI)(DI*2), R9
+	SUBQ $0x08, R8
+	JLT  four
+
+eight:
+	VMOVUPS      (CX), Y0
+	VMOVUPS      (DX), Y1
+	VMOVUPS      (BX), Y2
+	VMOVUPS      (SI), Y3
+	VUNPCKLPS    Y1, Y0, Y4
+	VUNPCKHPS    Y1, Y0, Y5
+	VUNPCKLPS    Y3, Y2, Y6
+	VUNPCKHPS    Y3, Y2, Y7
+	VUNPCKLPD    Y6, Y4, Y0
+	VUNPCKHPD    Y6, Y4, Y1
+	VUNPCKLPD    Y7, Y5, Y2
+	VUNPCKHPD    Y7, Y5, Y3
+	VMOVUPS      X0, (AX)
+	VMOVUPS      X1, (AX)(DI*1)
+	VMOVUPS      X2, (AX)(DI*2)
+	VMOVUPS      X3, (AX)(R9*1)
+	LEAQ         (AX)(DI*4), AX
+	VEXTRACTF128 $0x01, Y0, (AX)
+	VEXTRACTF128 $0x01, Y1, (AX)(DI*1)
+	VEXTRACTF128 $0x01, Y2, (AX)(DI*2)
+	VEXTRACTF128 $0x01, Y3, (AX)(R9*1)
+	LEAQ         (AX)(DI*4), AX
+	ADDQ         $0x20, CX
+	ADDQ         $0x20, DX
+	ADDQ         $0x20, BX
+	ADDQ         $0x20, SI
+	SUBQ         $0x08, R8
+	JGE          eight
+
+four:
+	ADDQ      $0x04, R8
+	JLT       rest
+	VMOVUPS   (CX), X0
+	VMOVUPS   (DX), X1
+	VMOVUPS   (BX), X2
+	VMOVUPS   (SI), X3
+	VUNPCKLPS X1, X0, X4
+	VUNPCKHPS X1, X0, X5
+	VUNPCKLPS X3, X2, X6
+	VUNPCKHPS X3, X2, X7
+	VUNPCKLPD X6, X4, X0
+	VUNPCKHPD X6, X4, X1
+	VUNPCKLPD X7, X5, X2
+	VUNPCKHPD X7, X5, X3
+	VMOVUPS   X0, (AX)
+	VMOVUPS   X1, (AX)(DI*1)
+	VMOVUPS   X2, (AX)(DI*2)
+	VMOVUPS   X3, (AX)(R9*1)
+	LEAQ      (AX)(DI*4), AX
+	ADDQ      $0x10, CX
+	ADDQ      $0x10, DX
+	ADDQ      $0x10, BX
+	ADDQ      $0x10, SI
+	SUBQ      $0x04, R8
+
+rest:
+	ADDQ $0x04, R8
+	JEQ  done
+
+one:
+	MOVL (CX), R9
+	MOVL R9, (AX)
+	MOVL (DX), R9
+	MOVL R9, 4(AX)
+	MOVL (BX), R9
+	MOVL R9, 8(AX)
+	MOVL (SI), R9
+	MOVL R9, 12(AX)
+	ADDQ DI, AX
+	ADDQ $0x04, CX
+	ADDQ $0x04, DX
+	ADDQ $0x04, BX
+	ADDQ $0x04, SI
+	DECQ R8
+	JNE  one
+
+done:
+	VZEROUPPER
+	RET

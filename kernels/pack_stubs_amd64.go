@@ -11,3 +11,13 @@ func copyPanelsAVX512(dst *float32, step int, src *float32, ld, rows, panels int
 //
 //go:noescape
 func copyPanelsAVX2(dst *float32, step int, src *float32, ld, rows, panels int)
+
+// copyRowsAVX2 is copyRowsPortable.
+//
+//go:noescape
+func copyRowsAVX2(dst, src *float32, width, ld int, offsets *int, count, n int)
+
+// transpose4AVX2 is transpose4Portable.
+//
+//go:noescape
+func transpose4AVX2(dst, r0, r1, r2, r3 *float32, width, n int)
