@@ -40,39 +40,3 @@ func depthwiseImplementation(name string) depthwiseKernels {
 	}
 	return portableDepthwise
 }
-
-//go:noescape
-func convolveAVX2(dst, src []float32, n int, offsets []int, weights []float32, bias, lo, hi float32)
-
-//go:noescape
-func correlateAVX2(sums *[correlateTaps]float32, grad, src []float32, n int, offsets *[correlateTaps]int)
-
-//go:noescape
-func copyPlaneAVX2(dst, src []float32, rows, dstStep, srcStep, width int)
-
-//go:noescape
-func splitPlaneAVX2(even, odd, src []float32, rows, dstStep, srcStep, width int)
-
-//go:noescape
-func addPlaneAVX2(dst, src []float32, rows, dstStep, srcStep, width int)
-
-//go:noescape
-func mergePlaneAVX2(dst, even, odd []float32, rows, dstStep, srcStep, width int)
-
-//go:noescape
-func convolveAVX512(dst, src []float32, n int, offsets []int, weights []float32, bias, lo, hi float32)
-
-//go:noescape
-func correlateAVX512(sums *[correlateTaps]float32, grad, src []float32, n int, offsets *[correlateTaps]int)
-
-//go:noescape
-func copyPlaneAVX512(dst, src []float32, rows, dstStep, srcStep, width int)
-
-//go:noescape
-func splitPlaneAVX512(even, odd, src []float32, rows, dstStep, srcStep, width int)
-
-//go:noescape
-func addPlaneAVX512(dst, src []float32, rows, dstStep, srcStep, width int)
-
-//go:noescape
-func mergePlaneAVX512(dst, even, odd []float32, rows, dstStep, srcStep, width int)

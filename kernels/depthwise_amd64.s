@@ -2,6 +2,1099 @@
 
 #include "textflag.h"
 
+DATA laneMasks<>+0(SB)/8, $-1
+DATA laneMasks<>+8(SB)/8, $-1
+DATA laneMasks<>+16(SB)/8, $-1
+DATA laneMasks<>+24(SB)/8, $-1
+DATA laneMasks<>+32(SB)/8, $+0
+DATA laneMasks<>+40(SB)/8, $+0
+DATA laneMasks<>+48(SB)/8, $+0
+DATA laneMasks<>+56(SB)/8, $+0
+GLOBL laneMasks<>(SB), RODATA|NOPTR, $64
+
+DATA evenLanes<>+0(SB)/1, $0x00
+DATA evenLanes<>+1(SB)/1, $0x02
+DATA evenLanes<>+2(SB)/1, $0x04
+DATA evenLanes<>+3(SB)/1, $0x06
+DATA evenLanes<>+4(SB)/1, $0x08
+DATA evenLanes<>+5(SB)/1, $0x0a
+DATA evenLanes<>+6(SB)/1, $0x0c
+DATA evenLanes<>+7(SB)/1, $0x0e
+DATA evenLanes<>+8(SB)/1, $0x10
+DATA evenLanes<>+9(SB)/1, $0x12
+DATA evenLanes<>+10(SB)/1, $0x14
+DATA evenLanes<>+11(SB)/1, $0x16
+DATA evenLanes<>+12(SB)/1, $0x18
+DATA evenLanes<>+13(SB)/1, $0x1a
+DATA evenLanes<>+14(SB)/1, $0x1c
+DATA evenLanes<>+15(SB)/1, $0x1e
+GLOBL evenLanes<>(SB), RODATA|NOPTR, $16
+
+DATA oddLanes<>+0(SB)/1, $0x01
+DATA oddLanes<>+1(SB)/1, $0x03
+DATA oddLanes<>+2(SB)/1, $0x05
+DATA oddLanes<>+3(SB)/1, $0x07
+DATA oddLanes<>+4(SB)/1, $0x09
+DATA oddLanes<>+5(SB)/1, $0x0b
+DATA oddLanes<>+6(SB)/1, $0x0d
+DATA oddLanes<>+7(SB)/1, $0x0f
+DATA oddLanes<>+8(SB)/1, $0x11
+DATA oddLanes<>+9(SB)/1, $0x13
+DATA oddLanes<>+10(SB)/1, $0x15
+DATA oddLanes<>+11(SB)/1, $0x17
+DATA oddLanes<>+12(SB)/1, $0x19
+DATA oddLanes<>+13(SB)/1, $0x1b
+DATA oddLanes<>+14(SB)/1, $0x1d
+DATA oddLanes<>+15(SB)/1, $0x1f
+GLOBL oddLanes<>(SB), RODATA|NOPTR, $16
+
+DATA mergeLow<>+0(SB)/1, $0x00
+DATA mergeLow<>+1(SB)/1, $0x10
+DATA mergeLow<>+2(SB)/1, $0x01
+DATA mergeLow<>+3(SB)/1, $0x11
+DATA mergeLow<>+4(SB)/1, $0x02
+DATA mergeLow<>+5(SB)/1, $0x12
+DATA mergeLow<>+6(SB)/1, $0x03
+DATA mergeLow<>+7(SB)/1, $0x13
+DATA mergeLow<>+8(SB)/1, $0x04
+DATA mergeLow<>+9(SB)/1, $0x14
+DATA mergeLow<>+10(SB)/1, $0x05
+DATA mergeLow<>+11(SB)/1, $0x15
+DATA mergeLow<>+12(SB)/1, $0x06
+DATA mergeLow<>+13(SB)/1, $0x16
+DATA mergeLow<>+14(SB)/1, $0x07
+DATA mergeLow<>+15(SB)/1, $0x17
+GLOBL mergeLow<>(SB), RODATA|NOPTR, $16
+
+DATA mergeHigh<>+0(SB)/1, $0x08
+DATA mergeHigh<>+1(SB)/1, $0x18
+DATA mergeHigh<>+2(SB)/1, $0x09
+DATA mergeHigh<>+3(SB)/1, $0x19
+DATA mergeHigh<>+4(SB)/1, $0x0a
+DATA mergeHigh<>+5(SB)/1, $0x1a
+DATA mergeHigh<>+6(SB)/1, $0x0b
+DATA mergeHigh<>+7(SB)/1, $0x1b
+DATA mergeHigh<>+8(SB)/1, $0x0c
+DATA mergeHigh<>+9(SB)/1, $0x1c
+DATA mergeHigh<>+10(SB)/1, $0x0d
+DATA mergeHigh<>+11(SB)/1, $0x1d
+DATA mergeHigh<>+12(SB)/1, $0x0e
+DATA mergeHigh<>+13(SB)/1, $0x1e
+DATA mergeHigh<>+14(SB)/1, $0x0f
+DATA mergeHigh<>+15(SB)/1, $0x1f
+GLOBL mergeHigh<>(SB), RODATA|NOPTR, $16
+
+// func convolveAVX512(dst []float32, src []float32, n int, offsets []int, weights []float32, bias float32, lo float32, hi float32)
+// Requires: AVX, AVX512F
+TEXT ·convolveAVX512(SB), NOSPLIT, $0-116
+	MOVQ         dst_base+0(FP), DI
+	MOVQ         src_base+24(FP), SI
+	MOVQ         n+48(FP), CX
+	MOVQ         offsets_base+56(FP), R8
+	MOVQ         offsets_len+64(FP), R9
+	MOVQ         weights_base+80(FP), R10
+	VBROADCASTSS bias+104(FP), Z13
+	VBROADCASTSS lo+108(FP), Z14
+	VBROADCASTSS hi+112(FP), Z15
+
+vectors8:
+	CMPQ    CX, $+96
+	JLE     vectors4
+	VMOVAPS Z13, Z0
+	VMOVAPS Z13, Z1
+	VMOVAPS Z13, Z2
+	VMOVAPS Z13, Z3
+	VMOVAPS Z13, Z4
+	VMOVAPS Z13, Z5
+	VMOVAPS Z13, Z6
+	VMOVAPS Z13, Z7
+	XORL    BX, BX
+	JMP     vectors8check
+
+vectors8tap:
+	MOVQ         (R8)(BX*8), DX
+	LEAQ         (SI)(DX*4), DX
+	VBROADCASTSS (R10)(BX*4), Z8
+	INCQ         BX
+	VFMADD231PS  (DX), Z8, Z0
+	VFMADD231PS  64(DX), Z8, Z1
+	VFMADD231PS  128(DX), Z8, Z2
+	VFMADD231PS  192(DX), Z8, Z3
+	VFMADD231PS  256(DX), Z8, Z4
+	VFMADD231PS  320(DX), Z8, Z5
+	VFMADD231PS  384(DX), Z8, Z6
+	VFMADD231PS  448(DX), Z8, Z7
+
+vectors8check:
+	CMPQ    BX, R9
+	JLT     vectors8tap
+	VMAXPS  Z0, Z14, Z0
+	VMINPS  Z0, Z15, Z0
+	VMOVUPS Z0, (DI)
+	VMAXPS  Z1, Z14, Z1
+	VMINPS  Z1, Z15, Z1
+	VMOVUPS Z1, 64(DI)
+	VMAXPS  Z2, Z14, Z2
+	VMINPS  Z2, Z15, Z2
+	VMOVUPS Z2, 128(DI)
+	VMAXPS  Z3, Z14, Z3
+	VMINPS  Z3, Z15, Z3
+	VMOVUPS Z3, 192(DI)
+	VMAXPS  Z4, Z14, Z4
+	VMINPS  Z4, Z15, Z4
+	VMOVUPS Z4, 256(DI)
+	VMAXPS  Z5, Z14, Z5
+	VMINPS  Z5, Z15, Z5
+	VMOVUPS Z5, 320(DI)
+	VMAXPS  Z6, Z14, Z6
+	VMINPS  Z6, Z15, Z6
+	VMOVUPS Z6, 384(DI)
+	VMAXPS  Z7, Z14, Z7
+	VMINPS  Z7, Z15, Z7
+	VMOVUPS Z7, 448(DI)
+	ADDQ    $+512, DI
+	ADDQ    $+512, SI
+	SUBQ    $+128, CX
+	JMP     vectors8
+
+vectors4:
+	CMPQ    CX, $+32
+	JLE     vectors2
+	VMOVAPS Z13, Z0
+	VMOVAPS Z13, Z1
+	VMOVAPS Z13, Z2
+	VMOVAPS Z13, Z3
+	XORL    BX, BX
+	JMP     vectors4check
+
+vectors4tap:
+	MOVQ         (R8)(BX*8), DX
+	LEAQ         (SI)(DX*4), DX
+	VBROADCASTSS (R10)(BX*4), Z8
+	INCQ         BX
+	VFMADD231PS  (DX), Z8, Z0
+	VFMADD231PS  64(DX), Z8, Z1
+	VFMADD231PS  128(DX), Z8, Z2
+	VFMADD231PS  192(DX), Z8, Z3
+
+vectors4check:
+	CMPQ    BX, R9
+	JLT     vectors4tap
+	VMAXPS  Z0, Z14, Z0
+	VMINPS  Z0, Z15, Z0
+	VMOVUPS Z0, (DI)
+	VMAXPS  Z1, Z14, Z1
+	VMINPS  Z1, Z15, Z1
+	VMOVUPS Z1, 64(DI)
+	VMAXPS  Z2, Z14, Z2
+	VMINPS  Z2, Z15, Z2
+	VMOVUPS Z2, 128(DI)
+	VMAXPS  Z3, Z14, Z3
+	VMINPS  Z3, Z15, Z3
+	VMOVUPS Z3, 192(DI)
+	ADDQ    $+256, DI
+	ADDQ    $+256, SI
+	SUBQ    $+64, CX
+	JMP     vectors4
+
+vectors2:
+	CMPQ    CX, $+0
+	JLE     vectors0
+	VMOVAPS Z13, Z0
+	VMOVAPS Z13, Z1
+	XORL    BX, BX
+	JMP     vectors2check
+
+vectors2tap:
+	MOVQ         (R8)(BX*8), DX
+	LEAQ         (SI)(DX*4), DX
+	VBROADCASTSS (R10)(BX*4), Z8
+	INCQ         BX
+	VFMADD231PS  (DX), Z8, Z0
+	VFMADD231PS  64(DX), Z8, Z1
+
+vectors2check:
+	CMPQ    BX, R9
+	JLT     vectors2tap
+	VMAXPS  Z0, Z14, Z0
+	VMINPS  Z0, Z15, Z0
+	VMOVUPS Z0, (DI)
+	VMAXPS  Z1, Z14, Z1
+	VMINPS  Z1, Z15, Z1
+	VMOVUPS Z1, 64(DI)
+	ADDQ    $+128, DI
+	ADDQ    $+128, SI
+	SUBQ    $+32, CX
+	JMP     vectors2
+
+vectors0:
+	VZEROUPPER
+	RET
+
+// func correlateAVX512(sums *[9]float32, grad []float32, src []float32, n int, offsets *[9]int)
+// Requires: AVX, AVX512F
+TEXT ·correlateAVX512(SB), NOSPLIT, $0-72
+	MOVQ    grad_base+8(FP), SI
+	MOVQ    src_base+32(FP), CX
+	MOVQ    offsets+64(FP), DI
+	MOVQ    (DI), AX
+	LEAQ    (CX)(AX*4), AX
+	MOVQ    8(DI), BX
+	LEAQ    (CX)(BX*4), BX
+	MOVQ    16(DI), DX
+	LEAQ    (CX)(DX*4), DX
+	MOVQ    24(DI), R8
+	LEAQ    (CX)(R8*4), R8
+	MOVQ    32(DI), R9
+	LEAQ    (CX)(R9*4), R9
+	MOVQ    40(DI), R10
+	LEAQ    (CX)(R10*4), R10
+	MOVQ    48(DI), R11
+	LEAQ    (CX)(R11*4), R11
+	MOVQ    56(DI), R12
+	LEAQ    (CX)(R12*4), R12
+	MOVQ    64(DI), R13
+	LEAQ    (CX)(R13*4), R13
+	MOVQ    n+56(FP), DI
+	SHLQ    $0x02, DI
+	XORL    CX, CX
+	VXORPS  Y0, Y0, Y0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	VMOVAPS Z0, Z4
+	VMOVAPS Z0, Z5
+	VMOVAPS Z0, Z6
+	VMOVAPS Z0, Z7
+	VMOVAPS Z0, Z8
+
+loop:
+	VMOVUPS       (SI)(CX*1), Z9
+	VFMADD231PS   (AX)(CX*1), Z9, Z0
+	VFMADD231PS   (BX)(CX*1), Z9, Z1
+	VFMADD231PS   (DX)(CX*1), Z9, Z2
+	VFMADD231PS   (R8)(CX*1), Z9, Z3
+	VFMADD231PS   (R9)(CX*1), Z9, Z4
+	VFMADD231PS   (R10)(CX*1), Z9, Z5
+	VFMADD231PS   (R11)(CX*1), Z9, Z6
+	VFMADD231PS   (R12)(CX*1), Z9, Z7
+	VFMADD231PS   (R13)(CX*1), Z9, Z8
+	ADDQ          $+64, CX
+	CMPQ          CX, DI
+	JLT           loop
+	VEXTRACTF64X4 $0x01, Z0, Y9
+	VADDPS        Y9, Y0, Y0
+	VEXTRACTF64X4 $0x01, Z1, Y9
+	VADDPS        Y9, Y1, Y1
+	VEXTRACTF64X4 $0x01, Z2, Y9
+	VADDPS        Y9, Y2, Y2
+	VEXTRACTF64X4 $0x01, Z3, Y9
+	VADDPS        Y9, Y3, Y3
+	VEXTRACTF64X4 $0x01, Z4, Y9
+	VADDPS        Y9, Y4, Y4
+	VEXTRACTF64X4 $0x01, Z5, Y9
+	VADDPS        Y9, Y5, Y5
+	VEXTRACTF64X4 $0x01, Z6, Y9
+	VADDPS        Y9, Y6, Y6
+	VEXTRACTF64X4 $0x01, Z7, Y9
+	VADDPS        Y9, Y7, Y7
+	VEXTRACTF64X4 $0x01, Z8, Y9
+	VADDPS        Y9, Y8, Y8
+	MOVQ          sums+0(FP), DI
+	VHADDPS       Y1, Y0, Y0
+	VHADDPS       Y3, Y2, Y2
+	VHADDPS       Y5, Y4, Y4
+	VHADDPS       Y7, Y6, Y6
+	VHADDPS       Y8, Y8, Y8
+	VHADDPS       Y2, Y0, Y0
+	VHADDPS       Y6, Y4, Y4
+	VHADDPS       Y8, Y8, Y8
+	VEXTRACTF128  $0x01, Y0, X1
+	VEXTRACTF128  $0x01, Y4, X5
+	VEXTRACTF128  $0x01, Y8, X9
+	VADDPS        X1, X0, X0
+	VADDPS        X5, X4, X4
+	VADDSS        X9, X8, X8
+	VADDPS        (DI), X0, X0
+	VADDPS        16(DI), X4, X4
+	VADDSS        32(DI), X8, X8
+	VMOVUPS       X0, (DI)
+	VMOVUPS       X4, 16(DI)
+	VMOVSS        X8, 32(DI)
+	VZEROUPPER
+	RET
+
+// func copyPlaneAVX512(dst []float32, src []float32, rows int, dstStep int, srcStep int, width int)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·copyPlaneAVX512(SB), NOSPLIT, $0-80
+	MOVQ  dst_base+0(FP), DI
+	MOVQ  src_base+24(FP), SI
+	MOVQ  rows+48(FP), CX
+	MOVQ  dstStep+56(FP), R8
+	MOVQ  srcStep+64(FP), R9
+	MOVQ  width+72(FP), R12
+	SHLQ  $0x02, R8
+	SHLQ  $0x02, R9
+	TESTQ CX, CX
+	JLE   done
+	MOVQ  R12, R11
+	ANDQ  $+15, R12
+	SUBQ  R12, R11
+	SHLQ  $0x02, R11
+	MOVL  $-1, AX
+	BZHIL R12, AX, AX
+	KMOVW AX, K1
+
+row:
+	XORL AX, AX
+
+vectors:
+	CMPQ    AX, R11
+	JGE     tail
+	VMOVUPS (SI)(AX*1), Z0
+	VMOVUPS Z0, (DI)(AX*1)
+	ADDQ    $0x40, AX
+	JMP     vectors
+
+tail:
+	VMOVUPS.Z (SI)(AX*1), K1, Z0
+	VMOVUPS   Z0, K1, (DI)(AX*1)
+	ADDQ      R8, DI
+	ADDQ      R9, SI
+	DECQ      CX
+	JNE       row
+
+done:
+	VZEROUPPER
+	RET
+
+// func addPlaneAVX512(dst []float32, src []float32, rows int, dstStep int, srcStep int, width int)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·addPlaneAVX512(SB), NOSPLIT, $0-80
+	MOVQ  dst_base+0(FP), DI
+	MOVQ  src_base+24(FP), SI
+	MOVQ  rows+48(FP), CX
+	MOVQ  dstStep+56(FP), R8
+	MOVQ  srcStep+64(FP), R9
+	MOVQ  width+72(FP), R12
+	SHLQ  $0x02, R8
+	SHLQ  $0x02, R9
+	TESTQ CX, CX
+	JLE   done
+	MOVQ  R12, R11
+	ANDQ  $+15, R12
+	SUBQ  R12, R11
+	SHLQ  $0x02, R11
+	MOVL  $-1, AX
+	BZHIL R12, AX, AX
+	KMOVW AX, K1
+
+row:
+	XORL AX, AX
+
+vectors:
+	CMPQ    AX, R11
+	JGE     tail
+	VMOVUPS (SI)(AX*1), Z0
+	VADDPS  (DI)(AX*1), Z0, Z0
+	VMOVUPS Z0, (DI)(AX*1)
+	ADDQ    $0x40, AX
+	JMP     vectors
+
+tail:
+	VMOVUPS.Z (SI)(AX*1), K1, Z0
+	VMOVUPS.Z (DI)(AX*1), K1, Z1
+	VADDPS    Z1, Z0, Z0
+	VMOVUPS   Z0, K1, (DI)(AX*1)
+	ADDQ      R8, DI
+	ADDQ      R9, SI
+	DECQ      CX
+	JNE       row
+
+done:
+	VZEROUPPER
+	RET
+
+// func splitPlaneAVX512(even []float32, odd []float32, src []float32, rows int, dstStep int, srcStep int, width int)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·splitPlaneAVX512(SB), NOSPLIT, $0-104
+	MOVQ      even_base+0(FP), DI
+	MOVQ      odd_base+24(FP), R13
+	MOVQ      src_base+48(FP), SI
+	VPMOVZXBD evenLanes<>+0(SB), Z14
+	VPMOVZXBD oddLanes<>+0(SB), Z15
+	MOVQ      rows+72(FP), CX
+	MOVQ      dstStep+80(FP), R8
+	MOVQ      srcStep+88(FP), R9
+	MOVQ      width+96(FP), R12
+	SHLQ      $0x02, R8
+	SHLQ      $0x02, R9
+	MOVQ      R12, R11
+	ANDQ      $+31, R12
+	SUBQ      R12, R11
+	SHLQ      $0x02, R11
+	MOVL      $-1, AX
+	BZHIL     R12, AX, AX
+	KMOVW     AX, K1
+	SHRL      $0x10, AX
+	KMOVW     AX, K2
+	TESTQ     CX, CX
+	JLE       done
+
+row:
+	XORL AX, AX
+	XORL BX, BX
+
+vectors:
+	CMPQ      AX, R11
+	JGE       tail
+	VMOVUPS   (SI)(AX*1), Z0
+	VMOVUPS   64(SI)(AX*1), Z1
+	VMOVAPS   Z0, Z2
+	VPERMT2PS Z1, Z14, Z0
+	VPERMT2PS Z1, Z15, Z2
+	VMOVUPS   Z0, (DI)(BX*1)
+	VMOVUPS   Z2, (R13)(BX*1)
+	ADDQ      $+128, AX
+	ADDQ      $+64, BX
+	JMP       vectors
+
+tail:
+	TESTQ     R12, R12
+	JEQ       next
+	VMOVUPS.Z (SI)(AX*1), K1, Z0
+	VMOVUPS.Z 64(SI)(AX*1), K2, Z1
+	VMOVAPS   Z0, Z2
+	VPERMT2PS Z1, Z14, Z0
+	VPERMT2PS Z1, Z15, Z2
+	VMOVUPS   Z0, (DI)(BX*1)
+	VMOVUPS   Z2, (R13)(BX*1)
+
+next:
+	ADDQ R8, R13
+	ADDQ R8, DI
+	ADDQ R9, SI
+	DECQ CX
+	JNE  row
+
+done:
+	VZEROUPPER
+	RET
+
+// func mergePlaneAVX512(dst []float32, even []float32, odd []float32, rows int, dstStep int, srcStep int, width int)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·mergePlaneAVX512(SB), NOSPLIT, $0-104
+	MOVQ      dst_base+0(FP), DI
+	MOVQ      even_base+24(FP), SI
+	MOVQ      odd_base+48(FP), R13
+	VPMOVZXBD mergeLow<>+0(SB), Z14
+	VPMOVZXBD mergeHigh<>+0(SB), Z15
+	MOVQ      rows+72(FP), CX
+	MOVQ      dstStep+80(FP), R8
+	MOVQ      srcStep+88(FP), R9
+	MOVQ      width+96(FP), R12
+	SHLQ      $0x02, R8
+	SHLQ      $0x02, R9
+	MOVQ      R12, R11
+	ANDQ      $+31, R12
+	SUBQ      R12, R11
+	SHLQ      $0x02, R11
+	MOVL      $-1, AX
+	BZHIL     R12, AX, AX
+	KMOVW     AX, K1
+	SHRL      $0x10, AX
+	KMOVW     AX, K2
+	TESTQ     CX, CX
+	JLE       done
+
+row:
+	XORL AX, AX
+	XORL BX, BX
+
+vectors:
+	CMPQ      AX, R11
+	JGE       tail
+	VMOVUPS   (SI)(BX*1), Z0
+	VMOVUPS   (R13)(BX*1), Z2
+	VMOVAPS   Z0, Z1
+	VPERMT2PS Z2, Z14, Z0
+	VPERMT2PS Z2, Z15, Z1
+	VADDPS    (DI)(AX*1), Z0, Z0
+	VMOVUPS   Z0, (DI)(AX*1)
+	VADDPS    64(DI)(AX*1), Z1, Z1
+	VMOVUPS   Z1, 64(DI)(AX*1)
+	ADDQ      $+128, AX
+	ADDQ      $+64, BX
+	JMP       vectors
+
+tail:
+	TESTQ     R12, R12
+	JEQ       next
+	VMOVUPS   (SI)(BX*1), Z0
+	VMOVUPS   (R13)(BX*1), Z2
+	VMOVAPS   Z0, Z1
+	VPERMT2PS Z2, Z14, Z0
+	VPERMT2PS Z2, Z15, Z1
+	VMOVUPS.Z (DI)(AX*1), K1, Z2
+	VMOVUPS.Z 64(DI)(AX*1), K2, Z3
+	VADDPS    Z2, Z0, Z0
+	VMOVUPS   Z0, K1, (DI)(AX*1)
+	VADDPS    Z3, Z1, Z1
+	VMOVUPS   Z1, K2, 64(DI)(AX*1)
+
+next:
+	ADDQ R9, R13
+	ADDQ R8, DI
+	ADDQ R9, SI
+	DECQ CX
+	JNE  row
+
+done:
+	VZEROUPPER
+	RET
+
+// func convolveAVX2(dst []float32, src []float32, n int, offsets []int, weights []float32, bias float32, lo float32, hi float32)
+// Requires: AVX, FMA3
+TEXT ·convolveAVX2(SB), NOSPLIT, $0-116
+	MOVQ         dst_base+0(FP), DI
+	MOVQ         src_base+24(FP), SI
+	MOVQ         n+48(FP), CX
+	MOVQ         offsets_base+56(FP), R8
+	MOVQ         offsets_len+64(FP), R9
+	MOVQ         weights_base+80(FP), R10
+	VBROADCASTSS bias+104(FP), Y13
+	VBROADCASTSS lo+108(FP), Y14
+	VBROADCASTSS hi+112(FP), Y15
+
+vectors8:
+	CMPQ    CX, $+48
+	JLE     vectors4
+	VMOVAPS Y13, Y0
+	VMOVAPS Y13, Y1
+	VMOVAPS Y13, Y2
+	VMOVAPS Y13, Y3
+	VMOVAPS Y13, Y4
+	VMOVAPS Y13, Y5
+	VMOVAPS Y13, Y6
+	VMOVAPS Y13, Y7
+	XORL    BX, BX
+	JMP     vectors8check
+
+vectors8tap:
+	MOVQ         (R8)(BX*8), DX
+	LEAQ         (SI)(DX*4), DX
+	VBROADCASTSS (R10)(BX*4), Y8
+	INCQ         BX
+	VFMADD231PS  (DX), Y8, Y0
+	VFMADD231PS  32(DX), Y8, Y1
+	VFMADD231PS  64(DX), Y8, Y2
+	VFMADD231PS  96(DX), Y8, Y3
+	VFMADD231PS  128(DX), Y8, Y4
+	VFMADD231PS  160(DX), Y8, Y5
+	VFMADD231PS  192(DX), Y8, Y6
+	VFMADD231PS  224(DX), Y8, Y7
+
+vectors8check:
+	CMPQ    BX, R9
+	JLT     vectors8tap
+	VMAXPS  Y0, Y14, Y0
+	VMINPS  Y0, Y15, Y0
+	VMOVUPS Y0, (DI)
+	VMAXPS  Y1, Y14, Y1
+	VMINPS  Y1, Y15, Y1
+	VMOVUPS Y1, 32(DI)
+	VMAXPS  Y2, Y14, Y2
+	VMINPS  Y2, Y15, Y2
+	VMOVUPS Y2, 64(DI)
+	VMAXPS  Y3, Y14, Y3
+	VMINPS  Y3, Y15, Y3
+	VMOVUPS Y3, 96(DI)
+	VMAXPS  Y4, Y14, Y4
+	VMINPS  Y4, Y15, Y4
+	VMOVUPS Y4, 128(DI)
+	VMAXPS  Y5, Y14, Y5
+	VMINPS  Y5, Y15, Y5
+	VMOVUPS Y5, 160(DI)
+	VMAXPS  Y6, Y14, Y6
+	VMINPS  Y6, Y15, Y6
+	VMOVUPS Y6, 192(DI)
+	VMAXPS  Y7, Y14, Y7
+	VMINPS  Y7, Y15, Y7
+	VMOVUPS Y7, 224(DI)
+	ADDQ    $+256, DI
+	ADDQ    $+256, SI
+	SUBQ    $+64, CX
+	JMP     vectors8
+
+vectors4:
+	CMPQ    CX, $+16
+	JLE     vectors2
+	VMOVAPS Y13, Y0
+	VMOVAPS Y13, Y1
+	VMOVAPS Y13, Y2
+	VMOVAPS Y13, Y3
+	XORL    BX, BX
+	JMP     vectors4check
+
+vectors4tap:
+	MOVQ         (R8)(BX*8), DX
+	LEAQ         (SI)(DX*4), DX
+	VBROADCASTSS (R10)(BX*4), Y8
+	INCQ         BX
+	VFMADD231PS  (DX), Y8, Y0
+	VFMADD231PS  32(DX), Y8, Y1
+	VFMADD231PS  64(DX), Y8, Y2
+	VFMADD231PS  96(DX), Y8, Y3
+
+vectors4check:
+	CMPQ    BX, R9
+	JLT     vectors4tap
+	VMAXPS  Y0, Y14, Y0
+	VMINPS  Y0, Y15, Y0
+	VMOVUPS Y0, (DI)
+	VMAXPS  Y1, Y14, Y1
+	VMINPS  Y1, Y15, Y1
+	VMOVUPS Y1, 32(DI)
+	VMAXPS  Y2, Y14, Y2
+	VMINPS  Y2, Y15, Y2
+	VMOVUPS Y2, 64(DI)
+	VMAXPS  Y3, Y14, Y3
+	VMINPS  Y3, Y15, Y3
+	VMOVUPS Y3, 96(DI)
+	ADDQ    $+128, DI
+	ADDQ    $+128, SI
+	SUBQ    $+32, CX
+	JMP     vectors4
+
+vectors2:
+	CMPQ    CX, $+0
+	JLE     vectors0
+	VMOVAPS Y13, Y0
+	VMOVAPS Y13, Y1
+	XORL    BX, BX
+	JMP     vectors2check
+
+vectors2tap:
+	MOVQ         (R8)(BX*8), DX
+	LEAQ         (SI)(DX*4), DX
+	VBROADCASTSS (R10)(BX*4), Y8
+	INCQ         BX
+	VFMADD231PS  (DX), Y8, Y0
+	VFMADD231PS  32(DX), Y8, Y1
+
+vectors2check:
+	CMPQ    BX, R9
+	JLT     vectors2tap
+	VMAXPS  Y0, Y14, Y0
+	VMINPS  Y0, Y15, Y0
+	VMOVUPS Y0, (DI)
+	VMAXPS  Y1, Y14, Y1
+	VMINPS  Y1, Y15, Y1
+	VMOVUPS Y1, 32(DI)
+	ADDQ    $+64, DI
+	ADDQ    $+64, SI
+	SUBQ    $+16, CX
+	JMP     vectors2
+
+vectors0:
+	VZEROUPPER
+	RET
+
+// func correlateAVX2(sums *[9]float32, grad []float32, src []float32, n int, offsets *[9]int)
+// Requires: AVX, FMA3
+TEXT ·correlateAVX2(SB), NOSPLIT, $0-72
+	MOVQ    grad_base+8(FP), SI
+	MOVQ    src_base+32(FP), CX
+	MOVQ    offsets+64(FP), DI
+	MOVQ    (DI), AX
+	LEAQ    (CX)(AX*4), AX
+	MOVQ    8(DI), BX
+	LEAQ    (CX)(BX*4), BX
+	MOVQ    16(DI), DX
+	LEAQ    (CX)(DX*4), DX
+	MOVQ    24(DI), R8
+	LEAQ    (CX)(R8*4), R8
+	MOVQ    32(DI), R9
+	LEAQ    (CX)(R9*4), R9
+	MOVQ    40(DI), R10
+	LEAQ    (CX)(R10*4), R10
+	MOVQ    48(DI), R11
+	LEAQ    (CX)(R11*4), R11
+	MOVQ    56(DI), R12
+	LEAQ    (CX)(R12*4), R12
+	MOVQ    64(DI), R13
+	LEAQ    (CX)(R13*4), R13
+	MOVQ    n+56(FP), DI
+	SHLQ    $0x02, DI
+	XORL    CX, CX
+	VXORPS  Y0, Y0, Y0
+	VMOVAPS Y0, Y1
+	VMOVAPS Y0, Y2
+	VMOVAPS Y0, Y3
+	VMOVAPS Y0, Y4
+	VMOVAPS Y0, Y5
+	VMOVAPS Y0, Y6
+	VMOVAPS Y0, Y7
+	VMOVAPS Y0, Y8
+
+loop:
+	VMOVUPS      (SI)(CX*1), Y9
+	VFMADD231PS  (AX)(CX*1), Y9, Y0
+	VFMADD231PS  (BX)(CX*1), Y9, Y1
+	VFMADD231PS  (DX)(CX*1), Y9, Y2
+	VFMADD231PS  (R8)(CX*1), Y9, Y3
+	VFMADD231PS  (R9)(CX*1), Y9, Y4
+	VFMADD231PS  (R10)(CX*1), Y9, Y5
+	VFMADD231PS  (R11)(CX*1), Y9, Y6
+	VFMADD231PS  (R12)(CX*1), Y9, Y7
+	VFMADD231PS  (R13)(CX*1), Y9, Y8
+	ADDQ         $+32, CX
+	CMPQ         CX, DI
+	JLT          loop
+	MOVQ         sums+0(FP), DI
+	VHADDPS      Y1, Y0, Y0
+	VHADDPS      Y3, Y2, Y2
+	VHADDPS      Y5, Y4, Y4
+	VHADDPS      Y7, Y6, Y6
+	VHADDPS      Y8, Y8, Y8
+	VHADDPS      Y2, Y0, Y0
+	VHADDPS      Y6, Y4, Y4
+	VHADDPS      Y8, Y8, Y8
+	VEXTRACTF128 $0x01, Y0, X1
+	VEXTRACTF128 $0x01, Y4, X5
+	VEXTRACTF128 $0x01, Y8, X9
+	VADDPS       X1, X0, X0
+	VADDPS       X5, X4, X4
+	VADDSS       X9, X8, X8
+	VADDPS       (DI), X0, X0
+	VADDPS       16(DI), X4, X4
+	VADDSS       32(DI), X8, X8
+	VMOVUPS      X0, (DI)
+	VMOVUPS      X4, 16(DI)
+	VMOVSS       X8, 32(DI)
+	VZEROUPPER
+	RET
+
+// func copyPlaneAVX2(dst []float32, src []float32, rows int, dstStep int, srcStep int, width int)
+// Requires: AVX
+TEXT ·copyPlaneAVX2(SB), NOSPLIT, $0-80
+	MOVQ  dst_base+0(FP), DI
+	MOVQ  src_base+24(FP), SI
+	MOVQ  rows+48(FP), CX
+	MOVQ  dstStep+56(FP), R8
+	MOVQ  srcStep+64(FP), R9
+	MOVQ  width+72(FP), R12
+	SHLQ  $0x02, R8
+	SHLQ  $0x02, R9
+	TESTQ CX, CX
+	JLE   done
+	SHLQ  $0x02, R12
+	LEAQ  -32(R12), R11
+	CMPQ  R12, $0x10
+	JLT   narrow
+	CMPQ  R12, $0x20
+	JGE   wide
+
+quad:
+	VMOVUPS (SI), X0
+	VMOVUPS -16(SI)(R12*1), X1
+	VMOVUPS X0, (DI)
+	VMOVUPS X1, -16(DI)(R12*1)
+	ADDQ    R8, DI
+	ADDQ    R9, SI
+	DECQ    CX
+	JNE     quad
+	RET
+
+wide:
+	VMOVUPS -32(SI)(R12*1), Y1
+	XORL    AX, AX
+
+vectors:
+	VMOVUPS (SI)(AX*1), Y0
+	VMOVUPS Y0, (DI)(AX*1)
+	ADDQ    $0x20, AX
+	CMPQ    AX, R11
+	JLE     vectors
+	VMOVUPS Y1, -32(DI)(R12*1)
+	ADDQ    R8, DI
+	ADDQ    R9, SI
+	DECQ    CX
+	JNE     wide
+	VZEROUPPER
+	RET
+
+narrow:
+	XORL AX, AX
+
+single:
+	VMOVSS (SI)(AX*1), X0
+	VMOVSS X0, (DI)(AX*1)
+	ADDQ   $0x04, AX
+	CMPQ   AX, R12
+	JLT    single
+	ADDQ   R8, DI
+	ADDQ   R9, SI
+	DECQ   CX
+	JNE    narrow
+
+done:
+	RET
+
+// func addPlaneAVX2(dst []float32, src []float32, rows int, dstStep int, srcStep int, width int)
+// Requires: AVX
+TEXT ·addPlaneAVX2(SB), NOSPLIT, $0-80
+	MOVQ  dst_base+0(FP), DI
+	MOVQ  src_base+24(FP), SI
+	MOVQ  rows+48(FP), CX
+	MOVQ  dstStep+56(FP), R8
+	MOVQ  srcStep+64(FP), R9
+	MOVQ  width+72(FP), R12
+	SHLQ  $0x02, R8
+	SHLQ  $0x02, R9
+	TESTQ CX, CX
+	JLE   done
+	SHLQ  $0x02, R12
+	LEAQ  -32(R12), R11
+	CMPQ  R12, $0x10
+	JLT   narrow
+	CMPQ  R12, $0x20
+	JGE   wide
+
+quad:
+	VMOVUPS (SI), X0
+	VMOVUPS -16(SI)(R12*1), X1
+	VADDPS  (DI), X0, X0
+	VADDPS  -16(DI)(R12*1), X1, X1
+	VMOVUPS X0, (DI)
+	VMOVUPS X1, -16(DI)(R12*1)
+	ADDQ    R8, DI
+	ADDQ    R9, SI
+	DECQ    CX
+	JNE     quad
+	RET
+
+wide:
+	VMOVUPS -32(SI)(R12*1), Y1
+	VADDPS  -32(DI)(R12*1), Y1, Y1
+	XORL    AX, AX
+
+vectors:
+	VMOVUPS (SI)(AX*1), Y0
+	VADDPS  (DI)(AX*1), Y0, Y0
+	VMOVUPS Y0, (DI)(AX*1)
+	ADDQ    $0x20, AX
+	CMPQ    AX, R11
+	JLE     vectors
+	VMOVUPS Y1, -32(DI)(R12*1)
+	ADDQ    R8, DI
+	ADDQ    R9, SI
+	DECQ    CX
+	JNE     wide
+	VZEROUPPER
+	RET
+
+narrow:
+	XORL AX, AX
+
+single:
+	VMOVSS (SI)(AX*1), X0
+	VADDSS (DI)(AX*1), X0, X0
+	VMOVSS X0, (DI)(AX*1)
+	ADDQ   $0x04, AX
+	CMPQ   AX, R12
+	JLT    single
+	ADDQ   R8, DI
+	ADDQ   R9, SI
+	DECQ   CX
+	JNE    narrow
+
+done:
+	RET
+
+// func splitPlaneAVX2(even []float32, odd []float32, src []float32, rows int, dstStep int, srcStep int, width int)
+// Requires: AVX, AVX2, CMOV
+TEXT ·splitPlaneAVX2(SB), NOSPLIT, $0-104
+	MOVQ    even_base+0(FP), DI
+	MOVQ    odd_base+24(FP), R13
+	MOVQ    src_base+48(FP), SI
+	MOVQ    rows+72(FP), CX
+	MOVQ    dstStep+80(FP), R8
+	MOVQ    srcStep+88(FP), R9
+	MOVQ    width+96(FP), R12
+	SHLQ    $0x02, R8
+	SHLQ    $0x02, R9
+	MOVQ    R12, R11
+	ANDQ    $+15, R12
+	SUBQ    R12, R11
+	SHLQ    $0x02, R11
+	MOVQ    $+8, AX
+	CMPQ    R12, AX
+	CMOVQLT R12, AX
+	LEAQ    laneMasks<>+32(SB), BX
+	MOVQ    AX, DX
+	SHLQ    $0x02, DX
+	SUBQ    DX, BX
+	VMOVUPS (BX), Y14
+	NEGQ    AX
+	ADDQ    R12, AX
+	LEAQ    laneMasks<>+32(SB), BX
+	MOVQ    AX, DX
+	SHLQ    $0x02, DX
+	SUBQ    DX, BX
+	VMOVUPS (BX), Y15
+	TESTQ   CX, CX
+	JLE     done
+
+row:
+	XORL AX, AX
+	XORL BX, BX
+
+vectors:
+	CMPQ    AX, R11
+	JGE     tail
+	VMOVUPS (SI)(AX*1), Y0
+	VMOVUPS 32(SI)(AX*1), Y1
+	VSHUFPS $0x88, Y1, Y0, Y2
+	VSHUFPS $0xdd, Y1, Y0, Y3
+	VPERMPD $0xd8, Y2, Y2
+	VPERMPD $0xd8, Y3, Y3
+	VMOVUPS Y2, (DI)(BX*1)
+	VMOVUPS Y3, (R13)(BX*1)
+	ADDQ    $+64, AX
+	ADDQ    $+32, BX
+	JMP     vectors
+
+tail:
+	TESTQ      R12, R12
+	JEQ        next
+	VMASKMOVPS (SI)(AX*1), Y14, Y0
+	VMASKMOVPS 32(SI)(AX*1), Y15, Y1
+	VSHUFPS    $0x88, Y1, Y0, Y2
+	VSHUFPS    $0xdd, Y1, Y0, Y3
+	VPERMPD    $0xd8, Y2, Y2
+	VPERMPD    $0xd8, Y3, Y3
+	VMOVUPS    Y2, (DI)(BX*1)
+	VMOVUPS    Y3, (R13)(BX*1)
+
+next:
+	ADDQ R8, R13
+	ADDQ R8, DI
+	ADDQ R9, SI
+	DECQ CX
+	JNE  row
+
+done:
+	VZEROUPPER
+	RET
+
+// func mergePlaneAVX2(dst []float32, even []float32, odd []float32, rows int, dstStep int, srcStep int, width int)
+// Requires: AVX, CMOV
+TEXT ·mergePlaneAVX2(SB), NOSPLIT, $0-104
+	MOVQ    dst_base+0(FP), DI
+	MOVQ    even_base+24(FP), SI
+	MOVQ    odd_base+48(FP), R13
+	MOVQ    dst_len+8(FP), R10
+	LEAQ    -32(DI)(R10*4), R10
+	MOVQ    rows+72(FP), CX
+	MOVQ    dstStep+80(FP), R8
+	MOVQ    srcStep+88(FP), R9
+	MOVQ    width+96(FP), R12
+	SHLQ    $0x02, R8
+	SHLQ    $0x02, R9
+	MOVQ    R12, R11
+	ANDQ    $+15, R12
+	SUBQ    R12, R11
+	SHLQ    $0x02, R11
+	MOVQ    $+8, AX
+	CMPQ    R12, AX
+	CMOVQLT R12, AX
+	LEAQ    laneMasks<>+32(SB), BX
+	MOVQ    AX, DX
+	SHLQ    $0x02, DX
+	SUBQ    DX, BX
+	VMOVUPS (BX), Y14
+	NEGQ    AX
+	ADDQ    R12, AX
+	LEAQ    laneMasks<>+32(SB), BX
+	MOVQ    AX, DX
+	SHLQ    $0x02, DX
+	SUBQ    DX, BX
+	VMOVUPS (BX), Y15
+	TESTQ   CX, CX
+	JLE     done
+
+row:
+	XORL AX, AX
+	XORL BX, BX
+
+vectors:
+	CMPQ       AX, R11
+	JGE        tail
+	VMOVUPS    (SI)(BX*1), Y2
+	VMOVUPS    (R13)(BX*1), Y3
+	VUNPCKLPS  Y3, Y2, Y4
+	VUNPCKHPS  Y3, Y2, Y5
+	VPERM2F128 $0x20, Y5, Y4, Y0
+	VPERM2F128 $0x31, Y5, Y4, Y1
+	VADDPS     (DI)(AX*1), Y0, Y0
+	VMOVUPS    Y0, (DI)(AX*1)
+	VADDPS     32(DI)(AX*1), Y1, Y1
+	VMOVUPS    Y1, 32(DI)(AX*1)
+	ADDQ       $+64, AX
+	ADDQ       $+32, BX
+	JMP        vectors
+
+tail:
+	TESTQ      R12, R12
+	JEQ        next
+	VMOVUPS    (SI)(BX*1), Y2
+	VMOVUPS    (R13)(BX*1), Y3
+	VUNPCKLPS  Y3, Y2, Y4
+	VUNPCKHPS  Y3, Y2, Y5
+	VPERM2F128 $0x20, Y5, Y4, Y0
+	VPERM2F128 $0x31, Y5, Y4, Y1
+	LEAQ       (DI)(AX*1), DX
+	VANDPS     Y0, Y14, Y0
+	CMPQ       DX, R10
+	JHI        last0
+	VADDPS     (DX), Y0, Y0
+	VMOVUPS    Y0, (DX)
+	JMP        added0
+
+last0:
+	VMASKMOVPS (DX), Y14, Y7
+	VADDPS     Y7, Y0, Y0
+	VMASKMOVPS Y0, Y14, (DX)
+
+added0:
+	CMPQ    R12, $0x08
+	JLE     added1
+	LEAQ    32(DI)(AX*1), DX
+	VANDPS  Y1, Y15, Y1
+	CMPQ    DX, R10
+	JHI     last1
+	VADDPS  (DX), Y1, Y1
+	VMOVUPS Y1, (DX)
+	JMP     added1
+
+last1:
+	VMASKMOVPS (DX), Y15, Y7
+	VADDPS     Y7, Y1, Y1
+	VMASKMOVPS Y1, Y15, (DX)
+
+added1:
+next:
+	ADDQ R9, R13
+	ADDQ R8, DI
+	ADDQ R9, SI
+	DECQ CX
+	JNE  row
+
+done:
+	VZEROUPPER
+	RET
+
 DATA depthwise3<>+0(SB)/4, $(3.0)
 GLOBL depthwise3<>(SB), RODATA|NOPTR, $4
 

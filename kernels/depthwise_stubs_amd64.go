@@ -2,6 +2,66 @@
 
 package kernels
 
+// convolveAVX512 is convolvePortable; dst may be written, and src read, up to two vectors beyond n.
+//
+//go:noescape
+func convolveAVX512(dst, src []float32, n int, offsets []int, weights []float32, bias, lo, hi float32)
+
+// correlateAVX512 is correlatePortable; it reads up to a vector beyond n.
+//
+//go:noescape
+func correlateAVX512(sums *[9]float32, grad, src []float32, n int, offsets *[9]int)
+
+// copyPlaneAVX512 is copyPlanePortable.
+//
+//go:noescape
+func copyPlaneAVX512(dst, src []float32, rows, dstStep, srcStep, width int)
+
+// addPlaneAVX512 is addPlanePortable.
+//
+//go:noescape
+func addPlaneAVX512(dst, src []float32, rows, dstStep, srcStep, width int)
+
+// splitPlaneAVX512 is splitPlanePortable; a row of the results may be followed by up to a vector of zeros.
+//
+//go:noescape
+func splitPlaneAVX512(even, odd, src []float32, rows, dstStep, srcStep, width int)
+
+// mergePlaneAVX512 is mergePlanePortable; up to a vector beyond a row of even and odd is read.
+//
+//go:noescape
+func mergePlaneAVX512(dst, even, odd []float32, rows, dstStep, srcStep, width int)
+
+// convolveAVX2 is convolvePortable; dst may be written, and src read, up to two vectors beyond n.
+//
+//go:noescape
+func convolveAVX2(dst, src []float32, n int, offsets []int, weights []float32, bias, lo, hi float32)
+
+// correlateAVX2 is correlatePortable; it reads up to a vector beyond n.
+//
+//go:noescape
+func correlateAVX2(sums *[9]float32, grad, src []float32, n int, offsets *[9]int)
+
+// copyPlaneAVX2 is copyPlanePortable.
+//
+//go:noescape
+func copyPlaneAVX2(dst, src []float32, rows, dstStep, srcStep, width int)
+
+// addPlaneAVX2 is addPlanePortable.
+//
+//go:noescape
+func addPlaneAVX2(dst, src []float32, rows, dstStep, srcStep, width int)
+
+// splitPlaneAVX2 is splitPlanePortable; a row of the results may be followed by up to a vector of zeros.
+//
+//go:noescape
+func splitPlaneAVX2(even, odd, src []float32, rows, dstStep, srcStep, width int)
+
+// mergePlaneAVX2 is mergePlanePortable; up to a vector beyond a row of even and odd is read.
+//
+//go:noescape
+func mergePlaneAVX2(dst, even, odd []float32, rows, dstStep, srcStep, width int)
+
 // depthwiseColumns3s1AVX512 is depthwiseColumnsPortable(t, 16, 3, 1), for spans of up to 14 outputs.
 //
 //go:noescape

@@ -8,9 +8,10 @@ import (
 	"github.com/mmcloughlin/avo/reg"
 )
 
-// depthwise writes the kernels of depthwise convolution in blocks of channels:
-// see type depthwiseStrip in package kernels.
+// depthwise writes the kernels of depthwise convolution: of flat planes, and in
+// blocks of channels, for which see type depthwiseStrip in package kernels.
 func depthwise() {
+	planes()
 	three, sixth := constant("depthwise3", 3), constant("depthwise6th", 1.0/6)
 	for _, set := range []vectors{
 		{name: "AVX512", width: 16, register: zmm, sum: 32, masked: true},
