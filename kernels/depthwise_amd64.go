@@ -29,8 +29,8 @@ func depthwiseImplementation(name string) depthwiseKernels {
 	switch name {
 	case avx512:
 		return depthwiseKernels{
-			convolve: convolveAVX512, correlate: correlateAVX512, copyPlane: copyPlaneAVX512,
-			addPlane: addPlaneAVX512, splitPlane: splitPlaneAVX512, mergePlane: mergePlaneAVX512,
+			convolve: convolveAVX512, correlate: correlateAVX512, copyPlane: copyPlaneAVX2,
+			addPlane: addPlaneAVX2, splitPlane: splitPlaneAVX512, mergePlane: mergePlaneAVX512,
 		}
 	case avx2:
 		return depthwiseKernels{

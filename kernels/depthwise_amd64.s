@@ -324,97 +324,6 @@ loop:
 	VZEROUPPER
 	RET
 
-// func copyPlaneAVX512(dst []float32, src []float32, rows int, dstStep int, srcStep int, width int)
-// Requires: AVX, AVX512F, BMI2
-TEXT ·copyPlaneAVX512(SB), NOSPLIT, $0-80
-	MOVQ  dst_base+0(FP), DI
-	MOVQ  src_base+24(FP), SI
-	MOVQ  rows+48(FP), CX
-	MOVQ  dstStep+56(FP), R8
-	MOVQ  srcStep+64(FP), R9
-	MOVQ  width+72(FP), R12
-	SHLQ  $0x02, R8
-	SHLQ  $0x02, R9
-	TESTQ CX, CX
-	JLE   done
-	MOVQ  R12, R11
-	ANDQ  $+15, R12
-	SUBQ  R12, R11
-	SHLQ  $0x02, R11
-	MOVL  $-1, AX
-	BZHIL R12, AX, AX
-	KMOVW AX, K1
-
-row:
-	XORL AX, AX
-
-vectors:
-	CMPQ    AX, R11
-	JGE     tail
-	VMOVUPS (SI)(AX*1), Z0
-	VMOVUPS Z0, (DI)(AX*1)
-	ADDQ    $0x40, AX
-	JMP     vectors
-
-tail:
-	VMOVUPS.Z (SI)(AX*1), K1, Z0
-	VMOVUPS   Z0, K1, (DI)(AX*1)
-	ADDQ      R8, DI
-	ADDQ      R9, SI
-	DECQ      CX
-	JNE       row
-
-done:
-	VZEROUPPER
-	RET
-
-// func addPlaneAVX512(dst []float32, src []float32, rows int, dstStep int, srcStep int, width int)
-// Requires: AVX, AVX512F, BMI2
-TEXT ·addPlaneAVX512(SB), NOSPLIT, $0-80
-	MOVQ  dst_base+0(FP), DI
-	MOVQ  src_base+24(FP), SI
-	MOVQ  rows+48(FP), CX
-	MOVQ  dstStep+56(FP), R8
-	MOVQ  srcStep+64(FP), R9
-	MOVQ  width+72(FP), R12
-	SHLQ  $0x02, R8
-	SHLQ  $0x02, R9
-	TESTQ CX, CX
-	JLE   done
-	MOVQ  R12, R11
-	ANDQ  $+15, R12
-	SUBQ  R12, R11
-	SHLQ  $0x02, R11
-	MOVL  $-1, AX
-	BZHIL R12, AX, AX
-	KMOVW AX, K1
-
-row:
-	XORL AX, AX
-
-vectors:
-	CMPQ    AX, R11
-	JGE     tail
-	VMOVUPS (SI)(AX*1), Z0
-	VADDPS  (DI)(AX*1), Z0, Z0
-	VMOVUPS Z0, (DI)(AX*1)
-	ADDQ    $0x40, AX
-	JMP     vectors
-
-tail:
-	VMOVUPS.Z (SI)(AX*1), K1, Z0
-	VMOVUPS.Z (DI)(AX*1), K1, Z1
-	VADDPS    Z1, Z0, Z0
-	VMOVUPS   Z0, K1, (DI)(AX*1)
-	ADDQ      R8, DI
-	ADDQ      R9, SI
-	DECQ      CX
-	JNE       row
-
-done:
-	VZEROUPPER
-	RET
-
 // func splitPlaneAVX512(even []float32, odd []float32, src []float32, rows int, dstStep int, srcStep int, width int)
 // Requires: AVX, AVX512F, BMI2
 TEXT ·splitPlaneAVX512(SB), NOSPLIT, $0-104
@@ -775,143 +684,6 @@ loop:
 	VZEROUPPER
 	RET
 
-// func copyPlaneAVX2(dst []float32, src []float32, rows int, dstStep int, srcStep int, width int)
-// Requires: AVX
-TEXT ·copyPlaneAVX2(SB), NOSPLIT, $0-80
-	MOVQ  dst_base+0(FP), DI
-	MOVQ  src_base+24(FP), SI
-	MOVQ  rows+48(FP), CX
-	MOVQ  dstStep+56(FP), R8
-	MOVQ  srcStep+64(FP), R9
-	MOVQ  width+72(FP), R12
-	SHLQ  $0x02, R8
-	SHLQ  $0x02, R9
-	TESTQ CX, CX
-	JLE   done
-	SHLQ  $0x02, R12
-	LEAQ  -32(R12), R11
-	CMPQ  R12, $0x10
-	JLT   narrow
-	CMPQ  R12, $0x20
-	JGE   wide
-
-quad:
-	VMOVUPS (SI), X0
-	VMOVUPS -16(SI)(R12*1), X1
-	VMOVUPS X0, (DI)
-	VMOVUPS X1, -16(DI)(R12*1)
-	ADDQ    R8, DI
-	ADDQ    R9, SI
-	DECQ    CX
-	JNE     quad
-	RET
-
-wide:
-	VMOVUPS -32(SI)(R12*1), Y1
-	XORL    AX, AX
-
-vectors:
-	VMOVUPS (SI)(AX*1), Y0
-	VMOVUPS Y0, (DI)(AX*1)
-	ADDQ    $0x20, AX
-	CMPQ    AX, R11
-	JLE     vectors
-	VMOVUPS Y1, -32(DI)(R12*1)
-	ADDQ    R8, DI
-	ADDQ    R9, SI
-	DECQ    CX
-	JNE     wide
-	VZEROUPPER
-	RET
-
-narrow:
-	XORL AX, AX
-
-single:
-	VMOVSS (SI)(AX*1), X0
-	VMOVSS X0, (DI)(AX*1)
-	ADDQ   $0x04, AX
-	CMPQ   AX, R12
-	JLT    single
-	ADDQ   R8, DI
-	ADDQ   R9, SI
-	DECQ   CX
-	JNE    narrow
-
-done:
-	RET
-
-// func addPlaneAVX2(dst []float32, src []float32, rows int, dstStep int, srcStep int, width int)
-// Requires: AVX
-TEXT ·addPlaneAVX2(SB), NOSPLIT, $0-80
-	MOVQ  dst_base+0(FP), DI
-	MOVQ  src_base+24(FP), SI
-	MOVQ  rows+48(FP), CX
-	MOVQ  dstStep+56(FP), R8
-	MOVQ  srcStep+64(FP), R9
-	MOVQ  width+72(FP), R12
-	SHLQ  $0x02, R8
-	SHLQ  $0x02, R9
-	TESTQ CX, CX
-	JLE   done
-	SHLQ  $0x02, R12
-	LEAQ  -32(R12), R11
-	CMPQ  R12, $0x10
-	JLT   narrow
-	CMPQ  R12, $0x20
-	JGE   wide
-
-quad:
-	VMOVUPS (SI), X0
-	VMOVUPS -16(SI)(R12*1), X1
-	VADDPS  (DI), X0, X0
-	VADDPS  -16(DI)(R12*1), X1, X1
-	VMOVUPS X0, (DI)
-	VMOVUPS X1, -16(DI)(R12*1)
-	ADDQ    R8, DI
-	ADDQ    R9, SI
-	DECQ    CX
-	JNE     quad
-	RET
-
-wide:
-	VMOVUPS -32(SI)(R12*1), Y1
-	VADDPS  -32(DI)(R12*1), Y1, Y1
-	XORL    AX, AX
-
-vectors:
-	VMOVUPS (SI)(AX*1), Y0
-	VADDPS  (DI)(AX*1), Y0, Y0
-	VMOVUPS Y0, (DI)(AX*1)
-	ADDQ    $0x20, AX
-	CMPQ    AX, R11
-	JLE     vectors
-	VMOVUPS Y1, -32(DI)(R12*1)
-	ADDQ    R8, DI
-	ADDQ    R9, SI
-	DECQ    CX
-	JNE     wide
-	VZEROUPPER
-	RET
-
-narrow:
-	XORL AX, AX
-
-single:
-	VMOVSS (SI)(AX*1), X0
-	VADDSS (DI)(AX*1), X0, X0
-	VMOVSS X0, (DI)(AX*1)
-	ADDQ   $0x04, AX
-	CMPQ   AX, R12
-	JLT    single
-	ADDQ   R8, DI
-	ADDQ   R9, SI
-	DECQ   CX
-	JNE    narrow
-
-done:
-	RET
-
 // func splitPlaneAVX2(even []float32, odd []float32, src []float32, rows int, dstStep int, srcStep int, width int)
 // Requires: AVX, AVX2, CMOV
 TEXT ·splitPlaneAVX2(SB), NOSPLIT, $0-104
@@ -1093,6 +865,143 @@ next:
 
 done:
 	VZEROUPPER
+	RET
+
+// func copyPlaneAVX2(dst []float32, src []float32, rows int, dstStep int, srcStep int, width int)
+// Requires: AVX
+TEXT ·copyPlaneAVX2(SB), NOSPLIT, $0-80
+	MOVQ  dst_base+0(FP), DI
+	MOVQ  src_base+24(FP), SI
+	MOVQ  rows+48(FP), CX
+	MOVQ  dstStep+56(FP), R8
+	MOVQ  srcStep+64(FP), R9
+	MOVQ  width+72(FP), R12
+	SHLQ  $0x02, R8
+	SHLQ  $0x02, R9
+	TESTQ CX, CX
+	JLE   done
+	SHLQ  $0x02, R12
+	LEAQ  -32(R12), R11
+	CMPQ  R12, $0x10
+	JLT   narrow
+	CMPQ  R12, $0x20
+	JGE   wide
+
+quad:
+	VMOVUPS (SI), X0
+	VMOVUPS -16(SI)(R12*1), X1
+	VMOVUPS X0, (DI)
+	VMOVUPS X1, -16(DI)(R12*1)
+	ADDQ    R8, DI
+	ADDQ    R9, SI
+	DECQ    CX
+	JNE     quad
+	RET
+
+wide:
+	VMOVUPS -32(SI)(R12*1), Y1
+	XORL    AX, AX
+
+vectors:
+	VMOVUPS (SI)(AX*1), Y0
+	VMOVUPS Y0, (DI)(AX*1)
+	ADDQ    $0x20, AX
+	CMPQ    AX, R11
+	JLE     vectors
+	VMOVUPS Y1, -32(DI)(R12*1)
+	ADDQ    R8, DI
+	ADDQ    R9, SI
+	DECQ    CX
+	JNE     wide
+	VZEROUPPER
+	RET
+
+narrow:
+	XORL AX, AX
+
+single:
+	VMOVSS (SI)(AX*1), X0
+	VMOVSS X0, (DI)(AX*1)
+	ADDQ   $0x04, AX
+	CMPQ   AX, R12
+	JLT    single
+	ADDQ   R8, DI
+	ADDQ   R9, SI
+	DECQ   CX
+	JNE    narrow
+
+done:
+	RET
+
+// func addPlaneAVX2(dst []float32, src []float32, rows int, dstStep int, srcStep int, width int)
+// Requires: AVX
+TEXT ·addPlaneAVX2(SB), NOSPLIT, $0-80
+	MOVQ  dst_base+0(FP), DI
+	MOVQ  src_base+24(FP), SI
+	MOVQ  rows+48(FP), CX
+	MOVQ  dstStep+56(FP), R8
+	MOVQ  srcStep+64(FP), R9
+	MOVQ  width+72(FP), R12
+	SHLQ  $0x02, R8
+	SHLQ  $0x02, R9
+	TESTQ CX, CX
+	JLE   done
+	SHLQ  $0x02, R12
+	LEAQ  -32(R12), R11
+	CMPQ  R12, $0x10
+	JLT   narrow
+	CMPQ  R12, $0x20
+	JGE   wide
+
+quad:
+	VMOVUPS (SI), X0
+	VMOVUPS -16(SI)(R12*1), X1
+	VADDPS  (DI), X0, X0
+	VADDPS  -16(DI)(R12*1), X1, X1
+	VMOVUPS X0, (DI)
+	VMOVUPS X1, -16(DI)(R12*1)
+	ADDQ    R8, DI
+	ADDQ    R9, SI
+	DECQ    CX
+	JNE     quad
+	RET
+
+wide:
+	VMOVUPS -32(SI)(R12*1), Y1
+	VADDPS  -32(DI)(R12*1), Y1, Y1
+	XORL    AX, AX
+
+vectors:
+	VMOVUPS (SI)(AX*1), Y0
+	VADDPS  (DI)(AX*1), Y0, Y0
+	VMOVUPS Y0, (DI)(AX*1)
+	ADDQ    $0x20, AX
+	CMPQ    AX, R11
+	JLE     vectors
+	VMOVUPS Y1, -32(DI)(R12*1)
+	ADDQ    R8, DI
+	ADDQ    R9, SI
+	DECQ    CX
+	JNE     wide
+	VZEROUPPER
+	RET
+
+narrow:
+	XORL AX, AX
+
+single:
+	VMOVSS (SI)(AX*1), X0
+	VADDSS (DI)(AX*1), X0, X0
+	VMOVSS X0, (DI)(AX*1)
+	ADDQ   $0x04, AX
+	CMPQ   AX, R12
+	JLT    single
+	ADDQ   R8, DI
+	ADDQ   R9, SI
+	DECQ   CX
+	JNE    narrow
+
+done:
 	RET
 
 DATA depthwise3<>+0(SB)/4, $(3.0)

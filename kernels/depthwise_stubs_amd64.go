@@ -12,16 +12,6 @@ func convolveAVX512(dst, src []float32, n int, offsets []int, weights []float32,
 //go:noescape
 func correlateAVX512(sums *[9]float32, grad, src []float32, n int, offsets *[9]int)
 
-// copyPlaneAVX512 is copyPlanePortable.
-//
-//go:noescape
-func copyPlaneAVX512(dst, src []float32, rows, dstStep, srcStep, width int)
-
-// addPlaneAVX512 is addPlanePortable.
-//
-//go:noescape
-func addPlaneAVX512(dst, src []float32, rows, dstStep, srcStep, width int)
-
 // splitPlaneAVX512 is splitPlanePortable; a row of the results may be followed by up to a vector of zeros.
 //
 //go:noescape
@@ -42,16 +32,6 @@ func convolveAVX2(dst, src []float32, n int, offsets []int, weights []float32, b
 //go:noescape
 func correlateAVX2(sums *[9]float32, grad, src []float32, n int, offsets *[9]int)
 
-// copyPlaneAVX2 is copyPlanePortable.
-//
-//go:noescape
-func copyPlaneAVX2(dst, src []float32, rows, dstStep, srcStep, width int)
-
-// addPlaneAVX2 is addPlanePortable.
-//
-//go:noescape
-func addPlaneAVX2(dst, src []float32, rows, dstStep, srcStep, width int)
-
 // splitPlaneAVX2 is splitPlanePortable; a row of the results may be followed by up to a vector of zeros.
 //
 //go:noescape
@@ -61,6 +41,16 @@ func splitPlaneAVX2(even, odd, src []float32, rows, dstStep, srcStep, width int)
 //
 //go:noescape
 func mergePlaneAVX2(dst, even, odd []float32, rows, dstStep, srcStep, width int)
+
+// copyPlaneAVX2 is copyPlanePortable.
+//
+//go:noescape
+func copyPlaneAVX2(dst, src []float32, rows, dstStep, srcStep, width int)
+
+// addPlaneAVX2 is addPlanePortable.
+//
+//go:noescape
+func addPlaneAVX2(dst, src []float32, rows, dstStep, srcStep, width int)
 
 // depthwiseColumns3s1AVX512 is depthwiseColumnsPortable(t, 16, 3, 1), for spans of up to 14 outputs.
 //

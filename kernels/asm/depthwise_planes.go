@@ -37,11 +37,12 @@ func planes() {
 		k.vectors = set
 		k.convolve()
 		k.correlate()
-		k.rows("copyPlane", false)
-		k.rows("addPlane", true)
 		k.split()
 		k.merge()
 	}
+	// Masks make AVX-512 slower here.
+	rows("copyPlane", false)
+	rows("addPlane", true)
 }
 
 // bytes declares 16 read-only bytes.
@@ -188,9 +189,12 @@ func (k *planeKernels) correlate() {
 // CX rows left, R8 and R9 the steps of dst and src, R12 and R11 the length of
 // a row and what of it is left for the last vector, AX the distance, all in
 // bytes.
-func (k *planeKernels) rows(name string, add bool) {
-	doc := name + k.name + " is " + name + "Portable."
-	text(name+k.name, "func(dst, src []float32, rows, dstStep, srcStep, width int)", doc)
+//
+// A row ends with a vector that overlaps the one before, within the row:
+// masked stores are slow, and a row must not wait for what the last one wrote.
+func rows(name string, add bool) {
+	text(name+"AVX2", "func(dst, src []float32, rows, dstStep, srcStep, width int)",
+		name+"AVX2 is "+name+"Portable.")
 	Load(Param("dst").Base(), reg.RDI)
 	Load(Param("src").Base(), reg.RSI)
 	Load(Param("rows"), reg.RCX)
@@ -204,37 +208,6 @@ func (k *planeKernels) rows(name string, add bool) {
 	at := func(base reg.Register, disp int) operand.Mem {
 		return operand.Mem{Base: base, Index: reg.RAX, Scale: 1, Disp: disp}
 	}
-	if k.masked {
-		k.whole(16)
-		KMOVW(reg.EAX, reg.K1)
-		Label("row")
-		XORL(reg.EAX, reg.EAX)
-		Label("vectors")
-		CMPQ(reg.RAX, reg.R11)
-		JGE(operand.LabelRef("tail"))
-		VMOVUPS(at(reg.RSI, 0), reg.Z0)
-		if add {
-			VADDPS(at(reg.RDI, 0), reg.Z0, reg.Z0)
-		}
-		VMOVUPS(reg.Z0, at(reg.RDI, 0))
-		ADDQ(operand.Imm(64), reg.RAX)
-		JMP(operand.LabelRef("vectors"))
-		Label("tail")
-		VMOVUPS_Z(at(reg.RSI, 0), reg.K1, reg.Z0)
-		if add {
-			VMOVUPS_Z(at(reg.RDI, 0), reg.K1, reg.Z1)
-			VADDPS(reg.Z1, reg.Z0, reg.Z0)
-		}
-		VMOVUPS(reg.Z0, reg.K1, at(reg.RDI, 0))
-		k.nextRow("row")
-		Label("done")
-		VZEROUPPER()
-		RET()
-		return
-	}
-	// A row ends with a vector that overlaps the one before, within the row:
-	// masked stores are slow, and a row must not wait for what the last one
-	// wrote.
 	SHLQ(operand.Imm(2), reg.R12)
 	LEAQ(operand.Mem{Base: reg.R12, Disp: -32}, reg.R11)
 	CMPQ(reg.R12, operand.Imm(16))
@@ -254,7 +227,7 @@ func (k *planeKernels) rows(name string, add bool) {
 	}
 	VMOVUPS(reg.X0, operand.Mem{Base: reg.RDI})
 	VMOVUPS(reg.X1, last(reg.RDI, 16))
-	k.nextRow("quad")
+	nextRow("quad")
 	RET()
 
 	Label("wide")
@@ -273,7 +246,7 @@ func (k *planeKernels) rows(name string, add bool) {
 	CMPQ(reg.RAX, reg.R11)
 	JLE(operand.LabelRef("vectors"))
 	VMOVUPS(reg.Y1, last(reg.RDI, 32))
-	k.nextRow("wide")
+	nextRow("wide")
 	VZEROUPPER()
 	RET()
 
@@ -288,37 +261,30 @@ func (k *planeKernels) rows(name string, add bool) {
 	ADDQ(operand.Imm(4), reg.RAX)
 	CMPQ(reg.RAX, reg.R12)
 	JLT(operand.LabelRef("single"))
-	k.nextRow("narrow")
+	nextRow("narrow")
 	Label("done")
 	RET()
 }
 
 // nextRow goes on to the next row, at label.
-func (k *planeKernels) nextRow(label string) {
+func nextRow(label string) {
 	ADDQ(reg.R8, reg.RDI)
 	ADDQ(reg.R9, reg.RSI)
 	DECQ(reg.RCX)
 	JNE(operand.LabelRef(label))
 }
 
-// whole parts the width in R12: R11 bytes in whole groups of lanes, and R12
-// elements beyond them, which with mask registers are as many low bits of AX.
-func (k *planeKernels) whole(lanes int) {
+// masks parts the width in R12: R11 bytes in whole pairs of vectors, and R12
+// elements beyond them, of which K1 and K2 or registers 14 and 15 are the
+// masks.
+func (k *planeKernels) masks() {
 	MOVQ(reg.R12, reg.R11)
-	ANDQ(operand.I32(lanes-1), reg.R12)
+	ANDQ(operand.I32(2*k.width-1), reg.R12)
 	SUBQ(reg.R12, reg.R11)
 	SHLQ(operand.Imm(2), reg.R11)
 	if k.masked {
 		MOVL(operand.I32(-1), reg.EAX)
 		BZHIL(reg.R12L, reg.EAX, reg.EAX)
-	}
-}
-
-// masks sets the masks of the elements beyond the last whole pair of vectors:
-// K1 and K2, or registers 14 and 15.
-func (k *planeKernels) masks() {
-	k.whole(2 * k.width)
-	if k.masked {
 		KMOVW(reg.EAX, reg.K1)
 		SHRL(operand.Imm(16), reg.EAX)
 		KMOVW(reg.EAX, reg.K2)
@@ -370,7 +336,7 @@ func (k *planeKernels) pairs(whole, rest func(), odd reg.Register) {
 	rest()
 	Label("next")
 	ADDQ(odd, reg.R13)
-	k.nextRow("row")
+	nextRow("row")
 	Label("done")
 	VZEROUPPER()
 	RET()
