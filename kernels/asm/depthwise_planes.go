@@ -41,8 +41,8 @@ func planes() {
 		k.merge()
 	}
 	// Masks make AVX-512 slower here.
-	rows("copyPlane", false)
-	rows("addPlane", true)
+	planeRows("copyPlane", false)
+	planeRows("addPlane", true)
 }
 
 // bytes declares 16 read-only bytes.
@@ -185,14 +185,14 @@ func (k *planeKernels) correlate() {
 	RET()
 }
 
-// rows copies rows, or adds them to those of dst. Registers: DI dst, SI src,
+// planeRows copies rows, or adds them to those of dst. Registers: DI dst, SI src,
 // CX rows left, R8 and R9 the steps of dst and src, R12 and R11 the length of
 // a row and what of it is left for the last vector, AX the distance, all in
 // bytes.
 //
 // A row ends with a vector that overlaps the one before, within the row:
 // masked stores are slow, and a row must not wait for what the last one wrote.
-func rows(name string, add bool) {
+func planeRows(name string, add bool) {
 	text(name+"AVX2", "func(dst, src []float32, rows, dstStep, srcStep, width int)",
 		name+"AVX2 is "+name+"Portable.")
 	Load(Param("dst").Base(), reg.RDI)
