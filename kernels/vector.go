@@ -72,14 +72,14 @@ func panicLength(function, operand string, got, want int) {
 func Add(dst, a, b []float32) {
 	checkLength("Add", "a", len(a), len(dst))
 	checkLength("Add", "b", len(b), len(dst))
-	apply1(AddOp, dst, a, b)
+	apply1(OpAdd, dst, a, b)
 }
 
 // Mul sets dst[i] = a[i] * b[i] for every i < len(dst). The slices may be the same.
 func Mul(dst, a, b []float32) {
 	checkLength("Mul", "a", len(a), len(dst))
 	checkLength("Mul", "b", len(b), len(dst))
-	apply1(MulOp, dst, a, b)
+	apply1(OpMul, dst, a, b)
 }
 
 // MulAdd adds a[i] * b[i] to dst[i] for every i < len(dst).

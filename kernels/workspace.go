@@ -15,6 +15,8 @@ type Workspace struct {
 	image    []float32 // padded image of a convolution
 	columns  []float32 // gradient of unfolded columns
 	offsets  []int     // rows of an unfolded image
+
+	broadcast broadcastJob
 }
 
 // cacheLine is the alignment of packed operands, in bytes.
