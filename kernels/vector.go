@@ -10,6 +10,7 @@ import "fmt"
 type vectorKernels struct {
 	operations operationKernels
 	rowKernels
+	shuffleKernels
 
 	mulAdd func(dst, a, b []float32)
 	axpy   func(alpha float32, x, y []float32) // len(x) elements
@@ -36,6 +37,7 @@ type vectorKernels struct {
 var portableVector = vectorKernels{
 	operations:        portableOperations,
 	rowKernels:        portableRowKernels,
+	shuffleKernels:    portableShuffles,
 	mulAdd:            mulAddPortable,
 	axpy:              axpyPortable,
 	dot:               dotPortable,

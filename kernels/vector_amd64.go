@@ -15,6 +15,11 @@ func vectorImplementation(name string) vectorKernels {
 				OpMax:  {maxVVAVX512, maxVSAVX512},
 				OpMin:  {minVVAVX512, minVSAVX512},
 			},
+			shuffleKernels: shuffleKernels{
+				split:       splitAVX2,
+				merge:       mergeAVX2,
+				maxBackward: maxBackwardAVX512,
+			},
 			rowKernels: rowKernels{
 				rowAffine:         rowAffineAVX512,
 				rowNormalize:      rowNormalizeAVX512,
@@ -59,6 +64,11 @@ func vectorImplementation(name string) vectorKernels {
 				OpDiv:  {divVVAVX2, divVSAVX2, divSVAVX2},
 				OpMax:  {maxVVAVX2, maxVSAVX2},
 				OpMin:  {minVVAVX2, minVSAVX2},
+			},
+			shuffleKernels: shuffleKernels{
+				split:       splitAVX2,
+				merge:       mergeAVX2,
+				maxBackward: maxBackwardAVX2,
 			},
 			rowKernels: rowKernels{
 				rowAffine:         rowAffineAVX2,

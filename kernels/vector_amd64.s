@@ -4196,6 +4196,124 @@ done:
 	VZEROUPPER
 	RET
 
+// func maxBackwardAVX512(dx *float32, dy *float32, x *float32, y *float32, rows int, n int, dxRow int, dyRow int, xRow int, yRow int)
+// Requires: AVX, AVX512F
+TEXT ·maxBackwardAVX512(SB), NOSPLIT, $0-80
+	MOVQ  dx+0(FP), DI
+	MOVQ  dxRow+48(FP), R10
+	MOVQ  dy+8(FP), SI
+	MOVQ  dyRow+56(FP), R11
+	MOVQ  x+16(FP), DX
+	MOVQ  xRow+64(FP), R12
+	MOVQ  y+24(FP), BX
+	MOVQ  yRow+72(FP), R13
+	MOVQ  rows+32(FP), R8
+	MOVQ  n+40(FP), R9
+	MOVQ  R9, CX
+	ANDQ  $0x0000000f, CX
+	MOVL  $0x00000001, AX
+	SHLL  CL, AX
+	DECL  AX
+	KMOVW AX, K1
+	TESTQ R8, R8
+	JLE   done
+
+row:
+	XORL AX, AX
+	MOVQ R9, CX
+	SUBQ $0x00000040, CX
+	JLT  few63
+
+many63:
+	VMOVUPS   (DX)(AX*4), Z0
+	VMOVUPS   (BX)(AX*4), Z1
+	VMOVUPS   (SI)(AX*4), Z2
+	VMOVUPS   (DI)(AX*4), Z3
+	VCMPPS    $0x08, Z0, Z1, K2
+	VADDPS    Z2, Z3, K2, Z3
+	VCMPPS    $0x0c, Z0, Z1, K2
+	VMOVAPS.Z Z2, K2, Z2
+	VMOVUPS   Z3, (DI)(AX*4)
+	VMOVUPS   Z2, (SI)(AX*4)
+	VMOVUPS   64(DX)(AX*4), Z0
+	VMOVUPS   64(BX)(AX*4), Z1
+	VMOVUPS   64(SI)(AX*4), Z2
+	VMOVUPS   64(DI)(AX*4), Z3
+	VCMPPS    $0x08, Z0, Z1, K2
+	VADDPS    Z2, Z3, K2, Z3
+	VCMPPS    $0x0c, Z0, Z1, K2
+	VMOVAPS.Z Z2, K2, Z2
+	VMOVUPS   Z3, 64(DI)(AX*4)
+	VMOVUPS   Z2, 64(SI)(AX*4)
+	VMOVUPS   128(DX)(AX*4), Z0
+	VMOVUPS   128(BX)(AX*4), Z1
+	VMOVUPS   128(SI)(AX*4), Z2
+	VMOVUPS   128(DI)(AX*4), Z3
+	VCMPPS    $0x08, Z0, Z1, K2
+	VADDPS    Z2, Z3, K2, Z3
+	VCMPPS    $0x0c, Z0, Z1, K2
+	VMOVAPS.Z Z2, K2, Z2
+	VMOVUPS   Z3, 128(DI)(AX*4)
+	VMOVUPS   Z2, 128(SI)(AX*4)
+	VMOVUPS   192(DX)(AX*4), Z0
+	VMOVUPS   192(BX)(AX*4), Z1
+	VMOVUPS   192(SI)(AX*4), Z2
+	VMOVUPS   192(DI)(AX*4), Z3
+	VCMPPS    $0x08, Z0, Z1, K2
+	VADDPS    Z2, Z3, K2, Z3
+	VCMPPS    $0x0c, Z0, Z1, K2
+	VMOVAPS.Z Z2, K2, Z2
+	VMOVUPS   Z3, 192(DI)(AX*4)
+	VMOVUPS   Z2, 192(SI)(AX*4)
+	ADDQ      $0x00000040, AX
+	SUBQ      $0x00000040, CX
+	JGE       many63
+
+few63:
+	ADDQ $0x00000030, CX
+	JLT  rest63
+
+one63:
+	VMOVUPS   (DX)(AX*4), Z0
+	VMOVUPS   (BX)(AX*4), Z1
+	VMOVUPS   (SI)(AX*4), Z2
+	VMOVUPS   (DI)(AX*4), Z3
+	VCMPPS    $0x08, Z0, Z1, K2
+	VADDPS    Z2, Z3, K2, Z3
+	VCMPPS    $0x0c, Z0, Z1, K2
+	VMOVAPS.Z Z2, K2, Z2
+	VMOVUPS   Z3, (DI)(AX*4)
+	VMOVUPS   Z2, (SI)(AX*4)
+	ADDQ      $0x00000010, AX
+	SUBQ      $0x00000010, CX
+	JGE       one63
+
+rest63:
+	ADDQ      $0x00000010, CX
+	JEQ       end63
+	VMOVUPS.Z (DX)(AX*4), K1, Z0
+	VMOVUPS.Z (BX)(AX*4), K1, Z1
+	VMOVUPS.Z (SI)(AX*4), K1, Z2
+	VMOVUPS.Z (DI)(AX*4), K1, Z3
+	VCMPPS    $0x08, Z0, Z1, K2
+	VADDPS    Z2, Z3, K2, Z3
+	VCMPPS    $0x0c, Z0, Z1, K2
+	VMOVAPS.Z Z2, K2, Z2
+	VMOVUPS   Z3, K1, (DI)(AX*4)
+	VMOVUPS   Z2, K1, (SI)(AX*4)
+
+end63:
+	ADDQ R10, DI
+	ADDQ R11, SI
+	ADDQ R12, DX
+	ADDQ R13, BX
+	DECQ R8
+	JNE  row
+
+done:
+	VZEROUPPER
+	RET
+
 // func clampAVX2(dst []float32, src []float32, lo float32, hi float32)
 // Requires: AVX
 TEXT ·clampAVX2(SB), NOSPLIT, $0-56
@@ -8303,6 +8421,209 @@ each62:
 	VMASKMOVPS   Y8, Y15, (SI)(AX*4)
 
 end59:
+done:
+	VZEROUPPER
+	RET
+
+// func maxBackwardAVX2(dx *float32, dy *float32, x *float32, y *float32, rows int, n int, dxRow int, dyRow int, xRow int, yRow int)
+// Requires: AVX
+TEXT ·maxBackwardAVX2(SB), NOSPLIT, $0-80
+	MOVQ    dx+0(FP), DI
+	MOVQ    dxRow+48(FP), R10
+	MOVQ    dy+8(FP), SI
+	MOVQ    dyRow+56(FP), R11
+	MOVQ    x+16(FP), DX
+	MOVQ    xRow+64(FP), R12
+	MOVQ    y+24(FP), BX
+	MOVQ    yRow+72(FP), R13
+	MOVQ    rows+32(FP), R8
+	MOVQ    n+40(FP), R9
+	MOVQ    R9, CX
+	ANDQ    $0x00000007, CX
+	NEGQ    CX
+	LEAQ    tailMasks<>+0(SB), AX
+	VMOVUPS 32(AX)(CX*4), Y15
+	TESTQ   R8, R8
+	JLE     done
+
+row:
+	XORL AX, AX
+	MOVQ R9, CX
+	SUBQ $0x00000020, CX
+	JLT  few63
+
+many63:
+	VMOVUPS (DX)(AX*4), Y0
+	VMOVUPS (BX)(AX*4), Y1
+	VMOVUPS (SI)(AX*4), Y2
+	VMOVUPS (DI)(AX*4), Y3
+	VCMPPS  $0x08, Y0, Y1, Y0
+	VANDPS  Y2, Y0, Y1
+	VANDNPS Y2, Y0, Y2
+	VADDPS  Y1, Y3, Y3
+	VMOVUPS Y3, (DI)(AX*4)
+	VMOVUPS Y2, (SI)(AX*4)
+	VMOVUPS 32(DX)(AX*4), Y0
+	VMOVUPS 32(BX)(AX*4), Y1
+	VMOVUPS 32(SI)(AX*4), Y2
+	VMOVUPS 32(DI)(AX*4), Y3
+	VCMPPS  $0x08, Y0, Y1, Y0
+	VANDPS  Y2, Y0, Y1
+	VANDNPS Y2, Y0, Y2
+	VADDPS  Y1, Y3, Y3
+	VMOVUPS Y3, 32(DI)(AX*4)
+	VMOVUPS Y2, 32(SI)(AX*4)
+	VMOVUPS 64(DX)(AX*4), Y0
+	VMOVUPS 64(BX)(AX*4), Y1
+	VMOVUPS 64(SI)(AX*4), Y2
+	VMOVUPS 64(DI)(AX*4), Y3
+	VCMPPS  $0x08, Y0, Y1, Y0
+	VANDPS  Y2, Y0, Y1
+	VANDNPS Y2, Y0, Y2
+	VADDPS  Y1, Y3, Y3
+	VMOVUPS Y3, 64(DI)(AX*4)
+	VMOVUPS Y2, 64(SI)(AX*4)
+	VMOVUPS 96(DX)(AX*4), Y0
+	VMOVUPS 96(BX)(AX*4), Y1
+	VMOVUPS 96(SI)(AX*4), Y2
+	VMOVUPS 96(DI)(AX*4), Y3
+	VCMPPS  $0x08, Y0, Y1, Y0
+	VANDPS  Y2, Y0, Y1
+	VANDNPS Y2, Y0, Y2
+	VADDPS  Y1, Y3, Y3
+	VMOVUPS Y3, 96(DI)(AX*4)
+	VMOVUPS Y2, 96(SI)(AX*4)
+	ADDQ    $0x00000020, AX
+	SUBQ    $0x00000020, CX
+	JGE     many63
+
+few63:
+	ADDQ $0x00000018, CX
+	JLT  rest63
+
+one63:
+	VMOVUPS (DX)(AX*4), Y0
+	VMOVUPS (BX)(AX*4), Y1
+	VMOVUPS (SI)(AX*4), Y2
+	VMOVUPS (DI)(AX*4), Y3
+	VCMPPS  $0x08, Y0, Y1, Y0
+	VANDPS  Y2, Y0, Y1
+	VANDNPS Y2, Y0, Y2
+	VADDPS  Y1, Y3, Y3
+	VMOVUPS Y3, (DI)(AX*4)
+	VMOVUPS Y2, (SI)(AX*4)
+	ADDQ    $0x00000008, AX
+	SUBQ    $0x00000008, CX
+	JGE     one63
+
+rest63:
+	ADDQ       $0x00000008, CX
+	JEQ        end63
+	VMASKMOVPS (DX)(AX*4), Y15, Y0
+	VMASKMOVPS (BX)(AX*4), Y15, Y1
+	VMASKMOVPS (SI)(AX*4), Y15, Y2
+	VMASKMOVPS (DI)(AX*4), Y15, Y3
+	VCMPPS     $0x08, Y0, Y1, Y0
+	VANDPS     Y2, Y0, Y1
+	VANDNPS    Y2, Y0, Y2
+	VADDPS     Y1, Y3, Y3
+	VMASKMOVPS Y3, Y15, (DI)(AX*4)
+	VMASKMOVPS Y2, Y15, (SI)(AX*4)
+
+end63:
+	ADDQ R10, DI
+	ADDQ R11, SI
+	ADDQ R12, DX
+	ADDQ R13, BX
+	DECQ R8
+	JNE  row
+
+done:
+	VZEROUPPER
+	RET
+
+// func splitAVX2(even *float32, odd *float32, src *float32, rows int, n int, dstRow int, srcRow int)
+// Requires: AVX, AVX2
+TEXT ·splitAVX2(SB), NOSPLIT, $0-56
+	MOVQ  even+0(FP), DI
+	MOVQ  odd+8(FP), DX
+	MOVQ  src+16(FP), SI
+	MOVQ  rows+24(FP), R8
+	MOVQ  n+32(FP), R9
+	MOVQ  srcRow+48(FP), R10
+	MOVQ  dstRow+40(FP), R11
+	TESTQ R8, R8
+	JLE   done
+
+row:
+	XORL AX, AX
+	MOVQ R9, CX
+	SUBQ $0x08, CX
+	JLT  next
+
+eight:
+	VMOVUPS (SI)(AX*8), Y0
+	VMOVUPS 32(SI)(AX*8), Y1
+	VSHUFPS $0x88, Y1, Y0, Y2
+	VSHUFPS $0xdd, Y1, Y0, Y3
+	VPERMPD $0xd8, Y2, Y2
+	VPERMPD $0xd8, Y3, Y3
+	VMOVUPS Y2, (DI)(AX*4)
+	VMOVUPS Y3, (DX)(AX*4)
+	ADDQ    $0x08, AX
+	SUBQ    $0x08, CX
+	JGE     eight
+
+next:
+	ADDQ R10, SI
+	ADDQ R11, DI
+	ADDQ R11, DX
+	DECQ R8
+	JNE  row
+
+done:
+	VZEROUPPER
+	RET
+
+// func mergeAVX2(dst *float32, even *float32, odd *float32, rows int, n int, dstRow int, srcRow int)
+// Requires: AVX
+TEXT ·mergeAVX2(SB), NOSPLIT, $0-56
+	MOVQ  dst+0(FP), DI
+	MOVQ  even+8(FP), SI
+	MOVQ  odd+16(FP), DX
+	MOVQ  rows+24(FP), R8
+	MOVQ  n+32(FP), R9
+	MOVQ  dstRow+40(FP), R10
+	MOVQ  srcRow+48(FP), R11
+	TESTQ R8, R8
+	JLE   done
+
+row:
+	XORL AX, AX
+	MOVQ R9, CX
+	SUBQ $0x08, CX
+	JLT  next
+
+eight:
+	VMOVUPS    (SI)(AX*4), Y0
+	VMOVUPS    (DX)(AX*4), Y1
+	VUNPCKLPS  Y1, Y0, Y2
+	VUNPCKHPS  Y1, Y0, Y3
+	VPERM2F128 $0x20, Y3, Y2, Y0
+	VPERM2F128 $0x31, Y3, Y2, Y1
+	VMOVUPS    Y0, (DI)(AX*8)
+	VMOVUPS    Y1, 32(DI)(AX*8)
+	ADDQ       $0x08, AX
+	SUBQ       $0x08, CX
+	JGE        eight
+
+next:
+	ADDQ R10, DI
+	ADDQ R11, SI
+	ADDQ R11, DX
+	DECQ R8
+	JNE  row
+
 done:
 	VZEROUPPER
 	RET

@@ -16,6 +16,11 @@ func vectorImplementation(name string) vectorKernels {
 			OpMax:  {maxVVNEON, maxVSNEON},
 			OpMin:  {minVVNEON, minVSNEON},
 		},
+		shuffleKernels: shuffleKernels{
+			split:       splitNEON,
+			merge:       mergeNEON,
+			maxBackward: maxBackwardNEON,
+		},
 		rowKernels: rowKernels{
 			rowAffine:         rowAffineNEON,
 			rowNormalize:      rowNormalizeNEON,
@@ -258,3 +263,18 @@ func columnProductNEON(dst, x *float32, rows, n, row int)
 //
 //go:noescape
 func columnProductsNEON(sums, products, x, y, a, b *float32, rows, n, row int)
+
+// splitNEON is splitPortable.
+//
+//go:noescape
+func splitNEON(even, odd, src *float32, rows, n, dstRow, srcRow int)
+
+// mergeNEON is mergePortable.
+//
+//go:noescape
+func mergeNEON(dst, even, odd *float32, rows, n, dstRow, srcRow int)
+
+// maxBackwardNEON is maxBackwardPortable.
+//
+//go:noescape
+func maxBackwardNEON(dx, dy, x, y *float32, rows, n, dxRow, dyRow, xRow, yRow int)

@@ -237,6 +237,11 @@ func columnProductAVX512(dst, x *float32, rows, n, row int)
 //go:noescape
 func columnProductsAVX512(sums, products, x, y, a, b *float32, rows, n, row int)
 
+// maxBackwardAVX512 is maxBackwardPortable.
+//
+//go:noescape
+func maxBackwardAVX512(dx, dy, x, y *float32, rows, n, dxRow, dyRow, xRow, yRow int)
+
 // clampAVX2 is clampPortable: dst = min(max(src, lo), hi).
 //
 //go:noescape
@@ -471,3 +476,18 @@ func columnProductAVX2(dst, x *float32, rows, n, row int)
 //
 //go:noescape
 func columnProductsAVX2(sums, products, x, y, a, b *float32, rows, n, row int)
+
+// maxBackwardAVX2 is maxBackwardPortable.
+//
+//go:noescape
+func maxBackwardAVX2(dx, dy, x, y *float32, rows, n, dxRow, dyRow, xRow, yRow int)
+
+// splitAVX2 is splitPortable.
+//
+//go:noescape
+func splitAVX2(even, odd, src *float32, rows, n, dstRow, srcRow int)
+
+// mergeAVX2 is mergePortable.
+//
+//go:noescape
+func mergeAVX2(dst, even, odd *float32, rows, n, dstRow, srcRow int)

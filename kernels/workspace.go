@@ -17,6 +17,7 @@ type Workspace struct {
 	offsets  []int     // rows of an unfolded image
 
 	broadcast broadcastJob
+	pool      poolJob
 }
 
 // cacheLine is the alignment of packed operands, in bytes.

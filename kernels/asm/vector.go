@@ -309,7 +309,9 @@ func vector() {
 		r.rowFunctions()
 		r.rowReductions()
 		r.columnFunctions()
+		r.maxBackward()
 	}
+	shuffles()
 }
 
 // clamp limits v to low and high. VMAXPS and VMINPS return their last operand
