@@ -49,7 +49,7 @@ func (p Pool2D) planes() (planes, pixel int) {
 
 // poolBand is about the number of elements of the rows that a pool works on at
 // a time, which stay in the first-level cache.
-const poolBand = 4096
+const poolBand = 2048
 
 // poolJob is a call of a pooling function. A band of rows of the output is
 // made in two steps, of which the first combines rows of the input, and the

@@ -18,6 +18,8 @@ type Workspace struct {
 
 	broadcast broadcastJob
 	pool      poolJob
+	normalise normaliseJob
+	groupNorm groupNormJob
 }
 
 // cacheLine is the alignment of packed operands, in bytes.
