@@ -28,9 +28,9 @@ func bind(n *graph.Node, w graph.Workload, slice func(*graph.Value) []float32) (
 			PadTop: w.PadTop, PadLeft: w.PadLeft, PadBottom: w.PadBottom, PadRight: w.PadRight,
 		}
 		if w.Op == graph.OpMaxPool {
-			return func(*kernels.Workspace) { kernels.MaxPool(shape, dst, src) }, nil
+			return func(ws *kernels.Workspace) { kernels.MaxPool(ws, shape, dst, src) }, nil
 		}
-		return func(*kernels.Workspace) { kernels.AvgPool(shape, dst, src) }, nil
+		return func(ws *kernels.Workspace) { kernels.AvgPool(ws, shape, dst, src) }, nil
 	case graph.OpGlobalAvgPool:
 		return func(*kernels.Workspace) { kernels.GlobalAvgPool(w.N, w.C, hw, dst, src) }, nil
 	case graph.OpSoftmax:

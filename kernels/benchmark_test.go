@@ -127,7 +127,8 @@ func workload(w graph.Workload) func() {
 			N: w.N, C: w.C, H: w.H, W: w.W, R: w.R, S: w.S, StrideH: w.StrideH, StrideW: w.StrideW,
 			PadTop: w.PadTop, PadLeft: w.PadLeft, PadBottom: w.PadBottom, PadRight: w.PadRight,
 		}
-		return func() { kernels.MaxPool(shape, dst, src) }
+		var ws kernels.Workspace
+		return func() { kernels.MaxPool(&ws, shape, dst, src) }
 	case graph.OpGlobalAvgPool:
 		return func() { kernels.GlobalAvgPool(w.N, w.C, w.H*w.W, dst, src) }
 	case graph.OpSoftmax:

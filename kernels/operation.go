@@ -10,15 +10,15 @@ type Operation int
 
 // The operations. The first three have one operand.
 const (
-	Copy Operation = iota
-	Abs
-	Sqrt
-	AddOp
-	SubOp
-	MulOp
-	DivOp
-	MaxOp // NaN where either operand is one
-	MinOp // the same
+	OpCopy Operation = iota
+	OpAbs
+	OpSqrt
+	OpAdd
+	OpSub
+	OpMul
+	OpDiv
+	OpMax // NaN where either operand is one
+	OpMin // the same
 	operations
 )
 
@@ -34,9 +34,8 @@ const (
 )
 
 // operationKernel is an operation in one form over rows of n elements. Rows
-// are dstRow, aRow and bRow bytes apart. If stream is not 0 dst and dstRow are
-// multiples of 64, and dst is written past the caches.
-type operationKernel func(dst, a, b *float32, rows, n, dstRow, aRow, bRow, stream int)
+// are dstRow, aRow and bRow bytes apart.
+type operationKernel func(dst, a, b *float32, rows, n, dstRow, aRow, bRow int)
 
 // operationKernels has the kernels of every operation. A form is nil where
 // another does with the operands exchanged.
@@ -44,63 +43,48 @@ type operationKernels [operations][operationForms]operationKernel
 
 // apply runs an operation: the form's kernel, or that of the operands
 // exchanged.
-func (k *operationKernels) apply(op Operation, form operationForm, dst, a, b *float32, rows, n, dstRow, aRow, bRow, stream int) {
+func (k *operationKernels) apply(op Operation, form operationForm, dst, a, b *float32, rows, n, dstRow, aRow, bRow int) {
 	if f := k[op][form]; f != nil {
-		f(dst, a, b, rows, n, dstRow, aRow, bRow, stream)
+		f(dst, a, b, rows, n, dstRow, aRow, bRow)
 		return
 	}
-	k[op][vectorScalar](dst, b, a, rows, n, dstRow, bRow, aRow, stream)
-}
-
-// streamBytes is the least size of a result that is written past the caches:
-// beyond it the lines would be evicted before they are read again, and a
-// cached store reads a line before it writes it.
-const streamBytes = 16 << 20
-
-// streaming reports whether a result of n elements at dst is to be written past
-// the caches, as the argument of the kernels.
-func streaming(dst *float32, n int) int {
-	if n*4 >= streamBytes && uintptr(unsafe.Pointer(dst))%cacheLine == 0 {
-		return 1
-	}
-	return 0
+	k[op][vectorScalar](dst, b, a, rows, n, dstRow, bRow, aRow)
 }
 
 // apply1 sets n adjacent elements of dst to op of a and b.
 func apply1(op Operation, dst, a, b []float32) {
 	if n := len(dst); n > 0 {
-		d := &dst[0]
-		vector.operations[op][bothVectors](d, &a[0], &b[0], 1, n, 0, 0, 0, streaming(d, n))
+		vector.operations[op][bothVectors](&dst[0], &a[0], &b[0], 1, n, 0, 0, 0)
 	}
 }
 
 // fill sets every element of dst to *x.
 func fill(dst []float32, x *float32) {
 	if n := len(dst); n > 0 {
-		vector.operations[Copy][scalarVector](&dst[0], x, nil, 1, n, 0, 0, 0, 0)
+		vector.operations[OpCopy][scalarVector](&dst[0], x, nil, 1, n, 0, 0, 0)
 	}
 }
 
 // of returns op of a and b.
 func (op Operation) of(a, b float32) float32 {
 	switch op {
-	case Copy:
+	case OpCopy:
 		return a
-	case Abs:
+	case OpAbs:
 		return math.Float32frombits(math.Float32bits(a) &^ (1 << 31))
-	case Sqrt:
+	case OpSqrt:
 		return sqrt(a)
-	case AddOp:
+	case OpAdd:
 		return a + b
-	case SubOp:
+	case OpSub:
 		return a - b
-	case MulOp:
+	case OpMul:
 		return a * b
-	case DivOp:
+	case OpDiv:
 		return a / b
-	case MaxOp:
+	case OpMax:
 		return larger(a, b)
-	case MinOp:
+	case OpMin:
 		return smaller(a, b)
 	}
 	panic("kernels: no such operation")
@@ -126,7 +110,7 @@ func smaller(a, b float32) float32 {
 var portableOperations = func() (k operationKernels) {
 	for op := range operations {
 		for form := range operationForms {
-			k[op][form] = func(dst, a, b *float32, rows, n, dstRow, aRow, bRow, _ int) {
+			k[op][form] = func(dst, a, b *float32, rows, n, dstRow, aRow, bRow int) {
 				operationPortable(op, form, dst, a, b, rows, n, dstRow, aRow, bRow)
 			}
 		}
@@ -144,9 +128,9 @@ func operationPortable(op Operation, form operationForm, dst, a, b *float32, row
 	for i := range rows {
 		y := elements(dst, i*dstRow, n)
 		switch {
-		case op == Copy && form == bothVectors:
+		case op == OpCopy && form == bothVectors:
 			copy(y, elements(a, i*aRow, n))
-		case op <= Sqrt:
+		case op <= OpSqrt:
 			aStep := 1
 			if form == scalarVector {
 				aStep = 0
@@ -167,9 +151,9 @@ func operationPortable(op Operation, form operationForm, dst, a, b *float32, row
 		default:
 			u, v := elements(a, i*aRow, n), elements(b, i*bRow, n)
 			switch op {
-			case AddOp:
+			case OpAdd:
 				addPortable(y, u, v)
-			case MulOp:
+			case OpMul:
 				for j := range y {
 					y[j] = u[j] * v[j]
 				}

@@ -1,75 +1,359 @@
 package kernels
 
-// Pool2D is the shape of a pooling window over [N, C, H, W].
+// Pool2D is the shape of a pooling window over [N, C, H, W], or over
+// [N, ceil(C/c), H, W, c] with c = ChannelBlock() if Blocked.
 type Pool2D struct {
 	N, C, H, W                           int
 	R, S                                 int // window height and width
 	StrideH, StrideW                     int
+	DilationH, DilationW                 int // 0 is 1
 	PadTop, PadLeft, PadBottom, PadRight int
+	Ceil                                 bool // the last window may reach over the end, if it starts before it
+	CountPadding                         bool // AvgPool divides by elements of the padding too
+	Blocked                              bool
 }
 
 // OutH returns the height of the output.
-func (p Pool2D) OutH() int { return (p.H+p.PadTop+p.PadBottom-p.R)/p.StrideH + 1 }
+func (p Pool2D) OutH() int {
+	return p.outputs(p.H, p.PadTop, p.PadBottom, (p.R-1)*max(p.DilationH, 1)+1, p.StrideH)
+}
 
 // OutW returns the width of the output.
-func (p Pool2D) OutW() int { return (p.W+p.PadLeft+p.PadRight-p.S)/p.StrideW + 1 }
+func (p Pool2D) OutW() int {
+	return p.outputs(p.W, p.PadLeft, p.PadRight, (p.S-1)*max(p.DilationW, 1)+1, p.StrideW)
+}
+
+func (p Pool2D) outputs(size, before, after, window, stride int) int {
+	rest := size + before + after - window
+	if rest < 0 {
+		return 0
+	}
+	if !p.Ceil {
+		return rest/stride + 1
+	}
+	n := (rest+stride-1)/stride + 1
+	if (n-1)*stride >= size+before {
+		n--
+	}
+	return n
+}
+
+// planes returns the number of planes, and the elements of a pixel of a plane.
+func (p Pool2D) planes() (planes, pixel int) {
+	if p.Blocked {
+		c := ChannelBlock()
+		return p.N * ((p.C + c - 1) / c), c
+	}
+	return p.N * p.C, 1
+}
+
+// poolBand is about the number of elements of the rows that a pool works on at
+// a time, which stay in the first-level cache.
+const poolBand = 2048
+
+// poolJob is a call of a pooling function. A band of rows of the output is
+// made in two steps, of which the first combines rows of the input, and the
+// second columns: with a stride they are first sorted by their remainder.
+type poolJob struct {
+	Pool2D
+	max                  bool
+	dst, src, dsrc, ddst []float32
+	outH, outW, pixel    int
+	rowW                 int // pixels of a row in scratch memory
+	sortedW              int // of a row with every StrideW-th pixel
+	band                 int // rows of the output
+	plane                int // planes of a part
+	planeCount           int
+	scratch              workerScratch
+	inverse              []float32 // 1/elements of the windows of a row, several rows
+	inverseRow           []int     // of each row of the output
+	identity             [1]float32
+}
+
+// workerScratch is scratch memory of each thread.
+type workerScratch [][]float32
+
+// grow makes room for n elements for each thread.
+func (s *workerScratch) grow(n int) {
+	for len(*s) < threadCount() {
+		*s = append(*s, nil)
+	}
+	for i := range *s {
+		(*s)[i] = grow((*s)[i], n)
+	}
+}
+
+// roundUp returns n rounded up to a multiple.
+func roundUp(n, multiple int) int { return (n + multiple - 1) / multiple * multiple }
+
+// ceilDivide returns a/b rounded up, for b > 0.
+func ceilDivide(a, b int) int {
+	if a <= 0 {
+		return -(-a / b)
+	}
+	return (a + b - 1) / b
+}
 
 // MaxPool sets dst [N, C, OutH, OutW] to the largest element of each window of
 // src [N, C, H, W]. Padding never wins: a window that lies in it altogether
 // gives -Inf. NaN propagates.
-func MaxPool(p Pool2D, dst, src []float32) {
-	pool("MaxPool", p, dst, src, func(plane []float32, y0, y1, x0, x1 int) float32 {
-		best := -infinity
-		for y := y0; y < y1; y++ {
-			for _, v := range plane[y*p.W+x0 : y*p.W+x1] {
-				best = max(best, v)
-			}
-		}
-		return best
-	})
+func MaxPool(ws *Workspace, p Pool2D, dst, src []float32) {
+	j := &ws.pool
+	j.start(p, true, -infinity)
+	j.check("MaxPool", "dst", dst, "src", src)
+	j.dst, j.src = dst, src
+	j.run()
 }
 
 // AvgPool sets dst [N, C, OutH, OutW] to the mean of each window of src
-// [N, C, H, W]. Padding does not count; a window that lies in it altogether
-// gives 0.
-func AvgPool(p Pool2D, dst, src []float32) {
-	pool("AvgPool", p, dst, src, func(plane []float32, y0, y1, x0, x1 int) float32 {
-		var sum float32
-		for y := y0; y < y1; y++ {
-			for _, v := range plane[y*p.W+x0 : y*p.W+x1] {
-				sum += v
-			}
-		}
-		return sum / float32(max((y1-y0)*(x1-x0), 1))
-	})
+// [N, C, H, W]. Padding does not count unless CountPadding says so; a window
+// that lies beyond all that counts gives 0.
+func AvgPool(ws *Workspace, p Pool2D, dst, src []float32) {
+	j := &ws.pool
+	j.start(p, false, 0)
+	j.check("AvgPool", "dst", dst, "src", src)
+	j.countElements()
+	j.dst, j.src = dst, src
+	j.run()
 }
 
-// pool reduces the part of each window that lies inside the plane.
-func pool(function string, p Pool2D, dst, src []float32, reduce func(plane []float32, y0, y1, x0, x1 int) float32) {
-	outH, outW := p.OutH(), p.OutW()
-	checkLength(function, "dst", len(dst), p.N*p.C*outH*outW)
-	checkLength(function, "src", len(src), p.N*p.C*p.H*p.W)
-	o := 0
-	for i := range p.N * p.C {
-		plane := src[i*p.H*p.W:][:p.H*p.W]
-		for y := range outH {
-			top := y*p.StrideH - p.PadTop
-			y0, y1 := max(top, 0), min(top+p.R, p.H)
-			for x := range outW {
-				left := x*p.StrideW - p.PadLeft
-				x0, x1 := max(left, 0), min(left+p.S, p.W)
-				if x1 <= x0 || y1 <= y0 {
-					dst[o] = reduce(plane, 0, 0, 0, 0)
-				} else {
-					dst[o] = reduce(plane, y0, y1, x0, x1)
-				}
-				o++
+// start prepares a job.
+func (j *poolJob) start(p Pool2D, largest bool, identity float32) {
+	p.DilationH, p.DilationW = max(p.DilationH, 1), max(p.DilationW, 1)
+	j.Pool2D, j.max, j.identity[0] = p, largest, identity
+	j.dst, j.src, j.dsrc, j.ddst = nil, nil, nil, nil
+	j.outH, j.outW = p.OutH(), p.OutW()
+	j.planeCount, j.pixel = p.planes()
+	reach := max((j.outW-1)*p.StrideW+(p.S-1)*p.DilationW+1, p.W)
+	j.rowW, j.sortedW = reach, 0
+	if p.StrideW > 1 && !p.Blocked {
+		j.sortedW = roundUp(ceilDivide(reach, p.StrideW), 8)
+		j.rowW = j.sortedW * p.StrideW
+	}
+	j.band = min(max(poolBand/max(j.rowW*j.pixel, 1), 1), max(j.outH, 1))
+	j.plane = max(partElements/max(p.H*p.W*j.pixel, 1), 1)
+}
+
+// check panics if the operands are too short.
+func (j *poolJob) check(function, output string, dst []float32, input string, src []float32) {
+	checkLength(function, output, len(dst), j.planeCount*j.pixel*j.outH*j.outW)
+	checkLength(function, input, len(src), j.planeCount*j.pixel*j.H*j.W)
+}
+
+func (j *poolJob) run() {
+	// rows and sorted rows; those of the gradient
+	j.scratch.grow(j.band * j.pixel * (3*j.rowW + j.outW))
+	if j.outH*j.outW > 0 {
+		parallel((j.planeCount+j.plane-1)/j.plane, j)
+	}
+	j.dst, j.src, j.dsrc, j.ddst = nil, nil, nil, nil
+}
+
+// countElements fills inverse and inverseRow.
+func (j *poolJob) countElements() {
+	if cap(j.inverseRow) < j.outH {
+		j.inverseRow = make([]int, j.outH)
+	}
+	j.inverseRow = j.inverseRow[:j.outH]
+	j.inverse = j.inverse[:0]
+	last, rows := -1, 0
+	for y := range j.outH {
+		h := j.count(y, j.H, j.R, j.StrideH, j.DilationH, j.PadTop, j.PadBottom)
+		if h != last {
+			need := (rows + 1) * j.outW
+			if cap(j.inverse) < need {
+				bigger := aligned(2 * need)
+				copy(bigger, j.inverse)
+				j.inverse = bigger
+			}
+			j.inverse = j.inverse[:need]
+			for x := range j.outW {
+				w := j.count(x, j.W, j.S, j.StrideW, j.DilationW, j.PadLeft, j.PadRight)
+				j.inverse[rows*j.outW+x] = 1 / float32(max(h*w, 1))
+			}
+			last = h
+			rows++
+		}
+		j.inverseRow[y] = rows - 1
+	}
+}
+
+// count is the number of elements of window i along a dimension that count.
+func (j *poolJob) count(i, size, window, stride, dilation, before, after int) int {
+	low, high := 0, size
+	if j.CountPadding {
+		low, high = -before, size+after
+	}
+	n := 0
+	for k := range window {
+		if at := i*stride + k*dilation - before; at >= low && at < high {
+			n++
+		}
+	}
+	return n
+}
+
+func (j *poolJob) part(i, worker int) {
+	scratch := j.scratch[worker]
+	if j.ddst == nil { // the padding of the rows, which stays
+		fill(scratch[:j.band*j.rowW*j.pixel], &j.identity[0])
+	}
+	for plane := i * j.plane; plane < min((i+1)*j.plane, j.planeCount); plane++ {
+		for y := 0; y < j.outH; y += j.band {
+			rows := min(j.band, j.outH-y)
+			switch {
+			case j.ddst == nil:
+				j.forward(plane, y, rows, scratch)
+			case j.max:
+				j.maxBackward(plane, y, rows, scratch)
+			default:
+				j.averageBackward(plane, y, rows, scratch)
 			}
 		}
 	}
 }
 
+// inputRows returns the rows from first on, n at most, whose element r of the
+// window lies in the input, and the row of the input of the first of them.
+func (j *poolJob) inputRows(r, first, n int) (from, to, row int) {
+	offset := r*j.DilationH - j.PadTop
+	from = max(first, ceilDivide(-offset, j.StrideH))
+	to = max(min(first+n, ceilDivide(j.H-offset, j.StrideH)), from)
+	return from, to, from*j.StrideH + offset
+}
+
+// inside is the number of pixels of a row of scratch memory that are not
+// padding.
+func (j *poolJob) inside() int { return max(min(j.W, j.rowW-j.PadLeft), 0) }
+
+func (j *poolJob) forward(plane, y, rows int, scratch []float32) {
+	src := j.src[plane*j.H*j.W*j.pixel:]
+	op := OpAdd
+	if j.max {
+		op = OpMax
+	}
+	row := j.rowW * j.pixel
+	combined := scratch[:j.band*row]
+	inside := j.inside() * j.pixel
+	for r := range j.R {
+		from, to, at := j.inputRows(r, y, rows)
+		how := op
+		if r == 0 {
+			how = OpCopy
+			for k := range rows { // rows that the copy leaves out
+				if inside > 0 && (y+k < from || y+k >= to) {
+					fill(combined[k*row+j.PadLeft*j.pixel:][:inside], &j.identity[0])
+				}
+			}
+		}
+		if from == to || inside == 0 {
+			continue
+		}
+		d := &combined[(from-y)*row+j.PadLeft*j.pixel]
+		vector.operations[how][bothVectors](d, &src[at*j.W*j.pixel], d, to-from, inside, 4*row, 4*j.StrideH*j.W*j.pixel, 4*row)
+	}
+
+	out := j.outW * j.pixel
+	dst := j.dst[(plane*j.outH+y)*out:]
+	sorted := scratch[j.band*row:]
+	if j.sortedW > 0 {
+		j.sort(sorted, combined, rows)
+	}
+	for s := range max(j.S-1, 1) {
+		how, first := op, s+1
+		if j.S == 1 {
+			how, first = OpCopy, 0
+		}
+		a, aRow := j.column(combined, sorted, first)
+		b, bRow := &dst[0], 4*out
+		if s == 0 {
+			b, bRow = j.column(combined, sorted, 0)
+		}
+		if !j.Blocked || j.StrideW == 1 {
+			vector.operations[how][bothVectors](&dst[0], a, b, rows, out, 4*out, aRow, bRow)
+			continue
+		}
+		bStep := 4 * j.pixel
+		if s == 0 {
+			bStep *= j.StrideW
+		}
+		for k := range rows {
+			vector.operations[how][bothVectors](&dst[k*out], &elements(a, k*aRow, 1)[0], &elements(b, k*bRow, 1)[0],
+				j.outW, j.pixel, 4*j.pixel, 4*j.StrideW*j.pixel, bStep)
+		}
+	}
+	if !j.max {
+		j.scale(dst, y, rows)
+	}
+}
+
+// column returns the first element of column s of the windows, and the bytes
+// to that of the next row.
+func (j *poolJob) column(combined, sorted []float32, s int) (*float32, int) {
+	offset := s * j.DilationW
+	if j.sortedW == 0 {
+		return &combined[offset*j.pixel], 4 * j.rowW * j.pixel
+	}
+	return &sorted[offset%j.StrideW*j.band*j.sortedW+offset/j.StrideW], 4 * j.sortedW
+}
+
+// sort sorts the elements of rows by the remainder of their column divided by
+// the stride.
+func (j *poolJob) sort(sorted, combined []float32, rows int) {
+	each := j.band * j.sortedW
+	if j.StrideW == 2 {
+		vector.split(&sorted[0], &sorted[each], &combined[0], rows, j.sortedW, 4*j.sortedW, 4*j.rowW)
+		return
+	}
+	for remainder := range j.StrideW {
+		for k := range rows {
+			to := sorted[remainder*each+k*j.sortedW:][:j.sortedW]
+			for x := range to {
+				to[x] = combined[k*j.rowW+x*j.StrideW+remainder]
+			}
+		}
+	}
+}
+
+// unsort undoes sort.
+func (j *poolJob) unsort(combined, sorted []float32, rows int) {
+	each := j.band * j.sortedW
+	if j.StrideW == 2 {
+		vector.merge(&combined[0], &sorted[0], &sorted[each], rows, j.sortedW, 4*j.rowW, 4*j.sortedW)
+		return
+	}
+	for remainder := range j.StrideW {
+		for k := range rows {
+			for x, v := range sorted[remainder*each+k*j.sortedW:][:j.sortedW] {
+				combined[k*j.rowW+x*j.StrideW+remainder] = v
+			}
+		}
+	}
+}
+
+// scale divides rows of sums from row y on by the numbers of elements.
+func (j *poolJob) scale(x []float32, y, rows int) {
+	out := j.outW * j.pixel
+	for k := 0; k < rows; {
+		row := j.inverseRow[y+k]
+		inverse := &j.inverse[row*j.outW]
+		n := 1
+		if j.Blocked {
+			d := &x[k*out]
+			vector.operations[OpMul][vectorScalar](d, d, inverse, j.outW, j.pixel, 4*j.pixel, 4*j.pixel, 4)
+		} else {
+			for k+n < rows && j.inverseRow[y+k+n] == row {
+				n++
+			}
+			d := &x[k*out]
+			vector.operations[OpMul][bothVectors](d, d, inverse, n, out, 4*out, 4*out, 0)
+		}
+		k += n
+	}
+}
+
 // GlobalAvgPool sets dst [n, c] to the mean of each plane of src [n, c, hw].
+// Images in blocks of channels are for [Reduce].
 func GlobalAvgPool(n, c, hw int, dst, src []float32) {
 	checkLength("GlobalAvgPool", "dst", len(dst), n*c)
 	checkLength("GlobalAvgPool", "src", len(src), n*c*hw)
@@ -86,5 +370,15 @@ func GlobalAvgPoolBackward(n, c, hw int, dsrc, ddst []float32) {
 	for i, g := range ddst[:n*c] {
 		plane := dsrc[i*hw : (i+1)*hw]
 		vector.affine(plane, plane, 1, hw, hw, 1, g/float32(hw))
+	}
+}
+
+// GlobalMaxPool sets dst [n, c] to the largest element of each plane of src
+// [n, c, hw]. NaN propagates.
+func GlobalMaxPool(n, c, hw int, dst, src []float32) {
+	checkLength("GlobalMaxPool", "dst", len(dst), n*c)
+	checkLength("GlobalMaxPool", "src", len(src), n*c*hw)
+	if n*c > 0 && hw > 0 {
+		vector.rowMax(&src[0], &dst[0], n*c, hw, 4*hw)
 	}
 }

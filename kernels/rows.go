@@ -95,15 +95,15 @@ func rowReducePortable(x, out *float32, rows, n, row int, start float32, op Oper
 }
 
 func rowMaxPortable(x, out *float32, rows, n, row int) {
-	rowReducePortable(x, out, rows, n, row, -infinity, MaxOp)
+	rowReducePortable(x, out, rows, n, row, -infinity, OpMax)
 }
 
 func rowMinPortable(x, out *float32, rows, n, row int) {
-	rowReducePortable(x, out, rows, n, row, infinity, MinOp)
+	rowReducePortable(x, out, rows, n, row, infinity, OpMin)
 }
 
 func rowProductPortable(x, out *float32, rows, n, row int) {
-	rowReducePortable(x, out, rows, n, row, 1, MulOp)
+	rowReducePortable(x, out, rows, n, row, 1, OpMul)
 }
 
 func rowSquaresPortable(x, out, center *float32, rows, n, row int) {
@@ -139,19 +139,19 @@ func columnReducePortable(dst, x *float32, rows, n, row int, op Operation) {
 }
 
 func columnSumPortable(dst, x *float32, rows, n, row int) {
-	columnReducePortable(dst, x, rows, n, row, AddOp)
+	columnReducePortable(dst, x, rows, n, row, OpAdd)
 }
 
 func columnMaxPortable(dst, x *float32, rows, n, row int) {
-	columnReducePortable(dst, x, rows, n, row, MaxOp)
+	columnReducePortable(dst, x, rows, n, row, OpMax)
 }
 
 func columnMinPortable(dst, x *float32, rows, n, row int) {
-	columnReducePortable(dst, x, rows, n, row, MinOp)
+	columnReducePortable(dst, x, rows, n, row, OpMin)
 }
 
 func columnProductPortable(dst, x *float32, rows, n, row int) {
-	columnReducePortable(dst, x, rows, n, row, MulOp)
+	columnReducePortable(dst, x, rows, n, row, OpMul)
 }
 
 func columnProductsPortable(sums, products, x, y, a, b *float32, rows, n, row int) {

@@ -92,110 +92,110 @@ done:
 #define SV(LD, ST, O, OP) LD(O, 2, 1); OP(0, 28, 1); ST(0, O, 0)
 #define SPREAD_BODY(LD, ST, O, OP) ST(28, O, 0)
 
-// func copyVVNEON(dst, a, b *float32, rows, n, dstRow, aRow, bRow, stream int)
-TEXT ·copyVVNEON(SB), NOSPLIT, $0-72
+// func copyVVNEON(dst, a, b *float32, rows, n, dstRow, aRow, bRow int)
+TEXT ·copyVVNEON(SB), NOSPLIT, $0-64
 	OPERATION_ARGS
 	ROWS(NO_START, UNARY, MOVE, OPERATION_NEXT)
 	RET
 
-// func copySVNEON(dst, a, b *float32, rows, n, dstRow, aRow, bRow, stream int)
-TEXT ·copySVNEON(SB), NOSPLIT, $0-72
+// func copySVNEON(dst, a, b *float32, rows, n, dstRow, aRow, bRow int)
+TEXT ·copySVNEON(SB), NOSPLIT, $0-64
 	OPERATION_ARGS
 	ROWS(SCALAR_A, SPREAD_BODY, MOVE, OPERATION_NEXT)
 	RET
 
-// func absVVNEON(dst, a, b *float32, rows, n, dstRow, aRow, bRow, stream int)
-TEXT ·absVVNEON(SB), NOSPLIT, $0-72
+// func absVVNEON(dst, a, b *float32, rows, n, dstRow, aRow, bRow int)
+TEXT ·absVVNEON(SB), NOSPLIT, $0-64
 	OPERATION_ARGS
 	ROWS(NO_START, UNARY, FABS, OPERATION_NEXT)
 	RET
 
-// func sqrtVVNEON(dst, a, b *float32, rows, n, dstRow, aRow, bRow, stream int)
-TEXT ·sqrtVVNEON(SB), NOSPLIT, $0-72
+// func sqrtVVNEON(dst, a, b *float32, rows, n, dstRow, aRow, bRow int)
+TEXT ·sqrtVVNEON(SB), NOSPLIT, $0-64
 	OPERATION_ARGS
 	ROWS(NO_START, UNARY, FSQRT, OPERATION_NEXT)
 	RET
 
-// func addVVNEON(dst, a, b *float32, rows, n, dstRow, aRow, bRow, stream int)
-TEXT ·addVVNEON(SB), NOSPLIT, $0-72
+// func addVVNEON(dst, a, b *float32, rows, n, dstRow, aRow, bRow int)
+TEXT ·addVVNEON(SB), NOSPLIT, $0-64
 	OPERATION_ARGS
 	ROWS(NO_START, VV, FADD, OPERATION_NEXT)
 	RET
 
-// func addVSNEON(dst, a, b *float32, rows, n, dstRow, aRow, bRow, stream int)
-TEXT ·addVSNEON(SB), NOSPLIT, $0-72
+// func addVSNEON(dst, a, b *float32, rows, n, dstRow, aRow, bRow int)
+TEXT ·addVSNEON(SB), NOSPLIT, $0-64
 	OPERATION_ARGS
 	ROWS(SCALAR_B, VS, FADD, OPERATION_NEXT)
 	RET
 
-// func subVVNEON(dst, a, b *float32, rows, n, dstRow, aRow, bRow, stream int)
-TEXT ·subVVNEON(SB), NOSPLIT, $0-72
+// func subVVNEON(dst, a, b *float32, rows, n, dstRow, aRow, bRow int)
+TEXT ·subVVNEON(SB), NOSPLIT, $0-64
 	OPERATION_ARGS
 	ROWS(NO_START, VV, FSUB, OPERATION_NEXT)
 	RET
 
-// func subVSNEON(dst, a, b *float32, rows, n, dstRow, aRow, bRow, stream int)
-TEXT ·subVSNEON(SB), NOSPLIT, $0-72
+// func subVSNEON(dst, a, b *float32, rows, n, dstRow, aRow, bRow int)
+TEXT ·subVSNEON(SB), NOSPLIT, $0-64
 	OPERATION_ARGS
 	ROWS(SCALAR_B, VS, FSUB, OPERATION_NEXT)
 	RET
 
-// func subSVNEON(dst, a, b *float32, rows, n, dstRow, aRow, bRow, stream int)
-TEXT ·subSVNEON(SB), NOSPLIT, $0-72
+// func subSVNEON(dst, a, b *float32, rows, n, dstRow, aRow, bRow int)
+TEXT ·subSVNEON(SB), NOSPLIT, $0-64
 	OPERATION_ARGS
 	ROWS(SCALAR_A, SV, FSUB, OPERATION_NEXT)
 	RET
 
-// func mulVVNEON(dst, a, b *float32, rows, n, dstRow, aRow, bRow, stream int)
-TEXT ·mulVVNEON(SB), NOSPLIT, $0-72
+// func mulVVNEON(dst, a, b *float32, rows, n, dstRow, aRow, bRow int)
+TEXT ·mulVVNEON(SB), NOSPLIT, $0-64
 	OPERATION_ARGS
 	ROWS(NO_START, VV, FMUL, OPERATION_NEXT)
 	RET
 
-// func mulVSNEON(dst, a, b *float32, rows, n, dstRow, aRow, bRow, stream int)
-TEXT ·mulVSNEON(SB), NOSPLIT, $0-72
+// func mulVSNEON(dst, a, b *float32, rows, n, dstRow, aRow, bRow int)
+TEXT ·mulVSNEON(SB), NOSPLIT, $0-64
 	OPERATION_ARGS
 	ROWS(SCALAR_B, VS, FMUL, OPERATION_NEXT)
 	RET
 
-// func divVVNEON(dst, a, b *float32, rows, n, dstRow, aRow, bRow, stream int)
-TEXT ·divVVNEON(SB), NOSPLIT, $0-72
+// func divVVNEON(dst, a, b *float32, rows, n, dstRow, aRow, bRow int)
+TEXT ·divVVNEON(SB), NOSPLIT, $0-64
 	OPERATION_ARGS
 	ROWS(NO_START, VV, FDIV, OPERATION_NEXT)
 	RET
 
-// func divVSNEON(dst, a, b *float32, rows, n, dstRow, aRow, bRow, stream int)
-TEXT ·divVSNEON(SB), NOSPLIT, $0-72
+// func divVSNEON(dst, a, b *float32, rows, n, dstRow, aRow, bRow int)
+TEXT ·divVSNEON(SB), NOSPLIT, $0-64
 	OPERATION_ARGS
 	ROWS(SCALAR_B, VS, FDIV, OPERATION_NEXT)
 	RET
 
-// func divSVNEON(dst, a, b *float32, rows, n, dstRow, aRow, bRow, stream int)
-TEXT ·divSVNEON(SB), NOSPLIT, $0-72
+// func divSVNEON(dst, a, b *float32, rows, n, dstRow, aRow, bRow int)
+TEXT ·divSVNEON(SB), NOSPLIT, $0-64
 	OPERATION_ARGS
 	ROWS(SCALAR_A, SV, FDIV, OPERATION_NEXT)
 	RET
 
-// func maxVVNEON(dst, a, b *float32, rows, n, dstRow, aRow, bRow, stream int)
-TEXT ·maxVVNEON(SB), NOSPLIT, $0-72
+// func maxVVNEON(dst, a, b *float32, rows, n, dstRow, aRow, bRow int)
+TEXT ·maxVVNEON(SB), NOSPLIT, $0-64
 	OPERATION_ARGS
 	ROWS(NO_START, VV, FMAX, OPERATION_NEXT)
 	RET
 
-// func maxVSNEON(dst, a, b *float32, rows, n, dstRow, aRow, bRow, stream int)
-TEXT ·maxVSNEON(SB), NOSPLIT, $0-72
+// func maxVSNEON(dst, a, b *float32, rows, n, dstRow, aRow, bRow int)
+TEXT ·maxVSNEON(SB), NOSPLIT, $0-64
 	OPERATION_ARGS
 	ROWS(SCALAR_B, VS, FMAX, OPERATION_NEXT)
 	RET
 
-// func minVVNEON(dst, a, b *float32, rows, n, dstRow, aRow, bRow, stream int)
-TEXT ·minVVNEON(SB), NOSPLIT, $0-72
+// func minVVNEON(dst, a, b *float32, rows, n, dstRow, aRow, bRow int)
+TEXT ·minVVNEON(SB), NOSPLIT, $0-64
 	OPERATION_ARGS
 	ROWS(NO_START, VV, FMIN, OPERATION_NEXT)
 	RET
 
-// func minVSNEON(dst, a, b *float32, rows, n, dstRow, aRow, bRow, stream int)
-TEXT ·minVSNEON(SB), NOSPLIT, $0-72
+// func minVSNEON(dst, a, b *float32, rows, n, dstRow, aRow, bRow int)
+TEXT ·minVSNEON(SB), NOSPLIT, $0-64
 	OPERATION_ARGS
 	ROWS(SCALAR_B, VS, FMIN, OPERATION_NEXT)
 	RET

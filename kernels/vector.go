@@ -10,6 +10,7 @@ import "fmt"
 type vectorKernels struct {
 	operations operationKernels
 	rowKernels
+	shuffleKernels
 
 	mulAdd func(dst, a, b []float32)
 	axpy   func(alpha float32, x, y []float32) // len(x) elements
@@ -36,6 +37,7 @@ type vectorKernels struct {
 var portableVector = vectorKernels{
 	operations:        portableOperations,
 	rowKernels:        portableRowKernels,
+	shuffleKernels:    portableShuffles,
 	mulAdd:            mulAddPortable,
 	axpy:              axpyPortable,
 	dot:               dotPortable,
@@ -72,14 +74,14 @@ func panicLength(function, operand string, got, want int) {
 func Add(dst, a, b []float32) {
 	checkLength("Add", "a", len(a), len(dst))
 	checkLength("Add", "b", len(b), len(dst))
-	apply1(AddOp, dst, a, b)
+	apply1(OpAdd, dst, a, b)
 }
 
 // Mul sets dst[i] = a[i] * b[i] for every i < len(dst). The slices may be the same.
 func Mul(dst, a, b []float32) {
 	checkLength("Mul", "a", len(a), len(dst))
 	checkLength("Mul", "b", len(b), len(dst))
-	apply1(MulOp, dst, a, b)
+	apply1(OpMul, dst, a, b)
 }
 
 // MulAdd adds a[i] * b[i] to dst[i] for every i < len(dst).

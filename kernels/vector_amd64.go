@@ -5,15 +5,20 @@ func vectorImplementation(name string) vectorKernels {
 	case avx512:
 		return vectorKernels{
 			operations: operationKernels{
-				Copy:  {copyVVAVX512, nil, copySVAVX512},
-				Abs:   {absVVAVX512},
-				Sqrt:  {sqrtVVAVX512},
-				AddOp: {addVVAVX512, addVSAVX512},
-				SubOp: {subVVAVX512, subVSAVX512, subSVAVX512},
-				MulOp: {mulVVAVX512, mulVSAVX512},
-				DivOp: {divVVAVX512, divVSAVX512, divSVAVX512},
-				MaxOp: {maxVVAVX512, maxVSAVX512},
-				MinOp: {minVVAVX512, minVSAVX512},
+				OpCopy: {copyVVAVX512, nil, copySVAVX512},
+				OpAbs:  {absVVAVX512},
+				OpSqrt: {sqrtVVAVX512},
+				OpAdd:  {addVVAVX512, addVSAVX512},
+				OpSub:  {subVVAVX512, subVSAVX512, subSVAVX512},
+				OpMul:  {mulVVAVX512, mulVSAVX512},
+				OpDiv:  {divVVAVX512, divVSAVX512, divSVAVX512},
+				OpMax:  {maxVVAVX512, maxVSAVX512},
+				OpMin:  {minVVAVX512, minVSAVX512},
+			},
+			shuffleKernels: shuffleKernels{
+				split:       splitAVX2,
+				merge:       mergeAVX2,
+				maxBackward: maxBackwardAVX512,
 			},
 			rowKernels: rowKernels{
 				rowAffine:         rowAffineAVX512,
@@ -50,15 +55,20 @@ func vectorImplementation(name string) vectorKernels {
 	case avx2:
 		return vectorKernels{
 			operations: operationKernels{
-				Copy:  {copyVVAVX2, nil, copySVAVX2},
-				Abs:   {absVVAVX2},
-				Sqrt:  {sqrtVVAVX2},
-				AddOp: {addVVAVX2, addVSAVX2},
-				SubOp: {subVVAVX2, subVSAVX2, subSVAVX2},
-				MulOp: {mulVVAVX2, mulVSAVX2},
-				DivOp: {divVVAVX2, divVSAVX2, divSVAVX2},
-				MaxOp: {maxVVAVX2, maxVSAVX2},
-				MinOp: {minVVAVX2, minVSAVX2},
+				OpCopy: {copyVVAVX2, nil, copySVAVX2},
+				OpAbs:  {absVVAVX2},
+				OpSqrt: {sqrtVVAVX2},
+				OpAdd:  {addVVAVX2, addVSAVX2},
+				OpSub:  {subVVAVX2, subVSAVX2, subSVAVX2},
+				OpMul:  {mulVVAVX2, mulVSAVX2},
+				OpDiv:  {divVVAVX2, divVSAVX2, divSVAVX2},
+				OpMax:  {maxVVAVX2, maxVSAVX2},
+				OpMin:  {minVVAVX2, minVSAVX2},
+			},
+			shuffleKernels: shuffleKernels{
+				split:       splitAVX2,
+				merge:       mergeAVX2,
+				maxBackward: maxBackwardAVX2,
 			},
 			rowKernels: rowKernels{
 				rowAffine:         rowAffineAVX2,

@@ -1112,16 +1112,15 @@ done:
 	VZEROUPPER
 	RET
 
-// func copyVVAVX512(dst *float32, a *float32, b *float32, rows int, n int, dstRow int, aRow int, bRow int, stream int)
-// Requires: AVX, AVX512F, MMX+
-TEXT ·copyVVAVX512(SB), NOSPLIT, $0-72
+// func copyVVAVX512(dst *float32, a *float32, b *float32, rows int, n int, dstRow int, aRow int, bRow int)
+// Requires: AVX, AVX512F
+TEXT ·copyVVAVX512(SB), NOSPLIT, $0-64
 	MOVQ  dst+0(FP), DI
 	MOVQ  a+8(FP), SI
 	MOVQ  rows+24(FP), R8
 	MOVQ  n+32(FP), R9
 	MOVQ  dstRow+40(FP), R10
 	MOVQ  aRow+48(FP), R11
-	MOVQ  stream+64(FP), R13
 	MOVQ  R9, CX
 	ANDQ  $0x0000000f, CX
 	MOVL  $0x00000001, AX
@@ -1132,12 +1131,10 @@ TEXT ·copyVVAVX512(SB), NOSPLIT, $0-72
 	JLE   done
 
 row:
-	TESTQ R13, R13
-	JNE   stream
-	XORL  AX, AX
-	MOVQ  R9, CX
-	SUBQ  $0x00000040, CX
-	JLT   few14
+	XORL AX, AX
+	MOVQ R9, CX
+	SUBQ $0x00000040, CX
+	JLT  few14
 
 many14:
 	VMOVUPS (SI)(AX*4), Z0
@@ -1170,66 +1167,24 @@ rest14:
 	VMOVUPS   Z0, K1, (DI)(AX*4)
 
 end14:
-next:
 	ADDQ R10, DI
 	ADDQ R11, SI
 	DECQ R8
 	JNE  row
-	SFENCE
 
 done:
 	VZEROUPPER
 	RET
 
-stream:
-	XORL AX, AX
-	MOVQ R9, CX
-	SUBQ $0x00000040, CX
-	JLT  few15
-
-many15:
-	VMOVUPS  (SI)(AX*4), Z0
-	VMOVNTPS Z0, (DI)(AX*4)
-	VMOVUPS  64(SI)(AX*4), Z0
-	VMOVNTPS Z0, 64(DI)(AX*4)
-	VMOVUPS  128(SI)(AX*4), Z0
-	VMOVNTPS Z0, 128(DI)(AX*4)
-	VMOVUPS  192(SI)(AX*4), Z0
-	VMOVNTPS Z0, 192(DI)(AX*4)
-	ADDQ     $0x00000040, AX
-	SUBQ     $0x00000040, CX
-	JGE      many15
-
-few15:
-	ADDQ $0x00000030, CX
-	JLT  rest15
-
-one15:
-	VMOVUPS  (SI)(AX*4), Z0
-	VMOVNTPS Z0, (DI)(AX*4)
-	ADDQ     $0x00000010, AX
-	SUBQ     $0x00000010, CX
-	JGE      one15
-
-rest15:
-	ADDQ      $0x00000010, CX
-	JEQ       end15
-	VMOVUPS.Z (SI)(AX*4), K1, Z0
-	VMOVUPS   Z0, K1, (DI)(AX*4)
-
-end15:
-	JMP next
-
-// func copySVAVX512(dst *float32, a *float32, b *float32, rows int, n int, dstRow int, aRow int, bRow int, stream int)
-// Requires: AVX, AVX512F, MMX+
-TEXT ·copySVAVX512(SB), NOSPLIT, $0-72
+// func copySVAVX512(dst *float32, a *float32, b *float32, rows int, n int, dstRow int, aRow int, bRow int)
+// Requires: AVX, AVX512F
+TEXT ·copySVAVX512(SB), NOSPLIT, $0-64
 	MOVQ  dst+0(FP), DI
 	MOVQ  a+8(FP), SI
 	MOVQ  rows+24(FP), R8
 	MOVQ  n+32(FP), R9
 	MOVQ  dstRow+40(FP), R10
 	MOVQ  aRow+48(FP), R11
-	MOVQ  stream+64(FP), R13
 	MOVQ  R9, CX
 	ANDQ  $0x0000000f, CX
 	MOVL  $0x00000001, AX
@@ -1241,14 +1196,12 @@ TEXT ·copySVAVX512(SB), NOSPLIT, $0-72
 
 row:
 	VBROADCASTSS (SI), Z8
-	TESTQ        R13, R13
-	JNE          stream
 	XORL         AX, AX
 	MOVQ         R9, CX
 	SUBQ         $0x00000040, CX
-	JLT          few16
+	JLT          few15
 
-many16:
+many15:
 	VMOVAPS Z8, Z0
 	VMOVUPS Z0, (DI)(AX*4)
 	VMOVAPS Z8, Z0
@@ -1259,86 +1212,44 @@ many16:
 	VMOVUPS Z0, 192(DI)(AX*4)
 	ADDQ    $0x00000040, AX
 	SUBQ    $0x00000040, CX
-	JGE     many16
+	JGE     many15
 
-few16:
+few15:
 	ADDQ $0x00000030, CX
-	JLT  rest16
+	JLT  rest15
 
-one16:
+one15:
 	VMOVAPS Z8, Z0
 	VMOVUPS Z0, (DI)(AX*4)
 	ADDQ    $0x00000010, AX
 	SUBQ    $0x00000010, CX
-	JGE     one16
+	JGE     one15
 
-rest16:
+rest15:
 	ADDQ    $0x00000010, CX
-	JEQ     end16
+	JEQ     end15
 	VMOVAPS Z8, Z0
 	VMOVUPS Z0, K1, (DI)(AX*4)
 
-end16:
-next:
+end15:
 	ADDQ R10, DI
 	ADDQ R11, SI
 	DECQ R8
 	JNE  row
-	SFENCE
 
 done:
 	VZEROUPPER
 	RET
 
-stream:
-	XORL AX, AX
-	MOVQ R9, CX
-	SUBQ $0x00000040, CX
-	JLT  few17
-
-many17:
-	VMOVAPS  Z8, Z0
-	VMOVNTPS Z0, (DI)(AX*4)
-	VMOVAPS  Z8, Z0
-	VMOVNTPS Z0, 64(DI)(AX*4)
-	VMOVAPS  Z8, Z0
-	VMOVNTPS Z0, 128(DI)(AX*4)
-	VMOVAPS  Z8, Z0
-	VMOVNTPS Z0, 192(DI)(AX*4)
-	ADDQ     $0x00000040, AX
-	SUBQ     $0x00000040, CX
-	JGE      many17
-
-few17:
-	ADDQ $0x00000030, CX
-	JLT  rest17
-
-one17:
-	VMOVAPS  Z8, Z0
-	VMOVNTPS Z0, (DI)(AX*4)
-	ADDQ     $0x00000010, AX
-	SUBQ     $0x00000010, CX
-	JGE      one17
-
-rest17:
-	ADDQ    $0x00000010, CX
-	JEQ     end17
-	VMOVAPS Z8, Z0
-	VMOVUPS Z0, K1, (DI)(AX*4)
-
-end17:
-	JMP next
-
-// func absVVAVX512(dst *float32, a *float32, b *float32, rows int, n int, dstRow int, aRow int, bRow int, stream int)
-// Requires: AVX, AVX2, AVX512DQ, AVX512F, MMX+
-TEXT ·absVVAVX512(SB), NOSPLIT, $0-72
+// func absVVAVX512(dst *float32, a *float32, b *float32, rows int, n int, dstRow int, aRow int, bRow int)
+// Requires: AVX, AVX2, AVX512DQ, AVX512F
+TEXT ·absVVAVX512(SB), NOSPLIT, $0-64
 	MOVQ         dst+0(FP), DI
 	MOVQ         a+8(FP), SI
 	MOVQ         rows+24(FP), R8
 	MOVQ         n+32(FP), R9
 	MOVQ         dstRow+40(FP), R10
 	MOVQ         aRow+48(FP), R11
-	MOVQ         stream+64(FP), R13
 	MOVQ         R9, CX
 	ANDQ         $0x0000000f, CX
 	MOVL         $0x00000001, AX
@@ -1352,14 +1263,12 @@ TEXT ·absVVAVX512(SB), NOSPLIT, $0-72
 	JLE          done
 
 row:
-	TESTQ R13, R13
-	JNE   stream
-	XORL  AX, AX
-	MOVQ  R9, CX
-	SUBQ  $0x00000040, CX
-	JLT   few18
+	XORL AX, AX
+	MOVQ R9, CX
+	SUBQ $0x00000040, CX
+	JLT  few16
 
-many18:
+many16:
 	VMOVUPS (SI)(AX*4), Z0
 	VANDPS  Z9, Z0, Z0
 	VMOVUPS Z0, (DI)(AX*4)
@@ -1374,94 +1283,46 @@ many18:
 	VMOVUPS Z0, 192(DI)(AX*4)
 	ADDQ    $0x00000040, AX
 	SUBQ    $0x00000040, CX
-	JGE     many18
+	JGE     many16
 
-few18:
+few16:
 	ADDQ $0x00000030, CX
-	JLT  rest18
+	JLT  rest16
 
-one18:
+one16:
 	VMOVUPS (SI)(AX*4), Z0
 	VANDPS  Z9, Z0, Z0
 	VMOVUPS Z0, (DI)(AX*4)
 	ADDQ    $0x00000010, AX
 	SUBQ    $0x00000010, CX
-	JGE     one18
+	JGE     one16
 
-rest18:
+rest16:
 	ADDQ      $0x00000010, CX
-	JEQ       end18
+	JEQ       end16
 	VMOVUPS.Z (SI)(AX*4), K1, Z0
 	VANDPS    Z9, Z0, Z0
 	VMOVUPS   Z0, K1, (DI)(AX*4)
 
-end18:
-next:
+end16:
 	ADDQ R10, DI
 	ADDQ R11, SI
 	DECQ R8
 	JNE  row
-	SFENCE
 
 done:
 	VZEROUPPER
 	RET
 
-stream:
-	XORL AX, AX
-	MOVQ R9, CX
-	SUBQ $0x00000040, CX
-	JLT  few19
-
-many19:
-	VMOVUPS  (SI)(AX*4), Z0
-	VANDPS   Z9, Z0, Z0
-	VMOVNTPS Z0, (DI)(AX*4)
-	VMOVUPS  64(SI)(AX*4), Z0
-	VANDPS   Z9, Z0, Z0
-	VMOVNTPS Z0, 64(DI)(AX*4)
-	VMOVUPS  128(SI)(AX*4), Z0
-	VANDPS   Z9, Z0, Z0
-	VMOVNTPS Z0, 128(DI)(AX*4)
-	VMOVUPS  192(SI)(AX*4), Z0
-	VANDPS   Z9, Z0, Z0
-	VMOVNTPS Z0, 192(DI)(AX*4)
-	ADDQ     $0x00000040, AX
-	SUBQ     $0x00000040, CX
-	JGE      many19
-
-few19:
-	ADDQ $0x00000030, CX
-	JLT  rest19
-
-one19:
-	VMOVUPS  (SI)(AX*4), Z0
-	VANDPS   Z9, Z0, Z0
-	VMOVNTPS Z0, (DI)(AX*4)
-	ADDQ     $0x00000010, AX
-	SUBQ     $0x00000010, CX
-	JGE      one19
-
-rest19:
-	ADDQ      $0x00000010, CX
-	JEQ       end19
-	VMOVUPS.Z (SI)(AX*4), K1, Z0
-	VANDPS    Z9, Z0, Z0
-	VMOVUPS   Z0, K1, (DI)(AX*4)
-
-end19:
-	JMP next
-
-// func sqrtVVAVX512(dst *float32, a *float32, b *float32, rows int, n int, dstRow int, aRow int, bRow int, stream int)
-// Requires: AVX, AVX512F, MMX+
-TEXT ·sqrtVVAVX512(SB), NOSPLIT, $0-72
+// func sqrtVVAVX512(dst *float32, a *float32, b *float32, rows int, n int, dstRow int, aRow int, bRow int)
+// Requires: AVX, AVX512F
+TEXT ·sqrtVVAVX512(SB), NOSPLIT, $0-64
 	MOVQ  dst+0(FP), DI
 	MOVQ  a+8(FP), SI
 	MOVQ  rows+24(FP), R8
 	MOVQ  n+32(FP), R9
 	MOVQ  dstRow+40(FP), R10
 	MOVQ  aRow+48(FP), R11
-	MOVQ  stream+64(FP), R13
 	MOVQ  R9, CX
 	ANDQ  $0x0000000f, CX
 	MOVL  $0x00000001, AX
@@ -1472,14 +1333,12 @@ TEXT ·sqrtVVAVX512(SB), NOSPLIT, $0-72
 	JLE   done
 
 row:
-	TESTQ R13, R13
-	JNE   stream
-	XORL  AX, AX
-	MOVQ  R9, CX
-	SUBQ  $0x00000040, CX
-	JLT   few20
+	XORL AX, AX
+	MOVQ R9, CX
+	SUBQ $0x00000040, CX
+	JLT  few17
 
-many20:
+many17:
 	VMOVUPS (SI)(AX*4), Z0
 	VSQRTPS Z0, Z0
 	VMOVUPS Z0, (DI)(AX*4)
@@ -1494,87 +1353,40 @@ many20:
 	VMOVUPS Z0, 192(DI)(AX*4)
 	ADDQ    $0x00000040, AX
 	SUBQ    $0x00000040, CX
-	JGE     many20
+	JGE     many17
 
-few20:
+few17:
 	ADDQ $0x00000030, CX
-	JLT  rest20
+	JLT  rest17
 
-one20:
+one17:
 	VMOVUPS (SI)(AX*4), Z0
 	VSQRTPS Z0, Z0
 	VMOVUPS Z0, (DI)(AX*4)
 	ADDQ    $0x00000010, AX
 	SUBQ    $0x00000010, CX
-	JGE     one20
+	JGE     one17
 
-rest20:
+rest17:
 	ADDQ      $0x00000010, CX
-	JEQ       end20
+	JEQ       end17
 	VMOVUPS.Z (SI)(AX*4), K1, Z0
 	VSQRTPS   Z0, Z0
 	VMOVUPS   Z0, K1, (DI)(AX*4)
 
-end20:
-next:
+end17:
 	ADDQ R10, DI
 	ADDQ R11, SI
 	DECQ R8
 	JNE  row
-	SFENCE
 
 done:
 	VZEROUPPER
 	RET
 
-stream:
-	XORL AX, AX
-	MOVQ R9, CX
-	SUBQ $0x00000040, CX
-	JLT  few21
-
-many21:
-	VMOVUPS  (SI)(AX*4), Z0
-	VSQRTPS  Z0, Z0
-	VMOVNTPS Z0, (DI)(AX*4)
-	VMOVUPS  64(SI)(AX*4), Z0
-	VSQRTPS  Z0, Z0
-	VMOVNTPS Z0, 64(DI)(AX*4)
-	VMOVUPS  128(SI)(AX*4), Z0
-	VSQRTPS  Z0, Z0
-	VMOVNTPS Z0, 128(DI)(AX*4)
-	VMOVUPS  192(SI)(AX*4), Z0
-	VSQRTPS  Z0, Z0
-	VMOVNTPS Z0, 192(DI)(AX*4)
-	ADDQ     $0x00000040, AX
-	SUBQ     $0x00000040, CX
-	JGE      many21
-
-few21:
-	ADDQ $0x00000030, CX
-	JLT  rest21
-
-one21:
-	VMOVUPS  (SI)(AX*4), Z0
-	VSQRTPS  Z0, Z0
-	VMOVNTPS Z0, (DI)(AX*4)
-	ADDQ     $0x00000010, AX
-	SUBQ     $0x00000010, CX
-	JGE      one21
-
-rest21:
-	ADDQ      $0x00000010, CX
-	JEQ       end21
-	VMOVUPS.Z (SI)(AX*4), K1, Z0
-	VSQRTPS   Z0, Z0
-	VMOVUPS   Z0, K1, (DI)(AX*4)
-
-end21:
-	JMP next
-
-// func addVVAVX512(dst *float32, a *float32, b *float32, rows int, n int, dstRow int, aRow int, bRow int, stream int)
-// Requires: AVX, AVX512F, MMX+
-TEXT ·addVVAVX512(SB), NOSPLIT, $0-72
+// func addVVAVX512(dst *float32, a *float32, b *float32, rows int, n int, dstRow int, aRow int, bRow int)
+// Requires: AVX, AVX512F
+TEXT ·addVVAVX512(SB), NOSPLIT, $0-64
 	MOVQ  dst+0(FP), DI
 	MOVQ  a+8(FP), SI
 	MOVQ  rows+24(FP), R8
@@ -1583,7 +1395,6 @@ TEXT ·addVVAVX512(SB), NOSPLIT, $0-72
 	MOVQ  aRow+48(FP), R11
 	MOVQ  b+16(FP), DX
 	MOVQ  bRow+56(FP), R12
-	MOVQ  stream+64(FP), R13
 	MOVQ  R9, CX
 	ANDQ  $0x0000000f, CX
 	MOVL  $0x00000001, AX
@@ -1594,14 +1405,12 @@ TEXT ·addVVAVX512(SB), NOSPLIT, $0-72
 	JLE   done
 
 row:
-	TESTQ R13, R13
-	JNE   stream
-	XORL  AX, AX
-	MOVQ  R9, CX
-	SUBQ  $0x00000040, CX
-	JLT   few22
+	XORL AX, AX
+	MOVQ R9, CX
+	SUBQ $0x00000040, CX
+	JLT  few18
 
-many22:
+many18:
 	VMOVUPS (SI)(AX*4), Z0
 	VMOVUPS (DX)(AX*4), Z1
 	VADDPS  Z1, Z0, Z0
@@ -1620,96 +1429,43 @@ many22:
 	VMOVUPS Z0, 192(DI)(AX*4)
 	ADDQ    $0x00000040, AX
 	SUBQ    $0x00000040, CX
-	JGE     many22
+	JGE     many18
 
-few22:
+few18:
 	ADDQ $0x00000030, CX
-	JLT  rest22
+	JLT  rest18
 
-one22:
+one18:
 	VMOVUPS (SI)(AX*4), Z0
 	VMOVUPS (DX)(AX*4), Z1
 	VADDPS  Z1, Z0, Z0
 	VMOVUPS Z0, (DI)(AX*4)
 	ADDQ    $0x00000010, AX
 	SUBQ    $0x00000010, CX
-	JGE     one22
+	JGE     one18
 
-rest22:
+rest18:
 	ADDQ      $0x00000010, CX
-	JEQ       end22
+	JEQ       end18
 	VMOVUPS.Z (SI)(AX*4), K1, Z0
 	VMOVUPS.Z (DX)(AX*4), K1, Z1
 	VADDPS    Z1, Z0, Z0
 	VMOVUPS   Z0, K1, (DI)(AX*4)
 
-end22:
-next:
+end18:
 	ADDQ R10, DI
 	ADDQ R11, SI
 	ADDQ R12, DX
 	DECQ R8
 	JNE  row
-	SFENCE
 
 done:
 	VZEROUPPER
 	RET
 
-stream:
-	XORL AX, AX
-	MOVQ R9, CX
-	SUBQ $0x00000040, CX
-	JLT  few23
-
-many23:
-	VMOVUPS  (SI)(AX*4), Z0
-	VMOVUPS  (DX)(AX*4), Z1
-	VADDPS   Z1, Z0, Z0
-	VMOVNTPS Z0, (DI)(AX*4)
-	VMOVUPS  64(SI)(AX*4), Z0
-	VMOVUPS  64(DX)(AX*4), Z1
-	VADDPS   Z1, Z0, Z0
-	VMOVNTPS Z0, 64(DI)(AX*4)
-	VMOVUPS  128(SI)(AX*4), Z0
-	VMOVUPS  128(DX)(AX*4), Z1
-	VADDPS   Z1, Z0, Z0
-	VMOVNTPS Z0, 128(DI)(AX*4)
-	VMOVUPS  192(SI)(AX*4), Z0
-	VMOVUPS  192(DX)(AX*4), Z1
-	VADDPS   Z1, Z0, Z0
-	VMOVNTPS Z0, 192(DI)(AX*4)
-	ADDQ     $0x00000040, AX
-	SUBQ     $0x00000040, CX
-	JGE      many23
-
-few23:
-	ADDQ $0x00000030, CX
-	JLT  rest23
-
-one23:
-	VMOVUPS  (SI)(AX*4), Z0
-	VMOVUPS  (DX)(AX*4), Z1
-	VADDPS   Z1, Z0, Z0
-	VMOVNTPS Z0, (DI)(AX*4)
-	ADDQ     $0x00000010, AX
-	SUBQ     $0x00000010, CX
-	JGE      one23
-
-rest23:
-	ADDQ      $0x00000010, CX
-	JEQ       end23
-	VMOVUPS.Z (SI)(AX*4), K1, Z0
-	VMOVUPS.Z (DX)(AX*4), K1, Z1
-	VADDPS    Z1, Z0, Z0
-	VMOVUPS   Z0, K1, (DI)(AX*4)
-
-end23:
-	JMP next
-
-// func addVSAVX512(dst *float32, a *float32, b *float32, rows int, n int, dstRow int, aRow int, bRow int, stream int)
-// Requires: AVX, AVX512F, MMX+
-TEXT ·addVSAVX512(SB), NOSPLIT, $0-72
+// func addVSAVX512(dst *float32, a *float32, b *float32, rows int, n int, dstRow int, aRow int, bRow int)
+// Requires: AVX, AVX512F
+TEXT ·addVSAVX512(SB), NOSPLIT, $0-64
 	MOVQ  dst+0(FP), DI
 	MOVQ  a+8(FP), SI
 	MOVQ  rows+24(FP), R8
@@ -1718,7 +1474,6 @@ TEXT ·addVSAVX512(SB), NOSPLIT, $0-72
 	MOVQ  aRow+48(FP), R11
 	MOVQ  b+16(FP), DX
 	MOVQ  bRow+56(FP), R12
-	MOVQ  stream+64(FP), R13
 	MOVQ  R9, CX
 	ANDQ  $0x0000000f, CX
 	MOVL  $0x00000001, AX
@@ -1730,14 +1485,12 @@ TEXT ·addVSAVX512(SB), NOSPLIT, $0-72
 
 row:
 	VBROADCASTSS (DX), Z8
-	TESTQ        R13, R13
-	JNE          stream
 	XORL         AX, AX
 	MOVQ         R9, CX
 	SUBQ         $0x00000040, CX
-	JLT          few24
+	JLT          few19
 
-many24:
+many19:
 	VMOVUPS (SI)(AX*4), Z0
 	VMOVAPS Z8, Z1
 	VADDPS  Z1, Z0, Z0
@@ -1753,6 +1506,404 @@ many24:
 	VMOVUPS 192(SI)(AX*4), Z0
 	VMOVAPS Z8, Z1
 	VADDPS  Z1, Z0, Z0
+	VMOVUPS Z0, 192(DI)(AX*4)
+	ADDQ    $0x00000040, AX
+	SUBQ    $0x00000040, CX
+	JGE     many19
+
+few19:
+	ADDQ $0x00000030, CX
+	JLT  rest19
+
+one19:
+	VMOVUPS (SI)(AX*4), Z0
+	VMOVAPS Z8, Z1
+	VADDPS  Z1, Z0, Z0
+	VMOVUPS Z0, (DI)(AX*4)
+	ADDQ    $0x00000010, AX
+	SUBQ    $0x00000010, CX
+	JGE     one19
+
+rest19:
+	ADDQ      $0x00000010, CX
+	JEQ       end19
+	VMOVUPS.Z (SI)(AX*4), K1, Z0
+	VMOVAPS   Z8, Z1
+	VADDPS    Z1, Z0, Z0
+	VMOVUPS   Z0, K1, (DI)(AX*4)
+
+end19:
+	ADDQ R10, DI
+	ADDQ R11, SI
+	ADDQ R12, DX
+	DECQ R8
+	JNE  row
+
+done:
+	VZEROUPPER
+	RET
+
+// func subVVAVX512(dst *float32, a *float32, b *float32, rows int, n int, dstRow int, aRow int, bRow int)
+// Requires: AVX, AVX512F
+TEXT ·subVVAVX512(SB), NOSPLIT, $0-64
+	MOVQ  dst+0(FP), DI
+	MOVQ  a+8(FP), SI
+	MOVQ  rows+24(FP), R8
+	MOVQ  n+32(FP), R9
+	MOVQ  dstRow+40(FP), R10
+	MOVQ  aRow+48(FP), R11
+	MOVQ  b+16(FP), DX
+	MOVQ  bRow+56(FP), R12
+	MOVQ  R9, CX
+	ANDQ  $0x0000000f, CX
+	MOVL  $0x00000001, AX
+	SHLL  CL, AX
+	DECL  AX
+	KMOVW AX, K1
+	TESTQ R8, R8
+	JLE   done
+
+row:
+	XORL AX, AX
+	MOVQ R9, CX
+	SUBQ $0x00000040, CX
+	JLT  few20
+
+many20:
+	VMOVUPS (SI)(AX*4), Z0
+	VMOVUPS (DX)(AX*4), Z1
+	VSUBPS  Z1, Z0, Z0
+	VMOVUPS Z0, (DI)(AX*4)
+	VMOVUPS 64(SI)(AX*4), Z0
+	VMOVUPS 64(DX)(AX*4), Z1
+	VSUBPS  Z1, Z0, Z0
+	VMOVUPS Z0, 64(DI)(AX*4)
+	VMOVUPS 128(SI)(AX*4), Z0
+	VMOVUPS 128(DX)(AX*4), Z1
+	VSUBPS  Z1, Z0, Z0
+	VMOVUPS Z0, 128(DI)(AX*4)
+	VMOVUPS 192(SI)(AX*4), Z0
+	VMOVUPS 192(DX)(AX*4), Z1
+	VSUBPS  Z1, Z0, Z0
+	VMOVUPS Z0, 192(DI)(AX*4)
+	ADDQ    $0x00000040, AX
+	SUBQ    $0x00000040, CX
+	JGE     many20
+
+few20:
+	ADDQ $0x00000030, CX
+	JLT  rest20
+
+one20:
+	VMOVUPS (SI)(AX*4), Z0
+	VMOVUPS (DX)(AX*4), Z1
+	VSUBPS  Z1, Z0, Z0
+	VMOVUPS Z0, (DI)(AX*4)
+	ADDQ    $0x00000010, AX
+	SUBQ    $0x00000010, CX
+	JGE     one20
+
+rest20:
+	ADDQ      $0x00000010, CX
+	JEQ       end20
+	VMOVUPS.Z (SI)(AX*4), K1, Z0
+	VMOVUPS.Z (DX)(AX*4), K1, Z1
+	VSUBPS    Z1, Z0, Z0
+	VMOVUPS   Z0, K1, (DI)(AX*4)
+
+end20:
+	ADDQ R10, DI
+	ADDQ R11, SI
+	ADDQ R12, DX
+	DECQ R8
+	JNE  row
+
+done:
+	VZEROUPPER
+	RET
+
+// func subVSAVX512(dst *float32, a *float32, b *float32, rows int, n int, dstRow int, aRow int, bRow int)
+// Requires: AVX, AVX512F
+TEXT ·subVSAVX512(SB), NOSPLIT, $0-64
+	MOVQ  dst+0(FP), DI
+	MOVQ  a+8(FP), SI
+	MOVQ  rows+24(FP), R8
+	MOVQ  n+32(FP), R9
+	MOVQ  dstRow+40(FP), R10
+	MOVQ  aRow+48(FP), R11
+	MOVQ  b+16(FP), DX
+	MOVQ  bRow+56(FP), R12
+	MOVQ  R9, CX
+	ANDQ  $0x0000000f, CX
+	MOVL  $0x00000001, AX
+	SHLL  CL, AX
+	DECL  AX
+	KMOVW AX, K1
+	TESTQ R8, R8
+	JLE   done
+
+row:
+	VBROADCASTSS (DX), Z8
+	XORL         AX, AX
+	MOVQ         R9, CX
+	SUBQ         $0x00000040, CX
+	JLT          few21
+
+many21:
+	VMOVUPS (SI)(AX*4), Z0
+	VMOVAPS Z8, Z1
+	VSUBPS  Z1, Z0, Z0
+	VMOVUPS Z0, (DI)(AX*4)
+	VMOVUPS 64(SI)(AX*4), Z0
+	VMOVAPS Z8, Z1
+	VSUBPS  Z1, Z0, Z0
+	VMOVUPS Z0, 64(DI)(AX*4)
+	VMOVUPS 128(SI)(AX*4), Z0
+	VMOVAPS Z8, Z1
+	VSUBPS  Z1, Z0, Z0
+	VMOVUPS Z0, 128(DI)(AX*4)
+	VMOVUPS 192(SI)(AX*4), Z0
+	VMOVAPS Z8, Z1
+	VSUBPS  Z1, Z0, Z0
+	VMOVUPS Z0, 192(DI)(AX*4)
+	ADDQ    $0x00000040, AX
+	SUBQ    $0x00000040, CX
+	JGE     many21
+
+few21:
+	ADDQ $0x00000030, CX
+	JLT  rest21
+
+one21:
+	VMOVUPS (SI)(AX*4), Z0
+	VMOVAPS Z8, Z1
+	VSUBPS  Z1, Z0, Z0
+	VMOVUPS Z0, (DI)(AX*4)
+	ADDQ    $0x00000010, AX
+	SUBQ    $0x00000010, CX
+	JGE     one21
+
+rest21:
+	ADDQ      $0x00000010, CX
+	JEQ       end21
+	VMOVUPS.Z (SI)(AX*4), K1, Z0
+	VMOVAPS   Z8, Z1
+	VSUBPS    Z1, Z0, Z0
+	VMOVUPS   Z0, K1, (DI)(AX*4)
+
+end21:
+	ADDQ R10, DI
+	ADDQ R11, SI
+	ADDQ R12, DX
+	DECQ R8
+	JNE  row
+
+done:
+	VZEROUPPER
+	RET
+
+// func subSVAVX512(dst *float32, a *float32, b *float32, rows int, n int, dstRow int, aRow int, bRow int)
+// Requires: AVX, AVX512F
+TEXT ·subSVAVX512(SB), NOSPLIT, $0-64
+	MOVQ  dst+0(FP), DI
+	MOVQ  a+8(FP), SI
+	MOVQ  rows+24(FP), R8
+	MOVQ  n+32(FP), R9
+	MOVQ  dstRow+40(FP), R10
+	MOVQ  aRow+48(FP), R11
+	MOVQ  b+16(FP), DX
+	MOVQ  bRow+56(FP), R12
+	MOVQ  R9, CX
+	ANDQ  $0x0000000f, CX
+	MOVL  $0x00000001, AX
+	SHLL  CL, AX
+	DECL  AX
+	KMOVW AX, K1
+	TESTQ R8, R8
+	JLE   done
+
+row:
+	VBROADCASTSS (SI), Z8
+	XORL         AX, AX
+	MOVQ         R9, CX
+	SUBQ         $0x00000040, CX
+	JLT          few22
+
+many22:
+	VMOVAPS Z8, Z0
+	VMOVUPS (DX)(AX*4), Z1
+	VSUBPS  Z1, Z0, Z0
+	VMOVUPS Z0, (DI)(AX*4)
+	VMOVAPS Z8, Z0
+	VMOVUPS 64(DX)(AX*4), Z1
+	VSUBPS  Z1, Z0, Z0
+	VMOVUPS Z0, 64(DI)(AX*4)
+	VMOVAPS Z8, Z0
+	VMOVUPS 128(DX)(AX*4), Z1
+	VSUBPS  Z1, Z0, Z0
+	VMOVUPS Z0, 128(DI)(AX*4)
+	VMOVAPS Z8, Z0
+	VMOVUPS 192(DX)(AX*4), Z1
+	VSUBPS  Z1, Z0, Z0
+	VMOVUPS Z0, 192(DI)(AX*4)
+	ADDQ    $0x00000040, AX
+	SUBQ    $0x00000040, CX
+	JGE     many22
+
+few22:
+	ADDQ $0x00000030, CX
+	JLT  rest22
+
+one22:
+	VMOVAPS Z8, Z0
+	VMOVUPS (DX)(AX*4), Z1
+	VSUBPS  Z1, Z0, Z0
+	VMOVUPS Z0, (DI)(AX*4)
+	ADDQ    $0x00000010, AX
+	SUBQ    $0x00000010, CX
+	JGE     one22
+
+rest22:
+	ADDQ      $0x00000010, CX
+	JEQ       end22
+	VMOVAPS   Z8, Z0
+	VMOVUPS.Z (DX)(AX*4), K1, Z1
+	VSUBPS    Z1, Z0, Z0
+	VMOVUPS   Z0, K1, (DI)(AX*4)
+
+end22:
+	ADDQ R10, DI
+	ADDQ R11, SI
+	ADDQ R12, DX
+	DECQ R8
+	JNE  row
+
+done:
+	VZEROUPPER
+	RET
+
+// func mulVVAVX512(dst *float32, a *float32, b *float32, rows int, n int, dstRow int, aRow int, bRow int)
+// Requires: AVX, AVX512F
+TEXT ·mulVVAVX512(SB), NOSPLIT, $0-64
+	MOVQ  dst+0(FP), DI
+	MOVQ  a+8(FP), SI
+	MOVQ  rows+24(FP), R8
+	MOVQ  n+32(FP), R9
+	MOVQ  dstRow+40(FP), R10
+	MOVQ  aRow+48(FP), R11
+	MOVQ  b+16(FP), DX
+	MOVQ  bRow+56(FP), R12
+	MOVQ  R9, CX
+	ANDQ  $0x0000000f, CX
+	MOVL  $0x00000001, AX
+	SHLL  CL, AX
+	DECL  AX
+	KMOVW AX, K1
+	TESTQ R8, R8
+	JLE   done
+
+row:
+	XORL AX, AX
+	MOVQ R9, CX
+	SUBQ $0x00000040, CX
+	JLT  few23
+
+many23:
+	VMOVUPS (SI)(AX*4), Z0
+	VMOVUPS (DX)(AX*4), Z1
+	VMULPS  Z1, Z0, Z0
+	VMOVUPS Z0, (DI)(AX*4)
+	VMOVUPS 64(SI)(AX*4), Z0
+	VMOVUPS 64(DX)(AX*4), Z1
+	VMULPS  Z1, Z0, Z0
+	VMOVUPS Z0, 64(DI)(AX*4)
+	VMOVUPS 128(SI)(AX*4), Z0
+	VMOVUPS 128(DX)(AX*4), Z1
+	VMULPS  Z1, Z0, Z0
+	VMOVUPS Z0, 128(DI)(AX*4)
+	VMOVUPS 192(SI)(AX*4), Z0
+	VMOVUPS 192(DX)(AX*4), Z1
+	VMULPS  Z1, Z0, Z0
+	VMOVUPS Z0, 192(DI)(AX*4)
+	ADDQ    $0x00000040, AX
+	SUBQ    $0x00000040, CX
+	JGE     many23
+
+few23:
+	ADDQ $0x00000030, CX
+	JLT  rest23
+
+one23:
+	VMOVUPS (SI)(AX*4), Z0
+	VMOVUPS (DX)(AX*4), Z1
+	VMULPS  Z1, Z0, Z0
+	VMOVUPS Z0, (DI)(AX*4)
+	ADDQ    $0x00000010, AX
+	SUBQ    $0x00000010, CX
+	JGE     one23
+
+rest23:
+	ADDQ      $0x00000010, CX
+	JEQ       end23
+	VMOVUPS.Z (SI)(AX*4), K1, Z0
+	VMOVUPS.Z (DX)(AX*4), K1, Z1
+	VMULPS    Z1, Z0, Z0
+	VMOVUPS   Z0, K1, (DI)(AX*4)
+
+end23:
+	ADDQ R10, DI
+	ADDQ R11, SI
+	ADDQ R12, DX
+	DECQ R8
+	JNE  row
+
+done:
+	VZEROUPPER
+	RET
+
+// func mulVSAVX512(dst *float32, a *float32, b *float32, rows int, n int, dstRow int, aRow int, bRow int)
+// Requires: AVX, AVX512F
+TEXT ·mulVSAVX512(SB), NOSPLIT, $0-64
+	MOVQ  dst+0(FP), DI
+	MOVQ  a+8(FP), SI
+	MOVQ  rows+24(FP), R8
+	MOVQ  n+32(FP), R9
+	MOVQ  dstRow+40(FP), R10
+	MOVQ  aRow+48(FP), R11
+	MOVQ  b+16(FP), DX
+	MOVQ  bRow+56(FP), R12
+	MOVQ  R9, CX
+	ANDQ  $0x0000000f, CX
+	MOVL  $0x00000001, AX
+	SHLL  CL, AX
+	DECL  AX
+	KMOVW AX, K1
+	TESTQ R8, R8
+	JLE   done
+
+row:
+	VBROADCASTSS (DX), Z8
+	XORL         AX, AX
+	MOVQ         R9, CX
+	SUBQ         $0x00000040, CX
+	JLT          few24
+
+many24:
+	VMOVUPS (SI)(AX*4), Z0
+	VMOVAPS Z8, Z1
+	VMULPS  Z1, Z0, Z0
+	VMOVUPS Z0, (DI)(AX*4)
+	VMOVUPS 64(SI)(AX*4), Z0
+	VMOVAPS Z8, Z1
+	VMULPS  Z1, Z0, Z0
+	VMOVUPS Z0, 64(DI)(AX*4)
+	VMOVUPS 128(SI)(AX*4), Z0
+	VMOVAPS Z8, Z1
+	VMULPS  Z1, Z0, Z0
+	VMOVUPS Z0, 128(DI)(AX*4)
+	VMOVUPS 192(SI)(AX*4), Z0
+	VMOVAPS Z8, Z1
+	VMULPS  Z1, Z0, Z0
 	VMOVUPS Z0, 192(DI)(AX*4)
 	ADDQ    $0x00000040, AX
 	SUBQ    $0x00000040, CX
@@ -1765,7 +1916,7 @@ few24:
 one24:
 	VMOVUPS (SI)(AX*4), Z0
 	VMOVAPS Z8, Z1
-	VADDPS  Z1, Z0, Z0
+	VMULPS  Z1, Z0, Z0
 	VMOVUPS Z0, (DI)(AX*4)
 	ADDQ    $0x00000010, AX
 	SUBQ    $0x00000010, CX
@@ -1776,76 +1927,23 @@ rest24:
 	JEQ       end24
 	VMOVUPS.Z (SI)(AX*4), K1, Z0
 	VMOVAPS   Z8, Z1
-	VADDPS    Z1, Z0, Z0
+	VMULPS    Z1, Z0, Z0
 	VMOVUPS   Z0, K1, (DI)(AX*4)
 
 end24:
-next:
 	ADDQ R10, DI
 	ADDQ R11, SI
 	ADDQ R12, DX
 	DECQ R8
 	JNE  row
-	SFENCE
 
 done:
 	VZEROUPPER
 	RET
 
-stream:
-	XORL AX, AX
-	MOVQ R9, CX
-	SUBQ $0x00000040, CX
-	JLT  few25
-
-many25:
-	VMOVUPS  (SI)(AX*4), Z0
-	VMOVAPS  Z8, Z1
-	VADDPS   Z1, Z0, Z0
-	VMOVNTPS Z0, (DI)(AX*4)
-	VMOVUPS  64(SI)(AX*4), Z0
-	VMOVAPS  Z8, Z1
-	VADDPS   Z1, Z0, Z0
-	VMOVNTPS Z0, 64(DI)(AX*4)
-	VMOVUPS  128(SI)(AX*4), Z0
-	VMOVAPS  Z8, Z1
-	VADDPS   Z1, Z0, Z0
-	VMOVNTPS Z0, 128(DI)(AX*4)
-	VMOVUPS  192(SI)(AX*4), Z0
-	VMOVAPS  Z8, Z1
-	VADDPS   Z1, Z0, Z0
-	VMOVNTPS Z0, 192(DI)(AX*4)
-	ADDQ     $0x00000040, AX
-	SUBQ     $0x00000040, CX
-	JGE      many25
-
-few25:
-	ADDQ $0x00000030, CX
-	JLT  rest25
-
-one25:
-	VMOVUPS  (SI)(AX*4), Z0
-	VMOVAPS  Z8, Z1
-	VADDPS   Z1, Z0, Z0
-	VMOVNTPS Z0, (DI)(AX*4)
-	ADDQ     $0x00000010, AX
-	SUBQ     $0x00000010, CX
-	JGE      one25
-
-rest25:
-	ADDQ      $0x00000010, CX
-	JEQ       end25
-	VMOVUPS.Z (SI)(AX*4), K1, Z0
-	VMOVAPS   Z8, Z1
-	VADDPS    Z1, Z0, Z0
-	VMOVUPS   Z0, K1, (DI)(AX*4)
-
-end25:
-	JMP next
-
-// func subVVAVX512(dst *float32, a *float32, b *float32, rows int, n int, dstRow int, aRow int, bRow int, stream int)
-// Requires: AVX, AVX512F, MMX+
-TEXT ·subVVAVX512(SB), NOSPLIT, $0-72
+// func divVVAVX512(dst *float32, a *float32, b *float32, rows int, n int, dstRow int, aRow int, bRow int)
+// Requires: AVX, AVX512F
+TEXT ·divVVAVX512(SB), NOSPLIT, $0-64
 	MOVQ  dst+0(FP), DI
 	MOVQ  a+8(FP), SI
 	MOVQ  rows+24(FP), R8
@@ -1854,7 +1952,6 @@ TEXT ·subVVAVX512(SB), NOSPLIT, $0-72
 	MOVQ  aRow+48(FP), R11
 	MOVQ  b+16(FP), DX
 	MOVQ  bRow+56(FP), R12
-	MOVQ  stream+64(FP), R13
 	MOVQ  R9, CX
 	ANDQ  $0x0000000f, CX
 	MOVL  $0x00000001, AX
@@ -1865,29 +1962,107 @@ TEXT ·subVVAVX512(SB), NOSPLIT, $0-72
 	JLE   done
 
 row:
-	TESTQ R13, R13
-	JNE   stream
-	XORL  AX, AX
-	MOVQ  R9, CX
-	SUBQ  $0x00000040, CX
-	JLT   few26
+	XORL AX, AX
+	MOVQ R9, CX
+	SUBQ $0x00000040, CX
+	JLT  few25
 
-many26:
+many25:
 	VMOVUPS (SI)(AX*4), Z0
 	VMOVUPS (DX)(AX*4), Z1
-	VSUBPS  Z1, Z0, Z0
+	VDIVPS  Z1, Z0, Z0
 	VMOVUPS Z0, (DI)(AX*4)
 	VMOVUPS 64(SI)(AX*4), Z0
 	VMOVUPS 64(DX)(AX*4), Z1
-	VSUBPS  Z1, Z0, Z0
+	VDIVPS  Z1, Z0, Z0
 	VMOVUPS Z0, 64(DI)(AX*4)
 	VMOVUPS 128(SI)(AX*4), Z0
 	VMOVUPS 128(DX)(AX*4), Z1
-	VSUBPS  Z1, Z0, Z0
+	VDIVPS  Z1, Z0, Z0
 	VMOVUPS Z0, 128(DI)(AX*4)
 	VMOVUPS 192(SI)(AX*4), Z0
 	VMOVUPS 192(DX)(AX*4), Z1
-	VSUBPS  Z1, Z0, Z0
+	VDIVPS  Z1, Z0, Z0
+	VMOVUPS Z0, 192(DI)(AX*4)
+	ADDQ    $0x00000040, AX
+	SUBQ    $0x00000040, CX
+	JGE     many25
+
+few25:
+	ADDQ $0x00000030, CX
+	JLT  rest25
+
+one25:
+	VMOVUPS (SI)(AX*4), Z0
+	VMOVUPS (DX)(AX*4), Z1
+	VDIVPS  Z1, Z0, Z0
+	VMOVUPS Z0, (DI)(AX*4)
+	ADDQ    $0x00000010, AX
+	SUBQ    $0x00000010, CX
+	JGE     one25
+
+rest25:
+	ADDQ      $0x00000010, CX
+	JEQ       end25
+	VMOVUPS.Z (SI)(AX*4), K1, Z0
+	VMOVUPS.Z (DX)(AX*4), K1, Z1
+	VDIVPS    Z1, Z0, Z0
+	VMOVUPS   Z0, K1, (DI)(AX*4)
+
+end25:
+	ADDQ R10, DI
+	ADDQ R11, SI
+	ADDQ R12, DX
+	DECQ R8
+	JNE  row
+
+done:
+	VZEROUPPER
+	RET
+
+// func divVSAVX512(dst *float32, a *float32, b *float32, rows int, n int, dstRow int, aRow int, bRow int)
+// Requires: AVX, AVX512F
+TEXT ·divVSAVX512(SB), NOSPLIT, $0-64
+	MOVQ  dst+0(FP), DI
+	MOVQ  a+8(FP), SI
+	MOVQ  rows+24(FP), R8
+	MOVQ  n+32(FP), R9
+	MOVQ  dstRow+40(FP), R10
+	MOVQ  aRow+48(FP), R11
+	MOVQ  b+16(FP), DX
+	MOVQ  bRow+56(FP), R12
+	MOVQ  R9, CX
+	ANDQ  $0x0000000f, CX
+	MOVL  $0x00000001, AX
+	SHLL  CL, AX
+	DECL  AX
+	KMOVW AX, K1
+	TESTQ R8, R8
+	JLE   done
+
+row:
+	VBROADCASTSS (DX), Z8
+	XORL         AX, AX
+	MOVQ         R9, CX
+	SUBQ         $0x00000040, CX
+	JLT          few26
+
+many26:
+	VMOVUPS (SI)(AX*4), Z0
+	VMOVAPS Z8, Z1
+	VDIVPS  Z1, Z0, Z0
+	VMOVUPS Z0, (DI)(AX*4)
+	VMOVUPS 64(SI)(AX*4), Z0
+	VMOVAPS Z8, Z1
+	VDIVPS  Z1, Z0, Z0
+	VMOVUPS Z0, 64(DI)(AX*4)
+	VMOVUPS 128(SI)(AX*4), Z0
+	VMOVAPS Z8, Z1
+	VDIVPS  Z1, Z0, Z0
+	VMOVUPS Z0, 128(DI)(AX*4)
+	VMOVUPS 192(SI)(AX*4), Z0
+	VMOVAPS Z8, Z1
+	VDIVPS  Z1, Z0, Z0
 	VMOVUPS Z0, 192(DI)(AX*4)
 	ADDQ    $0x00000040, AX
 	SUBQ    $0x00000040, CX
@@ -1899,8 +2074,8 @@ few26:
 
 one26:
 	VMOVUPS (SI)(AX*4), Z0
-	VMOVUPS (DX)(AX*4), Z1
-	VSUBPS  Z1, Z0, Z0
+	VMOVAPS Z8, Z1
+	VDIVPS  Z1, Z0, Z0
 	VMOVUPS Z0, (DI)(AX*4)
 	ADDQ    $0x00000010, AX
 	SUBQ    $0x00000010, CX
@@ -1910,77 +2085,24 @@ rest26:
 	ADDQ      $0x00000010, CX
 	JEQ       end26
 	VMOVUPS.Z (SI)(AX*4), K1, Z0
-	VMOVUPS.Z (DX)(AX*4), K1, Z1
-	VSUBPS    Z1, Z0, Z0
+	VMOVAPS   Z8, Z1
+	VDIVPS    Z1, Z0, Z0
 	VMOVUPS   Z0, K1, (DI)(AX*4)
 
 end26:
-next:
 	ADDQ R10, DI
 	ADDQ R11, SI
 	ADDQ R12, DX
 	DECQ R8
 	JNE  row
-	SFENCE
 
 done:
 	VZEROUPPER
 	RET
 
-stream:
-	XORL AX, AX
-	MOVQ R9, CX
-	SUBQ $0x00000040, CX
-	JLT  few27
-
-many27:
-	VMOVUPS  (SI)(AX*4), Z0
-	VMOVUPS  (DX)(AX*4), Z1
-	VSUBPS   Z1, Z0, Z0
-	VMOVNTPS Z0, (DI)(AX*4)
-	VMOVUPS  64(SI)(AX*4), Z0
-	VMOVUPS  64(DX)(AX*4), Z1
-	VSUBPS   Z1, Z0, Z0
-	VMOVNTPS Z0, 64(DI)(AX*4)
-	VMOVUPS  128(SI)(AX*4), Z0
-	VMOVUPS  128(DX)(AX*4), Z1
-	VSUBPS   Z1, Z0, Z0
-	VMOVNTPS Z0, 128(DI)(AX*4)
-	VMOVUPS  192(SI)(AX*4), Z0
-	VMOVUPS  192(DX)(AX*4), Z1
-	VSUBPS   Z1, Z0, Z0
-	VMOVNTPS Z0, 192(DI)(AX*4)
-	ADDQ     $0x00000040, AX
-	SUBQ     $0x00000040, CX
-	JGE      many27
-
-few27:
-	ADDQ $0x00000030, CX
-	JLT  rest27
-
-one27:
-	VMOVUPS  (SI)(AX*4), Z0
-	VMOVUPS  (DX)(AX*4), Z1
-	VSUBPS   Z1, Z0, Z0
-	VMOVNTPS Z0, (DI)(AX*4)
-	ADDQ     $0x00000010, AX
-	SUBQ     $0x00000010, CX
-	JGE      one27
-
-rest27:
-	ADDQ      $0x00000010, CX
-	JEQ       end27
-	VMOVUPS.Z (SI)(AX*4), K1, Z0
-	VMOVUPS.Z (DX)(AX*4), K1, Z1
-	VSUBPS    Z1, Z0, Z0
-	VMOVUPS   Z0, K1, (DI)(AX*4)
-
-end27:
-	JMP next
-
-// func subVSAVX512(dst *float32, a *float32, b *float32, rows int, n int, dstRow int, aRow int, bRow int, stream int)
-// Requires: AVX, AVX512F, MMX+
-TEXT ·subVSAVX512(SB), NOSPLIT, $0-72
+// func divSVAVX512(dst *float32, a *float32, b *float32, rows int, n int, dstRow int, aRow int, bRow int)
+// Requires: AVX, AVX512F
+TEXT ·divSVAVX512(SB), NOSPLIT, $0-64
 	MOVQ  dst+0(FP), DI
 	MOVQ  a+8(FP), SI
 	MOVQ  rows+24(FP), R8
@@ -1989,7 +2111,6 @@ TEXT ·subVSAVX512(SB), NOSPLIT, $0-72
 	MOVQ  aRow+48(FP), R11
 	MOVQ  b+16(FP), DX
 	MOVQ  bRow+56(FP), R12
-	MOVQ  stream+64(FP), R13
 	MOVQ  R9, CX
 	ANDQ  $0x0000000f, CX
 	MOVL  $0x00000001, AX
@@ -2000,30 +2121,115 @@ TEXT ·subVSAVX512(SB), NOSPLIT, $0-72
 	JLE   done
 
 row:
-	VBROADCASTSS (DX), Z8
-	TESTQ        R13, R13
-	JNE          stream
+	VBROADCASTSS (SI), Z8
 	XORL         AX, AX
 	MOVQ         R9, CX
 	SUBQ         $0x00000040, CX
-	JLT          few28
+	JLT          few27
+
+many27:
+	VMOVAPS Z8, Z0
+	VMOVUPS (DX)(AX*4), Z1
+	VDIVPS  Z1, Z0, Z0
+	VMOVUPS Z0, (DI)(AX*4)
+	VMOVAPS Z8, Z0
+	VMOVUPS 64(DX)(AX*4), Z1
+	VDIVPS  Z1, Z0, Z0
+	VMOVUPS Z0, 64(DI)(AX*4)
+	VMOVAPS Z8, Z0
+	VMOVUPS 128(DX)(AX*4), Z1
+	VDIVPS  Z1, Z0, Z0
+	VMOVUPS Z0, 128(DI)(AX*4)
+	VMOVAPS Z8, Z0
+	VMOVUPS 192(DX)(AX*4), Z1
+	VDIVPS  Z1, Z0, Z0
+	VMOVUPS Z0, 192(DI)(AX*4)
+	ADDQ    $0x00000040, AX
+	SUBQ    $0x00000040, CX
+	JGE     many27
+
+few27:
+	ADDQ $0x00000030, CX
+	JLT  rest27
+
+one27:
+	VMOVAPS Z8, Z0
+	VMOVUPS (DX)(AX*4), Z1
+	VDIVPS  Z1, Z0, Z0
+	VMOVUPS Z0, (DI)(AX*4)
+	ADDQ    $0x00000010, AX
+	SUBQ    $0x00000010, CX
+	JGE     one27
+
+rest27:
+	ADDQ      $0x00000010, CX
+	JEQ       end27
+	VMOVAPS   Z8, Z0
+	VMOVUPS.Z (DX)(AX*4), K1, Z1
+	VDIVPS    Z1, Z0, Z0
+	VMOVUPS   Z0, K1, (DI)(AX*4)
+
+end27:
+	ADDQ R10, DI
+	ADDQ R11, SI
+	ADDQ R12, DX
+	DECQ R8
+	JNE  row
+
+done:
+	VZEROUPPER
+	RET
+
+// func maxVVAVX512(dst *float32, a *float32, b *float32, rows int, n int, dstRow int, aRow int, bRow int)
+// Requires: AVX, AVX512F
+TEXT ·maxVVAVX512(SB), NOSPLIT, $0-64
+	MOVQ  dst+0(FP), DI
+	MOVQ  a+8(FP), SI
+	MOVQ  rows+24(FP), R8
+	MOVQ  n+32(FP), R9
+	MOVQ  dstRow+40(FP), R10
+	MOVQ  aRow+48(FP), R11
+	MOVQ  b+16(FP), DX
+	MOVQ  bRow+56(FP), R12
+	MOVQ  R9, CX
+	ANDQ  $0x0000000f, CX
+	MOVL  $0x00000001, AX
+	SHLL  CL, AX
+	DECL  AX
+	KMOVW AX, K1
+	TESTQ R8, R8
+	JLE   done
+
+row:
+	XORL AX, AX
+	MOVQ R9, CX
+	SUBQ $0x00000040, CX
+	JLT  few28
 
 many28:
 	VMOVUPS (SI)(AX*4), Z0
-	VMOVAPS Z8, Z1
-	VSUBPS  Z1, Z0, Z0
+	VMOVUPS (DX)(AX*4), Z1
+	VMAXPS  Z0, Z1, Z0
+	VCMPPS  $0x03, Z1, Z1, K2
+	VMOVAPS Z1, K2, Z0
 	VMOVUPS Z0, (DI)(AX*4)
 	VMOVUPS 64(SI)(AX*4), Z0
-	VMOVAPS Z8, Z1
-	VSUBPS  Z1, Z0, Z0
+	VMOVUPS 64(DX)(AX*4), Z1
+	VMAXPS  Z0, Z1, Z0
+	VCMPPS  $0x03, Z1, Z1, K2
+	VMOVAPS Z1, K2, Z0
 	VMOVUPS Z0, 64(DI)(AX*4)
 	VMOVUPS 128(SI)(AX*4), Z0
-	VMOVAPS Z8, Z1
-	VSUBPS  Z1, Z0, Z0
+	VMOVUPS 128(DX)(AX*4), Z1
+	VMAXPS  Z0, Z1, Z0
+	VCMPPS  $0x03, Z1, Z1, K2
+	VMOVAPS Z1, K2, Z0
 	VMOVUPS Z0, 128(DI)(AX*4)
 	VMOVUPS 192(SI)(AX*4), Z0
-	VMOVAPS Z8, Z1
-	VSUBPS  Z1, Z0, Z0
+	VMOVUPS 192(DX)(AX*4), Z1
+	VMAXPS  Z0, Z1, Z0
+	VCMPPS  $0x03, Z1, Z1, K2
+	VMOVAPS Z1, K2, Z0
 	VMOVUPS Z0, 192(DI)(AX*4)
 	ADDQ    $0x00000040, AX
 	SUBQ    $0x00000040, CX
@@ -2035,8 +2241,10 @@ few28:
 
 one28:
 	VMOVUPS (SI)(AX*4), Z0
-	VMOVAPS Z8, Z1
-	VSUBPS  Z1, Z0, Z0
+	VMOVUPS (DX)(AX*4), Z1
+	VMAXPS  Z0, Z1, Z0
+	VCMPPS  $0x03, Z1, Z1, K2
+	VMOVAPS Z1, K2, Z0
 	VMOVUPS Z0, (DI)(AX*4)
 	ADDQ    $0x00000010, AX
 	SUBQ    $0x00000010, CX
@@ -2046,77 +2254,26 @@ rest28:
 	ADDQ      $0x00000010, CX
 	JEQ       end28
 	VMOVUPS.Z (SI)(AX*4), K1, Z0
-	VMOVAPS   Z8, Z1
-	VSUBPS    Z1, Z0, Z0
+	VMOVUPS.Z (DX)(AX*4), K1, Z1
+	VMAXPS    Z0, Z1, Z0
+	VCMPPS    $0x03, Z1, Z1, K2
+	VMOVAPS   Z1, K2, Z0
 	VMOVUPS   Z0, K1, (DI)(AX*4)
 
 end28:
-next:
 	ADDQ R10, DI
 	ADDQ R11, SI
 	ADDQ R12, DX
 	DECQ R8
 	JNE  row
-	SFENCE
 
 done:
 	VZEROUPPER
 	RET
 
-stream:
-	XORL AX, AX
-	MOVQ R9, CX
-	SUBQ $0x00000040, CX
-	JLT  few29
-
-many29:
-	VMOVUPS  (SI)(AX*4), Z0
-	VMOVAPS  Z8, Z1
-	VSUBPS   Z1, Z0, Z0
-	VMOVNTPS Z0, (DI)(AX*4)
-	VMOVUPS  64(SI)(AX*4), Z0
-	VMOVAPS  Z8, Z1
-	VSUBPS   Z1, Z0, Z0
-	VMOVNTPS Z0, 64(DI)(AX*4)
-	VMOVUPS  128(SI)(AX*4), Z0
-	VMOVAPS  Z8, Z1
-	VSUBPS   Z1, Z0, Z0
-	VMOVNTPS Z0, 128(DI)(AX*4)
-	VMOVUPS  192(SI)(AX*4), Z0
-	VMOVAPS  Z8, Z1
-	VSUBPS   Z1, Z0, Z0
-	VMOVNTPS Z0, 192(DI)(AX*4)
-	ADDQ     $0x00000040, AX
-	SUBQ     $0x00000040, CX
-	JGE      many29
-
-few29:
-	ADDQ $0x00000030, CX
-	JLT  rest29
-
-one29:
-	VMOVUPS  (SI)(AX*4), Z0
-	VMOVAPS  Z8, Z1
-	VSUBPS   Z1, Z0, Z0
-	VMOVNTPS Z0, (DI)(AX*4)
-	ADDQ     $0x00000010, AX
-	SUBQ     $0x00000010, CX
-	JGE      one29
-
-rest29:
-	ADDQ      $0x00000010, CX
-	JEQ       end29
-	VMOVUPS.Z (SI)(AX*4), K1, Z0
-	VMOVAPS   Z8, Z1
-	VSUBPS    Z1, Z0, Z0
-	VMOVUPS   Z0, K1, (DI)(AX*4)
-
-end29:
-	JMP next
-
-// func subSVAVX512(dst *float32, a *float32, b *float32, rows int, n int, dstRow int, aRow int, bRow int, stream int)
-// Requires: AVX, AVX512F, MMX+
-TEXT ·subSVAVX512(SB), NOSPLIT, $0-72
+// func maxVSAVX512(dst *float32, a *float32, b *float32, rows int, n int, dstRow int, aRow int, bRow int)
+// Requires: AVX, AVX512F
+TEXT ·maxVSAVX512(SB), NOSPLIT, $0-64
 	MOVQ  dst+0(FP), DI
 	MOVQ  a+8(FP), SI
 	MOVQ  rows+24(FP), R8
@@ -2125,7 +2282,6 @@ TEXT ·subSVAVX512(SB), NOSPLIT, $0-72
 	MOVQ  aRow+48(FP), R11
 	MOVQ  b+16(FP), DX
 	MOVQ  bRow+56(FP), R12
-	MOVQ  stream+64(FP), R13
 	MOVQ  R9, CX
 	ANDQ  $0x0000000f, CX
 	MOVL  $0x00000001, AX
@@ -2136,30 +2292,127 @@ TEXT ·subSVAVX512(SB), NOSPLIT, $0-72
 	JLE   done
 
 row:
-	VBROADCASTSS (SI), Z8
-	TESTQ        R13, R13
-	JNE          stream
+	VBROADCASTSS (DX), Z8
 	XORL         AX, AX
 	MOVQ         R9, CX
 	SUBQ         $0x00000040, CX
-	JLT          few30
+	JLT          few29
+
+many29:
+	VMOVUPS (SI)(AX*4), Z0
+	VMOVAPS Z8, Z1
+	VMAXPS  Z0, Z1, Z0
+	VCMPPS  $0x03, Z1, Z1, K2
+	VMOVAPS Z1, K2, Z0
+	VMOVUPS Z0, (DI)(AX*4)
+	VMOVUPS 64(SI)(AX*4), Z0
+	VMOVAPS Z8, Z1
+	VMAXPS  Z0, Z1, Z0
+	VCMPPS  $0x03, Z1, Z1, K2
+	VMOVAPS Z1, K2, Z0
+	VMOVUPS Z0, 64(DI)(AX*4)
+	VMOVUPS 128(SI)(AX*4), Z0
+	VMOVAPS Z8, Z1
+	VMAXPS  Z0, Z1, Z0
+	VCMPPS  $0x03, Z1, Z1, K2
+	VMOVAPS Z1, K2, Z0
+	VMOVUPS Z0, 128(DI)(AX*4)
+	VMOVUPS 192(SI)(AX*4), Z0
+	VMOVAPS Z8, Z1
+	VMAXPS  Z0, Z1, Z0
+	VCMPPS  $0x03, Z1, Z1, K2
+	VMOVAPS Z1, K2, Z0
+	VMOVUPS Z0, 192(DI)(AX*4)
+	ADDQ    $0x00000040, AX
+	SUBQ    $0x00000040, CX
+	JGE     many29
+
+few29:
+	ADDQ $0x00000030, CX
+	JLT  rest29
+
+one29:
+	VMOVUPS (SI)(AX*4), Z0
+	VMOVAPS Z8, Z1
+	VMAXPS  Z0, Z1, Z0
+	VCMPPS  $0x03, Z1, Z1, K2
+	VMOVAPS Z1, K2, Z0
+	VMOVUPS Z0, (DI)(AX*4)
+	ADDQ    $0x00000010, AX
+	SUBQ    $0x00000010, CX
+	JGE     one29
+
+rest29:
+	ADDQ      $0x00000010, CX
+	JEQ       end29
+	VMOVUPS.Z (SI)(AX*4), K1, Z0
+	VMOVAPS   Z8, Z1
+	VMAXPS    Z0, Z1, Z0
+	VCMPPS    $0x03, Z1, Z1, K2
+	VMOVAPS   Z1, K2, Z0
+	VMOVUPS   Z0, K1, (DI)(AX*4)
+
+end29:
+	ADDQ R10, DI
+	ADDQ R11, SI
+	ADDQ R12, DX
+	DECQ R8
+	JNE  row
+
+done:
+	VZEROUPPER
+	RET
+
+// func minVVAVX512(dst *float32, a *float32, b *float32, rows int, n int, dstRow int, aRow int, bRow int)
+// Requires: AVX, AVX512F
+TEXT ·minVVAVX512(SB), NOSPLIT, $0-64
+	MOVQ  dst+0(FP), DI
+	MOVQ  a+8(FP), SI
+	MOVQ  rows+24(FP), R8
+	MOVQ  n+32(FP), R9
+	MOVQ  dstRow+40(FP), R10
+	MOVQ  aRow+48(FP), R11
+	MOVQ  b+16(FP), DX
+	MOVQ  bRow+56(FP), R12
+	MOVQ  R9, CX
+	ANDQ  $0x0000000f, CX
+	MOVL  $0x00000001, AX
+	SHLL  CL, AX
+	DECL  AX
+	KMOVW AX, K1
+	TESTQ R8, R8
+	JLE   done
+
+row:
+	XORL AX, AX
+	MOVQ R9, CX
+	SUBQ $0x00000040, CX
+	JLT  few30
 
 many30:
-	VMOVAPS Z8, Z0
+	VMOVUPS (SI)(AX*4), Z0
 	VMOVUPS (DX)(AX*4), Z1
-	VSUBPS  Z1, Z0, Z0
+	VMINPS  Z0, Z1, Z0
+	VCMPPS  $0x03, Z1, Z1, K2
+	VMOVAPS Z1, K2, Z0
 	VMOVUPS Z0, (DI)(AX*4)
-	VMOVAPS Z8, Z0
+	VMOVUPS 64(SI)(AX*4), Z0
 	VMOVUPS 64(DX)(AX*4), Z1
-	VSUBPS  Z1, Z0, Z0
+	VMINPS  Z0, Z1, Z0
+	VCMPPS  $0x03, Z1, Z1, K2
+	VMOVAPS Z1, K2, Z0
 	VMOVUPS Z0, 64(DI)(AX*4)
-	VMOVAPS Z8, Z0
+	VMOVUPS 128(SI)(AX*4), Z0
 	VMOVUPS 128(DX)(AX*4), Z1
-	VSUBPS  Z1, Z0, Z0
+	VMINPS  Z0, Z1, Z0
+	VCMPPS  $0x03, Z1, Z1, K2
+	VMOVAPS Z1, K2, Z0
 	VMOVUPS Z0, 128(DI)(AX*4)
-	VMOVAPS Z8, Z0
+	VMOVUPS 192(SI)(AX*4), Z0
 	VMOVUPS 192(DX)(AX*4), Z1
-	VSUBPS  Z1, Z0, Z0
+	VMINPS  Z0, Z1, Z0
+	VCMPPS  $0x03, Z1, Z1, K2
+	VMOVAPS Z1, K2, Z0
 	VMOVUPS Z0, 192(DI)(AX*4)
 	ADDQ    $0x00000040, AX
 	SUBQ    $0x00000040, CX
@@ -2170,9 +2423,11 @@ few30:
 	JLT  rest30
 
 one30:
-	VMOVAPS Z8, Z0
+	VMOVUPS (SI)(AX*4), Z0
 	VMOVUPS (DX)(AX*4), Z1
-	VSUBPS  Z1, Z0, Z0
+	VMINPS  Z0, Z1, Z0
+	VCMPPS  $0x03, Z1, Z1, K2
+	VMOVAPS Z1, K2, Z0
 	VMOVUPS Z0, (DI)(AX*4)
 	ADDQ    $0x00000010, AX
 	SUBQ    $0x00000010, CX
@@ -2181,1390 +2436,115 @@ one30:
 rest30:
 	ADDQ      $0x00000010, CX
 	JEQ       end30
-	VMOVAPS   Z8, Z0
+	VMOVUPS.Z (SI)(AX*4), K1, Z0
 	VMOVUPS.Z (DX)(AX*4), K1, Z1
-	VSUBPS    Z1, Z0, Z0
+	VMINPS    Z0, Z1, Z0
+	VCMPPS    $0x03, Z1, Z1, K2
+	VMOVAPS   Z1, K2, Z0
 	VMOVUPS   Z0, K1, (DI)(AX*4)
 
 end30:
-next:
 	ADDQ R10, DI
 	ADDQ R11, SI
 	ADDQ R12, DX
 	DECQ R8
 	JNE  row
-	SFENCE
 
 done:
 	VZEROUPPER
 	RET
 
-stream:
-	XORL AX, AX
-	MOVQ R9, CX
-	SUBQ $0x00000040, CX
-	JLT  few31
+// func minVSAVX512(dst *float32, a *float32, b *float32, rows int, n int, dstRow int, aRow int, bRow int)
+// Requires: AVX, AVX512F
+TEXT ·minVSAVX512(SB), NOSPLIT, $0-64
+	MOVQ  dst+0(FP), DI
+	MOVQ  a+8(FP), SI
+	MOVQ  rows+24(FP), R8
+	MOVQ  n+32(FP), R9
+	MOVQ  dstRow+40(FP), R10
+	MOVQ  aRow+48(FP), R11
+	MOVQ  b+16(FP), DX
+	MOVQ  bRow+56(FP), R12
+	MOVQ  R9, CX
+	ANDQ  $0x0000000f, CX
+	MOVL  $0x00000001, AX
+	SHLL  CL, AX
+	DECL  AX
+	KMOVW AX, K1
+	TESTQ R8, R8
+	JLE   done
+
+row:
+	VBROADCASTSS (DX), Z8
+	XORL         AX, AX
+	MOVQ         R9, CX
+	SUBQ         $0x00000040, CX
+	JLT          few31
 
 many31:
-	VMOVAPS  Z8, Z0
-	VMOVUPS  (DX)(AX*4), Z1
-	VSUBPS   Z1, Z0, Z0
-	VMOVNTPS Z0, (DI)(AX*4)
-	VMOVAPS  Z8, Z0
-	VMOVUPS  64(DX)(AX*4), Z1
-	VSUBPS   Z1, Z0, Z0
-	VMOVNTPS Z0, 64(DI)(AX*4)
-	VMOVAPS  Z8, Z0
-	VMOVUPS  128(DX)(AX*4), Z1
-	VSUBPS   Z1, Z0, Z0
-	VMOVNTPS Z0, 128(DI)(AX*4)
-	VMOVAPS  Z8, Z0
-	VMOVUPS  192(DX)(AX*4), Z1
-	VSUBPS   Z1, Z0, Z0
-	VMOVNTPS Z0, 192(DI)(AX*4)
-	ADDQ     $0x00000040, AX
-	SUBQ     $0x00000040, CX
-	JGE      many31
+	VMOVUPS (SI)(AX*4), Z0
+	VMOVAPS Z8, Z1
+	VMINPS  Z0, Z1, Z0
+	VCMPPS  $0x03, Z1, Z1, K2
+	VMOVAPS Z1, K2, Z0
+	VMOVUPS Z0, (DI)(AX*4)
+	VMOVUPS 64(SI)(AX*4), Z0
+	VMOVAPS Z8, Z1
+	VMINPS  Z0, Z1, Z0
+	VCMPPS  $0x03, Z1, Z1, K2
+	VMOVAPS Z1, K2, Z0
+	VMOVUPS Z0, 64(DI)(AX*4)
+	VMOVUPS 128(SI)(AX*4), Z0
+	VMOVAPS Z8, Z1
+	VMINPS  Z0, Z1, Z0
+	VCMPPS  $0x03, Z1, Z1, K2
+	VMOVAPS Z1, K2, Z0
+	VMOVUPS Z0, 128(DI)(AX*4)
+	VMOVUPS 192(SI)(AX*4), Z0
+	VMOVAPS Z8, Z1
+	VMINPS  Z0, Z1, Z0
+	VCMPPS  $0x03, Z1, Z1, K2
+	VMOVAPS Z1, K2, Z0
+	VMOVUPS Z0, 192(DI)(AX*4)
+	ADDQ    $0x00000040, AX
+	SUBQ    $0x00000040, CX
+	JGE     many31
 
 few31:
 	ADDQ $0x00000030, CX
 	JLT  rest31
 
 one31:
-	VMOVAPS  Z8, Z0
-	VMOVUPS  (DX)(AX*4), Z1
-	VSUBPS   Z1, Z0, Z0
-	VMOVNTPS Z0, (DI)(AX*4)
-	ADDQ     $0x00000010, AX
-	SUBQ     $0x00000010, CX
-	JGE      one31
+	VMOVUPS (SI)(AX*4), Z0
+	VMOVAPS Z8, Z1
+	VMINPS  Z0, Z1, Z0
+	VCMPPS  $0x03, Z1, Z1, K2
+	VMOVAPS Z1, K2, Z0
+	VMOVUPS Z0, (DI)(AX*4)
+	ADDQ    $0x00000010, AX
+	SUBQ    $0x00000010, CX
+	JGE     one31
 
 rest31:
 	ADDQ      $0x00000010, CX
 	JEQ       end31
-	VMOVAPS   Z8, Z0
-	VMOVUPS.Z (DX)(AX*4), K1, Z1
-	VSUBPS    Z1, Z0, Z0
+	VMOVUPS.Z (SI)(AX*4), K1, Z0
+	VMOVAPS   Z8, Z1
+	VMINPS    Z0, Z1, Z0
+	VCMPPS    $0x03, Z1, Z1, K2
+	VMOVAPS   Z1, K2, Z0
 	VMOVUPS   Z0, K1, (DI)(AX*4)
 
 end31:
-	JMP next
-
-// func mulVVAVX512(dst *float32, a *float32, b *float32, rows int, n int, dstRow int, aRow int, bRow int, stream int)
-// Requires: AVX, AVX512F, MMX+
-TEXT ·mulVVAVX512(SB), NOSPLIT, $0-72
-	MOVQ  dst+0(FP), DI
-	MOVQ  a+8(FP), SI
-	MOVQ  rows+24(FP), R8
-	MOVQ  n+32(FP), R9
-	MOVQ  dstRow+40(FP), R10
-	MOVQ  aRow+48(FP), R11
-	MOVQ  b+16(FP), DX
-	MOVQ  bRow+56(FP), R12
-	MOVQ  stream+64(FP), R13
-	MOVQ  R9, CX
-	ANDQ  $0x0000000f, CX
-	MOVL  $0x00000001, AX
-	SHLL  CL, AX
-	DECL  AX
-	KMOVW AX, K1
-	TESTQ R8, R8
-	JLE   done
-
-row:
-	TESTQ R13, R13
-	JNE   stream
-	XORL  AX, AX
-	MOVQ  R9, CX
-	SUBQ  $0x00000040, CX
-	JLT   few32
-
-many32:
-	VMOVUPS (SI)(AX*4), Z0
-	VMOVUPS (DX)(AX*4), Z1
-	VMULPS  Z1, Z0, Z0
-	VMOVUPS Z0, (DI)(AX*4)
-	VMOVUPS 64(SI)(AX*4), Z0
-	VMOVUPS 64(DX)(AX*4), Z1
-	VMULPS  Z1, Z0, Z0
-	VMOVUPS Z0, 64(DI)(AX*4)
-	VMOVUPS 128(SI)(AX*4), Z0
-	VMOVUPS 128(DX)(AX*4), Z1
-	VMULPS  Z1, Z0, Z0
-	VMOVUPS Z0, 128(DI)(AX*4)
-	VMOVUPS 192(SI)(AX*4), Z0
-	VMOVUPS 192(DX)(AX*4), Z1
-	VMULPS  Z1, Z0, Z0
-	VMOVUPS Z0, 192(DI)(AX*4)
-	ADDQ    $0x00000040, AX
-	SUBQ    $0x00000040, CX
-	JGE     many32
-
-few32:
-	ADDQ $0x00000030, CX
-	JLT  rest32
-
-one32:
-	VMOVUPS (SI)(AX*4), Z0
-	VMOVUPS (DX)(AX*4), Z1
-	VMULPS  Z1, Z0, Z0
-	VMOVUPS Z0, (DI)(AX*4)
-	ADDQ    $0x00000010, AX
-	SUBQ    $0x00000010, CX
-	JGE     one32
-
-rest32:
-	ADDQ      $0x00000010, CX
-	JEQ       end32
-	VMOVUPS.Z (SI)(AX*4), K1, Z0
-	VMOVUPS.Z (DX)(AX*4), K1, Z1
-	VMULPS    Z1, Z0, Z0
-	VMOVUPS   Z0, K1, (DI)(AX*4)
-
-end32:
-next:
 	ADDQ R10, DI
 	ADDQ R11, SI
 	ADDQ R12, DX
 	DECQ R8
 	JNE  row
-	SFENCE
 
 done:
 	VZEROUPPER
 	RET
-
-stream:
-	XORL AX, AX
-	MOVQ R9, CX
-	SUBQ $0x00000040, CX
-	JLT  few33
-
-many33:
-	VMOVUPS  (SI)(AX*4), Z0
-	VMOVUPS  (DX)(AX*4), Z1
-	VMULPS   Z1, Z0, Z0
-	VMOVNTPS Z0, (DI)(AX*4)
-	VMOVUPS  64(SI)(AX*4), Z0
-	VMOVUPS  64(DX)(AX*4), Z1
-	VMULPS   Z1, Z0, Z0
-	VMOVNTPS Z0, 64(DI)(AX*4)
-	VMOVUPS  128(SI)(AX*4), Z0
-	VMOVUPS  128(DX)(AX*4), Z1
-	VMULPS   Z1, Z0, Z0
-	VMOVNTPS Z0, 128(DI)(AX*4)
-	VMOVUPS  192(SI)(AX*4), Z0
-	VMOVUPS  192(DX)(AX*4), Z1
-	VMULPS   Z1, Z0, Z0
-	VMOVNTPS Z0, 192(DI)(AX*4)
-	ADDQ     $0x00000040, AX
-	SUBQ     $0x00000040, CX
-	JGE      many33
-
-few33:
-	ADDQ $0x00000030, CX
-	JLT  rest33
-
-one33:
-	VMOVUPS  (SI)(AX*4), Z0
-	VMOVUPS  (DX)(AX*4), Z1
-	VMULPS   Z1, Z0, Z0
-	VMOVNTPS Z0, (DI)(AX*4)
-	ADDQ     $0x00000010, AX
-	SUBQ     $0x00000010, CX
-	JGE      one33
-
-rest33:
-	ADDQ      $0x00000010, CX
-	JEQ       end33
-	VMOVUPS.Z (SI)(AX*4), K1, Z0
-	VMOVUPS.Z (DX)(AX*4), K1, Z1
-	VMULPS    Z1, Z0, Z0
-	VMOVUPS   Z0, K1, (DI)(AX*4)
-
-end33:
-	JMP next
-
-// func mulVSAVX512(dst *float32, a *float32, b *float32, rows int, n int, dstRow int, aRow int, bRow int, stream int)
-// Requires: AVX, AVX512F, MMX+
-TEXT ·mulVSAVX512(SB), NOSPLIT, $0-72
-	MOVQ  dst+0(FP), DI
-	MOVQ  a+8(FP), SI
-	MOVQ  rows+24(FP), R8
-	MOVQ  n+32(FP), R9
-	MOVQ  dstRow+40(FP), R10
-	MOVQ  aRow+48(FP), R11
-	MOVQ  b+16(FP), DX
-	MOVQ  bRow+56(FP), R12
-	MOVQ  stream+64(FP), R13
-	MOVQ  R9, CX
-	ANDQ  $0x0000000f, CX
-	MOVL  $0x00000001, AX
-	SHLL  CL, AX
-	DECL  AX
-	KMOVW AX, K1
-	TESTQ R8, R8
-	JLE   done
-
-row:
-	VBROADCASTSS (DX), Z8
-	TESTQ        R13, R13
-	JNE          stream
-	XORL         AX, AX
-	MOVQ         R9, CX
-	SUBQ         $0x00000040, CX
-	JLT          few34
-
-many34:
-	VMOVUPS (SI)(AX*4), Z0
-	VMOVAPS Z8, Z1
-	VMULPS  Z1, Z0, Z0
-	VMOVUPS Z0, (DI)(AX*4)
-	VMOVUPS 64(SI)(AX*4), Z0
-	VMOVAPS Z8, Z1
-	VMULPS  Z1, Z0, Z0
-	VMOVUPS Z0, 64(DI)(AX*4)
-	VMOVUPS 128(SI)(AX*4), Z0
-	VMOVAPS Z8, Z1
-	VMULPS  Z1, Z0, Z0
-	VMOVUPS Z0, 128(DI)(AX*4)
-	VMOVUPS 192(SI)(AX*4), Z0
-	VMOVAPS Z8, Z1
-	VMULPS  Z1, Z0, Z0
-	VMOVUPS Z0, 192(DI)(AX*4)
-	ADDQ    $0x00000040, AX
-	SUBQ    $0x00000040, CX
-	JGE     many34
-
-few34:
-	ADDQ $0x00000030, CX
-	JLT  rest34
-
-one34:
-	VMOVUPS (SI)(AX*4), Z0
-	VMOVAPS Z8, Z1
-	VMULPS  Z1, Z0, Z0
-	VMOVUPS Z0, (DI)(AX*4)
-	ADDQ    $0x00000010, AX
-	SUBQ    $0x00000010, CX
-	JGE     one34
-
-rest34:
-	ADDQ      $0x00000010, CX
-	JEQ       end34
-	VMOVUPS.Z (SI)(AX*4), K1, Z0
-	VMOVAPS   Z8, Z1
-	VMULPS    Z1, Z0, Z0
-	VMOVUPS   Z0, K1, (DI)(AX*4)
-
-end34:
-next:
-	ADDQ R10, DI
-	ADDQ R11, SI
-	ADDQ R12, DX
-	DECQ R8
-	JNE  row
-	SFENCE
-
-done:
-	VZEROUPPER
-	RET
-
-stream:
-	XORL AX, AX
-	MOVQ R9, CX
-	SUBQ $0x00000040, CX
-	JLT  few35
-
-many35:
-	VMOVUPS  (SI)(AX*4), Z0
-	VMOVAPS  Z8, Z1
-	VMULPS   Z1, Z0, Z0
-	VMOVNTPS Z0, (DI)(AX*4)
-	VMOVUPS  64(SI)(AX*4), Z0
-	VMOVAPS  Z8, Z1
-	VMULPS   Z1, Z0, Z0
-	VMOVNTPS Z0, 64(DI)(AX*4)
-	VMOVUPS  128(SI)(AX*4), Z0
-	VMOVAPS  Z8, Z1
-	VMULPS   Z1, Z0, Z0
-	VMOVNTPS Z0, 128(DI)(AX*4)
-	VMOVUPS  192(SI)(AX*4), Z0
-	VMOVAPS  Z8, Z1
-	VMULPS   Z1, Z0, Z0
-	VMOVNTPS Z0, 192(DI)(AX*4)
-	ADDQ     $0x00000040, AX
-	SUBQ     $0x00000040, CX
-	JGE      many35
-
-few35:
-	ADDQ $0x00000030, CX
-	JLT  rest35
-
-one35:
-	VMOVUPS  (SI)(AX*4), Z0
-	VMOVAPS  Z8, Z1
-	VMULPS   Z1, Z0, Z0
-	VMOVNTPS Z0, (DI)(AX*4)
-	ADDQ     $0x00000010, AX
-	SUBQ     $0x00000010, CX
-	JGE      one35
-
-rest35:
-	ADDQ      $0x00000010, CX
-	JEQ       end35
-	VMOVUPS.Z (SI)(AX*4), K1, Z0
-	VMOVAPS   Z8, Z1
-	VMULPS    Z1, Z0, Z0
-	VMOVUPS   Z0, K1, (DI)(AX*4)
-
-end35:
-	JMP next
-
-// func divVVAVX512(dst *float32, a *float32, b *float32, rows int, n int, dstRow int, aRow int, bRow int, stream int)
-// Requires: AVX, AVX512F, MMX+
-TEXT ·divVVAVX512(SB), NOSPLIT, $0-72
-	MOVQ  dst+0(FP), DI
-	MOVQ  a+8(FP), SI
-	MOVQ  rows+24(FP), R8
-	MOVQ  n+32(FP), R9
-	MOVQ  dstRow+40(FP), R10
-	MOVQ  aRow+48(FP), R11
-	MOVQ  b+16(FP), DX
-	MOVQ  bRow+56(FP), R12
-	MOVQ  stream+64(FP), R13
-	MOVQ  R9, CX
-	ANDQ  $0x0000000f, CX
-	MOVL  $0x00000001, AX
-	SHLL  CL, AX
-	DECL  AX
-	KMOVW AX, K1
-	TESTQ R8, R8
-	JLE   done
-
-row:
-	TESTQ R13, R13
-	JNE   stream
-	XORL  AX, AX
-	MOVQ  R9, CX
-	SUBQ  $0x00000040, CX
-	JLT   few36
-
-many36:
-	VMOVUPS (SI)(AX*4), Z0
-	VMOVUPS (DX)(AX*4), Z1
-	VDIVPS  Z1, Z0, Z0
-	VMOVUPS Z0, (DI)(AX*4)
-	VMOVUPS 64(SI)(AX*4), Z0
-	VMOVUPS 64(DX)(AX*4), Z1
-	VDIVPS  Z1, Z0, Z0
-	VMOVUPS Z0, 64(DI)(AX*4)
-	VMOVUPS 128(SI)(AX*4), Z0
-	VMOVUPS 128(DX)(AX*4), Z1
-	VDIVPS  Z1, Z0, Z0
-	VMOVUPS Z0, 128(DI)(AX*4)
-	VMOVUPS 192(SI)(AX*4), Z0
-	VMOVUPS 192(DX)(AX*4), Z1
-	VDIVPS  Z1, Z0, Z0
-	VMOVUPS Z0, 192(DI)(AX*4)
-	ADDQ    $0x00000040, AX
-	SUBQ    $0x00000040, CX
-	JGE     many36
-
-few36:
-	ADDQ $0x00000030, CX
-	JLT  rest36
-
-one36:
-	VMOVUPS (SI)(AX*4), Z0
-	VMOVUPS (DX)(AX*4), Z1
-	VDIVPS  Z1, Z0, Z0
-	VMOVUPS Z0, (DI)(AX*4)
-	ADDQ    $0x00000010, AX
-	SUBQ    $0x00000010, CX
-	JGE     one36
-
-rest36:
-	ADDQ      $0x00000010, CX
-	JEQ       end36
-	VMOVUPS.Z (SI)(AX*4), K1, Z0
-	VMOVUPS.Z (DX)(AX*4), K1, Z1
-	VDIVPS    Z1, Z0, Z0
-	VMOVUPS   Z0, K1, (DI)(AX*4)
-
-end36:
-next:
-	ADDQ R10, DI
-	ADDQ R11, SI
-	ADDQ R12, DX
-	DECQ R8
-	JNE  row
-	SFENCE
-
-done:
-	VZEROUPPER
-	RET
-
-stream:
-	XORL AX, AX
-	MOVQ R9, CX
-	SUBQ $0x00000040, CX
-	JLT  few37
-
-many37:
-	VMOVUPS  (SI)(AX*4), Z0
-	VMOVUPS  (DX)(AX*4), Z1
-	VDIVPS   Z1, Z0, Z0
-	VMOVNTPS Z0, (DI)(AX*4)
-	VMOVUPS  64(SI)(AX*4), Z0
-	VMOVUPS  64(DX)(AX*4), Z1
-	VDIVPS   Z1, Z0, Z0
-	VMOVNTPS Z0, 64(DI)(AX*4)
-	VMOVUPS  128(SI)(AX*4), Z0
-	VMOVUPS  128(DX)(AX*4), Z1
-	VDIVPS   Z1, Z0, Z0
-	VMOVNTPS Z0, 128(DI)(AX*4)
-	VMOVUPS  192(SI)(AX*4), Z0
-	VMOVUPS  192(DX)(AX*4), Z1
-	VDIVPS   Z1, Z0, Z0
-	VMOVNTPS Z0, 192(DI)(AX*4)
-	ADDQ     $0x00000040, AX
-	SUBQ     $0x00000040, CX
-	JGE      many37
-
-few37:
-	ADDQ $0x00000030, CX
-	JLT  rest37
-
-one37:
-	VMOVUPS  (SI)(AX*4), Z0
-	VMOVUPS  (DX)(AX*4), Z1
-	VDIVPS   Z1, Z0, Z0
-	VMOVNTPS Z0, (DI)(AX*4)
-	ADDQ     $0x00000010, AX
-	SUBQ     $0x00000010, CX
-	JGE      one37
-
-rest37:
-	ADDQ      $0x00000010, CX
-	JEQ       end37
-	VMOVUPS.Z (SI)(AX*4), K1, Z0
-	VMOVUPS.Z (DX)(AX*4), K1, Z1
-	VDIVPS    Z1, Z0, Z0
-	VMOVUPS   Z0, K1, (DI)(AX*4)
-
-end37:
-	JMP next
-
-// func divVSAVX512(dst *float32, a *float32, b *float32, rows int, n int, dstRow int, aRow int, bRow int, stream int)
-// Requires: AVX, AVX512F, MMX+
-TEXT ·divVSAVX512(SB), NOSPLIT, $0-72
-	MOVQ  dst+0(FP), DI
-	MOVQ  a+8(FP), SI
-	MOVQ  rows+24(FP), R8
-	MOVQ  n+32(FP), R9
-	MOVQ  dstRow+40(FP), R10
-	MOVQ  aRow+48(FP), R11
-	MOVQ  b+16(FP), DX
-	MOVQ  bRow+56(FP), R12
-	MOVQ  stream+64(FP), R13
-	MOVQ  R9, CX
-	ANDQ  $0x0000000f, CX
-	MOVL  $0x00000001, AX
-	SHLL  CL, AX
-	DECL  AX
-	KMOVW AX, K1
-	TESTQ R8, R8
-	JLE   done
-
-row:
-	VBROADCASTSS (DX), Z8
-	TESTQ        R13, R13
-	JNE          stream
-	XORL         AX, AX
-	MOVQ         R9, CX
-	SUBQ         $0x00000040, CX
-	JLT          few38
-
-many38:
-	VMOVUPS (SI)(AX*4), Z0
-	VMOVAPS Z8, Z1
-	VDIVPS  Z1, Z0, Z0
-	VMOVUPS Z0, (DI)(AX*4)
-	VMOVUPS 64(SI)(AX*4), Z0
-	VMOVAPS Z8, Z1
-	VDIVPS  Z1, Z0, Z0
-	VMOVUPS Z0, 64(DI)(AX*4)
-	VMOVUPS 128(SI)(AX*4), Z0
-	VMOVAPS Z8, Z1
-	VDIVPS  Z1, Z0, Z0
-	VMOVUPS Z0, 128(DI)(AX*4)
-	VMOVUPS 192(SI)(AX*4), Z0
-	VMOVAPS Z8, Z1
-	VDIVPS  Z1, Z0, Z0
-	VMOVUPS Z0, 192(DI)(AX*4)
-	ADDQ    $0x00000040, AX
-	SUBQ    $0x00000040, CX
-	JGE     many38
-
-few38:
-	ADDQ $0x00000030, CX
-	JLT  rest38
-
-one38:
-	VMOVUPS (SI)(AX*4), Z0
-	VMOVAPS Z8, Z1
-	VDIVPS  Z1, Z0, Z0
-	VMOVUPS Z0, (DI)(AX*4)
-	ADDQ    $0x00000010, AX
-	SUBQ    $0x00000010, CX
-	JGE     one38
-
-rest38:
-	ADDQ      $0x00000010, CX
-	JEQ       end38
-	VMOVUPS.Z (SI)(AX*4), K1, Z0
-	VMOVAPS   Z8, Z1
-	VDIVPS    Z1, Z0, Z0
-	VMOVUPS   Z0, K1, (DI)(AX*4)
-
-end38:
-next:
-	ADDQ R10, DI
-	ADDQ R11, SI
-	ADDQ R12, DX
-	DECQ R8
-	JNE  row
-	SFENCE
-
-done:
-	VZEROUPPER
-	RET
-
-stream:
-	XORL AX, AX
-	MOVQ R9, CX
-	SUBQ $0x00000040, CX
-	JLT  few39
-
-many39:
-	VMOVUPS  (SI)(AX*4), Z0
-	VMOVAPS  Z8, Z1
-	VDIVPS   Z1, Z0, Z0
-	VMOVNTPS Z0, (DI)(AX*4)
-	VMOVUPS  64(SI)(AX*4), Z0
-	VMOVAPS  Z8, Z1
-	VDIVPS   Z1, Z0, Z0
-	VMOVNTPS Z0, 64(DI)(AX*4)
-	VMOVUPS  128(SI)(AX*4), Z0
-	VMOVAPS  Z8, Z1
-	VDIVPS   Z1, Z0, Z0
-	VMOVNTPS Z0, 128(DI)(AX*4)
-	VMOVUPS  192(SI)(AX*4), Z0
-	VMOVAPS  Z8, Z1
-	VDIVPS   Z1, Z0, Z0
-	VMOVNTPS Z0, 192(DI)(AX*4)
-	ADDQ     $0x00000040, AX
-	SUBQ     $0x00000040, CX
-	JGE      many39
-
-few39:
-	ADDQ $0x00000030, CX
-	JLT  rest39
-
-one39:
-	VMOVUPS  (SI)(AX*4), Z0
-	VMOVAPS  Z8, Z1
-	VDIVPS   Z1, Z0, Z0
-	VMOVNTPS Z0, (DI)(AX*4)
-	ADDQ     $0x00000010, AX
-	SUBQ     $0x00000010, CX
-	JGE      one39
-
-rest39:
-	ADDQ      $0x00000010, CX
-	JEQ       end39
-	VMOVUPS.Z (SI)(AX*4), K1, Z0
-	VMOVAPS   Z8, Z1
-	VDIVPS    Z1, Z0, Z0
-	VMOVUPS   Z0, K1, (DI)(AX*4)
-
-end39:
-	JMP next
-
-// func divSVAVX512(dst *float32, a *float32, b *float32, rows int, n int, dstRow int, aRow int, bRow int, stream int)
-// Requires: AVX, AVX512F, MMX+
-TEXT ·divSVAVX512(SB), NOSPLIT, $0-72
-	MOVQ  dst+0(FP), DI
-	MOVQ  a+8(FP), SI
-	MOVQ  rows+24(FP), R8
-	MOVQ  n+32(FP), R9
-	MOVQ  dstRow+40(FP), R10
-	MOVQ  aRow+48(FP), R11
-	MOVQ  b+16(FP), DX
-	MOVQ  bRow+56(FP), R12
-	MOVQ  stream+64(FP), R13
-	MOVQ  R9, CX
-	ANDQ  $0x0000000f, CX
-	MOVL  $0x00000001, AX
-	SHLL  CL, AX
-	DECL  AX
-	KMOVW AX, K1
-	TESTQ R8, R8
-	JLE   done
-
-row:
-	VBROADCASTSS (SI), Z8
-	TESTQ        R13, R13
-	JNE          stream
-	XORL         AX, AX
-	MOVQ         R9, CX
-	SUBQ         $0x00000040, CX
-	JLT          few40
-
-many40:
-	VMOVAPS Z8, Z0
-	VMOVUPS (DX)(AX*4), Z1
-	VDIVPS  Z1, Z0, Z0
-	VMOVUPS Z0, (DI)(AX*4)
-	VMOVAPS Z8, Z0
-	VMOVUPS 64(DX)(AX*4), Z1
-	VDIVPS  Z1, Z0, Z0
-	VMOVUPS Z0, 64(DI)(AX*4)
-	VMOVAPS Z8, Z0
-	VMOVUPS 128(DX)(AX*4), Z1
-	VDIVPS  Z1, Z0, Z0
-	VMOVUPS Z0, 128(DI)(AX*4)
-	VMOVAPS Z8, Z0
-	VMOVUPS 192(DX)(AX*4), Z1
-	VDIVPS  Z1, Z0, Z0
-	VMOVUPS Z0, 192(DI)(AX*4)
-	ADDQ    $0x00000040, AX
-	SUBQ    $0x00000040, CX
-	JGE     many40
-
-few40:
-	ADDQ $0x00000030, CX
-	JLT  rest40
-
-one40:
-	VMOVAPS Z8, Z0
-	VMOVUPS (DX)(AX*4), Z1
-	VDIVPS  Z1, Z0, Z0
-	VMOVUPS Z0, (DI)(AX*4)
-	ADDQ    $0x00000010, AX
-	SUBQ    $0x00000010, CX
-	JGE     one40
-
-rest40:
-	ADDQ      $0x00000010, CX
-	JEQ       end40
-	VMOVAPS   Z8, Z0
-	VMOVUPS.Z (DX)(AX*4), K1, Z1
-	VDIVPS    Z1, Z0, Z0
-	VMOVUPS   Z0, K1, (DI)(AX*4)
-
-end40:
-next:
-	ADDQ R10, DI
-	ADDQ R11, SI
-	ADDQ R12, DX
-	DECQ R8
-	JNE  row
-	SFENCE
-
-done:
-	VZEROUPPER
-	RET
-
-stream:
-	XORL AX, AX
-	MOVQ R9, CX
-	SUBQ $0x00000040, CX
-	JLT  few41
-
-many41:
-	VMOVAPS  Z8, Z0
-	VMOVUPS  (DX)(AX*4), Z1
-	VDIVPS   Z1, Z0, Z0
-	VMOVNTPS Z0, (DI)(AX*4)
-	VMOVAPS  Z8, Z0
-	VMOVUPS  64(DX)(AX*4), Z1
-	VDIVPS   Z1, Z0, Z0
-	VMOVNTPS Z0, 64(DI)(AX*4)
-	VMOVAPS  Z8, Z0
-	VMOVUPS  128(DX)(AX*4), Z1
-	VDIVPS   Z1, Z0, Z0
-	VMOVNTPS Z0, 128(DI)(AX*4)
-	VMOVAPS  Z8, Z0
-	VMOVUPS  192(DX)(AX*4), Z1
-	VDIVPS   Z1, Z0, Z0
-	VMOVNTPS Z0, 192(DI)(AX*4)
-	ADDQ     $0x00000040, AX
-	SUBQ     $0x00000040, CX
-	JGE      many41
-
-few41:
-	ADDQ $0x00000030, CX
-	JLT  rest41
-
-one41:
-	VMOVAPS  Z8, Z0
-	VMOVUPS  (DX)(AX*4), Z1
-	VDIVPS   Z1, Z0, Z0
-	VMOVNTPS Z0, (DI)(AX*4)
-	ADDQ     $0x00000010, AX
-	SUBQ     $0x00000010, CX
-	JGE      one41
-
-rest41:
-	ADDQ      $0x00000010, CX
-	JEQ       end41
-	VMOVAPS   Z8, Z0
-	VMOVUPS.Z (DX)(AX*4), K1, Z1
-	VDIVPS    Z1, Z0, Z0
-	VMOVUPS   Z0, K1, (DI)(AX*4)
-
-end41:
-	JMP next
-
-// func maxVVAVX512(dst *float32, a *float32, b *float32, rows int, n int, dstRow int, aRow int, bRow int, stream int)
-// Requires: AVX, AVX512F, MMX+
-TEXT ·maxVVAVX512(SB), NOSPLIT, $0-72
-	MOVQ  dst+0(FP), DI
-	MOVQ  a+8(FP), SI
-	MOVQ  rows+24(FP), R8
-	MOVQ  n+32(FP), R9
-	MOVQ  dstRow+40(FP), R10
-	MOVQ  aRow+48(FP), R11
-	MOVQ  b+16(FP), DX
-	MOVQ  bRow+56(FP), R12
-	MOVQ  stream+64(FP), R13
-	MOVQ  R9, CX
-	ANDQ  $0x0000000f, CX
-	MOVL  $0x00000001, AX
-	SHLL  CL, AX
-	DECL  AX
-	KMOVW AX, K1
-	TESTQ R8, R8
-	JLE   done
-
-row:
-	TESTQ R13, R13
-	JNE   stream
-	XORL  AX, AX
-	MOVQ  R9, CX
-	SUBQ  $0x00000040, CX
-	JLT   few42
-
-many42:
-	VMOVUPS (SI)(AX*4), Z0
-	VMOVUPS (DX)(AX*4), Z1
-	VMAXPS  Z0, Z1, Z0
-	VCMPPS  $0x03, Z1, Z1, K2
-	VMOVAPS Z1, K2, Z0
-	VMOVUPS Z0, (DI)(AX*4)
-	VMOVUPS 64(SI)(AX*4), Z0
-	VMOVUPS 64(DX)(AX*4), Z1
-	VMAXPS  Z0, Z1, Z0
-	VCMPPS  $0x03, Z1, Z1, K2
-	VMOVAPS Z1, K2, Z0
-	VMOVUPS Z0, 64(DI)(AX*4)
-	VMOVUPS 128(SI)(AX*4), Z0
-	VMOVUPS 128(DX)(AX*4), Z1
-	VMAXPS  Z0, Z1, Z0
-	VCMPPS  $0x03, Z1, Z1, K2
-	VMOVAPS Z1, K2, Z0
-	VMOVUPS Z0, 128(DI)(AX*4)
-	VMOVUPS 192(SI)(AX*4), Z0
-	VMOVUPS 192(DX)(AX*4), Z1
-	VMAXPS  Z0, Z1, Z0
-	VCMPPS  $0x03, Z1, Z1, K2
-	VMOVAPS Z1, K2, Z0
-	VMOVUPS Z0, 192(DI)(AX*4)
-	ADDQ    $0x00000040, AX
-	SUBQ    $0x00000040, CX
-	JGE     many42
-
-few42:
-	ADDQ $0x00000030, CX
-	JLT  rest42
-
-one42:
-	VMOVUPS (SI)(AX*4), Z0
-	VMOVUPS (DX)(AX*4), Z1
-	VMAXPS  Z0, Z1, Z0
-	VCMPPS  $0x03, Z1, Z1, K2
-	VMOVAPS Z1, K2, Z0
-	VMOVUPS Z0, (DI)(AX*4)
-	ADDQ    $0x00000010, AX
-	SUBQ    $0x00000010, CX
-	JGE     one42
-
-rest42:
-	ADDQ      $0x00000010, CX
-	JEQ       end42
-	VMOVUPS.Z (SI)(AX*4), K1, Z0
-	VMOVUPS.Z (DX)(AX*4), K1, Z1
-	VMAXPS    Z0, Z1, Z0
-	VCMPPS    $0x03, Z1, Z1, K2
-	VMOVAPS   Z1, K2, Z0
-	VMOVUPS   Z0, K1, (DI)(AX*4)
-
-end42:
-next:
-	ADDQ R10, DI
-	ADDQ R11, SI
-	ADDQ R12, DX
-	DECQ R8
-	JNE  row
-	SFENCE
-
-done:
-	VZEROUPPER
-	RET
-
-stream:
-	XORL AX, AX
-	MOVQ R9, CX
-	SUBQ $0x00000040, CX
-	JLT  few43
-
-many43:
-	VMOVUPS  (SI)(AX*4), Z0
-	VMOVUPS  (DX)(AX*4), Z1
-	VMAXPS   Z0, Z1, Z0
-	VCMPPS   $0x03, Z1, Z1, K2
-	VMOVAPS  Z1, K2, Z0
-	VMOVNTPS Z0, (DI)(AX*4)
-	VMOVUPS  64(SI)(AX*4), Z0
-	VMOVUPS  64(DX)(AX*4), Z1
-	VMAXPS   Z0, Z1, Z0
-	VCMPPS   $0x03, Z1, Z1, K2
-	VMOVAPS  Z1, K2, Z0
-	VMOVNTPS Z0, 64(DI)(AX*4)
-	VMOVUPS  128(SI)(AX*4), Z0
-	VMOVUPS  128(DX)(AX*4), Z1
-	VMAXPS   Z0, Z1, Z0
-	VCMPPS   $0x03, Z1, Z1, K2
-	VMOVAPS  Z1, K2, Z0
-	VMOVNTPS Z0, 128(DI)(AX*4)
-	VMOVUPS  192(SI)(AX*4), Z0
-	VMOVUPS  192(DX)(AX*4), Z1
-	VMAXPS   Z0, Z1, Z0
-	VCMPPS   $0x03, Z1, Z1, K2
-	VMOVAPS  Z1, K2, Z0
-	VMOVNTPS Z0, 192(DI)(AX*4)
-	ADDQ     $0x00000040, AX
-	SUBQ     $0x00000040, CX
-	JGE      many43
-
-few43:
-	ADDQ $0x00000030, CX
-	JLT  rest43
-
-one43:
-	VMOVUPS  (SI)(AX*4), Z0
-	VMOVUPS  (DX)(AX*4), Z1
-	VMAXPS   Z0, Z1, Z0
-	VCMPPS   $0x03, Z1, Z1, K2
-	VMOVAPS  Z1, K2, Z0
-	VMOVNTPS Z0, (DI)(AX*4)
-	ADDQ     $0x00000010, AX
-	SUBQ     $0x00000010, CX
-	JGE      one43
-
-rest43:
-	ADDQ      $0x00000010, CX
-	JEQ       end43
-	VMOVUPS.Z (SI)(AX*4), K1, Z0
-	VMOVUPS.Z (DX)(AX*4), K1, Z1
-	VMAXPS    Z0, Z1, Z0
-	VCMPPS    $0x03, Z1, Z1, K2
-	VMOVAPS   Z1, K2, Z0
-	VMOVUPS   Z0, K1, (DI)(AX*4)
-
-end43:
-	JMP next
-
-// func maxVSAVX512(dst *float32, a *float32, b *float32, rows int, n int, dstRow int, aRow int, bRow int, stream int)
-// Requires: AVX, AVX512F, MMX+
-TEXT ·maxVSAVX512(SB), NOSPLIT, $0-72
-	MOVQ  dst+0(FP), DI
-	MOVQ  a+8(FP), SI
-	MOVQ  rows+24(FP), R8
-	MOVQ  n+32(FP), R9
-	MOVQ  dstRow+40(FP), R10
-	MOVQ  aRow+48(FP), R11
-	MOVQ  b+16(FP), DX
-	MOVQ  bRow+56(FP), R12
-	MOVQ  stream+64(FP), R13
-	MOVQ  R9, CX
-	ANDQ  $0x0000000f, CX
-	MOVL  $0x00000001, AX
-	SHLL  CL, AX
-	DECL  AX
-	KMOVW AX, K1
-	TESTQ R8, R8
-	JLE   done
-
-row:
-	VBROADCASTSS (DX), Z8
-	TESTQ        R13, R13
-	JNE          stream
-	XORL         AX, AX
-	MOVQ         R9, CX
-	SUBQ         $0x00000040, CX
-	JLT          few44
-
-many44:
-	VMOVUPS (SI)(AX*4), Z0
-	VMOVAPS Z8, Z1
-	VMAXPS  Z0, Z1, Z0
-	VCMPPS  $0x03, Z1, Z1, K2
-	VMOVAPS Z1, K2, Z0
-	VMOVUPS Z0, (DI)(AX*4)
-	VMOVUPS 64(SI)(AX*4), Z0
-	VMOVAPS Z8, Z1
-	VMAXPS  Z0, Z1, Z0
-	VCMPPS  $0x03, Z1, Z1, K2
-	VMOVAPS Z1, K2, Z0
-	VMOVUPS Z0, 64(DI)(AX*4)
-	VMOVUPS 128(SI)(AX*4), Z0
-	VMOVAPS Z8, Z1
-	VMAXPS  Z0, Z1, Z0
-	VCMPPS  $0x03, Z1, Z1, K2
-	VMOVAPS Z1, K2, Z0
-	VMOVUPS Z0, 128(DI)(AX*4)
-	VMOVUPS 192(SI)(AX*4), Z0
-	VMOVAPS Z8, Z1
-	VMAXPS  Z0, Z1, Z0
-	VCMPPS  $0x03, Z1, Z1, K2
-	VMOVAPS Z1, K2, Z0
-	VMOVUPS Z0, 192(DI)(AX*4)
-	ADDQ    $0x00000040, AX
-	SUBQ    $0x00000040, CX
-	JGE     many44
-
-few44:
-	ADDQ $0x00000030, CX
-	JLT  rest44
-
-one44:
-	VMOVUPS (SI)(AX*4), Z0
-	VMOVAPS Z8, Z1
-	VMAXPS  Z0, Z1, Z0
-	VCMPPS  $0x03, Z1, Z1, K2
-	VMOVAPS Z1, K2, Z0
-	VMOVUPS Z0, (DI)(AX*4)
-	ADDQ    $0x00000010, AX
-	SUBQ    $0x00000010, CX
-	JGE     one44
-
-rest44:
-	ADDQ      $0x00000010, CX
-	JEQ       end44
-	VMOVUPS.Z (SI)(AX*4), K1, Z0
-	VMOVAPS   Z8, Z1
-	VMAXPS    Z0, Z1, Z0
-	VCMPPS    $0x03, Z1, Z1, K2
-	VMOVAPS   Z1, K2, Z0
-	VMOVUPS   Z0, K1, (DI)(AX*4)
-
-end44:
-next:
-	ADDQ R10, DI
-	ADDQ R11, SI
-	ADDQ R12, DX
-	DECQ R8
-	JNE  row
-	SFENCE
-
-done:
-	VZEROUPPER
-	RET
-
-stream:
-	XORL AX, AX
-	MOVQ R9, CX
-	SUBQ $0x00000040, CX
-	JLT  few45
-
-many45:
-	VMOVUPS  (SI)(AX*4), Z0
-	VMOVAPS  Z8, Z1
-	VMAXPS   Z0, Z1, Z0
-	VCMPPS   $0x03, Z1, Z1, K2
-	VMOVAPS  Z1, K2, Z0
-	VMOVNTPS Z0, (DI)(AX*4)
-	VMOVUPS  64(SI)(AX*4), Z0
-	VMOVAPS  Z8, Z1
-	VMAXPS   Z0, Z1, Z0
-	VCMPPS   $0x03, Z1, Z1, K2
-	VMOVAPS  Z1, K2, Z0
-	VMOVNTPS Z0, 64(DI)(AX*4)
-	VMOVUPS  128(SI)(AX*4), Z0
-	VMOVAPS  Z8, Z1
-	VMAXPS   Z0, Z1, Z0
-	VCMPPS   $0x03, Z1, Z1, K2
-	VMOVAPS  Z1, K2, Z0
-	VMOVNTPS Z0, 128(DI)(AX*4)
-	VMOVUPS  192(SI)(AX*4), Z0
-	VMOVAPS  Z8, Z1
-	VMAXPS   Z0, Z1, Z0
-	VCMPPS   $0x03, Z1, Z1, K2
-	VMOVAPS  Z1, K2, Z0
-	VMOVNTPS Z0, 192(DI)(AX*4)
-	ADDQ     $0x00000040, AX
-	SUBQ     $0x00000040, CX
-	JGE      many45
-
-few45:
-	ADDQ $0x00000030, CX
-	JLT  rest45
-
-one45:
-	VMOVUPS  (SI)(AX*4), Z0
-	VMOVAPS  Z8, Z1
-	VMAXPS   Z0, Z1, Z0
-	VCMPPS   $0x03, Z1, Z1, K2
-	VMOVAPS  Z1, K2, Z0
-	VMOVNTPS Z0, (DI)(AX*4)
-	ADDQ     $0x00000010, AX
-	SUBQ     $0x00000010, CX
-	JGE      one45
-
-rest45:
-	ADDQ      $0x00000010, CX
-	JEQ       end45
-	VMOVUPS.Z (SI)(AX*4), K1, Z0
-	VMOVAPS   Z8, Z1
-	VMAXPS    Z0, Z1, Z0
-	VCMPPS    $0x03, Z1, Z1, K2
-	VMOVAPS   Z1, K2, Z0
-	VMOVUPS   Z0, K1, (DI)(AX*4)
-
-end45:
-	JMP next
-
-// func minVVAVX512(dst *float32, a *float32, b *float32, rows int, n int, dstRow int, aRow int, bRow int, stream int)
-// Requires: AVX, AVX512F, MMX+
-TEXT ·minVVAVX512(SB), NOSPLIT, $0-72
-	MOVQ  dst+0(FP), DI
-	MOVQ  a+8(FP), SI
-	MOVQ  rows+24(FP), R8
-	MOVQ  n+32(FP), R9
-	MOVQ  dstRow+40(FP), R10
-	MOVQ  aRow+48(FP), R11
-	MOVQ  b+16(FP), DX
-	MOVQ  bRow+56(FP), R12
-	MOVQ  stream+64(FP), R13
-	MOVQ  R9, CX
-	ANDQ  $0x0000000f, CX
-	MOVL  $0x00000001, AX
-	SHLL  CL, AX
-	DECL  AX
-	KMOVW AX, K1
-	TESTQ R8, R8
-	JLE   done
-
-row:
-	TESTQ R13, R13
-	JNE   stream
-	XORL  AX, AX
-	MOVQ  R9, CX
-	SUBQ  $0x00000040, CX
-	JLT   few46
-
-many46:
-	VMOVUPS (SI)(AX*4), Z0
-	VMOVUPS (DX)(AX*4), Z1
-	VMINPS  Z0, Z1, Z0
-	VCMPPS  $0x03, Z1, Z1, K2
-	VMOVAPS Z1, K2, Z0
-	VMOVUPS Z0, (DI)(AX*4)
-	VMOVUPS 64(SI)(AX*4), Z0
-	VMOVUPS 64(DX)(AX*4), Z1
-	VMINPS  Z0, Z1, Z0
-	VCMPPS  $0x03, Z1, Z1, K2
-	VMOVAPS Z1, K2, Z0
-	VMOVUPS Z0, 64(DI)(AX*4)
-	VMOVUPS 128(SI)(AX*4), Z0
-	VMOVUPS 128(DX)(AX*4), Z1
-	VMINPS  Z0, Z1, Z0
-	VCMPPS  $0x03, Z1, Z1, K2
-	VMOVAPS Z1, K2, Z0
-	VMOVUPS Z0, 128(DI)(AX*4)
-	VMOVUPS 192(SI)(AX*4), Z0
-	VMOVUPS 192(DX)(AX*4), Z1
-	VMINPS  Z0, Z1, Z0
-	VCMPPS  $0x03, Z1, Z1, K2
-	VMOVAPS Z1, K2, Z0
-	VMOVUPS Z0, 192(DI)(AX*4)
-	ADDQ    $0x00000040, AX
-	SUBQ    $0x00000040, CX
-	JGE     many46
-
-few46:
-	ADDQ $0x00000030, CX
-	JLT  rest46
-
-one46:
-	VMOVUPS (SI)(AX*4), Z0
-	VMOVUPS (DX)(AX*4), Z1
-	VMINPS  Z0, Z1, Z0
-	VCMPPS  $0x03, Z1, Z1, K2
-	VMOVAPS Z1, K2, Z0
-	VMOVUPS Z0, (DI)(AX*4)
-	ADDQ    $0x00000010, AX
-	SUBQ    $0x00000010, CX
-	JGE     one46
-
-rest46:
-	ADDQ      $0x00000010, CX
-	JEQ       end46
-	VMOVUPS.Z (SI)(AX*4), K1, Z0
-	VMOVUPS.Z (DX)(AX*4), K1, Z1
-	VMINPS    Z0, Z1, Z0
-	VCMPPS    $0x03, Z1, Z1, K2
-	VMOVAPS   Z1, K2, Z0
-	VMOVUPS   Z0, K1, (DI)(AX*4)
-
-end46:
-next:
-	ADDQ R10, DI
-	ADDQ R11, SI
-	ADDQ R12, DX
-	DECQ R8
-	JNE  row
-	SFENCE
-
-done:
-	VZEROUPPER
-	RET
-
-stream:
-	XORL AX, AX
-	MOVQ R9, CX
-	SUBQ $0x00000040, CX
-	JLT  few47
-
-many47:
-	VMOVUPS  (SI)(AX*4), Z0
-	VMOVUPS  (DX)(AX*4), Z1
-	VMINPS   Z0, Z1, Z0
-	VCMPPS   $0x03, Z1, Z1, K2
-	VMOVAPS  Z1, K2, Z0
-	VMOVNTPS Z0, (DI)(AX*4)
-	VMOVUPS  64(SI)(AX*4), Z0
-	VMOVUPS  64(DX)(AX*4), Z1
-	VMINPS   Z0, Z1, Z0
-	VCMPPS   $0x03, Z1, Z1, K2
-	VMOVAPS  Z1, K2, Z0
-	VMOVNTPS Z0, 64(DI)(AX*4)
-	VMOVUPS  128(SI)(AX*4), Z0
-	VMOVUPS  128(DX)(AX*4), Z1
-	VMINPS   Z0, Z1, Z0
-	VCMPPS   $0x03, Z1, Z1, K2
-	VMOVAPS  Z1, K2, Z0
-	VMOVNTPS Z0, 128(DI)(AX*4)
-	VMOVUPS  192(SI)(AX*4), Z0
-	VMOVUPS  192(DX)(AX*4), Z1
-	VMINPS   Z0, Z1, Z0
-	VCMPPS   $0x03, Z1, Z1, K2
-	VMOVAPS  Z1, K2, Z0
-	VMOVNTPS Z0, 192(DI)(AX*4)
-	ADDQ     $0x00000040, AX
-	SUBQ     $0x00000040, CX
-	JGE      many47
-
-few47:
-	ADDQ $0x00000030, CX
-	JLT  rest47
-
-one47:
-	VMOVUPS  (SI)(AX*4), Z0
-	VMOVUPS  (DX)(AX*4), Z1
-	VMINPS   Z0, Z1, Z0
-	VCMPPS   $0x03, Z1, Z1, K2
-	VMOVAPS  Z1, K2, Z0
-	VMOVNTPS Z0, (DI)(AX*4)
-	ADDQ     $0x00000010, AX
-	SUBQ     $0x00000010, CX
-	JGE      one47
-
-rest47:
-	ADDQ      $0x00000010, CX
-	JEQ       end47
-	VMOVUPS.Z (SI)(AX*4), K1, Z0
-	VMOVUPS.Z (DX)(AX*4), K1, Z1
-	VMINPS    Z0, Z1, Z0
-	VCMPPS    $0x03, Z1, Z1, K2
-	VMOVAPS   Z1, K2, Z0
-	VMOVUPS   Z0, K1, (DI)(AX*4)
-
-end47:
-	JMP next
-
-// func minVSAVX512(dst *float32, a *float32, b *float32, rows int, n int, dstRow int, aRow int, bRow int, stream int)
-// Requires: AVX, AVX512F, MMX+
-TEXT ·minVSAVX512(SB), NOSPLIT, $0-72
-	MOVQ  dst+0(FP), DI
-	MOVQ  a+8(FP), SI
-	MOVQ  rows+24(FP), R8
-	MOVQ  n+32(FP), R9
-	MOVQ  dstRow+40(FP), R10
-	MOVQ  aRow+48(FP), R11
-	MOVQ  b+16(FP), DX
-	MOVQ  bRow+56(FP), R12
-	MOVQ  stream+64(FP), R13
-	MOVQ  R9, CX
-	ANDQ  $0x0000000f, CX
-	MOVL  $0x00000001, AX
-	SHLL  CL, AX
-	DECL  AX
-	KMOVW AX, K1
-	TESTQ R8, R8
-	JLE   done
-
-row:
-	VBROADCASTSS (DX), Z8
-	TESTQ        R13, R13
-	JNE          stream
-	XORL         AX, AX
-	MOVQ         R9, CX
-	SUBQ         $0x00000040, CX
-	JLT          few48
-
-many48:
-	VMOVUPS (SI)(AX*4), Z0
-	VMOVAPS Z8, Z1
-	VMINPS  Z0, Z1, Z0
-	VCMPPS  $0x03, Z1, Z1, K2
-	VMOVAPS Z1, K2, Z0
-	VMOVUPS Z0, (DI)(AX*4)
-	VMOVUPS 64(SI)(AX*4), Z0
-	VMOVAPS Z8, Z1
-	VMINPS  Z0, Z1, Z0
-	VCMPPS  $0x03, Z1, Z1, K2
-	VMOVAPS Z1, K2, Z0
-	VMOVUPS Z0, 64(DI)(AX*4)
-	VMOVUPS 128(SI)(AX*4), Z0
-	VMOVAPS Z8, Z1
-	VMINPS  Z0, Z1, Z0
-	VCMPPS  $0x03, Z1, Z1, K2
-	VMOVAPS Z1, K2, Z0
-	VMOVUPS Z0, 128(DI)(AX*4)
-	VMOVUPS 192(SI)(AX*4), Z0
-	VMOVAPS Z8, Z1
-	VMINPS  Z0, Z1, Z0
-	VCMPPS  $0x03, Z1, Z1, K2
-	VMOVAPS Z1, K2, Z0
-	VMOVUPS Z0, 192(DI)(AX*4)
-	ADDQ    $0x00000040, AX
-	SUBQ    $0x00000040, CX
-	JGE     many48
-
-few48:
-	ADDQ $0x00000030, CX
-	JLT  rest48
-
-one48:
-	VMOVUPS (SI)(AX*4), Z0
-	VMOVAPS Z8, Z1
-	VMINPS  Z0, Z1, Z0
-	VCMPPS  $0x03, Z1, Z1, K2
-	VMOVAPS Z1, K2, Z0
-	VMOVUPS Z0, (DI)(AX*4)
-	ADDQ    $0x00000010, AX
-	SUBQ    $0x00000010, CX
-	JGE     one48
-
-rest48:
-	ADDQ      $0x00000010, CX
-	JEQ       end48
-	VMOVUPS.Z (SI)(AX*4), K1, Z0
-	VMOVAPS   Z8, Z1
-	VMINPS    Z0, Z1, Z0
-	VCMPPS    $0x03, Z1, Z1, K2
-	VMOVAPS   Z1, K2, Z0
-	VMOVUPS   Z0, K1, (DI)(AX*4)
-
-end48:
-next:
-	ADDQ R10, DI
-	ADDQ R11, SI
-	ADDQ R12, DX
-	DECQ R8
-	JNE  row
-	SFENCE
-
-done:
-	VZEROUPPER
-	RET
-
-stream:
-	XORL AX, AX
-	MOVQ R9, CX
-	SUBQ $0x00000040, CX
-	JLT  few49
-
-many49:
-	VMOVUPS  (SI)(AX*4), Z0
-	VMOVAPS  Z8, Z1
-	VMINPS   Z0, Z1, Z0
-	VCMPPS   $0x03, Z1, Z1, K2
-	VMOVAPS  Z1, K2, Z0
-	VMOVNTPS Z0, (DI)(AX*4)
-	VMOVUPS  64(SI)(AX*4), Z0
-	VMOVAPS  Z8, Z1
-	VMINPS   Z0, Z1, Z0
-	VCMPPS   $0x03, Z1, Z1, K2
-	VMOVAPS  Z1, K2, Z0
-	VMOVNTPS Z0, 64(DI)(AX*4)
-	VMOVUPS  128(SI)(AX*4), Z0
-	VMOVAPS  Z8, Z1
-	VMINPS   Z0, Z1, Z0
-	VCMPPS   $0x03, Z1, Z1, K2
-	VMOVAPS  Z1, K2, Z0
-	VMOVNTPS Z0, 128(DI)(AX*4)
-	VMOVUPS  192(SI)(AX*4), Z0
-	VMOVAPS  Z8, Z1
-	VMINPS   Z0, Z1, Z0
-	VCMPPS   $0x03, Z1, Z1, K2
-	VMOVAPS  Z1, K2, Z0
-	VMOVNTPS Z0, 192(DI)(AX*4)
-	ADDQ     $0x00000040, AX
-	SUBQ     $0x00000040, CX
-	JGE      many49
-
-few49:
-	ADDQ $0x00000030, CX
-	JLT  rest49
-
-one49:
-	VMOVUPS  (SI)(AX*4), Z0
-	VMOVAPS  Z8, Z1
-	VMINPS   Z0, Z1, Z0
-	VCMPPS   $0x03, Z1, Z1, K2
-	VMOVAPS  Z1, K2, Z0
-	VMOVNTPS Z0, (DI)(AX*4)
-	ADDQ     $0x00000010, AX
-	SUBQ     $0x00000010, CX
-	JGE      one49
-
-rest49:
-	ADDQ      $0x00000010, CX
-	JEQ       end49
-	VMOVUPS.Z (SI)(AX*4), K1, Z0
-	VMOVAPS   Z8, Z1
-	VMINPS    Z0, Z1, Z0
-	VCMPPS    $0x03, Z1, Z1, K2
-	VMOVAPS   Z1, K2, Z0
-	VMOVUPS   Z0, K1, (DI)(AX*4)
-
-end49:
-	JMP next
 
 // func rowAffineAVX512(dst *float32, x *float32, a *float32, b *float32, rows int, n int, row int)
 // Requires: AVX, AVX512F
@@ -3591,9 +2571,9 @@ row:
 	XORL         AX, AX
 	MOVQ         R9, CX
 	SUBQ         $0x00000040, CX
-	JLT          few50
+	JLT          few32
 
-many50:
+many32:
 	VMOVUPS     (SI)(AX*4), Z0
 	VFMADD213PS Z13, Z12, Z0
 	VMOVUPS     Z0, (DI)(AX*4)
@@ -3608,28 +2588,28 @@ many50:
 	VMOVUPS     Z0, 192(DI)(AX*4)
 	ADDQ        $0x00000040, AX
 	SUBQ        $0x00000040, CX
-	JGE         many50
+	JGE         many32
 
-few50:
+few32:
 	ADDQ $0x00000030, CX
-	JLT  rest50
+	JLT  rest32
 
-one50:
+one32:
 	VMOVUPS     (SI)(AX*4), Z0
 	VFMADD213PS Z13, Z12, Z0
 	VMOVUPS     Z0, (DI)(AX*4)
 	ADDQ        $0x00000010, AX
 	SUBQ        $0x00000010, CX
-	JGE         one50
+	JGE         one32
 
-rest50:
+rest32:
 	ADDQ        $0x00000010, CX
-	JEQ         end50
+	JEQ         end32
 	VMOVUPS.Z   (SI)(AX*4), K1, Z0
 	VFMADD213PS Z13, Z12, Z0
 	VMOVUPS     Z0, K1, (DI)(AX*4)
 
-end50:
+end32:
 	ADDQ R10, DI
 	ADDQ R10, SI
 	ADDQ $0x04, R11
@@ -3668,9 +2648,9 @@ row:
 	XORL         AX, AX
 	MOVQ         R9, CX
 	SUBQ         $0x00000040, CX
-	JLT          few51
+	JLT          few33
 
-many51:
+many33:
 	VMOVUPS     (SI)(AX*4), Z0
 	VMOVUPS     (DX)(AX*4), Z1
 	VMOVUPS     (BX)(AX*4), Z2
@@ -3697,13 +2677,13 @@ many51:
 	VMOVUPS     Z0, 192(DI)(AX*4)
 	ADDQ        $0x00000040, AX
 	SUBQ        $0x00000040, CX
-	JGE         many51
+	JGE         many33
 
-few51:
+few33:
 	ADDQ $0x00000030, CX
-	JLT  rest51
+	JLT  rest33
 
-one51:
+one33:
 	VMOVUPS     (SI)(AX*4), Z0
 	VMOVUPS     (DX)(AX*4), Z1
 	VMOVUPS     (BX)(AX*4), Z2
@@ -3712,11 +2692,11 @@ one51:
 	VMOVUPS     Z0, (DI)(AX*4)
 	ADDQ        $0x00000010, AX
 	SUBQ        $0x00000010, CX
-	JGE         one51
+	JGE         one33
 
-rest51:
+rest33:
 	ADDQ        $0x00000010, CX
-	JEQ         end51
+	JEQ         end33
 	VMOVUPS.Z   (SI)(AX*4), K1, Z0
 	VMOVUPS.Z   (DX)(AX*4), K1, Z1
 	VMOVUPS.Z   (BX)(AX*4), K1, Z2
@@ -3724,7 +2704,7 @@ rest51:
 	VFMADD213PS Z2, Z1, Z0
 	VMOVUPS     Z0, K1, (DI)(AX*4)
 
-end51:
+end33:
 	ADDQ R10, DI
 	ADDQ R10, SI
 	ADDQ $0x04, R11
@@ -3764,9 +2744,9 @@ row:
 	XORL         AX, AX
 	MOVQ         R9, CX
 	SUBQ         $0x00000040, CX
-	JLT          few52
+	JLT          few34
 
-many52:
+many34:
 	VMOVUPS     (SI)(AX*4), Z0
 	VMOVUPS     (DX)(AX*4), Z2
 	VFMADD213PS Z14, Z13, Z2
@@ -3797,13 +2777,13 @@ many52:
 	VMOVUPS     Z0, 192(DI)(AX*4)
 	ADDQ        $0x00000040, AX
 	SUBQ        $0x00000040, CX
-	JGE         many52
+	JGE         many34
 
-few52:
+few34:
 	ADDQ $0x00000030, CX
-	JLT  rest52
+	JLT  rest34
 
-one52:
+one34:
 	VMOVUPS     (SI)(AX*4), Z0
 	VMOVUPS     (DX)(AX*4), Z2
 	VFMADD213PS Z14, Z13, Z2
@@ -3813,11 +2793,11 @@ one52:
 	VMOVUPS     Z0, (DI)(AX*4)
 	ADDQ        $0x00000010, AX
 	SUBQ        $0x00000010, CX
-	JGE         one52
+	JGE         one34
 
-rest52:
+rest34:
 	ADDQ        $0x00000010, CX
-	JEQ         end52
+	JEQ         end34
 	VMOVUPS.Z   (SI)(AX*4), K1, Z0
 	VMOVUPS.Z   (DX)(AX*4), K1, Z2
 	VFMADD213PS Z14, Z13, Z2
@@ -3826,7 +2806,7 @@ rest52:
 	VADDPS      Z2, Z0, Z0
 	VMOVUPS     Z0, K1, (DI)(AX*4)
 
-end52:
+end34:
 	ADDQ R10, DI
 	ADDQ R10, SI
 	ADDQ R10, DX
@@ -3869,9 +2849,9 @@ row:
 	XORL         AX, AX
 	MOVQ         R9, CX
 	SUBQ         $0x00000040, CX
-	JLT          few53
+	JLT          few35
 
-many53:
+many35:
 	VMOVUPS     (SI)(AX*4), Z0
 	VMOVUPS     (BX)(AX*4), Z1
 	VMULPS      Z1, Z0, Z0
@@ -3910,13 +2890,13 @@ many53:
 	VMOVUPS     Z0, 192(DI)(AX*4)
 	ADDQ        $0x00000040, AX
 	SUBQ        $0x00000040, CX
-	JGE         many53
+	JGE         many35
 
-few53:
+few35:
 	ADDQ $0x00000030, CX
-	JLT  rest53
+	JLT  rest35
 
-one53:
+one35:
 	VMOVUPS     (SI)(AX*4), Z0
 	VMOVUPS     (BX)(AX*4), Z1
 	VMULPS      Z1, Z0, Z0
@@ -3928,11 +2908,11 @@ one53:
 	VMOVUPS     Z0, (DI)(AX*4)
 	ADDQ        $0x00000010, AX
 	SUBQ        $0x00000010, CX
-	JGE         one53
+	JGE         one35
 
-rest53:
+rest35:
 	ADDQ        $0x00000010, CX
-	JEQ         end53
+	JEQ         end35
 	VMOVUPS.Z   (SI)(AX*4), K1, Z0
 	VMOVUPS.Z   (BX)(AX*4), K1, Z1
 	VMULPS      Z1, Z0, Z0
@@ -3943,7 +2923,7 @@ rest53:
 	VADDPS      Z2, Z0, Z0
 	VMOVUPS     Z0, K1, (DI)(AX*4)
 
-end53:
+end35:
 	ADDQ R10, DI
 	ADDQ R10, SI
 	ADDQ R10, DX
@@ -3983,9 +2963,9 @@ row:
 	XORL         AX, AX
 	MOVQ         R9, CX
 	SUBQ         $0x00000040, CX
-	JLT          few54
+	JLT          few36
 
-many54:
+many36:
 	VMOVUPS (DI)(AX*4), Z0
 	VADDPS  Z0, Z4, Z4
 	VMOVUPS 64(DI)(AX*4), Z0
@@ -3996,27 +2976,27 @@ many54:
 	VADDPS  Z0, Z7, Z7
 	ADDQ    $0x00000040, AX
 	SUBQ    $0x00000040, CX
-	JGE     many54
+	JGE     many36
 
-few54:
+few36:
 	ADDQ $0x00000030, CX
-	JLT  rest54
+	JLT  rest36
 
-one54:
+one36:
 	VMOVUPS (DI)(AX*4), Z0
 	VADDPS  Z0, Z4, Z4
 	ADDQ    $0x00000010, AX
 	SUBQ    $0x00000010, CX
-	JGE     one54
+	JGE     one36
 
-rest54:
+rest36:
 	ADDQ      $0x00000010, CX
-	JEQ       end54
+	JEQ       end36
 	VMOVUPS.Z (DI)(AX*4), K1, Z0
 	VBLENDMPS Z0, Z14, K1, Z0
 	VADDPS    Z0, Z4, Z4
 
-end54:
+end36:
 	VADDPS        Z5, Z4, Z4
 	VADDPS        Z7, Z6, Z6
 	VADDPS        Z6, Z4, Z4
@@ -4064,9 +3044,9 @@ row:
 	XORL         AX, AX
 	MOVQ         R9, CX
 	SUBQ         $0x00000040, CX
-	JLT          few55
+	JLT          few37
 
-many55:
+many37:
 	VMOVUPS (DI)(AX*4), Z0
 	VMAXPS  Z4, Z0, Z4
 	VCMPPS  $0x03, Z0, Z0, K2
@@ -4085,31 +3065,31 @@ many55:
 	VMOVAPS Z0, K2, Z7
 	ADDQ    $0x00000040, AX
 	SUBQ    $0x00000040, CX
-	JGE     many55
+	JGE     many37
 
-few55:
+few37:
 	ADDQ $0x00000030, CX
-	JLT  rest55
+	JLT  rest37
 
-one55:
+one37:
 	VMOVUPS (DI)(AX*4), Z0
 	VMAXPS  Z4, Z0, Z4
 	VCMPPS  $0x03, Z0, Z0, K2
 	VMOVAPS Z0, K2, Z4
 	ADDQ    $0x00000010, AX
 	SUBQ    $0x00000010, CX
-	JGE     one55
+	JGE     one37
 
-rest55:
+rest37:
 	ADDQ      $0x00000010, CX
-	JEQ       end55
+	JEQ       end37
 	VMOVUPS.Z (DI)(AX*4), K1, Z0
 	VBLENDMPS Z0, Z14, K1, Z0
 	VMAXPS    Z4, Z0, Z4
 	VCMPPS    $0x03, Z0, Z0, K2
 	VMOVAPS   Z0, K2, Z4
 
-end55:
+end37:
 	VMAXPS        Z4, Z5, Z4
 	VCMPPS        $0x03, Z5, Z5, K2
 	VMOVAPS       Z5, K2, Z4
@@ -4174,9 +3154,9 @@ row:
 	XORL         AX, AX
 	MOVQ         R9, CX
 	SUBQ         $0x00000040, CX
-	JLT          few56
+	JLT          few38
 
-many56:
+many38:
 	VMOVUPS (DI)(AX*4), Z0
 	VMINPS  Z4, Z0, Z4
 	VCMPPS  $0x03, Z0, Z0, K2
@@ -4195,31 +3175,31 @@ many56:
 	VMOVAPS Z0, K2, Z7
 	ADDQ    $0x00000040, AX
 	SUBQ    $0x00000040, CX
-	JGE     many56
+	JGE     many38
 
-few56:
+few38:
 	ADDQ $0x00000030, CX
-	JLT  rest56
+	JLT  rest38
 
-one56:
+one38:
 	VMOVUPS (DI)(AX*4), Z0
 	VMINPS  Z4, Z0, Z4
 	VCMPPS  $0x03, Z0, Z0, K2
 	VMOVAPS Z0, K2, Z4
 	ADDQ    $0x00000010, AX
 	SUBQ    $0x00000010, CX
-	JGE     one56
+	JGE     one38
 
-rest56:
+rest38:
 	ADDQ      $0x00000010, CX
-	JEQ       end56
+	JEQ       end38
 	VMOVUPS.Z (DI)(AX*4), K1, Z0
 	VBLENDMPS Z0, Z14, K1, Z0
 	VMINPS    Z4, Z0, Z4
 	VCMPPS    $0x03, Z0, Z0, K2
 	VMOVAPS   Z0, K2, Z4
 
-end56:
+end38:
 	VMINPS        Z4, Z5, Z4
 	VCMPPS        $0x03, Z5, Z5, K2
 	VMOVAPS       Z5, K2, Z4
@@ -4284,9 +3264,9 @@ row:
 	XORL         AX, AX
 	MOVQ         R9, CX
 	SUBQ         $0x00000040, CX
-	JLT          few57
+	JLT          few39
 
-many57:
+many39:
 	VMOVUPS (DI)(AX*4), Z0
 	VMULPS  Z0, Z4, Z4
 	VMOVUPS 64(DI)(AX*4), Z0
@@ -4297,27 +3277,27 @@ many57:
 	VMULPS  Z0, Z7, Z7
 	ADDQ    $0x00000040, AX
 	SUBQ    $0x00000040, CX
-	JGE     many57
+	JGE     many39
 
-few57:
+few39:
 	ADDQ $0x00000030, CX
-	JLT  rest57
+	JLT  rest39
 
-one57:
+one39:
 	VMOVUPS (DI)(AX*4), Z0
 	VMULPS  Z0, Z4, Z4
 	ADDQ    $0x00000010, AX
 	SUBQ    $0x00000010, CX
-	JGE     one57
+	JGE     one39
 
-rest57:
+rest39:
 	ADDQ      $0x00000010, CX
-	JEQ       end57
+	JEQ       end39
 	VMOVUPS.Z (DI)(AX*4), K1, Z0
 	VBLENDMPS Z0, Z14, K1, Z0
 	VMULPS    Z0, Z4, Z4
 
-end57:
+end39:
 	VMULPS        Z5, Z4, Z4
 	VMULPS        Z7, Z6, Z6
 	VMULPS        Z6, Z4, Z4
@@ -4366,9 +3346,9 @@ row:
 	XORL         AX, AX
 	MOVQ         R9, CX
 	SUBQ         $0x00000040, CX
-	JLT          few58
+	JLT          few40
 
-many58:
+many40:
 	VMOVUPS     (DI)(AX*4), Z0
 	VSUBPS      Z14, Z0, Z0
 	VFMADD231PS Z0, Z0, Z4
@@ -4383,29 +3363,29 @@ many58:
 	VFMADD231PS Z0, Z0, Z7
 	ADDQ        $0x00000040, AX
 	SUBQ        $0x00000040, CX
-	JGE         many58
+	JGE         many40
 
-few58:
+few40:
 	ADDQ $0x00000030, CX
-	JLT  rest58
+	JLT  rest40
 
-one58:
+one40:
 	VMOVUPS     (DI)(AX*4), Z0
 	VSUBPS      Z14, Z0, Z0
 	VFMADD231PS Z0, Z0, Z4
 	ADDQ        $0x00000010, AX
 	SUBQ        $0x00000010, CX
-	JGE         one58
+	JGE         one40
 
-rest58:
+rest40:
 	ADDQ        $0x00000010, CX
-	JEQ         end58
+	JEQ         end40
 	VMOVUPS.Z   (DI)(AX*4), K1, Z0
 	VSUBPS      Z14, Z0, Z0
 	VMOVAPS.Z   Z0, K1, Z0
 	VFMADD231PS Z0, Z0, Z4
 
-end58:
+end40:
 	VADDPS        Z5, Z4, Z4
 	VADDPS        Z7, Z6, Z6
 	VADDPS        Z6, Z4, Z4
@@ -4461,9 +3441,9 @@ row:
 	XORL         AX, AX
 	MOVQ         R9, CX
 	SUBQ         $0x00000040, CX
-	JLT          few59
+	JLT          few41
 
-many59:
+many41:
 	VMOVUPS     (DI)(AX*4), Z0
 	VMOVUPS     (SI)(AX*4), Z1
 	VSUBPS      Z14, Z1, Z1
@@ -4486,13 +3466,13 @@ many59:
 	VFMADD231PS Z1, Z0, Z11
 	ADDQ        $0x00000040, AX
 	SUBQ        $0x00000040, CX
-	JGE         many59
+	JGE         many41
 
-few59:
+few41:
 	ADDQ $0x00000030, CX
-	JLT  rest59
+	JLT  rest41
 
-one59:
+one41:
 	VMOVUPS     (DI)(AX*4), Z0
 	VMOVUPS     (SI)(AX*4), Z1
 	VSUBPS      Z14, Z1, Z1
@@ -4500,11 +3480,11 @@ one59:
 	VFMADD231PS Z1, Z0, Z8
 	ADDQ        $0x00000010, AX
 	SUBQ        $0x00000010, CX
-	JGE         one59
+	JGE         one41
 
-rest59:
+rest41:
 	ADDQ        $0x00000010, CX
-	JEQ         end59
+	JEQ         end41
 	VMOVUPS.Z   (DI)(AX*4), K1, Z0
 	VMOVUPS.Z   (SI)(AX*4), K1, Z1
 	VSUBPS      Z14, Z1, Z1
@@ -4512,7 +3492,7 @@ rest59:
 	VADDPS      Z0, Z4, Z4
 	VFMADD231PS Z1, Z0, Z8
 
-end59:
+end41:
 	VADDPS        Z5, Z4, Z4
 	VADDPS        Z7, Z6, Z6
 	VADDPS        Z6, Z4, Z4
@@ -4583,9 +3563,9 @@ row:
 	XORL         AX, AX
 	MOVQ         R9, CX
 	SUBQ         $0x00000040, CX
-	JLT          few60
+	JLT          few42
 
-many60:
+many42:
 	VMOVUPS     (DI)(AX*4), Z0
 	VMOVUPS     (DX)(AX*4), Z2
 	VMULPS      Z2, Z0, Z0
@@ -4616,13 +3596,13 @@ many60:
 	VFMADD231PS Z1, Z0, Z11
 	ADDQ        $0x00000040, AX
 	SUBQ        $0x00000040, CX
-	JGE         many60
+	JGE         many42
 
-few60:
+few42:
 	ADDQ $0x00000030, CX
-	JLT  rest60
+	JLT  rest42
 
-one60:
+one42:
 	VMOVUPS     (DI)(AX*4), Z0
 	VMOVUPS     (DX)(AX*4), Z2
 	VMULPS      Z2, Z0, Z0
@@ -4632,11 +3612,11 @@ one60:
 	VFMADD231PS Z1, Z0, Z8
 	ADDQ        $0x00000010, AX
 	SUBQ        $0x00000010, CX
-	JGE         one60
+	JGE         one42
 
-rest60:
+rest42:
 	ADDQ        $0x00000010, CX
-	JEQ         end60
+	JEQ         end42
 	VMOVUPS.Z   (DI)(AX*4), K1, Z0
 	VMOVUPS.Z   (DX)(AX*4), K1, Z2
 	VMULPS      Z2, Z0, Z0
@@ -4646,7 +3626,7 @@ rest60:
 	VADDPS      Z0, Z4, Z4
 	VFMADD231PS Z1, Z0, Z8
 
-end60:
+end42:
 	VADDPS        Z5, Z4, Z4
 	VADDPS        Z7, Z6, Z6
 	VADDPS        Z6, Z4, Z4
@@ -4702,9 +3682,9 @@ TEXT ·columnSumAVX512(SB), NOSPLIT, $0-40
 	XORL  AX, AX
 	MOVQ  R9, CX
 	SUBQ  $0x00000040, CX
-	JLT   few61
+	JLT   few43
 
-many61:
+many43:
 	VMOVUPS (DI)(AX*4), Z4
 	VMOVUPS 64(DI)(AX*4), Z5
 	VMOVUPS 128(DI)(AX*4), Z6
@@ -4712,7 +3692,7 @@ many61:
 	MOVQ    SI, DX
 	MOVQ    R8, R14
 
-each62:
+each44:
 	VMOVUPS (DX)(AX*4), Z0
 	VADDPS  Z0, Z4, Z4
 	VMOVUPS 64(DX)(AX*4), Z0
@@ -4723,51 +3703,51 @@ each62:
 	VADDPS  Z0, Z7, Z7
 	ADDQ    R10, DX
 	DECQ    R14
-	JNE     each62
+	JNE     each44
 	VMOVUPS Z4, (DI)(AX*4)
 	VMOVUPS Z5, 64(DI)(AX*4)
 	VMOVUPS Z6, 128(DI)(AX*4)
 	VMOVUPS Z7, 192(DI)(AX*4)
 	ADDQ    $0x00000040, AX
 	SUBQ    $0x00000040, CX
-	JGE     many61
+	JGE     many43
 
-few61:
+few43:
 	ADDQ $0x00000030, CX
-	JLT  rest61
+	JLT  rest43
 
-one61:
+one43:
 	VMOVUPS (DI)(AX*4), Z4
 	MOVQ    SI, DX
 	MOVQ    R8, R14
 
-each63:
+each45:
 	VMOVUPS (DX)(AX*4), Z0
 	VADDPS  Z0, Z4, Z4
 	ADDQ    R10, DX
 	DECQ    R14
-	JNE     each63
+	JNE     each45
 	VMOVUPS Z4, (DI)(AX*4)
 	ADDQ    $0x00000010, AX
 	SUBQ    $0x00000010, CX
-	JGE     one61
+	JGE     one43
 
-rest61:
+rest43:
 	ADDQ      $0x00000010, CX
-	JEQ       end61
+	JEQ       end43
 	VMOVUPS.Z (DI)(AX*4), K1, Z4
 	MOVQ      SI, DX
 	MOVQ      R8, R14
 
-each64:
+each46:
 	VMOVUPS.Z (DX)(AX*4), K1, Z0
 	VADDPS    Z0, Z4, Z4
 	ADDQ      R10, DX
 	DECQ      R14
-	JNE       each64
+	JNE       each46
 	VMOVUPS   Z4, K1, (DI)(AX*4)
 
-end61:
+end43:
 done:
 	VZEROUPPER
 	RET
@@ -4791,9 +3771,9 @@ TEXT ·columnMaxAVX512(SB), NOSPLIT, $0-40
 	XORL  AX, AX
 	MOVQ  R9, CX
 	SUBQ  $0x00000040, CX
-	JLT   few65
+	JLT   few47
 
-many65:
+many47:
 	VMOVUPS (DI)(AX*4), Z4
 	VMOVUPS 64(DI)(AX*4), Z5
 	VMOVUPS 128(DI)(AX*4), Z6
@@ -4801,7 +3781,7 @@ many65:
 	MOVQ    SI, DX
 	MOVQ    R8, R14
 
-each66:
+each48:
 	VMOVUPS (DX)(AX*4), Z0
 	VMAXPS  Z4, Z0, Z4
 	VCMPPS  $0x03, Z0, Z0, K2
@@ -4820,55 +3800,55 @@ each66:
 	VMOVAPS Z0, K2, Z7
 	ADDQ    R10, DX
 	DECQ    R14
-	JNE     each66
+	JNE     each48
 	VMOVUPS Z4, (DI)(AX*4)
 	VMOVUPS Z5, 64(DI)(AX*4)
 	VMOVUPS Z6, 128(DI)(AX*4)
 	VMOVUPS Z7, 192(DI)(AX*4)
 	ADDQ    $0x00000040, AX
 	SUBQ    $0x00000040, CX
-	JGE     many65
+	JGE     many47
 
-few65:
+few47:
 	ADDQ $0x00000030, CX
-	JLT  rest65
+	JLT  rest47
 
-one65:
+one47:
 	VMOVUPS (DI)(AX*4), Z4
 	MOVQ    SI, DX
 	MOVQ    R8, R14
 
-each67:
+each49:
 	VMOVUPS (DX)(AX*4), Z0
 	VMAXPS  Z4, Z0, Z4
 	VCMPPS  $0x03, Z0, Z0, K2
 	VMOVAPS Z0, K2, Z4
 	ADDQ    R10, DX
 	DECQ    R14
-	JNE     each67
+	JNE     each49
 	VMOVUPS Z4, (DI)(AX*4)
 	ADDQ    $0x00000010, AX
 	SUBQ    $0x00000010, CX
-	JGE     one65
+	JGE     one47
 
-rest65:
+rest47:
 	ADDQ      $0x00000010, CX
-	JEQ       end65
+	JEQ       end47
 	VMOVUPS.Z (DI)(AX*4), K1, Z4
 	MOVQ      SI, DX
 	MOVQ      R8, R14
 
-each68:
+each50:
 	VMOVUPS.Z (DX)(AX*4), K1, Z0
 	VMAXPS    Z4, Z0, Z4
 	VCMPPS    $0x03, Z0, Z0, K2
 	VMOVAPS   Z0, K2, Z4
 	ADDQ      R10, DX
 	DECQ      R14
-	JNE       each68
+	JNE       each50
 	VMOVUPS   Z4, K1, (DI)(AX*4)
 
-end65:
+end47:
 done:
 	VZEROUPPER
 	RET
@@ -4892,9 +3872,9 @@ TEXT ·columnMinAVX512(SB), NOSPLIT, $0-40
 	XORL  AX, AX
 	MOVQ  R9, CX
 	SUBQ  $0x00000040, CX
-	JLT   few69
+	JLT   few51
 
-many69:
+many51:
 	VMOVUPS (DI)(AX*4), Z4
 	VMOVUPS 64(DI)(AX*4), Z5
 	VMOVUPS 128(DI)(AX*4), Z6
@@ -4902,7 +3882,7 @@ many69:
 	MOVQ    SI, DX
 	MOVQ    R8, R14
 
-each70:
+each52:
 	VMOVUPS (DX)(AX*4), Z0
 	VMINPS  Z4, Z0, Z4
 	VCMPPS  $0x03, Z0, Z0, K2
@@ -4921,55 +3901,55 @@ each70:
 	VMOVAPS Z0, K2, Z7
 	ADDQ    R10, DX
 	DECQ    R14
-	JNE     each70
+	JNE     each52
 	VMOVUPS Z4, (DI)(AX*4)
 	VMOVUPS Z5, 64(DI)(AX*4)
 	VMOVUPS Z6, 128(DI)(AX*4)
 	VMOVUPS Z7, 192(DI)(AX*4)
 	ADDQ    $0x00000040, AX
 	SUBQ    $0x00000040, CX
-	JGE     many69
+	JGE     many51
 
-few69:
+few51:
 	ADDQ $0x00000030, CX
-	JLT  rest69
+	JLT  rest51
 
-one69:
+one51:
 	VMOVUPS (DI)(AX*4), Z4
 	MOVQ    SI, DX
 	MOVQ    R8, R14
 
-each71:
+each53:
 	VMOVUPS (DX)(AX*4), Z0
 	VMINPS  Z4, Z0, Z4
 	VCMPPS  $0x03, Z0, Z0, K2
 	VMOVAPS Z0, K2, Z4
 	ADDQ    R10, DX
 	DECQ    R14
-	JNE     each71
+	JNE     each53
 	VMOVUPS Z4, (DI)(AX*4)
 	ADDQ    $0x00000010, AX
 	SUBQ    $0x00000010, CX
-	JGE     one69
+	JGE     one51
 
-rest69:
+rest51:
 	ADDQ      $0x00000010, CX
-	JEQ       end69
+	JEQ       end51
 	VMOVUPS.Z (DI)(AX*4), K1, Z4
 	MOVQ      SI, DX
 	MOVQ      R8, R14
 
-each72:
+each54:
 	VMOVUPS.Z (DX)(AX*4), K1, Z0
 	VMINPS    Z4, Z0, Z4
 	VCMPPS    $0x03, Z0, Z0, K2
 	VMOVAPS   Z0, K2, Z4
 	ADDQ      R10, DX
 	DECQ      R14
-	JNE       each72
+	JNE       each54
 	VMOVUPS   Z4, K1, (DI)(AX*4)
 
-end69:
+end51:
 done:
 	VZEROUPPER
 	RET
@@ -4993,9 +3973,9 @@ TEXT ·columnProductAVX512(SB), NOSPLIT, $0-40
 	XORL  AX, AX
 	MOVQ  R9, CX
 	SUBQ  $0x00000040, CX
-	JLT   few73
+	JLT   few55
 
-many73:
+many55:
 	VMOVUPS (DI)(AX*4), Z4
 	VMOVUPS 64(DI)(AX*4), Z5
 	VMOVUPS 128(DI)(AX*4), Z6
@@ -5003,7 +3983,7 @@ many73:
 	MOVQ    SI, DX
 	MOVQ    R8, R14
 
-each74:
+each56:
 	VMOVUPS (DX)(AX*4), Z0
 	VMULPS  Z0, Z4, Z4
 	VMOVUPS 64(DX)(AX*4), Z0
@@ -5014,51 +3994,51 @@ each74:
 	VMULPS  Z0, Z7, Z7
 	ADDQ    R10, DX
 	DECQ    R14
-	JNE     each74
+	JNE     each56
 	VMOVUPS Z4, (DI)(AX*4)
 	VMOVUPS Z5, 64(DI)(AX*4)
 	VMOVUPS Z6, 128(DI)(AX*4)
 	VMOVUPS Z7, 192(DI)(AX*4)
 	ADDQ    $0x00000040, AX
 	SUBQ    $0x00000040, CX
-	JGE     many73
+	JGE     many55
 
-few73:
+few55:
 	ADDQ $0x00000030, CX
-	JLT  rest73
+	JLT  rest55
 
-one73:
+one55:
 	VMOVUPS (DI)(AX*4), Z4
 	MOVQ    SI, DX
 	MOVQ    R8, R14
 
-each75:
+each57:
 	VMOVUPS (DX)(AX*4), Z0
 	VMULPS  Z0, Z4, Z4
 	ADDQ    R10, DX
 	DECQ    R14
-	JNE     each75
+	JNE     each57
 	VMOVUPS Z4, (DI)(AX*4)
 	ADDQ    $0x00000010, AX
 	SUBQ    $0x00000010, CX
-	JGE     one73
+	JGE     one55
 
-rest73:
+rest55:
 	ADDQ      $0x00000010, CX
-	JEQ       end73
+	JEQ       end55
 	VMOVUPS.Z (DI)(AX*4), K1, Z4
 	MOVQ      SI, DX
 	MOVQ      R8, R14
 
-each76:
+each58:
 	VMOVUPS.Z (DX)(AX*4), K1, Z0
 	VMULPS    Z0, Z4, Z4
 	ADDQ      R10, DX
 	DECQ      R14
-	JNE       each76
+	JNE       each58
 	VMOVUPS   Z4, K1, (DI)(AX*4)
 
-end73:
+end55:
 done:
 	VZEROUPPER
 	RET
@@ -5086,9 +4066,9 @@ TEXT ·columnProductsAVX512(SB), NOSPLIT, $0-72
 	XORL  AX, AX
 	MOVQ  R9, CX
 	SUBQ  $0x00000040, CX
-	JLT   few77
+	JLT   few59
 
-many77:
+many59:
 	VMOVUPS (DI)(AX*4), Z4
 	VMOVUPS (SI)(AX*4), Z8
 	VMOVUPS 64(DI)(AX*4), Z5
@@ -5101,7 +4081,7 @@ many77:
 	MOVQ    R13, BX
 	MOVQ    R8, R14
 
-each78:
+each60:
 	VBROADCASTSS (R11), Z12
 	VBROADCASTSS (R15), Z13
 	VMOVUPS      (DX)(AX*4), Z0
@@ -5129,7 +4109,7 @@ each78:
 	ADDQ         $0x04, R11
 	ADDQ         $0x04, R15
 	DECQ         R14
-	JNE          each78
+	JNE          each60
 	MOVQ         R8, R14
 	SHLQ         $0x02, R14
 	SUBQ         R14, R11
@@ -5144,20 +4124,20 @@ each78:
 	VMOVUPS      Z11, 192(SI)(AX*4)
 	ADDQ         $0x00000040, AX
 	SUBQ         $0x00000040, CX
-	JGE          many77
+	JGE          many59
 
-few77:
+few59:
 	ADDQ $0x00000030, CX
-	JLT  rest77
+	JLT  rest59
 
-one77:
+one59:
 	VMOVUPS (DI)(AX*4), Z4
 	VMOVUPS (SI)(AX*4), Z8
 	MOVQ    R12, DX
 	MOVQ    R13, BX
 	MOVQ    R8, R14
 
-each79:
+each61:
 	VBROADCASTSS (R11), Z12
 	VBROADCASTSS (R15), Z13
 	VMOVUPS      (DX)(AX*4), Z0
@@ -5170,7 +4150,7 @@ each79:
 	ADDQ         $0x04, R11
 	ADDQ         $0x04, R15
 	DECQ         R14
-	JNE          each79
+	JNE          each61
 	MOVQ         R8, R14
 	SHLQ         $0x02, R14
 	SUBQ         R14, R11
@@ -5179,18 +4159,18 @@ each79:
 	VMOVUPS      Z8, (SI)(AX*4)
 	ADDQ         $0x00000010, AX
 	SUBQ         $0x00000010, CX
-	JGE          one77
+	JGE          one59
 
-rest77:
+rest59:
 	ADDQ      $0x00000010, CX
-	JEQ       end77
+	JEQ       end59
 	VMOVUPS.Z (DI)(AX*4), K1, Z4
 	VMOVUPS.Z (SI)(AX*4), K1, Z8
 	MOVQ      R12, DX
 	MOVQ      R13, BX
 	MOVQ      R8, R14
 
-each80:
+each62:
 	VBROADCASTSS (R11), Z12
 	VBROADCASTSS (R15), Z13
 	VMOVUPS.Z    (DX)(AX*4), K1, Z0
@@ -5203,7 +4183,7 @@ each80:
 	ADDQ         $0x04, R11
 	ADDQ         $0x04, R15
 	DECQ         R14
-	JNE          each80
+	JNE          each62
 	MOVQ         R8, R14
 	SHLQ         $0x02, R14
 	SUBQ         R14, R11
@@ -5211,7 +4191,125 @@ each80:
 	VMOVUPS      Z4, K1, (DI)(AX*4)
 	VMOVUPS      Z8, K1, (SI)(AX*4)
 
-end77:
+end59:
+done:
+	VZEROUPPER
+	RET
+
+// func maxBackwardAVX512(dx *float32, dy *float32, x *float32, y *float32, rows int, n int, dxRow int, dyRow int, xRow int, yRow int)
+// Requires: AVX, AVX512F
+TEXT ·maxBackwardAVX512(SB), NOSPLIT, $0-80
+	MOVQ  dx+0(FP), DI
+	MOVQ  dxRow+48(FP), R10
+	MOVQ  dy+8(FP), SI
+	MOVQ  dyRow+56(FP), R11
+	MOVQ  x+16(FP), DX
+	MOVQ  xRow+64(FP), R12
+	MOVQ  y+24(FP), BX
+	MOVQ  yRow+72(FP), R13
+	MOVQ  rows+32(FP), R8
+	MOVQ  n+40(FP), R9
+	MOVQ  R9, CX
+	ANDQ  $0x0000000f, CX
+	MOVL  $0x00000001, AX
+	SHLL  CL, AX
+	DECL  AX
+	KMOVW AX, K1
+	TESTQ R8, R8
+	JLE   done
+
+row:
+	XORL AX, AX
+	MOVQ R9, CX
+	SUBQ $0x00000040, CX
+	JLT  few63
+
+many63:
+	VMOVUPS   (DX)(AX*4), Z0
+	VMOVUPS   (BX)(AX*4), Z1
+	VMOVUPS   (SI)(AX*4), Z2
+	VMOVUPS   (DI)(AX*4), Z3
+	VCMPPS    $0x08, Z0, Z1, K2
+	VADDPS    Z2, Z3, K2, Z3
+	VCMPPS    $0x0c, Z0, Z1, K2
+	VMOVAPS.Z Z2, K2, Z2
+	VMOVUPS   Z3, (DI)(AX*4)
+	VMOVUPS   Z2, (SI)(AX*4)
+	VMOVUPS   64(DX)(AX*4), Z0
+	VMOVUPS   64(BX)(AX*4), Z1
+	VMOVUPS   64(SI)(AX*4), Z2
+	VMOVUPS   64(DI)(AX*4), Z3
+	VCMPPS    $0x08, Z0, Z1, K2
+	VADDPS    Z2, Z3, K2, Z3
+	VCMPPS    $0x0c, Z0, Z1, K2
+	VMOVAPS.Z Z2, K2, Z2
+	VMOVUPS   Z3, 64(DI)(AX*4)
+	VMOVUPS   Z2, 64(SI)(AX*4)
+	VMOVUPS   128(DX)(AX*4), Z0
+	VMOVUPS   128(BX)(AX*4), Z1
+	VMOVUPS   128(SI)(AX*4), Z2
+	VMOVUPS   128(DI)(AX*4), Z3
+	VCMPPS    $0x08, Z0, Z1, K2
+	VADDPS    Z2, Z3, K2, Z3
+	VCMPPS    $0x0c, Z0, Z1, K2
+	VMOVAPS.Z Z2, K2, Z2
+	VMOVUPS   Z3, 128(DI)(AX*4)
+	VMOVUPS   Z2, 128(SI)(AX*4)
+	VMOVUPS   192(DX)(AX*4), Z0
+	VMOVUPS   192(BX)(AX*4), Z1
+	VMOVUPS   192(SI)(AX*4), Z2
+	VMOVUPS   192(DI)(AX*4), Z3
+	VCMPPS    $0x08, Z0, Z1, K2
+	VADDPS    Z2, Z3, K2, Z3
+	VCMPPS    $0x0c, Z0, Z1, K2
+	VMOVAPS.Z Z2, K2, Z2
+	VMOVUPS   Z3, 192(DI)(AX*4)
+	VMOVUPS   Z2, 192(SI)(AX*4)
+	ADDQ      $0x00000040, AX
+	SUBQ      $0x00000040, CX
+	JGE       many63
+
+few63:
+	ADDQ $0x00000030, CX
+	JLT  rest63
+
+one63:
+	VMOVUPS   (DX)(AX*4), Z0
+	VMOVUPS   (BX)(AX*4), Z1
+	VMOVUPS   (SI)(AX*4), Z2
+	VMOVUPS   (DI)(AX*4), Z3
+	VCMPPS    $0x08, Z0, Z1, K2
+	VADDPS    Z2, Z3, K2, Z3
+	VCMPPS    $0x0c, Z0, Z1, K2
+	VMOVAPS.Z Z2, K2, Z2
+	VMOVUPS   Z3, (DI)(AX*4)
+	VMOVUPS   Z2, (SI)(AX*4)
+	ADDQ      $0x00000010, AX
+	SUBQ      $0x00000010, CX
+	JGE       one63
+
+rest63:
+	ADDQ      $0x00000010, CX
+	JEQ       end63
+	VMOVUPS.Z (DX)(AX*4), K1, Z0
+	VMOVUPS.Z (BX)(AX*4), K1, Z1
+	VMOVUPS.Z (SI)(AX*4), K1, Z2
+	VMOVUPS.Z (DI)(AX*4), K1, Z3
+	VCMPPS    $0x08, Z0, Z1, K2
+	VADDPS    Z2, Z3, K2, Z3
+	VCMPPS    $0x0c, Z0, Z1, K2
+	VMOVAPS.Z Z2, K2, Z2
+	VMOVUPS   Z3, K1, (DI)(AX*4)
+	VMOVUPS   Z2, K1, (SI)(AX*4)
+
+end63:
+	ADDQ R10, DI
+	ADDQ R11, SI
+	ADDQ R12, DX
+	ADDQ R13, BX
+	DECQ R8
+	JNE  row
+
 done:
 	VZEROUPPER
 	RET
@@ -6306,16 +5404,15 @@ done:
 	VZEROUPPER
 	RET
 
-// func copyVVAVX2(dst *float32, a *float32, b *float32, rows int, n int, dstRow int, aRow int, bRow int, stream int)
-// Requires: AVX, MMX+
-TEXT ·copyVVAVX2(SB), NOSPLIT, $0-72
+// func copyVVAVX2(dst *float32, a *float32, b *float32, rows int, n int, dstRow int, aRow int, bRow int)
+// Requires: AVX
+TEXT ·copyVVAVX2(SB), NOSPLIT, $0-64
 	MOVQ    dst+0(FP), DI
 	MOVQ    a+8(FP), SI
 	MOVQ    rows+24(FP), R8
 	MOVQ    n+32(FP), R9
 	MOVQ    dstRow+40(FP), R10
 	MOVQ    aRow+48(FP), R11
-	MOVQ    stream+64(FP), R13
 	MOVQ    R9, CX
 	ANDQ    $0x00000007, CX
 	NEGQ    CX
@@ -6325,12 +5422,10 @@ TEXT ·copyVVAVX2(SB), NOSPLIT, $0-72
 	JLE     done
 
 row:
-	TESTQ R13, R13
-	JNE   stream
-	XORL  AX, AX
-	MOVQ  R9, CX
-	SUBQ  $0x00000020, CX
-	JLT   few14
+	XORL AX, AX
+	MOVQ R9, CX
+	SUBQ $0x00000020, CX
+	JLT  few14
 
 many14:
 	VMOVUPS (SI)(AX*4), Y0
@@ -6363,66 +5458,24 @@ rest14:
 	VMASKMOVPS Y0, Y15, (DI)(AX*4)
 
 end14:
-next:
 	ADDQ R10, DI
 	ADDQ R11, SI
 	DECQ R8
 	JNE  row
-	SFENCE
 
 done:
 	VZEROUPPER
 	RET
 
-stream:
-	XORL AX, AX
-	MOVQ R9, CX
-	SUBQ $0x00000020, CX
-	JLT  few15
-
-many15:
-	VMOVUPS  (SI)(AX*4), Y0
-	VMOVNTPS Y0, (DI)(AX*4)
-	VMOVUPS  32(SI)(AX*4), Y0
-	VMOVNTPS Y0, 32(DI)(AX*4)
-	VMOVUPS  64(SI)(AX*4), Y0
-	VMOVNTPS Y0, 64(DI)(AX*4)
-	VMOVUPS  96(SI)(AX*4), Y0
-	VMOVNTPS Y0, 96(DI)(AX*4)
-	ADDQ     $0x00000020, AX
-	SUBQ     $0x00000020, CX
-	JGE      many15
-
-few15:
-	ADDQ $0x00000018, CX
-	JLT  rest15
-
-one15:
-	VMOVUPS  (SI)(AX*4), Y0
-	VMOVNTPS Y0, (DI)(AX*4)
-	ADDQ     $0x00000008, AX
-	SUBQ     $0x00000008, CX
-	JGE      one15
-
-rest15:
-	ADDQ       $0x00000008, CX
-	JEQ        end15
-	VMASKMOVPS (SI)(AX*4), Y15, Y0
-	VMASKMOVPS Y0, Y15, (DI)(AX*4)
-
-end15:
-	JMP next
-
-// func copySVAVX2(dst *float32, a *float32, b *float32, rows int, n int, dstRow int, aRow int, bRow int, stream int)
-// Requires: AVX, MMX+
-TEXT ·copySVAVX2(SB), NOSPLIT, $0-72
+// func copySVAVX2(dst *float32, a *float32, b *float32, rows int, n int, dstRow int, aRow int, bRow int)
+// Requires: AVX
+TEXT ·copySVAVX2(SB), NOSPLIT, $0-64
 	MOVQ    dst+0(FP), DI
 	MOVQ    a+8(FP), SI
 	MOVQ    rows+24(FP), R8
 	MOVQ    n+32(FP), R9
 	MOVQ    dstRow+40(FP), R10
 	MOVQ    aRow+48(FP), R11
-	MOVQ    stream+64(FP), R13
 	MOVQ    R9, CX
 	ANDQ    $0x00000007, CX
 	NEGQ    CX
@@ -6433,14 +5486,12 @@ TEXT ·copySVAVX2(SB), NOSPLIT, $0-72
 
 row:
 	VBROADCASTSS (SI), Y8
-	TESTQ        R13, R13
-	JNE          stream
 	XORL         AX, AX
 	MOVQ         R9, CX
 	SUBQ         $0x00000020, CX
-	JLT          few16
+	JLT          few15
 
-many16:
+many15:
 	VMOVAPS Y8, Y0
 	VMOVUPS Y0, (DI)(AX*4)
 	VMOVAPS Y8, Y0
@@ -6451,86 +5502,44 @@ many16:
 	VMOVUPS Y0, 96(DI)(AX*4)
 	ADDQ    $0x00000020, AX
 	SUBQ    $0x00000020, CX
-	JGE     many16
+	JGE     many15
 
-few16:
+few15:
 	ADDQ $0x00000018, CX
-	JLT  rest16
+	JLT  rest15
 
-one16:
+one15:
 	VMOVAPS Y8, Y0
 	VMOVUPS Y0, (DI)(AX*4)
 	ADDQ    $0x00000008, AX
 	SUBQ    $0x00000008, CX
-	JGE     one16
+	JGE     one15
 
-rest16:
+rest15:
 	ADDQ       $0x00000008, CX
-	JEQ        end16
+	JEQ        end15
 	VMOVAPS    Y8, Y0
 	VMASKMOVPS Y0, Y15, (DI)(AX*4)
 
-end16:
-next:
+end15:
 	ADDQ R10, DI
 	ADDQ R11, SI
 	DECQ R8
 	JNE  row
-	SFENCE
 
 done:
 	VZEROUPPER
 	RET
 
-stream:
-	XORL AX, AX
-	MOVQ R9, CX
-	SUBQ $0x00000020, CX
-	JLT  few17
-
-many17:
-	VMOVAPS  Y8, Y0
-	VMOVNTPS Y0, (DI)(AX*4)
-	VMOVAPS  Y8, Y0
-	VMOVNTPS Y0, 32(DI)(AX*4)
-	VMOVAPS  Y8, Y0
-	VMOVNTPS Y0, 64(DI)(AX*4)
-	VMOVAPS  Y8, Y0
-	VMOVNTPS Y0, 96(DI)(AX*4)
-	ADDQ     $0x00000020, AX
-	SUBQ     $0x00000020, CX
-	JGE      many17
-
-few17:
-	ADDQ $0x00000018, CX
-	JLT  rest17
-
-one17:
-	VMOVAPS  Y8, Y0
-	VMOVNTPS Y0, (DI)(AX*4)
-	ADDQ     $0x00000008, AX
-	SUBQ     $0x00000008, CX
-	JGE      one17
-
-rest17:
-	ADDQ       $0x00000008, CX
-	JEQ        end17
-	VMOVAPS    Y8, Y0
-	VMASKMOVPS Y0, Y15, (DI)(AX*4)
-
-end17:
-	JMP next
-
-// func absVVAVX2(dst *float32, a *float32, b *float32, rows int, n int, dstRow int, aRow int, bRow int, stream int)
-// Requires: AVX, AVX2, MMX+
-TEXT ·absVVAVX2(SB), NOSPLIT, $0-72
+// func absVVAVX2(dst *float32, a *float32, b *float32, rows int, n int, dstRow int, aRow int, bRow int)
+// Requires: AVX, AVX2
+TEXT ·absVVAVX2(SB), NOSPLIT, $0-64
 	MOVQ     dst+0(FP), DI
 	MOVQ     a+8(FP), SI
 	MOVQ     rows+24(FP), R8
 	MOVQ     n+32(FP), R9
 	MOVQ     dstRow+40(FP), R10
 	MOVQ     aRow+48(FP), R11
-	MOVQ     stream+64(FP), R13
 	MOVQ     R9, CX
 	ANDQ     $0x00000007, CX
 	NEGQ     CX
@@ -6542,14 +5551,12 @@ TEXT ·absVVAVX2(SB), NOSPLIT, $0-72
 	JLE      done
 
 row:
-	TESTQ R13, R13
-	JNE   stream
-	XORL  AX, AX
-	MOVQ  R9, CX
-	SUBQ  $0x00000020, CX
-	JLT   few18
+	XORL AX, AX
+	MOVQ R9, CX
+	SUBQ $0x00000020, CX
+	JLT  few16
 
-many18:
+many16:
 	VMOVUPS (SI)(AX*4), Y0
 	VANDPS  Y9, Y0, Y0
 	VMOVUPS Y0, (DI)(AX*4)
@@ -6564,94 +5571,46 @@ many18:
 	VMOVUPS Y0, 96(DI)(AX*4)
 	ADDQ    $0x00000020, AX
 	SUBQ    $0x00000020, CX
-	JGE     many18
+	JGE     many16
 
-few18:
+few16:
 	ADDQ $0x00000018, CX
-	JLT  rest18
+	JLT  rest16
 
-one18:
+one16:
 	VMOVUPS (SI)(AX*4), Y0
 	VANDPS  Y9, Y0, Y0
 	VMOVUPS Y0, (DI)(AX*4)
 	ADDQ    $0x00000008, AX
 	SUBQ    $0x00000008, CX
-	JGE     one18
+	JGE     one16
 
-rest18:
+rest16:
 	ADDQ       $0x00000008, CX
-	JEQ        end18
+	JEQ        end16
 	VMASKMOVPS (SI)(AX*4), Y15, Y0
 	VANDPS     Y9, Y0, Y0
 	VMASKMOVPS Y0, Y15, (DI)(AX*4)
 
-end18:
-next:
+end16:
 	ADDQ R10, DI
 	ADDQ R11, SI
 	DECQ R8
 	JNE  row
-	SFENCE
 
 done:
 	VZEROUPPER
 	RET
 
-stream:
-	XORL AX, AX
-	MOVQ R9, CX
-	SUBQ $0x00000020, CX
-	JLT  few19
-
-many19:
-	VMOVUPS  (SI)(AX*4), Y0
-	VANDPS   Y9, Y0, Y0
-	VMOVNTPS Y0, (DI)(AX*4)
-	VMOVUPS  32(SI)(AX*4), Y0
-	VANDPS   Y9, Y0, Y0
-	VMOVNTPS Y0, 32(DI)(AX*4)
-	VMOVUPS  64(SI)(AX*4), Y0
-	VANDPS   Y9, Y0, Y0
-	VMOVNTPS Y0, 64(DI)(AX*4)
-	VMOVUPS  96(SI)(AX*4), Y0
-	VANDPS   Y9, Y0, Y0
-	VMOVNTPS Y0, 96(DI)(AX*4)
-	ADDQ     $0x00000020, AX
-	SUBQ     $0x00000020, CX
-	JGE      many19
-
-few19:
-	ADDQ $0x00000018, CX
-	JLT  rest19
-
-one19:
-	VMOVUPS  (SI)(AX*4), Y0
-	VANDPS   Y9, Y0, Y0
-	VMOVNTPS Y0, (DI)(AX*4)
-	ADDQ     $0x00000008, AX
-	SUBQ     $0x00000008, CX
-	JGE      one19
-
-rest19:
-	ADDQ       $0x00000008, CX
-	JEQ        end19
-	VMASKMOVPS (SI)(AX*4), Y15, Y0
-	VANDPS     Y9, Y0, Y0
-	VMASKMOVPS Y0, Y15, (DI)(AX*4)
-
-end19:
-	JMP next
-
-// func sqrtVVAVX2(dst *float32, a *float32, b *float32, rows int, n int, dstRow int, aRow int, bRow int, stream int)
-// Requires: AVX, MMX+
-TEXT ·sqrtVVAVX2(SB), NOSPLIT, $0-72
+// func sqrtVVAVX2(dst *float32, a *float32, b *float32, rows int, n int, dstRow int, aRow int, bRow int)
+// Requires: AVX
+TEXT ·sqrtVVAVX2(SB), NOSPLIT, $0-64
 	MOVQ    dst+0(FP), DI
 	MOVQ    a+8(FP), SI
 	MOVQ    rows+24(FP), R8
 	MOVQ    n+32(FP), R9
 	MOVQ    dstRow+40(FP), R10
 	MOVQ    aRow+48(FP), R11
-	MOVQ    stream+64(FP), R13
 	MOVQ    R9, CX
 	ANDQ    $0x00000007, CX
 	NEGQ    CX
@@ -6661,14 +5620,12 @@ TEXT ·sqrtVVAVX2(SB), NOSPLIT, $0-72
 	JLE     done
 
 row:
-	TESTQ R13, R13
-	JNE   stream
-	XORL  AX, AX
-	MOVQ  R9, CX
-	SUBQ  $0x00000020, CX
-	JLT   few20
+	XORL AX, AX
+	MOVQ R9, CX
+	SUBQ $0x00000020, CX
+	JLT  few17
 
-many20:
+many17:
 	VMOVUPS (SI)(AX*4), Y0
 	VSQRTPS Y0, Y0
 	VMOVUPS Y0, (DI)(AX*4)
@@ -6683,87 +5640,40 @@ many20:
 	VMOVUPS Y0, 96(DI)(AX*4)
 	ADDQ    $0x00000020, AX
 	SUBQ    $0x00000020, CX
-	JGE     many20
+	JGE     many17
 
-few20:
+few17:
 	ADDQ $0x00000018, CX
-	JLT  rest20
+	JLT  rest17
 
-one20:
+one17:
 	VMOVUPS (SI)(AX*4), Y0
 	VSQRTPS Y0, Y0
 	VMOVUPS Y0, (DI)(AX*4)
 	ADDQ    $0x00000008, AX
 	SUBQ    $0x00000008, CX
-	JGE     one20
+	JGE     one17
 
-rest20:
+rest17:
 	ADDQ       $0x00000008, CX
-	JEQ        end20
+	JEQ        end17
 	VMASKMOVPS (SI)(AX*4), Y15, Y0
 	VSQRTPS    Y0, Y0
 	VMASKMOVPS Y0, Y15, (DI)(AX*4)
 
-end20:
-next:
+end17:
 	ADDQ R10, DI
 	ADDQ R11, SI
 	DECQ R8
 	JNE  row
-	SFENCE
 
 done:
 	VZEROUPPER
 	RET
 
-stream:
-	XORL AX, AX
-	MOVQ R9, CX
-	SUBQ $0x00000020, CX
-	JLT  few21
-
-many21:
-	VMOVUPS  (SI)(AX*4), Y0
-	VSQRTPS  Y0, Y0
-	VMOVNTPS Y0, (DI)(AX*4)
-	VMOVUPS  32(SI)(AX*4), Y0
-	VSQRTPS  Y0, Y0
-	VMOVNTPS Y0, 32(DI)(AX*4)
-	VMOVUPS  64(SI)(AX*4), Y0
-	VSQRTPS  Y0, Y0
-	VMOVNTPS Y0, 64(DI)(AX*4)
-	VMOVUPS  96(SI)(AX*4), Y0
-	VSQRTPS  Y0, Y0
-	VMOVNTPS Y0, 96(DI)(AX*4)
-	ADDQ     $0x00000020, AX
-	SUBQ     $0x00000020, CX
-	JGE      many21
-
-few21:
-	ADDQ $0x00000018, CX
-	JLT  rest21
-
-one21:
-	VMOVUPS  (SI)(AX*4), Y0
-	VSQRTPS  Y0, Y0
-	VMOVNTPS Y0, (DI)(AX*4)
-	ADDQ     $0x00000008, AX
-	SUBQ     $0x00000008, CX
-	JGE      one21
-
-rest21:
-	ADDQ       $0x00000008, CX
-	JEQ        end21
-	VMASKMOVPS (SI)(AX*4), Y15, Y0
-	VSQRTPS    Y0, Y0
-	VMASKMOVPS Y0, Y15, (DI)(AX*4)
-
-end21:
-	JMP next
-
-// func addVVAVX2(dst *float32, a *float32, b *float32, rows int, n int, dstRow int, aRow int, bRow int, stream int)
-// Requires: AVX, MMX+
-TEXT ·addVVAVX2(SB), NOSPLIT, $0-72
+// func addVVAVX2(dst *float32, a *float32, b *float32, rows int, n int, dstRow int, aRow int, bRow int)
+// Requires: AVX
+TEXT ·addVVAVX2(SB), NOSPLIT, $0-64
 	MOVQ    dst+0(FP), DI
 	MOVQ    a+8(FP), SI
 	MOVQ    rows+24(FP), R8
@@ -6772,7 +5682,6 @@ TEXT ·addVVAVX2(SB), NOSPLIT, $0-72
 	MOVQ    aRow+48(FP), R11
 	MOVQ    b+16(FP), DX
 	MOVQ    bRow+56(FP), R12
-	MOVQ    stream+64(FP), R13
 	MOVQ    R9, CX
 	ANDQ    $0x00000007, CX
 	NEGQ    CX
@@ -6782,14 +5691,12 @@ TEXT ·addVVAVX2(SB), NOSPLIT, $0-72
 	JLE     done
 
 row:
-	TESTQ R13, R13
-	JNE   stream
-	XORL  AX, AX
-	MOVQ  R9, CX
-	SUBQ  $0x00000020, CX
-	JLT   few22
+	XORL AX, AX
+	MOVQ R9, CX
+	SUBQ $0x00000020, CX
+	JLT  few18
 
-many22:
+many18:
 	VMOVUPS (SI)(AX*4), Y0
 	VMOVUPS (DX)(AX*4), Y1
 	VADDPS  Y1, Y0, Y0
@@ -6808,96 +5715,43 @@ many22:
 	VMOVUPS Y0, 96(DI)(AX*4)
 	ADDQ    $0x00000020, AX
 	SUBQ    $0x00000020, CX
-	JGE     many22
+	JGE     many18
 
-few22:
+few18:
 	ADDQ $0x00000018, CX
-	JLT  rest22
+	JLT  rest18
 
-one22:
+one18:
 	VMOVUPS (SI)(AX*4), Y0
 	VMOVUPS (DX)(AX*4), Y1
 	VADDPS  Y1, Y0, Y0
 	VMOVUPS Y0, (DI)(AX*4)
 	ADDQ    $0x00000008, AX
 	SUBQ    $0x00000008, CX
-	JGE     one22
+	JGE     one18
 
-rest22:
+rest18:
 	ADDQ       $0x00000008, CX
-	JEQ        end22
+	JEQ        end18
 	VMASKMOVPS (SI)(AX*4), Y15, Y0
 	VMASKMOVPS (DX)(AX*4), Y15, Y1
 	VADDPS     Y1, Y0, Y0
 	VMASKMOVPS Y0, Y15, (DI)(AX*4)
 
-end22:
-next:
+end18:
 	ADDQ R10, DI
 	ADDQ R11, SI
 	ADDQ R12, DX
 	DECQ R8
 	JNE  row
-	SFENCE
 
 done:
 	VZEROUPPER
 	RET
 
-stream:
-	XORL AX, AX
-	MOVQ R9, CX
-	SUBQ $0x00000020, CX
-	JLT  few23
-
-many23:
-	VMOVUPS  (SI)(AX*4), Y0
-	VMOVUPS  (DX)(AX*4), Y1
-	VADDPS   Y1, Y0, Y0
-	VMOVNTPS Y0, (DI)(AX*4)
-	VMOVUPS  32(SI)(AX*4), Y0
-	VMOVUPS  32(DX)(AX*4), Y1
-	VADDPS   Y1, Y0, Y0
-	VMOVNTPS Y0, 32(DI)(AX*4)
-	VMOVUPS  64(SI)(AX*4), Y0
-	VMOVUPS  64(DX)(AX*4), Y1
-	VADDPS   Y1, Y0, Y0
-	VMOVNTPS Y0, 64(DI)(AX*4)
-	VMOVUPS  96(SI)(AX*4), Y0
-	VMOVUPS  96(DX)(AX*4), Y1
-	VADDPS   Y1, Y0, Y0
-	VMOVNTPS Y0, 96(DI)(AX*4)
-	ADDQ     $0x00000020, AX
-	SUBQ     $0x00000020, CX
-	JGE      many23
-
-few23:
-	ADDQ $0x00000018, CX
-	JLT  rest23
-
-one23:
-	VMOVUPS  (SI)(AX*4), Y0
-	VMOVUPS  (DX)(AX*4), Y1
-	VADDPS   Y1, Y0, Y0
-	VMOVNTPS Y0, (DI)(AX*4)
-	ADDQ     $0x00000008, AX
-	SUBQ     $0x00000008, CX
-	JGE      one23
-
-rest23:
-	ADDQ       $0x00000008, CX
-	JEQ        end23
-	VMASKMOVPS (SI)(AX*4), Y15, Y0
-	VMASKMOVPS (DX)(AX*4), Y15, Y1
-	VADDPS     Y1, Y0, Y0
-	VMASKMOVPS Y0, Y15, (DI)(AX*4)
-
-end23:
-	JMP next
-
-// func addVSAVX2(dst *float32, a *float32, b *float32, rows int, n int, dstRow int, aRow int, bRow int, stream int)
-// Requires: AVX, MMX+
-TEXT ·addVSAVX2(SB), NOSPLIT, $0-72
+// func addVSAVX2(dst *float32, a *float32, b *float32, rows int, n int, dstRow int, aRow int, bRow int)
+// Requires: AVX
+TEXT ·addVSAVX2(SB), NOSPLIT, $0-64
 	MOVQ    dst+0(FP), DI
 	MOVQ    a+8(FP), SI
 	MOVQ    rows+24(FP), R8
@@ -6906,7 +5760,6 @@ TEXT ·addVSAVX2(SB), NOSPLIT, $0-72
 	MOVQ    aRow+48(FP), R11
 	MOVQ    b+16(FP), DX
 	MOVQ    bRow+56(FP), R12
-	MOVQ    stream+64(FP), R13
 	MOVQ    R9, CX
 	ANDQ    $0x00000007, CX
 	NEGQ    CX
@@ -6917,14 +5770,12 @@ TEXT ·addVSAVX2(SB), NOSPLIT, $0-72
 
 row:
 	VBROADCASTSS (DX), Y8
-	TESTQ        R13, R13
-	JNE          stream
 	XORL         AX, AX
 	MOVQ         R9, CX
 	SUBQ         $0x00000020, CX
-	JLT          few24
+	JLT          few19
 
-many24:
+many19:
 	VMOVUPS (SI)(AX*4), Y0
 	VMOVAPS Y8, Y1
 	VADDPS  Y1, Y0, Y0
@@ -6940,6 +5791,399 @@ many24:
 	VMOVUPS 96(SI)(AX*4), Y0
 	VMOVAPS Y8, Y1
 	VADDPS  Y1, Y0, Y0
+	VMOVUPS Y0, 96(DI)(AX*4)
+	ADDQ    $0x00000020, AX
+	SUBQ    $0x00000020, CX
+	JGE     many19
+
+few19:
+	ADDQ $0x00000018, CX
+	JLT  rest19
+
+one19:
+	VMOVUPS (SI)(AX*4), Y0
+	VMOVAPS Y8, Y1
+	VADDPS  Y1, Y0, Y0
+	VMOVUPS Y0, (DI)(AX*4)
+	ADDQ    $0x00000008, AX
+	SUBQ    $0x00000008, CX
+	JGE     one19
+
+rest19:
+	ADDQ       $0x00000008, CX
+	JEQ        end19
+	VMASKMOVPS (SI)(AX*4), Y15, Y0
+	VMOVAPS    Y8, Y1
+	VADDPS     Y1, Y0, Y0
+	VMASKMOVPS Y0, Y15, (DI)(AX*4)
+
+end19:
+	ADDQ R10, DI
+	ADDQ R11, SI
+	ADDQ R12, DX
+	DECQ R8
+	JNE  row
+
+done:
+	VZEROUPPER
+	RET
+
+// func subVVAVX2(dst *float32, a *float32, b *float32, rows int, n int, dstRow int, aRow int, bRow int)
+// Requires: AVX
+TEXT ·subVVAVX2(SB), NOSPLIT, $0-64
+	MOVQ    dst+0(FP), DI
+	MOVQ    a+8(FP), SI
+	MOVQ    rows+24(FP), R8
+	MOVQ    n+32(FP), R9
+	MOVQ    dstRow+40(FP), R10
+	MOVQ    aRow+48(FP), R11
+	MOVQ    b+16(FP), DX
+	MOVQ    bRow+56(FP), R12
+	MOVQ    R9, CX
+	ANDQ    $0x00000007, CX
+	NEGQ    CX
+	LEAQ    tailMasks<>+0(SB), AX
+	VMOVUPS 32(AX)(CX*4), Y15
+	TESTQ   R8, R8
+	JLE     done
+
+row:
+	XORL AX, AX
+	MOVQ R9, CX
+	SUBQ $0x00000020, CX
+	JLT  few20
+
+many20:
+	VMOVUPS (SI)(AX*4), Y0
+	VMOVUPS (DX)(AX*4), Y1
+	VSUBPS  Y1, Y0, Y0
+	VMOVUPS Y0, (DI)(AX*4)
+	VMOVUPS 32(SI)(AX*4), Y0
+	VMOVUPS 32(DX)(AX*4), Y1
+	VSUBPS  Y1, Y0, Y0
+	VMOVUPS Y0, 32(DI)(AX*4)
+	VMOVUPS 64(SI)(AX*4), Y0
+	VMOVUPS 64(DX)(AX*4), Y1
+	VSUBPS  Y1, Y0, Y0
+	VMOVUPS Y0, 64(DI)(AX*4)
+	VMOVUPS 96(SI)(AX*4), Y0
+	VMOVUPS 96(DX)(AX*4), Y1
+	VSUBPS  Y1, Y0, Y0
+	VMOVUPS Y0, 96(DI)(AX*4)
+	ADDQ    $0x00000020, AX
+	SUBQ    $0x00000020, CX
+	JGE     many20
+
+few20:
+	ADDQ $0x00000018, CX
+	JLT  rest20
+
+one20:
+	VMOVUPS (SI)(AX*4), Y0
+	VMOVUPS (DX)(AX*4), Y1
+	VSUBPS  Y1, Y0, Y0
+	VMOVUPS Y0, (DI)(AX*4)
+	ADDQ    $0x00000008, AX
+	SUBQ    $0x00000008, CX
+	JGE     one20
+
+rest20:
+	ADDQ       $0x00000008, CX
+	JEQ        end20
+	VMASKMOVPS (SI)(AX*4), Y15, Y0
+	VMASKMOVPS (DX)(AX*4), Y15, Y1
+	VSUBPS     Y1, Y0, Y0
+	VMASKMOVPS Y0, Y15, (DI)(AX*4)
+
+end20:
+	ADDQ R10, DI
+	ADDQ R11, SI
+	ADDQ R12, DX
+	DECQ R8
+	JNE  row
+
+done:
+	VZEROUPPER
+	RET
+
+// func subVSAVX2(dst *float32, a *float32, b *float32, rows int, n int, dstRow int, aRow int, bRow int)
+// Requires: AVX
+TEXT ·subVSAVX2(SB), NOSPLIT, $0-64
+	MOVQ    dst+0(FP), DI
+	MOVQ    a+8(FP), SI
+	MOVQ    rows+24(FP), R8
+	MOVQ    n+32(FP), R9
+	MOVQ    dstRow+40(FP), R10
+	MOVQ    aRow+48(FP), R11
+	MOVQ    b+16(FP), DX
+	MOVQ    bRow+56(FP), R12
+	MOVQ    R9, CX
+	ANDQ    $0x00000007, CX
+	NEGQ    CX
+	LEAQ    tailMasks<>+0(SB), AX
+	VMOVUPS 32(AX)(CX*4), Y15
+	TESTQ   R8, R8
+	JLE     done
+
+row:
+	VBROADCASTSS (DX), Y8
+	XORL         AX, AX
+	MOVQ         R9, CX
+	SUBQ         $0x00000020, CX
+	JLT          few21
+
+many21:
+	VMOVUPS (SI)(AX*4), Y0
+	VMOVAPS Y8, Y1
+	VSUBPS  Y1, Y0, Y0
+	VMOVUPS Y0, (DI)(AX*4)
+	VMOVUPS 32(SI)(AX*4), Y0
+	VMOVAPS Y8, Y1
+	VSUBPS  Y1, Y0, Y0
+	VMOVUPS Y0, 32(DI)(AX*4)
+	VMOVUPS 64(SI)(AX*4), Y0
+	VMOVAPS Y8, Y1
+	VSUBPS  Y1, Y0, Y0
+	VMOVUPS Y0, 64(DI)(AX*4)
+	VMOVUPS 96(SI)(AX*4), Y0
+	VMOVAPS Y8, Y1
+	VSUBPS  Y1, Y0, Y0
+	VMOVUPS Y0, 96(DI)(AX*4)
+	ADDQ    $0x00000020, AX
+	SUBQ    $0x00000020, CX
+	JGE     many21
+
+few21:
+	ADDQ $0x00000018, CX
+	JLT  rest21
+
+one21:
+	VMOVUPS (SI)(AX*4), Y0
+	VMOVAPS Y8, Y1
+	VSUBPS  Y1, Y0, Y0
+	VMOVUPS Y0, (DI)(AX*4)
+	ADDQ    $0x00000008, AX
+	SUBQ    $0x00000008, CX
+	JGE     one21
+
+rest21:
+	ADDQ       $0x00000008, CX
+	JEQ        end21
+	VMASKMOVPS (SI)(AX*4), Y15, Y0
+	VMOVAPS    Y8, Y1
+	VSUBPS     Y1, Y0, Y0
+	VMASKMOVPS Y0, Y15, (DI)(AX*4)
+
+end21:
+	ADDQ R10, DI
+	ADDQ R11, SI
+	ADDQ R12, DX
+	DECQ R8
+	JNE  row
+
+done:
+	VZEROUPPER
+	RET
+
+// func subSVAVX2(dst *float32, a *float32, b *float32, rows int, n int, dstRow int, aRow int, bRow int)
+// Requires: AVX
+TEXT ·subSVAVX2(SB), NOSPLIT, $0-64
+	MOVQ    dst+0(FP), DI
+	MOVQ    a+8(FP), SI
+	MOVQ    rows+24(FP), R8
+	MOVQ    n+32(FP), R9
+	MOVQ    dstRow+40(FP), R10
+	MOVQ    aRow+48(FP), R11
+	MOVQ    b+16(FP), DX
+	MOVQ    bRow+56(FP), R12
+	MOVQ    R9, CX
+	ANDQ    $0x00000007, CX
+	NEGQ    CX
+	LEAQ    tailMasks<>+0(SB), AX
+	VMOVUPS 32(AX)(CX*4), Y15
+	TESTQ   R8, R8
+	JLE     done
+
+row:
+	VBROADCASTSS (SI), Y8
+	XORL         AX, AX
+	MOVQ         R9, CX
+	SUBQ         $0x00000020, CX
+	JLT          few22
+
+many22:
+	VMOVAPS Y8, Y0
+	VMOVUPS (DX)(AX*4), Y1
+	VSUBPS  Y1, Y0, Y0
+	VMOVUPS Y0, (DI)(AX*4)
+	VMOVAPS Y8, Y0
+	VMOVUPS 32(DX)(AX*4), Y1
+	VSUBPS  Y1, Y0, Y0
+	VMOVUPS Y0, 32(DI)(AX*4)
+	VMOVAPS Y8, Y0
+	VMOVUPS 64(DX)(AX*4), Y1
+	VSUBPS  Y1, Y0, Y0
+	VMOVUPS Y0, 64(DI)(AX*4)
+	VMOVAPS Y8, Y0
+	VMOVUPS 96(DX)(AX*4), Y1
+	VSUBPS  Y1, Y0, Y0
+	VMOVUPS Y0, 96(DI)(AX*4)
+	ADDQ    $0x00000020, AX
+	SUBQ    $0x00000020, CX
+	JGE     many22
+
+few22:
+	ADDQ $0x00000018, CX
+	JLT  rest22
+
+one22:
+	VMOVAPS Y8, Y0
+	VMOVUPS (DX)(AX*4), Y1
+	VSUBPS  Y1, Y0, Y0
+	VMOVUPS Y0, (DI)(AX*4)
+	ADDQ    $0x00000008, AX
+	SUBQ    $0x00000008, CX
+	JGE     one22
+
+rest22:
+	ADDQ       $0x00000008, CX
+	JEQ        end22
+	VMOVAPS    Y8, Y0
+	VMASKMOVPS (DX)(AX*4), Y15, Y1
+	VSUBPS     Y1, Y0, Y0
+	VMASKMOVPS Y0, Y15, (DI)(AX*4)
+
+end22:
+	ADDQ R10, DI
+	ADDQ R11, SI
+	ADDQ R12, DX
+	DECQ R8
+	JNE  row
+
+done:
+	VZEROUPPER
+	RET
+
+// func mulVVAVX2(dst *float32, a *float32, b *float32, rows int, n int, dstRow int, aRow int, bRow int)
+// Requires: AVX
+TEXT ·mulVVAVX2(SB), NOSPLIT, $0-64
+	MOVQ    dst+0(FP), DI
+	MOVQ    a+8(FP), SI
+	MOVQ    rows+24(FP), R8
+	MOVQ    n+32(FP), R9
+	MOVQ    dstRow+40(FP), R10
+	MOVQ    aRow+48(FP), R11
+	MOVQ    b+16(FP), DX
+	MOVQ    bRow+56(FP), R12
+	MOVQ    R9, CX
+	ANDQ    $0x00000007, CX
+	NEGQ    CX
+	LEAQ    tailMasks<>+0(SB), AX
+	VMOVUPS 32(AX)(CX*4), Y15
+	TESTQ   R8, R8
+	JLE     done
+
+row:
+	XORL AX, AX
+	MOVQ R9, CX
+	SUBQ $0x00000020, CX
+	JLT  few23
+
+many23:
+	VMOVUPS (SI)(AX*4), Y0
+	VMOVUPS (DX)(AX*4), Y1
+	VMULPS  Y1, Y0, Y0
+	VMOVUPS Y0, (DI)(AX*4)
+	VMOVUPS 32(SI)(AX*4), Y0
+	VMOVUPS 32(DX)(AX*4), Y1
+	VMULPS  Y1, Y0, Y0
+	VMOVUPS Y0, 32(DI)(AX*4)
+	VMOVUPS 64(SI)(AX*4), Y0
+	VMOVUPS 64(DX)(AX*4), Y1
+	VMULPS  Y1, Y0, Y0
+	VMOVUPS Y0, 64(DI)(AX*4)
+	VMOVUPS 96(SI)(AX*4), Y0
+	VMOVUPS 96(DX)(AX*4), Y1
+	VMULPS  Y1, Y0, Y0
+	VMOVUPS Y0, 96(DI)(AX*4)
+	ADDQ    $0x00000020, AX
+	SUBQ    $0x00000020, CX
+	JGE     many23
+
+few23:
+	ADDQ $0x00000018, CX
+	JLT  rest23
+
+one23:
+	VMOVUPS (SI)(AX*4), Y0
+	VMOVUPS (DX)(AX*4), Y1
+	VMULPS  Y1, Y0, Y0
+	VMOVUPS Y0, (DI)(AX*4)
+	ADDQ    $0x00000008, AX
+	SUBQ    $0x00000008, CX
+	JGE     one23
+
+rest23:
+	ADDQ       $0x00000008, CX
+	JEQ        end23
+	VMASKMOVPS (SI)(AX*4), Y15, Y0
+	VMASKMOVPS (DX)(AX*4), Y15, Y1
+	VMULPS     Y1, Y0, Y0
+	VMASKMOVPS Y0, Y15, (DI)(AX*4)
+
+end23:
+	ADDQ R10, DI
+	ADDQ R11, SI
+	ADDQ R12, DX
+	DECQ R8
+	JNE  row
+
+done:
+	VZEROUPPER
+	RET
+
+// func mulVSAVX2(dst *float32, a *float32, b *float32, rows int, n int, dstRow int, aRow int, bRow int)
+// Requires: AVX
+TEXT ·mulVSAVX2(SB), NOSPLIT, $0-64
+	MOVQ    dst+0(FP), DI
+	MOVQ    a+8(FP), SI
+	MOVQ    rows+24(FP), R8
+	MOVQ    n+32(FP), R9
+	MOVQ    dstRow+40(FP), R10
+	MOVQ    aRow+48(FP), R11
+	MOVQ    b+16(FP), DX
+	MOVQ    bRow+56(FP), R12
+	MOVQ    R9, CX
+	ANDQ    $0x00000007, CX
+	NEGQ    CX
+	LEAQ    tailMasks<>+0(SB), AX
+	VMOVUPS 32(AX)(CX*4), Y15
+	TESTQ   R8, R8
+	JLE     done
+
+row:
+	VBROADCASTSS (DX), Y8
+	XORL         AX, AX
+	MOVQ         R9, CX
+	SUBQ         $0x00000020, CX
+	JLT          few24
+
+many24:
+	VMOVUPS (SI)(AX*4), Y0
+	VMOVAPS Y8, Y1
+	VMULPS  Y1, Y0, Y0
+	VMOVUPS Y0, (DI)(AX*4)
+	VMOVUPS 32(SI)(AX*4), Y0
+	VMOVAPS Y8, Y1
+	VMULPS  Y1, Y0, Y0
+	VMOVUPS Y0, 32(DI)(AX*4)
+	VMOVUPS 64(SI)(AX*4), Y0
+	VMOVAPS Y8, Y1
+	VMULPS  Y1, Y0, Y0
+	VMOVUPS Y0, 64(DI)(AX*4)
+	VMOVUPS 96(SI)(AX*4), Y0
+	VMOVAPS Y8, Y1
+	VMULPS  Y1, Y0, Y0
 	VMOVUPS Y0, 96(DI)(AX*4)
 	ADDQ    $0x00000020, AX
 	SUBQ    $0x00000020, CX
@@ -6952,7 +6196,7 @@ few24:
 one24:
 	VMOVUPS (SI)(AX*4), Y0
 	VMOVAPS Y8, Y1
-	VADDPS  Y1, Y0, Y0
+	VMULPS  Y1, Y0, Y0
 	VMOVUPS Y0, (DI)(AX*4)
 	ADDQ    $0x00000008, AX
 	SUBQ    $0x00000008, CX
@@ -6963,76 +6207,23 @@ rest24:
 	JEQ        end24
 	VMASKMOVPS (SI)(AX*4), Y15, Y0
 	VMOVAPS    Y8, Y1
-	VADDPS     Y1, Y0, Y0
+	VMULPS     Y1, Y0, Y0
 	VMASKMOVPS Y0, Y15, (DI)(AX*4)
 
 end24:
-next:
 	ADDQ R10, DI
 	ADDQ R11, SI
 	ADDQ R12, DX
 	DECQ R8
 	JNE  row
-	SFENCE
 
 done:
 	VZEROUPPER
 	RET
 
-stream:
-	XORL AX, AX
-	MOVQ R9, CX
-	SUBQ $0x00000020, CX
-	JLT  few25
-
-many25:
-	VMOVUPS  (SI)(AX*4), Y0
-	VMOVAPS  Y8, Y1
-	VADDPS   Y1, Y0, Y0
-	VMOVNTPS Y0, (DI)(AX*4)
-	VMOVUPS  32(SI)(AX*4), Y0
-	VMOVAPS  Y8, Y1
-	VADDPS   Y1, Y0, Y0
-	VMOVNTPS Y0, 32(DI)(AX*4)
-	VMOVUPS  64(SI)(AX*4), Y0
-	VMOVAPS  Y8, Y1
-	VADDPS   Y1, Y0, Y0
-	VMOVNTPS Y0, 64(DI)(AX*4)
-	VMOVUPS  96(SI)(AX*4), Y0
-	VMOVAPS  Y8, Y1
-	VADDPS   Y1, Y0, Y0
-	VMOVNTPS Y0, 96(DI)(AX*4)
-	ADDQ     $0x00000020, AX
-	SUBQ     $0x00000020, CX
-	JGE      many25
-
-few25:
-	ADDQ $0x00000018, CX
-	JLT  rest25
-
-one25:
-	VMOVUPS  (SI)(AX*4), Y0
-	VMOVAPS  Y8, Y1
-	VADDPS   Y1, Y0, Y0
-	VMOVNTPS Y0, (DI)(AX*4)
-	ADDQ     $0x00000008, AX
-	SUBQ     $0x00000008, CX
-	JGE      one25
-
-rest25:
-	ADDQ       $0x00000008, CX
-	JEQ        end25
-	VMASKMOVPS (SI)(AX*4), Y15, Y0
-	VMOVAPS    Y8, Y1
-	VADDPS     Y1, Y0, Y0
-	VMASKMOVPS Y0, Y15, (DI)(AX*4)
-
-end25:
-	JMP next
-
-// func subVVAVX2(dst *float32, a *float32, b *float32, rows int, n int, dstRow int, aRow int, bRow int, stream int)
-// Requires: AVX, MMX+
-TEXT ·subVVAVX2(SB), NOSPLIT, $0-72
+// func divVVAVX2(dst *float32, a *float32, b *float32, rows int, n int, dstRow int, aRow int, bRow int)
+// Requires: AVX
+TEXT ·divVVAVX2(SB), NOSPLIT, $0-64
 	MOVQ    dst+0(FP), DI
 	MOVQ    a+8(FP), SI
 	MOVQ    rows+24(FP), R8
@@ -7041,7 +6232,6 @@ TEXT ·subVVAVX2(SB), NOSPLIT, $0-72
 	MOVQ    aRow+48(FP), R11
 	MOVQ    b+16(FP), DX
 	MOVQ    bRow+56(FP), R12
-	MOVQ    stream+64(FP), R13
 	MOVQ    R9, CX
 	ANDQ    $0x00000007, CX
 	NEGQ    CX
@@ -7051,29 +6241,106 @@ TEXT ·subVVAVX2(SB), NOSPLIT, $0-72
 	JLE     done
 
 row:
-	TESTQ R13, R13
-	JNE   stream
-	XORL  AX, AX
-	MOVQ  R9, CX
-	SUBQ  $0x00000020, CX
-	JLT   few26
+	XORL AX, AX
+	MOVQ R9, CX
+	SUBQ $0x00000020, CX
+	JLT  few25
 
-many26:
+many25:
 	VMOVUPS (SI)(AX*4), Y0
 	VMOVUPS (DX)(AX*4), Y1
-	VSUBPS  Y1, Y0, Y0
+	VDIVPS  Y1, Y0, Y0
 	VMOVUPS Y0, (DI)(AX*4)
 	VMOVUPS 32(SI)(AX*4), Y0
 	VMOVUPS 32(DX)(AX*4), Y1
-	VSUBPS  Y1, Y0, Y0
+	VDIVPS  Y1, Y0, Y0
 	VMOVUPS Y0, 32(DI)(AX*4)
 	VMOVUPS 64(SI)(AX*4), Y0
 	VMOVUPS 64(DX)(AX*4), Y1
-	VSUBPS  Y1, Y0, Y0
+	VDIVPS  Y1, Y0, Y0
 	VMOVUPS Y0, 64(DI)(AX*4)
 	VMOVUPS 96(SI)(AX*4), Y0
 	VMOVUPS 96(DX)(AX*4), Y1
-	VSUBPS  Y1, Y0, Y0
+	VDIVPS  Y1, Y0, Y0
+	VMOVUPS Y0, 96(DI)(AX*4)
+	ADDQ    $0x00000020, AX
+	SUBQ    $0x00000020, CX
+	JGE     many25
+
+few25:
+	ADDQ $0x00000018, CX
+	JLT  rest25
+
+one25:
+	VMOVUPS (SI)(AX*4), Y0
+	VMOVUPS (DX)(AX*4), Y1
+	VDIVPS  Y1, Y0, Y0
+	VMOVUPS Y0, (DI)(AX*4)
+	ADDQ    $0x00000008, AX
+	SUBQ    $0x00000008, CX
+	JGE     one25
+
+rest25:
+	ADDQ       $0x00000008, CX
+	JEQ        end25
+	VMASKMOVPS (SI)(AX*4), Y15, Y0
+	VMASKMOVPS (DX)(AX*4), Y15, Y1
+	VDIVPS     Y1, Y0, Y0
+	VMASKMOVPS Y0, Y15, (DI)(AX*4)
+
+end25:
+	ADDQ R10, DI
+	ADDQ R11, SI
+	ADDQ R12, DX
+	DECQ R8
+	JNE  row
+
+done:
+	VZEROUPPER
+	RET
+
+// func divVSAVX2(dst *float32, a *float32, b *float32, rows int, n int, dstRow int, aRow int, bRow int)
+// Requires: AVX
+TEXT ·divVSAVX2(SB), NOSPLIT, $0-64
+	MOVQ    dst+0(FP), DI
+	MOVQ    a+8(FP), SI
+	MOVQ    rows+24(FP), R8
+	MOVQ    n+32(FP), R9
+	MOVQ    dstRow+40(FP), R10
+	MOVQ    aRow+48(FP), R11
+	MOVQ    b+16(FP), DX
+	MOVQ    bRow+56(FP), R12
+	MOVQ    R9, CX
+	ANDQ    $0x00000007, CX
+	NEGQ    CX
+	LEAQ    tailMasks<>+0(SB), AX
+	VMOVUPS 32(AX)(CX*4), Y15
+	TESTQ   R8, R8
+	JLE     done
+
+row:
+	VBROADCASTSS (DX), Y8
+	XORL         AX, AX
+	MOVQ         R9, CX
+	SUBQ         $0x00000020, CX
+	JLT          few26
+
+many26:
+	VMOVUPS (SI)(AX*4), Y0
+	VMOVAPS Y8, Y1
+	VDIVPS  Y1, Y0, Y0
+	VMOVUPS Y0, (DI)(AX*4)
+	VMOVUPS 32(SI)(AX*4), Y0
+	VMOVAPS Y8, Y1
+	VDIVPS  Y1, Y0, Y0
+	VMOVUPS Y0, 32(DI)(AX*4)
+	VMOVUPS 64(SI)(AX*4), Y0
+	VMOVAPS Y8, Y1
+	VDIVPS  Y1, Y0, Y0
+	VMOVUPS Y0, 64(DI)(AX*4)
+	VMOVUPS 96(SI)(AX*4), Y0
+	VMOVAPS Y8, Y1
+	VDIVPS  Y1, Y0, Y0
 	VMOVUPS Y0, 96(DI)(AX*4)
 	ADDQ    $0x00000020, AX
 	SUBQ    $0x00000020, CX
@@ -7085,8 +6352,8 @@ few26:
 
 one26:
 	VMOVUPS (SI)(AX*4), Y0
-	VMOVUPS (DX)(AX*4), Y1
-	VSUBPS  Y1, Y0, Y0
+	VMOVAPS Y8, Y1
+	VDIVPS  Y1, Y0, Y0
 	VMOVUPS Y0, (DI)(AX*4)
 	ADDQ    $0x00000008, AX
 	SUBQ    $0x00000008, CX
@@ -7096,77 +6363,103 @@ rest26:
 	ADDQ       $0x00000008, CX
 	JEQ        end26
 	VMASKMOVPS (SI)(AX*4), Y15, Y0
-	VMASKMOVPS (DX)(AX*4), Y15, Y1
-	VSUBPS     Y1, Y0, Y0
+	VMOVAPS    Y8, Y1
+	VDIVPS     Y1, Y0, Y0
 	VMASKMOVPS Y0, Y15, (DI)(AX*4)
 
 end26:
-next:
 	ADDQ R10, DI
 	ADDQ R11, SI
 	ADDQ R12, DX
 	DECQ R8
 	JNE  row
-	SFENCE
 
 done:
 	VZEROUPPER
 	RET
 
-stream:
-	XORL AX, AX
-	MOVQ R9, CX
-	SUBQ $0x00000020, CX
-	JLT  few27
+// func divSVAVX2(dst *float32, a *float32, b *float32, rows int, n int, dstRow int, aRow int, bRow int)
+// Requires: AVX
+TEXT ·divSVAVX2(SB), NOSPLIT, $0-64
+	MOVQ    dst+0(FP), DI
+	MOVQ    a+8(FP), SI
+	MOVQ    rows+24(FP), R8
+	MOVQ    n+32(FP), R9
+	MOVQ    dstRow+40(FP), R10
+	MOVQ    aRow+48(FP), R11
+	MOVQ    b+16(FP), DX
+	MOVQ    bRow+56(FP), R12
+	MOVQ    R9, CX
+	ANDQ    $0x00000007, CX
+	NEGQ    CX
+	LEAQ    tailMasks<>+0(SB), AX
+	VMOVUPS 32(AX)(CX*4), Y15
+	TESTQ   R8, R8
+	JLE     done
+
+row:
+	VBROADCASTSS (SI), Y8
+	XORL         AX, AX
+	MOVQ         R9, CX
+	SUBQ         $0x00000020, CX
+	JLT          few27
 
 many27:
-	VMOVUPS  (SI)(AX*4), Y0
-	VMOVUPS  (DX)(AX*4), Y1
-	VSUBPS   Y1, Y0, Y0
-	VMOVNTPS Y0, (DI)(AX*4)
-	VMOVUPS  32(SI)(AX*4), Y0
-	VMOVUPS  32(DX)(AX*4), Y1
-	VSUBPS   Y1, Y0, Y0
-	VMOVNTPS Y0, 32(DI)(AX*4)
-	VMOVUPS  64(SI)(AX*4), Y0
-	VMOVUPS  64(DX)(AX*4), Y1
-	VSUBPS   Y1, Y0, Y0
-	VMOVNTPS Y0, 64(DI)(AX*4)
-	VMOVUPS  96(SI)(AX*4), Y0
-	VMOVUPS  96(DX)(AX*4), Y1
-	VSUBPS   Y1, Y0, Y0
-	VMOVNTPS Y0, 96(DI)(AX*4)
-	ADDQ     $0x00000020, AX
-	SUBQ     $0x00000020, CX
-	JGE      many27
+	VMOVAPS Y8, Y0
+	VMOVUPS (DX)(AX*4), Y1
+	VDIVPS  Y1, Y0, Y0
+	VMOVUPS Y0, (DI)(AX*4)
+	VMOVAPS Y8, Y0
+	VMOVUPS 32(DX)(AX*4), Y1
+	VDIVPS  Y1, Y0, Y0
+	VMOVUPS Y0, 32(DI)(AX*4)
+	VMOVAPS Y8, Y0
+	VMOVUPS 64(DX)(AX*4), Y1
+	VDIVPS  Y1, Y0, Y0
+	VMOVUPS Y0, 64(DI)(AX*4)
+	VMOVAPS Y8, Y0
+	VMOVUPS 96(DX)(AX*4), Y1
+	VDIVPS  Y1, Y0, Y0
+	VMOVUPS Y0, 96(DI)(AX*4)
+	ADDQ    $0x00000020, AX
+	SUBQ    $0x00000020, CX
+	JGE     many27
 
 few27:
 	ADDQ $0x00000018, CX
 	JLT  rest27
 
 one27:
-	VMOVUPS  (SI)(AX*4), Y0
-	VMOVUPS  (DX)(AX*4), Y1
-	VSUBPS   Y1, Y0, Y0
-	VMOVNTPS Y0, (DI)(AX*4)
-	ADDQ     $0x00000008, AX
-	SUBQ     $0x00000008, CX
-	JGE      one27
+	VMOVAPS Y8, Y0
+	VMOVUPS (DX)(AX*4), Y1
+	VDIVPS  Y1, Y0, Y0
+	VMOVUPS Y0, (DI)(AX*4)
+	ADDQ    $0x00000008, AX
+	SUBQ    $0x00000008, CX
+	JGE     one27
 
 rest27:
 	ADDQ       $0x00000008, CX
 	JEQ        end27
-	VMASKMOVPS (SI)(AX*4), Y15, Y0
+	VMOVAPS    Y8, Y0
 	VMASKMOVPS (DX)(AX*4), Y15, Y1
-	VSUBPS     Y1, Y0, Y0
+	VDIVPS     Y1, Y0, Y0
 	VMASKMOVPS Y0, Y15, (DI)(AX*4)
 
 end27:
-	JMP next
+	ADDQ R10, DI
+	ADDQ R11, SI
+	ADDQ R12, DX
+	DECQ R8
+	JNE  row
 
-// func subVSAVX2(dst *float32, a *float32, b *float32, rows int, n int, dstRow int, aRow int, bRow int, stream int)
-// Requires: AVX, MMX+
-TEXT ·subVSAVX2(SB), NOSPLIT, $0-72
+done:
+	VZEROUPPER
+	RET
+
+// func maxVVAVX2(dst *float32, a *float32, b *float32, rows int, n int, dstRow int, aRow int, bRow int)
+// Requires: AVX
+TEXT ·maxVVAVX2(SB), NOSPLIT, $0-64
 	MOVQ    dst+0(FP), DI
 	MOVQ    a+8(FP), SI
 	MOVQ    rows+24(FP), R8
@@ -7175,7 +6468,6 @@ TEXT ·subVSAVX2(SB), NOSPLIT, $0-72
 	MOVQ    aRow+48(FP), R11
 	MOVQ    b+16(FP), DX
 	MOVQ    bRow+56(FP), R12
-	MOVQ    stream+64(FP), R13
 	MOVQ    R9, CX
 	ANDQ    $0x00000007, CX
 	NEGQ    CX
@@ -7185,123 +6477,170 @@ TEXT ·subVSAVX2(SB), NOSPLIT, $0-72
 	JLE     done
 
 row:
-	VBROADCASTSS (DX), Y8
-	TESTQ        R13, R13
-	JNE          stream
-	XORL         AX, AX
-	MOVQ         R9, CX
-	SUBQ         $0x00000020, CX
-	JLT          few28
+	XORL AX, AX
+	MOVQ R9, CX
+	SUBQ $0x00000020, CX
+	JLT  few28
 
 many28:
-	VMOVUPS (SI)(AX*4), Y0
-	VMOVAPS Y8, Y1
-	VSUBPS  Y1, Y0, Y0
-	VMOVUPS Y0, (DI)(AX*4)
-	VMOVUPS 32(SI)(AX*4), Y0
-	VMOVAPS Y8, Y1
-	VSUBPS  Y1, Y0, Y0
-	VMOVUPS Y0, 32(DI)(AX*4)
-	VMOVUPS 64(SI)(AX*4), Y0
-	VMOVAPS Y8, Y1
-	VSUBPS  Y1, Y0, Y0
-	VMOVUPS Y0, 64(DI)(AX*4)
-	VMOVUPS 96(SI)(AX*4), Y0
-	VMOVAPS Y8, Y1
-	VSUBPS  Y1, Y0, Y0
-	VMOVUPS Y0, 96(DI)(AX*4)
-	ADDQ    $0x00000020, AX
-	SUBQ    $0x00000020, CX
-	JGE     many28
+	VMOVUPS   (SI)(AX*4), Y0
+	VMOVUPS   (DX)(AX*4), Y1
+	VMAXPS    Y0, Y1, Y0
+	VCMPPS    $0x03, Y1, Y1, Y13
+	VBLENDVPS Y13, Y1, Y0, Y0
+	VMOVUPS   Y0, (DI)(AX*4)
+	VMOVUPS   32(SI)(AX*4), Y0
+	VMOVUPS   32(DX)(AX*4), Y1
+	VMAXPS    Y0, Y1, Y0
+	VCMPPS    $0x03, Y1, Y1, Y13
+	VBLENDVPS Y13, Y1, Y0, Y0
+	VMOVUPS   Y0, 32(DI)(AX*4)
+	VMOVUPS   64(SI)(AX*4), Y0
+	VMOVUPS   64(DX)(AX*4), Y1
+	VMAXPS    Y0, Y1, Y0
+	VCMPPS    $0x03, Y1, Y1, Y13
+	VBLENDVPS Y13, Y1, Y0, Y0
+	VMOVUPS   Y0, 64(DI)(AX*4)
+	VMOVUPS   96(SI)(AX*4), Y0
+	VMOVUPS   96(DX)(AX*4), Y1
+	VMAXPS    Y0, Y1, Y0
+	VCMPPS    $0x03, Y1, Y1, Y13
+	VBLENDVPS Y13, Y1, Y0, Y0
+	VMOVUPS   Y0, 96(DI)(AX*4)
+	ADDQ      $0x00000020, AX
+	SUBQ      $0x00000020, CX
+	JGE       many28
 
 few28:
 	ADDQ $0x00000018, CX
 	JLT  rest28
 
 one28:
-	VMOVUPS (SI)(AX*4), Y0
-	VMOVAPS Y8, Y1
-	VSUBPS  Y1, Y0, Y0
-	VMOVUPS Y0, (DI)(AX*4)
-	ADDQ    $0x00000008, AX
-	SUBQ    $0x00000008, CX
-	JGE     one28
+	VMOVUPS   (SI)(AX*4), Y0
+	VMOVUPS   (DX)(AX*4), Y1
+	VMAXPS    Y0, Y1, Y0
+	VCMPPS    $0x03, Y1, Y1, Y13
+	VBLENDVPS Y13, Y1, Y0, Y0
+	VMOVUPS   Y0, (DI)(AX*4)
+	ADDQ      $0x00000008, AX
+	SUBQ      $0x00000008, CX
+	JGE       one28
 
 rest28:
 	ADDQ       $0x00000008, CX
 	JEQ        end28
 	VMASKMOVPS (SI)(AX*4), Y15, Y0
-	VMOVAPS    Y8, Y1
-	VSUBPS     Y1, Y0, Y0
+	VMASKMOVPS (DX)(AX*4), Y15, Y1
+	VMAXPS     Y0, Y1, Y0
+	VCMPPS     $0x03, Y1, Y1, Y13
+	VBLENDVPS  Y13, Y1, Y0, Y0
 	VMASKMOVPS Y0, Y15, (DI)(AX*4)
 
 end28:
-next:
 	ADDQ R10, DI
 	ADDQ R11, SI
 	ADDQ R12, DX
 	DECQ R8
 	JNE  row
-	SFENCE
 
 done:
 	VZEROUPPER
 	RET
 
-stream:
-	XORL AX, AX
-	MOVQ R9, CX
-	SUBQ $0x00000020, CX
-	JLT  few29
+// func maxVSAVX2(dst *float32, a *float32, b *float32, rows int, n int, dstRow int, aRow int, bRow int)
+// Requires: AVX
+TEXT ·maxVSAVX2(SB), NOSPLIT, $0-64
+	MOVQ    dst+0(FP), DI
+	MOVQ    a+8(FP), SI
+	MOVQ    rows+24(FP), R8
+	MOVQ    n+32(FP), R9
+	MOVQ    dstRow+40(FP), R10
+	MOVQ    aRow+48(FP), R11
+	MOVQ    b+16(FP), DX
+	MOVQ    bRow+56(FP), R12
+	MOVQ    R9, CX
+	ANDQ    $0x00000007, CX
+	NEGQ    CX
+	LEAQ    tailMasks<>+0(SB), AX
+	VMOVUPS 32(AX)(CX*4), Y15
+	TESTQ   R8, R8
+	JLE     done
+
+row:
+	VBROADCASTSS (DX), Y8
+	XORL         AX, AX
+	MOVQ         R9, CX
+	SUBQ         $0x00000020, CX
+	JLT          few29
 
 many29:
-	VMOVUPS  (SI)(AX*4), Y0
-	VMOVAPS  Y8, Y1
-	VSUBPS   Y1, Y0, Y0
-	VMOVNTPS Y0, (DI)(AX*4)
-	VMOVUPS  32(SI)(AX*4), Y0
-	VMOVAPS  Y8, Y1
-	VSUBPS   Y1, Y0, Y0
-	VMOVNTPS Y0, 32(DI)(AX*4)
-	VMOVUPS  64(SI)(AX*4), Y0
-	VMOVAPS  Y8, Y1
-	VSUBPS   Y1, Y0, Y0
-	VMOVNTPS Y0, 64(DI)(AX*4)
-	VMOVUPS  96(SI)(AX*4), Y0
-	VMOVAPS  Y8, Y1
-	VSUBPS   Y1, Y0, Y0
-	VMOVNTPS Y0, 96(DI)(AX*4)
-	ADDQ     $0x00000020, AX
-	SUBQ     $0x00000020, CX
-	JGE      many29
+	VMOVUPS   (SI)(AX*4), Y0
+	VMOVAPS   Y8, Y1
+	VMAXPS    Y0, Y1, Y0
+	VCMPPS    $0x03, Y1, Y1, Y13
+	VBLENDVPS Y13, Y1, Y0, Y0
+	VMOVUPS   Y0, (DI)(AX*4)
+	VMOVUPS   32(SI)(AX*4), Y0
+	VMOVAPS   Y8, Y1
+	VMAXPS    Y0, Y1, Y0
+	VCMPPS    $0x03, Y1, Y1, Y13
+	VBLENDVPS Y13, Y1, Y0, Y0
+	VMOVUPS   Y0, 32(DI)(AX*4)
+	VMOVUPS   64(SI)(AX*4), Y0
+	VMOVAPS   Y8, Y1
+	VMAXPS    Y0, Y1, Y0
+	VCMPPS    $0x03, Y1, Y1, Y13
+	VBLENDVPS Y13, Y1, Y0, Y0
+	VMOVUPS   Y0, 64(DI)(AX*4)
+	VMOVUPS   96(SI)(AX*4), Y0
+	VMOVAPS   Y8, Y1
+	VMAXPS    Y0, Y1, Y0
+	VCMPPS    $0x03, Y1, Y1, Y13
+	VBLENDVPS Y13, Y1, Y0, Y0
+	VMOVUPS   Y0, 96(DI)(AX*4)
+	ADDQ      $0x00000020, AX
+	SUBQ      $0x00000020, CX
+	JGE       many29
 
 few29:
 	ADDQ $0x00000018, CX
 	JLT  rest29
 
 one29:
-	VMOVUPS  (SI)(AX*4), Y0
-	VMOVAPS  Y8, Y1
-	VSUBPS   Y1, Y0, Y0
-	VMOVNTPS Y0, (DI)(AX*4)
-	ADDQ     $0x00000008, AX
-	SUBQ     $0x00000008, CX
-	JGE      one29
+	VMOVUPS   (SI)(AX*4), Y0
+	VMOVAPS   Y8, Y1
+	VMAXPS    Y0, Y1, Y0
+	VCMPPS    $0x03, Y1, Y1, Y13
+	VBLENDVPS Y13, Y1, Y0, Y0
+	VMOVUPS   Y0, (DI)(AX*4)
+	ADDQ      $0x00000008, AX
+	SUBQ      $0x00000008, CX
+	JGE       one29
 
 rest29:
 	ADDQ       $0x00000008, CX
 	JEQ        end29
 	VMASKMOVPS (SI)(AX*4), Y15, Y0
 	VMOVAPS    Y8, Y1
-	VSUBPS     Y1, Y0, Y0
+	VMAXPS     Y0, Y1, Y0
+	VCMPPS     $0x03, Y1, Y1, Y13
+	VBLENDVPS  Y13, Y1, Y0, Y0
 	VMASKMOVPS Y0, Y15, (DI)(AX*4)
 
 end29:
-	JMP next
+	ADDQ R10, DI
+	ADDQ R11, SI
+	ADDQ R12, DX
+	DECQ R8
+	JNE  row
 
-// func subSVAVX2(dst *float32, a *float32, b *float32, rows int, n int, dstRow int, aRow int, bRow int, stream int)
-// Requires: AVX, MMX+
-TEXT ·subSVAVX2(SB), NOSPLIT, $0-72
+done:
+	VZEROUPPER
+	RET
+
+// func minVVAVX2(dst *float32, a *float32, b *float32, rows int, n int, dstRow int, aRow int, bRow int)
+// Requires: AVX
+TEXT ·minVVAVX2(SB), NOSPLIT, $0-64
 	MOVQ    dst+0(FP), DI
 	MOVQ    a+8(FP), SI
 	MOVQ    rows+24(FP), R8
@@ -7310,7 +6649,6 @@ TEXT ·subSVAVX2(SB), NOSPLIT, $0-72
 	MOVQ    aRow+48(FP), R11
 	MOVQ    b+16(FP), DX
 	MOVQ    bRow+56(FP), R12
-	MOVQ    stream+64(FP), R13
 	MOVQ    R9, CX
 	ANDQ    $0x00000007, CX
 	NEGQ    CX
@@ -7320,1426 +6658,166 @@ TEXT ·subSVAVX2(SB), NOSPLIT, $0-72
 	JLE     done
 
 row:
-	VBROADCASTSS (SI), Y8
-	TESTQ        R13, R13
-	JNE          stream
-	XORL         AX, AX
-	MOVQ         R9, CX
-	SUBQ         $0x00000020, CX
-	JLT          few30
+	XORL AX, AX
+	MOVQ R9, CX
+	SUBQ $0x00000020, CX
+	JLT  few30
 
 many30:
-	VMOVAPS Y8, Y0
-	VMOVUPS (DX)(AX*4), Y1
-	VSUBPS  Y1, Y0, Y0
-	VMOVUPS Y0, (DI)(AX*4)
-	VMOVAPS Y8, Y0
-	VMOVUPS 32(DX)(AX*4), Y1
-	VSUBPS  Y1, Y0, Y0
-	VMOVUPS Y0, 32(DI)(AX*4)
-	VMOVAPS Y8, Y0
-	VMOVUPS 64(DX)(AX*4), Y1
-	VSUBPS  Y1, Y0, Y0
-	VMOVUPS Y0, 64(DI)(AX*4)
-	VMOVAPS Y8, Y0
-	VMOVUPS 96(DX)(AX*4), Y1
-	VSUBPS  Y1, Y0, Y0
-	VMOVUPS Y0, 96(DI)(AX*4)
-	ADDQ    $0x00000020, AX
-	SUBQ    $0x00000020, CX
-	JGE     many30
+	VMOVUPS   (SI)(AX*4), Y0
+	VMOVUPS   (DX)(AX*4), Y1
+	VMINPS    Y0, Y1, Y0
+	VCMPPS    $0x03, Y1, Y1, Y13
+	VBLENDVPS Y13, Y1, Y0, Y0
+	VMOVUPS   Y0, (DI)(AX*4)
+	VMOVUPS   32(SI)(AX*4), Y0
+	VMOVUPS   32(DX)(AX*4), Y1
+	VMINPS    Y0, Y1, Y0
+	VCMPPS    $0x03, Y1, Y1, Y13
+	VBLENDVPS Y13, Y1, Y0, Y0
+	VMOVUPS   Y0, 32(DI)(AX*4)
+	VMOVUPS   64(SI)(AX*4), Y0
+	VMOVUPS   64(DX)(AX*4), Y1
+	VMINPS    Y0, Y1, Y0
+	VCMPPS    $0x03, Y1, Y1, Y13
+	VBLENDVPS Y13, Y1, Y0, Y0
+	VMOVUPS   Y0, 64(DI)(AX*4)
+	VMOVUPS   96(SI)(AX*4), Y0
+	VMOVUPS   96(DX)(AX*4), Y1
+	VMINPS    Y0, Y1, Y0
+	VCMPPS    $0x03, Y1, Y1, Y13
+	VBLENDVPS Y13, Y1, Y0, Y0
+	VMOVUPS   Y0, 96(DI)(AX*4)
+	ADDQ      $0x00000020, AX
+	SUBQ      $0x00000020, CX
+	JGE       many30
 
 few30:
 	ADDQ $0x00000018, CX
 	JLT  rest30
 
 one30:
-	VMOVAPS Y8, Y0
-	VMOVUPS (DX)(AX*4), Y1
-	VSUBPS  Y1, Y0, Y0
-	VMOVUPS Y0, (DI)(AX*4)
-	ADDQ    $0x00000008, AX
-	SUBQ    $0x00000008, CX
-	JGE     one30
+	VMOVUPS   (SI)(AX*4), Y0
+	VMOVUPS   (DX)(AX*4), Y1
+	VMINPS    Y0, Y1, Y0
+	VCMPPS    $0x03, Y1, Y1, Y13
+	VBLENDVPS Y13, Y1, Y0, Y0
+	VMOVUPS   Y0, (DI)(AX*4)
+	ADDQ      $0x00000008, AX
+	SUBQ      $0x00000008, CX
+	JGE       one30
 
 rest30:
 	ADDQ       $0x00000008, CX
 	JEQ        end30
-	VMOVAPS    Y8, Y0
+	VMASKMOVPS (SI)(AX*4), Y15, Y0
 	VMASKMOVPS (DX)(AX*4), Y15, Y1
-	VSUBPS     Y1, Y0, Y0
+	VMINPS     Y0, Y1, Y0
+	VCMPPS     $0x03, Y1, Y1, Y13
+	VBLENDVPS  Y13, Y1, Y0, Y0
 	VMASKMOVPS Y0, Y15, (DI)(AX*4)
 
 end30:
-next:
 	ADDQ R10, DI
 	ADDQ R11, SI
 	ADDQ R12, DX
 	DECQ R8
 	JNE  row
-	SFENCE
 
 done:
 	VZEROUPPER
 	RET
 
-stream:
-	XORL AX, AX
-	MOVQ R9, CX
-	SUBQ $0x00000020, CX
-	JLT  few31
+// func minVSAVX2(dst *float32, a *float32, b *float32, rows int, n int, dstRow int, aRow int, bRow int)
+// Requires: AVX
+TEXT ·minVSAVX2(SB), NOSPLIT, $0-64
+	MOVQ    dst+0(FP), DI
+	MOVQ    a+8(FP), SI
+	MOVQ    rows+24(FP), R8
+	MOVQ    n+32(FP), R9
+	MOVQ    dstRow+40(FP), R10
+	MOVQ    aRow+48(FP), R11
+	MOVQ    b+16(FP), DX
+	MOVQ    bRow+56(FP), R12
+	MOVQ    R9, CX
+	ANDQ    $0x00000007, CX
+	NEGQ    CX
+	LEAQ    tailMasks<>+0(SB), AX
+	VMOVUPS 32(AX)(CX*4), Y15
+	TESTQ   R8, R8
+	JLE     done
+
+row:
+	VBROADCASTSS (DX), Y8
+	XORL         AX, AX
+	MOVQ         R9, CX
+	SUBQ         $0x00000020, CX
+	JLT          few31
 
 many31:
-	VMOVAPS  Y8, Y0
-	VMOVUPS  (DX)(AX*4), Y1
-	VSUBPS   Y1, Y0, Y0
-	VMOVNTPS Y0, (DI)(AX*4)
-	VMOVAPS  Y8, Y0
-	VMOVUPS  32(DX)(AX*4), Y1
-	VSUBPS   Y1, Y0, Y0
-	VMOVNTPS Y0, 32(DI)(AX*4)
-	VMOVAPS  Y8, Y0
-	VMOVUPS  64(DX)(AX*4), Y1
-	VSUBPS   Y1, Y0, Y0
-	VMOVNTPS Y0, 64(DI)(AX*4)
-	VMOVAPS  Y8, Y0
-	VMOVUPS  96(DX)(AX*4), Y1
-	VSUBPS   Y1, Y0, Y0
-	VMOVNTPS Y0, 96(DI)(AX*4)
-	ADDQ     $0x00000020, AX
-	SUBQ     $0x00000020, CX
-	JGE      many31
+	VMOVUPS   (SI)(AX*4), Y0
+	VMOVAPS   Y8, Y1
+	VMINPS    Y0, Y1, Y0
+	VCMPPS    $0x03, Y1, Y1, Y13
+	VBLENDVPS Y13, Y1, Y0, Y0
+	VMOVUPS   Y0, (DI)(AX*4)
+	VMOVUPS   32(SI)(AX*4), Y0
+	VMOVAPS   Y8, Y1
+	VMINPS    Y0, Y1, Y0
+	VCMPPS    $0x03, Y1, Y1, Y13
+	VBLENDVPS Y13, Y1, Y0, Y0
+	VMOVUPS   Y0, 32(DI)(AX*4)
+	VMOVUPS   64(SI)(AX*4), Y0
+	VMOVAPS   Y8, Y1
+	VMINPS    Y0, Y1, Y0
+	VCMPPS    $0x03, Y1, Y1, Y13
+	VBLENDVPS Y13, Y1, Y0, Y0
+	VMOVUPS   Y0, 64(DI)(AX*4)
+	VMOVUPS   96(SI)(AX*4), Y0
+	VMOVAPS   Y8, Y1
+	VMINPS    Y0, Y1, Y0
+	VCMPPS    $0x03, Y1, Y1, Y13
+	VBLENDVPS Y13, Y1, Y0, Y0
+	VMOVUPS   Y0, 96(DI)(AX*4)
+	ADDQ      $0x00000020, AX
+	SUBQ      $0x00000020, CX
+	JGE       many31
 
 few31:
 	ADDQ $0x00000018, CX
 	JLT  rest31
 
 one31:
-	VMOVAPS  Y8, Y0
-	VMOVUPS  (DX)(AX*4), Y1
-	VSUBPS   Y1, Y0, Y0
-	VMOVNTPS Y0, (DI)(AX*4)
-	ADDQ     $0x00000008, AX
-	SUBQ     $0x00000008, CX
-	JGE      one31
+	VMOVUPS   (SI)(AX*4), Y0
+	VMOVAPS   Y8, Y1
+	VMINPS    Y0, Y1, Y0
+	VCMPPS    $0x03, Y1, Y1, Y13
+	VBLENDVPS Y13, Y1, Y0, Y0
+	VMOVUPS   Y0, (DI)(AX*4)
+	ADDQ      $0x00000008, AX
+	SUBQ      $0x00000008, CX
+	JGE       one31
 
 rest31:
 	ADDQ       $0x00000008, CX
 	JEQ        end31
-	VMOVAPS    Y8, Y0
-	VMASKMOVPS (DX)(AX*4), Y15, Y1
-	VSUBPS     Y1, Y0, Y0
+	VMASKMOVPS (SI)(AX*4), Y15, Y0
+	VMOVAPS    Y8, Y1
+	VMINPS     Y0, Y1, Y0
+	VCMPPS     $0x03, Y1, Y1, Y13
+	VBLENDVPS  Y13, Y1, Y0, Y0
 	VMASKMOVPS Y0, Y15, (DI)(AX*4)
 
 end31:
-	JMP next
-
-// func mulVVAVX2(dst *float32, a *float32, b *float32, rows int, n int, dstRow int, aRow int, bRow int, stream int)
-// Requires: AVX, MMX+
-TEXT ·mulVVAVX2(SB), NOSPLIT, $0-72
-	MOVQ    dst+0(FP), DI
-	MOVQ    a+8(FP), SI
-	MOVQ    rows+24(FP), R8
-	MOVQ    n+32(FP), R9
-	MOVQ    dstRow+40(FP), R10
-	MOVQ    aRow+48(FP), R11
-	MOVQ    b+16(FP), DX
-	MOVQ    bRow+56(FP), R12
-	MOVQ    stream+64(FP), R13
-	MOVQ    R9, CX
-	ANDQ    $0x00000007, CX
-	NEGQ    CX
-	LEAQ    tailMasks<>+0(SB), AX
-	VMOVUPS 32(AX)(CX*4), Y15
-	TESTQ   R8, R8
-	JLE     done
-
-row:
-	TESTQ R13, R13
-	JNE   stream
-	XORL  AX, AX
-	MOVQ  R9, CX
-	SUBQ  $0x00000020, CX
-	JLT   few32
-
-many32:
-	VMOVUPS (SI)(AX*4), Y0
-	VMOVUPS (DX)(AX*4), Y1
-	VMULPS  Y1, Y0, Y0
-	VMOVUPS Y0, (DI)(AX*4)
-	VMOVUPS 32(SI)(AX*4), Y0
-	VMOVUPS 32(DX)(AX*4), Y1
-	VMULPS  Y1, Y0, Y0
-	VMOVUPS Y0, 32(DI)(AX*4)
-	VMOVUPS 64(SI)(AX*4), Y0
-	VMOVUPS 64(DX)(AX*4), Y1
-	VMULPS  Y1, Y0, Y0
-	VMOVUPS Y0, 64(DI)(AX*4)
-	VMOVUPS 96(SI)(AX*4), Y0
-	VMOVUPS 96(DX)(AX*4), Y1
-	VMULPS  Y1, Y0, Y0
-	VMOVUPS Y0, 96(DI)(AX*4)
-	ADDQ    $0x00000020, AX
-	SUBQ    $0x00000020, CX
-	JGE     many32
-
-few32:
-	ADDQ $0x00000018, CX
-	JLT  rest32
-
-one32:
-	VMOVUPS (SI)(AX*4), Y0
-	VMOVUPS (DX)(AX*4), Y1
-	VMULPS  Y1, Y0, Y0
-	VMOVUPS Y0, (DI)(AX*4)
-	ADDQ    $0x00000008, AX
-	SUBQ    $0x00000008, CX
-	JGE     one32
-
-rest32:
-	ADDQ       $0x00000008, CX
-	JEQ        end32
-	VMASKMOVPS (SI)(AX*4), Y15, Y0
-	VMASKMOVPS (DX)(AX*4), Y15, Y1
-	VMULPS     Y1, Y0, Y0
-	VMASKMOVPS Y0, Y15, (DI)(AX*4)
-
-end32:
-next:
 	ADDQ R10, DI
 	ADDQ R11, SI
 	ADDQ R12, DX
 	DECQ R8
 	JNE  row
-	SFENCE
 
 done:
 	VZEROUPPER
 	RET
-
-stream:
-	XORL AX, AX
-	MOVQ R9, CX
-	SUBQ $0x00000020, CX
-	JLT  few33
-
-many33:
-	VMOVUPS  (SI)(AX*4), Y0
-	VMOVUPS  (DX)(AX*4), Y1
-	VMULPS   Y1, Y0, Y0
-	VMOVNTPS Y0, (DI)(AX*4)
-	VMOVUPS  32(SI)(AX*4), Y0
-	VMOVUPS  32(DX)(AX*4), Y1
-	VMULPS   Y1, Y0, Y0
-	VMOVNTPS Y0, 32(DI)(AX*4)
-	VMOVUPS  64(SI)(AX*4), Y0
-	VMOVUPS  64(DX)(AX*4), Y1
-	VMULPS   Y1, Y0, Y0
-	VMOVNTPS Y0, 64(DI)(AX*4)
-	VMOVUPS  96(SI)(AX*4), Y0
-	VMOVUPS  96(DX)(AX*4), Y1
-	VMULPS   Y1, Y0, Y0
-	VMOVNTPS Y0, 96(DI)(AX*4)
-	ADDQ     $0x00000020, AX
-	SUBQ     $0x00000020, CX
-	JGE      many33
-
-few33:
-	ADDQ $0x00000018, CX
-	JLT  rest33
-
-one33:
-	VMOVUPS  (SI)(AX*4), Y0
-	VMOVUPS  (DX)(AX*4), Y1
-	VMULPS   Y1, Y0, Y0
-	VMOVNTPS Y0, (DI)(AX*4)
-	ADDQ     $0x00000008, AX
-	SUBQ     $0x00000008, CX
-	JGE      one33
-
-rest33:
-	ADDQ       $0x00000008, CX
-	JEQ        end33
-	VMASKMOVPS (SI)(AX*4), Y15, Y0
-	VMASKMOVPS (DX)(AX*4), Y15, Y1
-	VMULPS     Y1, Y0, Y0
-	VMASKMOVPS Y0, Y15, (DI)(AX*4)
-
-end33:
-	JMP next
-
-// func mulVSAVX2(dst *float32, a *float32, b *float32, rows int, n int, dstRow int, aRow int, bRow int, stream int)
-// Requires: AVX, MMX+
-TEXT ·mulVSAVX2(SB), NOSPLIT, $0-72
-	MOVQ    dst+0(FP), DI
-	MOVQ    a+8(FP), SI
-	MOVQ    rows+24(FP), R8
-	MOVQ    n+32(FP), R9
-	MOVQ    dstRow+40(FP), R10
-	MOVQ    aRow+48(FP), R11
-	MOVQ    b+16(FP), DX
-	MOVQ    bRow+56(FP), R12
-	MOVQ    stream+64(FP), R13
-	MOVQ    R9, CX
-	ANDQ    $0x00000007, CX
-	NEGQ    CX
-	LEAQ    tailMasks<>+0(SB), AX
-	VMOVUPS 32(AX)(CX*4), Y15
-	TESTQ   R8, R8
-	JLE     done
-
-row:
-	VBROADCASTSS (DX), Y8
-	TESTQ        R13, R13
-	JNE          stream
-	XORL         AX, AX
-	MOVQ         R9, CX
-	SUBQ         $0x00000020, CX
-	JLT          few34
-
-many34:
-	VMOVUPS (SI)(AX*4), Y0
-	VMOVAPS Y8, Y1
-	VMULPS  Y1, Y0, Y0
-	VMOVUPS Y0, (DI)(AX*4)
-	VMOVUPS 32(SI)(AX*4), Y0
-	VMOVAPS Y8, Y1
-	VMULPS  Y1, Y0, Y0
-	VMOVUPS Y0, 32(DI)(AX*4)
-	VMOVUPS 64(SI)(AX*4), Y0
-	VMOVAPS Y8, Y1
-	VMULPS  Y1, Y0, Y0
-	VMOVUPS Y0, 64(DI)(AX*4)
-	VMOVUPS 96(SI)(AX*4), Y0
-	VMOVAPS Y8, Y1
-	VMULPS  Y1, Y0, Y0
-	VMOVUPS Y0, 96(DI)(AX*4)
-	ADDQ    $0x00000020, AX
-	SUBQ    $0x00000020, CX
-	JGE     many34
-
-few34:
-	ADDQ $0x00000018, CX
-	JLT  rest34
-
-one34:
-	VMOVUPS (SI)(AX*4), Y0
-	VMOVAPS Y8, Y1
-	VMULPS  Y1, Y0, Y0
-	VMOVUPS Y0, (DI)(AX*4)
-	ADDQ    $0x00000008, AX
-	SUBQ    $0x00000008, CX
-	JGE     one34
-
-rest34:
-	ADDQ       $0x00000008, CX
-	JEQ        end34
-	VMASKMOVPS (SI)(AX*4), Y15, Y0
-	VMOVAPS    Y8, Y1
-	VMULPS     Y1, Y0, Y0
-	VMASKMOVPS Y0, Y15, (DI)(AX*4)
-
-end34:
-next:
-	ADDQ R10, DI
-	ADDQ R11, SI
-	ADDQ R12, DX
-	DECQ R8
-	JNE  row
-	SFENCE
-
-done:
-	VZEROUPPER
-	RET
-
-stream:
-	XORL AX, AX
-	MOVQ R9, CX
-	SUBQ $0x00000020, CX
-	JLT  few35
-
-many35:
-	VMOVUPS  (SI)(AX*4), Y0
-	VMOVAPS  Y8, Y1
-	VMULPS   Y1, Y0, Y0
-	VMOVNTPS Y0, (DI)(AX*4)
-	VMOVUPS  32(SI)(AX*4), Y0
-	VMOVAPS  Y8, Y1
-	VMULPS   Y1, Y0, Y0
-	VMOVNTPS Y0, 32(DI)(AX*4)
-	VMOVUPS  64(SI)(AX*4), Y0
-	VMOVAPS  Y8, Y1
-	VMULPS   Y1, Y0, Y0
-	VMOVNTPS Y0, 64(DI)(AX*4)
-	VMOVUPS  96(SI)(AX*4), Y0
-	VMOVAPS  Y8, Y1
-	VMULPS   Y1, Y0, Y0
-	VMOVNTPS Y0, 96(DI)(AX*4)
-	ADDQ     $0x00000020, AX
-	SUBQ     $0x00000020, CX
-	JGE      many35
-
-few35:
-	ADDQ $0x00000018, CX
-	JLT  rest35
-
-one35:
-	VMOVUPS  (SI)(AX*4), Y0
-	VMOVAPS  Y8, Y1
-	VMULPS   Y1, Y0, Y0
-	VMOVNTPS Y0, (DI)(AX*4)
-	ADDQ     $0x00000008, AX
-	SUBQ     $0x00000008, CX
-	JGE      one35
-
-rest35:
-	ADDQ       $0x00000008, CX
-	JEQ        end35
-	VMASKMOVPS (SI)(AX*4), Y15, Y0
-	VMOVAPS    Y8, Y1
-	VMULPS     Y1, Y0, Y0
-	VMASKMOVPS Y0, Y15, (DI)(AX*4)
-
-end35:
-	JMP next
-
-// func divVVAVX2(dst *float32, a *float32, b *float32, rows int, n int, dstRow int, aRow int, bRow int, stream int)
-// Requires: AVX, MMX+
-TEXT ·divVVAVX2(SB), NOSPLIT, $0-72
-	MOVQ    dst+0(FP), DI
-	MOVQ    a+8(FP), SI
-	MOVQ    rows+24(FP), R8
-	MOVQ    n+32(FP), R9
-	MOVQ    dstRow+40(FP), R10
-	MOVQ    aRow+48(FP), R11
-	MOVQ    b+16(FP), DX
-	MOVQ    bRow+56(FP), R12
-	MOVQ    stream+64(FP), R13
-	MOVQ    R9, CX
-	ANDQ    $0x00000007, CX
-	NEGQ    CX
-	LEAQ    tailMasks<>+0(SB), AX
-	VMOVUPS 32(AX)(CX*4), Y15
-	TESTQ   R8, R8
-	JLE     done
-
-row:
-	TESTQ R13, R13
-	JNE   stream
-	XORL  AX, AX
-	MOVQ  R9, CX
-	SUBQ  $0x00000020, CX
-	JLT   few36
-
-many36:
-	VMOVUPS (SI)(AX*4), Y0
-	VMOVUPS (DX)(AX*4), Y1
-	VDIVPS  Y1, Y0, Y0
-	VMOVUPS Y0, (DI)(AX*4)
-	VMOVUPS 32(SI)(AX*4), Y0
-	VMOVUPS 32(DX)(AX*4), Y1
-	VDIVPS  Y1, Y0, Y0
-	VMOVUPS Y0, 32(DI)(AX*4)
-	VMOVUPS 64(SI)(AX*4), Y0
-	VMOVUPS 64(DX)(AX*4), Y1
-	VDIVPS  Y1, Y0, Y0
-	VMOVUPS Y0, 64(DI)(AX*4)
-	VMOVUPS 96(SI)(AX*4), Y0
-	VMOVUPS 96(DX)(AX*4), Y1
-	VDIVPS  Y1, Y0, Y0
-	VMOVUPS Y0, 96(DI)(AX*4)
-	ADDQ    $0x00000020, AX
-	SUBQ    $0x00000020, CX
-	JGE     many36
-
-few36:
-	ADDQ $0x00000018, CX
-	JLT  rest36
-
-one36:
-	VMOVUPS (SI)(AX*4), Y0
-	VMOVUPS (DX)(AX*4), Y1
-	VDIVPS  Y1, Y0, Y0
-	VMOVUPS Y0, (DI)(AX*4)
-	ADDQ    $0x00000008, AX
-	SUBQ    $0x00000008, CX
-	JGE     one36
-
-rest36:
-	ADDQ       $0x00000008, CX
-	JEQ        end36
-	VMASKMOVPS (SI)(AX*4), Y15, Y0
-	VMASKMOVPS (DX)(AX*4), Y15, Y1
-	VDIVPS     Y1, Y0, Y0
-	VMASKMOVPS Y0, Y15, (DI)(AX*4)
-
-end36:
-next:
-	ADDQ R10, DI
-	ADDQ R11, SI
-	ADDQ R12, DX
-	DECQ R8
-	JNE  row
-	SFENCE
-
-done:
-	VZEROUPPER
-	RET
-
-stream:
-	XORL AX, AX
-	MOVQ R9, CX
-	SUBQ $0x00000020, CX
-	JLT  few37
-
-many37:
-	VMOVUPS  (SI)(AX*4), Y0
-	VMOVUPS  (DX)(AX*4), Y1
-	VDIVPS   Y1, Y0, Y0
-	VMOVNTPS Y0, (DI)(AX*4)
-	VMOVUPS  32(SI)(AX*4), Y0
-	VMOVUPS  32(DX)(AX*4), Y1
-	VDIVPS   Y1, Y0, Y0
-	VMOVNTPS Y0, 32(DI)(AX*4)
-	VMOVUPS  64(SI)(AX*4), Y0
-	VMOVUPS  64(DX)(AX*4), Y1
-	VDIVPS   Y1, Y0, Y0
-	VMOVNTPS Y0, 64(DI)(AX*4)
-	VMOVUPS  96(SI)(AX*4), Y0
-	VMOVUPS  96(DX)(AX*4), Y1
-	VDIVPS   Y1, Y0, Y0
-	VMOVNTPS Y0, 96(DI)(AX*4)
-	ADDQ     $0x00000020, AX
-	SUBQ     $0x00000020, CX
-	JGE      many37
-
-few37:
-	ADDQ $0x00000018, CX
-	JLT  rest37
-
-one37:
-	VMOVUPS  (SI)(AX*4), Y0
-	VMOVUPS  (DX)(AX*4), Y1
-	VDIVPS   Y1, Y0, Y0
-	VMOVNTPS Y0, (DI)(AX*4)
-	ADDQ     $0x00000008, AX
-	SUBQ     $0x00000008, CX
-	JGE      one37
-
-rest37:
-	ADDQ       $0x00000008, CX
-	JEQ        end37
-	VMASKMOVPS (SI)(AX*4), Y15, Y0
-	VMASKMOVPS (DX)(AX*4), Y15, Y1
-	VDIVPS     Y1, Y0, Y0
-	VMASKMOVPS Y0, Y15, (DI)(AX*4)
-
-end37:
-	JMP next
-
-// func divVSAVX2(dst *float32, a *float32, b *float32, rows int, n int, dstRow int, aRow int, bRow int, stream int)
-// Requires: AVX, MMX+
-TEXT ·divVSAVX2(SB), NOSPLIT, $0-72
-	MOVQ    dst+0(FP), DI
-	MOVQ    a+8(FP), SI
-	MOVQ    rows+24(FP), R8
-	MOVQ    n+32(FP), R9
-	MOVQ    dstRow+40(FP), R10
-	MOVQ    aRow+48(FP), R11
-	MOVQ    b+16(FP), DX
-	MOVQ    bRow+56(FP), R12
-	MOVQ    stream+64(FP), R13
-	MOVQ    R9, CX
-	ANDQ    $0x00000007, CX
-	NEGQ    CX
-	LEAQ    tailMasks<>+0(SB), AX
-	VMOVUPS 32(AX)(CX*4), Y15
-	TESTQ   R8, R8
-	JLE     done
-
-row:
-	VBROADCASTSS (DX), Y8
-	TESTQ        R13, R13
-	JNE          stream
-	XORL         AX, AX
-	MOVQ         R9, CX
-	SUBQ         $0x00000020, CX
-	JLT          few38
-
-many38:
-	VMOVUPS (SI)(AX*4), Y0
-	VMOVAPS Y8, Y1
-	VDIVPS  Y1, Y0, Y0
-	VMOVUPS Y0, (DI)(AX*4)
-	VMOVUPS 32(SI)(AX*4), Y0
-	VMOVAPS Y8, Y1
-	VDIVPS  Y1, Y0, Y0
-	VMOVUPS Y0, 32(DI)(AX*4)
-	VMOVUPS 64(SI)(AX*4), Y0
-	VMOVAPS Y8, Y1
-	VDIVPS  Y1, Y0, Y0
-	VMOVUPS Y0, 64(DI)(AX*4)
-	VMOVUPS 96(SI)(AX*4), Y0
-	VMOVAPS Y8, Y1
-	VDIVPS  Y1, Y0, Y0
-	VMOVUPS Y0, 96(DI)(AX*4)
-	ADDQ    $0x00000020, AX
-	SUBQ    $0x00000020, CX
-	JGE     many38
-
-few38:
-	ADDQ $0x00000018, CX
-	JLT  rest38
-
-one38:
-	VMOVUPS (SI)(AX*4), Y0
-	VMOVAPS Y8, Y1
-	VDIVPS  Y1, Y0, Y0
-	VMOVUPS Y0, (DI)(AX*4)
-	ADDQ    $0x00000008, AX
-	SUBQ    $0x00000008, CX
-	JGE     one38
-
-rest38:
-	ADDQ       $0x00000008, CX
-	JEQ        end38
-	VMASKMOVPS (SI)(AX*4), Y15, Y0
-	VMOVAPS    Y8, Y1
-	VDIVPS     Y1, Y0, Y0
-	VMASKMOVPS Y0, Y15, (DI)(AX*4)
-
-end38:
-next:
-	ADDQ R10, DI
-	ADDQ R11, SI
-	ADDQ R12, DX
-	DECQ R8
-	JNE  row
-	SFENCE
-
-done:
-	VZEROUPPER
-	RET
-
-stream:
-	XORL AX, AX
-	MOVQ R9, CX
-	SUBQ $0x00000020, CX
-	JLT  few39
-
-many39:
-	VMOVUPS  (SI)(AX*4), Y0
-	VMOVAPS  Y8, Y1
-	VDIVPS   Y1, Y0, Y0
-	VMOVNTPS Y0, (DI)(AX*4)
-	VMOVUPS  32(SI)(AX*4), Y0
-	VMOVAPS  Y8, Y1
-	VDIVPS   Y1, Y0, Y0
-	VMOVNTPS Y0, 32(DI)(AX*4)
-	VMOVUPS  64(SI)(AX*4), Y0
-	VMOVAPS  Y8, Y1
-	VDIVPS   Y1, Y0, Y0
-	VMOVNTPS Y0, 64(DI)(AX*4)
-	VMOVUPS  96(SI)(AX*4), Y0
-	VMOVAPS  Y8, Y1
-	VDIVPS   Y1, Y0, Y0
-	VMOVNTPS Y0, 96(DI)(AX*4)
-	ADDQ     $0x00000020, AX
-	SUBQ     $0x00000020, CX
-	JGE      many39
-
-few39:
-	ADDQ $0x00000018, CX
-	JLT  rest39
-
-one39:
-	VMOVUPS  (SI)(AX*4), Y0
-	VMOVAPS  Y8, Y1
-	VDIVPS   Y1, Y0, Y0
-	VMOVNTPS Y0, (DI)(AX*4)
-	ADDQ     $0x00000008, AX
-	SUBQ     $0x00000008, CX
-	JGE      one39
-
-rest39:
-	ADDQ       $0x00000008, CX
-	JEQ        end39
-	VMASKMOVPS (SI)(AX*4), Y15, Y0
-	VMOVAPS    Y8, Y1
-	VDIVPS     Y1, Y0, Y0
-	VMASKMOVPS Y0, Y15, (DI)(AX*4)
-
-end39:
-	JMP next
-
-// func divSVAVX2(dst *float32, a *float32, b *float32, rows int, n int, dstRow int, aRow int, bRow int, stream int)
-// Requires: AVX, MMX+
-TEXT ·divSVAVX2(SB), NOSPLIT, $0-72
-	MOVQ    dst+0(FP), DI
-	MOVQ    a+8(FP), SI
-	MOVQ    rows+24(FP), R8
-	MOVQ    n+32(FP), R9
-	MOVQ    dstRow+40(FP), R10
-	MOVQ    aRow+48(FP), R11
-	MOVQ    b+16(FP), DX
-	MOVQ    bRow+56(FP), R12
-	MOVQ    stream+64(FP), R13
-	MOVQ    R9, CX
-	ANDQ    $0x00000007, CX
-	NEGQ    CX
-	LEAQ    tailMasks<>+0(SB), AX
-	VMOVUPS 32(AX)(CX*4), Y15
-	TESTQ   R8, R8
-	JLE     done
-
-row:
-	VBROADCASTSS (SI), Y8
-	TESTQ        R13, R13
-	JNE          stream
-	XORL         AX, AX
-	MOVQ         R9, CX
-	SUBQ         $0x00000020, CX
-	JLT          few40
-
-many40:
-	VMOVAPS Y8, Y0
-	VMOVUPS (DX)(AX*4), Y1
-	VDIVPS  Y1, Y0, Y0
-	VMOVUPS Y0, (DI)(AX*4)
-	VMOVAPS Y8, Y0
-	VMOVUPS 32(DX)(AX*4), Y1
-	VDIVPS  Y1, Y0, Y0
-	VMOVUPS Y0, 32(DI)(AX*4)
-	VMOVAPS Y8, Y0
-	VMOVUPS 64(DX)(AX*4), Y1
-	VDIVPS  Y1, Y0, Y0
-	VMOVUPS Y0, 64(DI)(AX*4)
-	VMOVAPS Y8, Y0
-	VMOVUPS 96(DX)(AX*4), Y1
-	VDIVPS  Y1, Y0, Y0
-	VMOVUPS Y0, 96(DI)(AX*4)
-	ADDQ    $0x00000020, AX
-	SUBQ    $0x00000020, CX
-	JGE     many40
-
-few40:
-	ADDQ $0x00000018, CX
-	JLT  rest40
-
-one40:
-	VMOVAPS Y8, Y0
-	VMOVUPS (DX)(AX*4), Y1
-	VDIVPS  Y1, Y0, Y0
-	VMOVUPS Y0, (DI)(AX*4)
-	ADDQ    $0x00000008, AX
-	SUBQ    $0x00000008, CX
-	JGE     one40
-
-rest40:
-	ADDQ       $0x00000008, CX
-	JEQ        end40
-	VMOVAPS    Y8, Y0
-	VMASKMOVPS (DX)(AX*4), Y15, Y1
-	VDIVPS     Y1, Y0, Y0
-	VMASKMOVPS Y0, Y15, (DI)(AX*4)
-
-end40:
-next:
-	ADDQ R10, DI
-	ADDQ R11, SI
-	ADDQ R12, DX
-	DECQ R8
-	JNE  row
-	SFENCE
-
-done:
-	VZEROUPPER
-	RET
-
-stream:
-	XORL AX, AX
-	MOVQ R9, CX
-	SUBQ $0x00000020, CX
-	JLT  few41
-
-many41:
-	VMOVAPS  Y8, Y0
-	VMOVUPS  (DX)(AX*4), Y1
-	VDIVPS   Y1, Y0, Y0
-	VMOVNTPS Y0, (DI)(AX*4)
-	VMOVAPS  Y8, Y0
-	VMOVUPS  32(DX)(AX*4), Y1
-	VDIVPS   Y1, Y0, Y0
-	VMOVNTPS Y0, 32(DI)(AX*4)
-	VMOVAPS  Y8, Y0
-	VMOVUPS  64(DX)(AX*4), Y1
-	VDIVPS   Y1, Y0, Y0
-	VMOVNTPS Y0, 64(DI)(AX*4)
-	VMOVAPS  Y8, Y0
-	VMOVUPS  96(DX)(AX*4), Y1
-	VDIVPS   Y1, Y0, Y0
-	VMOVNTPS Y0, 96(DI)(AX*4)
-	ADDQ     $0x00000020, AX
-	SUBQ     $0x00000020, CX
-	JGE      many41
-
-few41:
-	ADDQ $0x00000018, CX
-	JLT  rest41
-
-one41:
-	VMOVAPS  Y8, Y0
-	VMOVUPS  (DX)(AX*4), Y1
-	VDIVPS   Y1, Y0, Y0
-	VMOVNTPS Y0, (DI)(AX*4)
-	ADDQ     $0x00000008, AX
-	SUBQ     $0x00000008, CX
-	JGE      one41
-
-rest41:
-	ADDQ       $0x00000008, CX
-	JEQ        end41
-	VMOVAPS    Y8, Y0
-	VMASKMOVPS (DX)(AX*4), Y15, Y1
-	VDIVPS     Y1, Y0, Y0
-	VMASKMOVPS Y0, Y15, (DI)(AX*4)
-
-end41:
-	JMP next
-
-// func maxVVAVX2(dst *float32, a *float32, b *float32, rows int, n int, dstRow int, aRow int, bRow int, stream int)
-// Requires: AVX, MMX+
-TEXT ·maxVVAVX2(SB), NOSPLIT, $0-72
-	MOVQ    dst+0(FP), DI
-	MOVQ    a+8(FP), SI
-	MOVQ    rows+24(FP), R8
-	MOVQ    n+32(FP), R9
-	MOVQ    dstRow+40(FP), R10
-	MOVQ    aRow+48(FP), R11
-	MOVQ    b+16(FP), DX
-	MOVQ    bRow+56(FP), R12
-	MOVQ    stream+64(FP), R13
-	MOVQ    R9, CX
-	ANDQ    $0x00000007, CX
-	NEGQ    CX
-	LEAQ    tailMasks<>+0(SB), AX
-	VMOVUPS 32(AX)(CX*4), Y15
-	TESTQ   R8, R8
-	JLE     done
-
-row:
-	TESTQ R13, R13
-	JNE   stream
-	XORL  AX, AX
-	MOVQ  R9, CX
-	SUBQ  $0x00000020, CX
-	JLT   few42
-
-many42:
-	VMOVUPS   (SI)(AX*4), Y0
-	VMOVUPS   (DX)(AX*4), Y1
-	VMAXPS    Y0, Y1, Y0
-	VCMPPS    $0x03, Y1, Y1, Y13
-	VBLENDVPS Y13, Y1, Y0, Y0
-	VMOVUPS   Y0, (DI)(AX*4)
-	VMOVUPS   32(SI)(AX*4), Y0
-	VMOVUPS   32(DX)(AX*4), Y1
-	VMAXPS    Y0, Y1, Y0
-	VCMPPS    $0x03, Y1, Y1, Y13
-	VBLENDVPS Y13, Y1, Y0, Y0
-	VMOVUPS   Y0, 32(DI)(AX*4)
-	VMOVUPS   64(SI)(AX*4), Y0
-	VMOVUPS   64(DX)(AX*4), Y1
-	VMAXPS    Y0, Y1, Y0
-	VCMPPS    $0x03, Y1, Y1, Y13
-	VBLENDVPS Y13, Y1, Y0, Y0
-	VMOVUPS   Y0, 64(DI)(AX*4)
-	VMOVUPS   96(SI)(AX*4), Y0
-	VMOVUPS   96(DX)(AX*4), Y1
-	VMAXPS    Y0, Y1, Y0
-	VCMPPS    $0x03, Y1, Y1, Y13
-	VBLENDVPS Y13, Y1, Y0, Y0
-	VMOVUPS   Y0, 96(DI)(AX*4)
-	ADDQ      $0x00000020, AX
-	SUBQ      $0x00000020, CX
-	JGE       many42
-
-few42:
-	ADDQ $0x00000018, CX
-	JLT  rest42
-
-one42:
-	VMOVUPS   (SI)(AX*4), Y0
-	VMOVUPS   (DX)(AX*4), Y1
-	VMAXPS    Y0, Y1, Y0
-	VCMPPS    $0x03, Y1, Y1, Y13
-	VBLENDVPS Y13, Y1, Y0, Y0
-	VMOVUPS   Y0, (DI)(AX*4)
-	ADDQ      $0x00000008, AX
-	SUBQ      $0x00000008, CX
-	JGE       one42
-
-rest42:
-	ADDQ       $0x00000008, CX
-	JEQ        end42
-	VMASKMOVPS (SI)(AX*4), Y15, Y0
-	VMASKMOVPS (DX)(AX*4), Y15, Y1
-	VMAXPS     Y0, Y1, Y0
-	VCMPPS     $0x03, Y1, Y1, Y13
-	VBLENDVPS  Y13, Y1, Y0, Y0
-	VMASKMOVPS Y0, Y15, (DI)(AX*4)
-
-end42:
-next:
-	ADDQ R10, DI
-	ADDQ R11, SI
-	ADDQ R12, DX
-	DECQ R8
-	JNE  row
-	SFENCE
-
-done:
-	VZEROUPPER
-	RET
-
-stream:
-	XORL AX, AX
-	MOVQ R9, CX
-	SUBQ $0x00000020, CX
-	JLT  few43
-
-many43:
-	VMOVUPS   (SI)(AX*4), Y0
-	VMOVUPS   (DX)(AX*4), Y1
-	VMAXPS    Y0, Y1, Y0
-	VCMPPS    $0x03, Y1, Y1, Y13
-	VBLENDVPS Y13, Y1, Y0, Y0
-	VMOVNTPS  Y0, (DI)(AX*4)
-	VMOVUPS   32(SI)(AX*4), Y0
-	VMOVUPS   32(DX)(AX*4), Y1
-	VMAXPS    Y0, Y1, Y0
-	VCMPPS    $0x03, Y1, Y1, Y13
-	VBLENDVPS Y13, Y1, Y0, Y0
-	VMOVNTPS  Y0, 32(DI)(AX*4)
-	VMOVUPS   64(SI)(AX*4), Y0
-	VMOVUPS   64(DX)(AX*4), Y1
-	VMAXPS    Y0, Y1, Y0
-	VCMPPS    $0x03, Y1, Y1, Y13
-	VBLENDVPS Y13, Y1, Y0, Y0
-	VMOVNTPS  Y0, 64(DI)(AX*4)
-	VMOVUPS   96(SI)(AX*4), Y0
-	VMOVUPS   96(DX)(AX*4), Y1
-	VMAXPS    Y0, Y1, Y0
-	VCMPPS    $0x03, Y1, Y1, Y13
-	VBLENDVPS Y13, Y1, Y0, Y0
-	VMOVNTPS  Y0, 96(DI)(AX*4)
-	ADDQ      $0x00000020, AX
-	SUBQ      $0x00000020, CX
-	JGE       many43
-
-few43:
-	ADDQ $0x00000018, CX
-	JLT  rest43
-
-one43:
-	VMOVUPS   (SI)(AX*4), Y0
-	VMOVUPS   (DX)(AX*4), Y1
-	VMAXPS    Y0, Y1, Y0
-	VCMPPS    $0x03, Y1, Y1, Y13
-	VBLENDVPS Y13, Y1, Y0, Y0
-	VMOVNTPS  Y0, (DI)(AX*4)
-	ADDQ      $0x00000008, AX
-	SUBQ      $0x00000008, CX
-	JGE       one43
-
-rest43:
-	ADDQ       $0x00000008, CX
-	JEQ        end43
-	VMASKMOVPS (SI)(AX*4), Y15, Y0
-	VMASKMOVPS (DX)(AX*4), Y15, Y1
-	VMAXPS     Y0, Y1, Y0
-	VCMPPS     $0x03, Y1, Y1, Y13
-	VBLENDVPS  Y13, Y1, Y0, Y0
-	VMASKMOVPS Y0, Y15, (DI)(AX*4)
-
-end43:
-	JMP next
-
-// func maxVSAVX2(dst *float32, a *float32, b *float32, rows int, n int, dstRow int, aRow int, bRow int, stream int)
-// Requires: AVX, MMX+
-TEXT ·maxVSAVX2(SB), NOSPLIT, $0-72
-	MOVQ    dst+0(FP), DI
-	MOVQ    a+8(FP), SI
-	MOVQ    rows+24(FP), R8
-	MOVQ    n+32(FP), R9
-	MOVQ    dstRow+40(FP), R10
-	MOVQ    aRow+48(FP), R11
-	MOVQ    b+16(FP), DX
-	MOVQ    bRow+56(FP), R12
-	MOVQ    stream+64(FP), R13
-	MOVQ    R9, CX
-	ANDQ    $0x00000007, CX
-	NEGQ    CX
-	LEAQ    tailMasks<>+0(SB), AX
-	VMOVUPS 32(AX)(CX*4), Y15
-	TESTQ   R8, R8
-	JLE     done
-
-row:
-	VBROADCASTSS (DX), Y8
-	TESTQ        R13, R13
-	JNE          stream
-	XORL         AX, AX
-	MOVQ         R9, CX
-	SUBQ         $0x00000020, CX
-	JLT          few44
-
-many44:
-	VMOVUPS   (SI)(AX*4), Y0
-	VMOVAPS   Y8, Y1
-	VMAXPS    Y0, Y1, Y0
-	VCMPPS    $0x03, Y1, Y1, Y13
-	VBLENDVPS Y13, Y1, Y0, Y0
-	VMOVUPS   Y0, (DI)(AX*4)
-	VMOVUPS   32(SI)(AX*4), Y0
-	VMOVAPS   Y8, Y1
-	VMAXPS    Y0, Y1, Y0
-	VCMPPS    $0x03, Y1, Y1, Y13
-	VBLENDVPS Y13, Y1, Y0, Y0
-	VMOVUPS   Y0, 32(DI)(AX*4)
-	VMOVUPS   64(SI)(AX*4), Y0
-	VMOVAPS   Y8, Y1
-	VMAXPS    Y0, Y1, Y0
-	VCMPPS    $0x03, Y1, Y1, Y13
-	VBLENDVPS Y13, Y1, Y0, Y0
-	VMOVUPS   Y0, 64(DI)(AX*4)
-	VMOVUPS   96(SI)(AX*4), Y0
-	VMOVAPS   Y8, Y1
-	VMAXPS    Y0, Y1, Y0
-	VCMPPS    $0x03, Y1, Y1, Y13
-	VBLENDVPS Y13, Y1, Y0, Y0
-	VMOVUPS   Y0, 96(DI)(AX*4)
-	ADDQ      $0x00000020, AX
-	SUBQ      $0x00000020, CX
-	JGE       many44
-
-few44:
-	ADDQ $0x00000018, CX
-	JLT  rest44
-
-one44:
-	VMOVUPS   (SI)(AX*4), Y0
-	VMOVAPS   Y8, Y1
-	VMAXPS    Y0, Y1, Y0
-	VCMPPS    $0x03, Y1, Y1, Y13
-	VBLENDVPS Y13, Y1, Y0, Y0
-	VMOVUPS   Y0, (DI)(AX*4)
-	ADDQ      $0x00000008, AX
-	SUBQ      $0x00000008, CX
-	JGE       one44
-
-rest44:
-	ADDQ       $0x00000008, CX
-	JEQ        end44
-	VMASKMOVPS (SI)(AX*4), Y15, Y0
-	VMOVAPS    Y8, Y1
-	VMAXPS     Y0, Y1, Y0
-	VCMPPS     $0x03, Y1, Y1, Y13
-	VBLENDVPS  Y13, Y1, Y0, Y0
-	VMASKMOVPS Y0, Y15, (DI)(AX*4)
-
-end44:
-next:
-	ADDQ R10, DI
-	ADDQ R11, SI
-	ADDQ R12, DX
-	DECQ R8
-	JNE  row
-	SFENCE
-
-done:
-	VZEROUPPER
-	RET
-
-stream:
-	XORL AX, AX
-	MOVQ R9, CX
-	SUBQ $0x00000020, CX
-	JLT  few45
-
-many45:
-	VMOVUPS   (SI)(AX*4), Y0
-	VMOVAPS   Y8, Y1
-	VMAXPS    Y0, Y1, Y0
-	VCMPPS    $0x03, Y1, Y1, Y13
-	VBLENDVPS Y13, Y1, Y0, Y0
-	VMOVNTPS  Y0, (DI)(AX*4)
-	VMOVUPS   32(SI)(AX*4), Y0
-	VMOVAPS   Y8, Y1
-	VMAXPS    Y0, Y1, Y0
-	VCMPPS    $0x03, Y1, Y1, Y13
-	VBLENDVPS Y13, Y1, Y0, Y0
-	VMOVNTPS  Y0, 32(DI)(AX*4)
-	VMOVUPS   64(SI)(AX*4), Y0
-	VMOVAPS   Y8, Y1
-	VMAXPS    Y0, Y1, Y0
-	VCMPPS    $0x03, Y1, Y1, Y13
-	VBLENDVPS Y13, Y1, Y0, Y0
-	VMOVNTPS  Y0, 64(DI)(AX*4)
-	VMOVUPS   96(SI)(AX*4), Y0
-	VMOVAPS   Y8, Y1
-	VMAXPS    Y0, Y1, Y0
-	VCMPPS    $0x03, Y1, Y1, Y13
-	VBLENDVPS Y13, Y1, Y0, Y0
-	VMOVNTPS  Y0, 96(DI)(AX*4)
-	ADDQ      $0x00000020, AX
-	SUBQ      $0x00000020, CX
-	JGE       many45
-
-few45:
-	ADDQ $0x00000018, CX
-	JLT  rest45
-
-one45:
-	VMOVUPS   (SI)(AX*4), Y0
-	VMOVAPS   Y8, Y1
-	VMAXPS    Y0, Y1, Y0
-	VCMPPS    $0x03, Y1, Y1, Y13
-	VBLENDVPS Y13, Y1, Y0, Y0
-	VMOVNTPS  Y0, (DI)(AX*4)
-	ADDQ      $0x00000008, AX
-	SUBQ      $0x00000008, CX
-	JGE       one45
-
-rest45:
-	ADDQ       $0x00000008, CX
-	JEQ        end45
-	VMASKMOVPS (SI)(AX*4), Y15, Y0
-	VMOVAPS    Y8, Y1
-	VMAXPS     Y0, Y1, Y0
-	VCMPPS     $0x03, Y1, Y1, Y13
-	VBLENDVPS  Y13, Y1, Y0, Y0
-	VMASKMOVPS Y0, Y15, (DI)(AX*4)
-
-end45:
-	JMP next
-
-// func minVVAVX2(dst *float32, a *float32, b *float32, rows int, n int, dstRow int, aRow int, bRow int, stream int)
-// Requires: AVX, MMX+
-TEXT ·minVVAVX2(SB), NOSPLIT, $0-72
-	MOVQ    dst+0(FP), DI
-	MOVQ    a+8(FP), SI
-	MOVQ    rows+24(FP), R8
-	MOVQ    n+32(FP), R9
-	MOVQ    dstRow+40(FP), R10
-	MOVQ    aRow+48(FP), R11
-	MOVQ    b+16(FP), DX
-	MOVQ    bRow+56(FP), R12
-	MOVQ    stream+64(FP), R13
-	MOVQ    R9, CX
-	ANDQ    $0x00000007, CX
-	NEGQ    CX
-	LEAQ    tailMasks<>+0(SB), AX
-	VMOVUPS 32(AX)(CX*4), Y15
-	TESTQ   R8, R8
-	JLE     done
-
-row:
-	TESTQ R13, R13
-	JNE   stream
-	XORL  AX, AX
-	MOVQ  R9, CX
-	SUBQ  $0x00000020, CX
-	JLT   few46
-
-many46:
-	VMOVUPS   (SI)(AX*4), Y0
-	VMOVUPS   (DX)(AX*4), Y1
-	VMINPS    Y0, Y1, Y0
-	VCMPPS    $0x03, Y1, Y1, Y13
-	VBLENDVPS Y13, Y1, Y0, Y0
-	VMOVUPS   Y0, (DI)(AX*4)
-	VMOVUPS   32(SI)(AX*4), Y0
-	VMOVUPS   32(DX)(AX*4), Y1
-	VMINPS    Y0, Y1, Y0
-	VCMPPS    $0x03, Y1, Y1, Y13
-	VBLENDVPS Y13, Y1, Y0, Y0
-	VMOVUPS   Y0, 32(DI)(AX*4)
-	VMOVUPS   64(SI)(AX*4), Y0
-	VMOVUPS   64(DX)(AX*4), Y1
-	VMINPS    Y0, Y1, Y0
-	VCMPPS    $0x03, Y1, Y1, Y13
-	VBLENDVPS Y13, Y1, Y0, Y0
-	VMOVUPS   Y0, 64(DI)(AX*4)
-	VMOVUPS   96(SI)(AX*4), Y0
-	VMOVUPS   96(DX)(AX*4), Y1
-	VMINPS    Y0, Y1, Y0
-	VCMPPS    $0x03, Y1, Y1, Y13
-	VBLENDVPS Y13, Y1, Y0, Y0
-	VMOVUPS   Y0, 96(DI)(AX*4)
-	ADDQ      $0x00000020, AX
-	SUBQ      $0x00000020, CX
-	JGE       many46
-
-few46:
-	ADDQ $0x00000018, CX
-	JLT  rest46
-
-one46:
-	VMOVUPS   (SI)(AX*4), Y0
-	VMOVUPS   (DX)(AX*4), Y1
-	VMINPS    Y0, Y1, Y0
-	VCMPPS    $0x03, Y1, Y1, Y13
-	VBLENDVPS Y13, Y1, Y0, Y0
-	VMOVUPS   Y0, (DI)(AX*4)
-	ADDQ      $0x00000008, AX
-	SUBQ      $0x00000008, CX
-	JGE       one46
-
-rest46:
-	ADDQ       $0x00000008, CX
-	JEQ        end46
-	VMASKMOVPS (SI)(AX*4), Y15, Y0
-	VMASKMOVPS (DX)(AX*4), Y15, Y1
-	VMINPS     Y0, Y1, Y0
-	VCMPPS     $0x03, Y1, Y1, Y13
-	VBLENDVPS  Y13, Y1, Y0, Y0
-	VMASKMOVPS Y0, Y15, (DI)(AX*4)
-
-end46:
-next:
-	ADDQ R10, DI
-	ADDQ R11, SI
-	ADDQ R12, DX
-	DECQ R8
-	JNE  row
-	SFENCE
-
-done:
-	VZEROUPPER
-	RET
-
-stream:
-	XORL AX, AX
-	MOVQ R9, CX
-	SUBQ $0x00000020, CX
-	JLT  few47
-
-many47:
-	VMOVUPS   (SI)(AX*4), Y0
-	VMOVUPS   (DX)(AX*4), Y1
-	VMINPS    Y0, Y1, Y0
-	VCMPPS    $0x03, Y1, Y1, Y13
-	VBLENDVPS Y13, Y1, Y0, Y0
-	VMOVNTPS  Y0, (DI)(AX*4)
-	VMOVUPS   32(SI)(AX*4), Y0
-	VMOVUPS   32(DX)(AX*4), Y1
-	VMINPS    Y0, Y1, Y0
-	VCMPPS    $0x03, Y1, Y1, Y13
-	VBLENDVPS Y13, Y1, Y0, Y0
-	VMOVNTPS  Y0, 32(DI)(AX*4)
-	VMOVUPS   64(SI)(AX*4), Y0
-	VMOVUPS   64(DX)(AX*4), Y1
-	VMINPS    Y0, Y1, Y0
-	VCMPPS    $0x03, Y1, Y1, Y13
-	VBLENDVPS Y13, Y1, Y0, Y0
-	VMOVNTPS  Y0, 64(DI)(AX*4)
-	VMOVUPS   96(SI)(AX*4), Y0
-	VMOVUPS   96(DX)(AX*4), Y1
-	VMINPS    Y0, Y1, Y0
-	VCMPPS    $0x03, Y1, Y1, Y13
-	VBLENDVPS Y13, Y1, Y0, Y0
-	VMOVNTPS  Y0, 96(DI)(AX*4)
-	ADDQ      $0x00000020, AX
-	SUBQ      $0x00000020, CX
-	JGE       many47
-
-few47:
-	ADDQ $0x00000018, CX
-	JLT  rest47
-
-one47:
-	VMOVUPS   (SI)(AX*4), Y0
-	VMOVUPS   (DX)(AX*4), Y1
-	VMINPS    Y0, Y1, Y0
-	VCMPPS    $0x03, Y1, Y1, Y13
-	VBLENDVPS Y13, Y1, Y0, Y0
-	VMOVNTPS  Y0, (DI)(AX*4)
-	ADDQ      $0x00000008, AX
-	SUBQ      $0x00000008, CX
-	JGE       one47
-
-rest47:
-	ADDQ       $0x00000008, CX
-	JEQ        end47
-	VMASKMOVPS (SI)(AX*4), Y15, Y0
-	VMASKMOVPS (DX)(AX*4), Y15, Y1
-	VMINPS     Y0, Y1, Y0
-	VCMPPS     $0x03, Y1, Y1, Y13
-	VBLENDVPS  Y13, Y1, Y0, Y0
-	VMASKMOVPS Y0, Y15, (DI)(AX*4)
-
-end47:
-	JMP next
-
-// func minVSAVX2(dst *float32, a *float32, b *float32, rows int, n int, dstRow int, aRow int, bRow int, stream int)
-// Requires: AVX, MMX+
-TEXT ·minVSAVX2(SB), NOSPLIT, $0-72
-	MOVQ    dst+0(FP), DI
-	MOVQ    a+8(FP), SI
-	MOVQ    rows+24(FP), R8
-	MOVQ    n+32(FP), R9
-	MOVQ    dstRow+40(FP), R10
-	MOVQ    aRow+48(FP), R11
-	MOVQ    b+16(FP), DX
-	MOVQ    bRow+56(FP), R12
-	MOVQ    stream+64(FP), R13
-	MOVQ    R9, CX
-	ANDQ    $0x00000007, CX
-	NEGQ    CX
-	LEAQ    tailMasks<>+0(SB), AX
-	VMOVUPS 32(AX)(CX*4), Y15
-	TESTQ   R8, R8
-	JLE     done
-
-row:
-	VBROADCASTSS (DX), Y8
-	TESTQ        R13, R13
-	JNE          stream
-	XORL         AX, AX
-	MOVQ         R9, CX
-	SUBQ         $0x00000020, CX
-	JLT          few48
-
-many48:
-	VMOVUPS   (SI)(AX*4), Y0
-	VMOVAPS   Y8, Y1
-	VMINPS    Y0, Y1, Y0
-	VCMPPS    $0x03, Y1, Y1, Y13
-	VBLENDVPS Y13, Y1, Y0, Y0
-	VMOVUPS   Y0, (DI)(AX*4)
-	VMOVUPS   32(SI)(AX*4), Y0
-	VMOVAPS   Y8, Y1
-	VMINPS    Y0, Y1, Y0
-	VCMPPS    $0x03, Y1, Y1, Y13
-	VBLENDVPS Y13, Y1, Y0, Y0
-	VMOVUPS   Y0, 32(DI)(AX*4)
-	VMOVUPS   64(SI)(AX*4), Y0
-	VMOVAPS   Y8, Y1
-	VMINPS    Y0, Y1, Y0
-	VCMPPS    $0x03, Y1, Y1, Y13
-	VBLENDVPS Y13, Y1, Y0, Y0
-	VMOVUPS   Y0, 64(DI)(AX*4)
-	VMOVUPS   96(SI)(AX*4), Y0
-	VMOVAPS   Y8, Y1
-	VMINPS    Y0, Y1, Y0
-	VCMPPS    $0x03, Y1, Y1, Y13
-	VBLENDVPS Y13, Y1, Y0, Y0
-	VMOVUPS   Y0, 96(DI)(AX*4)
-	ADDQ      $0x00000020, AX
-	SUBQ      $0x00000020, CX
-	JGE       many48
-
-few48:
-	ADDQ $0x00000018, CX
-	JLT  rest48
-
-one48:
-	VMOVUPS   (SI)(AX*4), Y0
-	VMOVAPS   Y8, Y1
-	VMINPS    Y0, Y1, Y0
-	VCMPPS    $0x03, Y1, Y1, Y13
-	VBLENDVPS Y13, Y1, Y0, Y0
-	VMOVUPS   Y0, (DI)(AX*4)
-	ADDQ      $0x00000008, AX
-	SUBQ      $0x00000008, CX
-	JGE       one48
-
-rest48:
-	ADDQ       $0x00000008, CX
-	JEQ        end48
-	VMASKMOVPS (SI)(AX*4), Y15, Y0
-	VMOVAPS    Y8, Y1
-	VMINPS     Y0, Y1, Y0
-	VCMPPS     $0x03, Y1, Y1, Y13
-	VBLENDVPS  Y13, Y1, Y0, Y0
-	VMASKMOVPS Y0, Y15, (DI)(AX*4)
-
-end48:
-next:
-	ADDQ R10, DI
-	ADDQ R11, SI
-	ADDQ R12, DX
-	DECQ R8
-	JNE  row
-	SFENCE
-
-done:
-	VZEROUPPER
-	RET
-
-stream:
-	XORL AX, AX
-	MOVQ R9, CX
-	SUBQ $0x00000020, CX
-	JLT  few49
-
-many49:
-	VMOVUPS   (SI)(AX*4), Y0
-	VMOVAPS   Y8, Y1
-	VMINPS    Y0, Y1, Y0
-	VCMPPS    $0x03, Y1, Y1, Y13
-	VBLENDVPS Y13, Y1, Y0, Y0
-	VMOVNTPS  Y0, (DI)(AX*4)
-	VMOVUPS   32(SI)(AX*4), Y0
-	VMOVAPS   Y8, Y1
-	VMINPS    Y0, Y1, Y0
-	VCMPPS    $0x03, Y1, Y1, Y13
-	VBLENDVPS Y13, Y1, Y0, Y0
-	VMOVNTPS  Y0, 32(DI)(AX*4)
-	VMOVUPS   64(SI)(AX*4), Y0
-	VMOVAPS   Y8, Y1
-	VMINPS    Y0, Y1, Y0
-	VCMPPS    $0x03, Y1, Y1, Y13
-	VBLENDVPS Y13, Y1, Y0, Y0
-	VMOVNTPS  Y0, 64(DI)(AX*4)
-	VMOVUPS   96(SI)(AX*4), Y0
-	VMOVAPS   Y8, Y1
-	VMINPS    Y0, Y1, Y0
-	VCMPPS    $0x03, Y1, Y1, Y13
-	VBLENDVPS Y13, Y1, Y0, Y0
-	VMOVNTPS  Y0, 96(DI)(AX*4)
-	ADDQ      $0x00000020, AX
-	SUBQ      $0x00000020, CX
-	JGE       many49
-
-few49:
-	ADDQ $0x00000018, CX
-	JLT  rest49
-
-one49:
-	VMOVUPS   (SI)(AX*4), Y0
-	VMOVAPS   Y8, Y1
-	VMINPS    Y0, Y1, Y0
-	VCMPPS    $0x03, Y1, Y1, Y13
-	VBLENDVPS Y13, Y1, Y0, Y0
-	VMOVNTPS  Y0, (DI)(AX*4)
-	ADDQ      $0x00000008, AX
-	SUBQ      $0x00000008, CX
-	JGE       one49
-
-rest49:
-	ADDQ       $0x00000008, CX
-	JEQ        end49
-	VMASKMOVPS (SI)(AX*4), Y15, Y0
-	VMOVAPS    Y8, Y1
-	VMINPS     Y0, Y1, Y0
-	VCMPPS     $0x03, Y1, Y1, Y13
-	VBLENDVPS  Y13, Y1, Y0, Y0
-	VMASKMOVPS Y0, Y15, (DI)(AX*4)
-
-end49:
-	JMP next
 
 // func rowAffineAVX2(dst *float32, x *float32, a *float32, b *float32, rows int, n int, row int)
 // Requires: AVX, FMA3
@@ -8765,9 +6843,9 @@ row:
 	XORL         AX, AX
 	MOVQ         R9, CX
 	SUBQ         $0x00000020, CX
-	JLT          few50
+	JLT          few32
 
-many50:
+many32:
 	VMOVUPS     (SI)(AX*4), Y0
 	VFMADD213PS Y13, Y12, Y0
 	VMOVUPS     Y0, (DI)(AX*4)
@@ -8782,28 +6860,28 @@ many50:
 	VMOVUPS     Y0, 96(DI)(AX*4)
 	ADDQ        $0x00000020, AX
 	SUBQ        $0x00000020, CX
-	JGE         many50
+	JGE         many32
 
-few50:
+few32:
 	ADDQ $0x00000018, CX
-	JLT  rest50
+	JLT  rest32
 
-one50:
+one32:
 	VMOVUPS     (SI)(AX*4), Y0
 	VFMADD213PS Y13, Y12, Y0
 	VMOVUPS     Y0, (DI)(AX*4)
 	ADDQ        $0x00000008, AX
 	SUBQ        $0x00000008, CX
-	JGE         one50
+	JGE         one32
 
-rest50:
+rest32:
 	ADDQ        $0x00000008, CX
-	JEQ         end50
+	JEQ         end32
 	VMASKMOVPS  (SI)(AX*4), Y15, Y0
 	VFMADD213PS Y13, Y12, Y0
 	VMASKMOVPS  Y0, Y15, (DI)(AX*4)
 
-end50:
+end32:
 	ADDQ R10, DI
 	ADDQ R10, SI
 	ADDQ $0x04, R11
@@ -8841,9 +6919,9 @@ row:
 	XORL         AX, AX
 	MOVQ         R9, CX
 	SUBQ         $0x00000020, CX
-	JLT          few51
+	JLT          few33
 
-many51:
+many33:
 	VMOVUPS     (SI)(AX*4), Y0
 	VMOVUPS     (DX)(AX*4), Y1
 	VMOVUPS     (BX)(AX*4), Y2
@@ -8870,13 +6948,13 @@ many51:
 	VMOVUPS     Y0, 96(DI)(AX*4)
 	ADDQ        $0x00000020, AX
 	SUBQ        $0x00000020, CX
-	JGE         many51
+	JGE         many33
 
-few51:
+few33:
 	ADDQ $0x00000018, CX
-	JLT  rest51
+	JLT  rest33
 
-one51:
+one33:
 	VMOVUPS     (SI)(AX*4), Y0
 	VMOVUPS     (DX)(AX*4), Y1
 	VMOVUPS     (BX)(AX*4), Y2
@@ -8885,11 +6963,11 @@ one51:
 	VMOVUPS     Y0, (DI)(AX*4)
 	ADDQ        $0x00000008, AX
 	SUBQ        $0x00000008, CX
-	JGE         one51
+	JGE         one33
 
-rest51:
+rest33:
 	ADDQ        $0x00000008, CX
-	JEQ         end51
+	JEQ         end33
 	VMASKMOVPS  (SI)(AX*4), Y15, Y0
 	VMASKMOVPS  (DX)(AX*4), Y15, Y1
 	VMASKMOVPS  (BX)(AX*4), Y15, Y2
@@ -8897,7 +6975,7 @@ rest51:
 	VFMADD213PS Y2, Y1, Y0
 	VMASKMOVPS  Y0, Y15, (DI)(AX*4)
 
-end51:
+end33:
 	ADDQ R10, DI
 	ADDQ R10, SI
 	ADDQ $0x04, R11
@@ -8936,9 +7014,9 @@ row:
 	XORL         AX, AX
 	MOVQ         R9, CX
 	SUBQ         $0x00000020, CX
-	JLT          few52
+	JLT          few34
 
-many52:
+many34:
 	VMOVUPS     (SI)(AX*4), Y0
 	VMOVUPS     (DX)(AX*4), Y2
 	VFMADD213PS Y14, Y13, Y2
@@ -8969,13 +7047,13 @@ many52:
 	VMOVUPS     Y0, 96(DI)(AX*4)
 	ADDQ        $0x00000020, AX
 	SUBQ        $0x00000020, CX
-	JGE         many52
+	JGE         many34
 
-few52:
+few34:
 	ADDQ $0x00000018, CX
-	JLT  rest52
+	JLT  rest34
 
-one52:
+one34:
 	VMOVUPS     (SI)(AX*4), Y0
 	VMOVUPS     (DX)(AX*4), Y2
 	VFMADD213PS Y14, Y13, Y2
@@ -8985,11 +7063,11 @@ one52:
 	VMOVUPS     Y0, (DI)(AX*4)
 	ADDQ        $0x00000008, AX
 	SUBQ        $0x00000008, CX
-	JGE         one52
+	JGE         one34
 
-rest52:
+rest34:
 	ADDQ        $0x00000008, CX
-	JEQ         end52
+	JEQ         end34
 	VMASKMOVPS  (SI)(AX*4), Y15, Y0
 	VMASKMOVPS  (DX)(AX*4), Y15, Y2
 	VFMADD213PS Y14, Y13, Y2
@@ -8998,7 +7076,7 @@ rest52:
 	VADDPS      Y2, Y0, Y0
 	VMASKMOVPS  Y0, Y15, (DI)(AX*4)
 
-end52:
+end34:
 	ADDQ R10, DI
 	ADDQ R10, SI
 	ADDQ R10, DX
@@ -9040,9 +7118,9 @@ row:
 	XORL         AX, AX
 	MOVQ         R9, CX
 	SUBQ         $0x00000020, CX
-	JLT          few53
+	JLT          few35
 
-many53:
+many35:
 	VMOVUPS     (SI)(AX*4), Y0
 	VMOVUPS     (BX)(AX*4), Y1
 	VMULPS      Y1, Y0, Y0
@@ -9081,13 +7159,13 @@ many53:
 	VMOVUPS     Y0, 96(DI)(AX*4)
 	ADDQ        $0x00000020, AX
 	SUBQ        $0x00000020, CX
-	JGE         many53
+	JGE         many35
 
-few53:
+few35:
 	ADDQ $0x00000018, CX
-	JLT  rest53
+	JLT  rest35
 
-one53:
+one35:
 	VMOVUPS     (SI)(AX*4), Y0
 	VMOVUPS     (BX)(AX*4), Y1
 	VMULPS      Y1, Y0, Y0
@@ -9099,11 +7177,11 @@ one53:
 	VMOVUPS     Y0, (DI)(AX*4)
 	ADDQ        $0x00000008, AX
 	SUBQ        $0x00000008, CX
-	JGE         one53
+	JGE         one35
 
-rest53:
+rest35:
 	ADDQ        $0x00000008, CX
-	JEQ         end53
+	JEQ         end35
 	VMASKMOVPS  (SI)(AX*4), Y15, Y0
 	VMASKMOVPS  (BX)(AX*4), Y15, Y1
 	VMULPS      Y1, Y0, Y0
@@ -9114,7 +7192,7 @@ rest53:
 	VADDPS      Y2, Y0, Y0
 	VMASKMOVPS  Y0, Y15, (DI)(AX*4)
 
-end53:
+end35:
 	ADDQ R10, DI
 	ADDQ R10, SI
 	ADDQ R10, DX
@@ -9153,9 +7231,9 @@ row:
 	XORL         AX, AX
 	MOVQ         R9, CX
 	SUBQ         $0x00000020, CX
-	JLT          few54
+	JLT          few36
 
-many54:
+many36:
 	VMOVUPS (DI)(AX*4), Y0
 	VADDPS  Y0, Y4, Y4
 	VMOVUPS 32(DI)(AX*4), Y0
@@ -9166,27 +7244,27 @@ many54:
 	VADDPS  Y0, Y7, Y7
 	ADDQ    $0x00000020, AX
 	SUBQ    $0x00000020, CX
-	JGE     many54
+	JGE     many36
 
-few54:
+few36:
 	ADDQ $0x00000018, CX
-	JLT  rest54
+	JLT  rest36
 
-one54:
+one36:
 	VMOVUPS (DI)(AX*4), Y0
 	VADDPS  Y0, Y4, Y4
 	ADDQ    $0x00000008, AX
 	SUBQ    $0x00000008, CX
-	JGE     one54
+	JGE     one36
 
-rest54:
+rest36:
 	ADDQ       $0x00000008, CX
-	JEQ        end54
+	JEQ        end36
 	VMASKMOVPS (DI)(AX*4), Y15, Y0
 	VBLENDVPS  Y15, Y0, Y14, Y0
 	VADDPS     Y0, Y4, Y4
 
-end54:
+end36:
 	VADDPS       Y5, Y4, Y4
 	VADDPS       Y7, Y6, Y6
 	VADDPS       Y6, Y4, Y4
@@ -9231,9 +7309,9 @@ row:
 	XORL         AX, AX
 	MOVQ         R9, CX
 	SUBQ         $0x00000020, CX
-	JLT          few55
+	JLT          few37
 
-many55:
+many37:
 	VMOVUPS   (DI)(AX*4), Y0
 	VMAXPS    Y4, Y0, Y4
 	VCMPPS    $0x03, Y0, Y0, Y13
@@ -9252,31 +7330,31 @@ many55:
 	VBLENDVPS Y13, Y0, Y7, Y7
 	ADDQ      $0x00000020, AX
 	SUBQ      $0x00000020, CX
-	JGE       many55
+	JGE       many37
 
-few55:
+few37:
 	ADDQ $0x00000018, CX
-	JLT  rest55
+	JLT  rest37
 
-one55:
+one37:
 	VMOVUPS   (DI)(AX*4), Y0
 	VMAXPS    Y4, Y0, Y4
 	VCMPPS    $0x03, Y0, Y0, Y13
 	VBLENDVPS Y13, Y0, Y4, Y4
 	ADDQ      $0x00000008, AX
 	SUBQ      $0x00000008, CX
-	JGE       one55
+	JGE       one37
 
-rest55:
+rest37:
 	ADDQ       $0x00000008, CX
-	JEQ        end55
+	JEQ        end37
 	VMASKMOVPS (DI)(AX*4), Y15, Y0
 	VBLENDVPS  Y15, Y0, Y14, Y0
 	VMAXPS     Y4, Y0, Y4
 	VCMPPS     $0x03, Y0, Y0, Y13
 	VBLENDVPS  Y13, Y0, Y4, Y4
 
-end55:
+end37:
 	VMAXPS       Y4, Y5, Y4
 	VCMPPS       $0x03, Y5, Y5, Y13
 	VBLENDVPS    Y13, Y5, Y4, Y4
@@ -9333,9 +7411,9 @@ row:
 	XORL         AX, AX
 	MOVQ         R9, CX
 	SUBQ         $0x00000020, CX
-	JLT          few56
+	JLT          few38
 
-many56:
+many38:
 	VMOVUPS   (DI)(AX*4), Y0
 	VMINPS    Y4, Y0, Y4
 	VCMPPS    $0x03, Y0, Y0, Y13
@@ -9354,31 +7432,31 @@ many56:
 	VBLENDVPS Y13, Y0, Y7, Y7
 	ADDQ      $0x00000020, AX
 	SUBQ      $0x00000020, CX
-	JGE       many56
+	JGE       many38
 
-few56:
+few38:
 	ADDQ $0x00000018, CX
-	JLT  rest56
+	JLT  rest38
 
-one56:
+one38:
 	VMOVUPS   (DI)(AX*4), Y0
 	VMINPS    Y4, Y0, Y4
 	VCMPPS    $0x03, Y0, Y0, Y13
 	VBLENDVPS Y13, Y0, Y4, Y4
 	ADDQ      $0x00000008, AX
 	SUBQ      $0x00000008, CX
-	JGE       one56
+	JGE       one38
 
-rest56:
+rest38:
 	ADDQ       $0x00000008, CX
-	JEQ        end56
+	JEQ        end38
 	VMASKMOVPS (DI)(AX*4), Y15, Y0
 	VBLENDVPS  Y15, Y0, Y14, Y0
 	VMINPS     Y4, Y0, Y4
 	VCMPPS     $0x03, Y0, Y0, Y13
 	VBLENDVPS  Y13, Y0, Y4, Y4
 
-end56:
+end38:
 	VMINPS       Y4, Y5, Y4
 	VCMPPS       $0x03, Y5, Y5, Y13
 	VBLENDVPS    Y13, Y5, Y4, Y4
@@ -9435,9 +7513,9 @@ row:
 	XORL         AX, AX
 	MOVQ         R9, CX
 	SUBQ         $0x00000020, CX
-	JLT          few57
+	JLT          few39
 
-many57:
+many39:
 	VMOVUPS (DI)(AX*4), Y0
 	VMULPS  Y0, Y4, Y4
 	VMOVUPS 32(DI)(AX*4), Y0
@@ -9448,27 +7526,27 @@ many57:
 	VMULPS  Y0, Y7, Y7
 	ADDQ    $0x00000020, AX
 	SUBQ    $0x00000020, CX
-	JGE     many57
+	JGE     many39
 
-few57:
+few39:
 	ADDQ $0x00000018, CX
-	JLT  rest57
+	JLT  rest39
 
-one57:
+one39:
 	VMOVUPS (DI)(AX*4), Y0
 	VMULPS  Y0, Y4, Y4
 	ADDQ    $0x00000008, AX
 	SUBQ    $0x00000008, CX
-	JGE     one57
+	JGE     one39
 
-rest57:
+rest39:
 	ADDQ       $0x00000008, CX
-	JEQ        end57
+	JEQ        end39
 	VMASKMOVPS (DI)(AX*4), Y15, Y0
 	VBLENDVPS  Y15, Y0, Y14, Y0
 	VMULPS     Y0, Y4, Y4
 
-end57:
+end39:
 	VMULPS       Y5, Y4, Y4
 	VMULPS       Y7, Y6, Y6
 	VMULPS       Y6, Y4, Y4
@@ -9514,9 +7592,9 @@ row:
 	XORL         AX, AX
 	MOVQ         R9, CX
 	SUBQ         $0x00000020, CX
-	JLT          few58
+	JLT          few40
 
-many58:
+many40:
 	VMOVUPS     (DI)(AX*4), Y0
 	VSUBPS      Y14, Y0, Y0
 	VFMADD231PS Y0, Y0, Y4
@@ -9531,29 +7609,29 @@ many58:
 	VFMADD231PS Y0, Y0, Y7
 	ADDQ        $0x00000020, AX
 	SUBQ        $0x00000020, CX
-	JGE         many58
+	JGE         many40
 
-few58:
+few40:
 	ADDQ $0x00000018, CX
-	JLT  rest58
+	JLT  rest40
 
-one58:
+one40:
 	VMOVUPS     (DI)(AX*4), Y0
 	VSUBPS      Y14, Y0, Y0
 	VFMADD231PS Y0, Y0, Y4
 	ADDQ        $0x00000008, AX
 	SUBQ        $0x00000008, CX
-	JGE         one58
+	JGE         one40
 
-rest58:
+rest40:
 	ADDQ        $0x00000008, CX
-	JEQ         end58
+	JEQ         end40
 	VMASKMOVPS  (DI)(AX*4), Y15, Y0
 	VSUBPS      Y14, Y0, Y0
 	VANDPS      Y0, Y15, Y0
 	VFMADD231PS Y0, Y0, Y4
 
-end58:
+end40:
 	VADDPS       Y5, Y4, Y4
 	VADDPS       Y7, Y6, Y6
 	VADDPS       Y6, Y4, Y4
@@ -9606,9 +7684,9 @@ row:
 	XORL         AX, AX
 	MOVQ         R9, CX
 	SUBQ         $0x00000020, CX
-	JLT          few59
+	JLT          few41
 
-many59:
+many41:
 	VMOVUPS     (DI)(AX*4), Y0
 	VMOVUPS     (SI)(AX*4), Y1
 	VSUBPS      Y14, Y1, Y1
@@ -9631,13 +7709,13 @@ many59:
 	VFMADD231PS Y1, Y0, Y11
 	ADDQ        $0x00000020, AX
 	SUBQ        $0x00000020, CX
-	JGE         many59
+	JGE         many41
 
-few59:
+few41:
 	ADDQ $0x00000018, CX
-	JLT  rest59
+	JLT  rest41
 
-one59:
+one41:
 	VMOVUPS     (DI)(AX*4), Y0
 	VMOVUPS     (SI)(AX*4), Y1
 	VSUBPS      Y14, Y1, Y1
@@ -9645,11 +7723,11 @@ one59:
 	VFMADD231PS Y1, Y0, Y8
 	ADDQ        $0x00000008, AX
 	SUBQ        $0x00000008, CX
-	JGE         one59
+	JGE         one41
 
-rest59:
+rest41:
 	ADDQ        $0x00000008, CX
-	JEQ         end59
+	JEQ         end41
 	VMASKMOVPS  (DI)(AX*4), Y15, Y0
 	VMASKMOVPS  (SI)(AX*4), Y15, Y1
 	VSUBPS      Y14, Y1, Y1
@@ -9657,7 +7735,7 @@ rest59:
 	VADDPS      Y0, Y4, Y4
 	VFMADD231PS Y1, Y0, Y8
 
-end59:
+end41:
 	VADDPS       Y5, Y4, Y4
 	VADDPS       Y7, Y6, Y6
 	VADDPS       Y6, Y4, Y4
@@ -9723,9 +7801,9 @@ row:
 	XORL         AX, AX
 	MOVQ         R9, CX
 	SUBQ         $0x00000020, CX
-	JLT          few60
+	JLT          few42
 
-many60:
+many42:
 	VMOVUPS     (DI)(AX*4), Y0
 	VMOVUPS     (DX)(AX*4), Y2
 	VMULPS      Y2, Y0, Y0
@@ -9756,13 +7834,13 @@ many60:
 	VFMADD231PS Y1, Y0, Y11
 	ADDQ        $0x00000020, AX
 	SUBQ        $0x00000020, CX
-	JGE         many60
+	JGE         many42
 
-few60:
+few42:
 	ADDQ $0x00000018, CX
-	JLT  rest60
+	JLT  rest42
 
-one60:
+one42:
 	VMOVUPS     (DI)(AX*4), Y0
 	VMOVUPS     (DX)(AX*4), Y2
 	VMULPS      Y2, Y0, Y0
@@ -9772,11 +7850,11 @@ one60:
 	VFMADD231PS Y1, Y0, Y8
 	ADDQ        $0x00000008, AX
 	SUBQ        $0x00000008, CX
-	JGE         one60
+	JGE         one42
 
-rest60:
+rest42:
 	ADDQ        $0x00000008, CX
-	JEQ         end60
+	JEQ         end42
 	VMASKMOVPS  (DI)(AX*4), Y15, Y0
 	VMASKMOVPS  (DX)(AX*4), Y15, Y2
 	VMULPS      Y2, Y0, Y0
@@ -9786,7 +7864,7 @@ rest60:
 	VADDPS      Y0, Y4, Y4
 	VFMADD231PS Y1, Y0, Y8
 
-end60:
+end42:
 	VADDPS       Y5, Y4, Y4
 	VADDPS       Y7, Y6, Y6
 	VADDPS       Y6, Y4, Y4
@@ -9837,9 +7915,9 @@ TEXT ·columnSumAVX2(SB), NOSPLIT, $0-40
 	XORL    AX, AX
 	MOVQ    R9, CX
 	SUBQ    $0x00000020, CX
-	JLT     few61
+	JLT     few43
 
-many61:
+many43:
 	VMOVUPS (DI)(AX*4), Y4
 	VMOVUPS 32(DI)(AX*4), Y5
 	VMOVUPS 64(DI)(AX*4), Y6
@@ -9847,7 +7925,7 @@ many61:
 	MOVQ    SI, DX
 	MOVQ    R8, R14
 
-each62:
+each44:
 	VMOVUPS (DX)(AX*4), Y0
 	VADDPS  Y0, Y4, Y4
 	VMOVUPS 32(DX)(AX*4), Y0
@@ -9858,51 +7936,51 @@ each62:
 	VADDPS  Y0, Y7, Y7
 	ADDQ    R10, DX
 	DECQ    R14
-	JNE     each62
+	JNE     each44
 	VMOVUPS Y4, (DI)(AX*4)
 	VMOVUPS Y5, 32(DI)(AX*4)
 	VMOVUPS Y6, 64(DI)(AX*4)
 	VMOVUPS Y7, 96(DI)(AX*4)
 	ADDQ    $0x00000020, AX
 	SUBQ    $0x00000020, CX
-	JGE     many61
+	JGE     many43
 
-few61:
+few43:
 	ADDQ $0x00000018, CX
-	JLT  rest61
+	JLT  rest43
 
-one61:
+one43:
 	VMOVUPS (DI)(AX*4), Y4
 	MOVQ    SI, DX
 	MOVQ    R8, R14
 
-each63:
+each45:
 	VMOVUPS (DX)(AX*4), Y0
 	VADDPS  Y0, Y4, Y4
 	ADDQ    R10, DX
 	DECQ    R14
-	JNE     each63
+	JNE     each45
 	VMOVUPS Y4, (DI)(AX*4)
 	ADDQ    $0x00000008, AX
 	SUBQ    $0x00000008, CX
-	JGE     one61
+	JGE     one43
 
-rest61:
+rest43:
 	ADDQ       $0x00000008, CX
-	JEQ        end61
+	JEQ        end43
 	VMASKMOVPS (DI)(AX*4), Y15, Y4
 	MOVQ       SI, DX
 	MOVQ       R8, R14
 
-each64:
+each46:
 	VMASKMOVPS (DX)(AX*4), Y15, Y0
 	VADDPS     Y0, Y4, Y4
 	ADDQ       R10, DX
 	DECQ       R14
-	JNE        each64
+	JNE        each46
 	VMASKMOVPS Y4, Y15, (DI)(AX*4)
 
-end61:
+end43:
 done:
 	VZEROUPPER
 	RET
@@ -9925,9 +8003,9 @@ TEXT ·columnMaxAVX2(SB), NOSPLIT, $0-40
 	XORL    AX, AX
 	MOVQ    R9, CX
 	SUBQ    $0x00000020, CX
-	JLT     few65
+	JLT     few47
 
-many65:
+many47:
 	VMOVUPS (DI)(AX*4), Y4
 	VMOVUPS 32(DI)(AX*4), Y5
 	VMOVUPS 64(DI)(AX*4), Y6
@@ -9935,7 +8013,7 @@ many65:
 	MOVQ    SI, DX
 	MOVQ    R8, R14
 
-each66:
+each48:
 	VMOVUPS   (DX)(AX*4), Y0
 	VMAXPS    Y4, Y0, Y4
 	VCMPPS    $0x03, Y0, Y0, Y13
@@ -9954,55 +8032,55 @@ each66:
 	VBLENDVPS Y13, Y0, Y7, Y7
 	ADDQ      R10, DX
 	DECQ      R14
-	JNE       each66
+	JNE       each48
 	VMOVUPS   Y4, (DI)(AX*4)
 	VMOVUPS   Y5, 32(DI)(AX*4)
 	VMOVUPS   Y6, 64(DI)(AX*4)
 	VMOVUPS   Y7, 96(DI)(AX*4)
 	ADDQ      $0x00000020, AX
 	SUBQ      $0x00000020, CX
-	JGE       many65
+	JGE       many47
 
-few65:
+few47:
 	ADDQ $0x00000018, CX
-	JLT  rest65
+	JLT  rest47
 
-one65:
+one47:
 	VMOVUPS (DI)(AX*4), Y4
 	MOVQ    SI, DX
 	MOVQ    R8, R14
 
-each67:
+each49:
 	VMOVUPS   (DX)(AX*4), Y0
 	VMAXPS    Y4, Y0, Y4
 	VCMPPS    $0x03, Y0, Y0, Y13
 	VBLENDVPS Y13, Y0, Y4, Y4
 	ADDQ      R10, DX
 	DECQ      R14
-	JNE       each67
+	JNE       each49
 	VMOVUPS   Y4, (DI)(AX*4)
 	ADDQ      $0x00000008, AX
 	SUBQ      $0x00000008, CX
-	JGE       one65
+	JGE       one47
 
-rest65:
+rest47:
 	ADDQ       $0x00000008, CX
-	JEQ        end65
+	JEQ        end47
 	VMASKMOVPS (DI)(AX*4), Y15, Y4
 	MOVQ       SI, DX
 	MOVQ       R8, R14
 
-each68:
+each50:
 	VMASKMOVPS (DX)(AX*4), Y15, Y0
 	VMAXPS     Y4, Y0, Y4
 	VCMPPS     $0x03, Y0, Y0, Y13
 	VBLENDVPS  Y13, Y0, Y4, Y4
 	ADDQ       R10, DX
 	DECQ       R14
-	JNE        each68
+	JNE        each50
 	VMASKMOVPS Y4, Y15, (DI)(AX*4)
 
-end65:
+end47:
 done:
 	VZEROUPPER
 	RET
@@ -10025,9 +8103,9 @@ TEXT ·columnMinAVX2(SB), NOSPLIT, $0-40
 	XORL    AX, AX
 	MOVQ    R9, CX
 	SUBQ    $0x00000020, CX
-	JLT     few69
+	JLT     few51
 
-many69:
+many51:
 	VMOVUPS (DI)(AX*4), Y4
 	VMOVUPS 32(DI)(AX*4), Y5
 	VMOVUPS 64(DI)(AX*4), Y6
@@ -10035,7 +8113,7 @@ many69:
 	MOVQ    SI, DX
 	MOVQ    R8, R14
 
-each70:
+each52:
 	VMOVUPS   (DX)(AX*4), Y0
 	VMINPS    Y4, Y0, Y4
 	VCMPPS    $0x03, Y0, Y0, Y13
@@ -10054,55 +8132,55 @@ each70:
 	VBLENDVPS Y13, Y0, Y7, Y7
 	ADDQ      R10, DX
 	DECQ      R14
-	JNE       each70
+	JNE       each52
 	VMOVUPS   Y4, (DI)(AX*4)
 	VMOVUPS   Y5, 32(DI)(AX*4)
 	VMOVUPS   Y6, 64(DI)(AX*4)
 	VMOVUPS   Y7, 96(DI)(AX*4)
 	ADDQ      $0x00000020, AX
 	SUBQ      $0x00000020, CX
-	JGE       many69
+	JGE       many51
 
-few69:
+few51:
 	ADDQ $0x00000018, CX
-	JLT  rest69
+	JLT  rest51
 
-one69:
+one51:
 	VMOVUPS (DI)(AX*4), Y4
 	MOVQ    SI, DX
 	MOVQ    R8, R14
 
-each71:
+each53:
 	VMOVUPS   (DX)(AX*4), Y0
 	VMINPS    Y4, Y0, Y4
 	VCMPPS    $0x03, Y0, Y0, Y13
 	VBLENDVPS Y13, Y0, Y4, Y4
 	ADDQ      R10, DX
 	DECQ      R14
-	JNE       each71
+	JNE       each53
 	VMOVUPS   Y4, (DI)(AX*4)
 	ADDQ      $0x00000008, AX
 	SUBQ      $0x00000008, CX
-	JGE       one69
+	JGE       one51
 
-rest69:
+rest51:
 	ADDQ       $0x00000008, CX
-	JEQ        end69
+	JEQ        end51
 	VMASKMOVPS (DI)(AX*4), Y15, Y4
 	MOVQ       SI, DX
 	MOVQ       R8, R14
 
-each72:
+each54:
 	VMASKMOVPS (DX)(AX*4), Y15, Y0
 	VMINPS     Y4, Y0, Y4
 	VCMPPS     $0x03, Y0, Y0, Y13
 	VBLENDVPS  Y13, Y0, Y4, Y4
 	ADDQ       R10, DX
 	DECQ       R14
-	JNE        each72
+	JNE        each54
 	VMASKMOVPS Y4, Y15, (DI)(AX*4)
 
-end69:
+end51:
 done:
 	VZEROUPPER
 	RET
@@ -10125,9 +8203,9 @@ TEXT ·columnProductAVX2(SB), NOSPLIT, $0-40
 	XORL    AX, AX
 	MOVQ    R9, CX
 	SUBQ    $0x00000020, CX
-	JLT     few73
+	JLT     few55
 
-many73:
+many55:
 	VMOVUPS (DI)(AX*4), Y4
 	VMOVUPS 32(DI)(AX*4), Y5
 	VMOVUPS 64(DI)(AX*4), Y6
@@ -10135,7 +8213,7 @@ many73:
 	MOVQ    SI, DX
 	MOVQ    R8, R14
 
-each74:
+each56:
 	VMOVUPS (DX)(AX*4), Y0
 	VMULPS  Y0, Y4, Y4
 	VMOVUPS 32(DX)(AX*4), Y0
@@ -10146,51 +8224,51 @@ each74:
 	VMULPS  Y0, Y7, Y7
 	ADDQ    R10, DX
 	DECQ    R14
-	JNE     each74
+	JNE     each56
 	VMOVUPS Y4, (DI)(AX*4)
 	VMOVUPS Y5, 32(DI)(AX*4)
 	VMOVUPS Y6, 64(DI)(AX*4)
 	VMOVUPS Y7, 96(DI)(AX*4)
 	ADDQ    $0x00000020, AX
 	SUBQ    $0x00000020, CX
-	JGE     many73
+	JGE     many55
 
-few73:
+few55:
 	ADDQ $0x00000018, CX
-	JLT  rest73
+	JLT  rest55
 
-one73:
+one55:
 	VMOVUPS (DI)(AX*4), Y4
 	MOVQ    SI, DX
 	MOVQ    R8, R14
 
-each75:
+each57:
 	VMOVUPS (DX)(AX*4), Y0
 	VMULPS  Y0, Y4, Y4
 	ADDQ    R10, DX
 	DECQ    R14
-	JNE     each75
+	JNE     each57
 	VMOVUPS Y4, (DI)(AX*4)
 	ADDQ    $0x00000008, AX
 	SUBQ    $0x00000008, CX
-	JGE     one73
+	JGE     one55
 
-rest73:
+rest55:
 	ADDQ       $0x00000008, CX
-	JEQ        end73
+	JEQ        end55
 	VMASKMOVPS (DI)(AX*4), Y15, Y4
 	MOVQ       SI, DX
 	MOVQ       R8, R14
 
-each76:
+each58:
 	VMASKMOVPS (DX)(AX*4), Y15, Y0
 	VMULPS     Y0, Y4, Y4
 	ADDQ       R10, DX
 	DECQ       R14
-	JNE        each76
+	JNE        each58
 	VMASKMOVPS Y4, Y15, (DI)(AX*4)
 
-end73:
+end55:
 done:
 	VZEROUPPER
 	RET
@@ -10217,9 +8295,9 @@ TEXT ·columnProductsAVX2(SB), NOSPLIT, $0-72
 	XORL    AX, AX
 	MOVQ    R9, CX
 	SUBQ    $0x00000020, CX
-	JLT     few77
+	JLT     few59
 
-many77:
+many59:
 	VMOVUPS (DI)(AX*4), Y4
 	VMOVUPS (SI)(AX*4), Y8
 	VMOVUPS 32(DI)(AX*4), Y5
@@ -10232,7 +8310,7 @@ many77:
 	MOVQ    R13, BX
 	MOVQ    R8, R14
 
-each78:
+each60:
 	VBROADCASTSS (R11), Y12
 	VBROADCASTSS (R15), Y13
 	VMOVUPS      (DX)(AX*4), Y0
@@ -10260,7 +8338,7 @@ each78:
 	ADDQ         $0x04, R11
 	ADDQ         $0x04, R15
 	DECQ         R14
-	JNE          each78
+	JNE          each60
 	MOVQ         R8, R14
 	SHLQ         $0x02, R14
 	SUBQ         R14, R11
@@ -10275,20 +8353,20 @@ each78:
 	VMOVUPS      Y11, 96(SI)(AX*4)
 	ADDQ         $0x00000020, AX
 	SUBQ         $0x00000020, CX
-	JGE          many77
+	JGE          many59
 
-few77:
+few59:
 	ADDQ $0x00000018, CX
-	JLT  rest77
+	JLT  rest59
 
-one77:
+one59:
 	VMOVUPS (DI)(AX*4), Y4
 	VMOVUPS (SI)(AX*4), Y8
 	MOVQ    R12, DX
 	MOVQ    R13, BX
 	MOVQ    R8, R14
 
-each79:
+each61:
 	VBROADCASTSS (R11), Y12
 	VBROADCASTSS (R15), Y13
 	VMOVUPS      (DX)(AX*4), Y0
@@ -10301,7 +8379,7 @@ each79:
 	ADDQ         $0x04, R11
 	ADDQ         $0x04, R15
 	DECQ         R14
-	JNE          each79
+	JNE          each61
 	MOVQ         R8, R14
 	SHLQ         $0x02, R14
 	SUBQ         R14, R11
@@ -10310,18 +8388,18 @@ each79:
 	VMOVUPS      Y8, (SI)(AX*4)
 	ADDQ         $0x00000008, AX
 	SUBQ         $0x00000008, CX
-	JGE          one77
+	JGE          one59
 
-rest77:
+rest59:
 	ADDQ       $0x00000008, CX
-	JEQ        end77
+	JEQ        end59
 	VMASKMOVPS (DI)(AX*4), Y15, Y4
 	VMASKMOVPS (SI)(AX*4), Y15, Y8
 	MOVQ       R12, DX
 	MOVQ       R13, BX
 	MOVQ       R8, R14
 
-each80:
+each62:
 	VBROADCASTSS (R11), Y12
 	VBROADCASTSS (R15), Y13
 	VMASKMOVPS   (DX)(AX*4), Y15, Y0
@@ -10334,7 +8412,7 @@ each80:
 	ADDQ         $0x04, R11
 	ADDQ         $0x04, R15
 	DECQ         R14
-	JNE          each80
+	JNE          each62
 	MOVQ         R8, R14
 	SHLQ         $0x02, R14
 	SUBQ         R14, R11
@@ -10342,7 +8420,210 @@ each80:
 	VMASKMOVPS   Y4, Y15, (DI)(AX*4)
 	VMASKMOVPS   Y8, Y15, (SI)(AX*4)
 
-end77:
+end59:
+done:
+	VZEROUPPER
+	RET
+
+// func maxBackwardAVX2(dx *float32, dy *float32, x *float32, y *float32, rows int, n int, dxRow int, dyRow int, xRow int, yRow int)
+// Requires: AVX
+TEXT ·maxBackwardAVX2(SB), NOSPLIT, $0-80
+	MOVQ    dx+0(FP), DI
+	MOVQ    dxRow+48(FP), R10
+	MOVQ    dy+8(FP), SI
+	MOVQ    dyRow+56(FP), R11
+	MOVQ    x+16(FP), DX
+	MOVQ    xRow+64(FP), R12
+	MOVQ    y+24(FP), BX
+	MOVQ    yRow+72(FP), R13
+	MOVQ    rows+32(FP), R8
+	MOVQ    n+40(FP), R9
+	MOVQ    R9, CX
+	ANDQ    $0x00000007, CX
+	NEGQ    CX
+	LEAQ    tailMasks<>+0(SB), AX
+	VMOVUPS 32(AX)(CX*4), Y15
+	TESTQ   R8, R8
+	JLE     done
+
+row:
+	XORL AX, AX
+	MOVQ R9, CX
+	SUBQ $0x00000020, CX
+	JLT  few63
+
+many63:
+	VMOVUPS (DX)(AX*4), Y0
+	VMOVUPS (BX)(AX*4), Y1
+	VMOVUPS (SI)(AX*4), Y2
+	VMOVUPS (DI)(AX*4), Y3
+	VCMPPS  $0x08, Y0, Y1, Y0
+	VANDPS  Y2, Y0, Y1
+	VANDNPS Y2, Y0, Y2
+	VADDPS  Y1, Y3, Y3
+	VMOVUPS Y3, (DI)(AX*4)
+	VMOVUPS Y2, (SI)(AX*4)
+	VMOVUPS 32(DX)(AX*4), Y0
+	VMOVUPS 32(BX)(AX*4), Y1
+	VMOVUPS 32(SI)(AX*4), Y2
+	VMOVUPS 32(DI)(AX*4), Y3
+	VCMPPS  $0x08, Y0, Y1, Y0
+	VANDPS  Y2, Y0, Y1
+	VANDNPS Y2, Y0, Y2
+	VADDPS  Y1, Y3, Y3
+	VMOVUPS Y3, 32(DI)(AX*4)
+	VMOVUPS Y2, 32(SI)(AX*4)
+	VMOVUPS 64(DX)(AX*4), Y0
+	VMOVUPS 64(BX)(AX*4), Y1
+	VMOVUPS 64(SI)(AX*4), Y2
+	VMOVUPS 64(DI)(AX*4), Y3
+	VCMPPS  $0x08, Y0, Y1, Y0
+	VANDPS  Y2, Y0, Y1
+	VANDNPS Y2, Y0, Y2
+	VADDPS  Y1, Y3, Y3
+	VMOVUPS Y3, 64(DI)(AX*4)
+	VMOVUPS Y2, 64(SI)(AX*4)
+	VMOVUPS 96(DX)(AX*4), Y0
+	VMOVUPS 96(BX)(AX*4), Y1
+	VMOVUPS 96(SI)(AX*4), Y2
+	VMOVUPS 96(DI)(AX*4), Y3
+	VCMPPS  $0x08, Y0, Y1, Y0
+	VANDPS  Y2, Y0, Y1
+	VANDNPS Y2, Y0, Y2
+	VADDPS  Y1, Y3, Y3
+	VMOVUPS Y3, 96(DI)(AX*4)
+	VMOVUPS Y2, 96(SI)(AX*4)
+	ADDQ    $0x00000020, AX
+	SUBQ    $0x00000020, CX
+	JGE     many63
+
+few63:
+	ADDQ $0x00000018, CX
+	JLT  rest63
+
+one63:
+	VMOVUPS (DX)(AX*4), Y0
+	VMOVUPS (BX)(AX*4), Y1
+	VMOVUPS (SI)(AX*4), Y2
+	VMOVUPS (DI)(AX*4), Y3
+	VCMPPS  $0x08, Y0, Y1, Y0
+	VANDPS  Y2, Y0, Y1
+	VANDNPS Y2, Y0, Y2
+	VADDPS  Y1, Y3, Y3
+	VMOVUPS Y3, (DI)(AX*4)
+	VMOVUPS Y2, (SI)(AX*4)
+	ADDQ    $0x00000008, AX
+	SUBQ    $0x00000008, CX
+	JGE     one63
+
+rest63:
+	ADDQ       $0x00000008, CX
+	JEQ        end63
+	VMASKMOVPS (DX)(AX*4), Y15, Y0
+	VMASKMOVPS (BX)(AX*4), Y15, Y1
+	VMASKMOVPS (SI)(AX*4), Y15, Y2
+	VMASKMOVPS (DI)(AX*4), Y15, Y3
+	VCMPPS     $0x08, Y0, Y1, Y0
+	VANDPS     Y2, Y0, Y1
+	VANDNPS    Y2, Y0, Y2
+	VADDPS     Y1, Y3, Y3
+	VMASKMOVPS Y3, Y15, (DI)(AX*4)
+	VMASKMOVPS Y2, Y15, (SI)(AX*4)
+
+end63:
+	ADDQ R10, DI
+	ADDQ R11, SI
+	ADDQ R12, DX
+	ADDQ R13, BX
+	DECQ R8
+	JNE  row
+
+done:
+	VZEROUPPER
+	RET
+
+// func splitAVX2(even *float32, odd *float32, src *float32, rows int, n int, dstRow int, srcRow int)
+// Requires: AVX, AVX2
+TEXT ·splitAVX2(SB), NOSPLIT, $0-56
+	MOVQ  even+0(FP), DI
+	MOVQ  odd+8(FP), DX
+	MOVQ  src+16(FP), SI
+	MOVQ  rows+24(FP), R8
+	MOVQ  n+32(FP), R9
+	MOVQ  srcRow+48(FP), R10
+	MOVQ  dstRow+40(FP), R11
+	TESTQ R8, R8
+	JLE   done
+
+row:
+	XORL AX, AX
+	MOVQ R9, CX
+	SUBQ $0x08, CX
+	JLT  next
+
+eight:
+	VMOVUPS (SI)(AX*8), Y0
+	VMOVUPS 32(SI)(AX*8), Y1
+	VSHUFPS $0x88, Y1, Y0, Y2
+	VSHUFPS $0xdd, Y1, Y0, Y3
+	VPERMPD $0xd8, Y2, Y2
+	VPERMPD $0xd8, Y3, Y3
+	VMOVUPS Y2, (DI)(AX*4)
+	VMOVUPS Y3, (DX)(AX*4)
+	ADDQ    $0x08, AX
+	SUBQ    $0x08, CX
+	JGE     eight
+
+next:
+	ADDQ R10, SI
+	ADDQ R11, DI
+	ADDQ R11, DX
+	DECQ R8
+	JNE  row
+
+done:
+	VZEROUPPER
+	RET
+
+// func mergeAVX2(dst *float32, even *float32, odd *float32, rows int, n int, dstRow int, srcRow int)
+// Requires: AVX
+TEXT ·mergeAVX2(SB), NOSPLIT, $0-56
+	MOVQ  dst+0(FP), DI
+	MOVQ  even+8(FP), SI
+	MOVQ  odd+16(FP), DX
+	MOVQ  rows+24(FP), R8
+	MOVQ  n+32(FP), R9
+	MOVQ  dstRow+40(FP), R10
+	MOVQ  srcRow+48(FP), R11
+	TESTQ R8, R8
+	JLE   done
+
+row:
+	XORL AX, AX
+	MOVQ R9, CX
+	SUBQ $0x08, CX
+	JLT  next
+
+eight:
+	VMOVUPS    (SI)(AX*4), Y0
+	VMOVUPS    (DX)(AX*4), Y1
+	VUNPCKLPS  Y1, Y0, Y2
+	VUNPCKHPS  Y1, Y0, Y3
+	VPERM2F128 $0x20, Y3, Y2, Y0
+	VPERM2F128 $0x31, Y3, Y2, Y1
+	VMOVUPS    Y0, (DI)(AX*8)
+	VMOVUPS    Y1, 32(DI)(AX*8)
+	ADDQ       $0x08, AX
+	SUBQ       $0x08, CX
+	JGE        eight
+
+next:
+	ADDQ R10, DI
+	ADDQ R11, SI
+	ADDQ R11, DX
+	DECQ R8
+	JNE  row
+
 done:
 	VZEROUPPER
 	RET

@@ -6,15 +6,20 @@ func vectorImplementation(name string) vectorKernels {
 	}
 	return vectorKernels{
 		operations: operationKernels{
-			Copy:  {copyVVNEON, nil, copySVNEON},
-			Abs:   {absVVNEON},
-			Sqrt:  {sqrtVVNEON},
-			AddOp: {addVVNEON, addVSNEON},
-			SubOp: {subVVNEON, subVSNEON, subSVNEON},
-			MulOp: {mulVVNEON, mulVSNEON},
-			DivOp: {divVVNEON, divVSNEON, divSVNEON},
-			MaxOp: {maxVVNEON, maxVSNEON},
-			MinOp: {minVVNEON, minVSNEON},
+			OpCopy: {copyVVNEON, nil, copySVNEON},
+			OpAbs:  {absVVNEON},
+			OpSqrt: {sqrtVVNEON},
+			OpAdd:  {addVVNEON, addVSNEON},
+			OpSub:  {subVVNEON, subVSNEON, subSVNEON},
+			OpMul:  {mulVVNEON, mulVSNEON},
+			OpDiv:  {divVVNEON, divVSNEON, divSVNEON},
+			OpMax:  {maxVVNEON, maxVSNEON},
+			OpMin:  {minVVNEON, minVSNEON},
+		},
+		shuffleKernels: shuffleKernels{
+			split:       splitNEON,
+			merge:       mergeNEON,
+			maxBackward: maxBackwardNEON,
 		},
 		rowKernels: rowKernels{
 			rowAffine:         rowAffineNEON,
@@ -92,92 +97,92 @@ func sumProductsNEON(x, y []float32, segments, stride, length int, center float3
 // copyVVNEON is operationPortable.
 //
 //go:noescape
-func copyVVNEON(dst, a, b *float32, rows, n, dstRow, aRow, bRow, stream int)
+func copyVVNEON(dst, a, b *float32, rows, n, dstRow, aRow, bRow int)
 
 // copySVNEON is operationPortable.
 //
 //go:noescape
-func copySVNEON(dst, a, b *float32, rows, n, dstRow, aRow, bRow, stream int)
+func copySVNEON(dst, a, b *float32, rows, n, dstRow, aRow, bRow int)
 
 // absVVNEON is operationPortable.
 //
 //go:noescape
-func absVVNEON(dst, a, b *float32, rows, n, dstRow, aRow, bRow, stream int)
+func absVVNEON(dst, a, b *float32, rows, n, dstRow, aRow, bRow int)
 
 // sqrtVVNEON is operationPortable.
 //
 //go:noescape
-func sqrtVVNEON(dst, a, b *float32, rows, n, dstRow, aRow, bRow, stream int)
+func sqrtVVNEON(dst, a, b *float32, rows, n, dstRow, aRow, bRow int)
 
 // addVVNEON is operationPortable.
 //
 //go:noescape
-func addVVNEON(dst, a, b *float32, rows, n, dstRow, aRow, bRow, stream int)
+func addVVNEON(dst, a, b *float32, rows, n, dstRow, aRow, bRow int)
 
 // addVSNEON is operationPortable.
 //
 //go:noescape
-func addVSNEON(dst, a, b *float32, rows, n, dstRow, aRow, bRow, stream int)
+func addVSNEON(dst, a, b *float32, rows, n, dstRow, aRow, bRow int)
 
 // subVVNEON is operationPortable.
 //
 //go:noescape
-func subVVNEON(dst, a, b *float32, rows, n, dstRow, aRow, bRow, stream int)
+func subVVNEON(dst, a, b *float32, rows, n, dstRow, aRow, bRow int)
 
 // subVSNEON is operationPortable.
 //
 //go:noescape
-func subVSNEON(dst, a, b *float32, rows, n, dstRow, aRow, bRow, stream int)
+func subVSNEON(dst, a, b *float32, rows, n, dstRow, aRow, bRow int)
 
 // subSVNEON is operationPortable.
 //
 //go:noescape
-func subSVNEON(dst, a, b *float32, rows, n, dstRow, aRow, bRow, stream int)
+func subSVNEON(dst, a, b *float32, rows, n, dstRow, aRow, bRow int)
 
 // mulVVNEON is operationPortable.
 //
 //go:noescape
-func mulVVNEON(dst, a, b *float32, rows, n, dstRow, aRow, bRow, stream int)
+func mulVVNEON(dst, a, b *float32, rows, n, dstRow, aRow, bRow int)
 
 // mulVSNEON is operationPortable.
 //
 //go:noescape
-func mulVSNEON(dst, a, b *float32, rows, n, dstRow, aRow, bRow, stream int)
+func mulVSNEON(dst, a, b *float32, rows, n, dstRow, aRow, bRow int)
 
 // divVVNEON is operationPortable.
 //
 //go:noescape
-func divVVNEON(dst, a, b *float32, rows, n, dstRow, aRow, bRow, stream int)
+func divVVNEON(dst, a, b *float32, rows, n, dstRow, aRow, bRow int)
 
 // divVSNEON is operationPortable.
 //
 //go:noescape
-func divVSNEON(dst, a, b *float32, rows, n, dstRow, aRow, bRow, stream int)
+func divVSNEON(dst, a, b *float32, rows, n, dstRow, aRow, bRow int)
 
 // divSVNEON is operationPortable.
 //
 //go:noescape
-func divSVNEON(dst, a, b *float32, rows, n, dstRow, aRow, bRow, stream int)
+func divSVNEON(dst, a, b *float32, rows, n, dstRow, aRow, bRow int)
 
 // maxVVNEON is operationPortable.
 //
 //go:noescape
-func maxVVNEON(dst, a, b *float32, rows, n, dstRow, aRow, bRow, stream int)
+func maxVVNEON(dst, a, b *float32, rows, n, dstRow, aRow, bRow int)
 
 // maxVSNEON is operationPortable.
 //
 //go:noescape
-func maxVSNEON(dst, a, b *float32, rows, n, dstRow, aRow, bRow, stream int)
+func maxVSNEON(dst, a, b *float32, rows, n, dstRow, aRow, bRow int)
 
 // minVVNEON is operationPortable.
 //
 //go:noescape
-func minVVNEON(dst, a, b *float32, rows, n, dstRow, aRow, bRow, stream int)
+func minVVNEON(dst, a, b *float32, rows, n, dstRow, aRow, bRow int)
 
 // minVSNEON is operationPortable.
 //
 //go:noescape
-func minVSNEON(dst, a, b *float32, rows, n, dstRow, aRow, bRow, stream int)
+func minVSNEON(dst, a, b *float32, rows, n, dstRow, aRow, bRow int)
 
 // rowAffineNEON is rowAffinePortable.
 //
@@ -258,3 +263,18 @@ func columnProductNEON(dst, x *float32, rows, n, row int)
 //
 //go:noescape
 func columnProductsNEON(sums, products, x, y, a, b *float32, rows, n, row int)
+
+// splitNEON is splitPortable.
+//
+//go:noescape
+func splitNEON(even, odd, src *float32, rows, n, dstRow, srcRow int)
+
+// mergeNEON is mergePortable.
+//
+//go:noescape
+func mergeNEON(dst, even, odd *float32, rows, n, dstRow, srcRow int)
+
+// maxBackwardNEON is maxBackwardPortable.
+//
+//go:noescape
+func maxBackwardNEON(dx, dy, x, y *float32, rows, n, dxRow, dyRow, xRow, yRow int)

@@ -70,92 +70,92 @@ func sumProductsAVX512(x, y []float32, segments, stride, length int, center floa
 // copyVVAVX512 is operationPortable with dst = a.
 //
 //go:noescape
-func copyVVAVX512(dst, a, b *float32, rows, n, dstRow, aRow, bRow, stream int)
+func copyVVAVX512(dst, a, b *float32, rows, n, dstRow, aRow, bRow int)
 
 // copySVAVX512 is operationPortable with dst = a, a of each row being one element.
 //
 //go:noescape
-func copySVAVX512(dst, a, b *float32, rows, n, dstRow, aRow, bRow, stream int)
+func copySVAVX512(dst, a, b *float32, rows, n, dstRow, aRow, bRow int)
 
 // absVVAVX512 is operationPortable with dst = |a|.
 //
 //go:noescape
-func absVVAVX512(dst, a, b *float32, rows, n, dstRow, aRow, bRow, stream int)
+func absVVAVX512(dst, a, b *float32, rows, n, dstRow, aRow, bRow int)
 
 // sqrtVVAVX512 is operationPortable with dst = sqrt(a).
 //
 //go:noescape
-func sqrtVVAVX512(dst, a, b *float32, rows, n, dstRow, aRow, bRow, stream int)
+func sqrtVVAVX512(dst, a, b *float32, rows, n, dstRow, aRow, bRow int)
 
 // addVVAVX512 is operationPortable with dst = a + b.
 //
 //go:noescape
-func addVVAVX512(dst, a, b *float32, rows, n, dstRow, aRow, bRow, stream int)
+func addVVAVX512(dst, a, b *float32, rows, n, dstRow, aRow, bRow int)
 
 // addVSAVX512 is operationPortable with dst = a + b, b of each row being one element.
 //
 //go:noescape
-func addVSAVX512(dst, a, b *float32, rows, n, dstRow, aRow, bRow, stream int)
+func addVSAVX512(dst, a, b *float32, rows, n, dstRow, aRow, bRow int)
 
 // subVVAVX512 is operationPortable with dst = a - b.
 //
 //go:noescape
-func subVVAVX512(dst, a, b *float32, rows, n, dstRow, aRow, bRow, stream int)
+func subVVAVX512(dst, a, b *float32, rows, n, dstRow, aRow, bRow int)
 
 // subVSAVX512 is operationPortable with dst = a - b, b of each row being one element.
 //
 //go:noescape
-func subVSAVX512(dst, a, b *float32, rows, n, dstRow, aRow, bRow, stream int)
+func subVSAVX512(dst, a, b *float32, rows, n, dstRow, aRow, bRow int)
 
 // subSVAVX512 is operationPortable with dst = a - b, a of each row being one element.
 //
 //go:noescape
-func subSVAVX512(dst, a, b *float32, rows, n, dstRow, aRow, bRow, stream int)
+func subSVAVX512(dst, a, b *float32, rows, n, dstRow, aRow, bRow int)
 
 // mulVVAVX512 is operationPortable with dst = a * b.
 //
 //go:noescape
-func mulVVAVX512(dst, a, b *float32, rows, n, dstRow, aRow, bRow, stream int)
+func mulVVAVX512(dst, a, b *float32, rows, n, dstRow, aRow, bRow int)
 
 // mulVSAVX512 is operationPortable with dst = a * b, b of each row being one element.
 //
 //go:noescape
-func mulVSAVX512(dst, a, b *float32, rows, n, dstRow, aRow, bRow, stream int)
+func mulVSAVX512(dst, a, b *float32, rows, n, dstRow, aRow, bRow int)
 
 // divVVAVX512 is operationPortable with dst = a / b.
 //
 //go:noescape
-func divVVAVX512(dst, a, b *float32, rows, n, dstRow, aRow, bRow, stream int)
+func divVVAVX512(dst, a, b *float32, rows, n, dstRow, aRow, bRow int)
 
 // divVSAVX512 is operationPortable with dst = a / b, b of each row being one element.
 //
 //go:noescape
-func divVSAVX512(dst, a, b *float32, rows, n, dstRow, aRow, bRow, stream int)
+func divVSAVX512(dst, a, b *float32, rows, n, dstRow, aRow, bRow int)
 
 // divSVAVX512 is operationPortable with dst = a / b, a of each row being one element.
 //
 //go:noescape
-func divSVAVX512(dst, a, b *float32, rows, n, dstRow, aRow, bRow, stream int)
+func divSVAVX512(dst, a, b *float32, rows, n, dstRow, aRow, bRow int)
 
 // maxVVAVX512 is operationPortable with dst = max(a, b).
 //
 //go:noescape
-func maxVVAVX512(dst, a, b *float32, rows, n, dstRow, aRow, bRow, stream int)
+func maxVVAVX512(dst, a, b *float32, rows, n, dstRow, aRow, bRow int)
 
 // maxVSAVX512 is operationPortable with dst = max(a, b), b of each row being one element.
 //
 //go:noescape
-func maxVSAVX512(dst, a, b *float32, rows, n, dstRow, aRow, bRow, stream int)
+func maxVSAVX512(dst, a, b *float32, rows, n, dstRow, aRow, bRow int)
 
 // minVVAVX512 is operationPortable with dst = min(a, b).
 //
 //go:noescape
-func minVVAVX512(dst, a, b *float32, rows, n, dstRow, aRow, bRow, stream int)
+func minVVAVX512(dst, a, b *float32, rows, n, dstRow, aRow, bRow int)
 
 // minVSAVX512 is operationPortable with dst = min(a, b), b of each row being one element.
 //
 //go:noescape
-func minVSAVX512(dst, a, b *float32, rows, n, dstRow, aRow, bRow, stream int)
+func minVSAVX512(dst, a, b *float32, rows, n, dstRow, aRow, bRow int)
 
 // rowAffineAVX512 is rowAffinePortable: dst = a*x + b.
 //
@@ -237,6 +237,11 @@ func columnProductAVX512(dst, x *float32, rows, n, row int)
 //go:noescape
 func columnProductsAVX512(sums, products, x, y, a, b *float32, rows, n, row int)
 
+// maxBackwardAVX512 is maxBackwardPortable.
+//
+//go:noescape
+func maxBackwardAVX512(dx, dy, x, y *float32, rows, n, dxRow, dyRow, xRow, yRow int)
+
 // clampAVX2 is clampPortable: dst = min(max(src, lo), hi).
 //
 //go:noescape
@@ -305,92 +310,92 @@ func sumProductsAVX2(x, y []float32, segments, stride, length int, center float3
 // copyVVAVX2 is operationPortable with dst = a.
 //
 //go:noescape
-func copyVVAVX2(dst, a, b *float32, rows, n, dstRow, aRow, bRow, stream int)
+func copyVVAVX2(dst, a, b *float32, rows, n, dstRow, aRow, bRow int)
 
 // copySVAVX2 is operationPortable with dst = a, a of each row being one element.
 //
 //go:noescape
-func copySVAVX2(dst, a, b *float32, rows, n, dstRow, aRow, bRow, stream int)
+func copySVAVX2(dst, a, b *float32, rows, n, dstRow, aRow, bRow int)
 
 // absVVAVX2 is operationPortable with dst = |a|.
 //
 //go:noescape
-func absVVAVX2(dst, a, b *float32, rows, n, dstRow, aRow, bRow, stream int)
+func absVVAVX2(dst, a, b *float32, rows, n, dstRow, aRow, bRow int)
 
 // sqrtVVAVX2 is operationPortable with dst = sqrt(a).
 //
 //go:noescape
-func sqrtVVAVX2(dst, a, b *float32, rows, n, dstRow, aRow, bRow, stream int)
+func sqrtVVAVX2(dst, a, b *float32, rows, n, dstRow, aRow, bRow int)
 
 // addVVAVX2 is operationPortable with dst = a + b.
 //
 //go:noescape
-func addVVAVX2(dst, a, b *float32, rows, n, dstRow, aRow, bRow, stream int)
+func addVVAVX2(dst, a, b *float32, rows, n, dstRow, aRow, bRow int)
 
 // addVSAVX2 is operationPortable with dst = a + b, b of each row being one element.
 //
 //go:noescape
-func addVSAVX2(dst, a, b *float32, rows, n, dstRow, aRow, bRow, stream int)
+func addVSAVX2(dst, a, b *float32, rows, n, dstRow, aRow, bRow int)
 
 // subVVAVX2 is operationPortable with dst = a - b.
 //
 //go:noescape
-func subVVAVX2(dst, a, b *float32, rows, n, dstRow, aRow, bRow, stream int)
+func subVVAVX2(dst, a, b *float32, rows, n, dstRow, aRow, bRow int)
 
 // subVSAVX2 is operationPortable with dst = a - b, b of each row being one element.
 //
 //go:noescape
-func subVSAVX2(dst, a, b *float32, rows, n, dstRow, aRow, bRow, stream int)
+func subVSAVX2(dst, a, b *float32, rows, n, dstRow, aRow, bRow int)
 
 // subSVAVX2 is operationPortable with dst = a - b, a of each row being one element.
 //
 //go:noescape
-func subSVAVX2(dst, a, b *float32, rows, n, dstRow, aRow, bRow, stream int)
+func subSVAVX2(dst, a, b *float32, rows, n, dstRow, aRow, bRow int)
 
 // mulVVAVX2 is operationPortable with dst = a * b.
 //
 //go:noescape
-func mulVVAVX2(dst, a, b *float32, rows, n, dstRow, aRow, bRow, stream int)
+func mulVVAVX2(dst, a, b *float32, rows, n, dstRow, aRow, bRow int)
 
 // mulVSAVX2 is operationPortable with dst = a * b, b of each row being one element.
 //
 //go:noescape
-func mulVSAVX2(dst, a, b *float32, rows, n, dstRow, aRow, bRow, stream int)
+func mulVSAVX2(dst, a, b *float32, rows, n, dstRow, aRow, bRow int)
 
 // divVVAVX2 is operationPortable with dst = a / b.
 //
 //go:noescape
-func divVVAVX2(dst, a, b *float32, rows, n, dstRow, aRow, bRow, stream int)
+func divVVAVX2(dst, a, b *float32, rows, n, dstRow, aRow, bRow int)
 
 // divVSAVX2 is operationPortable with dst = a / b, b of each row being one element.
 //
 //go:noescape
-func divVSAVX2(dst, a, b *float32, rows, n, dstRow, aRow, bRow, stream int)
+func divVSAVX2(dst, a, b *float32, rows, n, dstRow, aRow, bRow int)
 
 // divSVAVX2 is operationPortable with dst = a / b, a of each row being one element.
 //
 //go:noescape
-func divSVAVX2(dst, a, b *float32, rows, n, dstRow, aRow, bRow, stream int)
+func divSVAVX2(dst, a, b *float32, rows, n, dstRow, aRow, bRow int)
 
 // maxVVAVX2 is operationPortable with dst = max(a, b).
 //
 //go:noescape
-func maxVVAVX2(dst, a, b *float32, rows, n, dstRow, aRow, bRow, stream int)
+func maxVVAVX2(dst, a, b *float32, rows, n, dstRow, aRow, bRow int)
 
 // maxVSAVX2 is operationPortable with dst = max(a, b), b of each row being one element.
 //
 //go:noescape
-func maxVSAVX2(dst, a, b *float32, rows, n, dstRow, aRow, bRow, stream int)
+func maxVSAVX2(dst, a, b *float32, rows, n, dstRow, aRow, bRow int)
 
 // minVVAVX2 is operationPortable with dst = min(a, b).
 //
 //go:noescape
-func minVVAVX2(dst, a, b *float32, rows, n, dstRow, aRow, bRow, stream int)
+func minVVAVX2(dst, a, b *float32, rows, n, dstRow, aRow, bRow int)
 
 // minVSAVX2 is operationPortable with dst = min(a, b), b of each row being one element.
 //
 //go:noescape
-func minVSAVX2(dst, a, b *float32, rows, n, dstRow, aRow, bRow, stream int)
+func minVSAVX2(dst, a, b *float32, rows, n, dstRow, aRow, bRow int)
 
 // rowAffineAVX2 is rowAffinePortable: dst = a*x + b.
 //
@@ -471,3 +476,18 @@ func columnProductAVX2(dst, x *float32, rows, n, row int)
 //
 //go:noescape
 func columnProductsAVX2(sums, products, x, y, a, b *float32, rows, n, row int)
+
+// maxBackwardAVX2 is maxBackwardPortable.
+//
+//go:noescape
+func maxBackwardAVX2(dx, dy, x, y *float32, rows, n, dxRow, dyRow, xRow, yRow int)
+
+// splitAVX2 is splitPortable.
+//
+//go:noescape
+func splitAVX2(even, odd, src *float32, rows, n, dstRow, srcRow int)
+
+// mergeAVX2 is mergePortable.
+//
+//go:noescape
+func mergeAVX2(dst, even, odd *float32, rows, n, dstRow, srcRow int)

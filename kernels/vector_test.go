@@ -56,9 +56,9 @@ func checkVector(t rapid.TB, s vectorShape, seed uint64, fill func(random *rand.
 		// Terms of opposite sign cancel, and are not all rounded in both.
 		requireClose(t, name, got, want, 3e-5)
 	}
-	elementwise("add", func(k *vectorKernels, dst []float32) { k.operate(AddOp, dst, a, b) })
-	elementwise("mul", func(k *vectorKernels, dst []float32) { k.operate(MulOp, dst, a, b) })
-	elementwise("add in place", func(k *vectorKernels, dst []float32) { k.operate(AddOp, dst, dst, b) })
+	elementwise("add", func(k *vectorKernels, dst []float32) { k.operate(OpAdd, dst, a, b) })
+	elementwise("mul", func(k *vectorKernels, dst []float32) { k.operate(OpMul, dst, a, b) })
+	elementwise("add in place", func(k *vectorKernels, dst []float32) { k.operate(OpAdd, dst, dst, b) })
 	elementwise("mulAdd", func(k *vectorKernels, dst []float32) { k.mulAdd(dst, a, b) })
 	elementwise("axpy", func(k *vectorKernels, dst []float32) { k.axpy(alpha, a, dst) })
 	elementwise("clamp", func(k *vectorKernels, dst []float32) { k.clamp(dst, a, 0, 6) })

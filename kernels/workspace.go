@@ -24,6 +24,10 @@ type Workspace struct {
 	zeros      []float32 // rows beyond the border of an image, never written
 	winograd   winogradJob
 	depthwise  depthwiseJob
+	broadcast  broadcastJob
+	pool       poolJob
+	normalise  normaliseJob
+	groupNorm  groupNormJob
 }
 
 // cacheLine is the alignment of packed operands, in bytes.

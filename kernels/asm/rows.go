@@ -67,7 +67,7 @@ func (r *row) operations() {
 
 func (r *row) operation(op operation, form int) {
 	name := op.name + []string{"VV", "VS", "SV"}[form]
-	text(name+r.name, "func(dst, a, b *float32, rows, n, dstRow, aRow, bRow, stream int)",
+	text(name+r.name, "func(dst, a, b *float32, rows, n, dstRow, aRow, bRow int)",
 		name+r.name+" is operationPortable with "+op.doc+[]string{".", ", b of each row being one element.", ", a of each row being one element."}[form])
 	Load(Param("dst"), reg.RDI)
 	Load(Param("a"), reg.RSI)
@@ -79,7 +79,6 @@ func (r *row) operation(op operation, form int) {
 		Load(Param("b"), reg.RDX)
 		Load(Param("bRow"), reg.R12)
 	}
-	Load(Param("stream"), reg.R13)
 	r.tails()
 	if op.name == "abs" {
 		magnitude := r.v(9)
@@ -117,10 +116,7 @@ func (r *row) operation(op operation, form int) {
 	case scalarVector:
 		VBROADCASTSS(operand.Mem{Base: reg.RSI}, r.v(8))
 	}
-	TESTQ(reg.R13, reg.R13)
-	JNE(operand.LabelRef("stream"))
 	r.loop(body)
-	Label("next")
 	ADDQ(reg.R10, reg.RDI)
 	ADDQ(reg.R11, reg.RSI)
 	if !op.unary {
@@ -128,15 +124,9 @@ func (r *row) operation(op operation, form int) {
 	}
 	DECQ(rows)
 	JNE(operand.LabelRef("row"))
-	SFENCE() // orders what was streamed
 	Label("done")
 	VZEROUPPER()
 	RET()
-	Label("stream")
-	r.streaming = true
-	r.loop(body)
-	r.streaming = false
-	JMP(operand.LabelRef("next"))
 }
 
 // Registers of what has one element for each row.

@@ -43,10 +43,9 @@ var vectorSets = []vectors{
 // a row.
 type row struct {
 	vectors
-	lane      int // vector of an unrolled loop
-	tail      bool
-	streaming bool
-	label     int
+	lane  int // vector of an unrolled loop
+	tail  bool
+	label int
 }
 
 // v is vector register i.
@@ -84,8 +83,6 @@ func (r *row) store(from reg.VecPhysical, i int) {
 		VMOVUPS(from, tailMask, r.at(i))
 	case r.tail:
 		VMASKMOVPS(from, r.v(15), r.at(i))
-	case r.streaming:
-		VMOVNTPS(from, r.at(i))
 	default:
 		VMOVUPS(from, r.at(i))
 	}
@@ -298,7 +295,9 @@ func vector() {
 		r.rowFunctions()
 		r.rowReductions()
 		r.columnFunctions()
+		r.maxBackward()
 	}
+	shuffles()
 }
 
 // clamp limits v to low and high. VMAXPS and VMINPS return their last operand

@@ -1,0 +1,48 @@
+package kernels
+
+// shuffleKernels move elements of rows that lie some bytes apart.
+type shuffleKernels struct {
+	// split sets even and odd to the elements of n pairs, n a multiple of 8.
+	split func(even, odd, src *float32, rows, n, dstRow, srcRow int)
+	// merge sets dst to n pairs of elements, n a multiple of 8.
+	merge func(dst, even, odd *float32, rows, n, dstRow, srcRow int)
+	// maxBackward moves dy to dx where x is y, the largest of several: dx += dy,
+	// dy = 0. A NaN is taken to be equal to everything.
+	maxBackward func(dx, dy, x, y *float32, rows, n, dxRow, dyRow, xRow, yRow int)
+}
+
+var portableShuffles = shuffleKernels{
+	split:       splitPortable,
+	merge:       mergePortable,
+	maxBackward: maxBackwardPortable,
+}
+
+func splitPortable(even, odd, src *float32, rows, n, dstRow, srcRow int) {
+	for i := range rows {
+		u, v, x := elements(even, i*dstRow, n), elements(odd, i*dstRow, n), elements(src, i*srcRow, 2*n)
+		for j := range u {
+			u[j], v[j] = x[2*j], x[2*j+1]
+		}
+	}
+}
+
+func mergePortable(dst, even, odd *float32, rows, n, dstRow, srcRow int) {
+	for i := range rows {
+		u, v, y := elements(even, i*srcRow, n), elements(odd, i*srcRow, n), elements(dst, i*dstRow, 2*n)
+		for j := range u {
+			y[2*j], y[2*j+1] = u[j], v[j]
+		}
+	}
+}
+
+func maxBackwardPortable(dx, dy, x, y *float32, rows, n, dxRow, dyRow, xRow, yRow int) {
+	for i := range rows {
+		d, h, u, v := elements(dx, i*dxRow, n), elements(dy, i*dyRow, n), elements(x, i*xRow, n), elements(y, i*yRow, n)
+		for j := range d {
+			if !(u[j] < v[j]) && !(u[j] > v[j]) {
+				d[j] += h[j]
+				h[j] = 0
+			}
+		}
+	}
+}

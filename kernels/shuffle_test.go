@@ -1,0 +1,65 @@
+package kernels
+
+import (
+	"slices"
+	"testing"
+
+	"pgregory.net/rapid"
+)
+
+func TestShufflesMatchPortable(t *testing.T) {
+	eachImplementation(t, func(t *testing.T) {
+		rapid.Check(t, func(t *rapid.T) {
+			rows, n := rapid.IntRange(0, 3).Draw(t, "rows"), 8*rapid.IntRange(0, 9).Draw(t, "eights")
+			gap := rapid.IntRange(0, 9).Draw(t, "gap")
+			r := newRand(rapid.Uint64().Draw(t, "seed"))
+			half, whole := rows*(n+gap), rows*(2*n+gap)
+			src := randomSlice(r, whole)
+			want := [2][]float32{make([]float32, half), make([]float32, half)}
+			even, check := guarded(want[0])
+			odd, check2 := guarded(want[1])
+			portableVector.split(first(want[0]), first(want[1]), first(src), rows, n, 4*(n+gap), 4*(2*n+gap))
+			vector.split(first(even), first(odd), first(src), rows, n, 4*(n+gap), 4*(2*n+gap))
+			check(t, "split")
+			check2(t, "split")
+			requireClose(t, "split", even, want[0], 0)
+			requireClose(t, "split", odd, want[1], 0)
+			back, check3 := guarded(src)
+			for i := range back {
+				if i%(2*n+gap) < 2*n {
+					back[i] = 0
+				}
+			}
+			vector.merge(first(back), first(even), first(odd), rows, n, 4*(2*n+gap), 4*(n+gap))
+			check3(t, "merge")
+			requireClose(t, "merge", back, src, 0)
+		})
+		rapid.Check(t, func(t *rapid.T) {
+			s := drawRowShape(t)
+			r := newRand(rapid.Uint64().Draw(t, "seed"))
+			var operands, wants [4][]float32
+			var checks [4]func(rapid.TB, string)
+			for i := range operands {
+				wants[i] = randomSlice(r, s.size())
+				if i == 3 {
+					for j := range wants[3] {
+						if r.IntN(2) == 0 {
+							wants[3][j] = wants[2][j]
+						}
+					}
+				}
+				poison(r, wants[i])
+				operands[i], checks[i] = guarded(wants[i])
+			}
+			row := 4 * (s.n + s.gap)
+			wants[0] = slices.Clone(wants[0])
+			wants[1] = slices.Clone(wants[1])
+			portableVector.maxBackward(first(wants[0]), first(wants[1]), first(wants[2]), first(wants[3]), s.rows, s.n, row, row, row, row)
+			vector.maxBackward(first(operands[0]), first(operands[1]), first(operands[2]), first(operands[3]), s.rows, s.n, row, row, row, row)
+			for i := range operands {
+				checks[i](t, "maxBackward")
+				requireClose(t, "maxBackward", operands[i], wants[i], 0)
+			}
+		})
+	})
+}
