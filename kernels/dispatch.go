@@ -77,5 +77,6 @@ func Use(name string) error {
 	setGemmKernels(selected)
 	setVectorKernels(selected)
 	setDepthwiseKernels(selected)
+	setInt8Kernels(selected)
 	return nil
 }

@@ -15,4 +15,5 @@
 // alike.
 package kernels
 
+//go:generate go run ./asm -family int8
 //go:generate go run ./asm -family tile

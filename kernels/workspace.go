@@ -15,6 +15,7 @@ type Workspace struct {
 	image    []float32 // padded image of a convolution
 	columns  []float32 // gradient of unfolded columns
 	offsets  []int     // rows of an unfolded image
+	int8     int8Scratch
 }
 
 // cacheLine is the alignment of packed operands, in bytes.
