@@ -233,9 +233,11 @@ func TestInt8Extremes(t *testing.T) {
 					p := PackInt8Gemm(k, n, slices.Repeat([]int8{y}, k*n), nil)
 					got := make([]int32, m*n)
 					p.Forward(&ws, m, Int8Input{Data: bytes.Repeat([]uint8{x}, m*k), Signed: isSigned}, &Int8Output{Sums: got})
-					want := slices.Repeat([]int32{k * value(x, isSigned) * int32(y)}, m*n)
-					if diff := cmp.Diff(want, got); diff != "" {
-						t.Fatalf("%d times %d, signed %v: (-want +got)\n%s", x, y, isSigned, diff)
+					want := k * value(x, isSigned) * int32(y)
+					for i, g := range got {
+						if g != want {
+							t.Fatalf("%d times %d, signed %v: sum %d is %d, want %d", x, y, isSigned, i, g, want)
+						}
 					}
 				}
 			}
@@ -266,7 +268,7 @@ func TestInt8Threads(t *testing.T) {
 		for _, n := range []int{1, 2, 3} {
 			Threads(n)
 			var ws Workspace
-			for range 20 {
+			for range 4 {
 				got := make([]uint8, s.N*s.OutH()*s.OutW()*Int8Channels(s.K))
 				run(&ws, got)
 				if want == nil {

@@ -117,9 +117,9 @@ func checkInt8Tile(t *testing.T, r *rand.Rand, k *int8Kernel, width, group, rows
 		if got[i] == want[i] {
 			continue
 		}
-		if kind == int8Floats && i%4 >= 0 {
+		if kind == int8Floats {
 			f := func(c []uint8) float32 { return *(*float32)(unsafe.Pointer(&c[i&^3])) }
-			if math.IsNaN(float64(f(got))) && math.IsNaN(float64(f(want))) {
+			if f(got) == f(want) || math.IsNaN(float64(f(got))) && math.IsNaN(float64(f(want))) {
 				continue
 			}
 		}
