@@ -78,5 +78,6 @@ func Use(name string) error {
 	setVectorKernels(selected)
 	setDepthwiseKernels(selected)
 	setInt8Kernels(selected)
+	setQuantizeKernels(selected)
 	return nil
 }

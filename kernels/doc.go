@@ -16,4 +16,5 @@
 package kernels
 
 //go:generate go run ./asm -family int8
+//go:generate go run ./asm -family quantize
 //go:generate go run ./asm -family tile

@@ -16,6 +16,7 @@ type Workspace struct {
 	columns  []float32 // gradient of unfolded columns
 	offsets  []int     // rows of an unfolded image
 	int8     int8Scratch
+	quantize quantizeScratch
 }
 
 // cacheLine is the alignment of packed operands, in bytes.

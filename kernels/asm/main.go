@@ -31,8 +31,9 @@ import (
 
 // families has the generator of each family of kernels.
 var families = map[string]func(){
-	"int8": int8Tiles,
-	"tile": tile,
+	"int8":     int8Tiles,
+	"quantize": quantize,
+	"tile":     tile,
 }
 
 func main() {
