@@ -82,5 +82,7 @@ func Use(name string) error {
 	setVectorKernels(selected)
 	setDepthwiseKernels(selected)
 	setExpKernels(selected)
+	setInt8Kernels(selected)
+	setQuantizeKernels(selected)
 	return nil
 }

@@ -28,6 +28,8 @@ type Workspace struct {
 	pool       poolJob
 	normalise  normaliseJob
 	groupNorm  groupNormJob
+	int8       int8Scratch
+	quantize   quantizeScratch
 }
 
 // cacheLine is the alignment of packed operands, in bytes.

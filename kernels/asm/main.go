@@ -40,6 +40,8 @@ var families = map[string]func(){
 	"pack":      pack,
 	"vector":    vector,
 	"winograd":  winograd,
+	"int8":      int8Tiles,
+	"quantize":  quantize,
 }
 
 func main() {
