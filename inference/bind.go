@@ -8,20 +8,20 @@ import (
 )
 
 // bind returns the kernel call that does the work w of node n on the memory
-// that slice gives its values.
-func bind(n *graph.Node, w graph.Workload, slice func(*graph.Value) []float32) (func(*kernels.Workspace), error) {
+// that m gives its values.
+func bind(n *graph.Node, w graph.Workload, m *memory) (func(*kernels.Workspace), error) {
 	if err := w.Validate(); err != nil {
 		return nil, err
 	}
-	dst, src := slice(n.Outputs[0]), slice(n.Inputs[0])
+	dst, src := m.slice(n.Outputs[0]), m.slice(n.Inputs[0])
 	hw := w.H * w.W
 	switch w.Op {
 	case graph.OpConv2D:
-		return bindConv2D(n, w, dst, src, slice)
+		return bindConv2D(n, w, dst, src, m)
 	case graph.OpLinear:
 		return bindLinear(n, w, dst, src)
 	case graph.OpAdd, graph.OpMul:
-		return bindBinary(n, w, dst, src, slice(n.Inputs[1]))
+		return bindBinary(n, w, dst, src, m.slice(n.Inputs[1]))
 	case graph.OpMaxPool, graph.OpAvgPool:
 		shape := kernels.Pool2D{
 			N: w.N, C: w.C, H: w.H, W: w.W, R: w.R, S: w.S, StrideH: w.StrideH, StrideW: w.StrideW,
@@ -43,7 +43,7 @@ func bind(n *graph.Node, w graph.Workload, slice func(*graph.Value) []float32) (
 	return func(*kernels.Workspace) { kernels.Activate(act, dst, src) }, nil
 }
 
-func bindConv2D(n *graph.Node, w graph.Workload, dst, src []float32, slice func(*graph.Value) []float32) (func(*kernels.Workspace), error) {
+func bindConv2D(n *graph.Node, w graph.Workload, dst, src []float32, m *memory) (func(*kernels.Workspace), error) {
 	act, err := activation(n.Attributes.Epilogue.Activation)
 	if err != nil {
 		return nil, err
@@ -53,13 +53,13 @@ func bindConv2D(n *graph.Node, w graph.Workload, dst, src []float32, slice func(
 		PadTop: w.PadTop, PadLeft: w.PadLeft, PadBottom: w.PadBottom, PadRight: w.PadRight,
 		DilationH: w.DilationH, DilationW: w.DilationW, Groups: w.Group,
 	}
-	packed, err := kernels.PackConv2D(shape, n.Inputs[1].Data, data(n.Bias()))
+	packed, err := kernels.PackConv2DLayouts(shape, m.layouts[n.Inputs[0]], m.layouts[n.Outputs[0]], n.Inputs[1].Data, data(n.Bias()))
 	if err != nil {
 		return nil, err
 	}
 	var residual []float32
 	if r := n.Residual(); r != nil {
-		residual = slice(r)
+		residual = m.slice(r)
 	}
 	return func(ws *kernels.Workspace) { packed.Forward(ws, dst, src, residual, act) }, nil
 }
