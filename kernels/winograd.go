@@ -35,7 +35,6 @@ type winogradWeights struct {
 
 	rows, columns  int // tiles of an image
 	source, target int // blocks of input and output channels
-	block          int // tiles that are worked on at a time
 }
 
 // winogradSize returns the size of the tiles with which Winograd's method is
@@ -60,7 +59,6 @@ func newWinograd(s Conv2D, size int, weight []float32) *winogradWeights {
 		rows: (s.OutH() + size - 1) / size, columns: (s.OutW() + size - 1) / size,
 		source: (s.C + c - 1) / c, target: (s.K + c - 1) / c,
 	}
-	w.block = w.blockSize()
 	w.packed = aligned(w.elements() * s.C * w.target * c)
 	w.pack(weight)
 	return w
@@ -114,27 +112,43 @@ func (w *winogradWeights) pack(weight []float32) {
 }
 
 // blockSize returns how many tiles are worked on at a time: as many as leave
-// their transformed inputs and products in the second-level cache.
+// their transformed inputs and products in the second-level cache, in an equal
+// number of blocks for every thread if there is more than one block.
 func (w *winogradWeights) blockSize() int {
-	all := w.shape.N * w.rows * w.columns
-	bytes := 4 * w.elements() * (w.shape.C + w.shape.K)
 	const cache = 1 << 19
 	rows := w.tiles.rows
-	most := max(cache/bytes/rows, 2) * rows
-	blocks := split(all, most)
-	return (all + blocks.count - 1) / blocks.count
+	most := max(cache/(4*w.elements()*(w.shape.C+w.shape.K))/rows, 2) * rows
+	all := w.shape.N * w.rows * w.columns
+	blocks := (all + most - 1) / most
+	if n := threadCount(); blocks > 1 {
+		blocks = (blocks + n - 1) / n * n
+	}
+	return (all + blocks - 1) / blocks
 }
 
-// winogradJob is a call of forward. Its parts are blocks of tiles if there
-// are enough of them for all threads, otherwise parts of one block.
+// winogradJob is a call of forward. Its parts are blocks of tiles; or, if
+// there is one block only, parts of a stage of that block. The split has no
+// influence on the result.
 type winogradJob struct {
 	*winogradWeights
+	stage                    winogradStage
+	block                    int // tiles of a block
 	dst, src, bias, residual []float32
 	activation               Activation
 	zeros                    []float32 // a row of the image beyond its border
 	scratch                  []winogradScratch
 	matrices                 winogradMatrices
 }
+
+// winogradStage is what the parts of a winogradJob do.
+type winogradStage int
+
+const (
+	winogradBlocks    winogradStage = iota // all that is to be done to a block of tiles
+	winogradTransform                      // transform a block of input channels
+	winogradMultiply                       // multiply the matrices of an element
+	winogradFinish                         // transform a block of output channels
+)
 
 // winogradMatrices says how the matrices of a block of tiles lie: for every
 // element of a tile, a matrix of tiles by channels.
@@ -186,7 +200,8 @@ func (w *winogradWeights) forward(ws *Workspace, dst, src, bias, residual []floa
 	j.dst, j.src, j.bias, j.residual, j.activation = dst, src, bias, residual, act
 	m := &j.matrices
 	m.inputRow, m.outputRow = oddLines(s.C), oddLines(w.target*c)
-	m.inputPlane, m.outputPlane = oddLines(w.block*m.inputRow), oddLines(w.block*m.outputRow)
+	j.block = w.blockSize()
+	m.inputPlane, m.outputPlane = oddLines(j.block*m.inputRow), oddLines(j.block*m.outputRow)
 	for len(j.scratch) < threadCount() {
 		j.scratch = append(j.scratch, winogradScratch{})
 	}
@@ -197,24 +212,42 @@ func (w *winogradWeights) forward(ws *Workspace, dst, src, bias, residual []floa
 		x.patch = grow(x.patch, w.elements()*c)
 		x.residual = grow(x.residual, w.elements()*c)
 	}
-	all := s.N * w.rows * w.columns
-	parallel((all+w.block-1)/w.block, j)
+	if all := s.N * w.rows * w.columns; all > j.block || threadCount() == 1 {
+		j.stage = winogradBlocks
+		parallel((all+j.block-1)/j.block, j)
+	} else {
+		j.stage = winogradTransform
+		parallel(w.source, j)
+		j.stage = winogradMultiply
+		parallel(w.elements(), j)
+		j.stage = winogradFinish
+		parallel(w.target, j)
+	}
 	if t := (&tile{}); !t.setActivation(act) {
 		Activate(act, dst[:outputs], dst[:outputs])
 	}
 	j.winogradWeights, j.dst, j.src, j.bias, j.residual = nil, nil, nil, nil, nil
 }
 
-// part does block i of the tiles.
+// part does part i of the stage.
 func (j *winogradJob) part(i, worker int) {
-	from := i * j.block
-	to := min(from+j.block, j.shape.N*j.rows*j.columns)
 	x := &j.scratch[worker]
-	j.transform(x, from, to)
-	for e := range j.elements() {
-		j.multiply(x, to-from, e)
+	all := j.shape.N * j.rows * j.columns
+	switch j.stage {
+	case winogradBlocks:
+		from, to := i*j.block, min((i+1)*j.block, all)
+		j.transform(x, x.input, from, to, 0, j.source)
+		for e := range j.elements() {
+			j.multiply(x, x.input, x.product, to-from, e)
+		}
+		j.finish(x, x.product, from, to, 0, j.target)
+	case winogradTransform:
+		j.transform(x, j.scratch[0].input, 0, all, i, i+1)
+	case winogradMultiply:
+		j.multiply(x, j.scratch[0].input, j.scratch[0].product, all, i)
+	case winogradFinish:
+		j.finish(x, j.scratch[0].product, 0, all, i, i+1)
 	}
-	j.finish(x, from, to)
 }
 
 // run is a number of tiles side by side: count from column x of tiles, in row
@@ -227,8 +260,9 @@ func (w *winogradWeights) run(from, to int) winogradRun {
 	return winogradRun{n: row / w.rows, y: row % w.rows, x: x, count: min(to-from, w.columns-x)}
 }
 
-// transform sets x.input to the transformed inputs of tiles from to to.
-func (j *winogradJob) transform(x *winogradScratch, from, to int) {
+// transform sets dst to the transformed inputs of tiles from to to in channel
+// blocks block0 to block1.
+func (j *winogradJob) transform(x *winogradScratch, dst []float32, from, to, block0, block1 int) {
 	s, c, size := j.shape, j.tiles.width, j.size
 	kernel := j.transforms.input4
 	if size == 2 {
@@ -246,10 +280,10 @@ func (j *winogradJob) transform(x *winogradScratch, from, to int) {
 	for tile := from; tile < to; {
 		r := j.run(tile, to)
 		y := r.y*size - s.PadTop
-		for block := range j.source {
+		for block := block0; block < block1; block++ {
 			image := j.src[(r.n*j.source+block)*s.H*s.W*c:][:s.H*s.W*c]
 			for i := 0; i < r.count; {
-				t.dst = &x.input[(tile-from+i)*j.matrices.inputRow+block*c]
+				t.dst = &dst[(tile-from+i)*j.matrices.inputRow+block*c]
 				first := r.x + i
 				column := first*size - s.PadLeft
 				if first >= inner0 && first < inner1 {
@@ -285,7 +319,7 @@ func (j *winogradJob) transform(x *winogradScratch, from, to int) {
 
 // multiply sets the matrix of products of element e to that of the
 // transformed inputs of count tiles and the weights.
-func (j *winogradJob) multiply(x *winogradScratch, count, e int) {
+func (j *winogradJob) multiply(x *winogradScratch, input, product []float32, count, e int) {
 	s, c := j.shape, j.tiles.width
 	group := j.tiles.rows / 2
 	aRow, cRow := j.matrices.inputRow, j.matrices.outputRow
@@ -301,22 +335,27 @@ func (j *winogradJob) multiply(x *winogradScratch, count, e int) {
 			t := &x.tile
 			*t = tile{
 				rows: part.rows, vectors: vectors, count: part.count,
-				a:    &x.input[e*j.matrices.inputPlane+part.from*aRow],
+				a:    &input[e*j.matrices.inputPlane+part.from*aRow],
 				aRow: 4 * aRow, aGroup: 4 * aRow * group,
 				offsets: &noOffsets[0], segments: 1, k: s.C,
 				b: &j.packed[(e*j.target+block)*c*s.C], bRow: 4 * c * vectors,
-				c:    &x.product[e*j.matrices.outputPlane+part.from*cRow+block*c],
+				c:    &product[e*j.matrices.outputPlane+part.from*cRow+block*c],
 				cRow: 4 * cRow, cGroup: 4 * cRow * group, cVector: 4 * c,
 				aStep: 4 * aRow * part.rows, cStep: 4 * cRow * part.rows,
 				mask: 1<<c - 1, alpha: 1, low: float32(math.Inf(-1)), high: float32(math.Inf(1)),
 			}
-			j.tiles.multiply(t)
+			if vectors == 2 && j.transforms.stream != nil {
+				j.transforms.stream[part.rows](t)
+			} else {
+				j.tiles.multiply(t)
+			}
 		}
 	}
 }
 
-// finish transforms the products of tiles from to to into the output.
-func (j *winogradJob) finish(x *winogradScratch, from, to int) {
+// finish transforms the products of tiles from to to in channel blocks block0
+// to block1 into the output.
+func (j *winogradJob) finish(x *winogradScratch, src []float32, from, to, block0, block1 int) {
 	s, c, size := j.shape, j.tiles.width, j.size
 	kernel := j.transforms.output4
 	if size == 2 {
@@ -330,11 +369,11 @@ func (j *winogradJob) finish(x *winogradScratch, from, to int) {
 	for tile := from; tile < to; {
 		r := j.run(tile, to)
 		rows := min(size, height-r.y*size)
-		for block := range j.target {
+		for block := block0; block < block1; block++ {
 			t.bias = &j.bias[block*c]
 			for i := 0; i < r.count; {
 				first := r.x + i
-				t.src = &x.product[(tile-from+i)*j.matrices.outputRow+block*c]
+				t.src = &src[(tile-from+i)*j.matrices.outputRow+block*c]
 				at := (((r.n*j.target+block)*height+r.y*size)*width + first*size) * c
 				t.count = min(width/size-first, r.count-i)
 				if rows == size && t.count > 0 {

@@ -36,6 +36,9 @@ type winogradOutput struct {
 type winogradKernels struct {
 	input4, input2   func(*winogradInput)
 	output4, output2 func(*winogradOutput)
+	// stream has tile kernels of two vectors, by rows, that prefetch what lies
+	// behind the row of B they are at; or it is nil.
+	stream []func(*tile)
 }
 
 var portableWinograd = winogradKernels{
