@@ -12,16 +12,6 @@ DATA winograd_a<>+24(SB)/4, $(0.625)
 DATA winograd_a<>+28(SB)/4, $(0.625)
 GLOBL winograd_a<>(SB), RODATA|NOPTR, $32
 
-DATA winograd_b<>+0(SB)/4, $(1.5)
-DATA winograd_b<>+4(SB)/4, $(1.5)
-DATA winograd_b<>+8(SB)/4, $(1.5)
-DATA winograd_b<>+12(SB)/4, $(1.5)
-DATA winograd_b<>+16(SB)/4, $(1.5)
-DATA winograd_b<>+20(SB)/4, $(1.5)
-DATA winograd_b<>+24(SB)/4, $(1.5)
-DATA winograd_b<>+28(SB)/4, $(1.5)
-GLOBL winograd_b<>(SB), RODATA|NOPTR, $32
-
 DATA winograd_a2<>+0(SB)/4, $(0.390625)
 DATA winograd_a2<>+4(SB)/4, $(0.390625)
 DATA winograd_a2<>+8(SB)/4, $(0.390625)
@@ -31,16 +21,6 @@ DATA winograd_a2<>+20(SB)/4, $(0.390625)
 DATA winograd_a2<>+24(SB)/4, $(0.390625)
 DATA winograd_a2<>+28(SB)/4, $(0.390625)
 GLOBL winograd_a2<>(SB), RODATA|NOPTR, $32
-
-DATA winograd_b2<>+0(SB)/4, $(2.25)
-DATA winograd_b2<>+4(SB)/4, $(2.25)
-DATA winograd_b2<>+8(SB)/4, $(2.25)
-DATA winograd_b2<>+12(SB)/4, $(2.25)
-DATA winograd_b2<>+16(SB)/4, $(2.25)
-DATA winograd_b2<>+20(SB)/4, $(2.25)
-DATA winograd_b2<>+24(SB)/4, $(2.25)
-DATA winograd_b2<>+28(SB)/4, $(2.25)
-GLOBL winograd_b2<>(SB), RODATA|NOPTR, $32
 
 DATA winograd_a3<>+0(SB)/4, $(0.24414062)
 DATA winograd_a3<>+4(SB)/4, $(0.24414062)
@@ -52,6 +32,26 @@ DATA winograd_a3<>+24(SB)/4, $(0.24414062)
 DATA winograd_a3<>+28(SB)/4, $(0.24414062)
 GLOBL winograd_a3<>(SB), RODATA|NOPTR, $32
 
+DATA winograd_b<>+0(SB)/4, $(1.5)
+DATA winograd_b<>+4(SB)/4, $(1.5)
+DATA winograd_b<>+8(SB)/4, $(1.5)
+DATA winograd_b<>+12(SB)/4, $(1.5)
+DATA winograd_b<>+16(SB)/4, $(1.5)
+DATA winograd_b<>+20(SB)/4, $(1.5)
+DATA winograd_b<>+24(SB)/4, $(1.5)
+DATA winograd_b<>+28(SB)/4, $(1.5)
+GLOBL winograd_b<>(SB), RODATA|NOPTR, $32
+
+DATA winograd_b2<>+0(SB)/4, $(2.25)
+DATA winograd_b2<>+4(SB)/4, $(2.25)
+DATA winograd_b2<>+8(SB)/4, $(2.25)
+DATA winograd_b2<>+12(SB)/4, $(2.25)
+DATA winograd_b2<>+16(SB)/4, $(2.25)
+DATA winograd_b2<>+20(SB)/4, $(2.25)
+DATA winograd_b2<>+24(SB)/4, $(2.25)
+DATA winograd_b2<>+28(SB)/4, $(2.25)
+GLOBL winograd_b2<>(SB), RODATA|NOPTR, $32
+
 DATA winograd_b3<>+0(SB)/4, $(3.375)
 DATA winograd_b3<>+4(SB)/4, $(3.375)
 DATA winograd_b3<>+8(SB)/4, $(3.375)
@@ -61,16 +61,6 @@ DATA winograd_b3<>+20(SB)/4, $(3.375)
 DATA winograd_b3<>+24(SB)/4, $(3.375)
 DATA winograd_b3<>+28(SB)/4, $(3.375)
 GLOBL winograd_b3<>(SB), RODATA|NOPTR, $32
-
-DATA winograd_sum<>+0(SB)/4, $(2.640625)
-DATA winograd_sum<>+4(SB)/4, $(2.640625)
-DATA winograd_sum<>+8(SB)/4, $(2.640625)
-DATA winograd_sum<>+12(SB)/4, $(2.640625)
-DATA winograd_sum<>+16(SB)/4, $(2.640625)
-DATA winograd_sum<>+20(SB)/4, $(2.640625)
-DATA winograd_sum<>+24(SB)/4, $(2.640625)
-DATA winograd_sum<>+28(SB)/4, $(2.640625)
-GLOBL winograd_sum<>(SB), RODATA|NOPTR, $32
 
 DATA winograd_product<>+0(SB)/4, $(0.87890625)
 DATA winograd_product<>+4(SB)/4, $(0.87890625)
@@ -82,11 +72,345 @@ DATA winograd_product<>+24(SB)/4, $(0.87890625)
 DATA winograd_product<>+28(SB)/4, $(0.87890625)
 GLOBL winograd_product<>(SB), RODATA|NOPTR, $32
 
+DATA winograd_sum<>+0(SB)/4, $(2.640625)
+DATA winograd_sum<>+4(SB)/4, $(2.640625)
+DATA winograd_sum<>+8(SB)/4, $(2.640625)
+DATA winograd_sum<>+12(SB)/4, $(2.640625)
+DATA winograd_sum<>+16(SB)/4, $(2.640625)
+DATA winograd_sum<>+20(SB)/4, $(2.640625)
+DATA winograd_sum<>+24(SB)/4, $(2.640625)
+DATA winograd_sum<>+28(SB)/4, $(2.640625)
+GLOBL winograd_sum<>(SB), RODATA|NOPTR, $32
+
+DATA winograd_w2a0<>+0(SB)/4, $(0.5)
+DATA winograd_w2a0<>+4(SB)/4, $(0.5)
+DATA winograd_w2a0<>+8(SB)/4, $(0.5)
+DATA winograd_w2a0<>+12(SB)/4, $(0.5)
+DATA winograd_w2a0<>+16(SB)/4, $(0.5)
+DATA winograd_w2a0<>+20(SB)/4, $(0.5)
+DATA winograd_w2a0<>+24(SB)/4, $(0.5)
+DATA winograd_w2a0<>+28(SB)/4, $(0.5)
+GLOBL winograd_w2a0<>(SB), RODATA|NOPTR, $32
+
+DATA winograd_w2a1<>+0(SB)/4, $(0.5)
+DATA winograd_w2a1<>+4(SB)/4, $(0.5)
+DATA winograd_w2a1<>+8(SB)/4, $(0.5)
+DATA winograd_w2a1<>+12(SB)/4, $(0.5)
+DATA winograd_w2a1<>+16(SB)/4, $(0.5)
+DATA winograd_w2a1<>+20(SB)/4, $(0.5)
+DATA winograd_w2a1<>+24(SB)/4, $(0.5)
+DATA winograd_w2a1<>+28(SB)/4, $(0.5)
+GLOBL winograd_w2a1<>(SB), RODATA|NOPTR, $32
+
+DATA winograd_w2a2<>+0(SB)/4, $(0.5)
+DATA winograd_w2a2<>+4(SB)/4, $(0.5)
+DATA winograd_w2a2<>+8(SB)/4, $(0.5)
+DATA winograd_w2a2<>+12(SB)/4, $(0.5)
+DATA winograd_w2a2<>+16(SB)/4, $(0.5)
+DATA winograd_w2a2<>+20(SB)/4, $(0.5)
+DATA winograd_w2a2<>+24(SB)/4, $(0.5)
+DATA winograd_w2a2<>+28(SB)/4, $(0.5)
+GLOBL winograd_w2a2<>(SB), RODATA|NOPTR, $32
+
+DATA winograd_w2zero<>+0(SB)/4, $(-1.0)
+DATA winograd_w2zero<>+4(SB)/4, $(-1.0)
+DATA winograd_w2zero<>+8(SB)/4, $(-1.0)
+DATA winograd_w2zero<>+12(SB)/4, $(-1.0)
+DATA winograd_w2zero<>+16(SB)/4, $(-1.0)
+DATA winograd_w2zero<>+20(SB)/4, $(-1.0)
+DATA winograd_w2zero<>+24(SB)/4, $(-1.0)
+DATA winograd_w2zero<>+28(SB)/4, $(-1.0)
+GLOBL winograd_w2zero<>(SB), RODATA|NOPTR, $32
+
+DATA winograd_w4a0<>+0(SB)/4, $(-0.68840337)
+DATA winograd_w4a0<>+4(SB)/4, $(-0.68840337)
+DATA winograd_w4a0<>+8(SB)/4, $(-0.68840337)
+DATA winograd_w4a0<>+12(SB)/4, $(-0.68840337)
+DATA winograd_w4a0<>+16(SB)/4, $(-0.68840337)
+DATA winograd_w4a0<>+20(SB)/4, $(-0.68840337)
+DATA winograd_w4a0<>+24(SB)/4, $(-0.68840337)
+DATA winograd_w4a0<>+28(SB)/4, $(-0.68840337)
+GLOBL winograd_w4a0<>(SB), RODATA|NOPTR, $32
+
+DATA winograd_w4a1<>+0(SB)/4, $(-0.4302521)
+DATA winograd_w4a1<>+4(SB)/4, $(-0.4302521)
+DATA winograd_w4a1<>+8(SB)/4, $(-0.4302521)
+DATA winograd_w4a1<>+12(SB)/4, $(-0.4302521)
+DATA winograd_w4a1<>+16(SB)/4, $(-0.4302521)
+DATA winograd_w4a1<>+20(SB)/4, $(-0.4302521)
+DATA winograd_w4a1<>+24(SB)/4, $(-0.4302521)
+DATA winograd_w4a1<>+28(SB)/4, $(-0.4302521)
+GLOBL winograd_w4a1<>(SB), RODATA|NOPTR, $32
+
+DATA winograd_w4a2<>+0(SB)/4, $(-0.26890758)
+DATA winograd_w4a2<>+4(SB)/4, $(-0.26890758)
+DATA winograd_w4a2<>+8(SB)/4, $(-0.26890758)
+DATA winograd_w4a2<>+12(SB)/4, $(-0.26890758)
+DATA winograd_w4a2<>+16(SB)/4, $(-0.26890758)
+DATA winograd_w4a2<>+20(SB)/4, $(-0.26890758)
+DATA winograd_w4a2<>+24(SB)/4, $(-0.26890758)
+DATA winograd_w4a2<>+28(SB)/4, $(-0.26890758)
+GLOBL winograd_w4a2<>(SB), RODATA|NOPTR, $32
+
+DATA winograd_w4b0<>+0(SB)/4, $(0.11951447)
+DATA winograd_w4b0<>+4(SB)/4, $(0.11951447)
+DATA winograd_w4b0<>+8(SB)/4, $(0.11951447)
+DATA winograd_w4b0<>+12(SB)/4, $(0.11951447)
+DATA winograd_w4b0<>+16(SB)/4, $(0.11951447)
+DATA winograd_w4b0<>+20(SB)/4, $(0.11951447)
+DATA winograd_w4b0<>+24(SB)/4, $(0.11951447)
+DATA winograd_w4b0<>+28(SB)/4, $(0.11951447)
+GLOBL winograd_w4b0<>(SB), RODATA|NOPTR, $32
+
+DATA winograd_w4b1<>+0(SB)/4, $(0.17927171)
+DATA winograd_w4b1<>+4(SB)/4, $(0.17927171)
+DATA winograd_w4b1<>+8(SB)/4, $(0.17927171)
+DATA winograd_w4b1<>+12(SB)/4, $(0.17927171)
+DATA winograd_w4b1<>+16(SB)/4, $(0.17927171)
+DATA winograd_w4b1<>+20(SB)/4, $(0.17927171)
+DATA winograd_w4b1<>+24(SB)/4, $(0.17927171)
+DATA winograd_w4b1<>+28(SB)/4, $(0.17927171)
+GLOBL winograd_w4b1<>(SB), RODATA|NOPTR, $32
+
+DATA winograd_w4b2<>+0(SB)/4, $(0.26890758)
+DATA winograd_w4b2<>+4(SB)/4, $(0.26890758)
+DATA winograd_w4b2<>+8(SB)/4, $(0.26890758)
+DATA winograd_w4b2<>+12(SB)/4, $(0.26890758)
+DATA winograd_w4b2<>+16(SB)/4, $(0.26890758)
+DATA winograd_w4b2<>+20(SB)/4, $(0.26890758)
+DATA winograd_w4b2<>+24(SB)/4, $(0.26890758)
+DATA winograd_w4b2<>+28(SB)/4, $(0.26890758)
+GLOBL winograd_w4b2<>(SB), RODATA|NOPTR, $32
+
+DATA winograd_w4zero<>+0(SB)/4, $(1.1377778)
+DATA winograd_w4zero<>+4(SB)/4, $(1.1377778)
+DATA winograd_w4zero<>+8(SB)/4, $(1.1377778)
+DATA winograd_w4zero<>+12(SB)/4, $(1.1377778)
+DATA winograd_w4zero<>+16(SB)/4, $(1.1377778)
+DATA winograd_w4zero<>+20(SB)/4, $(1.1377778)
+DATA winograd_w4zero<>+24(SB)/4, $(1.1377778)
+DATA winograd_w4zero<>+28(SB)/4, $(1.1377778)
+GLOBL winograd_w4zero<>(SB), RODATA|NOPTR, $32
+
 DATA winograd3<>+0(SB)/4, $(3.0)
 GLOBL winograd3<>(SB), RODATA|NOPTR, $4
 
 DATA winograd6th<>+0(SB)/4, $(0.16666667)
 GLOBL winograd6th<>(SB), RODATA|NOPTR, $4
+
+// func winogradWeights4AVX512(t *winogradFilter)
+// Requires: AVX, AVX512F
+TEXT ·winogradWeights4AVX512(SB), NOSPLIT, $0-8
+	MOVQ         t+0(FP), DI
+	MOVQ         24(DI), R8
+	LEAQ         (R8)(R8*2), R9
+	MOVQ         (DI), SI
+	LEAQ         (SI)(R8*1), BX
+	LEAQ         (SI)(R8*2), CX
+	MOVQ         8(DI), DX
+	MOVQ         16(DI), R11
+	LEAQ         (R11)(R11*2), R12
+	LEAQ         (R11)(R11*4), R13
+	LEAQ         (R11)(R12*1), R14
+	LEAQ         (R11)(R13*1), R14
+	MOVQ         40(DI), R15
+	VBROADCASTSS winograd_w4zero<>+0(SB), Z16
+	VBROADCASTSS winograd_w4a0<>+0(SB), Z17
+	VBROADCASTSS winograd_w4a1<>+0(SB), Z18
+	VBROADCASTSS winograd_w4a2<>+0(SB), Z19
+	VBROADCASTSS winograd_w4b0<>+0(SB), Z20
+	VBROADCASTSS winograd_w4b1<>+0(SB), Z21
+	VBROADCASTSS winograd_w4b2<>+0(SB), Z22
+
+row:
+	MOVQ 32(DI), R10
+
+vector:
+	MOVQ         DX, AX
+	VMOVUPS      (SI), Z0
+	VMULPS       Z16, Z0, Z0
+	VMOVUPS      (BX), Z1
+	VMULPS       Z16, Z1, Z1
+	VMOVUPS      (CX), Z2
+	VMULPS       Z16, Z2, Z2
+	VMOVUPS      Z0, Z12
+	VMULPS       Z16, Z12, Z12
+	VMOVUPS      Z12, (AX)
+	VMOVUPS      Z0, Z12
+	VMULPS       Z17, Z12, Z12
+	VFMADD231PS  Z19, Z2, Z12
+	VMOVAPS      Z12, Z13
+	VFMADD231PS  Z18, Z1, Z12
+	VFNMADD231PS Z18, Z1, Z13
+	VMOVUPS      Z12, (AX)(R11*1)
+	VMOVUPS      Z13, (AX)(R11*2)
+	VMOVUPS      Z0, Z12
+	VMULPS       Z20, Z12, Z12
+	VFMADD231PS  Z22, Z2, Z12
+	VMOVAPS      Z12, Z13
+	VFMADD231PS  Z21, Z1, Z12
+	VFNMADD231PS Z21, Z1, Z13
+	VMOVUPS      Z12, (AX)(R12*1)
+	VMOVUPS      Z13, (AX)(R11*4)
+	VMOVUPS      Z2, (AX)(R13*1)
+	ADDQ         R14, AX
+	VMOVUPS      (SI), Z0
+	VMULPS       Z17, Z0, Z0
+	VFMADD231PS  (SI)(R9*2), Z19, Z0
+	VMOVAPS      Z0, Z6
+	VFMADD231PS  (SI)(R9*1), Z18, Z0
+	VFNMADD231PS (SI)(R9*1), Z18, Z6
+	VMOVUPS      (BX), Z1
+	VMULPS       Z17, Z1, Z1
+	VFMADD231PS  (BX)(R9*2), Z19, Z1
+	VMOVAPS      Z1, Z7
+	VFMADD231PS  (BX)(R9*1), Z18, Z1
+	VFNMADD231PS (BX)(R9*1), Z18, Z7
+	VMOVUPS      (CX), Z2
+	VMULPS       Z17, Z2, Z2
+	VFMADD231PS  (CX)(R9*2), Z19, Z2
+	VMOVAPS      Z2, Z8
+	VFMADD231PS  (CX)(R9*1), Z18, Z2
+	VFNMADD231PS (CX)(R9*1), Z18, Z8
+	VMOVUPS      Z0, Z12
+	VMULPS       Z16, Z12, Z12
+	VMOVUPS      Z12, (AX)
+	VMOVUPS      Z0, Z12
+	VMULPS       Z17, Z12, Z12
+	VFMADD231PS  Z19, Z2, Z12
+	VMOVAPS      Z12, Z13
+	VFMADD231PS  Z18, Z1, Z12
+	VFNMADD231PS Z18, Z1, Z13
+	VMOVUPS      Z12, (AX)(R11*1)
+	VMOVUPS      Z13, (AX)(R11*2)
+	VMOVUPS      Z0, Z12
+	VMULPS       Z20, Z12, Z12
+	VFMADD231PS  Z22, Z2, Z12
+	VMOVAPS      Z12, Z13
+	VFMADD231PS  Z21, Z1, Z12
+	VFNMADD231PS Z21, Z1, Z13
+	VMOVUPS      Z12, (AX)(R12*1)
+	VMOVUPS      Z13, (AX)(R11*4)
+	VMOVUPS      Z2, (AX)(R13*1)
+	ADDQ         R14, AX
+	VMOVUPS      Z6, Z12
+	VMULPS       Z16, Z12, Z12
+	VMOVUPS      Z12, (AX)
+	VMOVUPS      Z6, Z12
+	VMULPS       Z17, Z12, Z12
+	VFMADD231PS  Z19, Z8, Z12
+	VMOVAPS      Z12, Z13
+	VFMADD231PS  Z18, Z7, Z12
+	VFNMADD231PS Z18, Z7, Z13
+	VMOVUPS      Z12, (AX)(R11*1)
+	VMOVUPS      Z13, (AX)(R11*2)
+	VMOVUPS      Z6, Z12
+	VMULPS       Z20, Z12, Z12
+	VFMADD231PS  Z22, Z8, Z12
+	VMOVAPS      Z12, Z13
+	VFMADD231PS  Z21, Z7, Z12
+	VFNMADD231PS Z21, Z7, Z13
+	VMOVUPS      Z12, (AX)(R12*1)
+	VMOVUPS      Z13, (AX)(R11*4)
+	VMOVUPS      Z8, (AX)(R13*1)
+	ADDQ         R14, AX
+	VMOVUPS      (SI), Z0
+	VMULPS       Z20, Z0, Z0
+	VFMADD231PS  (SI)(R9*2), Z22, Z0
+	VMOVAPS      Z0, Z6
+	VFMADD231PS  (SI)(R9*1), Z21, Z0
+	VFNMADD231PS (SI)(R9*1), Z21, Z6
+	VMOVUPS      (BX), Z1
+	VMULPS       Z20, Z1, Z1
+	VFMADD231PS  (BX)(R9*2), Z22, Z1
+	VMOVAPS      Z1, Z7
+	VFMADD231PS  (BX)(R9*1), Z21, Z1
+	VFNMADD231PS (BX)(R9*1), Z21, Z7
+	VMOVUPS      (CX), Z2
+	VMULPS       Z20, Z2, Z2
+	VFMADD231PS  (CX)(R9*2), Z22, Z2
+	VMOVAPS      Z2, Z8
+	VFMADD231PS  (CX)(R9*1), Z21, Z2
+	VFNMADD231PS (CX)(R9*1), Z21, Z8
+	VMOVUPS      Z0, Z12
+	VMULPS       Z16, Z12, Z12
+	VMOVUPS      Z12, (AX)
+	VMOVUPS      Z0, Z12
+	VMULPS       Z17, Z12, Z12
+	VFMADD231PS  Z19, Z2, Z12
+	VMOVAPS      Z12, Z13
+	VFMADD231PS  Z18, Z1, Z12
+	VFNMADD231PS Z18, Z1, Z13
+	VMOVUPS      Z12, (AX)(R11*1)
+	VMOVUPS      Z13, (AX)(R11*2)
+	VMOVUPS      Z0, Z12
+	VMULPS       Z20, Z12, Z12
+	VFMADD231PS  Z22, Z2, Z12
+	VMOVAPS      Z12, Z13
+	VFMADD231PS  Z21, Z1, Z12
+	VFNMADD231PS Z21, Z1, Z13
+	VMOVUPS      Z12, (AX)(R12*1)
+	VMOVUPS      Z13, (AX)(R11*4)
+	VMOVUPS      Z2, (AX)(R13*1)
+	ADDQ         R14, AX
+	VMOVUPS      Z6, Z12
+	VMULPS       Z16, Z12, Z12
+	VMOVUPS      Z12, (AX)
+	VMOVUPS      Z6, Z12
+	VMULPS       Z17, Z12, Z12
+	VFMADD231PS  Z19, Z8, Z12
+	VMOVAPS      Z12, Z13
+	VFMADD231PS  Z18, Z7, Z12
+	VFNMADD231PS Z18, Z7, Z13
+	VMOVUPS      Z12, (AX)(R11*1)
+	VMOVUPS      Z13, (AX)(R11*2)
+	VMOVUPS      Z6, Z12
+	VMULPS       Z20, Z12, Z12
+	VFMADD231PS  Z22, Z8, Z12
+	VMOVAPS      Z12, Z13
+	VFMADD231PS  Z21, Z7, Z12
+	VFNMADD231PS Z21, Z7, Z13
+	VMOVUPS      Z12, (AX)(R12*1)
+	VMOVUPS      Z13, (AX)(R11*4)
+	VMOVUPS      Z8, (AX)(R13*1)
+	ADDQ         R14, AX
+	VMOVUPS      (SI)(R9*2), Z0
+	VMOVUPS      (BX)(R9*2), Z1
+	VMOVUPS      (CX)(R9*2), Z2
+	VMOVUPS      Z0, Z12
+	VMULPS       Z16, Z12, Z12
+	VMOVUPS      Z12, (AX)
+	VMOVUPS      Z0, Z12
+	VMULPS       Z17, Z12, Z12
+	VFMADD231PS  Z19, Z2, Z12
+	VMOVAPS      Z12, Z13
+	VFMADD231PS  Z18, Z1, Z12
+	VFNMADD231PS Z18, Z1, Z13
+	VMOVUPS      Z12, (AX)(R11*1)
+	VMOVUPS      Z13, (AX)(R11*2)
+	VMOVUPS      Z0, Z12
+	VMULPS       Z20, Z12, Z12
+	VFMADD231PS  Z22, Z2, Z12
+	VMOVAPS      Z12, Z13
+	VFMADD231PS  Z21, Z1, Z12
+	VFNMADD231PS Z21, Z1, Z13
+	VMOVUPS      Z12, (AX)(R12*1)
+	VMOVUPS      Z13, (AX)(R11*4)
+	VMOVUPS      Z2, (AX)(R13*1)
+	ADDQ         R14, AX
+	ADDQ         $0x40, DX
+	ADDQ         $0x40, SI
+	ADDQ         $0x40, BX
+	ADDQ         $0x40, CX
+	DECQ         R10
+	JNE          vector
+	LEAQ         (SI)(R8*8), SI
+	LEAQ         (BX)(R8*8), BX
+	LEAQ         (CX)(R8*8), CX
+	DECQ         R15
+	JNE          row
+	VZEROUPPER
+	RET
 
 // func winogradInput4AVX512(t *winogradInput)
 // Requires: AVX, AVX512F
@@ -109,37 +433,35 @@ TEXT ·winogradInput4AVX512(SB), NOSPLIT, $0-8
 	VBROADCASTSS winograd_b<>+0(SB), Z17
 	VBROADCASTSS winograd_a2<>+0(SB), Z18
 	VBROADCASTSS winograd_b2<>+0(SB), Z19
-	VBROADCASTSS winograd_a3<>+0(SB), Z20
-	VBROADCASTSS winograd_b3<>+0(SB), Z21
-	VBROADCASTSS winograd_sum<>+0(SB), Z22
-	VBROADCASTSS winograd_product<>+0(SB), Z23
+	VBROADCASTSS winograd_sum<>+0(SB), Z20
+	VBROADCASTSS winograd_product<>+0(SB), Z21
 
 tile:
 	MOVQ         R9, R10
 	VMOVUPS      (SI), Z0
-	VFNMADD231PS (CX), Z22, Z0
-	VFMADD231PS  (AX), Z23, Z0
+	VFNMADD231PS (CX), Z20, Z0
+	VFMADD231PS  (AX), Z21, Z0
 	VMOVUPS      64(SI), Z1
-	VFNMADD231PS 64(CX), Z22, Z1
-	VFMADD231PS  64(AX), Z23, Z1
+	VFNMADD231PS 64(CX), Z20, Z1
+	VFMADD231PS  64(AX), Z21, Z1
 	VMOVUPS      128(SI), Z2
-	VFNMADD231PS 128(CX), Z22, Z2
-	VFMADD231PS  128(AX), Z23, Z2
+	VFNMADD231PS 128(CX), Z20, Z2
+	VFMADD231PS  128(AX), Z21, Z2
 	VMOVUPS      192(SI), Z3
-	VFNMADD231PS 192(CX), Z22, Z3
-	VFMADD231PS  192(AX), Z23, Z3
+	VFNMADD231PS 192(CX), Z20, Z3
+	VFMADD231PS  192(AX), Z21, Z3
 	VMOVUPS      256(SI), Z4
-	VFNMADD231PS 256(CX), Z22, Z4
-	VFMADD231PS  256(AX), Z23, Z4
+	VFNMADD231PS 256(CX), Z20, Z4
+	VFMADD231PS  256(AX), Z21, Z4
 	VMOVUPS      320(SI), Z5
-	VFNMADD231PS 320(CX), Z22, Z5
-	VFMADD231PS  320(AX), Z23, Z5
+	VFNMADD231PS 320(CX), Z20, Z5
+	VFMADD231PS  320(AX), Z21, Z5
 	VMOVUPS      Z4, Z12
-	VFNMADD231PS Z22, Z2, Z12
-	VFMADD231PS  Z23, Z0, Z12
+	VFNMADD231PS Z20, Z2, Z12
+	VFMADD231PS  Z21, Z0, Z12
 	VMOVUPS      Z12, (R10)
-	VFNMADD231PS Z22, Z3, Z5
-	VFMADD231PS  Z23, Z1, Z5
+	VFNMADD231PS Z20, Z3, Z5
+	VFMADD231PS  Z21, Z1, Z5
 	VMOVUPS      Z5, (R10)(R13*1)
 	VMOVUPS      Z4, Z0
 	VFNMADD231PS Z19, Z2, Z0
@@ -203,11 +525,11 @@ tile:
 	VFMADD231PS  Z16, Z12, Z5
 	VFNMADD231PS Z16, Z12, Z11
 	VMOVUPS      Z4, Z12
-	VFNMADD231PS Z22, Z2, Z12
-	VFMADD231PS  Z23, Z0, Z12
+	VFNMADD231PS Z20, Z2, Z12
+	VFMADD231PS  Z21, Z0, Z12
 	VMOVUPS      Z12, (R10)
-	VFNMADD231PS Z22, Z3, Z5
-	VFMADD231PS  Z23, Z1, Z5
+	VFNMADD231PS Z20, Z3, Z5
+	VFMADD231PS  Z21, Z1, Z5
 	VMOVUPS      Z5, (R10)(R13*1)
 	VMOVUPS      Z4, Z0
 	VFNMADD231PS Z19, Z2, Z0
@@ -229,11 +551,11 @@ tile:
 	VMOVUPS      Z12, (R10)(R11*4)
 	ADDQ         R14, R10
 	VMOVUPS      Z10, Z12
-	VFNMADD231PS Z22, Z8, Z12
-	VFMADD231PS  Z23, Z6, Z12
+	VFNMADD231PS Z20, Z8, Z12
+	VFMADD231PS  Z21, Z6, Z12
 	VMOVUPS      Z12, (R10)
-	VFNMADD231PS Z22, Z9, Z11
-	VFMADD231PS  Z23, Z7, Z11
+	VFNMADD231PS Z20, Z9, Z11
+	VFMADD231PS  Z21, Z7, Z11
 	VMOVUPS      Z11, (R10)(R13*1)
 	VMOVUPS      Z10, Z6
 	VFNMADD231PS Z19, Z8, Z6
@@ -297,11 +619,11 @@ tile:
 	VFMADD231PS  Z17, Z12, Z5
 	VFNMADD231PS Z17, Z12, Z11
 	VMOVUPS      Z4, Z12
-	VFNMADD231PS Z22, Z2, Z12
-	VFMADD231PS  Z23, Z0, Z12
+	VFNMADD231PS Z20, Z2, Z12
+	VFMADD231PS  Z21, Z0, Z12
 	VMOVUPS      Z12, (R10)
-	VFNMADD231PS Z22, Z3, Z5
-	VFMADD231PS  Z23, Z1, Z5
+	VFNMADD231PS Z20, Z3, Z5
+	VFMADD231PS  Z21, Z1, Z5
 	VMOVUPS      Z5, (R10)(R13*1)
 	VMOVUPS      Z4, Z0
 	VFNMADD231PS Z19, Z2, Z0
@@ -323,11 +645,11 @@ tile:
 	VMOVUPS      Z12, (R10)(R11*4)
 	ADDQ         R14, R10
 	VMOVUPS      Z10, Z12
-	VFNMADD231PS Z22, Z8, Z12
-	VFMADD231PS  Z23, Z6, Z12
+	VFNMADD231PS Z20, Z8, Z12
+	VFMADD231PS  Z21, Z6, Z12
 	VMOVUPS      Z12, (R10)
-	VFNMADD231PS Z22, Z9, Z11
-	VFMADD231PS  Z23, Z7, Z11
+	VFNMADD231PS Z20, Z9, Z11
+	VFMADD231PS  Z21, Z7, Z11
 	VMOVUPS      Z11, (R10)(R13*1)
 	VMOVUPS      Z10, Z6
 	VFNMADD231PS Z19, Z8, Z6
@@ -349,29 +671,29 @@ tile:
 	VMOVUPS      Z12, (R10)(R11*4)
 	ADDQ         R14, R10
 	VMOVUPS      (R8), Z0
-	VFNMADD231PS (DX), Z22, Z0
-	VFMADD231PS  (BX), Z23, Z0
+	VFNMADD231PS (DX), Z20, Z0
+	VFMADD231PS  (BX), Z21, Z0
 	VMOVUPS      64(R8), Z1
-	VFNMADD231PS 64(DX), Z22, Z1
-	VFMADD231PS  64(BX), Z23, Z1
+	VFNMADD231PS 64(DX), Z20, Z1
+	VFMADD231PS  64(BX), Z21, Z1
 	VMOVUPS      128(R8), Z2
-	VFNMADD231PS 128(DX), Z22, Z2
-	VFMADD231PS  128(BX), Z23, Z2
+	VFNMADD231PS 128(DX), Z20, Z2
+	VFMADD231PS  128(BX), Z21, Z2
 	VMOVUPS      192(R8), Z3
-	VFNMADD231PS 192(DX), Z22, Z3
-	VFMADD231PS  192(BX), Z23, Z3
+	VFNMADD231PS 192(DX), Z20, Z3
+	VFMADD231PS  192(BX), Z21, Z3
 	VMOVUPS      256(R8), Z4
-	VFNMADD231PS 256(DX), Z22, Z4
-	VFMADD231PS  256(BX), Z23, Z4
+	VFNMADD231PS 256(DX), Z20, Z4
+	VFMADD231PS  256(BX), Z21, Z4
 	VMOVUPS      320(R8), Z5
-	VFNMADD231PS 320(DX), Z22, Z5
-	VFMADD231PS  320(BX), Z23, Z5
+	VFNMADD231PS 320(DX), Z20, Z5
+	VFMADD231PS  320(BX), Z21, Z5
 	VMOVUPS      Z4, Z12
-	VFNMADD231PS Z22, Z2, Z12
-	VFMADD231PS  Z23, Z0, Z12
+	VFNMADD231PS Z20, Z2, Z12
+	VFMADD231PS  Z21, Z0, Z12
 	VMOVUPS      Z12, (R10)
-	VFNMADD231PS Z22, Z3, Z5
-	VFMADD231PS  Z23, Z1, Z5
+	VFNMADD231PS Z20, Z3, Z5
+	VFMADD231PS  Z21, Z1, Z5
 	VMOVUPS      Z5, (R10)(R13*1)
 	VMOVUPS      Z4, Z0
 	VFNMADD231PS Z19, Z2, Z0
@@ -425,8 +747,6 @@ TEXT ·winogradOutput4AVX512(SB), NOSPLIT, $0-8
 	VBROADCASTSS winograd_b2<>+0(SB), Z19
 	VBROADCASTSS winograd_a3<>+0(SB), Z20
 	VBROADCASTSS winograd_b3<>+0(SB), Z21
-	VBROADCASTSS winograd_sum<>+0(SB), Z22
-	VBROADCASTSS winograd_product<>+0(SB), Z23
 
 tile:
 	MOVQ        BX, SI
@@ -1046,6 +1366,124 @@ bare:
 	VZEROUPPER
 	RET
 
+// func winogradWeights2AVX512(t *winogradFilter)
+// Requires: AVX, AVX512F
+TEXT ·winogradWeights2AVX512(SB), NOSPLIT, $0-8
+	MOVQ         t+0(FP), DI
+	MOVQ         24(DI), R8
+	LEAQ         (R8)(R8*2), R9
+	MOVQ         (DI), SI
+	LEAQ         (SI)(R8*1), BX
+	LEAQ         (SI)(R8*2), CX
+	MOVQ         8(DI), DX
+	MOVQ         16(DI), R11
+	LEAQ         (R11)(R11*2), R12
+	LEAQ         (R11)(R11*4), R13
+	LEAQ         (R11)(R12*1), R14
+	MOVQ         40(DI), R15
+	VBROADCASTSS winograd_w2zero<>+0(SB), Z16
+	VBROADCASTSS winograd_w2a0<>+0(SB), Z17
+	VBROADCASTSS winograd_w2a1<>+0(SB), Z18
+	VBROADCASTSS winograd_w2a2<>+0(SB), Z19
+
+row:
+	MOVQ 32(DI), R10
+
+vector:
+	MOVQ         DX, AX
+	VMOVUPS      (SI), Z0
+	VMULPS       Z16, Z0, Z0
+	VMOVUPS      (BX), Z1
+	VMULPS       Z16, Z1, Z1
+	VMOVUPS      (CX), Z2
+	VMULPS       Z16, Z2, Z2
+	VMOVUPS      Z0, Z12
+	VMULPS       Z16, Z12, Z12
+	VMOVUPS      Z12, (AX)
+	VMOVUPS      Z0, Z12
+	VMULPS       Z17, Z12, Z12
+	VFMADD231PS  Z19, Z2, Z12
+	VMOVAPS      Z12, Z13
+	VFMADD231PS  Z18, Z1, Z12
+	VFNMADD231PS Z18, Z1, Z13
+	VMOVUPS      Z12, (AX)(R11*1)
+	VMOVUPS      Z13, (AX)(R11*2)
+	VMOVUPS      Z2, (AX)(R12*1)
+	ADDQ         R14, AX
+	VMOVUPS      (SI), Z0
+	VMULPS       Z17, Z0, Z0
+	VFMADD231PS  (SI)(R9*2), Z19, Z0
+	VMOVAPS      Z0, Z4
+	VFMADD231PS  (SI)(R9*1), Z18, Z0
+	VFNMADD231PS (SI)(R9*1), Z18, Z4
+	VMOVUPS      (BX), Z1
+	VMULPS       Z17, Z1, Z1
+	VFMADD231PS  (BX)(R9*2), Z19, Z1
+	VMOVAPS      Z1, Z5
+	VFMADD231PS  (BX)(R9*1), Z18, Z1
+	VFNMADD231PS (BX)(R9*1), Z18, Z5
+	VMOVUPS      (CX), Z2
+	VMULPS       Z17, Z2, Z2
+	VFMADD231PS  (CX)(R9*2), Z19, Z2
+	VMOVAPS      Z2, Z6
+	VFMADD231PS  (CX)(R9*1), Z18, Z2
+	VFNMADD231PS (CX)(R9*1), Z18, Z6
+	VMOVUPS      Z0, Z12
+	VMULPS       Z16, Z12, Z12
+	VMOVUPS      Z12, (AX)
+	VMOVUPS      Z0, Z12
+	VMULPS       Z17, Z12, Z12
+	VFMADD231PS  Z19, Z2, Z12
+	VMOVAPS      Z12, Z13
+	VFMADD231PS  Z18, Z1, Z12
+	VFNMADD231PS Z18, Z1, Z13
+	VMOVUPS      Z12, (AX)(R11*1)
+	VMOVUPS      Z13, (AX)(R11*2)
+	VMOVUPS      Z2, (AX)(R12*1)
+	ADDQ         R14, AX
+	VMOVUPS      Z4, Z12
+	VMULPS       Z16, Z12, Z12
+	VMOVUPS      Z12, (AX)
+	VMOVUPS      Z4, Z12
+	VMULPS       Z17, Z12, Z12
+	VFMADD231PS  Z19, Z6, Z12
+	VMOVAPS      Z12, Z13
+	VFMADD231PS  Z18, Z5, Z12
+	VFNMADD231PS Z18, Z5, Z13
+	VMOVUPS      Z12, (AX)(R11*1)
+	VMOVUPS      Z13, (AX)(R11*2)
+	VMOVUPS      Z6, (AX)(R12*1)
+	ADDQ         R14, AX
+	VMOVUPS      (SI)(R9*2), Z0
+	VMOVUPS      (BX)(R9*2), Z1
+	VMOVUPS      (CX)(R9*2), Z2
+	VMOVUPS      Z0, Z12
+	VMULPS       Z16, Z12, Z12
+	VMOVUPS      Z12, (AX)
+	VMOVUPS      Z0, Z12
+	VMULPS       Z17, Z12, Z12
+	VFMADD231PS  Z19, Z2, Z12
+	VMOVAPS      Z12, Z13
+	VFMADD231PS  Z18, Z1, Z12
+	VFNMADD231PS Z18, Z1, Z13
+	VMOVUPS      Z12, (AX)(R11*1)
+	VMOVUPS      Z13, (AX)(R11*2)
+	VMOVUPS      Z2, (AX)(R12*1)
+	ADDQ         R14, AX
+	ADDQ         $0x40, DX
+	ADDQ         $0x40, SI
+	ADDQ         $0x40, BX
+	ADDQ         $0x40, CX
+	DECQ         R10
+	JNE          vector
+	LEAQ         (SI)(R8*8), SI
+	LEAQ         (BX)(R8*8), BX
+	LEAQ         (CX)(R8*8), CX
+	DECQ         R15
+	JNE          row
+	VZEROUPPER
+	RET
+
 // func winogradInput2AVX512(t *winogradInput)
 // Requires: AVX, AVX512F
 TEXT ·winogradInput2AVX512(SB), NOSPLIT, $0-8
@@ -1344,6 +1782,231 @@ store2:
 bare:
 	DECQ R15
 	JNE  tile
+	VZEROUPPER
+	RET
+
+// func winogradWeights4AVX2(t *winogradFilter)
+// Requires: AVX, FMA3
+TEXT ·winogradWeights4AVX2(SB), NOSPLIT, $0-8
+	MOVQ t+0(FP), DI
+	MOVQ 24(DI), R8
+	LEAQ (R8)(R8*2), R9
+	MOVQ (DI), SI
+	LEAQ (SI)(R8*1), BX
+	LEAQ (SI)(R8*2), CX
+	MOVQ 8(DI), DX
+	MOVQ 16(DI), R11
+	LEAQ (R11)(R11*2), R12
+	LEAQ (R11)(R11*4), R13
+	LEAQ (R11)(R12*1), R14
+	LEAQ (R11)(R13*1), R14
+	MOVQ 40(DI), R15
+
+row:
+	MOVQ 32(DI), R10
+
+vector:
+	MOVQ         DX, AX
+	VMOVUPS      (SI), Y0
+	VMULPS       winograd_w4zero<>+0(SB), Y0, Y0
+	VMOVUPS      (BX), Y1
+	VMULPS       winograd_w4zero<>+0(SB), Y1, Y1
+	VMOVUPS      (CX), Y2
+	VMULPS       winograd_w4zero<>+0(SB), Y2, Y2
+	VMOVUPS      Y0, Y12
+	VMULPS       winograd_w4zero<>+0(SB), Y12, Y12
+	VMOVUPS      Y12, (AX)
+	VMOVUPS      Y0, Y12
+	VMULPS       winograd_w4a0<>+0(SB), Y12, Y12
+	VFMADD231PS  winograd_w4a2<>+0(SB), Y2, Y12
+	VMOVAPS      Y12, Y13
+	VFMADD231PS  winograd_w4a1<>+0(SB), Y1, Y12
+	VFNMADD231PS winograd_w4a1<>+0(SB), Y1, Y13
+	VMOVUPS      Y12, (AX)(R11*1)
+	VMOVUPS      Y13, (AX)(R11*2)
+	VMOVUPS      Y0, Y12
+	VMULPS       winograd_w4b0<>+0(SB), Y12, Y12
+	VFMADD231PS  winograd_w4b2<>+0(SB), Y2, Y12
+	VMOVAPS      Y12, Y13
+	VFMADD231PS  winograd_w4b1<>+0(SB), Y1, Y12
+	VFNMADD231PS winograd_w4b1<>+0(SB), Y1, Y13
+	VMOVUPS      Y12, (AX)(R12*1)
+	VMOVUPS      Y13, (AX)(R11*4)
+	VMOVUPS      Y2, (AX)(R13*1)
+	ADDQ         R14, AX
+	VMOVUPS      (SI), Y0
+	VMULPS       winograd_w4a0<>+0(SB), Y0, Y0
+	VMOVUPS      (SI)(R9*2), Y13
+	VFMADD231PS  winograd_w4a2<>+0(SB), Y13, Y0
+	VMOVAPS      Y0, Y6
+	VMOVUPS      (SI)(R9*1), Y13
+	VFMADD231PS  winograd_w4a1<>+0(SB), Y13, Y0
+	VMOVUPS      (SI)(R9*1), Y13
+	VFNMADD231PS winograd_w4a1<>+0(SB), Y13, Y6
+	VMOVUPS      (BX), Y1
+	VMULPS       winograd_w4a0<>+0(SB), Y1, Y1
+	VMOVUPS      (BX)(R9*2), Y13
+	VFMADD231PS  winograd_w4a2<>+0(SB), Y13, Y1
+	VMOVAPS      Y1, Y7
+	VMOVUPS      (BX)(R9*1), Y13
+	VFMADD231PS  winograd_w4a1<>+0(SB), Y13, Y1
+	VMOVUPS      (BX)(R9*1), Y13
+	VFNMADD231PS winograd_w4a1<>+0(SB), Y13, Y7
+	VMOVUPS      (CX), Y2
+	VMULPS       winograd_w4a0<>+0(SB), Y2, Y2
+	VMOVUPS      (CX)(R9*2), Y13
+	VFMADD231PS  winograd_w4a2<>+0(SB), Y13, Y2
+	VMOVAPS      Y2, Y8
+	VMOVUPS      (CX)(R9*1), Y13
+	VFMADD231PS  winograd_w4a1<>+0(SB), Y13, Y2
+	VMOVUPS      (CX)(R9*1), Y13
+	VFNMADD231PS winograd_w4a1<>+0(SB), Y13, Y8
+	VMOVUPS      Y0, Y12
+	VMULPS       winograd_w4zero<>+0(SB), Y12, Y12
+	VMOVUPS      Y12, (AX)
+	VMOVUPS      Y0, Y12
+	VMULPS       winograd_w4a0<>+0(SB), Y12, Y12
+	VFMADD231PS  winograd_w4a2<>+0(SB), Y2, Y12
+	VMOVAPS      Y12, Y13
+	VFMADD231PS  winograd_w4a1<>+0(SB), Y1, Y12
+	VFNMADD231PS winograd_w4a1<>+0(SB), Y1, Y13
+	VMOVUPS      Y12, (AX)(R11*1)
+	VMOVUPS      Y13, (AX)(R11*2)
+	VMOVUPS      Y0, Y12
+	VMULPS       winograd_w4b0<>+0(SB), Y12, Y12
+	VFMADD231PS  winograd_w4b2<>+0(SB), Y2, Y12
+	VMOVAPS      Y12, Y13
+	VFMADD231PS  winograd_w4b1<>+0(SB), Y1, Y12
+	VFNMADD231PS winograd_w4b1<>+0(SB), Y1, Y13
+	VMOVUPS      Y12, (AX)(R12*1)
+	VMOVUPS      Y13, (AX)(R11*4)
+	VMOVUPS      Y2, (AX)(R13*1)
+	ADDQ         R14, AX
+	VMOVUPS      Y6, Y12
+	VMULPS       winograd_w4zero<>+0(SB), Y12, Y12
+	VMOVUPS      Y12, (AX)
+	VMOVUPS      Y6, Y12
+	VMULPS       winograd_w4a0<>+0(SB), Y12, Y12
+	VFMADD231PS  winograd_w4a2<>+0(SB), Y8, Y12
+	VMOVAPS      Y12, Y13
+	VFMADD231PS  winograd_w4a1<>+0(SB), Y7, Y12
+	VFNMADD231PS winograd_w4a1<>+0(SB), Y7, Y13
+	VMOVUPS      Y12, (AX)(R11*1)
+	VMOVUPS      Y13, (AX)(R11*2)
+	VMOVUPS      Y6, Y12
+	VMULPS       winograd_w4b0<>+0(SB), Y12, Y12
+	VFMADD231PS  winograd_w4b2<>+0(SB), Y8, Y12
+	VMOVAPS      Y12, Y13
+	VFMADD231PS  winograd_w4b1<>+0(SB), Y7, Y12
+	VFNMADD231PS winograd_w4b1<>+0(SB), Y7, Y13
+	VMOVUPS      Y12, (AX)(R12*1)
+	VMOVUPS      Y13, (AX)(R11*4)
+	VMOVUPS      Y8, (AX)(R13*1)
+	ADDQ         R14, AX
+	VMOVUPS      (SI), Y0
+	VMULPS       winograd_w4b0<>+0(SB), Y0, Y0
+	VMOVUPS      (SI)(R9*2), Y13
+	VFMADD231PS  winograd_w4b2<>+0(SB), Y13, Y0
+	VMOVAPS      Y0, Y6
+	VMOVUPS      (SI)(R9*1), Y13
+	VFMADD231PS  winograd_w4b1<>+0(SB), Y13, Y0
+	VMOVUPS      (SI)(R9*1), Y13
+	VFNMADD231PS winograd_w4b1<>+0(SB), Y13, Y6
+	VMOVUPS      (BX), Y1
+	VMULPS       winograd_w4b0<>+0(SB), Y1, Y1
+	VMOVUPS      (BX)(R9*2), Y13
+	VFMADD231PS  winograd_w4b2<>+0(SB), Y13, Y1
+	VMOVAPS      Y1, Y7
+	VMOVUPS      (BX)(R9*1), Y13
+	VFMADD231PS  winograd_w4b1<>+0(SB), Y13, Y1
+	VMOVUPS      (BX)(R9*1), Y13
+	VFNMADD231PS winograd_w4b1<>+0(SB), Y13, Y7
+	VMOVUPS      (CX), Y2
+	VMULPS       winograd_w4b0<>+0(SB), Y2, Y2
+	VMOVUPS      (CX)(R9*2), Y13
+	VFMADD231PS  winograd_w4b2<>+0(SB), Y13, Y2
+	VMOVAPS      Y2, Y8
+	VMOVUPS      (CX)(R9*1), Y13
+	VFMADD231PS  winograd_w4b1<>+0(SB), Y13, Y2
+	VMOVUPS      (CX)(R9*1), Y13
+	VFNMADD231PS winograd_w4b1<>+0(SB), Y13, Y8
+	VMOVUPS      Y0, Y12
+	VMULPS       winograd_w4zero<>+0(SB), Y12, Y12
+	VMOVUPS      Y12, (AX)
+	VMOVUPS      Y0, Y12
+	VMULPS       winograd_w4a0<>+0(SB), Y12, Y12
+	VFMADD231PS  winograd_w4a2<>+0(SB), Y2, Y12
+	VMOVAPS      Y12, Y13
+	VFMADD231PS  winograd_w4a1<>+0(SB), Y1, Y12
+	VFNMADD231PS winograd_w4a1<>+0(SB), Y1, Y13
+	VMOVUPS      Y12, (AX)(R11*1)
+	VMOVUPS      Y13, (AX)(R11*2)
+	VMOVUPS      Y0, Y12
+	VMULPS       winograd_w4b0<>+0(SB), Y12, Y12
+	VFMADD231PS  winograd_w4b2<>+0(SB), Y2, Y12
+	VMOVAPS      Y12, Y13
+	VFMADD231PS  winograd_w4b1<>+0(SB), Y1, Y12
+	VFNMADD231PS winograd_w4b1<>+0(SB), Y1, Y13
+	VMOVUPS      Y12, (AX)(R12*1)
+	VMOVUPS      Y13, (AX)(R11*4)
+	VMOVUPS      Y2, (AX)(R13*1)
+	ADDQ         R14, AX
+	VMOVUPS      Y6, Y12
+	VMULPS       winograd_w4zero<>+0(SB), Y12, Y12
+	VMOVUPS      Y12, (AX)
+	VMOVUPS      Y6, Y12
+	VMULPS       winograd_w4a0<>+0(SB), Y12, Y12
+	VFMADD231PS  winograd_w4a2<>+0(SB), Y8, Y12
+	VMOVAPS      Y12, Y13
+	VFMADD231PS  winograd_w4a1<>+0(SB), Y7, Y12
+	VFNMADD231PS winograd_w4a1<>+0(SB), Y7, Y13
+	VMOVUPS      Y12, (AX)(R11*1)
+	VMOVUPS      Y13, (AX)(R11*2)
+	VMOVUPS      Y6, Y12
+	VMULPS       winograd_w4b0<>+0(SB), Y12, Y12
+	VFMADD231PS  winograd_w4b2<>+0(SB), Y8, Y12
+	VMOVAPS      Y12, Y13
+	VFMADD231PS  winograd_w4b1<>+0(SB), Y7, Y12
+	VFNMADD231PS winograd_w4b1<>+0(SB), Y7, Y13
+	VMOVUPS      Y12, (AX)(R12*1)
+	VMOVUPS      Y13, (AX)(R11*4)
+	VMOVUPS      Y8, (AX)(R13*1)
+	ADDQ         R14, AX
+	VMOVUPS      (SI)(R9*2), Y0
+	VMOVUPS      (BX)(R9*2), Y1
+	VMOVUPS      (CX)(R9*2), Y2
+	VMOVUPS      Y0, Y12
+	VMULPS       winograd_w4zero<>+0(SB), Y12, Y12
+	VMOVUPS      Y12, (AX)
+	VMOVUPS      Y0, Y12
+	VMULPS       winograd_w4a0<>+0(SB), Y12, Y12
+	VFMADD231PS  winograd_w4a2<>+0(SB), Y2, Y12
+	VMOVAPS      Y12, Y13
+	VFMADD231PS  winograd_w4a1<>+0(SB), Y1, Y12
+	VFNMADD231PS winograd_w4a1<>+0(SB), Y1, Y13
+	VMOVUPS      Y12, (AX)(R11*1)
+	VMOVUPS      Y13, (AX)(R11*2)
+	VMOVUPS      Y0, Y12
+	VMULPS       winograd_w4b0<>+0(SB), Y12, Y12
+	VFMADD231PS  winograd_w4b2<>+0(SB), Y2, Y12
+	VMOVAPS      Y12, Y13
+	VFMADD231PS  winograd_w4b1<>+0(SB), Y1, Y12
+	VFNMADD231PS winograd_w4b1<>+0(SB), Y1, Y13
+	VMOVUPS      Y12, (AX)(R12*1)
+	VMOVUPS      Y13, (AX)(R11*4)
+	VMOVUPS      Y2, (AX)(R13*1)
+	ADDQ         R14, AX
+	ADDQ         $0x20, DX
+	ADDQ         $0x20, SI
+	ADDQ         $0x20, BX
+	ADDQ         $0x20, CX
+	DECQ         R10
+	JNE          vector
+	LEAQ         (SI)(R8*8), SI
+	LEAQ         (BX)(R8*8), BX
+	LEAQ         (CX)(R8*8), CX
+	DECQ         R15
+	JNE          row
 	VZEROUPPER
 	RET
 
@@ -2334,6 +2997,129 @@ store4:
 bare:
 	DECQ R15
 	JNE  tile
+	VZEROUPPER
+	RET
+
+// func winogradWeights2AVX2(t *winogradFilter)
+// Requires: AVX, FMA3
+TEXT ·winogradWeights2AVX2(SB), NOSPLIT, $0-8
+	MOVQ t+0(FP), DI
+	MOVQ 24(DI), R8
+	LEAQ (R8)(R8*2), R9
+	MOVQ (DI), SI
+	LEAQ (SI)(R8*1), BX
+	LEAQ (SI)(R8*2), CX
+	MOVQ 8(DI), DX
+	MOVQ 16(DI), R11
+	LEAQ (R11)(R11*2), R12
+	LEAQ (R11)(R11*4), R13
+	LEAQ (R11)(R12*1), R14
+	MOVQ 40(DI), R15
+
+row:
+	MOVQ 32(DI), R10
+
+vector:
+	MOVQ         DX, AX
+	VMOVUPS      (SI), Y0
+	VMULPS       winograd_w2zero<>+0(SB), Y0, Y0
+	VMOVUPS      (BX), Y1
+	VMULPS       winograd_w2zero<>+0(SB), Y1, Y1
+	VMOVUPS      (CX), Y2
+	VMULPS       winograd_w2zero<>+0(SB), Y2, Y2
+	VMOVUPS      Y0, Y12
+	VMULPS       winograd_w2zero<>+0(SB), Y12, Y12
+	VMOVUPS      Y12, (AX)
+	VMOVUPS      Y0, Y12
+	VMULPS       winograd_w2a0<>+0(SB), Y12, Y12
+	VFMADD231PS  winograd_w2a2<>+0(SB), Y2, Y12
+	VMOVAPS      Y12, Y13
+	VFMADD231PS  winograd_w2a1<>+0(SB), Y1, Y12
+	VFNMADD231PS winograd_w2a1<>+0(SB), Y1, Y13
+	VMOVUPS      Y12, (AX)(R11*1)
+	VMOVUPS      Y13, (AX)(R11*2)
+	VMOVUPS      Y2, (AX)(R12*1)
+	ADDQ         R14, AX
+	VMOVUPS      (SI), Y0
+	VMULPS       winograd_w2a0<>+0(SB), Y0, Y0
+	VMOVUPS      (SI)(R9*2), Y13
+	VFMADD231PS  winograd_w2a2<>+0(SB), Y13, Y0
+	VMOVAPS      Y0, Y4
+	VMOVUPS      (SI)(R9*1), Y13
+	VFMADD231PS  winograd_w2a1<>+0(SB), Y13, Y0
+	VMOVUPS      (SI)(R9*1), Y13
+	VFNMADD231PS winograd_w2a1<>+0(SB), Y13, Y4
+	VMOVUPS      (BX), Y1
+	VMULPS       winograd_w2a0<>+0(SB), Y1, Y1
+	VMOVUPS      (BX)(R9*2), Y13
+	VFMADD231PS  winograd_w2a2<>+0(SB), Y13, Y1
+	VMOVAPS      Y1, Y5
+	VMOVUPS      (BX)(R9*1), Y13
+	VFMADD231PS  winograd_w2a1<>+0(SB), Y13, Y1
+	VMOVUPS      (BX)(R9*1), Y13
+	VFNMADD231PS winograd_w2a1<>+0(SB), Y13, Y5
+	VMOVUPS      (CX), Y2
+	VMULPS       winograd_w2a0<>+0(SB), Y2, Y2
+	VMOVUPS      (CX)(R9*2), Y13
+	VFMADD231PS  winograd_w2a2<>+0(SB), Y13, Y2
+	VMOVAPS      Y2, Y6
+	VMOVUPS      (CX)(R9*1), Y13
+	VFMADD231PS  winograd_w2a1<>+0(SB), Y13, Y2
+	VMOVUPS      (CX)(R9*1), Y13
+	VFNMADD231PS winograd_w2a1<>+0(SB), Y13, Y6
+	VMOVUPS      Y0, Y12
+	VMULPS       winograd_w2zero<>+0(SB), Y12, Y12
+	VMOVUPS      Y12, (AX)
+	VMOVUPS      Y0, Y12
+	VMULPS       winograd_w2a0<>+0(SB), Y12, Y12
+	VFMADD231PS  winograd_w2a2<>+0(SB), Y2, Y12
+	VMOVAPS      Y12, Y13
+	VFMADD231PS  winograd_w2a1<>+0(SB), Y1, Y12
+	VFNMADD231PS winograd_w2a1<>+0(SB), Y1, Y13
+	VMOVUPS      Y12, (AX)(R11*1)
+	VMOVUPS      Y13, (AX)(R11*2)
+	VMOVUPS      Y2, (AX)(R12*1)
+	ADDQ         R14, AX
+	VMOVUPS      Y4, Y12
+	VMULPS       winograd_w2zero<>+0(SB), Y12, Y12
+	VMOVUPS      Y12, (AX)
+	VMOVUPS      Y4, Y12
+	VMULPS       winograd_w2a0<>+0(SB), Y12, Y12
+	VFMADD231PS  winograd_w2a2<>+0(SB), Y6, Y12
+	VMOVAPS      Y12, Y13
+	VFMADD231PS  winograd_w2a1<>+0(SB), Y5, Y12
+	VFNMADD231PS winograd_w2a1<>+0(SB), Y5, Y13
+	VMOVUPS      Y12, (AX)(R11*1)
+	VMOVUPS      Y13, (AX)(R11*2)
+	VMOVUPS      Y6, (AX)(R12*1)
+	ADDQ         R14, AX
+	VMOVUPS      (SI)(R9*2), Y0
+	VMOVUPS      (BX)(R9*2), Y1
+	VMOVUPS      (CX)(R9*2), Y2
+	VMOVUPS      Y0, Y12
+	VMULPS       winograd_w2zero<>+0(SB), Y12, Y12
+	VMOVUPS      Y12, (AX)
+	VMOVUPS      Y0, Y12
+	VMULPS       winograd_w2a0<>+0(SB), Y12, Y12
+	VFMADD231PS  winograd_w2a2<>+0(SB), Y2, Y12
+	VMOVAPS      Y12, Y13
+	VFMADD231PS  winograd_w2a1<>+0(SB), Y1, Y12
+	VFNMADD231PS winograd_w2a1<>+0(SB), Y1, Y13
+	VMOVUPS      Y12, (AX)(R11*1)
+	VMOVUPS      Y13, (AX)(R11*2)
+	VMOVUPS      Y2, (AX)(R12*1)
+	ADDQ         R14, AX
+	ADDQ         $0x20, DX
+	ADDQ         $0x20, SI
+	ADDQ         $0x20, BX
+	ADDQ         $0x20, CX
+	DECQ         R10
+	JNE          vector
+	LEAQ         (SI)(R8*8), SI
+	LEAQ         (BX)(R8*8), BX
+	LEAQ         (CX)(R8*8), CX
+	DECQ         R15
+	JNE          row
 	VZEROUPPER
 	RET
 

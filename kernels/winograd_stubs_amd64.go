@@ -2,6 +2,11 @@
 
 package kernels
 
+// winogradWeights4AVX512 is winogradWeights4Portable(t, 16).
+//
+//go:noescape
+func winogradWeights4AVX512(t *winogradFilter)
+
 // winogradInput4AVX512 is winogradInput4Portable(t, 16).
 //
 //go:noescape
@@ -11,6 +16,11 @@ func winogradInput4AVX512(t *winogradInput)
 //
 //go:noescape
 func winogradOutput4AVX512(t *winogradOutput)
+
+// winogradWeights2AVX512 is winogradWeights2Portable(t, 16).
+//
+//go:noescape
+func winogradWeights2AVX512(t *winogradFilter)
 
 // winogradInput2AVX512 is winogradInput2Portable(t, 16).
 //
@@ -22,6 +32,11 @@ func winogradInput2AVX512(t *winogradInput)
 //go:noescape
 func winogradOutput2AVX512(t *winogradOutput)
 
+// winogradWeights4AVX2 is winogradWeights4Portable(t, 8).
+//
+//go:noescape
+func winogradWeights4AVX2(t *winogradFilter)
+
 // winogradInput4AVX2 is winogradInput4Portable(t, 8).
 //
 //go:noescape
@@ -31,6 +46,11 @@ func winogradInput4AVX2(t *winogradInput)
 //
 //go:noescape
 func winogradOutput4AVX2(t *winogradOutput)
+
+// winogradWeights2AVX2 is winogradWeights2Portable(t, 8).
+//
+//go:noescape
+func winogradWeights2AVX2(t *winogradFilter)
 
 // winogradInput2AVX2 is winogradInput2Portable(t, 8).
 //
