@@ -1,9 +1,6 @@
 package kernels
 
-import (
-	"fmt"
-	"math"
-)
+import "fmt"
 
 // The points of F(4x4, 3x3) are 0, a, -a, b, -b and infinity. These ones have
 // factors that float32 holds exactly and about the least error: the root mean
@@ -29,13 +26,15 @@ type winogradWeights struct {
 	tiles      *tileKernel
 	transforms winogradKernels
 	// packed has, for every element of a tile and pair of blocks of output
-	// channels, the weights of the pair by input channel: the B of the tile
-	// kernels.
+	// channels (a panel), the transformed weights of the panel by input
+	// channel: the B of the tile kernels. If late is set it has the weights as
+	// they were given, for every panel and input channel nine vectors, which
+	// are transformed whenever they are needed.
 	packed []float32
+	late   bool
 
 	rows, columns  int // tiles of an image
 	source, target int // blocks of input and output channels
-	block          int // tiles that are worked on at a time
 }
 
 // winogradSize returns the size of the tiles with which Winograd's method is
@@ -50,7 +49,7 @@ func winogradSize(s Conv2D) int {
 // newWinograd prepares weight [K, C, 3, 3] of a convolution of stride 1
 // without dilation and groups for tiles of size 2 or 4.
 func newWinograd(s Conv2D, size int, weight []float32) *winogradWeights {
-	if winogradSize(Conv2D{C: 64, H: 64, W: 64, K: 64, N: 1, R: s.R, S: s.S, StrideH: s.StrideH, StrideW: s.StrideW, DilationH: s.DilationH, DilationW: s.DilationW, Groups: s.Groups}) == 0 || size != 2 && size != 4 {
+	if s.R != 3 || s.S != 3 || s.StrideH != 1 || s.StrideW != 1 || s.DilationH != 1 || s.DilationW != 1 || s.Groups != 1 || size != 2 && size != 4 {
 		panic(fmt.Sprintf("kernels: Winograd's method F(%d, 3) does not suit %+v", size, s))
 	}
 	checkLength("Conv2D", "weight", len(weight), s.weightSize())
@@ -60,9 +59,10 @@ func newWinograd(s Conv2D, size int, weight []float32) *winogradWeights {
 		rows: (s.OutH() + size - 1) / size, columns: (s.OutW() + size - 1) / size,
 		source: (s.C + c - 1) / c, target: (s.K + c - 1) / c,
 	}
-	w.block = w.blockSize()
-	w.packed = aligned(w.elements() * s.C * w.target * c)
-	w.pack(weight)
+	// Transformed weights that stay in the second-level cache, or of which
+	// each is used for many tiles, are best kept. Others come from memory
+	// later than they can be computed from the fewer ones given.
+	w.pack(weight, 4*w.elements()*s.C*s.K > 1<<20 && s.N*w.rows*w.columns < 28)
 	return w
 }
 
@@ -88,25 +88,41 @@ func winogradWeightRows(size int) [][3]float64 {
 	return append(rows, [3]float64{0, 0, 1})
 }
 
-// pack sets packed to the transformed weights.
-func (w *winogradWeights) pack(weight []float32) {
+// pack sets packed.
+func (w *winogradWeights) pack(weight []float32, late bool) {
 	s, c := w.shape, w.tiles.width
+	w.late = late
+	elements := w.elements()
+	if late {
+		elements = 9
+	}
+	w.packed = aligned(elements * s.C * w.target * c)
 	g := winogradWeightRows(w.size)
-	plane := s.C * w.target * c
 	for k := range s.K {
-		// Where the weight of input channel 0 goes, and that of the next.
+		// Where the first element of input channel 0 goes, and how far it is
+		// to the next channel and to the next element.
 		panel := k / (2 * c)
-		step := c * min(2, w.target-2*panel)
-		at := panel*2*c*s.C + k%(2*c)
+		width := c * min(2, w.target-2*panel)
+		at, channel, element := panel*2*c*s.C+k%(2*c), width, s.C*w.target*c
+		if late {
+			at, channel, element = panel*2*c*s.C*9+k%(2*c), 9*width, width
+		}
 		for ic := range s.C {
 			f := weight[(k*s.C+ic)*9:][:9]
+			to := w.packed[at+ic*channel:]
+			if late {
+				for i, x := range f {
+					to[i*element] = x
+				}
+				continue
+			}
 			for i, x := range g {
 				var t [3]float64
 				for j := range t {
 					t[j] = x[0]*float64(f[j]) + x[1]*float64(f[3+j]) + x[2]*float64(f[6+j])
 				}
 				for j, y := range g {
-					w.packed[(i*len(g)+j)*plane+at+ic*step] = float32(t[0]*y[0] + t[1]*y[1] + t[2]*y[2])
+					to[(i*len(g)+j)*element] = float32(t[0]*y[0] + t[1]*y[1] + t[2]*y[2])
 				}
 			}
 		}
@@ -114,27 +130,43 @@ func (w *winogradWeights) pack(weight []float32) {
 }
 
 // blockSize returns how many tiles are worked on at a time: as many as leave
-// their transformed inputs and products in the second-level cache.
+// their transformed inputs and products in the second-level cache, in an equal
+// number of blocks for every thread if there is more than one block.
 func (w *winogradWeights) blockSize() int {
-	all := w.shape.N * w.rows * w.columns
-	bytes := 4 * w.elements() * (w.shape.C + w.shape.K)
 	const cache = 1 << 19
 	rows := w.tiles.rows
-	most := max(cache/bytes/rows, 2) * rows
-	blocks := split(all, most)
-	return (all + blocks.count - 1) / blocks.count
+	most := max(cache/(4*w.elements()*(w.shape.C+w.shape.K))/rows, 2) * rows
+	all := w.shape.N * w.rows * w.columns
+	blocks := (all + most - 1) / most
+	if n := threadCount(); blocks > 1 {
+		blocks = (blocks + n - 1) / n * n
+	}
+	return (all + blocks - 1) / blocks
 }
 
-// winogradJob is a call of forward. Its parts are blocks of tiles if there
-// are enough of them for all threads, otherwise parts of one block.
+// winogradJob is a call of forward. Its parts are blocks of tiles; or, if
+// there is one block only, parts of a stage of that block. The split has no
+// influence on the result.
 type winogradJob struct {
 	*winogradWeights
+	stage                    winogradStage
+	block                    int // tiles of a block
 	dst, src, bias, residual []float32
 	activation               Activation
 	zeros                    []float32 // a row of the image beyond its border
 	scratch                  []winogradScratch
 	matrices                 winogradMatrices
 }
+
+// winogradStage is what the parts of a winogradJob do.
+type winogradStage int
+
+const (
+	winogradBlocks    winogradStage = iota // all that is to be done to a block of tiles
+	winogradTransform                      // transform a block of input channels
+	winogradMultiply                       // multiply the matrices of an element, or with a late panel
+	winogradFinish                         // transform a block of output channels
+)
 
 // winogradMatrices says how the matrices of a block of tiles lie: for every
 // element of a tile, a matrix of tiles by channels.
@@ -147,8 +179,10 @@ type winogradMatrices struct {
 type winogradScratch struct {
 	input           []float32 // transformed
 	product         []float32
+	weights         []float32 // of late panels, a number of input channels
 	patch, residual []float32 // of a tile at the border
 	tile            tile
+	filter          winogradFilter
 	in              winogradInput
 	out             winogradOutput
 }
@@ -186,7 +220,8 @@ func (w *winogradWeights) forward(ws *Workspace, dst, src, bias, residual []floa
 	j.dst, j.src, j.bias, j.residual, j.activation = dst, src, bias, residual, act
 	m := &j.matrices
 	m.inputRow, m.outputRow = oddLines(s.C), oddLines(w.target*c)
-	m.inputPlane, m.outputPlane = oddLines(w.block*m.inputRow), oddLines(w.block*m.outputRow)
+	j.block = w.blockSize()
+	m.inputPlane, m.outputPlane = oddLines(j.block*m.inputRow), oddLines(j.block*m.outputRow)
 	for len(j.scratch) < threadCount() {
 		j.scratch = append(j.scratch, winogradScratch{})
 	}
@@ -194,27 +229,48 @@ func (w *winogradWeights) forward(ws *Workspace, dst, src, bias, residual []floa
 		x := &j.scratch[i]
 		x.input = grow(x.input, w.elements()*m.inputPlane)
 		x.product = grow(x.product, w.elements()*m.outputPlane)
+		if w.late {
+			x.weights = grow(x.weights, w.elements()*oddLines(winogradChunk*2*c))
+		}
 		x.patch = grow(x.patch, w.elements()*c)
 		x.residual = grow(x.residual, w.elements()*c)
 	}
-	all := s.N * w.rows * w.columns
-	parallel((all+w.block-1)/w.block, j)
+	if all := s.N * w.rows * w.columns; all > j.block || threadCount() == 1 {
+		j.stage = winogradBlocks
+		parallel((all+j.block-1)/j.block, j)
+	} else {
+		j.stage = winogradTransform
+		parallel(w.source, j)
+		j.stage = winogradMultiply
+		parallel(w.products(), j)
+		j.stage = winogradFinish
+		parallel(w.target, j)
+	}
 	if t := (&tile{}); !t.setActivation(act) {
 		Activate(act, dst[:outputs], dst[:outputs])
 	}
 	j.winogradWeights, j.dst, j.src, j.bias, j.residual = nil, nil, nil, nil, nil
 }
 
-// part does block i of the tiles.
+// part does part i of the stage.
 func (j *winogradJob) part(i, worker int) {
-	from := i * j.block
-	to := min(from+j.block, j.shape.N*j.rows*j.columns)
 	x := &j.scratch[worker]
-	j.transform(x, from, to)
-	for e := range j.elements() {
-		j.multiply(x, to-from, e)
+	all := j.shape.N * j.rows * j.columns
+	switch j.stage {
+	case winogradBlocks:
+		from, to := i*j.block, min((i+1)*j.block, all)
+		j.transform(x, x.input, from, to, 0, j.source)
+		for p := range j.products() {
+			j.multiply(x, x.input, x.product, to-from, p)
+		}
+		j.finish(x, x.product, from, to, 0, j.target)
+	case winogradTransform:
+		j.transform(x, j.scratch[0].input, 0, all, i, i+1)
+	case winogradMultiply:
+		j.multiply(x, j.scratch[0].input, j.scratch[0].product, all, i)
+	case winogradFinish:
+		j.finish(x, j.scratch[0].product, 0, all, i, i+1)
 	}
-	j.finish(x, from, to)
 }
 
 // run is a number of tiles side by side: count from column x of tiles, in row
@@ -227,8 +283,9 @@ func (w *winogradWeights) run(from, to int) winogradRun {
 	return winogradRun{n: row / w.rows, y: row % w.rows, x: x, count: min(to-from, w.columns-x)}
 }
 
-// transform sets x.input to the transformed inputs of tiles from to to.
-func (j *winogradJob) transform(x *winogradScratch, from, to int) {
+// transform sets dst to the transformed inputs of tiles from to to in channel
+// blocks block0 to block1.
+func (j *winogradJob) transform(x *winogradScratch, dst []float32, from, to, block0, block1 int) {
 	s, c, size := j.shape, j.tiles.width, j.size
 	kernel := j.transforms.input4
 	if size == 2 {
@@ -246,10 +303,10 @@ func (j *winogradJob) transform(x *winogradScratch, from, to int) {
 	for tile := from; tile < to; {
 		r := j.run(tile, to)
 		y := r.y*size - s.PadTop
-		for block := range j.source {
+		for block := block0; block < block1; block++ {
 			image := j.src[(r.n*j.source+block)*s.H*s.W*c:][:s.H*s.W*c]
 			for i := 0; i < r.count; {
-				t.dst = &x.input[(tile-from+i)*j.matrices.inputRow+block*c]
+				t.dst = &dst[(tile-from+i)*j.matrices.inputRow+block*c]
 				first := r.x + i
 				column := first*size - s.PadLeft
 				if first >= inner0 && first < inner1 {
@@ -283,40 +340,83 @@ func (j *winogradJob) transform(x *winogradScratch, from, to int) {
 	}
 }
 
-// multiply sets the matrix of products of element e to that of the
-// transformed inputs of count tiles and the weights.
-func (j *winogradJob) multiply(x *winogradScratch, count, e int) {
-	s, c := j.shape, j.tiles.width
-	group := j.tiles.rows / 2
-	aRow, cRow := j.matrices.inputRow, j.matrices.outputRow
+// winogradChunk is the number of input channels of which late weights are
+// transformed at a time.
+const winogradChunk = 64
+
+// products is the number of calls of multiply that do all.
+func (w *winogradWeights) products() int {
+	if w.late {
+		return (w.target + 1) / 2
+	}
+	return w.elements()
+}
+
+// multiply sets a part of the matrices of products to that of the transformed
+// inputs of count tiles and the weights: that of element i, or that of late
+// panel i.
+func (j *winogradJob) multiply(x *winogradScratch, input, product []float32, count, i int) {
+	s, c, m := j.shape, j.tiles.width, &j.matrices
+	x.tile = tile{
+		aRow: 4 * m.inputRow, aGroup: 4 * m.inputRow * j.tiles.rows / 2, offsets: &noOffsets[0], segments: 1,
+		cRow: 4 * m.outputRow, cGroup: 4 * m.outputRow * j.tiles.rows / 2, cVector: 4 * c,
+		mask: 1<<c - 1, alpha: 1,
+	}
+	if !j.late {
+		for block := 0; block < j.target; block += 2 {
+			vectors := min(2, j.target-block)
+			j.panel(x, input[i*m.inputPlane:], j.packed[(i*j.target+block)*c*s.C:], product[i*m.outputPlane+block*c:], count, vectors, s.C)
+		}
+		return
+	}
+	kernel := j.transforms.weights4
+	if j.size == 2 {
+		kernel = j.transforms.weights2
+	}
+	block := 2 * i
+	vectors := min(2, j.target-block)
+	width := vectors * c
+	plane := oddLines(winogradChunk * width)
+	for from := 0; from < s.C; from += winogradChunk {
+		k := min(winogradChunk, s.C-from)
+		x.filter = winogradFilter{
+			src: &j.packed[(block*c*s.C+from*width)*9], dst: &x.weights[0],
+			plane: 4 * plane, row: 4 * width, vectors: vectors, count: k,
+		}
+		kernel(&x.filter)
+		for e := range j.elements() {
+			j.panel(x, input[e*m.inputPlane+from:], x.weights[e*plane:], product[e*m.outputPlane+block*c:], count, vectors, k)
+		}
+		x.tile.accumulate = 1
+	}
+}
+
+// panel multiplies count rows of a by k rows of a panel b, as far as x.tile
+// does not say how.
+func (j *winogradJob) panel(x *winogradScratch, a, b, c []float32, count, vectors, k int) {
+	t := &x.tile
+	t.vectors, t.k, t.bRow = vectors, k, 4*vectors*j.tiles.width
 	p := split(count, j.tiles.rows)
-	for block := 0; block < j.target; block += 2 {
-		vectors := min(2, j.target-block)
-		for _, part := range [2]struct{ from, count, rows int }{
-			{0, p.extra, p.base + 1}, {p.start(p.extra), p.count - p.extra, p.base},
-		} {
-			if part.count == 0 {
-				continue
-			}
-			t := &x.tile
-			*t = tile{
-				rows: part.rows, vectors: vectors, count: part.count,
-				a:    &x.input[e*j.matrices.inputPlane+part.from*aRow],
-				aRow: 4 * aRow, aGroup: 4 * aRow * group,
-				offsets: &noOffsets[0], segments: 1, k: s.C,
-				b: &j.packed[(e*j.target+block)*c*s.C], bRow: 4 * c * vectors,
-				c:    &x.product[e*j.matrices.outputPlane+part.from*cRow+block*c],
-				cRow: 4 * cRow, cGroup: 4 * cRow * group, cVector: 4 * c,
-				aStep: 4 * aRow * part.rows, cStep: 4 * cRow * part.rows,
-				mask: 1<<c - 1, alpha: 1, low: float32(math.Inf(-1)), high: float32(math.Inf(1)),
-			}
+	for _, part := range [2]struct{ from, count, rows int }{
+		{0, p.extra, p.base + 1}, {p.start(p.extra), p.count - p.extra, p.base},
+	} {
+		if part.count == 0 {
+			continue
+		}
+		t.count, t.rows = part.count, part.rows
+		t.a, t.b, t.c = &a[part.from*j.matrices.inputRow], &b[0], &c[part.from*j.matrices.outputRow]
+		t.aStep, t.cStep = t.aRow*t.rows, t.cRow*t.rows
+		if vectors == 2 && !j.late && j.transforms.stream != nil {
+			j.transforms.stream[t.rows](t)
+		} else {
 			j.tiles.multiply(t)
 		}
 	}
 }
 
-// finish transforms the products of tiles from to to into the output.
-func (j *winogradJob) finish(x *winogradScratch, from, to int) {
+// finish transforms the products of tiles from to to in channel blocks block0
+// to block1 into the output.
+func (j *winogradJob) finish(x *winogradScratch, src []float32, from, to, block0, block1 int) {
 	s, c, size := j.shape, j.tiles.width, j.size
 	kernel := j.transforms.output4
 	if size == 2 {
@@ -330,11 +430,11 @@ func (j *winogradJob) finish(x *winogradScratch, from, to int) {
 	for tile := from; tile < to; {
 		r := j.run(tile, to)
 		rows := min(size, height-r.y*size)
-		for block := range j.target {
+		for block := block0; block < block1; block++ {
 			t.bias = &j.bias[block*c]
 			for i := 0; i < r.count; {
 				first := r.x + i
-				t.src = &x.product[(tile-from+i)*j.matrices.outputRow+block*c]
+				t.src = &src[(tile-from+i)*j.matrices.outputRow+block*c]
 				at := (((r.n*j.target+block)*height+r.y*size)*width + first*size) * c
 				t.count = min(width/size-first, r.count-i)
 				if rows == size && t.count > 0 {

@@ -12,16 +12,6 @@ DATA winograd_a<>+24(SB)/4, $(0.625)
 DATA winograd_a<>+28(SB)/4, $(0.625)
 GLOBL winograd_a<>(SB), RODATA|NOPTR, $32
 
-DATA winograd_b<>+0(SB)/4, $(1.5)
-DATA winograd_b<>+4(SB)/4, $(1.5)
-DATA winograd_b<>+8(SB)/4, $(1.5)
-DATA winograd_b<>+12(SB)/4, $(1.5)
-DATA winograd_b<>+16(SB)/4, $(1.5)
-DATA winograd_b<>+20(SB)/4, $(1.5)
-DATA winograd_b<>+24(SB)/4, $(1.5)
-DATA winograd_b<>+28(SB)/4, $(1.5)
-GLOBL winograd_b<>(SB), RODATA|NOPTR, $32
-
 DATA winograd_a2<>+0(SB)/4, $(0.390625)
 DATA winograd_a2<>+4(SB)/4, $(0.390625)
 DATA winograd_a2<>+8(SB)/4, $(0.390625)
@@ -31,16 +21,6 @@ DATA winograd_a2<>+20(SB)/4, $(0.390625)
 DATA winograd_a2<>+24(SB)/4, $(0.390625)
 DATA winograd_a2<>+28(SB)/4, $(0.390625)
 GLOBL winograd_a2<>(SB), RODATA|NOPTR, $32
-
-DATA winograd_b2<>+0(SB)/4, $(2.25)
-DATA winograd_b2<>+4(SB)/4, $(2.25)
-DATA winograd_b2<>+8(SB)/4, $(2.25)
-DATA winograd_b2<>+12(SB)/4, $(2.25)
-DATA winograd_b2<>+16(SB)/4, $(2.25)
-DATA winograd_b2<>+20(SB)/4, $(2.25)
-DATA winograd_b2<>+24(SB)/4, $(2.25)
-DATA winograd_b2<>+28(SB)/4, $(2.25)
-GLOBL winograd_b2<>(SB), RODATA|NOPTR, $32
 
 DATA winograd_a3<>+0(SB)/4, $(0.24414062)
 DATA winograd_a3<>+4(SB)/4, $(0.24414062)
@@ -52,6 +32,26 @@ DATA winograd_a3<>+24(SB)/4, $(0.24414062)
 DATA winograd_a3<>+28(SB)/4, $(0.24414062)
 GLOBL winograd_a3<>(SB), RODATA|NOPTR, $32
 
+DATA winograd_b<>+0(SB)/4, $(1.5)
+DATA winograd_b<>+4(SB)/4, $(1.5)
+DATA winograd_b<>+8(SB)/4, $(1.5)
+DATA winograd_b<>+12(SB)/4, $(1.5)
+DATA winograd_b<>+16(SB)/4, $(1.5)
+DATA winograd_b<>+20(SB)/4, $(1.5)
+DATA winograd_b<>+24(SB)/4, $(1.5)
+DATA winograd_b<>+28(SB)/4, $(1.5)
+GLOBL winograd_b<>(SB), RODATA|NOPTR, $32
+
+DATA winograd_b2<>+0(SB)/4, $(2.25)
+DATA winograd_b2<>+4(SB)/4, $(2.25)
+DATA winograd_b2<>+8(SB)/4, $(2.25)
+DATA winograd_b2<>+12(SB)/4, $(2.25)
+DATA winograd_b2<>+16(SB)/4, $(2.25)
+DATA winograd_b2<>+20(SB)/4, $(2.25)
+DATA winograd_b2<>+24(SB)/4, $(2.25)
+DATA winograd_b2<>+28(SB)/4, $(2.25)
+GLOBL winograd_b2<>(SB), RODATA|NOPTR, $32
+
 DATA winograd_b3<>+0(SB)/4, $(3.375)
 DATA winograd_b3<>+4(SB)/4, $(3.375)
 DATA winograd_b3<>+8(SB)/4, $(3.375)
@@ -61,16 +61,6 @@ DATA winograd_b3<>+20(SB)/4, $(3.375)
 DATA winograd_b3<>+24(SB)/4, $(3.375)
 DATA winograd_b3<>+28(SB)/4, $(3.375)
 GLOBL winograd_b3<>(SB), RODATA|NOPTR, $32
-
-DATA winograd_sum<>+0(SB)/4, $(2.640625)
-DATA winograd_sum<>+4(SB)/4, $(2.640625)
-DATA winograd_sum<>+8(SB)/4, $(2.640625)
-DATA winograd_sum<>+12(SB)/4, $(2.640625)
-DATA winograd_sum<>+16(SB)/4, $(2.640625)
-DATA winograd_sum<>+20(SB)/4, $(2.640625)
-DATA winograd_sum<>+24(SB)/4, $(2.640625)
-DATA winograd_sum<>+28(SB)/4, $(2.640625)
-GLOBL winograd_sum<>(SB), RODATA|NOPTR, $32
 
 DATA winograd_product<>+0(SB)/4, $(0.87890625)
 DATA winograd_product<>+4(SB)/4, $(0.87890625)
@@ -82,11 +72,345 @@ DATA winograd_product<>+24(SB)/4, $(0.87890625)
 DATA winograd_product<>+28(SB)/4, $(0.87890625)
 GLOBL winograd_product<>(SB), RODATA|NOPTR, $32
 
+DATA winograd_sum<>+0(SB)/4, $(2.640625)
+DATA winograd_sum<>+4(SB)/4, $(2.640625)
+DATA winograd_sum<>+8(SB)/4, $(2.640625)
+DATA winograd_sum<>+12(SB)/4, $(2.640625)
+DATA winograd_sum<>+16(SB)/4, $(2.640625)
+DATA winograd_sum<>+20(SB)/4, $(2.640625)
+DATA winograd_sum<>+24(SB)/4, $(2.640625)
+DATA winograd_sum<>+28(SB)/4, $(2.640625)
+GLOBL winograd_sum<>(SB), RODATA|NOPTR, $32
+
+DATA winograd_w2a0<>+0(SB)/4, $(0.5)
+DATA winograd_w2a0<>+4(SB)/4, $(0.5)
+DATA winograd_w2a0<>+8(SB)/4, $(0.5)
+DATA winograd_w2a0<>+12(SB)/4, $(0.5)
+DATA winograd_w2a0<>+16(SB)/4, $(0.5)
+DATA winograd_w2a0<>+20(SB)/4, $(0.5)
+DATA winograd_w2a0<>+24(SB)/4, $(0.5)
+DATA winograd_w2a0<>+28(SB)/4, $(0.5)
+GLOBL winograd_w2a0<>(SB), RODATA|NOPTR, $32
+
+DATA winograd_w2a1<>+0(SB)/4, $(0.5)
+DATA winograd_w2a1<>+4(SB)/4, $(0.5)
+DATA winograd_w2a1<>+8(SB)/4, $(0.5)
+DATA winograd_w2a1<>+12(SB)/4, $(0.5)
+DATA winograd_w2a1<>+16(SB)/4, $(0.5)
+DATA winograd_w2a1<>+20(SB)/4, $(0.5)
+DATA winograd_w2a1<>+24(SB)/4, $(0.5)
+DATA winograd_w2a1<>+28(SB)/4, $(0.5)
+GLOBL winograd_w2a1<>(SB), RODATA|NOPTR, $32
+
+DATA winograd_w2a2<>+0(SB)/4, $(0.5)
+DATA winograd_w2a2<>+4(SB)/4, $(0.5)
+DATA winograd_w2a2<>+8(SB)/4, $(0.5)
+DATA winograd_w2a2<>+12(SB)/4, $(0.5)
+DATA winograd_w2a2<>+16(SB)/4, $(0.5)
+DATA winograd_w2a2<>+20(SB)/4, $(0.5)
+DATA winograd_w2a2<>+24(SB)/4, $(0.5)
+DATA winograd_w2a2<>+28(SB)/4, $(0.5)
+GLOBL winograd_w2a2<>(SB), RODATA|NOPTR, $32
+
+DATA winograd_w2zero<>+0(SB)/4, $(-1.0)
+DATA winograd_w2zero<>+4(SB)/4, $(-1.0)
+DATA winograd_w2zero<>+8(SB)/4, $(-1.0)
+DATA winograd_w2zero<>+12(SB)/4, $(-1.0)
+DATA winograd_w2zero<>+16(SB)/4, $(-1.0)
+DATA winograd_w2zero<>+20(SB)/4, $(-1.0)
+DATA winograd_w2zero<>+24(SB)/4, $(-1.0)
+DATA winograd_w2zero<>+28(SB)/4, $(-1.0)
+GLOBL winograd_w2zero<>(SB), RODATA|NOPTR, $32
+
+DATA winograd_w4a0<>+0(SB)/4, $(-0.68840337)
+DATA winograd_w4a0<>+4(SB)/4, $(-0.68840337)
+DATA winograd_w4a0<>+8(SB)/4, $(-0.68840337)
+DATA winograd_w4a0<>+12(SB)/4, $(-0.68840337)
+DATA winograd_w4a0<>+16(SB)/4, $(-0.68840337)
+DATA winograd_w4a0<>+20(SB)/4, $(-0.68840337)
+DATA winograd_w4a0<>+24(SB)/4, $(-0.68840337)
+DATA winograd_w4a0<>+28(SB)/4, $(-0.68840337)
+GLOBL winograd_w4a0<>(SB), RODATA|NOPTR, $32
+
+DATA winograd_w4a1<>+0(SB)/4, $(-0.4302521)
+DATA winograd_w4a1<>+4(SB)/4, $(-0.4302521)
+DATA winograd_w4a1<>+8(SB)/4, $(-0.4302521)
+DATA winograd_w4a1<>+12(SB)/4, $(-0.4302521)
+DATA winograd_w4a1<>+16(SB)/4, $(-0.4302521)
+DATA winograd_w4a1<>+20(SB)/4, $(-0.4302521)
+DATA winograd_w4a1<>+24(SB)/4, $(-0.4302521)
+DATA winograd_w4a1<>+28(SB)/4, $(-0.4302521)
+GLOBL winograd_w4a1<>(SB), RODATA|NOPTR, $32
+
+DATA winograd_w4a2<>+0(SB)/4, $(-0.26890758)
+DATA winograd_w4a2<>+4(SB)/4, $(-0.26890758)
+DATA winograd_w4a2<>+8(SB)/4, $(-0.26890758)
+DATA winograd_w4a2<>+12(SB)/4, $(-0.26890758)
+DATA winograd_w4a2<>+16(SB)/4, $(-0.26890758)
+DATA winograd_w4a2<>+20(SB)/4, $(-0.26890758)
+DATA winograd_w4a2<>+24(SB)/4, $(-0.26890758)
+DATA winograd_w4a2<>+28(SB)/4, $(-0.26890758)
+GLOBL winograd_w4a2<>(SB), RODATA|NOPTR, $32
+
+DATA winograd_w4b0<>+0(SB)/4, $(0.11951447)
+DATA winograd_w4b0<>+4(SB)/4, $(0.11951447)
+DATA winograd_w4b0<>+8(SB)/4, $(0.11951447)
+DATA winograd_w4b0<>+12(SB)/4, $(0.11951447)
+DATA winograd_w4b0<>+16(SB)/4, $(0.11951447)
+DATA winograd_w4b0<>+20(SB)/4, $(0.11951447)
+DATA winograd_w4b0<>+24(SB)/4, $(0.11951447)
+DATA winograd_w4b0<>+28(SB)/4, $(0.11951447)
+GLOBL winograd_w4b0<>(SB), RODATA|NOPTR, $32
+
+DATA winograd_w4b1<>+0(SB)/4, $(0.17927171)
+DATA winograd_w4b1<>+4(SB)/4, $(0.17927171)
+DATA winograd_w4b1<>+8(SB)/4, $(0.17927171)
+DATA winograd_w4b1<>+12(SB)/4, $(0.17927171)
+DATA winograd_w4b1<>+16(SB)/4, $(0.17927171)
+DATA winograd_w4b1<>+20(SB)/4, $(0.17927171)
+DATA winograd_w4b1<>+24(SB)/4, $(0.17927171)
+DATA winograd_w4b1<>+28(SB)/4, $(0.17927171)
+GLOBL winograd_w4b1<>(SB), RODATA|NOPTR, $32
+
+DATA winograd_w4b2<>+0(SB)/4, $(0.26890758)
+DATA winograd_w4b2<>+4(SB)/4, $(0.26890758)
+DATA winograd_w4b2<>+8(SB)/4, $(0.26890758)
+DATA winograd_w4b2<>+12(SB)/4, $(0.26890758)
+DATA winograd_w4b2<>+16(SB)/4, $(0.26890758)
+DATA winograd_w4b2<>+20(SB)/4, $(0.26890758)
+DATA winograd_w4b2<>+24(SB)/4, $(0.26890758)
+DATA winograd_w4b2<>+28(SB)/4, $(0.26890758)
+GLOBL winograd_w4b2<>(SB), RODATA|NOPTR, $32
+
+DATA winograd_w4zero<>+0(SB)/4, $(1.1377778)
+DATA winograd_w4zero<>+4(SB)/4, $(1.1377778)
+DATA winograd_w4zero<>+8(SB)/4, $(1.1377778)
+DATA winograd_w4zero<>+12(SB)/4, $(1.1377778)
+DATA winograd_w4zero<>+16(SB)/4, $(1.1377778)
+DATA winograd_w4zero<>+20(SB)/4, $(1.1377778)
+DATA winograd_w4zero<>+24(SB)/4, $(1.1377778)
+DATA winograd_w4zero<>+28(SB)/4, $(1.1377778)
+GLOBL winograd_w4zero<>(SB), RODATA|NOPTR, $32
+
 DATA winograd3<>+0(SB)/4, $(3.0)
 GLOBL winograd3<>(SB), RODATA|NOPTR, $4
 
 DATA winograd6th<>+0(SB)/4, $(0.16666667)
 GLOBL winograd6th<>(SB), RODATA|NOPTR, $4
+
+// func winogradWeights4AVX512(t *winogradFilter)
+// Requires: AVX, AVX512F
+TEXT ·winogradWeights4AVX512(SB), NOSPLIT, $0-8
+	MOVQ         t+0(FP), DI
+	MOVQ         24(DI), R8
+	LEAQ         (R8)(R8*2), R9
+	MOVQ         (DI), SI
+	LEAQ         (SI)(R8*1), BX
+	LEAQ         (SI)(R8*2), CX
+	MOVQ         8(DI), DX
+	MOVQ         16(DI), R11
+	LEAQ         (R11)(R11*2), R12
+	LEAQ         (R11)(R11*4), R13
+	LEAQ         (R11)(R12*1), R14
+	LEAQ         (R11)(R13*1), R14
+	MOVQ         40(DI), R15
+	VBROADCASTSS winograd_w4zero<>+0(SB), Z16
+	VBROADCASTSS winograd_w4a0<>+0(SB), Z17
+	VBROADCASTSS winograd_w4a1<>+0(SB), Z18
+	VBROADCASTSS winograd_w4a2<>+0(SB), Z19
+	VBROADCASTSS winograd_w4b0<>+0(SB), Z20
+	VBROADCASTSS winograd_w4b1<>+0(SB), Z21
+	VBROADCASTSS winograd_w4b2<>+0(SB), Z22
+
+row:
+	MOVQ 32(DI), R10
+
+vector:
+	MOVQ         DX, AX
+	VMOVUPS      (SI), Z0
+	VMULPS       Z16, Z0, Z0
+	VMOVUPS      (BX), Z1
+	VMULPS       Z16, Z1, Z1
+	VMOVUPS      (CX), Z2
+	VMULPS       Z16, Z2, Z2
+	VMOVUPS      Z0, Z12
+	VMULPS       Z16, Z12, Z12
+	VMOVUPS      Z12, (AX)
+	VMOVUPS      Z0, Z12
+	VMULPS       Z17, Z12, Z12
+	VFMADD231PS  Z19, Z2, Z12
+	VMOVAPS      Z12, Z13
+	VFMADD231PS  Z18, Z1, Z12
+	VFNMADD231PS Z18, Z1, Z13
+	VMOVUPS      Z12, (AX)(R11*1)
+	VMOVUPS      Z13, (AX)(R11*2)
+	VMOVUPS      Z0, Z12
+	VMULPS       Z20, Z12, Z12
+	VFMADD231PS  Z22, Z2, Z12
+	VMOVAPS      Z12, Z13
+	VFMADD231PS  Z21, Z1, Z12
+	VFNMADD231PS Z21, Z1, Z13
+	VMOVUPS      Z12, (AX)(R12*1)
+	VMOVUPS      Z13, (AX)(R11*4)
+	VMOVUPS      Z2, (AX)(R13*1)
+	ADDQ         R14, AX
+	VMOVUPS      (SI), Z0
+	VMULPS       Z17, Z0, Z0
+	VFMADD231PS  (SI)(R9*2), Z19, Z0
+	VMOVAPS      Z0, Z6
+	VFMADD231PS  (SI)(R9*1), Z18, Z0
+	VFNMADD231PS (SI)(R9*1), Z18, Z6
+	VMOVUPS      (BX), Z1
+	VMULPS       Z17, Z1, Z1
+	VFMADD231PS  (BX)(R9*2), Z19, Z1
+	VMOVAPS      Z1, Z7
+	VFMADD231PS  (BX)(R9*1), Z18, Z1
+	VFNMADD231PS (BX)(R9*1), Z18, Z7
+	VMOVUPS      (CX), Z2
+	VMULPS       Z17, Z2, Z2
+	VFMADD231PS  (CX)(R9*2), Z19, Z2
+	VMOVAPS      Z2, Z8
+	VFMADD231PS  (CX)(R9*1), Z18, Z2
+	VFNMADD231PS (CX)(R9*1), Z18, Z8
+	VMOVUPS      Z0, Z12
+	VMULPS       Z16, Z12, Z12
+	VMOVUPS      Z12, (AX)
+	VMOVUPS      Z0, Z12
+	VMULPS       Z17, Z12, Z12
+	VFMADD231PS  Z19, Z2, Z12
+	VMOVAPS      Z12, Z13
+	VFMADD231PS  Z18, Z1, Z12
+	VFNMADD231PS Z18, Z1, Z13
+	VMOVUPS      Z12, (AX)(R11*1)
+	VMOVUPS      Z13, (AX)(R11*2)
+	VMOVUPS      Z0, Z12
+	VMULPS       Z20, Z12, Z12
+	VFMADD231PS  Z22, Z2, Z12
+	VMOVAPS      Z12, Z13
+	VFMADD231PS  Z21, Z1, Z12
+	VFNMADD231PS Z21, Z1, Z13
+	VMOVUPS      Z12, (AX)(R12*1)
+	VMOVUPS      Z13, (AX)(R11*4)
+	VMOVUPS      Z2, (AX)(R13*1)
+	ADDQ         R14, AX
+	VMOVUPS      Z6, Z12
+	VMULPS       Z16, Z12, Z12
+	VMOVUPS      Z12, (AX)
+	VMOVUPS      Z6, Z12
+	VMULPS       Z17, Z12, Z12
+	VFMADD231PS  Z19, Z8, Z12
+	VMOVAPS      Z12, Z13
+	VFMADD231PS  Z18, Z7, Z12
+	VFNMADD231PS Z18, Z7, Z13
+	VMOVUPS      Z12, (AX)(R11*1)
+	VMOVUPS      Z13, (AX)(R11*2)
+	VMOVUPS      Z6, Z12
+	VMULPS       Z20, Z12, Z12
+	VFMADD231PS  Z22, Z8, Z12
+	VMOVAPS      Z12, Z13
+	VFMADD231PS  Z21, Z7, Z12
+	VFNMADD231PS Z21, Z7, Z13
+	VMOVUPS      Z12, (AX)(R12*1)
+	VMOVUPS      Z13, (AX)(R11*4)
+	VMOVUPS      Z8, (AX)(R13*1)
+	ADDQ         R14, AX
+	VMOVUPS      (SI), Z0
+	VMULPS       Z20, Z0, Z0
+	VFMADD231PS  (SI)(R9*2), Z22, Z0
+	VMOVAPS      Z0, Z6
+	VFMADD231PS  (SI)(R9*1), Z21, Z0
+	VFNMADD231PS (SI)(R9*1), Z21, Z6
+	VMOVUPS      (BX), Z1
+	VMULPS       Z20, Z1, Z1
+	VFMADD231PS  (BX)(R9*2), Z22, Z1
+	VMOVAPS      Z1, Z7
+	VFMADD231PS  (BX)(R9*1), Z21, Z1
+	VFNMADD231PS (BX)(R9*1), Z21, Z7
+	VMOVUPS      (CX), Z2
+	VMULPS       Z20, Z2, Z2
+	VFMADD231PS  (CX)(R9*2), Z22, Z2
+	VMOVAPS      Z2, Z8
+	VFMADD231PS  (CX)(R9*1), Z21, Z2
+	VFNMADD231PS (CX)(R9*1), Z21, Z8
+	VMOVUPS      Z0, Z12
+	VMULPS       Z16, Z12, Z12
+	VMOVUPS      Z12, (AX)
+	VMOVUPS      Z0, Z12
+	VMULPS       Z17, Z12, Z12
+	VFMADD231PS  Z19, Z2, Z12
+	VMOVAPS      Z12, Z13
+	VFMADD231PS  Z18, Z1, Z12
+	VFNMADD231PS Z18, Z1, Z13
+	VMOVUPS      Z12, (AX)(R11*1)
+	VMOVUPS      Z13, (AX)(R11*2)
+	VMOVUPS      Z0, Z12
+	VMULPS       Z20, Z12, Z12
+	VFMADD231PS  Z22, Z2, Z12
+	VMOVAPS      Z12, Z13
+	VFMADD231PS  Z21, Z1, Z12
+	VFNMADD231PS Z21, Z1, Z13
+	VMOVUPS      Z12, (AX)(R12*1)
+	VMOVUPS      Z13, (AX)(R11*4)
+	VMOVUPS      Z2, (AX)(R13*1)
+	ADDQ         R14, AX
+	VMOVUPS      Z6, Z12
+	VMULPS       Z16, Z12, Z12
+	VMOVUPS      Z12, (AX)
+	VMOVUPS      Z6, Z12
+	VMULPS       Z17, Z12, Z12
+	VFMADD231PS  Z19, Z8, Z12
+	VMOVAPS      Z12, Z13
+	VFMADD231PS  Z18, Z7, Z12
+	VFNMADD231PS Z18, Z7, Z13
+	VMOVUPS      Z12, (AX)(R11*1)
+	VMOVUPS      Z13, (AX)(R11*2)
+	VMOVUPS      Z6, Z12
+	VMULPS       Z20, Z12, Z12
+	VFMADD231PS  Z22, Z8, Z12
+	VMOVAPS      Z12, Z13
+	VFMADD231PS  Z21, Z7, Z12
+	VFNMADD231PS Z21, Z7, Z13
+	VMOVUPS      Z12, (AX)(R12*1)
+	VMOVUPS      Z13, (AX)(R11*4)
+	VMOVUPS      Z8, (AX)(R13*1)
+	ADDQ         R14, AX
+	VMOVUPS      (SI)(R9*2), Z0
+	VMOVUPS      (BX)(R9*2), Z1
+	VMOVUPS      (CX)(R9*2), Z2
+	VMOVUPS      Z0, Z12
+	VMULPS       Z16, Z12, Z12
+	VMOVUPS      Z12, (AX)
+	VMOVUPS      Z0, Z12
+	VMULPS       Z17, Z12, Z12
+	VFMADD231PS  Z19, Z2, Z12
+	VMOVAPS      Z12, Z13
+	VFMADD231PS  Z18, Z1, Z12
+	VFNMADD231PS Z18, Z1, Z13
+	VMOVUPS      Z12, (AX)(R11*1)
+	VMOVUPS      Z13, (AX)(R11*2)
+	VMOVUPS      Z0, Z12
+	VMULPS       Z20, Z12, Z12
+	VFMADD231PS  Z22, Z2, Z12
+	VMOVAPS      Z12, Z13
+	VFMADD231PS  Z21, Z1, Z12
+	VFNMADD231PS Z21, Z1, Z13
+	VMOVUPS      Z12, (AX)(R12*1)
+	VMOVUPS      Z13, (AX)(R11*4)
+	VMOVUPS      Z2, (AX)(R13*1)
+	ADDQ         R14, AX
+	ADDQ         $0x40, DX
+	ADDQ         $0x40, SI
+	ADDQ         $0x40, BX
+	ADDQ         $0x40, CX
+	DECQ         R10
+	JNE          vector
+	LEAQ         (SI)(R8*8), SI
+	LEAQ         (BX)(R8*8), BX
+	LEAQ         (CX)(R8*8), CX
+	DECQ         R15
+	JNE          row
+	VZEROUPPER
+	RET
 
 // func winogradInput4AVX512(t *winogradInput)
 // Requires: AVX, AVX512F
@@ -109,37 +433,35 @@ TEXT ·winogradInput4AVX512(SB), NOSPLIT, $0-8
 	VBROADCASTSS winograd_b<>+0(SB), Z17
 	VBROADCASTSS winograd_a2<>+0(SB), Z18
 	VBROADCASTSS winograd_b2<>+0(SB), Z19
-	VBROADCASTSS winograd_a3<>+0(SB), Z20
-	VBROADCASTSS winograd_b3<>+0(SB), Z21
-	VBROADCASTSS winograd_sum<>+0(SB), Z22
-	VBROADCASTSS winograd_product<>+0(SB), Z23
+	VBROADCASTSS winograd_sum<>+0(SB), Z20
+	VBROADCASTSS winograd_product<>+0(SB), Z21
 
 tile:
 	MOVQ         R9, R10
 	VMOVUPS      (SI), Z0
-	VFNMADD231PS (CX), Z22, Z0
-	VFMADD231PS  (AX), Z23, Z0
+	VFNMADD231PS (CX), Z20, Z0
+	VFMADD231PS  (AX), Z21, Z0
 	VMOVUPS      64(SI), Z1
-	VFNMADD231PS 64(CX), Z22, Z1
-	VFMADD231PS  64(AX), Z23, Z1
+	VFNMADD231PS 64(CX), Z20, Z1
+	VFMADD231PS  64(AX), Z21, Z1
 	VMOVUPS      128(SI), Z2
-	VFNMADD231PS 128(CX), Z22, Z2
-	VFMADD231PS  128(AX), Z23, Z2
+	VFNMADD231PS 128(CX), Z20, Z2
+	VFMADD231PS  128(AX), Z21, Z2
 	VMOVUPS      192(SI), Z3
-	VFNMADD231PS 192(CX), Z22, Z3
-	VFMADD231PS  192(AX), Z23, Z3
+	VFNMADD231PS 192(CX), Z20, Z3
+	VFMADD231PS  192(AX), Z21, Z3
 	VMOVUPS      256(SI), Z4
-	VFNMADD231PS 256(CX), Z22, Z4
-	VFMADD231PS  256(AX), Z23, Z4
+	VFNMADD231PS 256(CX), Z20, Z4
+	VFMADD231PS  256(AX), Z21, Z4
 	VMOVUPS      320(SI), Z5
-	VFNMADD231PS 320(CX), Z22, Z5
-	VFMADD231PS  320(AX), Z23, Z5
+	VFNMADD231PS 320(CX), Z20, Z5
+	VFMADD231PS  320(AX), Z21, Z5
 	VMOVUPS      Z4, Z12
-	VFNMADD231PS Z22, Z2, Z12
-	VFMADD231PS  Z23, Z0, Z12
+	VFNMADD231PS Z20, Z2, Z12
+	VFMADD231PS  Z21, Z0, Z12
 	VMOVUPS      Z12, (R10)
-	VFNMADD231PS Z22, Z3, Z5
-	VFMADD231PS  Z23, Z1, Z5
+	VFNMADD231PS Z20, Z3, Z5
+	VFMADD231PS  Z21, Z1, Z5
 	VMOVUPS      Z5, (R10)(R13*1)
 	VMOVUPS      Z4, Z0
 	VFNMADD231PS Z19, Z2, Z0
@@ -203,11 +525,11 @@ tile:
 	VFMADD231PS  Z16, Z12, Z5
 	VFNMADD231PS Z16, Z12, Z11
 	VMOVUPS      Z4, Z12
-	VFNMADD231PS Z22, Z2, Z12
-	VFMADD231PS  Z23, Z0, Z12
+	VFNMADD231PS Z20, Z2, Z12
+	VFMADD231PS  Z21, Z0, Z12
 	VMOVUPS      Z12, (R10)
-	VFNMADD231PS Z22, Z3, Z5
-	VFMADD231PS  Z23, Z1, Z5
+	VFNMADD231PS Z20, Z3, Z5
+	VFMADD231PS  Z21, Z1, Z5
 	VMOVUPS      Z5, (R10)(R13*1)
 	VMOVUPS      Z4, Z0
 	VFNMADD231PS Z19, Z2, Z0
@@ -229,11 +551,11 @@ tile:
 	VMOVUPS      Z12, (R10)(R11*4)
 	ADDQ         R14, R10
 	VMOVUPS      Z10, Z12
-	VFNMADD231PS Z22, Z8, Z12
-	VFMADD231PS  Z23, Z6, Z12
+	VFNMADD231PS Z20, Z8, Z12
+	VFMADD231PS  Z21, Z6, Z12
 	VMOVUPS      Z12, (R10)
-	VFNMADD231PS Z22, Z9, Z11
-	VFMADD231PS  Z23, Z7, Z11
+	VFNMADD231PS Z20, Z9, Z11
+	VFMADD231PS  Z21, Z7, Z11
 	VMOVUPS      Z11, (R10)(R13*1)
 	VMOVUPS      Z10, Z6
 	VFNMADD231PS Z19, Z8, Z6
@@ -297,11 +619,11 @@ tile:
 	VFMADD231PS  Z17, Z12, Z5
 	VFNMADD231PS Z17, Z12, Z11
 	VMOVUPS      Z4, Z12
-	VFNMADD231PS Z22, Z2, Z12
-	VFMADD231PS  Z23, Z0, Z12
+	VFNMADD231PS Z20, Z2, Z12
+	VFMADD231PS  Z21, Z0, Z12
 	VMOVUPS      Z12, (R10)
-	VFNMADD231PS Z22, Z3, Z5
-	VFMADD231PS  Z23, Z1, Z5
+	VFNMADD231PS Z20, Z3, Z5
+	VFMADD231PS  Z21, Z1, Z5
 	VMOVUPS      Z5, (R10)(R13*1)
 	VMOVUPS      Z4, Z0
 	VFNMADD231PS Z19, Z2, Z0
@@ -323,11 +645,11 @@ tile:
 	VMOVUPS      Z12, (R10)(R11*4)
 	ADDQ         R14, R10
 	VMOVUPS      Z10, Z12
-	VFNMADD231PS Z22, Z8, Z12
-	VFMADD231PS  Z23, Z6, Z12
+	VFNMADD231PS Z20, Z8, Z12
+	VFMADD231PS  Z21, Z6, Z12
 	VMOVUPS      Z12, (R10)
-	VFNMADD231PS Z22, Z9, Z11
-	VFMADD231PS  Z23, Z7, Z11
+	VFNMADD231PS Z20, Z9, Z11
+	VFMADD231PS  Z21, Z7, Z11
 	VMOVUPS      Z11, (R10)(R13*1)
 	VMOVUPS      Z10, Z6
 	VFNMADD231PS Z19, Z8, Z6
@@ -349,29 +671,29 @@ tile:
 	VMOVUPS      Z12, (R10)(R11*4)
 	ADDQ         R14, R10
 	VMOVUPS      (R8), Z0
-	VFNMADD231PS (DX), Z22, Z0
-	VFMADD231PS  (BX), Z23, Z0
+	VFNMADD231PS (DX), Z20, Z0
+	VFMADD231PS  (BX), Z21, Z0
 	VMOVUPS      64(R8), Z1
-	VFNMADD231PS 64(DX), Z22, Z1
-	VFMADD231PS  64(BX), Z23, Z1
+	VFNMADD231PS 64(DX), Z20, Z1
+	VFMADD231PS  64(BX), Z21, Z1
 	VMOVUPS      128(R8), Z2
-	VFNMADD231PS 128(DX), Z22, Z2
-	VFMADD231PS  128(BX), Z23, Z2
+	VFNMADD231PS 128(DX), Z20, Z2
+	VFMADD231PS  128(BX), Z21, Z2
 	VMOVUPS      192(R8), Z3
-	VFNMADD231PS 192(DX), Z22, Z3
-	VFMADD231PS  192(BX), Z23, Z3
+	VFNMADD231PS 192(DX), Z20, Z3
+	VFMADD231PS  192(BX), Z21, Z3
 	VMOVUPS      256(R8), Z4
-	VFNMADD231PS 256(DX), Z22, Z4
-	VFMADD231PS  256(BX), Z23, Z4
+	VFNMADD231PS 256(DX), Z20, Z4
+	VFMADD231PS  256(BX), Z21, Z4
 	VMOVUPS      320(R8), Z5
-	VFNMADD231PS 320(DX), Z22, Z5
-	VFMADD231PS  320(BX), Z23, Z5
+	VFNMADD231PS 320(DX), Z20, Z5
+	VFMADD231PS  320(BX), Z21, Z5
 	VMOVUPS      Z4, Z12
-	VFNMADD231PS Z22, Z2, Z12
-	VFMADD231PS  Z23, Z0, Z12
+	VFNMADD231PS Z20, Z2, Z12
+	VFMADD231PS  Z21, Z0, Z12
 	VMOVUPS      Z12, (R10)
-	VFNMADD231PS Z22, Z3, Z5
-	VFMADD231PS  Z23, Z1, Z5
+	VFNMADD231PS Z20, Z3, Z5
+	VFMADD231PS  Z21, Z1, Z5
 	VMOVUPS      Z5, (R10)(R13*1)
 	VMOVUPS      Z4, Z0
 	VFNMADD231PS Z19, Z2, Z0
@@ -425,8 +747,6 @@ TEXT ·winogradOutput4AVX512(SB), NOSPLIT, $0-8
 	VBROADCASTSS winograd_b2<>+0(SB), Z19
 	VBROADCASTSS winograd_a3<>+0(SB), Z20
 	VBROADCASTSS winograd_b3<>+0(SB), Z21
-	VBROADCASTSS winograd_sum<>+0(SB), Z22
-	VBROADCASTSS winograd_product<>+0(SB), Z23
 
 tile:
 	MOVQ        BX, SI
@@ -1046,6 +1366,124 @@ bare:
 	VZEROUPPER
 	RET
 
+// func winogradWeights2AVX512(t *winogradFilter)
+// Requires: AVX, AVX512F
+TEXT ·winogradWeights2AVX512(SB), NOSPLIT, $0-8
+	MOVQ         t+0(FP), DI
+	MOVQ         24(DI), R8
+	LEAQ         (R8)(R8*2), R9
+	MOVQ         (DI), SI
+	LEAQ         (SI)(R8*1), BX
+	LEAQ         (SI)(R8*2), CX
+	MOVQ         8(DI), DX
+	MOVQ         16(DI), R11
+	LEAQ         (R11)(R11*2), R12
+	LEAQ         (R11)(R11*4), R13
+	LEAQ         (R11)(R12*1), R14
+	MOVQ         40(DI), R15
+	VBROADCASTSS winograd_w2zero<>+0(SB), Z16
+	VBROADCASTSS winograd_w2a0<>+0(SB), Z17
+	VBROADCASTSS winograd_w2a1<>+0(SB), Z18
+	VBROADCASTSS winograd_w2a2<>+0(SB), Z19
+
+row:
+	MOVQ 32(DI), R10
+
+vector:
+	MOVQ         DX, AX
+	VMOVUPS      (SI), Z0
+	VMULPS       Z16, Z0, Z0
+	VMOVUPS      (BX), Z1
+	VMULPS       Z16, Z1, Z1
+	VMOVUPS      (CX), Z2
+	VMULPS       Z16, Z2, Z2
+	VMOVUPS      Z0, Z12
+	VMULPS       Z16, Z12, Z12
+	VMOVUPS      Z12, (AX)
+	VMOVUPS      Z0, Z12
+	VMULPS       Z17, Z12, Z12
+	VFMADD231PS  Z19, Z2, Z12
+	VMOVAPS      Z12, Z13
+	VFMADD231PS  Z18, Z1, Z12
+	VFNMADD231PS Z18, Z1, Z13
+	VMOVUPS      Z12, (AX)(R11*1)
+	VMOVUPS      Z13, (AX)(R11*2)
+	VMOVUPS      Z2, (AX)(R12*1)
+	ADDQ         R14, AX
+	VMOVUPS      (SI), Z0
+	VMULPS       Z17, Z0, Z0
+	VFMADD231PS  (SI)(R9*2), Z19, Z0
+	VMOVAPS      Z0, Z4
+	VFMADD231PS  (SI)(R9*1), Z18, Z0
+	VFNMADD231PS (SI)(R9*1), Z18, Z4
+	VMOVUPS      (BX), Z1
+	VMULPS       Z17, Z1, Z1
+	VFMADD231PS  (BX)(R9*2), Z19, Z1
+	VMOVAPS      Z1, Z5
+	VFMADD231PS  (BX)(R9*1), Z18, Z1
+	VFNMADD231PS (BX)(R9*1), Z18, Z5
+	VMOVUPS      (CX), Z2
+	VMULPS       Z17, Z2, Z2
+	VFMADD231PS  (CX)(R9*2), Z19, Z2
+	VMOVAPS      Z2, Z6
+	VFMADD231PS  (CX)(R9*1), Z18, Z2
+	VFNMADD231PS (CX)(R9*1), Z18, Z6
+	VMOVUPS      Z0, Z12
+	VMULPS       Z16, Z12, Z12
+	VMOVUPS      Z12, (AX)
+	VMOVUPS      Z0, Z12
+	VMULPS       Z17, Z12, Z12
+	VFMADD231PS  Z19, Z2, Z12
+	VMOVAPS      Z12, Z13
+	VFMADD231PS  Z18, Z1, Z12
+	VFNMADD231PS Z18, Z1, Z13
+	VMOVUPS      Z12, (AX)(R11*1)
+	VMOVUPS      Z13, (AX)(R11*2)
+	VMOVUPS      Z2, (AX)(R12*1)
+	ADDQ         R14, AX
+	VMOVUPS      Z4, Z12
+	VMULPS       Z16, Z12, Z12
+	VMOVUPS      Z12, (AX)
+	VMOVUPS      Z4, Z12
+	VMULPS       Z17, Z12, Z12
+	VFMADD231PS  Z19, Z6, Z12
+	VMOVAPS      Z12, Z13
+	VFMADD231PS  Z18, Z5, Z12
+	VFNMADD231PS Z18, Z5, Z13
+	VMOVUPS      Z12, (AX)(R11*1)
+	VMOVUPS      Z13, (AX)(R11*2)
+	VMOVUPS      Z6, (AX)(R12*1)
+	ADDQ         R14, AX
+	VMOVUPS      (SI)(R9*2), Z0
+	VMOVUPS      (BX)(R9*2), Z1
+	VMOVUPS      (CX)(R9*2), Z2
+	VMOVUPS      Z0, Z12
+	VMULPS       Z16, Z12, Z12
+	VMOVUPS      Z12, (AX)
+	VMOVUPS      Z0, Z12
+	VMULPS       Z17, Z12, Z12
+	VFMADD231PS  Z19, Z2, Z12
+	VMOVAPS      Z12, Z13
+	VFMADD231PS  Z18, Z1, Z12
+	VFNMADD231PS Z18, Z1, Z13
+	VMOVUPS      Z12, (AX)(R11*1)
+	VMOVUPS      Z13, (AX)(R11*2)
+	VMOVUPS      Z2, (AX)(R12*1)
+	ADDQ         R14, AX
+	ADDQ         $0x40, DX
+	ADDQ         $0x40, SI
+	ADDQ         $0x40, BX
+	ADDQ         $0x40, CX
+	DECQ         R10
+	JNE          vector
+	LEAQ         (SI)(R8*8), SI
+	LEAQ         (BX)(R8*8), BX
+	LEAQ         (CX)(R8*8), CX
+	DECQ         R15
+	JNE          row
+	VZEROUPPER
+	RET
+
 // func winogradInput2AVX512(t *winogradInput)
 // Requires: AVX, AVX512F
 TEXT ·winogradInput2AVX512(SB), NOSPLIT, $0-8
@@ -1344,6 +1782,231 @@ store2:
 bare:
 	DECQ R15
 	JNE  tile
+	VZEROUPPER
+	RET
+
+// func winogradWeights4AVX2(t *winogradFilter)
+// Requires: AVX, FMA3
+TEXT ·winogradWeights4AVX2(SB), NOSPLIT, $0-8
+	MOVQ t+0(FP), DI
+	MOVQ 24(DI), R8
+	LEAQ (R8)(R8*2), R9
+	MOVQ (DI), SI
+	LEAQ (SI)(R8*1), BX
+	LEAQ (SI)(R8*2), CX
+	MOVQ 8(DI), DX
+	MOVQ 16(DI), R11
+	LEAQ (R11)(R11*2), R12
+	LEAQ (R11)(R11*4), R13
+	LEAQ (R11)(R12*1), R14
+	LEAQ (R11)(R13*1), R14
+	MOVQ 40(DI), R15
+
+row:
+	MOVQ 32(DI), R10
+
+vector:
+	MOVQ         DX, AX
+	VMOVUPS      (SI), Y0
+	VMULPS       winograd_w4zero<>+0(SB), Y0, Y0
+	VMOVUPS      (BX), Y1
+	VMULPS       winograd_w4zero<>+0(SB), Y1, Y1
+	VMOVUPS      (CX), Y2
+	VMULPS       winograd_w4zero<>+0(SB), Y2, Y2
+	VMOVUPS      Y0, Y12
+	VMULPS       winograd_w4zero<>+0(SB), Y12, Y12
+	VMOVUPS      Y12, (AX)
+	VMOVUPS      Y0, Y12
+	VMULPS       winograd_w4a0<>+0(SB), Y12, Y12
+	VFMADD231PS  winograd_w4a2<>+0(SB), Y2, Y12
+	VMOVAPS      Y12, Y13
+	VFMADD231PS  winograd_w4a1<>+0(SB), Y1, Y12
+	VFNMADD231PS winograd_w4a1<>+0(SB), Y1, Y13
+	VMOVUPS      Y12, (AX)(R11*1)
+	VMOVUPS      Y13, (AX)(R11*2)
+	VMOVUPS      Y0, Y12
+	VMULPS       winograd_w4b0<>+0(SB), Y12, Y12
+	VFMADD231PS  winograd_w4b2<>+0(SB), Y2, Y12
+	VMOVAPS      Y12, Y13
+	VFMADD231PS  winograd_w4b1<>+0(SB), Y1, Y12
+	VFNMADD231PS winograd_w4b1<>+0(SB), Y1, Y13
+	VMOVUPS      Y12, (AX)(R12*1)
+	VMOVUPS      Y13, (AX)(R11*4)
+	VMOVUPS      Y2, (AX)(R13*1)
+	ADDQ         R14, AX
+	VMOVUPS      (SI), Y0
+	VMULPS       winograd_w4a0<>+0(SB), Y0, Y0
+	VMOVUPS      (SI)(R9*2), Y13
+	VFMADD231PS  winograd_w4a2<>+0(SB), Y13, Y0
+	VMOVAPS      Y0, Y6
+	VMOVUPS      (SI)(R9*1), Y13
+	VFMADD231PS  winograd_w4a1<>+0(SB), Y13, Y0
+	VMOVUPS      (SI)(R9*1), Y13
+	VFNMADD231PS winograd_w4a1<>+0(SB), Y13, Y6
+	VMOVUPS      (BX), Y1
+	VMULPS       winograd_w4a0<>+0(SB), Y1, Y1
+	VMOVUPS      (BX)(R9*2), Y13
+	VFMADD231PS  winograd_w4a2<>+0(SB), Y13, Y1
+	VMOVAPS      Y1, Y7
+	VMOVUPS      (BX)(R9*1), Y13
+	VFMADD231PS  winograd_w4a1<>+0(SB), Y13, Y1
+	VMOVUPS      (BX)(R9*1), Y13
+	VFNMADD231PS winograd_w4a1<>+0(SB), Y13, Y7
+	VMOVUPS      (CX), Y2
+	VMULPS       winograd_w4a0<>+0(SB), Y2, Y2
+	VMOVUPS      (CX)(R9*2), Y13
+	VFMADD231PS  winograd_w4a2<>+0(SB), Y13, Y2
+	VMOVAPS      Y2, Y8
+	VMOVUPS      (CX)(R9*1), Y13
+	VFMADD231PS  winograd_w4a1<>+0(SB), Y13, Y2
+	VMOVUPS      (CX)(R9*1), Y13
+	VFNMADD231PS winograd_w4a1<>+0(SB), Y13, Y8
+	VMOVUPS      Y0, Y12
+	VMULPS       winograd_w4zero<>+0(SB), Y12, Y12
+	VMOVUPS      Y12, (AX)
+	VMOVUPS      Y0, Y12
+	VMULPS       winograd_w4a0<>+0(SB), Y12, Y12
+	VFMADD231PS  winograd_w4a2<>+0(SB), Y2, Y12
+	VMOVAPS      Y12, Y13
+	VFMADD231PS  winograd_w4a1<>+0(SB), Y1, Y12
+	VFNMADD231PS winograd_w4a1<>+0(SB), Y1, Y13
+	VMOVUPS      Y12, (AX)(R11*1)
+	VMOVUPS      Y13, (AX)(R11*2)
+	VMOVUPS      Y0, Y12
+	VMULPS       winograd_w4b0<>+0(SB), Y12, Y12
+	VFMADD231PS  winograd_w4b2<>+0(SB), Y2, Y12
+	VMOVAPS      Y12, Y13
+	VFMADD231PS  winograd_w4b1<>+0(SB), Y1, Y12
+	VFNMADD231PS winograd_w4b1<>+0(SB), Y1, Y13
+	VMOVUPS      Y12, (AX)(R12*1)
+	VMOVUPS      Y13, (AX)(R11*4)
+	VMOVUPS      Y2, (AX)(R13*1)
+	ADDQ         R14, AX
+	VMOVUPS      Y6, Y12
+	VMULPS       winograd_w4zero<>+0(SB), Y12, Y12
+	VMOVUPS      Y12, (AX)
+	VMOVUPS      Y6, Y12
+	VMULPS       winograd_w4a0<>+0(SB), Y12, Y12
+	VFMADD231PS  winograd_w4a2<>+0(SB), Y8, Y12
+	VMOVAPS      Y12, Y13
+	VFMADD231PS  winograd_w4a1<>+0(SB), Y7, Y12
+	VFNMADD231PS winograd_w4a1<>+0(SB), Y7, Y13
+	VMOVUPS      Y12, (AX)(R11*1)
+	VMOVUPS      Y13, (AX)(R11*2)
+	VMOVUPS      Y6, Y12
+	VMULPS       winograd_w4b0<>+0(SB), Y12, Y12
+	VFMADD231PS  winograd_w4b2<>+0(SB), Y8, Y12
+	VMOVAPS      Y12, Y13
+	VFMADD231PS  winograd_w4b1<>+0(SB), Y7, Y12
+	VFNMADD231PS winograd_w4b1<>+0(SB), Y7, Y13
+	VMOVUPS      Y12, (AX)(R12*1)
+	VMOVUPS      Y13, (AX)(R11*4)
+	VMOVUPS      Y8, (AX)(R13*1)
+	ADDQ         R14, AX
+	VMOVUPS      (SI), Y0
+	VMULPS       winograd_w4b0<>+0(SB), Y0, Y0
+	VMOVUPS      (SI)(R9*2), Y13
+	VFMADD231PS  winograd_w4b2<>+0(SB), Y13, Y0
+	VMOVAPS      Y0, Y6
+	VMOVUPS      (SI)(R9*1), Y13
+	VFMADD231PS  winograd_w4b1<>+0(SB), Y13, Y0
+	VMOVUPS      (SI)(R9*1), Y13
+	VFNMADD231PS winograd_w4b1<>+0(SB), Y13, Y6
+	VMOVUPS      (BX), Y1
+	VMULPS       winograd_w4b0<>+0(SB), Y1, Y1
+	VMOVUPS      (BX)(R9*2), Y13
+	VFMADD231PS  winograd_w4b2<>+0(SB), Y13, Y1
+	VMOVAPS      Y1, Y7
+	VMOVUPS      (BX)(R9*1), Y13
+	VFMADD231PS  winograd_w4b1<>+0(SB), Y13, Y1
+	VMOVUPS      (BX)(R9*1), Y13
+	VFNMADD231PS winograd_w4b1<>+0(SB), Y13, Y7
+	VMOVUPS      (CX), Y2
+	VMULPS       winograd_w4b0<>+0(SB), Y2, Y2
+	VMOVUPS      (CX)(R9*2), Y13
+	VFMADD231PS  winograd_w4b2<>+0(SB), Y13, Y2
+	VMOVAPS      Y2, Y8
+	VMOVUPS      (CX)(R9*1), Y13
+	VFMADD231PS  winograd_w4b1<>+0(SB), Y13, Y2
+	VMOVUPS      (CX)(R9*1), Y13
+	VFNMADD231PS winograd_w4b1<>+0(SB), Y13, Y8
+	VMOVUPS      Y0, Y12
+	VMULPS       winograd_w4zero<>+0(SB), Y12, Y12
+	VMOVUPS      Y12, (AX)
+	VMOVUPS      Y0, Y12
+	VMULPS       winograd_w4a0<>+0(SB), Y12, Y12
+	VFMADD231PS  winograd_w4a2<>+0(SB), Y2, Y12
+	VMOVAPS      Y12, Y13
+	VFMADD231PS  winograd_w4a1<>+0(SB), Y1, Y12
+	VFNMADD231PS winograd_w4a1<>+0(SB), Y1, Y13
+	VMOVUPS      Y12, (AX)(R11*1)
+	VMOVUPS      Y13, (AX)(R11*2)
+	VMOVUPS      Y0, Y12
+	VMULPS       winograd_w4b0<>+0(SB), Y12, Y12
+	VFMADD231PS  winograd_w4b2<>+0(SB), Y2, Y12
+	VMOVAPS      Y12, Y13
+	VFMADD231PS  winograd_w4b1<>+0(SB), Y1, Y12
+	VFNMADD231PS winograd_w4b1<>+0(SB), Y1, Y13
+	VMOVUPS      Y12, (AX)(R12*1)
+	VMOVUPS      Y13, (AX)(R11*4)
+	VMOVUPS      Y2, (AX)(R13*1)
+	ADDQ         R14, AX
+	VMOVUPS      Y6, Y12
+	VMULPS       winograd_w4zero<>+0(SB), Y12, Y12
+	VMOVUPS      Y12, (AX)
+	VMOVUPS      Y6, Y12
+	VMULPS       winograd_w4a0<>+0(SB), Y12, Y12
+	VFMADD231PS  winograd_w4a2<>+0(SB), Y8, Y12
+	VMOVAPS      Y12, Y13
+	VFMADD231PS  winograd_w4a1<>+0(SB), Y7, Y12
+	VFNMADD231PS winograd_w4a1<>+0(SB), Y7, Y13
+	VMOVUPS      Y12, (AX)(R11*1)
+	VMOVUPS      Y13, (AX)(R11*2)
+	VMOVUPS      Y6, Y12
+	VMULPS       winograd_w4b0<>+0(SB), Y12, Y12
+	VFMADD231PS  winograd_w4b2<>+0(SB), Y8, Y12
+	VMOVAPS      Y12, Y13
+	VFMADD231PS  winograd_w4b1<>+0(SB), Y7, Y12
+	VFNMADD231PS winograd_w4b1<>+0(SB), Y7, Y13
+	VMOVUPS      Y12, (AX)(R12*1)
+	VMOVUPS      Y13, (AX)(R11*4)
+	VMOVUPS      Y8, (AX)(R13*1)
+	ADDQ         R14, AX
+	VMOVUPS      (SI)(R9*2), Y0
+	VMOVUPS      (BX)(R9*2), Y1
+	VMOVUPS      (CX)(R9*2), Y2
+	VMOVUPS      Y0, Y12
+	VMULPS       winograd_w4zero<>+0(SB), Y12, Y12
+	VMOVUPS      Y12, (AX)
+	VMOVUPS      Y0, Y12
+	VMULPS       winograd_w4a0<>+0(SB), Y12, Y12
+	VFMADD231PS  winograd_w4a2<>+0(SB), Y2, Y12
+	VMOVAPS      Y12, Y13
+	VFMADD231PS  winograd_w4a1<>+0(SB), Y1, Y12
+	VFNMADD231PS winograd_w4a1<>+0(SB), Y1, Y13
+	VMOVUPS      Y12, (AX)(R11*1)
+	VMOVUPS      Y13, (AX)(R11*2)
+	VMOVUPS      Y0, Y12
+	VMULPS       winograd_w4b0<>+0(SB), Y12, Y12
+	VFMADD231PS  winograd_w4b2<>+0(SB), Y2, Y12
+	VMOVAPS      Y12, Y13
+	VFMADD231PS  winograd_w4b1<>+0(SB), Y1, Y12
+	VFNMADD231PS winograd_w4b1<>+0(SB), Y1, Y13
+	VMOVUPS      Y12, (AX)(R12*1)
+	VMOVUPS      Y13, (AX)(R11*4)
+	VMOVUPS      Y2, (AX)(R13*1)
+	ADDQ         R14, AX
+	ADDQ         $0x20, DX
+	ADDQ         $0x20, SI
+	ADDQ         $0x20, BX
+	ADDQ         $0x20, CX
+	DECQ         R10
+	JNE          vector
+	LEAQ         (SI)(R8*8), SI
+	LEAQ         (BX)(R8*8), BX
+	LEAQ         (CX)(R8*8), CX
+	DECQ         R15
+	JNE          row
 	VZEROUPPER
 	RET
 
@@ -2337,6 +3000,129 @@ bare:
 	VZEROUPPER
 	RET
 
+// func winogradWeights2AVX2(t *winogradFilter)
+// Requires: AVX, FMA3
+TEXT ·winogradWeights2AVX2(SB), NOSPLIT, $0-8
+	MOVQ t+0(FP), DI
+	MOVQ 24(DI), R8
+	LEAQ (R8)(R8*2), R9
+	MOVQ (DI), SI
+	LEAQ (SI)(R8*1), BX
+	LEAQ (SI)(R8*2), CX
+	MOVQ 8(DI), DX
+	MOVQ 16(DI), R11
+	LEAQ (R11)(R11*2), R12
+	LEAQ (R11)(R11*4), R13
+	LEAQ (R11)(R12*1), R14
+	MOVQ 40(DI), R15
+
+row:
+	MOVQ 32(DI), R10
+
+vector:
+	MOVQ         DX, AX
+	VMOVUPS      (SI), Y0
+	VMULPS       winograd_w2zero<>+0(SB), Y0, Y0
+	VMOVUPS      (BX), Y1
+	VMULPS       winograd_w2zero<>+0(SB), Y1, Y1
+	VMOVUPS      (CX), Y2
+	VMULPS       winograd_w2zero<>+0(SB), Y2, Y2
+	VMOVUPS      Y0, Y12
+	VMULPS       winograd_w2zero<>+0(SB), Y12, Y12
+	VMOVUPS      Y12, (AX)
+	VMOVUPS      Y0, Y12
+	VMULPS       winograd_w2a0<>+0(SB), Y12, Y12
+	VFMADD231PS  winograd_w2a2<>+0(SB), Y2, Y12
+	VMOVAPS      Y12, Y13
+	VFMADD231PS  winograd_w2a1<>+0(SB), Y1, Y12
+	VFNMADD231PS winograd_w2a1<>+0(SB), Y1, Y13
+	VMOVUPS      Y12, (AX)(R11*1)
+	VMOVUPS      Y13, (AX)(R11*2)
+	VMOVUPS      Y2, (AX)(R12*1)
+	ADDQ         R14, AX
+	VMOVUPS      (SI), Y0
+	VMULPS       winograd_w2a0<>+0(SB), Y0, Y0
+	VMOVUPS      (SI)(R9*2), Y13
+	VFMADD231PS  winograd_w2a2<>+0(SB), Y13, Y0
+	VMOVAPS      Y0, Y4
+	VMOVUPS      (SI)(R9*1), Y13
+	VFMADD231PS  winograd_w2a1<>+0(SB), Y13, Y0
+	VMOVUPS      (SI)(R9*1), Y13
+	VFNMADD231PS winograd_w2a1<>+0(SB), Y13, Y4
+	VMOVUPS      (BX), Y1
+	VMULPS       winograd_w2a0<>+0(SB), Y1, Y1
+	VMOVUPS      (BX)(R9*2), Y13
+	VFMADD231PS  winograd_w2a2<>+0(SB), Y13, Y1
+	VMOVAPS      Y1, Y5
+	VMOVUPS      (BX)(R9*1), Y13
+	VFMADD231PS  winograd_w2a1<>+0(SB), Y13, Y1
+	VMOVUPS      (BX)(R9*1), Y13
+	VFNMADD231PS winograd_w2a1<>+0(SB), Y13, Y5
+	VMOVUPS      (CX), Y2
+	VMULPS       winograd_w2a0<>+0(SB), Y2, Y2
+	VMOVUPS      (CX)(R9*2), Y13
+	VFMADD231PS  winograd_w2a2<>+0(SB), Y13, Y2
+	VMOVAPS      Y2, Y6
+	VMOVUPS      (CX)(R9*1), Y13
+	VFMADD231PS  winograd_w2a1<>+0(SB), Y13, Y2
+	VMOVUPS      (CX)(R9*1), Y13
+	VFNMADD231PS winograd_w2a1<>+0(SB), Y13, Y6
+	VMOVUPS      Y0, Y12
+	VMULPS       winograd_w2zero<>+0(SB), Y12, Y12
+	VMOVUPS      Y12, (AX)
+	VMOVUPS      Y0, Y12
+	VMULPS       winograd_w2a0<>+0(SB), Y12, Y12
+	VFMADD231PS  winograd_w2a2<>+0(SB), Y2, Y12
+	VMOVAPS      Y12, Y13
+	VFMADD231PS  winograd_w2a1<>+0(SB), Y1, Y12
+	VFNMADD231PS winograd_w2a1<>+0(SB), Y1, Y13
+	VMOVUPS      Y12, (AX)(R11*1)
+	VMOVUPS      Y13, (AX)(R11*2)
+	VMOVUPS      Y2, (AX)(R12*1)
+	ADDQ         R14, AX
+	VMOVUPS      Y4, Y12
+	VMULPS       winograd_w2zero<>+0(SB), Y12, Y12
+	VMOVUPS      Y12, (AX)
+	VMOVUPS      Y4, Y12
+	VMULPS       winograd_w2a0<>+0(SB), Y12, Y12
+	VFMADD231PS  winograd_w2a2<>+0(SB), Y6, Y12
+	VMOVAPS      Y12, Y13
+	VFMADD231PS  winograd_w2a1<>+0(SB), Y5, Y12
+	VFNMADD231PS winograd_w2a1<>+0(SB), Y5, Y13
+	VMOVUPS      Y12, (AX)(R11*1)
+	VMOVUPS      Y13, (AX)(R11*2)
+	VMOVUPS      Y6, (AX)(R12*1)
+	ADDQ         R14, AX
+	VMOVUPS      (SI)(R9*2), Y0
+	VMOVUPS      (BX)(R9*2), Y1
+	VMOVUPS      (CX)(R9*2), Y2
+	VMOVUPS      Y0, Y12
+	VMULPS       winograd_w2zero<>+0(SB), Y12, Y12
+	VMOVUPS      Y12, (AX)
+	VMOVUPS      Y0, Y12
+	VMULPS       winograd_w2a0<>+0(SB), Y12, Y12
+	VFMADD231PS  winograd_w2a2<>+0(SB), Y2, Y12
+	VMOVAPS      Y12, Y13
+	VFMADD231PS  winograd_w2a1<>+0(SB), Y1, Y12
+	VFNMADD231PS winograd_w2a1<>+0(SB), Y1, Y13
+	VMOVUPS      Y12, (AX)(R11*1)
+	VMOVUPS      Y13, (AX)(R11*2)
+	VMOVUPS      Y2, (AX)(R12*1)
+	ADDQ         R14, AX
+	ADDQ         $0x20, DX
+	ADDQ         $0x20, SI
+	ADDQ         $0x20, BX
+	ADDQ         $0x20, CX
+	DECQ         R10
+	JNE          vector
+	LEAQ         (SI)(R8*8), SI
+	LEAQ         (BX)(R8*8), BX
+	LEAQ         (CX)(R8*8), CX
+	DECQ         R15
+	JNE          row
+	VZEROUPPER
+	RET
+
 // func winogradInput2AVX2(t *winogradInput)
 // Requires: AVX
 TEXT ·winogradInput2AVX2(SB), NOSPLIT, $0-8
@@ -2635,5 +3421,9266 @@ store2:
 bare:
 	DECQ R15
 	JNE  tile
+	VZEROUPPER
+	RET
+
+// func tile1x2AVX512Stream(t *tile)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·tile1x2AVX512Stream(SB), NOSPLIT, $0-8
+	MOVQ  t+0(FP), DI
+	MOVQ  16(DI), R14
+	MOVQ  120(DI), R12
+	MOVQ  88(DI), DX
+	MOVQ  80(DI), R15
+	MOVQ  184(DI), AX
+	KMOVW AX, K1
+
+product:
+	MOVQ   32(DI), R8
+	LEAQ   (R8)(R8*2), R9
+	LEAQ   (R8)(R8*4), R10
+	MOVQ   72(DI), BX
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	MOVQ   56(DI), R13
+	MOVQ   48(DI), AX
+
+segment:
+	MOVQ 24(DI), SI
+	ADDQ (AX), SI
+	ADDQ $0x08, AX
+	MOVQ 64(DI), CX
+	SUBQ $0x04, CX
+	JLT  rest
+
+four:
+	VMOVUPS      (BX), Z28
+	VMOVUPS.Z    64(BX), K1, Z29
+	PREFETCHT0   2048(BX)
+	PREFETCHT0   2112(BX)
+	ADDQ         R15, BX
+	VBROADCASTSS (SI), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	VMOVUPS      (BX), Z28
+	VMOVUPS.Z    64(BX), K1, Z29
+	PREFETCHT0   2048(BX)
+	PREFETCHT0   2112(BX)
+	ADDQ         R15, BX
+	VBROADCASTSS 4(SI), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	VMOVUPS      (BX), Z28
+	VMOVUPS.Z    64(BX), K1, Z29
+	PREFETCHT0   2048(BX)
+	PREFETCHT0   2112(BX)
+	ADDQ         R15, BX
+	VBROADCASTSS 8(SI), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	VMOVUPS      (BX), Z28
+	VMOVUPS.Z    64(BX), K1, Z29
+	PREFETCHT0   2048(BX)
+	PREFETCHT0   2112(BX)
+	ADDQ         R15, BX
+	VBROADCASTSS 12(SI), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	ADDQ         $0x10, SI
+	SUBQ         $0x04, CX
+	JGE          four
+
+rest:
+	ADDQ $0x04, CX
+	JEQ  next
+
+one:
+	VMOVUPS      (BX), Z28
+	VMOVUPS.Z    64(BX), K1, Z29
+	PREFETCHT0   2048(BX)
+	PREFETCHT0   2112(BX)
+	ADDQ         R15, BX
+	VBROADCASTSS (SI), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	ADDQ         $0x04, SI
+	DECQ         CX
+	JNE          one
+
+next:
+	DECQ         R13
+	JNE          segment
+	MOVL         192(DI), AX
+	CMPL         AX, $0x3f800000
+	JEQ          scaled
+	VBROADCASTSS 192(DI), Z28
+	VMULPS       Z28, Z0, Z0
+	VMULPS       Z28, Z1, Z1
+
+scaled:
+	MOVQ   96(DI), R8
+	LEAQ   (R8)(R8*2), R9
+	LEAQ   (R8)(R8*4), R10
+	CMPQ   176(DI), $0x00
+	JEQ    accumulated
+	MOVQ   DX, AX
+	VADDPS (AX), Z0, Z0
+	MOVQ   DX, AX
+	ADDQ   112(DI), AX
+	VADDPS (AX), Z1, K1, Z1
+
+accumulated:
+	MOVQ      168(DI), AX
+	MOVQ      128(DI), CX
+	CMPQ      AX, $0x01
+	JLT       biased
+	JEQ       rowbias
+	VMOVUPS   (CX), Z28
+	VADDPS    Z28, Z0, Z0
+	VMOVUPS.Z 64(CX), K1, Z28
+	VADDPS    Z28, Z1, Z1
+	JMP       biased
+
+rowbias:
+	VBROADCASTSS (CX), Z28
+	VADDPS       Z28, Z0, Z0
+	VADDPS       Z28, Z1, Z1
+
+biased:
+	TESTQ  R12, R12
+	JEQ    added
+	MOVQ   R12, AX
+	VADDPS (AX), Z0, Z0
+	MOVQ   R12, AX
+	ADDQ   112(DI), AX
+	VADDPS (AX), Z1, K1, Z1
+
+added:
+	MOVQ         200(DI), CX
+	TESTQ        CX, CX
+	JEQ          store
+	CMPQ         CX, $0x01
+	JNE          hard
+	VBROADCASTSS 208(DI), Z28
+	VBROADCASTSS 212(DI), Z29
+	VMAXPS       Z0, Z28, Z0
+	VMINPS       Z0, Z29, Z0
+	VMAXPS       Z1, Z28, Z1
+	VMINPS       Z1, Z29, Z1
+	JMP          store
+
+hard:
+	CMPQ         CX, $0x02
+	JNE          hardsigmoid
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z0, Z30
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z30, Z28, Z30
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z30, Z28, Z30
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z30, Z30
+	VMULPS       Z30, Z0, Z0
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z1, Z30
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z30, Z28, Z30
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z30, Z28, Z30
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z30, Z30
+	VMULPS       Z30, Z1, Z1
+	JMP          store
+
+hardsigmoid:
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z0, Z0
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z0, Z28, Z0
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z0, Z28, Z0
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z0, Z0
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z1, Z1
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z1, Z28, Z1
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z1, Z28, Z1
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z1, Z1
+
+store:
+	MOVQ    DX, AX
+	VMOVUPS Z0, (AX)
+	MOVQ    DX, AX
+	ADDQ    112(DI), AX
+	VMOVUPS Z1, K1, (AX)
+	MOVQ    136(DI), AX
+	ADDQ    AX, 24(DI)
+	MOVQ    144(DI), AX
+	ADDQ    AX, 72(DI)
+	MOVQ    160(DI), AX
+	ADDQ    AX, 128(DI)
+	MOVQ    152(DI), AX
+	ADDQ    AX, DX
+	TESTQ   R12, R12
+	JEQ     bare
+	ADDQ    AX, R12
+
+bare:
+	DECQ R14
+	JNE  product
+	VZEROUPPER
+	RET
+
+// func tile2x2AVX512Stream(t *tile)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·tile2x2AVX512Stream(SB), NOSPLIT, $0-8
+	MOVQ  t+0(FP), DI
+	MOVQ  16(DI), R14
+	MOVQ  120(DI), R12
+	MOVQ  88(DI), DX
+	MOVQ  80(DI), R15
+	MOVQ  184(DI), AX
+	KMOVW AX, K1
+
+product:
+	MOVQ   32(DI), R8
+	LEAQ   (R8)(R8*2), R9
+	LEAQ   (R8)(R8*4), R10
+	MOVQ   72(DI), BX
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	MOVQ   56(DI), R13
+	MOVQ   48(DI), AX
+
+segment:
+	MOVQ 24(DI), SI
+	ADDQ (AX), SI
+	ADDQ $0x08, AX
+	MOVQ 64(DI), CX
+	SUBQ $0x04, CX
+	JLT  rest
+
+four:
+	VMOVUPS      (BX), Z28
+	VMOVUPS.Z    64(BX), K1, Z29
+	PREFETCHT0   2048(BX)
+	PREFETCHT0   2112(BX)
+	ADDQ         R15, BX
+	VBROADCASTSS (SI), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	VBROADCASTSS (SI)(R8*1), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VFMADD231PS  Z29, Z30, Z3
+	VMOVUPS      (BX), Z28
+	VMOVUPS.Z    64(BX), K1, Z29
+	PREFETCHT0   2048(BX)
+	PREFETCHT0   2112(BX)
+	ADDQ         R15, BX
+	VBROADCASTSS 4(SI), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	VBROADCASTSS 4(SI)(R8*1), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VFMADD231PS  Z29, Z30, Z3
+	VMOVUPS      (BX), Z28
+	VMOVUPS.Z    64(BX), K1, Z29
+	PREFETCHT0   2048(BX)
+	PREFETCHT0   2112(BX)
+	ADDQ         R15, BX
+	VBROADCASTSS 8(SI), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	VBROADCASTSS 8(SI)(R8*1), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VFMADD231PS  Z29, Z30, Z3
+	VMOVUPS      (BX), Z28
+	VMOVUPS.Z    64(BX), K1, Z29
+	PREFETCHT0   2048(BX)
+	PREFETCHT0   2112(BX)
+	ADDQ         R15, BX
+	VBROADCASTSS 12(SI), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	VBROADCASTSS 12(SI)(R8*1), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VFMADD231PS  Z29, Z30, Z3
+	ADDQ         $0x10, SI
+	SUBQ         $0x04, CX
+	JGE          four
+
+rest:
+	ADDQ $0x04, CX
+	JEQ  next
+
+one:
+	VMOVUPS      (BX), Z28
+	VMOVUPS.Z    64(BX), K1, Z29
+	PREFETCHT0   2048(BX)
+	PREFETCHT0   2112(BX)
+	ADDQ         R15, BX
+	VBROADCASTSS (SI), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	VBROADCASTSS (SI)(R8*1), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VFMADD231PS  Z29, Z30, Z3
+	ADDQ         $0x04, SI
+	DECQ         CX
+	JNE          one
+
+next:
+	DECQ         R13
+	JNE          segment
+	MOVL         192(DI), AX
+	CMPL         AX, $0x3f800000
+	JEQ          scaled
+	VBROADCASTSS 192(DI), Z28
+	VMULPS       Z28, Z0, Z0
+	VMULPS       Z28, Z1, Z1
+	VMULPS       Z28, Z2, Z2
+	VMULPS       Z28, Z3, Z3
+
+scaled:
+	MOVQ   96(DI), R8
+	LEAQ   (R8)(R8*2), R9
+	LEAQ   (R8)(R8*4), R10
+	CMPQ   176(DI), $0x00
+	JEQ    accumulated
+	MOVQ   DX, AX
+	VADDPS (AX), Z0, Z0
+	VADDPS (AX)(R8*1), Z2, Z2
+	MOVQ   DX, AX
+	ADDQ   112(DI), AX
+	VADDPS (AX), Z1, K1, Z1
+	VADDPS (AX)(R8*1), Z3, K1, Z3
+
+accumulated:
+	MOVQ      168(DI), AX
+	MOVQ      128(DI), CX
+	CMPQ      AX, $0x01
+	JLT       biased
+	JEQ       rowbias
+	VMOVUPS   (CX), Z28
+	VADDPS    Z28, Z0, Z0
+	VADDPS    Z28, Z2, Z2
+	VMOVUPS.Z 64(CX), K1, Z28
+	VADDPS    Z28, Z1, Z1
+	VADDPS    Z28, Z3, Z3
+	JMP       biased
+
+rowbias:
+	VBROADCASTSS (CX), Z28
+	VADDPS       Z28, Z0, Z0
+	VADDPS       Z28, Z1, Z1
+	VBROADCASTSS 4(CX), Z28
+	VADDPS       Z28, Z2, Z2
+	VADDPS       Z28, Z3, Z3
+
+biased:
+	TESTQ  R12, R12
+	JEQ    added
+	MOVQ   R12, AX
+	VADDPS (AX), Z0, Z0
+	VADDPS (AX)(R8*1), Z2, Z2
+	MOVQ   R12, AX
+	ADDQ   112(DI), AX
+	VADDPS (AX), Z1, K1, Z1
+	VADDPS (AX)(R8*1), Z3, K1, Z3
+
+added:
+	MOVQ         200(DI), CX
+	TESTQ        CX, CX
+	JEQ          store
+	CMPQ         CX, $0x01
+	JNE          hard
+	VBROADCASTSS 208(DI), Z28
+	VBROADCASTSS 212(DI), Z29
+	VMAXPS       Z0, Z28, Z0
+	VMINPS       Z0, Z29, Z0
+	VMAXPS       Z1, Z28, Z1
+	VMINPS       Z1, Z29, Z1
+	VMAXPS       Z2, Z28, Z2
+	VMINPS       Z2, Z29, Z2
+	VMAXPS       Z3, Z28, Z3
+	VMINPS       Z3, Z29, Z3
+	JMP          store
+
+hard:
+	CMPQ         CX, $0x02
+	JNE          hardsigmoid
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z0, Z30
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z30, Z28, Z30
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z30, Z28, Z30
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z30, Z30
+	VMULPS       Z30, Z0, Z0
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z1, Z30
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z30, Z28, Z30
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z30, Z28, Z30
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z30, Z30
+	VMULPS       Z30, Z1, Z1
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z2, Z30
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z30, Z28, Z30
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z30, Z28, Z30
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z30, Z30
+	VMULPS       Z30, Z2, Z2
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z3, Z30
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z30, Z28, Z30
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z30, Z28, Z30
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z30, Z30
+	VMULPS       Z30, Z3, Z3
+	JMP          store
+
+hardsigmoid:
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z0, Z0
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z0, Z28, Z0
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z0, Z28, Z0
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z0, Z0
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z1, Z1
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z1, Z28, Z1
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z1, Z28, Z1
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z1, Z1
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z2, Z2
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z2, Z28, Z2
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z2, Z28, Z2
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z2, Z2
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z3, Z3
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z3, Z28, Z3
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z3, Z28, Z3
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z3, Z3
+
+store:
+	MOVQ    DX, AX
+	VMOVUPS Z0, (AX)
+	VMOVUPS Z2, (AX)(R8*1)
+	MOVQ    DX, AX
+	ADDQ    112(DI), AX
+	VMOVUPS Z1, K1, (AX)
+	VMOVUPS Z3, K1, (AX)(R8*1)
+	MOVQ    136(DI), AX
+	ADDQ    AX, 24(DI)
+	MOVQ    144(DI), AX
+	ADDQ    AX, 72(DI)
+	MOVQ    160(DI), AX
+	ADDQ    AX, 128(DI)
+	MOVQ    152(DI), AX
+	ADDQ    AX, DX
+	TESTQ   R12, R12
+	JEQ     bare
+	ADDQ    AX, R12
+
+bare:
+	DECQ R14
+	JNE  product
+	VZEROUPPER
+	RET
+
+// func tile3x2AVX512Stream(t *tile)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·tile3x2AVX512Stream(SB), NOSPLIT, $0-8
+	MOVQ  t+0(FP), DI
+	MOVQ  16(DI), R14
+	MOVQ  120(DI), R12
+	MOVQ  88(DI), DX
+	MOVQ  80(DI), R15
+	MOVQ  184(DI), AX
+	KMOVW AX, K1
+
+product:
+	MOVQ   32(DI), R8
+	LEAQ   (R8)(R8*2), R9
+	LEAQ   (R8)(R8*4), R10
+	MOVQ   72(DI), BX
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	MOVQ   56(DI), R13
+	MOVQ   48(DI), AX
+
+segment:
+	MOVQ 24(DI), SI
+	ADDQ (AX), SI
+	ADDQ $0x08, AX
+	MOVQ 64(DI), CX
+	SUBQ $0x04, CX
+	JLT  rest
+
+four:
+	VMOVUPS      (BX), Z28
+	VMOVUPS.Z    64(BX), K1, Z29
+	PREFETCHT0   2048(BX)
+	PREFETCHT0   2112(BX)
+	ADDQ         R15, BX
+	VBROADCASTSS (SI), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	VBROADCASTSS (SI)(R8*1), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VFMADD231PS  Z29, Z30, Z3
+	VBROADCASTSS (SI)(R8*2), Z30
+	VFMADD231PS  Z28, Z30, Z4
+	VFMADD231PS  Z29, Z30, Z5
+	VMOVUPS      (BX), Z28
+	VMOVUPS.Z    64(BX), K1, Z29
+	PREFETCHT0   2048(BX)
+	PREFETCHT0   2112(BX)
+	ADDQ         R15, BX
+	VBROADCASTSS 4(SI), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	VBROADCASTSS 4(SI)(R8*1), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VFMADD231PS  Z29, Z30, Z3
+	VBROADCASTSS 4(SI)(R8*2), Z30
+	VFMADD231PS  Z28, Z30, Z4
+	VFMADD231PS  Z29, Z30, Z5
+	VMOVUPS      (BX), Z28
+	VMOVUPS.Z    64(BX), K1, Z29
+	PREFETCHT0   2048(BX)
+	PREFETCHT0   2112(BX)
+	ADDQ         R15, BX
+	VBROADCASTSS 8(SI), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	VBROADCASTSS 8(SI)(R8*1), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VFMADD231PS  Z29, Z30, Z3
+	VBROADCASTSS 8(SI)(R8*2), Z30
+	VFMADD231PS  Z28, Z30, Z4
+	VFMADD231PS  Z29, Z30, Z5
+	VMOVUPS      (BX), Z28
+	VMOVUPS.Z    64(BX), K1, Z29
+	PREFETCHT0   2048(BX)
+	PREFETCHT0   2112(BX)
+	ADDQ         R15, BX
+	VBROADCASTSS 12(SI), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	VBROADCASTSS 12(SI)(R8*1), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VFMADD231PS  Z29, Z30, Z3
+	VBROADCASTSS 12(SI)(R8*2), Z30
+	VFMADD231PS  Z28, Z30, Z4
+	VFMADD231PS  Z29, Z30, Z5
+	ADDQ         $0x10, SI
+	SUBQ         $0x04, CX
+	JGE          four
+
+rest:
+	ADDQ $0x04, CX
+	JEQ  next
+
+one:
+	VMOVUPS      (BX), Z28
+	VMOVUPS.Z    64(BX), K1, Z29
+	PREFETCHT0   2048(BX)
+	PREFETCHT0   2112(BX)
+	ADDQ         R15, BX
+	VBROADCASTSS (SI), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	VBROADCASTSS (SI)(R8*1), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VFMADD231PS  Z29, Z30, Z3
+	VBROADCASTSS (SI)(R8*2), Z30
+	VFMADD231PS  Z28, Z30, Z4
+	VFMADD231PS  Z29, Z30, Z5
+	ADDQ         $0x04, SI
+	DECQ         CX
+	JNE          one
+
+next:
+	DECQ         R13
+	JNE          segment
+	MOVL         192(DI), AX
+	CMPL         AX, $0x3f800000
+	JEQ          scaled
+	VBROADCASTSS 192(DI), Z28
+	VMULPS       Z28, Z0, Z0
+	VMULPS       Z28, Z1, Z1
+	VMULPS       Z28, Z2, Z2
+	VMULPS       Z28, Z3, Z3
+	VMULPS       Z28, Z4, Z4
+	VMULPS       Z28, Z5, Z5
+
+scaled:
+	MOVQ   96(DI), R8
+	LEAQ   (R8)(R8*2), R9
+	LEAQ   (R8)(R8*4), R10
+	CMPQ   176(DI), $0x00
+	JEQ    accumulated
+	MOVQ   DX, AX
+	VADDPS (AX), Z0, Z0
+	VADDPS (AX)(R8*1), Z2, Z2
+	VADDPS (AX)(R8*2), Z4, Z4
+	MOVQ   DX, AX
+	ADDQ   112(DI), AX
+	VADDPS (AX), Z1, K1, Z1
+	VADDPS (AX)(R8*1), Z3, K1, Z3
+	VADDPS (AX)(R8*2), Z5, K1, Z5
+
+accumulated:
+	MOVQ      168(DI), AX
+	MOVQ      128(DI), CX
+	CMPQ      AX, $0x01
+	JLT       biased
+	JEQ       rowbias
+	VMOVUPS   (CX), Z28
+	VADDPS    Z28, Z0, Z0
+	VADDPS    Z28, Z2, Z2
+	VADDPS    Z28, Z4, Z4
+	VMOVUPS.Z 64(CX), K1, Z28
+	VADDPS    Z28, Z1, Z1
+	VADDPS    Z28, Z3, Z3
+	VADDPS    Z28, Z5, Z5
+	JMP       biased
+
+rowbias:
+	VBROADCASTSS (CX), Z28
+	VADDPS       Z28, Z0, Z0
+	VADDPS       Z28, Z1, Z1
+	VBROADCASTSS 4(CX), Z28
+	VADDPS       Z28, Z2, Z2
+	VADDPS       Z28, Z3, Z3
+	VBROADCASTSS 8(CX), Z28
+	VADDPS       Z28, Z4, Z4
+	VADDPS       Z28, Z5, Z5
+
+biased:
+	TESTQ  R12, R12
+	JEQ    added
+	MOVQ   R12, AX
+	VADDPS (AX), Z0, Z0
+	VADDPS (AX)(R8*1), Z2, Z2
+	VADDPS (AX)(R8*2), Z4, Z4
+	MOVQ   R12, AX
+	ADDQ   112(DI), AX
+	VADDPS (AX), Z1, K1, Z1
+	VADDPS (AX)(R8*1), Z3, K1, Z3
+	VADDPS (AX)(R8*2), Z5, K1, Z5
+
+added:
+	MOVQ         200(DI), CX
+	TESTQ        CX, CX
+	JEQ          store
+	CMPQ         CX, $0x01
+	JNE          hard
+	VBROADCASTSS 208(DI), Z28
+	VBROADCASTSS 212(DI), Z29
+	VMAXPS       Z0, Z28, Z0
+	VMINPS       Z0, Z29, Z0
+	VMAXPS       Z1, Z28, Z1
+	VMINPS       Z1, Z29, Z1
+	VMAXPS       Z2, Z28, Z2
+	VMINPS       Z2, Z29, Z2
+	VMAXPS       Z3, Z28, Z3
+	VMINPS       Z3, Z29, Z3
+	VMAXPS       Z4, Z28, Z4
+	VMINPS       Z4, Z29, Z4
+	VMAXPS       Z5, Z28, Z5
+	VMINPS       Z5, Z29, Z5
+	JMP          store
+
+hard:
+	CMPQ         CX, $0x02
+	JNE          hardsigmoid
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z0, Z30
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z30, Z28, Z30
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z30, Z28, Z30
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z30, Z30
+	VMULPS       Z30, Z0, Z0
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z1, Z30
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z30, Z28, Z30
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z30, Z28, Z30
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z30, Z30
+	VMULPS       Z30, Z1, Z1
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z2, Z30
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z30, Z28, Z30
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z30, Z28, Z30
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z30, Z30
+	VMULPS       Z30, Z2, Z2
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z3, Z30
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z30, Z28, Z30
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z30, Z28, Z30
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z30, Z30
+	VMULPS       Z30, Z3, Z3
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z4, Z30
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z30, Z28, Z30
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z30, Z28, Z30
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z30, Z30
+	VMULPS       Z30, Z4, Z4
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z5, Z30
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z30, Z28, Z30
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z30, Z28, Z30
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z30, Z30
+	VMULPS       Z30, Z5, Z5
+	JMP          store
+
+hardsigmoid:
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z0, Z0
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z0, Z28, Z0
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z0, Z28, Z0
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z0, Z0
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z1, Z1
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z1, Z28, Z1
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z1, Z28, Z1
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z1, Z1
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z2, Z2
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z2, Z28, Z2
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z2, Z28, Z2
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z2, Z2
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z3, Z3
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z3, Z28, Z3
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z3, Z28, Z3
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z3, Z3
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z4, Z4
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z4, Z28, Z4
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z4, Z28, Z4
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z4, Z4
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z5, Z5
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z5, Z28, Z5
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z5, Z28, Z5
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z5, Z5
+
+store:
+	MOVQ    DX, AX
+	VMOVUPS Z0, (AX)
+	VMOVUPS Z2, (AX)(R8*1)
+	VMOVUPS Z4, (AX)(R8*2)
+	MOVQ    DX, AX
+	ADDQ    112(DI), AX
+	VMOVUPS Z1, K1, (AX)
+	VMOVUPS Z3, K1, (AX)(R8*1)
+	VMOVUPS Z5, K1, (AX)(R8*2)
+	MOVQ    136(DI), AX
+	ADDQ    AX, 24(DI)
+	MOVQ    144(DI), AX
+	ADDQ    AX, 72(DI)
+	MOVQ    160(DI), AX
+	ADDQ    AX, 128(DI)
+	MOVQ    152(DI), AX
+	ADDQ    AX, DX
+	TESTQ   R12, R12
+	JEQ     bare
+	ADDQ    AX, R12
+
+bare:
+	DECQ R14
+	JNE  product
+	VZEROUPPER
+	RET
+
+// func tile4x2AVX512Stream(t *tile)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·tile4x2AVX512Stream(SB), NOSPLIT, $0-8
+	MOVQ  t+0(FP), DI
+	MOVQ  16(DI), R14
+	MOVQ  120(DI), R12
+	MOVQ  88(DI), DX
+	MOVQ  80(DI), R15
+	MOVQ  184(DI), AX
+	KMOVW AX, K1
+
+product:
+	MOVQ   32(DI), R8
+	LEAQ   (R8)(R8*2), R9
+	LEAQ   (R8)(R8*4), R10
+	MOVQ   72(DI), BX
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	MOVQ   56(DI), R13
+	MOVQ   48(DI), AX
+
+segment:
+	MOVQ 24(DI), SI
+	ADDQ (AX), SI
+	ADDQ $0x08, AX
+	MOVQ 64(DI), CX
+	SUBQ $0x04, CX
+	JLT  rest
+
+four:
+	VMOVUPS      (BX), Z28
+	VMOVUPS.Z    64(BX), K1, Z29
+	PREFETCHT0   2048(BX)
+	PREFETCHT0   2112(BX)
+	ADDQ         R15, BX
+	VBROADCASTSS (SI), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	VBROADCASTSS (SI)(R8*1), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VFMADD231PS  Z29, Z30, Z3
+	VBROADCASTSS (SI)(R8*2), Z30
+	VFMADD231PS  Z28, Z30, Z4
+	VFMADD231PS  Z29, Z30, Z5
+	VBROADCASTSS (SI)(R9*1), Z30
+	VFMADD231PS  Z28, Z30, Z6
+	VFMADD231PS  Z29, Z30, Z7
+	VMOVUPS      (BX), Z28
+	VMOVUPS.Z    64(BX), K1, Z29
+	PREFETCHT0   2048(BX)
+	PREFETCHT0   2112(BX)
+	ADDQ         R15, BX
+	VBROADCASTSS 4(SI), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	VBROADCASTSS 4(SI)(R8*1), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VFMADD231PS  Z29, Z30, Z3
+	VBROADCASTSS 4(SI)(R8*2), Z30
+	VFMADD231PS  Z28, Z30, Z4
+	VFMADD231PS  Z29, Z30, Z5
+	VBROADCASTSS 4(SI)(R9*1), Z30
+	VFMADD231PS  Z28, Z30, Z6
+	VFMADD231PS  Z29, Z30, Z7
+	VMOVUPS      (BX), Z28
+	VMOVUPS.Z    64(BX), K1, Z29
+	PREFETCHT0   2048(BX)
+	PREFETCHT0   2112(BX)
+	ADDQ         R15, BX
+	VBROADCASTSS 8(SI), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	VBROADCASTSS 8(SI)(R8*1), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VFMADD231PS  Z29, Z30, Z3
+	VBROADCASTSS 8(SI)(R8*2), Z30
+	VFMADD231PS  Z28, Z30, Z4
+	VFMADD231PS  Z29, Z30, Z5
+	VBROADCASTSS 8(SI)(R9*1), Z30
+	VFMADD231PS  Z28, Z30, Z6
+	VFMADD231PS  Z29, Z30, Z7
+	VMOVUPS      (BX), Z28
+	VMOVUPS.Z    64(BX), K1, Z29
+	PREFETCHT0   2048(BX)
+	PREFETCHT0   2112(BX)
+	ADDQ         R15, BX
+	VBROADCASTSS 12(SI), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	VBROADCASTSS 12(SI)(R8*1), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VFMADD231PS  Z29, Z30, Z3
+	VBROADCASTSS 12(SI)(R8*2), Z30
+	VFMADD231PS  Z28, Z30, Z4
+	VFMADD231PS  Z29, Z30, Z5
+	VBROADCASTSS 12(SI)(R9*1), Z30
+	VFMADD231PS  Z28, Z30, Z6
+	VFMADD231PS  Z29, Z30, Z7
+	ADDQ         $0x10, SI
+	SUBQ         $0x04, CX
+	JGE          four
+
+rest:
+	ADDQ $0x04, CX
+	JEQ  next
+
+one:
+	VMOVUPS      (BX), Z28
+	VMOVUPS.Z    64(BX), K1, Z29
+	PREFETCHT0   2048(BX)
+	PREFETCHT0   2112(BX)
+	ADDQ         R15, BX
+	VBROADCASTSS (SI), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	VBROADCASTSS (SI)(R8*1), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VFMADD231PS  Z29, Z30, Z3
+	VBROADCASTSS (SI)(R8*2), Z30
+	VFMADD231PS  Z28, Z30, Z4
+	VFMADD231PS  Z29, Z30, Z5
+	VBROADCASTSS (SI)(R9*1), Z30
+	VFMADD231PS  Z28, Z30, Z6
+	VFMADD231PS  Z29, Z30, Z7
+	ADDQ         $0x04, SI
+	DECQ         CX
+	JNE          one
+
+next:
+	DECQ         R13
+	JNE          segment
+	MOVL         192(DI), AX
+	CMPL         AX, $0x3f800000
+	JEQ          scaled
+	VBROADCASTSS 192(DI), Z28
+	VMULPS       Z28, Z0, Z0
+	VMULPS       Z28, Z1, Z1
+	VMULPS       Z28, Z2, Z2
+	VMULPS       Z28, Z3, Z3
+	VMULPS       Z28, Z4, Z4
+	VMULPS       Z28, Z5, Z5
+	VMULPS       Z28, Z6, Z6
+	VMULPS       Z28, Z7, Z7
+
+scaled:
+	MOVQ   96(DI), R8
+	LEAQ   (R8)(R8*2), R9
+	LEAQ   (R8)(R8*4), R10
+	CMPQ   176(DI), $0x00
+	JEQ    accumulated
+	MOVQ   DX, AX
+	VADDPS (AX), Z0, Z0
+	VADDPS (AX)(R8*1), Z2, Z2
+	VADDPS (AX)(R8*2), Z4, Z4
+	VADDPS (AX)(R9*1), Z6, Z6
+	MOVQ   DX, AX
+	ADDQ   112(DI), AX
+	VADDPS (AX), Z1, K1, Z1
+	VADDPS (AX)(R8*1), Z3, K1, Z3
+	VADDPS (AX)(R8*2), Z5, K1, Z5
+	VADDPS (AX)(R9*1), Z7, K1, Z7
+
+accumulated:
+	MOVQ      168(DI), AX
+	MOVQ      128(DI), CX
+	CMPQ      AX, $0x01
+	JLT       biased
+	JEQ       rowbias
+	VMOVUPS   (CX), Z28
+	VADDPS    Z28, Z0, Z0
+	VADDPS    Z28, Z2, Z2
+	VADDPS    Z28, Z4, Z4
+	VADDPS    Z28, Z6, Z6
+	VMOVUPS.Z 64(CX), K1, Z28
+	VADDPS    Z28, Z1, Z1
+	VADDPS    Z28, Z3, Z3
+	VADDPS    Z28, Z5, Z5
+	VADDPS    Z28, Z7, Z7
+	JMP       biased
+
+rowbias:
+	VBROADCASTSS (CX), Z28
+	VADDPS       Z28, Z0, Z0
+	VADDPS       Z28, Z1, Z1
+	VBROADCASTSS 4(CX), Z28
+	VADDPS       Z28, Z2, Z2
+	VADDPS       Z28, Z3, Z3
+	VBROADCASTSS 8(CX), Z28
+	VADDPS       Z28, Z4, Z4
+	VADDPS       Z28, Z5, Z5
+	VBROADCASTSS 12(CX), Z28
+	VADDPS       Z28, Z6, Z6
+	VADDPS       Z28, Z7, Z7
+
+biased:
+	TESTQ  R12, R12
+	JEQ    added
+	MOVQ   R12, AX
+	VADDPS (AX), Z0, Z0
+	VADDPS (AX)(R8*1), Z2, Z2
+	VADDPS (AX)(R8*2), Z4, Z4
+	VADDPS (AX)(R9*1), Z6, Z6
+	MOVQ   R12, AX
+	ADDQ   112(DI), AX
+	VADDPS (AX), Z1, K1, Z1
+	VADDPS (AX)(R8*1), Z3, K1, Z3
+	VADDPS (AX)(R8*2), Z5, K1, Z5
+	VADDPS (AX)(R9*1), Z7, K1, Z7
+
+added:
+	MOVQ         200(DI), CX
+	TESTQ        CX, CX
+	JEQ          store
+	CMPQ         CX, $0x01
+	JNE          hard
+	VBROADCASTSS 208(DI), Z28
+	VBROADCASTSS 212(DI), Z29
+	VMAXPS       Z0, Z28, Z0
+	VMINPS       Z0, Z29, Z0
+	VMAXPS       Z1, Z28, Z1
+	VMINPS       Z1, Z29, Z1
+	VMAXPS       Z2, Z28, Z2
+	VMINPS       Z2, Z29, Z2
+	VMAXPS       Z3, Z28, Z3
+	VMINPS       Z3, Z29, Z3
+	VMAXPS       Z4, Z28, Z4
+	VMINPS       Z4, Z29, Z4
+	VMAXPS       Z5, Z28, Z5
+	VMINPS       Z5, Z29, Z5
+	VMAXPS       Z6, Z28, Z6
+	VMINPS       Z6, Z29, Z6
+	VMAXPS       Z7, Z28, Z7
+	VMINPS       Z7, Z29, Z7
+	JMP          store
+
+hard:
+	CMPQ         CX, $0x02
+	JNE          hardsigmoid
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z0, Z30
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z30, Z28, Z30
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z30, Z28, Z30
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z30, Z30
+	VMULPS       Z30, Z0, Z0
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z1, Z30
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z30, Z28, Z30
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z30, Z28, Z30
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z30, Z30
+	VMULPS       Z30, Z1, Z1
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z2, Z30
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z30, Z28, Z30
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z30, Z28, Z30
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z30, Z30
+	VMULPS       Z30, Z2, Z2
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z3, Z30
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z30, Z28, Z30
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z30, Z28, Z30
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z30, Z30
+	VMULPS       Z30, Z3, Z3
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z4, Z30
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z30, Z28, Z30
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z30, Z28, Z30
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z30, Z30
+	VMULPS       Z30, Z4, Z4
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z5, Z30
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z30, Z28, Z30
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z30, Z28, Z30
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z30, Z30
+	VMULPS       Z30, Z5, Z5
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z6, Z30
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z30, Z28, Z30
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z30, Z28, Z30
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z30, Z30
+	VMULPS       Z30, Z6, Z6
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z7, Z30
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z30, Z28, Z30
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z30, Z28, Z30
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z30, Z30
+	VMULPS       Z30, Z7, Z7
+	JMP          store
+
+hardsigmoid:
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z0, Z0
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z0, Z28, Z0
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z0, Z28, Z0
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z0, Z0
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z1, Z1
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z1, Z28, Z1
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z1, Z28, Z1
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z1, Z1
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z2, Z2
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z2, Z28, Z2
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z2, Z28, Z2
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z2, Z2
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z3, Z3
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z3, Z28, Z3
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z3, Z28, Z3
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z3, Z3
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z4, Z4
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z4, Z28, Z4
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z4, Z28, Z4
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z4, Z4
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z5, Z5
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z5, Z28, Z5
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z5, Z28, Z5
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z5, Z5
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z6, Z6
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z6, Z28, Z6
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z6, Z28, Z6
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z6, Z6
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z7, Z7
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z7, Z28, Z7
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z7, Z28, Z7
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z7, Z7
+
+store:
+	MOVQ    DX, AX
+	VMOVUPS Z0, (AX)
+	VMOVUPS Z2, (AX)(R8*1)
+	VMOVUPS Z4, (AX)(R8*2)
+	VMOVUPS Z6, (AX)(R9*1)
+	MOVQ    DX, AX
+	ADDQ    112(DI), AX
+	VMOVUPS Z1, K1, (AX)
+	VMOVUPS Z3, K1, (AX)(R8*1)
+	VMOVUPS Z5, K1, (AX)(R8*2)
+	VMOVUPS Z7, K1, (AX)(R9*1)
+	MOVQ    136(DI), AX
+	ADDQ    AX, 24(DI)
+	MOVQ    144(DI), AX
+	ADDQ    AX, 72(DI)
+	MOVQ    160(DI), AX
+	ADDQ    AX, 128(DI)
+	MOVQ    152(DI), AX
+	ADDQ    AX, DX
+	TESTQ   R12, R12
+	JEQ     bare
+	ADDQ    AX, R12
+
+bare:
+	DECQ R14
+	JNE  product
+	VZEROUPPER
+	RET
+
+// func tile5x2AVX512Stream(t *tile)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·tile5x2AVX512Stream(SB), NOSPLIT, $0-8
+	MOVQ  t+0(FP), DI
+	MOVQ  16(DI), R14
+	MOVQ  120(DI), R12
+	MOVQ  88(DI), DX
+	MOVQ  80(DI), R15
+	MOVQ  184(DI), AX
+	KMOVW AX, K1
+
+product:
+	MOVQ   32(DI), R8
+	LEAQ   (R8)(R8*2), R9
+	LEAQ   (R8)(R8*4), R10
+	MOVQ   72(DI), BX
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	MOVQ   56(DI), R13
+	MOVQ   48(DI), AX
+
+segment:
+	MOVQ 24(DI), SI
+	ADDQ (AX), SI
+	ADDQ $0x08, AX
+	MOVQ 64(DI), CX
+	SUBQ $0x04, CX
+	JLT  rest
+
+four:
+	VMOVUPS      (BX), Z28
+	VMOVUPS.Z    64(BX), K1, Z29
+	PREFETCHT0   2048(BX)
+	PREFETCHT0   2112(BX)
+	ADDQ         R15, BX
+	VBROADCASTSS (SI), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	VBROADCASTSS (SI)(R8*1), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VFMADD231PS  Z29, Z30, Z3
+	VBROADCASTSS (SI)(R8*2), Z30
+	VFMADD231PS  Z28, Z30, Z4
+	VFMADD231PS  Z29, Z30, Z5
+	VBROADCASTSS (SI)(R9*1), Z30
+	VFMADD231PS  Z28, Z30, Z6
+	VFMADD231PS  Z29, Z30, Z7
+	VBROADCASTSS (SI)(R8*4), Z30
+	VFMADD231PS  Z28, Z30, Z8
+	VFMADD231PS  Z29, Z30, Z9
+	VMOVUPS      (BX), Z28
+	VMOVUPS.Z    64(BX), K1, Z29
+	PREFETCHT0   2048(BX)
+	PREFETCHT0   2112(BX)
+	ADDQ         R15, BX
+	VBROADCASTSS 4(SI), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	VBROADCASTSS 4(SI)(R8*1), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VFMADD231PS  Z29, Z30, Z3
+	VBROADCASTSS 4(SI)(R8*2), Z30
+	VFMADD231PS  Z28, Z30, Z4
+	VFMADD231PS  Z29, Z30, Z5
+	VBROADCASTSS 4(SI)(R9*1), Z30
+	VFMADD231PS  Z28, Z30, Z6
+	VFMADD231PS  Z29, Z30, Z7
+	VBROADCASTSS 4(SI)(R8*4), Z30
+	VFMADD231PS  Z28, Z30, Z8
+	VFMADD231PS  Z29, Z30, Z9
+	VMOVUPS      (BX), Z28
+	VMOVUPS.Z    64(BX), K1, Z29
+	PREFETCHT0   2048(BX)
+	PREFETCHT0   2112(BX)
+	ADDQ         R15, BX
+	VBROADCASTSS 8(SI), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	VBROADCASTSS 8(SI)(R8*1), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VFMADD231PS  Z29, Z30, Z3
+	VBROADCASTSS 8(SI)(R8*2), Z30
+	VFMADD231PS  Z28, Z30, Z4
+	VFMADD231PS  Z29, Z30, Z5
+	VBROADCASTSS 8(SI)(R9*1), Z30
+	VFMADD231PS  Z28, Z30, Z6
+	VFMADD231PS  Z29, Z30, Z7
+	VBROADCASTSS 8(SI)(R8*4), Z30
+	VFMADD231PS  Z28, Z30, Z8
+	VFMADD231PS  Z29, Z30, Z9
+	VMOVUPS      (BX), Z28
+	VMOVUPS.Z    64(BX), K1, Z29
+	PREFETCHT0   2048(BX)
+	PREFETCHT0   2112(BX)
+	ADDQ         R15, BX
+	VBROADCASTSS 12(SI), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	VBROADCASTSS 12(SI)(R8*1), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VFMADD231PS  Z29, Z30, Z3
+	VBROADCASTSS 12(SI)(R8*2), Z30
+	VFMADD231PS  Z28, Z30, Z4
+	VFMADD231PS  Z29, Z30, Z5
+	VBROADCASTSS 12(SI)(R9*1), Z30
+	VFMADD231PS  Z28, Z30, Z6
+	VFMADD231PS  Z29, Z30, Z7
+	VBROADCASTSS 12(SI)(R8*4), Z30
+	VFMADD231PS  Z28, Z30, Z8
+	VFMADD231PS  Z29, Z30, Z9
+	ADDQ         $0x10, SI
+	SUBQ         $0x04, CX
+	JGE          four
+
+rest:
+	ADDQ $0x04, CX
+	JEQ  next
+
+one:
+	VMOVUPS      (BX), Z28
+	VMOVUPS.Z    64(BX), K1, Z29
+	PREFETCHT0   2048(BX)
+	PREFETCHT0   2112(BX)
+	ADDQ         R15, BX
+	VBROADCASTSS (SI), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	VBROADCASTSS (SI)(R8*1), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VFMADD231PS  Z29, Z30, Z3
+	VBROADCASTSS (SI)(R8*2), Z30
+	VFMADD231PS  Z28, Z30, Z4
+	VFMADD231PS  Z29, Z30, Z5
+	VBROADCASTSS (SI)(R9*1), Z30
+	VFMADD231PS  Z28, Z30, Z6
+	VFMADD231PS  Z29, Z30, Z7
+	VBROADCASTSS (SI)(R8*4), Z30
+	VFMADD231PS  Z28, Z30, Z8
+	VFMADD231PS  Z29, Z30, Z9
+	ADDQ         $0x04, SI
+	DECQ         CX
+	JNE          one
+
+next:
+	DECQ         R13
+	JNE          segment
+	MOVL         192(DI), AX
+	CMPL         AX, $0x3f800000
+	JEQ          scaled
+	VBROADCASTSS 192(DI), Z28
+	VMULPS       Z28, Z0, Z0
+	VMULPS       Z28, Z1, Z1
+	VMULPS       Z28, Z2, Z2
+	VMULPS       Z28, Z3, Z3
+	VMULPS       Z28, Z4, Z4
+	VMULPS       Z28, Z5, Z5
+	VMULPS       Z28, Z6, Z6
+	VMULPS       Z28, Z7, Z7
+	VMULPS       Z28, Z8, Z8
+	VMULPS       Z28, Z9, Z9
+
+scaled:
+	MOVQ   96(DI), R8
+	LEAQ   (R8)(R8*2), R9
+	LEAQ   (R8)(R8*4), R10
+	CMPQ   176(DI), $0x00
+	JEQ    accumulated
+	MOVQ   DX, AX
+	VADDPS (AX), Z0, Z0
+	VADDPS (AX)(R8*1), Z2, Z2
+	VADDPS (AX)(R8*2), Z4, Z4
+	VADDPS (AX)(R9*1), Z6, Z6
+	VADDPS (AX)(R8*4), Z8, Z8
+	MOVQ   DX, AX
+	ADDQ   112(DI), AX
+	VADDPS (AX), Z1, K1, Z1
+	VADDPS (AX)(R8*1), Z3, K1, Z3
+	VADDPS (AX)(R8*2), Z5, K1, Z5
+	VADDPS (AX)(R9*1), Z7, K1, Z7
+	VADDPS (AX)(R8*4), Z9, K1, Z9
+
+accumulated:
+	MOVQ      168(DI), AX
+	MOVQ      128(DI), CX
+	CMPQ      AX, $0x01
+	JLT       biased
+	JEQ       rowbias
+	VMOVUPS   (CX), Z28
+	VADDPS    Z28, Z0, Z0
+	VADDPS    Z28, Z2, Z2
+	VADDPS    Z28, Z4, Z4
+	VADDPS    Z28, Z6, Z6
+	VADDPS    Z28, Z8, Z8
+	VMOVUPS.Z 64(CX), K1, Z28
+	VADDPS    Z28, Z1, Z1
+	VADDPS    Z28, Z3, Z3
+	VADDPS    Z28, Z5, Z5
+	VADDPS    Z28, Z7, Z7
+	VADDPS    Z28, Z9, Z9
+	JMP       biased
+
+rowbias:
+	VBROADCASTSS (CX), Z28
+	VADDPS       Z28, Z0, Z0
+	VADDPS       Z28, Z1, Z1
+	VBROADCASTSS 4(CX), Z28
+	VADDPS       Z28, Z2, Z2
+	VADDPS       Z28, Z3, Z3
+	VBROADCASTSS 8(CX), Z28
+	VADDPS       Z28, Z4, Z4
+	VADDPS       Z28, Z5, Z5
+	VBROADCASTSS 12(CX), Z28
+	VADDPS       Z28, Z6, Z6
+	VADDPS       Z28, Z7, Z7
+	VBROADCASTSS 16(CX), Z28
+	VADDPS       Z28, Z8, Z8
+	VADDPS       Z28, Z9, Z9
+
+biased:
+	TESTQ  R12, R12
+	JEQ    added
+	MOVQ   R12, AX
+	VADDPS (AX), Z0, Z0
+	VADDPS (AX)(R8*1), Z2, Z2
+	VADDPS (AX)(R8*2), Z4, Z4
+	VADDPS (AX)(R9*1), Z6, Z6
+	VADDPS (AX)(R8*4), Z8, Z8
+	MOVQ   R12, AX
+	ADDQ   112(DI), AX
+	VADDPS (AX), Z1, K1, Z1
+	VADDPS (AX)(R8*1), Z3, K1, Z3
+	VADDPS (AX)(R8*2), Z5, K1, Z5
+	VADDPS (AX)(R9*1), Z7, K1, Z7
+	VADDPS (AX)(R8*4), Z9, K1, Z9
+
+added:
+	MOVQ         200(DI), CX
+	TESTQ        CX, CX
+	JEQ          store
+	CMPQ         CX, $0x01
+	JNE          hard
+	VBROADCASTSS 208(DI), Z28
+	VBROADCASTSS 212(DI), Z29
+	VMAXPS       Z0, Z28, Z0
+	VMINPS       Z0, Z29, Z0
+	VMAXPS       Z1, Z28, Z1
+	VMINPS       Z1, Z29, Z1
+	VMAXPS       Z2, Z28, Z2
+	VMINPS       Z2, Z29, Z2
+	VMAXPS       Z3, Z28, Z3
+	VMINPS       Z3, Z29, Z3
+	VMAXPS       Z4, Z28, Z4
+	VMINPS       Z4, Z29, Z4
+	VMAXPS       Z5, Z28, Z5
+	VMINPS       Z5, Z29, Z5
+	VMAXPS       Z6, Z28, Z6
+	VMINPS       Z6, Z29, Z6
+	VMAXPS       Z7, Z28, Z7
+	VMINPS       Z7, Z29, Z7
+	VMAXPS       Z8, Z28, Z8
+	VMINPS       Z8, Z29, Z8
+	VMAXPS       Z9, Z28, Z9
+	VMINPS       Z9, Z29, Z9
+	JMP          store
+
+hard:
+	CMPQ         CX, $0x02
+	JNE          hardsigmoid
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z0, Z30
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z30, Z28, Z30
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z30, Z28, Z30
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z30, Z30
+	VMULPS       Z30, Z0, Z0
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z1, Z30
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z30, Z28, Z30
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z30, Z28, Z30
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z30, Z30
+	VMULPS       Z30, Z1, Z1
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z2, Z30
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z30, Z28, Z30
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z30, Z28, Z30
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z30, Z30
+	VMULPS       Z30, Z2, Z2
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z3, Z30
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z30, Z28, Z30
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z30, Z28, Z30
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z30, Z30
+	VMULPS       Z30, Z3, Z3
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z4, Z30
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z30, Z28, Z30
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z30, Z28, Z30
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z30, Z30
+	VMULPS       Z30, Z4, Z4
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z5, Z30
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z30, Z28, Z30
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z30, Z28, Z30
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z30, Z30
+	VMULPS       Z30, Z5, Z5
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z6, Z30
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z30, Z28, Z30
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z30, Z28, Z30
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z30, Z30
+	VMULPS       Z30, Z6, Z6
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z7, Z30
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z30, Z28, Z30
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z30, Z28, Z30
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z30, Z30
+	VMULPS       Z30, Z7, Z7
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z8, Z30
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z30, Z28, Z30
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z30, Z28, Z30
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z30, Z30
+	VMULPS       Z30, Z8, Z8
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z9, Z30
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z30, Z28, Z30
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z30, Z28, Z30
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z30, Z30
+	VMULPS       Z30, Z9, Z9
+	JMP          store
+
+hardsigmoid:
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z0, Z0
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z0, Z28, Z0
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z0, Z28, Z0
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z0, Z0
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z1, Z1
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z1, Z28, Z1
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z1, Z28, Z1
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z1, Z1
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z2, Z2
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z2, Z28, Z2
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z2, Z28, Z2
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z2, Z2
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z3, Z3
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z3, Z28, Z3
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z3, Z28, Z3
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z3, Z3
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z4, Z4
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z4, Z28, Z4
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z4, Z28, Z4
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z4, Z4
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z5, Z5
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z5, Z28, Z5
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z5, Z28, Z5
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z5, Z5
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z6, Z6
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z6, Z28, Z6
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z6, Z28, Z6
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z6, Z6
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z7, Z7
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z7, Z28, Z7
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z7, Z28, Z7
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z7, Z7
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z8, Z8
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z8, Z28, Z8
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z8, Z28, Z8
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z8, Z8
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z9, Z9
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z9, Z28, Z9
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z9, Z28, Z9
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z9, Z9
+
+store:
+	MOVQ    DX, AX
+	VMOVUPS Z0, (AX)
+	VMOVUPS Z2, (AX)(R8*1)
+	VMOVUPS Z4, (AX)(R8*2)
+	VMOVUPS Z6, (AX)(R9*1)
+	VMOVUPS Z8, (AX)(R8*4)
+	MOVQ    DX, AX
+	ADDQ    112(DI), AX
+	VMOVUPS Z1, K1, (AX)
+	VMOVUPS Z3, K1, (AX)(R8*1)
+	VMOVUPS Z5, K1, (AX)(R8*2)
+	VMOVUPS Z7, K1, (AX)(R9*1)
+	VMOVUPS Z9, K1, (AX)(R8*4)
+	MOVQ    136(DI), AX
+	ADDQ    AX, 24(DI)
+	MOVQ    144(DI), AX
+	ADDQ    AX, 72(DI)
+	MOVQ    160(DI), AX
+	ADDQ    AX, 128(DI)
+	MOVQ    152(DI), AX
+	ADDQ    AX, DX
+	TESTQ   R12, R12
+	JEQ     bare
+	ADDQ    AX, R12
+
+bare:
+	DECQ R14
+	JNE  product
+	VZEROUPPER
+	RET
+
+// func tile6x2AVX512Stream(t *tile)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·tile6x2AVX512Stream(SB), NOSPLIT, $0-8
+	MOVQ  t+0(FP), DI
+	MOVQ  16(DI), R14
+	MOVQ  120(DI), R12
+	MOVQ  88(DI), DX
+	MOVQ  80(DI), R15
+	MOVQ  184(DI), AX
+	KMOVW AX, K1
+
+product:
+	MOVQ   32(DI), R8
+	LEAQ   (R8)(R8*2), R9
+	LEAQ   (R8)(R8*4), R10
+	MOVQ   72(DI), BX
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	MOVQ   56(DI), R13
+	MOVQ   48(DI), AX
+
+segment:
+	MOVQ 24(DI), SI
+	ADDQ (AX), SI
+	ADDQ $0x08, AX
+	MOVQ 64(DI), CX
+	SUBQ $0x04, CX
+	JLT  rest
+
+four:
+	VMOVUPS      (BX), Z28
+	VMOVUPS.Z    64(BX), K1, Z29
+	PREFETCHT0   2048(BX)
+	PREFETCHT0   2112(BX)
+	ADDQ         R15, BX
+	VBROADCASTSS (SI), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	VBROADCASTSS (SI)(R8*1), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VFMADD231PS  Z29, Z30, Z3
+	VBROADCASTSS (SI)(R8*2), Z30
+	VFMADD231PS  Z28, Z30, Z4
+	VFMADD231PS  Z29, Z30, Z5
+	VBROADCASTSS (SI)(R9*1), Z30
+	VFMADD231PS  Z28, Z30, Z6
+	VFMADD231PS  Z29, Z30, Z7
+	VBROADCASTSS (SI)(R8*4), Z30
+	VFMADD231PS  Z28, Z30, Z8
+	VFMADD231PS  Z29, Z30, Z9
+	VBROADCASTSS (SI)(R10*1), Z30
+	VFMADD231PS  Z28, Z30, Z10
+	VFMADD231PS  Z29, Z30, Z11
+	VMOVUPS      (BX), Z28
+	VMOVUPS.Z    64(BX), K1, Z29
+	PREFETCHT0   2048(BX)
+	PREFETCHT0   2112(BX)
+	ADDQ         R15, BX
+	VBROADCASTSS 4(SI), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	VBROADCASTSS 4(SI)(R8*1), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VFMADD231PS  Z29, Z30, Z3
+	VBROADCASTSS 4(SI)(R8*2), Z30
+	VFMADD231PS  Z28, Z30, Z4
+	VFMADD231PS  Z29, Z30, Z5
+	VBROADCASTSS 4(SI)(R9*1), Z30
+	VFMADD231PS  Z28, Z30, Z6
+	VFMADD231PS  Z29, Z30, Z7
+	VBROADCASTSS 4(SI)(R8*4), Z30
+	VFMADD231PS  Z28, Z30, Z8
+	VFMADD231PS  Z29, Z30, Z9
+	VBROADCASTSS 4(SI)(R10*1), Z30
+	VFMADD231PS  Z28, Z30, Z10
+	VFMADD231PS  Z29, Z30, Z11
+	VMOVUPS      (BX), Z28
+	VMOVUPS.Z    64(BX), K1, Z29
+	PREFETCHT0   2048(BX)
+	PREFETCHT0   2112(BX)
+	ADDQ         R15, BX
+	VBROADCASTSS 8(SI), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	VBROADCASTSS 8(SI)(R8*1), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VFMADD231PS  Z29, Z30, Z3
+	VBROADCASTSS 8(SI)(R8*2), Z30
+	VFMADD231PS  Z28, Z30, Z4
+	VFMADD231PS  Z29, Z30, Z5
+	VBROADCASTSS 8(SI)(R9*1), Z30
+	VFMADD231PS  Z28, Z30, Z6
+	VFMADD231PS  Z29, Z30, Z7
+	VBROADCASTSS 8(SI)(R8*4), Z30
+	VFMADD231PS  Z28, Z30, Z8
+	VFMADD231PS  Z29, Z30, Z9
+	VBROADCASTSS 8(SI)(R10*1), Z30
+	VFMADD231PS  Z28, Z30, Z10
+	VFMADD231PS  Z29, Z30, Z11
+	VMOVUPS      (BX), Z28
+	VMOVUPS.Z    64(BX), K1, Z29
+	PREFETCHT0   2048(BX)
+	PREFETCHT0   2112(BX)
+	ADDQ         R15, BX
+	VBROADCASTSS 12(SI), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	VBROADCASTSS 12(SI)(R8*1), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VFMADD231PS  Z29, Z30, Z3
+	VBROADCASTSS 12(SI)(R8*2), Z30
+	VFMADD231PS  Z28, Z30, Z4
+	VFMADD231PS  Z29, Z30, Z5
+	VBROADCASTSS 12(SI)(R9*1), Z30
+	VFMADD231PS  Z28, Z30, Z6
+	VFMADD231PS  Z29, Z30, Z7
+	VBROADCASTSS 12(SI)(R8*4), Z30
+	VFMADD231PS  Z28, Z30, Z8
+	VFMADD231PS  Z29, Z30, Z9
+	VBROADCASTSS 12(SI)(R10*1), Z30
+	VFMADD231PS  Z28, Z30, Z10
+	VFMADD231PS  Z29, Z30, Z11
+	ADDQ         $0x10, SI
+	SUBQ         $0x04, CX
+	JGE          four
+
+rest:
+	ADDQ $0x04, CX
+	JEQ  next
+
+one:
+	VMOVUPS      (BX), Z28
+	VMOVUPS.Z    64(BX), K1, Z29
+	PREFETCHT0   2048(BX)
+	PREFETCHT0   2112(BX)
+	ADDQ         R15, BX
+	VBROADCASTSS (SI), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	VBROADCASTSS (SI)(R8*1), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VFMADD231PS  Z29, Z30, Z3
+	VBROADCASTSS (SI)(R8*2), Z30
+	VFMADD231PS  Z28, Z30, Z4
+	VFMADD231PS  Z29, Z30, Z5
+	VBROADCASTSS (SI)(R9*1), Z30
+	VFMADD231PS  Z28, Z30, Z6
+	VFMADD231PS  Z29, Z30, Z7
+	VBROADCASTSS (SI)(R8*4), Z30
+	VFMADD231PS  Z28, Z30, Z8
+	VFMADD231PS  Z29, Z30, Z9
+	VBROADCASTSS (SI)(R10*1), Z30
+	VFMADD231PS  Z28, Z30, Z10
+	VFMADD231PS  Z29, Z30, Z11
+	ADDQ         $0x04, SI
+	DECQ         CX
+	JNE          one
+
+next:
+	DECQ         R13
+	JNE          segment
+	MOVL         192(DI), AX
+	CMPL         AX, $0x3f800000
+	JEQ          scaled
+	VBROADCASTSS 192(DI), Z28
+	VMULPS       Z28, Z0, Z0
+	VMULPS       Z28, Z1, Z1
+	VMULPS       Z28, Z2, Z2
+	VMULPS       Z28, Z3, Z3
+	VMULPS       Z28, Z4, Z4
+	VMULPS       Z28, Z5, Z5
+	VMULPS       Z28, Z6, Z6
+	VMULPS       Z28, Z7, Z7
+	VMULPS       Z28, Z8, Z8
+	VMULPS       Z28, Z9, Z9
+	VMULPS       Z28, Z10, Z10
+	VMULPS       Z28, Z11, Z11
+
+scaled:
+	MOVQ   96(DI), R8
+	LEAQ   (R8)(R8*2), R9
+	LEAQ   (R8)(R8*4), R10
+	CMPQ   176(DI), $0x00
+	JEQ    accumulated
+	MOVQ   DX, AX
+	VADDPS (AX), Z0, Z0
+	VADDPS (AX)(R8*1), Z2, Z2
+	VADDPS (AX)(R8*2), Z4, Z4
+	VADDPS (AX)(R9*1), Z6, Z6
+	VADDPS (AX)(R8*4), Z8, Z8
+	VADDPS (AX)(R10*1), Z10, Z10
+	MOVQ   DX, AX
+	ADDQ   112(DI), AX
+	VADDPS (AX), Z1, K1, Z1
+	VADDPS (AX)(R8*1), Z3, K1, Z3
+	VADDPS (AX)(R8*2), Z5, K1, Z5
+	VADDPS (AX)(R9*1), Z7, K1, Z7
+	VADDPS (AX)(R8*4), Z9, K1, Z9
+	VADDPS (AX)(R10*1), Z11, K1, Z11
+
+accumulated:
+	MOVQ      168(DI), AX
+	MOVQ      128(DI), CX
+	CMPQ      AX, $0x01
+	JLT       biased
+	JEQ       rowbias
+	VMOVUPS   (CX), Z28
+	VADDPS    Z28, Z0, Z0
+	VADDPS    Z28, Z2, Z2
+	VADDPS    Z28, Z4, Z4
+	VADDPS    Z28, Z6, Z6
+	VADDPS    Z28, Z8, Z8
+	VADDPS    Z28, Z10, Z10
+	VMOVUPS.Z 64(CX), K1, Z28
+	VADDPS    Z28, Z1, Z1
+	VADDPS    Z28, Z3, Z3
+	VADDPS    Z28, Z5, Z5
+	VADDPS    Z28, Z7, Z7
+	VADDPS    Z28, Z9, Z9
+	VADDPS    Z28, Z11, Z11
+	JMP       biased
+
+rowbias:
+	VBROADCASTSS (CX), Z28
+	VADDPS       Z28, Z0, Z0
+	VADDPS       Z28, Z1, Z1
+	VBROADCASTSS 4(CX), Z28
+	VADDPS       Z28, Z2, Z2
+	VADDPS       Z28, Z3, Z3
+	VBROADCASTSS 8(CX), Z28
+	VADDPS       Z28, Z4, Z4
+	VADDPS       Z28, Z5, Z5
+	VBROADCASTSS 12(CX), Z28
+	VADDPS       Z28, Z6, Z6
+	VADDPS       Z28, Z7, Z7
+	VBROADCASTSS 16(CX), Z28
+	VADDPS       Z28, Z8, Z8
+	VADDPS       Z28, Z9, Z9
+	VBROADCASTSS 20(CX), Z28
+	VADDPS       Z28, Z10, Z10
+	VADDPS       Z28, Z11, Z11
+
+biased:
+	TESTQ  R12, R12
+	JEQ    added
+	MOVQ   R12, AX
+	VADDPS (AX), Z0, Z0
+	VADDPS (AX)(R8*1), Z2, Z2
+	VADDPS (AX)(R8*2), Z4, Z4
+	VADDPS (AX)(R9*1), Z6, Z6
+	VADDPS (AX)(R8*4), Z8, Z8
+	VADDPS (AX)(R10*1), Z10, Z10
+	MOVQ   R12, AX
+	ADDQ   112(DI), AX
+	VADDPS (AX), Z1, K1, Z1
+	VADDPS (AX)(R8*1), Z3, K1, Z3
+	VADDPS (AX)(R8*2), Z5, K1, Z5
+	VADDPS (AX)(R9*1), Z7, K1, Z7
+	VADDPS (AX)(R8*4), Z9, K1, Z9
+	VADDPS (AX)(R10*1), Z11, K1, Z11
+
+added:
+	MOVQ         200(DI), CX
+	TESTQ        CX, CX
+	JEQ          store
+	CMPQ         CX, $0x01
+	JNE          hard
+	VBROADCASTSS 208(DI), Z28
+	VBROADCASTSS 212(DI), Z29
+	VMAXPS       Z0, Z28, Z0
+	VMINPS       Z0, Z29, Z0
+	VMAXPS       Z1, Z28, Z1
+	VMINPS       Z1, Z29, Z1
+	VMAXPS       Z2, Z28, Z2
+	VMINPS       Z2, Z29, Z2
+	VMAXPS       Z3, Z28, Z3
+	VMINPS       Z3, Z29, Z3
+	VMAXPS       Z4, Z28, Z4
+	VMINPS       Z4, Z29, Z4
+	VMAXPS       Z5, Z28, Z5
+	VMINPS       Z5, Z29, Z5
+	VMAXPS       Z6, Z28, Z6
+	VMINPS       Z6, Z29, Z6
+	VMAXPS       Z7, Z28, Z7
+	VMINPS       Z7, Z29, Z7
+	VMAXPS       Z8, Z28, Z8
+	VMINPS       Z8, Z29, Z8
+	VMAXPS       Z9, Z28, Z9
+	VMINPS       Z9, Z29, Z9
+	VMAXPS       Z10, Z28, Z10
+	VMINPS       Z10, Z29, Z10
+	VMAXPS       Z11, Z28, Z11
+	VMINPS       Z11, Z29, Z11
+	JMP          store
+
+hard:
+	CMPQ         CX, $0x02
+	JNE          hardsigmoid
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z0, Z30
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z30, Z28, Z30
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z30, Z28, Z30
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z30, Z30
+	VMULPS       Z30, Z0, Z0
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z1, Z30
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z30, Z28, Z30
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z30, Z28, Z30
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z30, Z30
+	VMULPS       Z30, Z1, Z1
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z2, Z30
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z30, Z28, Z30
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z30, Z28, Z30
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z30, Z30
+	VMULPS       Z30, Z2, Z2
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z3, Z30
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z30, Z28, Z30
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z30, Z28, Z30
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z30, Z30
+	VMULPS       Z30, Z3, Z3
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z4, Z30
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z30, Z28, Z30
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z30, Z28, Z30
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z30, Z30
+	VMULPS       Z30, Z4, Z4
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z5, Z30
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z30, Z28, Z30
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z30, Z28, Z30
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z30, Z30
+	VMULPS       Z30, Z5, Z5
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z6, Z30
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z30, Z28, Z30
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z30, Z28, Z30
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z30, Z30
+	VMULPS       Z30, Z6, Z6
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z7, Z30
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z30, Z28, Z30
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z30, Z28, Z30
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z30, Z30
+	VMULPS       Z30, Z7, Z7
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z8, Z30
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z30, Z28, Z30
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z30, Z28, Z30
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z30, Z30
+	VMULPS       Z30, Z8, Z8
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z9, Z30
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z30, Z28, Z30
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z30, Z28, Z30
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z30, Z30
+	VMULPS       Z30, Z9, Z9
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z10, Z30
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z30, Z28, Z30
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z30, Z28, Z30
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z30, Z30
+	VMULPS       Z30, Z10, Z10
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z11, Z30
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z30, Z28, Z30
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z30, Z28, Z30
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z30, Z30
+	VMULPS       Z30, Z11, Z11
+	JMP          store
+
+hardsigmoid:
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z0, Z0
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z0, Z28, Z0
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z0, Z28, Z0
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z0, Z0
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z1, Z1
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z1, Z28, Z1
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z1, Z28, Z1
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z1, Z1
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z2, Z2
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z2, Z28, Z2
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z2, Z28, Z2
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z2, Z2
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z3, Z3
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z3, Z28, Z3
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z3, Z28, Z3
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z3, Z3
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z4, Z4
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z4, Z28, Z4
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z4, Z28, Z4
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z4, Z4
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z5, Z5
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z5, Z28, Z5
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z5, Z28, Z5
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z5, Z5
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z6, Z6
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z6, Z28, Z6
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z6, Z28, Z6
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z6, Z6
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z7, Z7
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z7, Z28, Z7
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z7, Z28, Z7
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z7, Z7
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z8, Z8
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z8, Z28, Z8
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z8, Z28, Z8
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z8, Z8
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z9, Z9
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z9, Z28, Z9
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z9, Z28, Z9
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z9, Z9
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z10, Z10
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z10, Z28, Z10
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z10, Z28, Z10
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z10, Z10
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z11, Z11
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z11, Z28, Z11
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z11, Z28, Z11
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z11, Z11
+
+store:
+	MOVQ    DX, AX
+	VMOVUPS Z0, (AX)
+	VMOVUPS Z2, (AX)(R8*1)
+	VMOVUPS Z4, (AX)(R8*2)
+	VMOVUPS Z6, (AX)(R9*1)
+	VMOVUPS Z8, (AX)(R8*4)
+	VMOVUPS Z10, (AX)(R10*1)
+	MOVQ    DX, AX
+	ADDQ    112(DI), AX
+	VMOVUPS Z1, K1, (AX)
+	VMOVUPS Z3, K1, (AX)(R8*1)
+	VMOVUPS Z5, K1, (AX)(R8*2)
+	VMOVUPS Z7, K1, (AX)(R9*1)
+	VMOVUPS Z9, K1, (AX)(R8*4)
+	VMOVUPS Z11, K1, (AX)(R10*1)
+	MOVQ    136(DI), AX
+	ADDQ    AX, 24(DI)
+	MOVQ    144(DI), AX
+	ADDQ    AX, 72(DI)
+	MOVQ    160(DI), AX
+	ADDQ    AX, 128(DI)
+	MOVQ    152(DI), AX
+	ADDQ    AX, DX
+	TESTQ   R12, R12
+	JEQ     bare
+	ADDQ    AX, R12
+
+bare:
+	DECQ R14
+	JNE  product
+	VZEROUPPER
+	RET
+
+// func tile7x2AVX512Stream(t *tile)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·tile7x2AVX512Stream(SB), NOSPLIT, $0-8
+	MOVQ  t+0(FP), DI
+	MOVQ  16(DI), R14
+	MOVQ  120(DI), R12
+	MOVQ  88(DI), DX
+	MOVQ  80(DI), R15
+	MOVQ  184(DI), AX
+	KMOVW AX, K1
+
+product:
+	MOVQ   32(DI), R8
+	LEAQ   (R8)(R8*2), R9
+	LEAQ   (R8)(R8*4), R10
+	MOVQ   72(DI), BX
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	MOVQ   56(DI), R13
+	MOVQ   48(DI), AX
+
+segment:
+	MOVQ 24(DI), SI
+	ADDQ (AX), SI
+	ADDQ $0x08, AX
+	MOVQ 64(DI), CX
+	SUBQ $0x04, CX
+	JLT  rest
+
+four:
+	VMOVUPS      (BX), Z28
+	VMOVUPS.Z    64(BX), K1, Z29
+	PREFETCHT0   2048(BX)
+	PREFETCHT0   2112(BX)
+	ADDQ         R15, BX
+	VBROADCASTSS (SI), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	VBROADCASTSS (SI)(R8*1), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VFMADD231PS  Z29, Z30, Z3
+	VBROADCASTSS (SI)(R8*2), Z30
+	VFMADD231PS  Z28, Z30, Z4
+	VFMADD231PS  Z29, Z30, Z5
+	VBROADCASTSS (SI)(R9*1), Z30
+	VFMADD231PS  Z28, Z30, Z6
+	VFMADD231PS  Z29, Z30, Z7
+	VBROADCASTSS (SI)(R8*4), Z30
+	VFMADD231PS  Z28, Z30, Z8
+	VFMADD231PS  Z29, Z30, Z9
+	VBROADCASTSS (SI)(R10*1), Z30
+	VFMADD231PS  Z28, Z30, Z10
+	VFMADD231PS  Z29, Z30, Z11
+	VBROADCASTSS (SI)(R9*2), Z30
+	VFMADD231PS  Z28, Z30, Z12
+	VFMADD231PS  Z29, Z30, Z13
+	VMOVUPS      (BX), Z28
+	VMOVUPS.Z    64(BX), K1, Z29
+	PREFETCHT0   2048(BX)
+	PREFETCHT0   2112(BX)
+	ADDQ         R15, BX
+	VBROADCASTSS 4(SI), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	VBROADCASTSS 4(SI)(R8*1), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VFMADD231PS  Z29, Z30, Z3
+	VBROADCASTSS 4(SI)(R8*2), Z30
+	VFMADD231PS  Z28, Z30, Z4
+	VFMADD231PS  Z29, Z30, Z5
+	VBROADCASTSS 4(SI)(R9*1), Z30
+	VFMADD231PS  Z28, Z30, Z6
+	VFMADD231PS  Z29, Z30, Z7
+	VBROADCASTSS 4(SI)(R8*4), Z30
+	VFMADD231PS  Z28, Z30, Z8
+	VFMADD231PS  Z29, Z30, Z9
+	VBROADCASTSS 4(SI)(R10*1), Z30
+	VFMADD231PS  Z28, Z30, Z10
+	VFMADD231PS  Z29, Z30, Z11
+	VBROADCASTSS 4(SI)(R9*2), Z30
+	VFMADD231PS  Z28, Z30, Z12
+	VFMADD231PS  Z29, Z30, Z13
+	VMOVUPS      (BX), Z28
+	VMOVUPS.Z    64(BX), K1, Z29
+	PREFETCHT0   2048(BX)
+	PREFETCHT0   2112(BX)
+	ADDQ         R15, BX
+	VBROADCASTSS 8(SI), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	VBROADCASTSS 8(SI)(R8*1), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VFMADD231PS  Z29, Z30, Z3
+	VBROADCASTSS 8(SI)(R8*2), Z30
+	VFMADD231PS  Z28, Z30, Z4
+	VFMADD231PS  Z29, Z30, Z5
+	VBROADCASTSS 8(SI)(R9*1), Z30
+	VFMADD231PS  Z28, Z30, Z6
+	VFMADD231PS  Z29, Z30, Z7
+	VBROADCASTSS 8(SI)(R8*4), Z30
+	VFMADD231PS  Z28, Z30, Z8
+	VFMADD231PS  Z29, Z30, Z9
+	VBROADCASTSS 8(SI)(R10*1), Z30
+	VFMADD231PS  Z28, Z30, Z10
+	VFMADD231PS  Z29, Z30, Z11
+	VBROADCASTSS 8(SI)(R9*2), Z30
+	VFMADD231PS  Z28, Z30, Z12
+	VFMADD231PS  Z29, Z30, Z13
+	VMOVUPS      (BX), Z28
+	VMOVUPS.Z    64(BX), K1, Z29
+	PREFETCHT0   2048(BX)
+	PREFETCHT0   2112(BX)
+	ADDQ         R15, BX
+	VBROADCASTSS 12(SI), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	VBROADCASTSS 12(SI)(R8*1), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VFMADD231PS  Z29, Z30, Z3
+	VBROADCASTSS 12(SI)(R8*2), Z30
+	VFMADD231PS  Z28, Z30, Z4
+	VFMADD231PS  Z29, Z30, Z5
+	VBROADCASTSS 12(SI)(R9*1), Z30
+	VFMADD231PS  Z28, Z30, Z6
+	VFMADD231PS  Z29, Z30, Z7
+	VBROADCASTSS 12(SI)(R8*4), Z30
+	VFMADD231PS  Z28, Z30, Z8
+	VFMADD231PS  Z29, Z30, Z9
+	VBROADCASTSS 12(SI)(R10*1), Z30
+	VFMADD231PS  Z28, Z30, Z10
+	VFMADD231PS  Z29, Z30, Z11
+	VBROADCASTSS 12(SI)(R9*2), Z30
+	VFMADD231PS  Z28, Z30, Z12
+	VFMADD231PS  Z29, Z30, Z13
+	ADDQ         $0x10, SI
+	SUBQ         $0x04, CX
+	JGE          four
+
+rest:
+	ADDQ $0x04, CX
+	JEQ  next
+
+one:
+	VMOVUPS      (BX), Z28
+	VMOVUPS.Z    64(BX), K1, Z29
+	PREFETCHT0   2048(BX)
+	PREFETCHT0   2112(BX)
+	ADDQ         R15, BX
+	VBROADCASTSS (SI), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	VBROADCASTSS (SI)(R8*1), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VFMADD231PS  Z29, Z30, Z3
+	VBROADCASTSS (SI)(R8*2), Z30
+	VFMADD231PS  Z28, Z30, Z4
+	VFMADD231PS  Z29, Z30, Z5
+	VBROADCASTSS (SI)(R9*1), Z30
+	VFMADD231PS  Z28, Z30, Z6
+	VFMADD231PS  Z29, Z30, Z7
+	VBROADCASTSS (SI)(R8*4), Z30
+	VFMADD231PS  Z28, Z30, Z8
+	VFMADD231PS  Z29, Z30, Z9
+	VBROADCASTSS (SI)(R10*1), Z30
+	VFMADD231PS  Z28, Z30, Z10
+	VFMADD231PS  Z29, Z30, Z11
+	VBROADCASTSS (SI)(R9*2), Z30
+	VFMADD231PS  Z28, Z30, Z12
+	VFMADD231PS  Z29, Z30, Z13
+	ADDQ         $0x04, SI
+	DECQ         CX
+	JNE          one
+
+next:
+	DECQ         R13
+	JNE          segment
+	MOVL         192(DI), AX
+	CMPL         AX, $0x3f800000
+	JEQ          scaled
+	VBROADCASTSS 192(DI), Z28
+	VMULPS       Z28, Z0, Z0
+	VMULPS       Z28, Z1, Z1
+	VMULPS       Z28, Z2, Z2
+	VMULPS       Z28, Z3, Z3
+	VMULPS       Z28, Z4, Z4
+	VMULPS       Z28, Z5, Z5
+	VMULPS       Z28, Z6, Z6
+	VMULPS       Z28, Z7, Z7
+	VMULPS       Z28, Z8, Z8
+	VMULPS       Z28, Z9, Z9
+	VMULPS       Z28, Z10, Z10
+	VMULPS       Z28, Z11, Z11
+	VMULPS       Z28, Z12, Z12
+	VMULPS       Z28, Z13, Z13
+
+scaled:
+	MOVQ   96(DI), R8
+	LEAQ   (R8)(R8*2), R9
+	LEAQ   (R8)(R8*4), R10
+	CMPQ   176(DI), $0x00
+	JEQ    accumulated
+	MOVQ   DX, AX
+	VADDPS (AX), Z0, Z0
+	VADDPS (AX)(R8*1), Z2, Z2
+	VADDPS (AX)(R8*2), Z4, Z4
+	VADDPS (AX)(R9*1), Z6, Z6
+	VADDPS (AX)(R8*4), Z8, Z8
+	VADDPS (AX)(R10*1), Z10, Z10
+	VADDPS (AX)(R9*2), Z12, Z12
+	MOVQ   DX, AX
+	ADDQ   112(DI), AX
+	VADDPS (AX), Z1, K1, Z1
+	VADDPS (AX)(R8*1), Z3, K1, Z3
+	VADDPS (AX)(R8*2), Z5, K1, Z5
+	VADDPS (AX)(R9*1), Z7, K1, Z7
+	VADDPS (AX)(R8*4), Z9, K1, Z9
+	VADDPS (AX)(R10*1), Z11, K1, Z11
+	VADDPS (AX)(R9*2), Z13, K1, Z13
+
+accumulated:
+	MOVQ      168(DI), AX
+	MOVQ      128(DI), CX
+	CMPQ      AX, $0x01
+	JLT       biased
+	JEQ       rowbias
+	VMOVUPS   (CX), Z28
+	VADDPS    Z28, Z0, Z0
+	VADDPS    Z28, Z2, Z2
+	VADDPS    Z28, Z4, Z4
+	VADDPS    Z28, Z6, Z6
+	VADDPS    Z28, Z8, Z8
+	VADDPS    Z28, Z10, Z10
+	VADDPS    Z28, Z12, Z12
+	VMOVUPS.Z 64(CX), K1, Z28
+	VADDPS    Z28, Z1, Z1
+	VADDPS    Z28, Z3, Z3
+	VADDPS    Z28, Z5, Z5
+	VADDPS    Z28, Z7, Z7
+	VADDPS    Z28, Z9, Z9
+	VADDPS    Z28, Z11, Z11
+	VADDPS    Z28, Z13, Z13
+	JMP       biased
+
+rowbias:
+	VBROADCASTSS (CX), Z28
+	VADDPS       Z28, Z0, Z0
+	VADDPS       Z28, Z1, Z1
+	VBROADCASTSS 4(CX), Z28
+	VADDPS       Z28, Z2, Z2
+	VADDPS       Z28, Z3, Z3
+	VBROADCASTSS 8(CX), Z28
+	VADDPS       Z28, Z4, Z4
+	VADDPS       Z28, Z5, Z5
+	VBROADCASTSS 12(CX), Z28
+	VADDPS       Z28, Z6, Z6
+	VADDPS       Z28, Z7, Z7
+	VBROADCASTSS 16(CX), Z28
+	VADDPS       Z28, Z8, Z8
+	VADDPS       Z28, Z9, Z9
+	VBROADCASTSS 20(CX), Z28
+	VADDPS       Z28, Z10, Z10
+	VADDPS       Z28, Z11, Z11
+	VBROADCASTSS 24(CX), Z28
+	VADDPS       Z28, Z12, Z12
+	VADDPS       Z28, Z13, Z13
+
+biased:
+	TESTQ  R12, R12
+	JEQ    added
+	MOVQ   R12, AX
+	VADDPS (AX), Z0, Z0
+	VADDPS (AX)(R8*1), Z2, Z2
+	VADDPS (AX)(R8*2), Z4, Z4
+	VADDPS (AX)(R9*1), Z6, Z6
+	VADDPS (AX)(R8*4), Z8, Z8
+	VADDPS (AX)(R10*1), Z10, Z10
+	VADDPS (AX)(R9*2), Z12, Z12
+	MOVQ   R12, AX
+	ADDQ   112(DI), AX
+	VADDPS (AX), Z1, K1, Z1
+	VADDPS (AX)(R8*1), Z3, K1, Z3
+	VADDPS (AX)(R8*2), Z5, K1, Z5
+	VADDPS (AX)(R9*1), Z7, K1, Z7
+	VADDPS (AX)(R8*4), Z9, K1, Z9
+	VADDPS (AX)(R10*1), Z11, K1, Z11
+	VADDPS (AX)(R9*2), Z13, K1, Z13
+
+added:
+	MOVQ         200(DI), CX
+	TESTQ        CX, CX
+	JEQ          store
+	CMPQ         CX, $0x01
+	JNE          hard
+	VBROADCASTSS 208(DI), Z28
+	VBROADCASTSS 212(DI), Z29
+	VMAXPS       Z0, Z28, Z0
+	VMINPS       Z0, Z29, Z0
+	VMAXPS       Z1, Z28, Z1
+	VMINPS       Z1, Z29, Z1
+	VMAXPS       Z2, Z28, Z2
+	VMINPS       Z2, Z29, Z2
+	VMAXPS       Z3, Z28, Z3
+	VMINPS       Z3, Z29, Z3
+	VMAXPS       Z4, Z28, Z4
+	VMINPS       Z4, Z29, Z4
+	VMAXPS       Z5, Z28, Z5
+	VMINPS       Z5, Z29, Z5
+	VMAXPS       Z6, Z28, Z6
+	VMINPS       Z6, Z29, Z6
+	VMAXPS       Z7, Z28, Z7
+	VMINPS       Z7, Z29, Z7
+	VMAXPS       Z8, Z28, Z8
+	VMINPS       Z8, Z29, Z8
+	VMAXPS       Z9, Z28, Z9
+	VMINPS       Z9, Z29, Z9
+	VMAXPS       Z10, Z28, Z10
+	VMINPS       Z10, Z29, Z10
+	VMAXPS       Z11, Z28, Z11
+	VMINPS       Z11, Z29, Z11
+	VMAXPS       Z12, Z28, Z12
+	VMINPS       Z12, Z29, Z12
+	VMAXPS       Z13, Z28, Z13
+	VMINPS       Z13, Z29, Z13
+	JMP          store
+
+hard:
+	CMPQ         CX, $0x02
+	JNE          hardsigmoid
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z0, Z30
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z30, Z28, Z30
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z30, Z28, Z30
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z30, Z30
+	VMULPS       Z30, Z0, Z0
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z1, Z30
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z30, Z28, Z30
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z30, Z28, Z30
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z30, Z30
+	VMULPS       Z30, Z1, Z1
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z2, Z30
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z30, Z28, Z30
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z30, Z28, Z30
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z30, Z30
+	VMULPS       Z30, Z2, Z2
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z3, Z30
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z30, Z28, Z30
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z30, Z28, Z30
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z30, Z30
+	VMULPS       Z30, Z3, Z3
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z4, Z30
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z30, Z28, Z30
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z30, Z28, Z30
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z30, Z30
+	VMULPS       Z30, Z4, Z4
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z5, Z30
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z30, Z28, Z30
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z30, Z28, Z30
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z30, Z30
+	VMULPS       Z30, Z5, Z5
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z6, Z30
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z30, Z28, Z30
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z30, Z28, Z30
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z30, Z30
+	VMULPS       Z30, Z6, Z6
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z7, Z30
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z30, Z28, Z30
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z30, Z28, Z30
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z30, Z30
+	VMULPS       Z30, Z7, Z7
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z8, Z30
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z30, Z28, Z30
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z30, Z28, Z30
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z30, Z30
+	VMULPS       Z30, Z8, Z8
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z9, Z30
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z30, Z28, Z30
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z30, Z28, Z30
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z30, Z30
+	VMULPS       Z30, Z9, Z9
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z10, Z30
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z30, Z28, Z30
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z30, Z28, Z30
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z30, Z30
+	VMULPS       Z30, Z10, Z10
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z11, Z30
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z30, Z28, Z30
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z30, Z28, Z30
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z30, Z30
+	VMULPS       Z30, Z11, Z11
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z12, Z30
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z30, Z28, Z30
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z30, Z28, Z30
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z30, Z30
+	VMULPS       Z30, Z12, Z12
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z13, Z30
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z30, Z28, Z30
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z30, Z28, Z30
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z30, Z30
+	VMULPS       Z30, Z13, Z13
+	JMP          store
+
+hardsigmoid:
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z0, Z0
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z0, Z28, Z0
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z0, Z28, Z0
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z0, Z0
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z1, Z1
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z1, Z28, Z1
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z1, Z28, Z1
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z1, Z1
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z2, Z2
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z2, Z28, Z2
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z2, Z28, Z2
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z2, Z2
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z3, Z3
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z3, Z28, Z3
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z3, Z28, Z3
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z3, Z3
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z4, Z4
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z4, Z28, Z4
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z4, Z28, Z4
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z4, Z4
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z5, Z5
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z5, Z28, Z5
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z5, Z28, Z5
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z5, Z5
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z6, Z6
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z6, Z28, Z6
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z6, Z28, Z6
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z6, Z6
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z7, Z7
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z7, Z28, Z7
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z7, Z28, Z7
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z7, Z7
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z8, Z8
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z8, Z28, Z8
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z8, Z28, Z8
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z8, Z8
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z9, Z9
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z9, Z28, Z9
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z9, Z28, Z9
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z9, Z9
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z10, Z10
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z10, Z28, Z10
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z10, Z28, Z10
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z10, Z10
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z11, Z11
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z11, Z28, Z11
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z11, Z28, Z11
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z11, Z11
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z12, Z12
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z12, Z28, Z12
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z12, Z28, Z12
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z12, Z12
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z13, Z13
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z13, Z28, Z13
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z13, Z28, Z13
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z13, Z13
+
+store:
+	MOVQ    DX, AX
+	VMOVUPS Z0, (AX)
+	VMOVUPS Z2, (AX)(R8*1)
+	VMOVUPS Z4, (AX)(R8*2)
+	VMOVUPS Z6, (AX)(R9*1)
+	VMOVUPS Z8, (AX)(R8*4)
+	VMOVUPS Z10, (AX)(R10*1)
+	VMOVUPS Z12, (AX)(R9*2)
+	MOVQ    DX, AX
+	ADDQ    112(DI), AX
+	VMOVUPS Z1, K1, (AX)
+	VMOVUPS Z3, K1, (AX)(R8*1)
+	VMOVUPS Z5, K1, (AX)(R8*2)
+	VMOVUPS Z7, K1, (AX)(R9*1)
+	VMOVUPS Z9, K1, (AX)(R8*4)
+	VMOVUPS Z11, K1, (AX)(R10*1)
+	VMOVUPS Z13, K1, (AX)(R9*2)
+	MOVQ    136(DI), AX
+	ADDQ    AX, 24(DI)
+	MOVQ    144(DI), AX
+	ADDQ    AX, 72(DI)
+	MOVQ    160(DI), AX
+	ADDQ    AX, 128(DI)
+	MOVQ    152(DI), AX
+	ADDQ    AX, DX
+	TESTQ   R12, R12
+	JEQ     bare
+	ADDQ    AX, R12
+
+bare:
+	DECQ R14
+	JNE  product
+	VZEROUPPER
+	RET
+
+// func tile8x2AVX512Stream(t *tile)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·tile8x2AVX512Stream(SB), NOSPLIT, $0-8
+	MOVQ  t+0(FP), DI
+	MOVQ  16(DI), R14
+	MOVQ  120(DI), R12
+	MOVQ  88(DI), DX
+	MOVQ  80(DI), R15
+	MOVQ  184(DI), AX
+	KMOVW AX, K1
+
+product:
+	MOVQ   32(DI), R8
+	LEAQ   (R8)(R8*2), R9
+	LEAQ   (R8)(R8*4), R10
+	MOVQ   72(DI), BX
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	VPXORD Z14, Z14, Z14
+	VPXORD Z15, Z15, Z15
+	MOVQ   56(DI), R13
+	MOVQ   48(DI), AX
+
+segment:
+	MOVQ 24(DI), SI
+	ADDQ (AX), SI
+	ADDQ $0x08, AX
+	MOVQ 40(DI), R11
+	ADDQ SI, R11
+	MOVQ 64(DI), CX
+	SUBQ $0x04, CX
+	JLT  rest
+
+four:
+	VMOVUPS      (BX), Z28
+	VMOVUPS.Z    64(BX), K1, Z29
+	PREFETCHT0   2048(BX)
+	PREFETCHT0   2112(BX)
+	ADDQ         R15, BX
+	VBROADCASTSS (SI), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	VBROADCASTSS (SI)(R8*1), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VFMADD231PS  Z29, Z30, Z3
+	VBROADCASTSS (SI)(R8*2), Z30
+	VFMADD231PS  Z28, Z30, Z4
+	VFMADD231PS  Z29, Z30, Z5
+	VBROADCASTSS (SI)(R9*1), Z30
+	VFMADD231PS  Z28, Z30, Z6
+	VFMADD231PS  Z29, Z30, Z7
+	VBROADCASTSS (SI)(R8*4), Z30
+	VFMADD231PS  Z28, Z30, Z8
+	VFMADD231PS  Z29, Z30, Z9
+	VBROADCASTSS (SI)(R10*1), Z30
+	VFMADD231PS  Z28, Z30, Z10
+	VFMADD231PS  Z29, Z30, Z11
+	VBROADCASTSS (SI)(R9*2), Z30
+	VFMADD231PS  Z28, Z30, Z12
+	VFMADD231PS  Z29, Z30, Z13
+	VBROADCASTSS (R11), Z30
+	VFMADD231PS  Z28, Z30, Z14
+	VFMADD231PS  Z29, Z30, Z15
+	VMOVUPS      (BX), Z28
+	VMOVUPS.Z    64(BX), K1, Z29
+	PREFETCHT0   2048(BX)
+	PREFETCHT0   2112(BX)
+	ADDQ         R15, BX
+	VBROADCASTSS 4(SI), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	VBROADCASTSS 4(SI)(R8*1), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VFMADD231PS  Z29, Z30, Z3
+	VBROADCASTSS 4(SI)(R8*2), Z30
+	VFMADD231PS  Z28, Z30, Z4
+	VFMADD231PS  Z29, Z30, Z5
+	VBROADCASTSS 4(SI)(R9*1), Z30
+	VFMADD231PS  Z28, Z30, Z6
+	VFMADD231PS  Z29, Z30, Z7
+	VBROADCASTSS 4(SI)(R8*4), Z30
+	VFMADD231PS  Z28, Z30, Z8
+	VFMADD231PS  Z29, Z30, Z9
+	VBROADCASTSS 4(SI)(R10*1), Z30
+	VFMADD231PS  Z28, Z30, Z10
+	VFMADD231PS  Z29, Z30, Z11
+	VBROADCASTSS 4(SI)(R9*2), Z30
+	VFMADD231PS  Z28, Z30, Z12
+	VFMADD231PS  Z29, Z30, Z13
+	VBROADCASTSS 4(R11), Z30
+	VFMADD231PS  Z28, Z30, Z14
+	VFMADD231PS  Z29, Z30, Z15
+	VMOVUPS      (BX), Z28
+	VMOVUPS.Z    64(BX), K1, Z29
+	PREFETCHT0   2048(BX)
+	PREFETCHT0   2112(BX)
+	ADDQ         R15, BX
+	VBROADCASTSS 8(SI), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	VBROADCASTSS 8(SI)(R8*1), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VFMADD231PS  Z29, Z30, Z3
+	VBROADCASTSS 8(SI)(R8*2), Z30
+	VFMADD231PS  Z28, Z30, Z4
+	VFMADD231PS  Z29, Z30, Z5
+	VBROADCASTSS 8(SI)(R9*1), Z30
+	VFMADD231PS  Z28, Z30, Z6
+	VFMADD231PS  Z29, Z30, Z7
+	VBROADCASTSS 8(SI)(R8*4), Z30
+	VFMADD231PS  Z28, Z30, Z8
+	VFMADD231PS  Z29, Z30, Z9
+	VBROADCASTSS 8(SI)(R10*1), Z30
+	VFMADD231PS  Z28, Z30, Z10
+	VFMADD231PS  Z29, Z30, Z11
+	VBROADCASTSS 8(SI)(R9*2), Z30
+	VFMADD231PS  Z28, Z30, Z12
+	VFMADD231PS  Z29, Z30, Z13
+	VBROADCASTSS 8(R11), Z30
+	VFMADD231PS  Z28, Z30, Z14
+	VFMADD231PS  Z29, Z30, Z15
+	VMOVUPS      (BX), Z28
+	VMOVUPS.Z    64(BX), K1, Z29
+	PREFETCHT0   2048(BX)
+	PREFETCHT0   2112(BX)
+	ADDQ         R15, BX
+	VBROADCASTSS 12(SI), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	VBROADCASTSS 12(SI)(R8*1), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VFMADD231PS  Z29, Z30, Z3
+	VBROADCASTSS 12(SI)(R8*2), Z30
+	VFMADD231PS  Z28, Z30, Z4
+	VFMADD231PS  Z29, Z30, Z5
+	VBROADCASTSS 12(SI)(R9*1), Z30
+	VFMADD231PS  Z28, Z30, Z6
+	VFMADD231PS  Z29, Z30, Z7
+	VBROADCASTSS 12(SI)(R8*4), Z30
+	VFMADD231PS  Z28, Z30, Z8
+	VFMADD231PS  Z29, Z30, Z9
+	VBROADCASTSS 12(SI)(R10*1), Z30
+	VFMADD231PS  Z28, Z30, Z10
+	VFMADD231PS  Z29, Z30, Z11
+	VBROADCASTSS 12(SI)(R9*2), Z30
+	VFMADD231PS  Z28, Z30, Z12
+	VFMADD231PS  Z29, Z30, Z13
+	VBROADCASTSS 12(R11), Z30
+	VFMADD231PS  Z28, Z30, Z14
+	VFMADD231PS  Z29, Z30, Z15
+	ADDQ         $0x10, SI
+	ADDQ         $0x10, R11
+	SUBQ         $0x04, CX
+	JGE          four
+
+rest:
+	ADDQ $0x04, CX
+	JEQ  next
+
+one:
+	VMOVUPS      (BX), Z28
+	VMOVUPS.Z    64(BX), K1, Z29
+	PREFETCHT0   2048(BX)
+	PREFETCHT0   2112(BX)
+	ADDQ         R15, BX
+	VBROADCASTSS (SI), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	VBROADCASTSS (SI)(R8*1), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VFMADD231PS  Z29, Z30, Z3
+	VBROADCASTSS (SI)(R8*2), Z30
+	VFMADD231PS  Z28, Z30, Z4
+	VFMADD231PS  Z29, Z30, Z5
+	VBROADCASTSS (SI)(R9*1), Z30
+	VFMADD231PS  Z28, Z30, Z6
+	VFMADD231PS  Z29, Z30, Z7
+	VBROADCASTSS (SI)(R8*4), Z30
+	VFMADD231PS  Z28, Z30, Z8
+	VFMADD231PS  Z29, Z30, Z9
+	VBROADCASTSS (SI)(R10*1), Z30
+	VFMADD231PS  Z28, Z30, Z10
+	VFMADD231PS  Z29, Z30, Z11
+	VBROADCASTSS (SI)(R9*2), Z30
+	VFMADD231PS  Z28, Z30, Z12
+	VFMADD231PS  Z29, Z30, Z13
+	VBROADCASTSS (R11), Z30
+	VFMADD231PS  Z28, Z30, Z14
+	VFMADD231PS  Z29, Z30, Z15
+	ADDQ         $0x04, SI
+	ADDQ         $0x04, R11
+	DECQ         CX
+	JNE          one
+
+next:
+	DECQ         R13
+	JNE          segment
+	MOVL         192(DI), AX
+	CMPL         AX, $0x3f800000
+	JEQ          scaled
+	VBROADCASTSS 192(DI), Z28
+	VMULPS       Z28, Z0, Z0
+	VMULPS       Z28, Z1, Z1
+	VMULPS       Z28, Z2, Z2
+	VMULPS       Z28, Z3, Z3
+	VMULPS       Z28, Z4, Z4
+	VMULPS       Z28, Z5, Z5
+	VMULPS       Z28, Z6, Z6
+	VMULPS       Z28, Z7, Z7
+	VMULPS       Z28, Z8, Z8
+	VMULPS       Z28, Z9, Z9
+	VMULPS       Z28, Z10, Z10
+	VMULPS       Z28, Z11, Z11
+	VMULPS       Z28, Z12, Z12
+	VMULPS       Z28, Z13, Z13
+	VMULPS       Z28, Z14, Z14
+	VMULPS       Z28, Z15, Z15
+
+scaled:
+	MOVQ   96(DI), R8
+	LEAQ   (R8)(R8*2), R9
+	LEAQ   (R8)(R8*4), R10
+	CMPQ   176(DI), $0x00
+	JEQ    accumulated
+	MOVQ   DX, AX
+	VADDPS (AX), Z0, Z0
+	VADDPS (AX)(R8*1), Z2, Z2
+	VADDPS (AX)(R8*2), Z4, Z4
+	VADDPS (AX)(R9*1), Z6, Z6
+	VADDPS (AX)(R8*4), Z8, Z8
+	VADDPS (AX)(R10*1), Z10, Z10
+	VADDPS (AX)(R9*2), Z12, Z12
+	MOVQ   DX, AX
+	ADDQ   104(DI), AX
+	VADDPS (AX), Z14, Z14
+	MOVQ   DX, AX
+	ADDQ   112(DI), AX
+	VADDPS (AX), Z1, K1, Z1
+	VADDPS (AX)(R8*1), Z3, K1, Z3
+	VADDPS (AX)(R8*2), Z5, K1, Z5
+	VADDPS (AX)(R9*1), Z7, K1, Z7
+	VADDPS (AX)(R8*4), Z9, K1, Z9
+	VADDPS (AX)(R10*1), Z11, K1, Z11
+	VADDPS (AX)(R9*2), Z13, K1, Z13
+	MOVQ   DX, AX
+	ADDQ   104(DI), AX
+	ADDQ   112(DI), AX
+	VADDPS (AX), Z15, K1, Z15
+
+accumulated:
+	MOVQ      168(DI), AX
+	MOVQ      128(DI), CX
+	CMPQ      AX, $0x01
+	JLT       biased
+	JEQ       rowbias
+	VMOVUPS   (CX), Z28
+	VADDPS    Z28, Z0, Z0
+	VADDPS    Z28, Z2, Z2
+	VADDPS    Z28, Z4, Z4
+	VADDPS    Z28, Z6, Z6
+	VADDPS    Z28, Z8, Z8
+	VADDPS    Z28, Z10, Z10
+	VADDPS    Z28, Z12, Z12
+	VADDPS    Z28, Z14, Z14
+	VMOVUPS.Z 64(CX), K1, Z28
+	VADDPS    Z28, Z1, Z1
+	VADDPS    Z28, Z3, Z3
+	VADDPS    Z28, Z5, Z5
+	VADDPS    Z28, Z7, Z7
+	VADDPS    Z28, Z9, Z9
+	VADDPS    Z28, Z11, Z11
+	VADDPS    Z28, Z13, Z13
+	VADDPS    Z28, Z15, Z15
+	JMP       biased
+
+rowbias:
+	VBROADCASTSS (CX), Z28
+	VADDPS       Z28, Z0, Z0
+	VADDPS       Z28, Z1, Z1
+	VBROADCASTSS 4(CX), Z28
+	VADDPS       Z28, Z2, Z2
+	VADDPS       Z28, Z3, Z3
+	VBROADCASTSS 8(CX), Z28
+	VADDPS       Z28, Z4, Z4
+	VADDPS       Z28, Z5, Z5
+	VBROADCASTSS 12(CX), Z28
+	VADDPS       Z28, Z6, Z6
+	VADDPS       Z28, Z7, Z7
+	VBROADCASTSS 16(CX), Z28
+	VADDPS       Z28, Z8, Z8
+	VADDPS       Z28, Z9, Z9
+	VBROADCASTSS 20(CX), Z28
+	VADDPS       Z28, Z10, Z10
+	VADDPS       Z28, Z11, Z11
+	VBROADCASTSS 24(CX), Z28
+	VADDPS       Z28, Z12, Z12
+	VADDPS       Z28, Z13, Z13
+	VBROADCASTSS 28(CX), Z28
+	VADDPS       Z28, Z14, Z14
+	VADDPS       Z28, Z15, Z15
+
+biased:
+	TESTQ  R12, R12
+	JEQ    added
+	MOVQ   R12, AX
+	VADDPS (AX), Z0, Z0
+	VADDPS (AX)(R8*1), Z2, Z2
+	VADDPS (AX)(R8*2), Z4, Z4
+	VADDPS (AX)(R9*1), Z6, Z6
+	VADDPS (AX)(R8*4), Z8, Z8
+	VADDPS (AX)(R10*1), Z10, Z10
+	VADDPS (AX)(R9*2), Z12, Z12
+	MOVQ   R12, AX
+	ADDQ   104(DI), AX
+	VADDPS (AX), Z14, Z14
+	MOVQ   R12, AX
+	ADDQ   112(DI), AX
+	VADDPS (AX), Z1, K1, Z1
+	VADDPS (AX)(R8*1), Z3, K1, Z3
+	VADDPS (AX)(R8*2), Z5, K1, Z5
+	VADDPS (AX)(R9*1), Z7, K1, Z7
+	VADDPS (AX)(R8*4), Z9, K1, Z9
+	VADDPS (AX)(R10*1), Z11, K1, Z11
+	VADDPS (AX)(R9*2), Z13, K1, Z13
+	MOVQ   R12, AX
+	ADDQ   104(DI), AX
+	ADDQ   112(DI), AX
+	VADDPS (AX), Z15, K1, Z15
+
+added:
+	MOVQ         200(DI), CX
+	TESTQ        CX, CX
+	JEQ          store
+	CMPQ         CX, $0x01
+	JNE          hard
+	VBROADCASTSS 208(DI), Z28
+	VBROADCASTSS 212(DI), Z29
+	VMAXPS       Z0, Z28, Z0
+	VMINPS       Z0, Z29, Z0
+	VMAXPS       Z1, Z28, Z1
+	VMINPS       Z1, Z29, Z1
+	VMAXPS       Z2, Z28, Z2
+	VMINPS       Z2, Z29, Z2
+	VMAXPS       Z3, Z28, Z3
+	VMINPS       Z3, Z29, Z3
+	VMAXPS       Z4, Z28, Z4
+	VMINPS       Z4, Z29, Z4
+	VMAXPS       Z5, Z28, Z5
+	VMINPS       Z5, Z29, Z5
+	VMAXPS       Z6, Z28, Z6
+	VMINPS       Z6, Z29, Z6
+	VMAXPS       Z7, Z28, Z7
+	VMINPS       Z7, Z29, Z7
+	VMAXPS       Z8, Z28, Z8
+	VMINPS       Z8, Z29, Z8
+	VMAXPS       Z9, Z28, Z9
+	VMINPS       Z9, Z29, Z9
+	VMAXPS       Z10, Z28, Z10
+	VMINPS       Z10, Z29, Z10
+	VMAXPS       Z11, Z28, Z11
+	VMINPS       Z11, Z29, Z11
+	VMAXPS       Z12, Z28, Z12
+	VMINPS       Z12, Z29, Z12
+	VMAXPS       Z13, Z28, Z13
+	VMINPS       Z13, Z29, Z13
+	VMAXPS       Z14, Z28, Z14
+	VMINPS       Z14, Z29, Z14
+	VMAXPS       Z15, Z28, Z15
+	VMINPS       Z15, Z29, Z15
+	JMP          store
+
+hard:
+	CMPQ         CX, $0x02
+	JNE          hardsigmoid
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z0, Z30
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z30, Z28, Z30
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z30, Z28, Z30
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z30, Z30
+	VMULPS       Z30, Z0, Z0
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z1, Z30
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z30, Z28, Z30
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z30, Z28, Z30
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z30, Z30
+	VMULPS       Z30, Z1, Z1
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z2, Z30
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z30, Z28, Z30
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z30, Z28, Z30
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z30, Z30
+	VMULPS       Z30, Z2, Z2
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z3, Z30
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z30, Z28, Z30
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z30, Z28, Z30
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z30, Z30
+	VMULPS       Z30, Z3, Z3
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z4, Z30
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z30, Z28, Z30
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z30, Z28, Z30
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z30, Z30
+	VMULPS       Z30, Z4, Z4
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z5, Z30
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z30, Z28, Z30
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z30, Z28, Z30
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z30, Z30
+	VMULPS       Z30, Z5, Z5
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z6, Z30
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z30, Z28, Z30
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z30, Z28, Z30
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z30, Z30
+	VMULPS       Z30, Z6, Z6
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z7, Z30
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z30, Z28, Z30
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z30, Z28, Z30
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z30, Z30
+	VMULPS       Z30, Z7, Z7
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z8, Z30
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z30, Z28, Z30
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z30, Z28, Z30
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z30, Z30
+	VMULPS       Z30, Z8, Z8
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z9, Z30
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z30, Z28, Z30
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z30, Z28, Z30
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z30, Z30
+	VMULPS       Z30, Z9, Z9
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z10, Z30
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z30, Z28, Z30
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z30, Z28, Z30
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z30, Z30
+	VMULPS       Z30, Z10, Z10
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z11, Z30
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z30, Z28, Z30
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z30, Z28, Z30
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z30, Z30
+	VMULPS       Z30, Z11, Z11
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z12, Z30
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z30, Z28, Z30
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z30, Z28, Z30
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z30, Z30
+	VMULPS       Z30, Z12, Z12
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z13, Z30
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z30, Z28, Z30
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z30, Z28, Z30
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z30, Z30
+	VMULPS       Z30, Z13, Z13
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z14, Z30
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z30, Z28, Z30
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z30, Z28, Z30
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z30, Z30
+	VMULPS       Z30, Z14, Z14
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z15, Z30
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z30, Z28, Z30
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z30, Z28, Z30
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z30, Z30
+	VMULPS       Z30, Z15, Z15
+	JMP          store
+
+hardsigmoid:
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z0, Z0
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z0, Z28, Z0
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z0, Z28, Z0
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z0, Z0
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z1, Z1
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z1, Z28, Z1
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z1, Z28, Z1
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z1, Z1
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z2, Z2
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z2, Z28, Z2
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z2, Z28, Z2
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z2, Z2
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z3, Z3
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z3, Z28, Z3
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z3, Z28, Z3
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z3, Z3
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z4, Z4
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z4, Z28, Z4
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z4, Z28, Z4
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z4, Z4
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z5, Z5
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z5, Z28, Z5
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z5, Z28, Z5
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z5, Z5
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z6, Z6
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z6, Z28, Z6
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z6, Z28, Z6
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z6, Z6
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z7, Z7
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z7, Z28, Z7
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z7, Z28, Z7
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z7, Z7
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z8, Z8
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z8, Z28, Z8
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z8, Z28, Z8
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z8, Z8
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z9, Z9
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z9, Z28, Z9
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z9, Z28, Z9
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z9, Z9
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z10, Z10
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z10, Z28, Z10
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z10, Z28, Z10
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z10, Z10
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z11, Z11
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z11, Z28, Z11
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z11, Z28, Z11
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z11, Z11
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z12, Z12
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z12, Z28, Z12
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z12, Z28, Z12
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z12, Z12
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z13, Z13
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z13, Z28, Z13
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z13, Z28, Z13
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z13, Z13
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z14, Z14
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z14, Z28, Z14
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z14, Z28, Z14
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z14, Z14
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z15, Z15
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z15, Z28, Z15
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z15, Z28, Z15
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z15, Z15
+
+store:
+	MOVQ    DX, AX
+	VMOVUPS Z0, (AX)
+	VMOVUPS Z2, (AX)(R8*1)
+	VMOVUPS Z4, (AX)(R8*2)
+	VMOVUPS Z6, (AX)(R9*1)
+	VMOVUPS Z8, (AX)(R8*4)
+	VMOVUPS Z10, (AX)(R10*1)
+	VMOVUPS Z12, (AX)(R9*2)
+	MOVQ    DX, AX
+	ADDQ    104(DI), AX
+	VMOVUPS Z14, (AX)
+	MOVQ    DX, AX
+	ADDQ    112(DI), AX
+	VMOVUPS Z1, K1, (AX)
+	VMOVUPS Z3, K1, (AX)(R8*1)
+	VMOVUPS Z5, K1, (AX)(R8*2)
+	VMOVUPS Z7, K1, (AX)(R9*1)
+	VMOVUPS Z9, K1, (AX)(R8*4)
+	VMOVUPS Z11, K1, (AX)(R10*1)
+	VMOVUPS Z13, K1, (AX)(R9*2)
+	MOVQ    DX, AX
+	ADDQ    104(DI), AX
+	ADDQ    112(DI), AX
+	VMOVUPS Z15, K1, (AX)
+	MOVQ    136(DI), AX
+	ADDQ    AX, 24(DI)
+	MOVQ    144(DI), AX
+	ADDQ    AX, 72(DI)
+	MOVQ    160(DI), AX
+	ADDQ    AX, 128(DI)
+	MOVQ    152(DI), AX
+	ADDQ    AX, DX
+	TESTQ   R12, R12
+	JEQ     bare
+	ADDQ    AX, R12
+
+bare:
+	DECQ R14
+	JNE  product
+	VZEROUPPER
+	RET
+
+// func tile9x2AVX512Stream(t *tile)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·tile9x2AVX512Stream(SB), NOSPLIT, $0-8
+	MOVQ  t+0(FP), DI
+	MOVQ  16(DI), R14
+	MOVQ  120(DI), R12
+	MOVQ  88(DI), DX
+	MOVQ  80(DI), R15
+	MOVQ  184(DI), AX
+	KMOVW AX, K1
+
+product:
+	MOVQ   32(DI), R8
+	LEAQ   (R8)(R8*2), R9
+	LEAQ   (R8)(R8*4), R10
+	MOVQ   72(DI), BX
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	VPXORD Z14, Z14, Z14
+	VPXORD Z15, Z15, Z15
+	VPXORD Z16, Z16, Z16
+	VPXORD Z17, Z17, Z17
+	MOVQ   56(DI), R13
+	MOVQ   48(DI), AX
+
+segment:
+	MOVQ 24(DI), SI
+	ADDQ (AX), SI
+	ADDQ $0x08, AX
+	MOVQ 40(DI), R11
+	ADDQ SI, R11
+	MOVQ 64(DI), CX
+	SUBQ $0x04, CX
+	JLT  rest
+
+four:
+	VMOVUPS      (BX), Z28
+	VMOVUPS.Z    64(BX), K1, Z29
+	PREFETCHT0   2048(BX)
+	PREFETCHT0   2112(BX)
+	ADDQ         R15, BX
+	VBROADCASTSS (SI), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	VBROADCASTSS (SI)(R8*1), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VFMADD231PS  Z29, Z30, Z3
+	VBROADCASTSS (SI)(R8*2), Z30
+	VFMADD231PS  Z28, Z30, Z4
+	VFMADD231PS  Z29, Z30, Z5
+	VBROADCASTSS (SI)(R9*1), Z30
+	VFMADD231PS  Z28, Z30, Z6
+	VFMADD231PS  Z29, Z30, Z7
+	VBROADCASTSS (SI)(R8*4), Z30
+	VFMADD231PS  Z28, Z30, Z8
+	VFMADD231PS  Z29, Z30, Z9
+	VBROADCASTSS (SI)(R10*1), Z30
+	VFMADD231PS  Z28, Z30, Z10
+	VFMADD231PS  Z29, Z30, Z11
+	VBROADCASTSS (SI)(R9*2), Z30
+	VFMADD231PS  Z28, Z30, Z12
+	VFMADD231PS  Z29, Z30, Z13
+	VBROADCASTSS (R11), Z30
+	VFMADD231PS  Z28, Z30, Z14
+	VFMADD231PS  Z29, Z30, Z15
+	VBROADCASTSS (R11)(R8*1), Z30
+	VFMADD231PS  Z28, Z30, Z16
+	VFMADD231PS  Z29, Z30, Z17
+	VMOVUPS      (BX), Z28
+	VMOVUPS.Z    64(BX), K1, Z29
+	PREFETCHT0   2048(BX)
+	PREFETCHT0   2112(BX)
+	ADDQ         R15, BX
+	VBROADCASTSS 4(SI), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	VBROADCASTSS 4(SI)(R8*1), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VFMADD231PS  Z29, Z30, Z3
+	VBROADCASTSS 4(SI)(R8*2), Z30
+	VFMADD231PS  Z28, Z30, Z4
+	VFMADD231PS  Z29, Z30, Z5
+	VBROADCASTSS 4(SI)(R9*1), Z30
+	VFMADD231PS  Z28, Z30, Z6
+	VFMADD231PS  Z29, Z30, Z7
+	VBROADCASTSS 4(SI)(R8*4), Z30
+	VFMADD231PS  Z28, Z30, Z8
+	VFMADD231PS  Z29, Z30, Z9
+	VBROADCASTSS 4(SI)(R10*1), Z30
+	VFMADD231PS  Z28, Z30, Z10
+	VFMADD231PS  Z29, Z30, Z11
+	VBROADCASTSS 4(SI)(R9*2), Z30
+	VFMADD231PS  Z28, Z30, Z12
+	VFMADD231PS  Z29, Z30, Z13
+	VBROADCASTSS 4(R11), Z30
+	VFMADD231PS  Z28, Z30, Z14
+	VFMADD231PS  Z29, Z30, Z15
+	VBROADCASTSS 4(R11)(R8*1), Z30
+	VFMADD231PS  Z28, Z30, Z16
+	VFMADD231PS  Z29, Z30, Z17
+	VMOVUPS      (BX), Z28
+	VMOVUPS.Z    64(BX), K1, Z29
+	PREFETCHT0   2048(BX)
+	PREFETCHT0   2112(BX)
+	ADDQ         R15, BX
+	VBROADCASTSS 8(SI), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	VBROADCASTSS 8(SI)(R8*1), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VFMADD231PS  Z29, Z30, Z3
+	VBROADCASTSS 8(SI)(R8*2), Z30
+	VFMADD231PS  Z28, Z30, Z4
+	VFMADD231PS  Z29, Z30, Z5
+	VBROADCASTSS 8(SI)(R9*1), Z30
+	VFMADD231PS  Z28, Z30, Z6
+	VFMADD231PS  Z29, Z30, Z7
+	VBROADCASTSS 8(SI)(R8*4), Z30
+	VFMADD231PS  Z28, Z30, Z8
+	VFMADD231PS  Z29, Z30, Z9
+	VBROADCASTSS 8(SI)(R10*1), Z30
+	VFMADD231PS  Z28, Z30, Z10
+	VFMADD231PS  Z29, Z30, Z11
+	VBROADCASTSS 8(SI)(R9*2), Z30
+	VFMADD231PS  Z28, Z30, Z12
+	VFMADD231PS  Z29, Z30, Z13
+	VBROADCASTSS 8(R11), Z30
+	VFMADD231PS  Z28, Z30, Z14
+	VFMADD231PS  Z29, Z30, Z15
+	VBROADCASTSS 8(R11)(R8*1), Z30
+	VFMADD231PS  Z28, Z30, Z16
+	VFMADD231PS  Z29, Z30, Z17
+	VMOVUPS      (BX), Z28
+	VMOVUPS.Z    64(BX), K1, Z29
+	PREFETCHT0   2048(BX)
+	PREFETCHT0   2112(BX)
+	ADDQ         R15, BX
+	VBROADCASTSS 12(SI), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	VBROADCASTSS 12(SI)(R8*1), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VFMADD231PS  Z29, Z30, Z3
+	VBROADCASTSS 12(SI)(R8*2), Z30
+	VFMADD231PS  Z28, Z30, Z4
+	VFMADD231PS  Z29, Z30, Z5
+	VBROADCASTSS 12(SI)(R9*1), Z30
+	VFMADD231PS  Z28, Z30, Z6
+	VFMADD231PS  Z29, Z30, Z7
+	VBROADCASTSS 12(SI)(R8*4), Z30
+	VFMADD231PS  Z28, Z30, Z8
+	VFMADD231PS  Z29, Z30, Z9
+	VBROADCASTSS 12(SI)(R10*1), Z30
+	VFMADD231PS  Z28, Z30, Z10
+	VFMADD231PS  Z29, Z30, Z11
+	VBROADCASTSS 12(SI)(R9*2), Z30
+	VFMADD231PS  Z28, Z30, Z12
+	VFMADD231PS  Z29, Z30, Z13
+	VBROADCASTSS 12(R11), Z30
+	VFMADD231PS  Z28, Z30, Z14
+	VFMADD231PS  Z29, Z30, Z15
+	VBROADCASTSS 12(R11)(R8*1), Z30
+	VFMADD231PS  Z28, Z30, Z16
+	VFMADD231PS  Z29, Z30, Z17
+	ADDQ         $0x10, SI
+	ADDQ         $0x10, R11
+	SUBQ         $0x04, CX
+	JGE          four
+
+rest:
+	ADDQ $0x04, CX
+	JEQ  next
+
+one:
+	VMOVUPS      (BX), Z28
+	VMOVUPS.Z    64(BX), K1, Z29
+	PREFETCHT0   2048(BX)
+	PREFETCHT0   2112(BX)
+	ADDQ         R15, BX
+	VBROADCASTSS (SI), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	VBROADCASTSS (SI)(R8*1), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VFMADD231PS  Z29, Z30, Z3
+	VBROADCASTSS (SI)(R8*2), Z30
+	VFMADD231PS  Z28, Z30, Z4
+	VFMADD231PS  Z29, Z30, Z5
+	VBROADCASTSS (SI)(R9*1), Z30
+	VFMADD231PS  Z28, Z30, Z6
+	VFMADD231PS  Z29, Z30, Z7
+	VBROADCASTSS (SI)(R8*4), Z30
+	VFMADD231PS  Z28, Z30, Z8
+	VFMADD231PS  Z29, Z30, Z9
+	VBROADCASTSS (SI)(R10*1), Z30
+	VFMADD231PS  Z28, Z30, Z10
+	VFMADD231PS  Z29, Z30, Z11
+	VBROADCASTSS (SI)(R9*2), Z30
+	VFMADD231PS  Z28, Z30, Z12
+	VFMADD231PS  Z29, Z30, Z13
+	VBROADCASTSS (R11), Z30
+	VFMADD231PS  Z28, Z30, Z14
+	VFMADD231PS  Z29, Z30, Z15
+	VBROADCASTSS (R11)(R8*1), Z30
+	VFMADD231PS  Z28, Z30, Z16
+	VFMADD231PS  Z29, Z30, Z17
+	ADDQ         $0x04, SI
+	ADDQ         $0x04, R11
+	DECQ         CX
+	JNE          one
+
+next:
+	DECQ         R13
+	JNE          segment
+	MOVL         192(DI), AX
+	CMPL         AX, $0x3f800000
+	JEQ          scaled
+	VBROADCASTSS 192(DI), Z28
+	VMULPS       Z28, Z0, Z0
+	VMULPS       Z28, Z1, Z1
+	VMULPS       Z28, Z2, Z2
+	VMULPS       Z28, Z3, Z3
+	VMULPS       Z28, Z4, Z4
+	VMULPS       Z28, Z5, Z5
+	VMULPS       Z28, Z6, Z6
+	VMULPS       Z28, Z7, Z7
+	VMULPS       Z28, Z8, Z8
+	VMULPS       Z28, Z9, Z9
+	VMULPS       Z28, Z10, Z10
+	VMULPS       Z28, Z11, Z11
+	VMULPS       Z28, Z12, Z12
+	VMULPS       Z28, Z13, Z13
+	VMULPS       Z28, Z14, Z14
+	VMULPS       Z28, Z15, Z15
+	VMULPS       Z28, Z16, Z16
+	VMULPS       Z28, Z17, Z17
+
+scaled:
+	MOVQ   96(DI), R8
+	LEAQ   (R8)(R8*2), R9
+	LEAQ   (R8)(R8*4), R10
+	CMPQ   176(DI), $0x00
+	JEQ    accumulated
+	MOVQ   DX, AX
+	VADDPS (AX), Z0, Z0
+	VADDPS (AX)(R8*1), Z2, Z2
+	VADDPS (AX)(R8*2), Z4, Z4
+	VADDPS (AX)(R9*1), Z6, Z6
+	VADDPS (AX)(R8*4), Z8, Z8
+	VADDPS (AX)(R10*1), Z10, Z10
+	VADDPS (AX)(R9*2), Z12, Z12
+	MOVQ   DX, AX
+	ADDQ   104(DI), AX
+	VADDPS (AX), Z14, Z14
+	VADDPS (AX)(R8*1), Z16, Z16
+	MOVQ   DX, AX
+	ADDQ   112(DI), AX
+	VADDPS (AX), Z1, K1, Z1
+	VADDPS (AX)(R8*1), Z3, K1, Z3
+	VADDPS (AX)(R8*2), Z5, K1, Z5
+	VADDPS (AX)(R9*1), Z7, K1, Z7
+	VADDPS (AX)(R8*4), Z9, K1, Z9
+	VADDPS (AX)(R10*1), Z11, K1, Z11
+	VADDPS (AX)(R9*2), Z13, K1, Z13
+	MOVQ   DX, AX
+	ADDQ   104(DI), AX
+	ADDQ   112(DI), AX
+	VADDPS (AX), Z15, K1, Z15
+	VADDPS (AX)(R8*1), Z17, K1, Z17
+
+accumulated:
+	MOVQ      168(DI), AX
+	MOVQ      128(DI), CX
+	CMPQ      AX, $0x01
+	JLT       biased
+	JEQ       rowbias
+	VMOVUPS   (CX), Z28
+	VADDPS    Z28, Z0, Z0
+	VADDPS    Z28, Z2, Z2
+	VADDPS    Z28, Z4, Z4
+	VADDPS    Z28, Z6, Z6
+	VADDPS    Z28, Z8, Z8
+	VADDPS    Z28, Z10, Z10
+	VADDPS    Z28, Z12, Z12
+	VADDPS    Z28, Z14, Z14
+	VADDPS    Z28, Z16, Z16
+	VMOVUPS.Z 64(CX), K1, Z28
+	VADDPS    Z28, Z1, Z1
+	VADDPS    Z28, Z3, Z3
+	VADDPS    Z28, Z5, Z5
+	VADDPS    Z28, Z7, Z7
+	VADDPS    Z28, Z9, Z9
+	VADDPS    Z28, Z11, Z11
+	VADDPS    Z28, Z13, Z13
+	VADDPS    Z28, Z15, Z15
+	VADDPS    Z28, Z17, Z17
+	JMP       biased
+
+rowbias:
+	VBROADCASTSS (CX), Z28
+	VADDPS       Z28, Z0, Z0
+	VADDPS       Z28, Z1, Z1
+	VBROADCASTSS 4(CX), Z28
+	VADDPS       Z28, Z2, Z2
+	VADDPS       Z28, Z3, Z3
+	VBROADCASTSS 8(CX), Z28
+	VADDPS       Z28, Z4, Z4
+	VADDPS       Z28, Z5, Z5
+	VBROADCASTSS 12(CX), Z28
+	VADDPS       Z28, Z6, Z6
+	VADDPS       Z28, Z7, Z7
+	VBROADCASTSS 16(CX), Z28
+	VADDPS       Z28, Z8, Z8
+	VADDPS       Z28, Z9, Z9
+	VBROADCASTSS 20(CX), Z28
+	VADDPS       Z28, Z10, Z10
+	VADDPS       Z28, Z11, Z11
+	VBROADCASTSS 24(CX), Z28
+	VADDPS       Z28, Z12, Z12
+	VADDPS       Z28, Z13, Z13
+	VBROADCASTSS 28(CX), Z28
+	VADDPS       Z28, Z14, Z14
+	VADDPS       Z28, Z15, Z15
+	VBROADCASTSS 32(CX), Z28
+	VADDPS       Z28, Z16, Z16
+	VADDPS       Z28, Z17, Z17
+
+biased:
+	TESTQ  R12, R12
+	JEQ    added
+	MOVQ   R12, AX
+	VADDPS (AX), Z0, Z0
+	VADDPS (AX)(R8*1), Z2, Z2
+	VADDPS (AX)(R8*2), Z4, Z4
+	VADDPS (AX)(R9*1), Z6, Z6
+	VADDPS (AX)(R8*4), Z8, Z8
+	VADDPS (AX)(R10*1), Z10, Z10
+	VADDPS (AX)(R9*2), Z12, Z12
+	MOVQ   R12, AX
+	ADDQ   104(DI), AX
+	VADDPS (AX), Z14, Z14
+	VADDPS (AX)(R8*1), Z16, Z16
+	MOVQ   R12, AX
+	ADDQ   112(DI), AX
+	VADDPS (AX), Z1, K1, Z1
+	VADDPS (AX)(R8*1), Z3, K1, Z3
+	VADDPS (AX)(R8*2), Z5, K1, Z5
+	VADDPS (AX)(R9*1), Z7, K1, Z7
+	VADDPS (AX)(R8*4), Z9, K1, Z9
+	VADDPS (AX)(R10*1), Z11, K1, Z11
+	VADDPS (AX)(R9*2), Z13, K1, Z13
+	MOVQ   R12, AX
+	ADDQ   104(DI), AX
+	ADDQ   112(DI), AX
+	VADDPS (AX), Z15, K1, Z15
+	VADDPS (AX)(R8*1), Z17, K1, Z17
+
+added:
+	MOVQ         200(DI), CX
+	TESTQ        CX, CX
+	JEQ          store
+	CMPQ         CX, $0x01
+	JNE          hard
+	VBROADCASTSS 208(DI), Z28
+	VBROADCASTSS 212(DI), Z29
+	VMAXPS       Z0, Z28, Z0
+	VMINPS       Z0, Z29, Z0
+	VMAXPS       Z1, Z28, Z1
+	VMINPS       Z1, Z29, Z1
+	VMAXPS       Z2, Z28, Z2
+	VMINPS       Z2, Z29, Z2
+	VMAXPS       Z3, Z28, Z3
+	VMINPS       Z3, Z29, Z3
+	VMAXPS       Z4, Z28, Z4
+	VMINPS       Z4, Z29, Z4
+	VMAXPS       Z5, Z28, Z5
+	VMINPS       Z5, Z29, Z5
+	VMAXPS       Z6, Z28, Z6
+	VMINPS       Z6, Z29, Z6
+	VMAXPS       Z7, Z28, Z7
+	VMINPS       Z7, Z29, Z7
+	VMAXPS       Z8, Z28, Z8
+	VMINPS       Z8, Z29, Z8
+	VMAXPS       Z9, Z28, Z9
+	VMINPS       Z9, Z29, Z9
+	VMAXPS       Z10, Z28, Z10
+	VMINPS       Z10, Z29, Z10
+	VMAXPS       Z11, Z28, Z11
+	VMINPS       Z11, Z29, Z11
+	VMAXPS       Z12, Z28, Z12
+	VMINPS       Z12, Z29, Z12
+	VMAXPS       Z13, Z28, Z13
+	VMINPS       Z13, Z29, Z13
+	VMAXPS       Z14, Z28, Z14
+	VMINPS       Z14, Z29, Z14
+	VMAXPS       Z15, Z28, Z15
+	VMINPS       Z15, Z29, Z15
+	VMAXPS       Z16, Z28, Z16
+	VMINPS       Z16, Z29, Z16
+	VMAXPS       Z17, Z28, Z17
+	VMINPS       Z17, Z29, Z17
+	JMP          store
+
+hard:
+	CMPQ         CX, $0x02
+	JNE          hardsigmoid
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z0, Z30
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z30, Z28, Z30
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z30, Z28, Z30
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z30, Z30
+	VMULPS       Z30, Z0, Z0
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z1, Z30
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z30, Z28, Z30
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z30, Z28, Z30
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z30, Z30
+	VMULPS       Z30, Z1, Z1
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z2, Z30
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z30, Z28, Z30
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z30, Z28, Z30
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z30, Z30
+	VMULPS       Z30, Z2, Z2
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z3, Z30
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z30, Z28, Z30
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z30, Z28, Z30
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z30, Z30
+	VMULPS       Z30, Z3, Z3
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z4, Z30
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z30, Z28, Z30
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z30, Z28, Z30
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z30, Z30
+	VMULPS       Z30, Z4, Z4
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z5, Z30
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z30, Z28, Z30
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z30, Z28, Z30
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z30, Z30
+	VMULPS       Z30, Z5, Z5
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z6, Z30
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z30, Z28, Z30
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z30, Z28, Z30
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z30, Z30
+	VMULPS       Z30, Z6, Z6
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z7, Z30
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z30, Z28, Z30
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z30, Z28, Z30
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z30, Z30
+	VMULPS       Z30, Z7, Z7
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z8, Z30
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z30, Z28, Z30
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z30, Z28, Z30
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z30, Z30
+	VMULPS       Z30, Z8, Z8
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z9, Z30
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z30, Z28, Z30
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z30, Z28, Z30
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z30, Z30
+	VMULPS       Z30, Z9, Z9
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z10, Z30
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z30, Z28, Z30
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z30, Z28, Z30
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z30, Z30
+	VMULPS       Z30, Z10, Z10
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z11, Z30
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z30, Z28, Z30
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z30, Z28, Z30
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z30, Z30
+	VMULPS       Z30, Z11, Z11
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z12, Z30
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z30, Z28, Z30
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z30, Z28, Z30
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z30, Z30
+	VMULPS       Z30, Z12, Z12
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z13, Z30
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z30, Z28, Z30
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z30, Z28, Z30
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z30, Z30
+	VMULPS       Z30, Z13, Z13
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z14, Z30
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z30, Z28, Z30
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z30, Z28, Z30
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z30, Z30
+	VMULPS       Z30, Z14, Z14
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z15, Z30
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z30, Z28, Z30
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z30, Z28, Z30
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z30, Z30
+	VMULPS       Z30, Z15, Z15
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z16, Z30
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z30, Z28, Z30
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z30, Z28, Z30
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z30, Z30
+	VMULPS       Z30, Z16, Z16
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z17, Z30
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z30, Z28, Z30
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z30, Z28, Z30
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z30, Z30
+	VMULPS       Z30, Z17, Z17
+	JMP          store
+
+hardsigmoid:
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z0, Z0
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z0, Z28, Z0
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z0, Z28, Z0
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z0, Z0
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z1, Z1
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z1, Z28, Z1
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z1, Z28, Z1
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z1, Z1
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z2, Z2
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z2, Z28, Z2
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z2, Z28, Z2
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z2, Z2
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z3, Z3
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z3, Z28, Z3
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z3, Z28, Z3
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z3, Z3
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z4, Z4
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z4, Z28, Z4
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z4, Z28, Z4
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z4, Z4
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z5, Z5
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z5, Z28, Z5
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z5, Z28, Z5
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z5, Z5
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z6, Z6
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z6, Z28, Z6
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z6, Z28, Z6
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z6, Z6
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z7, Z7
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z7, Z28, Z7
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z7, Z28, Z7
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z7, Z7
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z8, Z8
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z8, Z28, Z8
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z8, Z28, Z8
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z8, Z8
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z9, Z9
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z9, Z28, Z9
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z9, Z28, Z9
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z9, Z9
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z10, Z10
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z10, Z28, Z10
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z10, Z28, Z10
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z10, Z10
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z11, Z11
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z11, Z28, Z11
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z11, Z28, Z11
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z11, Z11
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z12, Z12
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z12, Z28, Z12
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z12, Z28, Z12
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z12, Z12
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z13, Z13
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z13, Z28, Z13
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z13, Z28, Z13
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z13, Z13
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z14, Z14
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z14, Z28, Z14
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z14, Z28, Z14
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z14, Z14
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z15, Z15
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z15, Z28, Z15
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z15, Z28, Z15
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z15, Z15
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z16, Z16
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z16, Z28, Z16
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z16, Z28, Z16
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z16, Z16
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z17, Z17
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z17, Z28, Z17
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z17, Z28, Z17
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z17, Z17
+
+store:
+	MOVQ    DX, AX
+	VMOVUPS Z0, (AX)
+	VMOVUPS Z2, (AX)(R8*1)
+	VMOVUPS Z4, (AX)(R8*2)
+	VMOVUPS Z6, (AX)(R9*1)
+	VMOVUPS Z8, (AX)(R8*4)
+	VMOVUPS Z10, (AX)(R10*1)
+	VMOVUPS Z12, (AX)(R9*2)
+	MOVQ    DX, AX
+	ADDQ    104(DI), AX
+	VMOVUPS Z14, (AX)
+	VMOVUPS Z16, (AX)(R8*1)
+	MOVQ    DX, AX
+	ADDQ    112(DI), AX
+	VMOVUPS Z1, K1, (AX)
+	VMOVUPS Z3, K1, (AX)(R8*1)
+	VMOVUPS Z5, K1, (AX)(R8*2)
+	VMOVUPS Z7, K1, (AX)(R9*1)
+	VMOVUPS Z9, K1, (AX)(R8*4)
+	VMOVUPS Z11, K1, (AX)(R10*1)
+	VMOVUPS Z13, K1, (AX)(R9*2)
+	MOVQ    DX, AX
+	ADDQ    104(DI), AX
+	ADDQ    112(DI), AX
+	VMOVUPS Z15, K1, (AX)
+	VMOVUPS Z17, K1, (AX)(R8*1)
+	MOVQ    136(DI), AX
+	ADDQ    AX, 24(DI)
+	MOVQ    144(DI), AX
+	ADDQ    AX, 72(DI)
+	MOVQ    160(DI), AX
+	ADDQ    AX, 128(DI)
+	MOVQ    152(DI), AX
+	ADDQ    AX, DX
+	TESTQ   R12, R12
+	JEQ     bare
+	ADDQ    AX, R12
+
+bare:
+	DECQ R14
+	JNE  product
+	VZEROUPPER
+	RET
+
+// func tile10x2AVX512Stream(t *tile)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·tile10x2AVX512Stream(SB), NOSPLIT, $0-8
+	MOVQ  t+0(FP), DI
+	MOVQ  16(DI), R14
+	MOVQ  120(DI), R12
+	MOVQ  88(DI), DX
+	MOVQ  80(DI), R15
+	MOVQ  184(DI), AX
+	KMOVW AX, K1
+
+product:
+	MOVQ   32(DI), R8
+	LEAQ   (R8)(R8*2), R9
+	LEAQ   (R8)(R8*4), R10
+	MOVQ   72(DI), BX
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	VPXORD Z14, Z14, Z14
+	VPXORD Z15, Z15, Z15
+	VPXORD Z16, Z16, Z16
+	VPXORD Z17, Z17, Z17
+	VPXORD Z18, Z18, Z18
+	VPXORD Z19, Z19, Z19
+	MOVQ   56(DI), R13
+	MOVQ   48(DI), AX
+
+segment:
+	MOVQ 24(DI), SI
+	ADDQ (AX), SI
+	ADDQ $0x08, AX
+	MOVQ 40(DI), R11
+	ADDQ SI, R11
+	MOVQ 64(DI), CX
+	SUBQ $0x04, CX
+	JLT  rest
+
+four:
+	VMOVUPS      (BX), Z28
+	VMOVUPS.Z    64(BX), K1, Z29
+	PREFETCHT0   2048(BX)
+	PREFETCHT0   2112(BX)
+	ADDQ         R15, BX
+	VBROADCASTSS (SI), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	VBROADCASTSS (SI)(R8*1), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VFMADD231PS  Z29, Z30, Z3
+	VBROADCASTSS (SI)(R8*2), Z30
+	VFMADD231PS  Z28, Z30, Z4
+	VFMADD231PS  Z29, Z30, Z5
+	VBROADCASTSS (SI)(R9*1), Z30
+	VFMADD231PS  Z28, Z30, Z6
+	VFMADD231PS  Z29, Z30, Z7
+	VBROADCASTSS (SI)(R8*4), Z30
+	VFMADD231PS  Z28, Z30, Z8
+	VFMADD231PS  Z29, Z30, Z9
+	VBROADCASTSS (SI)(R10*1), Z30
+	VFMADD231PS  Z28, Z30, Z10
+	VFMADD231PS  Z29, Z30, Z11
+	VBROADCASTSS (SI)(R9*2), Z30
+	VFMADD231PS  Z28, Z30, Z12
+	VFMADD231PS  Z29, Z30, Z13
+	VBROADCASTSS (R11), Z30
+	VFMADD231PS  Z28, Z30, Z14
+	VFMADD231PS  Z29, Z30, Z15
+	VBROADCASTSS (R11)(R8*1), Z30
+	VFMADD231PS  Z28, Z30, Z16
+	VFMADD231PS  Z29, Z30, Z17
+	VBROADCASTSS (R11)(R8*2), Z30
+	VFMADD231PS  Z28, Z30, Z18
+	VFMADD231PS  Z29, Z30, Z19
+	VMOVUPS      (BX), Z28
+	VMOVUPS.Z    64(BX), K1, Z29
+	PREFETCHT0   2048(BX)
+	PREFETCHT0   2112(BX)
+	ADDQ         R15, BX
+	VBROADCASTSS 4(SI), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	VBROADCASTSS 4(SI)(R8*1), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VFMADD231PS  Z29, Z30, Z3
+	VBROADCASTSS 4(SI)(R8*2), Z30
+	VFMADD231PS  Z28, Z30, Z4
+	VFMADD231PS  Z29, Z30, Z5
+	VBROADCASTSS 4(SI)(R9*1), Z30
+	VFMADD231PS  Z28, Z30, Z6
+	VFMADD231PS  Z29, Z30, Z7
+	VBROADCASTSS 4(SI)(R8*4), Z30
+	VFMADD231PS  Z28, Z30, Z8
+	VFMADD231PS  Z29, Z30, Z9
+	VBROADCASTSS 4(SI)(R10*1), Z30
+	VFMADD231PS  Z28, Z30, Z10
+	VFMADD231PS  Z29, Z30, Z11
+	VBROADCASTSS 4(SI)(R9*2), Z30
+	VFMADD231PS  Z28, Z30, Z12
+	VFMADD231PS  Z29, Z30, Z13
+	VBROADCASTSS 4(R11), Z30
+	VFMADD231PS  Z28, Z30, Z14
+	VFMADD231PS  Z29, Z30, Z15
+	VBROADCASTSS 4(R11)(R8*1), Z30
+	VFMADD231PS  Z28, Z30, Z16
+	VFMADD231PS  Z29, Z30, Z17
+	VBROADCASTSS 4(R11)(R8*2), Z30
+	VFMADD231PS  Z28, Z30, Z18
+	VFMADD231PS  Z29, Z30, Z19
+	VMOVUPS      (BX), Z28
+	VMOVUPS.Z    64(BX), K1, Z29
+	PREFETCHT0   2048(BX)
+	PREFETCHT0   2112(BX)
+	ADDQ         R15, BX
+	VBROADCASTSS 8(SI), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	VBROADCASTSS 8(SI)(R8*1), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VFMADD231PS  Z29, Z30, Z3
+	VBROADCASTSS 8(SI)(R8*2), Z30
+	VFMADD231PS  Z28, Z30, Z4
+	VFMADD231PS  Z29, Z30, Z5
+	VBROADCASTSS 8(SI)(R9*1), Z30
+	VFMADD231PS  Z28, Z30, Z6
+	VFMADD231PS  Z29, Z30, Z7
+	VBROADCASTSS 8(SI)(R8*4), Z30
+	VFMADD231PS  Z28, Z30, Z8
+	VFMADD231PS  Z29, Z30, Z9
+	VBROADCASTSS 8(SI)(R10*1), Z30
+	VFMADD231PS  Z28, Z30, Z10
+	VFMADD231PS  Z29, Z30, Z11
+	VBROADCASTSS 8(SI)(R9*2), Z30
+	VFMADD231PS  Z28, Z30, Z12
+	VFMADD231PS  Z29, Z30, Z13
+	VBROADCASTSS 8(R11), Z30
+	VFMADD231PS  Z28, Z30, Z14
+	VFMADD231PS  Z29, Z30, Z15
+	VBROADCASTSS 8(R11)(R8*1), Z30
+	VFMADD231PS  Z28, Z30, Z16
+	VFMADD231PS  Z29, Z30, Z17
+	VBROADCASTSS 8(R11)(R8*2), Z30
+	VFMADD231PS  Z28, Z30, Z18
+	VFMADD231PS  Z29, Z30, Z19
+	VMOVUPS      (BX), Z28
+	VMOVUPS.Z    64(BX), K1, Z29
+	PREFETCHT0   2048(BX)
+	PREFETCHT0   2112(BX)
+	ADDQ         R15, BX
+	VBROADCASTSS 12(SI), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	VBROADCASTSS 12(SI)(R8*1), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VFMADD231PS  Z29, Z30, Z3
+	VBROADCASTSS 12(SI)(R8*2), Z30
+	VFMADD231PS  Z28, Z30, Z4
+	VFMADD231PS  Z29, Z30, Z5
+	VBROADCASTSS 12(SI)(R9*1), Z30
+	VFMADD231PS  Z28, Z30, Z6
+	VFMADD231PS  Z29, Z30, Z7
+	VBROADCASTSS 12(SI)(R8*4), Z30
+	VFMADD231PS  Z28, Z30, Z8
+	VFMADD231PS  Z29, Z30, Z9
+	VBROADCASTSS 12(SI)(R10*1), Z30
+	VFMADD231PS  Z28, Z30, Z10
+	VFMADD231PS  Z29, Z30, Z11
+	VBROADCASTSS 12(SI)(R9*2), Z30
+	VFMADD231PS  Z28, Z30, Z12
+	VFMADD231PS  Z29, Z30, Z13
+	VBROADCASTSS 12(R11), Z30
+	VFMADD231PS  Z28, Z30, Z14
+	VFMADD231PS  Z29, Z30, Z15
+	VBROADCASTSS 12(R11)(R8*1), Z30
+	VFMADD231PS  Z28, Z30, Z16
+	VFMADD231PS  Z29, Z30, Z17
+	VBROADCASTSS 12(R11)(R8*2), Z30
+	VFMADD231PS  Z28, Z30, Z18
+	VFMADD231PS  Z29, Z30, Z19
+	ADDQ         $0x10, SI
+	ADDQ         $0x10, R11
+	SUBQ         $0x04, CX
+	JGE          four
+
+rest:
+	ADDQ $0x04, CX
+	JEQ  next
+
+one:
+	VMOVUPS      (BX), Z28
+	VMOVUPS.Z    64(BX), K1, Z29
+	PREFETCHT0   2048(BX)
+	PREFETCHT0   2112(BX)
+	ADDQ         R15, BX
+	VBROADCASTSS (SI), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	VBROADCASTSS (SI)(R8*1), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VFMADD231PS  Z29, Z30, Z3
+	VBROADCASTSS (SI)(R8*2), Z30
+	VFMADD231PS  Z28, Z30, Z4
+	VFMADD231PS  Z29, Z30, Z5
+	VBROADCASTSS (SI)(R9*1), Z30
+	VFMADD231PS  Z28, Z30, Z6
+	VFMADD231PS  Z29, Z30, Z7
+	VBROADCASTSS (SI)(R8*4), Z30
+	VFMADD231PS  Z28, Z30, Z8
+	VFMADD231PS  Z29, Z30, Z9
+	VBROADCASTSS (SI)(R10*1), Z30
+	VFMADD231PS  Z28, Z30, Z10
+	VFMADD231PS  Z29, Z30, Z11
+	VBROADCASTSS (SI)(R9*2), Z30
+	VFMADD231PS  Z28, Z30, Z12
+	VFMADD231PS  Z29, Z30, Z13
+	VBROADCASTSS (R11), Z30
+	VFMADD231PS  Z28, Z30, Z14
+	VFMADD231PS  Z29, Z30, Z15
+	VBROADCASTSS (R11)(R8*1), Z30
+	VFMADD231PS  Z28, Z30, Z16
+	VFMADD231PS  Z29, Z30, Z17
+	VBROADCASTSS (R11)(R8*2), Z30
+	VFMADD231PS  Z28, Z30, Z18
+	VFMADD231PS  Z29, Z30, Z19
+	ADDQ         $0x04, SI
+	ADDQ         $0x04, R11
+	DECQ         CX
+	JNE          one
+
+next:
+	DECQ         R13
+	JNE          segment
+	MOVL         192(DI), AX
+	CMPL         AX, $0x3f800000
+	JEQ          scaled
+	VBROADCASTSS 192(DI), Z28
+	VMULPS       Z28, Z0, Z0
+	VMULPS       Z28, Z1, Z1
+	VMULPS       Z28, Z2, Z2
+	VMULPS       Z28, Z3, Z3
+	VMULPS       Z28, Z4, Z4
+	VMULPS       Z28, Z5, Z5
+	VMULPS       Z28, Z6, Z6
+	VMULPS       Z28, Z7, Z7
+	VMULPS       Z28, Z8, Z8
+	VMULPS       Z28, Z9, Z9
+	VMULPS       Z28, Z10, Z10
+	VMULPS       Z28, Z11, Z11
+	VMULPS       Z28, Z12, Z12
+	VMULPS       Z28, Z13, Z13
+	VMULPS       Z28, Z14, Z14
+	VMULPS       Z28, Z15, Z15
+	VMULPS       Z28, Z16, Z16
+	VMULPS       Z28, Z17, Z17
+	VMULPS       Z28, Z18, Z18
+	VMULPS       Z28, Z19, Z19
+
+scaled:
+	MOVQ   96(DI), R8
+	LEAQ   (R8)(R8*2), R9
+	LEAQ   (R8)(R8*4), R10
+	CMPQ   176(DI), $0x00
+	JEQ    accumulated
+	MOVQ   DX, AX
+	VADDPS (AX), Z0, Z0
+	VADDPS (AX)(R8*1), Z2, Z2
+	VADDPS (AX)(R8*2), Z4, Z4
+	VADDPS (AX)(R9*1), Z6, Z6
+	VADDPS (AX)(R8*4), Z8, Z8
+	VADDPS (AX)(R10*1), Z10, Z10
+	VADDPS (AX)(R9*2), Z12, Z12
+	MOVQ   DX, AX
+	ADDQ   104(DI), AX
+	VADDPS (AX), Z14, Z14
+	VADDPS (AX)(R8*1), Z16, Z16
+	VADDPS (AX)(R8*2), Z18, Z18
+	MOVQ   DX, AX
+	ADDQ   112(DI), AX
+	VADDPS (AX), Z1, K1, Z1
+	VADDPS (AX)(R8*1), Z3, K1, Z3
+	VADDPS (AX)(R8*2), Z5, K1, Z5
+	VADDPS (AX)(R9*1), Z7, K1, Z7
+	VADDPS (AX)(R8*4), Z9, K1, Z9
+	VADDPS (AX)(R10*1), Z11, K1, Z11
+	VADDPS (AX)(R9*2), Z13, K1, Z13
+	MOVQ   DX, AX
+	ADDQ   104(DI), AX
+	ADDQ   112(DI), AX
+	VADDPS (AX), Z15, K1, Z15
+	VADDPS (AX)(R8*1), Z17, K1, Z17
+	VADDPS (AX)(R8*2), Z19, K1, Z19
+
+accumulated:
+	MOVQ      168(DI), AX
+	MOVQ      128(DI), CX
+	CMPQ      AX, $0x01
+	JLT       biased
+	JEQ       rowbias
+	VMOVUPS   (CX), Z28
+	VADDPS    Z28, Z0, Z0
+	VADDPS    Z28, Z2, Z2
+	VADDPS    Z28, Z4, Z4
+	VADDPS    Z28, Z6, Z6
+	VADDPS    Z28, Z8, Z8
+	VADDPS    Z28, Z10, Z10
+	VADDPS    Z28, Z12, Z12
+	VADDPS    Z28, Z14, Z14
+	VADDPS    Z28, Z16, Z16
+	VADDPS    Z28, Z18, Z18
+	VMOVUPS.Z 64(CX), K1, Z28
+	VADDPS    Z28, Z1, Z1
+	VADDPS    Z28, Z3, Z3
+	VADDPS    Z28, Z5, Z5
+	VADDPS    Z28, Z7, Z7
+	VADDPS    Z28, Z9, Z9
+	VADDPS    Z28, Z11, Z11
+	VADDPS    Z28, Z13, Z13
+	VADDPS    Z28, Z15, Z15
+	VADDPS    Z28, Z17, Z17
+	VADDPS    Z28, Z19, Z19
+	JMP       biased
+
+rowbias:
+	VBROADCASTSS (CX), Z28
+	VADDPS       Z28, Z0, Z0
+	VADDPS       Z28, Z1, Z1
+	VBROADCASTSS 4(CX), Z28
+	VADDPS       Z28, Z2, Z2
+	VADDPS       Z28, Z3, Z3
+	VBROADCASTSS 8(CX), Z28
+	VADDPS       Z28, Z4, Z4
+	VADDPS       Z28, Z5, Z5
+	VBROADCASTSS 12(CX), Z28
+	VADDPS       Z28, Z6, Z6
+	VADDPS       Z28, Z7, Z7
+	VBROADCASTSS 16(CX), Z28
+	VADDPS       Z28, Z8, Z8
+	VADDPS       Z28, Z9, Z9
+	VBROADCASTSS 20(CX), Z28
+	VADDPS       Z28, Z10, Z10
+	VADDPS       Z28, Z11, Z11
+	VBROADCASTSS 24(CX), Z28
+	VADDPS       Z28, Z12, Z12
+	VADDPS       Z28, Z13, Z13
+	VBROADCASTSS 28(CX), Z28
+	VADDPS       Z28, Z14, Z14
+	VADDPS       Z28, Z15, Z15
+	VBROADCASTSS 32(CX), Z28
+	VADDPS       Z28, Z16, Z16
+	VADDPS       Z28, Z17, Z17
+	VBROADCASTSS 36(CX), Z28
+	VADDPS       Z28, Z18, Z18
+	VADDPS       Z28, Z19, Z19
+
+biased:
+	TESTQ  R12, R12
+	JEQ    added
+	MOVQ   R12, AX
+	VADDPS (AX), Z0, Z0
+	VADDPS (AX)(R8*1), Z2, Z2
+	VADDPS (AX)(R8*2), Z4, Z4
+	VADDPS (AX)(R9*1), Z6, Z6
+	VADDPS (AX)(R8*4), Z8, Z8
+	VADDPS (AX)(R10*1), Z10, Z10
+	VADDPS (AX)(R9*2), Z12, Z12
+	MOVQ   R12, AX
+	ADDQ   104(DI), AX
+	VADDPS (AX), Z14, Z14
+	VADDPS (AX)(R8*1), Z16, Z16
+	VADDPS (AX)(R8*2), Z18, Z18
+	MOVQ   R12, AX
+	ADDQ   112(DI), AX
+	VADDPS (AX), Z1, K1, Z1
+	VADDPS (AX)(R8*1), Z3, K1, Z3
+	VADDPS (AX)(R8*2), Z5, K1, Z5
+	VADDPS (AX)(R9*1), Z7, K1, Z7
+	VADDPS (AX)(R8*4), Z9, K1, Z9
+	VADDPS (AX)(R10*1), Z11, K1, Z11
+	VADDPS (AX)(R9*2), Z13, K1, Z13
+	MOVQ   R12, AX
+	ADDQ   104(DI), AX
+	ADDQ   112(DI), AX
+	VADDPS (AX), Z15, K1, Z15
+	VADDPS (AX)(R8*1), Z17, K1, Z17
+	VADDPS (AX)(R8*2), Z19, K1, Z19
+
+added:
+	MOVQ         200(DI), CX
+	TESTQ        CX, CX
+	JEQ          store
+	CMPQ         CX, $0x01
+	JNE          hard
+	VBROADCASTSS 208(DI), Z28
+	VBROADCASTSS 212(DI), Z29
+	VMAXPS       Z0, Z28, Z0
+	VMINPS       Z0, Z29, Z0
+	VMAXPS       Z1, Z28, Z1
+	VMINPS       Z1, Z29, Z1
+	VMAXPS       Z2, Z28, Z2
+	VMINPS       Z2, Z29, Z2
+	VMAXPS       Z3, Z28, Z3
+	VMINPS       Z3, Z29, Z3
+	VMAXPS       Z4, Z28, Z4
+	VMINPS       Z4, Z29, Z4
+	VMAXPS       Z5, Z28, Z5
+	VMINPS       Z5, Z29, Z5
+	VMAXPS       Z6, Z28, Z6
+	VMINPS       Z6, Z29, Z6
+	VMAXPS       Z7, Z28, Z7
+	VMINPS       Z7, Z29, Z7
+	VMAXPS       Z8, Z28, Z8
+	VMINPS       Z8, Z29, Z8
+	VMAXPS       Z9, Z28, Z9
+	VMINPS       Z9, Z29, Z9
+	VMAXPS       Z10, Z28, Z10
+	VMINPS       Z10, Z29, Z10
+	VMAXPS       Z11, Z28, Z11
+	VMINPS       Z11, Z29, Z11
+	VMAXPS       Z12, Z28, Z12
+	VMINPS       Z12, Z29, Z12
+	VMAXPS       Z13, Z28, Z13
+	VMINPS       Z13, Z29, Z13
+	VMAXPS       Z14, Z28, Z14
+	VMINPS       Z14, Z29, Z14
+	VMAXPS       Z15, Z28, Z15
+	VMINPS       Z15, Z29, Z15
+	VMAXPS       Z16, Z28, Z16
+	VMINPS       Z16, Z29, Z16
+	VMAXPS       Z17, Z28, Z17
+	VMINPS       Z17, Z29, Z17
+	VMAXPS       Z18, Z28, Z18
+	VMINPS       Z18, Z29, Z18
+	VMAXPS       Z19, Z28, Z19
+	VMINPS       Z19, Z29, Z19
+	JMP          store
+
+hard:
+	CMPQ         CX, $0x02
+	JNE          hardsigmoid
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z0, Z30
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z30, Z28, Z30
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z30, Z28, Z30
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z30, Z30
+	VMULPS       Z30, Z0, Z0
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z1, Z30
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z30, Z28, Z30
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z30, Z28, Z30
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z30, Z30
+	VMULPS       Z30, Z1, Z1
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z2, Z30
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z30, Z28, Z30
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z30, Z28, Z30
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z30, Z30
+	VMULPS       Z30, Z2, Z2
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z3, Z30
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z30, Z28, Z30
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z30, Z28, Z30
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z30, Z30
+	VMULPS       Z30, Z3, Z3
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z4, Z30
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z30, Z28, Z30
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z30, Z28, Z30
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z30, Z30
+	VMULPS       Z30, Z4, Z4
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z5, Z30
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z30, Z28, Z30
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z30, Z28, Z30
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z30, Z30
+	VMULPS       Z30, Z5, Z5
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z6, Z30
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z30, Z28, Z30
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z30, Z28, Z30
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z30, Z30
+	VMULPS       Z30, Z6, Z6
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z7, Z30
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z30, Z28, Z30
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z30, Z28, Z30
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z30, Z30
+	VMULPS       Z30, Z7, Z7
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z8, Z30
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z30, Z28, Z30
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z30, Z28, Z30
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z30, Z30
+	VMULPS       Z30, Z8, Z8
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z9, Z30
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z30, Z28, Z30
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z30, Z28, Z30
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z30, Z30
+	VMULPS       Z30, Z9, Z9
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z10, Z30
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z30, Z28, Z30
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z30, Z28, Z30
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z30, Z30
+	VMULPS       Z30, Z10, Z10
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z11, Z30
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z30, Z28, Z30
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z30, Z28, Z30
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z30, Z30
+	VMULPS       Z30, Z11, Z11
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z12, Z30
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z30, Z28, Z30
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z30, Z28, Z30
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z30, Z30
+	VMULPS       Z30, Z12, Z12
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z13, Z30
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z30, Z28, Z30
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z30, Z28, Z30
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z30, Z30
+	VMULPS       Z30, Z13, Z13
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z14, Z30
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z30, Z28, Z30
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z30, Z28, Z30
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z30, Z30
+	VMULPS       Z30, Z14, Z14
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z15, Z30
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z30, Z28, Z30
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z30, Z28, Z30
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z30, Z30
+	VMULPS       Z30, Z15, Z15
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z16, Z30
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z30, Z28, Z30
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z30, Z28, Z30
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z30, Z30
+	VMULPS       Z30, Z16, Z16
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z17, Z30
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z30, Z28, Z30
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z30, Z28, Z30
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z30, Z30
+	VMULPS       Z30, Z17, Z17
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z18, Z30
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z30, Z28, Z30
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z30, Z28, Z30
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z30, Z30
+	VMULPS       Z30, Z18, Z18
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z19, Z30
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z30, Z28, Z30
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z30, Z28, Z30
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z30, Z30
+	VMULPS       Z30, Z19, Z19
+	JMP          store
+
+hardsigmoid:
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z0, Z0
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z0, Z28, Z0
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z0, Z28, Z0
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z0, Z0
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z1, Z1
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z1, Z28, Z1
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z1, Z28, Z1
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z1, Z1
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z2, Z2
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z2, Z28, Z2
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z2, Z28, Z2
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z2, Z2
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z3, Z3
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z3, Z28, Z3
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z3, Z28, Z3
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z3, Z3
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z4, Z4
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z4, Z28, Z4
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z4, Z28, Z4
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z4, Z4
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z5, Z5
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z5, Z28, Z5
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z5, Z28, Z5
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z5, Z5
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z6, Z6
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z6, Z28, Z6
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z6, Z28, Z6
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z6, Z6
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z7, Z7
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z7, Z28, Z7
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z7, Z28, Z7
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z7, Z7
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z8, Z8
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z8, Z28, Z8
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z8, Z28, Z8
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z8, Z8
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z9, Z9
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z9, Z28, Z9
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z9, Z28, Z9
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z9, Z9
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z10, Z10
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z10, Z28, Z10
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z10, Z28, Z10
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z10, Z10
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z11, Z11
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z11, Z28, Z11
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z11, Z28, Z11
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z11, Z11
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z12, Z12
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z12, Z28, Z12
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z12, Z28, Z12
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z12, Z12
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z13, Z13
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z13, Z28, Z13
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z13, Z28, Z13
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z13, Z13
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z14, Z14
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z14, Z28, Z14
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z14, Z28, Z14
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z14, Z14
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z15, Z15
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z15, Z28, Z15
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z15, Z28, Z15
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z15, Z15
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z16, Z16
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z16, Z28, Z16
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z16, Z28, Z16
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z16, Z16
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z17, Z17
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z17, Z28, Z17
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z17, Z28, Z17
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z17, Z17
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z18, Z18
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z18, Z28, Z18
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z18, Z28, Z18
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z18, Z18
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z19, Z19
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z19, Z28, Z19
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z19, Z28, Z19
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z19, Z19
+
+store:
+	MOVQ    DX, AX
+	VMOVUPS Z0, (AX)
+	VMOVUPS Z2, (AX)(R8*1)
+	VMOVUPS Z4, (AX)(R8*2)
+	VMOVUPS Z6, (AX)(R9*1)
+	VMOVUPS Z8, (AX)(R8*4)
+	VMOVUPS Z10, (AX)(R10*1)
+	VMOVUPS Z12, (AX)(R9*2)
+	MOVQ    DX, AX
+	ADDQ    104(DI), AX
+	VMOVUPS Z14, (AX)
+	VMOVUPS Z16, (AX)(R8*1)
+	VMOVUPS Z18, (AX)(R8*2)
+	MOVQ    DX, AX
+	ADDQ    112(DI), AX
+	VMOVUPS Z1, K1, (AX)
+	VMOVUPS Z3, K1, (AX)(R8*1)
+	VMOVUPS Z5, K1, (AX)(R8*2)
+	VMOVUPS Z7, K1, (AX)(R9*1)
+	VMOVUPS Z9, K1, (AX)(R8*4)
+	VMOVUPS Z11, K1, (AX)(R10*1)
+	VMOVUPS Z13, K1, (AX)(R9*2)
+	MOVQ    DX, AX
+	ADDQ    104(DI), AX
+	ADDQ    112(DI), AX
+	VMOVUPS Z15, K1, (AX)
+	VMOVUPS Z17, K1, (AX)(R8*1)
+	VMOVUPS Z19, K1, (AX)(R8*2)
+	MOVQ    136(DI), AX
+	ADDQ    AX, 24(DI)
+	MOVQ    144(DI), AX
+	ADDQ    AX, 72(DI)
+	MOVQ    160(DI), AX
+	ADDQ    AX, 128(DI)
+	MOVQ    152(DI), AX
+	ADDQ    AX, DX
+	TESTQ   R12, R12
+	JEQ     bare
+	ADDQ    AX, R12
+
+bare:
+	DECQ R14
+	JNE  product
+	VZEROUPPER
+	RET
+
+// func tile11x2AVX512Stream(t *tile)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·tile11x2AVX512Stream(SB), NOSPLIT, $0-8
+	MOVQ  t+0(FP), DI
+	MOVQ  16(DI), R14
+	MOVQ  120(DI), R12
+	MOVQ  88(DI), DX
+	MOVQ  80(DI), R15
+	MOVQ  184(DI), AX
+	KMOVW AX, K1
+
+product:
+	MOVQ   32(DI), R8
+	LEAQ   (R8)(R8*2), R9
+	LEAQ   (R8)(R8*4), R10
+	MOVQ   72(DI), BX
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	VPXORD Z14, Z14, Z14
+	VPXORD Z15, Z15, Z15
+	VPXORD Z16, Z16, Z16
+	VPXORD Z17, Z17, Z17
+	VPXORD Z18, Z18, Z18
+	VPXORD Z19, Z19, Z19
+	VPXORD Z20, Z20, Z20
+	VPXORD Z21, Z21, Z21
+	MOVQ   56(DI), R13
+	MOVQ   48(DI), AX
+
+segment:
+	MOVQ 24(DI), SI
+	ADDQ (AX), SI
+	ADDQ $0x08, AX
+	MOVQ 40(DI), R11
+	ADDQ SI, R11
+	MOVQ 64(DI), CX
+	SUBQ $0x04, CX
+	JLT  rest
+
+four:
+	VMOVUPS      (BX), Z28
+	VMOVUPS.Z    64(BX), K1, Z29
+	PREFETCHT0   2048(BX)
+	PREFETCHT0   2112(BX)
+	ADDQ         R15, BX
+	VBROADCASTSS (SI), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	VBROADCASTSS (SI)(R8*1), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VFMADD231PS  Z29, Z30, Z3
+	VBROADCASTSS (SI)(R8*2), Z30
+	VFMADD231PS  Z28, Z30, Z4
+	VFMADD231PS  Z29, Z30, Z5
+	VBROADCASTSS (SI)(R9*1), Z30
+	VFMADD231PS  Z28, Z30, Z6
+	VFMADD231PS  Z29, Z30, Z7
+	VBROADCASTSS (SI)(R8*4), Z30
+	VFMADD231PS  Z28, Z30, Z8
+	VFMADD231PS  Z29, Z30, Z9
+	VBROADCASTSS (SI)(R10*1), Z30
+	VFMADD231PS  Z28, Z30, Z10
+	VFMADD231PS  Z29, Z30, Z11
+	VBROADCASTSS (SI)(R9*2), Z30
+	VFMADD231PS  Z28, Z30, Z12
+	VFMADD231PS  Z29, Z30, Z13
+	VBROADCASTSS (R11), Z30
+	VFMADD231PS  Z28, Z30, Z14
+	VFMADD231PS  Z29, Z30, Z15
+	VBROADCASTSS (R11)(R8*1), Z30
+	VFMADD231PS  Z28, Z30, Z16
+	VFMADD231PS  Z29, Z30, Z17
+	VBROADCASTSS (R11)(R8*2), Z30
+	VFMADD231PS  Z28, Z30, Z18
+	VFMADD231PS  Z29, Z30, Z19
+	VBROADCASTSS (R11)(R9*1), Z30
+	VFMADD231PS  Z28, Z30, Z20
+	VFMADD231PS  Z29, Z30, Z21
+	VMOVUPS      (BX), Z28
+	VMOVUPS.Z    64(BX), K1, Z29
+	PREFETCHT0   2048(BX)
+	PREFETCHT0   2112(BX)
+	ADDQ         R15, BX
+	VBROADCASTSS 4(SI), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	VBROADCASTSS 4(SI)(R8*1), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VFMADD231PS  Z29, Z30, Z3
+	VBROADCASTSS 4(SI)(R8*2), Z30
+	VFMADD231PS  Z28, Z30, Z4
+	VFMADD231PS  Z29, Z30, Z5
+	VBROADCASTSS 4(SI)(R9*1), Z30
+	VFMADD231PS  Z28, Z30, Z6
+	VFMADD231PS  Z29, Z30, Z7
+	VBROADCASTSS 4(SI)(R8*4), Z30
+	VFMADD231PS  Z28, Z30, Z8
+	VFMADD231PS  Z29, Z30, Z9
+	VBROADCASTSS 4(SI)(R10*1), Z30
+	VFMADD231PS  Z28, Z30, Z10
+	VFMADD231PS  Z29, Z30, Z11
+	VBROADCASTSS 4(SI)(R9*2), Z30
+	VFMADD231PS  Z28, Z30, Z12
+	VFMADD231PS  Z29, Z30, Z13
+	VBROADCASTSS 4(R11), Z30
+	VFMADD231PS  Z28, Z30, Z14
+	VFMADD231PS  Z29, Z30, Z15
+	VBROADCASTSS 4(R11)(R8*1), Z30
+	VFMADD231PS  Z28, Z30, Z16
+	VFMADD231PS  Z29, Z30, Z17
+	VBROADCASTSS 4(R11)(R8*2), Z30
+	VFMADD231PS  Z28, Z30, Z18
+	VFMADD231PS  Z29, Z30, Z19
+	VBROADCASTSS 4(R11)(R9*1), Z30
+	VFMADD231PS  Z28, Z30, Z20
+	VFMADD231PS  Z29, Z30, Z21
+	VMOVUPS      (BX), Z28
+	VMOVUPS.Z    64(BX), K1, Z29
+	PREFETCHT0   2048(BX)
+	PREFETCHT0   2112(BX)
+	ADDQ         R15, BX
+	VBROADCASTSS 8(SI), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	VBROADCASTSS 8(SI)(R8*1), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VFMADD231PS  Z29, Z30, Z3
+	VBROADCASTSS 8(SI)(R8*2), Z30
+	VFMADD231PS  Z28, Z30, Z4
+	VFMADD231PS  Z29, Z30, Z5
+	VBROADCASTSS 8(SI)(R9*1), Z30
+	VFMADD231PS  Z28, Z30, Z6
+	VFMADD231PS  Z29, Z30, Z7
+	VBROADCASTSS 8(SI)(R8*4), Z30
+	VFMADD231PS  Z28, Z30, Z8
+	VFMADD231PS  Z29, Z30, Z9
+	VBROADCASTSS 8(SI)(R10*1), Z30
+	VFMADD231PS  Z28, Z30, Z10
+	VFMADD231PS  Z29, Z30, Z11
+	VBROADCASTSS 8(SI)(R9*2), Z30
+	VFMADD231PS  Z28, Z30, Z12
+	VFMADD231PS  Z29, Z30, Z13
+	VBROADCASTSS 8(R11), Z30
+	VFMADD231PS  Z28, Z30, Z14
+	VFMADD231PS  Z29, Z30, Z15
+	VBROADCASTSS 8(R11)(R8*1), Z30
+	VFMADD231PS  Z28, Z30, Z16
+	VFMADD231PS  Z29, Z30, Z17
+	VBROADCASTSS 8(R11)(R8*2), Z30
+	VFMADD231PS  Z28, Z30, Z18
+	VFMADD231PS  Z29, Z30, Z19
+	VBROADCASTSS 8(R11)(R9*1), Z30
+	VFMADD231PS  Z28, Z30, Z20
+	VFMADD231PS  Z29, Z30, Z21
+	VMOVUPS      (BX), Z28
+	VMOVUPS.Z    64(BX), K1, Z29
+	PREFETCHT0   2048(BX)
+	PREFETCHT0   2112(BX)
+	ADDQ         R15, BX
+	VBROADCASTSS 12(SI), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	VBROADCASTSS 12(SI)(R8*1), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VFMADD231PS  Z29, Z30, Z3
+	VBROADCASTSS 12(SI)(R8*2), Z30
+	VFMADD231PS  Z28, Z30, Z4
+	VFMADD231PS  Z29, Z30, Z5
+	VBROADCASTSS 12(SI)(R9*1), Z30
+	VFMADD231PS  Z28, Z30, Z6
+	VFMADD231PS  Z29, Z30, Z7
+	VBROADCASTSS 12(SI)(R8*4), Z30
+	VFMADD231PS  Z28, Z30, Z8
+	VFMADD231PS  Z29, Z30, Z9
+	VBROADCASTSS 12(SI)(R10*1), Z30
+	VFMADD231PS  Z28, Z30, Z10
+	VFMADD231PS  Z29, Z30, Z11
+	VBROADCASTSS 12(SI)(R9*2), Z30
+	VFMADD231PS  Z28, Z30, Z12
+	VFMADD231PS  Z29, Z30, Z13
+	VBROADCASTSS 12(R11), Z30
+	VFMADD231PS  Z28, Z30, Z14
+	VFMADD231PS  Z29, Z30, Z15
+	VBROADCASTSS 12(R11)(R8*1), Z30
+	VFMADD231PS  Z28, Z30, Z16
+	VFMADD231PS  Z29, Z30, Z17
+	VBROADCASTSS 12(R11)(R8*2), Z30
+	VFMADD231PS  Z28, Z30, Z18
+	VFMADD231PS  Z29, Z30, Z19
+	VBROADCASTSS 12(R11)(R9*1), Z30
+	VFMADD231PS  Z28, Z30, Z20
+	VFMADD231PS  Z29, Z30, Z21
+	ADDQ         $0x10, SI
+	ADDQ         $0x10, R11
+	SUBQ         $0x04, CX
+	JGE          four
+
+rest:
+	ADDQ $0x04, CX
+	JEQ  next
+
+one:
+	VMOVUPS      (BX), Z28
+	VMOVUPS.Z    64(BX), K1, Z29
+	PREFETCHT0   2048(BX)
+	PREFETCHT0   2112(BX)
+	ADDQ         R15, BX
+	VBROADCASTSS (SI), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	VBROADCASTSS (SI)(R8*1), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VFMADD231PS  Z29, Z30, Z3
+	VBROADCASTSS (SI)(R8*2), Z30
+	VFMADD231PS  Z28, Z30, Z4
+	VFMADD231PS  Z29, Z30, Z5
+	VBROADCASTSS (SI)(R9*1), Z30
+	VFMADD231PS  Z28, Z30, Z6
+	VFMADD231PS  Z29, Z30, Z7
+	VBROADCASTSS (SI)(R8*4), Z30
+	VFMADD231PS  Z28, Z30, Z8
+	VFMADD231PS  Z29, Z30, Z9
+	VBROADCASTSS (SI)(R10*1), Z30
+	VFMADD231PS  Z28, Z30, Z10
+	VFMADD231PS  Z29, Z30, Z11
+	VBROADCASTSS (SI)(R9*2), Z30
+	VFMADD231PS  Z28, Z30, Z12
+	VFMADD231PS  Z29, Z30, Z13
+	VBROADCASTSS (R11), Z30
+	VFMADD231PS  Z28, Z30, Z14
+	VFMADD231PS  Z29, Z30, Z15
+	VBROADCASTSS (R11)(R8*1), Z30
+	VFMADD231PS  Z28, Z30, Z16
+	VFMADD231PS  Z29, Z30, Z17
+	VBROADCASTSS (R11)(R8*2), Z30
+	VFMADD231PS  Z28, Z30, Z18
+	VFMADD231PS  Z29, Z30, Z19
+	VBROADCASTSS (R11)(R9*1), Z30
+	VFMADD231PS  Z28, Z30, Z20
+	VFMADD231PS  Z29, Z30, Z21
+	ADDQ         $0x04, SI
+	ADDQ         $0x04, R11
+	DECQ         CX
+	JNE          one
+
+next:
+	DECQ         R13
+	JNE          segment
+	MOVL         192(DI), AX
+	CMPL         AX, $0x3f800000
+	JEQ          scaled
+	VBROADCASTSS 192(DI), Z28
+	VMULPS       Z28, Z0, Z0
+	VMULPS       Z28, Z1, Z1
+	VMULPS       Z28, Z2, Z2
+	VMULPS       Z28, Z3, Z3
+	VMULPS       Z28, Z4, Z4
+	VMULPS       Z28, Z5, Z5
+	VMULPS       Z28, Z6, Z6
+	VMULPS       Z28, Z7, Z7
+	VMULPS       Z28, Z8, Z8
+	VMULPS       Z28, Z9, Z9
+	VMULPS       Z28, Z10, Z10
+	VMULPS       Z28, Z11, Z11
+	VMULPS       Z28, Z12, Z12
+	VMULPS       Z28, Z13, Z13
+	VMULPS       Z28, Z14, Z14
+	VMULPS       Z28, Z15, Z15
+	VMULPS       Z28, Z16, Z16
+	VMULPS       Z28, Z17, Z17
+	VMULPS       Z28, Z18, Z18
+	VMULPS       Z28, Z19, Z19
+	VMULPS       Z28, Z20, Z20
+	VMULPS       Z28, Z21, Z21
+
+scaled:
+	MOVQ   96(DI), R8
+	LEAQ   (R8)(R8*2), R9
+	LEAQ   (R8)(R8*4), R10
+	CMPQ   176(DI), $0x00
+	JEQ    accumulated
+	MOVQ   DX, AX
+	VADDPS (AX), Z0, Z0
+	VADDPS (AX)(R8*1), Z2, Z2
+	VADDPS (AX)(R8*2), Z4, Z4
+	VADDPS (AX)(R9*1), Z6, Z6
+	VADDPS (AX)(R8*4), Z8, Z8
+	VADDPS (AX)(R10*1), Z10, Z10
+	VADDPS (AX)(R9*2), Z12, Z12
+	MOVQ   DX, AX
+	ADDQ   104(DI), AX
+	VADDPS (AX), Z14, Z14
+	VADDPS (AX)(R8*1), Z16, Z16
+	VADDPS (AX)(R8*2), Z18, Z18
+	VADDPS (AX)(R9*1), Z20, Z20
+	MOVQ   DX, AX
+	ADDQ   112(DI), AX
+	VADDPS (AX), Z1, K1, Z1
+	VADDPS (AX)(R8*1), Z3, K1, Z3
+	VADDPS (AX)(R8*2), Z5, K1, Z5
+	VADDPS (AX)(R9*1), Z7, K1, Z7
+	VADDPS (AX)(R8*4), Z9, K1, Z9
+	VADDPS (AX)(R10*1), Z11, K1, Z11
+	VADDPS (AX)(R9*2), Z13, K1, Z13
+	MOVQ   DX, AX
+	ADDQ   104(DI), AX
+	ADDQ   112(DI), AX
+	VADDPS (AX), Z15, K1, Z15
+	VADDPS (AX)(R8*1), Z17, K1, Z17
+	VADDPS (AX)(R8*2), Z19, K1, Z19
+	VADDPS (AX)(R9*1), Z21, K1, Z21
+
+accumulated:
+	MOVQ      168(DI), AX
+	MOVQ      128(DI), CX
+	CMPQ      AX, $0x01
+	JLT       biased
+	JEQ       rowbias
+	VMOVUPS   (CX), Z28
+	VADDPS    Z28, Z0, Z0
+	VADDPS    Z28, Z2, Z2
+	VADDPS    Z28, Z4, Z4
+	VADDPS    Z28, Z6, Z6
+	VADDPS    Z28, Z8, Z8
+	VADDPS    Z28, Z10, Z10
+	VADDPS    Z28, Z12, Z12
+	VADDPS    Z28, Z14, Z14
+	VADDPS    Z28, Z16, Z16
+	VADDPS    Z28, Z18, Z18
+	VADDPS    Z28, Z20, Z20
+	VMOVUPS.Z 64(CX), K1, Z28
+	VADDPS    Z28, Z1, Z1
+	VADDPS    Z28, Z3, Z3
+	VADDPS    Z28, Z5, Z5
+	VADDPS    Z28, Z7, Z7
+	VADDPS    Z28, Z9, Z9
+	VADDPS    Z28, Z11, Z11
+	VADDPS    Z28, Z13, Z13
+	VADDPS    Z28, Z15, Z15
+	VADDPS    Z28, Z17, Z17
+	VADDPS    Z28, Z19, Z19
+	VADDPS    Z28, Z21, Z21
+	JMP       biased
+
+rowbias:
+	VBROADCASTSS (CX), Z28
+	VADDPS       Z28, Z0, Z0
+	VADDPS       Z28, Z1, Z1
+	VBROADCASTSS 4(CX), Z28
+	VADDPS       Z28, Z2, Z2
+	VADDPS       Z28, Z3, Z3
+	VBROADCASTSS 8(CX), Z28
+	VADDPS       Z28, Z4, Z4
+	VADDPS       Z28, Z5, Z5
+	VBROADCASTSS 12(CX), Z28
+	VADDPS       Z28, Z6, Z6
+	VADDPS       Z28, Z7, Z7
+	VBROADCASTSS 16(CX), Z28
+	VADDPS       Z28, Z8, Z8
+	VADDPS       Z28, Z9, Z9
+	VBROADCASTSS 20(CX), Z28
+	VADDPS       Z28, Z10, Z10
+	VADDPS       Z28, Z11, Z11
+	VBROADCASTSS 24(CX), Z28
+	VADDPS       Z28, Z12, Z12
+	VADDPS       Z28, Z13, Z13
+	VBROADCASTSS 28(CX), Z28
+	VADDPS       Z28, Z14, Z14
+	VADDPS       Z28, Z15, Z15
+	VBROADCASTSS 32(CX), Z28
+	VADDPS       Z28, Z16, Z16
+	VADDPS       Z28, Z17, Z17
+	VBROADCASTSS 36(CX), Z28
+	VADDPS       Z28, Z18, Z18
+	VADDPS       Z28, Z19, Z19
+	VBROADCASTSS 40(CX), Z28
+	VADDPS       Z28, Z20, Z20
+	VADDPS       Z28, Z21, Z21
+
+biased:
+	TESTQ  R12, R12
+	JEQ    added
+	MOVQ   R12, AX
+	VADDPS (AX), Z0, Z0
+	VADDPS (AX)(R8*1), Z2, Z2
+	VADDPS (AX)(R8*2), Z4, Z4
+	VADDPS (AX)(R9*1), Z6, Z6
+	VADDPS (AX)(R8*4), Z8, Z8
+	VADDPS (AX)(R10*1), Z10, Z10
+	VADDPS (AX)(R9*2), Z12, Z12
+	MOVQ   R12, AX
+	ADDQ   104(DI), AX
+	VADDPS (AX), Z14, Z14
+	VADDPS (AX)(R8*1), Z16, Z16
+	VADDPS (AX)(R8*2), Z18, Z18
+	VADDPS (AX)(R9*1), Z20, Z20
+	MOVQ   R12, AX
+	ADDQ   112(DI), AX
+	VADDPS (AX), Z1, K1, Z1
+	VADDPS (AX)(R8*1), Z3, K1, Z3
+	VADDPS (AX)(R8*2), Z5, K1, Z5
+	VADDPS (AX)(R9*1), Z7, K1, Z7
+	VADDPS (AX)(R8*4), Z9, K1, Z9
+	VADDPS (AX)(R10*1), Z11, K1, Z11
+	VADDPS (AX)(R9*2), Z13, K1, Z13
+	MOVQ   R12, AX
+	ADDQ   104(DI), AX
+	ADDQ   112(DI), AX
+	VADDPS (AX), Z15, K1, Z15
+	VADDPS (AX)(R8*1), Z17, K1, Z17
+	VADDPS (AX)(R8*2), Z19, K1, Z19
+	VADDPS (AX)(R9*1), Z21, K1, Z21
+
+added:
+	MOVQ         200(DI), CX
+	TESTQ        CX, CX
+	JEQ          store
+	CMPQ         CX, $0x01
+	JNE          hard
+	VBROADCASTSS 208(DI), Z28
+	VBROADCASTSS 212(DI), Z29
+	VMAXPS       Z0, Z28, Z0
+	VMINPS       Z0, Z29, Z0
+	VMAXPS       Z1, Z28, Z1
+	VMINPS       Z1, Z29, Z1
+	VMAXPS       Z2, Z28, Z2
+	VMINPS       Z2, Z29, Z2
+	VMAXPS       Z3, Z28, Z3
+	VMINPS       Z3, Z29, Z3
+	VMAXPS       Z4, Z28, Z4
+	VMINPS       Z4, Z29, Z4
+	VMAXPS       Z5, Z28, Z5
+	VMINPS       Z5, Z29, Z5
+	VMAXPS       Z6, Z28, Z6
+	VMINPS       Z6, Z29, Z6
+	VMAXPS       Z7, Z28, Z7
+	VMINPS       Z7, Z29, Z7
+	VMAXPS       Z8, Z28, Z8
+	VMINPS       Z8, Z29, Z8
+	VMAXPS       Z9, Z28, Z9
+	VMINPS       Z9, Z29, Z9
+	VMAXPS       Z10, Z28, Z10
+	VMINPS       Z10, Z29, Z10
+	VMAXPS       Z11, Z28, Z11
+	VMINPS       Z11, Z29, Z11
+	VMAXPS       Z12, Z28, Z12
+	VMINPS       Z12, Z29, Z12
+	VMAXPS       Z13, Z28, Z13
+	VMINPS       Z13, Z29, Z13
+	VMAXPS       Z14, Z28, Z14
+	VMINPS       Z14, Z29, Z14
+	VMAXPS       Z15, Z28, Z15
+	VMINPS       Z15, Z29, Z15
+	VMAXPS       Z16, Z28, Z16
+	VMINPS       Z16, Z29, Z16
+	VMAXPS       Z17, Z28, Z17
+	VMINPS       Z17, Z29, Z17
+	VMAXPS       Z18, Z28, Z18
+	VMINPS       Z18, Z29, Z18
+	VMAXPS       Z19, Z28, Z19
+	VMINPS       Z19, Z29, Z19
+	VMAXPS       Z20, Z28, Z20
+	VMINPS       Z20, Z29, Z20
+	VMAXPS       Z21, Z28, Z21
+	VMINPS       Z21, Z29, Z21
+	JMP          store
+
+hard:
+	CMPQ         CX, $0x02
+	JNE          hardsigmoid
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z0, Z30
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z30, Z28, Z30
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z30, Z28, Z30
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z30, Z30
+	VMULPS       Z30, Z0, Z0
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z1, Z30
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z30, Z28, Z30
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z30, Z28, Z30
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z30, Z30
+	VMULPS       Z30, Z1, Z1
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z2, Z30
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z30, Z28, Z30
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z30, Z28, Z30
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z30, Z30
+	VMULPS       Z30, Z2, Z2
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z3, Z30
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z30, Z28, Z30
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z30, Z28, Z30
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z30, Z30
+	VMULPS       Z30, Z3, Z3
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z4, Z30
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z30, Z28, Z30
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z30, Z28, Z30
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z30, Z30
+	VMULPS       Z30, Z4, Z4
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z5, Z30
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z30, Z28, Z30
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z30, Z28, Z30
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z30, Z30
+	VMULPS       Z30, Z5, Z5
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z6, Z30
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z30, Z28, Z30
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z30, Z28, Z30
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z30, Z30
+	VMULPS       Z30, Z6, Z6
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z7, Z30
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z30, Z28, Z30
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z30, Z28, Z30
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z30, Z30
+	VMULPS       Z30, Z7, Z7
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z8, Z30
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z30, Z28, Z30
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z30, Z28, Z30
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z30, Z30
+	VMULPS       Z30, Z8, Z8
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z9, Z30
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z30, Z28, Z30
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z30, Z28, Z30
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z30, Z30
+	VMULPS       Z30, Z9, Z9
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z10, Z30
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z30, Z28, Z30
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z30, Z28, Z30
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z30, Z30
+	VMULPS       Z30, Z10, Z10
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z11, Z30
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z30, Z28, Z30
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z30, Z28, Z30
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z30, Z30
+	VMULPS       Z30, Z11, Z11
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z12, Z30
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z30, Z28, Z30
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z30, Z28, Z30
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z30, Z30
+	VMULPS       Z30, Z12, Z12
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z13, Z30
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z30, Z28, Z30
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z30, Z28, Z30
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z30, Z30
+	VMULPS       Z30, Z13, Z13
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z14, Z30
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z30, Z28, Z30
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z30, Z28, Z30
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z30, Z30
+	VMULPS       Z30, Z14, Z14
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z15, Z30
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z30, Z28, Z30
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z30, Z28, Z30
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z30, Z30
+	VMULPS       Z30, Z15, Z15
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z16, Z30
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z30, Z28, Z30
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z30, Z28, Z30
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z30, Z30
+	VMULPS       Z30, Z16, Z16
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z17, Z30
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z30, Z28, Z30
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z30, Z28, Z30
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z30, Z30
+	VMULPS       Z30, Z17, Z17
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z18, Z30
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z30, Z28, Z30
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z30, Z28, Z30
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z30, Z30
+	VMULPS       Z30, Z18, Z18
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z19, Z30
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z30, Z28, Z30
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z30, Z28, Z30
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z30, Z30
+	VMULPS       Z30, Z19, Z19
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z20, Z30
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z30, Z28, Z30
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z30, Z28, Z30
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z30, Z30
+	VMULPS       Z30, Z20, Z20
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z21, Z30
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z30, Z28, Z30
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z30, Z28, Z30
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z30, Z30
+	VMULPS       Z30, Z21, Z21
+	JMP          store
+
+hardsigmoid:
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z0, Z0
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z0, Z28, Z0
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z0, Z28, Z0
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z0, Z0
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z1, Z1
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z1, Z28, Z1
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z1, Z28, Z1
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z1, Z1
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z2, Z2
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z2, Z28, Z2
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z2, Z28, Z2
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z2, Z2
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z3, Z3
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z3, Z28, Z3
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z3, Z28, Z3
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z3, Z3
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z4, Z4
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z4, Z28, Z4
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z4, Z28, Z4
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z4, Z4
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z5, Z5
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z5, Z28, Z5
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z5, Z28, Z5
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z5, Z5
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z6, Z6
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z6, Z28, Z6
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z6, Z28, Z6
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z6, Z6
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z7, Z7
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z7, Z28, Z7
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z7, Z28, Z7
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z7, Z7
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z8, Z8
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z8, Z28, Z8
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z8, Z28, Z8
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z8, Z8
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z9, Z9
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z9, Z28, Z9
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z9, Z28, Z9
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z9, Z9
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z10, Z10
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z10, Z28, Z10
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z10, Z28, Z10
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z10, Z10
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z11, Z11
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z11, Z28, Z11
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z11, Z28, Z11
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z11, Z11
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z12, Z12
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z12, Z28, Z12
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z12, Z28, Z12
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z12, Z12
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z13, Z13
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z13, Z28, Z13
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z13, Z28, Z13
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z13, Z13
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z14, Z14
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z14, Z28, Z14
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z14, Z28, Z14
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z14, Z14
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z15, Z15
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z15, Z28, Z15
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z15, Z28, Z15
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z15, Z15
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z16, Z16
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z16, Z28, Z16
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z16, Z28, Z16
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z16, Z16
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z17, Z17
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z17, Z28, Z17
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z17, Z28, Z17
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z17, Z17
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z18, Z18
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z18, Z28, Z18
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z18, Z28, Z18
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z18, Z18
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z19, Z19
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z19, Z28, Z19
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z19, Z28, Z19
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z19, Z19
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z20, Z20
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z20, Z28, Z20
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z20, Z28, Z20
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z20, Z20
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z21, Z21
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z21, Z28, Z21
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z21, Z28, Z21
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z21, Z21
+
+store:
+	MOVQ    DX, AX
+	VMOVUPS Z0, (AX)
+	VMOVUPS Z2, (AX)(R8*1)
+	VMOVUPS Z4, (AX)(R8*2)
+	VMOVUPS Z6, (AX)(R9*1)
+	VMOVUPS Z8, (AX)(R8*4)
+	VMOVUPS Z10, (AX)(R10*1)
+	VMOVUPS Z12, (AX)(R9*2)
+	MOVQ    DX, AX
+	ADDQ    104(DI), AX
+	VMOVUPS Z14, (AX)
+	VMOVUPS Z16, (AX)(R8*1)
+	VMOVUPS Z18, (AX)(R8*2)
+	VMOVUPS Z20, (AX)(R9*1)
+	MOVQ    DX, AX
+	ADDQ    112(DI), AX
+	VMOVUPS Z1, K1, (AX)
+	VMOVUPS Z3, K1, (AX)(R8*1)
+	VMOVUPS Z5, K1, (AX)(R8*2)
+	VMOVUPS Z7, K1, (AX)(R9*1)
+	VMOVUPS Z9, K1, (AX)(R8*4)
+	VMOVUPS Z11, K1, (AX)(R10*1)
+	VMOVUPS Z13, K1, (AX)(R9*2)
+	MOVQ    DX, AX
+	ADDQ    104(DI), AX
+	ADDQ    112(DI), AX
+	VMOVUPS Z15, K1, (AX)
+	VMOVUPS Z17, K1, (AX)(R8*1)
+	VMOVUPS Z19, K1, (AX)(R8*2)
+	VMOVUPS Z21, K1, (AX)(R9*1)
+	MOVQ    136(DI), AX
+	ADDQ    AX, 24(DI)
+	MOVQ    144(DI), AX
+	ADDQ    AX, 72(DI)
+	MOVQ    160(DI), AX
+	ADDQ    AX, 128(DI)
+	MOVQ    152(DI), AX
+	ADDQ    AX, DX
+	TESTQ   R12, R12
+	JEQ     bare
+	ADDQ    AX, R12
+
+bare:
+	DECQ R14
+	JNE  product
+	VZEROUPPER
+	RET
+
+// func tile12x2AVX512Stream(t *tile)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·tile12x2AVX512Stream(SB), NOSPLIT, $0-8
+	MOVQ  t+0(FP), DI
+	MOVQ  16(DI), R14
+	MOVQ  120(DI), R12
+	MOVQ  88(DI), DX
+	MOVQ  80(DI), R15
+	MOVQ  184(DI), AX
+	KMOVW AX, K1
+
+product:
+	MOVQ   32(DI), R8
+	LEAQ   (R8)(R8*2), R9
+	LEAQ   (R8)(R8*4), R10
+	MOVQ   72(DI), BX
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	VPXORD Z14, Z14, Z14
+	VPXORD Z15, Z15, Z15
+	VPXORD Z16, Z16, Z16
+	VPXORD Z17, Z17, Z17
+	VPXORD Z18, Z18, Z18
+	VPXORD Z19, Z19, Z19
+	VPXORD Z20, Z20, Z20
+	VPXORD Z21, Z21, Z21
+	VPXORD Z22, Z22, Z22
+	VPXORD Z23, Z23, Z23
+	MOVQ   56(DI), R13
+	MOVQ   48(DI), AX
+
+segment:
+	MOVQ 24(DI), SI
+	ADDQ (AX), SI
+	ADDQ $0x08, AX
+	MOVQ 40(DI), R11
+	ADDQ SI, R11
+	MOVQ 64(DI), CX
+	SUBQ $0x04, CX
+	JLT  rest
+
+four:
+	VMOVUPS      (BX), Z28
+	VMOVUPS.Z    64(BX), K1, Z29
+	PREFETCHT0   2048(BX)
+	PREFETCHT0   2112(BX)
+	ADDQ         R15, BX
+	VBROADCASTSS (SI), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	VBROADCASTSS (SI)(R8*1), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VFMADD231PS  Z29, Z30, Z3
+	VBROADCASTSS (SI)(R8*2), Z30
+	VFMADD231PS  Z28, Z30, Z4
+	VFMADD231PS  Z29, Z30, Z5
+	VBROADCASTSS (SI)(R9*1), Z30
+	VFMADD231PS  Z28, Z30, Z6
+	VFMADD231PS  Z29, Z30, Z7
+	VBROADCASTSS (SI)(R8*4), Z30
+	VFMADD231PS  Z28, Z30, Z8
+	VFMADD231PS  Z29, Z30, Z9
+	VBROADCASTSS (SI)(R10*1), Z30
+	VFMADD231PS  Z28, Z30, Z10
+	VFMADD231PS  Z29, Z30, Z11
+	VBROADCASTSS (SI)(R9*2), Z30
+	VFMADD231PS  Z28, Z30, Z12
+	VFMADD231PS  Z29, Z30, Z13
+	VBROADCASTSS (R11), Z30
+	VFMADD231PS  Z28, Z30, Z14
+	VFMADD231PS  Z29, Z30, Z15
+	VBROADCASTSS (R11)(R8*1), Z30
+	VFMADD231PS  Z28, Z30, Z16
+	VFMADD231PS  Z29, Z30, Z17
+	VBROADCASTSS (R11)(R8*2), Z30
+	VFMADD231PS  Z28, Z30, Z18
+	VFMADD231PS  Z29, Z30, Z19
+	VBROADCASTSS (R11)(R9*1), Z30
+	VFMADD231PS  Z28, Z30, Z20
+	VFMADD231PS  Z29, Z30, Z21
+	VBROADCASTSS (R11)(R8*4), Z30
+	VFMADD231PS  Z28, Z30, Z22
+	VFMADD231PS  Z29, Z30, Z23
+	VMOVUPS      (BX), Z28
+	VMOVUPS.Z    64(BX), K1, Z29
+	PREFETCHT0   2048(BX)
+	PREFETCHT0   2112(BX)
+	ADDQ         R15, BX
+	VBROADCASTSS 4(SI), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	VBROADCASTSS 4(SI)(R8*1), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VFMADD231PS  Z29, Z30, Z3
+	VBROADCASTSS 4(SI)(R8*2), Z30
+	VFMADD231PS  Z28, Z30, Z4
+	VFMADD231PS  Z29, Z30, Z5
+	VBROADCASTSS 4(SI)(R9*1), Z30
+	VFMADD231PS  Z28, Z30, Z6
+	VFMADD231PS  Z29, Z30, Z7
+	VBROADCASTSS 4(SI)(R8*4), Z30
+	VFMADD231PS  Z28, Z30, Z8
+	VFMADD231PS  Z29, Z30, Z9
+	VBROADCASTSS 4(SI)(R10*1), Z30
+	VFMADD231PS  Z28, Z30, Z10
+	VFMADD231PS  Z29, Z30, Z11
+	VBROADCASTSS 4(SI)(R9*2), Z30
+	VFMADD231PS  Z28, Z30, Z12
+	VFMADD231PS  Z29, Z30, Z13
+	VBROADCASTSS 4(R11), Z30
+	VFMADD231PS  Z28, Z30, Z14
+	VFMADD231PS  Z29, Z30, Z15
+	VBROADCASTSS 4(R11)(R8*1), Z30
+	VFMADD231PS  Z28, Z30, Z16
+	VFMADD231PS  Z29, Z30, Z17
+	VBROADCASTSS 4(R11)(R8*2), Z30
+	VFMADD231PS  Z28, Z30, Z18
+	VFMADD231PS  Z29, Z30, Z19
+	VBROADCASTSS 4(R11)(R9*1), Z30
+	VFMADD231PS  Z28, Z30, Z20
+	VFMADD231PS  Z29, Z30, Z21
+	VBROADCASTSS 4(R11)(R8*4), Z30
+	VFMADD231PS  Z28, Z30, Z22
+	VFMADD231PS  Z29, Z30, Z23
+	VMOVUPS      (BX), Z28
+	VMOVUPS.Z    64(BX), K1, Z29
+	PREFETCHT0   2048(BX)
+	PREFETCHT0   2112(BX)
+	ADDQ         R15, BX
+	VBROADCASTSS 8(SI), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	VBROADCASTSS 8(SI)(R8*1), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VFMADD231PS  Z29, Z30, Z3
+	VBROADCASTSS 8(SI)(R8*2), Z30
+	VFMADD231PS  Z28, Z30, Z4
+	VFMADD231PS  Z29, Z30, Z5
+	VBROADCASTSS 8(SI)(R9*1), Z30
+	VFMADD231PS  Z28, Z30, Z6
+	VFMADD231PS  Z29, Z30, Z7
+	VBROADCASTSS 8(SI)(R8*4), Z30
+	VFMADD231PS  Z28, Z30, Z8
+	VFMADD231PS  Z29, Z30, Z9
+	VBROADCASTSS 8(SI)(R10*1), Z30
+	VFMADD231PS  Z28, Z30, Z10
+	VFMADD231PS  Z29, Z30, Z11
+	VBROADCASTSS 8(SI)(R9*2), Z30
+	VFMADD231PS  Z28, Z30, Z12
+	VFMADD231PS  Z29, Z30, Z13
+	VBROADCASTSS 8(R11), Z30
+	VFMADD231PS  Z28, Z30, Z14
+	VFMADD231PS  Z29, Z30, Z15
+	VBROADCASTSS 8(R11)(R8*1), Z30
+	VFMADD231PS  Z28, Z30, Z16
+	VFMADD231PS  Z29, Z30, Z17
+	VBROADCASTSS 8(R11)(R8*2), Z30
+	VFMADD231PS  Z28, Z30, Z18
+	VFMADD231PS  Z29, Z30, Z19
+	VBROADCASTSS 8(R11)(R9*1), Z30
+	VFMADD231PS  Z28, Z30, Z20
+	VFMADD231PS  Z29, Z30, Z21
+	VBROADCASTSS 8(R11)(R8*4), Z30
+	VFMADD231PS  Z28, Z30, Z22
+	VFMADD231PS  Z29, Z30, Z23
+	VMOVUPS      (BX), Z28
+	VMOVUPS.Z    64(BX), K1, Z29
+	PREFETCHT0   2048(BX)
+	PREFETCHT0   2112(BX)
+	ADDQ         R15, BX
+	VBROADCASTSS 12(SI), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	VBROADCASTSS 12(SI)(R8*1), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VFMADD231PS  Z29, Z30, Z3
+	VBROADCASTSS 12(SI)(R8*2), Z30
+	VFMADD231PS  Z28, Z30, Z4
+	VFMADD231PS  Z29, Z30, Z5
+	VBROADCASTSS 12(SI)(R9*1), Z30
+	VFMADD231PS  Z28, Z30, Z6
+	VFMADD231PS  Z29, Z30, Z7
+	VBROADCASTSS 12(SI)(R8*4), Z30
+	VFMADD231PS  Z28, Z30, Z8
+	VFMADD231PS  Z29, Z30, Z9
+	VBROADCASTSS 12(SI)(R10*1), Z30
+	VFMADD231PS  Z28, Z30, Z10
+	VFMADD231PS  Z29, Z30, Z11
+	VBROADCASTSS 12(SI)(R9*2), Z30
+	VFMADD231PS  Z28, Z30, Z12
+	VFMADD231PS  Z29, Z30, Z13
+	VBROADCASTSS 12(R11), Z30
+	VFMADD231PS  Z28, Z30, Z14
+	VFMADD231PS  Z29, Z30, Z15
+	VBROADCASTSS 12(R11)(R8*1), Z30
+	VFMADD231PS  Z28, Z30, Z16
+	VFMADD231PS  Z29, Z30, Z17
+	VBROADCASTSS 12(R11)(R8*2), Z30
+	VFMADD231PS  Z28, Z30, Z18
+	VFMADD231PS  Z29, Z30, Z19
+	VBROADCASTSS 12(R11)(R9*1), Z30
+	VFMADD231PS  Z28, Z30, Z20
+	VFMADD231PS  Z29, Z30, Z21
+	VBROADCASTSS 12(R11)(R8*4), Z30
+	VFMADD231PS  Z28, Z30, Z22
+	VFMADD231PS  Z29, Z30, Z23
+	ADDQ         $0x10, SI
+	ADDQ         $0x10, R11
+	SUBQ         $0x04, CX
+	JGE          four
+
+rest:
+	ADDQ $0x04, CX
+	JEQ  next
+
+one:
+	VMOVUPS      (BX), Z28
+	VMOVUPS.Z    64(BX), K1, Z29
+	PREFETCHT0   2048(BX)
+	PREFETCHT0   2112(BX)
+	ADDQ         R15, BX
+	VBROADCASTSS (SI), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	VBROADCASTSS (SI)(R8*1), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VFMADD231PS  Z29, Z30, Z3
+	VBROADCASTSS (SI)(R8*2), Z30
+	VFMADD231PS  Z28, Z30, Z4
+	VFMADD231PS  Z29, Z30, Z5
+	VBROADCASTSS (SI)(R9*1), Z30
+	VFMADD231PS  Z28, Z30, Z6
+	VFMADD231PS  Z29, Z30, Z7
+	VBROADCASTSS (SI)(R8*4), Z30
+	VFMADD231PS  Z28, Z30, Z8
+	VFMADD231PS  Z29, Z30, Z9
+	VBROADCASTSS (SI)(R10*1), Z30
+	VFMADD231PS  Z28, Z30, Z10
+	VFMADD231PS  Z29, Z30, Z11
+	VBROADCASTSS (SI)(R9*2), Z30
+	VFMADD231PS  Z28, Z30, Z12
+	VFMADD231PS  Z29, Z30, Z13
+	VBROADCASTSS (R11), Z30
+	VFMADD231PS  Z28, Z30, Z14
+	VFMADD231PS  Z29, Z30, Z15
+	VBROADCASTSS (R11)(R8*1), Z30
+	VFMADD231PS  Z28, Z30, Z16
+	VFMADD231PS  Z29, Z30, Z17
+	VBROADCASTSS (R11)(R8*2), Z30
+	VFMADD231PS  Z28, Z30, Z18
+	VFMADD231PS  Z29, Z30, Z19
+	VBROADCASTSS (R11)(R9*1), Z30
+	VFMADD231PS  Z28, Z30, Z20
+	VFMADD231PS  Z29, Z30, Z21
+	VBROADCASTSS (R11)(R8*4), Z30
+	VFMADD231PS  Z28, Z30, Z22
+	VFMADD231PS  Z29, Z30, Z23
+	ADDQ         $0x04, SI
+	ADDQ         $0x04, R11
+	DECQ         CX
+	JNE          one
+
+next:
+	DECQ         R13
+	JNE          segment
+	MOVL         192(DI), AX
+	CMPL         AX, $0x3f800000
+	JEQ          scaled
+	VBROADCASTSS 192(DI), Z28
+	VMULPS       Z28, Z0, Z0
+	VMULPS       Z28, Z1, Z1
+	VMULPS       Z28, Z2, Z2
+	VMULPS       Z28, Z3, Z3
+	VMULPS       Z28, Z4, Z4
+	VMULPS       Z28, Z5, Z5
+	VMULPS       Z28, Z6, Z6
+	VMULPS       Z28, Z7, Z7
+	VMULPS       Z28, Z8, Z8
+	VMULPS       Z28, Z9, Z9
+	VMULPS       Z28, Z10, Z10
+	VMULPS       Z28, Z11, Z11
+	VMULPS       Z28, Z12, Z12
+	VMULPS       Z28, Z13, Z13
+	VMULPS       Z28, Z14, Z14
+	VMULPS       Z28, Z15, Z15
+	VMULPS       Z28, Z16, Z16
+	VMULPS       Z28, Z17, Z17
+	VMULPS       Z28, Z18, Z18
+	VMULPS       Z28, Z19, Z19
+	VMULPS       Z28, Z20, Z20
+	VMULPS       Z28, Z21, Z21
+	VMULPS       Z28, Z22, Z22
+	VMULPS       Z28, Z23, Z23
+
+scaled:
+	MOVQ   96(DI), R8
+	LEAQ   (R8)(R8*2), R9
+	LEAQ   (R8)(R8*4), R10
+	CMPQ   176(DI), $0x00
+	JEQ    accumulated
+	MOVQ   DX, AX
+	VADDPS (AX), Z0, Z0
+	VADDPS (AX)(R8*1), Z2, Z2
+	VADDPS (AX)(R8*2), Z4, Z4
+	VADDPS (AX)(R9*1), Z6, Z6
+	VADDPS (AX)(R8*4), Z8, Z8
+	VADDPS (AX)(R10*1), Z10, Z10
+	VADDPS (AX)(R9*2), Z12, Z12
+	MOVQ   DX, AX
+	ADDQ   104(DI), AX
+	VADDPS (AX), Z14, Z14
+	VADDPS (AX)(R8*1), Z16, Z16
+	VADDPS (AX)(R8*2), Z18, Z18
+	VADDPS (AX)(R9*1), Z20, Z20
+	VADDPS (AX)(R8*4), Z22, Z22
+	MOVQ   DX, AX
+	ADDQ   112(DI), AX
+	VADDPS (AX), Z1, K1, Z1
+	VADDPS (AX)(R8*1), Z3, K1, Z3
+	VADDPS (AX)(R8*2), Z5, K1, Z5
+	VADDPS (AX)(R9*1), Z7, K1, Z7
+	VADDPS (AX)(R8*4), Z9, K1, Z9
+	VADDPS (AX)(R10*1), Z11, K1, Z11
+	VADDPS (AX)(R9*2), Z13, K1, Z13
+	MOVQ   DX, AX
+	ADDQ   104(DI), AX
+	ADDQ   112(DI), AX
+	VADDPS (AX), Z15, K1, Z15
+	VADDPS (AX)(R8*1), Z17, K1, Z17
+	VADDPS (AX)(R8*2), Z19, K1, Z19
+	VADDPS (AX)(R9*1), Z21, K1, Z21
+	VADDPS (AX)(R8*4), Z23, K1, Z23
+
+accumulated:
+	MOVQ      168(DI), AX
+	MOVQ      128(DI), CX
+	CMPQ      AX, $0x01
+	JLT       biased
+	JEQ       rowbias
+	VMOVUPS   (CX), Z28
+	VADDPS    Z28, Z0, Z0
+	VADDPS    Z28, Z2, Z2
+	VADDPS    Z28, Z4, Z4
+	VADDPS    Z28, Z6, Z6
+	VADDPS    Z28, Z8, Z8
+	VADDPS    Z28, Z10, Z10
+	VADDPS    Z28, Z12, Z12
+	VADDPS    Z28, Z14, Z14
+	VADDPS    Z28, Z16, Z16
+	VADDPS    Z28, Z18, Z18
+	VADDPS    Z28, Z20, Z20
+	VADDPS    Z28, Z22, Z22
+	VMOVUPS.Z 64(CX), K1, Z28
+	VADDPS    Z28, Z1, Z1
+	VADDPS    Z28, Z3, Z3
+	VADDPS    Z28, Z5, Z5
+	VADDPS    Z28, Z7, Z7
+	VADDPS    Z28, Z9, Z9
+	VADDPS    Z28, Z11, Z11
+	VADDPS    Z28, Z13, Z13
+	VADDPS    Z28, Z15, Z15
+	VADDPS    Z28, Z17, Z17
+	VADDPS    Z28, Z19, Z19
+	VADDPS    Z28, Z21, Z21
+	VADDPS    Z28, Z23, Z23
+	JMP       biased
+
+rowbias:
+	VBROADCASTSS (CX), Z28
+	VADDPS       Z28, Z0, Z0
+	VADDPS       Z28, Z1, Z1
+	VBROADCASTSS 4(CX), Z28
+	VADDPS       Z28, Z2, Z2
+	VADDPS       Z28, Z3, Z3
+	VBROADCASTSS 8(CX), Z28
+	VADDPS       Z28, Z4, Z4
+	VADDPS       Z28, Z5, Z5
+	VBROADCASTSS 12(CX), Z28
+	VADDPS       Z28, Z6, Z6
+	VADDPS       Z28, Z7, Z7
+	VBROADCASTSS 16(CX), Z28
+	VADDPS       Z28, Z8, Z8
+	VADDPS       Z28, Z9, Z9
+	VBROADCASTSS 20(CX), Z28
+	VADDPS       Z28, Z10, Z10
+	VADDPS       Z28, Z11, Z11
+	VBROADCASTSS 24(CX), Z28
+	VADDPS       Z28, Z12, Z12
+	VADDPS       Z28, Z13, Z13
+	VBROADCASTSS 28(CX), Z28
+	VADDPS       Z28, Z14, Z14
+	VADDPS       Z28, Z15, Z15
+	VBROADCASTSS 32(CX), Z28
+	VADDPS       Z28, Z16, Z16
+	VADDPS       Z28, Z17, Z17
+	VBROADCASTSS 36(CX), Z28
+	VADDPS       Z28, Z18, Z18
+	VADDPS       Z28, Z19, Z19
+	VBROADCASTSS 40(CX), Z28
+	VADDPS       Z28, Z20, Z20
+	VADDPS       Z28, Z21, Z21
+	VBROADCASTSS 44(CX), Z28
+	VADDPS       Z28, Z22, Z22
+	VADDPS       Z28, Z23, Z23
+
+biased:
+	TESTQ  R12, R12
+	JEQ    added
+	MOVQ   R12, AX
+	VADDPS (AX), Z0, Z0
+	VADDPS (AX)(R8*1), Z2, Z2
+	VADDPS (AX)(R8*2), Z4, Z4
+	VADDPS (AX)(R9*1), Z6, Z6
+	VADDPS (AX)(R8*4), Z8, Z8
+	VADDPS (AX)(R10*1), Z10, Z10
+	VADDPS (AX)(R9*2), Z12, Z12
+	MOVQ   R12, AX
+	ADDQ   104(DI), AX
+	VADDPS (AX), Z14, Z14
+	VADDPS (AX)(R8*1), Z16, Z16
+	VADDPS (AX)(R8*2), Z18, Z18
+	VADDPS (AX)(R9*1), Z20, Z20
+	VADDPS (AX)(R8*4), Z22, Z22
+	MOVQ   R12, AX
+	ADDQ   112(DI), AX
+	VADDPS (AX), Z1, K1, Z1
+	VADDPS (AX)(R8*1), Z3, K1, Z3
+	VADDPS (AX)(R8*2), Z5, K1, Z5
+	VADDPS (AX)(R9*1), Z7, K1, Z7
+	VADDPS (AX)(R8*4), Z9, K1, Z9
+	VADDPS (AX)(R10*1), Z11, K1, Z11
+	VADDPS (AX)(R9*2), Z13, K1, Z13
+	MOVQ   R12, AX
+	ADDQ   104(DI), AX
+	ADDQ   112(DI), AX
+	VADDPS (AX), Z15, K1, Z15
+	VADDPS (AX)(R8*1), Z17, K1, Z17
+	VADDPS (AX)(R8*2), Z19, K1, Z19
+	VADDPS (AX)(R9*1), Z21, K1, Z21
+	VADDPS (AX)(R8*4), Z23, K1, Z23
+
+added:
+	MOVQ         200(DI), CX
+	TESTQ        CX, CX
+	JEQ          store
+	CMPQ         CX, $0x01
+	JNE          hard
+	VBROADCASTSS 208(DI), Z28
+	VBROADCASTSS 212(DI), Z29
+	VMAXPS       Z0, Z28, Z0
+	VMINPS       Z0, Z29, Z0
+	VMAXPS       Z1, Z28, Z1
+	VMINPS       Z1, Z29, Z1
+	VMAXPS       Z2, Z28, Z2
+	VMINPS       Z2, Z29, Z2
+	VMAXPS       Z3, Z28, Z3
+	VMINPS       Z3, Z29, Z3
+	VMAXPS       Z4, Z28, Z4
+	VMINPS       Z4, Z29, Z4
+	VMAXPS       Z5, Z28, Z5
+	VMINPS       Z5, Z29, Z5
+	VMAXPS       Z6, Z28, Z6
+	VMINPS       Z6, Z29, Z6
+	VMAXPS       Z7, Z28, Z7
+	VMINPS       Z7, Z29, Z7
+	VMAXPS       Z8, Z28, Z8
+	VMINPS       Z8, Z29, Z8
+	VMAXPS       Z9, Z28, Z9
+	VMINPS       Z9, Z29, Z9
+	VMAXPS       Z10, Z28, Z10
+	VMINPS       Z10, Z29, Z10
+	VMAXPS       Z11, Z28, Z11
+	VMINPS       Z11, Z29, Z11
+	VMAXPS       Z12, Z28, Z12
+	VMINPS       Z12, Z29, Z12
+	VMAXPS       Z13, Z28, Z13
+	VMINPS       Z13, Z29, Z13
+	VMAXPS       Z14, Z28, Z14
+	VMINPS       Z14, Z29, Z14
+	VMAXPS       Z15, Z28, Z15
+	VMINPS       Z15, Z29, Z15
+	VMAXPS       Z16, Z28, Z16
+	VMINPS       Z16, Z29, Z16
+	VMAXPS       Z17, Z28, Z17
+	VMINPS       Z17, Z29, Z17
+	VMAXPS       Z18, Z28, Z18
+	VMINPS       Z18, Z29, Z18
+	VMAXPS       Z19, Z28, Z19
+	VMINPS       Z19, Z29, Z19
+	VMAXPS       Z20, Z28, Z20
+	VMINPS       Z20, Z29, Z20
+	VMAXPS       Z21, Z28, Z21
+	VMINPS       Z21, Z29, Z21
+	VMAXPS       Z22, Z28, Z22
+	VMINPS       Z22, Z29, Z22
+	VMAXPS       Z23, Z28, Z23
+	VMINPS       Z23, Z29, Z23
+	JMP          store
+
+hard:
+	CMPQ         CX, $0x02
+	JNE          hardsigmoid
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z0, Z30
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z30, Z28, Z30
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z30, Z28, Z30
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z30, Z30
+	VMULPS       Z30, Z0, Z0
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z1, Z30
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z30, Z28, Z30
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z30, Z28, Z30
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z30, Z30
+	VMULPS       Z30, Z1, Z1
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z2, Z30
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z30, Z28, Z30
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z30, Z28, Z30
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z30, Z30
+	VMULPS       Z30, Z2, Z2
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z3, Z30
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z30, Z28, Z30
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z30, Z28, Z30
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z30, Z30
+	VMULPS       Z30, Z3, Z3
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z4, Z30
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z30, Z28, Z30
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z30, Z28, Z30
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z30, Z30
+	VMULPS       Z30, Z4, Z4
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z5, Z30
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z30, Z28, Z30
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z30, Z28, Z30
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z30, Z30
+	VMULPS       Z30, Z5, Z5
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z6, Z30
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z30, Z28, Z30
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z30, Z28, Z30
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z30, Z30
+	VMULPS       Z30, Z6, Z6
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z7, Z30
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z30, Z28, Z30
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z30, Z28, Z30
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z30, Z30
+	VMULPS       Z30, Z7, Z7
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z8, Z30
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z30, Z28, Z30
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z30, Z28, Z30
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z30, Z30
+	VMULPS       Z30, Z8, Z8
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z9, Z30
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z30, Z28, Z30
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z30, Z28, Z30
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z30, Z30
+	VMULPS       Z30, Z9, Z9
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z10, Z30
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z30, Z28, Z30
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z30, Z28, Z30
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z30, Z30
+	VMULPS       Z30, Z10, Z10
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z11, Z30
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z30, Z28, Z30
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z30, Z28, Z30
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z30, Z30
+	VMULPS       Z30, Z11, Z11
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z12, Z30
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z30, Z28, Z30
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z30, Z28, Z30
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z30, Z30
+	VMULPS       Z30, Z12, Z12
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z13, Z30
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z30, Z28, Z30
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z30, Z28, Z30
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z30, Z30
+	VMULPS       Z30, Z13, Z13
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z14, Z30
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z30, Z28, Z30
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z30, Z28, Z30
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z30, Z30
+	VMULPS       Z30, Z14, Z14
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z15, Z30
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z30, Z28, Z30
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z30, Z28, Z30
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z30, Z30
+	VMULPS       Z30, Z15, Z15
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z16, Z30
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z30, Z28, Z30
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z30, Z28, Z30
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z30, Z30
+	VMULPS       Z30, Z16, Z16
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z17, Z30
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z30, Z28, Z30
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z30, Z28, Z30
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z30, Z30
+	VMULPS       Z30, Z17, Z17
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z18, Z30
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z30, Z28, Z30
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z30, Z28, Z30
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z30, Z30
+	VMULPS       Z30, Z18, Z18
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z19, Z30
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z30, Z28, Z30
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z30, Z28, Z30
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z30, Z30
+	VMULPS       Z30, Z19, Z19
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z20, Z30
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z30, Z28, Z30
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z30, Z28, Z30
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z30, Z30
+	VMULPS       Z30, Z20, Z20
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z21, Z30
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z30, Z28, Z30
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z30, Z28, Z30
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z30, Z30
+	VMULPS       Z30, Z21, Z21
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z22, Z30
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z30, Z28, Z30
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z30, Z28, Z30
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z30, Z30
+	VMULPS       Z30, Z22, Z22
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z23, Z30
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z30, Z28, Z30
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z30, Z28, Z30
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z30, Z30
+	VMULPS       Z30, Z23, Z23
+	JMP          store
+
+hardsigmoid:
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z0, Z0
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z0, Z28, Z0
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z0, Z28, Z0
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z0, Z0
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z1, Z1
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z1, Z28, Z1
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z1, Z28, Z1
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z1, Z1
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z2, Z2
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z2, Z28, Z2
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z2, Z28, Z2
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z2, Z2
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z3, Z3
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z3, Z28, Z3
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z3, Z28, Z3
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z3, Z3
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z4, Z4
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z4, Z28, Z4
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z4, Z28, Z4
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z4, Z4
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z5, Z5
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z5, Z28, Z5
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z5, Z28, Z5
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z5, Z5
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z6, Z6
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z6, Z28, Z6
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z6, Z28, Z6
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z6, Z6
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z7, Z7
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z7, Z28, Z7
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z7, Z28, Z7
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z7, Z7
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z8, Z8
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z8, Z28, Z8
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z8, Z28, Z8
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z8, Z8
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z9, Z9
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z9, Z28, Z9
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z9, Z28, Z9
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z9, Z9
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z10, Z10
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z10, Z28, Z10
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z10, Z28, Z10
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z10, Z10
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z11, Z11
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z11, Z28, Z11
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z11, Z28, Z11
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z11, Z11
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z12, Z12
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z12, Z28, Z12
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z12, Z28, Z12
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z12, Z12
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z13, Z13
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z13, Z28, Z13
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z13, Z28, Z13
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z13, Z13
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z14, Z14
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z14, Z28, Z14
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z14, Z28, Z14
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z14, Z14
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z15, Z15
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z15, Z28, Z15
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z15, Z28, Z15
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z15, Z15
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z16, Z16
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z16, Z28, Z16
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z16, Z28, Z16
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z16, Z16
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z17, Z17
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z17, Z28, Z17
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z17, Z28, Z17
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z17, Z17
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z18, Z18
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z18, Z28, Z18
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z18, Z28, Z18
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z18, Z18
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z19, Z19
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z19, Z28, Z19
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z19, Z28, Z19
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z19, Z19
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z20, Z20
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z20, Z28, Z20
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z20, Z28, Z20
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z20, Z20
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z21, Z21
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z21, Z28, Z21
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z21, Z28, Z21
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z21, Z21
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z22, Z22
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z22, Z28, Z22
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z22, Z28, Z22
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z22, Z22
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z23, Z23
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z23, Z28, Z23
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z23, Z28, Z23
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z23, Z23
+
+store:
+	MOVQ    DX, AX
+	VMOVUPS Z0, (AX)
+	VMOVUPS Z2, (AX)(R8*1)
+	VMOVUPS Z4, (AX)(R8*2)
+	VMOVUPS Z6, (AX)(R9*1)
+	VMOVUPS Z8, (AX)(R8*4)
+	VMOVUPS Z10, (AX)(R10*1)
+	VMOVUPS Z12, (AX)(R9*2)
+	MOVQ    DX, AX
+	ADDQ    104(DI), AX
+	VMOVUPS Z14, (AX)
+	VMOVUPS Z16, (AX)(R8*1)
+	VMOVUPS Z18, (AX)(R8*2)
+	VMOVUPS Z20, (AX)(R9*1)
+	VMOVUPS Z22, (AX)(R8*4)
+	MOVQ    DX, AX
+	ADDQ    112(DI), AX
+	VMOVUPS Z1, K1, (AX)
+	VMOVUPS Z3, K1, (AX)(R8*1)
+	VMOVUPS Z5, K1, (AX)(R8*2)
+	VMOVUPS Z7, K1, (AX)(R9*1)
+	VMOVUPS Z9, K1, (AX)(R8*4)
+	VMOVUPS Z11, K1, (AX)(R10*1)
+	VMOVUPS Z13, K1, (AX)(R9*2)
+	MOVQ    DX, AX
+	ADDQ    104(DI), AX
+	ADDQ    112(DI), AX
+	VMOVUPS Z15, K1, (AX)
+	VMOVUPS Z17, K1, (AX)(R8*1)
+	VMOVUPS Z19, K1, (AX)(R8*2)
+	VMOVUPS Z21, K1, (AX)(R9*1)
+	VMOVUPS Z23, K1, (AX)(R8*4)
+	MOVQ    136(DI), AX
+	ADDQ    AX, 24(DI)
+	MOVQ    144(DI), AX
+	ADDQ    AX, 72(DI)
+	MOVQ    160(DI), AX
+	ADDQ    AX, 128(DI)
+	MOVQ    152(DI), AX
+	ADDQ    AX, DX
+	TESTQ   R12, R12
+	JEQ     bare
+	ADDQ    AX, R12
+
+bare:
+	DECQ R14
+	JNE  product
+	VZEROUPPER
+	RET
+
+// func tile13x2AVX512Stream(t *tile)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·tile13x2AVX512Stream(SB), NOSPLIT, $0-8
+	MOVQ  t+0(FP), DI
+	MOVQ  16(DI), R14
+	MOVQ  120(DI), R12
+	MOVQ  88(DI), DX
+	MOVQ  80(DI), R15
+	MOVQ  184(DI), AX
+	KMOVW AX, K1
+
+product:
+	MOVQ   32(DI), R8
+	LEAQ   (R8)(R8*2), R9
+	LEAQ   (R8)(R8*4), R10
+	MOVQ   72(DI), BX
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	VPXORD Z14, Z14, Z14
+	VPXORD Z15, Z15, Z15
+	VPXORD Z16, Z16, Z16
+	VPXORD Z17, Z17, Z17
+	VPXORD Z18, Z18, Z18
+	VPXORD Z19, Z19, Z19
+	VPXORD Z20, Z20, Z20
+	VPXORD Z21, Z21, Z21
+	VPXORD Z22, Z22, Z22
+	VPXORD Z23, Z23, Z23
+	VPXORD Z24, Z24, Z24
+	VPXORD Z25, Z25, Z25
+	MOVQ   56(DI), R13
+	MOVQ   48(DI), AX
+
+segment:
+	MOVQ 24(DI), SI
+	ADDQ (AX), SI
+	ADDQ $0x08, AX
+	MOVQ 40(DI), R11
+	ADDQ SI, R11
+	MOVQ 64(DI), CX
+	SUBQ $0x04, CX
+	JLT  rest
+
+four:
+	VMOVUPS      (BX), Z28
+	VMOVUPS.Z    64(BX), K1, Z29
+	PREFETCHT0   2048(BX)
+	PREFETCHT0   2112(BX)
+	ADDQ         R15, BX
+	VBROADCASTSS (SI), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	VBROADCASTSS (SI)(R8*1), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VFMADD231PS  Z29, Z30, Z3
+	VBROADCASTSS (SI)(R8*2), Z30
+	VFMADD231PS  Z28, Z30, Z4
+	VFMADD231PS  Z29, Z30, Z5
+	VBROADCASTSS (SI)(R9*1), Z30
+	VFMADD231PS  Z28, Z30, Z6
+	VFMADD231PS  Z29, Z30, Z7
+	VBROADCASTSS (SI)(R8*4), Z30
+	VFMADD231PS  Z28, Z30, Z8
+	VFMADD231PS  Z29, Z30, Z9
+	VBROADCASTSS (SI)(R10*1), Z30
+	VFMADD231PS  Z28, Z30, Z10
+	VFMADD231PS  Z29, Z30, Z11
+	VBROADCASTSS (SI)(R9*2), Z30
+	VFMADD231PS  Z28, Z30, Z12
+	VFMADD231PS  Z29, Z30, Z13
+	VBROADCASTSS (R11), Z30
+	VFMADD231PS  Z28, Z30, Z14
+	VFMADD231PS  Z29, Z30, Z15
+	VBROADCASTSS (R11)(R8*1), Z30
+	VFMADD231PS  Z28, Z30, Z16
+	VFMADD231PS  Z29, Z30, Z17
+	VBROADCASTSS (R11)(R8*2), Z30
+	VFMADD231PS  Z28, Z30, Z18
+	VFMADD231PS  Z29, Z30, Z19
+	VBROADCASTSS (R11)(R9*1), Z30
+	VFMADD231PS  Z28, Z30, Z20
+	VFMADD231PS  Z29, Z30, Z21
+	VBROADCASTSS (R11)(R8*4), Z30
+	VFMADD231PS  Z28, Z30, Z22
+	VFMADD231PS  Z29, Z30, Z23
+	VBROADCASTSS (R11)(R10*1), Z30
+	VFMADD231PS  Z28, Z30, Z24
+	VFMADD231PS  Z29, Z30, Z25
+	VMOVUPS      (BX), Z28
+	VMOVUPS.Z    64(BX), K1, Z29
+	PREFETCHT0   2048(BX)
+	PREFETCHT0   2112(BX)
+	ADDQ         R15, BX
+	VBROADCASTSS 4(SI), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	VBROADCASTSS 4(SI)(R8*1), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VFMADD231PS  Z29, Z30, Z3
+	VBROADCASTSS 4(SI)(R8*2), Z30
+	VFMADD231PS  Z28, Z30, Z4
+	VFMADD231PS  Z29, Z30, Z5
+	VBROADCASTSS 4(SI)(R9*1), Z30
+	VFMADD231PS  Z28, Z30, Z6
+	VFMADD231PS  Z29, Z30, Z7
+	VBROADCASTSS 4(SI)(R8*4), Z30
+	VFMADD231PS  Z28, Z30, Z8
+	VFMADD231PS  Z29, Z30, Z9
+	VBROADCASTSS 4(SI)(R10*1), Z30
+	VFMADD231PS  Z28, Z30, Z10
+	VFMADD231PS  Z29, Z30, Z11
+	VBROADCASTSS 4(SI)(R9*2), Z30
+	VFMADD231PS  Z28, Z30, Z12
+	VFMADD231PS  Z29, Z30, Z13
+	VBROADCASTSS 4(R11), Z30
+	VFMADD231PS  Z28, Z30, Z14
+	VFMADD231PS  Z29, Z30, Z15
+	VBROADCASTSS 4(R11)(R8*1), Z30
+	VFMADD231PS  Z28, Z30, Z16
+	VFMADD231PS  Z29, Z30, Z17
+	VBROADCASTSS 4(R11)(R8*2), Z30
+	VFMADD231PS  Z28, Z30, Z18
+	VFMADD231PS  Z29, Z30, Z19
+	VBROADCASTSS 4(R11)(R9*1), Z30
+	VFMADD231PS  Z28, Z30, Z20
+	VFMADD231PS  Z29, Z30, Z21
+	VBROADCASTSS 4(R11)(R8*4), Z30
+	VFMADD231PS  Z28, Z30, Z22
+	VFMADD231PS  Z29, Z30, Z23
+	VBROADCASTSS 4(R11)(R10*1), Z30
+	VFMADD231PS  Z28, Z30, Z24
+	VFMADD231PS  Z29, Z30, Z25
+	VMOVUPS      (BX), Z28
+	VMOVUPS.Z    64(BX), K1, Z29
+	PREFETCHT0   2048(BX)
+	PREFETCHT0   2112(BX)
+	ADDQ         R15, BX
+	VBROADCASTSS 8(SI), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	VBROADCASTSS 8(SI)(R8*1), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VFMADD231PS  Z29, Z30, Z3
+	VBROADCASTSS 8(SI)(R8*2), Z30
+	VFMADD231PS  Z28, Z30, Z4
+	VFMADD231PS  Z29, Z30, Z5
+	VBROADCASTSS 8(SI)(R9*1), Z30
+	VFMADD231PS  Z28, Z30, Z6
+	VFMADD231PS  Z29, Z30, Z7
+	VBROADCASTSS 8(SI)(R8*4), Z30
+	VFMADD231PS  Z28, Z30, Z8
+	VFMADD231PS  Z29, Z30, Z9
+	VBROADCASTSS 8(SI)(R10*1), Z30
+	VFMADD231PS  Z28, Z30, Z10
+	VFMADD231PS  Z29, Z30, Z11
+	VBROADCASTSS 8(SI)(R9*2), Z30
+	VFMADD231PS  Z28, Z30, Z12
+	VFMADD231PS  Z29, Z30, Z13
+	VBROADCASTSS 8(R11), Z30
+	VFMADD231PS  Z28, Z30, Z14
+	VFMADD231PS  Z29, Z30, Z15
+	VBROADCASTSS 8(R11)(R8*1), Z30
+	VFMADD231PS  Z28, Z30, Z16
+	VFMADD231PS  Z29, Z30, Z17
+	VBROADCASTSS 8(R11)(R8*2), Z30
+	VFMADD231PS  Z28, Z30, Z18
+	VFMADD231PS  Z29, Z30, Z19
+	VBROADCASTSS 8(R11)(R9*1), Z30
+	VFMADD231PS  Z28, Z30, Z20
+	VFMADD231PS  Z29, Z30, Z21
+	VBROADCASTSS 8(R11)(R8*4), Z30
+	VFMADD231PS  Z28, Z30, Z22
+	VFMADD231PS  Z29, Z30, Z23
+	VBROADCASTSS 8(R11)(R10*1), Z30
+	VFMADD231PS  Z28, Z30, Z24
+	VFMADD231PS  Z29, Z30, Z25
+	VMOVUPS      (BX), Z28
+	VMOVUPS.Z    64(BX), K1, Z29
+	PREFETCHT0   2048(BX)
+	PREFETCHT0   2112(BX)
+	ADDQ         R15, BX
+	VBROADCASTSS 12(SI), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	VBROADCASTSS 12(SI)(R8*1), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VFMADD231PS  Z29, Z30, Z3
+	VBROADCASTSS 12(SI)(R8*2), Z30
+	VFMADD231PS  Z28, Z30, Z4
+	VFMADD231PS  Z29, Z30, Z5
+	VBROADCASTSS 12(SI)(R9*1), Z30
+	VFMADD231PS  Z28, Z30, Z6
+	VFMADD231PS  Z29, Z30, Z7
+	VBROADCASTSS 12(SI)(R8*4), Z30
+	VFMADD231PS  Z28, Z30, Z8
+	VFMADD231PS  Z29, Z30, Z9
+	VBROADCASTSS 12(SI)(R10*1), Z30
+	VFMADD231PS  Z28, Z30, Z10
+	VFMADD231PS  Z29, Z30, Z11
+	VBROADCASTSS 12(SI)(R9*2), Z30
+	VFMADD231PS  Z28, Z30, Z12
+	VFMADD231PS  Z29, Z30, Z13
+	VBROADCASTSS 12(R11), Z30
+	VFMADD231PS  Z28, Z30, Z14
+	VFMADD231PS  Z29, Z30, Z15
+	VBROADCASTSS 12(R11)(R8*1), Z30
+	VFMADD231PS  Z28, Z30, Z16
+	VFMADD231PS  Z29, Z30, Z17
+	VBROADCASTSS 12(R11)(R8*2), Z30
+	VFMADD231PS  Z28, Z30, Z18
+	VFMADD231PS  Z29, Z30, Z19
+	VBROADCASTSS 12(R11)(R9*1), Z30
+	VFMADD231PS  Z28, Z30, Z20
+	VFMADD231PS  Z29, Z30, Z21
+	VBROADCASTSS 12(R11)(R8*4), Z30
+	VFMADD231PS  Z28, Z30, Z22
+	VFMADD231PS  Z29, Z30, Z23
+	VBROADCASTSS 12(R11)(R10*1), Z30
+	VFMADD231PS  Z28, Z30, Z24
+	VFMADD231PS  Z29, Z30, Z25
+	ADDQ         $0x10, SI
+	ADDQ         $0x10, R11
+	SUBQ         $0x04, CX
+	JGE          four
+
+rest:
+	ADDQ $0x04, CX
+	JEQ  next
+
+one:
+	VMOVUPS      (BX), Z28
+	VMOVUPS.Z    64(BX), K1, Z29
+	PREFETCHT0   2048(BX)
+	PREFETCHT0   2112(BX)
+	ADDQ         R15, BX
+	VBROADCASTSS (SI), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	VBROADCASTSS (SI)(R8*1), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VFMADD231PS  Z29, Z30, Z3
+	VBROADCASTSS (SI)(R8*2), Z30
+	VFMADD231PS  Z28, Z30, Z4
+	VFMADD231PS  Z29, Z30, Z5
+	VBROADCASTSS (SI)(R9*1), Z30
+	VFMADD231PS  Z28, Z30, Z6
+	VFMADD231PS  Z29, Z30, Z7
+	VBROADCASTSS (SI)(R8*4), Z30
+	VFMADD231PS  Z28, Z30, Z8
+	VFMADD231PS  Z29, Z30, Z9
+	VBROADCASTSS (SI)(R10*1), Z30
+	VFMADD231PS  Z28, Z30, Z10
+	VFMADD231PS  Z29, Z30, Z11
+	VBROADCASTSS (SI)(R9*2), Z30
+	VFMADD231PS  Z28, Z30, Z12
+	VFMADD231PS  Z29, Z30, Z13
+	VBROADCASTSS (R11), Z30
+	VFMADD231PS  Z28, Z30, Z14
+	VFMADD231PS  Z29, Z30, Z15
+	VBROADCASTSS (R11)(R8*1), Z30
+	VFMADD231PS  Z28, Z30, Z16
+	VFMADD231PS  Z29, Z30, Z17
+	VBROADCASTSS (R11)(R8*2), Z30
+	VFMADD231PS  Z28, Z30, Z18
+	VFMADD231PS  Z29, Z30, Z19
+	VBROADCASTSS (R11)(R9*1), Z30
+	VFMADD231PS  Z28, Z30, Z20
+	VFMADD231PS  Z29, Z30, Z21
+	VBROADCASTSS (R11)(R8*4), Z30
+	VFMADD231PS  Z28, Z30, Z22
+	VFMADD231PS  Z29, Z30, Z23
+	VBROADCASTSS (R11)(R10*1), Z30
+	VFMADD231PS  Z28, Z30, Z24
+	VFMADD231PS  Z29, Z30, Z25
+	ADDQ         $0x04, SI
+	ADDQ         $0x04, R11
+	DECQ         CX
+	JNE          one
+
+next:
+	DECQ         R13
+	JNE          segment
+	MOVL         192(DI), AX
+	CMPL         AX, $0x3f800000
+	JEQ          scaled
+	VBROADCASTSS 192(DI), Z28
+	VMULPS       Z28, Z0, Z0
+	VMULPS       Z28, Z1, Z1
+	VMULPS       Z28, Z2, Z2
+	VMULPS       Z28, Z3, Z3
+	VMULPS       Z28, Z4, Z4
+	VMULPS       Z28, Z5, Z5
+	VMULPS       Z28, Z6, Z6
+	VMULPS       Z28, Z7, Z7
+	VMULPS       Z28, Z8, Z8
+	VMULPS       Z28, Z9, Z9
+	VMULPS       Z28, Z10, Z10
+	VMULPS       Z28, Z11, Z11
+	VMULPS       Z28, Z12, Z12
+	VMULPS       Z28, Z13, Z13
+	VMULPS       Z28, Z14, Z14
+	VMULPS       Z28, Z15, Z15
+	VMULPS       Z28, Z16, Z16
+	VMULPS       Z28, Z17, Z17
+	VMULPS       Z28, Z18, Z18
+	VMULPS       Z28, Z19, Z19
+	VMULPS       Z28, Z20, Z20
+	VMULPS       Z28, Z21, Z21
+	VMULPS       Z28, Z22, Z22
+	VMULPS       Z28, Z23, Z23
+	VMULPS       Z28, Z24, Z24
+	VMULPS       Z28, Z25, Z25
+
+scaled:
+	MOVQ   96(DI), R8
+	LEAQ   (R8)(R8*2), R9
+	LEAQ   (R8)(R8*4), R10
+	CMPQ   176(DI), $0x00
+	JEQ    accumulated
+	MOVQ   DX, AX
+	VADDPS (AX), Z0, Z0
+	VADDPS (AX)(R8*1), Z2, Z2
+	VADDPS (AX)(R8*2), Z4, Z4
+	VADDPS (AX)(R9*1), Z6, Z6
+	VADDPS (AX)(R8*4), Z8, Z8
+	VADDPS (AX)(R10*1), Z10, Z10
+	VADDPS (AX)(R9*2), Z12, Z12
+	MOVQ   DX, AX
+	ADDQ   104(DI), AX
+	VADDPS (AX), Z14, Z14
+	VADDPS (AX)(R8*1), Z16, Z16
+	VADDPS (AX)(R8*2), Z18, Z18
+	VADDPS (AX)(R9*1), Z20, Z20
+	VADDPS (AX)(R8*4), Z22, Z22
+	VADDPS (AX)(R10*1), Z24, Z24
+	MOVQ   DX, AX
+	ADDQ   112(DI), AX
+	VADDPS (AX), Z1, K1, Z1
+	VADDPS (AX)(R8*1), Z3, K1, Z3
+	VADDPS (AX)(R8*2), Z5, K1, Z5
+	VADDPS (AX)(R9*1), Z7, K1, Z7
+	VADDPS (AX)(R8*4), Z9, K1, Z9
+	VADDPS (AX)(R10*1), Z11, K1, Z11
+	VADDPS (AX)(R9*2), Z13, K1, Z13
+	MOVQ   DX, AX
+	ADDQ   104(DI), AX
+	ADDQ   112(DI), AX
+	VADDPS (AX), Z15, K1, Z15
+	VADDPS (AX)(R8*1), Z17, K1, Z17
+	VADDPS (AX)(R8*2), Z19, K1, Z19
+	VADDPS (AX)(R9*1), Z21, K1, Z21
+	VADDPS (AX)(R8*4), Z23, K1, Z23
+	VADDPS (AX)(R10*1), Z25, K1, Z25
+
+accumulated:
+	MOVQ      168(DI), AX
+	MOVQ      128(DI), CX
+	CMPQ      AX, $0x01
+	JLT       biased
+	JEQ       rowbias
+	VMOVUPS   (CX), Z28
+	VADDPS    Z28, Z0, Z0
+	VADDPS    Z28, Z2, Z2
+	VADDPS    Z28, Z4, Z4
+	VADDPS    Z28, Z6, Z6
+	VADDPS    Z28, Z8, Z8
+	VADDPS    Z28, Z10, Z10
+	VADDPS    Z28, Z12, Z12
+	VADDPS    Z28, Z14, Z14
+	VADDPS    Z28, Z16, Z16
+	VADDPS    Z28, Z18, Z18
+	VADDPS    Z28, Z20, Z20
+	VADDPS    Z28, Z22, Z22
+	VADDPS    Z28, Z24, Z24
+	VMOVUPS.Z 64(CX), K1, Z28
+	VADDPS    Z28, Z1, Z1
+	VADDPS    Z28, Z3, Z3
+	VADDPS    Z28, Z5, Z5
+	VADDPS    Z28, Z7, Z7
+	VADDPS    Z28, Z9, Z9
+	VADDPS    Z28, Z11, Z11
+	VADDPS    Z28, Z13, Z13
+	VADDPS    Z28, Z15, Z15
+	VADDPS    Z28, Z17, Z17
+	VADDPS    Z28, Z19, Z19
+	VADDPS    Z28, Z21, Z21
+	VADDPS    Z28, Z23, Z23
+	VADDPS    Z28, Z25, Z25
+	JMP       biased
+
+rowbias:
+	VBROADCASTSS (CX), Z28
+	VADDPS       Z28, Z0, Z0
+	VADDPS       Z28, Z1, Z1
+	VBROADCASTSS 4(CX), Z28
+	VADDPS       Z28, Z2, Z2
+	VADDPS       Z28, Z3, Z3
+	VBROADCASTSS 8(CX), Z28
+	VADDPS       Z28, Z4, Z4
+	VADDPS       Z28, Z5, Z5
+	VBROADCASTSS 12(CX), Z28
+	VADDPS       Z28, Z6, Z6
+	VADDPS       Z28, Z7, Z7
+	VBROADCASTSS 16(CX), Z28
+	VADDPS       Z28, Z8, Z8
+	VADDPS       Z28, Z9, Z9
+	VBROADCASTSS 20(CX), Z28
+	VADDPS       Z28, Z10, Z10
+	VADDPS       Z28, Z11, Z11
+	VBROADCASTSS 24(CX), Z28
+	VADDPS       Z28, Z12, Z12
+	VADDPS       Z28, Z13, Z13
+	VBROADCASTSS 28(CX), Z28
+	VADDPS       Z28, Z14, Z14
+	VADDPS       Z28, Z15, Z15
+	VBROADCASTSS 32(CX), Z28
+	VADDPS       Z28, Z16, Z16
+	VADDPS       Z28, Z17, Z17
+	VBROADCASTSS 36(CX), Z28
+	VADDPS       Z28, Z18, Z18
+	VADDPS       Z28, Z19, Z19
+	VBROADCASTSS 40(CX), Z28
+	VADDPS       Z28, Z20, Z20
+	VADDPS       Z28, Z21, Z21
+	VBROADCASTSS 44(CX), Z28
+	VADDPS       Z28, Z22, Z22
+	VADDPS       Z28, Z23, Z23
+	VBROADCASTSS 48(CX), Z28
+	VADDPS       Z28, Z24, Z24
+	VADDPS       Z28, Z25, Z25
+
+biased:
+	TESTQ  R12, R12
+	JEQ    added
+	MOVQ   R12, AX
+	VADDPS (AX), Z0, Z0
+	VADDPS (AX)(R8*1), Z2, Z2
+	VADDPS (AX)(R8*2), Z4, Z4
+	VADDPS (AX)(R9*1), Z6, Z6
+	VADDPS (AX)(R8*4), Z8, Z8
+	VADDPS (AX)(R10*1), Z10, Z10
+	VADDPS (AX)(R9*2), Z12, Z12
+	MOVQ   R12, AX
+	ADDQ   104(DI), AX
+	VADDPS (AX), Z14, Z14
+	VADDPS (AX)(R8*1), Z16, Z16
+	VADDPS (AX)(R8*2), Z18, Z18
+	VADDPS (AX)(R9*1), Z20, Z20
+	VADDPS (AX)(R8*4), Z22, Z22
+	VADDPS (AX)(R10*1), Z24, Z24
+	MOVQ   R12, AX
+	ADDQ   112(DI), AX
+	VADDPS (AX), Z1, K1, Z1
+	VADDPS (AX)(R8*1), Z3, K1, Z3
+	VADDPS (AX)(R8*2), Z5, K1, Z5
+	VADDPS (AX)(R9*1), Z7, K1, Z7
+	VADDPS (AX)(R8*4), Z9, K1, Z9
+	VADDPS (AX)(R10*1), Z11, K1, Z11
+	VADDPS (AX)(R9*2), Z13, K1, Z13
+	MOVQ   R12, AX
+	ADDQ   104(DI), AX
+	ADDQ   112(DI), AX
+	VADDPS (AX), Z15, K1, Z15
+	VADDPS (AX)(R8*1), Z17, K1, Z17
+	VADDPS (AX)(R8*2), Z19, K1, Z19
+	VADDPS (AX)(R9*1), Z21, K1, Z21
+	VADDPS (AX)(R8*4), Z23, K1, Z23
+	VADDPS (AX)(R10*1), Z25, K1, Z25
+
+added:
+	MOVQ         200(DI), CX
+	TESTQ        CX, CX
+	JEQ          store
+	CMPQ         CX, $0x01
+	JNE          hard
+	VBROADCASTSS 208(DI), Z28
+	VBROADCASTSS 212(DI), Z29
+	VMAXPS       Z0, Z28, Z0
+	VMINPS       Z0, Z29, Z0
+	VMAXPS       Z1, Z28, Z1
+	VMINPS       Z1, Z29, Z1
+	VMAXPS       Z2, Z28, Z2
+	VMINPS       Z2, Z29, Z2
+	VMAXPS       Z3, Z28, Z3
+	VMINPS       Z3, Z29, Z3
+	VMAXPS       Z4, Z28, Z4
+	VMINPS       Z4, Z29, Z4
+	VMAXPS       Z5, Z28, Z5
+	VMINPS       Z5, Z29, Z5
+	VMAXPS       Z6, Z28, Z6
+	VMINPS       Z6, Z29, Z6
+	VMAXPS       Z7, Z28, Z7
+	VMINPS       Z7, Z29, Z7
+	VMAXPS       Z8, Z28, Z8
+	VMINPS       Z8, Z29, Z8
+	VMAXPS       Z9, Z28, Z9
+	VMINPS       Z9, Z29, Z9
+	VMAXPS       Z10, Z28, Z10
+	VMINPS       Z10, Z29, Z10
+	VMAXPS       Z11, Z28, Z11
+	VMINPS       Z11, Z29, Z11
+	VMAXPS       Z12, Z28, Z12
+	VMINPS       Z12, Z29, Z12
+	VMAXPS       Z13, Z28, Z13
+	VMINPS       Z13, Z29, Z13
+	VMAXPS       Z14, Z28, Z14
+	VMINPS       Z14, Z29, Z14
+	VMAXPS       Z15, Z28, Z15
+	VMINPS       Z15, Z29, Z15
+	VMAXPS       Z16, Z28, Z16
+	VMINPS       Z16, Z29, Z16
+	VMAXPS       Z17, Z28, Z17
+	VMINPS       Z17, Z29, Z17
+	VMAXPS       Z18, Z28, Z18
+	VMINPS       Z18, Z29, Z18
+	VMAXPS       Z19, Z28, Z19
+	VMINPS       Z19, Z29, Z19
+	VMAXPS       Z20, Z28, Z20
+	VMINPS       Z20, Z29, Z20
+	VMAXPS       Z21, Z28, Z21
+	VMINPS       Z21, Z29, Z21
+	VMAXPS       Z22, Z28, Z22
+	VMINPS       Z22, Z29, Z22
+	VMAXPS       Z23, Z28, Z23
+	VMINPS       Z23, Z29, Z23
+	VMAXPS       Z24, Z28, Z24
+	VMINPS       Z24, Z29, Z24
+	VMAXPS       Z25, Z28, Z25
+	VMINPS       Z25, Z29, Z25
+	JMP          store
+
+hard:
+	CMPQ         CX, $0x02
+	JNE          hardsigmoid
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z0, Z30
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z30, Z28, Z30
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z30, Z28, Z30
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z30, Z30
+	VMULPS       Z30, Z0, Z0
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z1, Z30
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z30, Z28, Z30
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z30, Z28, Z30
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z30, Z30
+	VMULPS       Z30, Z1, Z1
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z2, Z30
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z30, Z28, Z30
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z30, Z28, Z30
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z30, Z30
+	VMULPS       Z30, Z2, Z2
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z3, Z30
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z30, Z28, Z30
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z30, Z28, Z30
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z30, Z30
+	VMULPS       Z30, Z3, Z3
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z4, Z30
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z30, Z28, Z30
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z30, Z28, Z30
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z30, Z30
+	VMULPS       Z30, Z4, Z4
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z5, Z30
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z30, Z28, Z30
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z30, Z28, Z30
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z30, Z30
+	VMULPS       Z30, Z5, Z5
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z6, Z30
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z30, Z28, Z30
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z30, Z28, Z30
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z30, Z30
+	VMULPS       Z30, Z6, Z6
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z7, Z30
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z30, Z28, Z30
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z30, Z28, Z30
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z30, Z30
+	VMULPS       Z30, Z7, Z7
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z8, Z30
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z30, Z28, Z30
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z30, Z28, Z30
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z30, Z30
+	VMULPS       Z30, Z8, Z8
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z9, Z30
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z30, Z28, Z30
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z30, Z28, Z30
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z30, Z30
+	VMULPS       Z30, Z9, Z9
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z10, Z30
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z30, Z28, Z30
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z30, Z28, Z30
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z30, Z30
+	VMULPS       Z30, Z10, Z10
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z11, Z30
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z30, Z28, Z30
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z30, Z28, Z30
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z30, Z30
+	VMULPS       Z30, Z11, Z11
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z12, Z30
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z30, Z28, Z30
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z30, Z28, Z30
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z30, Z30
+	VMULPS       Z30, Z12, Z12
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z13, Z30
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z30, Z28, Z30
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z30, Z28, Z30
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z30, Z30
+	VMULPS       Z30, Z13, Z13
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z14, Z30
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z30, Z28, Z30
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z30, Z28, Z30
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z30, Z30
+	VMULPS       Z30, Z14, Z14
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z15, Z30
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z30, Z28, Z30
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z30, Z28, Z30
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z30, Z30
+	VMULPS       Z30, Z15, Z15
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z16, Z30
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z30, Z28, Z30
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z30, Z28, Z30
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z30, Z30
+	VMULPS       Z30, Z16, Z16
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z17, Z30
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z30, Z28, Z30
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z30, Z28, Z30
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z30, Z30
+	VMULPS       Z30, Z17, Z17
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z18, Z30
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z30, Z28, Z30
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z30, Z28, Z30
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z30, Z30
+	VMULPS       Z30, Z18, Z18
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z19, Z30
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z30, Z28, Z30
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z30, Z28, Z30
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z30, Z30
+	VMULPS       Z30, Z19, Z19
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z20, Z30
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z30, Z28, Z30
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z30, Z28, Z30
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z30, Z30
+	VMULPS       Z30, Z20, Z20
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z21, Z30
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z30, Z28, Z30
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z30, Z28, Z30
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z30, Z30
+	VMULPS       Z30, Z21, Z21
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z22, Z30
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z30, Z28, Z30
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z30, Z28, Z30
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z30, Z30
+	VMULPS       Z30, Z22, Z22
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z23, Z30
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z30, Z28, Z30
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z30, Z28, Z30
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z30, Z30
+	VMULPS       Z30, Z23, Z23
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z24, Z30
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z30, Z28, Z30
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z30, Z28, Z30
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z30, Z30
+	VMULPS       Z30, Z24, Z24
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z25, Z30
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z30, Z28, Z30
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z30, Z28, Z30
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z30, Z30
+	VMULPS       Z30, Z25, Z25
+	JMP          store
+
+hardsigmoid:
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z0, Z0
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z0, Z28, Z0
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z0, Z28, Z0
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z0, Z0
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z1, Z1
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z1, Z28, Z1
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z1, Z28, Z1
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z1, Z1
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z2, Z2
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z2, Z28, Z2
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z2, Z28, Z2
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z2, Z2
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z3, Z3
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z3, Z28, Z3
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z3, Z28, Z3
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z3, Z3
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z4, Z4
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z4, Z28, Z4
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z4, Z28, Z4
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z4, Z4
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z5, Z5
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z5, Z28, Z5
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z5, Z28, Z5
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z5, Z5
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z6, Z6
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z6, Z28, Z6
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z6, Z28, Z6
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z6, Z6
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z7, Z7
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z7, Z28, Z7
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z7, Z28, Z7
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z7, Z7
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z8, Z8
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z8, Z28, Z8
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z8, Z28, Z8
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z8, Z8
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z9, Z9
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z9, Z28, Z9
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z9, Z28, Z9
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z9, Z9
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z10, Z10
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z10, Z28, Z10
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z10, Z28, Z10
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z10, Z10
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z11, Z11
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z11, Z28, Z11
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z11, Z28, Z11
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z11, Z11
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z12, Z12
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z12, Z28, Z12
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z12, Z28, Z12
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z12, Z12
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z13, Z13
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z13, Z28, Z13
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z13, Z28, Z13
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z13, Z13
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z14, Z14
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z14, Z28, Z14
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z14, Z28, Z14
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z14, Z14
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z15, Z15
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z15, Z28, Z15
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z15, Z28, Z15
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z15, Z15
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z16, Z16
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z16, Z28, Z16
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z16, Z28, Z16
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z16, Z16
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z17, Z17
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z17, Z28, Z17
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z17, Z28, Z17
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z17, Z17
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z18, Z18
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z18, Z28, Z18
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z18, Z28, Z18
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z18, Z18
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z19, Z19
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z19, Z28, Z19
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z19, Z28, Z19
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z19, Z19
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z20, Z20
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z20, Z28, Z20
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z20, Z28, Z20
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z20, Z20
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z21, Z21
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z21, Z28, Z21
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z21, Z28, Z21
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z21, Z21
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z22, Z22
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z22, Z28, Z22
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z22, Z28, Z22
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z22, Z22
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z23, Z23
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z23, Z28, Z23
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z23, Z28, Z23
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z23, Z23
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z24, Z24
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z24, Z28, Z24
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z24, Z28, Z24
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z24, Z24
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z25, Z25
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z25, Z28, Z25
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z25, Z28, Z25
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z25, Z25
+
+store:
+	MOVQ    DX, AX
+	VMOVUPS Z0, (AX)
+	VMOVUPS Z2, (AX)(R8*1)
+	VMOVUPS Z4, (AX)(R8*2)
+	VMOVUPS Z6, (AX)(R9*1)
+	VMOVUPS Z8, (AX)(R8*4)
+	VMOVUPS Z10, (AX)(R10*1)
+	VMOVUPS Z12, (AX)(R9*2)
+	MOVQ    DX, AX
+	ADDQ    104(DI), AX
+	VMOVUPS Z14, (AX)
+	VMOVUPS Z16, (AX)(R8*1)
+	VMOVUPS Z18, (AX)(R8*2)
+	VMOVUPS Z20, (AX)(R9*1)
+	VMOVUPS Z22, (AX)(R8*4)
+	VMOVUPS Z24, (AX)(R10*1)
+	MOVQ    DX, AX
+	ADDQ    112(DI), AX
+	VMOVUPS Z1, K1, (AX)
+	VMOVUPS Z3, K1, (AX)(R8*1)
+	VMOVUPS Z5, K1, (AX)(R8*2)
+	VMOVUPS Z7, K1, (AX)(R9*1)
+	VMOVUPS Z9, K1, (AX)(R8*4)
+	VMOVUPS Z11, K1, (AX)(R10*1)
+	VMOVUPS Z13, K1, (AX)(R9*2)
+	MOVQ    DX, AX
+	ADDQ    104(DI), AX
+	ADDQ    112(DI), AX
+	VMOVUPS Z15, K1, (AX)
+	VMOVUPS Z17, K1, (AX)(R8*1)
+	VMOVUPS Z19, K1, (AX)(R8*2)
+	VMOVUPS Z21, K1, (AX)(R9*1)
+	VMOVUPS Z23, K1, (AX)(R8*4)
+	VMOVUPS Z25, K1, (AX)(R10*1)
+	MOVQ    136(DI), AX
+	ADDQ    AX, 24(DI)
+	MOVQ    144(DI), AX
+	ADDQ    AX, 72(DI)
+	MOVQ    160(DI), AX
+	ADDQ    AX, 128(DI)
+	MOVQ    152(DI), AX
+	ADDQ    AX, DX
+	TESTQ   R12, R12
+	JEQ     bare
+	ADDQ    AX, R12
+
+bare:
+	DECQ R14
+	JNE  product
+	VZEROUPPER
+	RET
+
+// func tile14x2AVX512Stream(t *tile)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·tile14x2AVX512Stream(SB), NOSPLIT, $0-8
+	MOVQ  t+0(FP), DI
+	MOVQ  16(DI), R14
+	MOVQ  120(DI), R12
+	MOVQ  88(DI), DX
+	MOVQ  80(DI), R15
+	MOVQ  184(DI), AX
+	KMOVW AX, K1
+
+product:
+	MOVQ   32(DI), R8
+	LEAQ   (R8)(R8*2), R9
+	LEAQ   (R8)(R8*4), R10
+	MOVQ   72(DI), BX
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	VPXORD Z14, Z14, Z14
+	VPXORD Z15, Z15, Z15
+	VPXORD Z16, Z16, Z16
+	VPXORD Z17, Z17, Z17
+	VPXORD Z18, Z18, Z18
+	VPXORD Z19, Z19, Z19
+	VPXORD Z20, Z20, Z20
+	VPXORD Z21, Z21, Z21
+	VPXORD Z22, Z22, Z22
+	VPXORD Z23, Z23, Z23
+	VPXORD Z24, Z24, Z24
+	VPXORD Z25, Z25, Z25
+	VPXORD Z26, Z26, Z26
+	VPXORD Z27, Z27, Z27
+	MOVQ   56(DI), R13
+	MOVQ   48(DI), AX
+
+segment:
+	MOVQ 24(DI), SI
+	ADDQ (AX), SI
+	ADDQ $0x08, AX
+	MOVQ 40(DI), R11
+	ADDQ SI, R11
+	MOVQ 64(DI), CX
+	SUBQ $0x04, CX
+	JLT  rest
+
+four:
+	VMOVUPS      (BX), Z28
+	VMOVUPS.Z    64(BX), K1, Z29
+	PREFETCHT0   2048(BX)
+	PREFETCHT0   2112(BX)
+	ADDQ         R15, BX
+	VBROADCASTSS (SI), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	VBROADCASTSS (SI)(R8*1), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VFMADD231PS  Z29, Z30, Z3
+	VBROADCASTSS (SI)(R8*2), Z30
+	VFMADD231PS  Z28, Z30, Z4
+	VFMADD231PS  Z29, Z30, Z5
+	VBROADCASTSS (SI)(R9*1), Z30
+	VFMADD231PS  Z28, Z30, Z6
+	VFMADD231PS  Z29, Z30, Z7
+	VBROADCASTSS (SI)(R8*4), Z30
+	VFMADD231PS  Z28, Z30, Z8
+	VFMADD231PS  Z29, Z30, Z9
+	VBROADCASTSS (SI)(R10*1), Z30
+	VFMADD231PS  Z28, Z30, Z10
+	VFMADD231PS  Z29, Z30, Z11
+	VBROADCASTSS (SI)(R9*2), Z30
+	VFMADD231PS  Z28, Z30, Z12
+	VFMADD231PS  Z29, Z30, Z13
+	VBROADCASTSS (R11), Z30
+	VFMADD231PS  Z28, Z30, Z14
+	VFMADD231PS  Z29, Z30, Z15
+	VBROADCASTSS (R11)(R8*1), Z30
+	VFMADD231PS  Z28, Z30, Z16
+	VFMADD231PS  Z29, Z30, Z17
+	VBROADCASTSS (R11)(R8*2), Z30
+	VFMADD231PS  Z28, Z30, Z18
+	VFMADD231PS  Z29, Z30, Z19
+	VBROADCASTSS (R11)(R9*1), Z30
+	VFMADD231PS  Z28, Z30, Z20
+	VFMADD231PS  Z29, Z30, Z21
+	VBROADCASTSS (R11)(R8*4), Z30
+	VFMADD231PS  Z28, Z30, Z22
+	VFMADD231PS  Z29, Z30, Z23
+	VBROADCASTSS (R11)(R10*1), Z30
+	VFMADD231PS  Z28, Z30, Z24
+	VFMADD231PS  Z29, Z30, Z25
+	VBROADCASTSS (R11)(R9*2), Z30
+	VFMADD231PS  Z28, Z30, Z26
+	VFMADD231PS  Z29, Z30, Z27
+	VMOVUPS      (BX), Z28
+	VMOVUPS.Z    64(BX), K1, Z29
+	PREFETCHT0   2048(BX)
+	PREFETCHT0   2112(BX)
+	ADDQ         R15, BX
+	VBROADCASTSS 4(SI), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	VBROADCASTSS 4(SI)(R8*1), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VFMADD231PS  Z29, Z30, Z3
+	VBROADCASTSS 4(SI)(R8*2), Z30
+	VFMADD231PS  Z28, Z30, Z4
+	VFMADD231PS  Z29, Z30, Z5
+	VBROADCASTSS 4(SI)(R9*1), Z30
+	VFMADD231PS  Z28, Z30, Z6
+	VFMADD231PS  Z29, Z30, Z7
+	VBROADCASTSS 4(SI)(R8*4), Z30
+	VFMADD231PS  Z28, Z30, Z8
+	VFMADD231PS  Z29, Z30, Z9
+	VBROADCASTSS 4(SI)(R10*1), Z30
+	VFMADD231PS  Z28, Z30, Z10
+	VFMADD231PS  Z29, Z30, Z11
+	VBROADCASTSS 4(SI)(R9*2), Z30
+	VFMADD231PS  Z28, Z30, Z12
+	VFMADD231PS  Z29, Z30, Z13
+	VBROADCASTSS 4(R11), Z30
+	VFMADD231PS  Z28, Z30, Z14
+	VFMADD231PS  Z29, Z30, Z15
+	VBROADCASTSS 4(R11)(R8*1), Z30
+	VFMADD231PS  Z28, Z30, Z16
+	VFMADD231PS  Z29, Z30, Z17
+	VBROADCASTSS 4(R11)(R8*2), Z30
+	VFMADD231PS  Z28, Z30, Z18
+	VFMADD231PS  Z29, Z30, Z19
+	VBROADCASTSS 4(R11)(R9*1), Z30
+	VFMADD231PS  Z28, Z30, Z20
+	VFMADD231PS  Z29, Z30, Z21
+	VBROADCASTSS 4(R11)(R8*4), Z30
+	VFMADD231PS  Z28, Z30, Z22
+	VFMADD231PS  Z29, Z30, Z23
+	VBROADCASTSS 4(R11)(R10*1), Z30
+	VFMADD231PS  Z28, Z30, Z24
+	VFMADD231PS  Z29, Z30, Z25
+	VBROADCASTSS 4(R11)(R9*2), Z30
+	VFMADD231PS  Z28, Z30, Z26
+	VFMADD231PS  Z29, Z30, Z27
+	VMOVUPS      (BX), Z28
+	VMOVUPS.Z    64(BX), K1, Z29
+	PREFETCHT0   2048(BX)
+	PREFETCHT0   2112(BX)
+	ADDQ         R15, BX
+	VBROADCASTSS 8(SI), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	VBROADCASTSS 8(SI)(R8*1), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VFMADD231PS  Z29, Z30, Z3
+	VBROADCASTSS 8(SI)(R8*2), Z30
+	VFMADD231PS  Z28, Z30, Z4
+	VFMADD231PS  Z29, Z30, Z5
+	VBROADCASTSS 8(SI)(R9*1), Z30
+	VFMADD231PS  Z28, Z30, Z6
+	VFMADD231PS  Z29, Z30, Z7
+	VBROADCASTSS 8(SI)(R8*4), Z30
+	VFMADD231PS  Z28, Z30, Z8
+	VFMADD231PS  Z29, Z30, Z9
+	VBROADCASTSS 8(SI)(R10*1), Z30
+	VFMADD231PS  Z28, Z30, Z10
+	VFMADD231PS  Z29, Z30, Z11
+	VBROADCASTSS 8(SI)(R9*2), Z30
+	VFMADD231PS  Z28, Z30, Z12
+	VFMADD231PS  Z29, Z30, Z13
+	VBROADCASTSS 8(R11), Z30
+	VFMADD231PS  Z28, Z30, Z14
+	VFMADD231PS  Z29, Z30, Z15
+	VBROADCASTSS 8(R11)(R8*1), Z30
+	VFMADD231PS  Z28, Z30, Z16
+	VFMADD231PS  Z29, Z30, Z17
+	VBROADCASTSS 8(R11)(R8*2), Z30
+	VFMADD231PS  Z28, Z30, Z18
+	VFMADD231PS  Z29, Z30, Z19
+	VBROADCASTSS 8(R11)(R9*1), Z30
+	VFMADD231PS  Z28, Z30, Z20
+	VFMADD231PS  Z29, Z30, Z21
+	VBROADCASTSS 8(R11)(R8*4), Z30
+	VFMADD231PS  Z28, Z30, Z22
+	VFMADD231PS  Z29, Z30, Z23
+	VBROADCASTSS 8(R11)(R10*1), Z30
+	VFMADD231PS  Z28, Z30, Z24
+	VFMADD231PS  Z29, Z30, Z25
+	VBROADCASTSS 8(R11)(R9*2), Z30
+	VFMADD231PS  Z28, Z30, Z26
+	VFMADD231PS  Z29, Z30, Z27
+	VMOVUPS      (BX), Z28
+	VMOVUPS.Z    64(BX), K1, Z29
+	PREFETCHT0   2048(BX)
+	PREFETCHT0   2112(BX)
+	ADDQ         R15, BX
+	VBROADCASTSS 12(SI), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	VBROADCASTSS 12(SI)(R8*1), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VFMADD231PS  Z29, Z30, Z3
+	VBROADCASTSS 12(SI)(R8*2), Z30
+	VFMADD231PS  Z28, Z30, Z4
+	VFMADD231PS  Z29, Z30, Z5
+	VBROADCASTSS 12(SI)(R9*1), Z30
+	VFMADD231PS  Z28, Z30, Z6
+	VFMADD231PS  Z29, Z30, Z7
+	VBROADCASTSS 12(SI)(R8*4), Z30
+	VFMADD231PS  Z28, Z30, Z8
+	VFMADD231PS  Z29, Z30, Z9
+	VBROADCASTSS 12(SI)(R10*1), Z30
+	VFMADD231PS  Z28, Z30, Z10
+	VFMADD231PS  Z29, Z30, Z11
+	VBROADCASTSS 12(SI)(R9*2), Z30
+	VFMADD231PS  Z28, Z30, Z12
+	VFMADD231PS  Z29, Z30, Z13
+	VBROADCASTSS 12(R11), Z30
+	VFMADD231PS  Z28, Z30, Z14
+	VFMADD231PS  Z29, Z30, Z15
+	VBROADCASTSS 12(R11)(R8*1), Z30
+	VFMADD231PS  Z28, Z30, Z16
+	VFMADD231PS  Z29, Z30, Z17
+	VBROADCASTSS 12(R11)(R8*2), Z30
+	VFMADD231PS  Z28, Z30, Z18
+	VFMADD231PS  Z29, Z30, Z19
+	VBROADCASTSS 12(R11)(R9*1), Z30
+	VFMADD231PS  Z28, Z30, Z20
+	VFMADD231PS  Z29, Z30, Z21
+	VBROADCASTSS 12(R11)(R8*4), Z30
+	VFMADD231PS  Z28, Z30, Z22
+	VFMADD231PS  Z29, Z30, Z23
+	VBROADCASTSS 12(R11)(R10*1), Z30
+	VFMADD231PS  Z28, Z30, Z24
+	VFMADD231PS  Z29, Z30, Z25
+	VBROADCASTSS 12(R11)(R9*2), Z30
+	VFMADD231PS  Z28, Z30, Z26
+	VFMADD231PS  Z29, Z30, Z27
+	ADDQ         $0x10, SI
+	ADDQ         $0x10, R11
+	SUBQ         $0x04, CX
+	JGE          four
+
+rest:
+	ADDQ $0x04, CX
+	JEQ  next
+
+one:
+	VMOVUPS      (BX), Z28
+	VMOVUPS.Z    64(BX), K1, Z29
+	PREFETCHT0   2048(BX)
+	PREFETCHT0   2112(BX)
+	ADDQ         R15, BX
+	VBROADCASTSS (SI), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	VBROADCASTSS (SI)(R8*1), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VFMADD231PS  Z29, Z30, Z3
+	VBROADCASTSS (SI)(R8*2), Z30
+	VFMADD231PS  Z28, Z30, Z4
+	VFMADD231PS  Z29, Z30, Z5
+	VBROADCASTSS (SI)(R9*1), Z30
+	VFMADD231PS  Z28, Z30, Z6
+	VFMADD231PS  Z29, Z30, Z7
+	VBROADCASTSS (SI)(R8*4), Z30
+	VFMADD231PS  Z28, Z30, Z8
+	VFMADD231PS  Z29, Z30, Z9
+	VBROADCASTSS (SI)(R10*1), Z30
+	VFMADD231PS  Z28, Z30, Z10
+	VFMADD231PS  Z29, Z30, Z11
+	VBROADCASTSS (SI)(R9*2), Z30
+	VFMADD231PS  Z28, Z30, Z12
+	VFMADD231PS  Z29, Z30, Z13
+	VBROADCASTSS (R11), Z30
+	VFMADD231PS  Z28, Z30, Z14
+	VFMADD231PS  Z29, Z30, Z15
+	VBROADCASTSS (R11)(R8*1), Z30
+	VFMADD231PS  Z28, Z30, Z16
+	VFMADD231PS  Z29, Z30, Z17
+	VBROADCASTSS (R11)(R8*2), Z30
+	VFMADD231PS  Z28, Z30, Z18
+	VFMADD231PS  Z29, Z30, Z19
+	VBROADCASTSS (R11)(R9*1), Z30
+	VFMADD231PS  Z28, Z30, Z20
+	VFMADD231PS  Z29, Z30, Z21
+	VBROADCASTSS (R11)(R8*4), Z30
+	VFMADD231PS  Z28, Z30, Z22
+	VFMADD231PS  Z29, Z30, Z23
+	VBROADCASTSS (R11)(R10*1), Z30
+	VFMADD231PS  Z28, Z30, Z24
+	VFMADD231PS  Z29, Z30, Z25
+	VBROADCASTSS (R11)(R9*2), Z30
+	VFMADD231PS  Z28, Z30, Z26
+	VFMADD231PS  Z29, Z30, Z27
+	ADDQ         $0x04, SI
+	ADDQ         $0x04, R11
+	DECQ         CX
+	JNE          one
+
+next:
+	DECQ         R13
+	JNE          segment
+	MOVL         192(DI), AX
+	CMPL         AX, $0x3f800000
+	JEQ          scaled
+	VBROADCASTSS 192(DI), Z28
+	VMULPS       Z28, Z0, Z0
+	VMULPS       Z28, Z1, Z1
+	VMULPS       Z28, Z2, Z2
+	VMULPS       Z28, Z3, Z3
+	VMULPS       Z28, Z4, Z4
+	VMULPS       Z28, Z5, Z5
+	VMULPS       Z28, Z6, Z6
+	VMULPS       Z28, Z7, Z7
+	VMULPS       Z28, Z8, Z8
+	VMULPS       Z28, Z9, Z9
+	VMULPS       Z28, Z10, Z10
+	VMULPS       Z28, Z11, Z11
+	VMULPS       Z28, Z12, Z12
+	VMULPS       Z28, Z13, Z13
+	VMULPS       Z28, Z14, Z14
+	VMULPS       Z28, Z15, Z15
+	VMULPS       Z28, Z16, Z16
+	VMULPS       Z28, Z17, Z17
+	VMULPS       Z28, Z18, Z18
+	VMULPS       Z28, Z19, Z19
+	VMULPS       Z28, Z20, Z20
+	VMULPS       Z28, Z21, Z21
+	VMULPS       Z28, Z22, Z22
+	VMULPS       Z28, Z23, Z23
+	VMULPS       Z28, Z24, Z24
+	VMULPS       Z28, Z25, Z25
+	VMULPS       Z28, Z26, Z26
+	VMULPS       Z28, Z27, Z27
+
+scaled:
+	MOVQ   96(DI), R8
+	LEAQ   (R8)(R8*2), R9
+	LEAQ   (R8)(R8*4), R10
+	CMPQ   176(DI), $0x00
+	JEQ    accumulated
+	MOVQ   DX, AX
+	VADDPS (AX), Z0, Z0
+	VADDPS (AX)(R8*1), Z2, Z2
+	VADDPS (AX)(R8*2), Z4, Z4
+	VADDPS (AX)(R9*1), Z6, Z6
+	VADDPS (AX)(R8*4), Z8, Z8
+	VADDPS (AX)(R10*1), Z10, Z10
+	VADDPS (AX)(R9*2), Z12, Z12
+	MOVQ   DX, AX
+	ADDQ   104(DI), AX
+	VADDPS (AX), Z14, Z14
+	VADDPS (AX)(R8*1), Z16, Z16
+	VADDPS (AX)(R8*2), Z18, Z18
+	VADDPS (AX)(R9*1), Z20, Z20
+	VADDPS (AX)(R8*4), Z22, Z22
+	VADDPS (AX)(R10*1), Z24, Z24
+	VADDPS (AX)(R9*2), Z26, Z26
+	MOVQ   DX, AX
+	ADDQ   112(DI), AX
+	VADDPS (AX), Z1, K1, Z1
+	VADDPS (AX)(R8*1), Z3, K1, Z3
+	VADDPS (AX)(R8*2), Z5, K1, Z5
+	VADDPS (AX)(R9*1), Z7, K1, Z7
+	VADDPS (AX)(R8*4), Z9, K1, Z9
+	VADDPS (AX)(R10*1), Z11, K1, Z11
+	VADDPS (AX)(R9*2), Z13, K1, Z13
+	MOVQ   DX, AX
+	ADDQ   104(DI), AX
+	ADDQ   112(DI), AX
+	VADDPS (AX), Z15, K1, Z15
+	VADDPS (AX)(R8*1), Z17, K1, Z17
+	VADDPS (AX)(R8*2), Z19, K1, Z19
+	VADDPS (AX)(R9*1), Z21, K1, Z21
+	VADDPS (AX)(R8*4), Z23, K1, Z23
+	VADDPS (AX)(R10*1), Z25, K1, Z25
+	VADDPS (AX)(R9*2), Z27, K1, Z27
+
+accumulated:
+	MOVQ      168(DI), AX
+	MOVQ      128(DI), CX
+	CMPQ      AX, $0x01
+	JLT       biased
+	JEQ       rowbias
+	VMOVUPS   (CX), Z28
+	VADDPS    Z28, Z0, Z0
+	VADDPS    Z28, Z2, Z2
+	VADDPS    Z28, Z4, Z4
+	VADDPS    Z28, Z6, Z6
+	VADDPS    Z28, Z8, Z8
+	VADDPS    Z28, Z10, Z10
+	VADDPS    Z28, Z12, Z12
+	VADDPS    Z28, Z14, Z14
+	VADDPS    Z28, Z16, Z16
+	VADDPS    Z28, Z18, Z18
+	VADDPS    Z28, Z20, Z20
+	VADDPS    Z28, Z22, Z22
+	VADDPS    Z28, Z24, Z24
+	VADDPS    Z28, Z26, Z26
+	VMOVUPS.Z 64(CX), K1, Z28
+	VADDPS    Z28, Z1, Z1
+	VADDPS    Z28, Z3, Z3
+	VADDPS    Z28, Z5, Z5
+	VADDPS    Z28, Z7, Z7
+	VADDPS    Z28, Z9, Z9
+	VADDPS    Z28, Z11, Z11
+	VADDPS    Z28, Z13, Z13
+	VADDPS    Z28, Z15, Z15
+	VADDPS    Z28, Z17, Z17
+	VADDPS    Z28, Z19, Z19
+	VADDPS    Z28, Z21, Z21
+	VADDPS    Z28, Z23, Z23
+	VADDPS    Z28, Z25, Z25
+	VADDPS    Z28, Z27, Z27
+	JMP       biased
+
+rowbias:
+	VBROADCASTSS (CX), Z28
+	VADDPS       Z28, Z0, Z0
+	VADDPS       Z28, Z1, Z1
+	VBROADCASTSS 4(CX), Z28
+	VADDPS       Z28, Z2, Z2
+	VADDPS       Z28, Z3, Z3
+	VBROADCASTSS 8(CX), Z28
+	VADDPS       Z28, Z4, Z4
+	VADDPS       Z28, Z5, Z5
+	VBROADCASTSS 12(CX), Z28
+	VADDPS       Z28, Z6, Z6
+	VADDPS       Z28, Z7, Z7
+	VBROADCASTSS 16(CX), Z28
+	VADDPS       Z28, Z8, Z8
+	VADDPS       Z28, Z9, Z9
+	VBROADCASTSS 20(CX), Z28
+	VADDPS       Z28, Z10, Z10
+	VADDPS       Z28, Z11, Z11
+	VBROADCASTSS 24(CX), Z28
+	VADDPS       Z28, Z12, Z12
+	VADDPS       Z28, Z13, Z13
+	VBROADCASTSS 28(CX), Z28
+	VADDPS       Z28, Z14, Z14
+	VADDPS       Z28, Z15, Z15
+	VBROADCASTSS 32(CX), Z28
+	VADDPS       Z28, Z16, Z16
+	VADDPS       Z28, Z17, Z17
+	VBROADCASTSS 36(CX), Z28
+	VADDPS       Z28, Z18, Z18
+	VADDPS       Z28, Z19, Z19
+	VBROADCASTSS 40(CX), Z28
+	VADDPS       Z28, Z20, Z20
+	VADDPS       Z28, Z21, Z21
+	VBROADCASTSS 44(CX), Z28
+	VADDPS       Z28, Z22, Z22
+	VADDPS       Z28, Z23, Z23
+	VBROADCASTSS 48(CX), Z28
+	VADDPS       Z28, Z24, Z24
+	VADDPS       Z28, Z25, Z25
+	VBROADCASTSS 52(CX), Z28
+	VADDPS       Z28, Z26, Z26
+	VADDPS       Z28, Z27, Z27
+
+biased:
+	TESTQ  R12, R12
+	JEQ    added
+	MOVQ   R12, AX
+	VADDPS (AX), Z0, Z0
+	VADDPS (AX)(R8*1), Z2, Z2
+	VADDPS (AX)(R8*2), Z4, Z4
+	VADDPS (AX)(R9*1), Z6, Z6
+	VADDPS (AX)(R8*4), Z8, Z8
+	VADDPS (AX)(R10*1), Z10, Z10
+	VADDPS (AX)(R9*2), Z12, Z12
+	MOVQ   R12, AX
+	ADDQ   104(DI), AX
+	VADDPS (AX), Z14, Z14
+	VADDPS (AX)(R8*1), Z16, Z16
+	VADDPS (AX)(R8*2), Z18, Z18
+	VADDPS (AX)(R9*1), Z20, Z20
+	VADDPS (AX)(R8*4), Z22, Z22
+	VADDPS (AX)(R10*1), Z24, Z24
+	VADDPS (AX)(R9*2), Z26, Z26
+	MOVQ   R12, AX
+	ADDQ   112(DI), AX
+	VADDPS (AX), Z1, K1, Z1
+	VADDPS (AX)(R8*1), Z3, K1, Z3
+	VADDPS (AX)(R8*2), Z5, K1, Z5
+	VADDPS (AX)(R9*1), Z7, K1, Z7
+	VADDPS (AX)(R8*4), Z9, K1, Z9
+	VADDPS (AX)(R10*1), Z11, K1, Z11
+	VADDPS (AX)(R9*2), Z13, K1, Z13
+	MOVQ   R12, AX
+	ADDQ   104(DI), AX
+	ADDQ   112(DI), AX
+	VADDPS (AX), Z15, K1, Z15
+	VADDPS (AX)(R8*1), Z17, K1, Z17
+	VADDPS (AX)(R8*2), Z19, K1, Z19
+	VADDPS (AX)(R9*1), Z21, K1, Z21
+	VADDPS (AX)(R8*4), Z23, K1, Z23
+	VADDPS (AX)(R10*1), Z25, K1, Z25
+	VADDPS (AX)(R9*2), Z27, K1, Z27
+
+added:
+	MOVQ         200(DI), CX
+	TESTQ        CX, CX
+	JEQ          store
+	CMPQ         CX, $0x01
+	JNE          hard
+	VBROADCASTSS 208(DI), Z28
+	VBROADCASTSS 212(DI), Z29
+	VMAXPS       Z0, Z28, Z0
+	VMINPS       Z0, Z29, Z0
+	VMAXPS       Z1, Z28, Z1
+	VMINPS       Z1, Z29, Z1
+	VMAXPS       Z2, Z28, Z2
+	VMINPS       Z2, Z29, Z2
+	VMAXPS       Z3, Z28, Z3
+	VMINPS       Z3, Z29, Z3
+	VMAXPS       Z4, Z28, Z4
+	VMINPS       Z4, Z29, Z4
+	VMAXPS       Z5, Z28, Z5
+	VMINPS       Z5, Z29, Z5
+	VMAXPS       Z6, Z28, Z6
+	VMINPS       Z6, Z29, Z6
+	VMAXPS       Z7, Z28, Z7
+	VMINPS       Z7, Z29, Z7
+	VMAXPS       Z8, Z28, Z8
+	VMINPS       Z8, Z29, Z8
+	VMAXPS       Z9, Z28, Z9
+	VMINPS       Z9, Z29, Z9
+	VMAXPS       Z10, Z28, Z10
+	VMINPS       Z10, Z29, Z10
+	VMAXPS       Z11, Z28, Z11
+	VMINPS       Z11, Z29, Z11
+	VMAXPS       Z12, Z28, Z12
+	VMINPS       Z12, Z29, Z12
+	VMAXPS       Z13, Z28, Z13
+	VMINPS       Z13, Z29, Z13
+	VMAXPS       Z14, Z28, Z14
+	VMINPS       Z14, Z29, Z14
+	VMAXPS       Z15, Z28, Z15
+	VMINPS       Z15, Z29, Z15
+	VMAXPS       Z16, Z28, Z16
+	VMINPS       Z16, Z29, Z16
+	VMAXPS       Z17, Z28, Z17
+	VMINPS       Z17, Z29, Z17
+	VMAXPS       Z18, Z28, Z18
+	VMINPS       Z18, Z29, Z18
+	VMAXPS       Z19, Z28, Z19
+	VMINPS       Z19, Z29, Z19
+	VMAXPS       Z20, Z28, Z20
+	VMINPS       Z20, Z29, Z20
+	VMAXPS       Z21, Z28, Z21
+	VMINPS       Z21, Z29, Z21
+	VMAXPS       Z22, Z28, Z22
+	VMINPS       Z22, Z29, Z22
+	VMAXPS       Z23, Z28, Z23
+	VMINPS       Z23, Z29, Z23
+	VMAXPS       Z24, Z28, Z24
+	VMINPS       Z24, Z29, Z24
+	VMAXPS       Z25, Z28, Z25
+	VMINPS       Z25, Z29, Z25
+	VMAXPS       Z26, Z28, Z26
+	VMINPS       Z26, Z29, Z26
+	VMAXPS       Z27, Z28, Z27
+	VMINPS       Z27, Z29, Z27
+	JMP          store
+
+hard:
+	CMPQ         CX, $0x02
+	JNE          hardsigmoid
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z0, Z30
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z30, Z28, Z30
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z30, Z28, Z30
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z30, Z30
+	VMULPS       Z30, Z0, Z0
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z1, Z30
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z30, Z28, Z30
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z30, Z28, Z30
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z30, Z30
+	VMULPS       Z30, Z1, Z1
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z2, Z30
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z30, Z28, Z30
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z30, Z28, Z30
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z30, Z30
+	VMULPS       Z30, Z2, Z2
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z3, Z30
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z30, Z28, Z30
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z30, Z28, Z30
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z30, Z30
+	VMULPS       Z30, Z3, Z3
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z4, Z30
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z30, Z28, Z30
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z30, Z28, Z30
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z30, Z30
+	VMULPS       Z30, Z4, Z4
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z5, Z30
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z30, Z28, Z30
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z30, Z28, Z30
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z30, Z30
+	VMULPS       Z30, Z5, Z5
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z6, Z30
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z30, Z28, Z30
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z30, Z28, Z30
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z30, Z30
+	VMULPS       Z30, Z6, Z6
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z7, Z30
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z30, Z28, Z30
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z30, Z28, Z30
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z30, Z30
+	VMULPS       Z30, Z7, Z7
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z8, Z30
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z30, Z28, Z30
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z30, Z28, Z30
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z30, Z30
+	VMULPS       Z30, Z8, Z8
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z9, Z30
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z30, Z28, Z30
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z30, Z28, Z30
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z30, Z30
+	VMULPS       Z30, Z9, Z9
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z10, Z30
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z30, Z28, Z30
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z30, Z28, Z30
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z30, Z30
+	VMULPS       Z30, Z10, Z10
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z11, Z30
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z30, Z28, Z30
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z30, Z28, Z30
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z30, Z30
+	VMULPS       Z30, Z11, Z11
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z12, Z30
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z30, Z28, Z30
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z30, Z28, Z30
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z30, Z30
+	VMULPS       Z30, Z12, Z12
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z13, Z30
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z30, Z28, Z30
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z30, Z28, Z30
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z30, Z30
+	VMULPS       Z30, Z13, Z13
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z14, Z30
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z30, Z28, Z30
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z30, Z28, Z30
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z30, Z30
+	VMULPS       Z30, Z14, Z14
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z15, Z30
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z30, Z28, Z30
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z30, Z28, Z30
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z30, Z30
+	VMULPS       Z30, Z15, Z15
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z16, Z30
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z30, Z28, Z30
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z30, Z28, Z30
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z30, Z30
+	VMULPS       Z30, Z16, Z16
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z17, Z30
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z30, Z28, Z30
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z30, Z28, Z30
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z30, Z30
+	VMULPS       Z30, Z17, Z17
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z18, Z30
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z30, Z28, Z30
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z30, Z28, Z30
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z30, Z30
+	VMULPS       Z30, Z18, Z18
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z19, Z30
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z30, Z28, Z30
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z30, Z28, Z30
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z30, Z30
+	VMULPS       Z30, Z19, Z19
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z20, Z30
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z30, Z28, Z30
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z30, Z28, Z30
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z30, Z30
+	VMULPS       Z30, Z20, Z20
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z21, Z30
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z30, Z28, Z30
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z30, Z28, Z30
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z30, Z30
+	VMULPS       Z30, Z21, Z21
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z22, Z30
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z30, Z28, Z30
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z30, Z28, Z30
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z30, Z30
+	VMULPS       Z30, Z22, Z22
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z23, Z30
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z30, Z28, Z30
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z30, Z28, Z30
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z30, Z30
+	VMULPS       Z30, Z23, Z23
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z24, Z30
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z30, Z28, Z30
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z30, Z28, Z30
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z30, Z30
+	VMULPS       Z30, Z24, Z24
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z25, Z30
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z30, Z28, Z30
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z30, Z28, Z30
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z30, Z30
+	VMULPS       Z30, Z25, Z25
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z26, Z30
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z30, Z28, Z30
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z30, Z28, Z30
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z30, Z30
+	VMULPS       Z30, Z26, Z26
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z27, Z30
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z30, Z28, Z30
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z30, Z28, Z30
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z30, Z30
+	VMULPS       Z30, Z27, Z27
+	JMP          store
+
+hardsigmoid:
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z0, Z0
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z0, Z28, Z0
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z0, Z28, Z0
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z0, Z0
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z1, Z1
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z1, Z28, Z1
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z1, Z28, Z1
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z1, Z1
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z2, Z2
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z2, Z28, Z2
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z2, Z28, Z2
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z2, Z2
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z3, Z3
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z3, Z28, Z3
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z3, Z28, Z3
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z3, Z3
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z4, Z4
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z4, Z28, Z4
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z4, Z28, Z4
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z4, Z4
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z5, Z5
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z5, Z28, Z5
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z5, Z28, Z5
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z5, Z5
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z6, Z6
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z6, Z28, Z6
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z6, Z28, Z6
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z6, Z6
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z7, Z7
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z7, Z28, Z7
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z7, Z28, Z7
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z7, Z7
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z8, Z8
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z8, Z28, Z8
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z8, Z28, Z8
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z8, Z8
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z9, Z9
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z9, Z28, Z9
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z9, Z28, Z9
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z9, Z9
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z10, Z10
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z10, Z28, Z10
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z10, Z28, Z10
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z10, Z10
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z11, Z11
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z11, Z28, Z11
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z11, Z28, Z11
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z11, Z11
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z12, Z12
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z12, Z28, Z12
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z12, Z28, Z12
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z12, Z12
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z13, Z13
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z13, Z28, Z13
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z13, Z28, Z13
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z13, Z13
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z14, Z14
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z14, Z28, Z14
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z14, Z28, Z14
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z14, Z14
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z15, Z15
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z15, Z28, Z15
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z15, Z28, Z15
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z15, Z15
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z16, Z16
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z16, Z28, Z16
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z16, Z28, Z16
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z16, Z16
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z17, Z17
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z17, Z28, Z17
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z17, Z28, Z17
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z17, Z17
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z18, Z18
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z18, Z28, Z18
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z18, Z28, Z18
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z18, Z18
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z19, Z19
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z19, Z28, Z19
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z19, Z28, Z19
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z19, Z19
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z20, Z20
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z20, Z28, Z20
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z20, Z28, Z20
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z20, Z20
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z21, Z21
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z21, Z28, Z21
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z21, Z28, Z21
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z21, Z21
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z22, Z22
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z22, Z28, Z22
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z22, Z28, Z22
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z22, Z22
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z23, Z23
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z23, Z28, Z23
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z23, Z28, Z23
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z23, Z23
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z24, Z24
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z24, Z28, Z24
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z24, Z28, Z24
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z24, Z24
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z25, Z25
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z25, Z28, Z25
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z25, Z28, Z25
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z25, Z25
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z26, Z26
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z26, Z28, Z26
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z26, Z28, Z26
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z26, Z26
+	VBROADCASTSS winograd3<>+0(SB), Z28
+	VADDPS       Z28, Z27, Z27
+	VBROADCASTSS 208(DI), Z28
+	VMAXPS       Z27, Z28, Z27
+	VBROADCASTSS 212(DI), Z28
+	VMINPS       Z27, Z28, Z27
+	VBROADCASTSS winograd6th<>+0(SB), Z28
+	VMULPS       Z28, Z27, Z27
+
+store:
+	MOVQ    DX, AX
+	VMOVUPS Z0, (AX)
+	VMOVUPS Z2, (AX)(R8*1)
+	VMOVUPS Z4, (AX)(R8*2)
+	VMOVUPS Z6, (AX)(R9*1)
+	VMOVUPS Z8, (AX)(R8*4)
+	VMOVUPS Z10, (AX)(R10*1)
+	VMOVUPS Z12, (AX)(R9*2)
+	MOVQ    DX, AX
+	ADDQ    104(DI), AX
+	VMOVUPS Z14, (AX)
+	VMOVUPS Z16, (AX)(R8*1)
+	VMOVUPS Z18, (AX)(R8*2)
+	VMOVUPS Z20, (AX)(R9*1)
+	VMOVUPS Z22, (AX)(R8*4)
+	VMOVUPS Z24, (AX)(R10*1)
+	VMOVUPS Z26, (AX)(R9*2)
+	MOVQ    DX, AX
+	ADDQ    112(DI), AX
+	VMOVUPS Z1, K1, (AX)
+	VMOVUPS Z3, K1, (AX)(R8*1)
+	VMOVUPS Z5, K1, (AX)(R8*2)
+	VMOVUPS Z7, K1, (AX)(R9*1)
+	VMOVUPS Z9, K1, (AX)(R8*4)
+	VMOVUPS Z11, K1, (AX)(R10*1)
+	VMOVUPS Z13, K1, (AX)(R9*2)
+	MOVQ    DX, AX
+	ADDQ    104(DI), AX
+	ADDQ    112(DI), AX
+	VMOVUPS Z15, K1, (AX)
+	VMOVUPS Z17, K1, (AX)(R8*1)
+	VMOVUPS Z19, K1, (AX)(R8*2)
+	VMOVUPS Z21, K1, (AX)(R9*1)
+	VMOVUPS Z23, K1, (AX)(R8*4)
+	VMOVUPS Z25, K1, (AX)(R10*1)
+	VMOVUPS Z27, K1, (AX)(R9*2)
+	MOVQ    136(DI), AX
+	ADDQ    AX, 24(DI)
+	MOVQ    144(DI), AX
+	ADDQ    AX, 72(DI)
+	MOVQ    160(DI), AX
+	ADDQ    AX, 128(DI)
+	MOVQ    152(DI), AX
+	ADDQ    AX, DX
+	TESTQ   R12, R12
+	JEQ     bare
+	ADDQ    AX, R12
+
+bare:
+	DECQ R14
+	JNE  product
 	VZEROUPPER
 	RET

@@ -2,6 +2,18 @@ package kernels
 
 import "unsafe"
 
+// winogradFilter is the work of one call of a transform of weights: those of
+// count input channels, each [9] vectors of output channels, are transformed,
+// each element to a matrix of its own.
+type winogradFilter struct {
+	src     *float32
+	dst     *float32
+	plane   int // bytes from one matrix to the next
+	row     int // bytes of the output channels, here and there
+	vectors int // the same in vectors, of four for NEON
+	count   int
+}
+
 // winogradInput is the work of one call of an input transform: count tiles
 // that lie side by side in a block of channels are transformed, each element
 // to a matrix of its own.
@@ -34,19 +46,95 @@ type winogradOutput struct {
 // winogradKernels are the transforms of one instruction set for blocks of as
 // many channels as the tile kernels beside them have columns in a vector.
 type winogradKernels struct {
-	input4, input2   func(*winogradInput)
-	output4, output2 func(*winogradOutput)
+	weights4, weights2 func(*winogradFilter)
+	input4, input2     func(*winogradInput)
+	output4, output2   func(*winogradOutput)
+	// stream has tile kernels of two vectors, by rows, that prefetch what lies
+	// behind the row of B they are at; or it is nil.
+	stream []func(*tile)
 }
 
 var portableWinograd = winogradKernels{
-	input4:  func(t *winogradInput) { winogradInput4Portable(t, portableWidth) },
-	input2:  func(t *winogradInput) { winogradInput2Portable(t, portableWidth) },
-	output4: func(t *winogradOutput) { winogradOutput4Portable(t, portableWidth) },
-	output2: func(t *winogradOutput) { winogradOutput2Portable(t, portableWidth) },
+	weights4: func(t *winogradFilter) { winogradWeights4Portable(t, portableWidth) },
+	weights2: func(t *winogradFilter) { winogradWeights2Portable(t, portableWidth) },
+	input4:   func(t *winogradInput) { winogradInput4Portable(t, portableWidth) },
+	input2:   func(t *winogradInput) { winogradInput2Portable(t, portableWidth) },
+	output4:  func(t *winogradOutput) { winogradOutput4Portable(t, portableWidth) },
+	output2:  func(t *winogradOutput) { winogradOutput2Portable(t, portableWidth) },
 }
 
 // winogradTransforms is the implementation in use.
 var winogradTransforms winogradKernels
+
+// winogradWeights4Portable is the transform of weights of F(4x4, 3x3) with
+// vectors of c elements, G g G^T.
+func winogradWeights4Portable(t *winogradFilter, c int) {
+	for row := range t.count {
+		for lane := range t.vectors * c {
+			var g [3][3]float32
+			var e [6][3]float32
+			for i := range 3 {
+				for j := range 3 {
+					g[i][j] = *floatAt(t.src, (9*row+3*i+j)*t.row+4*lane)
+				}
+			}
+			for j := range 3 {
+				e[0][j], e[1][j], e[2][j], e[3][j], e[4][j], e[5][j] = winogradWeights4(g[0][j], g[1][j], g[2][j])
+			}
+			for i, r := range e {
+				var out [6]float32
+				out[0], out[1], out[2], out[3], out[4], out[5] = winogradWeights4(r[0], r[1], r[2])
+				for j, x := range out {
+					*floatAt(t.dst, (6*i+j)*t.plane+row*t.row+4*lane) = x
+				}
+			}
+		}
+	}
+}
+
+// winogradWeights4 is G of F(4, 3).
+func winogradWeights4(g0, g1, g2 float32) (e0, e1, e2, e3, e4, e5 float32) {
+	const (
+		a, b = winogradA, winogradB
+		na   = 1 / (2 * a * a * (a*a - b*b))
+		nb   = 1 / (2 * b * b * (b*b - a*a))
+	)
+	p, q := na*g0+na*a*a*g2, na*a*g1
+	u, v := nb*g0+nb*b*b*g2, nb*b*g1
+	return 1 / (a * a * b * b) * g0, p + q, p - q, u + v, u - v, g2
+}
+
+// winogradWeights2Portable is the transform of weights of F(2x2, 3x3) with
+// vectors of c elements.
+func winogradWeights2Portable(t *winogradFilter, c int) {
+	for row := range t.count {
+		for lane := range t.vectors * c {
+			var g [3][3]float32
+			var e [4][3]float32
+			for i := range 3 {
+				for j := range 3 {
+					g[i][j] = *floatAt(t.src, (9*row+3*i+j)*t.row+4*lane)
+				}
+			}
+			for j := range 3 {
+				e[0][j], e[1][j], e[2][j], e[3][j] = winogradWeights2(g[0][j], g[1][j], g[2][j])
+			}
+			for i, r := range e {
+				var out [4]float32
+				out[0], out[1], out[2], out[3] = winogradWeights2(r[0], r[1], r[2])
+				for j, x := range out {
+					*floatAt(t.dst, (4*i+j)*t.plane+row*t.row+4*lane) = x
+				}
+			}
+		}
+	}
+}
+
+// winogradWeights2 is G of F(2, 3).
+func winogradWeights2(g0, g1, g2 float32) (e0, e1, e2, e3 float32) {
+	p, q := (g0+g2)*0.5, g1*0.5
+	return -g0, p + q, p - q, g2
+}
 
 // winogradInput4Portable is the input transform of F(4x4, 3x3) for blocks of
 // c channels, B^T d B of every 6x6 patch d.

@@ -2,6 +2,11 @@
 
 package kernels
 
+// winogradWeights4AVX512 is winogradWeights4Portable(t, 16).
+//
+//go:noescape
+func winogradWeights4AVX512(t *winogradFilter)
+
 // winogradInput4AVX512 is winogradInput4Portable(t, 16).
 //
 //go:noescape
@@ -11,6 +16,11 @@ func winogradInput4AVX512(t *winogradInput)
 //
 //go:noescape
 func winogradOutput4AVX512(t *winogradOutput)
+
+// winogradWeights2AVX512 is winogradWeights2Portable(t, 16).
+//
+//go:noescape
+func winogradWeights2AVX512(t *winogradFilter)
 
 // winogradInput2AVX512 is winogradInput2Portable(t, 16).
 //
@@ -22,6 +32,11 @@ func winogradInput2AVX512(t *winogradInput)
 //go:noescape
 func winogradOutput2AVX512(t *winogradOutput)
 
+// winogradWeights4AVX2 is winogradWeights4Portable(t, 8).
+//
+//go:noescape
+func winogradWeights4AVX2(t *winogradFilter)
+
 // winogradInput4AVX2 is winogradInput4Portable(t, 8).
 //
 //go:noescape
@@ -32,6 +47,11 @@ func winogradInput4AVX2(t *winogradInput)
 //go:noescape
 func winogradOutput4AVX2(t *winogradOutput)
 
+// winogradWeights2AVX2 is winogradWeights2Portable(t, 8).
+//
+//go:noescape
+func winogradWeights2AVX2(t *winogradFilter)
+
 // winogradInput2AVX2 is winogradInput2Portable(t, 8).
 //
 //go:noescape
@@ -41,3 +61,73 @@ func winogradInput2AVX2(t *winogradInput)
 //
 //go:noescape
 func winogradOutput2AVX2(t *winogradOutput)
+
+// tile1x2AVX512Stream is tilePortable(t, 16, 7) with t.rows = 1 and t.vectors = 2.
+//
+//go:noescape
+func tile1x2AVX512Stream(t *tile)
+
+// tile2x2AVX512Stream is tilePortable(t, 16, 7) with t.rows = 2 and t.vectors = 2.
+//
+//go:noescape
+func tile2x2AVX512Stream(t *tile)
+
+// tile3x2AVX512Stream is tilePortable(t, 16, 7) with t.rows = 3 and t.vectors = 2.
+//
+//go:noescape
+func tile3x2AVX512Stream(t *tile)
+
+// tile4x2AVX512Stream is tilePortable(t, 16, 7) with t.rows = 4 and t.vectors = 2.
+//
+//go:noescape
+func tile4x2AVX512Stream(t *tile)
+
+// tile5x2AVX512Stream is tilePortable(t, 16, 7) with t.rows = 5 and t.vectors = 2.
+//
+//go:noescape
+func tile5x2AVX512Stream(t *tile)
+
+// tile6x2AVX512Stream is tilePortable(t, 16, 7) with t.rows = 6 and t.vectors = 2.
+//
+//go:noescape
+func tile6x2AVX512Stream(t *tile)
+
+// tile7x2AVX512Stream is tilePortable(t, 16, 7) with t.rows = 7 and t.vectors = 2.
+//
+//go:noescape
+func tile7x2AVX512Stream(t *tile)
+
+// tile8x2AVX512Stream is tilePortable(t, 16, 7) with t.rows = 8 and t.vectors = 2.
+//
+//go:noescape
+func tile8x2AVX512Stream(t *tile)
+
+// tile9x2AVX512Stream is tilePortable(t, 16, 7) with t.rows = 9 and t.vectors = 2.
+//
+//go:noescape
+func tile9x2AVX512Stream(t *tile)
+
+// tile10x2AVX512Stream is tilePortable(t, 16, 7) with t.rows = 10 and t.vectors = 2.
+//
+//go:noescape
+func tile10x2AVX512Stream(t *tile)
+
+// tile11x2AVX512Stream is tilePortable(t, 16, 7) with t.rows = 11 and t.vectors = 2.
+//
+//go:noescape
+func tile11x2AVX512Stream(t *tile)
+
+// tile12x2AVX512Stream is tilePortable(t, 16, 7) with t.rows = 12 and t.vectors = 2.
+//
+//go:noescape
+func tile12x2AVX512Stream(t *tile)
+
+// tile13x2AVX512Stream is tilePortable(t, 16, 7) with t.rows = 13 and t.vectors = 2.
+//
+//go:noescape
+func tile13x2AVX512Stream(t *tile)
+
+// tile14x2AVX512Stream is tilePortable(t, 16, 7) with t.rows = 14 and t.vectors = 2.
+//
+//go:noescape
+func tile14x2AVX512Stream(t *tile)

@@ -2,6 +2,8 @@ package main
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 
 	"github.com/mmcloughlin/avo/attr"
 	. "github.com/mmcloughlin/avo/build"
@@ -17,25 +19,31 @@ const (
 )
 
 // winogradFactors are the factors of the transforms, each a vector in memory.
-var winogradFactors = []struct {
-	name  string
-	value float32
-}{
-	{"a", winogradA}, {"b", winogradB},
-	{"a2", winogradA * winogradA}, {"b2", winogradB * winogradB},
-	{"a3", winogradA * winogradA * winogradA}, {"b3", winogradB * winogradB * winogradB},
-	{"sum", winogradA*winogradA + winogradB*winogradB},
-	{"product", winogradA * winogradA * winogradB * winogradB},
+// Those of the weights have the size of the tiles in their names.
+var winogradFactors = map[string]float32{
+	"a": winogradA, "a2": winogradA * winogradA, "a3": winogradA * winogradA * winogradA,
+	"b": winogradB, "b2": winogradB * winogradB, "b3": winogradB * winogradB * winogradB,
+	"sum":     winogradA*winogradA + winogradB*winogradB,
+	"product": winogradA * winogradA * winogradB * winogradB,
+
+	"w4zero": 1 / (winogradA * winogradA * winogradB * winogradB),
+	"w4a0":   1 / (2 * winogradA * winogradA * (winogradA*winogradA - winogradB*winogradB)),
+	"w4a1":   1 / (2 * winogradA * (winogradA*winogradA - winogradB*winogradB)),
+	"w4a2":   1 / (2 * (winogradA*winogradA - winogradB*winogradB)),
+	"w4b0":   1 / (2 * winogradB * winogradB * (winogradB*winogradB - winogradA*winogradA)),
+	"w4b1":   1 / (2 * winogradB * (winogradB*winogradB - winogradA*winogradA)),
+	"w4b2":   1 / (2 * (winogradB*winogradB - winogradA*winogradA)),
+	"w2zero": -1, "w2a0": 0.5, "w2a1": 0.5, "w2a2": 0.5,
 }
 
 // winograd writes the transforms of Winograd convolution: see winogradInput
 // and winogradOutput in package kernels.
 func winograd() {
 	table := map[string]operand.Mem{}
-	for _, f := range winogradFactors {
-		table[f.name] = GLOBL("winograd_"+f.name, attr.RODATA|attr.NOPTR)
+	for _, name := range slices.Sorted(maps.Keys(winogradFactors)) {
+		table[name] = GLOBL("winograd_"+name, attr.RODATA|attr.NOPTR)
 		for i := range 8 {
-			DATA(4*i, operand.F32(f.value))
+			DATA(4*i, operand.F32(winogradFactors[name]))
 		}
 	}
 	three, sixth := constant("winograd3", 3), constant("winograd6th", 1.0/6)
@@ -45,9 +53,18 @@ func winograd() {
 	} {
 		for _, size := range []int{4, 2} {
 			w := winogradTransform{vectors: set, size: size, points: size + 2, table: table, three: three, sixth: sixth}
+			w.weights()
 			w.input()
 			w.output()
 		}
+	}
+	// Weights come from beyond the second-level cache, in the order in which
+	// they lie. A prefetch 16 rows ahead hides that where the processor's own
+	// stops, at the ends of pages.
+	avx512 := vectors{name: "AVX512", width: 16, rows: 14, register: zmm, sum: 28, masked: true}
+	for rows := 1; rows <= avx512.rows; rows++ {
+		k := tileKernel{vectors: avx512, rows: rows, columns: 2, ahead: 2048, three: three, sixth: sixth}
+		k.generate()
 	}
 }
 
@@ -60,6 +77,7 @@ type winogradTransform struct {
 	vectors
 	size, points int
 	table        map[string]operand.Mem
+	loaded       map[string]reg.VecPhysical
 	three, sixth operand.Mem
 	labels       int
 }
@@ -75,21 +93,22 @@ func (w *winogradTransform) row(i int) []reg.VecPhysical {
 	return r
 }
 
-func (w *winogradTransform) loadFactors() {
-	if !w.masked || w.size == 2 {
+// loadFactors puts factors into registers, if there are enough.
+func (w *winogradTransform) loadFactors(names ...string) {
+	w.loaded = map[string]reg.VecPhysical{}
+	if !w.masked {
 		return
 	}
-	for i, f := range winogradFactors {
-		VBROADCASTSS(w.table[f.name], w.register(16+i))
+	for i, name := range names {
+		w.loaded[name] = w.register(16 + i)
+		VBROADCASTSS(w.table[name], w.loaded[name])
 	}
 }
 
 // factor is the operand of a factor.
 func (w *winogradTransform) factor(name string) operand.Op {
-	for i, f := range winogradFactors {
-		if f.name == name && w.masked {
-			return w.register(16 + i)
-		}
+	if r, ok := w.loaded[name]; ok {
+		return r
 	}
 	return w.table[name]
 }
@@ -196,14 +215,11 @@ func (w *winogradTransform) input() {
 	}
 	MOVQ(mem("dst"), reg.R9)
 	MOVQ(mem("plane"), reg.R11)
-	LEAQ(operand.Mem{Base: reg.R11, Index: reg.R11, Scale: 2}, reg.R12)
-	LEAQ(operand.Mem{Base: reg.R11, Index: reg.R11, Scale: 4}, reg.R13)
-	LEAQ(operand.Mem{Base: reg.R11, Index: reg.R12, Scale: 1}, reg.R14)
-	if w.size == 4 {
-		LEAQ(operand.Mem{Base: reg.R11, Index: reg.R13, Scale: 1}, reg.R14)
-	}
+	w.planes()
 	MOVQ(mem("count"), reg.R15)
-	w.loadFactors()
+	if w.size == 4 {
+		w.loadFactors("a", "b", "a2", "b2", "sum", "product")
+	}
 
 	Label("tile")
 	MOVQ(reg.R9, reg.R10)
@@ -269,6 +285,138 @@ func (w *winogradTransform) inputAlong(row []reg.VecPhysical) {
 	ADDQ(reg.R14, reg.R10)
 }
 
+// weightRow sets out to the first or last row of the product of the weight
+// matrix and the column d.
+func (w *winogradTransform) weightRow(i int, d []operand.Op, out reg.VecPhysical) {
+	if i > 0 {
+		VMOVUPS(d[2], out)
+		return
+	}
+	VMOVUPS(d[0], out)
+	VMULPS(w.factor(w.weightFactor("zero")), out, out)
+}
+
+// weightPair sets plus and minus to rows i and i+1.
+func (w *winogradTransform) weightPair(i int, d []operand.Op, plus, minus reg.VecPhysical) {
+	point := "a"
+	if i == 3 {
+		point = "b"
+	}
+	VMOVUPS(d[0], plus)
+	VMULPS(w.factor(w.weightFactor(point+"0")), plus, plus)
+	w.fma(w.weightFactor(point+"2"), d[2], plus)
+	VMOVAPS(plus, minus)
+	w.fma(w.weightFactor(point+"1"), d[1], plus)
+	w.fnma(w.weightFactor(point+"1"), d[1], minus)
+}
+
+func (w *winogradTransform) weightFactor(name string) string {
+	return fmt.Sprintf("w%d%s", w.size, name)
+}
+
+// weights generates the transform of the weights. Registers:
+//
+//	DI  the transform     SI, BX, CX  columns of the weights
+//	R8, R9                distance of elements times 1, 3
+//	DX  destination       AX  row of the destination
+//	R11, R12, R13         distance of matrices times 1, 3, 5
+//	R14 the same times points
+//	R10 vectors of a row left                      R15 rows left
+func (w *winogradTransform) weights() {
+	name := fmt.Sprintf("winogradWeights%d%s", w.size, w.name)
+	text(name, "func(t *winogradFilter)",
+		fmt.Sprintf("%s is winogradWeights%dPortable(t, %d).", name, w.size, w.width))
+	mem := func(name string) operand.Mem { return field("winogradFilter", name, reg.RDI) }
+	columns := []reg.Register{reg.RSI, reg.RBX, reg.RCX}
+	Load(Param("t"), reg.RDI)
+	MOVQ(mem("row"), reg.R8)
+	LEAQ(operand.Mem{Base: reg.R8, Index: reg.R8, Scale: 2}, reg.R9)
+	MOVQ(mem("src"), reg.RSI)
+	LEAQ(operand.Mem{Base: reg.RSI, Index: reg.R8, Scale: 1}, reg.RBX)
+	LEAQ(operand.Mem{Base: reg.RSI, Index: reg.R8, Scale: 2}, reg.RCX)
+	MOVQ(mem("dst"), reg.RDX)
+	MOVQ(mem("plane"), reg.R11)
+	w.planes()
+	MOVQ(mem("count"), reg.R15)
+	names := []string{"zero", "a0", "a1", "a2"}
+	if w.size == 4 {
+		names = append(names, "b0", "b1", "b2")
+	}
+	for i, name := range names {
+		names[i] = w.weightFactor(name)
+	}
+	w.loadFactors(names...)
+
+	Label("row")
+	MOVQ(mem("vectors"), reg.R10)
+	Label("vector")
+	MOVQ(reg.RDX, reg.RAX)
+	column := func(j int) []operand.Op {
+		var ops []operand.Op
+		for i := range 3 {
+			ops = append(ops, rowAt(columns[j], reg.R8, reg.R9, nil, 3*i, 0))
+		}
+		return ops
+	}
+	for i := 0; i < w.points; {
+		if i == 0 || i == w.points-1 {
+			for j := range 3 {
+				w.weightRow(i, column(j), w.row(0)[j])
+			}
+			w.weightsAlong(w.row(0))
+			i++
+			continue
+		}
+		for j := range 3 {
+			w.weightPair(i, column(j), w.row(0)[j], w.row(1)[j])
+		}
+		w.weightsAlong(w.row(0))
+		w.weightsAlong(w.row(1))
+		i += 2
+	}
+	ADDQ(operand.Imm(uint64(w.bytes())), reg.RDX)
+	for _, r := range columns {
+		ADDQ(operand.Imm(uint64(w.bytes())), r)
+	}
+	DECQ(reg.R10)
+	JNE(operand.LabelRef("vector"))
+	// The other eight elements of the weights lie behind the first.
+	for _, r := range columns {
+		LEAQ(operand.Mem{Base: r, Index: reg.R8, Scale: 8}, r)
+	}
+	DECQ(reg.R15)
+	JNE(operand.LabelRef("row"))
+	VZEROUPPER()
+	RET()
+}
+
+// weightsAlong transforms a row and stores it.
+func (w *winogradTransform) weightsAlong(row []reg.VecPhysical) {
+	store := func(x reg.VecPhysical, j int) {
+		VMOVUPS(x, rowAt(reg.RAX, reg.R11, reg.R12, reg.R13, j, 0))
+	}
+	d, x, y := registers(row[:3]), w.register(12), w.register(13)
+	w.weightRow(0, d, x)
+	store(x, 0)
+	for i := 1; i < w.points-1; i += 2 {
+		w.weightPair(i, d, x, y)
+		store(x, i)
+		store(y, i+1)
+	}
+	store(row[2], w.points-1)
+	ADDQ(reg.R14, reg.RAX)
+}
+
+// planes sets R12, R13 and R14 to R11 times 3, 5 and points.
+func (w *winogradTransform) planes() {
+	LEAQ(operand.Mem{Base: reg.R11, Index: reg.R11, Scale: 2}, reg.R12)
+	LEAQ(operand.Mem{Base: reg.R11, Index: reg.R11, Scale: 4}, reg.R13)
+	LEAQ(operand.Mem{Base: reg.R11, Index: reg.R12, Scale: 1}, reg.R14)
+	if w.size == 4 {
+		LEAQ(operand.Mem{Base: reg.R11, Index: reg.R13, Scale: 1}, reg.R14)
+	}
+}
+
 // output generates the output transform. Registers:
 //
 //	DI  the transform     BX  source             SI  column of the source
@@ -298,7 +446,9 @@ func (w *winogradTransform) output() {
 	MOVQ(mem("residual"), reg.R13)
 	MOVQ(mem("dstRow"), reg.R14)
 	MOVQ(mem("count"), reg.R15)
-	w.loadFactors()
+	if w.size == 4 {
+		w.loadFactors("a", "b", "a2", "b2", "a3", "b3")
+	}
 
 	Label("tile")
 	at := func(i int) operand.Mem { return rowAt(reg.RSI, reg.R8, reg.R9, reg.R10, i, 0) }
