@@ -24,6 +24,7 @@ type Workspace struct {
 	zeros      []float32 // rows beyond the border of an image, never written
 	winograd   winogradJob
 	depthwise  depthwiseJob
+	planes     planesJob
 }
 
 // cacheLine is the alignment of packed operands, in bytes.
