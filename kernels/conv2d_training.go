@@ -9,7 +9,7 @@ func Conv2DForward(ws *Workspace, s Conv2D, dst, src, weight, bias []float32) {
 		checkLength("Conv2D", "bias", len(bias), s.K)
 	}
 	if s.depthwise() {
-		depthwiseForward(s, dst, src, weight, bias, nil, NoActivation)
+		depthwiseForward(ws, s, dst, src, weight, bias, nil, NoActivation)
 		return
 	}
 	if s.single() {
@@ -40,7 +40,7 @@ func Conv2DForward(ws *Workspace, s Conv2D, dst, src, weight, bias []float32) {
 func Conv2DBackwardInput(ws *Workspace, s Conv2D, dsrc, ddst, weight []float32) {
 	s.check(dsrc, ddst, weight)
 	if s.depthwise() {
-		depthwiseBackwardInput(s, dsrc, ddst, weight)
+		depthwiseBackwardInput(ws, s, dsrc, ddst, weight)
 		return
 	}
 	if s.single() {
@@ -146,7 +146,7 @@ const columnsBudget = 1 << 16
 func Conv2DBackwardWeight(ws *Workspace, s Conv2D, dweight, src, ddst []float32) {
 	s.check(src, ddst, dweight)
 	if s.depthwise() {
-		depthwiseBackwardWeight(s, dweight, src, ddst)
+		depthwiseBackwardWeight(ws, s, dweight, src, ddst)
 		return
 	}
 	if s.single() {

@@ -30,6 +30,7 @@ type Workspace struct {
 	groupNorm  groupNormJob
 	int8       int8Scratch
 	quantize   quantizeScratch
+	planes     planesJob
 }
 
 // cacheLine is the alignment of packed operands, in bytes.

@@ -11,7 +11,7 @@ import (
 // depthwise writes the kernels of depthwise convolution: of flat planes, and in
 // blocks of channels, for which see type depthwiseStrip in package kernels.
 func depthwise() {
-	planes()
+	depthwisePlanes()
 	three, sixth := constant("depthwise3", 3), constant("depthwise6th", 1.0/6)
 	for _, set := range []vectors{
 		{name: "AVX512", width: 16, register: zmm, sum: 32, masked: true},
