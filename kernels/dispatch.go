@@ -81,5 +81,6 @@ func Use(name string) error {
 	setVectorKernels(selected)
 	setDepthwiseKernels(selected)
 	setExpKernels(selected)
+	setAttentionKernels(selected)
 	return nil
 }

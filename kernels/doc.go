@@ -21,4 +21,5 @@ package kernels
 //go:generate go run ./asm -family tile
 //go:generate go run ./asm -family winograd
 //go:generate go run ./asm -family exp
+//go:generate go run ./asm -family attention
 //go:generate go run ./asm -family vector

@@ -2417,18 +2417,17 @@ one:
 	VFMADD213PS      Z30, Z31, Z0
 	VBROADCASTSS     vectorc2fe0000<>+0(SB), Z1
 	VMAXPS           Z0, Z1, Z0
-	VRNDSCALEPS      $0x08, Z0, Z1
-	VSUBPS           Z1, Z0, Z0
-	VBROADCASTSS     vector3c1e755a<>+0(SB), Z2
-	VFMADD231PS.BCST vector3aaddcf2<>+0(SB), Z0, Z2
-	VFMADD213PS.BCST vector3d635baa<>+0(SB), Z0, Z2
-	VFMADD213PS.BCST vector3e75fcde<>+0(SB), Z0, Z2
-	VFMADD213PS.BCST vector3f317215<>+0(SB), Z0, Z2
-	VFMADD213PS.BCST vector3f800000<>+0(SB), Z0, Z2
-	VCVTPS2DQ        Z1, Z1
-	VPADDD.BCST      vector0000007f<>+0(SB), Z1, Z1
+	VADDPS.BCST      vector4b40007f<>+0(SB), Z0, Z1
+	VSUBPS.BCST      vector4b40007f<>+0(SB), Z1, Z2
+	VSUBPS           Z2, Z0, Z2
+	VBROADCASTSS     vector3c1e755a<>+0(SB), Z0
+	VFMADD231PS.BCST vector3aaddcf2<>+0(SB), Z2, Z0
+	VFMADD213PS.BCST vector3d635baa<>+0(SB), Z2, Z0
+	VFMADD213PS.BCST vector3e75fcde<>+0(SB), Z2, Z0
+	VFMADD213PS.BCST vector3f317215<>+0(SB), Z2, Z0
+	VFMADD213PS.BCST vector3f800000<>+0(SB), Z2, Z0
 	VPSLLD           $0x17, Z1, Z1
-	VMULPS           Z1, Z2, Z1
+	VMULPS           Z1, Z0, Z1
 	VMOVUPS          Z1, (DI)(AX*1)
 	VADDPS           Z1, Z29, Z29
 	ADDQ             $0x00000040, AX
@@ -2444,22 +2443,21 @@ rest:
 	KMOVW            R8, K1
 	VMOVUPS.Z        (SI)(AX*1), K1, Z1
 	VFMADD213PS      Z30, Z31, Z1
-	VBROADCASTSS     vectorc2fe0000<>+0(SB), Z2
-	VMAXPS           Z1, Z2, Z1
-	VRNDSCALEPS      $0x08, Z1, Z2
-	VSUBPS           Z2, Z1, Z1
-	VBROADCASTSS     vector3c1e755a<>+0(SB), Z0
-	VFMADD231PS.BCST vector3aaddcf2<>+0(SB), Z1, Z0
-	VFMADD213PS.BCST vector3d635baa<>+0(SB), Z1, Z0
-	VFMADD213PS.BCST vector3e75fcde<>+0(SB), Z1, Z0
-	VFMADD213PS.BCST vector3f317215<>+0(SB), Z1, Z0
-	VFMADD213PS.BCST vector3f800000<>+0(SB), Z1, Z0
-	VCVTPS2DQ        Z2, Z2
-	VPADDD.BCST      vector0000007f<>+0(SB), Z2, Z2
-	VPSLLD           $0x17, Z2, Z2
-	VMULPS           Z2, Z0, Z2
-	VMOVUPS          Z2, K1, (DI)(AX*1)
-	VADDPS           Z2, Z29, K1, Z29
+	VBROADCASTSS     vectorc2fe0000<>+0(SB), Z0
+	VMAXPS           Z1, Z0, Z1
+	VADDPS.BCST      vector4b40007f<>+0(SB), Z1, Z0
+	VSUBPS.BCST      vector4b40007f<>+0(SB), Z0, Z2
+	VSUBPS           Z2, Z1, Z2
+	VBROADCASTSS     vector3c1e755a<>+0(SB), Z1
+	VFMADD231PS.BCST vector3aaddcf2<>+0(SB), Z2, Z1
+	VFMADD213PS.BCST vector3d635baa<>+0(SB), Z2, Z1
+	VFMADD213PS.BCST vector3e75fcde<>+0(SB), Z2, Z1
+	VFMADD213PS.BCST vector3f317215<>+0(SB), Z2, Z1
+	VFMADD213PS.BCST vector3f800000<>+0(SB), Z2, Z1
+	VPSLLD           $0x17, Z0, Z0
+	VMULPS           Z0, Z1, Z0
+	VMOVUPS          Z0, K1, (DI)(AX*1)
+	VADDPS           Z0, Z29, K1, Z29
 
 done:
 	VEXTRACTF64X4 $0x01, Z29, Y0
@@ -2483,6 +2481,16 @@ DATA vectorc2fe0000<>+20(SB)/4, $0xc2fe0000
 DATA vectorc2fe0000<>+24(SB)/4, $0xc2fe0000
 DATA vectorc2fe0000<>+28(SB)/4, $0xc2fe0000
 GLOBL vectorc2fe0000<>(SB), RODATA|NOPTR, $32
+
+DATA vector4b40007f<>+0(SB)/4, $0x4b40007f
+DATA vector4b40007f<>+4(SB)/4, $0x4b40007f
+DATA vector4b40007f<>+8(SB)/4, $0x4b40007f
+DATA vector4b40007f<>+12(SB)/4, $0x4b40007f
+DATA vector4b40007f<>+16(SB)/4, $0x4b40007f
+DATA vector4b40007f<>+20(SB)/4, $0x4b40007f
+DATA vector4b40007f<>+24(SB)/4, $0x4b40007f
+DATA vector4b40007f<>+28(SB)/4, $0x4b40007f
+GLOBL vector4b40007f<>(SB), RODATA|NOPTR, $32
 
 DATA vector3c1e755a<>+0(SB)/4, $0x3c1e755a
 DATA vector3c1e755a<>+4(SB)/4, $0x3c1e755a
@@ -2533,16 +2541,6 @@ DATA vector3f317215<>+20(SB)/4, $0x3f317215
 DATA vector3f317215<>+24(SB)/4, $0x3f317215
 DATA vector3f317215<>+28(SB)/4, $0x3f317215
 GLOBL vector3f317215<>(SB), RODATA|NOPTR, $32
-
-DATA vector0000007f<>+0(SB)/4, $0x0000007f
-DATA vector0000007f<>+4(SB)/4, $0x0000007f
-DATA vector0000007f<>+8(SB)/4, $0x0000007f
-DATA vector0000007f<>+12(SB)/4, $0x0000007f
-DATA vector0000007f<>+16(SB)/4, $0x0000007f
-DATA vector0000007f<>+20(SB)/4, $0x0000007f
-DATA vector0000007f<>+24(SB)/4, $0x0000007f
-DATA vector0000007f<>+28(SB)/4, $0x0000007f
-GLOBL vector0000007f<>(SB), RODATA|NOPTR, $32
 
 // func scoreGradientAVX512(dst []float32, weights []float32, delta float32, scale float32)
 // Requires: AVX, AVX512F
@@ -2664,6 +2662,16 @@ rest:
 done:
 	VZEROUPPER
 	RET
+
+DATA vector0000007f<>+0(SB)/4, $0x0000007f
+DATA vector0000007f<>+4(SB)/4, $0x0000007f
+DATA vector0000007f<>+8(SB)/4, $0x0000007f
+DATA vector0000007f<>+12(SB)/4, $0x0000007f
+DATA vector0000007f<>+16(SB)/4, $0x0000007f
+DATA vector0000007f<>+20(SB)/4, $0x0000007f
+DATA vector0000007f<>+24(SB)/4, $0x0000007f
+DATA vector0000007f<>+28(SB)/4, $0x0000007f
+GLOBL vector0000007f<>(SB), RODATA|NOPTR, $32
 
 DATA tailMasks<>+0(SB)/4, $0xffffffff
 DATA tailMasks<>+4(SB)/4, $0xffffffff
@@ -4520,18 +4528,17 @@ one:
 	VFMADD213PS  Y14, Y15, Y0
 	VBROADCASTSS vectorc2fe0000<>+0(SB), Y1
 	VMAXPS       Y0, Y1, Y0
-	VROUNDPS     $0x08, Y0, Y1
-	VSUBPS       Y1, Y0, Y0
-	VBROADCASTSS vector3c1e755a<>+0(SB), Y2
-	VFMADD231PS  vector3aaddcf2<>+0(SB), Y0, Y2
-	VFMADD213PS  vector3d635baa<>+0(SB), Y0, Y2
-	VFMADD213PS  vector3e75fcde<>+0(SB), Y0, Y2
-	VFMADD213PS  vector3f317215<>+0(SB), Y0, Y2
-	VFMADD213PS  vector3f800000<>+0(SB), Y0, Y2
-	VCVTPS2DQ    Y1, Y1
-	VPADDD       vector0000007f<>+0(SB), Y1, Y1
+	VADDPS       vector4b40007f<>+0(SB), Y0, Y1
+	VSUBPS       vector4b40007f<>+0(SB), Y1, Y2
+	VSUBPS       Y2, Y0, Y2
+	VBROADCASTSS vector3c1e755a<>+0(SB), Y0
+	VFMADD231PS  vector3aaddcf2<>+0(SB), Y2, Y0
+	VFMADD213PS  vector3d635baa<>+0(SB), Y2, Y0
+	VFMADD213PS  vector3e75fcde<>+0(SB), Y2, Y0
+	VFMADD213PS  vector3f317215<>+0(SB), Y2, Y0
+	VFMADD213PS  vector3f800000<>+0(SB), Y2, Y0
 	VPSLLD       $0x17, Y1, Y1
-	VMULPS       Y1, Y2, Y1
+	VMULPS       Y1, Y0, Y1
 	VMOVUPS      Y1, (DI)(AX*1)
 	VADDPS       Y1, Y12, Y12
 	ADDQ         $0x00000020, AX
@@ -4546,23 +4553,22 @@ rest:
 	VMOVUPS      32(R8)(CX*4), Y13
 	VMASKMOVPS   (SI)(AX*1), Y13, Y1
 	VFMADD213PS  Y14, Y15, Y1
-	VBROADCASTSS vectorc2fe0000<>+0(SB), Y2
-	VMAXPS       Y1, Y2, Y1
-	VROUNDPS     $0x08, Y1, Y2
-	VSUBPS       Y2, Y1, Y1
-	VBROADCASTSS vector3c1e755a<>+0(SB), Y0
-	VFMADD231PS  vector3aaddcf2<>+0(SB), Y1, Y0
-	VFMADD213PS  vector3d635baa<>+0(SB), Y1, Y0
-	VFMADD213PS  vector3e75fcde<>+0(SB), Y1, Y0
-	VFMADD213PS  vector3f317215<>+0(SB), Y1, Y0
-	VFMADD213PS  vector3f800000<>+0(SB), Y1, Y0
-	VCVTPS2DQ    Y2, Y2
-	VPADDD       vector0000007f<>+0(SB), Y2, Y2
-	VPSLLD       $0x17, Y2, Y2
-	VMULPS       Y2, Y0, Y2
-	VMASKMOVPS   Y2, Y13, (DI)(AX*1)
-	VANDPS       Y13, Y2, Y2
-	VADDPS       Y2, Y12, Y12
+	VBROADCASTSS vectorc2fe0000<>+0(SB), Y0
+	VMAXPS       Y1, Y0, Y1
+	VADDPS       vector4b40007f<>+0(SB), Y1, Y0
+	VSUBPS       vector4b40007f<>+0(SB), Y0, Y2
+	VSUBPS       Y2, Y1, Y2
+	VBROADCASTSS vector3c1e755a<>+0(SB), Y1
+	VFMADD231PS  vector3aaddcf2<>+0(SB), Y2, Y1
+	VFMADD213PS  vector3d635baa<>+0(SB), Y2, Y1
+	VFMADD213PS  vector3e75fcde<>+0(SB), Y2, Y1
+	VFMADD213PS  vector3f317215<>+0(SB), Y2, Y1
+	VFMADD213PS  vector3f800000<>+0(SB), Y2, Y1
+	VPSLLD       $0x17, Y0, Y0
+	VMULPS       Y0, Y1, Y0
+	VMASKMOVPS   Y0, Y13, (DI)(AX*1)
+	VANDPS       Y13, Y0, Y0
+	VADDPS       Y0, Y12, Y12
 
 done:
 	VMOVAPS      Y12, Y0

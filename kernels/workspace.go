@@ -23,6 +23,7 @@ type Workspace struct {
 	zeros      []float32 // rows beyond the border of an image, never written
 	winograd   winogradJob
 	depthwise  depthwiseJob
+	attention  attentionJob
 }
 
 // cacheLine is the alignment of packed operands, in bytes.

@@ -36,6 +36,7 @@ var families = map[string]func(){
 	"tile":      tile,
 	"winograd":  winograd,
 	"depthwise": depthwise,
+	"attention": attention,
 	"exp":       exp,
 	"vector":    vector,
 }

@@ -1,0 +1,3 @@
+package kernels
+
+type attentionBackward struct{}
