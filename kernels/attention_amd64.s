@@ -6,6 +6,14 @@
 // Requires: AVX, AVX512F
 TEXT ·scoreRowsAVX512(SB), NOSPLIT, $0-8
 	MOVQ         t+0(FP), DI
+	VBROADCASTSS vector4b40007f<>+0(SB), Z23
+	VBROADCASTSS vectorc2fe0000<>+0(SB), Z22
+	VBROADCASTSS vector3aaddcf2<>+0(SB), Z21
+	VBROADCASTSS vector3c1e755a<>+0(SB), Z20
+	VBROADCASTSS vector3d635baa<>+0(SB), Z19
+	VBROADCASTSS vector3e75fcde<>+0(SB), Z18
+	VBROADCASTSS vector3f317215<>+0(SB), Z17
+	VBROADCASTSS vector3f800000<>+0(SB), Z16
 	VBROADCASTSS 32(DI), Z31
 	MOVQ         16(DI), SI
 	MOVQ         (DI), R9
@@ -21,9 +29,9 @@ TEXT ·scoreRowsAVX512(SB), NOSPLIT, $0-8
 
 row:
 	VBROADCASTSS vectorff800000<>+0(SB), Z27
-	VBROADCASTSS vectorff800000<>+0(SB), Z26
-	VBROADCASTSS vectorff800000<>+0(SB), Z25
-	VBROADCASTSS vectorff800000<>+0(SB), Z24
+	VMOVAPS      Z27, Z26
+	VMOVAPS      Z27, Z25
+	VMOVAPS      Z27, Z24
 	VPXORD       Z28, Z28, Z28
 	XORQ         AX, AX
 	MOVQ         8(DI), CX
@@ -85,43 +93,41 @@ searchdone:
 	JLT           weighfew
 
 weighmany:
-	VMOVUPS          (SI)(AX*1), Z0
-	VFMADD213PS      Z30, Z31, Z0
-	VBROADCASTSS     vectorc2fe0000<>+0(SB), Z1
-	VMAXPS           Z0, Z1, Z0
-	VADDPS.BCST      vector4b40007f<>+0(SB), Z0, Z1
-	VSUBPS.BCST      vector4b40007f<>+0(SB), Z1, Z2
-	VSUBPS           Z2, Z0, Z2
-	VBROADCASTSS     vector3c1e755a<>+0(SB), Z0
-	VFMADD231PS.BCST vector3aaddcf2<>+0(SB), Z2, Z0
-	VFMADD213PS.BCST vector3d635baa<>+0(SB), Z2, Z0
-	VFMADD213PS.BCST vector3e75fcde<>+0(SB), Z2, Z0
-	VFMADD213PS.BCST vector3f317215<>+0(SB), Z2, Z0
-	VFMADD213PS.BCST vector3f800000<>+0(SB), Z2, Z0
-	VPSLLD           $0x17, Z1, Z1
-	VMULPS           Z1, Z0, Z1
-	VMOVUPS          Z1, (SI)(AX*1)
-	VADDPS           Z1, Z28, Z28
-	VMOVUPS          64(SI)(AX*1), Z1
-	VFMADD213PS      Z30, Z31, Z1
-	VBROADCASTSS     vectorc2fe0000<>+0(SB), Z0
-	VMAXPS           Z1, Z0, Z1
-	VADDPS.BCST      vector4b40007f<>+0(SB), Z1, Z0
-	VSUBPS.BCST      vector4b40007f<>+0(SB), Z0, Z2
-	VSUBPS           Z2, Z1, Z2
-	VBROADCASTSS     vector3c1e755a<>+0(SB), Z1
-	VFMADD231PS.BCST vector3aaddcf2<>+0(SB), Z2, Z1
-	VFMADD213PS.BCST vector3d635baa<>+0(SB), Z2, Z1
-	VFMADD213PS.BCST vector3e75fcde<>+0(SB), Z2, Z1
-	VFMADD213PS.BCST vector3f317215<>+0(SB), Z2, Z1
-	VFMADD213PS.BCST vector3f800000<>+0(SB), Z2, Z1
-	VPSLLD           $0x17, Z0, Z0
-	VMULPS           Z0, Z1, Z0
-	VMOVUPS          Z0, 64(SI)(AX*1)
-	VADDPS           Z0, Z28, Z28
-	ADDQ             $0x00000080, AX
-	SUBQ             $0x00000020, CX
-	JGE              weighmany
+	VMOVUPS     (SI)(AX*1), Z0
+	VFMADD213PS Z30, Z31, Z0
+	VMAXPS      Z0, Z22, Z0
+	VADDPS      Z23, Z0, Z1
+	VSUBPS      Z23, Z1, Z2
+	VSUBPS      Z2, Z0, Z2
+	VMOVAPS     Z20, Z0
+	VFMADD231PS Z2, Z21, Z0
+	VFMADD213PS Z19, Z2, Z0
+	VFMADD213PS Z18, Z2, Z0
+	VFMADD213PS Z17, Z2, Z0
+	VFMADD213PS Z16, Z2, Z0
+	VPSLLD      $0x17, Z1, Z1
+	VMULPS      Z1, Z0, Z1
+	VMOVUPS     Z1, (SI)(AX*1)
+	VADDPS      Z1, Z28, Z28
+	VMOVUPS     64(SI)(AX*1), Z1
+	VFMADD213PS Z30, Z31, Z1
+	VMAXPS      Z1, Z22, Z1
+	VADDPS      Z23, Z1, Z0
+	VSUBPS      Z23, Z0, Z2
+	VSUBPS      Z2, Z1, Z2
+	VMOVAPS     Z20, Z1
+	VFMADD231PS Z2, Z21, Z1
+	VFMADD213PS Z19, Z2, Z1
+	VFMADD213PS Z18, Z2, Z1
+	VFMADD213PS Z17, Z2, Z1
+	VFMADD213PS Z16, Z2, Z1
+	VPSLLD      $0x17, Z0, Z0
+	VMULPS      Z0, Z1, Z0
+	VMOVUPS     Z0, 64(SI)(AX*1)
+	VADDPS      Z0, Z28, Z28
+	ADDQ        $0x00000080, AX
+	SUBQ        $0x00000020, CX
+	JGE         weighmany
 
 weighfew:
 	ADDQ $0x00000020, CX
@@ -129,47 +135,45 @@ weighfew:
 	JLT  weighrest
 
 weighone:
-	VMOVUPS          (SI)(AX*1), Z0
-	VFMADD213PS      Z30, Z31, Z0
-	VBROADCASTSS     vectorc2fe0000<>+0(SB), Z1
-	VMAXPS           Z0, Z1, Z0
-	VADDPS.BCST      vector4b40007f<>+0(SB), Z0, Z1
-	VSUBPS.BCST      vector4b40007f<>+0(SB), Z1, Z2
-	VSUBPS           Z2, Z0, Z2
-	VBROADCASTSS     vector3c1e755a<>+0(SB), Z0
-	VFMADD231PS.BCST vector3aaddcf2<>+0(SB), Z2, Z0
-	VFMADD213PS.BCST vector3d635baa<>+0(SB), Z2, Z0
-	VFMADD213PS.BCST vector3e75fcde<>+0(SB), Z2, Z0
-	VFMADD213PS.BCST vector3f317215<>+0(SB), Z2, Z0
-	VFMADD213PS.BCST vector3f800000<>+0(SB), Z2, Z0
-	VPSLLD           $0x17, Z1, Z1
-	VMULPS           Z1, Z0, Z1
-	VMOVUPS          Z1, (SI)(AX*1)
-	VADDPS           Z1, Z28, Z28
-	ADDQ             $0x00000040, AX
-	SUBQ             $0x00000010, CX
-	JGE              weighone
+	VMOVUPS     (SI)(AX*1), Z0
+	VFMADD213PS Z30, Z31, Z0
+	VMAXPS      Z0, Z22, Z0
+	VADDPS      Z23, Z0, Z1
+	VSUBPS      Z23, Z1, Z2
+	VSUBPS      Z2, Z0, Z2
+	VMOVAPS     Z20, Z0
+	VFMADD231PS Z2, Z21, Z0
+	VFMADD213PS Z19, Z2, Z0
+	VFMADD213PS Z18, Z2, Z0
+	VFMADD213PS Z17, Z2, Z0
+	VFMADD213PS Z16, Z2, Z0
+	VPSLLD      $0x17, Z1, Z1
+	VMULPS      Z1, Z0, Z1
+	VMOVUPS     Z1, (SI)(AX*1)
+	VADDPS      Z1, Z28, Z28
+	ADDQ        $0x00000040, AX
+	SUBQ        $0x00000010, CX
+	JGE         weighone
 
 weighrest:
-	ADDQ             $0x00000010, CX
-	JEQ              weighdone
-	VMOVUPS.Z        (SI)(AX*1), K1, Z1
-	VFMADD213PS      Z30, Z31, Z1
-	VBROADCASTSS     vectorc2fe0000<>+0(SB), Z0
-	VMAXPS           Z1, Z0, Z1
-	VADDPS.BCST      vector4b40007f<>+0(SB), Z1, Z0
-	VSUBPS.BCST      vector4b40007f<>+0(SB), Z0, Z2
-	VSUBPS           Z2, Z1, Z2
-	VBROADCASTSS     vector3c1e755a<>+0(SB), Z1
-	VFMADD231PS.BCST vector3aaddcf2<>+0(SB), Z2, Z1
-	VFMADD213PS.BCST vector3d635baa<>+0(SB), Z2, Z1
-	VFMADD213PS.BCST vector3e75fcde<>+0(SB), Z2, Z1
-	VFMADD213PS.BCST vector3f317215<>+0(SB), Z2, Z1
-	VFMADD213PS.BCST vector3f800000<>+0(SB), Z2, Z1
-	VPSLLD           $0x17, Z0, Z0
-	VMULPS           Z0, Z1, Z0
-	VMOVUPS          Z0, K1, (SI)(AX*1)
-	VADDPS           Z0, Z28, K1, Z28
+	ADDQ        $0x00000010, CX
+	JEQ         weighdone
+	VMOVUPS.Z   (SI)(AX*1), K1, Z1
+	VFMADD213PS Z30, Z31, Z1
+	VMAXPS      Z1, Z22, Z1
+	VADDPS      Z23, Z1, Z0
+	VSUBPS      Z23, Z0, Z2
+	VSUBPS      Z2, Z1, Z2
+	VMOVAPS     Z20, Z1
+	VFMADD231PS Z2, Z21, Z1
+	VFMADD213PS Z19, Z2, Z1
+	VFMADD213PS Z18, Z2, Z1
+	VFMADD213PS Z17, Z2, Z1
+	VFMADD213PS Z16, Z2, Z1
+	VPSLLD      $0x17, Z0, Z0
+	VMULPS      Z0, Z1, Z0
+	VMOVUPS     Z0, K1, (SI)(AX*1)
+	VADDPS      Z0, Z28, K1, Z28
 
 weighdone:
 	VEXTRACTF64X4 $0x01, Z28, Y0
@@ -190,15 +194,15 @@ weighdone:
 	VZEROUPPER
 	RET
 
-DATA vectorff800000<>+0(SB)/4, $0xff800000
-DATA vectorff800000<>+4(SB)/4, $0xff800000
-DATA vectorff800000<>+8(SB)/4, $0xff800000
-DATA vectorff800000<>+12(SB)/4, $0xff800000
-DATA vectorff800000<>+16(SB)/4, $0xff800000
-DATA vectorff800000<>+20(SB)/4, $0xff800000
-DATA vectorff800000<>+24(SB)/4, $0xff800000
-DATA vectorff800000<>+28(SB)/4, $0xff800000
-GLOBL vectorff800000<>(SB), RODATA|NOPTR, $32
+DATA vector4b40007f<>+0(SB)/4, $0x4b40007f
+DATA vector4b40007f<>+4(SB)/4, $0x4b40007f
+DATA vector4b40007f<>+8(SB)/4, $0x4b40007f
+DATA vector4b40007f<>+12(SB)/4, $0x4b40007f
+DATA vector4b40007f<>+16(SB)/4, $0x4b40007f
+DATA vector4b40007f<>+20(SB)/4, $0x4b40007f
+DATA vector4b40007f<>+24(SB)/4, $0x4b40007f
+DATA vector4b40007f<>+28(SB)/4, $0x4b40007f
+GLOBL vector4b40007f<>(SB), RODATA|NOPTR, $32
 
 DATA vectorc2fe0000<>+0(SB)/4, $0xc2fe0000
 DATA vectorc2fe0000<>+4(SB)/4, $0xc2fe0000
@@ -210,15 +214,15 @@ DATA vectorc2fe0000<>+24(SB)/4, $0xc2fe0000
 DATA vectorc2fe0000<>+28(SB)/4, $0xc2fe0000
 GLOBL vectorc2fe0000<>(SB), RODATA|NOPTR, $32
 
-DATA vector4b40007f<>+0(SB)/4, $0x4b40007f
-DATA vector4b40007f<>+4(SB)/4, $0x4b40007f
-DATA vector4b40007f<>+8(SB)/4, $0x4b40007f
-DATA vector4b40007f<>+12(SB)/4, $0x4b40007f
-DATA vector4b40007f<>+16(SB)/4, $0x4b40007f
-DATA vector4b40007f<>+20(SB)/4, $0x4b40007f
-DATA vector4b40007f<>+24(SB)/4, $0x4b40007f
-DATA vector4b40007f<>+28(SB)/4, $0x4b40007f
-GLOBL vector4b40007f<>(SB), RODATA|NOPTR, $32
+DATA vector3aaddcf2<>+0(SB)/4, $0x3aaddcf2
+DATA vector3aaddcf2<>+4(SB)/4, $0x3aaddcf2
+DATA vector3aaddcf2<>+8(SB)/4, $0x3aaddcf2
+DATA vector3aaddcf2<>+12(SB)/4, $0x3aaddcf2
+DATA vector3aaddcf2<>+16(SB)/4, $0x3aaddcf2
+DATA vector3aaddcf2<>+20(SB)/4, $0x3aaddcf2
+DATA vector3aaddcf2<>+24(SB)/4, $0x3aaddcf2
+DATA vector3aaddcf2<>+28(SB)/4, $0x3aaddcf2
+GLOBL vector3aaddcf2<>(SB), RODATA|NOPTR, $32
 
 DATA vector3c1e755a<>+0(SB)/4, $0x3c1e755a
 DATA vector3c1e755a<>+4(SB)/4, $0x3c1e755a
@@ -229,16 +233,6 @@ DATA vector3c1e755a<>+20(SB)/4, $0x3c1e755a
 DATA vector3c1e755a<>+24(SB)/4, $0x3c1e755a
 DATA vector3c1e755a<>+28(SB)/4, $0x3c1e755a
 GLOBL vector3c1e755a<>(SB), RODATA|NOPTR, $32
-
-DATA vector3aaddcf2<>+0(SB)/4, $0x3aaddcf2
-DATA vector3aaddcf2<>+4(SB)/4, $0x3aaddcf2
-DATA vector3aaddcf2<>+8(SB)/4, $0x3aaddcf2
-DATA vector3aaddcf2<>+12(SB)/4, $0x3aaddcf2
-DATA vector3aaddcf2<>+16(SB)/4, $0x3aaddcf2
-DATA vector3aaddcf2<>+20(SB)/4, $0x3aaddcf2
-DATA vector3aaddcf2<>+24(SB)/4, $0x3aaddcf2
-DATA vector3aaddcf2<>+28(SB)/4, $0x3aaddcf2
-GLOBL vector3aaddcf2<>(SB), RODATA|NOPTR, $32
 
 DATA vector3d635baa<>+0(SB)/4, $0x3d635baa
 DATA vector3d635baa<>+4(SB)/4, $0x3d635baa
@@ -279,6 +273,16 @@ DATA vector3f800000<>+20(SB)/4, $0x3f800000
 DATA vector3f800000<>+24(SB)/4, $0x3f800000
 DATA vector3f800000<>+28(SB)/4, $0x3f800000
 GLOBL vector3f800000<>(SB), RODATA|NOPTR, $32
+
+DATA vectorff800000<>+0(SB)/4, $0xff800000
+DATA vectorff800000<>+4(SB)/4, $0xff800000
+DATA vectorff800000<>+8(SB)/4, $0xff800000
+DATA vectorff800000<>+12(SB)/4, $0xff800000
+DATA vectorff800000<>+16(SB)/4, $0xff800000
+DATA vectorff800000<>+20(SB)/4, $0xff800000
+DATA vectorff800000<>+24(SB)/4, $0xff800000
+DATA vectorff800000<>+28(SB)/4, $0xff800000
+GLOBL vectorff800000<>(SB), RODATA|NOPTR, $32
 
 // func transposeRowsAVX512(t *transposeRows)
 // Requires: AVX, AVX512F
@@ -489,9 +493,9 @@ TEXT ·scoreRowsAVX2(SB), NOSPLIT, $0-8
 
 row:
 	VBROADCASTSS vectorff800000<>+0(SB), Y11
-	VBROADCASTSS vectorff800000<>+0(SB), Y10
-	VBROADCASTSS vectorff800000<>+0(SB), Y9
-	VBROADCASTSS vectorff800000<>+0(SB), Y8
+	VMOVAPS      Y11, Y10
+	VMOVAPS      Y11, Y9
+	VMOVAPS      Y11, Y8
 	VXORPS       Y12, Y12, Y12
 	XORQ         AX, AX
 	MOVQ         8(DI), CX

@@ -53,12 +53,13 @@ func scoreRows(set vectors) {
 	results := []reg.VecPhysical{set.register(top - 4), set.register(top - 5), set.register(top - 6), set.register(top - 7)}
 	writer := func(p *program, results []reg.VecPhysical) *x86 {
 		x := &x86{vectors: set, prog: p, base: []reg.Register{reg.RSI}, index: reg.RAX, scalars: []reg.VecPhysical{scale, shift}, results: results, mask: mask}
-		for i := range top - 7 {
+		for i := range x.pin(top-8) + 1 {
 			x.free = append(x.free, i)
 		}
 		return x
 	}
 	w, s := writer(weigh, []reg.VecPhysical{sum}), writer(search, results)
+	s.free = w.free
 
 	VBROADCASTSS(mem("scale"), scale)
 	MOVQ(mem("scores"), reg.RSI)
@@ -112,8 +113,12 @@ func scoreRows(set vectors) {
 
 	Label("row")
 	lowest := vectorConstant(0xff800000)
-	for _, r := range results {
-		VBROADCASTSS(lowest, r)
+	for i, r := range results {
+		if i == 0 {
+			VBROADCASTSS(lowest, r)
+		} else {
+			VMOVAPS(results[0], r)
+		}
 	}
 	set.clear(sum)
 	pass(s, "search", 4)
