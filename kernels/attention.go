@@ -115,3 +115,30 @@ func AttentionForward(ws *Workspace, s Attention, dst, q, k, v, mask, logs []flo
 	j.forward()
 	j.dst, j.q, j.k, j.v, j.mask, j.logs = operand{}, operand{}, operand{}, operand{}, nil, nil
 }
+
+// AttentionBackward adds the gradients of AttentionForward to dq, dk and dv,
+// given that of its result, ddst, and what it was called with: dst and logs
+// are what it set. Weights are computed anew.
+func AttentionBackward(ws *Workspace, s Attention, dq, dk, dv, ddst, q, k, v, mask, dst, logs []float32) {
+	const function = "AttentionBackward"
+	s.resolve(function, mask)
+	j := &ws.attention
+	j.Attention = s
+	x := &j.backward
+	j.dst = s.view(function, "dst", dst, s.Heads, s.QueryLen, s.QueryLen, s.ValueDim)
+	x.ddst = s.view(function, "ddst", ddst, s.Heads, s.QueryLen, s.QueryLen, s.ValueDim)
+	j.q = s.view(function, "q", q, s.Heads, s.QueryLen, s.QueryLen, s.KeyDim)
+	x.dq = s.view(function, "dq", dq, s.Heads, s.QueryLen, s.QueryLen, s.KeyDim)
+	j.k = s.view(function, "k", k, s.KVHeads, s.KVLen, s.KVCapacity, s.KeyDim)
+	x.dk = s.view(function, "dk", dk, s.KVHeads, s.KVLen, s.KVCapacity, s.KeyDim)
+	j.v = s.view(function, "v", v, s.KVHeads, s.KVLen, s.KVCapacity, s.ValueDim)
+	x.dv = s.view(function, "dv", dv, s.KVHeads, s.KVLen, s.KVCapacity, s.ValueDim)
+	j.mask, j.logs = mask, logs
+	checkLength(function, "logs", len(logs), s.Batch*s.Heads*s.QueryLen)
+	if s.Batch*s.Heads*s.QueryLen*s.KVLen*s.ValueDim == 0 {
+		return
+	}
+	x.run(j)
+	j.dst, j.q, j.k, j.v, j.mask, j.logs = operand{}, operand{}, operand{}, operand{}, nil, nil
+	x.dq, x.dk, x.dv, x.ddst = operand{}, operand{}, operand{}, operand{}
+}

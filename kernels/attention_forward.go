@@ -40,6 +40,8 @@ type attentionScratch struct {
 	keys, values, scores, out, edge       []float32
 	largest, next, sum, total, difference []float32
 
+	backward backwardScratch
+
 	// Work for kernels: what a function value is given would be allocated.
 	tile      tile
 	score     scoreRows
@@ -226,20 +228,27 @@ func (j *attentionJob) packKeys(w *attentionScratch, dst, src []float32, row, di
 // block adds a block of keys to the results of n queries of head h, from q on,
 // whose states start at state.
 func (j *attentionJob) block(w *attentionScratch, b, kv, h, q, n, key, keys, state int) {
-	width := tiles.width
-	t := &w.tile
-	*t = tile{
-		a: &j.q.data[j.q.at(b, h, q)], aRow: 4 * j.q.row, offsets: &noOffsets[0], segments: 1, k: j.KeyDim,
-		bRow: 8 * width, c: &w.scores[0], cRow: 4 * j.scoreRow, cVector: 4 * width, mask: 1<<width - 1, alpha: 1,
+	j.setScores(w, b, h, q, n, key, keys)
+	largest, total := w.largest[state:][:n], w.total[state:][:n]
+	scale := j.scoreScale() * math.Log2E
+	j.weights(w, n, keys, scale, largest)
+	if key > 0 {
+		j.rescale(w, n, scale, largest, total, w.out[state*j.outRow:])
+	} else {
+		copy(total, w.sum)
 	}
+	copy(largest, w.next[:n])
+	j.weigh(w, n, keys, b, kv, key, w.out[state*j.outRow:], key > 0)
+}
+
+// setScores sets the scores of n queries of head h, from q on, and a block of
+// keys, which are packed.
+func (j *attentionJob) setScores(w *attentionScratch, b, h, q, n, key, keys int) {
+	alpha := float32(1)
 	if j.mask != nil {
-		t.alpha = j.Scale
+		alpha = j.Scale
 	}
-	for c := 0; c < keys; c += 2 * width {
-		t.vectors = min(2, (keys-c+width-1)/width)
-		t.b, t.c = &w.keys[c*j.keyDim], &w.scores[c]
-		t.multiplyRows(n)
-	}
+	j.scoreTiles(w, w.scores, w.keys, j.keyDim, j.q.data[j.q.at(b, h, q):], j.q.row, j.KeyDim, n, keys, alpha)
 	if j.mask != nil {
 		from := 0
 		if j.MaskPerHead {
@@ -258,18 +267,21 @@ func (j *attentionJob) block(w *attentionScratch, b, kv, h, q, n, key, keys, sta
 			}
 		}
 	}
+}
 
-	largest, total := w.largest[state:][:n], w.total[state:][:n]
-	scale := j.scoreScale() * math.Log2E
-	j.weights(w, n, keys, scale, largest)
-	if key > 0 {
-		j.rescale(w, n, scale, largest, total, w.out[state*j.outRow:])
-	} else {
-		copy(total, w.sum)
+// scoreTiles sets n rows of scores to alpha times the products of n rows of dim
+// elements of a, aRow apart, and keys packed columns, depth rows a panel.
+func (j *attentionJob) scoreTiles(w *attentionScratch, scores, packed []float32, depth int, a []float32, aRow, dim, n, keys int, alpha float32) {
+	width, t := tiles.width, &w.tile
+	*t = tile{
+		a: &a[0], aRow: 4 * aRow, offsets: &noOffsets[0], segments: 1, k: dim,
+		bRow: 8 * width, cRow: 4 * j.scoreRow, cVector: 4 * width, mask: 1<<width - 1, alpha: alpha,
 	}
-	copy(largest, w.next[:n])
-
-	j.weigh(w, n, keys, b, kv, key, w.out[state*j.outRow:], key > 0)
+	for c := 0; c < keys; c += 2 * width {
+		t.vectors = min(2, (keys-c+width-1)/width)
+		t.b, t.c = &packed[c*depth], &scores[c]
+		t.multiplyRows(n)
+	}
 }
 
 // weights turns the scores of n queries into weights.
@@ -301,28 +313,34 @@ func (j *attentionJob) rescale(w *attentionScratch, n int, scale float32, larges
 
 // weigh sets out, or adds to it, n rows of weights times values.
 func (j *attentionJob) weigh(w *attentionScratch, n, keys, b, kv, key int, out []float32, accumulate bool) {
-	width := tiles.width
-	t := &w.tile
-	*t = tile{
-		a: &w.scores[0], aRow: 4 * j.scoreRow, offsets: &noOffsets[0], segments: 1, k: keys,
-		bRow: 4 * j.v.row, cRow: 4 * j.outRow, cVector: 4 * width, alpha: 1,
-	}
-	values := j.v.data[j.v.at(b, kv, key):]
+	values, row := j.v.data[j.v.at(b, kv, key):], j.v.row
 	if j.packValue {
-		t.bRow, values = 4*j.outRow, w.values
+		values, row = w.values, j.outRow
+	}
+	j.product(w, accumulate, out, j.outRow, w.scores, j.scoreRow, n, keys, values, row, j.ValueDim)
+}
+
+// product sets c [rows, columns], or adds to it, the product of a [rows, k]
+// and b [k, columns]; the rows of each are the distance given apart. Where
+// tiles are not masked the rows of b and c have room for whole vectors.
+func (j *attentionJob) product(w *attentionScratch, accumulate bool, c []float32, cRow int, a []float32, aRow, rows, k int, b []float32, bRow, columns int) {
+	width, t := tiles.width, &w.tile
+	*t = tile{
+		a: &a[0], aRow: 4 * aRow, offsets: &noOffsets[0], segments: 1, k: k,
+		bRow: 4 * bRow, cRow: 4 * cRow, cVector: 4 * width, alpha: 1,
 	}
 	if accumulate {
 		t.accumulate = 1
 	}
-	for c := 0; c < j.ValueDim; c += 2 * width {
-		columns := min(2*width, j.ValueDim-c)
-		t.vectors = (columns + width - 1) / width
+	for i := 0; i < columns; i += 2 * width {
+		n := min(2*width, columns-i)
+		t.vectors = (n + width - 1) / width
 		t.mask = 1<<width - 1
-		if last := columns - (t.vectors-1)*width; last < width && tiles.masked {
+		if last := n - (t.vectors-1)*width; last < width && tiles.masked {
 			t.mask, t.bEdge = 1<<last-1, 1
 		}
-		t.b, t.c = &values[c], &out[c]
-		t.multiplyRows(n)
+		t.b, t.c = &b[i], &c[i]
+		t.multiplyRows(rows)
 	}
 }
 

@@ -64,6 +64,57 @@ func attention64(s Attention, q, k, v, mask []float32) (dst []expectation, logs 
 	return dst, logs
 }
 
+// attentionGradient64 is the gradient of the sum of ddst times attention in
+// double precision.
+func attentionGradient64(s Attention, ddst, q, k, v, mask []float32) (dq, dk, dv []expectation) {
+	s.resolve("", mask)
+	qv := s.view("", "", q, s.Heads, s.QueryLen, s.QueryLen, s.KeyDim)
+	kv := s.view("", "", k, s.KVHeads, s.KVLen, s.KVCapacity, s.KeyDim)
+	vv := s.view("", "", v, s.KVHeads, s.KVLen, s.KVCapacity, s.ValueDim)
+	dv64 := s.view("", "", ddst, s.Heads, s.QueryLen, s.QueryLen, s.ValueDim)
+	dq, dk, dv = make([]expectation, len(q)), make([]expectation, len(k)), make([]expectation, len(v))
+	_, logs := attention64(s, q, k, v, mask)
+	for b := range s.Batch {
+		for h := range s.Heads {
+			kh := h / (s.Heads / s.KVHeads)
+			for i := range s.QueryLen {
+				log := logs[(b*s.Heads+h)*s.QueryLen+i]
+				if math.IsInf(log, -1) {
+					continue
+				}
+				p, dp, delta := make([]float64, s.visible(i)), make([]float64, s.visible(i)), 0.0
+				for j := range p {
+					for c := range s.KeyDim {
+						p[j] += float64(q[qv.at(b, h, i)+c]) * float64(k[kv.at(b, kh, j)+c]) * float64(s.Scale)
+					}
+					if mask != nil {
+						m := i*s.KVLen + j
+						if s.MaskPerHead {
+							m += h * s.QueryLen * s.KVLen
+						}
+						p[j] += float64(mask[m])
+					}
+					p[j] = math.Exp(p[j] - log)
+					for c := range s.ValueDim {
+						g := float64(ddst[dv64.at(b, h, i)+c])
+						dp[j] += g * float64(v[vv.at(b, kh, j)+c])
+						dv[vv.at(b, kh, j)+c].add(p[j] * g)
+					}
+					delta += p[j] * dp[j]
+				}
+				for j := range p {
+					ds := p[j] * (dp[j] - delta) * float64(s.Scale)
+					for c := range s.KeyDim {
+						dq[qv.at(b, h, i)+c].add(ds * float64(k[kv.at(b, kh, j)+c]))
+						dk[kv.at(b, kh, j)+c].add(ds * float64(q[qv.at(b, h, i)+c]))
+					}
+				}
+			}
+		}
+	}
+	return dq, dk, dv
+}
+
 // drawAttention draws a shape and the slices that go with it.
 func drawAttention(t *rapid.T) (s Attention, q, k, v, mask []float32) {
 	draw := func(name string, from, to int) int { return rapid.IntRange(from, to).Draw(t, name) }
@@ -134,6 +185,67 @@ func TestAttentionForward(t *testing.T) {
 	})
 }
 
+func TestAttentionBackward(t *testing.T) {
+	eachImplementation(t, func(t *testing.T) {
+		var ws Workspace
+		rapid.Check(t, func(t *rapid.T) {
+			s, q, k, v, mask := drawAttention(t)
+			checkAttentionGradient(t, &ws, s, q, k, v, mask, 9)
+		})
+	})
+}
+
+// checkAttentionGradient compares AttentionBackward with its definition.
+func checkAttentionGradient(t rapid.TB, ws *Workspace, s Attention, q, k, v, mask []float32, seed uint64) {
+	t.Helper()
+	dst, logs := make([]float32, s.Batch*s.Heads*s.QueryLen*s.ValueDim), make([]float32, s.Batch*s.Heads*s.QueryLen)
+	AttentionForward(ws, s, dst, q, k, v, mask, logs)
+	ddst := randomSlice(newRand(seed), len(dst))
+	dq, checkDq := guarded(slices.Repeat([]float32{1}, len(q)))
+	dk, checkDk := guarded(slices.Repeat([]float32{2}, len(k)))
+	dv, checkDv := guarded(slices.Repeat([]float32{3}, len(v)))
+	AttentionBackward(ws, s, dq, dk, dv, ddst, q, k, v, mask, dst, logs)
+	checkDq(t, "dq")
+	checkDk(t, "dk")
+	checkDv(t, "dv")
+	wantQ, wantK, wantV := attentionGradient64(s, ddst, q, k, v, mask)
+	for i, want := range [][]expectation{wantQ, wantK, wantV} {
+		for k := range want {
+			want[k] = expectation{want[k].value + float64(i+1), 10*want[k].magnitude + 4}
+		}
+		checkClose(t, fmt.Sprintf("gradient %d of %+v", i, s), [][]float32{dq, dk, dv}[i], want)
+	}
+}
+
+// Gradients agree with finite differences.
+func TestAttentionGradient(t *testing.T) {
+	eachImplementation(t, func(t *testing.T) {
+		var ws Workspace
+		for _, s := range []Attention{
+			{Batch: 1, Heads: 2, KVHeads: 1, QueryLen: 3, KVLen: 5, KeyDim: 3, ValueDim: 2, Causal: true},
+			{Batch: 2, Heads: 1, QueryLen: 4, KVLen: 3, KeyDim: 2, ValueDim: 3, Interleaved: true, Scale: 0.7},
+		} {
+			s.resolve("", nil)
+			r := newRand(11)
+			q := randomSlice(r, s.Batch*s.Heads*s.QueryLen*s.KeyDim)
+			k, v := randomSlice(r, s.Batch*s.KVHeads*s.KVLen*s.KeyDim), randomSlice(r, s.Batch*s.KVHeads*s.KVLen*s.ValueDim)
+			mask := randomSlice(r, s.QueryLen*s.KVLen)
+			dst, logs := make([]float32, s.Batch*s.Heads*s.QueryLen*s.ValueDim), make([]float32, s.Batch*s.Heads*s.QueryLen)
+			ddst := randomSlice(r, len(dst))
+			loss := func() float64 {
+				AttentionForward(&ws, s, dst, q, k, v, mask, logs)
+				return inner(dst, ddst)
+			}
+			loss()
+			dq, dk, dv := make([]float32, len(q)), make([]float32, len(k)), make([]float32, len(v))
+			AttentionBackward(&ws, s, dq, dk, dv, ddst, q, k, v, mask, dst, logs)
+			requireGradient(t, "dq", q, dq, loss)
+			requireGradient(t, "dk", k, dk, loss)
+			requireGradient(t, "dv", v, dv, loss)
+		}
+	})
+}
+
 // A NaN or an infinity in a query or in a key that it sees makes its result
 // NaN, and changes no other; in a value, the same element of results.
 func TestAttentionNaN(t *testing.T) {
@@ -181,13 +293,22 @@ func TestAttentionRepeats(t *testing.T) {
 		for _, n := range []int{1, 2, 3, 2} {
 			Threads(n)
 			dst := make([]float32, s.Heads*s.QueryLen*s.ValueDim)
-			run := func() { AttentionForward(&ws, s, dst, q, k, v, nil, nil) }
+			dq, dk, dv := make([]float32, len(q)), make([]float32, len(k)), make([]float32, len(v))
+			logs := make([]float32, s.Heads*s.QueryLen)
+			run := func() {
+				AttentionForward(&ws, s, dst, q, k, v, nil, logs)
+				clear(dq)
+				clear(dk)
+				clear(dv)
+				AttentionBackward(&ws, s, dq, dk, dv, dst, q, k, v, nil, dst, logs)
+			}
 			for range 5 {
 				run()
+				all := slices.Concat(dst, dq, dk, dv)
 				if first == nil {
-					first = slices.Clone(dst)
+					first = all
 				}
-				if !slices.Equal(dst, first) {
+				if !slices.Equal(all, first) {
 					t.Fatalf("%+v: other results with %d threads", s, n)
 				}
 			}
@@ -218,6 +339,7 @@ func FuzzAttention(f *testing.F) {
 			mask = randomSlice(r, s.Heads*s.QueryLen*s.KVLen)
 		}
 		checkAttention(t, &ws, s, q, k, v, mask)
+		checkAttentionGradient(t, &ws, s, q, k, v, mask, seed+1)
 	})
 }
 
