@@ -84,5 +84,6 @@ func Use(name string) error {
 	setExpKernels(selected)
 	setInt8Kernels(selected)
 	setQuantizeKernels(selected)
+	setAttentionKernels(selected)
 	return nil
 }

@@ -24,5 +24,6 @@ package kernels
 //go:generate go run ./asm -family quantize
 //go:generate go run ./asm -family tile
 //go:generate go run ./asm -family pack
+//go:generate go run ./asm -family attention
 //go:generate go run ./asm -family vector
 //go:generate go run ./asm -family winograd

@@ -31,6 +31,7 @@ type Workspace struct {
 	int8       int8Scratch
 	quantize   quantizeScratch
 	planes     planesJob
+	attention  attentionJob
 }
 
 // cacheLine is the alignment of packed operands, in bytes.

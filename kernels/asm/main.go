@@ -33,6 +33,7 @@ import (
 var families = map[string]func(){
 	"depthwise": depthwise,
 	"dots":      dots,
+	"attention": attention,
 	"exp":       exp,
 	"layout":    layout,
 	"peak":      peak,
