@@ -20,6 +20,8 @@ type Workspace struct {
 	pool      poolJob
 	normalise normaliseJob
 	groupNorm groupNormJob
+	move      moveJob
+	gather    gatherJob
 }
 
 // cacheLine is the alignment of packed operands, in bytes.
