@@ -22,6 +22,8 @@ type Workspace struct {
 	groupNorm groupNormJob
 	move      moveJob
 	gather    gatherJob
+	reduce    reduceJob
+	argMax    argMaxJob
 }
 
 // cacheLine is the alignment of packed operands, in bytes.
