@@ -32,6 +32,10 @@ type Workspace struct {
 	quantize   quantizeScratch
 	planes     planesJob
 	attention  attentionJob
+	move       moveJob
+	gather     gatherJob
+	reduce     reduceJob
+	argMax     argMaxJob
 }
 
 // cacheLine is the alignment of packed operands, in bytes.
