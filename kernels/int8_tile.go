@@ -125,19 +125,19 @@ func int8TilePortable(t *int8Tile, width, group, offset int) {
 				}
 				var sum [16]int32
 				copy(sum[:columns], unsafe.Slice(t.start, t.vectors*width)[v*width:])
-				b := (*int8)(unsafe.Add(unsafe.Pointer(t.b), v*width*4))
+				b := unsafe.Slice(t.b, t.segments*t.steps*t.vectors*width*4)[v*width*4:]
 				for s := range t.segments {
 					from := *(*int)(unsafe.Add(unsafe.Pointer(t.offsets), s*int(unsafe.Sizeof(s))))
 					a := unsafe.Slice((*uint8)(unsafe.Add(unsafe.Pointer(t.a), aRow+from)), 4*t.steps)
 					for ; len(a) >= 4; a = a[4:] {
 						x0, x1 := int32(a[0])-int32(offset), int32(a[1])-int32(offset)
 						x2, x3 := int32(a[2])-int32(offset), int32(a[3])-int32(offset)
-						row := unsafe.Slice(b, 4*columns)
+						row := b[:4*columns]
 						for j := range columns {
 							y := row[4*j : 4*j+4]
 							sum[j] += x0*int32(y[0]) + x1*int32(y[1]) + x2*int32(y[2]) + x3*int32(y[3])
 						}
-						b = (*int8)(unsafe.Add(unsafe.Pointer(b), t.vectors*width*4))
+						b = b[min(t.vectors*width*4, len(b)):]
 					}
 				}
 				if t.columnZero != nil {
