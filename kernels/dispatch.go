@@ -76,6 +76,7 @@ func Use(name string) error {
 	setTileKernels(selected)
 	setGemmKernels(selected)
 	setVectorKernels(selected)
+	setHalfKernels(selected)
 	setDepthwiseKernels(selected)
 	return nil
 }

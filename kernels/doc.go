@@ -15,5 +15,6 @@
 // alike.
 package kernels
 
+//go:generate go run ./asm -family half
 //go:generate go run ./asm -family tile
 //go:generate go run ./asm -family vector

@@ -31,6 +31,7 @@ import (
 
 // families has the generator of each family of kernels.
 var families = map[string]func(){
+	"half":   half,
 	"tile":   tile,
 	"vector": vector,
 }
