@@ -80,6 +80,7 @@ func Use(name string) error {
 	setWinogradKernels(selected)
 	setGemmKernels(selected)
 	setVectorKernels(selected)
+	setHalfKernels(selected)
 	setDepthwiseKernels(selected)
 	setExpKernels(selected)
 	setInt8Kernels(selected)

@@ -43,6 +43,7 @@ var families = map[string]func(){
 	"winograd":  winograd,
 	"int8":      int8Tiles,
 	"quantize":  quantize,
+	"half":      half,
 }
 
 func main() {
