@@ -62,8 +62,11 @@ type tile struct {
 
 	// Rows of k elements that are brought to the second-level cache, one during
 	// each product: what the caller wants next. An address may be any number.
+	// During a product it moves on by nextLine after every four columns of A, by
+	// which a product with short segments asks for more than a row.
 	next     uintptr
 	nextStep int
+	nextLine int
 
 	// For the kernel: where it is. Not pointers, since they go on past the end.
 	aNow, bNow, biasNow, nextNow uintptr

@@ -13,15 +13,15 @@ GLOBL tile6th<>(SB), RODATA|NOPTR, $4
 TEXT ·tile1x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
-	MOVQ  AX, 240(DI)
-	MOVQ  72(DI), AX
 	MOVQ  AX, 248(DI)
-	MOVQ  136(DI), AX
+	MOVQ  72(DI), AX
 	MOVQ  AX, 256(DI)
-	MOVQ  16(DI), AX
-	MOVQ  AX, 272(DI)
-	MOVQ  224(DI), AX
+	MOVQ  136(DI), AX
 	MOVQ  AX, 264(DI)
+	MOVQ  16(DI), AX
+	MOVQ  AX, 280(DI)
+	MOVQ  224(DI), AX
+	MOVQ  AX, 272(DI)
 	MOVQ  128(DI), R12
 	MOVQ  96(DI), DX
 	MOVQ  80(DI), R15
@@ -37,65 +37,76 @@ product:
 	MOVQ       32(DI), R8
 	LEAQ       (R8)(R8*2), R9
 	LEAQ       (R8)(R8*4), R10
-	MOVQ       248(DI), BX
-	MOVQ       264(DI), R14
+	MOVQ       256(DI), BX
+	MOVQ       272(DI), R14
 	VPXORD     Z0, Z0, Z0
 	MOVQ       56(DI), R13
 	MOVQ       48(DI), AX
 
 segment:
-	MOVQ 240(DI), SI
+	MOVQ 248(DI), SI
 	ADDQ (AX), SI
 	ADDQ $0x08, AX
 	MOVQ 64(DI), CX
 	CMPQ 88(DI), $0x00
-	JNE  one
+	JNE  edge
 	SUBQ $0x04, CX
 	JLT  rest
 
 four:
-	VMOVUPS      (BX), Z28
-	PREFETCHT0   (BX)(R15*8)
-	ADDQ         R15, BX
-	VBROADCASTSS (SI), Z30
-	VFMADD231PS  Z28, Z30, Z0
-	VMOVUPS      (BX), Z28
-	PREFETCHT0   (BX)(R15*8)
-	ADDQ         R15, BX
-	VBROADCASTSS 4(SI), Z30
-	VFMADD231PS  Z28, Z30, Z0
-	VMOVUPS      (BX), Z28
-	PREFETCHT0   (BX)(R15*8)
-	ADDQ         R15, BX
-	VBROADCASTSS 8(SI), Z30
-	VFMADD231PS  Z28, Z30, Z0
-	VMOVUPS      (BX), Z28
-	PREFETCHT0   (BX)(R15*8)
-	ADDQ         R15, BX
-	VBROADCASTSS 12(SI), Z30
-	VFMADD231PS  Z28, Z30, Z0
-	PREFETCHT1   (R14)(CX*4)
-	ADDQ         $0x10, SI
-	SUBQ         $0x04, CX
-	JGE          four
+	VMOVUPS          (BX), Z28
+	PREFETCHT0       (BX)(R15*8)
+	ADDQ             R15, BX
+	VFMADD231PS.BCST (SI), Z28, Z0
+	VMOVUPS          (BX), Z28
+	PREFETCHT0       (BX)(R15*8)
+	ADDQ             R15, BX
+	VFMADD231PS.BCST 4(SI), Z28, Z0
+	VMOVUPS          (BX), Z28
+	PREFETCHT0       (BX)(R15*8)
+	ADDQ             R15, BX
+	VFMADD231PS.BCST 8(SI), Z28, Z0
+	VMOVUPS          (BX), Z28
+	PREFETCHT0       (BX)(R15*8)
+	ADDQ             R15, BX
+	VFMADD231PS.BCST 12(SI), Z28, Z0
+	PREFETCHT1       (R14)(CX*4)
+	PREFETCHT1       64(R14)(CX*4)
+	ADDQ             240(DI), R14
+	ADDQ             $0x10, SI
+	SUBQ             $0x04, CX
+	JGE              four
 
 rest:
 	ADDQ $0x04, CX
 	JEQ  next
 
 one:
-	VMOVUPS.Z    (BX), K1, Z28
-	PREFETCHT0   (BX)(R15*8)
-	ADDQ         R15, BX
-	VBROADCASTSS (SI), Z30
-	VFMADD231PS  Z28, Z30, Z0
-	ADDQ         $0x04, SI
-	DECQ         CX
-	JNE          one
+	VMOVUPS          (BX), Z28
+	PREFETCHT0       (BX)(R15*8)
+	ADDQ             R15, BX
+	VFMADD231PS.BCST (SI), Z28, Z0
+	ADDQ             $0x04, SI
+	DECQ             CX
+	JNE              one
 
 next:
-	DECQ         R13
-	JNE          segment
+	DECQ R13
+	JNE  segment
+	JMP  summed
+
+edge:
+	VMOVUPS.Z        (BX), K1, Z28
+	PREFETCHT0       (BX)(R15*8)
+	ADDQ             R15, BX
+	VFMADD231PS.BCST (SI), Z28, Z0
+	ADDQ             $0x04, SI
+	DECQ             CX
+	JNE              edge
+	DECQ             R13
+	JNE              segment
+
+summed:
 	MOVL         200(DI), AX
 	CMPL         AX, $0x3f800000
 	JEQ          scaled
@@ -113,7 +124,7 @@ scaled:
 
 accumulated:
 	MOVQ      176(DI), AX
-	MOVQ      256(DI), CX
+	MOVQ      264(DI), CX
 	CMPQ      AX, $0x01
 	JLT       biased
 	JEQ       rowbias
@@ -171,13 +182,13 @@ store:
 	MOVQ    DX, AX
 	VMOVUPS Z0, K1, (AX)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 240(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 248(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    232(DI), AX
+	MOVQ    168(DI), AX
 	ADDQ    AX, 264(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 272(DI)
 	MOVQ    160(DI), AX
 	ADDQ    AX, DX
 	TESTQ   R12, R12
@@ -185,7 +196,7 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 272(DI)
+	DECQ 280(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -195,15 +206,15 @@ bare:
 TEXT ·tile1x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
-	MOVQ  AX, 240(DI)
-	MOVQ  72(DI), AX
 	MOVQ  AX, 248(DI)
-	MOVQ  136(DI), AX
+	MOVQ  72(DI), AX
 	MOVQ  AX, 256(DI)
-	MOVQ  16(DI), AX
-	MOVQ  AX, 272(DI)
-	MOVQ  224(DI), AX
+	MOVQ  136(DI), AX
 	MOVQ  AX, 264(DI)
+	MOVQ  16(DI), AX
+	MOVQ  AX, 280(DI)
+	MOVQ  224(DI), AX
+	MOVQ  AX, 272(DI)
 	MOVQ  128(DI), R12
 	MOVQ  96(DI), DX
 	MOVQ  80(DI), R15
@@ -222,20 +233,20 @@ product:
 	MOVQ       32(DI), R8
 	LEAQ       (R8)(R8*2), R9
 	LEAQ       (R8)(R8*4), R10
-	MOVQ       248(DI), BX
-	MOVQ       264(DI), R14
+	MOVQ       256(DI), BX
+	MOVQ       272(DI), R14
 	VPXORD     Z0, Z0, Z0
 	VPXORD     Z1, Z1, Z1
 	MOVQ       56(DI), R13
 	MOVQ       48(DI), AX
 
 segment:
-	MOVQ 240(DI), SI
+	MOVQ 248(DI), SI
 	ADDQ (AX), SI
 	ADDQ $0x08, AX
 	MOVQ 64(DI), CX
 	CMPQ 88(DI), $0x00
-	JNE  one
+	JNE  edge
 	SUBQ $0x04, CX
 	JLT  rest
 
@@ -273,6 +284,8 @@ four:
 	VFMADD231PS  Z28, Z30, Z0
 	VFMADD231PS  Z29, Z30, Z1
 	PREFETCHT1   (R14)(CX*4)
+	PREFETCHT1   64(R14)(CX*4)
+	ADDQ         240(DI), R14
 	ADDQ         $0x10, SI
 	SUBQ         $0x04, CX
 	JGE          four
@@ -284,7 +297,7 @@ rest:
 one:
 	VMOVUPS      (BX), Z28
 	PREFETCHT0   (BX)(R15*8)
-	VMOVUPS.Z    64(BX), K1, Z29
+	VMOVUPS      64(BX), Z29
 	PREFETCHT0   64(BX)(R15*8)
 	ADDQ         R15, BX
 	VBROADCASTSS (SI), Z30
@@ -295,8 +308,26 @@ one:
 	JNE          one
 
 next:
+	DECQ R13
+	JNE  segment
+	JMP  summed
+
+edge:
+	VMOVUPS      (BX), Z28
+	PREFETCHT0   (BX)(R15*8)
+	VMOVUPS.Z    64(BX), K1, Z29
+	PREFETCHT0   64(BX)(R15*8)
+	ADDQ         R15, BX
+	VBROADCASTSS (SI), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	ADDQ         $0x04, SI
+	DECQ         CX
+	JNE          edge
 	DECQ         R13
 	JNE          segment
+
+summed:
 	MOVL         200(DI), AX
 	CMPL         AX, $0x3f800000
 	JEQ          scaled
@@ -318,7 +349,7 @@ scaled:
 
 accumulated:
 	MOVQ      176(DI), AX
-	MOVQ      256(DI), CX
+	MOVQ      264(DI), CX
 	CMPQ      AX, $0x01
 	JLT       biased
 	JEQ       rowbias
@@ -404,13 +435,13 @@ store:
 	ADDQ    120(DI), AX
 	VMOVUPS Z1, K1, (AX)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 240(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 248(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    232(DI), AX
+	MOVQ    168(DI), AX
 	ADDQ    AX, 264(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 272(DI)
 	MOVQ    160(DI), AX
 	ADDQ    AX, DX
 	TESTQ   R12, R12
@@ -418,7 +449,7 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 272(DI)
+	DECQ 280(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -428,15 +459,15 @@ bare:
 TEXT ·tile2x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
-	MOVQ  AX, 240(DI)
-	MOVQ  72(DI), AX
 	MOVQ  AX, 248(DI)
-	MOVQ  136(DI), AX
+	MOVQ  72(DI), AX
 	MOVQ  AX, 256(DI)
-	MOVQ  16(DI), AX
-	MOVQ  AX, 272(DI)
-	MOVQ  224(DI), AX
+	MOVQ  136(DI), AX
 	MOVQ  AX, 264(DI)
+	MOVQ  16(DI), AX
+	MOVQ  AX, 280(DI)
+	MOVQ  224(DI), AX
+	MOVQ  AX, 272(DI)
 	MOVQ  128(DI), R12
 	MOVQ  96(DI), DX
 	MOVQ  80(DI), R15
@@ -453,76 +484,83 @@ product:
 	MOVQ       32(DI), R8
 	LEAQ       (R8)(R8*2), R9
 	LEAQ       (R8)(R8*4), R10
-	MOVQ       248(DI), BX
-	MOVQ       264(DI), R14
+	MOVQ       256(DI), BX
+	MOVQ       272(DI), R14
 	VPXORD     Z0, Z0, Z0
 	VPXORD     Z1, Z1, Z1
 	MOVQ       56(DI), R13
 	MOVQ       48(DI), AX
 
 segment:
-	MOVQ 240(DI), SI
+	MOVQ 248(DI), SI
 	ADDQ (AX), SI
 	ADDQ $0x08, AX
 	MOVQ 64(DI), CX
 	CMPQ 88(DI), $0x00
-	JNE  one
+	JNE  edge
 	SUBQ $0x04, CX
 	JLT  rest
 
 four:
-	VMOVUPS      (BX), Z28
-	PREFETCHT0   (BX)(R15*8)
-	ADDQ         R15, BX
-	VBROADCASTSS (SI), Z30
-	VFMADD231PS  Z28, Z30, Z0
-	VBROADCASTSS (SI)(R8*1), Z30
-	VFMADD231PS  Z28, Z30, Z1
-	VMOVUPS      (BX), Z28
-	PREFETCHT0   (BX)(R15*8)
-	ADDQ         R15, BX
-	VBROADCASTSS 4(SI), Z30
-	VFMADD231PS  Z28, Z30, Z0
-	VBROADCASTSS 4(SI)(R8*1), Z30
-	VFMADD231PS  Z28, Z30, Z1
-	VMOVUPS      (BX), Z28
-	PREFETCHT0   (BX)(R15*8)
-	ADDQ         R15, BX
-	VBROADCASTSS 8(SI), Z30
-	VFMADD231PS  Z28, Z30, Z0
-	VBROADCASTSS 8(SI)(R8*1), Z30
-	VFMADD231PS  Z28, Z30, Z1
-	VMOVUPS      (BX), Z28
-	PREFETCHT0   (BX)(R15*8)
-	ADDQ         R15, BX
-	VBROADCASTSS 12(SI), Z30
-	VFMADD231PS  Z28, Z30, Z0
-	VBROADCASTSS 12(SI)(R8*1), Z30
-	VFMADD231PS  Z28, Z30, Z1
-	PREFETCHT1   (R14)(CX*4)
-	ADDQ         $0x10, SI
-	SUBQ         $0x04, CX
-	JGE          four
+	VMOVUPS          (BX), Z28
+	PREFETCHT0       (BX)(R15*8)
+	ADDQ             R15, BX
+	VFMADD231PS.BCST (SI), Z28, Z0
+	VFMADD231PS.BCST (SI)(R8*1), Z28, Z1
+	VMOVUPS          (BX), Z28
+	PREFETCHT0       (BX)(R15*8)
+	ADDQ             R15, BX
+	VFMADD231PS.BCST 4(SI), Z28, Z0
+	VFMADD231PS.BCST 4(SI)(R8*1), Z28, Z1
+	VMOVUPS          (BX), Z28
+	PREFETCHT0       (BX)(R15*8)
+	ADDQ             R15, BX
+	VFMADD231PS.BCST 8(SI), Z28, Z0
+	VFMADD231PS.BCST 8(SI)(R8*1), Z28, Z1
+	VMOVUPS          (BX), Z28
+	PREFETCHT0       (BX)(R15*8)
+	ADDQ             R15, BX
+	VFMADD231PS.BCST 12(SI), Z28, Z0
+	VFMADD231PS.BCST 12(SI)(R8*1), Z28, Z1
+	PREFETCHT1       (R14)(CX*4)
+	PREFETCHT1       64(R14)(CX*4)
+	ADDQ             240(DI), R14
+	ADDQ             $0x10, SI
+	SUBQ             $0x04, CX
+	JGE              four
 
 rest:
 	ADDQ $0x04, CX
 	JEQ  next
 
 one:
-	VMOVUPS.Z    (BX), K1, Z28
-	PREFETCHT0   (BX)(R15*8)
-	ADDQ         R15, BX
-	VBROADCASTSS (SI), Z30
-	VFMADD231PS  Z28, Z30, Z0
-	VBROADCASTSS (SI)(R8*1), Z30
-	VFMADD231PS  Z28, Z30, Z1
-	ADDQ         $0x04, SI
-	DECQ         CX
-	JNE          one
+	VMOVUPS          (BX), Z28
+	PREFETCHT0       (BX)(R15*8)
+	ADDQ             R15, BX
+	VFMADD231PS.BCST (SI), Z28, Z0
+	VFMADD231PS.BCST (SI)(R8*1), Z28, Z1
+	ADDQ             $0x04, SI
+	DECQ             CX
+	JNE              one
 
 next:
-	DECQ         R13
-	JNE          segment
+	DECQ R13
+	JNE  segment
+	JMP  summed
+
+edge:
+	VMOVUPS.Z        (BX), K1, Z28
+	PREFETCHT0       (BX)(R15*8)
+	ADDQ             R15, BX
+	VFMADD231PS.BCST (SI), Z28, Z0
+	VFMADD231PS.BCST (SI)(R8*1), Z28, Z1
+	ADDQ             $0x04, SI
+	DECQ             CX
+	JNE              edge
+	DECQ             R13
+	JNE              segment
+
+summed:
 	MOVL         200(DI), AX
 	CMPL         AX, $0x3f800000
 	JEQ          scaled
@@ -542,7 +580,7 @@ scaled:
 
 accumulated:
 	MOVQ      176(DI), AX
-	MOVQ      256(DI), CX
+	MOVQ      264(DI), CX
 	CMPQ      AX, $0x01
 	JLT       biased
 	JEQ       rowbias
@@ -624,13 +662,13 @@ store:
 	VMOVUPS Z0, K1, (AX)
 	VMOVUPS Z1, K1, (AX)(R8*1)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 240(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 248(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    232(DI), AX
+	MOVQ    168(DI), AX
 	ADDQ    AX, 264(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 272(DI)
 	MOVQ    160(DI), AX
 	ADDQ    AX, DX
 	TESTQ   R12, R12
@@ -638,7 +676,7 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 272(DI)
+	DECQ 280(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -648,15 +686,15 @@ bare:
 TEXT ·tile2x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
-	MOVQ  AX, 240(DI)
-	MOVQ  72(DI), AX
 	MOVQ  AX, 248(DI)
-	MOVQ  136(DI), AX
+	MOVQ  72(DI), AX
 	MOVQ  AX, 256(DI)
-	MOVQ  16(DI), AX
-	MOVQ  AX, 272(DI)
-	MOVQ  224(DI), AX
+	MOVQ  136(DI), AX
 	MOVQ  AX, 264(DI)
+	MOVQ  16(DI), AX
+	MOVQ  AX, 280(DI)
+	MOVQ  224(DI), AX
+	MOVQ  AX, 272(DI)
 	MOVQ  128(DI), R12
 	MOVQ  96(DI), DX
 	MOVQ  80(DI), R15
@@ -677,8 +715,8 @@ product:
 	MOVQ       32(DI), R8
 	LEAQ       (R8)(R8*2), R9
 	LEAQ       (R8)(R8*4), R10
-	MOVQ       248(DI), BX
-	MOVQ       264(DI), R14
+	MOVQ       256(DI), BX
+	MOVQ       272(DI), R14
 	VPXORD     Z0, Z0, Z0
 	VPXORD     Z1, Z1, Z1
 	VPXORD     Z2, Z2, Z2
@@ -687,12 +725,12 @@ product:
 	MOVQ       48(DI), AX
 
 segment:
-	MOVQ 240(DI), SI
+	MOVQ 248(DI), SI
 	ADDQ (AX), SI
 	ADDQ $0x08, AX
 	MOVQ 64(DI), CX
 	CMPQ 88(DI), $0x00
-	JNE  one
+	JNE  edge
 	SUBQ $0x04, CX
 	JLT  rest
 
@@ -742,6 +780,8 @@ four:
 	VFMADD231PS  Z28, Z30, Z2
 	VFMADD231PS  Z29, Z30, Z3
 	PREFETCHT1   (R14)(CX*4)
+	PREFETCHT1   64(R14)(CX*4)
+	ADDQ         240(DI), R14
 	ADDQ         $0x10, SI
 	SUBQ         $0x04, CX
 	JGE          four
@@ -753,7 +793,7 @@ rest:
 one:
 	VMOVUPS      (BX), Z28
 	PREFETCHT0   (BX)(R15*8)
-	VMOVUPS.Z    64(BX), K1, Z29
+	VMOVUPS      64(BX), Z29
 	PREFETCHT0   64(BX)(R15*8)
 	ADDQ         R15, BX
 	VBROADCASTSS (SI), Z30
@@ -767,8 +807,29 @@ one:
 	JNE          one
 
 next:
+	DECQ R13
+	JNE  segment
+	JMP  summed
+
+edge:
+	VMOVUPS      (BX), Z28
+	PREFETCHT0   (BX)(R15*8)
+	VMOVUPS.Z    64(BX), K1, Z29
+	PREFETCHT0   64(BX)(R15*8)
+	ADDQ         R15, BX
+	VBROADCASTSS (SI), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	VBROADCASTSS (SI)(R8*1), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VFMADD231PS  Z29, Z30, Z3
+	ADDQ         $0x04, SI
+	DECQ         CX
+	JNE          edge
 	DECQ         R13
 	JNE          segment
+
+summed:
 	MOVL         200(DI), AX
 	CMPL         AX, $0x3f800000
 	JEQ          scaled
@@ -794,7 +855,7 @@ scaled:
 
 accumulated:
 	MOVQ      176(DI), AX
-	MOVQ      256(DI), CX
+	MOVQ      264(DI), CX
 	CMPQ      AX, $0x01
 	JLT       biased
 	JEQ       rowbias
@@ -927,13 +988,13 @@ store:
 	VMOVUPS Z1, K1, (AX)
 	VMOVUPS Z3, K1, (AX)(R8*1)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 240(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 248(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    232(DI), AX
+	MOVQ    168(DI), AX
 	ADDQ    AX, 264(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 272(DI)
 	MOVQ    160(DI), AX
 	ADDQ    AX, DX
 	TESTQ   R12, R12
@@ -941,7 +1002,7 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 272(DI)
+	DECQ 280(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -951,15 +1012,15 @@ bare:
 TEXT ·tile3x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
-	MOVQ  AX, 240(DI)
-	MOVQ  72(DI), AX
 	MOVQ  AX, 248(DI)
-	MOVQ  136(DI), AX
+	MOVQ  72(DI), AX
 	MOVQ  AX, 256(DI)
-	MOVQ  16(DI), AX
-	MOVQ  AX, 272(DI)
-	MOVQ  224(DI), AX
+	MOVQ  136(DI), AX
 	MOVQ  AX, 264(DI)
+	MOVQ  16(DI), AX
+	MOVQ  AX, 280(DI)
+	MOVQ  224(DI), AX
+	MOVQ  AX, 272(DI)
 	MOVQ  128(DI), R12
 	MOVQ  96(DI), DX
 	MOVQ  80(DI), R15
@@ -977,8 +1038,8 @@ product:
 	MOVQ       32(DI), R8
 	LEAQ       (R8)(R8*2), R9
 	LEAQ       (R8)(R8*4), R10
-	MOVQ       248(DI), BX
-	MOVQ       264(DI), R14
+	MOVQ       256(DI), BX
+	MOVQ       272(DI), R14
 	VPXORD     Z0, Z0, Z0
 	VPXORD     Z1, Z1, Z1
 	VPXORD     Z2, Z2, Z2
@@ -986,78 +1047,81 @@ product:
 	MOVQ       48(DI), AX
 
 segment:
-	MOVQ 240(DI), SI
+	MOVQ 248(DI), SI
 	ADDQ (AX), SI
 	ADDQ $0x08, AX
 	MOVQ 64(DI), CX
 	CMPQ 88(DI), $0x00
-	JNE  one
+	JNE  edge
 	SUBQ $0x04, CX
 	JLT  rest
 
 four:
-	VMOVUPS      (BX), Z28
-	PREFETCHT0   (BX)(R15*8)
-	ADDQ         R15, BX
-	VBROADCASTSS (SI), Z30
-	VFMADD231PS  Z28, Z30, Z0
-	VBROADCASTSS (SI)(R8*1), Z30
-	VFMADD231PS  Z28, Z30, Z1
-	VBROADCASTSS (SI)(R8*2), Z30
-	VFMADD231PS  Z28, Z30, Z2
-	VMOVUPS      (BX), Z28
-	PREFETCHT0   (BX)(R15*8)
-	ADDQ         R15, BX
-	VBROADCASTSS 4(SI), Z30
-	VFMADD231PS  Z28, Z30, Z0
-	VBROADCASTSS 4(SI)(R8*1), Z30
-	VFMADD231PS  Z28, Z30, Z1
-	VBROADCASTSS 4(SI)(R8*2), Z30
-	VFMADD231PS  Z28, Z30, Z2
-	VMOVUPS      (BX), Z28
-	PREFETCHT0   (BX)(R15*8)
-	ADDQ         R15, BX
-	VBROADCASTSS 8(SI), Z30
-	VFMADD231PS  Z28, Z30, Z0
-	VBROADCASTSS 8(SI)(R8*1), Z30
-	VFMADD231PS  Z28, Z30, Z1
-	VBROADCASTSS 8(SI)(R8*2), Z30
-	VFMADD231PS  Z28, Z30, Z2
-	VMOVUPS      (BX), Z28
-	PREFETCHT0   (BX)(R15*8)
-	ADDQ         R15, BX
-	VBROADCASTSS 12(SI), Z30
-	VFMADD231PS  Z28, Z30, Z0
-	VBROADCASTSS 12(SI)(R8*1), Z30
-	VFMADD231PS  Z28, Z30, Z1
-	VBROADCASTSS 12(SI)(R8*2), Z30
-	VFMADD231PS  Z28, Z30, Z2
-	PREFETCHT1   (R14)(CX*4)
-	ADDQ         $0x10, SI
-	SUBQ         $0x04, CX
-	JGE          four
+	VMOVUPS          (BX), Z28
+	PREFETCHT0       (BX)(R15*8)
+	ADDQ             R15, BX
+	VFMADD231PS.BCST (SI), Z28, Z0
+	VFMADD231PS.BCST (SI)(R8*1), Z28, Z1
+	VFMADD231PS.BCST (SI)(R8*2), Z28, Z2
+	VMOVUPS          (BX), Z28
+	PREFETCHT0       (BX)(R15*8)
+	ADDQ             R15, BX
+	VFMADD231PS.BCST 4(SI), Z28, Z0
+	VFMADD231PS.BCST 4(SI)(R8*1), Z28, Z1
+	VFMADD231PS.BCST 4(SI)(R8*2), Z28, Z2
+	VMOVUPS          (BX), Z28
+	PREFETCHT0       (BX)(R15*8)
+	ADDQ             R15, BX
+	VFMADD231PS.BCST 8(SI), Z28, Z0
+	VFMADD231PS.BCST 8(SI)(R8*1), Z28, Z1
+	VFMADD231PS.BCST 8(SI)(R8*2), Z28, Z2
+	VMOVUPS          (BX), Z28
+	PREFETCHT0       (BX)(R15*8)
+	ADDQ             R15, BX
+	VFMADD231PS.BCST 12(SI), Z28, Z0
+	VFMADD231PS.BCST 12(SI)(R8*1), Z28, Z1
+	VFMADD231PS.BCST 12(SI)(R8*2), Z28, Z2
+	PREFETCHT1       (R14)(CX*4)
+	PREFETCHT1       64(R14)(CX*4)
+	ADDQ             240(DI), R14
+	ADDQ             $0x10, SI
+	SUBQ             $0x04, CX
+	JGE              four
 
 rest:
 	ADDQ $0x04, CX
 	JEQ  next
 
 one:
-	VMOVUPS.Z    (BX), K1, Z28
-	PREFETCHT0   (BX)(R15*8)
-	ADDQ         R15, BX
-	VBROADCASTSS (SI), Z30
-	VFMADD231PS  Z28, Z30, Z0
-	VBROADCASTSS (SI)(R8*1), Z30
-	VFMADD231PS  Z28, Z30, Z1
-	VBROADCASTSS (SI)(R8*2), Z30
-	VFMADD231PS  Z28, Z30, Z2
-	ADDQ         $0x04, SI
-	DECQ         CX
-	JNE          one
+	VMOVUPS          (BX), Z28
+	PREFETCHT0       (BX)(R15*8)
+	ADDQ             R15, BX
+	VFMADD231PS.BCST (SI), Z28, Z0
+	VFMADD231PS.BCST (SI)(R8*1), Z28, Z1
+	VFMADD231PS.BCST (SI)(R8*2), Z28, Z2
+	ADDQ             $0x04, SI
+	DECQ             CX
+	JNE              one
 
 next:
-	DECQ         R13
-	JNE          segment
+	DECQ R13
+	JNE  segment
+	JMP  summed
+
+edge:
+	VMOVUPS.Z        (BX), K1, Z28
+	PREFETCHT0       (BX)(R15*8)
+	ADDQ             R15, BX
+	VFMADD231PS.BCST (SI), Z28, Z0
+	VFMADD231PS.BCST (SI)(R8*1), Z28, Z1
+	VFMADD231PS.BCST (SI)(R8*2), Z28, Z2
+	ADDQ             $0x04, SI
+	DECQ             CX
+	JNE              edge
+	DECQ             R13
+	JNE              segment
+
+summed:
 	MOVL         200(DI), AX
 	CMPL         AX, $0x3f800000
 	JEQ          scaled
@@ -1079,7 +1143,7 @@ scaled:
 
 accumulated:
 	MOVQ      176(DI), AX
-	MOVQ      256(DI), CX
+	MOVQ      264(DI), CX
 	CMPQ      AX, $0x01
 	JLT       biased
 	JEQ       rowbias
@@ -1185,13 +1249,13 @@ store:
 	VMOVUPS Z1, K1, (AX)(R8*1)
 	VMOVUPS Z2, K1, (AX)(R8*2)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 240(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 248(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    232(DI), AX
+	MOVQ    168(DI), AX
 	ADDQ    AX, 264(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 272(DI)
 	MOVQ    160(DI), AX
 	ADDQ    AX, DX
 	TESTQ   R12, R12
@@ -1199,7 +1263,7 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 272(DI)
+	DECQ 280(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -1209,15 +1273,15 @@ bare:
 TEXT ·tile3x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
-	MOVQ  AX, 240(DI)
-	MOVQ  72(DI), AX
 	MOVQ  AX, 248(DI)
-	MOVQ  136(DI), AX
+	MOVQ  72(DI), AX
 	MOVQ  AX, 256(DI)
-	MOVQ  16(DI), AX
-	MOVQ  AX, 272(DI)
-	MOVQ  224(DI), AX
+	MOVQ  136(DI), AX
 	MOVQ  AX, 264(DI)
+	MOVQ  16(DI), AX
+	MOVQ  AX, 280(DI)
+	MOVQ  224(DI), AX
+	MOVQ  AX, 272(DI)
 	MOVQ  128(DI), R12
 	MOVQ  96(DI), DX
 	MOVQ  80(DI), R15
@@ -1240,8 +1304,8 @@ product:
 	MOVQ       32(DI), R8
 	LEAQ       (R8)(R8*2), R9
 	LEAQ       (R8)(R8*4), R10
-	MOVQ       248(DI), BX
-	MOVQ       264(DI), R14
+	MOVQ       256(DI), BX
+	MOVQ       272(DI), R14
 	VPXORD     Z0, Z0, Z0
 	VPXORD     Z1, Z1, Z1
 	VPXORD     Z2, Z2, Z2
@@ -1252,12 +1316,12 @@ product:
 	MOVQ       48(DI), AX
 
 segment:
-	MOVQ 240(DI), SI
+	MOVQ 248(DI), SI
 	ADDQ (AX), SI
 	ADDQ $0x08, AX
 	MOVQ 64(DI), CX
 	CMPQ 88(DI), $0x00
-	JNE  one
+	JNE  edge
 	SUBQ $0x04, CX
 	JLT  rest
 
@@ -1319,6 +1383,8 @@ four:
 	VFMADD231PS  Z28, Z30, Z4
 	VFMADD231PS  Z29, Z30, Z5
 	PREFETCHT1   (R14)(CX*4)
+	PREFETCHT1   64(R14)(CX*4)
+	ADDQ         240(DI), R14
 	ADDQ         $0x10, SI
 	SUBQ         $0x04, CX
 	JGE          four
@@ -1330,7 +1396,7 @@ rest:
 one:
 	VMOVUPS      (BX), Z28
 	PREFETCHT0   (BX)(R15*8)
-	VMOVUPS.Z    64(BX), K1, Z29
+	VMOVUPS      64(BX), Z29
 	PREFETCHT0   64(BX)(R15*8)
 	ADDQ         R15, BX
 	VBROADCASTSS (SI), Z30
@@ -1347,8 +1413,32 @@ one:
 	JNE          one
 
 next:
+	DECQ R13
+	JNE  segment
+	JMP  summed
+
+edge:
+	VMOVUPS      (BX), Z28
+	PREFETCHT0   (BX)(R15*8)
+	VMOVUPS.Z    64(BX), K1, Z29
+	PREFETCHT0   64(BX)(R15*8)
+	ADDQ         R15, BX
+	VBROADCASTSS (SI), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	VBROADCASTSS (SI)(R8*1), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VFMADD231PS  Z29, Z30, Z3
+	VBROADCASTSS (SI)(R8*2), Z30
+	VFMADD231PS  Z28, Z30, Z4
+	VFMADD231PS  Z29, Z30, Z5
+	ADDQ         $0x04, SI
+	DECQ         CX
+	JNE          edge
 	DECQ         R13
 	JNE          segment
+
+summed:
 	MOVL         200(DI), AX
 	CMPL         AX, $0x3f800000
 	JEQ          scaled
@@ -1378,7 +1468,7 @@ scaled:
 
 accumulated:
 	MOVQ      176(DI), AX
-	MOVQ      256(DI), CX
+	MOVQ      264(DI), CX
 	CMPQ      AX, $0x01
 	JLT       biased
 	JEQ       rowbias
@@ -1558,13 +1648,13 @@ store:
 	VMOVUPS Z3, K1, (AX)(R8*1)
 	VMOVUPS Z5, K1, (AX)(R8*2)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 240(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 248(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    232(DI), AX
+	MOVQ    168(DI), AX
 	ADDQ    AX, 264(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 272(DI)
 	MOVQ    160(DI), AX
 	ADDQ    AX, DX
 	TESTQ   R12, R12
@@ -1572,7 +1662,7 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 272(DI)
+	DECQ 280(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -1582,15 +1672,15 @@ bare:
 TEXT ·tile4x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
-	MOVQ  AX, 240(DI)
-	MOVQ  72(DI), AX
 	MOVQ  AX, 248(DI)
-	MOVQ  136(DI), AX
+	MOVQ  72(DI), AX
 	MOVQ  AX, 256(DI)
-	MOVQ  16(DI), AX
-	MOVQ  AX, 272(DI)
-	MOVQ  224(DI), AX
+	MOVQ  136(DI), AX
 	MOVQ  AX, 264(DI)
+	MOVQ  16(DI), AX
+	MOVQ  AX, 280(DI)
+	MOVQ  224(DI), AX
+	MOVQ  AX, 272(DI)
 	MOVQ  128(DI), R12
 	MOVQ  96(DI), DX
 	MOVQ  80(DI), R15
@@ -1609,8 +1699,8 @@ product:
 	MOVQ       32(DI), R8
 	LEAQ       (R8)(R8*2), R9
 	LEAQ       (R8)(R8*4), R10
-	MOVQ       248(DI), BX
-	MOVQ       264(DI), R14
+	MOVQ       256(DI), BX
+	MOVQ       272(DI), R14
 	VPXORD     Z0, Z0, Z0
 	VPXORD     Z1, Z1, Z1
 	VPXORD     Z2, Z2, Z2
@@ -1619,88 +1709,87 @@ product:
 	MOVQ       48(DI), AX
 
 segment:
-	MOVQ 240(DI), SI
+	MOVQ 248(DI), SI
 	ADDQ (AX), SI
 	ADDQ $0x08, AX
 	MOVQ 64(DI), CX
 	CMPQ 88(DI), $0x00
-	JNE  one
+	JNE  edge
 	SUBQ $0x04, CX
 	JLT  rest
 
 four:
-	VMOVUPS      (BX), Z28
-	PREFETCHT0   (BX)(R15*8)
-	ADDQ         R15, BX
-	VBROADCASTSS (SI), Z30
-	VFMADD231PS  Z28, Z30, Z0
-	VBROADCASTSS (SI)(R8*1), Z30
-	VFMADD231PS  Z28, Z30, Z1
-	VBROADCASTSS (SI)(R8*2), Z30
-	VFMADD231PS  Z28, Z30, Z2
-	VBROADCASTSS (SI)(R9*1), Z30
-	VFMADD231PS  Z28, Z30, Z3
-	VMOVUPS      (BX), Z28
-	PREFETCHT0   (BX)(R15*8)
-	ADDQ         R15, BX
-	VBROADCASTSS 4(SI), Z30
-	VFMADD231PS  Z28, Z30, Z0
-	VBROADCASTSS 4(SI)(R8*1), Z30
-	VFMADD231PS  Z28, Z30, Z1
-	VBROADCASTSS 4(SI)(R8*2), Z30
-	VFMADD231PS  Z28, Z30, Z2
-	VBROADCASTSS 4(SI)(R9*1), Z30
-	VFMADD231PS  Z28, Z30, Z3
-	VMOVUPS      (BX), Z28
-	PREFETCHT0   (BX)(R15*8)
-	ADDQ         R15, BX
-	VBROADCASTSS 8(SI), Z30
-	VFMADD231PS  Z28, Z30, Z0
-	VBROADCASTSS 8(SI)(R8*1), Z30
-	VFMADD231PS  Z28, Z30, Z1
-	VBROADCASTSS 8(SI)(R8*2), Z30
-	VFMADD231PS  Z28, Z30, Z2
-	VBROADCASTSS 8(SI)(R9*1), Z30
-	VFMADD231PS  Z28, Z30, Z3
-	VMOVUPS      (BX), Z28
-	PREFETCHT0   (BX)(R15*8)
-	ADDQ         R15, BX
-	VBROADCASTSS 12(SI), Z30
-	VFMADD231PS  Z28, Z30, Z0
-	VBROADCASTSS 12(SI)(R8*1), Z30
-	VFMADD231PS  Z28, Z30, Z1
-	VBROADCASTSS 12(SI)(R8*2), Z30
-	VFMADD231PS  Z28, Z30, Z2
-	VBROADCASTSS 12(SI)(R9*1), Z30
-	VFMADD231PS  Z28, Z30, Z3
-	PREFETCHT1   (R14)(CX*4)
-	ADDQ         $0x10, SI
-	SUBQ         $0x04, CX
-	JGE          four
+	VMOVUPS          (BX), Z28
+	PREFETCHT0       (BX)(R15*8)
+	ADDQ             R15, BX
+	VFMADD231PS.BCST (SI), Z28, Z0
+	VFMADD231PS.BCST (SI)(R8*1), Z28, Z1
+	VFMADD231PS.BCST (SI)(R8*2), Z28, Z2
+	VFMADD231PS.BCST (SI)(R9*1), Z28, Z3
+	VMOVUPS          (BX), Z28
+	PREFETCHT0       (BX)(R15*8)
+	ADDQ             R15, BX
+	VFMADD231PS.BCST 4(SI), Z28, Z0
+	VFMADD231PS.BCST 4(SI)(R8*1), Z28, Z1
+	VFMADD231PS.BCST 4(SI)(R8*2), Z28, Z2
+	VFMADD231PS.BCST 4(SI)(R9*1), Z28, Z3
+	VMOVUPS          (BX), Z28
+	PREFETCHT0       (BX)(R15*8)
+	ADDQ             R15, BX
+	VFMADD231PS.BCST 8(SI), Z28, Z0
+	VFMADD231PS.BCST 8(SI)(R8*1), Z28, Z1
+	VFMADD231PS.BCST 8(SI)(R8*2), Z28, Z2
+	VFMADD231PS.BCST 8(SI)(R9*1), Z28, Z3
+	VMOVUPS          (BX), Z28
+	PREFETCHT0       (BX)(R15*8)
+	ADDQ             R15, BX
+	VFMADD231PS.BCST 12(SI), Z28, Z0
+	VFMADD231PS.BCST 12(SI)(R8*1), Z28, Z1
+	VFMADD231PS.BCST 12(SI)(R8*2), Z28, Z2
+	VFMADD231PS.BCST 12(SI)(R9*1), Z28, Z3
+	PREFETCHT1       (R14)(CX*4)
+	PREFETCHT1       64(R14)(CX*4)
+	ADDQ             240(DI), R14
+	ADDQ             $0x10, SI
+	SUBQ             $0x04, CX
+	JGE              four
 
 rest:
 	ADDQ $0x04, CX
 	JEQ  next
 
 one:
-	VMOVUPS.Z    (BX), K1, Z28
-	PREFETCHT0   (BX)(R15*8)
-	ADDQ         R15, BX
-	VBROADCASTSS (SI), Z30
-	VFMADD231PS  Z28, Z30, Z0
-	VBROADCASTSS (SI)(R8*1), Z30
-	VFMADD231PS  Z28, Z30, Z1
-	VBROADCASTSS (SI)(R8*2), Z30
-	VFMADD231PS  Z28, Z30, Z2
-	VBROADCASTSS (SI)(R9*1), Z30
-	VFMADD231PS  Z28, Z30, Z3
-	ADDQ         $0x04, SI
-	DECQ         CX
-	JNE          one
+	VMOVUPS          (BX), Z28
+	PREFETCHT0       (BX)(R15*8)
+	ADDQ             R15, BX
+	VFMADD231PS.BCST (SI), Z28, Z0
+	VFMADD231PS.BCST (SI)(R8*1), Z28, Z1
+	VFMADD231PS.BCST (SI)(R8*2), Z28, Z2
+	VFMADD231PS.BCST (SI)(R9*1), Z28, Z3
+	ADDQ             $0x04, SI
+	DECQ             CX
+	JNE              one
 
 next:
-	DECQ         R13
-	JNE          segment
+	DECQ R13
+	JNE  segment
+	JMP  summed
+
+edge:
+	VMOVUPS.Z        (BX), K1, Z28
+	PREFETCHT0       (BX)(R15*8)
+	ADDQ             R15, BX
+	VFMADD231PS.BCST (SI), Z28, Z0
+	VFMADD231PS.BCST (SI)(R8*1), Z28, Z1
+	VFMADD231PS.BCST (SI)(R8*2), Z28, Z2
+	VFMADD231PS.BCST (SI)(R9*1), Z28, Z3
+	ADDQ             $0x04, SI
+	DECQ             CX
+	JNE              edge
+	DECQ             R13
+	JNE              segment
+
+summed:
 	MOVL         200(DI), AX
 	CMPL         AX, $0x3f800000
 	JEQ          scaled
@@ -1724,7 +1813,7 @@ scaled:
 
 accumulated:
 	MOVQ      176(DI), AX
-	MOVQ      256(DI), CX
+	MOVQ      264(DI), CX
 	CMPQ      AX, $0x01
 	JLT       biased
 	JEQ       rowbias
@@ -1854,13 +1943,13 @@ store:
 	VMOVUPS Z2, K1, (AX)(R8*2)
 	VMOVUPS Z3, K1, (AX)(R9*1)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 240(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 248(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    232(DI), AX
+	MOVQ    168(DI), AX
 	ADDQ    AX, 264(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 272(DI)
 	MOVQ    160(DI), AX
 	ADDQ    AX, DX
 	TESTQ   R12, R12
@@ -1868,7 +1957,7 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 272(DI)
+	DECQ 280(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -1878,15 +1967,15 @@ bare:
 TEXT ·tile4x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
-	MOVQ  AX, 240(DI)
-	MOVQ  72(DI), AX
 	MOVQ  AX, 248(DI)
-	MOVQ  136(DI), AX
+	MOVQ  72(DI), AX
 	MOVQ  AX, 256(DI)
-	MOVQ  16(DI), AX
-	MOVQ  AX, 272(DI)
-	MOVQ  224(DI), AX
+	MOVQ  136(DI), AX
 	MOVQ  AX, 264(DI)
+	MOVQ  16(DI), AX
+	MOVQ  AX, 280(DI)
+	MOVQ  224(DI), AX
+	MOVQ  AX, 272(DI)
 	MOVQ  128(DI), R12
 	MOVQ  96(DI), DX
 	MOVQ  80(DI), R15
@@ -1911,8 +2000,8 @@ product:
 	MOVQ       32(DI), R8
 	LEAQ       (R8)(R8*2), R9
 	LEAQ       (R8)(R8*4), R10
-	MOVQ       248(DI), BX
-	MOVQ       264(DI), R14
+	MOVQ       256(DI), BX
+	MOVQ       272(DI), R14
 	VPXORD     Z0, Z0, Z0
 	VPXORD     Z1, Z1, Z1
 	VPXORD     Z2, Z2, Z2
@@ -1925,12 +2014,12 @@ product:
 	MOVQ       48(DI), AX
 
 segment:
-	MOVQ 240(DI), SI
+	MOVQ 248(DI), SI
 	ADDQ (AX), SI
 	ADDQ $0x08, AX
 	MOVQ 64(DI), CX
 	CMPQ 88(DI), $0x00
-	JNE  one
+	JNE  edge
 	SUBQ $0x04, CX
 	JLT  rest
 
@@ -2004,6 +2093,8 @@ four:
 	VFMADD231PS  Z28, Z30, Z6
 	VFMADD231PS  Z29, Z30, Z7
 	PREFETCHT1   (R14)(CX*4)
+	PREFETCHT1   64(R14)(CX*4)
+	ADDQ         240(DI), R14
 	ADDQ         $0x10, SI
 	SUBQ         $0x04, CX
 	JGE          four
@@ -2015,7 +2106,7 @@ rest:
 one:
 	VMOVUPS      (BX), Z28
 	PREFETCHT0   (BX)(R15*8)
-	VMOVUPS.Z    64(BX), K1, Z29
+	VMOVUPS      64(BX), Z29
 	PREFETCHT0   64(BX)(R15*8)
 	ADDQ         R15, BX
 	VBROADCASTSS (SI), Z30
@@ -2035,8 +2126,35 @@ one:
 	JNE          one
 
 next:
+	DECQ R13
+	JNE  segment
+	JMP  summed
+
+edge:
+	VMOVUPS      (BX), Z28
+	PREFETCHT0   (BX)(R15*8)
+	VMOVUPS.Z    64(BX), K1, Z29
+	PREFETCHT0   64(BX)(R15*8)
+	ADDQ         R15, BX
+	VBROADCASTSS (SI), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	VBROADCASTSS (SI)(R8*1), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VFMADD231PS  Z29, Z30, Z3
+	VBROADCASTSS (SI)(R8*2), Z30
+	VFMADD231PS  Z28, Z30, Z4
+	VFMADD231PS  Z29, Z30, Z5
+	VBROADCASTSS (SI)(R9*1), Z30
+	VFMADD231PS  Z28, Z30, Z6
+	VFMADD231PS  Z29, Z30, Z7
+	ADDQ         $0x04, SI
+	DECQ         CX
+	JNE          edge
 	DECQ         R13
 	JNE          segment
+
+summed:
 	MOVL         200(DI), AX
 	CMPL         AX, $0x3f800000
 	JEQ          scaled
@@ -2070,7 +2188,7 @@ scaled:
 
 accumulated:
 	MOVQ      176(DI), AX
-	MOVQ      256(DI), CX
+	MOVQ      264(DI), CX
 	CMPQ      AX, $0x01
 	JLT       biased
 	JEQ       rowbias
@@ -2297,13 +2415,13 @@ store:
 	VMOVUPS Z5, K1, (AX)(R8*2)
 	VMOVUPS Z7, K1, (AX)(R9*1)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 240(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 248(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    232(DI), AX
+	MOVQ    168(DI), AX
 	ADDQ    AX, 264(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 272(DI)
 	MOVQ    160(DI), AX
 	ADDQ    AX, DX
 	TESTQ   R12, R12
@@ -2311,7 +2429,7 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 272(DI)
+	DECQ 280(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -2321,15 +2439,15 @@ bare:
 TEXT ·tile5x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
-	MOVQ  AX, 240(DI)
-	MOVQ  72(DI), AX
 	MOVQ  AX, 248(DI)
-	MOVQ  136(DI), AX
+	MOVQ  72(DI), AX
 	MOVQ  AX, 256(DI)
-	MOVQ  16(DI), AX
-	MOVQ  AX, 272(DI)
-	MOVQ  224(DI), AX
+	MOVQ  136(DI), AX
 	MOVQ  AX, 264(DI)
+	MOVQ  16(DI), AX
+	MOVQ  AX, 280(DI)
+	MOVQ  224(DI), AX
+	MOVQ  AX, 272(DI)
 	MOVQ  128(DI), R12
 	MOVQ  96(DI), DX
 	MOVQ  80(DI), R15
@@ -2349,8 +2467,8 @@ product:
 	MOVQ       32(DI), R8
 	LEAQ       (R8)(R8*2), R9
 	LEAQ       (R8)(R8*4), R10
-	MOVQ       248(DI), BX
-	MOVQ       264(DI), R14
+	MOVQ       256(DI), BX
+	MOVQ       272(DI), R14
 	VPXORD     Z0, Z0, Z0
 	VPXORD     Z1, Z1, Z1
 	VPXORD     Z2, Z2, Z2
@@ -2360,98 +2478,93 @@ product:
 	MOVQ       48(DI), AX
 
 segment:
-	MOVQ 240(DI), SI
+	MOVQ 248(DI), SI
 	ADDQ (AX), SI
 	ADDQ $0x08, AX
 	MOVQ 64(DI), CX
 	CMPQ 88(DI), $0x00
-	JNE  one
+	JNE  edge
 	SUBQ $0x04, CX
 	JLT  rest
 
 four:
-	VMOVUPS      (BX), Z28
-	PREFETCHT0   (BX)(R15*8)
-	ADDQ         R15, BX
-	VBROADCASTSS (SI), Z30
-	VFMADD231PS  Z28, Z30, Z0
-	VBROADCASTSS (SI)(R8*1), Z30
-	VFMADD231PS  Z28, Z30, Z1
-	VBROADCASTSS (SI)(R8*2), Z30
-	VFMADD231PS  Z28, Z30, Z2
-	VBROADCASTSS (SI)(R9*1), Z30
-	VFMADD231PS  Z28, Z30, Z3
-	VBROADCASTSS (SI)(R8*4), Z30
-	VFMADD231PS  Z28, Z30, Z4
-	VMOVUPS      (BX), Z28
-	PREFETCHT0   (BX)(R15*8)
-	ADDQ         R15, BX
-	VBROADCASTSS 4(SI), Z30
-	VFMADD231PS  Z28, Z30, Z0
-	VBROADCASTSS 4(SI)(R8*1), Z30
-	VFMADD231PS  Z28, Z30, Z1
-	VBROADCASTSS 4(SI)(R8*2), Z30
-	VFMADD231PS  Z28, Z30, Z2
-	VBROADCASTSS 4(SI)(R9*1), Z30
-	VFMADD231PS  Z28, Z30, Z3
-	VBROADCASTSS 4(SI)(R8*4), Z30
-	VFMADD231PS  Z28, Z30, Z4
-	VMOVUPS      (BX), Z28
-	PREFETCHT0   (BX)(R15*8)
-	ADDQ         R15, BX
-	VBROADCASTSS 8(SI), Z30
-	VFMADD231PS  Z28, Z30, Z0
-	VBROADCASTSS 8(SI)(R8*1), Z30
-	VFMADD231PS  Z28, Z30, Z1
-	VBROADCASTSS 8(SI)(R8*2), Z30
-	VFMADD231PS  Z28, Z30, Z2
-	VBROADCASTSS 8(SI)(R9*1), Z30
-	VFMADD231PS  Z28, Z30, Z3
-	VBROADCASTSS 8(SI)(R8*4), Z30
-	VFMADD231PS  Z28, Z30, Z4
-	VMOVUPS      (BX), Z28
-	PREFETCHT0   (BX)(R15*8)
-	ADDQ         R15, BX
-	VBROADCASTSS 12(SI), Z30
-	VFMADD231PS  Z28, Z30, Z0
-	VBROADCASTSS 12(SI)(R8*1), Z30
-	VFMADD231PS  Z28, Z30, Z1
-	VBROADCASTSS 12(SI)(R8*2), Z30
-	VFMADD231PS  Z28, Z30, Z2
-	VBROADCASTSS 12(SI)(R9*1), Z30
-	VFMADD231PS  Z28, Z30, Z3
-	VBROADCASTSS 12(SI)(R8*4), Z30
-	VFMADD231PS  Z28, Z30, Z4
-	PREFETCHT1   (R14)(CX*4)
-	ADDQ         $0x10, SI
-	SUBQ         $0x04, CX
-	JGE          four
+	VMOVUPS          (BX), Z28
+	PREFETCHT0       (BX)(R15*8)
+	ADDQ             R15, BX
+	VFMADD231PS.BCST (SI), Z28, Z0
+	VFMADD231PS.BCST (SI)(R8*1), Z28, Z1
+	VFMADD231PS.BCST (SI)(R8*2), Z28, Z2
+	VFMADD231PS.BCST (SI)(R9*1), Z28, Z3
+	VFMADD231PS.BCST (SI)(R8*4), Z28, Z4
+	VMOVUPS          (BX), Z28
+	PREFETCHT0       (BX)(R15*8)
+	ADDQ             R15, BX
+	VFMADD231PS.BCST 4(SI), Z28, Z0
+	VFMADD231PS.BCST 4(SI)(R8*1), Z28, Z1
+	VFMADD231PS.BCST 4(SI)(R8*2), Z28, Z2
+	VFMADD231PS.BCST 4(SI)(R9*1), Z28, Z3
+	VFMADD231PS.BCST 4(SI)(R8*4), Z28, Z4
+	VMOVUPS          (BX), Z28
+	PREFETCHT0       (BX)(R15*8)
+	ADDQ             R15, BX
+	VFMADD231PS.BCST 8(SI), Z28, Z0
+	VFMADD231PS.BCST 8(SI)(R8*1), Z28, Z1
+	VFMADD231PS.BCST 8(SI)(R8*2), Z28, Z2
+	VFMADD231PS.BCST 8(SI)(R9*1), Z28, Z3
+	VFMADD231PS.BCST 8(SI)(R8*4), Z28, Z4
+	VMOVUPS          (BX), Z28
+	PREFETCHT0       (BX)(R15*8)
+	ADDQ             R15, BX
+	VFMADD231PS.BCST 12(SI), Z28, Z0
+	VFMADD231PS.BCST 12(SI)(R8*1), Z28, Z1
+	VFMADD231PS.BCST 12(SI)(R8*2), Z28, Z2
+	VFMADD231PS.BCST 12(SI)(R9*1), Z28, Z3
+	VFMADD231PS.BCST 12(SI)(R8*4), Z28, Z4
+	PREFETCHT1       (R14)(CX*4)
+	PREFETCHT1       64(R14)(CX*4)
+	ADDQ             240(DI), R14
+	ADDQ             $0x10, SI
+	SUBQ             $0x04, CX
+	JGE              four
 
 rest:
 	ADDQ $0x04, CX
 	JEQ  next
 
 one:
-	VMOVUPS.Z    (BX), K1, Z28
-	PREFETCHT0   (BX)(R15*8)
-	ADDQ         R15, BX
-	VBROADCASTSS (SI), Z30
-	VFMADD231PS  Z28, Z30, Z0
-	VBROADCASTSS (SI)(R8*1), Z30
-	VFMADD231PS  Z28, Z30, Z1
-	VBROADCASTSS (SI)(R8*2), Z30
-	VFMADD231PS  Z28, Z30, Z2
-	VBROADCASTSS (SI)(R9*1), Z30
-	VFMADD231PS  Z28, Z30, Z3
-	VBROADCASTSS (SI)(R8*4), Z30
-	VFMADD231PS  Z28, Z30, Z4
-	ADDQ         $0x04, SI
-	DECQ         CX
-	JNE          one
+	VMOVUPS          (BX), Z28
+	PREFETCHT0       (BX)(R15*8)
+	ADDQ             R15, BX
+	VFMADD231PS.BCST (SI), Z28, Z0
+	VFMADD231PS.BCST (SI)(R8*1), Z28, Z1
+	VFMADD231PS.BCST (SI)(R8*2), Z28, Z2
+	VFMADD231PS.BCST (SI)(R9*1), Z28, Z3
+	VFMADD231PS.BCST (SI)(R8*4), Z28, Z4
+	ADDQ             $0x04, SI
+	DECQ             CX
+	JNE              one
 
 next:
-	DECQ         R13
-	JNE          segment
+	DECQ R13
+	JNE  segment
+	JMP  summed
+
+edge:
+	VMOVUPS.Z        (BX), K1, Z28
+	PREFETCHT0       (BX)(R15*8)
+	ADDQ             R15, BX
+	VFMADD231PS.BCST (SI), Z28, Z0
+	VFMADD231PS.BCST (SI)(R8*1), Z28, Z1
+	VFMADD231PS.BCST (SI)(R8*2), Z28, Z2
+	VFMADD231PS.BCST (SI)(R9*1), Z28, Z3
+	VFMADD231PS.BCST (SI)(R8*4), Z28, Z4
+	ADDQ             $0x04, SI
+	DECQ             CX
+	JNE              edge
+	DECQ             R13
+	JNE              segment
+
+summed:
 	MOVL         200(DI), AX
 	CMPL         AX, $0x3f800000
 	JEQ          scaled
@@ -2477,7 +2590,7 @@ scaled:
 
 accumulated:
 	MOVQ      176(DI), AX
-	MOVQ      256(DI), CX
+	MOVQ      264(DI), CX
 	CMPQ      AX, $0x01
 	JLT       biased
 	JEQ       rowbias
@@ -2631,13 +2744,13 @@ store:
 	VMOVUPS Z3, K1, (AX)(R9*1)
 	VMOVUPS Z4, K1, (AX)(R8*4)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 240(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 248(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    232(DI), AX
+	MOVQ    168(DI), AX
 	ADDQ    AX, 264(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 272(DI)
 	MOVQ    160(DI), AX
 	ADDQ    AX, DX
 	TESTQ   R12, R12
@@ -2645,7 +2758,7 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 272(DI)
+	DECQ 280(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -2655,15 +2768,15 @@ bare:
 TEXT ·tile5x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
-	MOVQ  AX, 240(DI)
-	MOVQ  72(DI), AX
 	MOVQ  AX, 248(DI)
-	MOVQ  136(DI), AX
+	MOVQ  72(DI), AX
 	MOVQ  AX, 256(DI)
-	MOVQ  16(DI), AX
-	MOVQ  AX, 272(DI)
-	MOVQ  224(DI), AX
+	MOVQ  136(DI), AX
 	MOVQ  AX, 264(DI)
+	MOVQ  16(DI), AX
+	MOVQ  AX, 280(DI)
+	MOVQ  224(DI), AX
+	MOVQ  AX, 272(DI)
 	MOVQ  128(DI), R12
 	MOVQ  96(DI), DX
 	MOVQ  80(DI), R15
@@ -2690,8 +2803,8 @@ product:
 	MOVQ       32(DI), R8
 	LEAQ       (R8)(R8*2), R9
 	LEAQ       (R8)(R8*4), R10
-	MOVQ       248(DI), BX
-	MOVQ       264(DI), R14
+	MOVQ       256(DI), BX
+	MOVQ       272(DI), R14
 	VPXORD     Z0, Z0, Z0
 	VPXORD     Z1, Z1, Z1
 	VPXORD     Z2, Z2, Z2
@@ -2706,12 +2819,12 @@ product:
 	MOVQ       48(DI), AX
 
 segment:
-	MOVQ 240(DI), SI
+	MOVQ 248(DI), SI
 	ADDQ (AX), SI
 	ADDQ $0x08, AX
 	MOVQ 64(DI), CX
 	CMPQ 88(DI), $0x00
-	JNE  one
+	JNE  edge
 	SUBQ $0x04, CX
 	JLT  rest
 
@@ -2797,6 +2910,8 @@ four:
 	VFMADD231PS  Z28, Z30, Z8
 	VFMADD231PS  Z29, Z30, Z9
 	PREFETCHT1   (R14)(CX*4)
+	PREFETCHT1   64(R14)(CX*4)
+	ADDQ         240(DI), R14
 	ADDQ         $0x10, SI
 	SUBQ         $0x04, CX
 	JGE          four
@@ -2808,7 +2923,7 @@ rest:
 one:
 	VMOVUPS      (BX), Z28
 	PREFETCHT0   (BX)(R15*8)
-	VMOVUPS.Z    64(BX), K1, Z29
+	VMOVUPS      64(BX), Z29
 	PREFETCHT0   64(BX)(R15*8)
 	ADDQ         R15, BX
 	VBROADCASTSS (SI), Z30
@@ -2831,8 +2946,38 @@ one:
 	JNE          one
 
 next:
+	DECQ R13
+	JNE  segment
+	JMP  summed
+
+edge:
+	VMOVUPS      (BX), Z28
+	PREFETCHT0   (BX)(R15*8)
+	VMOVUPS.Z    64(BX), K1, Z29
+	PREFETCHT0   64(BX)(R15*8)
+	ADDQ         R15, BX
+	VBROADCASTSS (SI), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	VBROADCASTSS (SI)(R8*1), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VFMADD231PS  Z29, Z30, Z3
+	VBROADCASTSS (SI)(R8*2), Z30
+	VFMADD231PS  Z28, Z30, Z4
+	VFMADD231PS  Z29, Z30, Z5
+	VBROADCASTSS (SI)(R9*1), Z30
+	VFMADD231PS  Z28, Z30, Z6
+	VFMADD231PS  Z29, Z30, Z7
+	VBROADCASTSS (SI)(R8*4), Z30
+	VFMADD231PS  Z28, Z30, Z8
+	VFMADD231PS  Z29, Z30, Z9
+	ADDQ         $0x04, SI
+	DECQ         CX
+	JNE          edge
 	DECQ         R13
 	JNE          segment
+
+summed:
 	MOVL         200(DI), AX
 	CMPL         AX, $0x3f800000
 	JEQ          scaled
@@ -2870,7 +3015,7 @@ scaled:
 
 accumulated:
 	MOVQ      176(DI), AX
-	MOVQ      256(DI), CX
+	MOVQ      264(DI), CX
 	CMPQ      AX, $0x01
 	JLT       biased
 	JEQ       rowbias
@@ -3144,13 +3289,13 @@ store:
 	VMOVUPS Z7, K1, (AX)(R9*1)
 	VMOVUPS Z9, K1, (AX)(R8*4)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 240(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 248(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    232(DI), AX
+	MOVQ    168(DI), AX
 	ADDQ    AX, 264(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 272(DI)
 	MOVQ    160(DI), AX
 	ADDQ    AX, DX
 	TESTQ   R12, R12
@@ -3158,7 +3303,7 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 272(DI)
+	DECQ 280(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -3168,15 +3313,15 @@ bare:
 TEXT ·tile6x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
-	MOVQ  AX, 240(DI)
-	MOVQ  72(DI), AX
 	MOVQ  AX, 248(DI)
-	MOVQ  136(DI), AX
+	MOVQ  72(DI), AX
 	MOVQ  AX, 256(DI)
-	MOVQ  16(DI), AX
-	MOVQ  AX, 272(DI)
-	MOVQ  224(DI), AX
+	MOVQ  136(DI), AX
 	MOVQ  AX, 264(DI)
+	MOVQ  16(DI), AX
+	MOVQ  AX, 280(DI)
+	MOVQ  224(DI), AX
+	MOVQ  AX, 272(DI)
 	MOVQ  128(DI), R12
 	MOVQ  96(DI), DX
 	MOVQ  80(DI), R15
@@ -3197,8 +3342,8 @@ product:
 	MOVQ       32(DI), R8
 	LEAQ       (R8)(R8*2), R9
 	LEAQ       (R8)(R8*4), R10
-	MOVQ       248(DI), BX
-	MOVQ       264(DI), R14
+	MOVQ       256(DI), BX
+	MOVQ       272(DI), R14
 	VPXORD     Z0, Z0, Z0
 	VPXORD     Z1, Z1, Z1
 	VPXORD     Z2, Z2, Z2
@@ -3209,108 +3354,99 @@ product:
 	MOVQ       48(DI), AX
 
 segment:
-	MOVQ 240(DI), SI
+	MOVQ 248(DI), SI
 	ADDQ (AX), SI
 	ADDQ $0x08, AX
 	MOVQ 64(DI), CX
 	CMPQ 88(DI), $0x00
-	JNE  one
+	JNE  edge
 	SUBQ $0x04, CX
 	JLT  rest
 
 four:
-	VMOVUPS      (BX), Z28
-	PREFETCHT0   (BX)(R15*8)
-	ADDQ         R15, BX
-	VBROADCASTSS (SI), Z30
-	VFMADD231PS  Z28, Z30, Z0
-	VBROADCASTSS (SI)(R8*1), Z30
-	VFMADD231PS  Z28, Z30, Z1
-	VBROADCASTSS (SI)(R8*2), Z30
-	VFMADD231PS  Z28, Z30, Z2
-	VBROADCASTSS (SI)(R9*1), Z30
-	VFMADD231PS  Z28, Z30, Z3
-	VBROADCASTSS (SI)(R8*4), Z30
-	VFMADD231PS  Z28, Z30, Z4
-	VBROADCASTSS (SI)(R10*1), Z30
-	VFMADD231PS  Z28, Z30, Z5
-	VMOVUPS      (BX), Z28
-	PREFETCHT0   (BX)(R15*8)
-	ADDQ         R15, BX
-	VBROADCASTSS 4(SI), Z30
-	VFMADD231PS  Z28, Z30, Z0
-	VBROADCASTSS 4(SI)(R8*1), Z30
-	VFMADD231PS  Z28, Z30, Z1
-	VBROADCASTSS 4(SI)(R8*2), Z30
-	VFMADD231PS  Z28, Z30, Z2
-	VBROADCASTSS 4(SI)(R9*1), Z30
-	VFMADD231PS  Z28, Z30, Z3
-	VBROADCASTSS 4(SI)(R8*4), Z30
-	VFMADD231PS  Z28, Z30, Z4
-	VBROADCASTSS 4(SI)(R10*1), Z30
-	VFMADD231PS  Z28, Z30, Z5
-	VMOVUPS      (BX), Z28
-	PREFETCHT0   (BX)(R15*8)
-	ADDQ         R15, BX
-	VBROADCASTSS 8(SI), Z30
-	VFMADD231PS  Z28, Z30, Z0
-	VBROADCASTSS 8(SI)(R8*1), Z30
-	VFMADD231PS  Z28, Z30, Z1
-	VBROADCASTSS 8(SI)(R8*2), Z30
-	VFMADD231PS  Z28, Z30, Z2
-	VBROADCASTSS 8(SI)(R9*1), Z30
-	VFMADD231PS  Z28, Z30, Z3
-	VBROADCASTSS 8(SI)(R8*4), Z30
-	VFMADD231PS  Z28, Z30, Z4
-	VBROADCASTSS 8(SI)(R10*1), Z30
-	VFMADD231PS  Z28, Z30, Z5
-	VMOVUPS      (BX), Z28
-	PREFETCHT0   (BX)(R15*8)
-	ADDQ         R15, BX
-	VBROADCASTSS 12(SI), Z30
-	VFMADD231PS  Z28, Z30, Z0
-	VBROADCASTSS 12(SI)(R8*1), Z30
-	VFMADD231PS  Z28, Z30, Z1
-	VBROADCASTSS 12(SI)(R8*2), Z30
-	VFMADD231PS  Z28, Z30, Z2
-	VBROADCASTSS 12(SI)(R9*1), Z30
-	VFMADD231PS  Z28, Z30, Z3
-	VBROADCASTSS 12(SI)(R8*4), Z30
-	VFMADD231PS  Z28, Z30, Z4
-	VBROADCASTSS 12(SI)(R10*1), Z30
-	VFMADD231PS  Z28, Z30, Z5
-	PREFETCHT1   (R14)(CX*4)
-	ADDQ         $0x10, SI
-	SUBQ         $0x04, CX
-	JGE          four
+	VMOVUPS          (BX), Z28
+	PREFETCHT0       (BX)(R15*8)
+	ADDQ             R15, BX
+	VFMADD231PS.BCST (SI), Z28, Z0
+	VFMADD231PS.BCST (SI)(R8*1), Z28, Z1
+	VFMADD231PS.BCST (SI)(R8*2), Z28, Z2
+	VFMADD231PS.BCST (SI)(R9*1), Z28, Z3
+	VFMADD231PS.BCST (SI)(R8*4), Z28, Z4
+	VFMADD231PS.BCST (SI)(R10*1), Z28, Z5
+	VMOVUPS          (BX), Z28
+	PREFETCHT0       (BX)(R15*8)
+	ADDQ             R15, BX
+	VFMADD231PS.BCST 4(SI), Z28, Z0
+	VFMADD231PS.BCST 4(SI)(R8*1), Z28, Z1
+	VFMADD231PS.BCST 4(SI)(R8*2), Z28, Z2
+	VFMADD231PS.BCST 4(SI)(R9*1), Z28, Z3
+	VFMADD231PS.BCST 4(SI)(R8*4), Z28, Z4
+	VFMADD231PS.BCST 4(SI)(R10*1), Z28, Z5
+	VMOVUPS          (BX), Z28
+	PREFETCHT0       (BX)(R15*8)
+	ADDQ             R15, BX
+	VFMADD231PS.BCST 8(SI), Z28, Z0
+	VFMADD231PS.BCST 8(SI)(R8*1), Z28, Z1
+	VFMADD231PS.BCST 8(SI)(R8*2), Z28, Z2
+	VFMADD231PS.BCST 8(SI)(R9*1), Z28, Z3
+	VFMADD231PS.BCST 8(SI)(R8*4), Z28, Z4
+	VFMADD231PS.BCST 8(SI)(R10*1), Z28, Z5
+	VMOVUPS          (BX), Z28
+	PREFETCHT0       (BX)(R15*8)
+	ADDQ             R15, BX
+	VFMADD231PS.BCST 12(SI), Z28, Z0
+	VFMADD231PS.BCST 12(SI)(R8*1), Z28, Z1
+	VFMADD231PS.BCST 12(SI)(R8*2), Z28, Z2
+	VFMADD231PS.BCST 12(SI)(R9*1), Z28, Z3
+	VFMADD231PS.BCST 12(SI)(R8*4), Z28, Z4
+	VFMADD231PS.BCST 12(SI)(R10*1), Z28, Z5
+	PREFETCHT1       (R14)(CX*4)
+	PREFETCHT1       64(R14)(CX*4)
+	ADDQ             240(DI), R14
+	ADDQ             $0x10, SI
+	SUBQ             $0x04, CX
+	JGE              four
 
 rest:
 	ADDQ $0x04, CX
 	JEQ  next
 
 one:
-	VMOVUPS.Z    (BX), K1, Z28
-	PREFETCHT0   (BX)(R15*8)
-	ADDQ         R15, BX
-	VBROADCASTSS (SI), Z30
-	VFMADD231PS  Z28, Z30, Z0
-	VBROADCASTSS (SI)(R8*1), Z30
-	VFMADD231PS  Z28, Z30, Z1
-	VBROADCASTSS (SI)(R8*2), Z30
-	VFMADD231PS  Z28, Z30, Z2
-	VBROADCASTSS (SI)(R9*1), Z30
-	VFMADD231PS  Z28, Z30, Z3
-	VBROADCASTSS (SI)(R8*4), Z30
-	VFMADD231PS  Z28, Z30, Z4
-	VBROADCASTSS (SI)(R10*1), Z30
-	VFMADD231PS  Z28, Z30, Z5
-	ADDQ         $0x04, SI
-	DECQ         CX
-	JNE          one
+	VMOVUPS          (BX), Z28
+	PREFETCHT0       (BX)(R15*8)
+	ADDQ             R15, BX
+	VFMADD231PS.BCST (SI), Z28, Z0
+	VFMADD231PS.BCST (SI)(R8*1), Z28, Z1
+	VFMADD231PS.BCST (SI)(R8*2), Z28, Z2
+	VFMADD231PS.BCST (SI)(R9*1), Z28, Z3
+	VFMADD231PS.BCST (SI)(R8*4), Z28, Z4
+	VFMADD231PS.BCST (SI)(R10*1), Z28, Z5
+	ADDQ             $0x04, SI
+	DECQ             CX
+	JNE              one
 
 next:
-	DECQ         R13
-	JNE          segment
+	DECQ R13
+	JNE  segment
+	JMP  summed
+
+edge:
+	VMOVUPS.Z        (BX), K1, Z28
+	PREFETCHT0       (BX)(R15*8)
+	ADDQ             R15, BX
+	VFMADD231PS.BCST (SI), Z28, Z0
+	VFMADD231PS.BCST (SI)(R8*1), Z28, Z1
+	VFMADD231PS.BCST (SI)(R8*2), Z28, Z2
+	VFMADD231PS.BCST (SI)(R9*1), Z28, Z3
+	VFMADD231PS.BCST (SI)(R8*4), Z28, Z4
+	VFMADD231PS.BCST (SI)(R10*1), Z28, Z5
+	ADDQ             $0x04, SI
+	DECQ             CX
+	JNE              edge
+	DECQ             R13
+	JNE              segment
+
+summed:
 	MOVL         200(DI), AX
 	CMPL         AX, $0x3f800000
 	JEQ          scaled
@@ -3338,7 +3474,7 @@ scaled:
 
 accumulated:
 	MOVQ      176(DI), AX
-	MOVQ      256(DI), CX
+	MOVQ      264(DI), CX
 	CMPQ      AX, $0x01
 	JLT       biased
 	JEQ       rowbias
@@ -3516,13 +3652,13 @@ store:
 	VMOVUPS Z4, K1, (AX)(R8*4)
 	VMOVUPS Z5, K1, (AX)(R10*1)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 240(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 248(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    232(DI), AX
+	MOVQ    168(DI), AX
 	ADDQ    AX, 264(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 272(DI)
 	MOVQ    160(DI), AX
 	ADDQ    AX, DX
 	TESTQ   R12, R12
@@ -3530,7 +3666,7 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 272(DI)
+	DECQ 280(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -3540,15 +3676,15 @@ bare:
 TEXT ·tile6x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
-	MOVQ  AX, 240(DI)
-	MOVQ  72(DI), AX
 	MOVQ  AX, 248(DI)
-	MOVQ  136(DI), AX
+	MOVQ  72(DI), AX
 	MOVQ  AX, 256(DI)
-	MOVQ  16(DI), AX
-	MOVQ  AX, 272(DI)
-	MOVQ  224(DI), AX
+	MOVQ  136(DI), AX
 	MOVQ  AX, 264(DI)
+	MOVQ  16(DI), AX
+	MOVQ  AX, 280(DI)
+	MOVQ  224(DI), AX
+	MOVQ  AX, 272(DI)
 	MOVQ  128(DI), R12
 	MOVQ  96(DI), DX
 	MOVQ  80(DI), R15
@@ -3577,8 +3713,8 @@ product:
 	MOVQ       32(DI), R8
 	LEAQ       (R8)(R8*2), R9
 	LEAQ       (R8)(R8*4), R10
-	MOVQ       248(DI), BX
-	MOVQ       264(DI), R14
+	MOVQ       256(DI), BX
+	MOVQ       272(DI), R14
 	VPXORD     Z0, Z0, Z0
 	VPXORD     Z1, Z1, Z1
 	VPXORD     Z2, Z2, Z2
@@ -3595,12 +3731,12 @@ product:
 	MOVQ       48(DI), AX
 
 segment:
-	MOVQ 240(DI), SI
+	MOVQ 248(DI), SI
 	ADDQ (AX), SI
 	ADDQ $0x08, AX
 	MOVQ 64(DI), CX
 	CMPQ 88(DI), $0x00
-	JNE  one
+	JNE  edge
 	SUBQ $0x04, CX
 	JLT  rest
 
@@ -3698,6 +3834,8 @@ four:
 	VFMADD231PS  Z28, Z30, Z10
 	VFMADD231PS  Z29, Z30, Z11
 	PREFETCHT1   (R14)(CX*4)
+	PREFETCHT1   64(R14)(CX*4)
+	ADDQ         240(DI), R14
 	ADDQ         $0x10, SI
 	SUBQ         $0x04, CX
 	JGE          four
@@ -3709,7 +3847,7 @@ rest:
 one:
 	VMOVUPS      (BX), Z28
 	PREFETCHT0   (BX)(R15*8)
-	VMOVUPS.Z    64(BX), K1, Z29
+	VMOVUPS      64(BX), Z29
 	PREFETCHT0   64(BX)(R15*8)
 	ADDQ         R15, BX
 	VBROADCASTSS (SI), Z30
@@ -3735,8 +3873,41 @@ one:
 	JNE          one
 
 next:
+	DECQ R13
+	JNE  segment
+	JMP  summed
+
+edge:
+	VMOVUPS      (BX), Z28
+	PREFETCHT0   (BX)(R15*8)
+	VMOVUPS.Z    64(BX), K1, Z29
+	PREFETCHT0   64(BX)(R15*8)
+	ADDQ         R15, BX
+	VBROADCASTSS (SI), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	VBROADCASTSS (SI)(R8*1), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VFMADD231PS  Z29, Z30, Z3
+	VBROADCASTSS (SI)(R8*2), Z30
+	VFMADD231PS  Z28, Z30, Z4
+	VFMADD231PS  Z29, Z30, Z5
+	VBROADCASTSS (SI)(R9*1), Z30
+	VFMADD231PS  Z28, Z30, Z6
+	VFMADD231PS  Z29, Z30, Z7
+	VBROADCASTSS (SI)(R8*4), Z30
+	VFMADD231PS  Z28, Z30, Z8
+	VFMADD231PS  Z29, Z30, Z9
+	VBROADCASTSS (SI)(R10*1), Z30
+	VFMADD231PS  Z28, Z30, Z10
+	VFMADD231PS  Z29, Z30, Z11
+	ADDQ         $0x04, SI
+	DECQ         CX
+	JNE          edge
 	DECQ         R13
 	JNE          segment
+
+summed:
 	MOVL         200(DI), AX
 	CMPL         AX, $0x3f800000
 	JEQ          scaled
@@ -3778,7 +3949,7 @@ scaled:
 
 accumulated:
 	MOVQ      176(DI), AX
-	MOVQ      256(DI), CX
+	MOVQ      264(DI), CX
 	CMPQ      AX, $0x01
 	JLT       biased
 	JEQ       rowbias
@@ -4099,13 +4270,13 @@ store:
 	VMOVUPS Z9, K1, (AX)(R8*4)
 	VMOVUPS Z11, K1, (AX)(R10*1)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 240(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 248(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    232(DI), AX
+	MOVQ    168(DI), AX
 	ADDQ    AX, 264(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 272(DI)
 	MOVQ    160(DI), AX
 	ADDQ    AX, DX
 	TESTQ   R12, R12
@@ -4113,7 +4284,7 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 272(DI)
+	DECQ 280(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -4123,15 +4294,15 @@ bare:
 TEXT ·tile7x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
-	MOVQ  AX, 240(DI)
-	MOVQ  72(DI), AX
 	MOVQ  AX, 248(DI)
-	MOVQ  136(DI), AX
+	MOVQ  72(DI), AX
 	MOVQ  AX, 256(DI)
-	MOVQ  16(DI), AX
-	MOVQ  AX, 272(DI)
-	MOVQ  224(DI), AX
+	MOVQ  136(DI), AX
 	MOVQ  AX, 264(DI)
+	MOVQ  16(DI), AX
+	MOVQ  AX, 280(DI)
+	MOVQ  224(DI), AX
+	MOVQ  AX, 272(DI)
 	MOVQ  128(DI), R12
 	MOVQ  96(DI), DX
 	MOVQ  80(DI), R15
@@ -4153,8 +4324,8 @@ product:
 	MOVQ       32(DI), R8
 	LEAQ       (R8)(R8*2), R9
 	LEAQ       (R8)(R8*4), R10
-	MOVQ       248(DI), BX
-	MOVQ       264(DI), R14
+	MOVQ       256(DI), BX
+	MOVQ       272(DI), R14
 	VPXORD     Z0, Z0, Z0
 	VPXORD     Z1, Z1, Z1
 	VPXORD     Z2, Z2, Z2
@@ -4166,118 +4337,105 @@ product:
 	MOVQ       48(DI), AX
 
 segment:
-	MOVQ 240(DI), SI
+	MOVQ 248(DI), SI
 	ADDQ (AX), SI
 	ADDQ $0x08, AX
 	MOVQ 64(DI), CX
 	CMPQ 88(DI), $0x00
-	JNE  one
+	JNE  edge
 	SUBQ $0x04, CX
 	JLT  rest
 
 four:
-	VMOVUPS      (BX), Z28
-	PREFETCHT0   (BX)(R15*8)
-	ADDQ         R15, BX
-	VBROADCASTSS (SI), Z30
-	VFMADD231PS  Z28, Z30, Z0
-	VBROADCASTSS (SI)(R8*1), Z30
-	VFMADD231PS  Z28, Z30, Z1
-	VBROADCASTSS (SI)(R8*2), Z30
-	VFMADD231PS  Z28, Z30, Z2
-	VBROADCASTSS (SI)(R9*1), Z30
-	VFMADD231PS  Z28, Z30, Z3
-	VBROADCASTSS (SI)(R8*4), Z30
-	VFMADD231PS  Z28, Z30, Z4
-	VBROADCASTSS (SI)(R10*1), Z30
-	VFMADD231PS  Z28, Z30, Z5
-	VBROADCASTSS (SI)(R9*2), Z30
-	VFMADD231PS  Z28, Z30, Z6
-	VMOVUPS      (BX), Z28
-	PREFETCHT0   (BX)(R15*8)
-	ADDQ         R15, BX
-	VBROADCASTSS 4(SI), Z30
-	VFMADD231PS  Z28, Z30, Z0
-	VBROADCASTSS 4(SI)(R8*1), Z30
-	VFMADD231PS  Z28, Z30, Z1
-	VBROADCASTSS 4(SI)(R8*2), Z30
-	VFMADD231PS  Z28, Z30, Z2
-	VBROADCASTSS 4(SI)(R9*1), Z30
-	VFMADD231PS  Z28, Z30, Z3
-	VBROADCASTSS 4(SI)(R8*4), Z30
-	VFMADD231PS  Z28, Z30, Z4
-	VBROADCASTSS 4(SI)(R10*1), Z30
-	VFMADD231PS  Z28, Z30, Z5
-	VBROADCASTSS 4(SI)(R9*2), Z30
-	VFMADD231PS  Z28, Z30, Z6
-	VMOVUPS      (BX), Z28
-	PREFETCHT0   (BX)(R15*8)
-	ADDQ         R15, BX
-	VBROADCASTSS 8(SI), Z30
-	VFMADD231PS  Z28, Z30, Z0
-	VBROADCASTSS 8(SI)(R8*1), Z30
-	VFMADD231PS  Z28, Z30, Z1
-	VBROADCASTSS 8(SI)(R8*2), Z30
-	VFMADD231PS  Z28, Z30, Z2
-	VBROADCASTSS 8(SI)(R9*1), Z30
-	VFMADD231PS  Z28, Z30, Z3
-	VBROADCASTSS 8(SI)(R8*4), Z30
-	VFMADD231PS  Z28, Z30, Z4
-	VBROADCASTSS 8(SI)(R10*1), Z30
-	VFMADD231PS  Z28, Z30, Z5
-	VBROADCASTSS 8(SI)(R9*2), Z30
-	VFMADD231PS  Z28, Z30, Z6
-	VMOVUPS      (BX), Z28
-	PREFETCHT0   (BX)(R15*8)
-	ADDQ         R15, BX
-	VBROADCASTSS 12(SI), Z30
-	VFMADD231PS  Z28, Z30, Z0
-	VBROADCASTSS 12(SI)(R8*1), Z30
-	VFMADD231PS  Z28, Z30, Z1
-	VBROADCASTSS 12(SI)(R8*2), Z30
-	VFMADD231PS  Z28, Z30, Z2
-	VBROADCASTSS 12(SI)(R9*1), Z30
-	VFMADD231PS  Z28, Z30, Z3
-	VBROADCASTSS 12(SI)(R8*4), Z30
-	VFMADD231PS  Z28, Z30, Z4
-	VBROADCASTSS 12(SI)(R10*1), Z30
-	VFMADD231PS  Z28, Z30, Z5
-	VBROADCASTSS 12(SI)(R9*2), Z30
-	VFMADD231PS  Z28, Z30, Z6
-	PREFETCHT1   (R14)(CX*4)
-	ADDQ         $0x10, SI
-	SUBQ         $0x04, CX
-	JGE          four
+	VMOVUPS          (BX), Z28
+	PREFETCHT0       (BX)(R15*8)
+	ADDQ             R15, BX
+	VFMADD231PS.BCST (SI), Z28, Z0
+	VFMADD231PS.BCST (SI)(R8*1), Z28, Z1
+	VFMADD231PS.BCST (SI)(R8*2), Z28, Z2
+	VFMADD231PS.BCST (SI)(R9*1), Z28, Z3
+	VFMADD231PS.BCST (SI)(R8*4), Z28, Z4
+	VFMADD231PS.BCST (SI)(R10*1), Z28, Z5
+	VFMADD231PS.BCST (SI)(R9*2), Z28, Z6
+	VMOVUPS          (BX), Z28
+	PREFETCHT0       (BX)(R15*8)
+	ADDQ             R15, BX
+	VFMADD231PS.BCST 4(SI), Z28, Z0
+	VFMADD231PS.BCST 4(SI)(R8*1), Z28, Z1
+	VFMADD231PS.BCST 4(SI)(R8*2), Z28, Z2
+	VFMADD231PS.BCST 4(SI)(R9*1), Z28, Z3
+	VFMADD231PS.BCST 4(SI)(R8*4), Z28, Z4
+	VFMADD231PS.BCST 4(SI)(R10*1), Z28, Z5
+	VFMADD231PS.BCST 4(SI)(R9*2), Z28, Z6
+	VMOVUPS          (BX), Z28
+	PREFETCHT0       (BX)(R15*8)
+	ADDQ             R15, BX
+	VFMADD231PS.BCST 8(SI), Z28, Z0
+	VFMADD231PS.BCST 8(SI)(R8*1), Z28, Z1
+	VFMADD231PS.BCST 8(SI)(R8*2), Z28, Z2
+	VFMADD231PS.BCST 8(SI)(R9*1), Z28, Z3
+	VFMADD231PS.BCST 8(SI)(R8*4), Z28, Z4
+	VFMADD231PS.BCST 8(SI)(R10*1), Z28, Z5
+	VFMADD231PS.BCST 8(SI)(R9*2), Z28, Z6
+	VMOVUPS          (BX), Z28
+	PREFETCHT0       (BX)(R15*8)
+	ADDQ             R15, BX
+	VFMADD231PS.BCST 12(SI), Z28, Z0
+	VFMADD231PS.BCST 12(SI)(R8*1), Z28, Z1
+	VFMADD231PS.BCST 12(SI)(R8*2), Z28, Z2
+	VFMADD231PS.BCST 12(SI)(R9*1), Z28, Z3
+	VFMADD231PS.BCST 12(SI)(R8*4), Z28, Z4
+	VFMADD231PS.BCST 12(SI)(R10*1), Z28, Z5
+	VFMADD231PS.BCST 12(SI)(R9*2), Z28, Z6
+	PREFETCHT1       (R14)(CX*4)
+	PREFETCHT1       64(R14)(CX*4)
+	ADDQ             240(DI), R14
+	ADDQ             $0x10, SI
+	SUBQ             $0x04, CX
+	JGE              four
 
 rest:
 	ADDQ $0x04, CX
 	JEQ  next
 
 one:
-	VMOVUPS.Z    (BX), K1, Z28
-	PREFETCHT0   (BX)(R15*8)
-	ADDQ         R15, BX
-	VBROADCASTSS (SI), Z30
-	VFMADD231PS  Z28, Z30, Z0
-	VBROADCASTSS (SI)(R8*1), Z30
-	VFMADD231PS  Z28, Z30, Z1
-	VBROADCASTSS (SI)(R8*2), Z30
-	VFMADD231PS  Z28, Z30, Z2
-	VBROADCASTSS (SI)(R9*1), Z30
-	VFMADD231PS  Z28, Z30, Z3
-	VBROADCASTSS (SI)(R8*4), Z30
-	VFMADD231PS  Z28, Z30, Z4
-	VBROADCASTSS (SI)(R10*1), Z30
-	VFMADD231PS  Z28, Z30, Z5
-	VBROADCASTSS (SI)(R9*2), Z30
-	VFMADD231PS  Z28, Z30, Z6
-	ADDQ         $0x04, SI
-	DECQ         CX
-	JNE          one
+	VMOVUPS          (BX), Z28
+	PREFETCHT0       (BX)(R15*8)
+	ADDQ             R15, BX
+	VFMADD231PS.BCST (SI), Z28, Z0
+	VFMADD231PS.BCST (SI)(R8*1), Z28, Z1
+	VFMADD231PS.BCST (SI)(R8*2), Z28, Z2
+	VFMADD231PS.BCST (SI)(R9*1), Z28, Z3
+	VFMADD231PS.BCST (SI)(R8*4), Z28, Z4
+	VFMADD231PS.BCST (SI)(R10*1), Z28, Z5
+	VFMADD231PS.BCST (SI)(R9*2), Z28, Z6
+	ADDQ             $0x04, SI
+	DECQ             CX
+	JNE              one
 
 next:
-	DECQ         R13
-	JNE          segment
+	DECQ R13
+	JNE  segment
+	JMP  summed
+
+edge:
+	VMOVUPS.Z        (BX), K1, Z28
+	PREFETCHT0       (BX)(R15*8)
+	ADDQ             R15, BX
+	VFMADD231PS.BCST (SI), Z28, Z0
+	VFMADD231PS.BCST (SI)(R8*1), Z28, Z1
+	VFMADD231PS.BCST (SI)(R8*2), Z28, Z2
+	VFMADD231PS.BCST (SI)(R9*1), Z28, Z3
+	VFMADD231PS.BCST (SI)(R8*4), Z28, Z4
+	VFMADD231PS.BCST (SI)(R10*1), Z28, Z5
+	VFMADD231PS.BCST (SI)(R9*2), Z28, Z6
+	ADDQ             $0x04, SI
+	DECQ             CX
+	JNE              edge
+	DECQ             R13
+	JNE              segment
+
+summed:
 	MOVL         200(DI), AX
 	CMPL         AX, $0x3f800000
 	JEQ          scaled
@@ -4307,7 +4465,7 @@ scaled:
 
 accumulated:
 	MOVQ      176(DI), AX
-	MOVQ      256(DI), CX
+	MOVQ      264(DI), CX
 	CMPQ      AX, $0x01
 	JLT       biased
 	JEQ       rowbias
@@ -4509,13 +4667,13 @@ store:
 	VMOVUPS Z5, K1, (AX)(R10*1)
 	VMOVUPS Z6, K1, (AX)(R9*2)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 240(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 248(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    232(DI), AX
+	MOVQ    168(DI), AX
 	ADDQ    AX, 264(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 272(DI)
 	MOVQ    160(DI), AX
 	ADDQ    AX, DX
 	TESTQ   R12, R12
@@ -4523,7 +4681,7 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 272(DI)
+	DECQ 280(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -4533,15 +4691,15 @@ bare:
 TEXT ·tile7x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
-	MOVQ  AX, 240(DI)
-	MOVQ  72(DI), AX
 	MOVQ  AX, 248(DI)
-	MOVQ  136(DI), AX
+	MOVQ  72(DI), AX
 	MOVQ  AX, 256(DI)
-	MOVQ  16(DI), AX
-	MOVQ  AX, 272(DI)
-	MOVQ  224(DI), AX
+	MOVQ  136(DI), AX
 	MOVQ  AX, 264(DI)
+	MOVQ  16(DI), AX
+	MOVQ  AX, 280(DI)
+	MOVQ  224(DI), AX
+	MOVQ  AX, 272(DI)
 	MOVQ  128(DI), R12
 	MOVQ  96(DI), DX
 	MOVQ  80(DI), R15
@@ -4572,8 +4730,8 @@ product:
 	MOVQ       32(DI), R8
 	LEAQ       (R8)(R8*2), R9
 	LEAQ       (R8)(R8*4), R10
-	MOVQ       248(DI), BX
-	MOVQ       264(DI), R14
+	MOVQ       256(DI), BX
+	MOVQ       272(DI), R14
 	VPXORD     Z0, Z0, Z0
 	VPXORD     Z1, Z1, Z1
 	VPXORD     Z2, Z2, Z2
@@ -4592,12 +4750,12 @@ product:
 	MOVQ       48(DI), AX
 
 segment:
-	MOVQ 240(DI), SI
+	MOVQ 248(DI), SI
 	ADDQ (AX), SI
 	ADDQ $0x08, AX
 	MOVQ 64(DI), CX
 	CMPQ 88(DI), $0x00
-	JNE  one
+	JNE  edge
 	SUBQ $0x04, CX
 	JLT  rest
 
@@ -4707,6 +4865,8 @@ four:
 	VFMADD231PS  Z28, Z30, Z12
 	VFMADD231PS  Z29, Z30, Z13
 	PREFETCHT1   (R14)(CX*4)
+	PREFETCHT1   64(R14)(CX*4)
+	ADDQ         240(DI), R14
 	ADDQ         $0x10, SI
 	SUBQ         $0x04, CX
 	JGE          four
@@ -4718,7 +4878,7 @@ rest:
 one:
 	VMOVUPS      (BX), Z28
 	PREFETCHT0   (BX)(R15*8)
-	VMOVUPS.Z    64(BX), K1, Z29
+	VMOVUPS      64(BX), Z29
 	PREFETCHT0   64(BX)(R15*8)
 	ADDQ         R15, BX
 	VBROADCASTSS (SI), Z30
@@ -4747,8 +4907,44 @@ one:
 	JNE          one
 
 next:
+	DECQ R13
+	JNE  segment
+	JMP  summed
+
+edge:
+	VMOVUPS      (BX), Z28
+	PREFETCHT0   (BX)(R15*8)
+	VMOVUPS.Z    64(BX), K1, Z29
+	PREFETCHT0   64(BX)(R15*8)
+	ADDQ         R15, BX
+	VBROADCASTSS (SI), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	VBROADCASTSS (SI)(R8*1), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VFMADD231PS  Z29, Z30, Z3
+	VBROADCASTSS (SI)(R8*2), Z30
+	VFMADD231PS  Z28, Z30, Z4
+	VFMADD231PS  Z29, Z30, Z5
+	VBROADCASTSS (SI)(R9*1), Z30
+	VFMADD231PS  Z28, Z30, Z6
+	VFMADD231PS  Z29, Z30, Z7
+	VBROADCASTSS (SI)(R8*4), Z30
+	VFMADD231PS  Z28, Z30, Z8
+	VFMADD231PS  Z29, Z30, Z9
+	VBROADCASTSS (SI)(R10*1), Z30
+	VFMADD231PS  Z28, Z30, Z10
+	VFMADD231PS  Z29, Z30, Z11
+	VBROADCASTSS (SI)(R9*2), Z30
+	VFMADD231PS  Z28, Z30, Z12
+	VFMADD231PS  Z29, Z30, Z13
+	ADDQ         $0x04, SI
+	DECQ         CX
+	JNE          edge
 	DECQ         R13
 	JNE          segment
+
+summed:
 	MOVL         200(DI), AX
 	CMPL         AX, $0x3f800000
 	JEQ          scaled
@@ -4794,7 +4990,7 @@ scaled:
 
 accumulated:
 	MOVQ      176(DI), AX
-	MOVQ      256(DI), CX
+	MOVQ      264(DI), CX
 	CMPQ      AX, $0x01
 	JLT       biased
 	JEQ       rowbias
@@ -5162,13 +5358,13 @@ store:
 	VMOVUPS Z11, K1, (AX)(R10*1)
 	VMOVUPS Z13, K1, (AX)(R9*2)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 240(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 248(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    232(DI), AX
+	MOVQ    168(DI), AX
 	ADDQ    AX, 264(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 272(DI)
 	MOVQ    160(DI), AX
 	ADDQ    AX, DX
 	TESTQ   R12, R12
@@ -5176,7 +5372,7 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 272(DI)
+	DECQ 280(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -5186,15 +5382,15 @@ bare:
 TEXT ·tile8x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
-	MOVQ  AX, 240(DI)
-	MOVQ  72(DI), AX
 	MOVQ  AX, 248(DI)
-	MOVQ  136(DI), AX
+	MOVQ  72(DI), AX
 	MOVQ  AX, 256(DI)
-	MOVQ  16(DI), AX
-	MOVQ  AX, 272(DI)
-	MOVQ  224(DI), AX
+	MOVQ  136(DI), AX
 	MOVQ  AX, 264(DI)
+	MOVQ  16(DI), AX
+	MOVQ  AX, 280(DI)
+	MOVQ  224(DI), AX
+	MOVQ  AX, 272(DI)
 	MOVQ  128(DI), R12
 	MOVQ  96(DI), DX
 	MOVQ  80(DI), R15
@@ -5219,8 +5415,8 @@ product:
 	MOVQ       32(DI), R8
 	LEAQ       (R8)(R8*2), R9
 	LEAQ       (R8)(R8*4), R10
-	MOVQ       248(DI), BX
-	MOVQ       264(DI), R14
+	MOVQ       256(DI), BX
+	MOVQ       272(DI), R14
 	VPXORD     Z0, Z0, Z0
 	VPXORD     Z1, Z1, Z1
 	VPXORD     Z2, Z2, Z2
@@ -5233,132 +5429,116 @@ product:
 	MOVQ       48(DI), AX
 
 segment:
-	MOVQ 240(DI), SI
+	MOVQ 248(DI), SI
 	ADDQ (AX), SI
 	ADDQ $0x08, AX
 	MOVQ 40(DI), R11
 	ADDQ SI, R11
 	MOVQ 64(DI), CX
 	CMPQ 88(DI), $0x00
-	JNE  one
+	JNE  edge
 	SUBQ $0x04, CX
 	JLT  rest
 
 four:
-	VMOVUPS      (BX), Z28
-	PREFETCHT0   (BX)(R15*8)
-	ADDQ         R15, BX
-	VBROADCASTSS (SI), Z30
-	VFMADD231PS  Z28, Z30, Z0
-	VBROADCASTSS (SI)(R8*1), Z30
-	VFMADD231PS  Z28, Z30, Z1
-	VBROADCASTSS (SI)(R8*2), Z30
-	VFMADD231PS  Z28, Z30, Z2
-	VBROADCASTSS (SI)(R9*1), Z30
-	VFMADD231PS  Z28, Z30, Z3
-	VBROADCASTSS (SI)(R8*4), Z30
-	VFMADD231PS  Z28, Z30, Z4
-	VBROADCASTSS (SI)(R10*1), Z30
-	VFMADD231PS  Z28, Z30, Z5
-	VBROADCASTSS (SI)(R9*2), Z30
-	VFMADD231PS  Z28, Z30, Z6
-	VBROADCASTSS (R11), Z30
-	VFMADD231PS  Z28, Z30, Z7
-	VMOVUPS      (BX), Z28
-	PREFETCHT0   (BX)(R15*8)
-	ADDQ         R15, BX
-	VBROADCASTSS 4(SI), Z30
-	VFMADD231PS  Z28, Z30, Z0
-	VBROADCASTSS 4(SI)(R8*1), Z30
-	VFMADD231PS  Z28, Z30, Z1
-	VBROADCASTSS 4(SI)(R8*2), Z30
-	VFMADD231PS  Z28, Z30, Z2
-	VBROADCASTSS 4(SI)(R9*1), Z30
-	VFMADD231PS  Z28, Z30, Z3
-	VBROADCASTSS 4(SI)(R8*4), Z30
-	VFMADD231PS  Z28, Z30, Z4
-	VBROADCASTSS 4(SI)(R10*1), Z30
-	VFMADD231PS  Z28, Z30, Z5
-	VBROADCASTSS 4(SI)(R9*2), Z30
-	VFMADD231PS  Z28, Z30, Z6
-	VBROADCASTSS 4(R11), Z30
-	VFMADD231PS  Z28, Z30, Z7
-	VMOVUPS      (BX), Z28
-	PREFETCHT0   (BX)(R15*8)
-	ADDQ         R15, BX
-	VBROADCASTSS 8(SI), Z30
-	VFMADD231PS  Z28, Z30, Z0
-	VBROADCASTSS 8(SI)(R8*1), Z30
-	VFMADD231PS  Z28, Z30, Z1
-	VBROADCASTSS 8(SI)(R8*2), Z30
-	VFMADD231PS  Z28, Z30, Z2
-	VBROADCASTSS 8(SI)(R9*1), Z30
-	VFMADD231PS  Z28, Z30, Z3
-	VBROADCASTSS 8(SI)(R8*4), Z30
-	VFMADD231PS  Z28, Z30, Z4
-	VBROADCASTSS 8(SI)(R10*1), Z30
-	VFMADD231PS  Z28, Z30, Z5
-	VBROADCASTSS 8(SI)(R9*2), Z30
-	VFMADD231PS  Z28, Z30, Z6
-	VBROADCASTSS 8(R11), Z30
-	VFMADD231PS  Z28, Z30, Z7
-	VMOVUPS      (BX), Z28
-	PREFETCHT0   (BX)(R15*8)
-	ADDQ         R15, BX
-	VBROADCASTSS 12(SI), Z30
-	VFMADD231PS  Z28, Z30, Z0
-	VBROADCASTSS 12(SI)(R8*1), Z30
-	VFMADD231PS  Z28, Z30, Z1
-	VBROADCASTSS 12(SI)(R8*2), Z30
-	VFMADD231PS  Z28, Z30, Z2
-	VBROADCASTSS 12(SI)(R9*1), Z30
-	VFMADD231PS  Z28, Z30, Z3
-	VBROADCASTSS 12(SI)(R8*4), Z30
-	VFMADD231PS  Z28, Z30, Z4
-	VBROADCASTSS 12(SI)(R10*1), Z30
-	VFMADD231PS  Z28, Z30, Z5
-	VBROADCASTSS 12(SI)(R9*2), Z30
-	VFMADD231PS  Z28, Z30, Z6
-	VBROADCASTSS 12(R11), Z30
-	VFMADD231PS  Z28, Z30, Z7
-	PREFETCHT1   (R14)(CX*4)
-	ADDQ         $0x10, SI
-	ADDQ         $0x10, R11
-	SUBQ         $0x04, CX
-	JGE          four
+	VMOVUPS          (BX), Z28
+	PREFETCHT0       (BX)(R15*8)
+	ADDQ             R15, BX
+	VFMADD231PS.BCST (SI), Z28, Z0
+	VFMADD231PS.BCST (SI)(R8*1), Z28, Z1
+	VFMADD231PS.BCST (SI)(R8*2), Z28, Z2
+	VFMADD231PS.BCST (SI)(R9*1), Z28, Z3
+	VFMADD231PS.BCST (SI)(R8*4), Z28, Z4
+	VFMADD231PS.BCST (SI)(R10*1), Z28, Z5
+	VFMADD231PS.BCST (SI)(R9*2), Z28, Z6
+	VFMADD231PS.BCST (R11), Z28, Z7
+	VMOVUPS          (BX), Z28
+	PREFETCHT0       (BX)(R15*8)
+	ADDQ             R15, BX
+	VFMADD231PS.BCST 4(SI), Z28, Z0
+	VFMADD231PS.BCST 4(SI)(R8*1), Z28, Z1
+	VFMADD231PS.BCST 4(SI)(R8*2), Z28, Z2
+	VFMADD231PS.BCST 4(SI)(R9*1), Z28, Z3
+	VFMADD231PS.BCST 4(SI)(R8*4), Z28, Z4
+	VFMADD231PS.BCST 4(SI)(R10*1), Z28, Z5
+	VFMADD231PS.BCST 4(SI)(R9*2), Z28, Z6
+	VFMADD231PS.BCST 4(R11), Z28, Z7
+	VMOVUPS          (BX), Z28
+	PREFETCHT0       (BX)(R15*8)
+	ADDQ             R15, BX
+	VFMADD231PS.BCST 8(SI), Z28, Z0
+	VFMADD231PS.BCST 8(SI)(R8*1), Z28, Z1
+	VFMADD231PS.BCST 8(SI)(R8*2), Z28, Z2
+	VFMADD231PS.BCST 8(SI)(R9*1), Z28, Z3
+	VFMADD231PS.BCST 8(SI)(R8*4), Z28, Z4
+	VFMADD231PS.BCST 8(SI)(R10*1), Z28, Z5
+	VFMADD231PS.BCST 8(SI)(R9*2), Z28, Z6
+	VFMADD231PS.BCST 8(R11), Z28, Z7
+	VMOVUPS          (BX), Z28
+	PREFETCHT0       (BX)(R15*8)
+	ADDQ             R15, BX
+	VFMADD231PS.BCST 12(SI), Z28, Z0
+	VFMADD231PS.BCST 12(SI)(R8*1), Z28, Z1
+	VFMADD231PS.BCST 12(SI)(R8*2), Z28, Z2
+	VFMADD231PS.BCST 12(SI)(R9*1), Z28, Z3
+	VFMADD231PS.BCST 12(SI)(R8*4), Z28, Z4
+	VFMADD231PS.BCST 12(SI)(R10*1), Z28, Z5
+	VFMADD231PS.BCST 12(SI)(R9*2), Z28, Z6
+	VFMADD231PS.BCST 12(R11), Z28, Z7
+	PREFETCHT1       (R14)(CX*4)
+	PREFETCHT1       64(R14)(CX*4)
+	ADDQ             240(DI), R14
+	ADDQ             $0x10, SI
+	ADDQ             $0x10, R11
+	SUBQ             $0x04, CX
+	JGE              four
 
 rest:
 	ADDQ $0x04, CX
 	JEQ  next
 
 one:
-	VMOVUPS.Z    (BX), K1, Z28
-	PREFETCHT0   (BX)(R15*8)
-	ADDQ         R15, BX
-	VBROADCASTSS (SI), Z30
-	VFMADD231PS  Z28, Z30, Z0
-	VBROADCASTSS (SI)(R8*1), Z30
-	VFMADD231PS  Z28, Z30, Z1
-	VBROADCASTSS (SI)(R8*2), Z30
-	VFMADD231PS  Z28, Z30, Z2
-	VBROADCASTSS (SI)(R9*1), Z30
-	VFMADD231PS  Z28, Z30, Z3
-	VBROADCASTSS (SI)(R8*4), Z30
-	VFMADD231PS  Z28, Z30, Z4
-	VBROADCASTSS (SI)(R10*1), Z30
-	VFMADD231PS  Z28, Z30, Z5
-	VBROADCASTSS (SI)(R9*2), Z30
-	VFMADD231PS  Z28, Z30, Z6
-	VBROADCASTSS (R11), Z30
-	VFMADD231PS  Z28, Z30, Z7
-	ADDQ         $0x04, SI
-	ADDQ         $0x04, R11
-	DECQ         CX
-	JNE          one
+	VMOVUPS          (BX), Z28
+	PREFETCHT0       (BX)(R15*8)
+	ADDQ             R15, BX
+	VFMADD231PS.BCST (SI), Z28, Z0
+	VFMADD231PS.BCST (SI)(R8*1), Z28, Z1
+	VFMADD231PS.BCST (SI)(R8*2), Z28, Z2
+	VFMADD231PS.BCST (SI)(R9*1), Z28, Z3
+	VFMADD231PS.BCST (SI)(R8*4), Z28, Z4
+	VFMADD231PS.BCST (SI)(R10*1), Z28, Z5
+	VFMADD231PS.BCST (SI)(R9*2), Z28, Z6
+	VFMADD231PS.BCST (R11), Z28, Z7
+	ADDQ             $0x04, SI
+	ADDQ             $0x04, R11
+	DECQ             CX
+	JNE              one
 
 next:
-	DECQ         R13
-	JNE          segment
+	DECQ R13
+	JNE  segment
+	JMP  summed
+
+edge:
+	VMOVUPS.Z        (BX), K1, Z28
+	PREFETCHT0       (BX)(R15*8)
+	ADDQ             R15, BX
+	VFMADD231PS.BCST (SI), Z28, Z0
+	VFMADD231PS.BCST (SI)(R8*1), Z28, Z1
+	VFMADD231PS.BCST (SI)(R8*2), Z28, Z2
+	VFMADD231PS.BCST (SI)(R9*1), Z28, Z3
+	VFMADD231PS.BCST (SI)(R8*4), Z28, Z4
+	VFMADD231PS.BCST (SI)(R10*1), Z28, Z5
+	VFMADD231PS.BCST (SI)(R9*2), Z28, Z6
+	VFMADD231PS.BCST (R11), Z28, Z7
+	ADDQ             $0x04, SI
+	ADDQ             $0x04, R11
+	DECQ             CX
+	JNE              edge
+	DECQ             R13
+	JNE              segment
+
+summed:
 	MOVL         200(DI), AX
 	CMPL         AX, $0x3f800000
 	JEQ          scaled
@@ -5392,7 +5572,7 @@ scaled:
 
 accumulated:
 	MOVQ      176(DI), AX
-	MOVQ      256(DI), CX
+	MOVQ      264(DI), CX
 	CMPQ      AX, $0x01
 	JLT       biased
 	JEQ       rowbias
@@ -5622,13 +5802,13 @@ store:
 	ADDQ    112(DI), AX
 	VMOVUPS Z7, K1, (AX)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 240(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 248(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    232(DI), AX
+	MOVQ    168(DI), AX
 	ADDQ    AX, 264(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 272(DI)
 	MOVQ    160(DI), AX
 	ADDQ    AX, DX
 	TESTQ   R12, R12
@@ -5636,7 +5816,7 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 272(DI)
+	DECQ 280(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -5646,15 +5826,15 @@ bare:
 TEXT ·tile8x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
-	MOVQ  AX, 240(DI)
-	MOVQ  72(DI), AX
 	MOVQ  AX, 248(DI)
-	MOVQ  136(DI), AX
+	MOVQ  72(DI), AX
 	MOVQ  AX, 256(DI)
-	MOVQ  16(DI), AX
-	MOVQ  AX, 272(DI)
-	MOVQ  224(DI), AX
+	MOVQ  136(DI), AX
 	MOVQ  AX, 264(DI)
+	MOVQ  16(DI), AX
+	MOVQ  AX, 280(DI)
+	MOVQ  224(DI), AX
+	MOVQ  AX, 272(DI)
 	MOVQ  128(DI), R12
 	MOVQ  96(DI), DX
 	MOVQ  80(DI), R15
@@ -5692,8 +5872,8 @@ product:
 	MOVQ       32(DI), R8
 	LEAQ       (R8)(R8*2), R9
 	LEAQ       (R8)(R8*4), R10
-	MOVQ       248(DI), BX
-	MOVQ       264(DI), R14
+	MOVQ       256(DI), BX
+	MOVQ       272(DI), R14
 	VPXORD     Z0, Z0, Z0
 	VPXORD     Z1, Z1, Z1
 	VPXORD     Z2, Z2, Z2
@@ -5714,14 +5894,14 @@ product:
 	MOVQ       48(DI), AX
 
 segment:
-	MOVQ 240(DI), SI
+	MOVQ 248(DI), SI
 	ADDQ (AX), SI
 	ADDQ $0x08, AX
 	MOVQ 40(DI), R11
 	ADDQ SI, R11
 	MOVQ 64(DI), CX
 	CMPQ 88(DI), $0x00
-	JNE  one
+	JNE  edge
 	SUBQ $0x04, CX
 	JLT  rest
 
@@ -5843,6 +6023,8 @@ four:
 	VFMADD231PS  Z28, Z30, Z14
 	VFMADD231PS  Z29, Z30, Z15
 	PREFETCHT1   (R14)(CX*4)
+	PREFETCHT1   64(R14)(CX*4)
+	ADDQ         240(DI), R14
 	ADDQ         $0x10, SI
 	ADDQ         $0x10, R11
 	SUBQ         $0x04, CX
@@ -5855,7 +6037,7 @@ rest:
 one:
 	VMOVUPS      (BX), Z28
 	PREFETCHT0   (BX)(R15*8)
-	VMOVUPS.Z    64(BX), K1, Z29
+	VMOVUPS      64(BX), Z29
 	PREFETCHT0   64(BX)(R15*8)
 	ADDQ         R15, BX
 	VBROADCASTSS (SI), Z30
@@ -5888,8 +6070,48 @@ one:
 	JNE          one
 
 next:
+	DECQ R13
+	JNE  segment
+	JMP  summed
+
+edge:
+	VMOVUPS      (BX), Z28
+	PREFETCHT0   (BX)(R15*8)
+	VMOVUPS.Z    64(BX), K1, Z29
+	PREFETCHT0   64(BX)(R15*8)
+	ADDQ         R15, BX
+	VBROADCASTSS (SI), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	VBROADCASTSS (SI)(R8*1), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VFMADD231PS  Z29, Z30, Z3
+	VBROADCASTSS (SI)(R8*2), Z30
+	VFMADD231PS  Z28, Z30, Z4
+	VFMADD231PS  Z29, Z30, Z5
+	VBROADCASTSS (SI)(R9*1), Z30
+	VFMADD231PS  Z28, Z30, Z6
+	VFMADD231PS  Z29, Z30, Z7
+	VBROADCASTSS (SI)(R8*4), Z30
+	VFMADD231PS  Z28, Z30, Z8
+	VFMADD231PS  Z29, Z30, Z9
+	VBROADCASTSS (SI)(R10*1), Z30
+	VFMADD231PS  Z28, Z30, Z10
+	VFMADD231PS  Z29, Z30, Z11
+	VBROADCASTSS (SI)(R9*2), Z30
+	VFMADD231PS  Z28, Z30, Z12
+	VFMADD231PS  Z29, Z30, Z13
+	VBROADCASTSS (R11), Z30
+	VFMADD231PS  Z28, Z30, Z14
+	VFMADD231PS  Z29, Z30, Z15
+	ADDQ         $0x04, SI
+	ADDQ         $0x04, R11
+	DECQ         CX
+	JNE          edge
 	DECQ         R13
 	JNE          segment
+
+summed:
 	MOVL         200(DI), AX
 	CMPL         AX, $0x3f800000
 	JEQ          scaled
@@ -5944,7 +6166,7 @@ scaled:
 
 accumulated:
 	MOVQ      176(DI), AX
-	MOVQ      256(DI), CX
+	MOVQ      264(DI), CX
 	CMPQ      AX, $0x01
 	JLT       biased
 	JEQ       rowbias
@@ -6369,13 +6591,13 @@ store:
 	ADDQ    120(DI), AX
 	VMOVUPS Z15, K1, (AX)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 240(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 248(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    232(DI), AX
+	MOVQ    168(DI), AX
 	ADDQ    AX, 264(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 272(DI)
 	MOVQ    160(DI), AX
 	ADDQ    AX, DX
 	TESTQ   R12, R12
@@ -6383,7 +6605,7 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 272(DI)
+	DECQ 280(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -6393,15 +6615,15 @@ bare:
 TEXT ·tile9x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
-	MOVQ  AX, 240(DI)
-	MOVQ  72(DI), AX
 	MOVQ  AX, 248(DI)
-	MOVQ  136(DI), AX
+	MOVQ  72(DI), AX
 	MOVQ  AX, 256(DI)
-	MOVQ  16(DI), AX
-	MOVQ  AX, 272(DI)
-	MOVQ  224(DI), AX
+	MOVQ  136(DI), AX
 	MOVQ  AX, 264(DI)
+	MOVQ  16(DI), AX
+	MOVQ  AX, 280(DI)
+	MOVQ  224(DI), AX
+	MOVQ  AX, 272(DI)
 	MOVQ  128(DI), R12
 	MOVQ  96(DI), DX
 	MOVQ  80(DI), R15
@@ -6427,8 +6649,8 @@ product:
 	MOVQ       32(DI), R8
 	LEAQ       (R8)(R8*2), R9
 	LEAQ       (R8)(R8*4), R10
-	MOVQ       248(DI), BX
-	MOVQ       264(DI), R14
+	MOVQ       256(DI), BX
+	MOVQ       272(DI), R14
 	VPXORD     Z0, Z0, Z0
 	VPXORD     Z1, Z1, Z1
 	VPXORD     Z2, Z2, Z2
@@ -6442,142 +6664,122 @@ product:
 	MOVQ       48(DI), AX
 
 segment:
-	MOVQ 240(DI), SI
+	MOVQ 248(DI), SI
 	ADDQ (AX), SI
 	ADDQ $0x08, AX
 	MOVQ 40(DI), R11
 	ADDQ SI, R11
 	MOVQ 64(DI), CX
 	CMPQ 88(DI), $0x00
-	JNE  one
+	JNE  edge
 	SUBQ $0x04, CX
 	JLT  rest
 
 four:
-	VMOVUPS      (BX), Z28
-	PREFETCHT0   (BX)(R15*8)
-	ADDQ         R15, BX
-	VBROADCASTSS (SI), Z30
-	VFMADD231PS  Z28, Z30, Z0
-	VBROADCASTSS (SI)(R8*1), Z30
-	VFMADD231PS  Z28, Z30, Z1
-	VBROADCASTSS (SI)(R8*2), Z30
-	VFMADD231PS  Z28, Z30, Z2
-	VBROADCASTSS (SI)(R9*1), Z30
-	VFMADD231PS  Z28, Z30, Z3
-	VBROADCASTSS (SI)(R8*4), Z30
-	VFMADD231PS  Z28, Z30, Z4
-	VBROADCASTSS (SI)(R10*1), Z30
-	VFMADD231PS  Z28, Z30, Z5
-	VBROADCASTSS (SI)(R9*2), Z30
-	VFMADD231PS  Z28, Z30, Z6
-	VBROADCASTSS (R11), Z30
-	VFMADD231PS  Z28, Z30, Z7
-	VBROADCASTSS (R11)(R8*1), Z30
-	VFMADD231PS  Z28, Z30, Z8
-	VMOVUPS      (BX), Z28
-	PREFETCHT0   (BX)(R15*8)
-	ADDQ         R15, BX
-	VBROADCASTSS 4(SI), Z30
-	VFMADD231PS  Z28, Z30, Z0
-	VBROADCASTSS 4(SI)(R8*1), Z30
-	VFMADD231PS  Z28, Z30, Z1
-	VBROADCASTSS 4(SI)(R8*2), Z30
-	VFMADD231PS  Z28, Z30, Z2
-	VBROADCASTSS 4(SI)(R9*1), Z30
-	VFMADD231PS  Z28, Z30, Z3
-	VBROADCASTSS 4(SI)(R8*4), Z30
-	VFMADD231PS  Z28, Z30, Z4
-	VBROADCASTSS 4(SI)(R10*1), Z30
-	VFMADD231PS  Z28, Z30, Z5
-	VBROADCASTSS 4(SI)(R9*2), Z30
-	VFMADD231PS  Z28, Z30, Z6
-	VBROADCASTSS 4(R11), Z30
-	VFMADD231PS  Z28, Z30, Z7
-	VBROADCASTSS 4(R11)(R8*1), Z30
-	VFMADD231PS  Z28, Z30, Z8
-	VMOVUPS      (BX), Z28
-	PREFETCHT0   (BX)(R15*8)
-	ADDQ         R15, BX
-	VBROADCASTSS 8(SI), Z30
-	VFMADD231PS  Z28, Z30, Z0
-	VBROADCASTSS 8(SI)(R8*1), Z30
-	VFMADD231PS  Z28, Z30, Z1
-	VBROADCASTSS 8(SI)(R8*2), Z30
-	VFMADD231PS  Z28, Z30, Z2
-	VBROADCASTSS 8(SI)(R9*1), Z30
-	VFMADD231PS  Z28, Z30, Z3
-	VBROADCASTSS 8(SI)(R8*4), Z30
-	VFMADD231PS  Z28, Z30, Z4
-	VBROADCASTSS 8(SI)(R10*1), Z30
-	VFMADD231PS  Z28, Z30, Z5
-	VBROADCASTSS 8(SI)(R9*2), Z30
-	VFMADD231PS  Z28, Z30, Z6
-	VBROADCASTSS 8(R11), Z30
-	VFMADD231PS  Z28, Z30, Z7
-	VBROADCASTSS 8(R11)(R8*1), Z30
-	VFMADD231PS  Z28, Z30, Z8
-	VMOVUPS      (BX), Z28
-	PREFETCHT0   (BX)(R15*8)
-	ADDQ         R15, BX
-	VBROADCASTSS 12(SI), Z30
-	VFMADD231PS  Z28, Z30, Z0
-	VBROADCASTSS 12(SI)(R8*1), Z30
-	VFMADD231PS  Z28, Z30, Z1
-	VBROADCASTSS 12(SI)(R8*2), Z30
-	VFMADD231PS  Z28, Z30, Z2
-	VBROADCASTSS 12(SI)(R9*1), Z30
-	VFMADD231PS  Z28, Z30, Z3
-	VBROADCASTSS 12(SI)(R8*4), Z30
-	VFMADD231PS  Z28, Z30, Z4
-	VBROADCASTSS 12(SI)(R10*1), Z30
-	VFMADD231PS  Z28, Z30, Z5
-	VBROADCASTSS 12(SI)(R9*2), Z30
-	VFMADD231PS  Z28, Z30, Z6
-	VBROADCASTSS 12(R11), Z30
-	VFMADD231PS  Z28, Z30, Z7
-	VBROADCASTSS 12(R11)(R8*1), Z30
-	VFMADD231PS  Z28, Z30, Z8
-	PREFETCHT1   (R14)(CX*4)
-	ADDQ         $0x10, SI
-	ADDQ         $0x10, R11
-	SUBQ         $0x04, CX
-	JGE          four
+	VMOVUPS          (BX), Z28
+	PREFETCHT0       (BX)(R15*8)
+	ADDQ             R15, BX
+	VFMADD231PS.BCST (SI), Z28, Z0
+	VFMADD231PS.BCST (SI)(R8*1), Z28, Z1
+	VFMADD231PS.BCST (SI)(R8*2), Z28, Z2
+	VFMADD231PS.BCST (SI)(R9*1), Z28, Z3
+	VFMADD231PS.BCST (SI)(R8*4), Z28, Z4
+	VFMADD231PS.BCST (SI)(R10*1), Z28, Z5
+	VFMADD231PS.BCST (SI)(R9*2), Z28, Z6
+	VFMADD231PS.BCST (R11), Z28, Z7
+	VFMADD231PS.BCST (R11)(R8*1), Z28, Z8
+	VMOVUPS          (BX), Z28
+	PREFETCHT0       (BX)(R15*8)
+	ADDQ             R15, BX
+	VFMADD231PS.BCST 4(SI), Z28, Z0
+	VFMADD231PS.BCST 4(SI)(R8*1), Z28, Z1
+	VFMADD231PS.BCST 4(SI)(R8*2), Z28, Z2
+	VFMADD231PS.BCST 4(SI)(R9*1), Z28, Z3
+	VFMADD231PS.BCST 4(SI)(R8*4), Z28, Z4
+	VFMADD231PS.BCST 4(SI)(R10*1), Z28, Z5
+	VFMADD231PS.BCST 4(SI)(R9*2), Z28, Z6
+	VFMADD231PS.BCST 4(R11), Z28, Z7
+	VFMADD231PS.BCST 4(R11)(R8*1), Z28, Z8
+	VMOVUPS          (BX), Z28
+	PREFETCHT0       (BX)(R15*8)
+	ADDQ             R15, BX
+	VFMADD231PS.BCST 8(SI), Z28, Z0
+	VFMADD231PS.BCST 8(SI)(R8*1), Z28, Z1
+	VFMADD231PS.BCST 8(SI)(R8*2), Z28, Z2
+	VFMADD231PS.BCST 8(SI)(R9*1), Z28, Z3
+	VFMADD231PS.BCST 8(SI)(R8*4), Z28, Z4
+	VFMADD231PS.BCST 8(SI)(R10*1), Z28, Z5
+	VFMADD231PS.BCST 8(SI)(R9*2), Z28, Z6
+	VFMADD231PS.BCST 8(R11), Z28, Z7
+	VFMADD231PS.BCST 8(R11)(R8*1), Z28, Z8
+	VMOVUPS          (BX), Z28
+	PREFETCHT0       (BX)(R15*8)
+	ADDQ             R15, BX
+	VFMADD231PS.BCST 12(SI), Z28, Z0
+	VFMADD231PS.BCST 12(SI)(R8*1), Z28, Z1
+	VFMADD231PS.BCST 12(SI)(R8*2), Z28, Z2
+	VFMADD231PS.BCST 12(SI)(R9*1), Z28, Z3
+	VFMADD231PS.BCST 12(SI)(R8*4), Z28, Z4
+	VFMADD231PS.BCST 12(SI)(R10*1), Z28, Z5
+	VFMADD231PS.BCST 12(SI)(R9*2), Z28, Z6
+	VFMADD231PS.BCST 12(R11), Z28, Z7
+	VFMADD231PS.BCST 12(R11)(R8*1), Z28, Z8
+	PREFETCHT1       (R14)(CX*4)
+	PREFETCHT1       64(R14)(CX*4)
+	ADDQ             240(DI), R14
+	ADDQ             $0x10, SI
+	ADDQ             $0x10, R11
+	SUBQ             $0x04, CX
+	JGE              four
 
 rest:
 	ADDQ $0x04, CX
 	JEQ  next
 
 one:
-	VMOVUPS.Z    (BX), K1, Z28
-	PREFETCHT0   (BX)(R15*8)
-	ADDQ         R15, BX
-	VBROADCASTSS (SI), Z30
-	VFMADD231PS  Z28, Z30, Z0
-	VBROADCASTSS (SI)(R8*1), Z30
-	VFMADD231PS  Z28, Z30, Z1
-	VBROADCASTSS (SI)(R8*2), Z30
-	VFMADD231PS  Z28, Z30, Z2
-	VBROADCASTSS (SI)(R9*1), Z30
-	VFMADD231PS  Z28, Z30, Z3
-	VBROADCASTSS (SI)(R8*4), Z30
-	VFMADD231PS  Z28, Z30, Z4
-	VBROADCASTSS (SI)(R10*1), Z30
-	VFMADD231PS  Z28, Z30, Z5
-	VBROADCASTSS (SI)(R9*2), Z30
-	VFMADD231PS  Z28, Z30, Z6
-	VBROADCASTSS (R11), Z30
-	VFMADD231PS  Z28, Z30, Z7
-	VBROADCASTSS (R11)(R8*1), Z30
-	VFMADD231PS  Z28, Z30, Z8
-	ADDQ         $0x04, SI
-	ADDQ         $0x04, R11
-	DECQ         CX
-	JNE          one
+	VMOVUPS          (BX), Z28
+	PREFETCHT0       (BX)(R15*8)
+	ADDQ             R15, BX
+	VFMADD231PS.BCST (SI), Z28, Z0
+	VFMADD231PS.BCST (SI)(R8*1), Z28, Z1
+	VFMADD231PS.BCST (SI)(R8*2), Z28, Z2
+	VFMADD231PS.BCST (SI)(R9*1), Z28, Z3
+	VFMADD231PS.BCST (SI)(R8*4), Z28, Z4
+	VFMADD231PS.BCST (SI)(R10*1), Z28, Z5
+	VFMADD231PS.BCST (SI)(R9*2), Z28, Z6
+	VFMADD231PS.BCST (R11), Z28, Z7
+	VFMADD231PS.BCST (R11)(R8*1), Z28, Z8
+	ADDQ             $0x04, SI
+	ADDQ             $0x04, R11
+	DECQ             CX
+	JNE              one
 
 next:
-	DECQ         R13
-	JNE          segment
+	DECQ R13
+	JNE  segment
+	JMP  summed
+
+edge:
+	VMOVUPS.Z        (BX), K1, Z28
+	PREFETCHT0       (BX)(R15*8)
+	ADDQ             R15, BX
+	VFMADD231PS.BCST (SI), Z28, Z0
+	VFMADD231PS.BCST (SI)(R8*1), Z28, Z1
+	VFMADD231PS.BCST (SI)(R8*2), Z28, Z2
+	VFMADD231PS.BCST (SI)(R9*1), Z28, Z3
+	VFMADD231PS.BCST (SI)(R8*4), Z28, Z4
+	VFMADD231PS.BCST (SI)(R10*1), Z28, Z5
+	VFMADD231PS.BCST (SI)(R9*2), Z28, Z6
+	VFMADD231PS.BCST (R11), Z28, Z7
+	VFMADD231PS.BCST (R11)(R8*1), Z28, Z8
+	ADDQ             $0x04, SI
+	ADDQ             $0x04, R11
+	DECQ             CX
+	JNE              edge
+	DECQ             R13
+	JNE              segment
+
+summed:
 	MOVL         200(DI), AX
 	CMPL         AX, $0x3f800000
 	JEQ          scaled
@@ -6613,7 +6815,7 @@ scaled:
 
 accumulated:
 	MOVQ      176(DI), AX
-	MOVQ      256(DI), CX
+	MOVQ      264(DI), CX
 	CMPQ      AX, $0x01
 	JLT       biased
 	JEQ       rowbias
@@ -6867,13 +7069,13 @@ store:
 	VMOVUPS Z7, K1, (AX)
 	VMOVUPS Z8, K1, (AX)(R8*1)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 240(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 248(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    232(DI), AX
+	MOVQ    168(DI), AX
 	ADDQ    AX, 264(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 272(DI)
 	MOVQ    160(DI), AX
 	ADDQ    AX, DX
 	TESTQ   R12, R12
@@ -6881,7 +7083,7 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 272(DI)
+	DECQ 280(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -6891,15 +7093,15 @@ bare:
 TEXT ·tile9x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
-	MOVQ  AX, 240(DI)
-	MOVQ  72(DI), AX
 	MOVQ  AX, 248(DI)
-	MOVQ  136(DI), AX
+	MOVQ  72(DI), AX
 	MOVQ  AX, 256(DI)
-	MOVQ  16(DI), AX
-	MOVQ  AX, 272(DI)
-	MOVQ  224(DI), AX
+	MOVQ  136(DI), AX
 	MOVQ  AX, 264(DI)
+	MOVQ  16(DI), AX
+	MOVQ  AX, 280(DI)
+	MOVQ  224(DI), AX
+	MOVQ  AX, 272(DI)
 	MOVQ  128(DI), R12
 	MOVQ  96(DI), DX
 	MOVQ  80(DI), R15
@@ -6939,8 +7141,8 @@ product:
 	MOVQ       32(DI), R8
 	LEAQ       (R8)(R8*2), R9
 	LEAQ       (R8)(R8*4), R10
-	MOVQ       248(DI), BX
-	MOVQ       264(DI), R14
+	MOVQ       256(DI), BX
+	MOVQ       272(DI), R14
 	VPXORD     Z0, Z0, Z0
 	VPXORD     Z1, Z1, Z1
 	VPXORD     Z2, Z2, Z2
@@ -6963,14 +7165,14 @@ product:
 	MOVQ       48(DI), AX
 
 segment:
-	MOVQ 240(DI), SI
+	MOVQ 248(DI), SI
 	ADDQ (AX), SI
 	ADDQ $0x08, AX
 	MOVQ 40(DI), R11
 	ADDQ SI, R11
 	MOVQ 64(DI), CX
 	CMPQ 88(DI), $0x00
-	JNE  one
+	JNE  edge
 	SUBQ $0x04, CX
 	JLT  rest
 
@@ -7104,6 +7306,8 @@ four:
 	VFMADD231PS  Z28, Z30, Z16
 	VFMADD231PS  Z29, Z30, Z17
 	PREFETCHT1   (R14)(CX*4)
+	PREFETCHT1   64(R14)(CX*4)
+	ADDQ         240(DI), R14
 	ADDQ         $0x10, SI
 	ADDQ         $0x10, R11
 	SUBQ         $0x04, CX
@@ -7116,7 +7320,7 @@ rest:
 one:
 	VMOVUPS      (BX), Z28
 	PREFETCHT0   (BX)(R15*8)
-	VMOVUPS.Z    64(BX), K1, Z29
+	VMOVUPS      64(BX), Z29
 	PREFETCHT0   64(BX)(R15*8)
 	ADDQ         R15, BX
 	VBROADCASTSS (SI), Z30
@@ -7152,8 +7356,51 @@ one:
 	JNE          one
 
 next:
+	DECQ R13
+	JNE  segment
+	JMP  summed
+
+edge:
+	VMOVUPS      (BX), Z28
+	PREFETCHT0   (BX)(R15*8)
+	VMOVUPS.Z    64(BX), K1, Z29
+	PREFETCHT0   64(BX)(R15*8)
+	ADDQ         R15, BX
+	VBROADCASTSS (SI), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	VBROADCASTSS (SI)(R8*1), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VFMADD231PS  Z29, Z30, Z3
+	VBROADCASTSS (SI)(R8*2), Z30
+	VFMADD231PS  Z28, Z30, Z4
+	VFMADD231PS  Z29, Z30, Z5
+	VBROADCASTSS (SI)(R9*1), Z30
+	VFMADD231PS  Z28, Z30, Z6
+	VFMADD231PS  Z29, Z30, Z7
+	VBROADCASTSS (SI)(R8*4), Z30
+	VFMADD231PS  Z28, Z30, Z8
+	VFMADD231PS  Z29, Z30, Z9
+	VBROADCASTSS (SI)(R10*1), Z30
+	VFMADD231PS  Z28, Z30, Z10
+	VFMADD231PS  Z29, Z30, Z11
+	VBROADCASTSS (SI)(R9*2), Z30
+	VFMADD231PS  Z28, Z30, Z12
+	VFMADD231PS  Z29, Z30, Z13
+	VBROADCASTSS (R11), Z30
+	VFMADD231PS  Z28, Z30, Z14
+	VFMADD231PS  Z29, Z30, Z15
+	VBROADCASTSS (R11)(R8*1), Z30
+	VFMADD231PS  Z28, Z30, Z16
+	VFMADD231PS  Z29, Z30, Z17
+	ADDQ         $0x04, SI
+	ADDQ         $0x04, R11
+	DECQ         CX
+	JNE          edge
 	DECQ         R13
 	JNE          segment
+
+summed:
 	MOVL         200(DI), AX
 	CMPL         AX, $0x3f800000
 	JEQ          scaled
@@ -7212,7 +7459,7 @@ scaled:
 
 accumulated:
 	MOVQ      176(DI), AX
-	MOVQ      256(DI), CX
+	MOVQ      264(DI), CX
 	CMPQ      AX, $0x01
 	JLT       biased
 	JEQ       rowbias
@@ -7684,13 +7931,13 @@ store:
 	VMOVUPS Z15, K1, (AX)
 	VMOVUPS Z17, K1, (AX)(R8*1)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 240(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 248(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    232(DI), AX
+	MOVQ    168(DI), AX
 	ADDQ    AX, 264(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 272(DI)
 	MOVQ    160(DI), AX
 	ADDQ    AX, DX
 	TESTQ   R12, R12
@@ -7698,7 +7945,7 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 272(DI)
+	DECQ 280(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -7708,15 +7955,15 @@ bare:
 TEXT ·tile10x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
-	MOVQ  AX, 240(DI)
-	MOVQ  72(DI), AX
 	MOVQ  AX, 248(DI)
-	MOVQ  136(DI), AX
+	MOVQ  72(DI), AX
 	MOVQ  AX, 256(DI)
-	MOVQ  16(DI), AX
-	MOVQ  AX, 272(DI)
-	MOVQ  224(DI), AX
+	MOVQ  136(DI), AX
 	MOVQ  AX, 264(DI)
+	MOVQ  16(DI), AX
+	MOVQ  AX, 280(DI)
+	MOVQ  224(DI), AX
+	MOVQ  AX, 272(DI)
 	MOVQ  128(DI), R12
 	MOVQ  96(DI), DX
 	MOVQ  80(DI), R15
@@ -7743,8 +7990,8 @@ product:
 	MOVQ       32(DI), R8
 	LEAQ       (R8)(R8*2), R9
 	LEAQ       (R8)(R8*4), R10
-	MOVQ       248(DI), BX
-	MOVQ       264(DI), R14
+	MOVQ       256(DI), BX
+	MOVQ       272(DI), R14
 	VPXORD     Z0, Z0, Z0
 	VPXORD     Z1, Z1, Z1
 	VPXORD     Z2, Z2, Z2
@@ -7759,152 +8006,128 @@ product:
 	MOVQ       48(DI), AX
 
 segment:
-	MOVQ 240(DI), SI
+	MOVQ 248(DI), SI
 	ADDQ (AX), SI
 	ADDQ $0x08, AX
 	MOVQ 40(DI), R11
 	ADDQ SI, R11
 	MOVQ 64(DI), CX
 	CMPQ 88(DI), $0x00
-	JNE  one
+	JNE  edge
 	SUBQ $0x04, CX
 	JLT  rest
 
 four:
-	VMOVUPS      (BX), Z28
-	PREFETCHT0   (BX)(R15*8)
-	ADDQ         R15, BX
-	VBROADCASTSS (SI), Z30
-	VFMADD231PS  Z28, Z30, Z0
-	VBROADCASTSS (SI)(R8*1), Z30
-	VFMADD231PS  Z28, Z30, Z1
-	VBROADCASTSS (SI)(R8*2), Z30
-	VFMADD231PS  Z28, Z30, Z2
-	VBROADCASTSS (SI)(R9*1), Z30
-	VFMADD231PS  Z28, Z30, Z3
-	VBROADCASTSS (SI)(R8*4), Z30
-	VFMADD231PS  Z28, Z30, Z4
-	VBROADCASTSS (SI)(R10*1), Z30
-	VFMADD231PS  Z28, Z30, Z5
-	VBROADCASTSS (SI)(R9*2), Z30
-	VFMADD231PS  Z28, Z30, Z6
-	VBROADCASTSS (R11), Z30
-	VFMADD231PS  Z28, Z30, Z7
-	VBROADCASTSS (R11)(R8*1), Z30
-	VFMADD231PS  Z28, Z30, Z8
-	VBROADCASTSS (R11)(R8*2), Z30
-	VFMADD231PS  Z28, Z30, Z9
-	VMOVUPS      (BX), Z28
-	PREFETCHT0   (BX)(R15*8)
-	ADDQ         R15, BX
-	VBROADCASTSS 4(SI), Z30
-	VFMADD231PS  Z28, Z30, Z0
-	VBROADCASTSS 4(SI)(R8*1), Z30
-	VFMADD231PS  Z28, Z30, Z1
-	VBROADCASTSS 4(SI)(R8*2), Z30
-	VFMADD231PS  Z28, Z30, Z2
-	VBROADCASTSS 4(SI)(R9*1), Z30
-	VFMADD231PS  Z28, Z30, Z3
-	VBROADCASTSS 4(SI)(R8*4), Z30
-	VFMADD231PS  Z28, Z30, Z4
-	VBROADCASTSS 4(SI)(R10*1), Z30
-	VFMADD231PS  Z28, Z30, Z5
-	VBROADCASTSS 4(SI)(R9*2), Z30
-	VFMADD231PS  Z28, Z30, Z6
-	VBROADCASTSS 4(R11), Z30
-	VFMADD231PS  Z28, Z30, Z7
-	VBROADCASTSS 4(R11)(R8*1), Z30
-	VFMADD231PS  Z28, Z30, Z8
-	VBROADCASTSS 4(R11)(R8*2), Z30
-	VFMADD231PS  Z28, Z30, Z9
-	VMOVUPS      (BX), Z28
-	PREFETCHT0   (BX)(R15*8)
-	ADDQ         R15, BX
-	VBROADCASTSS 8(SI), Z30
-	VFMADD231PS  Z28, Z30, Z0
-	VBROADCASTSS 8(SI)(R8*1), Z30
-	VFMADD231PS  Z28, Z30, Z1
-	VBROADCASTSS 8(SI)(R8*2), Z30
-	VFMADD231PS  Z28, Z30, Z2
-	VBROADCASTSS 8(SI)(R9*1), Z30
-	VFMADD231PS  Z28, Z30, Z3
-	VBROADCASTSS 8(SI)(R8*4), Z30
-	VFMADD231PS  Z28, Z30, Z4
-	VBROADCASTSS 8(SI)(R10*1), Z30
-	VFMADD231PS  Z28, Z30, Z5
-	VBROADCASTSS 8(SI)(R9*2), Z30
-	VFMADD231PS  Z28, Z30, Z6
-	VBROADCASTSS 8(R11), Z30
-	VFMADD231PS  Z28, Z30, Z7
-	VBROADCASTSS 8(R11)(R8*1), Z30
-	VFMADD231PS  Z28, Z30, Z8
-	VBROADCASTSS 8(R11)(R8*2), Z30
-	VFMADD231PS  Z28, Z30, Z9
-	VMOVUPS      (BX), Z28
-	PREFETCHT0   (BX)(R15*8)
-	ADDQ         R15, BX
-	VBROADCASTSS 12(SI), Z30
-	VFMADD231PS  Z28, Z30, Z0
-	VBROADCASTSS 12(SI)(R8*1), Z30
-	VFMADD231PS  Z28, Z30, Z1
-	VBROADCASTSS 12(SI)(R8*2), Z30
-	VFMADD231PS  Z28, Z30, Z2
-	VBROADCASTSS 12(SI)(R9*1), Z30
-	VFMADD231PS  Z28, Z30, Z3
-	VBROADCASTSS 12(SI)(R8*4), Z30
-	VFMADD231PS  Z28, Z30, Z4
-	VBROADCASTSS 12(SI)(R10*1), Z30
-	VFMADD231PS  Z28, Z30, Z5
-	VBROADCASTSS 12(SI)(R9*2), Z30
-	VFMADD231PS  Z28, Z30, Z6
-	VBROADCASTSS 12(R11), Z30
-	VFMADD231PS  Z28, Z30, Z7
-	VBROADCASTSS 12(R11)(R8*1), Z30
-	VFMADD231PS  Z28, Z30, Z8
-	VBROADCASTSS 12(R11)(R8*2), Z30
-	VFMADD231PS  Z28, Z30, Z9
-	PREFETCHT1   (R14)(CX*4)
-	ADDQ         $0x10, SI
-	ADDQ         $0x10, R11
-	SUBQ         $0x04, CX
-	JGE          four
+	VMOVUPS          (BX), Z28
+	PREFETCHT0       (BX)(R15*8)
+	ADDQ             R15, BX
+	VFMADD231PS.BCST (SI), Z28, Z0
+	VFMADD231PS.BCST (SI)(R8*1), Z28, Z1
+	VFMADD231PS.BCST (SI)(R8*2), Z28, Z2
+	VFMADD231PS.BCST (SI)(R9*1), Z28, Z3
+	VFMADD231PS.BCST (SI)(R8*4), Z28, Z4
+	VFMADD231PS.BCST (SI)(R10*1), Z28, Z5
+	VFMADD231PS.BCST (SI)(R9*2), Z28, Z6
+	VFMADD231PS.BCST (R11), Z28, Z7
+	VFMADD231PS.BCST (R11)(R8*1), Z28, Z8
+	VFMADD231PS.BCST (R11)(R8*2), Z28, Z9
+	VMOVUPS          (BX), Z28
+	PREFETCHT0       (BX)(R15*8)
+	ADDQ             R15, BX
+	VFMADD231PS.BCST 4(SI), Z28, Z0
+	VFMADD231PS.BCST 4(SI)(R8*1), Z28, Z1
+	VFMADD231PS.BCST 4(SI)(R8*2), Z28, Z2
+	VFMADD231PS.BCST 4(SI)(R9*1), Z28, Z3
+	VFMADD231PS.BCST 4(SI)(R8*4), Z28, Z4
+	VFMADD231PS.BCST 4(SI)(R10*1), Z28, Z5
+	VFMADD231PS.BCST 4(SI)(R9*2), Z28, Z6
+	VFMADD231PS.BCST 4(R11), Z28, Z7
+	VFMADD231PS.BCST 4(R11)(R8*1), Z28, Z8
+	VFMADD231PS.BCST 4(R11)(R8*2), Z28, Z9
+	VMOVUPS          (BX), Z28
+	PREFETCHT0       (BX)(R15*8)
+	ADDQ             R15, BX
+	VFMADD231PS.BCST 8(SI), Z28, Z0
+	VFMADD231PS.BCST 8(SI)(R8*1), Z28, Z1
+	VFMADD231PS.BCST 8(SI)(R8*2), Z28, Z2
+	VFMADD231PS.BCST 8(SI)(R9*1), Z28, Z3
+	VFMADD231PS.BCST 8(SI)(R8*4), Z28, Z4
+	VFMADD231PS.BCST 8(SI)(R10*1), Z28, Z5
+	VFMADD231PS.BCST 8(SI)(R9*2), Z28, Z6
+	VFMADD231PS.BCST 8(R11), Z28, Z7
+	VFMADD231PS.BCST 8(R11)(R8*1), Z28, Z8
+	VFMADD231PS.BCST 8(R11)(R8*2), Z28, Z9
+	VMOVUPS          (BX), Z28
+	PREFETCHT0       (BX)(R15*8)
+	ADDQ             R15, BX
+	VFMADD231PS.BCST 12(SI), Z28, Z0
+	VFMADD231PS.BCST 12(SI)(R8*1), Z28, Z1
+	VFMADD231PS.BCST 12(SI)(R8*2), Z28, Z2
+	VFMADD231PS.BCST 12(SI)(R9*1), Z28, Z3
+	VFMADD231PS.BCST 12(SI)(R8*4), Z28, Z4
+	VFMADD231PS.BCST 12(SI)(R10*1), Z28, Z5
+	VFMADD231PS.BCST 12(SI)(R9*2), Z28, Z6
+	VFMADD231PS.BCST 12(R11), Z28, Z7
+	VFMADD231PS.BCST 12(R11)(R8*1), Z28, Z8
+	VFMADD231PS.BCST 12(R11)(R8*2), Z28, Z9
+	PREFETCHT1       (R14)(CX*4)
+	PREFETCHT1       64(R14)(CX*4)
+	ADDQ             240(DI), R14
+	ADDQ             $0x10, SI
+	ADDQ             $0x10, R11
+	SUBQ             $0x04, CX
+	JGE              four
 
 rest:
 	ADDQ $0x04, CX
 	JEQ  next
 
 one:
-	VMOVUPS.Z    (BX), K1, Z28
-	PREFETCHT0   (BX)(R15*8)
-	ADDQ         R15, BX
-	VBROADCASTSS (SI), Z30
-	VFMADD231PS  Z28, Z30, Z0
-	VBROADCASTSS (SI)(R8*1), Z30
-	VFMADD231PS  Z28, Z30, Z1
-	VBROADCASTSS (SI)(R8*2), Z30
-	VFMADD231PS  Z28, Z30, Z2
-	VBROADCASTSS (SI)(R9*1), Z30
-	VFMADD231PS  Z28, Z30, Z3
-	VBROADCASTSS (SI)(R8*4), Z30
-	VFMADD231PS  Z28, Z30, Z4
-	VBROADCASTSS (SI)(R10*1), Z30
-	VFMADD231PS  Z28, Z30, Z5
-	VBROADCASTSS (SI)(R9*2), Z30
-	VFMADD231PS  Z28, Z30, Z6
-	VBROADCASTSS (R11), Z30
-	VFMADD231PS  Z28, Z30, Z7
-	VBROADCASTSS (R11)(R8*1), Z30
-	VFMADD231PS  Z28, Z30, Z8
-	VBROADCASTSS (R11)(R8*2), Z30
-	VFMADD231PS  Z28, Z30, Z9
-	ADDQ         $0x04, SI
-	ADDQ         $0x04, R11
-	DECQ         CX
-	JNE          one
+	VMOVUPS          (BX), Z28
+	PREFETCHT0       (BX)(R15*8)
+	ADDQ             R15, BX
+	VFMADD231PS.BCST (SI), Z28, Z0
+	VFMADD231PS.BCST (SI)(R8*1), Z28, Z1
+	VFMADD231PS.BCST (SI)(R8*2), Z28, Z2
+	VFMADD231PS.BCST (SI)(R9*1), Z28, Z3
+	VFMADD231PS.BCST (SI)(R8*4), Z28, Z4
+	VFMADD231PS.BCST (SI)(R10*1), Z28, Z5
+	VFMADD231PS.BCST (SI)(R9*2), Z28, Z6
+	VFMADD231PS.BCST (R11), Z28, Z7
+	VFMADD231PS.BCST (R11)(R8*1), Z28, Z8
+	VFMADD231PS.BCST (R11)(R8*2), Z28, Z9
+	ADDQ             $0x04, SI
+	ADDQ             $0x04, R11
+	DECQ             CX
+	JNE              one
 
 next:
-	DECQ         R13
-	JNE          segment
+	DECQ R13
+	JNE  segment
+	JMP  summed
+
+edge:
+	VMOVUPS.Z        (BX), K1, Z28
+	PREFETCHT0       (BX)(R15*8)
+	ADDQ             R15, BX
+	VFMADD231PS.BCST (SI), Z28, Z0
+	VFMADD231PS.BCST (SI)(R8*1), Z28, Z1
+	VFMADD231PS.BCST (SI)(R8*2), Z28, Z2
+	VFMADD231PS.BCST (SI)(R9*1), Z28, Z3
+	VFMADD231PS.BCST (SI)(R8*4), Z28, Z4
+	VFMADD231PS.BCST (SI)(R10*1), Z28, Z5
+	VFMADD231PS.BCST (SI)(R9*2), Z28, Z6
+	VFMADD231PS.BCST (R11), Z28, Z7
+	VFMADD231PS.BCST (R11)(R8*1), Z28, Z8
+	VFMADD231PS.BCST (R11)(R8*2), Z28, Z9
+	ADDQ             $0x04, SI
+	ADDQ             $0x04, R11
+	DECQ             CX
+	JNE              edge
+	DECQ             R13
+	JNE              segment
+
+summed:
 	MOVL         200(DI), AX
 	CMPL         AX, $0x3f800000
 	JEQ          scaled
@@ -7942,7 +8165,7 @@ scaled:
 
 accumulated:
 	MOVQ      176(DI), AX
-	MOVQ      256(DI), CX
+	MOVQ      264(DI), CX
 	CMPQ      AX, $0x01
 	JLT       biased
 	JEQ       rowbias
@@ -8220,13 +8443,13 @@ store:
 	VMOVUPS Z8, K1, (AX)(R8*1)
 	VMOVUPS Z9, K1, (AX)(R8*2)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 240(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 248(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    232(DI), AX
+	MOVQ    168(DI), AX
 	ADDQ    AX, 264(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 272(DI)
 	MOVQ    160(DI), AX
 	ADDQ    AX, DX
 	TESTQ   R12, R12
@@ -8234,7 +8457,7 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 272(DI)
+	DECQ 280(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -8244,15 +8467,15 @@ bare:
 TEXT ·tile10x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
-	MOVQ  AX, 240(DI)
-	MOVQ  72(DI), AX
 	MOVQ  AX, 248(DI)
-	MOVQ  136(DI), AX
+	MOVQ  72(DI), AX
 	MOVQ  AX, 256(DI)
-	MOVQ  16(DI), AX
-	MOVQ  AX, 272(DI)
-	MOVQ  224(DI), AX
+	MOVQ  136(DI), AX
 	MOVQ  AX, 264(DI)
+	MOVQ  16(DI), AX
+	MOVQ  AX, 280(DI)
+	MOVQ  224(DI), AX
+	MOVQ  AX, 272(DI)
 	MOVQ  128(DI), R12
 	MOVQ  96(DI), DX
 	MOVQ  80(DI), R15
@@ -8294,8 +8517,8 @@ product:
 	MOVQ       32(DI), R8
 	LEAQ       (R8)(R8*2), R9
 	LEAQ       (R8)(R8*4), R10
-	MOVQ       248(DI), BX
-	MOVQ       264(DI), R14
+	MOVQ       256(DI), BX
+	MOVQ       272(DI), R14
 	VPXORD     Z0, Z0, Z0
 	VPXORD     Z1, Z1, Z1
 	VPXORD     Z2, Z2, Z2
@@ -8320,14 +8543,14 @@ product:
 	MOVQ       48(DI), AX
 
 segment:
-	MOVQ 240(DI), SI
+	MOVQ 248(DI), SI
 	ADDQ (AX), SI
 	ADDQ $0x08, AX
 	MOVQ 40(DI), R11
 	ADDQ SI, R11
 	MOVQ 64(DI), CX
 	CMPQ 88(DI), $0x00
-	JNE  one
+	JNE  edge
 	SUBQ $0x04, CX
 	JLT  rest
 
@@ -8473,6 +8696,8 @@ four:
 	VFMADD231PS  Z28, Z30, Z18
 	VFMADD231PS  Z29, Z30, Z19
 	PREFETCHT1   (R14)(CX*4)
+	PREFETCHT1   64(R14)(CX*4)
+	ADDQ         240(DI), R14
 	ADDQ         $0x10, SI
 	ADDQ         $0x10, R11
 	SUBQ         $0x04, CX
@@ -8485,7 +8710,7 @@ rest:
 one:
 	VMOVUPS      (BX), Z28
 	PREFETCHT0   (BX)(R15*8)
-	VMOVUPS.Z    64(BX), K1, Z29
+	VMOVUPS      64(BX), Z29
 	PREFETCHT0   64(BX)(R15*8)
 	ADDQ         R15, BX
 	VBROADCASTSS (SI), Z30
@@ -8524,8 +8749,54 @@ one:
 	JNE          one
 
 next:
+	DECQ R13
+	JNE  segment
+	JMP  summed
+
+edge:
+	VMOVUPS      (BX), Z28
+	PREFETCHT0   (BX)(R15*8)
+	VMOVUPS.Z    64(BX), K1, Z29
+	PREFETCHT0   64(BX)(R15*8)
+	ADDQ         R15, BX
+	VBROADCASTSS (SI), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	VBROADCASTSS (SI)(R8*1), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VFMADD231PS  Z29, Z30, Z3
+	VBROADCASTSS (SI)(R8*2), Z30
+	VFMADD231PS  Z28, Z30, Z4
+	VFMADD231PS  Z29, Z30, Z5
+	VBROADCASTSS (SI)(R9*1), Z30
+	VFMADD231PS  Z28, Z30, Z6
+	VFMADD231PS  Z29, Z30, Z7
+	VBROADCASTSS (SI)(R8*4), Z30
+	VFMADD231PS  Z28, Z30, Z8
+	VFMADD231PS  Z29, Z30, Z9
+	VBROADCASTSS (SI)(R10*1), Z30
+	VFMADD231PS  Z28, Z30, Z10
+	VFMADD231PS  Z29, Z30, Z11
+	VBROADCASTSS (SI)(R9*2), Z30
+	VFMADD231PS  Z28, Z30, Z12
+	VFMADD231PS  Z29, Z30, Z13
+	VBROADCASTSS (R11), Z30
+	VFMADD231PS  Z28, Z30, Z14
+	VFMADD231PS  Z29, Z30, Z15
+	VBROADCASTSS (R11)(R8*1), Z30
+	VFMADD231PS  Z28, Z30, Z16
+	VFMADD231PS  Z29, Z30, Z17
+	VBROADCASTSS (R11)(R8*2), Z30
+	VFMADD231PS  Z28, Z30, Z18
+	VFMADD231PS  Z29, Z30, Z19
+	ADDQ         $0x04, SI
+	ADDQ         $0x04, R11
+	DECQ         CX
+	JNE          edge
 	DECQ         R13
 	JNE          segment
+
+summed:
 	MOVL         200(DI), AX
 	CMPL         AX, $0x3f800000
 	JEQ          scaled
@@ -8588,7 +8859,7 @@ scaled:
 
 accumulated:
 	MOVQ      176(DI), AX
-	MOVQ      256(DI), CX
+	MOVQ      264(DI), CX
 	CMPQ      AX, $0x01
 	JLT       biased
 	JEQ       rowbias
@@ -9107,13 +9378,13 @@ store:
 	VMOVUPS Z17, K1, (AX)(R8*1)
 	VMOVUPS Z19, K1, (AX)(R8*2)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 240(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 248(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    232(DI), AX
+	MOVQ    168(DI), AX
 	ADDQ    AX, 264(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 272(DI)
 	MOVQ    160(DI), AX
 	ADDQ    AX, DX
 	TESTQ   R12, R12
@@ -9121,7 +9392,7 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 272(DI)
+	DECQ 280(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -9131,15 +9402,15 @@ bare:
 TEXT ·tile11x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
-	MOVQ  AX, 240(DI)
-	MOVQ  72(DI), AX
 	MOVQ  AX, 248(DI)
-	MOVQ  136(DI), AX
+	MOVQ  72(DI), AX
 	MOVQ  AX, 256(DI)
-	MOVQ  16(DI), AX
-	MOVQ  AX, 272(DI)
-	MOVQ  224(DI), AX
+	MOVQ  136(DI), AX
 	MOVQ  AX, 264(DI)
+	MOVQ  16(DI), AX
+	MOVQ  AX, 280(DI)
+	MOVQ  224(DI), AX
+	MOVQ  AX, 272(DI)
 	MOVQ  128(DI), R12
 	MOVQ  96(DI), DX
 	MOVQ  80(DI), R15
@@ -9167,8 +9438,8 @@ product:
 	MOVQ       32(DI), R8
 	LEAQ       (R8)(R8*2), R9
 	LEAQ       (R8)(R8*4), R10
-	MOVQ       248(DI), BX
-	MOVQ       264(DI), R14
+	MOVQ       256(DI), BX
+	MOVQ       272(DI), R14
 	VPXORD     Z0, Z0, Z0
 	VPXORD     Z1, Z1, Z1
 	VPXORD     Z2, Z2, Z2
@@ -9184,162 +9455,134 @@ product:
 	MOVQ       48(DI), AX
 
 segment:
-	MOVQ 240(DI), SI
+	MOVQ 248(DI), SI
 	ADDQ (AX), SI
 	ADDQ $0x08, AX
 	MOVQ 40(DI), R11
 	ADDQ SI, R11
 	MOVQ 64(DI), CX
 	CMPQ 88(DI), $0x00
-	JNE  one
+	JNE  edge
 	SUBQ $0x04, CX
 	JLT  rest
 
 four:
-	VMOVUPS      (BX), Z28
-	PREFETCHT0   (BX)(R15*8)
-	ADDQ         R15, BX
-	VBROADCASTSS (SI), Z30
-	VFMADD231PS  Z28, Z30, Z0
-	VBROADCASTSS (SI)(R8*1), Z30
-	VFMADD231PS  Z28, Z30, Z1
-	VBROADCASTSS (SI)(R8*2), Z30
-	VFMADD231PS  Z28, Z30, Z2
-	VBROADCASTSS (SI)(R9*1), Z30
-	VFMADD231PS  Z28, Z30, Z3
-	VBROADCASTSS (SI)(R8*4), Z30
-	VFMADD231PS  Z28, Z30, Z4
-	VBROADCASTSS (SI)(R10*1), Z30
-	VFMADD231PS  Z28, Z30, Z5
-	VBROADCASTSS (SI)(R9*2), Z30
-	VFMADD231PS  Z28, Z30, Z6
-	VBROADCASTSS (R11), Z30
-	VFMADD231PS  Z28, Z30, Z7
-	VBROADCASTSS (R11)(R8*1), Z30
-	VFMADD231PS  Z28, Z30, Z8
-	VBROADCASTSS (R11)(R8*2), Z30
-	VFMADD231PS  Z28, Z30, Z9
-	VBROADCASTSS (R11)(R9*1), Z30
-	VFMADD231PS  Z28, Z30, Z10
-	VMOVUPS      (BX), Z28
-	PREFETCHT0   (BX)(R15*8)
-	ADDQ         R15, BX
-	VBROADCASTSS 4(SI), Z30
-	VFMADD231PS  Z28, Z30, Z0
-	VBROADCASTSS 4(SI)(R8*1), Z30
-	VFMADD231PS  Z28, Z30, Z1
-	VBROADCASTSS 4(SI)(R8*2), Z30
-	VFMADD231PS  Z28, Z30, Z2
-	VBROADCASTSS 4(SI)(R9*1), Z30
-	VFMADD231PS  Z28, Z30, Z3
-	VBROADCASTSS 4(SI)(R8*4), Z30
-	VFMADD231PS  Z28, Z30, Z4
-	VBROADCASTSS 4(SI)(R10*1), Z30
-	VFMADD231PS  Z28, Z30, Z5
-	VBROADCASTSS 4(SI)(R9*2), Z30
-	VFMADD231PS  Z28, Z30, Z6
-	VBROADCASTSS 4(R11), Z30
-	VFMADD231PS  Z28, Z30, Z7
-	VBROADCASTSS 4(R11)(R8*1), Z30
-	VFMADD231PS  Z28, Z30, Z8
-	VBROADCASTSS 4(R11)(R8*2), Z30
-	VFMADD231PS  Z28, Z30, Z9
-	VBROADCASTSS 4(R11)(R9*1), Z30
-	VFMADD231PS  Z28, Z30, Z10
-	VMOVUPS      (BX), Z28
-	PREFETCHT0   (BX)(R15*8)
-	ADDQ         R15, BX
-	VBROADCASTSS 8(SI), Z30
-	VFMADD231PS  Z28, Z30, Z0
-	VBROADCASTSS 8(SI)(R8*1), Z30
-	VFMADD231PS  Z28, Z30, Z1
-	VBROADCASTSS 8(SI)(R8*2), Z30
-	VFMADD231PS  Z28, Z30, Z2
-	VBROADCASTSS 8(SI)(R9*1), Z30
-	VFMADD231PS  Z28, Z30, Z3
-	VBROADCASTSS 8(SI)(R8*4), Z30
-	VFMADD231PS  Z28, Z30, Z4
-	VBROADCASTSS 8(SI)(R10*1), Z30
-	VFMADD231PS  Z28, Z30, Z5
-	VBROADCASTSS 8(SI)(R9*2), Z30
-	VFMADD231PS  Z28, Z30, Z6
-	VBROADCASTSS 8(R11), Z30
-	VFMADD231PS  Z28, Z30, Z7
-	VBROADCASTSS 8(R11)(R8*1), Z30
-	VFMADD231PS  Z28, Z30, Z8
-	VBROADCASTSS 8(R11)(R8*2), Z30
-	VFMADD231PS  Z28, Z30, Z9
-	VBROADCASTSS 8(R11)(R9*1), Z30
-	VFMADD231PS  Z28, Z30, Z10
-	VMOVUPS      (BX), Z28
-	PREFETCHT0   (BX)(R15*8)
-	ADDQ         R15, BX
-	VBROADCASTSS 12(SI), Z30
-	VFMADD231PS  Z28, Z30, Z0
-	VBROADCASTSS 12(SI)(R8*1), Z30
-	VFMADD231PS  Z28, Z30, Z1
-	VBROADCASTSS 12(SI)(R8*2), Z30
-	VFMADD231PS  Z28, Z30, Z2
-	VBROADCASTSS 12(SI)(R9*1), Z30
-	VFMADD231PS  Z28, Z30, Z3
-	VBROADCASTSS 12(SI)(R8*4), Z30
-	VFMADD231PS  Z28, Z30, Z4
-	VBROADCASTSS 12(SI)(R10*1), Z30
-	VFMADD231PS  Z28, Z30, Z5
-	VBROADCASTSS 12(SI)(R9*2), Z30
-	VFMADD231PS  Z28, Z30, Z6
-	VBROADCASTSS 12(R11), Z30
-	VFMADD231PS  Z28, Z30, Z7
-	VBROADCASTSS 12(R11)(R8*1), Z30
-	VFMADD231PS  Z28, Z30, Z8
-	VBROADCASTSS 12(R11)(R8*2), Z30
-	VFMADD231PS  Z28, Z30, Z9
-	VBROADCASTSS 12(R11)(R9*1), Z30
-	VFMADD231PS  Z28, Z30, Z10
-	PREFETCHT1   (R14)(CX*4)
-	ADDQ         $0x10, SI
-	ADDQ         $0x10, R11
-	SUBQ         $0x04, CX
-	JGE          four
+	VMOVUPS          (BX), Z28
+	PREFETCHT0       (BX)(R15*8)
+	ADDQ             R15, BX
+	VFMADD231PS.BCST (SI), Z28, Z0
+	VFMADD231PS.BCST (SI)(R8*1), Z28, Z1
+	VFMADD231PS.BCST (SI)(R8*2), Z28, Z2
+	VFMADD231PS.BCST (SI)(R9*1), Z28, Z3
+	VFMADD231PS.BCST (SI)(R8*4), Z28, Z4
+	VFMADD231PS.BCST (SI)(R10*1), Z28, Z5
+	VFMADD231PS.BCST (SI)(R9*2), Z28, Z6
+	VFMADD231PS.BCST (R11), Z28, Z7
+	VFMADD231PS.BCST (R11)(R8*1), Z28, Z8
+	VFMADD231PS.BCST (R11)(R8*2), Z28, Z9
+	VFMADD231PS.BCST (R11)(R9*1), Z28, Z10
+	VMOVUPS          (BX), Z28
+	PREFETCHT0       (BX)(R15*8)
+	ADDQ             R15, BX
+	VFMADD231PS.BCST 4(SI), Z28, Z0
+	VFMADD231PS.BCST 4(SI)(R8*1), Z28, Z1
+	VFMADD231PS.BCST 4(SI)(R8*2), Z28, Z2
+	VFMADD231PS.BCST 4(SI)(R9*1), Z28, Z3
+	VFMADD231PS.BCST 4(SI)(R8*4), Z28, Z4
+	VFMADD231PS.BCST 4(SI)(R10*1), Z28, Z5
+	VFMADD231PS.BCST 4(SI)(R9*2), Z28, Z6
+	VFMADD231PS.BCST 4(R11), Z28, Z7
+	VFMADD231PS.BCST 4(R11)(R8*1), Z28, Z8
+	VFMADD231PS.BCST 4(R11)(R8*2), Z28, Z9
+	VFMADD231PS.BCST 4(R11)(R9*1), Z28, Z10
+	VMOVUPS          (BX), Z28
+	PREFETCHT0       (BX)(R15*8)
+	ADDQ             R15, BX
+	VFMADD231PS.BCST 8(SI), Z28, Z0
+	VFMADD231PS.BCST 8(SI)(R8*1), Z28, Z1
+	VFMADD231PS.BCST 8(SI)(R8*2), Z28, Z2
+	VFMADD231PS.BCST 8(SI)(R9*1), Z28, Z3
+	VFMADD231PS.BCST 8(SI)(R8*4), Z28, Z4
+	VFMADD231PS.BCST 8(SI)(R10*1), Z28, Z5
+	VFMADD231PS.BCST 8(SI)(R9*2), Z28, Z6
+	VFMADD231PS.BCST 8(R11), Z28, Z7
+	VFMADD231PS.BCST 8(R11)(R8*1), Z28, Z8
+	VFMADD231PS.BCST 8(R11)(R8*2), Z28, Z9
+	VFMADD231PS.BCST 8(R11)(R9*1), Z28, Z10
+	VMOVUPS          (BX), Z28
+	PREFETCHT0       (BX)(R15*8)
+	ADDQ             R15, BX
+	VFMADD231PS.BCST 12(SI), Z28, Z0
+	VFMADD231PS.BCST 12(SI)(R8*1), Z28, Z1
+	VFMADD231PS.BCST 12(SI)(R8*2), Z28, Z2
+	VFMADD231PS.BCST 12(SI)(R9*1), Z28, Z3
+	VFMADD231PS.BCST 12(SI)(R8*4), Z28, Z4
+	VFMADD231PS.BCST 12(SI)(R10*1), Z28, Z5
+	VFMADD231PS.BCST 12(SI)(R9*2), Z28, Z6
+	VFMADD231PS.BCST 12(R11), Z28, Z7
+	VFMADD231PS.BCST 12(R11)(R8*1), Z28, Z8
+	VFMADD231PS.BCST 12(R11)(R8*2), Z28, Z9
+	VFMADD231PS.BCST 12(R11)(R9*1), Z28, Z10
+	PREFETCHT1       (R14)(CX*4)
+	PREFETCHT1       64(R14)(CX*4)
+	ADDQ             240(DI), R14
+	ADDQ             $0x10, SI
+	ADDQ             $0x10, R11
+	SUBQ             $0x04, CX
+	JGE              four
 
 rest:
 	ADDQ $0x04, CX
 	JEQ  next
 
 one:
-	VMOVUPS.Z    (BX), K1, Z28
-	PREFETCHT0   (BX)(R15*8)
-	ADDQ         R15, BX
-	VBROADCASTSS (SI), Z30
-	VFMADD231PS  Z28, Z30, Z0
-	VBROADCASTSS (SI)(R8*1), Z30
-	VFMADD231PS  Z28, Z30, Z1
-	VBROADCASTSS (SI)(R8*2), Z30
-	VFMADD231PS  Z28, Z30, Z2
-	VBROADCASTSS (SI)(R9*1), Z30
-	VFMADD231PS  Z28, Z30, Z3
-	VBROADCASTSS (SI)(R8*4), Z30
-	VFMADD231PS  Z28, Z30, Z4
-	VBROADCASTSS (SI)(R10*1), Z30
-	VFMADD231PS  Z28, Z30, Z5
-	VBROADCASTSS (SI)(R9*2), Z30
-	VFMADD231PS  Z28, Z30, Z6
-	VBROADCASTSS (R11), Z30
-	VFMADD231PS  Z28, Z30, Z7
-	VBROADCASTSS (R11)(R8*1), Z30
-	VFMADD231PS  Z28, Z30, Z8
-	VBROADCASTSS (R11)(R8*2), Z30
-	VFMADD231PS  Z28, Z30, Z9
-	VBROADCASTSS (R11)(R9*1), Z30
-	VFMADD231PS  Z28, Z30, Z10
-	ADDQ         $0x04, SI
-	ADDQ         $0x04, R11
-	DECQ         CX
-	JNE          one
+	VMOVUPS          (BX), Z28
+	PREFETCHT0       (BX)(R15*8)
+	ADDQ             R15, BX
+	VFMADD231PS.BCST (SI), Z28, Z0
+	VFMADD231PS.BCST (SI)(R8*1), Z28, Z1
+	VFMADD231PS.BCST (SI)(R8*2), Z28, Z2
+	VFMADD231PS.BCST (SI)(R9*1), Z28, Z3
+	VFMADD231PS.BCST (SI)(R8*4), Z28, Z4
+	VFMADD231PS.BCST (SI)(R10*1), Z28, Z5
+	VFMADD231PS.BCST (SI)(R9*2), Z28, Z6
+	VFMADD231PS.BCST (R11), Z28, Z7
+	VFMADD231PS.BCST (R11)(R8*1), Z28, Z8
+	VFMADD231PS.BCST (R11)(R8*2), Z28, Z9
+	VFMADD231PS.BCST (R11)(R9*1), Z28, Z10
+	ADDQ             $0x04, SI
+	ADDQ             $0x04, R11
+	DECQ             CX
+	JNE              one
 
 next:
-	DECQ         R13
-	JNE          segment
+	DECQ R13
+	JNE  segment
+	JMP  summed
+
+edge:
+	VMOVUPS.Z        (BX), K1, Z28
+	PREFETCHT0       (BX)(R15*8)
+	ADDQ             R15, BX
+	VFMADD231PS.BCST (SI), Z28, Z0
+	VFMADD231PS.BCST (SI)(R8*1), Z28, Z1
+	VFMADD231PS.BCST (SI)(R8*2), Z28, Z2
+	VFMADD231PS.BCST (SI)(R9*1), Z28, Z3
+	VFMADD231PS.BCST (SI)(R8*4), Z28, Z4
+	VFMADD231PS.BCST (SI)(R10*1), Z28, Z5
+	VFMADD231PS.BCST (SI)(R9*2), Z28, Z6
+	VFMADD231PS.BCST (R11), Z28, Z7
+	VFMADD231PS.BCST (R11)(R8*1), Z28, Z8
+	VFMADD231PS.BCST (R11)(R8*2), Z28, Z9
+	VFMADD231PS.BCST (R11)(R9*1), Z28, Z10
+	ADDQ             $0x04, SI
+	ADDQ             $0x04, R11
+	DECQ             CX
+	JNE              edge
+	DECQ             R13
+	JNE              segment
+
+summed:
 	MOVL         200(DI), AX
 	CMPL         AX, $0x3f800000
 	JEQ          scaled
@@ -9379,7 +9622,7 @@ scaled:
 
 accumulated:
 	MOVQ      176(DI), AX
-	MOVQ      256(DI), CX
+	MOVQ      264(DI), CX
 	CMPQ      AX, $0x01
 	JLT       biased
 	JEQ       rowbias
@@ -9681,13 +9924,13 @@ store:
 	VMOVUPS Z9, K1, (AX)(R8*2)
 	VMOVUPS Z10, K1, (AX)(R9*1)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 240(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 248(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    232(DI), AX
+	MOVQ    168(DI), AX
 	ADDQ    AX, 264(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 272(DI)
 	MOVQ    160(DI), AX
 	ADDQ    AX, DX
 	TESTQ   R12, R12
@@ -9695,7 +9938,7 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 272(DI)
+	DECQ 280(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -9705,15 +9948,15 @@ bare:
 TEXT ·tile11x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
-	MOVQ  AX, 240(DI)
-	MOVQ  72(DI), AX
 	MOVQ  AX, 248(DI)
-	MOVQ  136(DI), AX
+	MOVQ  72(DI), AX
 	MOVQ  AX, 256(DI)
-	MOVQ  16(DI), AX
-	MOVQ  AX, 272(DI)
-	MOVQ  224(DI), AX
+	MOVQ  136(DI), AX
 	MOVQ  AX, 264(DI)
+	MOVQ  16(DI), AX
+	MOVQ  AX, 280(DI)
+	MOVQ  224(DI), AX
+	MOVQ  AX, 272(DI)
 	MOVQ  128(DI), R12
 	MOVQ  96(DI), DX
 	MOVQ  80(DI), R15
@@ -9757,8 +10000,8 @@ product:
 	MOVQ       32(DI), R8
 	LEAQ       (R8)(R8*2), R9
 	LEAQ       (R8)(R8*4), R10
-	MOVQ       248(DI), BX
-	MOVQ       264(DI), R14
+	MOVQ       256(DI), BX
+	MOVQ       272(DI), R14
 	VPXORD     Z0, Z0, Z0
 	VPXORD     Z1, Z1, Z1
 	VPXORD     Z2, Z2, Z2
@@ -9785,14 +10028,14 @@ product:
 	MOVQ       48(DI), AX
 
 segment:
-	MOVQ 240(DI), SI
+	MOVQ 248(DI), SI
 	ADDQ (AX), SI
 	ADDQ $0x08, AX
 	MOVQ 40(DI), R11
 	ADDQ SI, R11
 	MOVQ 64(DI), CX
 	CMPQ 88(DI), $0x00
-	JNE  one
+	JNE  edge
 	SUBQ $0x04, CX
 	JLT  rest
 
@@ -9950,6 +10193,8 @@ four:
 	VFMADD231PS  Z28, Z30, Z20
 	VFMADD231PS  Z29, Z30, Z21
 	PREFETCHT1   (R14)(CX*4)
+	PREFETCHT1   64(R14)(CX*4)
+	ADDQ         240(DI), R14
 	ADDQ         $0x10, SI
 	ADDQ         $0x10, R11
 	SUBQ         $0x04, CX
@@ -9962,7 +10207,7 @@ rest:
 one:
 	VMOVUPS      (BX), Z28
 	PREFETCHT0   (BX)(R15*8)
-	VMOVUPS.Z    64(BX), K1, Z29
+	VMOVUPS      64(BX), Z29
 	PREFETCHT0   64(BX)(R15*8)
 	ADDQ         R15, BX
 	VBROADCASTSS (SI), Z30
@@ -10004,8 +10249,57 @@ one:
 	JNE          one
 
 next:
+	DECQ R13
+	JNE  segment
+	JMP  summed
+
+edge:
+	VMOVUPS      (BX), Z28
+	PREFETCHT0   (BX)(R15*8)
+	VMOVUPS.Z    64(BX), K1, Z29
+	PREFETCHT0   64(BX)(R15*8)
+	ADDQ         R15, BX
+	VBROADCASTSS (SI), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	VBROADCASTSS (SI)(R8*1), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VFMADD231PS  Z29, Z30, Z3
+	VBROADCASTSS (SI)(R8*2), Z30
+	VFMADD231PS  Z28, Z30, Z4
+	VFMADD231PS  Z29, Z30, Z5
+	VBROADCASTSS (SI)(R9*1), Z30
+	VFMADD231PS  Z28, Z30, Z6
+	VFMADD231PS  Z29, Z30, Z7
+	VBROADCASTSS (SI)(R8*4), Z30
+	VFMADD231PS  Z28, Z30, Z8
+	VFMADD231PS  Z29, Z30, Z9
+	VBROADCASTSS (SI)(R10*1), Z30
+	VFMADD231PS  Z28, Z30, Z10
+	VFMADD231PS  Z29, Z30, Z11
+	VBROADCASTSS (SI)(R9*2), Z30
+	VFMADD231PS  Z28, Z30, Z12
+	VFMADD231PS  Z29, Z30, Z13
+	VBROADCASTSS (R11), Z30
+	VFMADD231PS  Z28, Z30, Z14
+	VFMADD231PS  Z29, Z30, Z15
+	VBROADCASTSS (R11)(R8*1), Z30
+	VFMADD231PS  Z28, Z30, Z16
+	VFMADD231PS  Z29, Z30, Z17
+	VBROADCASTSS (R11)(R8*2), Z30
+	VFMADD231PS  Z28, Z30, Z18
+	VFMADD231PS  Z29, Z30, Z19
+	VBROADCASTSS (R11)(R9*1), Z30
+	VFMADD231PS  Z28, Z30, Z20
+	VFMADD231PS  Z29, Z30, Z21
+	ADDQ         $0x04, SI
+	ADDQ         $0x04, R11
+	DECQ         CX
+	JNE          edge
 	DECQ         R13
 	JNE          segment
+
+summed:
 	MOVL         200(DI), AX
 	CMPL         AX, $0x3f800000
 	JEQ          scaled
@@ -10072,7 +10366,7 @@ scaled:
 
 accumulated:
 	MOVQ      176(DI), AX
-	MOVQ      256(DI), CX
+	MOVQ      264(DI), CX
 	CMPQ      AX, $0x01
 	JLT       biased
 	JEQ       rowbias
@@ -10638,13 +10932,13 @@ store:
 	VMOVUPS Z19, K1, (AX)(R8*2)
 	VMOVUPS Z21, K1, (AX)(R9*1)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 240(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 248(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    232(DI), AX
+	MOVQ    168(DI), AX
 	ADDQ    AX, 264(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 272(DI)
 	MOVQ    160(DI), AX
 	ADDQ    AX, DX
 	TESTQ   R12, R12
@@ -10652,7 +10946,7 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 272(DI)
+	DECQ 280(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -10662,15 +10956,15 @@ bare:
 TEXT ·tile12x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
-	MOVQ  AX, 240(DI)
-	MOVQ  72(DI), AX
 	MOVQ  AX, 248(DI)
-	MOVQ  136(DI), AX
+	MOVQ  72(DI), AX
 	MOVQ  AX, 256(DI)
-	MOVQ  16(DI), AX
-	MOVQ  AX, 272(DI)
-	MOVQ  224(DI), AX
+	MOVQ  136(DI), AX
 	MOVQ  AX, 264(DI)
+	MOVQ  16(DI), AX
+	MOVQ  AX, 280(DI)
+	MOVQ  224(DI), AX
+	MOVQ  AX, 272(DI)
 	MOVQ  128(DI), R12
 	MOVQ  96(DI), DX
 	MOVQ  80(DI), R15
@@ -10699,8 +10993,8 @@ product:
 	MOVQ       32(DI), R8
 	LEAQ       (R8)(R8*2), R9
 	LEAQ       (R8)(R8*4), R10
-	MOVQ       248(DI), BX
-	MOVQ       264(DI), R14
+	MOVQ       256(DI), BX
+	MOVQ       272(DI), R14
 	VPXORD     Z0, Z0, Z0
 	VPXORD     Z1, Z1, Z1
 	VPXORD     Z2, Z2, Z2
@@ -10717,172 +11011,140 @@ product:
 	MOVQ       48(DI), AX
 
 segment:
-	MOVQ 240(DI), SI
+	MOVQ 248(DI), SI
 	ADDQ (AX), SI
 	ADDQ $0x08, AX
 	MOVQ 40(DI), R11
 	ADDQ SI, R11
 	MOVQ 64(DI), CX
 	CMPQ 88(DI), $0x00
-	JNE  one
+	JNE  edge
 	SUBQ $0x04, CX
 	JLT  rest
 
 four:
-	VMOVUPS      (BX), Z28
-	PREFETCHT0   (BX)(R15*8)
-	ADDQ         R15, BX
-	VBROADCASTSS (SI), Z30
-	VFMADD231PS  Z28, Z30, Z0
-	VBROADCASTSS (SI)(R8*1), Z30
-	VFMADD231PS  Z28, Z30, Z1
-	VBROADCASTSS (SI)(R8*2), Z30
-	VFMADD231PS  Z28, Z30, Z2
-	VBROADCASTSS (SI)(R9*1), Z30
-	VFMADD231PS  Z28, Z30, Z3
-	VBROADCASTSS (SI)(R8*4), Z30
-	VFMADD231PS  Z28, Z30, Z4
-	VBROADCASTSS (SI)(R10*1), Z30
-	VFMADD231PS  Z28, Z30, Z5
-	VBROADCASTSS (SI)(R9*2), Z30
-	VFMADD231PS  Z28, Z30, Z6
-	VBROADCASTSS (R11), Z30
-	VFMADD231PS  Z28, Z30, Z7
-	VBROADCASTSS (R11)(R8*1), Z30
-	VFMADD231PS  Z28, Z30, Z8
-	VBROADCASTSS (R11)(R8*2), Z30
-	VFMADD231PS  Z28, Z30, Z9
-	VBROADCASTSS (R11)(R9*1), Z30
-	VFMADD231PS  Z28, Z30, Z10
-	VBROADCASTSS (R11)(R8*4), Z30
-	VFMADD231PS  Z28, Z30, Z11
-	VMOVUPS      (BX), Z28
-	PREFETCHT0   (BX)(R15*8)
-	ADDQ         R15, BX
-	VBROADCASTSS 4(SI), Z30
-	VFMADD231PS  Z28, Z30, Z0
-	VBROADCASTSS 4(SI)(R8*1), Z30
-	VFMADD231PS  Z28, Z30, Z1
-	VBROADCASTSS 4(SI)(R8*2), Z30
-	VFMADD231PS  Z28, Z30, Z2
-	VBROADCASTSS 4(SI)(R9*1), Z30
-	VFMADD231PS  Z28, Z30, Z3
-	VBROADCASTSS 4(SI)(R8*4), Z30
-	VFMADD231PS  Z28, Z30, Z4
-	VBROADCASTSS 4(SI)(R10*1), Z30
-	VFMADD231PS  Z28, Z30, Z5
-	VBROADCASTSS 4(SI)(R9*2), Z30
-	VFMADD231PS  Z28, Z30, Z6
-	VBROADCASTSS 4(R11), Z30
-	VFMADD231PS  Z28, Z30, Z7
-	VBROADCASTSS 4(R11)(R8*1), Z30
-	VFMADD231PS  Z28, Z30, Z8
-	VBROADCASTSS 4(R11)(R8*2), Z30
-	VFMADD231PS  Z28, Z30, Z9
-	VBROADCASTSS 4(R11)(R9*1), Z30
-	VFMADD231PS  Z28, Z30, Z10
-	VBROADCASTSS 4(R11)(R8*4), Z30
-	VFMADD231PS  Z28, Z30, Z11
-	VMOVUPS      (BX), Z28
-	PREFETCHT0   (BX)(R15*8)
-	ADDQ         R15, BX
-	VBROADCASTSS 8(SI), Z30
-	VFMADD231PS  Z28, Z30, Z0
-	VBROADCASTSS 8(SI)(R8*1), Z30
-	VFMADD231PS  Z28, Z30, Z1
-	VBROADCASTSS 8(SI)(R8*2), Z30
-	VFMADD231PS  Z28, Z30, Z2
-	VBROADCASTSS 8(SI)(R9*1), Z30
-	VFMADD231PS  Z28, Z30, Z3
-	VBROADCASTSS 8(SI)(R8*4), Z30
-	VFMADD231PS  Z28, Z30, Z4
-	VBROADCASTSS 8(SI)(R10*1), Z30
-	VFMADD231PS  Z28, Z30, Z5
-	VBROADCASTSS 8(SI)(R9*2), Z30
-	VFMADD231PS  Z28, Z30, Z6
-	VBROADCASTSS 8(R11), Z30
-	VFMADD231PS  Z28, Z30, Z7
-	VBROADCASTSS 8(R11)(R8*1), Z30
-	VFMADD231PS  Z28, Z30, Z8
-	VBROADCASTSS 8(R11)(R8*2), Z30
-	VFMADD231PS  Z28, Z30, Z9
-	VBROADCASTSS 8(R11)(R9*1), Z30
-	VFMADD231PS  Z28, Z30, Z10
-	VBROADCASTSS 8(R11)(R8*4), Z30
-	VFMADD231PS  Z28, Z30, Z11
-	VMOVUPS      (BX), Z28
-	PREFETCHT0   (BX)(R15*8)
-	ADDQ         R15, BX
-	VBROADCASTSS 12(SI), Z30
-	VFMADD231PS  Z28, Z30, Z0
-	VBROADCASTSS 12(SI)(R8*1), Z30
-	VFMADD231PS  Z28, Z30, Z1
-	VBROADCASTSS 12(SI)(R8*2), Z30
-	VFMADD231PS  Z28, Z30, Z2
-	VBROADCASTSS 12(SI)(R9*1), Z30
-	VFMADD231PS  Z28, Z30, Z3
-	VBROADCASTSS 12(SI)(R8*4), Z30
-	VFMADD231PS  Z28, Z30, Z4
-	VBROADCASTSS 12(SI)(R10*1), Z30
-	VFMADD231PS  Z28, Z30, Z5
-	VBROADCASTSS 12(SI)(R9*2), Z30
-	VFMADD231PS  Z28, Z30, Z6
-	VBROADCASTSS 12(R11), Z30
-	VFMADD231PS  Z28, Z30, Z7
-	VBROADCASTSS 12(R11)(R8*1), Z30
-	VFMADD231PS  Z28, Z30, Z8
-	VBROADCASTSS 12(R11)(R8*2), Z30
-	VFMADD231PS  Z28, Z30, Z9
-	VBROADCASTSS 12(R11)(R9*1), Z30
-	VFMADD231PS  Z28, Z30, Z10
-	VBROADCASTSS 12(R11)(R8*4), Z30
-	VFMADD231PS  Z28, Z30, Z11
-	PREFETCHT1   (R14)(CX*4)
-	ADDQ         $0x10, SI
-	ADDQ         $0x10, R11
-	SUBQ         $0x04, CX
-	JGE          four
+	VMOVUPS          (BX), Z28
+	PREFETCHT0       (BX)(R15*8)
+	ADDQ             R15, BX
+	VFMADD231PS.BCST (SI), Z28, Z0
+	VFMADD231PS.BCST (SI)(R8*1), Z28, Z1
+	VFMADD231PS.BCST (SI)(R8*2), Z28, Z2
+	VFMADD231PS.BCST (SI)(R9*1), Z28, Z3
+	VFMADD231PS.BCST (SI)(R8*4), Z28, Z4
+	VFMADD231PS.BCST (SI)(R10*1), Z28, Z5
+	VFMADD231PS.BCST (SI)(R9*2), Z28, Z6
+	VFMADD231PS.BCST (R11), Z28, Z7
+	VFMADD231PS.BCST (R11)(R8*1), Z28, Z8
+	VFMADD231PS.BCST (R11)(R8*2), Z28, Z9
+	VFMADD231PS.BCST (R11)(R9*1), Z28, Z10
+	VFMADD231PS.BCST (R11)(R8*4), Z28, Z11
+	VMOVUPS          (BX), Z28
+	PREFETCHT0       (BX)(R15*8)
+	ADDQ             R15, BX
+	VFMADD231PS.BCST 4(SI), Z28, Z0
+	VFMADD231PS.BCST 4(SI)(R8*1), Z28, Z1
+	VFMADD231PS.BCST 4(SI)(R8*2), Z28, Z2
+	VFMADD231PS.BCST 4(SI)(R9*1), Z28, Z3
+	VFMADD231PS.BCST 4(SI)(R8*4), Z28, Z4
+	VFMADD231PS.BCST 4(SI)(R10*1), Z28, Z5
+	VFMADD231PS.BCST 4(SI)(R9*2), Z28, Z6
+	VFMADD231PS.BCST 4(R11), Z28, Z7
+	VFMADD231PS.BCST 4(R11)(R8*1), Z28, Z8
+	VFMADD231PS.BCST 4(R11)(R8*2), Z28, Z9
+	VFMADD231PS.BCST 4(R11)(R9*1), Z28, Z10
+	VFMADD231PS.BCST 4(R11)(R8*4), Z28, Z11
+	VMOVUPS          (BX), Z28
+	PREFETCHT0       (BX)(R15*8)
+	ADDQ             R15, BX
+	VFMADD231PS.BCST 8(SI), Z28, Z0
+	VFMADD231PS.BCST 8(SI)(R8*1), Z28, Z1
+	VFMADD231PS.BCST 8(SI)(R8*2), Z28, Z2
+	VFMADD231PS.BCST 8(SI)(R9*1), Z28, Z3
+	VFMADD231PS.BCST 8(SI)(R8*4), Z28, Z4
+	VFMADD231PS.BCST 8(SI)(R10*1), Z28, Z5
+	VFMADD231PS.BCST 8(SI)(R9*2), Z28, Z6
+	VFMADD231PS.BCST 8(R11), Z28, Z7
+	VFMADD231PS.BCST 8(R11)(R8*1), Z28, Z8
+	VFMADD231PS.BCST 8(R11)(R8*2), Z28, Z9
+	VFMADD231PS.BCST 8(R11)(R9*1), Z28, Z10
+	VFMADD231PS.BCST 8(R11)(R8*4), Z28, Z11
+	VMOVUPS          (BX), Z28
+	PREFETCHT0       (BX)(R15*8)
+	ADDQ             R15, BX
+	VFMADD231PS.BCST 12(SI), Z28, Z0
+	VFMADD231PS.BCST 12(SI)(R8*1), Z28, Z1
+	VFMADD231PS.BCST 12(SI)(R8*2), Z28, Z2
+	VFMADD231PS.BCST 12(SI)(R9*1), Z28, Z3
+	VFMADD231PS.BCST 12(SI)(R8*4), Z28, Z4
+	VFMADD231PS.BCST 12(SI)(R10*1), Z28, Z5
+	VFMADD231PS.BCST 12(SI)(R9*2), Z28, Z6
+	VFMADD231PS.BCST 12(R11), Z28, Z7
+	VFMADD231PS.BCST 12(R11)(R8*1), Z28, Z8
+	VFMADD231PS.BCST 12(R11)(R8*2), Z28, Z9
+	VFMADD231PS.BCST 12(R11)(R9*1), Z28, Z10
+	VFMADD231PS.BCST 12(R11)(R8*4), Z28, Z11
+	PREFETCHT1       (R14)(CX*4)
+	PREFETCHT1       64(R14)(CX*4)
+	ADDQ             240(DI), R14
+	ADDQ             $0x10, SI
+	ADDQ             $0x10, R11
+	SUBQ             $0x04, CX
+	JGE              four
 
 rest:
 	ADDQ $0x04, CX
 	JEQ  next
 
 one:
-	VMOVUPS.Z    (BX), K1, Z28
-	PREFETCHT0   (BX)(R15*8)
-	ADDQ         R15, BX
-	VBROADCASTSS (SI), Z30
-	VFMADD231PS  Z28, Z30, Z0
-	VBROADCASTSS (SI)(R8*1), Z30
-	VFMADD231PS  Z28, Z30, Z1
-	VBROADCASTSS (SI)(R8*2), Z30
-	VFMADD231PS  Z28, Z30, Z2
-	VBROADCASTSS (SI)(R9*1), Z30
-	VFMADD231PS  Z28, Z30, Z3
-	VBROADCASTSS (SI)(R8*4), Z30
-	VFMADD231PS  Z28, Z30, Z4
-	VBROADCASTSS (SI)(R10*1), Z30
-	VFMADD231PS  Z28, Z30, Z5
-	VBROADCASTSS (SI)(R9*2), Z30
-	VFMADD231PS  Z28, Z30, Z6
-	VBROADCASTSS (R11), Z30
-	VFMADD231PS  Z28, Z30, Z7
-	VBROADCASTSS (R11)(R8*1), Z30
-	VFMADD231PS  Z28, Z30, Z8
-	VBROADCASTSS (R11)(R8*2), Z30
-	VFMADD231PS  Z28, Z30, Z9
-	VBROADCASTSS (R11)(R9*1), Z30
-	VFMADD231PS  Z28, Z30, Z10
-	VBROADCASTSS (R11)(R8*4), Z30
-	VFMADD231PS  Z28, Z30, Z11
-	ADDQ         $0x04, SI
-	ADDQ         $0x04, R11
-	DECQ         CX
-	JNE          one
+	VMOVUPS          (BX), Z28
+	PREFETCHT0       (BX)(R15*8)
+	ADDQ             R15, BX
+	VFMADD231PS.BCST (SI), Z28, Z0
+	VFMADD231PS.BCST (SI)(R8*1), Z28, Z1
+	VFMADD231PS.BCST (SI)(R8*2), Z28, Z2
+	VFMADD231PS.BCST (SI)(R9*1), Z28, Z3
+	VFMADD231PS.BCST (SI)(R8*4), Z28, Z4
+	VFMADD231PS.BCST (SI)(R10*1), Z28, Z5
+	VFMADD231PS.BCST (SI)(R9*2), Z28, Z6
+	VFMADD231PS.BCST (R11), Z28, Z7
+	VFMADD231PS.BCST (R11)(R8*1), Z28, Z8
+	VFMADD231PS.BCST (R11)(R8*2), Z28, Z9
+	VFMADD231PS.BCST (R11)(R9*1), Z28, Z10
+	VFMADD231PS.BCST (R11)(R8*4), Z28, Z11
+	ADDQ             $0x04, SI
+	ADDQ             $0x04, R11
+	DECQ             CX
+	JNE              one
 
 next:
-	DECQ         R13
-	JNE          segment
+	DECQ R13
+	JNE  segment
+	JMP  summed
+
+edge:
+	VMOVUPS.Z        (BX), K1, Z28
+	PREFETCHT0       (BX)(R15*8)
+	ADDQ             R15, BX
+	VFMADD231PS.BCST (SI), Z28, Z0
+	VFMADD231PS.BCST (SI)(R8*1), Z28, Z1
+	VFMADD231PS.BCST (SI)(R8*2), Z28, Z2
+	VFMADD231PS.BCST (SI)(R9*1), Z28, Z3
+	VFMADD231PS.BCST (SI)(R8*4), Z28, Z4
+	VFMADD231PS.BCST (SI)(R10*1), Z28, Z5
+	VFMADD231PS.BCST (SI)(R9*2), Z28, Z6
+	VFMADD231PS.BCST (R11), Z28, Z7
+	VFMADD231PS.BCST (R11)(R8*1), Z28, Z8
+	VFMADD231PS.BCST (R11)(R8*2), Z28, Z9
+	VFMADD231PS.BCST (R11)(R9*1), Z28, Z10
+	VFMADD231PS.BCST (R11)(R8*4), Z28, Z11
+	ADDQ             $0x04, SI
+	ADDQ             $0x04, R11
+	DECQ             CX
+	JNE              edge
+	DECQ             R13
+	JNE              segment
+
+summed:
 	MOVL         200(DI), AX
 	CMPL         AX, $0x3f800000
 	JEQ          scaled
@@ -10924,7 +11186,7 @@ scaled:
 
 accumulated:
 	MOVQ      176(DI), AX
-	MOVQ      256(DI), CX
+	MOVQ      264(DI), CX
 	CMPQ      AX, $0x01
 	JLT       biased
 	JEQ       rowbias
@@ -11250,13 +11512,13 @@ store:
 	VMOVUPS Z10, K1, (AX)(R9*1)
 	VMOVUPS Z11, K1, (AX)(R8*4)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 240(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 248(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    232(DI), AX
+	MOVQ    168(DI), AX
 	ADDQ    AX, 264(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 272(DI)
 	MOVQ    160(DI), AX
 	ADDQ    AX, DX
 	TESTQ   R12, R12
@@ -11264,7 +11526,7 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 272(DI)
+	DECQ 280(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -11274,15 +11536,15 @@ bare:
 TEXT ·tile12x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
-	MOVQ  AX, 240(DI)
-	MOVQ  72(DI), AX
 	MOVQ  AX, 248(DI)
-	MOVQ  136(DI), AX
+	MOVQ  72(DI), AX
 	MOVQ  AX, 256(DI)
-	MOVQ  16(DI), AX
-	MOVQ  AX, 272(DI)
-	MOVQ  224(DI), AX
+	MOVQ  136(DI), AX
 	MOVQ  AX, 264(DI)
+	MOVQ  16(DI), AX
+	MOVQ  AX, 280(DI)
+	MOVQ  224(DI), AX
+	MOVQ  AX, 272(DI)
 	MOVQ  128(DI), R12
 	MOVQ  96(DI), DX
 	MOVQ  80(DI), R15
@@ -11328,8 +11590,8 @@ product:
 	MOVQ       32(DI), R8
 	LEAQ       (R8)(R8*2), R9
 	LEAQ       (R8)(R8*4), R10
-	MOVQ       248(DI), BX
-	MOVQ       264(DI), R14
+	MOVQ       256(DI), BX
+	MOVQ       272(DI), R14
 	VPXORD     Z0, Z0, Z0
 	VPXORD     Z1, Z1, Z1
 	VPXORD     Z2, Z2, Z2
@@ -11358,14 +11620,14 @@ product:
 	MOVQ       48(DI), AX
 
 segment:
-	MOVQ 240(DI), SI
+	MOVQ 248(DI), SI
 	ADDQ (AX), SI
 	ADDQ $0x08, AX
 	MOVQ 40(DI), R11
 	ADDQ SI, R11
 	MOVQ 64(DI), CX
 	CMPQ 88(DI), $0x00
-	JNE  one
+	JNE  edge
 	SUBQ $0x04, CX
 	JLT  rest
 
@@ -11535,6 +11797,8 @@ four:
 	VFMADD231PS  Z28, Z30, Z22
 	VFMADD231PS  Z29, Z30, Z23
 	PREFETCHT1   (R14)(CX*4)
+	PREFETCHT1   64(R14)(CX*4)
+	ADDQ         240(DI), R14
 	ADDQ         $0x10, SI
 	ADDQ         $0x10, R11
 	SUBQ         $0x04, CX
@@ -11547,7 +11811,7 @@ rest:
 one:
 	VMOVUPS      (BX), Z28
 	PREFETCHT0   (BX)(R15*8)
-	VMOVUPS.Z    64(BX), K1, Z29
+	VMOVUPS      64(BX), Z29
 	PREFETCHT0   64(BX)(R15*8)
 	ADDQ         R15, BX
 	VBROADCASTSS (SI), Z30
@@ -11592,8 +11856,60 @@ one:
 	JNE          one
 
 next:
+	DECQ R13
+	JNE  segment
+	JMP  summed
+
+edge:
+	VMOVUPS      (BX), Z28
+	PREFETCHT0   (BX)(R15*8)
+	VMOVUPS.Z    64(BX), K1, Z29
+	PREFETCHT0   64(BX)(R15*8)
+	ADDQ         R15, BX
+	VBROADCASTSS (SI), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	VBROADCASTSS (SI)(R8*1), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VFMADD231PS  Z29, Z30, Z3
+	VBROADCASTSS (SI)(R8*2), Z30
+	VFMADD231PS  Z28, Z30, Z4
+	VFMADD231PS  Z29, Z30, Z5
+	VBROADCASTSS (SI)(R9*1), Z30
+	VFMADD231PS  Z28, Z30, Z6
+	VFMADD231PS  Z29, Z30, Z7
+	VBROADCASTSS (SI)(R8*4), Z30
+	VFMADD231PS  Z28, Z30, Z8
+	VFMADD231PS  Z29, Z30, Z9
+	VBROADCASTSS (SI)(R10*1), Z30
+	VFMADD231PS  Z28, Z30, Z10
+	VFMADD231PS  Z29, Z30, Z11
+	VBROADCASTSS (SI)(R9*2), Z30
+	VFMADD231PS  Z28, Z30, Z12
+	VFMADD231PS  Z29, Z30, Z13
+	VBROADCASTSS (R11), Z30
+	VFMADD231PS  Z28, Z30, Z14
+	VFMADD231PS  Z29, Z30, Z15
+	VBROADCASTSS (R11)(R8*1), Z30
+	VFMADD231PS  Z28, Z30, Z16
+	VFMADD231PS  Z29, Z30, Z17
+	VBROADCASTSS (R11)(R8*2), Z30
+	VFMADD231PS  Z28, Z30, Z18
+	VFMADD231PS  Z29, Z30, Z19
+	VBROADCASTSS (R11)(R9*1), Z30
+	VFMADD231PS  Z28, Z30, Z20
+	VFMADD231PS  Z29, Z30, Z21
+	VBROADCASTSS (R11)(R8*4), Z30
+	VFMADD231PS  Z28, Z30, Z22
+	VFMADD231PS  Z29, Z30, Z23
+	ADDQ         $0x04, SI
+	ADDQ         $0x04, R11
+	DECQ         CX
+	JNE          edge
 	DECQ         R13
 	JNE          segment
+
+summed:
 	MOVL         200(DI), AX
 	CMPL         AX, $0x3f800000
 	JEQ          scaled
@@ -11664,7 +11980,7 @@ scaled:
 
 accumulated:
 	MOVQ      176(DI), AX
-	MOVQ      256(DI), CX
+	MOVQ      264(DI), CX
 	CMPQ      AX, $0x01
 	JLT       biased
 	JEQ       rowbias
@@ -12277,13 +12593,13 @@ store:
 	VMOVUPS Z21, K1, (AX)(R9*1)
 	VMOVUPS Z23, K1, (AX)(R8*4)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 240(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 248(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    232(DI), AX
+	MOVQ    168(DI), AX
 	ADDQ    AX, 264(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 272(DI)
 	MOVQ    160(DI), AX
 	ADDQ    AX, DX
 	TESTQ   R12, R12
@@ -12291,7 +12607,7 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 272(DI)
+	DECQ 280(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -12301,15 +12617,15 @@ bare:
 TEXT ·tile13x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
-	MOVQ  AX, 240(DI)
-	MOVQ  72(DI), AX
 	MOVQ  AX, 248(DI)
-	MOVQ  136(DI), AX
+	MOVQ  72(DI), AX
 	MOVQ  AX, 256(DI)
-	MOVQ  16(DI), AX
-	MOVQ  AX, 272(DI)
-	MOVQ  224(DI), AX
+	MOVQ  136(DI), AX
 	MOVQ  AX, 264(DI)
+	MOVQ  16(DI), AX
+	MOVQ  AX, 280(DI)
+	MOVQ  224(DI), AX
+	MOVQ  AX, 272(DI)
 	MOVQ  128(DI), R12
 	MOVQ  96(DI), DX
 	MOVQ  80(DI), R15
@@ -12339,8 +12655,8 @@ product:
 	MOVQ       32(DI), R8
 	LEAQ       (R8)(R8*2), R9
 	LEAQ       (R8)(R8*4), R10
-	MOVQ       248(DI), BX
-	MOVQ       264(DI), R14
+	MOVQ       256(DI), BX
+	MOVQ       272(DI), R14
 	VPXORD     Z0, Z0, Z0
 	VPXORD     Z1, Z1, Z1
 	VPXORD     Z2, Z2, Z2
@@ -12358,182 +12674,146 @@ product:
 	MOVQ       48(DI), AX
 
 segment:
-	MOVQ 240(DI), SI
+	MOVQ 248(DI), SI
 	ADDQ (AX), SI
 	ADDQ $0x08, AX
 	MOVQ 40(DI), R11
 	ADDQ SI, R11
 	MOVQ 64(DI), CX
 	CMPQ 88(DI), $0x00
-	JNE  one
+	JNE  edge
 	SUBQ $0x04, CX
 	JLT  rest
 
 four:
-	VMOVUPS      (BX), Z28
-	PREFETCHT0   (BX)(R15*8)
-	ADDQ         R15, BX
-	VBROADCASTSS (SI), Z30
-	VFMADD231PS  Z28, Z30, Z0
-	VBROADCASTSS (SI)(R8*1), Z30
-	VFMADD231PS  Z28, Z30, Z1
-	VBROADCASTSS (SI)(R8*2), Z30
-	VFMADD231PS  Z28, Z30, Z2
-	VBROADCASTSS (SI)(R9*1), Z30
-	VFMADD231PS  Z28, Z30, Z3
-	VBROADCASTSS (SI)(R8*4), Z30
-	VFMADD231PS  Z28, Z30, Z4
-	VBROADCASTSS (SI)(R10*1), Z30
-	VFMADD231PS  Z28, Z30, Z5
-	VBROADCASTSS (SI)(R9*2), Z30
-	VFMADD231PS  Z28, Z30, Z6
-	VBROADCASTSS (R11), Z30
-	VFMADD231PS  Z28, Z30, Z7
-	VBROADCASTSS (R11)(R8*1), Z30
-	VFMADD231PS  Z28, Z30, Z8
-	VBROADCASTSS (R11)(R8*2), Z30
-	VFMADD231PS  Z28, Z30, Z9
-	VBROADCASTSS (R11)(R9*1), Z30
-	VFMADD231PS  Z28, Z30, Z10
-	VBROADCASTSS (R11)(R8*4), Z30
-	VFMADD231PS  Z28, Z30, Z11
-	VBROADCASTSS (R11)(R10*1), Z30
-	VFMADD231PS  Z28, Z30, Z12
-	VMOVUPS      (BX), Z28
-	PREFETCHT0   (BX)(R15*8)
-	ADDQ         R15, BX
-	VBROADCASTSS 4(SI), Z30
-	VFMADD231PS  Z28, Z30, Z0
-	VBROADCASTSS 4(SI)(R8*1), Z30
-	VFMADD231PS  Z28, Z30, Z1
-	VBROADCASTSS 4(SI)(R8*2), Z30
-	VFMADD231PS  Z28, Z30, Z2
-	VBROADCASTSS 4(SI)(R9*1), Z30
-	VFMADD231PS  Z28, Z30, Z3
-	VBROADCASTSS 4(SI)(R8*4), Z30
-	VFMADD231PS  Z28, Z30, Z4
-	VBROADCASTSS 4(SI)(R10*1), Z30
-	VFMADD231PS  Z28, Z30, Z5
-	VBROADCASTSS 4(SI)(R9*2), Z30
-	VFMADD231PS  Z28, Z30, Z6
-	VBROADCASTSS 4(R11), Z30
-	VFMADD231PS  Z28, Z30, Z7
-	VBROADCASTSS 4(R11)(R8*1), Z30
-	VFMADD231PS  Z28, Z30, Z8
-	VBROADCASTSS 4(R11)(R8*2), Z30
-	VFMADD231PS  Z28, Z30, Z9
-	VBROADCASTSS 4(R11)(R9*1), Z30
-	VFMADD231PS  Z28, Z30, Z10
-	VBROADCASTSS 4(R11)(R8*4), Z30
-	VFMADD231PS  Z28, Z30, Z11
-	VBROADCASTSS 4(R11)(R10*1), Z30
-	VFMADD231PS  Z28, Z30, Z12
-	VMOVUPS      (BX), Z28
-	PREFETCHT0   (BX)(R15*8)
-	ADDQ         R15, BX
-	VBROADCASTSS 8(SI), Z30
-	VFMADD231PS  Z28, Z30, Z0
-	VBROADCASTSS 8(SI)(R8*1), Z30
-	VFMADD231PS  Z28, Z30, Z1
-	VBROADCASTSS 8(SI)(R8*2), Z30
-	VFMADD231PS  Z28, Z30, Z2
-	VBROADCASTSS 8(SI)(R9*1), Z30
-	VFMADD231PS  Z28, Z30, Z3
-	VBROADCASTSS 8(SI)(R8*4), Z30
-	VFMADD231PS  Z28, Z30, Z4
-	VBROADCASTSS 8(SI)(R10*1), Z30
-	VFMADD231PS  Z28, Z30, Z5
-	VBROADCASTSS 8(SI)(R9*2), Z30
-	VFMADD231PS  Z28, Z30, Z6
-	VBROADCASTSS 8(R11), Z30
-	VFMADD231PS  Z28, Z30, Z7
-	VBROADCASTSS 8(R11)(R8*1), Z30
-	VFMADD231PS  Z28, Z30, Z8
-	VBROADCASTSS 8(R11)(R8*2), Z30
-	VFMADD231PS  Z28, Z30, Z9
-	VBROADCASTSS 8(R11)(R9*1), Z30
-	VFMADD231PS  Z28, Z30, Z10
-	VBROADCASTSS 8(R11)(R8*4), Z30
-	VFMADD231PS  Z28, Z30, Z11
-	VBROADCASTSS 8(R11)(R10*1), Z30
-	VFMADD231PS  Z28, Z30, Z12
-	VMOVUPS      (BX), Z28
-	PREFETCHT0   (BX)(R15*8)
-	ADDQ         R15, BX
-	VBROADCASTSS 12(SI), Z30
-	VFMADD231PS  Z28, Z30, Z0
-	VBROADCASTSS 12(SI)(R8*1), Z30
-	VFMADD231PS  Z28, Z30, Z1
-	VBROADCASTSS 12(SI)(R8*2), Z30
-	VFMADD231PS  Z28, Z30, Z2
-	VBROADCASTSS 12(SI)(R9*1), Z30
-	VFMADD231PS  Z28, Z30, Z3
-	VBROADCASTSS 12(SI)(R8*4), Z30
-	VFMADD231PS  Z28, Z30, Z4
-	VBROADCASTSS 12(SI)(R10*1), Z30
-	VFMADD231PS  Z28, Z30, Z5
-	VBROADCASTSS 12(SI)(R9*2), Z30
-	VFMADD231PS  Z28, Z30, Z6
-	VBROADCASTSS 12(R11), Z30
-	VFMADD231PS  Z28, Z30, Z7
-	VBROADCASTSS 12(R11)(R8*1), Z30
-	VFMADD231PS  Z28, Z30, Z8
-	VBROADCASTSS 12(R11)(R8*2), Z30
-	VFMADD231PS  Z28, Z30, Z9
-	VBROADCASTSS 12(R11)(R9*1), Z30
-	VFMADD231PS  Z28, Z30, Z10
-	VBROADCASTSS 12(R11)(R8*4), Z30
-	VFMADD231PS  Z28, Z30, Z11
-	VBROADCASTSS 12(R11)(R10*1), Z30
-	VFMADD231PS  Z28, Z30, Z12
-	PREFETCHT1   (R14)(CX*4)
-	ADDQ         $0x10, SI
-	ADDQ         $0x10, R11
-	SUBQ         $0x04, CX
-	JGE          four
+	VMOVUPS          (BX), Z28
+	PREFETCHT0       (BX)(R15*8)
+	ADDQ             R15, BX
+	VFMADD231PS.BCST (SI), Z28, Z0
+	VFMADD231PS.BCST (SI)(R8*1), Z28, Z1
+	VFMADD231PS.BCST (SI)(R8*2), Z28, Z2
+	VFMADD231PS.BCST (SI)(R9*1), Z28, Z3
+	VFMADD231PS.BCST (SI)(R8*4), Z28, Z4
+	VFMADD231PS.BCST (SI)(R10*1), Z28, Z5
+	VFMADD231PS.BCST (SI)(R9*2), Z28, Z6
+	VFMADD231PS.BCST (R11), Z28, Z7
+	VFMADD231PS.BCST (R11)(R8*1), Z28, Z8
+	VFMADD231PS.BCST (R11)(R8*2), Z28, Z9
+	VFMADD231PS.BCST (R11)(R9*1), Z28, Z10
+	VFMADD231PS.BCST (R11)(R8*4), Z28, Z11
+	VFMADD231PS.BCST (R11)(R10*1), Z28, Z12
+	VMOVUPS          (BX), Z28
+	PREFETCHT0       (BX)(R15*8)
+	ADDQ             R15, BX
+	VFMADD231PS.BCST 4(SI), Z28, Z0
+	VFMADD231PS.BCST 4(SI)(R8*1), Z28, Z1
+	VFMADD231PS.BCST 4(SI)(R8*2), Z28, Z2
+	VFMADD231PS.BCST 4(SI)(R9*1), Z28, Z3
+	VFMADD231PS.BCST 4(SI)(R8*4), Z28, Z4
+	VFMADD231PS.BCST 4(SI)(R10*1), Z28, Z5
+	VFMADD231PS.BCST 4(SI)(R9*2), Z28, Z6
+	VFMADD231PS.BCST 4(R11), Z28, Z7
+	VFMADD231PS.BCST 4(R11)(R8*1), Z28, Z8
+	VFMADD231PS.BCST 4(R11)(R8*2), Z28, Z9
+	VFMADD231PS.BCST 4(R11)(R9*1), Z28, Z10
+	VFMADD231PS.BCST 4(R11)(R8*4), Z28, Z11
+	VFMADD231PS.BCST 4(R11)(R10*1), Z28, Z12
+	VMOVUPS          (BX), Z28
+	PREFETCHT0       (BX)(R15*8)
+	ADDQ             R15, BX
+	VFMADD231PS.BCST 8(SI), Z28, Z0
+	VFMADD231PS.BCST 8(SI)(R8*1), Z28, Z1
+	VFMADD231PS.BCST 8(SI)(R8*2), Z28, Z2
+	VFMADD231PS.BCST 8(SI)(R9*1), Z28, Z3
+	VFMADD231PS.BCST 8(SI)(R8*4), Z28, Z4
+	VFMADD231PS.BCST 8(SI)(R10*1), Z28, Z5
+	VFMADD231PS.BCST 8(SI)(R9*2), Z28, Z6
+	VFMADD231PS.BCST 8(R11), Z28, Z7
+	VFMADD231PS.BCST 8(R11)(R8*1), Z28, Z8
+	VFMADD231PS.BCST 8(R11)(R8*2), Z28, Z9
+	VFMADD231PS.BCST 8(R11)(R9*1), Z28, Z10
+	VFMADD231PS.BCST 8(R11)(R8*4), Z28, Z11
+	VFMADD231PS.BCST 8(R11)(R10*1), Z28, Z12
+	VMOVUPS          (BX), Z28
+	PREFETCHT0       (BX)(R15*8)
+	ADDQ             R15, BX
+	VFMADD231PS.BCST 12(SI), Z28, Z0
+	VFMADD231PS.BCST 12(SI)(R8*1), Z28, Z1
+	VFMADD231PS.BCST 12(SI)(R8*2), Z28, Z2
+	VFMADD231PS.BCST 12(SI)(R9*1), Z28, Z3
+	VFMADD231PS.BCST 12(SI)(R8*4), Z28, Z4
+	VFMADD231PS.BCST 12(SI)(R10*1), Z28, Z5
+	VFMADD231PS.BCST 12(SI)(R9*2), Z28, Z6
+	VFMADD231PS.BCST 12(R11), Z28, Z7
+	VFMADD231PS.BCST 12(R11)(R8*1), Z28, Z8
+	VFMADD231PS.BCST 12(R11)(R8*2), Z28, Z9
+	VFMADD231PS.BCST 12(R11)(R9*1), Z28, Z10
+	VFMADD231PS.BCST 12(R11)(R8*4), Z28, Z11
+	VFMADD231PS.BCST 12(R11)(R10*1), Z28, Z12
+	PREFETCHT1       (R14)(CX*4)
+	PREFETCHT1       64(R14)(CX*4)
+	ADDQ             240(DI), R14
+	ADDQ             $0x10, SI
+	ADDQ             $0x10, R11
+	SUBQ             $0x04, CX
+	JGE              four
 
 rest:
 	ADDQ $0x04, CX
 	JEQ  next
 
 one:
-	VMOVUPS.Z    (BX), K1, Z28
-	PREFETCHT0   (BX)(R15*8)
-	ADDQ         R15, BX
-	VBROADCASTSS (SI), Z30
-	VFMADD231PS  Z28, Z30, Z0
-	VBROADCASTSS (SI)(R8*1), Z30
-	VFMADD231PS  Z28, Z30, Z1
-	VBROADCASTSS (SI)(R8*2), Z30
-	VFMADD231PS  Z28, Z30, Z2
-	VBROADCASTSS (SI)(R9*1), Z30
-	VFMADD231PS  Z28, Z30, Z3
-	VBROADCASTSS (SI)(R8*4), Z30
-	VFMADD231PS  Z28, Z30, Z4
-	VBROADCASTSS (SI)(R10*1), Z30
-	VFMADD231PS  Z28, Z30, Z5
-	VBROADCASTSS (SI)(R9*2), Z30
-	VFMADD231PS  Z28, Z30, Z6
-	VBROADCASTSS (R11), Z30
-	VFMADD231PS  Z28, Z30, Z7
-	VBROADCASTSS (R11)(R8*1), Z30
-	VFMADD231PS  Z28, Z30, Z8
-	VBROADCASTSS (R11)(R8*2), Z30
-	VFMADD231PS  Z28, Z30, Z9
-	VBROADCASTSS (R11)(R9*1), Z30
-	VFMADD231PS  Z28, Z30, Z10
-	VBROADCASTSS (R11)(R8*4), Z30
-	VFMADD231PS  Z28, Z30, Z11
-	VBROADCASTSS (R11)(R10*1), Z30
-	VFMADD231PS  Z28, Z30, Z12
-	ADDQ         $0x04, SI
-	ADDQ         $0x04, R11
-	DECQ         CX
-	JNE          one
+	VMOVUPS          (BX), Z28
+	PREFETCHT0       (BX)(R15*8)
+	ADDQ             R15, BX
+	VFMADD231PS.BCST (SI), Z28, Z0
+	VFMADD231PS.BCST (SI)(R8*1), Z28, Z1
+	VFMADD231PS.BCST (SI)(R8*2), Z28, Z2
+	VFMADD231PS.BCST (SI)(R9*1), Z28, Z3
+	VFMADD231PS.BCST (SI)(R8*4), Z28, Z4
+	VFMADD231PS.BCST (SI)(R10*1), Z28, Z5
+	VFMADD231PS.BCST (SI)(R9*2), Z28, Z6
+	VFMADD231PS.BCST (R11), Z28, Z7
+	VFMADD231PS.BCST (R11)(R8*1), Z28, Z8
+	VFMADD231PS.BCST (R11)(R8*2), Z28, Z9
+	VFMADD231PS.BCST (R11)(R9*1), Z28, Z10
+	VFMADD231PS.BCST (R11)(R8*4), Z28, Z11
+	VFMADD231PS.BCST (R11)(R10*1), Z28, Z12
+	ADDQ             $0x04, SI
+	ADDQ             $0x04, R11
+	DECQ             CX
+	JNE              one
 
 next:
-	DECQ         R13
-	JNE          segment
+	DECQ R13
+	JNE  segment
+	JMP  summed
+
+edge:
+	VMOVUPS.Z        (BX), K1, Z28
+	PREFETCHT0       (BX)(R15*8)
+	ADDQ             R15, BX
+	VFMADD231PS.BCST (SI), Z28, Z0
+	VFMADD231PS.BCST (SI)(R8*1), Z28, Z1
+	VFMADD231PS.BCST (SI)(R8*2), Z28, Z2
+	VFMADD231PS.BCST (SI)(R9*1), Z28, Z3
+	VFMADD231PS.BCST (SI)(R8*4), Z28, Z4
+	VFMADD231PS.BCST (SI)(R10*1), Z28, Z5
+	VFMADD231PS.BCST (SI)(R9*2), Z28, Z6
+	VFMADD231PS.BCST (R11), Z28, Z7
+	VFMADD231PS.BCST (R11)(R8*1), Z28, Z8
+	VFMADD231PS.BCST (R11)(R8*2), Z28, Z9
+	VFMADD231PS.BCST (R11)(R9*1), Z28, Z10
+	VFMADD231PS.BCST (R11)(R8*4), Z28, Z11
+	VFMADD231PS.BCST (R11)(R10*1), Z28, Z12
+	ADDQ             $0x04, SI
+	ADDQ             $0x04, R11
+	DECQ             CX
+	JNE              edge
+	DECQ             R13
+	JNE              segment
+
+summed:
 	MOVL         200(DI), AX
 	CMPL         AX, $0x3f800000
 	JEQ          scaled
@@ -12577,7 +12857,7 @@ scaled:
 
 accumulated:
 	MOVQ      176(DI), AX
-	MOVQ      256(DI), CX
+	MOVQ      264(DI), CX
 	CMPQ      AX, $0x01
 	JLT       biased
 	JEQ       rowbias
@@ -12927,13 +13207,13 @@ store:
 	VMOVUPS Z11, K1, (AX)(R8*4)
 	VMOVUPS Z12, K1, (AX)(R10*1)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 240(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 248(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    232(DI), AX
+	MOVQ    168(DI), AX
 	ADDQ    AX, 264(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 272(DI)
 	MOVQ    160(DI), AX
 	ADDQ    AX, DX
 	TESTQ   R12, R12
@@ -12941,7 +13221,7 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 272(DI)
+	DECQ 280(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -12951,15 +13231,15 @@ bare:
 TEXT ·tile13x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
-	MOVQ  AX, 240(DI)
-	MOVQ  72(DI), AX
 	MOVQ  AX, 248(DI)
-	MOVQ  136(DI), AX
+	MOVQ  72(DI), AX
 	MOVQ  AX, 256(DI)
-	MOVQ  16(DI), AX
-	MOVQ  AX, 272(DI)
-	MOVQ  224(DI), AX
+	MOVQ  136(DI), AX
 	MOVQ  AX, 264(DI)
+	MOVQ  16(DI), AX
+	MOVQ  AX, 280(DI)
+	MOVQ  224(DI), AX
+	MOVQ  AX, 272(DI)
 	MOVQ  128(DI), R12
 	MOVQ  96(DI), DX
 	MOVQ  80(DI), R15
@@ -13007,8 +13287,8 @@ product:
 	MOVQ       32(DI), R8
 	LEAQ       (R8)(R8*2), R9
 	LEAQ       (R8)(R8*4), R10
-	MOVQ       248(DI), BX
-	MOVQ       264(DI), R14
+	MOVQ       256(DI), BX
+	MOVQ       272(DI), R14
 	VPXORD     Z0, Z0, Z0
 	VPXORD     Z1, Z1, Z1
 	VPXORD     Z2, Z2, Z2
@@ -13039,14 +13319,14 @@ product:
 	MOVQ       48(DI), AX
 
 segment:
-	MOVQ 240(DI), SI
+	MOVQ 248(DI), SI
 	ADDQ (AX), SI
 	ADDQ $0x08, AX
 	MOVQ 40(DI), R11
 	ADDQ SI, R11
 	MOVQ 64(DI), CX
 	CMPQ 88(DI), $0x00
-	JNE  one
+	JNE  edge
 	SUBQ $0x04, CX
 	JLT  rest
 
@@ -13228,6 +13508,8 @@ four:
 	VFMADD231PS  Z28, Z30, Z24
 	VFMADD231PS  Z29, Z30, Z25
 	PREFETCHT1   (R14)(CX*4)
+	PREFETCHT1   64(R14)(CX*4)
+	ADDQ         240(DI), R14
 	ADDQ         $0x10, SI
 	ADDQ         $0x10, R11
 	SUBQ         $0x04, CX
@@ -13240,7 +13522,7 @@ rest:
 one:
 	VMOVUPS      (BX), Z28
 	PREFETCHT0   (BX)(R15*8)
-	VMOVUPS.Z    64(BX), K1, Z29
+	VMOVUPS      64(BX), Z29
 	PREFETCHT0   64(BX)(R15*8)
 	ADDQ         R15, BX
 	VBROADCASTSS (SI), Z30
@@ -13288,8 +13570,63 @@ one:
 	JNE          one
 
 next:
+	DECQ R13
+	JNE  segment
+	JMP  summed
+
+edge:
+	VMOVUPS      (BX), Z28
+	PREFETCHT0   (BX)(R15*8)
+	VMOVUPS.Z    64(BX), K1, Z29
+	PREFETCHT0   64(BX)(R15*8)
+	ADDQ         R15, BX
+	VBROADCASTSS (SI), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	VBROADCASTSS (SI)(R8*1), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VFMADD231PS  Z29, Z30, Z3
+	VBROADCASTSS (SI)(R8*2), Z30
+	VFMADD231PS  Z28, Z30, Z4
+	VFMADD231PS  Z29, Z30, Z5
+	VBROADCASTSS (SI)(R9*1), Z30
+	VFMADD231PS  Z28, Z30, Z6
+	VFMADD231PS  Z29, Z30, Z7
+	VBROADCASTSS (SI)(R8*4), Z30
+	VFMADD231PS  Z28, Z30, Z8
+	VFMADD231PS  Z29, Z30, Z9
+	VBROADCASTSS (SI)(R10*1), Z30
+	VFMADD231PS  Z28, Z30, Z10
+	VFMADD231PS  Z29, Z30, Z11
+	VBROADCASTSS (SI)(R9*2), Z30
+	VFMADD231PS  Z28, Z30, Z12
+	VFMADD231PS  Z29, Z30, Z13
+	VBROADCASTSS (R11), Z30
+	VFMADD231PS  Z28, Z30, Z14
+	VFMADD231PS  Z29, Z30, Z15
+	VBROADCASTSS (R11)(R8*1), Z30
+	VFMADD231PS  Z28, Z30, Z16
+	VFMADD231PS  Z29, Z30, Z17
+	VBROADCASTSS (R11)(R8*2), Z30
+	VFMADD231PS  Z28, Z30, Z18
+	VFMADD231PS  Z29, Z30, Z19
+	VBROADCASTSS (R11)(R9*1), Z30
+	VFMADD231PS  Z28, Z30, Z20
+	VFMADD231PS  Z29, Z30, Z21
+	VBROADCASTSS (R11)(R8*4), Z30
+	VFMADD231PS  Z28, Z30, Z22
+	VFMADD231PS  Z29, Z30, Z23
+	VBROADCASTSS (R11)(R10*1), Z30
+	VFMADD231PS  Z28, Z30, Z24
+	VFMADD231PS  Z29, Z30, Z25
+	ADDQ         $0x04, SI
+	ADDQ         $0x04, R11
+	DECQ         CX
+	JNE          edge
 	DECQ         R13
 	JNE          segment
+
+summed:
 	MOVL         200(DI), AX
 	CMPL         AX, $0x3f800000
 	JEQ          scaled
@@ -13364,7 +13701,7 @@ scaled:
 
 accumulated:
 	MOVQ      176(DI), AX
-	MOVQ      256(DI), CX
+	MOVQ      264(DI), CX
 	CMPQ      AX, $0x01
 	JLT       biased
 	JEQ       rowbias
@@ -14024,13 +14361,13 @@ store:
 	VMOVUPS Z23, K1, (AX)(R8*4)
 	VMOVUPS Z25, K1, (AX)(R10*1)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 240(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 248(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    232(DI), AX
+	MOVQ    168(DI), AX
 	ADDQ    AX, 264(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 272(DI)
 	MOVQ    160(DI), AX
 	ADDQ    AX, DX
 	TESTQ   R12, R12
@@ -14038,7 +14375,7 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 272(DI)
+	DECQ 280(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -14048,15 +14385,15 @@ bare:
 TEXT ·tile14x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
-	MOVQ  AX, 240(DI)
-	MOVQ  72(DI), AX
 	MOVQ  AX, 248(DI)
-	MOVQ  136(DI), AX
+	MOVQ  72(DI), AX
 	MOVQ  AX, 256(DI)
-	MOVQ  16(DI), AX
-	MOVQ  AX, 272(DI)
-	MOVQ  224(DI), AX
+	MOVQ  136(DI), AX
 	MOVQ  AX, 264(DI)
+	MOVQ  16(DI), AX
+	MOVQ  AX, 280(DI)
+	MOVQ  224(DI), AX
+	MOVQ  AX, 272(DI)
 	MOVQ  128(DI), R12
 	MOVQ  96(DI), DX
 	MOVQ  80(DI), R15
@@ -14087,8 +14424,8 @@ product:
 	MOVQ       32(DI), R8
 	LEAQ       (R8)(R8*2), R9
 	LEAQ       (R8)(R8*4), R10
-	MOVQ       248(DI), BX
-	MOVQ       264(DI), R14
+	MOVQ       256(DI), BX
+	MOVQ       272(DI), R14
 	VPXORD     Z0, Z0, Z0
 	VPXORD     Z1, Z1, Z1
 	VPXORD     Z2, Z2, Z2
@@ -14107,192 +14444,152 @@ product:
 	MOVQ       48(DI), AX
 
 segment:
-	MOVQ 240(DI), SI
+	MOVQ 248(DI), SI
 	ADDQ (AX), SI
 	ADDQ $0x08, AX
 	MOVQ 40(DI), R11
 	ADDQ SI, R11
 	MOVQ 64(DI), CX
 	CMPQ 88(DI), $0x00
-	JNE  one
+	JNE  edge
 	SUBQ $0x04, CX
 	JLT  rest
 
 four:
-	VMOVUPS      (BX), Z28
-	PREFETCHT0   (BX)(R15*8)
-	ADDQ         R15, BX
-	VBROADCASTSS (SI), Z30
-	VFMADD231PS  Z28, Z30, Z0
-	VBROADCASTSS (SI)(R8*1), Z30
-	VFMADD231PS  Z28, Z30, Z1
-	VBROADCASTSS (SI)(R8*2), Z30
-	VFMADD231PS  Z28, Z30, Z2
-	VBROADCASTSS (SI)(R9*1), Z30
-	VFMADD231PS  Z28, Z30, Z3
-	VBROADCASTSS (SI)(R8*4), Z30
-	VFMADD231PS  Z28, Z30, Z4
-	VBROADCASTSS (SI)(R10*1), Z30
-	VFMADD231PS  Z28, Z30, Z5
-	VBROADCASTSS (SI)(R9*2), Z30
-	VFMADD231PS  Z28, Z30, Z6
-	VBROADCASTSS (R11), Z30
-	VFMADD231PS  Z28, Z30, Z7
-	VBROADCASTSS (R11)(R8*1), Z30
-	VFMADD231PS  Z28, Z30, Z8
-	VBROADCASTSS (R11)(R8*2), Z30
-	VFMADD231PS  Z28, Z30, Z9
-	VBROADCASTSS (R11)(R9*1), Z30
-	VFMADD231PS  Z28, Z30, Z10
-	VBROADCASTSS (R11)(R8*4), Z30
-	VFMADD231PS  Z28, Z30, Z11
-	VBROADCASTSS (R11)(R10*1), Z30
-	VFMADD231PS  Z28, Z30, Z12
-	VBROADCASTSS (R11)(R9*2), Z30
-	VFMADD231PS  Z28, Z30, Z13
-	VMOVUPS      (BX), Z28
-	PREFETCHT0   (BX)(R15*8)
-	ADDQ         R15, BX
-	VBROADCASTSS 4(SI), Z30
-	VFMADD231PS  Z28, Z30, Z0
-	VBROADCASTSS 4(SI)(R8*1), Z30
-	VFMADD231PS  Z28, Z30, Z1
-	VBROADCASTSS 4(SI)(R8*2), Z30
-	VFMADD231PS  Z28, Z30, Z2
-	VBROADCASTSS 4(SI)(R9*1), Z30
-	VFMADD231PS  Z28, Z30, Z3
-	VBROADCASTSS 4(SI)(R8*4), Z30
-	VFMADD231PS  Z28, Z30, Z4
-	VBROADCASTSS 4(SI)(R10*1), Z30
-	VFMADD231PS  Z28, Z30, Z5
-	VBROADCASTSS 4(SI)(R9*2), Z30
-	VFMADD231PS  Z28, Z30, Z6
-	VBROADCASTSS 4(R11), Z30
-	VFMADD231PS  Z28, Z30, Z7
-	VBROADCASTSS 4(R11)(R8*1), Z30
-	VFMADD231PS  Z28, Z30, Z8
-	VBROADCASTSS 4(R11)(R8*2), Z30
-	VFMADD231PS  Z28, Z30, Z9
-	VBROADCASTSS 4(R11)(R9*1), Z30
-	VFMADD231PS  Z28, Z30, Z10
-	VBROADCASTSS 4(R11)(R8*4), Z30
-	VFMADD231PS  Z28, Z30, Z11
-	VBROADCASTSS 4(R11)(R10*1), Z30
-	VFMADD231PS  Z28, Z30, Z12
-	VBROADCASTSS 4(R11)(R9*2), Z30
-	VFMADD231PS  Z28, Z30, Z13
-	VMOVUPS      (BX), Z28
-	PREFETCHT0   (BX)(R15*8)
-	ADDQ         R15, BX
-	VBROADCASTSS 8(SI), Z30
-	VFMADD231PS  Z28, Z30, Z0
-	VBROADCASTSS 8(SI)(R8*1), Z30
-	VFMADD231PS  Z28, Z30, Z1
-	VBROADCASTSS 8(SI)(R8*2), Z30
-	VFMADD231PS  Z28, Z30, Z2
-	VBROADCASTSS 8(SI)(R9*1), Z30
-	VFMADD231PS  Z28, Z30, Z3
-	VBROADCASTSS 8(SI)(R8*4), Z30
-	VFMADD231PS  Z28, Z30, Z4
-	VBROADCASTSS 8(SI)(R10*1), Z30
-	VFMADD231PS  Z28, Z30, Z5
-	VBROADCASTSS 8(SI)(R9*2), Z30
-	VFMADD231PS  Z28, Z30, Z6
-	VBROADCASTSS 8(R11), Z30
-	VFMADD231PS  Z28, Z30, Z7
-	VBROADCASTSS 8(R11)(R8*1), Z30
-	VFMADD231PS  Z28, Z30, Z8
-	VBROADCASTSS 8(R11)(R8*2), Z30
-	VFMADD231PS  Z28, Z30, Z9
-	VBROADCASTSS 8(R11)(R9*1), Z30
-	VFMADD231PS  Z28, Z30, Z10
-	VBROADCASTSS 8(R11)(R8*4), Z30
-	VFMADD231PS  Z28, Z30, Z11
-	VBROADCASTSS 8(R11)(R10*1), Z30
-	VFMADD231PS  Z28, Z30, Z12
-	VBROADCASTSS 8(R11)(R9*2), Z30
-	VFMADD231PS  Z28, Z30, Z13
-	VMOVUPS      (BX), Z28
-	PREFETCHT0   (BX)(R15*8)
-	ADDQ         R15, BX
-	VBROADCASTSS 12(SI), Z30
-	VFMADD231PS  Z28, Z30, Z0
-	VBROADCASTSS 12(SI)(R8*1), Z30
-	VFMADD231PS  Z28, Z30, Z1
-	VBROADCASTSS 12(SI)(R8*2), Z30
-	VFMADD231PS  Z28, Z30, Z2
-	VBROADCASTSS 12(SI)(R9*1), Z30
-	VFMADD231PS  Z28, Z30, Z3
-	VBROADCASTSS 12(SI)(R8*4), Z30
-	VFMADD231PS  Z28, Z30, Z4
-	VBROADCASTSS 12(SI)(R10*1), Z30
-	VFMADD231PS  Z28, Z30, Z5
-	VBROADCASTSS 12(SI)(R9*2), Z30
-	VFMADD231PS  Z28, Z30, Z6
-	VBROADCASTSS 12(R11), Z30
-	VFMADD231PS  Z28, Z30, Z7
-	VBROADCASTSS 12(R11)(R8*1), Z30
-	VFMADD231PS  Z28, Z30, Z8
-	VBROADCASTSS 12(R11)(R8*2), Z30
-	VFMADD231PS  Z28, Z30, Z9
-	VBROADCASTSS 12(R11)(R9*1), Z30
-	VFMADD231PS  Z28, Z30, Z10
-	VBROADCASTSS 12(R11)(R8*4), Z30
-	VFMADD231PS  Z28, Z30, Z11
-	VBROADCASTSS 12(R11)(R10*1), Z30
-	VFMADD231PS  Z28, Z30, Z12
-	VBROADCASTSS 12(R11)(R9*2), Z30
-	VFMADD231PS  Z28, Z30, Z13
-	PREFETCHT1   (R14)(CX*4)
-	ADDQ         $0x10, SI
-	ADDQ         $0x10, R11
-	SUBQ         $0x04, CX
-	JGE          four
+	VMOVUPS          (BX), Z28
+	PREFETCHT0       (BX)(R15*8)
+	ADDQ             R15, BX
+	VFMADD231PS.BCST (SI), Z28, Z0
+	VFMADD231PS.BCST (SI)(R8*1), Z28, Z1
+	VFMADD231PS.BCST (SI)(R8*2), Z28, Z2
+	VFMADD231PS.BCST (SI)(R9*1), Z28, Z3
+	VFMADD231PS.BCST (SI)(R8*4), Z28, Z4
+	VFMADD231PS.BCST (SI)(R10*1), Z28, Z5
+	VFMADD231PS.BCST (SI)(R9*2), Z28, Z6
+	VFMADD231PS.BCST (R11), Z28, Z7
+	VFMADD231PS.BCST (R11)(R8*1), Z28, Z8
+	VFMADD231PS.BCST (R11)(R8*2), Z28, Z9
+	VFMADD231PS.BCST (R11)(R9*1), Z28, Z10
+	VFMADD231PS.BCST (R11)(R8*4), Z28, Z11
+	VFMADD231PS.BCST (R11)(R10*1), Z28, Z12
+	VFMADD231PS.BCST (R11)(R9*2), Z28, Z13
+	VMOVUPS          (BX), Z28
+	PREFETCHT0       (BX)(R15*8)
+	ADDQ             R15, BX
+	VFMADD231PS.BCST 4(SI), Z28, Z0
+	VFMADD231PS.BCST 4(SI)(R8*1), Z28, Z1
+	VFMADD231PS.BCST 4(SI)(R8*2), Z28, Z2
+	VFMADD231PS.BCST 4(SI)(R9*1), Z28, Z3
+	VFMADD231PS.BCST 4(SI)(R8*4), Z28, Z4
+	VFMADD231PS.BCST 4(SI)(R10*1), Z28, Z5
+	VFMADD231PS.BCST 4(SI)(R9*2), Z28, Z6
+	VFMADD231PS.BCST 4(R11), Z28, Z7
+	VFMADD231PS.BCST 4(R11)(R8*1), Z28, Z8
+	VFMADD231PS.BCST 4(R11)(R8*2), Z28, Z9
+	VFMADD231PS.BCST 4(R11)(R9*1), Z28, Z10
+	VFMADD231PS.BCST 4(R11)(R8*4), Z28, Z11
+	VFMADD231PS.BCST 4(R11)(R10*1), Z28, Z12
+	VFMADD231PS.BCST 4(R11)(R9*2), Z28, Z13
+	VMOVUPS          (BX), Z28
+	PREFETCHT0       (BX)(R15*8)
+	ADDQ             R15, BX
+	VFMADD231PS.BCST 8(SI), Z28, Z0
+	VFMADD231PS.BCST 8(SI)(R8*1), Z28, Z1
+	VFMADD231PS.BCST 8(SI)(R8*2), Z28, Z2
+	VFMADD231PS.BCST 8(SI)(R9*1), Z28, Z3
+	VFMADD231PS.BCST 8(SI)(R8*4), Z28, Z4
+	VFMADD231PS.BCST 8(SI)(R10*1), Z28, Z5
+	VFMADD231PS.BCST 8(SI)(R9*2), Z28, Z6
+	VFMADD231PS.BCST 8(R11), Z28, Z7
+	VFMADD231PS.BCST 8(R11)(R8*1), Z28, Z8
+	VFMADD231PS.BCST 8(R11)(R8*2), Z28, Z9
+	VFMADD231PS.BCST 8(R11)(R9*1), Z28, Z10
+	VFMADD231PS.BCST 8(R11)(R8*4), Z28, Z11
+	VFMADD231PS.BCST 8(R11)(R10*1), Z28, Z12
+	VFMADD231PS.BCST 8(R11)(R9*2), Z28, Z13
+	VMOVUPS          (BX), Z28
+	PREFETCHT0       (BX)(R15*8)
+	ADDQ             R15, BX
+	VFMADD231PS.BCST 12(SI), Z28, Z0
+	VFMADD231PS.BCST 12(SI)(R8*1), Z28, Z1
+	VFMADD231PS.BCST 12(SI)(R8*2), Z28, Z2
+	VFMADD231PS.BCST 12(SI)(R9*1), Z28, Z3
+	VFMADD231PS.BCST 12(SI)(R8*4), Z28, Z4
+	VFMADD231PS.BCST 12(SI)(R10*1), Z28, Z5
+	VFMADD231PS.BCST 12(SI)(R9*2), Z28, Z6
+	VFMADD231PS.BCST 12(R11), Z28, Z7
+	VFMADD231PS.BCST 12(R11)(R8*1), Z28, Z8
+	VFMADD231PS.BCST 12(R11)(R8*2), Z28, Z9
+	VFMADD231PS.BCST 12(R11)(R9*1), Z28, Z10
+	VFMADD231PS.BCST 12(R11)(R8*4), Z28, Z11
+	VFMADD231PS.BCST 12(R11)(R10*1), Z28, Z12
+	VFMADD231PS.BCST 12(R11)(R9*2), Z28, Z13
+	PREFETCHT1       (R14)(CX*4)
+	PREFETCHT1       64(R14)(CX*4)
+	ADDQ             240(DI), R14
+	ADDQ             $0x10, SI
+	ADDQ             $0x10, R11
+	SUBQ             $0x04, CX
+	JGE              four
 
 rest:
 	ADDQ $0x04, CX
 	JEQ  next
 
 one:
-	VMOVUPS.Z    (BX), K1, Z28
-	PREFETCHT0   (BX)(R15*8)
-	ADDQ         R15, BX
-	VBROADCASTSS (SI), Z30
-	VFMADD231PS  Z28, Z30, Z0
-	VBROADCASTSS (SI)(R8*1), Z30
-	VFMADD231PS  Z28, Z30, Z1
-	VBROADCASTSS (SI)(R8*2), Z30
-	VFMADD231PS  Z28, Z30, Z2
-	VBROADCASTSS (SI)(R9*1), Z30
-	VFMADD231PS  Z28, Z30, Z3
-	VBROADCASTSS (SI)(R8*4), Z30
-	VFMADD231PS  Z28, Z30, Z4
-	VBROADCASTSS (SI)(R10*1), Z30
-	VFMADD231PS  Z28, Z30, Z5
-	VBROADCASTSS (SI)(R9*2), Z30
-	VFMADD231PS  Z28, Z30, Z6
-	VBROADCASTSS (R11), Z30
-	VFMADD231PS  Z28, Z30, Z7
-	VBROADCASTSS (R11)(R8*1), Z30
-	VFMADD231PS  Z28, Z30, Z8
-	VBROADCASTSS (R11)(R8*2), Z30
-	VFMADD231PS  Z28, Z30, Z9
-	VBROADCASTSS (R11)(R9*1), Z30
-	VFMADD231PS  Z28, Z30, Z10
-	VBROADCASTSS (R11)(R8*4), Z30
-	VFMADD231PS  Z28, Z30, Z11
-	VBROADCASTSS (R11)(R10*1), Z30
-	VFMADD231PS  Z28, Z30, Z12
-	VBROADCASTSS (R11)(R9*2), Z30
-	VFMADD231PS  Z28, Z30, Z13
-	ADDQ         $0x04, SI
-	ADDQ         $0x04, R11
-	DECQ         CX
-	JNE          one
+	VMOVUPS          (BX), Z28
+	PREFETCHT0       (BX)(R15*8)
+	ADDQ             R15, BX
+	VFMADD231PS.BCST (SI), Z28, Z0
+	VFMADD231PS.BCST (SI)(R8*1), Z28, Z1
+	VFMADD231PS.BCST (SI)(R8*2), Z28, Z2
+	VFMADD231PS.BCST (SI)(R9*1), Z28, Z3
+	VFMADD231PS.BCST (SI)(R8*4), Z28, Z4
+	VFMADD231PS.BCST (SI)(R10*1), Z28, Z5
+	VFMADD231PS.BCST (SI)(R9*2), Z28, Z6
+	VFMADD231PS.BCST (R11), Z28, Z7
+	VFMADD231PS.BCST (R11)(R8*1), Z28, Z8
+	VFMADD231PS.BCST (R11)(R8*2), Z28, Z9
+	VFMADD231PS.BCST (R11)(R9*1), Z28, Z10
+	VFMADD231PS.BCST (R11)(R8*4), Z28, Z11
+	VFMADD231PS.BCST (R11)(R10*1), Z28, Z12
+	VFMADD231PS.BCST (R11)(R9*2), Z28, Z13
+	ADDQ             $0x04, SI
+	ADDQ             $0x04, R11
+	DECQ             CX
+	JNE              one
 
 next:
-	DECQ         R13
-	JNE          segment
+	DECQ R13
+	JNE  segment
+	JMP  summed
+
+edge:
+	VMOVUPS.Z        (BX), K1, Z28
+	PREFETCHT0       (BX)(R15*8)
+	ADDQ             R15, BX
+	VFMADD231PS.BCST (SI), Z28, Z0
+	VFMADD231PS.BCST (SI)(R8*1), Z28, Z1
+	VFMADD231PS.BCST (SI)(R8*2), Z28, Z2
+	VFMADD231PS.BCST (SI)(R9*1), Z28, Z3
+	VFMADD231PS.BCST (SI)(R8*4), Z28, Z4
+	VFMADD231PS.BCST (SI)(R10*1), Z28, Z5
+	VFMADD231PS.BCST (SI)(R9*2), Z28, Z6
+	VFMADD231PS.BCST (R11), Z28, Z7
+	VFMADD231PS.BCST (R11)(R8*1), Z28, Z8
+	VFMADD231PS.BCST (R11)(R8*2), Z28, Z9
+	VFMADD231PS.BCST (R11)(R9*1), Z28, Z10
+	VFMADD231PS.BCST (R11)(R8*4), Z28, Z11
+	VFMADD231PS.BCST (R11)(R10*1), Z28, Z12
+	VFMADD231PS.BCST (R11)(R9*2), Z28, Z13
+	ADDQ             $0x04, SI
+	ADDQ             $0x04, R11
+	DECQ             CX
+	JNE              edge
+	DECQ             R13
+	JNE              segment
+
+summed:
 	MOVL         200(DI), AX
 	CMPL         AX, $0x3f800000
 	JEQ          scaled
@@ -14338,7 +14635,7 @@ scaled:
 
 accumulated:
 	MOVQ      176(DI), AX
-	MOVQ      256(DI), CX
+	MOVQ      264(DI), CX
 	CMPQ      AX, $0x01
 	JLT       biased
 	JEQ       rowbias
@@ -14712,13 +15009,13 @@ store:
 	VMOVUPS Z12, K1, (AX)(R10*1)
 	VMOVUPS Z13, K1, (AX)(R9*2)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 240(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 248(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    232(DI), AX
+	MOVQ    168(DI), AX
 	ADDQ    AX, 264(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 272(DI)
 	MOVQ    160(DI), AX
 	ADDQ    AX, DX
 	TESTQ   R12, R12
@@ -14726,7 +15023,7 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 272(DI)
+	DECQ 280(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -14736,15 +15033,15 @@ bare:
 TEXT ·tile14x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
-	MOVQ  AX, 240(DI)
-	MOVQ  72(DI), AX
 	MOVQ  AX, 248(DI)
-	MOVQ  136(DI), AX
+	MOVQ  72(DI), AX
 	MOVQ  AX, 256(DI)
-	MOVQ  16(DI), AX
-	MOVQ  AX, 272(DI)
-	MOVQ  224(DI), AX
+	MOVQ  136(DI), AX
 	MOVQ  AX, 264(DI)
+	MOVQ  16(DI), AX
+	MOVQ  AX, 280(DI)
+	MOVQ  224(DI), AX
+	MOVQ  AX, 272(DI)
 	MOVQ  128(DI), R12
 	MOVQ  96(DI), DX
 	MOVQ  80(DI), R15
@@ -14794,8 +15091,8 @@ product:
 	MOVQ       32(DI), R8
 	LEAQ       (R8)(R8*2), R9
 	LEAQ       (R8)(R8*4), R10
-	MOVQ       248(DI), BX
-	MOVQ       264(DI), R14
+	MOVQ       256(DI), BX
+	MOVQ       272(DI), R14
 	VPXORD     Z0, Z0, Z0
 	VPXORD     Z1, Z1, Z1
 	VPXORD     Z2, Z2, Z2
@@ -14828,14 +15125,14 @@ product:
 	MOVQ       48(DI), AX
 
 segment:
-	MOVQ 240(DI), SI
+	MOVQ 248(DI), SI
 	ADDQ (AX), SI
 	ADDQ $0x08, AX
 	MOVQ 40(DI), R11
 	ADDQ SI, R11
 	MOVQ 64(DI), CX
 	CMPQ 88(DI), $0x00
-	JNE  one
+	JNE  edge
 	SUBQ $0x04, CX
 	JLT  rest
 
@@ -15029,6 +15326,8 @@ four:
 	VFMADD231PS  Z28, Z30, Z26
 	VFMADD231PS  Z29, Z30, Z27
 	PREFETCHT1   (R14)(CX*4)
+	PREFETCHT1   64(R14)(CX*4)
+	ADDQ         240(DI), R14
 	ADDQ         $0x10, SI
 	ADDQ         $0x10, R11
 	SUBQ         $0x04, CX
@@ -15041,7 +15340,7 @@ rest:
 one:
 	VMOVUPS      (BX), Z28
 	PREFETCHT0   (BX)(R15*8)
-	VMOVUPS.Z    64(BX), K1, Z29
+	VMOVUPS      64(BX), Z29
 	PREFETCHT0   64(BX)(R15*8)
 	ADDQ         R15, BX
 	VBROADCASTSS (SI), Z30
@@ -15092,8 +15391,66 @@ one:
 	JNE          one
 
 next:
+	DECQ R13
+	JNE  segment
+	JMP  summed
+
+edge:
+	VMOVUPS      (BX), Z28
+	PREFETCHT0   (BX)(R15*8)
+	VMOVUPS.Z    64(BX), K1, Z29
+	PREFETCHT0   64(BX)(R15*8)
+	ADDQ         R15, BX
+	VBROADCASTSS (SI), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	VBROADCASTSS (SI)(R8*1), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VFMADD231PS  Z29, Z30, Z3
+	VBROADCASTSS (SI)(R8*2), Z30
+	VFMADD231PS  Z28, Z30, Z4
+	VFMADD231PS  Z29, Z30, Z5
+	VBROADCASTSS (SI)(R9*1), Z30
+	VFMADD231PS  Z28, Z30, Z6
+	VFMADD231PS  Z29, Z30, Z7
+	VBROADCASTSS (SI)(R8*4), Z30
+	VFMADD231PS  Z28, Z30, Z8
+	VFMADD231PS  Z29, Z30, Z9
+	VBROADCASTSS (SI)(R10*1), Z30
+	VFMADD231PS  Z28, Z30, Z10
+	VFMADD231PS  Z29, Z30, Z11
+	VBROADCASTSS (SI)(R9*2), Z30
+	VFMADD231PS  Z28, Z30, Z12
+	VFMADD231PS  Z29, Z30, Z13
+	VBROADCASTSS (R11), Z30
+	VFMADD231PS  Z28, Z30, Z14
+	VFMADD231PS  Z29, Z30, Z15
+	VBROADCASTSS (R11)(R8*1), Z30
+	VFMADD231PS  Z28, Z30, Z16
+	VFMADD231PS  Z29, Z30, Z17
+	VBROADCASTSS (R11)(R8*2), Z30
+	VFMADD231PS  Z28, Z30, Z18
+	VFMADD231PS  Z29, Z30, Z19
+	VBROADCASTSS (R11)(R9*1), Z30
+	VFMADD231PS  Z28, Z30, Z20
+	VFMADD231PS  Z29, Z30, Z21
+	VBROADCASTSS (R11)(R8*4), Z30
+	VFMADD231PS  Z28, Z30, Z22
+	VFMADD231PS  Z29, Z30, Z23
+	VBROADCASTSS (R11)(R10*1), Z30
+	VFMADD231PS  Z28, Z30, Z24
+	VFMADD231PS  Z29, Z30, Z25
+	VBROADCASTSS (R11)(R9*2), Z30
+	VFMADD231PS  Z28, Z30, Z26
+	VFMADD231PS  Z29, Z30, Z27
+	ADDQ         $0x04, SI
+	ADDQ         $0x04, R11
+	DECQ         CX
+	JNE          edge
 	DECQ         R13
 	JNE          segment
+
+summed:
 	MOVL         200(DI), AX
 	CMPL         AX, $0x3f800000
 	JEQ          scaled
@@ -15172,7 +15529,7 @@ scaled:
 
 accumulated:
 	MOVQ      176(DI), AX
-	MOVQ      256(DI), CX
+	MOVQ      264(DI), CX
 	CMPQ      AX, $0x01
 	JLT       biased
 	JEQ       rowbias
@@ -15879,13 +16236,13 @@ store:
 	VMOVUPS Z25, K1, (AX)(R10*1)
 	VMOVUPS Z27, K1, (AX)(R9*2)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 240(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 248(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    232(DI), AX
+	MOVQ    168(DI), AX
 	ADDQ    AX, 264(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 272(DI)
 	MOVQ    160(DI), AX
 	ADDQ    AX, DX
 	TESTQ   R12, R12
@@ -15893,7 +16250,7 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 272(DI)
+	DECQ 280(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -15903,15 +16260,15 @@ bare:
 TEXT ·tile1x1AVX2(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), DI
 	MOVQ 24(DI), AX
-	MOVQ AX, 240(DI)
-	MOVQ 72(DI), AX
 	MOVQ AX, 248(DI)
-	MOVQ 136(DI), AX
+	MOVQ 72(DI), AX
 	MOVQ AX, 256(DI)
-	MOVQ 16(DI), AX
-	MOVQ AX, 272(DI)
-	MOVQ 224(DI), AX
+	MOVQ 136(DI), AX
 	MOVQ AX, 264(DI)
+	MOVQ 16(DI), AX
+	MOVQ AX, 280(DI)
+	MOVQ 224(DI), AX
+	MOVQ AX, 272(DI)
 	MOVQ 128(DI), R12
 	MOVQ 96(DI), DX
 	MOVQ 80(DI), R15
@@ -15925,14 +16282,14 @@ product:
 	MOVQ       32(DI), R8
 	LEAQ       (R8)(R8*2), R9
 	LEAQ       (R8)(R8*4), R10
-	MOVQ       248(DI), BX
-	MOVQ       264(DI), R14
+	MOVQ       256(DI), BX
+	MOVQ       272(DI), R14
 	VXORPS     Y0, Y0, Y0
 	MOVQ       56(DI), R13
 	MOVQ       48(DI), AX
 
 segment:
-	MOVQ 240(DI), SI
+	MOVQ 248(DI), SI
 	ADDQ (AX), SI
 	ADDQ $0x08, AX
 	MOVQ 64(DI), CX
@@ -15961,6 +16318,8 @@ four:
 	VBROADCASTSS 12(SI), Y14
 	VFMADD231PS  Y12, Y14, Y0
 	PREFETCHT1   (R14)(CX*4)
+	PREFETCHT1   64(R14)(CX*4)
+	ADDQ         240(DI), R14
 	ADDQ         $0x10, SI
 	SUBQ         $0x04, CX
 	JGE          four
@@ -15999,7 +16358,7 @@ scaled:
 
 accumulated:
 	MOVQ    176(DI), AX
-	MOVQ    256(DI), CX
+	MOVQ    264(DI), CX
 	CMPQ    AX, $0x01
 	JLT     biased
 	JEQ     rowbias
@@ -16057,13 +16416,13 @@ store:
 	MOVQ    DX, AX
 	VMOVUPS Y0, (AX)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 240(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 248(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    232(DI), AX
+	MOVQ    168(DI), AX
 	ADDQ    AX, 264(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 272(DI)
 	MOVQ    160(DI), AX
 	ADDQ    AX, DX
 	TESTQ   R12, R12
@@ -16071,7 +16430,7 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 272(DI)
+	DECQ 280(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -16081,15 +16440,15 @@ bare:
 TEXT ·tile1x2AVX2(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), DI
 	MOVQ 24(DI), AX
-	MOVQ AX, 240(DI)
-	MOVQ 72(DI), AX
 	MOVQ AX, 248(DI)
-	MOVQ 136(DI), AX
+	MOVQ 72(DI), AX
 	MOVQ AX, 256(DI)
-	MOVQ 16(DI), AX
-	MOVQ AX, 272(DI)
-	MOVQ 224(DI), AX
+	MOVQ 136(DI), AX
 	MOVQ AX, 264(DI)
+	MOVQ 16(DI), AX
+	MOVQ AX, 280(DI)
+	MOVQ 224(DI), AX
+	MOVQ AX, 272(DI)
 	MOVQ 128(DI), R12
 	MOVQ 96(DI), DX
 	MOVQ 80(DI), R15
@@ -16106,15 +16465,15 @@ product:
 	MOVQ       32(DI), R8
 	LEAQ       (R8)(R8*2), R9
 	LEAQ       (R8)(R8*4), R10
-	MOVQ       248(DI), BX
-	MOVQ       264(DI), R14
+	MOVQ       256(DI), BX
+	MOVQ       272(DI), R14
 	VXORPS     Y0, Y0, Y0
 	VXORPS     Y1, Y1, Y1
 	MOVQ       56(DI), R13
 	MOVQ       48(DI), AX
 
 segment:
-	MOVQ 240(DI), SI
+	MOVQ 248(DI), SI
 	ADDQ (AX), SI
 	ADDQ $0x08, AX
 	MOVQ 64(DI), CX
@@ -16151,6 +16510,8 @@ four:
 	VFMADD231PS  Y12, Y14, Y0
 	VFMADD231PS  Y13, Y14, Y1
 	PREFETCHT1   (R14)(CX*4)
+	PREFETCHT1   64(R14)(CX*4)
+	ADDQ         240(DI), R14
 	ADDQ         $0x10, SI
 	SUBQ         $0x04, CX
 	JGE          four
@@ -16195,7 +16556,7 @@ scaled:
 
 accumulated:
 	MOVQ    176(DI), AX
-	MOVQ    256(DI), CX
+	MOVQ    264(DI), CX
 	CMPQ    AX, $0x01
 	JLT     biased
 	JEQ     rowbias
@@ -16281,13 +16642,13 @@ store:
 	ADDQ    120(DI), AX
 	VMOVUPS Y1, (AX)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 240(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 248(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    232(DI), AX
+	MOVQ    168(DI), AX
 	ADDQ    AX, 264(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 272(DI)
 	MOVQ    160(DI), AX
 	ADDQ    AX, DX
 	TESTQ   R12, R12
@@ -16295,7 +16656,7 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 272(DI)
+	DECQ 280(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -16305,15 +16666,15 @@ bare:
 TEXT ·tile2x1AVX2(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), DI
 	MOVQ 24(DI), AX
-	MOVQ AX, 240(DI)
-	MOVQ 72(DI), AX
 	MOVQ AX, 248(DI)
-	MOVQ 136(DI), AX
+	MOVQ 72(DI), AX
 	MOVQ AX, 256(DI)
-	MOVQ 16(DI), AX
-	MOVQ AX, 272(DI)
-	MOVQ 224(DI), AX
+	MOVQ 136(DI), AX
 	MOVQ AX, 264(DI)
+	MOVQ 16(DI), AX
+	MOVQ AX, 280(DI)
+	MOVQ 224(DI), AX
+	MOVQ AX, 272(DI)
 	MOVQ 128(DI), R12
 	MOVQ 96(DI), DX
 	MOVQ 80(DI), R15
@@ -16328,15 +16689,15 @@ product:
 	MOVQ       32(DI), R8
 	LEAQ       (R8)(R8*2), R9
 	LEAQ       (R8)(R8*4), R10
-	MOVQ       248(DI), BX
-	MOVQ       264(DI), R14
+	MOVQ       256(DI), BX
+	MOVQ       272(DI), R14
 	VXORPS     Y0, Y0, Y0
 	VXORPS     Y1, Y1, Y1
 	MOVQ       56(DI), R13
 	MOVQ       48(DI), AX
 
 segment:
-	MOVQ 240(DI), SI
+	MOVQ 248(DI), SI
 	ADDQ (AX), SI
 	ADDQ $0x08, AX
 	MOVQ 64(DI), CX
@@ -16373,6 +16734,8 @@ four:
 	VBROADCASTSS 12(SI)(R8*1), Y15
 	VFMADD231PS  Y12, Y15, Y1
 	PREFETCHT1   (R14)(CX*4)
+	PREFETCHT1   64(R14)(CX*4)
+	ADDQ         240(DI), R14
 	ADDQ         $0x10, SI
 	SUBQ         $0x04, CX
 	JGE          four
@@ -16415,7 +16778,7 @@ scaled:
 
 accumulated:
 	MOVQ    176(DI), AX
-	MOVQ    256(DI), CX
+	MOVQ    264(DI), CX
 	CMPQ    AX, $0x01
 	JLT     biased
 	JEQ     rowbias
@@ -16497,13 +16860,13 @@ store:
 	VMOVUPS Y0, (AX)
 	VMOVUPS Y1, (AX)(R8*1)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 240(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 248(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    232(DI), AX
+	MOVQ    168(DI), AX
 	ADDQ    AX, 264(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 272(DI)
 	MOVQ    160(DI), AX
 	ADDQ    AX, DX
 	TESTQ   R12, R12
@@ -16511,7 +16874,7 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 272(DI)
+	DECQ 280(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -16521,15 +16884,15 @@ bare:
 TEXT ·tile2x2AVX2(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), DI
 	MOVQ 24(DI), AX
-	MOVQ AX, 240(DI)
-	MOVQ 72(DI), AX
 	MOVQ AX, 248(DI)
-	MOVQ 136(DI), AX
+	MOVQ 72(DI), AX
 	MOVQ AX, 256(DI)
-	MOVQ 16(DI), AX
-	MOVQ AX, 272(DI)
-	MOVQ 224(DI), AX
+	MOVQ 136(DI), AX
 	MOVQ AX, 264(DI)
+	MOVQ 16(DI), AX
+	MOVQ AX, 280(DI)
+	MOVQ 224(DI), AX
+	MOVQ AX, 272(DI)
 	MOVQ 128(DI), R12
 	MOVQ 96(DI), DX
 	MOVQ 80(DI), R15
@@ -16548,8 +16911,8 @@ product:
 	MOVQ       32(DI), R8
 	LEAQ       (R8)(R8*2), R9
 	LEAQ       (R8)(R8*4), R10
-	MOVQ       248(DI), BX
-	MOVQ       264(DI), R14
+	MOVQ       256(DI), BX
+	MOVQ       272(DI), R14
 	VXORPS     Y0, Y0, Y0
 	VXORPS     Y1, Y1, Y1
 	VXORPS     Y2, Y2, Y2
@@ -16558,7 +16921,7 @@ product:
 	MOVQ       48(DI), AX
 
 segment:
-	MOVQ 240(DI), SI
+	MOVQ 248(DI), SI
 	ADDQ (AX), SI
 	ADDQ $0x08, AX
 	MOVQ 64(DI), CX
@@ -16607,6 +16970,8 @@ four:
 	VFMADD231PS  Y12, Y15, Y2
 	VFMADD231PS  Y13, Y15, Y3
 	PREFETCHT1   (R14)(CX*4)
+	PREFETCHT1   64(R14)(CX*4)
+	ADDQ         240(DI), R14
 	ADDQ         $0x10, SI
 	SUBQ         $0x04, CX
 	JGE          four
@@ -16658,7 +17023,7 @@ scaled:
 
 accumulated:
 	MOVQ    176(DI), AX
-	MOVQ    256(DI), CX
+	MOVQ    264(DI), CX
 	CMPQ    AX, $0x01
 	JLT     biased
 	JEQ     rowbias
@@ -16791,13 +17156,13 @@ store:
 	VMOVUPS Y1, (AX)
 	VMOVUPS Y3, (AX)(R8*1)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 240(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 248(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    232(DI), AX
+	MOVQ    168(DI), AX
 	ADDQ    AX, 264(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 272(DI)
 	MOVQ    160(DI), AX
 	ADDQ    AX, DX
 	TESTQ   R12, R12
@@ -16805,7 +17170,7 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 272(DI)
+	DECQ 280(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -16815,15 +17180,15 @@ bare:
 TEXT ·tile3x1AVX2(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), DI
 	MOVQ 24(DI), AX
-	MOVQ AX, 240(DI)
-	MOVQ 72(DI), AX
 	MOVQ AX, 248(DI)
-	MOVQ 136(DI), AX
+	MOVQ 72(DI), AX
 	MOVQ AX, 256(DI)
-	MOVQ 16(DI), AX
-	MOVQ AX, 272(DI)
-	MOVQ 224(DI), AX
+	MOVQ 136(DI), AX
 	MOVQ AX, 264(DI)
+	MOVQ 16(DI), AX
+	MOVQ AX, 280(DI)
+	MOVQ 224(DI), AX
+	MOVQ AX, 272(DI)
 	MOVQ 128(DI), R12
 	MOVQ 96(DI), DX
 	MOVQ 80(DI), R15
@@ -16839,8 +17204,8 @@ product:
 	MOVQ       32(DI), R8
 	LEAQ       (R8)(R8*2), R9
 	LEAQ       (R8)(R8*4), R10
-	MOVQ       248(DI), BX
-	MOVQ       264(DI), R14
+	MOVQ       256(DI), BX
+	MOVQ       272(DI), R14
 	VXORPS     Y0, Y0, Y0
 	VXORPS     Y1, Y1, Y1
 	VXORPS     Y2, Y2, Y2
@@ -16848,7 +17213,7 @@ product:
 	MOVQ       48(DI), AX
 
 segment:
-	MOVQ 240(DI), SI
+	MOVQ 248(DI), SI
 	ADDQ (AX), SI
 	ADDQ $0x08, AX
 	MOVQ 64(DI), CX
@@ -16893,6 +17258,8 @@ four:
 	VBROADCASTSS 12(SI)(R8*2), Y14
 	VFMADD231PS  Y12, Y14, Y2
 	PREFETCHT1   (R14)(CX*4)
+	PREFETCHT1   64(R14)(CX*4)
+	ADDQ         240(DI), R14
 	ADDQ         $0x10, SI
 	SUBQ         $0x04, CX
 	JGE          four
@@ -16939,7 +17306,7 @@ scaled:
 
 accumulated:
 	MOVQ    176(DI), AX
-	MOVQ    256(DI), CX
+	MOVQ    264(DI), CX
 	CMPQ    AX, $0x01
 	JLT     biased
 	JEQ     rowbias
@@ -17045,13 +17412,13 @@ store:
 	VMOVUPS Y1, (AX)(R8*1)
 	VMOVUPS Y2, (AX)(R8*2)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 240(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 248(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    232(DI), AX
+	MOVQ    168(DI), AX
 	ADDQ    AX, 264(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 272(DI)
 	MOVQ    160(DI), AX
 	ADDQ    AX, DX
 	TESTQ   R12, R12
@@ -17059,7 +17426,7 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 272(DI)
+	DECQ 280(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -17069,15 +17436,15 @@ bare:
 TEXT ·tile3x2AVX2(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), DI
 	MOVQ 24(DI), AX
-	MOVQ AX, 240(DI)
-	MOVQ 72(DI), AX
 	MOVQ AX, 248(DI)
-	MOVQ 136(DI), AX
+	MOVQ 72(DI), AX
 	MOVQ AX, 256(DI)
-	MOVQ 16(DI), AX
-	MOVQ AX, 272(DI)
-	MOVQ 224(DI), AX
+	MOVQ 136(DI), AX
 	MOVQ AX, 264(DI)
+	MOVQ 16(DI), AX
+	MOVQ AX, 280(DI)
+	MOVQ 224(DI), AX
+	MOVQ AX, 272(DI)
 	MOVQ 128(DI), R12
 	MOVQ 96(DI), DX
 	MOVQ 80(DI), R15
@@ -17098,8 +17465,8 @@ product:
 	MOVQ       32(DI), R8
 	LEAQ       (R8)(R8*2), R9
 	LEAQ       (R8)(R8*4), R10
-	MOVQ       248(DI), BX
-	MOVQ       264(DI), R14
+	MOVQ       256(DI), BX
+	MOVQ       272(DI), R14
 	VXORPS     Y0, Y0, Y0
 	VXORPS     Y1, Y1, Y1
 	VXORPS     Y2, Y2, Y2
@@ -17110,7 +17477,7 @@ product:
 	MOVQ       48(DI), AX
 
 segment:
-	MOVQ 240(DI), SI
+	MOVQ 248(DI), SI
 	ADDQ (AX), SI
 	ADDQ $0x08, AX
 	MOVQ 64(DI), CX
@@ -17171,6 +17538,8 @@ four:
 	VFMADD231PS  Y12, Y14, Y4
 	VFMADD231PS  Y13, Y14, Y5
 	PREFETCHT1   (R14)(CX*4)
+	PREFETCHT1   64(R14)(CX*4)
+	ADDQ         240(DI), R14
 	ADDQ         $0x10, SI
 	SUBQ         $0x04, CX
 	JGE          four
@@ -17229,7 +17598,7 @@ scaled:
 
 accumulated:
 	MOVQ    176(DI), AX
-	MOVQ    256(DI), CX
+	MOVQ    264(DI), CX
 	CMPQ    AX, $0x01
 	JLT     biased
 	JEQ     rowbias
@@ -17409,13 +17778,13 @@ store:
 	VMOVUPS Y3, (AX)(R8*1)
 	VMOVUPS Y5, (AX)(R8*2)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 240(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 248(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    232(DI), AX
+	MOVQ    168(DI), AX
 	ADDQ    AX, 264(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 272(DI)
 	MOVQ    160(DI), AX
 	ADDQ    AX, DX
 	TESTQ   R12, R12
@@ -17423,7 +17792,7 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 272(DI)
+	DECQ 280(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -17433,15 +17802,15 @@ bare:
 TEXT ·tile4x1AVX2(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), DI
 	MOVQ 24(DI), AX
-	MOVQ AX, 240(DI)
-	MOVQ 72(DI), AX
 	MOVQ AX, 248(DI)
-	MOVQ 136(DI), AX
+	MOVQ 72(DI), AX
 	MOVQ AX, 256(DI)
-	MOVQ 16(DI), AX
-	MOVQ AX, 272(DI)
-	MOVQ 224(DI), AX
+	MOVQ 136(DI), AX
 	MOVQ AX, 264(DI)
+	MOVQ 16(DI), AX
+	MOVQ AX, 280(DI)
+	MOVQ 224(DI), AX
+	MOVQ AX, 272(DI)
 	MOVQ 128(DI), R12
 	MOVQ 96(DI), DX
 	MOVQ 80(DI), R15
@@ -17460,8 +17829,8 @@ product:
 	MOVQ       32(DI), R8
 	LEAQ       (R8)(R8*2), R9
 	LEAQ       (R8)(R8*4), R10
-	MOVQ       248(DI), BX
-	MOVQ       264(DI), R14
+	MOVQ       256(DI), BX
+	MOVQ       272(DI), R14
 	VXORPS     Y0, Y0, Y0
 	VXORPS     Y1, Y1, Y1
 	VXORPS     Y2, Y2, Y2
@@ -17470,7 +17839,7 @@ product:
 	MOVQ       48(DI), AX
 
 segment:
-	MOVQ 240(DI), SI
+	MOVQ 248(DI), SI
 	ADDQ (AX), SI
 	ADDQ $0x08, AX
 	MOVQ 40(DI), R11
@@ -17525,6 +17894,8 @@ four:
 	VBROADCASTSS 12(R11), Y15
 	VFMADD231PS  Y12, Y15, Y3
 	PREFETCHT1   (R14)(CX*4)
+	PREFETCHT1   64(R14)(CX*4)
+	ADDQ         240(DI), R14
 	ADDQ         $0x10, SI
 	ADDQ         $0x10, R11
 	SUBQ         $0x04, CX
@@ -17579,7 +17950,7 @@ scaled:
 
 accumulated:
 	MOVQ    176(DI), AX
-	MOVQ    256(DI), CX
+	MOVQ    264(DI), CX
 	CMPQ    AX, $0x01
 	JLT     biased
 	JEQ     rowbias
@@ -17713,13 +18084,13 @@ store:
 	ADDQ    112(DI), AX
 	VMOVUPS Y3, (AX)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 240(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 248(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    232(DI), AX
+	MOVQ    168(DI), AX
 	ADDQ    AX, 264(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 272(DI)
 	MOVQ    160(DI), AX
 	ADDQ    AX, DX
 	TESTQ   R12, R12
@@ -17727,7 +18098,7 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 272(DI)
+	DECQ 280(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -17737,15 +18108,15 @@ bare:
 TEXT ·tile4x2AVX2(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), DI
 	MOVQ 24(DI), AX
-	MOVQ AX, 240(DI)
-	MOVQ 72(DI), AX
 	MOVQ AX, 248(DI)
-	MOVQ 136(DI), AX
+	MOVQ 72(DI), AX
 	MOVQ AX, 256(DI)
-	MOVQ 16(DI), AX
-	MOVQ AX, 272(DI)
-	MOVQ 224(DI), AX
+	MOVQ 136(DI), AX
 	MOVQ AX, 264(DI)
+	MOVQ 16(DI), AX
+	MOVQ AX, 280(DI)
+	MOVQ 224(DI), AX
+	MOVQ AX, 272(DI)
 	MOVQ 128(DI), R12
 	MOVQ 96(DI), DX
 	MOVQ 80(DI), R15
@@ -17773,8 +18144,8 @@ product:
 	MOVQ       32(DI), R8
 	LEAQ       (R8)(R8*2), R9
 	LEAQ       (R8)(R8*4), R10
-	MOVQ       248(DI), BX
-	MOVQ       264(DI), R14
+	MOVQ       256(DI), BX
+	MOVQ       272(DI), R14
 	VXORPS     Y0, Y0, Y0
 	VXORPS     Y1, Y1, Y1
 	VXORPS     Y2, Y2, Y2
@@ -17787,7 +18158,7 @@ product:
 	MOVQ       48(DI), AX
 
 segment:
-	MOVQ 240(DI), SI
+	MOVQ 248(DI), SI
 	ADDQ (AX), SI
 	ADDQ $0x08, AX
 	MOVQ 40(DI), R11
@@ -17862,6 +18233,8 @@ four:
 	VFMADD231PS  Y12, Y15, Y6
 	VFMADD231PS  Y13, Y15, Y7
 	PREFETCHT1   (R14)(CX*4)
+	PREFETCHT1   64(R14)(CX*4)
+	ADDQ         240(DI), R14
 	ADDQ         $0x10, SI
 	ADDQ         $0x10, R11
 	SUBQ         $0x04, CX
@@ -17934,7 +18307,7 @@ scaled:
 
 accumulated:
 	MOVQ    176(DI), AX
-	MOVQ    256(DI), CX
+	MOVQ    264(DI), CX
 	CMPQ    AX, $0x01
 	JLT     biased
 	JEQ     rowbias
@@ -18171,13 +18544,13 @@ store:
 	ADDQ    120(DI), AX
 	VMOVUPS Y7, (AX)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 240(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 248(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    232(DI), AX
+	MOVQ    168(DI), AX
 	ADDQ    AX, 264(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 272(DI)
 	MOVQ    160(DI), AX
 	ADDQ    AX, DX
 	TESTQ   R12, R12
@@ -18185,7 +18558,7 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 272(DI)
+	DECQ 280(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -18195,15 +18568,15 @@ bare:
 TEXT ·tile5x1AVX2(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), DI
 	MOVQ 24(DI), AX
-	MOVQ AX, 240(DI)
-	MOVQ 72(DI), AX
 	MOVQ AX, 248(DI)
-	MOVQ 136(DI), AX
+	MOVQ 72(DI), AX
 	MOVQ AX, 256(DI)
-	MOVQ 16(DI), AX
-	MOVQ AX, 272(DI)
-	MOVQ 224(DI), AX
+	MOVQ 136(DI), AX
 	MOVQ AX, 264(DI)
+	MOVQ 16(DI), AX
+	MOVQ AX, 280(DI)
+	MOVQ 224(DI), AX
+	MOVQ AX, 272(DI)
 	MOVQ 128(DI), R12
 	MOVQ 96(DI), DX
 	MOVQ 80(DI), R15
@@ -18223,8 +18596,8 @@ product:
 	MOVQ       32(DI), R8
 	LEAQ       (R8)(R8*2), R9
 	LEAQ       (R8)(R8*4), R10
-	MOVQ       248(DI), BX
-	MOVQ       264(DI), R14
+	MOVQ       256(DI), BX
+	MOVQ       272(DI), R14
 	VXORPS     Y0, Y0, Y0
 	VXORPS     Y1, Y1, Y1
 	VXORPS     Y2, Y2, Y2
@@ -18234,7 +18607,7 @@ product:
 	MOVQ       48(DI), AX
 
 segment:
-	MOVQ 240(DI), SI
+	MOVQ 248(DI), SI
 	ADDQ (AX), SI
 	ADDQ $0x08, AX
 	MOVQ 40(DI), R11
@@ -18297,6 +18670,8 @@ four:
 	VBROADCASTSS 12(R11)(R8*1), Y14
 	VFMADD231PS  Y12, Y14, Y4
 	PREFETCHT1   (R14)(CX*4)
+	PREFETCHT1   64(R14)(CX*4)
+	ADDQ         240(DI), R14
 	ADDQ         $0x10, SI
 	ADDQ         $0x10, R11
 	SUBQ         $0x04, CX
@@ -18355,7 +18730,7 @@ scaled:
 
 accumulated:
 	MOVQ    176(DI), AX
-	MOVQ    256(DI), CX
+	MOVQ    264(DI), CX
 	CMPQ    AX, $0x01
 	JLT     biased
 	JEQ     rowbias
@@ -18513,13 +18888,13 @@ store:
 	VMOVUPS Y3, (AX)
 	VMOVUPS Y4, (AX)(R8*1)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 240(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 248(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    232(DI), AX
+	MOVQ    168(DI), AX
 	ADDQ    AX, 264(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 272(DI)
 	MOVQ    160(DI), AX
 	ADDQ    AX, DX
 	TESTQ   R12, R12
@@ -18527,7 +18902,7 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 272(DI)
+	DECQ 280(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -18537,15 +18912,15 @@ bare:
 TEXT ·tile5x2AVX2(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), DI
 	MOVQ 24(DI), AX
-	MOVQ AX, 240(DI)
-	MOVQ 72(DI), AX
 	MOVQ AX, 248(DI)
-	MOVQ 136(DI), AX
+	MOVQ 72(DI), AX
 	MOVQ AX, 256(DI)
-	MOVQ 16(DI), AX
-	MOVQ AX, 272(DI)
-	MOVQ 224(DI), AX
+	MOVQ 136(DI), AX
 	MOVQ AX, 264(DI)
+	MOVQ 16(DI), AX
+	MOVQ AX, 280(DI)
+	MOVQ 224(DI), AX
+	MOVQ AX, 272(DI)
 	MOVQ 128(DI), R12
 	MOVQ 96(DI), DX
 	MOVQ 80(DI), R15
@@ -18575,8 +18950,8 @@ product:
 	MOVQ       32(DI), R8
 	LEAQ       (R8)(R8*2), R9
 	LEAQ       (R8)(R8*4), R10
-	MOVQ       248(DI), BX
-	MOVQ       264(DI), R14
+	MOVQ       256(DI), BX
+	MOVQ       272(DI), R14
 	VXORPS     Y0, Y0, Y0
 	VXORPS     Y1, Y1, Y1
 	VXORPS     Y2, Y2, Y2
@@ -18591,7 +18966,7 @@ product:
 	MOVQ       48(DI), AX
 
 segment:
-	MOVQ 240(DI), SI
+	MOVQ 248(DI), SI
 	ADDQ (AX), SI
 	ADDQ $0x08, AX
 	MOVQ 40(DI), R11
@@ -18678,6 +19053,8 @@ four:
 	VFMADD231PS  Y12, Y14, Y8
 	VFMADD231PS  Y13, Y14, Y9
 	PREFETCHT1   (R14)(CX*4)
+	PREFETCHT1   64(R14)(CX*4)
+	ADDQ         240(DI), R14
 	ADDQ         $0x10, SI
 	ADDQ         $0x10, R11
 	SUBQ         $0x04, CX
@@ -18757,7 +19134,7 @@ scaled:
 
 accumulated:
 	MOVQ    176(DI), AX
-	MOVQ    256(DI), CX
+	MOVQ    264(DI), CX
 	CMPQ    AX, $0x01
 	JLT     biased
 	JEQ     rowbias
@@ -19041,13 +19418,13 @@ store:
 	VMOVUPS Y7, (AX)
 	VMOVUPS Y9, (AX)(R8*1)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 240(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 248(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    232(DI), AX
+	MOVQ    168(DI), AX
 	ADDQ    AX, 264(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 272(DI)
 	MOVQ    160(DI), AX
 	ADDQ    AX, DX
 	TESTQ   R12, R12
@@ -19055,7 +19432,7 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 272(DI)
+	DECQ 280(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -19065,15 +19442,15 @@ bare:
 TEXT ·tile6x1AVX2(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), DI
 	MOVQ 24(DI), AX
-	MOVQ AX, 240(DI)
-	MOVQ 72(DI), AX
 	MOVQ AX, 248(DI)
-	MOVQ 136(DI), AX
+	MOVQ 72(DI), AX
 	MOVQ AX, 256(DI)
-	MOVQ 16(DI), AX
-	MOVQ AX, 272(DI)
-	MOVQ 224(DI), AX
+	MOVQ 136(DI), AX
 	MOVQ AX, 264(DI)
+	MOVQ 16(DI), AX
+	MOVQ AX, 280(DI)
+	MOVQ 224(DI), AX
+	MOVQ AX, 272(DI)
 	MOVQ 128(DI), R12
 	MOVQ 96(DI), DX
 	MOVQ 80(DI), R15
@@ -19094,8 +19471,8 @@ product:
 	MOVQ       32(DI), R8
 	LEAQ       (R8)(R8*2), R9
 	LEAQ       (R8)(R8*4), R10
-	MOVQ       248(DI), BX
-	MOVQ       264(DI), R14
+	MOVQ       256(DI), BX
+	MOVQ       272(DI), R14
 	VXORPS     Y0, Y0, Y0
 	VXORPS     Y1, Y1, Y1
 	VXORPS     Y2, Y2, Y2
@@ -19106,7 +19483,7 @@ product:
 	MOVQ       48(DI), AX
 
 segment:
-	MOVQ 240(DI), SI
+	MOVQ 248(DI), SI
 	ADDQ (AX), SI
 	ADDQ $0x08, AX
 	MOVQ 40(DI), R11
@@ -19177,6 +19554,8 @@ four:
 	VBROADCASTSS 12(R11)(R8*2), Y15
 	VFMADD231PS  Y12, Y15, Y5
 	PREFETCHT1   (R14)(CX*4)
+	PREFETCHT1   64(R14)(CX*4)
+	ADDQ         240(DI), R14
 	ADDQ         $0x10, SI
 	ADDQ         $0x10, R11
 	SUBQ         $0x04, CX
@@ -19239,7 +19618,7 @@ scaled:
 
 accumulated:
 	MOVQ    176(DI), AX
-	MOVQ    256(DI), CX
+	MOVQ    264(DI), CX
 	CMPQ    AX, $0x01
 	JLT     biased
 	JEQ     rowbias
@@ -19421,13 +19800,13 @@ store:
 	VMOVUPS Y4, (AX)(R8*1)
 	VMOVUPS Y5, (AX)(R8*2)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 240(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 248(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    232(DI), AX
+	MOVQ    168(DI), AX
 	ADDQ    AX, 264(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 272(DI)
 	MOVQ    160(DI), AX
 	ADDQ    AX, DX
 	TESTQ   R12, R12
@@ -19435,7 +19814,7 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 272(DI)
+	DECQ 280(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -19445,15 +19824,15 @@ bare:
 TEXT ·tile6x2AVX2(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), DI
 	MOVQ 24(DI), AX
-	MOVQ AX, 240(DI)
-	MOVQ 72(DI), AX
 	MOVQ AX, 248(DI)
-	MOVQ 136(DI), AX
+	MOVQ 72(DI), AX
 	MOVQ AX, 256(DI)
-	MOVQ 16(DI), AX
-	MOVQ AX, 272(DI)
-	MOVQ 224(DI), AX
+	MOVQ 136(DI), AX
 	MOVQ AX, 264(DI)
+	MOVQ 16(DI), AX
+	MOVQ AX, 280(DI)
+	MOVQ 224(DI), AX
+	MOVQ AX, 272(DI)
 	MOVQ 128(DI), R12
 	MOVQ 96(DI), DX
 	MOVQ 80(DI), R15
@@ -19485,8 +19864,8 @@ product:
 	MOVQ       32(DI), R8
 	LEAQ       (R8)(R8*2), R9
 	LEAQ       (R8)(R8*4), R10
-	MOVQ       248(DI), BX
-	MOVQ       264(DI), R14
+	MOVQ       256(DI), BX
+	MOVQ       272(DI), R14
 	VXORPS     Y0, Y0, Y0
 	VXORPS     Y1, Y1, Y1
 	VXORPS     Y2, Y2, Y2
@@ -19503,7 +19882,7 @@ product:
 	MOVQ       48(DI), AX
 
 segment:
-	MOVQ 240(DI), SI
+	MOVQ 248(DI), SI
 	ADDQ (AX), SI
 	ADDQ $0x08, AX
 	MOVQ 40(DI), R11
@@ -19602,6 +19981,8 @@ four:
 	VFMADD231PS  Y12, Y15, Y10
 	VFMADD231PS  Y13, Y15, Y11
 	PREFETCHT1   (R14)(CX*4)
+	PREFETCHT1   64(R14)(CX*4)
+	ADDQ         240(DI), R14
 	ADDQ         $0x10, SI
 	ADDQ         $0x10, R11
 	SUBQ         $0x04, CX
@@ -19688,7 +20069,7 @@ scaled:
 
 accumulated:
 	MOVQ    176(DI), AX
-	MOVQ    256(DI), CX
+	MOVQ    264(DI), CX
 	CMPQ    AX, $0x01
 	JLT     biased
 	JEQ     rowbias
@@ -20019,13 +20400,13 @@ store:
 	VMOVUPS Y9, (AX)(R8*1)
 	VMOVUPS Y11, (AX)(R8*2)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 240(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 248(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    232(DI), AX
+	MOVQ    168(DI), AX
 	ADDQ    AX, 264(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 272(DI)
 	MOVQ    160(DI), AX
 	ADDQ    AX, DX
 	TESTQ   R12, R12
@@ -20033,7 +20414,7 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 272(DI)
+	DECQ 280(DI)
 	JNE  product
 	VZEROUPPER
 	RET

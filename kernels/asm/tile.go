@@ -131,6 +131,10 @@ func (k *tileKernel) step(disp int, masked bool) {
 	}
 	ADDQ(reg.R15, reg.RBX)
 	for r := range k.rows {
+		if k.masked && k.columns == 1 {
+			VFMADD231PS_BCST(k.aAt(r, disp), k.bReg(0), k.acc(r, 0))
+			continue
+		}
 		VBROADCASTSS(k.aAt(r, disp), k.aReg(r))
 		for c := range k.columns {
 			VFMADD231PS(k.bReg(c), k.aReg(r), k.acc(r, c))
@@ -215,7 +219,7 @@ func (k *tileKernel) generate() {
 	MOVQ(k.mem("k"), reg.RCX)
 	if k.masked {
 		CMPQ(k.mem("bEdge"), operand.Imm(0))
-		JNE(operand.LabelRef("one"))
+		JNE(operand.LabelRef("edge"))
 	}
 	SUBQ(operand.Imm(4), reg.RCX)
 	JLT(operand.LabelRef("rest"))
@@ -225,6 +229,8 @@ func (k *tileKernel) generate() {
 		k.step(4*i, false)
 	}
 	PREFETCHT1(operand.Mem{Base: reg.R14, Index: reg.RCX, Scale: 4})
+	PREFETCHT1(operand.Mem{Base: reg.R14, Index: reg.RCX, Scale: 4, Disp: 64})
+	ADDQ(k.mem("nextLine"), reg.R14)
 	ADDQ(operand.Imm(16), reg.RSI)
 	if k.rows > k.half() {
 		ADDQ(operand.Imm(16), reg.R11)
@@ -235,17 +241,27 @@ func (k *tileKernel) generate() {
 	Label("rest")
 	ADDQ(operand.Imm(4), reg.RCX)
 	JEQ(operand.LabelRef("next"))
-	Label("one")
-	k.step(0, k.masked)
-	ADDQ(operand.Imm(4), reg.RSI)
-	if k.rows > k.half() {
-		ADDQ(operand.Imm(4), reg.R11)
+	one := func(label string, masked bool) {
+		Label(label)
+		k.step(0, masked)
+		ADDQ(operand.Imm(4), reg.RSI)
+		if k.rows > k.half() {
+			ADDQ(operand.Imm(4), reg.R11)
+		}
+		DECQ(reg.RCX)
+		JNE(operand.LabelRef(label))
 	}
-	DECQ(reg.RCX)
-	JNE(operand.LabelRef("one"))
+	one("one", false)
 	Label("next")
 	DECQ(reg.R13)
 	JNE(operand.LabelRef("segment"))
+	if k.masked {
+		JMP(operand.LabelRef("summed"))
+		one("edge", true)
+		DECQ(reg.R13)
+		JNE(operand.LabelRef("segment"))
+		Label("summed")
+	}
 
 	k.epilogue()
 
