@@ -32,7 +32,7 @@ func PackInt8Conv2D(s Conv2D, weight, zero []int8) (*PackedInt8Conv2D, error) {
 	if zero != nil && len(zero) != s.K {
 		return nil, fmt.Errorf("kernels: int8 convolution: zero has %d elements, want %d", len(zero), s.K)
 	}
-	if s.depthwise() && zero == nil {
+	if s.depthwise() && s.K == s.C && zero == nil {
 		return &PackedInt8Conv2D{shape: s, depthwise: packInt8Depthwise(s, weight)}, nil
 	}
 	cg, kg := s.C/s.Groups, s.K/s.Groups

@@ -3429,15 +3429,15 @@ bare:
 TEXT ·tile1x2AVX512Stream(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
-	MOVQ  AX, 240(DI)
-	MOVQ  72(DI), AX
 	MOVQ  AX, 248(DI)
-	MOVQ  136(DI), AX
+	MOVQ  72(DI), AX
 	MOVQ  AX, 256(DI)
-	MOVQ  16(DI), AX
-	MOVQ  AX, 272(DI)
-	MOVQ  224(DI), AX
+	MOVQ  136(DI), AX
 	MOVQ  AX, 264(DI)
+	MOVQ  16(DI), AX
+	MOVQ  AX, 280(DI)
+	MOVQ  224(DI), AX
+	MOVQ  AX, 272(DI)
 	MOVQ  128(DI), R12
 	MOVQ  96(DI), DX
 	MOVQ  80(DI), R15
@@ -3456,20 +3456,20 @@ product:
 	MOVQ       32(DI), R8
 	LEAQ       (R8)(R8*2), R9
 	LEAQ       (R8)(R8*4), R10
-	MOVQ       248(DI), BX
-	MOVQ       264(DI), R14
+	MOVQ       256(DI), BX
+	MOVQ       272(DI), R14
 	VPXORD     Z0, Z0, Z0
 	VPXORD     Z1, Z1, Z1
 	MOVQ       56(DI), R13
 	MOVQ       48(DI), AX
 
 segment:
-	MOVQ 240(DI), SI
+	MOVQ 248(DI), SI
 	ADDQ (AX), SI
 	ADDQ $0x08, AX
 	MOVQ 64(DI), CX
 	CMPQ 88(DI), $0x00
-	JNE  one
+	JNE  edge
 	SUBQ $0x04, CX
 	JLT  rest
 
@@ -3515,6 +3515,8 @@ four:
 	VFMADD231PS  Z28, Z30, Z0
 	VFMADD231PS  Z29, Z30, Z1
 	PREFETCHT1   (R14)(CX*4)
+	PREFETCHT1   64(R14)(CX*4)
+	ADDQ         240(DI), R14
 	ADDQ         $0x10, SI
 	SUBQ         $0x04, CX
 	JGE          four
@@ -3526,7 +3528,7 @@ rest:
 one:
 	VMOVUPS      (BX), Z28
 	PREFETCHT0   (BX)(R15*8)
-	VMOVUPS.Z    64(BX), K1, Z29
+	VMOVUPS      64(BX), Z29
 	PREFETCHT0   64(BX)(R15*8)
 	PREFETCHT0   2048(BX)
 	PREFETCHT0   2112(BX)
@@ -3539,8 +3541,28 @@ one:
 	JNE          one
 
 next:
+	DECQ R13
+	JNE  segment
+	JMP  summed
+
+edge:
+	VMOVUPS      (BX), Z28
+	PREFETCHT0   (BX)(R15*8)
+	VMOVUPS.Z    64(BX), K1, Z29
+	PREFETCHT0   64(BX)(R15*8)
+	PREFETCHT0   2048(BX)
+	PREFETCHT0   2112(BX)
+	ADDQ         R15, BX
+	VBROADCASTSS (SI), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	ADDQ         $0x04, SI
+	DECQ         CX
+	JNE          edge
 	DECQ         R13
 	JNE          segment
+
+summed:
 	MOVL         200(DI), AX
 	CMPL         AX, $0x3f800000
 	JEQ          scaled
@@ -3562,7 +3584,7 @@ scaled:
 
 accumulated:
 	MOVQ      176(DI), AX
-	MOVQ      256(DI), CX
+	MOVQ      264(DI), CX
 	CMPQ      AX, $0x01
 	JLT       biased
 	JEQ       rowbias
@@ -3648,13 +3670,13 @@ store:
 	ADDQ    120(DI), AX
 	VMOVUPS Z1, K1, (AX)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 240(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 248(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    232(DI), AX
+	MOVQ    168(DI), AX
 	ADDQ    AX, 264(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 272(DI)
 	MOVQ    160(DI), AX
 	ADDQ    AX, DX
 	TESTQ   R12, R12
@@ -3662,7 +3684,7 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 272(DI)
+	DECQ 280(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -3672,15 +3694,15 @@ bare:
 TEXT ·tile2x2AVX512Stream(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
-	MOVQ  AX, 240(DI)
-	MOVQ  72(DI), AX
 	MOVQ  AX, 248(DI)
-	MOVQ  136(DI), AX
+	MOVQ  72(DI), AX
 	MOVQ  AX, 256(DI)
-	MOVQ  16(DI), AX
-	MOVQ  AX, 272(DI)
-	MOVQ  224(DI), AX
+	MOVQ  136(DI), AX
 	MOVQ  AX, 264(DI)
+	MOVQ  16(DI), AX
+	MOVQ  AX, 280(DI)
+	MOVQ  224(DI), AX
+	MOVQ  AX, 272(DI)
 	MOVQ  128(DI), R12
 	MOVQ  96(DI), DX
 	MOVQ  80(DI), R15
@@ -3701,8 +3723,8 @@ product:
 	MOVQ       32(DI), R8
 	LEAQ       (R8)(R8*2), R9
 	LEAQ       (R8)(R8*4), R10
-	MOVQ       248(DI), BX
-	MOVQ       264(DI), R14
+	MOVQ       256(DI), BX
+	MOVQ       272(DI), R14
 	VPXORD     Z0, Z0, Z0
 	VPXORD     Z1, Z1, Z1
 	VPXORD     Z2, Z2, Z2
@@ -3711,12 +3733,12 @@ product:
 	MOVQ       48(DI), AX
 
 segment:
-	MOVQ 240(DI), SI
+	MOVQ 248(DI), SI
 	ADDQ (AX), SI
 	ADDQ $0x08, AX
 	MOVQ 64(DI), CX
 	CMPQ 88(DI), $0x00
-	JNE  one
+	JNE  edge
 	SUBQ $0x04, CX
 	JLT  rest
 
@@ -3774,6 +3796,8 @@ four:
 	VFMADD231PS  Z28, Z30, Z2
 	VFMADD231PS  Z29, Z30, Z3
 	PREFETCHT1   (R14)(CX*4)
+	PREFETCHT1   64(R14)(CX*4)
+	ADDQ         240(DI), R14
 	ADDQ         $0x10, SI
 	SUBQ         $0x04, CX
 	JGE          four
@@ -3785,7 +3809,7 @@ rest:
 one:
 	VMOVUPS      (BX), Z28
 	PREFETCHT0   (BX)(R15*8)
-	VMOVUPS.Z    64(BX), K1, Z29
+	VMOVUPS      64(BX), Z29
 	PREFETCHT0   64(BX)(R15*8)
 	PREFETCHT0   2048(BX)
 	PREFETCHT0   2112(BX)
@@ -3801,8 +3825,31 @@ one:
 	JNE          one
 
 next:
+	DECQ R13
+	JNE  segment
+	JMP  summed
+
+edge:
+	VMOVUPS      (BX), Z28
+	PREFETCHT0   (BX)(R15*8)
+	VMOVUPS.Z    64(BX), K1, Z29
+	PREFETCHT0   64(BX)(R15*8)
+	PREFETCHT0   2048(BX)
+	PREFETCHT0   2112(BX)
+	ADDQ         R15, BX
+	VBROADCASTSS (SI), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	VBROADCASTSS (SI)(R8*1), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VFMADD231PS  Z29, Z30, Z3
+	ADDQ         $0x04, SI
+	DECQ         CX
+	JNE          edge
 	DECQ         R13
 	JNE          segment
+
+summed:
 	MOVL         200(DI), AX
 	CMPL         AX, $0x3f800000
 	JEQ          scaled
@@ -3828,7 +3875,7 @@ scaled:
 
 accumulated:
 	MOVQ      176(DI), AX
-	MOVQ      256(DI), CX
+	MOVQ      264(DI), CX
 	CMPQ      AX, $0x01
 	JLT       biased
 	JEQ       rowbias
@@ -3961,13 +4008,13 @@ store:
 	VMOVUPS Z1, K1, (AX)
 	VMOVUPS Z3, K1, (AX)(R8*1)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 240(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 248(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    232(DI), AX
+	MOVQ    168(DI), AX
 	ADDQ    AX, 264(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 272(DI)
 	MOVQ    160(DI), AX
 	ADDQ    AX, DX
 	TESTQ   R12, R12
@@ -3975,7 +4022,7 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 272(DI)
+	DECQ 280(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -3985,15 +4032,15 @@ bare:
 TEXT ·tile3x2AVX512Stream(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
-	MOVQ  AX, 240(DI)
-	MOVQ  72(DI), AX
 	MOVQ  AX, 248(DI)
-	MOVQ  136(DI), AX
+	MOVQ  72(DI), AX
 	MOVQ  AX, 256(DI)
-	MOVQ  16(DI), AX
-	MOVQ  AX, 272(DI)
-	MOVQ  224(DI), AX
+	MOVQ  136(DI), AX
 	MOVQ  AX, 264(DI)
+	MOVQ  16(DI), AX
+	MOVQ  AX, 280(DI)
+	MOVQ  224(DI), AX
+	MOVQ  AX, 272(DI)
 	MOVQ  128(DI), R12
 	MOVQ  96(DI), DX
 	MOVQ  80(DI), R15
@@ -4016,8 +4063,8 @@ product:
 	MOVQ       32(DI), R8
 	LEAQ       (R8)(R8*2), R9
 	LEAQ       (R8)(R8*4), R10
-	MOVQ       248(DI), BX
-	MOVQ       264(DI), R14
+	MOVQ       256(DI), BX
+	MOVQ       272(DI), R14
 	VPXORD     Z0, Z0, Z0
 	VPXORD     Z1, Z1, Z1
 	VPXORD     Z2, Z2, Z2
@@ -4028,12 +4075,12 @@ product:
 	MOVQ       48(DI), AX
 
 segment:
-	MOVQ 240(DI), SI
+	MOVQ 248(DI), SI
 	ADDQ (AX), SI
 	ADDQ $0x08, AX
 	MOVQ 64(DI), CX
 	CMPQ 88(DI), $0x00
-	JNE  one
+	JNE  edge
 	SUBQ $0x04, CX
 	JLT  rest
 
@@ -4103,6 +4150,8 @@ four:
 	VFMADD231PS  Z28, Z30, Z4
 	VFMADD231PS  Z29, Z30, Z5
 	PREFETCHT1   (R14)(CX*4)
+	PREFETCHT1   64(R14)(CX*4)
+	ADDQ         240(DI), R14
 	ADDQ         $0x10, SI
 	SUBQ         $0x04, CX
 	JGE          four
@@ -4114,7 +4163,7 @@ rest:
 one:
 	VMOVUPS      (BX), Z28
 	PREFETCHT0   (BX)(R15*8)
-	VMOVUPS.Z    64(BX), K1, Z29
+	VMOVUPS      64(BX), Z29
 	PREFETCHT0   64(BX)(R15*8)
 	PREFETCHT0   2048(BX)
 	PREFETCHT0   2112(BX)
@@ -4133,8 +4182,34 @@ one:
 	JNE          one
 
 next:
+	DECQ R13
+	JNE  segment
+	JMP  summed
+
+edge:
+	VMOVUPS      (BX), Z28
+	PREFETCHT0   (BX)(R15*8)
+	VMOVUPS.Z    64(BX), K1, Z29
+	PREFETCHT0   64(BX)(R15*8)
+	PREFETCHT0   2048(BX)
+	PREFETCHT0   2112(BX)
+	ADDQ         R15, BX
+	VBROADCASTSS (SI), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	VBROADCASTSS (SI)(R8*1), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VFMADD231PS  Z29, Z30, Z3
+	VBROADCASTSS (SI)(R8*2), Z30
+	VFMADD231PS  Z28, Z30, Z4
+	VFMADD231PS  Z29, Z30, Z5
+	ADDQ         $0x04, SI
+	DECQ         CX
+	JNE          edge
 	DECQ         R13
 	JNE          segment
+
+summed:
 	MOVL         200(DI), AX
 	CMPL         AX, $0x3f800000
 	JEQ          scaled
@@ -4164,7 +4239,7 @@ scaled:
 
 accumulated:
 	MOVQ      176(DI), AX
-	MOVQ      256(DI), CX
+	MOVQ      264(DI), CX
 	CMPQ      AX, $0x01
 	JLT       biased
 	JEQ       rowbias
@@ -4344,13 +4419,13 @@ store:
 	VMOVUPS Z3, K1, (AX)(R8*1)
 	VMOVUPS Z5, K1, (AX)(R8*2)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 240(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 248(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    232(DI), AX
+	MOVQ    168(DI), AX
 	ADDQ    AX, 264(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 272(DI)
 	MOVQ    160(DI), AX
 	ADDQ    AX, DX
 	TESTQ   R12, R12
@@ -4358,7 +4433,7 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 272(DI)
+	DECQ 280(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -4368,15 +4443,15 @@ bare:
 TEXT ·tile4x2AVX512Stream(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
-	MOVQ  AX, 240(DI)
-	MOVQ  72(DI), AX
 	MOVQ  AX, 248(DI)
-	MOVQ  136(DI), AX
+	MOVQ  72(DI), AX
 	MOVQ  AX, 256(DI)
-	MOVQ  16(DI), AX
-	MOVQ  AX, 272(DI)
-	MOVQ  224(DI), AX
+	MOVQ  136(DI), AX
 	MOVQ  AX, 264(DI)
+	MOVQ  16(DI), AX
+	MOVQ  AX, 280(DI)
+	MOVQ  224(DI), AX
+	MOVQ  AX, 272(DI)
 	MOVQ  128(DI), R12
 	MOVQ  96(DI), DX
 	MOVQ  80(DI), R15
@@ -4401,8 +4476,8 @@ product:
 	MOVQ       32(DI), R8
 	LEAQ       (R8)(R8*2), R9
 	LEAQ       (R8)(R8*4), R10
-	MOVQ       248(DI), BX
-	MOVQ       264(DI), R14
+	MOVQ       256(DI), BX
+	MOVQ       272(DI), R14
 	VPXORD     Z0, Z0, Z0
 	VPXORD     Z1, Z1, Z1
 	VPXORD     Z2, Z2, Z2
@@ -4415,12 +4490,12 @@ product:
 	MOVQ       48(DI), AX
 
 segment:
-	MOVQ 240(DI), SI
+	MOVQ 248(DI), SI
 	ADDQ (AX), SI
 	ADDQ $0x08, AX
 	MOVQ 64(DI), CX
 	CMPQ 88(DI), $0x00
-	JNE  one
+	JNE  edge
 	SUBQ $0x04, CX
 	JLT  rest
 
@@ -4502,6 +4577,8 @@ four:
 	VFMADD231PS  Z28, Z30, Z6
 	VFMADD231PS  Z29, Z30, Z7
 	PREFETCHT1   (R14)(CX*4)
+	PREFETCHT1   64(R14)(CX*4)
+	ADDQ         240(DI), R14
 	ADDQ         $0x10, SI
 	SUBQ         $0x04, CX
 	JGE          four
@@ -4513,7 +4590,7 @@ rest:
 one:
 	VMOVUPS      (BX), Z28
 	PREFETCHT0   (BX)(R15*8)
-	VMOVUPS.Z    64(BX), K1, Z29
+	VMOVUPS      64(BX), Z29
 	PREFETCHT0   64(BX)(R15*8)
 	PREFETCHT0   2048(BX)
 	PREFETCHT0   2112(BX)
@@ -4535,8 +4612,37 @@ one:
 	JNE          one
 
 next:
+	DECQ R13
+	JNE  segment
+	JMP  summed
+
+edge:
+	VMOVUPS      (BX), Z28
+	PREFETCHT0   (BX)(R15*8)
+	VMOVUPS.Z    64(BX), K1, Z29
+	PREFETCHT0   64(BX)(R15*8)
+	PREFETCHT0   2048(BX)
+	PREFETCHT0   2112(BX)
+	ADDQ         R15, BX
+	VBROADCASTSS (SI), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	VBROADCASTSS (SI)(R8*1), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VFMADD231PS  Z29, Z30, Z3
+	VBROADCASTSS (SI)(R8*2), Z30
+	VFMADD231PS  Z28, Z30, Z4
+	VFMADD231PS  Z29, Z30, Z5
+	VBROADCASTSS (SI)(R9*1), Z30
+	VFMADD231PS  Z28, Z30, Z6
+	VFMADD231PS  Z29, Z30, Z7
+	ADDQ         $0x04, SI
+	DECQ         CX
+	JNE          edge
 	DECQ         R13
 	JNE          segment
+
+summed:
 	MOVL         200(DI), AX
 	CMPL         AX, $0x3f800000
 	JEQ          scaled
@@ -4570,7 +4676,7 @@ scaled:
 
 accumulated:
 	MOVQ      176(DI), AX
-	MOVQ      256(DI), CX
+	MOVQ      264(DI), CX
 	CMPQ      AX, $0x01
 	JLT       biased
 	JEQ       rowbias
@@ -4797,13 +4903,13 @@ store:
 	VMOVUPS Z5, K1, (AX)(R8*2)
 	VMOVUPS Z7, K1, (AX)(R9*1)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 240(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 248(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    232(DI), AX
+	MOVQ    168(DI), AX
 	ADDQ    AX, 264(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 272(DI)
 	MOVQ    160(DI), AX
 	ADDQ    AX, DX
 	TESTQ   R12, R12
@@ -4811,7 +4917,7 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 272(DI)
+	DECQ 280(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -4821,15 +4927,15 @@ bare:
 TEXT ·tile5x2AVX512Stream(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
-	MOVQ  AX, 240(DI)
-	MOVQ  72(DI), AX
 	MOVQ  AX, 248(DI)
-	MOVQ  136(DI), AX
+	MOVQ  72(DI), AX
 	MOVQ  AX, 256(DI)
-	MOVQ  16(DI), AX
-	MOVQ  AX, 272(DI)
-	MOVQ  224(DI), AX
+	MOVQ  136(DI), AX
 	MOVQ  AX, 264(DI)
+	MOVQ  16(DI), AX
+	MOVQ  AX, 280(DI)
+	MOVQ  224(DI), AX
+	MOVQ  AX, 272(DI)
 	MOVQ  128(DI), R12
 	MOVQ  96(DI), DX
 	MOVQ  80(DI), R15
@@ -4856,8 +4962,8 @@ product:
 	MOVQ       32(DI), R8
 	LEAQ       (R8)(R8*2), R9
 	LEAQ       (R8)(R8*4), R10
-	MOVQ       248(DI), BX
-	MOVQ       264(DI), R14
+	MOVQ       256(DI), BX
+	MOVQ       272(DI), R14
 	VPXORD     Z0, Z0, Z0
 	VPXORD     Z1, Z1, Z1
 	VPXORD     Z2, Z2, Z2
@@ -4872,12 +4978,12 @@ product:
 	MOVQ       48(DI), AX
 
 segment:
-	MOVQ 240(DI), SI
+	MOVQ 248(DI), SI
 	ADDQ (AX), SI
 	ADDQ $0x08, AX
 	MOVQ 64(DI), CX
 	CMPQ 88(DI), $0x00
-	JNE  one
+	JNE  edge
 	SUBQ $0x04, CX
 	JLT  rest
 
@@ -4971,6 +5077,8 @@ four:
 	VFMADD231PS  Z28, Z30, Z8
 	VFMADD231PS  Z29, Z30, Z9
 	PREFETCHT1   (R14)(CX*4)
+	PREFETCHT1   64(R14)(CX*4)
+	ADDQ         240(DI), R14
 	ADDQ         $0x10, SI
 	SUBQ         $0x04, CX
 	JGE          four
@@ -4982,7 +5090,7 @@ rest:
 one:
 	VMOVUPS      (BX), Z28
 	PREFETCHT0   (BX)(R15*8)
-	VMOVUPS.Z    64(BX), K1, Z29
+	VMOVUPS      64(BX), Z29
 	PREFETCHT0   64(BX)(R15*8)
 	PREFETCHT0   2048(BX)
 	PREFETCHT0   2112(BX)
@@ -5007,8 +5115,40 @@ one:
 	JNE          one
 
 next:
+	DECQ R13
+	JNE  segment
+	JMP  summed
+
+edge:
+	VMOVUPS      (BX), Z28
+	PREFETCHT0   (BX)(R15*8)
+	VMOVUPS.Z    64(BX), K1, Z29
+	PREFETCHT0   64(BX)(R15*8)
+	PREFETCHT0   2048(BX)
+	PREFETCHT0   2112(BX)
+	ADDQ         R15, BX
+	VBROADCASTSS (SI), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	VBROADCASTSS (SI)(R8*1), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VFMADD231PS  Z29, Z30, Z3
+	VBROADCASTSS (SI)(R8*2), Z30
+	VFMADD231PS  Z28, Z30, Z4
+	VFMADD231PS  Z29, Z30, Z5
+	VBROADCASTSS (SI)(R9*1), Z30
+	VFMADD231PS  Z28, Z30, Z6
+	VFMADD231PS  Z29, Z30, Z7
+	VBROADCASTSS (SI)(R8*4), Z30
+	VFMADD231PS  Z28, Z30, Z8
+	VFMADD231PS  Z29, Z30, Z9
+	ADDQ         $0x04, SI
+	DECQ         CX
+	JNE          edge
 	DECQ         R13
 	JNE          segment
+
+summed:
 	MOVL         200(DI), AX
 	CMPL         AX, $0x3f800000
 	JEQ          scaled
@@ -5046,7 +5186,7 @@ scaled:
 
 accumulated:
 	MOVQ      176(DI), AX
-	MOVQ      256(DI), CX
+	MOVQ      264(DI), CX
 	CMPQ      AX, $0x01
 	JLT       biased
 	JEQ       rowbias
@@ -5320,13 +5460,13 @@ store:
 	VMOVUPS Z7, K1, (AX)(R9*1)
 	VMOVUPS Z9, K1, (AX)(R8*4)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 240(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 248(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    232(DI), AX
+	MOVQ    168(DI), AX
 	ADDQ    AX, 264(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 272(DI)
 	MOVQ    160(DI), AX
 	ADDQ    AX, DX
 	TESTQ   R12, R12
@@ -5334,7 +5474,7 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 272(DI)
+	DECQ 280(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -5344,15 +5484,15 @@ bare:
 TEXT ·tile6x2AVX512Stream(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
-	MOVQ  AX, 240(DI)
-	MOVQ  72(DI), AX
 	MOVQ  AX, 248(DI)
-	MOVQ  136(DI), AX
+	MOVQ  72(DI), AX
 	MOVQ  AX, 256(DI)
-	MOVQ  16(DI), AX
-	MOVQ  AX, 272(DI)
-	MOVQ  224(DI), AX
+	MOVQ  136(DI), AX
 	MOVQ  AX, 264(DI)
+	MOVQ  16(DI), AX
+	MOVQ  AX, 280(DI)
+	MOVQ  224(DI), AX
+	MOVQ  AX, 272(DI)
 	MOVQ  128(DI), R12
 	MOVQ  96(DI), DX
 	MOVQ  80(DI), R15
@@ -5381,8 +5521,8 @@ product:
 	MOVQ       32(DI), R8
 	LEAQ       (R8)(R8*2), R9
 	LEAQ       (R8)(R8*4), R10
-	MOVQ       248(DI), BX
-	MOVQ       264(DI), R14
+	MOVQ       256(DI), BX
+	MOVQ       272(DI), R14
 	VPXORD     Z0, Z0, Z0
 	VPXORD     Z1, Z1, Z1
 	VPXORD     Z2, Z2, Z2
@@ -5399,12 +5539,12 @@ product:
 	MOVQ       48(DI), AX
 
 segment:
-	MOVQ 240(DI), SI
+	MOVQ 248(DI), SI
 	ADDQ (AX), SI
 	ADDQ $0x08, AX
 	MOVQ 64(DI), CX
 	CMPQ 88(DI), $0x00
-	JNE  one
+	JNE  edge
 	SUBQ $0x04, CX
 	JLT  rest
 
@@ -5510,6 +5650,8 @@ four:
 	VFMADD231PS  Z28, Z30, Z10
 	VFMADD231PS  Z29, Z30, Z11
 	PREFETCHT1   (R14)(CX*4)
+	PREFETCHT1   64(R14)(CX*4)
+	ADDQ         240(DI), R14
 	ADDQ         $0x10, SI
 	SUBQ         $0x04, CX
 	JGE          four
@@ -5521,7 +5663,7 @@ rest:
 one:
 	VMOVUPS      (BX), Z28
 	PREFETCHT0   (BX)(R15*8)
-	VMOVUPS.Z    64(BX), K1, Z29
+	VMOVUPS      64(BX), Z29
 	PREFETCHT0   64(BX)(R15*8)
 	PREFETCHT0   2048(BX)
 	PREFETCHT0   2112(BX)
@@ -5549,8 +5691,43 @@ one:
 	JNE          one
 
 next:
+	DECQ R13
+	JNE  segment
+	JMP  summed
+
+edge:
+	VMOVUPS      (BX), Z28
+	PREFETCHT0   (BX)(R15*8)
+	VMOVUPS.Z    64(BX), K1, Z29
+	PREFETCHT0   64(BX)(R15*8)
+	PREFETCHT0   2048(BX)
+	PREFETCHT0   2112(BX)
+	ADDQ         R15, BX
+	VBROADCASTSS (SI), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	VBROADCASTSS (SI)(R8*1), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VFMADD231PS  Z29, Z30, Z3
+	VBROADCASTSS (SI)(R8*2), Z30
+	VFMADD231PS  Z28, Z30, Z4
+	VFMADD231PS  Z29, Z30, Z5
+	VBROADCASTSS (SI)(R9*1), Z30
+	VFMADD231PS  Z28, Z30, Z6
+	VFMADD231PS  Z29, Z30, Z7
+	VBROADCASTSS (SI)(R8*4), Z30
+	VFMADD231PS  Z28, Z30, Z8
+	VFMADD231PS  Z29, Z30, Z9
+	VBROADCASTSS (SI)(R10*1), Z30
+	VFMADD231PS  Z28, Z30, Z10
+	VFMADD231PS  Z29, Z30, Z11
+	ADDQ         $0x04, SI
+	DECQ         CX
+	JNE          edge
 	DECQ         R13
 	JNE          segment
+
+summed:
 	MOVL         200(DI), AX
 	CMPL         AX, $0x3f800000
 	JEQ          scaled
@@ -5592,7 +5769,7 @@ scaled:
 
 accumulated:
 	MOVQ      176(DI), AX
-	MOVQ      256(DI), CX
+	MOVQ      264(DI), CX
 	CMPQ      AX, $0x01
 	JLT       biased
 	JEQ       rowbias
@@ -5913,13 +6090,13 @@ store:
 	VMOVUPS Z9, K1, (AX)(R8*4)
 	VMOVUPS Z11, K1, (AX)(R10*1)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 240(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 248(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    232(DI), AX
+	MOVQ    168(DI), AX
 	ADDQ    AX, 264(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 272(DI)
 	MOVQ    160(DI), AX
 	ADDQ    AX, DX
 	TESTQ   R12, R12
@@ -5927,7 +6104,7 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 272(DI)
+	DECQ 280(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -5937,15 +6114,15 @@ bare:
 TEXT ·tile7x2AVX512Stream(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
-	MOVQ  AX, 240(DI)
-	MOVQ  72(DI), AX
 	MOVQ  AX, 248(DI)
-	MOVQ  136(DI), AX
+	MOVQ  72(DI), AX
 	MOVQ  AX, 256(DI)
-	MOVQ  16(DI), AX
-	MOVQ  AX, 272(DI)
-	MOVQ  224(DI), AX
+	MOVQ  136(DI), AX
 	MOVQ  AX, 264(DI)
+	MOVQ  16(DI), AX
+	MOVQ  AX, 280(DI)
+	MOVQ  224(DI), AX
+	MOVQ  AX, 272(DI)
 	MOVQ  128(DI), R12
 	MOVQ  96(DI), DX
 	MOVQ  80(DI), R15
@@ -5976,8 +6153,8 @@ product:
 	MOVQ       32(DI), R8
 	LEAQ       (R8)(R8*2), R9
 	LEAQ       (R8)(R8*4), R10
-	MOVQ       248(DI), BX
-	MOVQ       264(DI), R14
+	MOVQ       256(DI), BX
+	MOVQ       272(DI), R14
 	VPXORD     Z0, Z0, Z0
 	VPXORD     Z1, Z1, Z1
 	VPXORD     Z2, Z2, Z2
@@ -5996,12 +6173,12 @@ product:
 	MOVQ       48(DI), AX
 
 segment:
-	MOVQ 240(DI), SI
+	MOVQ 248(DI), SI
 	ADDQ (AX), SI
 	ADDQ $0x08, AX
 	MOVQ 64(DI), CX
 	CMPQ 88(DI), $0x00
-	JNE  one
+	JNE  edge
 	SUBQ $0x04, CX
 	JLT  rest
 
@@ -6119,6 +6296,8 @@ four:
 	VFMADD231PS  Z28, Z30, Z12
 	VFMADD231PS  Z29, Z30, Z13
 	PREFETCHT1   (R14)(CX*4)
+	PREFETCHT1   64(R14)(CX*4)
+	ADDQ         240(DI), R14
 	ADDQ         $0x10, SI
 	SUBQ         $0x04, CX
 	JGE          four
@@ -6130,7 +6309,7 @@ rest:
 one:
 	VMOVUPS      (BX), Z28
 	PREFETCHT0   (BX)(R15*8)
-	VMOVUPS.Z    64(BX), K1, Z29
+	VMOVUPS      64(BX), Z29
 	PREFETCHT0   64(BX)(R15*8)
 	PREFETCHT0   2048(BX)
 	PREFETCHT0   2112(BX)
@@ -6161,8 +6340,46 @@ one:
 	JNE          one
 
 next:
+	DECQ R13
+	JNE  segment
+	JMP  summed
+
+edge:
+	VMOVUPS      (BX), Z28
+	PREFETCHT0   (BX)(R15*8)
+	VMOVUPS.Z    64(BX), K1, Z29
+	PREFETCHT0   64(BX)(R15*8)
+	PREFETCHT0   2048(BX)
+	PREFETCHT0   2112(BX)
+	ADDQ         R15, BX
+	VBROADCASTSS (SI), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	VBROADCASTSS (SI)(R8*1), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VFMADD231PS  Z29, Z30, Z3
+	VBROADCASTSS (SI)(R8*2), Z30
+	VFMADD231PS  Z28, Z30, Z4
+	VFMADD231PS  Z29, Z30, Z5
+	VBROADCASTSS (SI)(R9*1), Z30
+	VFMADD231PS  Z28, Z30, Z6
+	VFMADD231PS  Z29, Z30, Z7
+	VBROADCASTSS (SI)(R8*4), Z30
+	VFMADD231PS  Z28, Z30, Z8
+	VFMADD231PS  Z29, Z30, Z9
+	VBROADCASTSS (SI)(R10*1), Z30
+	VFMADD231PS  Z28, Z30, Z10
+	VFMADD231PS  Z29, Z30, Z11
+	VBROADCASTSS (SI)(R9*2), Z30
+	VFMADD231PS  Z28, Z30, Z12
+	VFMADD231PS  Z29, Z30, Z13
+	ADDQ         $0x04, SI
+	DECQ         CX
+	JNE          edge
 	DECQ         R13
 	JNE          segment
+
+summed:
 	MOVL         200(DI), AX
 	CMPL         AX, $0x3f800000
 	JEQ          scaled
@@ -6208,7 +6425,7 @@ scaled:
 
 accumulated:
 	MOVQ      176(DI), AX
-	MOVQ      256(DI), CX
+	MOVQ      264(DI), CX
 	CMPQ      AX, $0x01
 	JLT       biased
 	JEQ       rowbias
@@ -6576,13 +6793,13 @@ store:
 	VMOVUPS Z11, K1, (AX)(R10*1)
 	VMOVUPS Z13, K1, (AX)(R9*2)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 240(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 248(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    232(DI), AX
+	MOVQ    168(DI), AX
 	ADDQ    AX, 264(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 272(DI)
 	MOVQ    160(DI), AX
 	ADDQ    AX, DX
 	TESTQ   R12, R12
@@ -6590,7 +6807,7 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 272(DI)
+	DECQ 280(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -6600,15 +6817,15 @@ bare:
 TEXT ·tile8x2AVX512Stream(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
-	MOVQ  AX, 240(DI)
-	MOVQ  72(DI), AX
 	MOVQ  AX, 248(DI)
-	MOVQ  136(DI), AX
+	MOVQ  72(DI), AX
 	MOVQ  AX, 256(DI)
-	MOVQ  16(DI), AX
-	MOVQ  AX, 272(DI)
-	MOVQ  224(DI), AX
+	MOVQ  136(DI), AX
 	MOVQ  AX, 264(DI)
+	MOVQ  16(DI), AX
+	MOVQ  AX, 280(DI)
+	MOVQ  224(DI), AX
+	MOVQ  AX, 272(DI)
 	MOVQ  128(DI), R12
 	MOVQ  96(DI), DX
 	MOVQ  80(DI), R15
@@ -6646,8 +6863,8 @@ product:
 	MOVQ       32(DI), R8
 	LEAQ       (R8)(R8*2), R9
 	LEAQ       (R8)(R8*4), R10
-	MOVQ       248(DI), BX
-	MOVQ       264(DI), R14
+	MOVQ       256(DI), BX
+	MOVQ       272(DI), R14
 	VPXORD     Z0, Z0, Z0
 	VPXORD     Z1, Z1, Z1
 	VPXORD     Z2, Z2, Z2
@@ -6668,14 +6885,14 @@ product:
 	MOVQ       48(DI), AX
 
 segment:
-	MOVQ 240(DI), SI
+	MOVQ 248(DI), SI
 	ADDQ (AX), SI
 	ADDQ $0x08, AX
 	MOVQ 40(DI), R11
 	ADDQ SI, R11
 	MOVQ 64(DI), CX
 	CMPQ 88(DI), $0x00
-	JNE  one
+	JNE  edge
 	SUBQ $0x04, CX
 	JLT  rest
 
@@ -6805,6 +7022,8 @@ four:
 	VFMADD231PS  Z28, Z30, Z14
 	VFMADD231PS  Z29, Z30, Z15
 	PREFETCHT1   (R14)(CX*4)
+	PREFETCHT1   64(R14)(CX*4)
+	ADDQ         240(DI), R14
 	ADDQ         $0x10, SI
 	ADDQ         $0x10, R11
 	SUBQ         $0x04, CX
@@ -6817,7 +7036,7 @@ rest:
 one:
 	VMOVUPS      (BX), Z28
 	PREFETCHT0   (BX)(R15*8)
-	VMOVUPS.Z    64(BX), K1, Z29
+	VMOVUPS      64(BX), Z29
 	PREFETCHT0   64(BX)(R15*8)
 	PREFETCHT0   2048(BX)
 	PREFETCHT0   2112(BX)
@@ -6852,8 +7071,50 @@ one:
 	JNE          one
 
 next:
+	DECQ R13
+	JNE  segment
+	JMP  summed
+
+edge:
+	VMOVUPS      (BX), Z28
+	PREFETCHT0   (BX)(R15*8)
+	VMOVUPS.Z    64(BX), K1, Z29
+	PREFETCHT0   64(BX)(R15*8)
+	PREFETCHT0   2048(BX)
+	PREFETCHT0   2112(BX)
+	ADDQ         R15, BX
+	VBROADCASTSS (SI), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	VBROADCASTSS (SI)(R8*1), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VFMADD231PS  Z29, Z30, Z3
+	VBROADCASTSS (SI)(R8*2), Z30
+	VFMADD231PS  Z28, Z30, Z4
+	VFMADD231PS  Z29, Z30, Z5
+	VBROADCASTSS (SI)(R9*1), Z30
+	VFMADD231PS  Z28, Z30, Z6
+	VFMADD231PS  Z29, Z30, Z7
+	VBROADCASTSS (SI)(R8*4), Z30
+	VFMADD231PS  Z28, Z30, Z8
+	VFMADD231PS  Z29, Z30, Z9
+	VBROADCASTSS (SI)(R10*1), Z30
+	VFMADD231PS  Z28, Z30, Z10
+	VFMADD231PS  Z29, Z30, Z11
+	VBROADCASTSS (SI)(R9*2), Z30
+	VFMADD231PS  Z28, Z30, Z12
+	VFMADD231PS  Z29, Z30, Z13
+	VBROADCASTSS (R11), Z30
+	VFMADD231PS  Z28, Z30, Z14
+	VFMADD231PS  Z29, Z30, Z15
+	ADDQ         $0x04, SI
+	ADDQ         $0x04, R11
+	DECQ         CX
+	JNE          edge
 	DECQ         R13
 	JNE          segment
+
+summed:
 	MOVL         200(DI), AX
 	CMPL         AX, $0x3f800000
 	JEQ          scaled
@@ -6908,7 +7169,7 @@ scaled:
 
 accumulated:
 	MOVQ      176(DI), AX
-	MOVQ      256(DI), CX
+	MOVQ      264(DI), CX
 	CMPQ      AX, $0x01
 	JLT       biased
 	JEQ       rowbias
@@ -7333,13 +7594,13 @@ store:
 	ADDQ    120(DI), AX
 	VMOVUPS Z15, K1, (AX)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 240(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 248(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    232(DI), AX
+	MOVQ    168(DI), AX
 	ADDQ    AX, 264(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 272(DI)
 	MOVQ    160(DI), AX
 	ADDQ    AX, DX
 	TESTQ   R12, R12
@@ -7347,7 +7608,7 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 272(DI)
+	DECQ 280(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -7357,15 +7618,15 @@ bare:
 TEXT ·tile9x2AVX512Stream(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
-	MOVQ  AX, 240(DI)
-	MOVQ  72(DI), AX
 	MOVQ  AX, 248(DI)
-	MOVQ  136(DI), AX
+	MOVQ  72(DI), AX
 	MOVQ  AX, 256(DI)
-	MOVQ  16(DI), AX
-	MOVQ  AX, 272(DI)
-	MOVQ  224(DI), AX
+	MOVQ  136(DI), AX
 	MOVQ  AX, 264(DI)
+	MOVQ  16(DI), AX
+	MOVQ  AX, 280(DI)
+	MOVQ  224(DI), AX
+	MOVQ  AX, 272(DI)
 	MOVQ  128(DI), R12
 	MOVQ  96(DI), DX
 	MOVQ  80(DI), R15
@@ -7405,8 +7666,8 @@ product:
 	MOVQ       32(DI), R8
 	LEAQ       (R8)(R8*2), R9
 	LEAQ       (R8)(R8*4), R10
-	MOVQ       248(DI), BX
-	MOVQ       264(DI), R14
+	MOVQ       256(DI), BX
+	MOVQ       272(DI), R14
 	VPXORD     Z0, Z0, Z0
 	VPXORD     Z1, Z1, Z1
 	VPXORD     Z2, Z2, Z2
@@ -7429,14 +7690,14 @@ product:
 	MOVQ       48(DI), AX
 
 segment:
-	MOVQ 240(DI), SI
+	MOVQ 248(DI), SI
 	ADDQ (AX), SI
 	ADDQ $0x08, AX
 	MOVQ 40(DI), R11
 	ADDQ SI, R11
 	MOVQ 64(DI), CX
 	CMPQ 88(DI), $0x00
-	JNE  one
+	JNE  edge
 	SUBQ $0x04, CX
 	JLT  rest
 
@@ -7578,6 +7839,8 @@ four:
 	VFMADD231PS  Z28, Z30, Z16
 	VFMADD231PS  Z29, Z30, Z17
 	PREFETCHT1   (R14)(CX*4)
+	PREFETCHT1   64(R14)(CX*4)
+	ADDQ         240(DI), R14
 	ADDQ         $0x10, SI
 	ADDQ         $0x10, R11
 	SUBQ         $0x04, CX
@@ -7590,7 +7853,7 @@ rest:
 one:
 	VMOVUPS      (BX), Z28
 	PREFETCHT0   (BX)(R15*8)
-	VMOVUPS.Z    64(BX), K1, Z29
+	VMOVUPS      64(BX), Z29
 	PREFETCHT0   64(BX)(R15*8)
 	PREFETCHT0   2048(BX)
 	PREFETCHT0   2112(BX)
@@ -7628,8 +7891,53 @@ one:
 	JNE          one
 
 next:
+	DECQ R13
+	JNE  segment
+	JMP  summed
+
+edge:
+	VMOVUPS      (BX), Z28
+	PREFETCHT0   (BX)(R15*8)
+	VMOVUPS.Z    64(BX), K1, Z29
+	PREFETCHT0   64(BX)(R15*8)
+	PREFETCHT0   2048(BX)
+	PREFETCHT0   2112(BX)
+	ADDQ         R15, BX
+	VBROADCASTSS (SI), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	VBROADCASTSS (SI)(R8*1), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VFMADD231PS  Z29, Z30, Z3
+	VBROADCASTSS (SI)(R8*2), Z30
+	VFMADD231PS  Z28, Z30, Z4
+	VFMADD231PS  Z29, Z30, Z5
+	VBROADCASTSS (SI)(R9*1), Z30
+	VFMADD231PS  Z28, Z30, Z6
+	VFMADD231PS  Z29, Z30, Z7
+	VBROADCASTSS (SI)(R8*4), Z30
+	VFMADD231PS  Z28, Z30, Z8
+	VFMADD231PS  Z29, Z30, Z9
+	VBROADCASTSS (SI)(R10*1), Z30
+	VFMADD231PS  Z28, Z30, Z10
+	VFMADD231PS  Z29, Z30, Z11
+	VBROADCASTSS (SI)(R9*2), Z30
+	VFMADD231PS  Z28, Z30, Z12
+	VFMADD231PS  Z29, Z30, Z13
+	VBROADCASTSS (R11), Z30
+	VFMADD231PS  Z28, Z30, Z14
+	VFMADD231PS  Z29, Z30, Z15
+	VBROADCASTSS (R11)(R8*1), Z30
+	VFMADD231PS  Z28, Z30, Z16
+	VFMADD231PS  Z29, Z30, Z17
+	ADDQ         $0x04, SI
+	ADDQ         $0x04, R11
+	DECQ         CX
+	JNE          edge
 	DECQ         R13
 	JNE          segment
+
+summed:
 	MOVL         200(DI), AX
 	CMPL         AX, $0x3f800000
 	JEQ          scaled
@@ -7688,7 +7996,7 @@ scaled:
 
 accumulated:
 	MOVQ      176(DI), AX
-	MOVQ      256(DI), CX
+	MOVQ      264(DI), CX
 	CMPQ      AX, $0x01
 	JLT       biased
 	JEQ       rowbias
@@ -8160,13 +8468,13 @@ store:
 	VMOVUPS Z15, K1, (AX)
 	VMOVUPS Z17, K1, (AX)(R8*1)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 240(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 248(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    232(DI), AX
+	MOVQ    168(DI), AX
 	ADDQ    AX, 264(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 272(DI)
 	MOVQ    160(DI), AX
 	ADDQ    AX, DX
 	TESTQ   R12, R12
@@ -8174,7 +8482,7 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 272(DI)
+	DECQ 280(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -8184,15 +8492,15 @@ bare:
 TEXT ·tile10x2AVX512Stream(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
-	MOVQ  AX, 240(DI)
-	MOVQ  72(DI), AX
 	MOVQ  AX, 248(DI)
-	MOVQ  136(DI), AX
+	MOVQ  72(DI), AX
 	MOVQ  AX, 256(DI)
-	MOVQ  16(DI), AX
-	MOVQ  AX, 272(DI)
-	MOVQ  224(DI), AX
+	MOVQ  136(DI), AX
 	MOVQ  AX, 264(DI)
+	MOVQ  16(DI), AX
+	MOVQ  AX, 280(DI)
+	MOVQ  224(DI), AX
+	MOVQ  AX, 272(DI)
 	MOVQ  128(DI), R12
 	MOVQ  96(DI), DX
 	MOVQ  80(DI), R15
@@ -8234,8 +8542,8 @@ product:
 	MOVQ       32(DI), R8
 	LEAQ       (R8)(R8*2), R9
 	LEAQ       (R8)(R8*4), R10
-	MOVQ       248(DI), BX
-	MOVQ       264(DI), R14
+	MOVQ       256(DI), BX
+	MOVQ       272(DI), R14
 	VPXORD     Z0, Z0, Z0
 	VPXORD     Z1, Z1, Z1
 	VPXORD     Z2, Z2, Z2
@@ -8260,14 +8568,14 @@ product:
 	MOVQ       48(DI), AX
 
 segment:
-	MOVQ 240(DI), SI
+	MOVQ 248(DI), SI
 	ADDQ (AX), SI
 	ADDQ $0x08, AX
 	MOVQ 40(DI), R11
 	ADDQ SI, R11
 	MOVQ 64(DI), CX
 	CMPQ 88(DI), $0x00
-	JNE  one
+	JNE  edge
 	SUBQ $0x04, CX
 	JLT  rest
 
@@ -8421,6 +8729,8 @@ four:
 	VFMADD231PS  Z28, Z30, Z18
 	VFMADD231PS  Z29, Z30, Z19
 	PREFETCHT1   (R14)(CX*4)
+	PREFETCHT1   64(R14)(CX*4)
+	ADDQ         240(DI), R14
 	ADDQ         $0x10, SI
 	ADDQ         $0x10, R11
 	SUBQ         $0x04, CX
@@ -8433,7 +8743,7 @@ rest:
 one:
 	VMOVUPS      (BX), Z28
 	PREFETCHT0   (BX)(R15*8)
-	VMOVUPS.Z    64(BX), K1, Z29
+	VMOVUPS      64(BX), Z29
 	PREFETCHT0   64(BX)(R15*8)
 	PREFETCHT0   2048(BX)
 	PREFETCHT0   2112(BX)
@@ -8474,8 +8784,56 @@ one:
 	JNE          one
 
 next:
+	DECQ R13
+	JNE  segment
+	JMP  summed
+
+edge:
+	VMOVUPS      (BX), Z28
+	PREFETCHT0   (BX)(R15*8)
+	VMOVUPS.Z    64(BX), K1, Z29
+	PREFETCHT0   64(BX)(R15*8)
+	PREFETCHT0   2048(BX)
+	PREFETCHT0   2112(BX)
+	ADDQ         R15, BX
+	VBROADCASTSS (SI), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	VBROADCASTSS (SI)(R8*1), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VFMADD231PS  Z29, Z30, Z3
+	VBROADCASTSS (SI)(R8*2), Z30
+	VFMADD231PS  Z28, Z30, Z4
+	VFMADD231PS  Z29, Z30, Z5
+	VBROADCASTSS (SI)(R9*1), Z30
+	VFMADD231PS  Z28, Z30, Z6
+	VFMADD231PS  Z29, Z30, Z7
+	VBROADCASTSS (SI)(R8*4), Z30
+	VFMADD231PS  Z28, Z30, Z8
+	VFMADD231PS  Z29, Z30, Z9
+	VBROADCASTSS (SI)(R10*1), Z30
+	VFMADD231PS  Z28, Z30, Z10
+	VFMADD231PS  Z29, Z30, Z11
+	VBROADCASTSS (SI)(R9*2), Z30
+	VFMADD231PS  Z28, Z30, Z12
+	VFMADD231PS  Z29, Z30, Z13
+	VBROADCASTSS (R11), Z30
+	VFMADD231PS  Z28, Z30, Z14
+	VFMADD231PS  Z29, Z30, Z15
+	VBROADCASTSS (R11)(R8*1), Z30
+	VFMADD231PS  Z28, Z30, Z16
+	VFMADD231PS  Z29, Z30, Z17
+	VBROADCASTSS (R11)(R8*2), Z30
+	VFMADD231PS  Z28, Z30, Z18
+	VFMADD231PS  Z29, Z30, Z19
+	ADDQ         $0x04, SI
+	ADDQ         $0x04, R11
+	DECQ         CX
+	JNE          edge
 	DECQ         R13
 	JNE          segment
+
+summed:
 	MOVL         200(DI), AX
 	CMPL         AX, $0x3f800000
 	JEQ          scaled
@@ -8538,7 +8896,7 @@ scaled:
 
 accumulated:
 	MOVQ      176(DI), AX
-	MOVQ      256(DI), CX
+	MOVQ      264(DI), CX
 	CMPQ      AX, $0x01
 	JLT       biased
 	JEQ       rowbias
@@ -9057,13 +9415,13 @@ store:
 	VMOVUPS Z17, K1, (AX)(R8*1)
 	VMOVUPS Z19, K1, (AX)(R8*2)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 240(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 248(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    232(DI), AX
+	MOVQ    168(DI), AX
 	ADDQ    AX, 264(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 272(DI)
 	MOVQ    160(DI), AX
 	ADDQ    AX, DX
 	TESTQ   R12, R12
@@ -9071,7 +9429,7 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 272(DI)
+	DECQ 280(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -9081,15 +9439,15 @@ bare:
 TEXT ·tile11x2AVX512Stream(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
-	MOVQ  AX, 240(DI)
-	MOVQ  72(DI), AX
 	MOVQ  AX, 248(DI)
-	MOVQ  136(DI), AX
+	MOVQ  72(DI), AX
 	MOVQ  AX, 256(DI)
-	MOVQ  16(DI), AX
-	MOVQ  AX, 272(DI)
-	MOVQ  224(DI), AX
+	MOVQ  136(DI), AX
 	MOVQ  AX, 264(DI)
+	MOVQ  16(DI), AX
+	MOVQ  AX, 280(DI)
+	MOVQ  224(DI), AX
+	MOVQ  AX, 272(DI)
 	MOVQ  128(DI), R12
 	MOVQ  96(DI), DX
 	MOVQ  80(DI), R15
@@ -9133,8 +9491,8 @@ product:
 	MOVQ       32(DI), R8
 	LEAQ       (R8)(R8*2), R9
 	LEAQ       (R8)(R8*4), R10
-	MOVQ       248(DI), BX
-	MOVQ       264(DI), R14
+	MOVQ       256(DI), BX
+	MOVQ       272(DI), R14
 	VPXORD     Z0, Z0, Z0
 	VPXORD     Z1, Z1, Z1
 	VPXORD     Z2, Z2, Z2
@@ -9161,14 +9519,14 @@ product:
 	MOVQ       48(DI), AX
 
 segment:
-	MOVQ 240(DI), SI
+	MOVQ 248(DI), SI
 	ADDQ (AX), SI
 	ADDQ $0x08, AX
 	MOVQ 40(DI), R11
 	ADDQ SI, R11
 	MOVQ 64(DI), CX
 	CMPQ 88(DI), $0x00
-	JNE  one
+	JNE  edge
 	SUBQ $0x04, CX
 	JLT  rest
 
@@ -9334,6 +9692,8 @@ four:
 	VFMADD231PS  Z28, Z30, Z20
 	VFMADD231PS  Z29, Z30, Z21
 	PREFETCHT1   (R14)(CX*4)
+	PREFETCHT1   64(R14)(CX*4)
+	ADDQ         240(DI), R14
 	ADDQ         $0x10, SI
 	ADDQ         $0x10, R11
 	SUBQ         $0x04, CX
@@ -9346,7 +9706,7 @@ rest:
 one:
 	VMOVUPS      (BX), Z28
 	PREFETCHT0   (BX)(R15*8)
-	VMOVUPS.Z    64(BX), K1, Z29
+	VMOVUPS      64(BX), Z29
 	PREFETCHT0   64(BX)(R15*8)
 	PREFETCHT0   2048(BX)
 	PREFETCHT0   2112(BX)
@@ -9390,8 +9750,59 @@ one:
 	JNE          one
 
 next:
+	DECQ R13
+	JNE  segment
+	JMP  summed
+
+edge:
+	VMOVUPS      (BX), Z28
+	PREFETCHT0   (BX)(R15*8)
+	VMOVUPS.Z    64(BX), K1, Z29
+	PREFETCHT0   64(BX)(R15*8)
+	PREFETCHT0   2048(BX)
+	PREFETCHT0   2112(BX)
+	ADDQ         R15, BX
+	VBROADCASTSS (SI), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	VBROADCASTSS (SI)(R8*1), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VFMADD231PS  Z29, Z30, Z3
+	VBROADCASTSS (SI)(R8*2), Z30
+	VFMADD231PS  Z28, Z30, Z4
+	VFMADD231PS  Z29, Z30, Z5
+	VBROADCASTSS (SI)(R9*1), Z30
+	VFMADD231PS  Z28, Z30, Z6
+	VFMADD231PS  Z29, Z30, Z7
+	VBROADCASTSS (SI)(R8*4), Z30
+	VFMADD231PS  Z28, Z30, Z8
+	VFMADD231PS  Z29, Z30, Z9
+	VBROADCASTSS (SI)(R10*1), Z30
+	VFMADD231PS  Z28, Z30, Z10
+	VFMADD231PS  Z29, Z30, Z11
+	VBROADCASTSS (SI)(R9*2), Z30
+	VFMADD231PS  Z28, Z30, Z12
+	VFMADD231PS  Z29, Z30, Z13
+	VBROADCASTSS (R11), Z30
+	VFMADD231PS  Z28, Z30, Z14
+	VFMADD231PS  Z29, Z30, Z15
+	VBROADCASTSS (R11)(R8*1), Z30
+	VFMADD231PS  Z28, Z30, Z16
+	VFMADD231PS  Z29, Z30, Z17
+	VBROADCASTSS (R11)(R8*2), Z30
+	VFMADD231PS  Z28, Z30, Z18
+	VFMADD231PS  Z29, Z30, Z19
+	VBROADCASTSS (R11)(R9*1), Z30
+	VFMADD231PS  Z28, Z30, Z20
+	VFMADD231PS  Z29, Z30, Z21
+	ADDQ         $0x04, SI
+	ADDQ         $0x04, R11
+	DECQ         CX
+	JNE          edge
 	DECQ         R13
 	JNE          segment
+
+summed:
 	MOVL         200(DI), AX
 	CMPL         AX, $0x3f800000
 	JEQ          scaled
@@ -9458,7 +9869,7 @@ scaled:
 
 accumulated:
 	MOVQ      176(DI), AX
-	MOVQ      256(DI), CX
+	MOVQ      264(DI), CX
 	CMPQ      AX, $0x01
 	JLT       biased
 	JEQ       rowbias
@@ -10024,13 +10435,13 @@ store:
 	VMOVUPS Z19, K1, (AX)(R8*2)
 	VMOVUPS Z21, K1, (AX)(R9*1)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 240(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 248(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    232(DI), AX
+	MOVQ    168(DI), AX
 	ADDQ    AX, 264(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 272(DI)
 	MOVQ    160(DI), AX
 	ADDQ    AX, DX
 	TESTQ   R12, R12
@@ -10038,7 +10449,7 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 272(DI)
+	DECQ 280(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -10048,15 +10459,15 @@ bare:
 TEXT ·tile12x2AVX512Stream(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
-	MOVQ  AX, 240(DI)
-	MOVQ  72(DI), AX
 	MOVQ  AX, 248(DI)
-	MOVQ  136(DI), AX
+	MOVQ  72(DI), AX
 	MOVQ  AX, 256(DI)
-	MOVQ  16(DI), AX
-	MOVQ  AX, 272(DI)
-	MOVQ  224(DI), AX
+	MOVQ  136(DI), AX
 	MOVQ  AX, 264(DI)
+	MOVQ  16(DI), AX
+	MOVQ  AX, 280(DI)
+	MOVQ  224(DI), AX
+	MOVQ  AX, 272(DI)
 	MOVQ  128(DI), R12
 	MOVQ  96(DI), DX
 	MOVQ  80(DI), R15
@@ -10102,8 +10513,8 @@ product:
 	MOVQ       32(DI), R8
 	LEAQ       (R8)(R8*2), R9
 	LEAQ       (R8)(R8*4), R10
-	MOVQ       248(DI), BX
-	MOVQ       264(DI), R14
+	MOVQ       256(DI), BX
+	MOVQ       272(DI), R14
 	VPXORD     Z0, Z0, Z0
 	VPXORD     Z1, Z1, Z1
 	VPXORD     Z2, Z2, Z2
@@ -10132,14 +10543,14 @@ product:
 	MOVQ       48(DI), AX
 
 segment:
-	MOVQ 240(DI), SI
+	MOVQ 248(DI), SI
 	ADDQ (AX), SI
 	ADDQ $0x08, AX
 	MOVQ 40(DI), R11
 	ADDQ SI, R11
 	MOVQ 64(DI), CX
 	CMPQ 88(DI), $0x00
-	JNE  one
+	JNE  edge
 	SUBQ $0x04, CX
 	JLT  rest
 
@@ -10317,6 +10728,8 @@ four:
 	VFMADD231PS  Z28, Z30, Z22
 	VFMADD231PS  Z29, Z30, Z23
 	PREFETCHT1   (R14)(CX*4)
+	PREFETCHT1   64(R14)(CX*4)
+	ADDQ         240(DI), R14
 	ADDQ         $0x10, SI
 	ADDQ         $0x10, R11
 	SUBQ         $0x04, CX
@@ -10329,7 +10742,7 @@ rest:
 one:
 	VMOVUPS      (BX), Z28
 	PREFETCHT0   (BX)(R15*8)
-	VMOVUPS.Z    64(BX), K1, Z29
+	VMOVUPS      64(BX), Z29
 	PREFETCHT0   64(BX)(R15*8)
 	PREFETCHT0   2048(BX)
 	PREFETCHT0   2112(BX)
@@ -10376,8 +10789,62 @@ one:
 	JNE          one
 
 next:
+	DECQ R13
+	JNE  segment
+	JMP  summed
+
+edge:
+	VMOVUPS      (BX), Z28
+	PREFETCHT0   (BX)(R15*8)
+	VMOVUPS.Z    64(BX), K1, Z29
+	PREFETCHT0   64(BX)(R15*8)
+	PREFETCHT0   2048(BX)
+	PREFETCHT0   2112(BX)
+	ADDQ         R15, BX
+	VBROADCASTSS (SI), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	VBROADCASTSS (SI)(R8*1), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VFMADD231PS  Z29, Z30, Z3
+	VBROADCASTSS (SI)(R8*2), Z30
+	VFMADD231PS  Z28, Z30, Z4
+	VFMADD231PS  Z29, Z30, Z5
+	VBROADCASTSS (SI)(R9*1), Z30
+	VFMADD231PS  Z28, Z30, Z6
+	VFMADD231PS  Z29, Z30, Z7
+	VBROADCASTSS (SI)(R8*4), Z30
+	VFMADD231PS  Z28, Z30, Z8
+	VFMADD231PS  Z29, Z30, Z9
+	VBROADCASTSS (SI)(R10*1), Z30
+	VFMADD231PS  Z28, Z30, Z10
+	VFMADD231PS  Z29, Z30, Z11
+	VBROADCASTSS (SI)(R9*2), Z30
+	VFMADD231PS  Z28, Z30, Z12
+	VFMADD231PS  Z29, Z30, Z13
+	VBROADCASTSS (R11), Z30
+	VFMADD231PS  Z28, Z30, Z14
+	VFMADD231PS  Z29, Z30, Z15
+	VBROADCASTSS (R11)(R8*1), Z30
+	VFMADD231PS  Z28, Z30, Z16
+	VFMADD231PS  Z29, Z30, Z17
+	VBROADCASTSS (R11)(R8*2), Z30
+	VFMADD231PS  Z28, Z30, Z18
+	VFMADD231PS  Z29, Z30, Z19
+	VBROADCASTSS (R11)(R9*1), Z30
+	VFMADD231PS  Z28, Z30, Z20
+	VFMADD231PS  Z29, Z30, Z21
+	VBROADCASTSS (R11)(R8*4), Z30
+	VFMADD231PS  Z28, Z30, Z22
+	VFMADD231PS  Z29, Z30, Z23
+	ADDQ         $0x04, SI
+	ADDQ         $0x04, R11
+	DECQ         CX
+	JNE          edge
 	DECQ         R13
 	JNE          segment
+
+summed:
 	MOVL         200(DI), AX
 	CMPL         AX, $0x3f800000
 	JEQ          scaled
@@ -10448,7 +10915,7 @@ scaled:
 
 accumulated:
 	MOVQ      176(DI), AX
-	MOVQ      256(DI), CX
+	MOVQ      264(DI), CX
 	CMPQ      AX, $0x01
 	JLT       biased
 	JEQ       rowbias
@@ -11061,13 +11528,13 @@ store:
 	VMOVUPS Z21, K1, (AX)(R9*1)
 	VMOVUPS Z23, K1, (AX)(R8*4)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 240(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 248(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    232(DI), AX
+	MOVQ    168(DI), AX
 	ADDQ    AX, 264(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 272(DI)
 	MOVQ    160(DI), AX
 	ADDQ    AX, DX
 	TESTQ   R12, R12
@@ -11075,7 +11542,7 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 272(DI)
+	DECQ 280(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -11085,15 +11552,15 @@ bare:
 TEXT ·tile13x2AVX512Stream(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
-	MOVQ  AX, 240(DI)
-	MOVQ  72(DI), AX
 	MOVQ  AX, 248(DI)
-	MOVQ  136(DI), AX
+	MOVQ  72(DI), AX
 	MOVQ  AX, 256(DI)
-	MOVQ  16(DI), AX
-	MOVQ  AX, 272(DI)
-	MOVQ  224(DI), AX
+	MOVQ  136(DI), AX
 	MOVQ  AX, 264(DI)
+	MOVQ  16(DI), AX
+	MOVQ  AX, 280(DI)
+	MOVQ  224(DI), AX
+	MOVQ  AX, 272(DI)
 	MOVQ  128(DI), R12
 	MOVQ  96(DI), DX
 	MOVQ  80(DI), R15
@@ -11141,8 +11608,8 @@ product:
 	MOVQ       32(DI), R8
 	LEAQ       (R8)(R8*2), R9
 	LEAQ       (R8)(R8*4), R10
-	MOVQ       248(DI), BX
-	MOVQ       264(DI), R14
+	MOVQ       256(DI), BX
+	MOVQ       272(DI), R14
 	VPXORD     Z0, Z0, Z0
 	VPXORD     Z1, Z1, Z1
 	VPXORD     Z2, Z2, Z2
@@ -11173,14 +11640,14 @@ product:
 	MOVQ       48(DI), AX
 
 segment:
-	MOVQ 240(DI), SI
+	MOVQ 248(DI), SI
 	ADDQ (AX), SI
 	ADDQ $0x08, AX
 	MOVQ 40(DI), R11
 	ADDQ SI, R11
 	MOVQ 64(DI), CX
 	CMPQ 88(DI), $0x00
-	JNE  one
+	JNE  edge
 	SUBQ $0x04, CX
 	JLT  rest
 
@@ -11370,6 +11837,8 @@ four:
 	VFMADD231PS  Z28, Z30, Z24
 	VFMADD231PS  Z29, Z30, Z25
 	PREFETCHT1   (R14)(CX*4)
+	PREFETCHT1   64(R14)(CX*4)
+	ADDQ         240(DI), R14
 	ADDQ         $0x10, SI
 	ADDQ         $0x10, R11
 	SUBQ         $0x04, CX
@@ -11382,7 +11851,7 @@ rest:
 one:
 	VMOVUPS      (BX), Z28
 	PREFETCHT0   (BX)(R15*8)
-	VMOVUPS.Z    64(BX), K1, Z29
+	VMOVUPS      64(BX), Z29
 	PREFETCHT0   64(BX)(R15*8)
 	PREFETCHT0   2048(BX)
 	PREFETCHT0   2112(BX)
@@ -11432,8 +11901,65 @@ one:
 	JNE          one
 
 next:
+	DECQ R13
+	JNE  segment
+	JMP  summed
+
+edge:
+	VMOVUPS      (BX), Z28
+	PREFETCHT0   (BX)(R15*8)
+	VMOVUPS.Z    64(BX), K1, Z29
+	PREFETCHT0   64(BX)(R15*8)
+	PREFETCHT0   2048(BX)
+	PREFETCHT0   2112(BX)
+	ADDQ         R15, BX
+	VBROADCASTSS (SI), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	VBROADCASTSS (SI)(R8*1), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VFMADD231PS  Z29, Z30, Z3
+	VBROADCASTSS (SI)(R8*2), Z30
+	VFMADD231PS  Z28, Z30, Z4
+	VFMADD231PS  Z29, Z30, Z5
+	VBROADCASTSS (SI)(R9*1), Z30
+	VFMADD231PS  Z28, Z30, Z6
+	VFMADD231PS  Z29, Z30, Z7
+	VBROADCASTSS (SI)(R8*4), Z30
+	VFMADD231PS  Z28, Z30, Z8
+	VFMADD231PS  Z29, Z30, Z9
+	VBROADCASTSS (SI)(R10*1), Z30
+	VFMADD231PS  Z28, Z30, Z10
+	VFMADD231PS  Z29, Z30, Z11
+	VBROADCASTSS (SI)(R9*2), Z30
+	VFMADD231PS  Z28, Z30, Z12
+	VFMADD231PS  Z29, Z30, Z13
+	VBROADCASTSS (R11), Z30
+	VFMADD231PS  Z28, Z30, Z14
+	VFMADD231PS  Z29, Z30, Z15
+	VBROADCASTSS (R11)(R8*1), Z30
+	VFMADD231PS  Z28, Z30, Z16
+	VFMADD231PS  Z29, Z30, Z17
+	VBROADCASTSS (R11)(R8*2), Z30
+	VFMADD231PS  Z28, Z30, Z18
+	VFMADD231PS  Z29, Z30, Z19
+	VBROADCASTSS (R11)(R9*1), Z30
+	VFMADD231PS  Z28, Z30, Z20
+	VFMADD231PS  Z29, Z30, Z21
+	VBROADCASTSS (R11)(R8*4), Z30
+	VFMADD231PS  Z28, Z30, Z22
+	VFMADD231PS  Z29, Z30, Z23
+	VBROADCASTSS (R11)(R10*1), Z30
+	VFMADD231PS  Z28, Z30, Z24
+	VFMADD231PS  Z29, Z30, Z25
+	ADDQ         $0x04, SI
+	ADDQ         $0x04, R11
+	DECQ         CX
+	JNE          edge
 	DECQ         R13
 	JNE          segment
+
+summed:
 	MOVL         200(DI), AX
 	CMPL         AX, $0x3f800000
 	JEQ          scaled
@@ -11508,7 +12034,7 @@ scaled:
 
 accumulated:
 	MOVQ      176(DI), AX
-	MOVQ      256(DI), CX
+	MOVQ      264(DI), CX
 	CMPQ      AX, $0x01
 	JLT       biased
 	JEQ       rowbias
@@ -12168,13 +12694,13 @@ store:
 	VMOVUPS Z23, K1, (AX)(R8*4)
 	VMOVUPS Z25, K1, (AX)(R10*1)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 240(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 248(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    232(DI), AX
+	MOVQ    168(DI), AX
 	ADDQ    AX, 264(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 272(DI)
 	MOVQ    160(DI), AX
 	ADDQ    AX, DX
 	TESTQ   R12, R12
@@ -12182,7 +12708,7 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 272(DI)
+	DECQ 280(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -12192,15 +12718,15 @@ bare:
 TEXT ·tile14x2AVX512Stream(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
-	MOVQ  AX, 240(DI)
-	MOVQ  72(DI), AX
 	MOVQ  AX, 248(DI)
-	MOVQ  136(DI), AX
+	MOVQ  72(DI), AX
 	MOVQ  AX, 256(DI)
-	MOVQ  16(DI), AX
-	MOVQ  AX, 272(DI)
-	MOVQ  224(DI), AX
+	MOVQ  136(DI), AX
 	MOVQ  AX, 264(DI)
+	MOVQ  16(DI), AX
+	MOVQ  AX, 280(DI)
+	MOVQ  224(DI), AX
+	MOVQ  AX, 272(DI)
 	MOVQ  128(DI), R12
 	MOVQ  96(DI), DX
 	MOVQ  80(DI), R15
@@ -12250,8 +12776,8 @@ product:
 	MOVQ       32(DI), R8
 	LEAQ       (R8)(R8*2), R9
 	LEAQ       (R8)(R8*4), R10
-	MOVQ       248(DI), BX
-	MOVQ       264(DI), R14
+	MOVQ       256(DI), BX
+	MOVQ       272(DI), R14
 	VPXORD     Z0, Z0, Z0
 	VPXORD     Z1, Z1, Z1
 	VPXORD     Z2, Z2, Z2
@@ -12284,14 +12810,14 @@ product:
 	MOVQ       48(DI), AX
 
 segment:
-	MOVQ 240(DI), SI
+	MOVQ 248(DI), SI
 	ADDQ (AX), SI
 	ADDQ $0x08, AX
 	MOVQ 40(DI), R11
 	ADDQ SI, R11
 	MOVQ 64(DI), CX
 	CMPQ 88(DI), $0x00
-	JNE  one
+	JNE  edge
 	SUBQ $0x04, CX
 	JLT  rest
 
@@ -12493,6 +13019,8 @@ four:
 	VFMADD231PS  Z28, Z30, Z26
 	VFMADD231PS  Z29, Z30, Z27
 	PREFETCHT1   (R14)(CX*4)
+	PREFETCHT1   64(R14)(CX*4)
+	ADDQ         240(DI), R14
 	ADDQ         $0x10, SI
 	ADDQ         $0x10, R11
 	SUBQ         $0x04, CX
@@ -12505,7 +13033,7 @@ rest:
 one:
 	VMOVUPS      (BX), Z28
 	PREFETCHT0   (BX)(R15*8)
-	VMOVUPS.Z    64(BX), K1, Z29
+	VMOVUPS      64(BX), Z29
 	PREFETCHT0   64(BX)(R15*8)
 	PREFETCHT0   2048(BX)
 	PREFETCHT0   2112(BX)
@@ -12558,8 +13086,68 @@ one:
 	JNE          one
 
 next:
+	DECQ R13
+	JNE  segment
+	JMP  summed
+
+edge:
+	VMOVUPS      (BX), Z28
+	PREFETCHT0   (BX)(R15*8)
+	VMOVUPS.Z    64(BX), K1, Z29
+	PREFETCHT0   64(BX)(R15*8)
+	PREFETCHT0   2048(BX)
+	PREFETCHT0   2112(BX)
+	ADDQ         R15, BX
+	VBROADCASTSS (SI), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	VBROADCASTSS (SI)(R8*1), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VFMADD231PS  Z29, Z30, Z3
+	VBROADCASTSS (SI)(R8*2), Z30
+	VFMADD231PS  Z28, Z30, Z4
+	VFMADD231PS  Z29, Z30, Z5
+	VBROADCASTSS (SI)(R9*1), Z30
+	VFMADD231PS  Z28, Z30, Z6
+	VFMADD231PS  Z29, Z30, Z7
+	VBROADCASTSS (SI)(R8*4), Z30
+	VFMADD231PS  Z28, Z30, Z8
+	VFMADD231PS  Z29, Z30, Z9
+	VBROADCASTSS (SI)(R10*1), Z30
+	VFMADD231PS  Z28, Z30, Z10
+	VFMADD231PS  Z29, Z30, Z11
+	VBROADCASTSS (SI)(R9*2), Z30
+	VFMADD231PS  Z28, Z30, Z12
+	VFMADD231PS  Z29, Z30, Z13
+	VBROADCASTSS (R11), Z30
+	VFMADD231PS  Z28, Z30, Z14
+	VFMADD231PS  Z29, Z30, Z15
+	VBROADCASTSS (R11)(R8*1), Z30
+	VFMADD231PS  Z28, Z30, Z16
+	VFMADD231PS  Z29, Z30, Z17
+	VBROADCASTSS (R11)(R8*2), Z30
+	VFMADD231PS  Z28, Z30, Z18
+	VFMADD231PS  Z29, Z30, Z19
+	VBROADCASTSS (R11)(R9*1), Z30
+	VFMADD231PS  Z28, Z30, Z20
+	VFMADD231PS  Z29, Z30, Z21
+	VBROADCASTSS (R11)(R8*4), Z30
+	VFMADD231PS  Z28, Z30, Z22
+	VFMADD231PS  Z29, Z30, Z23
+	VBROADCASTSS (R11)(R10*1), Z30
+	VFMADD231PS  Z28, Z30, Z24
+	VFMADD231PS  Z29, Z30, Z25
+	VBROADCASTSS (R11)(R9*2), Z30
+	VFMADD231PS  Z28, Z30, Z26
+	VFMADD231PS  Z29, Z30, Z27
+	ADDQ         $0x04, SI
+	ADDQ         $0x04, R11
+	DECQ         CX
+	JNE          edge
 	DECQ         R13
 	JNE          segment
+
+summed:
 	MOVL         200(DI), AX
 	CMPL         AX, $0x3f800000
 	JEQ          scaled
@@ -12638,7 +13226,7 @@ scaled:
 
 accumulated:
 	MOVQ      176(DI), AX
-	MOVQ      256(DI), CX
+	MOVQ      264(DI), CX
 	CMPQ      AX, $0x01
 	JLT       biased
 	JEQ       rowbias
@@ -13345,13 +13933,13 @@ store:
 	VMOVUPS Z25, K1, (AX)(R10*1)
 	VMOVUPS Z27, K1, (AX)(R9*2)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 240(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 248(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    232(DI), AX
+	MOVQ    168(DI), AX
 	ADDQ    AX, 264(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 272(DI)
 	MOVQ    160(DI), AX
 	ADDQ    AX, DX
 	TESTQ   R12, R12
@@ -13359,7 +13947,7 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 272(DI)
+	DECQ 280(DI)
 	JNE  product
 	VZEROUPPER
 	RET
