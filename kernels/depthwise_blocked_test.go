@@ -123,7 +123,7 @@ func TestDepthwiseStripTwins(t *testing.T) {
 			}
 			rows, lines := draw(0, 4, "rows"), draw(1, 3, "lines")
 			x := depthwiseStrip{
-				lines: lines, rows: rows, weightRow: size * pixel, srcOutput: stride * pixel, srcTap: draw(1, 2, "dilation") * pixel,
+				weightRow: size * pixel, srcOutput: stride * pixel, srcTap: draw(1, 2, "dilation") * pixel,
 				activation: draw(tileLinear, tileHardSigmoid, "activation"), high: 6,
 			}
 			var spans []depthwiseSpan
@@ -148,10 +148,15 @@ func TestDepthwiseStripTwins(t *testing.T) {
 			}
 			x.spans, x.spanCount = &spans[0], len(spans)
 			x.srcRow, x.dstLine = columns*pixel, outputs*pixel
-			x.srcLine = x.srcRow * draw(1, 2, "strideH")
+			var table []depthwiseLine
+			for i := range lines {
+				skipped := draw(0, rows, "skipped")
+				table = append(table, depthwiseLine{src: i * x.srcRow, weight: skipped * x.weightRow, rows: rows - skipped})
+			}
+			x.lines, x.lineCount = &table[0], lines
 			// The kernel for any shape reads all that its taps say.
 			before, after := size*k.width, 2*size*k.width
-			src := randomSlice(r, before+(x.srcLine*(lines-1)+x.srcRow*rows)/4+after)
+			src := randomSlice(r, before+x.srcRow*(lines+rows)/4+after)
 			weight, bias := randomSlice(r, (rows+1)*size*k.width), randomSlice(r, k.width)
 			residual := randomSlice(r, lines*outputs*k.width)
 			if draw(0, 3, "poison") == 0 {
