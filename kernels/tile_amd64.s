@@ -42,16 +42,18 @@ product:
 	VPXORD     Z0, Z0, Z0
 	MOVQ       56(DI), R13
 	MOVQ       48(DI), AX
+	PCALIGN    $0x20
 
 segment:
-	MOVQ 248(DI), SI
-	ADDQ (AX), SI
-	ADDQ $0x08, AX
-	MOVQ 64(DI), CX
-	CMPQ 88(DI), $0x00
-	JNE  edge
-	SUBQ $0x04, CX
-	JLT  rest
+	MOVQ    248(DI), SI
+	ADDQ    (AX), SI
+	ADDQ    $0x08, AX
+	MOVQ    64(DI), CX
+	PCALIGN $0x20
+	CMPQ    88(DI), $0x00
+	JNE     edge
+	SUBQ    $0x04, CX
+	JLT     rest
 
 four:
 	VMOVUPS          (BX), Z28
@@ -73,9 +75,11 @@ four:
 	PREFETCHT1       (R14)(CX*4)
 	PREFETCHT1       64(R14)(CX*4)
 	ADDQ             240(DI), R14
+	PCALIGN          $0x20
 	ADDQ             $0x10, SI
 	SUBQ             $0x04, CX
 	JGE              four
+	PCALIGN          $0x20
 
 rest:
 	ADDQ $0x04, CX
@@ -86,9 +90,11 @@ one:
 	PREFETCHT0       (BX)(R15*8)
 	ADDQ             R15, BX
 	VFMADD231PS.BCST (SI), Z28, Z0
+	PCALIGN          $0x20
 	ADDQ             $0x04, SI
 	DECQ             CX
 	JNE              one
+	PCALIGN          $0x20
 
 next:
 	DECQ R13
@@ -100,6 +106,7 @@ edge:
 	PREFETCHT0       (BX)(R15*8)
 	ADDQ             R15, BX
 	VFMADD231PS.BCST (SI), Z28, Z0
+	PCALIGN          $0x20
 	ADDQ             $0x04, SI
 	DECQ             CX
 	JNE              edge
@@ -239,16 +246,18 @@ product:
 	VPXORD     Z1, Z1, Z1
 	MOVQ       56(DI), R13
 	MOVQ       48(DI), AX
+	PCALIGN    $0x20
 
 segment:
-	MOVQ 248(DI), SI
-	ADDQ (AX), SI
-	ADDQ $0x08, AX
-	MOVQ 64(DI), CX
-	CMPQ 88(DI), $0x00
-	JNE  edge
-	SUBQ $0x04, CX
-	JLT  rest
+	MOVQ    248(DI), SI
+	ADDQ    (AX), SI
+	ADDQ    $0x08, AX
+	MOVQ    64(DI), CX
+	PCALIGN $0x20
+	CMPQ    88(DI), $0x00
+	JNE     edge
+	SUBQ    $0x04, CX
+	JLT     rest
 
 four:
 	VMOVUPS      (BX), Z28
@@ -286,9 +295,11 @@ four:
 	PREFETCHT1   (R14)(CX*4)
 	PREFETCHT1   64(R14)(CX*4)
 	ADDQ         240(DI), R14
+	PCALIGN      $0x20
 	ADDQ         $0x10, SI
 	SUBQ         $0x04, CX
 	JGE          four
+	PCALIGN      $0x20
 
 rest:
 	ADDQ $0x04, CX
@@ -303,9 +314,11 @@ one:
 	VBROADCASTSS (SI), Z30
 	VFMADD231PS  Z28, Z30, Z0
 	VFMADD231PS  Z29, Z30, Z1
+	PCALIGN      $0x20
 	ADDQ         $0x04, SI
 	DECQ         CX
 	JNE          one
+	PCALIGN      $0x20
 
 next:
 	DECQ R13
@@ -321,6 +334,7 @@ edge:
 	VBROADCASTSS (SI), Z30
 	VFMADD231PS  Z28, Z30, Z0
 	VFMADD231PS  Z29, Z30, Z1
+	PCALIGN      $0x20
 	ADDQ         $0x04, SI
 	DECQ         CX
 	JNE          edge
@@ -490,16 +504,18 @@ product:
 	VPXORD     Z1, Z1, Z1
 	MOVQ       56(DI), R13
 	MOVQ       48(DI), AX
+	PCALIGN    $0x20
 
 segment:
-	MOVQ 248(DI), SI
-	ADDQ (AX), SI
-	ADDQ $0x08, AX
-	MOVQ 64(DI), CX
-	CMPQ 88(DI), $0x00
-	JNE  edge
-	SUBQ $0x04, CX
-	JLT  rest
+	MOVQ    248(DI), SI
+	ADDQ    (AX), SI
+	ADDQ    $0x08, AX
+	MOVQ    64(DI), CX
+	PCALIGN $0x20
+	CMPQ    88(DI), $0x00
+	JNE     edge
+	SUBQ    $0x04, CX
+	JLT     rest
 
 four:
 	VMOVUPS          (BX), Z28
@@ -525,9 +541,11 @@ four:
 	PREFETCHT1       (R14)(CX*4)
 	PREFETCHT1       64(R14)(CX*4)
 	ADDQ             240(DI), R14
+	PCALIGN          $0x20
 	ADDQ             $0x10, SI
 	SUBQ             $0x04, CX
 	JGE              four
+	PCALIGN          $0x20
 
 rest:
 	ADDQ $0x04, CX
@@ -539,9 +557,11 @@ one:
 	ADDQ             R15, BX
 	VFMADD231PS.BCST (SI), Z28, Z0
 	VFMADD231PS.BCST (SI)(R8*1), Z28, Z1
+	PCALIGN          $0x20
 	ADDQ             $0x04, SI
 	DECQ             CX
 	JNE              one
+	PCALIGN          $0x20
 
 next:
 	DECQ R13
@@ -554,6 +574,7 @@ edge:
 	ADDQ             R15, BX
 	VFMADD231PS.BCST (SI), Z28, Z0
 	VFMADD231PS.BCST (SI)(R8*1), Z28, Z1
+	PCALIGN          $0x20
 	ADDQ             $0x04, SI
 	DECQ             CX
 	JNE              edge
@@ -723,16 +744,18 @@ product:
 	VPXORD     Z3, Z3, Z3
 	MOVQ       56(DI), R13
 	MOVQ       48(DI), AX
+	PCALIGN    $0x20
 
 segment:
-	MOVQ 248(DI), SI
-	ADDQ (AX), SI
-	ADDQ $0x08, AX
-	MOVQ 64(DI), CX
-	CMPQ 88(DI), $0x00
-	JNE  edge
-	SUBQ $0x04, CX
-	JLT  rest
+	MOVQ    248(DI), SI
+	ADDQ    (AX), SI
+	ADDQ    $0x08, AX
+	MOVQ    64(DI), CX
+	PCALIGN $0x20
+	CMPQ    88(DI), $0x00
+	JNE     edge
+	SUBQ    $0x04, CX
+	JLT     rest
 
 four:
 	VMOVUPS      (BX), Z28
@@ -782,9 +805,11 @@ four:
 	PREFETCHT1   (R14)(CX*4)
 	PREFETCHT1   64(R14)(CX*4)
 	ADDQ         240(DI), R14
+	PCALIGN      $0x20
 	ADDQ         $0x10, SI
 	SUBQ         $0x04, CX
 	JGE          four
+	PCALIGN      $0x20
 
 rest:
 	ADDQ $0x04, CX
@@ -802,9 +827,11 @@ one:
 	VBROADCASTSS (SI)(R8*1), Z30
 	VFMADD231PS  Z28, Z30, Z2
 	VFMADD231PS  Z29, Z30, Z3
+	PCALIGN      $0x20
 	ADDQ         $0x04, SI
 	DECQ         CX
 	JNE          one
+	PCALIGN      $0x20
 
 next:
 	DECQ R13
@@ -823,6 +850,7 @@ edge:
 	VBROADCASTSS (SI)(R8*1), Z30
 	VFMADD231PS  Z28, Z30, Z2
 	VFMADD231PS  Z29, Z30, Z3
+	PCALIGN      $0x20
 	ADDQ         $0x04, SI
 	DECQ         CX
 	JNE          edge
@@ -1045,16 +1073,18 @@ product:
 	VPXORD     Z2, Z2, Z2
 	MOVQ       56(DI), R13
 	MOVQ       48(DI), AX
+	PCALIGN    $0x20
 
 segment:
-	MOVQ 248(DI), SI
-	ADDQ (AX), SI
-	ADDQ $0x08, AX
-	MOVQ 64(DI), CX
-	CMPQ 88(DI), $0x00
-	JNE  edge
-	SUBQ $0x04, CX
-	JLT  rest
+	MOVQ    248(DI), SI
+	ADDQ    (AX), SI
+	ADDQ    $0x08, AX
+	MOVQ    64(DI), CX
+	PCALIGN $0x20
+	CMPQ    88(DI), $0x00
+	JNE     edge
+	SUBQ    $0x04, CX
+	JLT     rest
 
 four:
 	VMOVUPS          (BX), Z28
@@ -1084,9 +1114,11 @@ four:
 	PREFETCHT1       (R14)(CX*4)
 	PREFETCHT1       64(R14)(CX*4)
 	ADDQ             240(DI), R14
+	PCALIGN          $0x20
 	ADDQ             $0x10, SI
 	SUBQ             $0x04, CX
 	JGE              four
+	PCALIGN          $0x20
 
 rest:
 	ADDQ $0x04, CX
@@ -1099,9 +1131,11 @@ one:
 	VFMADD231PS.BCST (SI), Z28, Z0
 	VFMADD231PS.BCST (SI)(R8*1), Z28, Z1
 	VFMADD231PS.BCST (SI)(R8*2), Z28, Z2
+	PCALIGN          $0x20
 	ADDQ             $0x04, SI
 	DECQ             CX
 	JNE              one
+	PCALIGN          $0x20
 
 next:
 	DECQ R13
@@ -1115,6 +1149,7 @@ edge:
 	VFMADD231PS.BCST (SI), Z28, Z0
 	VFMADD231PS.BCST (SI)(R8*1), Z28, Z1
 	VFMADD231PS.BCST (SI)(R8*2), Z28, Z2
+	PCALIGN          $0x20
 	ADDQ             $0x04, SI
 	DECQ             CX
 	JNE              edge
@@ -1314,16 +1349,18 @@ product:
 	VPXORD     Z5, Z5, Z5
 	MOVQ       56(DI), R13
 	MOVQ       48(DI), AX
+	PCALIGN    $0x20
 
 segment:
-	MOVQ 248(DI), SI
-	ADDQ (AX), SI
-	ADDQ $0x08, AX
-	MOVQ 64(DI), CX
-	CMPQ 88(DI), $0x00
-	JNE  edge
-	SUBQ $0x04, CX
-	JLT  rest
+	MOVQ    248(DI), SI
+	ADDQ    (AX), SI
+	ADDQ    $0x08, AX
+	MOVQ    64(DI), CX
+	PCALIGN $0x20
+	CMPQ    88(DI), $0x00
+	JNE     edge
+	SUBQ    $0x04, CX
+	JLT     rest
 
 four:
 	VMOVUPS      (BX), Z28
@@ -1385,9 +1422,11 @@ four:
 	PREFETCHT1   (R14)(CX*4)
 	PREFETCHT1   64(R14)(CX*4)
 	ADDQ         240(DI), R14
+	PCALIGN      $0x20
 	ADDQ         $0x10, SI
 	SUBQ         $0x04, CX
 	JGE          four
+	PCALIGN      $0x20
 
 rest:
 	ADDQ $0x04, CX
@@ -1408,9 +1447,11 @@ one:
 	VBROADCASTSS (SI)(R8*2), Z30
 	VFMADD231PS  Z28, Z30, Z4
 	VFMADD231PS  Z29, Z30, Z5
+	PCALIGN      $0x20
 	ADDQ         $0x04, SI
 	DECQ         CX
 	JNE          one
+	PCALIGN      $0x20
 
 next:
 	DECQ R13
@@ -1432,6 +1473,7 @@ edge:
 	VBROADCASTSS (SI)(R8*2), Z30
 	VFMADD231PS  Z28, Z30, Z4
 	VFMADD231PS  Z29, Z30, Z5
+	PCALIGN      $0x20
 	ADDQ         $0x04, SI
 	DECQ         CX
 	JNE          edge
@@ -1707,16 +1749,18 @@ product:
 	VPXORD     Z3, Z3, Z3
 	MOVQ       56(DI), R13
 	MOVQ       48(DI), AX
+	PCALIGN    $0x20
 
 segment:
-	MOVQ 248(DI), SI
-	ADDQ (AX), SI
-	ADDQ $0x08, AX
-	MOVQ 64(DI), CX
-	CMPQ 88(DI), $0x00
-	JNE  edge
-	SUBQ $0x04, CX
-	JLT  rest
+	MOVQ    248(DI), SI
+	ADDQ    (AX), SI
+	ADDQ    $0x08, AX
+	MOVQ    64(DI), CX
+	PCALIGN $0x20
+	CMPQ    88(DI), $0x00
+	JNE     edge
+	SUBQ    $0x04, CX
+	JLT     rest
 
 four:
 	VMOVUPS          (BX), Z28
@@ -1750,9 +1794,11 @@ four:
 	PREFETCHT1       (R14)(CX*4)
 	PREFETCHT1       64(R14)(CX*4)
 	ADDQ             240(DI), R14
+	PCALIGN          $0x20
 	ADDQ             $0x10, SI
 	SUBQ             $0x04, CX
 	JGE              four
+	PCALIGN          $0x20
 
 rest:
 	ADDQ $0x04, CX
@@ -1766,9 +1812,11 @@ one:
 	VFMADD231PS.BCST (SI)(R8*1), Z28, Z1
 	VFMADD231PS.BCST (SI)(R8*2), Z28, Z2
 	VFMADD231PS.BCST (SI)(R9*1), Z28, Z3
+	PCALIGN          $0x20
 	ADDQ             $0x04, SI
 	DECQ             CX
 	JNE              one
+	PCALIGN          $0x20
 
 next:
 	DECQ R13
@@ -1783,6 +1831,7 @@ edge:
 	VFMADD231PS.BCST (SI)(R8*1), Z28, Z1
 	VFMADD231PS.BCST (SI)(R8*2), Z28, Z2
 	VFMADD231PS.BCST (SI)(R9*1), Z28, Z3
+	PCALIGN          $0x20
 	ADDQ             $0x04, SI
 	DECQ             CX
 	JNE              edge
@@ -2012,16 +2061,18 @@ product:
 	VPXORD     Z7, Z7, Z7
 	MOVQ       56(DI), R13
 	MOVQ       48(DI), AX
+	PCALIGN    $0x20
 
 segment:
-	MOVQ 248(DI), SI
-	ADDQ (AX), SI
-	ADDQ $0x08, AX
-	MOVQ 64(DI), CX
-	CMPQ 88(DI), $0x00
-	JNE  edge
-	SUBQ $0x04, CX
-	JLT  rest
+	MOVQ    248(DI), SI
+	ADDQ    (AX), SI
+	ADDQ    $0x08, AX
+	MOVQ    64(DI), CX
+	PCALIGN $0x20
+	CMPQ    88(DI), $0x00
+	JNE     edge
+	SUBQ    $0x04, CX
+	JLT     rest
 
 four:
 	VMOVUPS      (BX), Z28
@@ -2095,9 +2146,11 @@ four:
 	PREFETCHT1   (R14)(CX*4)
 	PREFETCHT1   64(R14)(CX*4)
 	ADDQ         240(DI), R14
+	PCALIGN      $0x20
 	ADDQ         $0x10, SI
 	SUBQ         $0x04, CX
 	JGE          four
+	PCALIGN      $0x20
 
 rest:
 	ADDQ $0x04, CX
@@ -2121,9 +2174,11 @@ one:
 	VBROADCASTSS (SI)(R9*1), Z30
 	VFMADD231PS  Z28, Z30, Z6
 	VFMADD231PS  Z29, Z30, Z7
+	PCALIGN      $0x20
 	ADDQ         $0x04, SI
 	DECQ         CX
 	JNE          one
+	PCALIGN      $0x20
 
 next:
 	DECQ R13
@@ -2148,6 +2203,7 @@ edge:
 	VBROADCASTSS (SI)(R9*1), Z30
 	VFMADD231PS  Z28, Z30, Z6
 	VFMADD231PS  Z29, Z30, Z7
+	PCALIGN      $0x20
 	ADDQ         $0x04, SI
 	DECQ         CX
 	JNE          edge
@@ -2476,16 +2532,18 @@ product:
 	VPXORD     Z4, Z4, Z4
 	MOVQ       56(DI), R13
 	MOVQ       48(DI), AX
+	PCALIGN    $0x20
 
 segment:
-	MOVQ 248(DI), SI
-	ADDQ (AX), SI
-	ADDQ $0x08, AX
-	MOVQ 64(DI), CX
-	CMPQ 88(DI), $0x00
-	JNE  edge
-	SUBQ $0x04, CX
-	JLT  rest
+	MOVQ    248(DI), SI
+	ADDQ    (AX), SI
+	ADDQ    $0x08, AX
+	MOVQ    64(DI), CX
+	PCALIGN $0x20
+	CMPQ    88(DI), $0x00
+	JNE     edge
+	SUBQ    $0x04, CX
+	JLT     rest
 
 four:
 	VMOVUPS          (BX), Z28
@@ -2523,9 +2581,11 @@ four:
 	PREFETCHT1       (R14)(CX*4)
 	PREFETCHT1       64(R14)(CX*4)
 	ADDQ             240(DI), R14
+	PCALIGN          $0x20
 	ADDQ             $0x10, SI
 	SUBQ             $0x04, CX
 	JGE              four
+	PCALIGN          $0x20
 
 rest:
 	ADDQ $0x04, CX
@@ -2540,9 +2600,11 @@ one:
 	VFMADD231PS.BCST (SI)(R8*2), Z28, Z2
 	VFMADD231PS.BCST (SI)(R9*1), Z28, Z3
 	VFMADD231PS.BCST (SI)(R8*4), Z28, Z4
+	PCALIGN          $0x20
 	ADDQ             $0x04, SI
 	DECQ             CX
 	JNE              one
+	PCALIGN          $0x20
 
 next:
 	DECQ R13
@@ -2558,6 +2620,7 @@ edge:
 	VFMADD231PS.BCST (SI)(R8*2), Z28, Z2
 	VFMADD231PS.BCST (SI)(R9*1), Z28, Z3
 	VFMADD231PS.BCST (SI)(R8*4), Z28, Z4
+	PCALIGN          $0x20
 	ADDQ             $0x04, SI
 	DECQ             CX
 	JNE              edge
@@ -2817,16 +2880,18 @@ product:
 	VPXORD     Z9, Z9, Z9
 	MOVQ       56(DI), R13
 	MOVQ       48(DI), AX
+	PCALIGN    $0x20
 
 segment:
-	MOVQ 248(DI), SI
-	ADDQ (AX), SI
-	ADDQ $0x08, AX
-	MOVQ 64(DI), CX
-	CMPQ 88(DI), $0x00
-	JNE  edge
-	SUBQ $0x04, CX
-	JLT  rest
+	MOVQ    248(DI), SI
+	ADDQ    (AX), SI
+	ADDQ    $0x08, AX
+	MOVQ    64(DI), CX
+	PCALIGN $0x20
+	CMPQ    88(DI), $0x00
+	JNE     edge
+	SUBQ    $0x04, CX
+	JLT     rest
 
 four:
 	VMOVUPS      (BX), Z28
@@ -2912,9 +2977,11 @@ four:
 	PREFETCHT1   (R14)(CX*4)
 	PREFETCHT1   64(R14)(CX*4)
 	ADDQ         240(DI), R14
+	PCALIGN      $0x20
 	ADDQ         $0x10, SI
 	SUBQ         $0x04, CX
 	JGE          four
+	PCALIGN      $0x20
 
 rest:
 	ADDQ $0x04, CX
@@ -2941,9 +3008,11 @@ one:
 	VBROADCASTSS (SI)(R8*4), Z30
 	VFMADD231PS  Z28, Z30, Z8
 	VFMADD231PS  Z29, Z30, Z9
+	PCALIGN      $0x20
 	ADDQ         $0x04, SI
 	DECQ         CX
 	JNE          one
+	PCALIGN      $0x20
 
 next:
 	DECQ R13
@@ -2971,6 +3040,7 @@ edge:
 	VBROADCASTSS (SI)(R8*4), Z30
 	VFMADD231PS  Z28, Z30, Z8
 	VFMADD231PS  Z29, Z30, Z9
+	PCALIGN      $0x20
 	ADDQ         $0x04, SI
 	DECQ         CX
 	JNE          edge
@@ -3352,16 +3422,18 @@ product:
 	VPXORD     Z5, Z5, Z5
 	MOVQ       56(DI), R13
 	MOVQ       48(DI), AX
+	PCALIGN    $0x20
 
 segment:
-	MOVQ 248(DI), SI
-	ADDQ (AX), SI
-	ADDQ $0x08, AX
-	MOVQ 64(DI), CX
-	CMPQ 88(DI), $0x00
-	JNE  edge
-	SUBQ $0x04, CX
-	JLT  rest
+	MOVQ    248(DI), SI
+	ADDQ    (AX), SI
+	ADDQ    $0x08, AX
+	MOVQ    64(DI), CX
+	PCALIGN $0x20
+	CMPQ    88(DI), $0x00
+	JNE     edge
+	SUBQ    $0x04, CX
+	JLT     rest
 
 four:
 	VMOVUPS          (BX), Z28
@@ -3403,9 +3475,11 @@ four:
 	PREFETCHT1       (R14)(CX*4)
 	PREFETCHT1       64(R14)(CX*4)
 	ADDQ             240(DI), R14
+	PCALIGN          $0x20
 	ADDQ             $0x10, SI
 	SUBQ             $0x04, CX
 	JGE              four
+	PCALIGN          $0x20
 
 rest:
 	ADDQ $0x04, CX
@@ -3421,9 +3495,11 @@ one:
 	VFMADD231PS.BCST (SI)(R9*1), Z28, Z3
 	VFMADD231PS.BCST (SI)(R8*4), Z28, Z4
 	VFMADD231PS.BCST (SI)(R10*1), Z28, Z5
+	PCALIGN          $0x20
 	ADDQ             $0x04, SI
 	DECQ             CX
 	JNE              one
+	PCALIGN          $0x20
 
 next:
 	DECQ R13
@@ -3440,6 +3516,7 @@ edge:
 	VFMADD231PS.BCST (SI)(R9*1), Z28, Z3
 	VFMADD231PS.BCST (SI)(R8*4), Z28, Z4
 	VFMADD231PS.BCST (SI)(R10*1), Z28, Z5
+	PCALIGN          $0x20
 	ADDQ             $0x04, SI
 	DECQ             CX
 	JNE              edge
@@ -3729,16 +3806,18 @@ product:
 	VPXORD     Z11, Z11, Z11
 	MOVQ       56(DI), R13
 	MOVQ       48(DI), AX
+	PCALIGN    $0x20
 
 segment:
-	MOVQ 248(DI), SI
-	ADDQ (AX), SI
-	ADDQ $0x08, AX
-	MOVQ 64(DI), CX
-	CMPQ 88(DI), $0x00
-	JNE  edge
-	SUBQ $0x04, CX
-	JLT  rest
+	MOVQ    248(DI), SI
+	ADDQ    (AX), SI
+	ADDQ    $0x08, AX
+	MOVQ    64(DI), CX
+	PCALIGN $0x20
+	CMPQ    88(DI), $0x00
+	JNE     edge
+	SUBQ    $0x04, CX
+	JLT     rest
 
 four:
 	VMOVUPS      (BX), Z28
@@ -3836,9 +3915,11 @@ four:
 	PREFETCHT1   (R14)(CX*4)
 	PREFETCHT1   64(R14)(CX*4)
 	ADDQ         240(DI), R14
+	PCALIGN      $0x20
 	ADDQ         $0x10, SI
 	SUBQ         $0x04, CX
 	JGE          four
+	PCALIGN      $0x20
 
 rest:
 	ADDQ $0x04, CX
@@ -3868,9 +3949,11 @@ one:
 	VBROADCASTSS (SI)(R10*1), Z30
 	VFMADD231PS  Z28, Z30, Z10
 	VFMADD231PS  Z29, Z30, Z11
+	PCALIGN      $0x20
 	ADDQ         $0x04, SI
 	DECQ         CX
 	JNE          one
+	PCALIGN      $0x20
 
 next:
 	DECQ R13
@@ -3901,6 +3984,7 @@ edge:
 	VBROADCASTSS (SI)(R10*1), Z30
 	VFMADD231PS  Z28, Z30, Z10
 	VFMADD231PS  Z29, Z30, Z11
+	PCALIGN      $0x20
 	ADDQ         $0x04, SI
 	DECQ         CX
 	JNE          edge
@@ -4335,16 +4419,18 @@ product:
 	VPXORD     Z6, Z6, Z6
 	MOVQ       56(DI), R13
 	MOVQ       48(DI), AX
+	PCALIGN    $0x20
 
 segment:
-	MOVQ 248(DI), SI
-	ADDQ (AX), SI
-	ADDQ $0x08, AX
-	MOVQ 64(DI), CX
-	CMPQ 88(DI), $0x00
-	JNE  edge
-	SUBQ $0x04, CX
-	JLT  rest
+	MOVQ    248(DI), SI
+	ADDQ    (AX), SI
+	ADDQ    $0x08, AX
+	MOVQ    64(DI), CX
+	PCALIGN $0x20
+	CMPQ    88(DI), $0x00
+	JNE     edge
+	SUBQ    $0x04, CX
+	JLT     rest
 
 four:
 	VMOVUPS          (BX), Z28
@@ -4390,9 +4476,11 @@ four:
 	PREFETCHT1       (R14)(CX*4)
 	PREFETCHT1       64(R14)(CX*4)
 	ADDQ             240(DI), R14
+	PCALIGN          $0x20
 	ADDQ             $0x10, SI
 	SUBQ             $0x04, CX
 	JGE              four
+	PCALIGN          $0x20
 
 rest:
 	ADDQ $0x04, CX
@@ -4409,9 +4497,11 @@ one:
 	VFMADD231PS.BCST (SI)(R8*4), Z28, Z4
 	VFMADD231PS.BCST (SI)(R10*1), Z28, Z5
 	VFMADD231PS.BCST (SI)(R9*2), Z28, Z6
+	PCALIGN          $0x20
 	ADDQ             $0x04, SI
 	DECQ             CX
 	JNE              one
+	PCALIGN          $0x20
 
 next:
 	DECQ R13
@@ -4429,6 +4519,7 @@ edge:
 	VFMADD231PS.BCST (SI)(R8*4), Z28, Z4
 	VFMADD231PS.BCST (SI)(R10*1), Z28, Z5
 	VFMADD231PS.BCST (SI)(R9*2), Z28, Z6
+	PCALIGN          $0x20
 	ADDQ             $0x04, SI
 	DECQ             CX
 	JNE              edge
@@ -4748,16 +4839,18 @@ product:
 	VPXORD     Z13, Z13, Z13
 	MOVQ       56(DI), R13
 	MOVQ       48(DI), AX
+	PCALIGN    $0x20
 
 segment:
-	MOVQ 248(DI), SI
-	ADDQ (AX), SI
-	ADDQ $0x08, AX
-	MOVQ 64(DI), CX
-	CMPQ 88(DI), $0x00
-	JNE  edge
-	SUBQ $0x04, CX
-	JLT  rest
+	MOVQ    248(DI), SI
+	ADDQ    (AX), SI
+	ADDQ    $0x08, AX
+	MOVQ    64(DI), CX
+	PCALIGN $0x20
+	CMPQ    88(DI), $0x00
+	JNE     edge
+	SUBQ    $0x04, CX
+	JLT     rest
 
 four:
 	VMOVUPS      (BX), Z28
@@ -4867,9 +4960,11 @@ four:
 	PREFETCHT1   (R14)(CX*4)
 	PREFETCHT1   64(R14)(CX*4)
 	ADDQ         240(DI), R14
+	PCALIGN      $0x20
 	ADDQ         $0x10, SI
 	SUBQ         $0x04, CX
 	JGE          four
+	PCALIGN      $0x20
 
 rest:
 	ADDQ $0x04, CX
@@ -4902,9 +4997,11 @@ one:
 	VBROADCASTSS (SI)(R9*2), Z30
 	VFMADD231PS  Z28, Z30, Z12
 	VFMADD231PS  Z29, Z30, Z13
+	PCALIGN      $0x20
 	ADDQ         $0x04, SI
 	DECQ         CX
 	JNE          one
+	PCALIGN      $0x20
 
 next:
 	DECQ R13
@@ -4938,6 +5035,7 @@ edge:
 	VBROADCASTSS (SI)(R9*2), Z30
 	VFMADD231PS  Z28, Z30, Z12
 	VFMADD231PS  Z29, Z30, Z13
+	PCALIGN      $0x20
 	ADDQ         $0x04, SI
 	DECQ         CX
 	JNE          edge
@@ -5427,18 +5525,20 @@ product:
 	VPXORD     Z7, Z7, Z7
 	MOVQ       56(DI), R13
 	MOVQ       48(DI), AX
+	PCALIGN    $0x20
 
 segment:
-	MOVQ 248(DI), SI
-	ADDQ (AX), SI
-	ADDQ $0x08, AX
-	MOVQ 40(DI), R11
-	ADDQ SI, R11
-	MOVQ 64(DI), CX
-	CMPQ 88(DI), $0x00
-	JNE  edge
-	SUBQ $0x04, CX
-	JLT  rest
+	MOVQ    248(DI), SI
+	ADDQ    (AX), SI
+	ADDQ    $0x08, AX
+	MOVQ    40(DI), R11
+	ADDQ    SI, R11
+	MOVQ    64(DI), CX
+	PCALIGN $0x20
+	CMPQ    88(DI), $0x00
+	JNE     edge
+	SUBQ    $0x04, CX
+	JLT     rest
 
 four:
 	VMOVUPS          (BX), Z28
@@ -5488,10 +5588,12 @@ four:
 	PREFETCHT1       (R14)(CX*4)
 	PREFETCHT1       64(R14)(CX*4)
 	ADDQ             240(DI), R14
+	PCALIGN          $0x20
 	ADDQ             $0x10, SI
 	ADDQ             $0x10, R11
 	SUBQ             $0x04, CX
 	JGE              four
+	PCALIGN          $0x20
 
 rest:
 	ADDQ $0x04, CX
@@ -5509,10 +5611,12 @@ one:
 	VFMADD231PS.BCST (SI)(R10*1), Z28, Z5
 	VFMADD231PS.BCST (SI)(R9*2), Z28, Z6
 	VFMADD231PS.BCST (R11), Z28, Z7
+	PCALIGN          $0x20
 	ADDQ             $0x04, SI
 	ADDQ             $0x04, R11
 	DECQ             CX
 	JNE              one
+	PCALIGN          $0x20
 
 next:
 	DECQ R13
@@ -5531,6 +5635,7 @@ edge:
 	VFMADD231PS.BCST (SI)(R10*1), Z28, Z5
 	VFMADD231PS.BCST (SI)(R9*2), Z28, Z6
 	VFMADD231PS.BCST (R11), Z28, Z7
+	PCALIGN          $0x20
 	ADDQ             $0x04, SI
 	ADDQ             $0x04, R11
 	DECQ             CX
@@ -5892,18 +5997,20 @@ product:
 	VPXORD     Z15, Z15, Z15
 	MOVQ       56(DI), R13
 	MOVQ       48(DI), AX
+	PCALIGN    $0x20
 
 segment:
-	MOVQ 248(DI), SI
-	ADDQ (AX), SI
-	ADDQ $0x08, AX
-	MOVQ 40(DI), R11
-	ADDQ SI, R11
-	MOVQ 64(DI), CX
-	CMPQ 88(DI), $0x00
-	JNE  edge
-	SUBQ $0x04, CX
-	JLT  rest
+	MOVQ    248(DI), SI
+	ADDQ    (AX), SI
+	ADDQ    $0x08, AX
+	MOVQ    40(DI), R11
+	ADDQ    SI, R11
+	MOVQ    64(DI), CX
+	PCALIGN $0x20
+	CMPQ    88(DI), $0x00
+	JNE     edge
+	SUBQ    $0x04, CX
+	JLT     rest
 
 four:
 	VMOVUPS      (BX), Z28
@@ -6025,10 +6132,12 @@ four:
 	PREFETCHT1   (R14)(CX*4)
 	PREFETCHT1   64(R14)(CX*4)
 	ADDQ         240(DI), R14
+	PCALIGN      $0x20
 	ADDQ         $0x10, SI
 	ADDQ         $0x10, R11
 	SUBQ         $0x04, CX
 	JGE          four
+	PCALIGN      $0x20
 
 rest:
 	ADDQ $0x04, CX
@@ -6064,10 +6173,12 @@ one:
 	VBROADCASTSS (R11), Z30
 	VFMADD231PS  Z28, Z30, Z14
 	VFMADD231PS  Z29, Z30, Z15
+	PCALIGN      $0x20
 	ADDQ         $0x04, SI
 	ADDQ         $0x04, R11
 	DECQ         CX
 	JNE          one
+	PCALIGN      $0x20
 
 next:
 	DECQ R13
@@ -6104,6 +6215,7 @@ edge:
 	VBROADCASTSS (R11), Z30
 	VFMADD231PS  Z28, Z30, Z14
 	VFMADD231PS  Z29, Z30, Z15
+	PCALIGN      $0x20
 	ADDQ         $0x04, SI
 	ADDQ         $0x04, R11
 	DECQ         CX
@@ -6662,18 +6774,20 @@ product:
 	VPXORD     Z8, Z8, Z8
 	MOVQ       56(DI), R13
 	MOVQ       48(DI), AX
+	PCALIGN    $0x20
 
 segment:
-	MOVQ 248(DI), SI
-	ADDQ (AX), SI
-	ADDQ $0x08, AX
-	MOVQ 40(DI), R11
-	ADDQ SI, R11
-	MOVQ 64(DI), CX
-	CMPQ 88(DI), $0x00
-	JNE  edge
-	SUBQ $0x04, CX
-	JLT  rest
+	MOVQ    248(DI), SI
+	ADDQ    (AX), SI
+	ADDQ    $0x08, AX
+	MOVQ    40(DI), R11
+	ADDQ    SI, R11
+	MOVQ    64(DI), CX
+	PCALIGN $0x20
+	CMPQ    88(DI), $0x00
+	JNE     edge
+	SUBQ    $0x04, CX
+	JLT     rest
 
 four:
 	VMOVUPS          (BX), Z28
@@ -6727,10 +6841,12 @@ four:
 	PREFETCHT1       (R14)(CX*4)
 	PREFETCHT1       64(R14)(CX*4)
 	ADDQ             240(DI), R14
+	PCALIGN          $0x20
 	ADDQ             $0x10, SI
 	ADDQ             $0x10, R11
 	SUBQ             $0x04, CX
 	JGE              four
+	PCALIGN          $0x20
 
 rest:
 	ADDQ $0x04, CX
@@ -6749,10 +6865,12 @@ one:
 	VFMADD231PS.BCST (SI)(R9*2), Z28, Z6
 	VFMADD231PS.BCST (R11), Z28, Z7
 	VFMADD231PS.BCST (R11)(R8*1), Z28, Z8
+	PCALIGN          $0x20
 	ADDQ             $0x04, SI
 	ADDQ             $0x04, R11
 	DECQ             CX
 	JNE              one
+	PCALIGN          $0x20
 
 next:
 	DECQ R13
@@ -6772,6 +6890,7 @@ edge:
 	VFMADD231PS.BCST (SI)(R9*2), Z28, Z6
 	VFMADD231PS.BCST (R11), Z28, Z7
 	VFMADD231PS.BCST (R11)(R8*1), Z28, Z8
+	PCALIGN          $0x20
 	ADDQ             $0x04, SI
 	ADDQ             $0x04, R11
 	DECQ             CX
@@ -7163,18 +7282,20 @@ product:
 	VPXORD     Z17, Z17, Z17
 	MOVQ       56(DI), R13
 	MOVQ       48(DI), AX
+	PCALIGN    $0x20
 
 segment:
-	MOVQ 248(DI), SI
-	ADDQ (AX), SI
-	ADDQ $0x08, AX
-	MOVQ 40(DI), R11
-	ADDQ SI, R11
-	MOVQ 64(DI), CX
-	CMPQ 88(DI), $0x00
-	JNE  edge
-	SUBQ $0x04, CX
-	JLT  rest
+	MOVQ    248(DI), SI
+	ADDQ    (AX), SI
+	ADDQ    $0x08, AX
+	MOVQ    40(DI), R11
+	ADDQ    SI, R11
+	MOVQ    64(DI), CX
+	PCALIGN $0x20
+	CMPQ    88(DI), $0x00
+	JNE     edge
+	SUBQ    $0x04, CX
+	JLT     rest
 
 four:
 	VMOVUPS      (BX), Z28
@@ -7308,10 +7429,12 @@ four:
 	PREFETCHT1   (R14)(CX*4)
 	PREFETCHT1   64(R14)(CX*4)
 	ADDQ         240(DI), R14
+	PCALIGN      $0x20
 	ADDQ         $0x10, SI
 	ADDQ         $0x10, R11
 	SUBQ         $0x04, CX
 	JGE          four
+	PCALIGN      $0x20
 
 rest:
 	ADDQ $0x04, CX
@@ -7350,10 +7473,12 @@ one:
 	VBROADCASTSS (R11)(R8*1), Z30
 	VFMADD231PS  Z28, Z30, Z16
 	VFMADD231PS  Z29, Z30, Z17
+	PCALIGN      $0x20
 	ADDQ         $0x04, SI
 	ADDQ         $0x04, R11
 	DECQ         CX
 	JNE          one
+	PCALIGN      $0x20
 
 next:
 	DECQ R13
@@ -7393,6 +7518,7 @@ edge:
 	VBROADCASTSS (R11)(R8*1), Z30
 	VFMADD231PS  Z28, Z30, Z16
 	VFMADD231PS  Z29, Z30, Z17
+	PCALIGN      $0x20
 	ADDQ         $0x04, SI
 	ADDQ         $0x04, R11
 	DECQ         CX
@@ -8004,18 +8130,20 @@ product:
 	VPXORD     Z9, Z9, Z9
 	MOVQ       56(DI), R13
 	MOVQ       48(DI), AX
+	PCALIGN    $0x20
 
 segment:
-	MOVQ 248(DI), SI
-	ADDQ (AX), SI
-	ADDQ $0x08, AX
-	MOVQ 40(DI), R11
-	ADDQ SI, R11
-	MOVQ 64(DI), CX
-	CMPQ 88(DI), $0x00
-	JNE  edge
-	SUBQ $0x04, CX
-	JLT  rest
+	MOVQ    248(DI), SI
+	ADDQ    (AX), SI
+	ADDQ    $0x08, AX
+	MOVQ    40(DI), R11
+	ADDQ    SI, R11
+	MOVQ    64(DI), CX
+	PCALIGN $0x20
+	CMPQ    88(DI), $0x00
+	JNE     edge
+	SUBQ    $0x04, CX
+	JLT     rest
 
 four:
 	VMOVUPS          (BX), Z28
@@ -8073,10 +8201,12 @@ four:
 	PREFETCHT1       (R14)(CX*4)
 	PREFETCHT1       64(R14)(CX*4)
 	ADDQ             240(DI), R14
+	PCALIGN          $0x20
 	ADDQ             $0x10, SI
 	ADDQ             $0x10, R11
 	SUBQ             $0x04, CX
 	JGE              four
+	PCALIGN          $0x20
 
 rest:
 	ADDQ $0x04, CX
@@ -8096,10 +8226,12 @@ one:
 	VFMADD231PS.BCST (R11), Z28, Z7
 	VFMADD231PS.BCST (R11)(R8*1), Z28, Z8
 	VFMADD231PS.BCST (R11)(R8*2), Z28, Z9
+	PCALIGN          $0x20
 	ADDQ             $0x04, SI
 	ADDQ             $0x04, R11
 	DECQ             CX
 	JNE              one
+	PCALIGN          $0x20
 
 next:
 	DECQ R13
@@ -8120,6 +8252,7 @@ edge:
 	VFMADD231PS.BCST (R11), Z28, Z7
 	VFMADD231PS.BCST (R11)(R8*1), Z28, Z8
 	VFMADD231PS.BCST (R11)(R8*2), Z28, Z9
+	PCALIGN          $0x20
 	ADDQ             $0x04, SI
 	ADDQ             $0x04, R11
 	DECQ             CX
@@ -8541,18 +8674,20 @@ product:
 	VPXORD     Z19, Z19, Z19
 	MOVQ       56(DI), R13
 	MOVQ       48(DI), AX
+	PCALIGN    $0x20
 
 segment:
-	MOVQ 248(DI), SI
-	ADDQ (AX), SI
-	ADDQ $0x08, AX
-	MOVQ 40(DI), R11
-	ADDQ SI, R11
-	MOVQ 64(DI), CX
-	CMPQ 88(DI), $0x00
-	JNE  edge
-	SUBQ $0x04, CX
-	JLT  rest
+	MOVQ    248(DI), SI
+	ADDQ    (AX), SI
+	ADDQ    $0x08, AX
+	MOVQ    40(DI), R11
+	ADDQ    SI, R11
+	MOVQ    64(DI), CX
+	PCALIGN $0x20
+	CMPQ    88(DI), $0x00
+	JNE     edge
+	SUBQ    $0x04, CX
+	JLT     rest
 
 four:
 	VMOVUPS      (BX), Z28
@@ -8698,10 +8833,12 @@ four:
 	PREFETCHT1   (R14)(CX*4)
 	PREFETCHT1   64(R14)(CX*4)
 	ADDQ         240(DI), R14
+	PCALIGN      $0x20
 	ADDQ         $0x10, SI
 	ADDQ         $0x10, R11
 	SUBQ         $0x04, CX
 	JGE          four
+	PCALIGN      $0x20
 
 rest:
 	ADDQ $0x04, CX
@@ -8743,10 +8880,12 @@ one:
 	VBROADCASTSS (R11)(R8*2), Z30
 	VFMADD231PS  Z28, Z30, Z18
 	VFMADD231PS  Z29, Z30, Z19
+	PCALIGN      $0x20
 	ADDQ         $0x04, SI
 	ADDQ         $0x04, R11
 	DECQ         CX
 	JNE          one
+	PCALIGN      $0x20
 
 next:
 	DECQ R13
@@ -8789,6 +8928,7 @@ edge:
 	VBROADCASTSS (R11)(R8*2), Z30
 	VFMADD231PS  Z28, Z30, Z18
 	VFMADD231PS  Z29, Z30, Z19
+	PCALIGN      $0x20
 	ADDQ         $0x04, SI
 	ADDQ         $0x04, R11
 	DECQ         CX
@@ -9453,18 +9593,20 @@ product:
 	VPXORD     Z10, Z10, Z10
 	MOVQ       56(DI), R13
 	MOVQ       48(DI), AX
+	PCALIGN    $0x20
 
 segment:
-	MOVQ 248(DI), SI
-	ADDQ (AX), SI
-	ADDQ $0x08, AX
-	MOVQ 40(DI), R11
-	ADDQ SI, R11
-	MOVQ 64(DI), CX
-	CMPQ 88(DI), $0x00
-	JNE  edge
-	SUBQ $0x04, CX
-	JLT  rest
+	MOVQ    248(DI), SI
+	ADDQ    (AX), SI
+	ADDQ    $0x08, AX
+	MOVQ    40(DI), R11
+	ADDQ    SI, R11
+	MOVQ    64(DI), CX
+	PCALIGN $0x20
+	CMPQ    88(DI), $0x00
+	JNE     edge
+	SUBQ    $0x04, CX
+	JLT     rest
 
 four:
 	VMOVUPS          (BX), Z28
@@ -9526,10 +9668,12 @@ four:
 	PREFETCHT1       (R14)(CX*4)
 	PREFETCHT1       64(R14)(CX*4)
 	ADDQ             240(DI), R14
+	PCALIGN          $0x20
 	ADDQ             $0x10, SI
 	ADDQ             $0x10, R11
 	SUBQ             $0x04, CX
 	JGE              four
+	PCALIGN          $0x20
 
 rest:
 	ADDQ $0x04, CX
@@ -9550,10 +9694,12 @@ one:
 	VFMADD231PS.BCST (R11)(R8*1), Z28, Z8
 	VFMADD231PS.BCST (R11)(R8*2), Z28, Z9
 	VFMADD231PS.BCST (R11)(R9*1), Z28, Z10
+	PCALIGN          $0x20
 	ADDQ             $0x04, SI
 	ADDQ             $0x04, R11
 	DECQ             CX
 	JNE              one
+	PCALIGN          $0x20
 
 next:
 	DECQ R13
@@ -9575,6 +9721,7 @@ edge:
 	VFMADD231PS.BCST (R11)(R8*1), Z28, Z8
 	VFMADD231PS.BCST (R11)(R8*2), Z28, Z9
 	VFMADD231PS.BCST (R11)(R9*1), Z28, Z10
+	PCALIGN          $0x20
 	ADDQ             $0x04, SI
 	ADDQ             $0x04, R11
 	DECQ             CX
@@ -10026,18 +10173,20 @@ product:
 	VPXORD     Z21, Z21, Z21
 	MOVQ       56(DI), R13
 	MOVQ       48(DI), AX
+	PCALIGN    $0x20
 
 segment:
-	MOVQ 248(DI), SI
-	ADDQ (AX), SI
-	ADDQ $0x08, AX
-	MOVQ 40(DI), R11
-	ADDQ SI, R11
-	MOVQ 64(DI), CX
-	CMPQ 88(DI), $0x00
-	JNE  edge
-	SUBQ $0x04, CX
-	JLT  rest
+	MOVQ    248(DI), SI
+	ADDQ    (AX), SI
+	ADDQ    $0x08, AX
+	MOVQ    40(DI), R11
+	ADDQ    SI, R11
+	MOVQ    64(DI), CX
+	PCALIGN $0x20
+	CMPQ    88(DI), $0x00
+	JNE     edge
+	SUBQ    $0x04, CX
+	JLT     rest
 
 four:
 	VMOVUPS      (BX), Z28
@@ -10195,10 +10344,12 @@ four:
 	PREFETCHT1   (R14)(CX*4)
 	PREFETCHT1   64(R14)(CX*4)
 	ADDQ         240(DI), R14
+	PCALIGN      $0x20
 	ADDQ         $0x10, SI
 	ADDQ         $0x10, R11
 	SUBQ         $0x04, CX
 	JGE          four
+	PCALIGN      $0x20
 
 rest:
 	ADDQ $0x04, CX
@@ -10243,10 +10394,12 @@ one:
 	VBROADCASTSS (R11)(R9*1), Z30
 	VFMADD231PS  Z28, Z30, Z20
 	VFMADD231PS  Z29, Z30, Z21
+	PCALIGN      $0x20
 	ADDQ         $0x04, SI
 	ADDQ         $0x04, R11
 	DECQ         CX
 	JNE          one
+	PCALIGN      $0x20
 
 next:
 	DECQ R13
@@ -10292,6 +10445,7 @@ edge:
 	VBROADCASTSS (R11)(R9*1), Z30
 	VFMADD231PS  Z28, Z30, Z20
 	VFMADD231PS  Z29, Z30, Z21
+	PCALIGN      $0x20
 	ADDQ         $0x04, SI
 	ADDQ         $0x04, R11
 	DECQ         CX
@@ -11009,18 +11163,20 @@ product:
 	VPXORD     Z11, Z11, Z11
 	MOVQ       56(DI), R13
 	MOVQ       48(DI), AX
+	PCALIGN    $0x20
 
 segment:
-	MOVQ 248(DI), SI
-	ADDQ (AX), SI
-	ADDQ $0x08, AX
-	MOVQ 40(DI), R11
-	ADDQ SI, R11
-	MOVQ 64(DI), CX
-	CMPQ 88(DI), $0x00
-	JNE  edge
-	SUBQ $0x04, CX
-	JLT  rest
+	MOVQ    248(DI), SI
+	ADDQ    (AX), SI
+	ADDQ    $0x08, AX
+	MOVQ    40(DI), R11
+	ADDQ    SI, R11
+	MOVQ    64(DI), CX
+	PCALIGN $0x20
+	CMPQ    88(DI), $0x00
+	JNE     edge
+	SUBQ    $0x04, CX
+	JLT     rest
 
 four:
 	VMOVUPS          (BX), Z28
@@ -11086,10 +11242,12 @@ four:
 	PREFETCHT1       (R14)(CX*4)
 	PREFETCHT1       64(R14)(CX*4)
 	ADDQ             240(DI), R14
+	PCALIGN          $0x20
 	ADDQ             $0x10, SI
 	ADDQ             $0x10, R11
 	SUBQ             $0x04, CX
 	JGE              four
+	PCALIGN          $0x20
 
 rest:
 	ADDQ $0x04, CX
@@ -11111,10 +11269,12 @@ one:
 	VFMADD231PS.BCST (R11)(R8*2), Z28, Z9
 	VFMADD231PS.BCST (R11)(R9*1), Z28, Z10
 	VFMADD231PS.BCST (R11)(R8*4), Z28, Z11
+	PCALIGN          $0x20
 	ADDQ             $0x04, SI
 	ADDQ             $0x04, R11
 	DECQ             CX
 	JNE              one
+	PCALIGN          $0x20
 
 next:
 	DECQ R13
@@ -11137,6 +11297,7 @@ edge:
 	VFMADD231PS.BCST (R11)(R8*2), Z28, Z9
 	VFMADD231PS.BCST (R11)(R9*1), Z28, Z10
 	VFMADD231PS.BCST (R11)(R8*4), Z28, Z11
+	PCALIGN          $0x20
 	ADDQ             $0x04, SI
 	ADDQ             $0x04, R11
 	DECQ             CX
@@ -11618,18 +11779,20 @@ product:
 	VPXORD     Z23, Z23, Z23
 	MOVQ       56(DI), R13
 	MOVQ       48(DI), AX
+	PCALIGN    $0x20
 
 segment:
-	MOVQ 248(DI), SI
-	ADDQ (AX), SI
-	ADDQ $0x08, AX
-	MOVQ 40(DI), R11
-	ADDQ SI, R11
-	MOVQ 64(DI), CX
-	CMPQ 88(DI), $0x00
-	JNE  edge
-	SUBQ $0x04, CX
-	JLT  rest
+	MOVQ    248(DI), SI
+	ADDQ    (AX), SI
+	ADDQ    $0x08, AX
+	MOVQ    40(DI), R11
+	ADDQ    SI, R11
+	MOVQ    64(DI), CX
+	PCALIGN $0x20
+	CMPQ    88(DI), $0x00
+	JNE     edge
+	SUBQ    $0x04, CX
+	JLT     rest
 
 four:
 	VMOVUPS      (BX), Z28
@@ -11799,10 +11962,12 @@ four:
 	PREFETCHT1   (R14)(CX*4)
 	PREFETCHT1   64(R14)(CX*4)
 	ADDQ         240(DI), R14
+	PCALIGN      $0x20
 	ADDQ         $0x10, SI
 	ADDQ         $0x10, R11
 	SUBQ         $0x04, CX
 	JGE          four
+	PCALIGN      $0x20
 
 rest:
 	ADDQ $0x04, CX
@@ -11850,10 +12015,12 @@ one:
 	VBROADCASTSS (R11)(R8*4), Z30
 	VFMADD231PS  Z28, Z30, Z22
 	VFMADD231PS  Z29, Z30, Z23
+	PCALIGN      $0x20
 	ADDQ         $0x04, SI
 	ADDQ         $0x04, R11
 	DECQ         CX
 	JNE          one
+	PCALIGN      $0x20
 
 next:
 	DECQ R13
@@ -11902,6 +12069,7 @@ edge:
 	VBROADCASTSS (R11)(R8*4), Z30
 	VFMADD231PS  Z28, Z30, Z22
 	VFMADD231PS  Z29, Z30, Z23
+	PCALIGN      $0x20
 	ADDQ         $0x04, SI
 	ADDQ         $0x04, R11
 	DECQ         CX
@@ -12672,18 +12840,20 @@ product:
 	VPXORD     Z12, Z12, Z12
 	MOVQ       56(DI), R13
 	MOVQ       48(DI), AX
+	PCALIGN    $0x20
 
 segment:
-	MOVQ 248(DI), SI
-	ADDQ (AX), SI
-	ADDQ $0x08, AX
-	MOVQ 40(DI), R11
-	ADDQ SI, R11
-	MOVQ 64(DI), CX
-	CMPQ 88(DI), $0x00
-	JNE  edge
-	SUBQ $0x04, CX
-	JLT  rest
+	MOVQ    248(DI), SI
+	ADDQ    (AX), SI
+	ADDQ    $0x08, AX
+	MOVQ    40(DI), R11
+	ADDQ    SI, R11
+	MOVQ    64(DI), CX
+	PCALIGN $0x20
+	CMPQ    88(DI), $0x00
+	JNE     edge
+	SUBQ    $0x04, CX
+	JLT     rest
 
 four:
 	VMOVUPS          (BX), Z28
@@ -12753,10 +12923,12 @@ four:
 	PREFETCHT1       (R14)(CX*4)
 	PREFETCHT1       64(R14)(CX*4)
 	ADDQ             240(DI), R14
+	PCALIGN          $0x20
 	ADDQ             $0x10, SI
 	ADDQ             $0x10, R11
 	SUBQ             $0x04, CX
 	JGE              four
+	PCALIGN          $0x20
 
 rest:
 	ADDQ $0x04, CX
@@ -12779,10 +12951,12 @@ one:
 	VFMADD231PS.BCST (R11)(R9*1), Z28, Z10
 	VFMADD231PS.BCST (R11)(R8*4), Z28, Z11
 	VFMADD231PS.BCST (R11)(R10*1), Z28, Z12
+	PCALIGN          $0x20
 	ADDQ             $0x04, SI
 	ADDQ             $0x04, R11
 	DECQ             CX
 	JNE              one
+	PCALIGN          $0x20
 
 next:
 	DECQ R13
@@ -12806,6 +12980,7 @@ edge:
 	VFMADD231PS.BCST (R11)(R9*1), Z28, Z10
 	VFMADD231PS.BCST (R11)(R8*4), Z28, Z11
 	VFMADD231PS.BCST (R11)(R10*1), Z28, Z12
+	PCALIGN          $0x20
 	ADDQ             $0x04, SI
 	ADDQ             $0x04, R11
 	DECQ             CX
@@ -13317,18 +13492,20 @@ product:
 	VPXORD     Z25, Z25, Z25
 	MOVQ       56(DI), R13
 	MOVQ       48(DI), AX
+	PCALIGN    $0x20
 
 segment:
-	MOVQ 248(DI), SI
-	ADDQ (AX), SI
-	ADDQ $0x08, AX
-	MOVQ 40(DI), R11
-	ADDQ SI, R11
-	MOVQ 64(DI), CX
-	CMPQ 88(DI), $0x00
-	JNE  edge
-	SUBQ $0x04, CX
-	JLT  rest
+	MOVQ    248(DI), SI
+	ADDQ    (AX), SI
+	ADDQ    $0x08, AX
+	MOVQ    40(DI), R11
+	ADDQ    SI, R11
+	MOVQ    64(DI), CX
+	PCALIGN $0x20
+	CMPQ    88(DI), $0x00
+	JNE     edge
+	SUBQ    $0x04, CX
+	JLT     rest
 
 four:
 	VMOVUPS      (BX), Z28
@@ -13510,10 +13687,12 @@ four:
 	PREFETCHT1   (R14)(CX*4)
 	PREFETCHT1   64(R14)(CX*4)
 	ADDQ         240(DI), R14
+	PCALIGN      $0x20
 	ADDQ         $0x10, SI
 	ADDQ         $0x10, R11
 	SUBQ         $0x04, CX
 	JGE          four
+	PCALIGN      $0x20
 
 rest:
 	ADDQ $0x04, CX
@@ -13564,10 +13743,12 @@ one:
 	VBROADCASTSS (R11)(R10*1), Z30
 	VFMADD231PS  Z28, Z30, Z24
 	VFMADD231PS  Z29, Z30, Z25
+	PCALIGN      $0x20
 	ADDQ         $0x04, SI
 	ADDQ         $0x04, R11
 	DECQ         CX
 	JNE          one
+	PCALIGN      $0x20
 
 next:
 	DECQ R13
@@ -13619,6 +13800,7 @@ edge:
 	VBROADCASTSS (R11)(R10*1), Z30
 	VFMADD231PS  Z28, Z30, Z24
 	VFMADD231PS  Z29, Z30, Z25
+	PCALIGN      $0x20
 	ADDQ         $0x04, SI
 	ADDQ         $0x04, R11
 	DECQ         CX
@@ -14442,18 +14624,20 @@ product:
 	VPXORD     Z13, Z13, Z13
 	MOVQ       56(DI), R13
 	MOVQ       48(DI), AX
+	PCALIGN    $0x20
 
 segment:
-	MOVQ 248(DI), SI
-	ADDQ (AX), SI
-	ADDQ $0x08, AX
-	MOVQ 40(DI), R11
-	ADDQ SI, R11
-	MOVQ 64(DI), CX
-	CMPQ 88(DI), $0x00
-	JNE  edge
-	SUBQ $0x04, CX
-	JLT  rest
+	MOVQ    248(DI), SI
+	ADDQ    (AX), SI
+	ADDQ    $0x08, AX
+	MOVQ    40(DI), R11
+	ADDQ    SI, R11
+	MOVQ    64(DI), CX
+	PCALIGN $0x20
+	CMPQ    88(DI), $0x00
+	JNE     edge
+	SUBQ    $0x04, CX
+	JLT     rest
 
 four:
 	VMOVUPS          (BX), Z28
@@ -14527,10 +14711,12 @@ four:
 	PREFETCHT1       (R14)(CX*4)
 	PREFETCHT1       64(R14)(CX*4)
 	ADDQ             240(DI), R14
+	PCALIGN          $0x20
 	ADDQ             $0x10, SI
 	ADDQ             $0x10, R11
 	SUBQ             $0x04, CX
 	JGE              four
+	PCALIGN          $0x20
 
 rest:
 	ADDQ $0x04, CX
@@ -14554,10 +14740,12 @@ one:
 	VFMADD231PS.BCST (R11)(R8*4), Z28, Z11
 	VFMADD231PS.BCST (R11)(R10*1), Z28, Z12
 	VFMADD231PS.BCST (R11)(R9*2), Z28, Z13
+	PCALIGN          $0x20
 	ADDQ             $0x04, SI
 	ADDQ             $0x04, R11
 	DECQ             CX
 	JNE              one
+	PCALIGN          $0x20
 
 next:
 	DECQ R13
@@ -14582,6 +14770,7 @@ edge:
 	VFMADD231PS.BCST (R11)(R8*4), Z28, Z11
 	VFMADD231PS.BCST (R11)(R10*1), Z28, Z12
 	VFMADD231PS.BCST (R11)(R9*2), Z28, Z13
+	PCALIGN          $0x20
 	ADDQ             $0x04, SI
 	ADDQ             $0x04, R11
 	DECQ             CX
@@ -15123,18 +15312,20 @@ product:
 	VPXORD     Z27, Z27, Z27
 	MOVQ       56(DI), R13
 	MOVQ       48(DI), AX
+	PCALIGN    $0x20
 
 segment:
-	MOVQ 248(DI), SI
-	ADDQ (AX), SI
-	ADDQ $0x08, AX
-	MOVQ 40(DI), R11
-	ADDQ SI, R11
-	MOVQ 64(DI), CX
-	CMPQ 88(DI), $0x00
-	JNE  edge
-	SUBQ $0x04, CX
-	JLT  rest
+	MOVQ    248(DI), SI
+	ADDQ    (AX), SI
+	ADDQ    $0x08, AX
+	MOVQ    40(DI), R11
+	ADDQ    SI, R11
+	MOVQ    64(DI), CX
+	PCALIGN $0x20
+	CMPQ    88(DI), $0x00
+	JNE     edge
+	SUBQ    $0x04, CX
+	JLT     rest
 
 four:
 	VMOVUPS      (BX), Z28
@@ -15328,10 +15519,12 @@ four:
 	PREFETCHT1   (R14)(CX*4)
 	PREFETCHT1   64(R14)(CX*4)
 	ADDQ         240(DI), R14
+	PCALIGN      $0x20
 	ADDQ         $0x10, SI
 	ADDQ         $0x10, R11
 	SUBQ         $0x04, CX
 	JGE          four
+	PCALIGN      $0x20
 
 rest:
 	ADDQ $0x04, CX
@@ -15385,10 +15578,12 @@ one:
 	VBROADCASTSS (R11)(R9*2), Z30
 	VFMADD231PS  Z28, Z30, Z26
 	VFMADD231PS  Z29, Z30, Z27
+	PCALIGN      $0x20
 	ADDQ         $0x04, SI
 	ADDQ         $0x04, R11
 	DECQ         CX
 	JNE          one
+	PCALIGN      $0x20
 
 next:
 	DECQ R13
@@ -15443,6 +15638,7 @@ edge:
 	VBROADCASTSS (R11)(R9*2), Z30
 	VFMADD231PS  Z28, Z30, Z26
 	VFMADD231PS  Z29, Z30, Z27
+	PCALIGN      $0x20
 	ADDQ         $0x04, SI
 	ADDQ         $0x04, R11
 	DECQ         CX
@@ -16287,14 +16483,16 @@ product:
 	VXORPS     Y0, Y0, Y0
 	MOVQ       56(DI), R13
 	MOVQ       48(DI), AX
+	PCALIGN    $0x20
 
 segment:
-	MOVQ 248(DI), SI
-	ADDQ (AX), SI
-	ADDQ $0x08, AX
-	MOVQ 64(DI), CX
-	SUBQ $0x04, CX
-	JLT  rest
+	MOVQ    248(DI), SI
+	ADDQ    (AX), SI
+	ADDQ    $0x08, AX
+	MOVQ    64(DI), CX
+	PCALIGN $0x20
+	SUBQ    $0x04, CX
+	JLT     rest
 
 four:
 	VMOVUPS      (BX), Y12
@@ -16320,9 +16518,11 @@ four:
 	PREFETCHT1   (R14)(CX*4)
 	PREFETCHT1   64(R14)(CX*4)
 	ADDQ         240(DI), R14
+	PCALIGN      $0x20
 	ADDQ         $0x10, SI
 	SUBQ         $0x04, CX
 	JGE          four
+	PCALIGN      $0x20
 
 rest:
 	ADDQ $0x04, CX
@@ -16334,9 +16534,11 @@ one:
 	ADDQ         R15, BX
 	VBROADCASTSS (SI), Y14
 	VFMADD231PS  Y12, Y14, Y0
+	PCALIGN      $0x20
 	ADDQ         $0x04, SI
 	DECQ         CX
 	JNE          one
+	PCALIGN      $0x20
 
 next:
 	DECQ         R13
@@ -16471,14 +16673,16 @@ product:
 	VXORPS     Y1, Y1, Y1
 	MOVQ       56(DI), R13
 	MOVQ       48(DI), AX
+	PCALIGN    $0x20
 
 segment:
-	MOVQ 248(DI), SI
-	ADDQ (AX), SI
-	ADDQ $0x08, AX
-	MOVQ 64(DI), CX
-	SUBQ $0x04, CX
-	JLT  rest
+	MOVQ    248(DI), SI
+	ADDQ    (AX), SI
+	ADDQ    $0x08, AX
+	MOVQ    64(DI), CX
+	PCALIGN $0x20
+	SUBQ    $0x04, CX
+	JLT     rest
 
 four:
 	VMOVUPS      (BX), Y12
@@ -16512,9 +16716,11 @@ four:
 	PREFETCHT1   (R14)(CX*4)
 	PREFETCHT1   64(R14)(CX*4)
 	ADDQ         240(DI), R14
+	PCALIGN      $0x20
 	ADDQ         $0x10, SI
 	SUBQ         $0x04, CX
 	JGE          four
+	PCALIGN      $0x20
 
 rest:
 	ADDQ $0x04, CX
@@ -16528,9 +16734,11 @@ one:
 	VBROADCASTSS (SI), Y14
 	VFMADD231PS  Y12, Y14, Y0
 	VFMADD231PS  Y13, Y14, Y1
+	PCALIGN      $0x20
 	ADDQ         $0x04, SI
 	DECQ         CX
 	JNE          one
+	PCALIGN      $0x20
 
 next:
 	DECQ         R13
@@ -16695,14 +16903,16 @@ product:
 	VXORPS     Y1, Y1, Y1
 	MOVQ       56(DI), R13
 	MOVQ       48(DI), AX
+	PCALIGN    $0x20
 
 segment:
-	MOVQ 248(DI), SI
-	ADDQ (AX), SI
-	ADDQ $0x08, AX
-	MOVQ 64(DI), CX
-	SUBQ $0x04, CX
-	JLT  rest
+	MOVQ    248(DI), SI
+	ADDQ    (AX), SI
+	ADDQ    $0x08, AX
+	MOVQ    64(DI), CX
+	PCALIGN $0x20
+	SUBQ    $0x04, CX
+	JLT     rest
 
 four:
 	VMOVUPS      (BX), Y12
@@ -16736,9 +16946,11 @@ four:
 	PREFETCHT1   (R14)(CX*4)
 	PREFETCHT1   64(R14)(CX*4)
 	ADDQ         240(DI), R14
+	PCALIGN      $0x20
 	ADDQ         $0x10, SI
 	SUBQ         $0x04, CX
 	JGE          four
+	PCALIGN      $0x20
 
 rest:
 	ADDQ $0x04, CX
@@ -16752,9 +16964,11 @@ one:
 	VFMADD231PS  Y12, Y14, Y0
 	VBROADCASTSS (SI)(R8*1), Y15
 	VFMADD231PS  Y12, Y15, Y1
+	PCALIGN      $0x20
 	ADDQ         $0x04, SI
 	DECQ         CX
 	JNE          one
+	PCALIGN      $0x20
 
 next:
 	DECQ         R13
@@ -16919,14 +17133,16 @@ product:
 	VXORPS     Y3, Y3, Y3
 	MOVQ       56(DI), R13
 	MOVQ       48(DI), AX
+	PCALIGN    $0x20
 
 segment:
-	MOVQ 248(DI), SI
-	ADDQ (AX), SI
-	ADDQ $0x08, AX
-	MOVQ 64(DI), CX
-	SUBQ $0x04, CX
-	JLT  rest
+	MOVQ    248(DI), SI
+	ADDQ    (AX), SI
+	ADDQ    $0x08, AX
+	MOVQ    64(DI), CX
+	PCALIGN $0x20
+	SUBQ    $0x04, CX
+	JLT     rest
 
 four:
 	VMOVUPS      (BX), Y12
@@ -16972,9 +17188,11 @@ four:
 	PREFETCHT1   (R14)(CX*4)
 	PREFETCHT1   64(R14)(CX*4)
 	ADDQ         240(DI), R14
+	PCALIGN      $0x20
 	ADDQ         $0x10, SI
 	SUBQ         $0x04, CX
 	JGE          four
+	PCALIGN      $0x20
 
 rest:
 	ADDQ $0x04, CX
@@ -16991,9 +17209,11 @@ one:
 	VBROADCASTSS (SI)(R8*1), Y15
 	VFMADD231PS  Y12, Y15, Y2
 	VFMADD231PS  Y13, Y15, Y3
+	PCALIGN      $0x20
 	ADDQ         $0x04, SI
 	DECQ         CX
 	JNE          one
+	PCALIGN      $0x20
 
 next:
 	DECQ         R13
@@ -17211,14 +17431,16 @@ product:
 	VXORPS     Y2, Y2, Y2
 	MOVQ       56(DI), R13
 	MOVQ       48(DI), AX
+	PCALIGN    $0x20
 
 segment:
-	MOVQ 248(DI), SI
-	ADDQ (AX), SI
-	ADDQ $0x08, AX
-	MOVQ 64(DI), CX
-	SUBQ $0x04, CX
-	JLT  rest
+	MOVQ    248(DI), SI
+	ADDQ    (AX), SI
+	ADDQ    $0x08, AX
+	MOVQ    64(DI), CX
+	PCALIGN $0x20
+	SUBQ    $0x04, CX
+	JLT     rest
 
 four:
 	VMOVUPS      (BX), Y12
@@ -17260,9 +17482,11 @@ four:
 	PREFETCHT1   (R14)(CX*4)
 	PREFETCHT1   64(R14)(CX*4)
 	ADDQ         240(DI), R14
+	PCALIGN      $0x20
 	ADDQ         $0x10, SI
 	SUBQ         $0x04, CX
 	JGE          four
+	PCALIGN      $0x20
 
 rest:
 	ADDQ $0x04, CX
@@ -17278,9 +17502,11 @@ one:
 	VFMADD231PS  Y12, Y15, Y1
 	VBROADCASTSS (SI)(R8*2), Y14
 	VFMADD231PS  Y12, Y14, Y2
+	PCALIGN      $0x20
 	ADDQ         $0x04, SI
 	DECQ         CX
 	JNE          one
+	PCALIGN      $0x20
 
 next:
 	DECQ         R13
@@ -17475,14 +17701,16 @@ product:
 	VXORPS     Y5, Y5, Y5
 	MOVQ       56(DI), R13
 	MOVQ       48(DI), AX
+	PCALIGN    $0x20
 
 segment:
-	MOVQ 248(DI), SI
-	ADDQ (AX), SI
-	ADDQ $0x08, AX
-	MOVQ 64(DI), CX
-	SUBQ $0x04, CX
-	JLT  rest
+	MOVQ    248(DI), SI
+	ADDQ    (AX), SI
+	ADDQ    $0x08, AX
+	MOVQ    64(DI), CX
+	PCALIGN $0x20
+	SUBQ    $0x04, CX
+	JLT     rest
 
 four:
 	VMOVUPS      (BX), Y12
@@ -17540,9 +17768,11 @@ four:
 	PREFETCHT1   (R14)(CX*4)
 	PREFETCHT1   64(R14)(CX*4)
 	ADDQ         240(DI), R14
+	PCALIGN      $0x20
 	ADDQ         $0x10, SI
 	SUBQ         $0x04, CX
 	JGE          four
+	PCALIGN      $0x20
 
 rest:
 	ADDQ $0x04, CX
@@ -17562,9 +17792,11 @@ one:
 	VBROADCASTSS (SI)(R8*2), Y14
 	VFMADD231PS  Y12, Y14, Y4
 	VFMADD231PS  Y13, Y14, Y5
+	PCALIGN      $0x20
 	ADDQ         $0x04, SI
 	DECQ         CX
 	JNE          one
+	PCALIGN      $0x20
 
 next:
 	DECQ         R13
@@ -17837,16 +18069,18 @@ product:
 	VXORPS     Y3, Y3, Y3
 	MOVQ       56(DI), R13
 	MOVQ       48(DI), AX
+	PCALIGN    $0x20
 
 segment:
-	MOVQ 248(DI), SI
-	ADDQ (AX), SI
-	ADDQ $0x08, AX
-	MOVQ 40(DI), R11
-	ADDQ SI, R11
-	MOVQ 64(DI), CX
-	SUBQ $0x04, CX
-	JLT  rest
+	MOVQ    248(DI), SI
+	ADDQ    (AX), SI
+	ADDQ    $0x08, AX
+	MOVQ    40(DI), R11
+	ADDQ    SI, R11
+	MOVQ    64(DI), CX
+	PCALIGN $0x20
+	SUBQ    $0x04, CX
+	JLT     rest
 
 four:
 	VMOVUPS      (BX), Y12
@@ -17896,10 +18130,12 @@ four:
 	PREFETCHT1   (R14)(CX*4)
 	PREFETCHT1   64(R14)(CX*4)
 	ADDQ         240(DI), R14
+	PCALIGN      $0x20
 	ADDQ         $0x10, SI
 	ADDQ         $0x10, R11
 	SUBQ         $0x04, CX
 	JGE          four
+	PCALIGN      $0x20
 
 rest:
 	ADDQ $0x04, CX
@@ -17917,10 +18153,12 @@ one:
 	VFMADD231PS  Y12, Y14, Y2
 	VBROADCASTSS (R11), Y15
 	VFMADD231PS  Y12, Y15, Y3
+	PCALIGN      $0x20
 	ADDQ         $0x04, SI
 	ADDQ         $0x04, R11
 	DECQ         CX
 	JNE          one
+	PCALIGN      $0x20
 
 next:
 	DECQ         R13
@@ -18156,16 +18394,18 @@ product:
 	VXORPS     Y7, Y7, Y7
 	MOVQ       56(DI), R13
 	MOVQ       48(DI), AX
+	PCALIGN    $0x20
 
 segment:
-	MOVQ 248(DI), SI
-	ADDQ (AX), SI
-	ADDQ $0x08, AX
-	MOVQ 40(DI), R11
-	ADDQ SI, R11
-	MOVQ 64(DI), CX
-	SUBQ $0x04, CX
-	JLT  rest
+	MOVQ    248(DI), SI
+	ADDQ    (AX), SI
+	ADDQ    $0x08, AX
+	MOVQ    40(DI), R11
+	ADDQ    SI, R11
+	MOVQ    64(DI), CX
+	PCALIGN $0x20
+	SUBQ    $0x04, CX
+	JLT     rest
 
 four:
 	VMOVUPS      (BX), Y12
@@ -18235,10 +18475,12 @@ four:
 	PREFETCHT1   (R14)(CX*4)
 	PREFETCHT1   64(R14)(CX*4)
 	ADDQ         240(DI), R14
+	PCALIGN      $0x20
 	ADDQ         $0x10, SI
 	ADDQ         $0x10, R11
 	SUBQ         $0x04, CX
 	JGE          four
+	PCALIGN      $0x20
 
 rest:
 	ADDQ $0x04, CX
@@ -18261,10 +18503,12 @@ one:
 	VBROADCASTSS (R11), Y15
 	VFMADD231PS  Y12, Y15, Y6
 	VFMADD231PS  Y13, Y15, Y7
+	PCALIGN      $0x20
 	ADDQ         $0x04, SI
 	ADDQ         $0x04, R11
 	DECQ         CX
 	JNE          one
+	PCALIGN      $0x20
 
 next:
 	DECQ         R13
@@ -18605,16 +18849,18 @@ product:
 	VXORPS     Y4, Y4, Y4
 	MOVQ       56(DI), R13
 	MOVQ       48(DI), AX
+	PCALIGN    $0x20
 
 segment:
-	MOVQ 248(DI), SI
-	ADDQ (AX), SI
-	ADDQ $0x08, AX
-	MOVQ 40(DI), R11
-	ADDQ SI, R11
-	MOVQ 64(DI), CX
-	SUBQ $0x04, CX
-	JLT  rest
+	MOVQ    248(DI), SI
+	ADDQ    (AX), SI
+	ADDQ    $0x08, AX
+	MOVQ    40(DI), R11
+	ADDQ    SI, R11
+	MOVQ    64(DI), CX
+	PCALIGN $0x20
+	SUBQ    $0x04, CX
+	JLT     rest
 
 four:
 	VMOVUPS      (BX), Y12
@@ -18672,10 +18918,12 @@ four:
 	PREFETCHT1   (R14)(CX*4)
 	PREFETCHT1   64(R14)(CX*4)
 	ADDQ         240(DI), R14
+	PCALIGN      $0x20
 	ADDQ         $0x10, SI
 	ADDQ         $0x10, R11
 	SUBQ         $0x04, CX
 	JGE          four
+	PCALIGN      $0x20
 
 rest:
 	ADDQ $0x04, CX
@@ -18695,10 +18943,12 @@ one:
 	VFMADD231PS  Y12, Y15, Y3
 	VBROADCASTSS (R11)(R8*1), Y14
 	VFMADD231PS  Y12, Y14, Y4
+	PCALIGN      $0x20
 	ADDQ         $0x04, SI
 	ADDQ         $0x04, R11
 	DECQ         CX
 	JNE          one
+	PCALIGN      $0x20
 
 next:
 	DECQ         R13
@@ -18964,16 +19214,18 @@ product:
 	VXORPS     Y9, Y9, Y9
 	MOVQ       56(DI), R13
 	MOVQ       48(DI), AX
+	PCALIGN    $0x20
 
 segment:
-	MOVQ 248(DI), SI
-	ADDQ (AX), SI
-	ADDQ $0x08, AX
-	MOVQ 40(DI), R11
-	ADDQ SI, R11
-	MOVQ 64(DI), CX
-	SUBQ $0x04, CX
-	JLT  rest
+	MOVQ    248(DI), SI
+	ADDQ    (AX), SI
+	ADDQ    $0x08, AX
+	MOVQ    40(DI), R11
+	ADDQ    SI, R11
+	MOVQ    64(DI), CX
+	PCALIGN $0x20
+	SUBQ    $0x04, CX
+	JLT     rest
 
 four:
 	VMOVUPS      (BX), Y12
@@ -19055,10 +19307,12 @@ four:
 	PREFETCHT1   (R14)(CX*4)
 	PREFETCHT1   64(R14)(CX*4)
 	ADDQ         240(DI), R14
+	PCALIGN      $0x20
 	ADDQ         $0x10, SI
 	ADDQ         $0x10, R11
 	SUBQ         $0x04, CX
 	JGE          four
+	PCALIGN      $0x20
 
 rest:
 	ADDQ $0x04, CX
@@ -19084,10 +19338,12 @@ one:
 	VBROADCASTSS (R11)(R8*1), Y14
 	VFMADD231PS  Y12, Y14, Y8
 	VFMADD231PS  Y13, Y14, Y9
+	PCALIGN      $0x20
 	ADDQ         $0x04, SI
 	ADDQ         $0x04, R11
 	DECQ         CX
 	JNE          one
+	PCALIGN      $0x20
 
 next:
 	DECQ         R13
@@ -19481,16 +19737,18 @@ product:
 	VXORPS     Y5, Y5, Y5
 	MOVQ       56(DI), R13
 	MOVQ       48(DI), AX
+	PCALIGN    $0x20
 
 segment:
-	MOVQ 248(DI), SI
-	ADDQ (AX), SI
-	ADDQ $0x08, AX
-	MOVQ 40(DI), R11
-	ADDQ SI, R11
-	MOVQ 64(DI), CX
-	SUBQ $0x04, CX
-	JLT  rest
+	MOVQ    248(DI), SI
+	ADDQ    (AX), SI
+	ADDQ    $0x08, AX
+	MOVQ    40(DI), R11
+	ADDQ    SI, R11
+	MOVQ    64(DI), CX
+	PCALIGN $0x20
+	SUBQ    $0x04, CX
+	JLT     rest
 
 four:
 	VMOVUPS      (BX), Y12
@@ -19556,10 +19814,12 @@ four:
 	PREFETCHT1   (R14)(CX*4)
 	PREFETCHT1   64(R14)(CX*4)
 	ADDQ         240(DI), R14
+	PCALIGN      $0x20
 	ADDQ         $0x10, SI
 	ADDQ         $0x10, R11
 	SUBQ         $0x04, CX
 	JGE          four
+	PCALIGN      $0x20
 
 rest:
 	ADDQ $0x04, CX
@@ -19581,10 +19841,12 @@ one:
 	VFMADD231PS  Y12, Y14, Y4
 	VBROADCASTSS (R11)(R8*2), Y15
 	VFMADD231PS  Y12, Y15, Y5
+	PCALIGN      $0x20
 	ADDQ         $0x04, SI
 	ADDQ         $0x04, R11
 	DECQ         CX
 	JNE          one
+	PCALIGN      $0x20
 
 next:
 	DECQ         R13
@@ -19880,16 +20142,18 @@ product:
 	VXORPS     Y11, Y11, Y11
 	MOVQ       56(DI), R13
 	MOVQ       48(DI), AX
+	PCALIGN    $0x20
 
 segment:
-	MOVQ 248(DI), SI
-	ADDQ (AX), SI
-	ADDQ $0x08, AX
-	MOVQ 40(DI), R11
-	ADDQ SI, R11
-	MOVQ 64(DI), CX
-	SUBQ $0x04, CX
-	JLT  rest
+	MOVQ    248(DI), SI
+	ADDQ    (AX), SI
+	ADDQ    $0x08, AX
+	MOVQ    40(DI), R11
+	ADDQ    SI, R11
+	MOVQ    64(DI), CX
+	PCALIGN $0x20
+	SUBQ    $0x04, CX
+	JLT     rest
 
 four:
 	VMOVUPS      (BX), Y12
@@ -19983,10 +20247,12 @@ four:
 	PREFETCHT1   (R14)(CX*4)
 	PREFETCHT1   64(R14)(CX*4)
 	ADDQ         240(DI), R14
+	PCALIGN      $0x20
 	ADDQ         $0x10, SI
 	ADDQ         $0x10, R11
 	SUBQ         $0x04, CX
 	JGE          four
+	PCALIGN      $0x20
 
 rest:
 	ADDQ $0x04, CX
@@ -20015,10 +20281,12 @@ one:
 	VBROADCASTSS (R11)(R8*2), Y15
 	VFMADD231PS  Y12, Y15, Y10
 	VFMADD231PS  Y13, Y15, Y11
+	PCALIGN      $0x20
 	ADDQ         $0x04, SI
 	ADDQ         $0x04, R11
 	DECQ         CX
 	JNE          one
+	PCALIGN      $0x20
 
 next:
 	DECQ         R13

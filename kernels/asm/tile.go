@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	. "github.com/mmcloughlin/avo/build"
+	"github.com/mmcloughlin/avo/ir"
 	"github.com/mmcloughlin/avo/operand"
 	"github.com/mmcloughlin/avo/reg"
 )
@@ -142,6 +143,13 @@ func (k *tileKernel) step(disp int, masked bool) {
 	}
 }
 
+// align makes the next instruction begin at a multiple of 32 bytes. Jumps that
+// cross such an address, or end there, are slow on the Skylake family; they
+// cost as much as a step or two of the kernel at the end of each segment.
+func align() {
+	Instruction(&ir.Instruction{Opcode: "PCALIGN", Operands: []operand.Op{operand.Imm(32)}})
+}
+
 // each calls f with every sum and the element of C or the residual that lies
 // there, given a pointer to its first row. It leaves cRow times 1, 3 and 5 in
 // R8, R9 and R10, and changes AX.
@@ -208,6 +216,7 @@ func (k *tileKernel) generate() {
 	MOVQ(k.mem("segments"), reg.R13)
 	MOVQ(k.mem("offsets"), reg.RAX)
 
+	align()
 	Label("segment")
 	MOVQ(k.mem("aNow"), reg.RSI)
 	ADDQ(operand.Mem{Base: reg.RAX}, reg.RSI)
@@ -217,6 +226,7 @@ func (k *tileKernel) generate() {
 		ADDQ(reg.RSI, reg.R11)
 	}
 	MOVQ(k.mem("k"), reg.RCX)
+	align()
 	if k.masked {
 		CMPQ(k.mem("bEdge"), operand.Imm(0))
 		JNE(operand.LabelRef("edge"))
@@ -231,6 +241,7 @@ func (k *tileKernel) generate() {
 	PREFETCHT1(operand.Mem{Base: reg.R14, Index: reg.RCX, Scale: 4})
 	PREFETCHT1(operand.Mem{Base: reg.R14, Index: reg.RCX, Scale: 4, Disp: 64})
 	ADDQ(k.mem("nextLine"), reg.R14)
+	align()
 	ADDQ(operand.Imm(16), reg.RSI)
 	if k.rows > k.half() {
 		ADDQ(operand.Imm(16), reg.R11)
@@ -238,12 +249,14 @@ func (k *tileKernel) generate() {
 	SUBQ(operand.Imm(4), reg.RCX)
 	JGE(operand.LabelRef("four"))
 
+	align()
 	Label("rest")
 	ADDQ(operand.Imm(4), reg.RCX)
 	JEQ(operand.LabelRef("next"))
 	one := func(label string, masked bool) {
 		Label(label)
 		k.step(0, masked)
+		align()
 		ADDQ(operand.Imm(4), reg.RSI)
 		if k.rows > k.half() {
 			ADDQ(operand.Imm(4), reg.R11)
@@ -252,6 +265,7 @@ func (k *tileKernel) generate() {
 		JNE(operand.LabelRef(label))
 	}
 	one("one", false)
+	align()
 	Label("next")
 	DECQ(reg.R13)
 	JNE(operand.LabelRef("segment"))
