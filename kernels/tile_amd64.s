@@ -9,7 +9,7 @@ DATA tile6th<>+0(SB)/4, $(0.16666667)
 GLOBL tile6th<>(SB), RODATA|NOPTR, $4
 
 // func tile1x1AVX512(t *tile)
-// Requires: AVX, AVX512F, MMX+
+// Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·tile1x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
@@ -19,7 +19,7 @@ TEXT ·tile1x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ  136(DI), AX
 	MOVQ  AX, 264(DI)
 	MOVQ  16(DI), AX
-	MOVQ  AX, 280(DI)
+	MOVQ  AX, 296(DI)
 	MOVQ  224(DI), AX
 	MOVQ  AX, 272(DI)
 	MOVQ  128(DI), R12
@@ -29,24 +29,24 @@ TEXT ·tile1x1AVX512(SB), NOSPLIT, $0-8
 	KMOVW AX, K1
 
 product:
-	MOVQ       104(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       DX, AX
-	PREFETCHT0 (AX)
-	MOVQ       32(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       256(DI), BX
-	MOVQ       272(DI), R14
-	VPXORD     Z0, Z0, Z0
-	MOVQ       56(DI), R13
-	MOVQ       48(DI), AX
+	MOVQ   DX, 288(DI)
+	MOVQ   DX, R13
+	MOVQ   32(DI), R8
+	LEAQ   (R8)(R8*2), R9
+	LEAQ   (R8)(R8*4), R10
+	MOVQ   256(DI), BX
+	MOVQ   272(DI), R14
+	VPXORD Z0, Z0, Z0
+	MOVQ   56(DI), AX
+	MOVQ   AX, 304(DI)
+	MOVQ   48(DI), AX
+	MOVQ   AX, 280(DI)
 
 segment:
-	MOVQ 248(DI), SI
-	ADDQ (AX), SI
-	ADDQ $0x08, AX
+	MOVQ 280(DI), SI
+	MOVQ (SI), SI
+	ADDQ 248(DI), SI
+	ADDQ $0x08, 280(DI)
 	MOVQ 64(DI), CX
 	CMPQ 88(DI), $0x00
 	JNE  edge
@@ -70,6 +70,10 @@ four:
 	PREFETCHT0       (BX)(R15*8)
 	ADDQ             R15, BX
 	VFMADD231PS.BCST 12(SI), Z28, Z0
+	PREFETCHT0       (R13)
+	ADDQ             104(DI), R13
+	CMPQ             R13, 288(DI)
+	CMOVQHI          288(DI), R13
 	PREFETCHT1       (R14)(CX*4)
 	PREFETCHT1       64(R14)(CX*4)
 	ADDQ             240(DI), R14
@@ -91,7 +95,7 @@ one:
 	JNE              one
 
 next:
-	DECQ R13
+	DECQ 304(DI)
 	JNE  segment
 	JMP  summed
 
@@ -103,7 +107,7 @@ edge:
 	ADDQ             $0x04, SI
 	DECQ             CX
 	JNE              edge
-	DECQ             R13
+	DECQ             304(DI)
 	JNE              segment
 
 summed:
@@ -196,13 +200,13 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 280(DI)
+	DECQ 296(DI)
 	JNE  product
 	VZEROUPPER
 	RET
 
 // func tile1x2AVX512(t *tile)
-// Requires: AVX, AVX512F, MMX+
+// Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·tile1x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
@@ -212,7 +216,7 @@ TEXT ·tile1x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ  136(DI), AX
 	MOVQ  AX, 264(DI)
 	MOVQ  16(DI), AX
-	MOVQ  AX, 280(DI)
+	MOVQ  AX, 296(DI)
 	MOVQ  224(DI), AX
 	MOVQ  AX, 272(DI)
 	MOVQ  128(DI), R12
@@ -222,28 +226,25 @@ TEXT ·tile1x2AVX512(SB), NOSPLIT, $0-8
 	KMOVW AX, K1
 
 product:
-	MOVQ       104(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       DX, AX
-	PREFETCHT0 (AX)
-	MOVQ       DX, AX
-	ADDQ       120(DI), AX
-	PREFETCHT0 (AX)
-	MOVQ       32(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       256(DI), BX
-	MOVQ       272(DI), R14
-	VPXORD     Z0, Z0, Z0
-	VPXORD     Z1, Z1, Z1
-	MOVQ       56(DI), R13
-	MOVQ       48(DI), AX
+	MOVQ   DX, 288(DI)
+	MOVQ   DX, R13
+	MOVQ   32(DI), R8
+	LEAQ   (R8)(R8*2), R9
+	LEAQ   (R8)(R8*4), R10
+	MOVQ   256(DI), BX
+	MOVQ   272(DI), R14
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	MOVQ   56(DI), AX
+	MOVQ   AX, 304(DI)
+	MOVQ   48(DI), AX
+	MOVQ   AX, 280(DI)
 
 segment:
-	MOVQ 248(DI), SI
-	ADDQ (AX), SI
-	ADDQ $0x08, AX
+	MOVQ 280(DI), SI
+	MOVQ (SI), SI
+	ADDQ 248(DI), SI
+	ADDQ $0x08, 280(DI)
 	MOVQ 64(DI), CX
 	CMPQ 88(DI), $0x00
 	JNE  edge
@@ -283,6 +284,11 @@ four:
 	VBROADCASTSS 12(SI), Z30
 	VFMADD231PS  Z28, Z30, Z0
 	VFMADD231PS  Z29, Z30, Z1
+	PREFETCHT0   (R13)
+	PREFETCHT0   64(R13)
+	ADDQ         104(DI), R13
+	CMPQ         R13, 288(DI)
+	CMOVQHI      288(DI), R13
 	PREFETCHT1   (R14)(CX*4)
 	PREFETCHT1   64(R14)(CX*4)
 	ADDQ         240(DI), R14
@@ -308,7 +314,7 @@ one:
 	JNE          one
 
 next:
-	DECQ R13
+	DECQ 304(DI)
 	JNE  segment
 	JMP  summed
 
@@ -324,7 +330,7 @@ edge:
 	ADDQ         $0x04, SI
 	DECQ         CX
 	JNE          edge
-	DECQ         R13
+	DECQ         304(DI)
 	JNE          segment
 
 summed:
@@ -449,13 +455,13 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 280(DI)
+	DECQ 296(DI)
 	JNE  product
 	VZEROUPPER
 	RET
 
 // func tile2x1AVX512(t *tile)
-// Requires: AVX, AVX512F, MMX+
+// Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·tile2x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
@@ -465,7 +471,7 @@ TEXT ·tile2x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ  136(DI), AX
 	MOVQ  AX, 264(DI)
 	MOVQ  16(DI), AX
-	MOVQ  AX, 280(DI)
+	MOVQ  AX, 296(DI)
 	MOVQ  224(DI), AX
 	MOVQ  AX, 272(DI)
 	MOVQ  128(DI), R12
@@ -475,26 +481,27 @@ TEXT ·tile2x1AVX512(SB), NOSPLIT, $0-8
 	KMOVW AX, K1
 
 product:
-	MOVQ       104(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       DX, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	MOVQ       32(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       256(DI), BX
-	MOVQ       272(DI), R14
-	VPXORD     Z0, Z0, Z0
-	VPXORD     Z1, Z1, Z1
-	MOVQ       56(DI), R13
-	MOVQ       48(DI), AX
+	IMUL3Q $0x00000001, 104(DI), AX
+	ADDQ   DX, AX
+	MOVQ   AX, 288(DI)
+	MOVQ   DX, R13
+	MOVQ   32(DI), R8
+	LEAQ   (R8)(R8*2), R9
+	LEAQ   (R8)(R8*4), R10
+	MOVQ   256(DI), BX
+	MOVQ   272(DI), R14
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	MOVQ   56(DI), AX
+	MOVQ   AX, 304(DI)
+	MOVQ   48(DI), AX
+	MOVQ   AX, 280(DI)
 
 segment:
-	MOVQ 248(DI), SI
-	ADDQ (AX), SI
-	ADDQ $0x08, AX
+	MOVQ 280(DI), SI
+	MOVQ (SI), SI
+	ADDQ 248(DI), SI
+	ADDQ $0x08, 280(DI)
 	MOVQ 64(DI), CX
 	CMPQ 88(DI), $0x00
 	JNE  edge
@@ -522,6 +529,10 @@ four:
 	ADDQ             R15, BX
 	VFMADD231PS.BCST 12(SI), Z28, Z0
 	VFMADD231PS.BCST 12(SI)(R8*1), Z28, Z1
+	PREFETCHT0       (R13)
+	ADDQ             104(DI), R13
+	CMPQ             R13, 288(DI)
+	CMOVQHI          288(DI), R13
 	PREFETCHT1       (R14)(CX*4)
 	PREFETCHT1       64(R14)(CX*4)
 	ADDQ             240(DI), R14
@@ -544,7 +555,7 @@ one:
 	JNE              one
 
 next:
-	DECQ R13
+	DECQ 304(DI)
 	JNE  segment
 	JMP  summed
 
@@ -557,7 +568,7 @@ edge:
 	ADDQ             $0x04, SI
 	DECQ             CX
 	JNE              edge
-	DECQ             R13
+	DECQ             304(DI)
 	JNE              segment
 
 summed:
@@ -676,13 +687,13 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 280(DI)
+	DECQ 296(DI)
 	JNE  product
 	VZEROUPPER
 	RET
 
 // func tile2x2AVX512(t *tile)
-// Requires: AVX, AVX512F, MMX+
+// Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·tile2x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
@@ -692,7 +703,7 @@ TEXT ·tile2x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ  136(DI), AX
 	MOVQ  AX, 264(DI)
 	MOVQ  16(DI), AX
-	MOVQ  AX, 280(DI)
+	MOVQ  AX, 296(DI)
 	MOVQ  224(DI), AX
 	MOVQ  AX, 272(DI)
 	MOVQ  128(DI), R12
@@ -702,32 +713,29 @@ TEXT ·tile2x2AVX512(SB), NOSPLIT, $0-8
 	KMOVW AX, K1
 
 product:
-	MOVQ       104(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       DX, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	MOVQ       DX, AX
-	ADDQ       120(DI), AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	MOVQ       32(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       256(DI), BX
-	MOVQ       272(DI), R14
-	VPXORD     Z0, Z0, Z0
-	VPXORD     Z1, Z1, Z1
-	VPXORD     Z2, Z2, Z2
-	VPXORD     Z3, Z3, Z3
-	MOVQ       56(DI), R13
-	MOVQ       48(DI), AX
+	IMUL3Q $0x00000001, 104(DI), AX
+	ADDQ   DX, AX
+	MOVQ   AX, 288(DI)
+	MOVQ   DX, R13
+	MOVQ   32(DI), R8
+	LEAQ   (R8)(R8*2), R9
+	LEAQ   (R8)(R8*4), R10
+	MOVQ   256(DI), BX
+	MOVQ   272(DI), R14
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	MOVQ   56(DI), AX
+	MOVQ   AX, 304(DI)
+	MOVQ   48(DI), AX
+	MOVQ   AX, 280(DI)
 
 segment:
-	MOVQ 248(DI), SI
-	ADDQ (AX), SI
-	ADDQ $0x08, AX
+	MOVQ 280(DI), SI
+	MOVQ (SI), SI
+	ADDQ 248(DI), SI
+	ADDQ $0x08, 280(DI)
 	MOVQ 64(DI), CX
 	CMPQ 88(DI), $0x00
 	JNE  edge
@@ -779,6 +787,11 @@ four:
 	VBROADCASTSS 12(SI)(R8*1), Z30
 	VFMADD231PS  Z28, Z30, Z2
 	VFMADD231PS  Z29, Z30, Z3
+	PREFETCHT0   (R13)
+	PREFETCHT0   64(R13)
+	ADDQ         104(DI), R13
+	CMPQ         R13, 288(DI)
+	CMOVQHI      288(DI), R13
 	PREFETCHT1   (R14)(CX*4)
 	PREFETCHT1   64(R14)(CX*4)
 	ADDQ         240(DI), R14
@@ -807,7 +820,7 @@ one:
 	JNE          one
 
 next:
-	DECQ R13
+	DECQ 304(DI)
 	JNE  segment
 	JMP  summed
 
@@ -826,7 +839,7 @@ edge:
 	ADDQ         $0x04, SI
 	DECQ         CX
 	JNE          edge
-	DECQ         R13
+	DECQ         304(DI)
 	JNE          segment
 
 summed:
@@ -1002,13 +1015,13 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 280(DI)
+	DECQ 296(DI)
 	JNE  product
 	VZEROUPPER
 	RET
 
 // func tile3x1AVX512(t *tile)
-// Requires: AVX, AVX512F, MMX+
+// Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·tile3x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
@@ -1018,7 +1031,7 @@ TEXT ·tile3x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ  136(DI), AX
 	MOVQ  AX, 264(DI)
 	MOVQ  16(DI), AX
-	MOVQ  AX, 280(DI)
+	MOVQ  AX, 296(DI)
 	MOVQ  224(DI), AX
 	MOVQ  AX, 272(DI)
 	MOVQ  128(DI), R12
@@ -1028,28 +1041,28 @@ TEXT ·tile3x1AVX512(SB), NOSPLIT, $0-8
 	KMOVW AX, K1
 
 product:
-	MOVQ       104(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       DX, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 (AX)(R8*2)
-	MOVQ       32(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       256(DI), BX
-	MOVQ       272(DI), R14
-	VPXORD     Z0, Z0, Z0
-	VPXORD     Z1, Z1, Z1
-	VPXORD     Z2, Z2, Z2
-	MOVQ       56(DI), R13
-	MOVQ       48(DI), AX
+	IMUL3Q $0x00000002, 104(DI), AX
+	ADDQ   DX, AX
+	MOVQ   AX, 288(DI)
+	MOVQ   DX, R13
+	MOVQ   32(DI), R8
+	LEAQ   (R8)(R8*2), R9
+	LEAQ   (R8)(R8*4), R10
+	MOVQ   256(DI), BX
+	MOVQ   272(DI), R14
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	MOVQ   56(DI), AX
+	MOVQ   AX, 304(DI)
+	MOVQ   48(DI), AX
+	MOVQ   AX, 280(DI)
 
 segment:
-	MOVQ 248(DI), SI
-	ADDQ (AX), SI
-	ADDQ $0x08, AX
+	MOVQ 280(DI), SI
+	MOVQ (SI), SI
+	ADDQ 248(DI), SI
+	ADDQ $0x08, 280(DI)
 	MOVQ 64(DI), CX
 	CMPQ 88(DI), $0x00
 	JNE  edge
@@ -1081,6 +1094,10 @@ four:
 	VFMADD231PS.BCST 12(SI), Z28, Z0
 	VFMADD231PS.BCST 12(SI)(R8*1), Z28, Z1
 	VFMADD231PS.BCST 12(SI)(R8*2), Z28, Z2
+	PREFETCHT0       (R13)
+	ADDQ             104(DI), R13
+	CMPQ             R13, 288(DI)
+	CMOVQHI          288(DI), R13
 	PREFETCHT1       (R14)(CX*4)
 	PREFETCHT1       64(R14)(CX*4)
 	ADDQ             240(DI), R14
@@ -1104,7 +1121,7 @@ one:
 	JNE              one
 
 next:
-	DECQ R13
+	DECQ 304(DI)
 	JNE  segment
 	JMP  summed
 
@@ -1118,7 +1135,7 @@ edge:
 	ADDQ             $0x04, SI
 	DECQ             CX
 	JNE              edge
-	DECQ             R13
+	DECQ             304(DI)
 	JNE              segment
 
 summed:
@@ -1263,13 +1280,13 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 280(DI)
+	DECQ 296(DI)
 	JNE  product
 	VZEROUPPER
 	RET
 
 // func tile3x2AVX512(t *tile)
-// Requires: AVX, AVX512F, MMX+
+// Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·tile3x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
@@ -1279,7 +1296,7 @@ TEXT ·tile3x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ  136(DI), AX
 	MOVQ  AX, 264(DI)
 	MOVQ  16(DI), AX
-	MOVQ  AX, 280(DI)
+	MOVQ  AX, 296(DI)
 	MOVQ  224(DI), AX
 	MOVQ  AX, 272(DI)
 	MOVQ  128(DI), R12
@@ -1289,36 +1306,31 @@ TEXT ·tile3x2AVX512(SB), NOSPLIT, $0-8
 	KMOVW AX, K1
 
 product:
-	MOVQ       104(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       DX, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 (AX)(R8*2)
-	MOVQ       DX, AX
-	ADDQ       120(DI), AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 (AX)(R8*2)
-	MOVQ       32(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       256(DI), BX
-	MOVQ       272(DI), R14
-	VPXORD     Z0, Z0, Z0
-	VPXORD     Z1, Z1, Z1
-	VPXORD     Z2, Z2, Z2
-	VPXORD     Z3, Z3, Z3
-	VPXORD     Z4, Z4, Z4
-	VPXORD     Z5, Z5, Z5
-	MOVQ       56(DI), R13
-	MOVQ       48(DI), AX
+	IMUL3Q $0x00000002, 104(DI), AX
+	ADDQ   DX, AX
+	MOVQ   AX, 288(DI)
+	MOVQ   DX, R13
+	MOVQ   32(DI), R8
+	LEAQ   (R8)(R8*2), R9
+	LEAQ   (R8)(R8*4), R10
+	MOVQ   256(DI), BX
+	MOVQ   272(DI), R14
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	MOVQ   56(DI), AX
+	MOVQ   AX, 304(DI)
+	MOVQ   48(DI), AX
+	MOVQ   AX, 280(DI)
 
 segment:
-	MOVQ 248(DI), SI
-	ADDQ (AX), SI
-	ADDQ $0x08, AX
+	MOVQ 280(DI), SI
+	MOVQ (SI), SI
+	ADDQ 248(DI), SI
+	ADDQ $0x08, 280(DI)
 	MOVQ 64(DI), CX
 	CMPQ 88(DI), $0x00
 	JNE  edge
@@ -1382,6 +1394,11 @@ four:
 	VBROADCASTSS 12(SI)(R8*2), Z30
 	VFMADD231PS  Z28, Z30, Z4
 	VFMADD231PS  Z29, Z30, Z5
+	PREFETCHT0   (R13)
+	PREFETCHT0   64(R13)
+	ADDQ         104(DI), R13
+	CMPQ         R13, 288(DI)
+	CMOVQHI      288(DI), R13
 	PREFETCHT1   (R14)(CX*4)
 	PREFETCHT1   64(R14)(CX*4)
 	ADDQ         240(DI), R14
@@ -1413,7 +1430,7 @@ one:
 	JNE          one
 
 next:
-	DECQ R13
+	DECQ 304(DI)
 	JNE  segment
 	JMP  summed
 
@@ -1435,7 +1452,7 @@ edge:
 	ADDQ         $0x04, SI
 	DECQ         CX
 	JNE          edge
-	DECQ         R13
+	DECQ         304(DI)
 	JNE          segment
 
 summed:
@@ -1662,13 +1679,13 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 280(DI)
+	DECQ 296(DI)
 	JNE  product
 	VZEROUPPER
 	RET
 
 // func tile4x1AVX512(t *tile)
-// Requires: AVX, AVX512F, MMX+
+// Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·tile4x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
@@ -1678,7 +1695,7 @@ TEXT ·tile4x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ  136(DI), AX
 	MOVQ  AX, 264(DI)
 	MOVQ  16(DI), AX
-	MOVQ  AX, 280(DI)
+	MOVQ  AX, 296(DI)
 	MOVQ  224(DI), AX
 	MOVQ  AX, 272(DI)
 	MOVQ  128(DI), R12
@@ -1688,30 +1705,29 @@ TEXT ·tile4x1AVX512(SB), NOSPLIT, $0-8
 	KMOVW AX, K1
 
 product:
-	MOVQ       104(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       DX, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 (AX)(R8*2)
-	PREFETCHT0 (AX)(R9*1)
-	MOVQ       32(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       256(DI), BX
-	MOVQ       272(DI), R14
-	VPXORD     Z0, Z0, Z0
-	VPXORD     Z1, Z1, Z1
-	VPXORD     Z2, Z2, Z2
-	VPXORD     Z3, Z3, Z3
-	MOVQ       56(DI), R13
-	MOVQ       48(DI), AX
+	IMUL3Q $0x00000003, 104(DI), AX
+	ADDQ   DX, AX
+	MOVQ   AX, 288(DI)
+	MOVQ   DX, R13
+	MOVQ   32(DI), R8
+	LEAQ   (R8)(R8*2), R9
+	LEAQ   (R8)(R8*4), R10
+	MOVQ   256(DI), BX
+	MOVQ   272(DI), R14
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	MOVQ   56(DI), AX
+	MOVQ   AX, 304(DI)
+	MOVQ   48(DI), AX
+	MOVQ   AX, 280(DI)
 
 segment:
-	MOVQ 248(DI), SI
-	ADDQ (AX), SI
-	ADDQ $0x08, AX
+	MOVQ 280(DI), SI
+	MOVQ (SI), SI
+	ADDQ 248(DI), SI
+	ADDQ $0x08, 280(DI)
 	MOVQ 64(DI), CX
 	CMPQ 88(DI), $0x00
 	JNE  edge
@@ -1747,6 +1763,10 @@ four:
 	VFMADD231PS.BCST 12(SI)(R8*1), Z28, Z1
 	VFMADD231PS.BCST 12(SI)(R8*2), Z28, Z2
 	VFMADD231PS.BCST 12(SI)(R9*1), Z28, Z3
+	PREFETCHT0       (R13)
+	ADDQ             104(DI), R13
+	CMPQ             R13, 288(DI)
+	CMOVQHI          288(DI), R13
 	PREFETCHT1       (R14)(CX*4)
 	PREFETCHT1       64(R14)(CX*4)
 	ADDQ             240(DI), R14
@@ -1771,7 +1791,7 @@ one:
 	JNE              one
 
 next:
-	DECQ R13
+	DECQ 304(DI)
 	JNE  segment
 	JMP  summed
 
@@ -1786,7 +1806,7 @@ edge:
 	ADDQ             $0x04, SI
 	DECQ             CX
 	JNE              edge
-	DECQ             R13
+	DECQ             304(DI)
 	JNE              segment
 
 summed:
@@ -1957,13 +1977,13 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 280(DI)
+	DECQ 296(DI)
 	JNE  product
 	VZEROUPPER
 	RET
 
 // func tile4x2AVX512(t *tile)
-// Requires: AVX, AVX512F, MMX+
+// Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·tile4x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
@@ -1973,7 +1993,7 @@ TEXT ·tile4x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ  136(DI), AX
 	MOVQ  AX, 264(DI)
 	MOVQ  16(DI), AX
-	MOVQ  AX, 280(DI)
+	MOVQ  AX, 296(DI)
 	MOVQ  224(DI), AX
 	MOVQ  AX, 272(DI)
 	MOVQ  128(DI), R12
@@ -1983,40 +2003,33 @@ TEXT ·tile4x2AVX512(SB), NOSPLIT, $0-8
 	KMOVW AX, K1
 
 product:
-	MOVQ       104(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       DX, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 (AX)(R8*2)
-	PREFETCHT0 (AX)(R9*1)
-	MOVQ       DX, AX
-	ADDQ       120(DI), AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 (AX)(R8*2)
-	PREFETCHT0 (AX)(R9*1)
-	MOVQ       32(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       256(DI), BX
-	MOVQ       272(DI), R14
-	VPXORD     Z0, Z0, Z0
-	VPXORD     Z1, Z1, Z1
-	VPXORD     Z2, Z2, Z2
-	VPXORD     Z3, Z3, Z3
-	VPXORD     Z4, Z4, Z4
-	VPXORD     Z5, Z5, Z5
-	VPXORD     Z6, Z6, Z6
-	VPXORD     Z7, Z7, Z7
-	MOVQ       56(DI), R13
-	MOVQ       48(DI), AX
+	IMUL3Q $0x00000003, 104(DI), AX
+	ADDQ   DX, AX
+	MOVQ   AX, 288(DI)
+	MOVQ   DX, R13
+	MOVQ   32(DI), R8
+	LEAQ   (R8)(R8*2), R9
+	LEAQ   (R8)(R8*4), R10
+	MOVQ   256(DI), BX
+	MOVQ   272(DI), R14
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	MOVQ   56(DI), AX
+	MOVQ   AX, 304(DI)
+	MOVQ   48(DI), AX
+	MOVQ   AX, 280(DI)
 
 segment:
-	MOVQ 248(DI), SI
-	ADDQ (AX), SI
-	ADDQ $0x08, AX
+	MOVQ 280(DI), SI
+	MOVQ (SI), SI
+	ADDQ 248(DI), SI
+	ADDQ $0x08, 280(DI)
 	MOVQ 64(DI), CX
 	CMPQ 88(DI), $0x00
 	JNE  edge
@@ -2092,6 +2105,11 @@ four:
 	VBROADCASTSS 12(SI)(R9*1), Z30
 	VFMADD231PS  Z28, Z30, Z6
 	VFMADD231PS  Z29, Z30, Z7
+	PREFETCHT0   (R13)
+	PREFETCHT0   64(R13)
+	ADDQ         104(DI), R13
+	CMPQ         R13, 288(DI)
+	CMOVQHI      288(DI), R13
 	PREFETCHT1   (R14)(CX*4)
 	PREFETCHT1   64(R14)(CX*4)
 	ADDQ         240(DI), R14
@@ -2126,7 +2144,7 @@ one:
 	JNE          one
 
 next:
-	DECQ R13
+	DECQ 304(DI)
 	JNE  segment
 	JMP  summed
 
@@ -2151,7 +2169,7 @@ edge:
 	ADDQ         $0x04, SI
 	DECQ         CX
 	JNE          edge
-	DECQ         R13
+	DECQ         304(DI)
 	JNE          segment
 
 summed:
@@ -2429,13 +2447,13 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 280(DI)
+	DECQ 296(DI)
 	JNE  product
 	VZEROUPPER
 	RET
 
 // func tile5x1AVX512(t *tile)
-// Requires: AVX, AVX512F, MMX+
+// Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·tile5x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
@@ -2445,7 +2463,7 @@ TEXT ·tile5x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ  136(DI), AX
 	MOVQ  AX, 264(DI)
 	MOVQ  16(DI), AX
-	MOVQ  AX, 280(DI)
+	MOVQ  AX, 296(DI)
 	MOVQ  224(DI), AX
 	MOVQ  AX, 272(DI)
 	MOVQ  128(DI), R12
@@ -2455,32 +2473,30 @@ TEXT ·tile5x1AVX512(SB), NOSPLIT, $0-8
 	KMOVW AX, K1
 
 product:
-	MOVQ       104(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       DX, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 (AX)(R8*2)
-	PREFETCHT0 (AX)(R9*1)
-	PREFETCHT0 (AX)(R8*4)
-	MOVQ       32(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       256(DI), BX
-	MOVQ       272(DI), R14
-	VPXORD     Z0, Z0, Z0
-	VPXORD     Z1, Z1, Z1
-	VPXORD     Z2, Z2, Z2
-	VPXORD     Z3, Z3, Z3
-	VPXORD     Z4, Z4, Z4
-	MOVQ       56(DI), R13
-	MOVQ       48(DI), AX
+	IMUL3Q $0x00000004, 104(DI), AX
+	ADDQ   DX, AX
+	MOVQ   AX, 288(DI)
+	MOVQ   DX, R13
+	MOVQ   32(DI), R8
+	LEAQ   (R8)(R8*2), R9
+	LEAQ   (R8)(R8*4), R10
+	MOVQ   256(DI), BX
+	MOVQ   272(DI), R14
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	MOVQ   56(DI), AX
+	MOVQ   AX, 304(DI)
+	MOVQ   48(DI), AX
+	MOVQ   AX, 280(DI)
 
 segment:
-	MOVQ 248(DI), SI
-	ADDQ (AX), SI
-	ADDQ $0x08, AX
+	MOVQ 280(DI), SI
+	MOVQ (SI), SI
+	ADDQ 248(DI), SI
+	ADDQ $0x08, 280(DI)
 	MOVQ 64(DI), CX
 	CMPQ 88(DI), $0x00
 	JNE  edge
@@ -2520,6 +2536,10 @@ four:
 	VFMADD231PS.BCST 12(SI)(R8*2), Z28, Z2
 	VFMADD231PS.BCST 12(SI)(R9*1), Z28, Z3
 	VFMADD231PS.BCST 12(SI)(R8*4), Z28, Z4
+	PREFETCHT0       (R13)
+	ADDQ             104(DI), R13
+	CMPQ             R13, 288(DI)
+	CMOVQHI          288(DI), R13
 	PREFETCHT1       (R14)(CX*4)
 	PREFETCHT1       64(R14)(CX*4)
 	ADDQ             240(DI), R14
@@ -2545,7 +2565,7 @@ one:
 	JNE              one
 
 next:
-	DECQ R13
+	DECQ 304(DI)
 	JNE  segment
 	JMP  summed
 
@@ -2561,7 +2581,7 @@ edge:
 	ADDQ             $0x04, SI
 	DECQ             CX
 	JNE              edge
-	DECQ             R13
+	DECQ             304(DI)
 	JNE              segment
 
 summed:
@@ -2758,13 +2778,13 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 280(DI)
+	DECQ 296(DI)
 	JNE  product
 	VZEROUPPER
 	RET
 
 // func tile5x2AVX512(t *tile)
-// Requires: AVX, AVX512F, MMX+
+// Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·tile5x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
@@ -2774,7 +2794,7 @@ TEXT ·tile5x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ  136(DI), AX
 	MOVQ  AX, 264(DI)
 	MOVQ  16(DI), AX
-	MOVQ  AX, 280(DI)
+	MOVQ  AX, 296(DI)
 	MOVQ  224(DI), AX
 	MOVQ  AX, 272(DI)
 	MOVQ  128(DI), R12
@@ -2784,44 +2804,35 @@ TEXT ·tile5x2AVX512(SB), NOSPLIT, $0-8
 	KMOVW AX, K1
 
 product:
-	MOVQ       104(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       DX, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 (AX)(R8*2)
-	PREFETCHT0 (AX)(R9*1)
-	PREFETCHT0 (AX)(R8*4)
-	MOVQ       DX, AX
-	ADDQ       120(DI), AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 (AX)(R8*2)
-	PREFETCHT0 (AX)(R9*1)
-	PREFETCHT0 (AX)(R8*4)
-	MOVQ       32(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       256(DI), BX
-	MOVQ       272(DI), R14
-	VPXORD     Z0, Z0, Z0
-	VPXORD     Z1, Z1, Z1
-	VPXORD     Z2, Z2, Z2
-	VPXORD     Z3, Z3, Z3
-	VPXORD     Z4, Z4, Z4
-	VPXORD     Z5, Z5, Z5
-	VPXORD     Z6, Z6, Z6
-	VPXORD     Z7, Z7, Z7
-	VPXORD     Z8, Z8, Z8
-	VPXORD     Z9, Z9, Z9
-	MOVQ       56(DI), R13
-	MOVQ       48(DI), AX
+	IMUL3Q $0x00000004, 104(DI), AX
+	ADDQ   DX, AX
+	MOVQ   AX, 288(DI)
+	MOVQ   DX, R13
+	MOVQ   32(DI), R8
+	LEAQ   (R8)(R8*2), R9
+	LEAQ   (R8)(R8*4), R10
+	MOVQ   256(DI), BX
+	MOVQ   272(DI), R14
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	MOVQ   56(DI), AX
+	MOVQ   AX, 304(DI)
+	MOVQ   48(DI), AX
+	MOVQ   AX, 280(DI)
 
 segment:
-	MOVQ 248(DI), SI
-	ADDQ (AX), SI
-	ADDQ $0x08, AX
+	MOVQ 280(DI), SI
+	MOVQ (SI), SI
+	ADDQ 248(DI), SI
+	ADDQ $0x08, 280(DI)
 	MOVQ 64(DI), CX
 	CMPQ 88(DI), $0x00
 	JNE  edge
@@ -2909,6 +2920,11 @@ four:
 	VBROADCASTSS 12(SI)(R8*4), Z30
 	VFMADD231PS  Z28, Z30, Z8
 	VFMADD231PS  Z29, Z30, Z9
+	PREFETCHT0   (R13)
+	PREFETCHT0   64(R13)
+	ADDQ         104(DI), R13
+	CMPQ         R13, 288(DI)
+	CMOVQHI      288(DI), R13
 	PREFETCHT1   (R14)(CX*4)
 	PREFETCHT1   64(R14)(CX*4)
 	ADDQ         240(DI), R14
@@ -2946,7 +2962,7 @@ one:
 	JNE          one
 
 next:
-	DECQ R13
+	DECQ 304(DI)
 	JNE  segment
 	JMP  summed
 
@@ -2974,7 +2990,7 @@ edge:
 	ADDQ         $0x04, SI
 	DECQ         CX
 	JNE          edge
-	DECQ         R13
+	DECQ         304(DI)
 	JNE          segment
 
 summed:
@@ -3303,13 +3319,13 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 280(DI)
+	DECQ 296(DI)
 	JNE  product
 	VZEROUPPER
 	RET
 
 // func tile6x1AVX512(t *tile)
-// Requires: AVX, AVX512F, MMX+
+// Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·tile6x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
@@ -3319,7 +3335,7 @@ TEXT ·tile6x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ  136(DI), AX
 	MOVQ  AX, 264(DI)
 	MOVQ  16(DI), AX
-	MOVQ  AX, 280(DI)
+	MOVQ  AX, 296(DI)
 	MOVQ  224(DI), AX
 	MOVQ  AX, 272(DI)
 	MOVQ  128(DI), R12
@@ -3329,34 +3345,31 @@ TEXT ·tile6x1AVX512(SB), NOSPLIT, $0-8
 	KMOVW AX, K1
 
 product:
-	MOVQ       104(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       DX, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 (AX)(R8*2)
-	PREFETCHT0 (AX)(R9*1)
-	PREFETCHT0 (AX)(R8*4)
-	PREFETCHT0 (AX)(R10*1)
-	MOVQ       32(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       256(DI), BX
-	MOVQ       272(DI), R14
-	VPXORD     Z0, Z0, Z0
-	VPXORD     Z1, Z1, Z1
-	VPXORD     Z2, Z2, Z2
-	VPXORD     Z3, Z3, Z3
-	VPXORD     Z4, Z4, Z4
-	VPXORD     Z5, Z5, Z5
-	MOVQ       56(DI), R13
-	MOVQ       48(DI), AX
+	IMUL3Q $0x00000005, 104(DI), AX
+	ADDQ   DX, AX
+	MOVQ   AX, 288(DI)
+	MOVQ   DX, R13
+	MOVQ   32(DI), R8
+	LEAQ   (R8)(R8*2), R9
+	LEAQ   (R8)(R8*4), R10
+	MOVQ   256(DI), BX
+	MOVQ   272(DI), R14
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	MOVQ   56(DI), AX
+	MOVQ   AX, 304(DI)
+	MOVQ   48(DI), AX
+	MOVQ   AX, 280(DI)
 
 segment:
-	MOVQ 248(DI), SI
-	ADDQ (AX), SI
-	ADDQ $0x08, AX
+	MOVQ 280(DI), SI
+	MOVQ (SI), SI
+	ADDQ 248(DI), SI
+	ADDQ $0x08, 280(DI)
 	MOVQ 64(DI), CX
 	CMPQ 88(DI), $0x00
 	JNE  edge
@@ -3400,6 +3413,10 @@ four:
 	VFMADD231PS.BCST 12(SI)(R9*1), Z28, Z3
 	VFMADD231PS.BCST 12(SI)(R8*4), Z28, Z4
 	VFMADD231PS.BCST 12(SI)(R10*1), Z28, Z5
+	PREFETCHT0       (R13)
+	ADDQ             104(DI), R13
+	CMPQ             R13, 288(DI)
+	CMOVQHI          288(DI), R13
 	PREFETCHT1       (R14)(CX*4)
 	PREFETCHT1       64(R14)(CX*4)
 	ADDQ             240(DI), R14
@@ -3426,7 +3443,7 @@ one:
 	JNE              one
 
 next:
-	DECQ R13
+	DECQ 304(DI)
 	JNE  segment
 	JMP  summed
 
@@ -3443,7 +3460,7 @@ edge:
 	ADDQ             $0x04, SI
 	DECQ             CX
 	JNE              edge
-	DECQ             R13
+	DECQ             304(DI)
 	JNE              segment
 
 summed:
@@ -3666,13 +3683,13 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 280(DI)
+	DECQ 296(DI)
 	JNE  product
 	VZEROUPPER
 	RET
 
 // func tile6x2AVX512(t *tile)
-// Requires: AVX, AVX512F, MMX+
+// Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·tile6x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
@@ -3682,7 +3699,7 @@ TEXT ·tile6x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ  136(DI), AX
 	MOVQ  AX, 264(DI)
 	MOVQ  16(DI), AX
-	MOVQ  AX, 280(DI)
+	MOVQ  AX, 296(DI)
 	MOVQ  224(DI), AX
 	MOVQ  AX, 272(DI)
 	MOVQ  128(DI), R12
@@ -3692,48 +3709,37 @@ TEXT ·tile6x2AVX512(SB), NOSPLIT, $0-8
 	KMOVW AX, K1
 
 product:
-	MOVQ       104(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       DX, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 (AX)(R8*2)
-	PREFETCHT0 (AX)(R9*1)
-	PREFETCHT0 (AX)(R8*4)
-	PREFETCHT0 (AX)(R10*1)
-	MOVQ       DX, AX
-	ADDQ       120(DI), AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 (AX)(R8*2)
-	PREFETCHT0 (AX)(R9*1)
-	PREFETCHT0 (AX)(R8*4)
-	PREFETCHT0 (AX)(R10*1)
-	MOVQ       32(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       256(DI), BX
-	MOVQ       272(DI), R14
-	VPXORD     Z0, Z0, Z0
-	VPXORD     Z1, Z1, Z1
-	VPXORD     Z2, Z2, Z2
-	VPXORD     Z3, Z3, Z3
-	VPXORD     Z4, Z4, Z4
-	VPXORD     Z5, Z5, Z5
-	VPXORD     Z6, Z6, Z6
-	VPXORD     Z7, Z7, Z7
-	VPXORD     Z8, Z8, Z8
-	VPXORD     Z9, Z9, Z9
-	VPXORD     Z10, Z10, Z10
-	VPXORD     Z11, Z11, Z11
-	MOVQ       56(DI), R13
-	MOVQ       48(DI), AX
+	IMUL3Q $0x00000005, 104(DI), AX
+	ADDQ   DX, AX
+	MOVQ   AX, 288(DI)
+	MOVQ   DX, R13
+	MOVQ   32(DI), R8
+	LEAQ   (R8)(R8*2), R9
+	LEAQ   (R8)(R8*4), R10
+	MOVQ   256(DI), BX
+	MOVQ   272(DI), R14
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	MOVQ   56(DI), AX
+	MOVQ   AX, 304(DI)
+	MOVQ   48(DI), AX
+	MOVQ   AX, 280(DI)
 
 segment:
-	MOVQ 248(DI), SI
-	ADDQ (AX), SI
-	ADDQ $0x08, AX
+	MOVQ 280(DI), SI
+	MOVQ (SI), SI
+	ADDQ 248(DI), SI
+	ADDQ $0x08, 280(DI)
 	MOVQ 64(DI), CX
 	CMPQ 88(DI), $0x00
 	JNE  edge
@@ -3833,6 +3839,11 @@ four:
 	VBROADCASTSS 12(SI)(R10*1), Z30
 	VFMADD231PS  Z28, Z30, Z10
 	VFMADD231PS  Z29, Z30, Z11
+	PREFETCHT0   (R13)
+	PREFETCHT0   64(R13)
+	ADDQ         104(DI), R13
+	CMPQ         R13, 288(DI)
+	CMOVQHI      288(DI), R13
 	PREFETCHT1   (R14)(CX*4)
 	PREFETCHT1   64(R14)(CX*4)
 	ADDQ         240(DI), R14
@@ -3873,7 +3884,7 @@ one:
 	JNE          one
 
 next:
-	DECQ R13
+	DECQ 304(DI)
 	JNE  segment
 	JMP  summed
 
@@ -3904,7 +3915,7 @@ edge:
 	ADDQ         $0x04, SI
 	DECQ         CX
 	JNE          edge
-	DECQ         R13
+	DECQ         304(DI)
 	JNE          segment
 
 summed:
@@ -4284,13 +4295,13 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 280(DI)
+	DECQ 296(DI)
 	JNE  product
 	VZEROUPPER
 	RET
 
 // func tile7x1AVX512(t *tile)
-// Requires: AVX, AVX512F, MMX+
+// Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·tile7x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
@@ -4300,7 +4311,7 @@ TEXT ·tile7x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ  136(DI), AX
 	MOVQ  AX, 264(DI)
 	MOVQ  16(DI), AX
-	MOVQ  AX, 280(DI)
+	MOVQ  AX, 296(DI)
 	MOVQ  224(DI), AX
 	MOVQ  AX, 272(DI)
 	MOVQ  128(DI), R12
@@ -4310,36 +4321,32 @@ TEXT ·tile7x1AVX512(SB), NOSPLIT, $0-8
 	KMOVW AX, K1
 
 product:
-	MOVQ       104(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       DX, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 (AX)(R8*2)
-	PREFETCHT0 (AX)(R9*1)
-	PREFETCHT0 (AX)(R8*4)
-	PREFETCHT0 (AX)(R10*1)
-	PREFETCHT0 (AX)(R9*2)
-	MOVQ       32(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       256(DI), BX
-	MOVQ       272(DI), R14
-	VPXORD     Z0, Z0, Z0
-	VPXORD     Z1, Z1, Z1
-	VPXORD     Z2, Z2, Z2
-	VPXORD     Z3, Z3, Z3
-	VPXORD     Z4, Z4, Z4
-	VPXORD     Z5, Z5, Z5
-	VPXORD     Z6, Z6, Z6
-	MOVQ       56(DI), R13
-	MOVQ       48(DI), AX
+	IMUL3Q $0x00000006, 104(DI), AX
+	ADDQ   DX, AX
+	MOVQ   AX, 288(DI)
+	MOVQ   DX, R13
+	MOVQ   32(DI), R8
+	LEAQ   (R8)(R8*2), R9
+	LEAQ   (R8)(R8*4), R10
+	MOVQ   256(DI), BX
+	MOVQ   272(DI), R14
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	MOVQ   56(DI), AX
+	MOVQ   AX, 304(DI)
+	MOVQ   48(DI), AX
+	MOVQ   AX, 280(DI)
 
 segment:
-	MOVQ 248(DI), SI
-	ADDQ (AX), SI
-	ADDQ $0x08, AX
+	MOVQ 280(DI), SI
+	MOVQ (SI), SI
+	ADDQ 248(DI), SI
+	ADDQ $0x08, 280(DI)
 	MOVQ 64(DI), CX
 	CMPQ 88(DI), $0x00
 	JNE  edge
@@ -4387,6 +4394,10 @@ four:
 	VFMADD231PS.BCST 12(SI)(R8*4), Z28, Z4
 	VFMADD231PS.BCST 12(SI)(R10*1), Z28, Z5
 	VFMADD231PS.BCST 12(SI)(R9*2), Z28, Z6
+	PREFETCHT0       (R13)
+	ADDQ             104(DI), R13
+	CMPQ             R13, 288(DI)
+	CMOVQHI          288(DI), R13
 	PREFETCHT1       (R14)(CX*4)
 	PREFETCHT1       64(R14)(CX*4)
 	ADDQ             240(DI), R14
@@ -4414,7 +4425,7 @@ one:
 	JNE              one
 
 next:
-	DECQ R13
+	DECQ 304(DI)
 	JNE  segment
 	JMP  summed
 
@@ -4432,7 +4443,7 @@ edge:
 	ADDQ             $0x04, SI
 	DECQ             CX
 	JNE              edge
-	DECQ             R13
+	DECQ             304(DI)
 	JNE              segment
 
 summed:
@@ -4681,13 +4692,13 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 280(DI)
+	DECQ 296(DI)
 	JNE  product
 	VZEROUPPER
 	RET
 
 // func tile7x2AVX512(t *tile)
-// Requires: AVX, AVX512F, MMX+
+// Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·tile7x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
@@ -4697,7 +4708,7 @@ TEXT ·tile7x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ  136(DI), AX
 	MOVQ  AX, 264(DI)
 	MOVQ  16(DI), AX
-	MOVQ  AX, 280(DI)
+	MOVQ  AX, 296(DI)
 	MOVQ  224(DI), AX
 	MOVQ  AX, 272(DI)
 	MOVQ  128(DI), R12
@@ -4707,52 +4718,39 @@ TEXT ·tile7x2AVX512(SB), NOSPLIT, $0-8
 	KMOVW AX, K1
 
 product:
-	MOVQ       104(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       DX, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 (AX)(R8*2)
-	PREFETCHT0 (AX)(R9*1)
-	PREFETCHT0 (AX)(R8*4)
-	PREFETCHT0 (AX)(R10*1)
-	PREFETCHT0 (AX)(R9*2)
-	MOVQ       DX, AX
-	ADDQ       120(DI), AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 (AX)(R8*2)
-	PREFETCHT0 (AX)(R9*1)
-	PREFETCHT0 (AX)(R8*4)
-	PREFETCHT0 (AX)(R10*1)
-	PREFETCHT0 (AX)(R9*2)
-	MOVQ       32(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       256(DI), BX
-	MOVQ       272(DI), R14
-	VPXORD     Z0, Z0, Z0
-	VPXORD     Z1, Z1, Z1
-	VPXORD     Z2, Z2, Z2
-	VPXORD     Z3, Z3, Z3
-	VPXORD     Z4, Z4, Z4
-	VPXORD     Z5, Z5, Z5
-	VPXORD     Z6, Z6, Z6
-	VPXORD     Z7, Z7, Z7
-	VPXORD     Z8, Z8, Z8
-	VPXORD     Z9, Z9, Z9
-	VPXORD     Z10, Z10, Z10
-	VPXORD     Z11, Z11, Z11
-	VPXORD     Z12, Z12, Z12
-	VPXORD     Z13, Z13, Z13
-	MOVQ       56(DI), R13
-	MOVQ       48(DI), AX
+	IMUL3Q $0x00000006, 104(DI), AX
+	ADDQ   DX, AX
+	MOVQ   AX, 288(DI)
+	MOVQ   DX, R13
+	MOVQ   32(DI), R8
+	LEAQ   (R8)(R8*2), R9
+	LEAQ   (R8)(R8*4), R10
+	MOVQ   256(DI), BX
+	MOVQ   272(DI), R14
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	MOVQ   56(DI), AX
+	MOVQ   AX, 304(DI)
+	MOVQ   48(DI), AX
+	MOVQ   AX, 280(DI)
 
 segment:
-	MOVQ 248(DI), SI
-	ADDQ (AX), SI
-	ADDQ $0x08, AX
+	MOVQ 280(DI), SI
+	MOVQ (SI), SI
+	ADDQ 248(DI), SI
+	ADDQ $0x08, 280(DI)
 	MOVQ 64(DI), CX
 	CMPQ 88(DI), $0x00
 	JNE  edge
@@ -4864,6 +4862,11 @@ four:
 	VBROADCASTSS 12(SI)(R9*2), Z30
 	VFMADD231PS  Z28, Z30, Z12
 	VFMADD231PS  Z29, Z30, Z13
+	PREFETCHT0   (R13)
+	PREFETCHT0   64(R13)
+	ADDQ         104(DI), R13
+	CMPQ         R13, 288(DI)
+	CMOVQHI      288(DI), R13
 	PREFETCHT1   (R14)(CX*4)
 	PREFETCHT1   64(R14)(CX*4)
 	ADDQ         240(DI), R14
@@ -4907,7 +4910,7 @@ one:
 	JNE          one
 
 next:
-	DECQ R13
+	DECQ 304(DI)
 	JNE  segment
 	JMP  summed
 
@@ -4941,7 +4944,7 @@ edge:
 	ADDQ         $0x04, SI
 	DECQ         CX
 	JNE          edge
-	DECQ         R13
+	DECQ         304(DI)
 	JNE          segment
 
 summed:
@@ -5372,13 +5375,13 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 280(DI)
+	DECQ 296(DI)
 	JNE  product
 	VZEROUPPER
 	RET
 
 // func tile8x1AVX512(t *tile)
-// Requires: AVX, AVX512F, MMX+
+// Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·tile8x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
@@ -5388,7 +5391,7 @@ TEXT ·tile8x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ  136(DI), AX
 	MOVQ  AX, 264(DI)
 	MOVQ  16(DI), AX
-	MOVQ  AX, 280(DI)
+	MOVQ  AX, 296(DI)
 	MOVQ  224(DI), AX
 	MOVQ  AX, 272(DI)
 	MOVQ  128(DI), R12
@@ -5398,40 +5401,34 @@ TEXT ·tile8x1AVX512(SB), NOSPLIT, $0-8
 	KMOVW AX, K1
 
 product:
-	MOVQ       104(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       DX, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 (AX)(R8*2)
-	PREFETCHT0 (AX)(R9*1)
-	PREFETCHT0 (AX)(R8*4)
-	PREFETCHT0 (AX)(R10*1)
-	PREFETCHT0 (AX)(R9*2)
-	MOVQ       DX, AX
-	ADDQ       112(DI), AX
-	PREFETCHT0 (AX)
-	MOVQ       32(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       256(DI), BX
-	MOVQ       272(DI), R14
-	VPXORD     Z0, Z0, Z0
-	VPXORD     Z1, Z1, Z1
-	VPXORD     Z2, Z2, Z2
-	VPXORD     Z3, Z3, Z3
-	VPXORD     Z4, Z4, Z4
-	VPXORD     Z5, Z5, Z5
-	VPXORD     Z6, Z6, Z6
-	VPXORD     Z7, Z7, Z7
-	MOVQ       56(DI), R13
-	MOVQ       48(DI), AX
+	IMUL3Q $0x00000006, 104(DI), AX
+	ADDQ   DX, AX
+	MOVQ   AX, 288(DI)
+	MOVQ   DX, R13
+	MOVQ   32(DI), R8
+	LEAQ   (R8)(R8*2), R9
+	LEAQ   (R8)(R8*4), R10
+	MOVQ   256(DI), BX
+	MOVQ   272(DI), R14
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	MOVQ   56(DI), AX
+	MOVQ   AX, 304(DI)
+	MOVQ   48(DI), AX
+	MOVQ   AX, 280(DI)
+	MOVQ   112(DI), AX
 
 segment:
-	MOVQ 248(DI), SI
-	ADDQ (AX), SI
-	ADDQ $0x08, AX
+	MOVQ 280(DI), SI
+	MOVQ (SI), SI
+	ADDQ 248(DI), SI
+	ADDQ $0x08, 280(DI)
 	MOVQ 40(DI), R11
 	ADDQ SI, R11
 	MOVQ 64(DI), CX
@@ -5485,6 +5482,11 @@ four:
 	VFMADD231PS.BCST 12(SI)(R10*1), Z28, Z5
 	VFMADD231PS.BCST 12(SI)(R9*2), Z28, Z6
 	VFMADD231PS.BCST 12(R11), Z28, Z7
+	PREFETCHT0       (R13)
+	PREFETCHT0       (R13)(AX*1)
+	ADDQ             104(DI), R13
+	CMPQ             R13, 288(DI)
+	CMOVQHI          288(DI), R13
 	PREFETCHT1       (R14)(CX*4)
 	PREFETCHT1       64(R14)(CX*4)
 	ADDQ             240(DI), R14
@@ -5515,7 +5517,7 @@ one:
 	JNE              one
 
 next:
-	DECQ R13
+	DECQ 304(DI)
 	JNE  segment
 	JMP  summed
 
@@ -5535,7 +5537,7 @@ edge:
 	ADDQ             $0x04, R11
 	DECQ             CX
 	JNE              edge
-	DECQ             R13
+	DECQ             304(DI)
 	JNE              segment
 
 summed:
@@ -5816,13 +5818,13 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 280(DI)
+	DECQ 296(DI)
 	JNE  product
 	VZEROUPPER
 	RET
 
 // func tile8x2AVX512(t *tile)
-// Requires: AVX, AVX512F, MMX+
+// Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·tile8x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
@@ -5832,7 +5834,7 @@ TEXT ·tile8x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ  136(DI), AX
 	MOVQ  AX, 264(DI)
 	MOVQ  16(DI), AX
-	MOVQ  AX, 280(DI)
+	MOVQ  AX, 296(DI)
 	MOVQ  224(DI), AX
 	MOVQ  AX, 272(DI)
 	MOVQ  128(DI), R12
@@ -5842,61 +5844,42 @@ TEXT ·tile8x2AVX512(SB), NOSPLIT, $0-8
 	KMOVW AX, K1
 
 product:
-	MOVQ       104(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       DX, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 (AX)(R8*2)
-	PREFETCHT0 (AX)(R9*1)
-	PREFETCHT0 (AX)(R8*4)
-	PREFETCHT0 (AX)(R10*1)
-	PREFETCHT0 (AX)(R9*2)
-	MOVQ       DX, AX
-	ADDQ       112(DI), AX
-	PREFETCHT0 (AX)
-	MOVQ       DX, AX
-	ADDQ       120(DI), AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 (AX)(R8*2)
-	PREFETCHT0 (AX)(R9*1)
-	PREFETCHT0 (AX)(R8*4)
-	PREFETCHT0 (AX)(R10*1)
-	PREFETCHT0 (AX)(R9*2)
-	MOVQ       DX, AX
-	ADDQ       112(DI), AX
-	ADDQ       120(DI), AX
-	PREFETCHT0 (AX)
-	MOVQ       32(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       256(DI), BX
-	MOVQ       272(DI), R14
-	VPXORD     Z0, Z0, Z0
-	VPXORD     Z1, Z1, Z1
-	VPXORD     Z2, Z2, Z2
-	VPXORD     Z3, Z3, Z3
-	VPXORD     Z4, Z4, Z4
-	VPXORD     Z5, Z5, Z5
-	VPXORD     Z6, Z6, Z6
-	VPXORD     Z7, Z7, Z7
-	VPXORD     Z8, Z8, Z8
-	VPXORD     Z9, Z9, Z9
-	VPXORD     Z10, Z10, Z10
-	VPXORD     Z11, Z11, Z11
-	VPXORD     Z12, Z12, Z12
-	VPXORD     Z13, Z13, Z13
-	VPXORD     Z14, Z14, Z14
-	VPXORD     Z15, Z15, Z15
-	MOVQ       56(DI), R13
-	MOVQ       48(DI), AX
+	IMUL3Q $0x00000006, 104(DI), AX
+	ADDQ   DX, AX
+	MOVQ   AX, 288(DI)
+	MOVQ   DX, R13
+	MOVQ   32(DI), R8
+	LEAQ   (R8)(R8*2), R9
+	LEAQ   (R8)(R8*4), R10
+	MOVQ   256(DI), BX
+	MOVQ   272(DI), R14
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	VPXORD Z14, Z14, Z14
+	VPXORD Z15, Z15, Z15
+	MOVQ   56(DI), AX
+	MOVQ   AX, 304(DI)
+	MOVQ   48(DI), AX
+	MOVQ   AX, 280(DI)
+	MOVQ   112(DI), AX
 
 segment:
-	MOVQ 248(DI), SI
-	ADDQ (AX), SI
-	ADDQ $0x08, AX
+	MOVQ 280(DI), SI
+	MOVQ (SI), SI
+	ADDQ 248(DI), SI
+	ADDQ $0x08, 280(DI)
 	MOVQ 40(DI), R11
 	ADDQ SI, R11
 	MOVQ 64(DI), CX
@@ -6022,6 +6005,13 @@ four:
 	VBROADCASTSS 12(R11), Z30
 	VFMADD231PS  Z28, Z30, Z14
 	VFMADD231PS  Z29, Z30, Z15
+	PREFETCHT0   (R13)
+	PREFETCHT0   (R13)(AX*1)
+	PREFETCHT0   64(R13)
+	PREFETCHT0   64(R13)(AX*1)
+	ADDQ         104(DI), R13
+	CMPQ         R13, 288(DI)
+	CMOVQHI      288(DI), R13
 	PREFETCHT1   (R14)(CX*4)
 	PREFETCHT1   64(R14)(CX*4)
 	ADDQ         240(DI), R14
@@ -6070,7 +6060,7 @@ one:
 	JNE          one
 
 next:
-	DECQ R13
+	DECQ 304(DI)
 	JNE  segment
 	JMP  summed
 
@@ -6108,7 +6098,7 @@ edge:
 	ADDQ         $0x04, R11
 	DECQ         CX
 	JNE          edge
-	DECQ         R13
+	DECQ         304(DI)
 	JNE          segment
 
 summed:
@@ -6605,13 +6595,13 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 280(DI)
+	DECQ 296(DI)
 	JNE  product
 	VZEROUPPER
 	RET
 
 // func tile9x1AVX512(t *tile)
-// Requires: AVX, AVX512F, MMX+
+// Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·tile9x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
@@ -6621,7 +6611,7 @@ TEXT ·tile9x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ  136(DI), AX
 	MOVQ  AX, 264(DI)
 	MOVQ  16(DI), AX
-	MOVQ  AX, 280(DI)
+	MOVQ  AX, 296(DI)
 	MOVQ  224(DI), AX
 	MOVQ  AX, 272(DI)
 	MOVQ  128(DI), R12
@@ -6631,42 +6621,35 @@ TEXT ·tile9x1AVX512(SB), NOSPLIT, $0-8
 	KMOVW AX, K1
 
 product:
-	MOVQ       104(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       DX, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 (AX)(R8*2)
-	PREFETCHT0 (AX)(R9*1)
-	PREFETCHT0 (AX)(R8*4)
-	PREFETCHT0 (AX)(R10*1)
-	PREFETCHT0 (AX)(R9*2)
-	MOVQ       DX, AX
-	ADDQ       112(DI), AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	MOVQ       32(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       256(DI), BX
-	MOVQ       272(DI), R14
-	VPXORD     Z0, Z0, Z0
-	VPXORD     Z1, Z1, Z1
-	VPXORD     Z2, Z2, Z2
-	VPXORD     Z3, Z3, Z3
-	VPXORD     Z4, Z4, Z4
-	VPXORD     Z5, Z5, Z5
-	VPXORD     Z6, Z6, Z6
-	VPXORD     Z7, Z7, Z7
-	VPXORD     Z8, Z8, Z8
-	MOVQ       56(DI), R13
-	MOVQ       48(DI), AX
+	IMUL3Q $0x00000006, 104(DI), AX
+	ADDQ   DX, AX
+	MOVQ   AX, 288(DI)
+	MOVQ   DX, R13
+	MOVQ   32(DI), R8
+	LEAQ   (R8)(R8*2), R9
+	LEAQ   (R8)(R8*4), R10
+	MOVQ   256(DI), BX
+	MOVQ   272(DI), R14
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	MOVQ   56(DI), AX
+	MOVQ   AX, 304(DI)
+	MOVQ   48(DI), AX
+	MOVQ   AX, 280(DI)
+	MOVQ   112(DI), AX
 
 segment:
-	MOVQ 248(DI), SI
-	ADDQ (AX), SI
-	ADDQ $0x08, AX
+	MOVQ 280(DI), SI
+	MOVQ (SI), SI
+	ADDQ 248(DI), SI
+	ADDQ $0x08, 280(DI)
 	MOVQ 40(DI), R11
 	ADDQ SI, R11
 	MOVQ 64(DI), CX
@@ -6724,6 +6707,11 @@ four:
 	VFMADD231PS.BCST 12(SI)(R9*2), Z28, Z6
 	VFMADD231PS.BCST 12(R11), Z28, Z7
 	VFMADD231PS.BCST 12(R11)(R8*1), Z28, Z8
+	PREFETCHT0       (R13)
+	PREFETCHT0       (R13)(AX*1)
+	ADDQ             104(DI), R13
+	CMPQ             R13, 288(DI)
+	CMOVQHI          288(DI), R13
 	PREFETCHT1       (R14)(CX*4)
 	PREFETCHT1       64(R14)(CX*4)
 	ADDQ             240(DI), R14
@@ -6755,7 +6743,7 @@ one:
 	JNE              one
 
 next:
-	DECQ R13
+	DECQ 304(DI)
 	JNE  segment
 	JMP  summed
 
@@ -6776,7 +6764,7 @@ edge:
 	ADDQ             $0x04, R11
 	DECQ             CX
 	JNE              edge
-	DECQ             R13
+	DECQ             304(DI)
 	JNE              segment
 
 summed:
@@ -7083,13 +7071,13 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 280(DI)
+	DECQ 296(DI)
 	JNE  product
 	VZEROUPPER
 	RET
 
 // func tile9x2AVX512(t *tile)
-// Requires: AVX, AVX512F, MMX+
+// Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·tile9x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
@@ -7099,7 +7087,7 @@ TEXT ·tile9x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ  136(DI), AX
 	MOVQ  AX, 264(DI)
 	MOVQ  16(DI), AX
-	MOVQ  AX, 280(DI)
+	MOVQ  AX, 296(DI)
 	MOVQ  224(DI), AX
 	MOVQ  AX, 272(DI)
 	MOVQ  128(DI), R12
@@ -7109,65 +7097,44 @@ TEXT ·tile9x2AVX512(SB), NOSPLIT, $0-8
 	KMOVW AX, K1
 
 product:
-	MOVQ       104(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       DX, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 (AX)(R8*2)
-	PREFETCHT0 (AX)(R9*1)
-	PREFETCHT0 (AX)(R8*4)
-	PREFETCHT0 (AX)(R10*1)
-	PREFETCHT0 (AX)(R9*2)
-	MOVQ       DX, AX
-	ADDQ       112(DI), AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	MOVQ       DX, AX
-	ADDQ       120(DI), AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 (AX)(R8*2)
-	PREFETCHT0 (AX)(R9*1)
-	PREFETCHT0 (AX)(R8*4)
-	PREFETCHT0 (AX)(R10*1)
-	PREFETCHT0 (AX)(R9*2)
-	MOVQ       DX, AX
-	ADDQ       112(DI), AX
-	ADDQ       120(DI), AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	MOVQ       32(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       256(DI), BX
-	MOVQ       272(DI), R14
-	VPXORD     Z0, Z0, Z0
-	VPXORD     Z1, Z1, Z1
-	VPXORD     Z2, Z2, Z2
-	VPXORD     Z3, Z3, Z3
-	VPXORD     Z4, Z4, Z4
-	VPXORD     Z5, Z5, Z5
-	VPXORD     Z6, Z6, Z6
-	VPXORD     Z7, Z7, Z7
-	VPXORD     Z8, Z8, Z8
-	VPXORD     Z9, Z9, Z9
-	VPXORD     Z10, Z10, Z10
-	VPXORD     Z11, Z11, Z11
-	VPXORD     Z12, Z12, Z12
-	VPXORD     Z13, Z13, Z13
-	VPXORD     Z14, Z14, Z14
-	VPXORD     Z15, Z15, Z15
-	VPXORD     Z16, Z16, Z16
-	VPXORD     Z17, Z17, Z17
-	MOVQ       56(DI), R13
-	MOVQ       48(DI), AX
+	IMUL3Q $0x00000006, 104(DI), AX
+	ADDQ   DX, AX
+	MOVQ   AX, 288(DI)
+	MOVQ   DX, R13
+	MOVQ   32(DI), R8
+	LEAQ   (R8)(R8*2), R9
+	LEAQ   (R8)(R8*4), R10
+	MOVQ   256(DI), BX
+	MOVQ   272(DI), R14
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	VPXORD Z14, Z14, Z14
+	VPXORD Z15, Z15, Z15
+	VPXORD Z16, Z16, Z16
+	VPXORD Z17, Z17, Z17
+	MOVQ   56(DI), AX
+	MOVQ   AX, 304(DI)
+	MOVQ   48(DI), AX
+	MOVQ   AX, 280(DI)
+	MOVQ   112(DI), AX
 
 segment:
-	MOVQ 248(DI), SI
-	ADDQ (AX), SI
-	ADDQ $0x08, AX
+	MOVQ 280(DI), SI
+	MOVQ (SI), SI
+	ADDQ 248(DI), SI
+	ADDQ $0x08, 280(DI)
 	MOVQ 40(DI), R11
 	ADDQ SI, R11
 	MOVQ 64(DI), CX
@@ -7305,6 +7272,13 @@ four:
 	VBROADCASTSS 12(R11)(R8*1), Z30
 	VFMADD231PS  Z28, Z30, Z16
 	VFMADD231PS  Z29, Z30, Z17
+	PREFETCHT0   (R13)
+	PREFETCHT0   (R13)(AX*1)
+	PREFETCHT0   64(R13)
+	PREFETCHT0   64(R13)(AX*1)
+	ADDQ         104(DI), R13
+	CMPQ         R13, 288(DI)
+	CMOVQHI      288(DI), R13
 	PREFETCHT1   (R14)(CX*4)
 	PREFETCHT1   64(R14)(CX*4)
 	ADDQ         240(DI), R14
@@ -7356,7 +7330,7 @@ one:
 	JNE          one
 
 next:
-	DECQ R13
+	DECQ 304(DI)
 	JNE  segment
 	JMP  summed
 
@@ -7397,7 +7371,7 @@ edge:
 	ADDQ         $0x04, R11
 	DECQ         CX
 	JNE          edge
-	DECQ         R13
+	DECQ         304(DI)
 	JNE          segment
 
 summed:
@@ -7945,13 +7919,13 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 280(DI)
+	DECQ 296(DI)
 	JNE  product
 	VZEROUPPER
 	RET
 
 // func tile10x1AVX512(t *tile)
-// Requires: AVX, AVX512F, MMX+
+// Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·tile10x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
@@ -7961,7 +7935,7 @@ TEXT ·tile10x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ  136(DI), AX
 	MOVQ  AX, 264(DI)
 	MOVQ  16(DI), AX
-	MOVQ  AX, 280(DI)
+	MOVQ  AX, 296(DI)
 	MOVQ  224(DI), AX
 	MOVQ  AX, 272(DI)
 	MOVQ  128(DI), R12
@@ -7971,44 +7945,36 @@ TEXT ·tile10x1AVX512(SB), NOSPLIT, $0-8
 	KMOVW AX, K1
 
 product:
-	MOVQ       104(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       DX, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 (AX)(R8*2)
-	PREFETCHT0 (AX)(R9*1)
-	PREFETCHT0 (AX)(R8*4)
-	PREFETCHT0 (AX)(R10*1)
-	PREFETCHT0 (AX)(R9*2)
-	MOVQ       DX, AX
-	ADDQ       112(DI), AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 (AX)(R8*2)
-	MOVQ       32(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       256(DI), BX
-	MOVQ       272(DI), R14
-	VPXORD     Z0, Z0, Z0
-	VPXORD     Z1, Z1, Z1
-	VPXORD     Z2, Z2, Z2
-	VPXORD     Z3, Z3, Z3
-	VPXORD     Z4, Z4, Z4
-	VPXORD     Z5, Z5, Z5
-	VPXORD     Z6, Z6, Z6
-	VPXORD     Z7, Z7, Z7
-	VPXORD     Z8, Z8, Z8
-	VPXORD     Z9, Z9, Z9
-	MOVQ       56(DI), R13
-	MOVQ       48(DI), AX
+	IMUL3Q $0x00000006, 104(DI), AX
+	ADDQ   DX, AX
+	MOVQ   AX, 288(DI)
+	MOVQ   DX, R13
+	MOVQ   32(DI), R8
+	LEAQ   (R8)(R8*2), R9
+	LEAQ   (R8)(R8*4), R10
+	MOVQ   256(DI), BX
+	MOVQ   272(DI), R14
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	MOVQ   56(DI), AX
+	MOVQ   AX, 304(DI)
+	MOVQ   48(DI), AX
+	MOVQ   AX, 280(DI)
+	MOVQ   112(DI), AX
 
 segment:
-	MOVQ 248(DI), SI
-	ADDQ (AX), SI
-	ADDQ $0x08, AX
+	MOVQ 280(DI), SI
+	MOVQ (SI), SI
+	ADDQ 248(DI), SI
+	ADDQ $0x08, 280(DI)
 	MOVQ 40(DI), R11
 	ADDQ SI, R11
 	MOVQ 64(DI), CX
@@ -8070,6 +8036,11 @@ four:
 	VFMADD231PS.BCST 12(R11), Z28, Z7
 	VFMADD231PS.BCST 12(R11)(R8*1), Z28, Z8
 	VFMADD231PS.BCST 12(R11)(R8*2), Z28, Z9
+	PREFETCHT0       (R13)
+	PREFETCHT0       (R13)(AX*1)
+	ADDQ             104(DI), R13
+	CMPQ             R13, 288(DI)
+	CMOVQHI          288(DI), R13
 	PREFETCHT1       (R14)(CX*4)
 	PREFETCHT1       64(R14)(CX*4)
 	ADDQ             240(DI), R14
@@ -8102,7 +8073,7 @@ one:
 	JNE              one
 
 next:
-	DECQ R13
+	DECQ 304(DI)
 	JNE  segment
 	JMP  summed
 
@@ -8124,7 +8095,7 @@ edge:
 	ADDQ             $0x04, R11
 	DECQ             CX
 	JNE              edge
-	DECQ             R13
+	DECQ             304(DI)
 	JNE              segment
 
 summed:
@@ -8457,13 +8428,13 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 280(DI)
+	DECQ 296(DI)
 	JNE  product
 	VZEROUPPER
 	RET
 
 // func tile10x2AVX512(t *tile)
-// Requires: AVX, AVX512F, MMX+
+// Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·tile10x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
@@ -8473,7 +8444,7 @@ TEXT ·tile10x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ  136(DI), AX
 	MOVQ  AX, 264(DI)
 	MOVQ  16(DI), AX
-	MOVQ  AX, 280(DI)
+	MOVQ  AX, 296(DI)
 	MOVQ  224(DI), AX
 	MOVQ  AX, 272(DI)
 	MOVQ  128(DI), R12
@@ -8483,69 +8454,46 @@ TEXT ·tile10x2AVX512(SB), NOSPLIT, $0-8
 	KMOVW AX, K1
 
 product:
-	MOVQ       104(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       DX, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 (AX)(R8*2)
-	PREFETCHT0 (AX)(R9*1)
-	PREFETCHT0 (AX)(R8*4)
-	PREFETCHT0 (AX)(R10*1)
-	PREFETCHT0 (AX)(R9*2)
-	MOVQ       DX, AX
-	ADDQ       112(DI), AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 (AX)(R8*2)
-	MOVQ       DX, AX
-	ADDQ       120(DI), AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 (AX)(R8*2)
-	PREFETCHT0 (AX)(R9*1)
-	PREFETCHT0 (AX)(R8*4)
-	PREFETCHT0 (AX)(R10*1)
-	PREFETCHT0 (AX)(R9*2)
-	MOVQ       DX, AX
-	ADDQ       112(DI), AX
-	ADDQ       120(DI), AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 (AX)(R8*2)
-	MOVQ       32(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       256(DI), BX
-	MOVQ       272(DI), R14
-	VPXORD     Z0, Z0, Z0
-	VPXORD     Z1, Z1, Z1
-	VPXORD     Z2, Z2, Z2
-	VPXORD     Z3, Z3, Z3
-	VPXORD     Z4, Z4, Z4
-	VPXORD     Z5, Z5, Z5
-	VPXORD     Z6, Z6, Z6
-	VPXORD     Z7, Z7, Z7
-	VPXORD     Z8, Z8, Z8
-	VPXORD     Z9, Z9, Z9
-	VPXORD     Z10, Z10, Z10
-	VPXORD     Z11, Z11, Z11
-	VPXORD     Z12, Z12, Z12
-	VPXORD     Z13, Z13, Z13
-	VPXORD     Z14, Z14, Z14
-	VPXORD     Z15, Z15, Z15
-	VPXORD     Z16, Z16, Z16
-	VPXORD     Z17, Z17, Z17
-	VPXORD     Z18, Z18, Z18
-	VPXORD     Z19, Z19, Z19
-	MOVQ       56(DI), R13
-	MOVQ       48(DI), AX
+	IMUL3Q $0x00000006, 104(DI), AX
+	ADDQ   DX, AX
+	MOVQ   AX, 288(DI)
+	MOVQ   DX, R13
+	MOVQ   32(DI), R8
+	LEAQ   (R8)(R8*2), R9
+	LEAQ   (R8)(R8*4), R10
+	MOVQ   256(DI), BX
+	MOVQ   272(DI), R14
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	VPXORD Z14, Z14, Z14
+	VPXORD Z15, Z15, Z15
+	VPXORD Z16, Z16, Z16
+	VPXORD Z17, Z17, Z17
+	VPXORD Z18, Z18, Z18
+	VPXORD Z19, Z19, Z19
+	MOVQ   56(DI), AX
+	MOVQ   AX, 304(DI)
+	MOVQ   48(DI), AX
+	MOVQ   AX, 280(DI)
+	MOVQ   112(DI), AX
 
 segment:
-	MOVQ 248(DI), SI
-	ADDQ (AX), SI
-	ADDQ $0x08, AX
+	MOVQ 280(DI), SI
+	MOVQ (SI), SI
+	ADDQ 248(DI), SI
+	ADDQ $0x08, 280(DI)
 	MOVQ 40(DI), R11
 	ADDQ SI, R11
 	MOVQ 64(DI), CX
@@ -8695,6 +8643,13 @@ four:
 	VBROADCASTSS 12(R11)(R8*2), Z30
 	VFMADD231PS  Z28, Z30, Z18
 	VFMADD231PS  Z29, Z30, Z19
+	PREFETCHT0   (R13)
+	PREFETCHT0   (R13)(AX*1)
+	PREFETCHT0   64(R13)
+	PREFETCHT0   64(R13)(AX*1)
+	ADDQ         104(DI), R13
+	CMPQ         R13, 288(DI)
+	CMOVQHI      288(DI), R13
 	PREFETCHT1   (R14)(CX*4)
 	PREFETCHT1   64(R14)(CX*4)
 	ADDQ         240(DI), R14
@@ -8749,7 +8704,7 @@ one:
 	JNE          one
 
 next:
-	DECQ R13
+	DECQ 304(DI)
 	JNE  segment
 	JMP  summed
 
@@ -8793,7 +8748,7 @@ edge:
 	ADDQ         $0x04, R11
 	DECQ         CX
 	JNE          edge
-	DECQ         R13
+	DECQ         304(DI)
 	JNE          segment
 
 summed:
@@ -9392,13 +9347,13 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 280(DI)
+	DECQ 296(DI)
 	JNE  product
 	VZEROUPPER
 	RET
 
 // func tile11x1AVX512(t *tile)
-// Requires: AVX, AVX512F, MMX+
+// Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·tile11x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
@@ -9408,7 +9363,7 @@ TEXT ·tile11x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ  136(DI), AX
 	MOVQ  AX, 264(DI)
 	MOVQ  16(DI), AX
-	MOVQ  AX, 280(DI)
+	MOVQ  AX, 296(DI)
 	MOVQ  224(DI), AX
 	MOVQ  AX, 272(DI)
 	MOVQ  128(DI), R12
@@ -9418,46 +9373,37 @@ TEXT ·tile11x1AVX512(SB), NOSPLIT, $0-8
 	KMOVW AX, K1
 
 product:
-	MOVQ       104(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       DX, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 (AX)(R8*2)
-	PREFETCHT0 (AX)(R9*1)
-	PREFETCHT0 (AX)(R8*4)
-	PREFETCHT0 (AX)(R10*1)
-	PREFETCHT0 (AX)(R9*2)
-	MOVQ       DX, AX
-	ADDQ       112(DI), AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 (AX)(R8*2)
-	PREFETCHT0 (AX)(R9*1)
-	MOVQ       32(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       256(DI), BX
-	MOVQ       272(DI), R14
-	VPXORD     Z0, Z0, Z0
-	VPXORD     Z1, Z1, Z1
-	VPXORD     Z2, Z2, Z2
-	VPXORD     Z3, Z3, Z3
-	VPXORD     Z4, Z4, Z4
-	VPXORD     Z5, Z5, Z5
-	VPXORD     Z6, Z6, Z6
-	VPXORD     Z7, Z7, Z7
-	VPXORD     Z8, Z8, Z8
-	VPXORD     Z9, Z9, Z9
-	VPXORD     Z10, Z10, Z10
-	MOVQ       56(DI), R13
-	MOVQ       48(DI), AX
+	IMUL3Q $0x00000006, 104(DI), AX
+	ADDQ   DX, AX
+	MOVQ   AX, 288(DI)
+	MOVQ   DX, R13
+	MOVQ   32(DI), R8
+	LEAQ   (R8)(R8*2), R9
+	LEAQ   (R8)(R8*4), R10
+	MOVQ   256(DI), BX
+	MOVQ   272(DI), R14
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	MOVQ   56(DI), AX
+	MOVQ   AX, 304(DI)
+	MOVQ   48(DI), AX
+	MOVQ   AX, 280(DI)
+	MOVQ   112(DI), AX
 
 segment:
-	MOVQ 248(DI), SI
-	ADDQ (AX), SI
-	ADDQ $0x08, AX
+	MOVQ 280(DI), SI
+	MOVQ (SI), SI
+	ADDQ 248(DI), SI
+	ADDQ $0x08, 280(DI)
 	MOVQ 40(DI), R11
 	ADDQ SI, R11
 	MOVQ 64(DI), CX
@@ -9523,6 +9469,11 @@ four:
 	VFMADD231PS.BCST 12(R11)(R8*1), Z28, Z8
 	VFMADD231PS.BCST 12(R11)(R8*2), Z28, Z9
 	VFMADD231PS.BCST 12(R11)(R9*1), Z28, Z10
+	PREFETCHT0       (R13)
+	PREFETCHT0       (R13)(AX*1)
+	ADDQ             104(DI), R13
+	CMPQ             R13, 288(DI)
+	CMOVQHI          288(DI), R13
 	PREFETCHT1       (R14)(CX*4)
 	PREFETCHT1       64(R14)(CX*4)
 	ADDQ             240(DI), R14
@@ -9556,7 +9507,7 @@ one:
 	JNE              one
 
 next:
-	DECQ R13
+	DECQ 304(DI)
 	JNE  segment
 	JMP  summed
 
@@ -9579,7 +9530,7 @@ edge:
 	ADDQ             $0x04, R11
 	DECQ             CX
 	JNE              edge
-	DECQ             R13
+	DECQ             304(DI)
 	JNE              segment
 
 summed:
@@ -9938,13 +9889,13 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 280(DI)
+	DECQ 296(DI)
 	JNE  product
 	VZEROUPPER
 	RET
 
 // func tile11x2AVX512(t *tile)
-// Requires: AVX, AVX512F, MMX+
+// Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·tile11x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
@@ -9954,7 +9905,7 @@ TEXT ·tile11x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ  136(DI), AX
 	MOVQ  AX, 264(DI)
 	MOVQ  16(DI), AX
-	MOVQ  AX, 280(DI)
+	MOVQ  AX, 296(DI)
 	MOVQ  224(DI), AX
 	MOVQ  AX, 272(DI)
 	MOVQ  128(DI), R12
@@ -9964,73 +9915,48 @@ TEXT ·tile11x2AVX512(SB), NOSPLIT, $0-8
 	KMOVW AX, K1
 
 product:
-	MOVQ       104(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       DX, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 (AX)(R8*2)
-	PREFETCHT0 (AX)(R9*1)
-	PREFETCHT0 (AX)(R8*4)
-	PREFETCHT0 (AX)(R10*1)
-	PREFETCHT0 (AX)(R9*2)
-	MOVQ       DX, AX
-	ADDQ       112(DI), AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 (AX)(R8*2)
-	PREFETCHT0 (AX)(R9*1)
-	MOVQ       DX, AX
-	ADDQ       120(DI), AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 (AX)(R8*2)
-	PREFETCHT0 (AX)(R9*1)
-	PREFETCHT0 (AX)(R8*4)
-	PREFETCHT0 (AX)(R10*1)
-	PREFETCHT0 (AX)(R9*2)
-	MOVQ       DX, AX
-	ADDQ       112(DI), AX
-	ADDQ       120(DI), AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 (AX)(R8*2)
-	PREFETCHT0 (AX)(R9*1)
-	MOVQ       32(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       256(DI), BX
-	MOVQ       272(DI), R14
-	VPXORD     Z0, Z0, Z0
-	VPXORD     Z1, Z1, Z1
-	VPXORD     Z2, Z2, Z2
-	VPXORD     Z3, Z3, Z3
-	VPXORD     Z4, Z4, Z4
-	VPXORD     Z5, Z5, Z5
-	VPXORD     Z6, Z6, Z6
-	VPXORD     Z7, Z7, Z7
-	VPXORD     Z8, Z8, Z8
-	VPXORD     Z9, Z9, Z9
-	VPXORD     Z10, Z10, Z10
-	VPXORD     Z11, Z11, Z11
-	VPXORD     Z12, Z12, Z12
-	VPXORD     Z13, Z13, Z13
-	VPXORD     Z14, Z14, Z14
-	VPXORD     Z15, Z15, Z15
-	VPXORD     Z16, Z16, Z16
-	VPXORD     Z17, Z17, Z17
-	VPXORD     Z18, Z18, Z18
-	VPXORD     Z19, Z19, Z19
-	VPXORD     Z20, Z20, Z20
-	VPXORD     Z21, Z21, Z21
-	MOVQ       56(DI), R13
-	MOVQ       48(DI), AX
+	IMUL3Q $0x00000006, 104(DI), AX
+	ADDQ   DX, AX
+	MOVQ   AX, 288(DI)
+	MOVQ   DX, R13
+	MOVQ   32(DI), R8
+	LEAQ   (R8)(R8*2), R9
+	LEAQ   (R8)(R8*4), R10
+	MOVQ   256(DI), BX
+	MOVQ   272(DI), R14
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	VPXORD Z14, Z14, Z14
+	VPXORD Z15, Z15, Z15
+	VPXORD Z16, Z16, Z16
+	VPXORD Z17, Z17, Z17
+	VPXORD Z18, Z18, Z18
+	VPXORD Z19, Z19, Z19
+	VPXORD Z20, Z20, Z20
+	VPXORD Z21, Z21, Z21
+	MOVQ   56(DI), AX
+	MOVQ   AX, 304(DI)
+	MOVQ   48(DI), AX
+	MOVQ   AX, 280(DI)
+	MOVQ   112(DI), AX
 
 segment:
-	MOVQ 248(DI), SI
-	ADDQ (AX), SI
-	ADDQ $0x08, AX
+	MOVQ 280(DI), SI
+	MOVQ (SI), SI
+	ADDQ 248(DI), SI
+	ADDQ $0x08, 280(DI)
 	MOVQ 40(DI), R11
 	ADDQ SI, R11
 	MOVQ 64(DI), CX
@@ -10192,6 +10118,13 @@ four:
 	VBROADCASTSS 12(R11)(R9*1), Z30
 	VFMADD231PS  Z28, Z30, Z20
 	VFMADD231PS  Z29, Z30, Z21
+	PREFETCHT0   (R13)
+	PREFETCHT0   (R13)(AX*1)
+	PREFETCHT0   64(R13)
+	PREFETCHT0   64(R13)(AX*1)
+	ADDQ         104(DI), R13
+	CMPQ         R13, 288(DI)
+	CMOVQHI      288(DI), R13
 	PREFETCHT1   (R14)(CX*4)
 	PREFETCHT1   64(R14)(CX*4)
 	ADDQ         240(DI), R14
@@ -10249,7 +10182,7 @@ one:
 	JNE          one
 
 next:
-	DECQ R13
+	DECQ 304(DI)
 	JNE  segment
 	JMP  summed
 
@@ -10296,7 +10229,7 @@ edge:
 	ADDQ         $0x04, R11
 	DECQ         CX
 	JNE          edge
-	DECQ         R13
+	DECQ         304(DI)
 	JNE          segment
 
 summed:
@@ -10946,13 +10879,13 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 280(DI)
+	DECQ 296(DI)
 	JNE  product
 	VZEROUPPER
 	RET
 
 // func tile12x1AVX512(t *tile)
-// Requires: AVX, AVX512F, MMX+
+// Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·tile12x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
@@ -10962,7 +10895,7 @@ TEXT ·tile12x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ  136(DI), AX
 	MOVQ  AX, 264(DI)
 	MOVQ  16(DI), AX
-	MOVQ  AX, 280(DI)
+	MOVQ  AX, 296(DI)
 	MOVQ  224(DI), AX
 	MOVQ  AX, 272(DI)
 	MOVQ  128(DI), R12
@@ -10972,48 +10905,38 @@ TEXT ·tile12x1AVX512(SB), NOSPLIT, $0-8
 	KMOVW AX, K1
 
 product:
-	MOVQ       104(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       DX, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 (AX)(R8*2)
-	PREFETCHT0 (AX)(R9*1)
-	PREFETCHT0 (AX)(R8*4)
-	PREFETCHT0 (AX)(R10*1)
-	PREFETCHT0 (AX)(R9*2)
-	MOVQ       DX, AX
-	ADDQ       112(DI), AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 (AX)(R8*2)
-	PREFETCHT0 (AX)(R9*1)
-	PREFETCHT0 (AX)(R8*4)
-	MOVQ       32(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       256(DI), BX
-	MOVQ       272(DI), R14
-	VPXORD     Z0, Z0, Z0
-	VPXORD     Z1, Z1, Z1
-	VPXORD     Z2, Z2, Z2
-	VPXORD     Z3, Z3, Z3
-	VPXORD     Z4, Z4, Z4
-	VPXORD     Z5, Z5, Z5
-	VPXORD     Z6, Z6, Z6
-	VPXORD     Z7, Z7, Z7
-	VPXORD     Z8, Z8, Z8
-	VPXORD     Z9, Z9, Z9
-	VPXORD     Z10, Z10, Z10
-	VPXORD     Z11, Z11, Z11
-	MOVQ       56(DI), R13
-	MOVQ       48(DI), AX
+	IMUL3Q $0x00000006, 104(DI), AX
+	ADDQ   DX, AX
+	MOVQ   AX, 288(DI)
+	MOVQ   DX, R13
+	MOVQ   32(DI), R8
+	LEAQ   (R8)(R8*2), R9
+	LEAQ   (R8)(R8*4), R10
+	MOVQ   256(DI), BX
+	MOVQ   272(DI), R14
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	MOVQ   56(DI), AX
+	MOVQ   AX, 304(DI)
+	MOVQ   48(DI), AX
+	MOVQ   AX, 280(DI)
+	MOVQ   112(DI), AX
 
 segment:
-	MOVQ 248(DI), SI
-	ADDQ (AX), SI
-	ADDQ $0x08, AX
+	MOVQ 280(DI), SI
+	MOVQ (SI), SI
+	ADDQ 248(DI), SI
+	ADDQ $0x08, 280(DI)
 	MOVQ 40(DI), R11
 	ADDQ SI, R11
 	MOVQ 64(DI), CX
@@ -11083,6 +11006,11 @@ four:
 	VFMADD231PS.BCST 12(R11)(R8*2), Z28, Z9
 	VFMADD231PS.BCST 12(R11)(R9*1), Z28, Z10
 	VFMADD231PS.BCST 12(R11)(R8*4), Z28, Z11
+	PREFETCHT0       (R13)
+	PREFETCHT0       (R13)(AX*1)
+	ADDQ             104(DI), R13
+	CMPQ             R13, 288(DI)
+	CMOVQHI          288(DI), R13
 	PREFETCHT1       (R14)(CX*4)
 	PREFETCHT1       64(R14)(CX*4)
 	ADDQ             240(DI), R14
@@ -11117,7 +11045,7 @@ one:
 	JNE              one
 
 next:
-	DECQ R13
+	DECQ 304(DI)
 	JNE  segment
 	JMP  summed
 
@@ -11141,7 +11069,7 @@ edge:
 	ADDQ             $0x04, R11
 	DECQ             CX
 	JNE              edge
-	DECQ             R13
+	DECQ             304(DI)
 	JNE              segment
 
 summed:
@@ -11526,13 +11454,13 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 280(DI)
+	DECQ 296(DI)
 	JNE  product
 	VZEROUPPER
 	RET
 
 // func tile12x2AVX512(t *tile)
-// Requires: AVX, AVX512F, MMX+
+// Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·tile12x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
@@ -11542,7 +11470,7 @@ TEXT ·tile12x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ  136(DI), AX
 	MOVQ  AX, 264(DI)
 	MOVQ  16(DI), AX
-	MOVQ  AX, 280(DI)
+	MOVQ  AX, 296(DI)
 	MOVQ  224(DI), AX
 	MOVQ  AX, 272(DI)
 	MOVQ  128(DI), R12
@@ -11552,77 +11480,50 @@ TEXT ·tile12x2AVX512(SB), NOSPLIT, $0-8
 	KMOVW AX, K1
 
 product:
-	MOVQ       104(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       DX, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 (AX)(R8*2)
-	PREFETCHT0 (AX)(R9*1)
-	PREFETCHT0 (AX)(R8*4)
-	PREFETCHT0 (AX)(R10*1)
-	PREFETCHT0 (AX)(R9*2)
-	MOVQ       DX, AX
-	ADDQ       112(DI), AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 (AX)(R8*2)
-	PREFETCHT0 (AX)(R9*1)
-	PREFETCHT0 (AX)(R8*4)
-	MOVQ       DX, AX
-	ADDQ       120(DI), AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 (AX)(R8*2)
-	PREFETCHT0 (AX)(R9*1)
-	PREFETCHT0 (AX)(R8*4)
-	PREFETCHT0 (AX)(R10*1)
-	PREFETCHT0 (AX)(R9*2)
-	MOVQ       DX, AX
-	ADDQ       112(DI), AX
-	ADDQ       120(DI), AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 (AX)(R8*2)
-	PREFETCHT0 (AX)(R9*1)
-	PREFETCHT0 (AX)(R8*4)
-	MOVQ       32(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       256(DI), BX
-	MOVQ       272(DI), R14
-	VPXORD     Z0, Z0, Z0
-	VPXORD     Z1, Z1, Z1
-	VPXORD     Z2, Z2, Z2
-	VPXORD     Z3, Z3, Z3
-	VPXORD     Z4, Z4, Z4
-	VPXORD     Z5, Z5, Z5
-	VPXORD     Z6, Z6, Z6
-	VPXORD     Z7, Z7, Z7
-	VPXORD     Z8, Z8, Z8
-	VPXORD     Z9, Z9, Z9
-	VPXORD     Z10, Z10, Z10
-	VPXORD     Z11, Z11, Z11
-	VPXORD     Z12, Z12, Z12
-	VPXORD     Z13, Z13, Z13
-	VPXORD     Z14, Z14, Z14
-	VPXORD     Z15, Z15, Z15
-	VPXORD     Z16, Z16, Z16
-	VPXORD     Z17, Z17, Z17
-	VPXORD     Z18, Z18, Z18
-	VPXORD     Z19, Z19, Z19
-	VPXORD     Z20, Z20, Z20
-	VPXORD     Z21, Z21, Z21
-	VPXORD     Z22, Z22, Z22
-	VPXORD     Z23, Z23, Z23
-	MOVQ       56(DI), R13
-	MOVQ       48(DI), AX
+	IMUL3Q $0x00000006, 104(DI), AX
+	ADDQ   DX, AX
+	MOVQ   AX, 288(DI)
+	MOVQ   DX, R13
+	MOVQ   32(DI), R8
+	LEAQ   (R8)(R8*2), R9
+	LEAQ   (R8)(R8*4), R10
+	MOVQ   256(DI), BX
+	MOVQ   272(DI), R14
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	VPXORD Z14, Z14, Z14
+	VPXORD Z15, Z15, Z15
+	VPXORD Z16, Z16, Z16
+	VPXORD Z17, Z17, Z17
+	VPXORD Z18, Z18, Z18
+	VPXORD Z19, Z19, Z19
+	VPXORD Z20, Z20, Z20
+	VPXORD Z21, Z21, Z21
+	VPXORD Z22, Z22, Z22
+	VPXORD Z23, Z23, Z23
+	MOVQ   56(DI), AX
+	MOVQ   AX, 304(DI)
+	MOVQ   48(DI), AX
+	MOVQ   AX, 280(DI)
+	MOVQ   112(DI), AX
 
 segment:
-	MOVQ 248(DI), SI
-	ADDQ (AX), SI
-	ADDQ $0x08, AX
+	MOVQ 280(DI), SI
+	MOVQ (SI), SI
+	ADDQ 248(DI), SI
+	ADDQ $0x08, 280(DI)
 	MOVQ 40(DI), R11
 	ADDQ SI, R11
 	MOVQ 64(DI), CX
@@ -11796,6 +11697,13 @@ four:
 	VBROADCASTSS 12(R11)(R8*4), Z30
 	VFMADD231PS  Z28, Z30, Z22
 	VFMADD231PS  Z29, Z30, Z23
+	PREFETCHT0   (R13)
+	PREFETCHT0   (R13)(AX*1)
+	PREFETCHT0   64(R13)
+	PREFETCHT0   64(R13)(AX*1)
+	ADDQ         104(DI), R13
+	CMPQ         R13, 288(DI)
+	CMOVQHI      288(DI), R13
 	PREFETCHT1   (R14)(CX*4)
 	PREFETCHT1   64(R14)(CX*4)
 	ADDQ         240(DI), R14
@@ -11856,7 +11764,7 @@ one:
 	JNE          one
 
 next:
-	DECQ R13
+	DECQ 304(DI)
 	JNE  segment
 	JMP  summed
 
@@ -11906,7 +11814,7 @@ edge:
 	ADDQ         $0x04, R11
 	DECQ         CX
 	JNE          edge
-	DECQ         R13
+	DECQ         304(DI)
 	JNE          segment
 
 summed:
@@ -12607,13 +12515,13 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 280(DI)
+	DECQ 296(DI)
 	JNE  product
 	VZEROUPPER
 	RET
 
 // func tile13x1AVX512(t *tile)
-// Requires: AVX, AVX512F, MMX+
+// Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·tile13x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
@@ -12623,7 +12531,7 @@ TEXT ·tile13x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ  136(DI), AX
 	MOVQ  AX, 264(DI)
 	MOVQ  16(DI), AX
-	MOVQ  AX, 280(DI)
+	MOVQ  AX, 296(DI)
 	MOVQ  224(DI), AX
 	MOVQ  AX, 272(DI)
 	MOVQ  128(DI), R12
@@ -12633,50 +12541,39 @@ TEXT ·tile13x1AVX512(SB), NOSPLIT, $0-8
 	KMOVW AX, K1
 
 product:
-	MOVQ       104(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       DX, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 (AX)(R8*2)
-	PREFETCHT0 (AX)(R9*1)
-	PREFETCHT0 (AX)(R8*4)
-	PREFETCHT0 (AX)(R10*1)
-	PREFETCHT0 (AX)(R9*2)
-	MOVQ       DX, AX
-	ADDQ       112(DI), AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 (AX)(R8*2)
-	PREFETCHT0 (AX)(R9*1)
-	PREFETCHT0 (AX)(R8*4)
-	PREFETCHT0 (AX)(R10*1)
-	MOVQ       32(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       256(DI), BX
-	MOVQ       272(DI), R14
-	VPXORD     Z0, Z0, Z0
-	VPXORD     Z1, Z1, Z1
-	VPXORD     Z2, Z2, Z2
-	VPXORD     Z3, Z3, Z3
-	VPXORD     Z4, Z4, Z4
-	VPXORD     Z5, Z5, Z5
-	VPXORD     Z6, Z6, Z6
-	VPXORD     Z7, Z7, Z7
-	VPXORD     Z8, Z8, Z8
-	VPXORD     Z9, Z9, Z9
-	VPXORD     Z10, Z10, Z10
-	VPXORD     Z11, Z11, Z11
-	VPXORD     Z12, Z12, Z12
-	MOVQ       56(DI), R13
-	MOVQ       48(DI), AX
+	IMUL3Q $0x00000006, 104(DI), AX
+	ADDQ   DX, AX
+	MOVQ   AX, 288(DI)
+	MOVQ   DX, R13
+	MOVQ   32(DI), R8
+	LEAQ   (R8)(R8*2), R9
+	LEAQ   (R8)(R8*4), R10
+	MOVQ   256(DI), BX
+	MOVQ   272(DI), R14
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	MOVQ   56(DI), AX
+	MOVQ   AX, 304(DI)
+	MOVQ   48(DI), AX
+	MOVQ   AX, 280(DI)
+	MOVQ   112(DI), AX
 
 segment:
-	MOVQ 248(DI), SI
-	ADDQ (AX), SI
-	ADDQ $0x08, AX
+	MOVQ 280(DI), SI
+	MOVQ (SI), SI
+	ADDQ 248(DI), SI
+	ADDQ $0x08, 280(DI)
 	MOVQ 40(DI), R11
 	ADDQ SI, R11
 	MOVQ 64(DI), CX
@@ -12750,6 +12647,11 @@ four:
 	VFMADD231PS.BCST 12(R11)(R9*1), Z28, Z10
 	VFMADD231PS.BCST 12(R11)(R8*4), Z28, Z11
 	VFMADD231PS.BCST 12(R11)(R10*1), Z28, Z12
+	PREFETCHT0       (R13)
+	PREFETCHT0       (R13)(AX*1)
+	ADDQ             104(DI), R13
+	CMPQ             R13, 288(DI)
+	CMOVQHI          288(DI), R13
 	PREFETCHT1       (R14)(CX*4)
 	PREFETCHT1       64(R14)(CX*4)
 	ADDQ             240(DI), R14
@@ -12785,7 +12687,7 @@ one:
 	JNE              one
 
 next:
-	DECQ R13
+	DECQ 304(DI)
 	JNE  segment
 	JMP  summed
 
@@ -12810,7 +12712,7 @@ edge:
 	ADDQ             $0x04, R11
 	DECQ             CX
 	JNE              edge
-	DECQ             R13
+	DECQ             304(DI)
 	JNE              segment
 
 summed:
@@ -13221,13 +13123,13 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 280(DI)
+	DECQ 296(DI)
 	JNE  product
 	VZEROUPPER
 	RET
 
 // func tile13x2AVX512(t *tile)
-// Requires: AVX, AVX512F, MMX+
+// Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·tile13x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
@@ -13237,7 +13139,7 @@ TEXT ·tile13x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ  136(DI), AX
 	MOVQ  AX, 264(DI)
 	MOVQ  16(DI), AX
-	MOVQ  AX, 280(DI)
+	MOVQ  AX, 296(DI)
 	MOVQ  224(DI), AX
 	MOVQ  AX, 272(DI)
 	MOVQ  128(DI), R12
@@ -13247,81 +13149,52 @@ TEXT ·tile13x2AVX512(SB), NOSPLIT, $0-8
 	KMOVW AX, K1
 
 product:
-	MOVQ       104(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       DX, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 (AX)(R8*2)
-	PREFETCHT0 (AX)(R9*1)
-	PREFETCHT0 (AX)(R8*4)
-	PREFETCHT0 (AX)(R10*1)
-	PREFETCHT0 (AX)(R9*2)
-	MOVQ       DX, AX
-	ADDQ       112(DI), AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 (AX)(R8*2)
-	PREFETCHT0 (AX)(R9*1)
-	PREFETCHT0 (AX)(R8*4)
-	PREFETCHT0 (AX)(R10*1)
-	MOVQ       DX, AX
-	ADDQ       120(DI), AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 (AX)(R8*2)
-	PREFETCHT0 (AX)(R9*1)
-	PREFETCHT0 (AX)(R8*4)
-	PREFETCHT0 (AX)(R10*1)
-	PREFETCHT0 (AX)(R9*2)
-	MOVQ       DX, AX
-	ADDQ       112(DI), AX
-	ADDQ       120(DI), AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 (AX)(R8*2)
-	PREFETCHT0 (AX)(R9*1)
-	PREFETCHT0 (AX)(R8*4)
-	PREFETCHT0 (AX)(R10*1)
-	MOVQ       32(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       256(DI), BX
-	MOVQ       272(DI), R14
-	VPXORD     Z0, Z0, Z0
-	VPXORD     Z1, Z1, Z1
-	VPXORD     Z2, Z2, Z2
-	VPXORD     Z3, Z3, Z3
-	VPXORD     Z4, Z4, Z4
-	VPXORD     Z5, Z5, Z5
-	VPXORD     Z6, Z6, Z6
-	VPXORD     Z7, Z7, Z7
-	VPXORD     Z8, Z8, Z8
-	VPXORD     Z9, Z9, Z9
-	VPXORD     Z10, Z10, Z10
-	VPXORD     Z11, Z11, Z11
-	VPXORD     Z12, Z12, Z12
-	VPXORD     Z13, Z13, Z13
-	VPXORD     Z14, Z14, Z14
-	VPXORD     Z15, Z15, Z15
-	VPXORD     Z16, Z16, Z16
-	VPXORD     Z17, Z17, Z17
-	VPXORD     Z18, Z18, Z18
-	VPXORD     Z19, Z19, Z19
-	VPXORD     Z20, Z20, Z20
-	VPXORD     Z21, Z21, Z21
-	VPXORD     Z22, Z22, Z22
-	VPXORD     Z23, Z23, Z23
-	VPXORD     Z24, Z24, Z24
-	VPXORD     Z25, Z25, Z25
-	MOVQ       56(DI), R13
-	MOVQ       48(DI), AX
+	IMUL3Q $0x00000006, 104(DI), AX
+	ADDQ   DX, AX
+	MOVQ   AX, 288(DI)
+	MOVQ   DX, R13
+	MOVQ   32(DI), R8
+	LEAQ   (R8)(R8*2), R9
+	LEAQ   (R8)(R8*4), R10
+	MOVQ   256(DI), BX
+	MOVQ   272(DI), R14
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	VPXORD Z14, Z14, Z14
+	VPXORD Z15, Z15, Z15
+	VPXORD Z16, Z16, Z16
+	VPXORD Z17, Z17, Z17
+	VPXORD Z18, Z18, Z18
+	VPXORD Z19, Z19, Z19
+	VPXORD Z20, Z20, Z20
+	VPXORD Z21, Z21, Z21
+	VPXORD Z22, Z22, Z22
+	VPXORD Z23, Z23, Z23
+	VPXORD Z24, Z24, Z24
+	VPXORD Z25, Z25, Z25
+	MOVQ   56(DI), AX
+	MOVQ   AX, 304(DI)
+	MOVQ   48(DI), AX
+	MOVQ   AX, 280(DI)
+	MOVQ   112(DI), AX
 
 segment:
-	MOVQ 248(DI), SI
-	ADDQ (AX), SI
-	ADDQ $0x08, AX
+	MOVQ 280(DI), SI
+	MOVQ (SI), SI
+	ADDQ 248(DI), SI
+	ADDQ $0x08, 280(DI)
 	MOVQ 40(DI), R11
 	ADDQ SI, R11
 	MOVQ 64(DI), CX
@@ -13507,6 +13380,13 @@ four:
 	VBROADCASTSS 12(R11)(R10*1), Z30
 	VFMADD231PS  Z28, Z30, Z24
 	VFMADD231PS  Z29, Z30, Z25
+	PREFETCHT0   (R13)
+	PREFETCHT0   (R13)(AX*1)
+	PREFETCHT0   64(R13)
+	PREFETCHT0   64(R13)(AX*1)
+	ADDQ         104(DI), R13
+	CMPQ         R13, 288(DI)
+	CMOVQHI      288(DI), R13
 	PREFETCHT1   (R14)(CX*4)
 	PREFETCHT1   64(R14)(CX*4)
 	ADDQ         240(DI), R14
@@ -13570,7 +13450,7 @@ one:
 	JNE          one
 
 next:
-	DECQ R13
+	DECQ 304(DI)
 	JNE  segment
 	JMP  summed
 
@@ -13623,7 +13503,7 @@ edge:
 	ADDQ         $0x04, R11
 	DECQ         CX
 	JNE          edge
-	DECQ         R13
+	DECQ         304(DI)
 	JNE          segment
 
 summed:
@@ -14375,13 +14255,13 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 280(DI)
+	DECQ 296(DI)
 	JNE  product
 	VZEROUPPER
 	RET
 
 // func tile14x1AVX512(t *tile)
-// Requires: AVX, AVX512F, MMX+
+// Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·tile14x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
@@ -14391,7 +14271,7 @@ TEXT ·tile14x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ  136(DI), AX
 	MOVQ  AX, 264(DI)
 	MOVQ  16(DI), AX
-	MOVQ  AX, 280(DI)
+	MOVQ  AX, 296(DI)
 	MOVQ  224(DI), AX
 	MOVQ  AX, 272(DI)
 	MOVQ  128(DI), R12
@@ -14401,52 +14281,40 @@ TEXT ·tile14x1AVX512(SB), NOSPLIT, $0-8
 	KMOVW AX, K1
 
 product:
-	MOVQ       104(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       DX, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 (AX)(R8*2)
-	PREFETCHT0 (AX)(R9*1)
-	PREFETCHT0 (AX)(R8*4)
-	PREFETCHT0 (AX)(R10*1)
-	PREFETCHT0 (AX)(R9*2)
-	MOVQ       DX, AX
-	ADDQ       112(DI), AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 (AX)(R8*2)
-	PREFETCHT0 (AX)(R9*1)
-	PREFETCHT0 (AX)(R8*4)
-	PREFETCHT0 (AX)(R10*1)
-	PREFETCHT0 (AX)(R9*2)
-	MOVQ       32(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       256(DI), BX
-	MOVQ       272(DI), R14
-	VPXORD     Z0, Z0, Z0
-	VPXORD     Z1, Z1, Z1
-	VPXORD     Z2, Z2, Z2
-	VPXORD     Z3, Z3, Z3
-	VPXORD     Z4, Z4, Z4
-	VPXORD     Z5, Z5, Z5
-	VPXORD     Z6, Z6, Z6
-	VPXORD     Z7, Z7, Z7
-	VPXORD     Z8, Z8, Z8
-	VPXORD     Z9, Z9, Z9
-	VPXORD     Z10, Z10, Z10
-	VPXORD     Z11, Z11, Z11
-	VPXORD     Z12, Z12, Z12
-	VPXORD     Z13, Z13, Z13
-	MOVQ       56(DI), R13
-	MOVQ       48(DI), AX
+	IMUL3Q $0x00000006, 104(DI), AX
+	ADDQ   DX, AX
+	MOVQ   AX, 288(DI)
+	MOVQ   DX, R13
+	MOVQ   32(DI), R8
+	LEAQ   (R8)(R8*2), R9
+	LEAQ   (R8)(R8*4), R10
+	MOVQ   256(DI), BX
+	MOVQ   272(DI), R14
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	MOVQ   56(DI), AX
+	MOVQ   AX, 304(DI)
+	MOVQ   48(DI), AX
+	MOVQ   AX, 280(DI)
+	MOVQ   112(DI), AX
 
 segment:
-	MOVQ 248(DI), SI
-	ADDQ (AX), SI
-	ADDQ $0x08, AX
+	MOVQ 280(DI), SI
+	MOVQ (SI), SI
+	ADDQ 248(DI), SI
+	ADDQ $0x08, 280(DI)
 	MOVQ 40(DI), R11
 	ADDQ SI, R11
 	MOVQ 64(DI), CX
@@ -14524,6 +14392,11 @@ four:
 	VFMADD231PS.BCST 12(R11)(R8*4), Z28, Z11
 	VFMADD231PS.BCST 12(R11)(R10*1), Z28, Z12
 	VFMADD231PS.BCST 12(R11)(R9*2), Z28, Z13
+	PREFETCHT0       (R13)
+	PREFETCHT0       (R13)(AX*1)
+	ADDQ             104(DI), R13
+	CMPQ             R13, 288(DI)
+	CMOVQHI          288(DI), R13
 	PREFETCHT1       (R14)(CX*4)
 	PREFETCHT1       64(R14)(CX*4)
 	ADDQ             240(DI), R14
@@ -14560,7 +14433,7 @@ one:
 	JNE              one
 
 next:
-	DECQ R13
+	DECQ 304(DI)
 	JNE  segment
 	JMP  summed
 
@@ -14586,7 +14459,7 @@ edge:
 	ADDQ             $0x04, R11
 	DECQ             CX
 	JNE              edge
-	DECQ             R13
+	DECQ             304(DI)
 	JNE              segment
 
 summed:
@@ -15023,13 +14896,13 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 280(DI)
+	DECQ 296(DI)
 	JNE  product
 	VZEROUPPER
 	RET
 
 // func tile14x2AVX512(t *tile)
-// Requires: AVX, AVX512F, MMX+
+// Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·tile14x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
@@ -15039,7 +14912,7 @@ TEXT ·tile14x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ  136(DI), AX
 	MOVQ  AX, 264(DI)
 	MOVQ  16(DI), AX
-	MOVQ  AX, 280(DI)
+	MOVQ  AX, 296(DI)
 	MOVQ  224(DI), AX
 	MOVQ  AX, 272(DI)
 	MOVQ  128(DI), R12
@@ -15049,85 +14922,54 @@ TEXT ·tile14x2AVX512(SB), NOSPLIT, $0-8
 	KMOVW AX, K1
 
 product:
-	MOVQ       104(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       DX, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 (AX)(R8*2)
-	PREFETCHT0 (AX)(R9*1)
-	PREFETCHT0 (AX)(R8*4)
-	PREFETCHT0 (AX)(R10*1)
-	PREFETCHT0 (AX)(R9*2)
-	MOVQ       DX, AX
-	ADDQ       112(DI), AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 (AX)(R8*2)
-	PREFETCHT0 (AX)(R9*1)
-	PREFETCHT0 (AX)(R8*4)
-	PREFETCHT0 (AX)(R10*1)
-	PREFETCHT0 (AX)(R9*2)
-	MOVQ       DX, AX
-	ADDQ       120(DI), AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 (AX)(R8*2)
-	PREFETCHT0 (AX)(R9*1)
-	PREFETCHT0 (AX)(R8*4)
-	PREFETCHT0 (AX)(R10*1)
-	PREFETCHT0 (AX)(R9*2)
-	MOVQ       DX, AX
-	ADDQ       112(DI), AX
-	ADDQ       120(DI), AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 (AX)(R8*2)
-	PREFETCHT0 (AX)(R9*1)
-	PREFETCHT0 (AX)(R8*4)
-	PREFETCHT0 (AX)(R10*1)
-	PREFETCHT0 (AX)(R9*2)
-	MOVQ       32(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       256(DI), BX
-	MOVQ       272(DI), R14
-	VPXORD     Z0, Z0, Z0
-	VPXORD     Z1, Z1, Z1
-	VPXORD     Z2, Z2, Z2
-	VPXORD     Z3, Z3, Z3
-	VPXORD     Z4, Z4, Z4
-	VPXORD     Z5, Z5, Z5
-	VPXORD     Z6, Z6, Z6
-	VPXORD     Z7, Z7, Z7
-	VPXORD     Z8, Z8, Z8
-	VPXORD     Z9, Z9, Z9
-	VPXORD     Z10, Z10, Z10
-	VPXORD     Z11, Z11, Z11
-	VPXORD     Z12, Z12, Z12
-	VPXORD     Z13, Z13, Z13
-	VPXORD     Z14, Z14, Z14
-	VPXORD     Z15, Z15, Z15
-	VPXORD     Z16, Z16, Z16
-	VPXORD     Z17, Z17, Z17
-	VPXORD     Z18, Z18, Z18
-	VPXORD     Z19, Z19, Z19
-	VPXORD     Z20, Z20, Z20
-	VPXORD     Z21, Z21, Z21
-	VPXORD     Z22, Z22, Z22
-	VPXORD     Z23, Z23, Z23
-	VPXORD     Z24, Z24, Z24
-	VPXORD     Z25, Z25, Z25
-	VPXORD     Z26, Z26, Z26
-	VPXORD     Z27, Z27, Z27
-	MOVQ       56(DI), R13
-	MOVQ       48(DI), AX
+	IMUL3Q $0x00000006, 104(DI), AX
+	ADDQ   DX, AX
+	MOVQ   AX, 288(DI)
+	MOVQ   DX, R13
+	MOVQ   32(DI), R8
+	LEAQ   (R8)(R8*2), R9
+	LEAQ   (R8)(R8*4), R10
+	MOVQ   256(DI), BX
+	MOVQ   272(DI), R14
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	VPXORD Z14, Z14, Z14
+	VPXORD Z15, Z15, Z15
+	VPXORD Z16, Z16, Z16
+	VPXORD Z17, Z17, Z17
+	VPXORD Z18, Z18, Z18
+	VPXORD Z19, Z19, Z19
+	VPXORD Z20, Z20, Z20
+	VPXORD Z21, Z21, Z21
+	VPXORD Z22, Z22, Z22
+	VPXORD Z23, Z23, Z23
+	VPXORD Z24, Z24, Z24
+	VPXORD Z25, Z25, Z25
+	VPXORD Z26, Z26, Z26
+	VPXORD Z27, Z27, Z27
+	MOVQ   56(DI), AX
+	MOVQ   AX, 304(DI)
+	MOVQ   48(DI), AX
+	MOVQ   AX, 280(DI)
+	MOVQ   112(DI), AX
 
 segment:
-	MOVQ 248(DI), SI
-	ADDQ (AX), SI
-	ADDQ $0x08, AX
+	MOVQ 280(DI), SI
+	MOVQ (SI), SI
+	ADDQ 248(DI), SI
+	ADDQ $0x08, 280(DI)
 	MOVQ 40(DI), R11
 	ADDQ SI, R11
 	MOVQ 64(DI), CX
@@ -15325,6 +15167,13 @@ four:
 	VBROADCASTSS 12(R11)(R9*2), Z30
 	VFMADD231PS  Z28, Z30, Z26
 	VFMADD231PS  Z29, Z30, Z27
+	PREFETCHT0   (R13)
+	PREFETCHT0   (R13)(AX*1)
+	PREFETCHT0   64(R13)
+	PREFETCHT0   64(R13)(AX*1)
+	ADDQ         104(DI), R13
+	CMPQ         R13, 288(DI)
+	CMOVQHI      288(DI), R13
 	PREFETCHT1   (R14)(CX*4)
 	PREFETCHT1   64(R14)(CX*4)
 	ADDQ         240(DI), R14
@@ -15391,7 +15240,7 @@ one:
 	JNE          one
 
 next:
-	DECQ R13
+	DECQ 304(DI)
 	JNE  segment
 	JMP  summed
 
@@ -15447,7 +15296,7 @@ edge:
 	ADDQ         $0x04, R11
 	DECQ         CX
 	JNE          edge
-	DECQ         R13
+	DECQ         304(DI)
 	JNE          segment
 
 summed:
@@ -16250,13 +16099,13 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 280(DI)
+	DECQ 296(DI)
 	JNE  product
 	VZEROUPPER
 	RET
 
 // func tile1x1AVX2(t *tile)
-// Requires: AVX, FMA3, MMX+
+// Requires: AVX, CMOV, FMA3, MMX+
 TEXT ·tile1x1AVX2(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), DI
 	MOVQ 24(DI), AX
@@ -16266,7 +16115,7 @@ TEXT ·tile1x1AVX2(SB), NOSPLIT, $0-8
 	MOVQ 136(DI), AX
 	MOVQ AX, 264(DI)
 	MOVQ 16(DI), AX
-	MOVQ AX, 280(DI)
+	MOVQ AX, 296(DI)
 	MOVQ 224(DI), AX
 	MOVQ AX, 272(DI)
 	MOVQ 128(DI), R12
@@ -16274,24 +16123,24 @@ TEXT ·tile1x1AVX2(SB), NOSPLIT, $0-8
 	MOVQ 80(DI), R15
 
 product:
-	MOVQ       104(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       DX, AX
-	PREFETCHT0 (AX)
-	MOVQ       32(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       256(DI), BX
-	MOVQ       272(DI), R14
-	VXORPS     Y0, Y0, Y0
-	MOVQ       56(DI), R13
-	MOVQ       48(DI), AX
+	MOVQ   DX, 288(DI)
+	MOVQ   DX, R13
+	MOVQ   32(DI), R8
+	LEAQ   (R8)(R8*2), R9
+	LEAQ   (R8)(R8*4), R10
+	MOVQ   256(DI), BX
+	MOVQ   272(DI), R14
+	VXORPS Y0, Y0, Y0
+	MOVQ   56(DI), AX
+	MOVQ   AX, 304(DI)
+	MOVQ   48(DI), AX
+	MOVQ   AX, 280(DI)
 
 segment:
-	MOVQ 248(DI), SI
-	ADDQ (AX), SI
-	ADDQ $0x08, AX
+	MOVQ 280(DI), SI
+	MOVQ (SI), SI
+	ADDQ 248(DI), SI
+	ADDQ $0x08, 280(DI)
 	MOVQ 64(DI), CX
 	SUBQ $0x04, CX
 	JLT  rest
@@ -16317,6 +16166,10 @@ four:
 	ADDQ         R15, BX
 	VBROADCASTSS 12(SI), Y14
 	VFMADD231PS  Y12, Y14, Y0
+	PREFETCHT0   (R13)
+	ADDQ         104(DI), R13
+	CMPQ         R13, 288(DI)
+	CMOVQHI      288(DI), R13
 	PREFETCHT1   (R14)(CX*4)
 	PREFETCHT1   64(R14)(CX*4)
 	ADDQ         240(DI), R14
@@ -16339,7 +16192,7 @@ one:
 	JNE          one
 
 next:
-	DECQ         R13
+	DECQ         304(DI)
 	JNE          segment
 	MOVL         200(DI), AX
 	CMPL         AX, $0x3f800000
@@ -16430,13 +16283,13 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 280(DI)
+	DECQ 296(DI)
 	JNE  product
 	VZEROUPPER
 	RET
 
 // func tile1x2AVX2(t *tile)
-// Requires: AVX, FMA3, MMX+
+// Requires: AVX, CMOV, FMA3, MMX+
 TEXT ·tile1x2AVX2(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), DI
 	MOVQ 24(DI), AX
@@ -16446,7 +16299,7 @@ TEXT ·tile1x2AVX2(SB), NOSPLIT, $0-8
 	MOVQ 136(DI), AX
 	MOVQ AX, 264(DI)
 	MOVQ 16(DI), AX
-	MOVQ AX, 280(DI)
+	MOVQ AX, 296(DI)
 	MOVQ 224(DI), AX
 	MOVQ AX, 272(DI)
 	MOVQ 128(DI), R12
@@ -16454,28 +16307,25 @@ TEXT ·tile1x2AVX2(SB), NOSPLIT, $0-8
 	MOVQ 80(DI), R15
 
 product:
-	MOVQ       104(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       DX, AX
-	PREFETCHT0 (AX)
-	MOVQ       DX, AX
-	ADDQ       120(DI), AX
-	PREFETCHT0 (AX)
-	MOVQ       32(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       256(DI), BX
-	MOVQ       272(DI), R14
-	VXORPS     Y0, Y0, Y0
-	VXORPS     Y1, Y1, Y1
-	MOVQ       56(DI), R13
-	MOVQ       48(DI), AX
+	MOVQ   DX, 288(DI)
+	MOVQ   DX, R13
+	MOVQ   32(DI), R8
+	LEAQ   (R8)(R8*2), R9
+	LEAQ   (R8)(R8*4), R10
+	MOVQ   256(DI), BX
+	MOVQ   272(DI), R14
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	MOVQ   56(DI), AX
+	MOVQ   AX, 304(DI)
+	MOVQ   48(DI), AX
+	MOVQ   AX, 280(DI)
 
 segment:
-	MOVQ 248(DI), SI
-	ADDQ (AX), SI
-	ADDQ $0x08, AX
+	MOVQ 280(DI), SI
+	MOVQ (SI), SI
+	ADDQ 248(DI), SI
+	ADDQ $0x08, 280(DI)
 	MOVQ 64(DI), CX
 	SUBQ $0x04, CX
 	JLT  rest
@@ -16509,6 +16359,10 @@ four:
 	VBROADCASTSS 12(SI), Y14
 	VFMADD231PS  Y12, Y14, Y0
 	VFMADD231PS  Y13, Y14, Y1
+	PREFETCHT0   (R13)
+	ADDQ         104(DI), R13
+	CMPQ         R13, 288(DI)
+	CMOVQHI      288(DI), R13
 	PREFETCHT1   (R14)(CX*4)
 	PREFETCHT1   64(R14)(CX*4)
 	ADDQ         240(DI), R14
@@ -16533,7 +16387,7 @@ one:
 	JNE          one
 
 next:
-	DECQ         R13
+	DECQ         304(DI)
 	JNE          segment
 	MOVL         200(DI), AX
 	CMPL         AX, $0x3f800000
@@ -16656,13 +16510,13 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 280(DI)
+	DECQ 296(DI)
 	JNE  product
 	VZEROUPPER
 	RET
 
 // func tile2x1AVX2(t *tile)
-// Requires: AVX, FMA3, MMX+
+// Requires: AVX, CMOV, FMA3, MMX+
 TEXT ·tile2x1AVX2(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), DI
 	MOVQ 24(DI), AX
@@ -16672,7 +16526,7 @@ TEXT ·tile2x1AVX2(SB), NOSPLIT, $0-8
 	MOVQ 136(DI), AX
 	MOVQ AX, 264(DI)
 	MOVQ 16(DI), AX
-	MOVQ AX, 280(DI)
+	MOVQ AX, 296(DI)
 	MOVQ 224(DI), AX
 	MOVQ AX, 272(DI)
 	MOVQ 128(DI), R12
@@ -16680,26 +16534,27 @@ TEXT ·tile2x1AVX2(SB), NOSPLIT, $0-8
 	MOVQ 80(DI), R15
 
 product:
-	MOVQ       104(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       DX, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	MOVQ       32(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       256(DI), BX
-	MOVQ       272(DI), R14
-	VXORPS     Y0, Y0, Y0
-	VXORPS     Y1, Y1, Y1
-	MOVQ       56(DI), R13
-	MOVQ       48(DI), AX
+	IMUL3Q $0x00000001, 104(DI), AX
+	ADDQ   DX, AX
+	MOVQ   AX, 288(DI)
+	MOVQ   DX, R13
+	MOVQ   32(DI), R8
+	LEAQ   (R8)(R8*2), R9
+	LEAQ   (R8)(R8*4), R10
+	MOVQ   256(DI), BX
+	MOVQ   272(DI), R14
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	MOVQ   56(DI), AX
+	MOVQ   AX, 304(DI)
+	MOVQ   48(DI), AX
+	MOVQ   AX, 280(DI)
 
 segment:
-	MOVQ 248(DI), SI
-	ADDQ (AX), SI
-	ADDQ $0x08, AX
+	MOVQ 280(DI), SI
+	MOVQ (SI), SI
+	ADDQ 248(DI), SI
+	ADDQ $0x08, 280(DI)
 	MOVQ 64(DI), CX
 	SUBQ $0x04, CX
 	JLT  rest
@@ -16733,6 +16588,10 @@ four:
 	VFMADD231PS  Y12, Y14, Y0
 	VBROADCASTSS 12(SI)(R8*1), Y15
 	VFMADD231PS  Y12, Y15, Y1
+	PREFETCHT0   (R13)
+	ADDQ         104(DI), R13
+	CMPQ         R13, 288(DI)
+	CMOVQHI      288(DI), R13
 	PREFETCHT1   (R14)(CX*4)
 	PREFETCHT1   64(R14)(CX*4)
 	ADDQ         240(DI), R14
@@ -16757,7 +16616,7 @@ one:
 	JNE          one
 
 next:
-	DECQ         R13
+	DECQ         304(DI)
 	JNE          segment
 	MOVL         200(DI), AX
 	CMPL         AX, $0x3f800000
@@ -16874,13 +16733,13 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 280(DI)
+	DECQ 296(DI)
 	JNE  product
 	VZEROUPPER
 	RET
 
 // func tile2x2AVX2(t *tile)
-// Requires: AVX, FMA3, MMX+
+// Requires: AVX, CMOV, FMA3, MMX+
 TEXT ·tile2x2AVX2(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), DI
 	MOVQ 24(DI), AX
@@ -16890,7 +16749,7 @@ TEXT ·tile2x2AVX2(SB), NOSPLIT, $0-8
 	MOVQ 136(DI), AX
 	MOVQ AX, 264(DI)
 	MOVQ 16(DI), AX
-	MOVQ AX, 280(DI)
+	MOVQ AX, 296(DI)
 	MOVQ 224(DI), AX
 	MOVQ AX, 272(DI)
 	MOVQ 128(DI), R12
@@ -16898,32 +16757,29 @@ TEXT ·tile2x2AVX2(SB), NOSPLIT, $0-8
 	MOVQ 80(DI), R15
 
 product:
-	MOVQ       104(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       DX, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	MOVQ       DX, AX
-	ADDQ       120(DI), AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	MOVQ       32(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       256(DI), BX
-	MOVQ       272(DI), R14
-	VXORPS     Y0, Y0, Y0
-	VXORPS     Y1, Y1, Y1
-	VXORPS     Y2, Y2, Y2
-	VXORPS     Y3, Y3, Y3
-	MOVQ       56(DI), R13
-	MOVQ       48(DI), AX
+	IMUL3Q $0x00000001, 104(DI), AX
+	ADDQ   DX, AX
+	MOVQ   AX, 288(DI)
+	MOVQ   DX, R13
+	MOVQ   32(DI), R8
+	LEAQ   (R8)(R8*2), R9
+	LEAQ   (R8)(R8*4), R10
+	MOVQ   256(DI), BX
+	MOVQ   272(DI), R14
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	MOVQ   56(DI), AX
+	MOVQ   AX, 304(DI)
+	MOVQ   48(DI), AX
+	MOVQ   AX, 280(DI)
 
 segment:
-	MOVQ 248(DI), SI
-	ADDQ (AX), SI
-	ADDQ $0x08, AX
+	MOVQ 280(DI), SI
+	MOVQ (SI), SI
+	ADDQ 248(DI), SI
+	ADDQ $0x08, 280(DI)
 	MOVQ 64(DI), CX
 	SUBQ $0x04, CX
 	JLT  rest
@@ -16969,6 +16825,10 @@ four:
 	VBROADCASTSS 12(SI)(R8*1), Y15
 	VFMADD231PS  Y12, Y15, Y2
 	VFMADD231PS  Y13, Y15, Y3
+	PREFETCHT0   (R13)
+	ADDQ         104(DI), R13
+	CMPQ         R13, 288(DI)
+	CMOVQHI      288(DI), R13
 	PREFETCHT1   (R14)(CX*4)
 	PREFETCHT1   64(R14)(CX*4)
 	ADDQ         240(DI), R14
@@ -16996,7 +16856,7 @@ one:
 	JNE          one
 
 next:
-	DECQ         R13
+	DECQ         304(DI)
 	JNE          segment
 	MOVL         200(DI), AX
 	CMPL         AX, $0x3f800000
@@ -17170,13 +17030,13 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 280(DI)
+	DECQ 296(DI)
 	JNE  product
 	VZEROUPPER
 	RET
 
 // func tile3x1AVX2(t *tile)
-// Requires: AVX, FMA3, MMX+
+// Requires: AVX, CMOV, FMA3, MMX+
 TEXT ·tile3x1AVX2(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), DI
 	MOVQ 24(DI), AX
@@ -17186,7 +17046,7 @@ TEXT ·tile3x1AVX2(SB), NOSPLIT, $0-8
 	MOVQ 136(DI), AX
 	MOVQ AX, 264(DI)
 	MOVQ 16(DI), AX
-	MOVQ AX, 280(DI)
+	MOVQ AX, 296(DI)
 	MOVQ 224(DI), AX
 	MOVQ AX, 272(DI)
 	MOVQ 128(DI), R12
@@ -17194,28 +17054,28 @@ TEXT ·tile3x1AVX2(SB), NOSPLIT, $0-8
 	MOVQ 80(DI), R15
 
 product:
-	MOVQ       104(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       DX, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 (AX)(R8*2)
-	MOVQ       32(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       256(DI), BX
-	MOVQ       272(DI), R14
-	VXORPS     Y0, Y0, Y0
-	VXORPS     Y1, Y1, Y1
-	VXORPS     Y2, Y2, Y2
-	MOVQ       56(DI), R13
-	MOVQ       48(DI), AX
+	IMUL3Q $0x00000002, 104(DI), AX
+	ADDQ   DX, AX
+	MOVQ   AX, 288(DI)
+	MOVQ   DX, R13
+	MOVQ   32(DI), R8
+	LEAQ   (R8)(R8*2), R9
+	LEAQ   (R8)(R8*4), R10
+	MOVQ   256(DI), BX
+	MOVQ   272(DI), R14
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	MOVQ   56(DI), AX
+	MOVQ   AX, 304(DI)
+	MOVQ   48(DI), AX
+	MOVQ   AX, 280(DI)
 
 segment:
-	MOVQ 248(DI), SI
-	ADDQ (AX), SI
-	ADDQ $0x08, AX
+	MOVQ 280(DI), SI
+	MOVQ (SI), SI
+	ADDQ 248(DI), SI
+	ADDQ $0x08, 280(DI)
 	MOVQ 64(DI), CX
 	SUBQ $0x04, CX
 	JLT  rest
@@ -17257,6 +17117,10 @@ four:
 	VFMADD231PS  Y12, Y15, Y1
 	VBROADCASTSS 12(SI)(R8*2), Y14
 	VFMADD231PS  Y12, Y14, Y2
+	PREFETCHT0   (R13)
+	ADDQ         104(DI), R13
+	CMPQ         R13, 288(DI)
+	CMOVQHI      288(DI), R13
 	PREFETCHT1   (R14)(CX*4)
 	PREFETCHT1   64(R14)(CX*4)
 	ADDQ         240(DI), R14
@@ -17283,7 +17147,7 @@ one:
 	JNE          one
 
 next:
-	DECQ         R13
+	DECQ         304(DI)
 	JNE          segment
 	MOVL         200(DI), AX
 	CMPL         AX, $0x3f800000
@@ -17426,13 +17290,13 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 280(DI)
+	DECQ 296(DI)
 	JNE  product
 	VZEROUPPER
 	RET
 
 // func tile3x2AVX2(t *tile)
-// Requires: AVX, FMA3, MMX+
+// Requires: AVX, CMOV, FMA3, MMX+
 TEXT ·tile3x2AVX2(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), DI
 	MOVQ 24(DI), AX
@@ -17442,7 +17306,7 @@ TEXT ·tile3x2AVX2(SB), NOSPLIT, $0-8
 	MOVQ 136(DI), AX
 	MOVQ AX, 264(DI)
 	MOVQ 16(DI), AX
-	MOVQ AX, 280(DI)
+	MOVQ AX, 296(DI)
 	MOVQ 224(DI), AX
 	MOVQ AX, 272(DI)
 	MOVQ 128(DI), R12
@@ -17450,36 +17314,31 @@ TEXT ·tile3x2AVX2(SB), NOSPLIT, $0-8
 	MOVQ 80(DI), R15
 
 product:
-	MOVQ       104(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       DX, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 (AX)(R8*2)
-	MOVQ       DX, AX
-	ADDQ       120(DI), AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 (AX)(R8*2)
-	MOVQ       32(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       256(DI), BX
-	MOVQ       272(DI), R14
-	VXORPS     Y0, Y0, Y0
-	VXORPS     Y1, Y1, Y1
-	VXORPS     Y2, Y2, Y2
-	VXORPS     Y3, Y3, Y3
-	VXORPS     Y4, Y4, Y4
-	VXORPS     Y5, Y5, Y5
-	MOVQ       56(DI), R13
-	MOVQ       48(DI), AX
+	IMUL3Q $0x00000002, 104(DI), AX
+	ADDQ   DX, AX
+	MOVQ   AX, 288(DI)
+	MOVQ   DX, R13
+	MOVQ   32(DI), R8
+	LEAQ   (R8)(R8*2), R9
+	LEAQ   (R8)(R8*4), R10
+	MOVQ   256(DI), BX
+	MOVQ   272(DI), R14
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	MOVQ   56(DI), AX
+	MOVQ   AX, 304(DI)
+	MOVQ   48(DI), AX
+	MOVQ   AX, 280(DI)
 
 segment:
-	MOVQ 248(DI), SI
-	ADDQ (AX), SI
-	ADDQ $0x08, AX
+	MOVQ 280(DI), SI
+	MOVQ (SI), SI
+	ADDQ 248(DI), SI
+	ADDQ $0x08, 280(DI)
 	MOVQ 64(DI), CX
 	SUBQ $0x04, CX
 	JLT  rest
@@ -17537,6 +17396,10 @@ four:
 	VBROADCASTSS 12(SI)(R8*2), Y14
 	VFMADD231PS  Y12, Y14, Y4
 	VFMADD231PS  Y13, Y14, Y5
+	PREFETCHT0   (R13)
+	ADDQ         104(DI), R13
+	CMPQ         R13, 288(DI)
+	CMOVQHI      288(DI), R13
 	PREFETCHT1   (R14)(CX*4)
 	PREFETCHT1   64(R14)(CX*4)
 	ADDQ         240(DI), R14
@@ -17567,7 +17430,7 @@ one:
 	JNE          one
 
 next:
-	DECQ         R13
+	DECQ         304(DI)
 	JNE          segment
 	MOVL         200(DI), AX
 	CMPL         AX, $0x3f800000
@@ -17792,13 +17655,13 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 280(DI)
+	DECQ 296(DI)
 	JNE  product
 	VZEROUPPER
 	RET
 
 // func tile4x1AVX2(t *tile)
-// Requires: AVX, FMA3, MMX+
+// Requires: AVX, CMOV, FMA3, MMX+
 TEXT ·tile4x1AVX2(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), DI
 	MOVQ 24(DI), AX
@@ -17808,7 +17671,7 @@ TEXT ·tile4x1AVX2(SB), NOSPLIT, $0-8
 	MOVQ 136(DI), AX
 	MOVQ AX, 264(DI)
 	MOVQ 16(DI), AX
-	MOVQ AX, 280(DI)
+	MOVQ AX, 296(DI)
 	MOVQ 224(DI), AX
 	MOVQ AX, 272(DI)
 	MOVQ 128(DI), R12
@@ -17816,32 +17679,30 @@ TEXT ·tile4x1AVX2(SB), NOSPLIT, $0-8
 	MOVQ 80(DI), R15
 
 product:
-	MOVQ       104(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       DX, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 (AX)(R8*2)
-	MOVQ       DX, AX
-	ADDQ       112(DI), AX
-	PREFETCHT0 (AX)
-	MOVQ       32(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       256(DI), BX
-	MOVQ       272(DI), R14
-	VXORPS     Y0, Y0, Y0
-	VXORPS     Y1, Y1, Y1
-	VXORPS     Y2, Y2, Y2
-	VXORPS     Y3, Y3, Y3
-	MOVQ       56(DI), R13
-	MOVQ       48(DI), AX
+	IMUL3Q $0x00000002, 104(DI), AX
+	ADDQ   DX, AX
+	MOVQ   AX, 288(DI)
+	MOVQ   DX, R13
+	MOVQ   32(DI), R8
+	LEAQ   (R8)(R8*2), R9
+	LEAQ   (R8)(R8*4), R10
+	MOVQ   256(DI), BX
+	MOVQ   272(DI), R14
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	MOVQ   56(DI), AX
+	MOVQ   AX, 304(DI)
+	MOVQ   48(DI), AX
+	MOVQ   AX, 280(DI)
+	MOVQ   112(DI), AX
 
 segment:
-	MOVQ 248(DI), SI
-	ADDQ (AX), SI
-	ADDQ $0x08, AX
+	MOVQ 280(DI), SI
+	MOVQ (SI), SI
+	ADDQ 248(DI), SI
+	ADDQ $0x08, 280(DI)
 	MOVQ 40(DI), R11
 	ADDQ SI, R11
 	MOVQ 64(DI), CX
@@ -17893,6 +17754,11 @@ four:
 	VFMADD231PS  Y12, Y14, Y2
 	VBROADCASTSS 12(R11), Y15
 	VFMADD231PS  Y12, Y15, Y3
+	PREFETCHT0   (R13)
+	PREFETCHT0   (R13)(AX*1)
+	ADDQ         104(DI), R13
+	CMPQ         R13, 288(DI)
+	CMOVQHI      288(DI), R13
 	PREFETCHT1   (R14)(CX*4)
 	PREFETCHT1   64(R14)(CX*4)
 	ADDQ         240(DI), R14
@@ -17923,7 +17789,7 @@ one:
 	JNE          one
 
 next:
-	DECQ         R13
+	DECQ         304(DI)
 	JNE          segment
 	MOVL         200(DI), AX
 	CMPL         AX, $0x3f800000
@@ -18098,13 +17964,13 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 280(DI)
+	DECQ 296(DI)
 	JNE  product
 	VZEROUPPER
 	RET
 
 // func tile4x2AVX2(t *tile)
-// Requires: AVX, FMA3, MMX+
+// Requires: AVX, CMOV, FMA3, MMX+
 TEXT ·tile4x2AVX2(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), DI
 	MOVQ 24(DI), AX
@@ -18114,7 +17980,7 @@ TEXT ·tile4x2AVX2(SB), NOSPLIT, $0-8
 	MOVQ 136(DI), AX
 	MOVQ AX, 264(DI)
 	MOVQ 16(DI), AX
-	MOVQ AX, 280(DI)
+	MOVQ AX, 296(DI)
 	MOVQ 224(DI), AX
 	MOVQ AX, 272(DI)
 	MOVQ 128(DI), R12
@@ -18122,45 +17988,34 @@ TEXT ·tile4x2AVX2(SB), NOSPLIT, $0-8
 	MOVQ 80(DI), R15
 
 product:
-	MOVQ       104(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       DX, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 (AX)(R8*2)
-	MOVQ       DX, AX
-	ADDQ       112(DI), AX
-	PREFETCHT0 (AX)
-	MOVQ       DX, AX
-	ADDQ       120(DI), AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 (AX)(R8*2)
-	MOVQ       DX, AX
-	ADDQ       112(DI), AX
-	ADDQ       120(DI), AX
-	PREFETCHT0 (AX)
-	MOVQ       32(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       256(DI), BX
-	MOVQ       272(DI), R14
-	VXORPS     Y0, Y0, Y0
-	VXORPS     Y1, Y1, Y1
-	VXORPS     Y2, Y2, Y2
-	VXORPS     Y3, Y3, Y3
-	VXORPS     Y4, Y4, Y4
-	VXORPS     Y5, Y5, Y5
-	VXORPS     Y6, Y6, Y6
-	VXORPS     Y7, Y7, Y7
-	MOVQ       56(DI), R13
-	MOVQ       48(DI), AX
+	IMUL3Q $0x00000002, 104(DI), AX
+	ADDQ   DX, AX
+	MOVQ   AX, 288(DI)
+	MOVQ   DX, R13
+	MOVQ   32(DI), R8
+	LEAQ   (R8)(R8*2), R9
+	LEAQ   (R8)(R8*4), R10
+	MOVQ   256(DI), BX
+	MOVQ   272(DI), R14
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	MOVQ   56(DI), AX
+	MOVQ   AX, 304(DI)
+	MOVQ   48(DI), AX
+	MOVQ   AX, 280(DI)
+	MOVQ   112(DI), AX
 
 segment:
-	MOVQ 248(DI), SI
-	ADDQ (AX), SI
-	ADDQ $0x08, AX
+	MOVQ 280(DI), SI
+	MOVQ (SI), SI
+	ADDQ 248(DI), SI
+	ADDQ $0x08, 280(DI)
 	MOVQ 40(DI), R11
 	ADDQ SI, R11
 	MOVQ 64(DI), CX
@@ -18232,6 +18087,11 @@ four:
 	VBROADCASTSS 12(R11), Y15
 	VFMADD231PS  Y12, Y15, Y6
 	VFMADD231PS  Y13, Y15, Y7
+	PREFETCHT0   (R13)
+	PREFETCHT0   (R13)(AX*1)
+	ADDQ         104(DI), R13
+	CMPQ         R13, 288(DI)
+	CMOVQHI      288(DI), R13
 	PREFETCHT1   (R14)(CX*4)
 	PREFETCHT1   64(R14)(CX*4)
 	ADDQ         240(DI), R14
@@ -18267,7 +18127,7 @@ one:
 	JNE          one
 
 next:
-	DECQ         R13
+	DECQ         304(DI)
 	JNE          segment
 	MOVL         200(DI), AX
 	CMPL         AX, $0x3f800000
@@ -18558,13 +18418,13 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 280(DI)
+	DECQ 296(DI)
 	JNE  product
 	VZEROUPPER
 	RET
 
 // func tile5x1AVX2(t *tile)
-// Requires: AVX, FMA3, MMX+
+// Requires: AVX, CMOV, FMA3, MMX+
 TEXT ·tile5x1AVX2(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), DI
 	MOVQ 24(DI), AX
@@ -18574,7 +18434,7 @@ TEXT ·tile5x1AVX2(SB), NOSPLIT, $0-8
 	MOVQ 136(DI), AX
 	MOVQ AX, 264(DI)
 	MOVQ 16(DI), AX
-	MOVQ AX, 280(DI)
+	MOVQ AX, 296(DI)
 	MOVQ 224(DI), AX
 	MOVQ AX, 272(DI)
 	MOVQ 128(DI), R12
@@ -18582,34 +18442,31 @@ TEXT ·tile5x1AVX2(SB), NOSPLIT, $0-8
 	MOVQ 80(DI), R15
 
 product:
-	MOVQ       104(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       DX, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 (AX)(R8*2)
-	MOVQ       DX, AX
-	ADDQ       112(DI), AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	MOVQ       32(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       256(DI), BX
-	MOVQ       272(DI), R14
-	VXORPS     Y0, Y0, Y0
-	VXORPS     Y1, Y1, Y1
-	VXORPS     Y2, Y2, Y2
-	VXORPS     Y3, Y3, Y3
-	VXORPS     Y4, Y4, Y4
-	MOVQ       56(DI), R13
-	MOVQ       48(DI), AX
+	IMUL3Q $0x00000002, 104(DI), AX
+	ADDQ   DX, AX
+	MOVQ   AX, 288(DI)
+	MOVQ   DX, R13
+	MOVQ   32(DI), R8
+	LEAQ   (R8)(R8*2), R9
+	LEAQ   (R8)(R8*4), R10
+	MOVQ   256(DI), BX
+	MOVQ   272(DI), R14
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	MOVQ   56(DI), AX
+	MOVQ   AX, 304(DI)
+	MOVQ   48(DI), AX
+	MOVQ   AX, 280(DI)
+	MOVQ   112(DI), AX
 
 segment:
-	MOVQ 248(DI), SI
-	ADDQ (AX), SI
-	ADDQ $0x08, AX
+	MOVQ 280(DI), SI
+	MOVQ (SI), SI
+	ADDQ 248(DI), SI
+	ADDQ $0x08, 280(DI)
 	MOVQ 40(DI), R11
 	ADDQ SI, R11
 	MOVQ 64(DI), CX
@@ -18669,6 +18526,11 @@ four:
 	VFMADD231PS  Y12, Y15, Y3
 	VBROADCASTSS 12(R11)(R8*1), Y14
 	VFMADD231PS  Y12, Y14, Y4
+	PREFETCHT0   (R13)
+	PREFETCHT0   (R13)(AX*1)
+	ADDQ         104(DI), R13
+	CMPQ         R13, 288(DI)
+	CMOVQHI      288(DI), R13
 	PREFETCHT1   (R14)(CX*4)
 	PREFETCHT1   64(R14)(CX*4)
 	ADDQ         240(DI), R14
@@ -18701,7 +18563,7 @@ one:
 	JNE          one
 
 next:
-	DECQ         R13
+	DECQ         304(DI)
 	JNE          segment
 	MOVL         200(DI), AX
 	CMPL         AX, $0x3f800000
@@ -18902,13 +18764,13 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 280(DI)
+	DECQ 296(DI)
 	JNE  product
 	VZEROUPPER
 	RET
 
 // func tile5x2AVX2(t *tile)
-// Requires: AVX, FMA3, MMX+
+// Requires: AVX, CMOV, FMA3, MMX+
 TEXT ·tile5x2AVX2(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), DI
 	MOVQ 24(DI), AX
@@ -18918,7 +18780,7 @@ TEXT ·tile5x2AVX2(SB), NOSPLIT, $0-8
 	MOVQ 136(DI), AX
 	MOVQ AX, 264(DI)
 	MOVQ 16(DI), AX
-	MOVQ AX, 280(DI)
+	MOVQ AX, 296(DI)
 	MOVQ 224(DI), AX
 	MOVQ AX, 272(DI)
 	MOVQ 128(DI), R12
@@ -18926,49 +18788,36 @@ TEXT ·tile5x2AVX2(SB), NOSPLIT, $0-8
 	MOVQ 80(DI), R15
 
 product:
-	MOVQ       104(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       DX, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 (AX)(R8*2)
-	MOVQ       DX, AX
-	ADDQ       112(DI), AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	MOVQ       DX, AX
-	ADDQ       120(DI), AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 (AX)(R8*2)
-	MOVQ       DX, AX
-	ADDQ       112(DI), AX
-	ADDQ       120(DI), AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	MOVQ       32(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       256(DI), BX
-	MOVQ       272(DI), R14
-	VXORPS     Y0, Y0, Y0
-	VXORPS     Y1, Y1, Y1
-	VXORPS     Y2, Y2, Y2
-	VXORPS     Y3, Y3, Y3
-	VXORPS     Y4, Y4, Y4
-	VXORPS     Y5, Y5, Y5
-	VXORPS     Y6, Y6, Y6
-	VXORPS     Y7, Y7, Y7
-	VXORPS     Y8, Y8, Y8
-	VXORPS     Y9, Y9, Y9
-	MOVQ       56(DI), R13
-	MOVQ       48(DI), AX
+	IMUL3Q $0x00000002, 104(DI), AX
+	ADDQ   DX, AX
+	MOVQ   AX, 288(DI)
+	MOVQ   DX, R13
+	MOVQ   32(DI), R8
+	LEAQ   (R8)(R8*2), R9
+	LEAQ   (R8)(R8*4), R10
+	MOVQ   256(DI), BX
+	MOVQ   272(DI), R14
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	VXORPS Y8, Y8, Y8
+	VXORPS Y9, Y9, Y9
+	MOVQ   56(DI), AX
+	MOVQ   AX, 304(DI)
+	MOVQ   48(DI), AX
+	MOVQ   AX, 280(DI)
+	MOVQ   112(DI), AX
 
 segment:
-	MOVQ 248(DI), SI
-	ADDQ (AX), SI
-	ADDQ $0x08, AX
+	MOVQ 280(DI), SI
+	MOVQ (SI), SI
+	ADDQ 248(DI), SI
+	ADDQ $0x08, 280(DI)
 	MOVQ 40(DI), R11
 	ADDQ SI, R11
 	MOVQ 64(DI), CX
@@ -19052,6 +18901,11 @@ four:
 	VBROADCASTSS 12(R11)(R8*1), Y14
 	VFMADD231PS  Y12, Y14, Y8
 	VFMADD231PS  Y13, Y14, Y9
+	PREFETCHT0   (R13)
+	PREFETCHT0   (R13)(AX*1)
+	ADDQ         104(DI), R13
+	CMPQ         R13, 288(DI)
+	CMOVQHI      288(DI), R13
 	PREFETCHT1   (R14)(CX*4)
 	PREFETCHT1   64(R14)(CX*4)
 	ADDQ         240(DI), R14
@@ -19090,7 +18944,7 @@ one:
 	JNE          one
 
 next:
-	DECQ         R13
+	DECQ         304(DI)
 	JNE          segment
 	MOVL         200(DI), AX
 	CMPL         AX, $0x3f800000
@@ -19432,13 +19286,13 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 280(DI)
+	DECQ 296(DI)
 	JNE  product
 	VZEROUPPER
 	RET
 
 // func tile6x1AVX2(t *tile)
-// Requires: AVX, FMA3, MMX+
+// Requires: AVX, CMOV, FMA3, MMX+
 TEXT ·tile6x1AVX2(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), DI
 	MOVQ 24(DI), AX
@@ -19448,7 +19302,7 @@ TEXT ·tile6x1AVX2(SB), NOSPLIT, $0-8
 	MOVQ 136(DI), AX
 	MOVQ AX, 264(DI)
 	MOVQ 16(DI), AX
-	MOVQ AX, 280(DI)
+	MOVQ AX, 296(DI)
 	MOVQ 224(DI), AX
 	MOVQ AX, 272(DI)
 	MOVQ 128(DI), R12
@@ -19456,36 +19310,32 @@ TEXT ·tile6x1AVX2(SB), NOSPLIT, $0-8
 	MOVQ 80(DI), R15
 
 product:
-	MOVQ       104(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       DX, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 (AX)(R8*2)
-	MOVQ       DX, AX
-	ADDQ       112(DI), AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 (AX)(R8*2)
-	MOVQ       32(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       256(DI), BX
-	MOVQ       272(DI), R14
-	VXORPS     Y0, Y0, Y0
-	VXORPS     Y1, Y1, Y1
-	VXORPS     Y2, Y2, Y2
-	VXORPS     Y3, Y3, Y3
-	VXORPS     Y4, Y4, Y4
-	VXORPS     Y5, Y5, Y5
-	MOVQ       56(DI), R13
-	MOVQ       48(DI), AX
+	IMUL3Q $0x00000002, 104(DI), AX
+	ADDQ   DX, AX
+	MOVQ   AX, 288(DI)
+	MOVQ   DX, R13
+	MOVQ   32(DI), R8
+	LEAQ   (R8)(R8*2), R9
+	LEAQ   (R8)(R8*4), R10
+	MOVQ   256(DI), BX
+	MOVQ   272(DI), R14
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	MOVQ   56(DI), AX
+	MOVQ   AX, 304(DI)
+	MOVQ   48(DI), AX
+	MOVQ   AX, 280(DI)
+	MOVQ   112(DI), AX
 
 segment:
-	MOVQ 248(DI), SI
-	ADDQ (AX), SI
-	ADDQ $0x08, AX
+	MOVQ 280(DI), SI
+	MOVQ (SI), SI
+	ADDQ 248(DI), SI
+	ADDQ $0x08, 280(DI)
 	MOVQ 40(DI), R11
 	ADDQ SI, R11
 	MOVQ 64(DI), CX
@@ -19553,6 +19403,11 @@ four:
 	VFMADD231PS  Y12, Y14, Y4
 	VBROADCASTSS 12(R11)(R8*2), Y15
 	VFMADD231PS  Y12, Y15, Y5
+	PREFETCHT0   (R13)
+	PREFETCHT0   (R13)(AX*1)
+	ADDQ         104(DI), R13
+	CMPQ         R13, 288(DI)
+	CMOVQHI      288(DI), R13
 	PREFETCHT1   (R14)(CX*4)
 	PREFETCHT1   64(R14)(CX*4)
 	ADDQ         240(DI), R14
@@ -19587,7 +19442,7 @@ one:
 	JNE          one
 
 next:
-	DECQ         R13
+	DECQ         304(DI)
 	JNE          segment
 	MOVL         200(DI), AX
 	CMPL         AX, $0x3f800000
@@ -19814,13 +19669,13 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 280(DI)
+	DECQ 296(DI)
 	JNE  product
 	VZEROUPPER
 	RET
 
 // func tile6x2AVX2(t *tile)
-// Requires: AVX, FMA3, MMX+
+// Requires: AVX, CMOV, FMA3, MMX+
 TEXT ·tile6x2AVX2(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), DI
 	MOVQ 24(DI), AX
@@ -19830,7 +19685,7 @@ TEXT ·tile6x2AVX2(SB), NOSPLIT, $0-8
 	MOVQ 136(DI), AX
 	MOVQ AX, 264(DI)
 	MOVQ 16(DI), AX
-	MOVQ AX, 280(DI)
+	MOVQ AX, 296(DI)
 	MOVQ 224(DI), AX
 	MOVQ AX, 272(DI)
 	MOVQ 128(DI), R12
@@ -19838,53 +19693,38 @@ TEXT ·tile6x2AVX2(SB), NOSPLIT, $0-8
 	MOVQ 80(DI), R15
 
 product:
-	MOVQ       104(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       DX, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 (AX)(R8*2)
-	MOVQ       DX, AX
-	ADDQ       112(DI), AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 (AX)(R8*2)
-	MOVQ       DX, AX
-	ADDQ       120(DI), AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 (AX)(R8*2)
-	MOVQ       DX, AX
-	ADDQ       112(DI), AX
-	ADDQ       120(DI), AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 (AX)(R8*2)
-	MOVQ       32(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       256(DI), BX
-	MOVQ       272(DI), R14
-	VXORPS     Y0, Y0, Y0
-	VXORPS     Y1, Y1, Y1
-	VXORPS     Y2, Y2, Y2
-	VXORPS     Y3, Y3, Y3
-	VXORPS     Y4, Y4, Y4
-	VXORPS     Y5, Y5, Y5
-	VXORPS     Y6, Y6, Y6
-	VXORPS     Y7, Y7, Y7
-	VXORPS     Y8, Y8, Y8
-	VXORPS     Y9, Y9, Y9
-	VXORPS     Y10, Y10, Y10
-	VXORPS     Y11, Y11, Y11
-	MOVQ       56(DI), R13
-	MOVQ       48(DI), AX
+	IMUL3Q $0x00000002, 104(DI), AX
+	ADDQ   DX, AX
+	MOVQ   AX, 288(DI)
+	MOVQ   DX, R13
+	MOVQ   32(DI), R8
+	LEAQ   (R8)(R8*2), R9
+	LEAQ   (R8)(R8*4), R10
+	MOVQ   256(DI), BX
+	MOVQ   272(DI), R14
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	VXORPS Y8, Y8, Y8
+	VXORPS Y9, Y9, Y9
+	VXORPS Y10, Y10, Y10
+	VXORPS Y11, Y11, Y11
+	MOVQ   56(DI), AX
+	MOVQ   AX, 304(DI)
+	MOVQ   48(DI), AX
+	MOVQ   AX, 280(DI)
+	MOVQ   112(DI), AX
 
 segment:
-	MOVQ 248(DI), SI
-	ADDQ (AX), SI
-	ADDQ $0x08, AX
+	MOVQ 280(DI), SI
+	MOVQ (SI), SI
+	ADDQ 248(DI), SI
+	ADDQ $0x08, 280(DI)
 	MOVQ 40(DI), R11
 	ADDQ SI, R11
 	MOVQ 64(DI), CX
@@ -19980,6 +19820,11 @@ four:
 	VBROADCASTSS 12(R11)(R8*2), Y15
 	VFMADD231PS  Y12, Y15, Y10
 	VFMADD231PS  Y13, Y15, Y11
+	PREFETCHT0   (R13)
+	PREFETCHT0   (R13)(AX*1)
+	ADDQ         104(DI), R13
+	CMPQ         R13, 288(DI)
+	CMOVQHI      288(DI), R13
 	PREFETCHT1   (R14)(CX*4)
 	PREFETCHT1   64(R14)(CX*4)
 	ADDQ         240(DI), R14
@@ -20021,7 +19866,7 @@ one:
 	JNE          one
 
 next:
-	DECQ         R13
+	DECQ         304(DI)
 	JNE          segment
 	MOVL         200(DI), AX
 	CMPL         AX, $0x3f800000
@@ -20414,7 +20259,7 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 280(DI)
+	DECQ 296(DI)
 	JNE  product
 	VZEROUPPER
 	RET
