@@ -15,11 +15,13 @@ type multiplication struct {
 
 // gemmPlan is how a product is gone about, which depends on its shape alone.
 type gemmPlan struct {
-	direct bool // B is read where it lies
-	copyA  bool // rows of A are copied, not read where they lie
-	inner  bool // row panels follow each other innermost, not panels of columns
-	depth  int  // rows of B of a block
-	width  int  // columns of a block
+	dots       bool // dot products, of all rows of A or, fewColumns, of all columns of B
+	fewColumns bool
+	direct     bool // B is read where it lies
+	copyA      bool // rows of A are copied, not read where they lie
+	inner      bool // row panels follow each other innermost, not panels of columns
+	depth      int  // rows of B of a block
+	width      int  // columns of a block
 }
 
 // gemmWorker is what one thread works with.
@@ -28,6 +30,7 @@ type gemmWorker struct {
 	kernel *gemmKernel
 	plan   gemmPlan
 	tile   tile
+	dots   dots
 
 	packedRows     []float32 // of the left operand
 	packedColumns  []float32 // panels of the right operand
@@ -60,9 +63,13 @@ const (
 // planFor decides how p is gone about.
 func (k *gemmKernel) planFor(p *product) gemmPlan {
 	x := gemmPlan{depth: k.kc, width: k.nc}
+	if x.dots, x.fewColumns = p.dotProducts(); x.dots {
+		x.width = k.nr() // any division will do
+		return x
+	}
 	panels := (p.m + k.rows - 1) / k.rows
 	columns := (p.n + k.nr() - 1) / k.nr()
-	plain := p.packedB == nil && !p.transB && p.b.offsets == nil && p.b.run >= p.n
+	plain := p.packedB == nil && !p.transB && p.b.plain(p.n)
 	x.direct = plain && p.k > 0 && panels <= directPanels
 	if x.direct && panels == 1 && p.k*p.n > k.kc*k.nc/2 {
 		x.depth, x.width = streamed, max(k.nc, k.kc*k.nc/max(p.m, 1)/2/k.nr()*k.nr())
@@ -71,7 +78,7 @@ func (k *gemmKernel) planFor(p *product) gemmPlan {
 	}
 	blocks := max((p.k+x.depth-1)/x.depth, 1)
 	x.depth = max((p.k+blocks-1)/blocks+3, 4) &^ 3
-	rowwise := !p.transA && p.a.run >= p.k && p.a.offsets == nil
+	rowwise := !p.transA && p.a.plain(p.k)
 	x.copyA = !rowwise || columns >= copyPanels && collide(p.a.ld*4, min(p.m, k.rows), x.depth*4)
 	if rowwise && blocks == 1 && columns <= copyPanels && x.depth*k.nr() <= 1<<12 && panels > 1 {
 		x.inner, x.copyA = true, false
@@ -149,6 +156,11 @@ func (x *multiplication) part(i, worker int) {
 	panels := split(x.m, x.kernel.rows)
 	i0, i1 := x.rows.start(row), x.rows.start(row+1)
 	j0, j1 := x.columns.start(column)*nr, min(x.columns.start(column+1)*nr, x.n)
+	if x.plan.dots {
+		w.dotPart(panels.start(i0), panels.start(i1), j0, j1)
+		w.product = product{}
+		return
+	}
 	for j := j0; j < j1; j += x.plan.width {
 		end := min(j+x.plan.width, j1)
 		for p := 0; p == 0 || p < x.k; p += x.plan.depth {
@@ -272,7 +284,7 @@ func (w *gemmWorker) blockB(j0, j1, p0, p1 int) *float32 {
 	columns := (j1 - j0 + nr - 1) / nr
 	w.packedColumns = grow(w.packedColumns, columns*k*nr+packSlack)
 	full := 0
-	if !w.transB && w.b.offsets == nil && w.b.run >= w.n {
+	if !w.transB && w.b.plain(w.n) {
 		full = (j1 - j0) / nr
 		if full > 0 {
 			w.kernel.pack.panels(w.packedColumns, nr, w.b.data[p0*w.b.ld+j0:], w.b.ld, k, full)
