@@ -25,13 +25,11 @@ type winogradWeights struct {
 	size       int // 2 or 4
 	tiles      *tileKernel
 	transforms winogradKernels
-	// packed has, for every element of a tile and pair of blocks of output
-	// channels (a panel), the transformed weights of the panel by input
-	// channel: the B of the tile kernels. If late is set it has the weights as
-	// they were given, for every panel and input channel nine vectors, which
-	// are transformed whenever they are needed.
+	// packed has, for every element of a tile, plane elements, in which are,
+	// for every pair of blocks of output channels (a panel), the transformed
+	// weights of the panel by input channel: the B of the tile kernels.
 	packed []float32
-	late   bool
+	plane  int
 
 	rows, columns  int // tiles of an image
 	source, target int // blocks of input and output channels
@@ -59,73 +57,67 @@ func newWinograd(s Conv2D, size int, weight []float32) *winogradWeights {
 		rows: (s.OutH() + size - 1) / size, columns: (s.OutW() + size - 1) / size,
 		source: (s.C + c - 1) / c, target: (s.K + c - 1) / c,
 	}
-	// Transformed weights that stay in the second-level cache, or of which
-	// each is used for many tiles, are best kept. Others come from memory
-	// later than they can be computed from the fewer ones given.
-	w.pack(weight, 4*w.elements()*s.C*s.K > 1<<20 && s.N*w.rows*w.columns < 28)
+	w.plane = oddLines(s.C * w.target * c)
+	w.packed = aligned(w.elements() * w.plane)
+	w.pack(&Workspace{}, weight, false)
 	return w
 }
 
 // elements is the number of elements of the patch of a tile.
 func (w *winogradWeights) elements() int { return (w.size + 2) * (w.size + 2) }
 
-// winogradWeightRows returns G of F(size, 3).
-func winogradWeightRows(size int) [][3]float64 {
-	points := []float64{0, 1, -1}
-	if size == 4 {
-		points = []float64{0, winogradA, -winogradA, winogradB, -winogradB}
-	}
-	var rows [][3]float64
-	for i, x := range points {
-		n := 1.0
-		for j, y := range points {
-			if i != j {
-				n *= x - y
-			}
-		}
-		rows = append(rows, [3]float64{1 / n, x / n, x * x / n})
-	}
-	return append(rows, [3]float64{0, 0, 1})
+// winogradChunk is the number of input channels of which the weights of a
+// panel are transformed at a time.
+const winogradChunk = 32
+
+// pack transforms weight [K, C, 3, 3]. If turned is set, weight is [C, K, 3, 3]
+// and the kernels are turned by 180 degrees: those of the convolution of which
+// this one computes the gradient of the input.
+func (w *winogradWeights) pack(ws *Workspace, weight []float32, turned bool) {
+	checkLength("Conv2D", "weight", len(weight), w.shape.weightSize())
+	j := &ws.winograd
+	j.winogradWeights, j.weight, j.turned, j.stage = w, weight, turned, winogradPack
+	j.growScratch()
+	parallel((w.target+1)/2, j)
+	j.winogradWeights, j.weight = nil, nil
 }
 
-// pack sets packed.
-func (w *winogradWeights) pack(weight []float32, late bool) {
-	s, c := w.shape, w.tiles.width
-	w.late = late
-	elements := w.elements()
-	if late {
-		elements = 9
+// packPanel transforms the weights of a panel.
+func (j *winogradJob) packPanel(x *winogradScratch, panel int) {
+	s, c := j.shape, j.tiles.width
+	width := c * min(2, j.target-2*panel)
+	kernel := j.transforms.weights4
+	if j.size == 2 {
+		kernel = j.transforms.weights2
 	}
-	w.packed = aligned(elements * s.C * w.target * c)
-	g := winogradWeightRows(w.size)
-	for k := range s.K {
-		// Where the first element of input channel 0 goes, and how far it is
-		// to the next channel and to the next element.
-		panel := k / (2 * c)
-		width := c * min(2, w.target-2*panel)
-		at, channel, element := panel*2*c*s.C+k%(2*c), width, s.C*w.target*c
-		if late {
-			at, channel, element = panel*2*c*s.C*9+k%(2*c), 9*width, width
-		}
-		for ic := range s.C {
-			f := weight[(k*s.C+ic)*9:][:9]
-			to := w.packed[at+ic*channel:]
-			if late {
-				for i, x := range f {
-					to[i*element] = x
+	for from := 0; from < s.C; from += winogradChunk {
+		count := min(winogradChunk, s.C-from)
+		// The weights side by side: nine vectors for every input channel.
+		for lane := range width {
+			k := panel*2*c + lane
+			if k >= s.K {
+				for i := range count * 9 {
+					x.weights[i*width+lane] = 0
 				}
 				continue
 			}
-			for i, x := range g {
-				var t [3]float64
-				for j := range t {
-					t[j] = x[0]*float64(f[j]) + x[1]*float64(f[3+j]) + x[2]*float64(f[6+j])
+			if !j.turned {
+				for i, y := range j.weight[(k*s.C+from)*9:][:count*9] {
+					x.weights[i*width+lane] = y
 				}
-				for j, y := range g {
-					to[(i*len(g)+j)*element] = float32(t[0]*y[0] + t[1]*y[1] + t[2]*y[2])
+				continue
+			}
+			for i := range count {
+				for e, y := range j.weight[((from+i)*s.K+k)*9:][:9] {
+					x.weights[(i*9+8-e)*width+lane] = y
 				}
 			}
 		}
+		x.filter = winogradFilter{
+			src: &x.weights[0], dst: &j.packed[panel*2*c*s.C+from*width],
+			plane: 4 * j.plane, row: 4 * width, vectors: width / c, count: count,
+		}
+		kernel(&x.filter)
 	}
 }
 
@@ -154,6 +146,8 @@ type winogradJob struct {
 	dst, src, bias, residual []float32
 	activation               Activation
 	zeros                    []float32 // a row of the image beyond its border
+	weight                   []float32 // to pack
+	turned                   bool
 	scratch                  []winogradScratch
 	matrices                 winogradMatrices
 }
@@ -164,8 +158,9 @@ type winogradStage int
 const (
 	winogradBlocks    winogradStage = iota // all that is to be done to a block of tiles
 	winogradTransform                      // transform a block of input channels
-	winogradMultiply                       // multiply the matrices of an element, or with a late panel
+	winogradMultiply                       // multiply the matrices of an element
 	winogradFinish                         // transform a block of output channels
+	winogradPack                           // transform the weights of a panel
 )
 
 // winogradMatrices says how the matrices of a block of tiles lie: for every
@@ -179,7 +174,7 @@ type winogradMatrices struct {
 type winogradScratch struct {
 	input           []float32 // transformed
 	product         []float32
-	weights         []float32 // of late panels, a number of input channels
+	weights         []float32 // of a panel and some input channels
 	patch, residual []float32 // of a tile at the border
 	tile            tile
 	filter          winogradFilter
@@ -216,33 +211,20 @@ func (w *winogradWeights) forward(ws *Workspace, dst, src, bias, residual []floa
 	checkLength("Conv2D", "bias", len(bias), w.target*c)
 
 	j := &ws.winograd
-	j.winogradWeights, j.zeros = w, ws.zeros
+	j.winogradWeights, j.zeros, j.stage = w, ws.zeros, winogradBlocks
 	j.dst, j.src, j.bias, j.residual, j.activation = dst, src, bias, residual, act
 	m := &j.matrices
 	m.inputRow, m.outputRow = oddLines(s.C), oddLines(w.target*c)
 	j.block = w.blockSize()
 	m.inputPlane, m.outputPlane = oddLines(j.block*m.inputRow), oddLines(j.block*m.outputRow)
-	for len(j.scratch) < threadCount() {
-		j.scratch = append(j.scratch, winogradScratch{})
-	}
-	for i := range threadCount() {
-		x := &j.scratch[i]
-		x.input = grow(x.input, w.elements()*m.inputPlane)
-		x.product = grow(x.product, w.elements()*m.outputPlane)
-		if w.late {
-			x.weights = grow(x.weights, w.elements()*oddLines(winogradChunk*2*c))
-		}
-		x.patch = grow(x.patch, w.elements()*c)
-		x.residual = grow(x.residual, w.elements()*c)
-	}
+	j.growScratch()
 	if all := s.N * w.rows * w.columns; all > j.block || threadCount() == 1 {
-		j.stage = winogradBlocks
 		parallel((all+j.block-1)/j.block, j)
 	} else {
 		j.stage = winogradTransform
 		parallel(w.source, j)
 		j.stage = winogradMultiply
-		parallel(w.products(), j)
+		parallel(w.elements(), j)
 		j.stage = winogradFinish
 		parallel(w.target, j)
 	}
@@ -250,6 +232,25 @@ func (w *winogradWeights) forward(ws *Workspace, dst, src, bias, residual []floa
 		Activate(act, dst[:outputs], dst[:outputs])
 	}
 	j.winogradWeights, j.dst, j.src, j.bias, j.residual = nil, nil, nil, nil, nil
+}
+
+// growScratch grows what the workers need.
+func (j *winogradJob) growScratch() {
+	c := j.tiles.width
+	for len(j.scratch) < threadCount() {
+		j.scratch = append(j.scratch, winogradScratch{})
+	}
+	for i := range threadCount() {
+		x := &j.scratch[i]
+		if j.stage == winogradPack {
+			x.weights = grow(x.weights, winogradChunk*9*2*c)
+			continue
+		}
+		x.input = grow(x.input, j.elements()*j.matrices.inputPlane)
+		x.product = grow(x.product, j.elements()*j.matrices.outputPlane)
+		x.patch = grow(x.patch, j.elements()*c)
+		x.residual = grow(x.residual, j.elements()*c)
+	}
 }
 
 // part does part i of the stage.
@@ -260,8 +261,8 @@ func (j *winogradJob) part(i, worker int) {
 	case winogradBlocks:
 		from, to := i*j.block, min((i+1)*j.block, all)
 		j.transform(x, x.input, from, to, 0, j.source)
-		for p := range j.products() {
-			j.multiply(x, x.input, x.product, to-from, p)
+		for e := range j.elements() {
+			j.multiply(x, x.input, x.product, to-from, e)
 		}
 		j.finish(x, x.product, from, to, 0, j.target)
 	case winogradTransform:
@@ -270,6 +271,8 @@ func (j *winogradJob) part(i, worker int) {
 		j.multiply(x, j.scratch[0].input, j.scratch[0].product, all, i)
 	case winogradFinish:
 		j.finish(x, j.scratch[0].product, 0, all, i, i+1)
+	case winogradPack:
+		j.packPanel(x, i)
 	}
 }
 
@@ -340,75 +343,29 @@ func (j *winogradJob) transform(x *winogradScratch, dst []float32, from, to, blo
 	}
 }
 
-// winogradChunk is the number of input channels of which late weights are
-// transformed at a time.
-const winogradChunk = 64
-
-// products is the number of calls of multiply that do all.
-func (w *winogradWeights) products() int {
-	if w.late {
-		return (w.target + 1) / 2
-	}
-	return w.elements()
-}
-
-// multiply sets a part of the matrices of products to that of the transformed
-// inputs of count tiles and the weights: that of element i, or that of late
-// panel i.
-func (j *winogradJob) multiply(x *winogradScratch, input, product []float32, count, i int) {
+// multiply sets the matrix of products of element e to that of the
+// transformed inputs of count tiles and the weights.
+func (j *winogradJob) multiply(x *winogradScratch, input, product []float32, count, e int) {
 	s, c, m := j.shape, j.tiles.width, &j.matrices
-	x.tile = tile{
-		aRow: 4 * m.inputRow, aGroup: 4 * m.inputRow * j.tiles.rows / 2, offsets: &noOffsets[0], segments: 1,
+	t := &x.tile
+	*t = tile{
+		aRow: 4 * m.inputRow, aGroup: 4 * m.inputRow * j.tiles.rows / 2, offsets: &noOffsets[0], segments: 1, k: s.C,
 		cRow: 4 * m.outputRow, cGroup: 4 * m.outputRow * j.tiles.rows / 2, cVector: 4 * c,
 		mask: 1<<c - 1, alpha: 1,
 	}
-	if !j.late {
-		for block := 0; block < j.target; block += 2 {
-			vectors := min(2, j.target-block)
-			j.panel(x, input[i*m.inputPlane:], j.packed[(i*j.target+block)*c*s.C:], product[i*m.outputPlane+block*c:], count, vectors, s.C)
-		}
-		return
-	}
-	kernel := j.transforms.weights4
-	if j.size == 2 {
-		kernel = j.transforms.weights2
-	}
-	block := 2 * i
-	vectors := min(2, j.target-block)
-	width := vectors * c
-	plane := oddLines(winogradChunk * width)
-	for from := 0; from < s.C; from += winogradChunk {
-		k := min(winogradChunk, s.C-from)
-		x.filter = winogradFilter{
-			src: &j.packed[(block*c*s.C+from*width)*9], dst: &x.weights[0],
-			plane: 4 * plane, row: 4 * width, vectors: vectors, count: k,
-		}
-		kernel(&x.filter)
-		for e := range j.elements() {
-			j.panel(x, input[e*m.inputPlane+from:], x.weights[e*plane:], product[e*m.outputPlane+block*c:], count, vectors, k)
-		}
-		x.tile.accumulate = 1
-	}
-}
-
-// panel multiplies count rows of a by k rows of a panel b, as far as x.tile
-// does not say how.
-func (j *winogradJob) panel(x *winogradScratch, a, b, c []float32, count, vectors, k int) {
-	t := &x.tile
-	t.vectors, t.k, t.bRow = vectors, k, 4*vectors*j.tiles.width
 	p := split(count, j.tiles.rows)
-	for _, part := range [2]struct{ from, count, rows int }{
-		{0, p.extra, p.base + 1}, {p.start(p.extra), p.count - p.extra, p.base},
-	} {
-		if part.count == 0 {
-			continue
-		}
-		t.count, t.rows = part.count, part.rows
-		t.a, t.b, t.c = &a[part.from*j.matrices.inputRow], &b[0], &c[part.from*j.matrices.outputRow]
-		t.aStep, t.cStep = t.aRow*t.rows, t.cRow*t.rows
-		if vectors == 2 && !j.late && j.transforms.stream != nil {
-			j.transforms.stream[t.rows](t)
-		} else {
+	for block := 0; block < j.target; block += 2 {
+		t.vectors = min(2, j.target-block)
+		t.b, t.bRow = &j.packed[e*j.plane+block*c*s.C], 4*c*t.vectors
+		for _, part := range [2]struct{ from, count, rows int }{
+			{0, p.extra, p.base + 1}, {p.start(p.extra), p.count - p.extra, p.base},
+		} {
+			if part.count == 0 {
+				continue
+			}
+			t.count, t.rows, t.aStep, t.cStep = part.count, part.rows, t.aRow*part.rows, t.cRow*part.rows
+			t.a = &input[e*m.inputPlane+part.from*m.inputRow]
+			t.c = &product[e*m.outputPlane+part.from*m.outputRow+block*c]
 			j.tiles.multiply(t)
 		}
 	}
