@@ -68,7 +68,7 @@ func (w *winogradWeights) elements() int { return (w.size + 2) * (w.size + 2) }
 
 // winogradChunk is the number of input channels of which the weights of a
 // panel are transformed at a time.
-const winogradChunk = 32
+const winogradChunk = 16
 
 // pack transforms weight [K, C, 3, 3]. If turned is set, weight is [C, K, 3, 3]
 // and the kernels are turned by 180 degrees: those of the convolution of which
@@ -172,14 +172,14 @@ type winogradMatrices struct {
 
 // winogradScratch is what a worker needs.
 type winogradScratch struct {
-	input           []float32 // transformed
-	product         []float32
-	weights         []float32 // of a panel and some input channels
-	patch, residual []float32 // of a tile at the border
-	tile            tile
-	filter          winogradFilter
-	in              winogradInput
-	out             winogradOutput
+	input          []float32 // transformed
+	product        []float32
+	weights        []float32 // of a panel and some input channels
+	band, residual []float32 // of tiles at the border
+	tile           tile
+	filter         winogradFilter
+	in             winogradInput
+	out            winogradOutput
 }
 
 // oddLines rounds a number of elements up to an odd number of cache lines, so
@@ -202,7 +202,7 @@ func (w *winogradWeights) forward(ws *Workspace, dst, src, bias, residual []floa
 	if residual != nil {
 		checkLength("Conv2D", "residual", len(residual), outputs)
 	}
-	if zeros := max((s.W+8)*c, w.target*c); len(ws.zeros) < zeros {
+	if zeros := max((w.columns*w.size+2)*c, w.target*c); len(ws.zeros) < zeros {
 		ws.zeros = aligned(zeros)
 	}
 	if bias == nil {
@@ -248,8 +248,8 @@ func (j *winogradJob) growScratch() {
 		}
 		x.input = grow(x.input, j.elements()*j.matrices.inputPlane)
 		x.product = grow(x.product, j.elements()*j.matrices.outputPlane)
-		x.patch = grow(x.patch, j.elements()*c)
-		x.residual = grow(x.residual, j.elements()*c)
+		x.band = grow(x.band, (j.size+2)*(j.columns*j.size+2)*c)
+		x.residual = grow(x.residual, j.size*j.columns*j.size*c)
 	}
 }
 
@@ -286,6 +286,10 @@ func (w *winogradWeights) run(from, to int) winogradRun {
 	return winogradRun{n: row / w.rows, y: row % w.rows, x: x, count: min(to-from, w.columns-x)}
 }
 
+// winogradNarrow is the number of tiles of a row up to which all of them are treated
+// as those at the border.
+const winogradNarrow = 8
+
 // transform sets dst to the transformed inputs of tiles from to to in channel
 // blocks block0 to block1.
 func (j *winogradJob) transform(x *winogradScratch, dst []float32, from, to, block0, block1 int) {
@@ -298,45 +302,47 @@ func (j *winogradJob) transform(x *winogradScratch, dst []float32, from, to, blo
 	t.plane, t.dstStep, t.vectors = 4*j.matrices.inputPlane, 4*j.matrices.inputRow, c/4
 	points := size + 2
 	// Tiles inner0 to inner1 of a row have all their columns in the image.
-	inner0 := (s.PadLeft + size - 1) / size
-	inner1 := max((s.W+s.PadLeft-points)/size+1, inner0)
-	if s.W+s.PadLeft < points {
-		inner1 = inner0
+	inner0, inner1 := 0, 0
+	if j.columns > winogradNarrow {
+		inner0 = min((s.PadLeft+size-1)/size, j.columns)
+		inner1 = max((s.W+s.PadLeft-points+size)/size, inner0)
 	}
 	for tile := from; tile < to; {
 		r := j.run(tile, to)
 		y := r.y*size - s.PadTop
 		for block := block0; block < block1; block++ {
 			image := j.src[(r.n*j.source+block)*s.H*s.W*c:][:s.H*s.W*c]
-			for i := 0; i < r.count; {
-				t.dst = &dst[(tile-from+i)*j.matrices.inputRow+block*c]
+			for i := 0; i < r.count; i += t.count {
 				first := r.x + i
 				column := first*size - s.PadLeft
-				if first >= inner0 && first < inner1 {
-					for k := range points {
-						t.rows[k] = &j.zeros[0]
-						if y+k >= 0 && y+k < s.H {
-							t.rows[k] = &image[((y+k)*s.W+column)*c]
-						}
-					}
+				inside := first >= inner0 && first < inner1
+				switch {
+				case inside:
 					t.count = min(inner1-first, r.count-i)
-				} else {
-					t.count = 1
-					left, right := min(max(-column, 0), points), max(min(s.W-column, points), 0)
-					left = min(left, right)
-					for k := range points {
+				case first < inner0:
+					t.count = min(inner0-first, r.count-i)
+				default:
+					t.count = r.count - i
+				}
+				width := t.count*size + 2
+				left := min(max(-column, 0), width)
+				right := max(min(s.W-column, width), left)
+				for k := range points {
+					switch {
+					case y+k < 0 || y+k >= s.H || left == right:
 						t.rows[k] = &j.zeros[0]
-						if y+k >= 0 && y+k < s.H && left < right {
-							row := x.patch[k*points*c:][:points*c]
-							clear(row[:left*c])
-							copy(row[left*c:right*c], image[((y+k)*s.W+column+left)*c:])
-							clear(row[right*c:])
-							t.rows[k] = &row[0]
-						}
+					case inside:
+						t.rows[k] = &image[((y+k)*s.W+column)*c]
+					default:
+						row := x.band[k*width*c:][:width*c]
+						clear(row[:left*c])
+						copy(row[left*c:right*c], image[((y+k)*s.W+column+left)*c:])
+						clear(row[right*c:])
+						t.rows[k] = &row[0]
 					}
 				}
+				t.dst = &dst[(tile-from+i)*j.matrices.inputRow+block*c]
 				kernel(t)
-				i += t.count
 			}
 		}
 		tile += r.count
@@ -389,7 +395,7 @@ func (j *winogradJob) finish(x *winogradScratch, src []float32, from, to, block0
 		rows := min(size, height-r.y*size)
 		for block := block0; block < block1; block++ {
 			t.bias = &j.bias[block*c]
-			for i := 0; i < r.count; {
+			for i := 0; i < r.count; i += t.count {
 				first := r.x + i
 				t.src = &src[(tile-from+i)*j.matrices.outputRow+block*c]
 				at := (((r.n*j.target+block)*height+r.y*size)*width + first*size) * c
@@ -400,23 +406,23 @@ func (j *winogradJob) finish(x *winogradScratch, src []float32, from, to, block0
 						t.residual = &j.residual[at]
 					}
 					kernel(t)
-					i += t.count
 					continue
 				}
-				// A part of the tile is outside the image.
-				n := min(size, width-first*size) * c
-				t.count, t.dst, t.dstRow, t.residual = 1, &x.patch[0], 4*size*c, nil
+				// A part of the tiles is outside the image.
+				t.count = r.count - i
+				step := t.count * size * c
+				n := min(step, (width-first*size)*c)
+				t.dst, t.dstRow, t.residual = &x.band[0], 4*step, nil
 				if j.residual != nil {
 					for k := range rows {
-						copy(x.residual[k*size*c:][:n], j.residual[at+k*width*c:])
+						copy(x.residual[k*step:][:n], j.residual[at+k*width*c:])
 					}
 					t.residual = &x.residual[0]
 				}
 				kernel(t)
 				for k := range rows {
-					copy(j.dst[at+k*width*c:][:n], x.patch[k*size*c:])
+					copy(j.dst[at+k*width*c:][:n], x.band[k*step:])
 				}
-				i++
 			}
 		}
 		tile += r.count
