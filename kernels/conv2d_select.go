@@ -89,8 +89,12 @@ func (s Conv2D) selectAlgorithm(in, out Layout) (a algorithm, why string) {
 		return unfoldedGemm, "planes in and out, and few terms"
 	case in == Planar && s.C <= fewChannels && s.Groups == 1:
 		return directPlanes, "few input channels, in planes"
-	case s.winograd() && s.C >= 32 && s.K >= 32:
+	}
+	switch winogradSize(s) {
+	case 4:
 		return winograd4, "3x3 of stride 1"
+	case 2:
+		return winograd2, "3x3 of stride 1, small image or large weights"
 	}
 	return directTiles, "fits all"
 }
