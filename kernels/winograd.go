@@ -25,31 +25,54 @@ type winogradWeights struct {
 	size       int // 2 or 4
 	tiles      *tileKernel
 	transforms winogradKernels
-	// packed has, for every element of a tile and pair of blocks of output
-	// channels (a panel), the transformed weights of the panel by input
-	// channel: the B of the tile kernels. If late is set it has the weights as
-	// they were given, for every panel and input channel nine vectors, which
-	// are transformed whenever they are needed.
+	// packed has, for every element of a tile, plane elements, in which are,
+	// for every pair of blocks of output channels (a panel), the transformed
+	// weights of the panel by input channel: the B of the tile kernels.
 	packed []float32
-	late   bool
+	plane  int
 
 	rows, columns  int // tiles of an image
 	source, target int // blocks of input and output channels
 }
 
 // winogradSize returns the size of the tiles with which Winograd's method is
-// the fastest way to do s in the layout NCHWc, or 0 if it is not.
+// the fastest way to do s in the layout NCHWc, or 0 where direct convolution
+// is. It compares estimates in units of the time of a multiplication, whose
+// terms were fitted to measurements of some 120 shapes with AVX-512: of those
+// the choice takes more than 5% longer than the best for about one in 16. F(4)
+// has fewer products; F(2) has smaller tiles, of which less lies outside a
+// small image, and less than half the weights, which is what counts where they
+// come from memory.
 func winogradSize(s Conv2D) int {
-	if s.R != 3 || s.S != 3 || s.StrideH != 1 || s.StrideW != 1 || s.DilationH != 1 || s.DilationW != 1 || s.Groups != 1 {
+	if !s.winograd() {
 		return 0
 	}
-	return 4
+	c := tiles.width
+	in, out := (s.C+c-1)/c*c, (s.K+c-1)/c*c
+	// Direct convolution multiplies, and finishes every output.
+	size, least := 0, s.N*s.OutH()*s.OutW()*out*(9*s.C+12)
+	for _, f := range []struct{ size, input, output int }{{4, 22, 5}, {2, 15, 5}} {
+		all := s.N * ((s.OutH() + f.size - 1) / f.size) * ((s.OutW() + f.size - 1) / f.size)
+		elements := (f.size + 2) * (f.size + 2)
+		blocks := winogradBlockCount(s, f.size, all)
+		// Every block of tiles reads all weights: slowly if they come from
+		// memory.
+		read := 2
+		if 4*elements*s.C*out > 6<<20 {
+			read = 14
+		}
+		cost := elements * ((all+read*blocks)*s.C*out + all*(f.input*in+f.output*out) + blocks*2600*((out+2*c-1)/(2*c)))
+		if cost < least {
+			size, least = f.size, cost
+		}
+	}
+	return size
 }
 
 // newWinograd prepares weight [K, C, 3, 3] of a convolution of stride 1
 // without dilation and groups for tiles of size 2 or 4.
 func newWinograd(s Conv2D, size int, weight []float32) *winogradWeights {
-	if s.R != 3 || s.S != 3 || s.StrideH != 1 || s.StrideW != 1 || s.DilationH != 1 || s.DilationW != 1 || s.Groups != 1 || size != 2 && size != 4 {
+	if !s.winograd() || size != 2 && size != 4 {
 		panic(fmt.Sprintf("kernels: Winograd's method F(%d, 3) does not suit %+v", size, s))
 	}
 	checkLength("Conv2D", "weight", len(weight), s.weightSize())
@@ -59,85 +82,86 @@ func newWinograd(s Conv2D, size int, weight []float32) *winogradWeights {
 		rows: (s.OutH() + size - 1) / size, columns: (s.OutW() + size - 1) / size,
 		source: (s.C + c - 1) / c, target: (s.K + c - 1) / c,
 	}
-	// Transformed weights that stay in the second-level cache, or of which
-	// each is used for many tiles, are best kept. Others come from memory
-	// later than they can be computed from the fewer ones given.
-	w.pack(weight, 4*w.elements()*s.C*s.K > 1<<20 && s.N*w.rows*w.columns < 28)
+	w.plane = oddLines(s.C * w.target * c)
+	w.packed = aligned(w.elements() * w.plane)
+	w.pack(&Workspace{}, weight, false)
 	return w
 }
 
 // elements is the number of elements of the patch of a tile.
 func (w *winogradWeights) elements() int { return (w.size + 2) * (w.size + 2) }
 
-// winogradWeightRows returns G of F(size, 3).
-func winogradWeightRows(size int) [][3]float64 {
-	points := []float64{0, 1, -1}
-	if size == 4 {
-		points = []float64{0, winogradA, -winogradA, winogradB, -winogradB}
-	}
-	var rows [][3]float64
-	for i, x := range points {
-		n := 1.0
-		for j, y := range points {
-			if i != j {
-				n *= x - y
-			}
-		}
-		rows = append(rows, [3]float64{1 / n, x / n, x * x / n})
-	}
-	return append(rows, [3]float64{0, 0, 1})
+// winogradChunk is the number of input channels of which the weights of a
+// panel are transformed at a time.
+const winogradChunk = 16
+
+// pack transforms weight [K, C, 3, 3]. If turned is set, weight is [C, K, 3, 3]
+// and the kernels are turned by 180 degrees: those of the convolution of which
+// this one computes the gradient of the input.
+func (w *winogradWeights) pack(ws *Workspace, weight []float32, turned bool) {
+	checkLength("Conv2D", "weight", len(weight), w.shape.weightSize())
+	j := &ws.winograd
+	j.winogradWeights, j.weight, j.turned, j.stage = w, weight, turned, winogradPack
+	j.growScratch()
+	parallel((w.target+1)/2, j)
+	j.winogradWeights, j.weight = nil, nil
 }
 
-// pack sets packed.
-func (w *winogradWeights) pack(weight []float32, late bool) {
-	s, c := w.shape, w.tiles.width
-	w.late = late
-	elements := w.elements()
-	if late {
-		elements = 9
+// packPanel transforms the weights of a panel.
+func (j *winogradJob) packPanel(x *winogradScratch, panel int) {
+	s, c := j.shape, j.tiles.width
+	width := c * min(2, j.target-2*panel)
+	kernel := j.transforms.weights4
+	if j.size == 2 {
+		kernel = j.transforms.weights2
 	}
-	w.packed = aligned(elements * s.C * w.target * c)
-	g := winogradWeightRows(w.size)
-	for k := range s.K {
-		// Where the first element of input channel 0 goes, and how far it is
-		// to the next channel and to the next element.
-		panel := k / (2 * c)
-		width := c * min(2, w.target-2*panel)
-		at, channel, element := panel*2*c*s.C+k%(2*c), width, s.C*w.target*c
-		if late {
-			at, channel, element = panel*2*c*s.C*9+k%(2*c), 9*width, width
-		}
-		for ic := range s.C {
-			f := weight[(k*s.C+ic)*9:][:9]
-			to := w.packed[at+ic*channel:]
-			if late {
-				for i, x := range f {
-					to[i*element] = x
+	for from := 0; from < s.C; from += winogradChunk {
+		count := min(winogradChunk, s.C-from)
+		// The weights side by side: nine vectors for every input channel.
+		for lane := range width {
+			k := panel*2*c + lane
+			if k >= s.K {
+				for i := range count * 9 {
+					x.weights[i*width+lane] = 0
 				}
 				continue
 			}
-			for i, x := range g {
-				var t [3]float64
-				for j := range t {
-					t[j] = x[0]*float64(f[j]) + x[1]*float64(f[3+j]) + x[2]*float64(f[6+j])
+			if !j.turned {
+				for i, y := range j.weight[(k*s.C+from)*9:][:count*9] {
+					x.weights[i*width+lane] = y
 				}
-				for j, y := range g {
-					to[(i*len(g)+j)*element] = float32(t[0]*y[0] + t[1]*y[1] + t[2]*y[2])
+				continue
+			}
+			for i := range count {
+				for e, y := range j.weight[((from+i)*s.K+k)*9:][:9] {
+					x.weights[(i*9+8-e)*width+lane] = y
 				}
 			}
 		}
+		x.filter = winogradFilter{
+			src: &x.weights[0], dst: &j.packed[panel*2*c*s.C+from*width],
+			plane: 4 * j.plane, row: 4 * width, vectors: width / c, count: count,
+		}
+		kernel(&x.filter)
 	}
 }
 
-// blockSize returns how many tiles are worked on at a time: as many as leave
-// their transformed inputs and products in the second-level cache, in an equal
-// number of blocks for every thread if there is more than one block.
-func (w *winogradWeights) blockSize() int {
+// winogradBlockCount returns in how many blocks all tiles of s are worked on.
+// The transformed inputs and products of a block are to stay in the
+// second-level cache; but of many channels, whose weights take longer to read
+// for every block than those do, the blocks are larger.
+func winogradBlockCount(s Conv2D, size, all int) int {
 	const cache = 1 << 19
-	rows := w.tiles.rows
-	most := max(cache/(4*w.elements()*(w.shape.C+w.shape.K))/rows, 2) * rows
+	elements, rows := (size+2)*(size+2), tiles.rows
+	most := max(cache/(4*elements*(s.C+s.K)), s.C*s.K/(s.C+s.K)/2, 2*rows) / rows * rows
+	return (all + most - 1) / most
+}
+
+// blockSize returns how many tiles are worked on at a time. Every thread gets
+// the same number of blocks if there is more than one.
+func (w *winogradWeights) blockSize() int {
 	all := w.shape.N * w.rows * w.columns
-	blocks := (all + most - 1) / most
+	blocks := winogradBlockCount(w.shape, w.size, all)
 	if n := threadCount(); blocks > 1 {
 		blocks = (blocks + n - 1) / n * n
 	}
@@ -154,6 +178,8 @@ type winogradJob struct {
 	dst, src, bias, residual []float32
 	activation               Activation
 	zeros                    []float32 // a row of the image beyond its border
+	weight                   []float32 // to pack
+	turned                   bool
 	scratch                  []winogradScratch
 	matrices                 winogradMatrices
 }
@@ -164,8 +190,9 @@ type winogradStage int
 const (
 	winogradBlocks    winogradStage = iota // all that is to be done to a block of tiles
 	winogradTransform                      // transform a block of input channels
-	winogradMultiply                       // multiply the matrices of an element, or with a late panel
+	winogradMultiply                       // multiply the matrices of an element
 	winogradFinish                         // transform a block of output channels
+	winogradPack                           // transform the weights of a panel
 )
 
 // winogradMatrices says how the matrices of a block of tiles lie: for every
@@ -177,14 +204,14 @@ type winogradMatrices struct {
 
 // winogradScratch is what a worker needs.
 type winogradScratch struct {
-	input           []float32 // transformed
-	product         []float32
-	weights         []float32 // of late panels, a number of input channels
-	patch, residual []float32 // of a tile at the border
-	tile            tile
-	filter          winogradFilter
-	in              winogradInput
-	out             winogradOutput
+	input          []float32 // transformed
+	product        []float32
+	weights        []float32 // of a panel and some input channels
+	band, residual []float32 // of tiles at the border
+	tile           tile
+	filter         winogradFilter
+	in             winogradInput
+	out            winogradOutput
 }
 
 // oddLines rounds a number of elements up to an odd number of cache lines, so
@@ -207,7 +234,7 @@ func (w *winogradWeights) forward(ws *Workspace, dst, src, bias, residual []floa
 	if residual != nil {
 		checkLength("Conv2D", "residual", len(residual), outputs)
 	}
-	if zeros := max((s.W+8)*c, w.target*c); len(ws.zeros) < zeros {
+	if zeros := max((w.columns*w.size+2)*c, w.target*c); len(ws.zeros) < zeros {
 		ws.zeros = aligned(zeros)
 	}
 	if bias == nil {
@@ -216,33 +243,20 @@ func (w *winogradWeights) forward(ws *Workspace, dst, src, bias, residual []floa
 	checkLength("Conv2D", "bias", len(bias), w.target*c)
 
 	j := &ws.winograd
-	j.winogradWeights, j.zeros = w, ws.zeros
+	j.winogradWeights, j.zeros, j.stage = w, ws.zeros, winogradBlocks
 	j.dst, j.src, j.bias, j.residual, j.activation = dst, src, bias, residual, act
 	m := &j.matrices
 	m.inputRow, m.outputRow = oddLines(s.C), oddLines(w.target*c)
 	j.block = w.blockSize()
 	m.inputPlane, m.outputPlane = oddLines(j.block*m.inputRow), oddLines(j.block*m.outputRow)
-	for len(j.scratch) < threadCount() {
-		j.scratch = append(j.scratch, winogradScratch{})
-	}
-	for i := range threadCount() {
-		x := &j.scratch[i]
-		x.input = grow(x.input, w.elements()*m.inputPlane)
-		x.product = grow(x.product, w.elements()*m.outputPlane)
-		if w.late {
-			x.weights = grow(x.weights, w.elements()*oddLines(winogradChunk*2*c))
-		}
-		x.patch = grow(x.patch, w.elements()*c)
-		x.residual = grow(x.residual, w.elements()*c)
-	}
+	j.growScratch()
 	if all := s.N * w.rows * w.columns; all > j.block || threadCount() == 1 {
-		j.stage = winogradBlocks
 		parallel((all+j.block-1)/j.block, j)
 	} else {
 		j.stage = winogradTransform
 		parallel(w.source, j)
 		j.stage = winogradMultiply
-		parallel(w.products(), j)
+		parallel(w.elements(), j)
 		j.stage = winogradFinish
 		parallel(w.target, j)
 	}
@@ -250,6 +264,25 @@ func (w *winogradWeights) forward(ws *Workspace, dst, src, bias, residual []floa
 		Activate(act, dst[:outputs], dst[:outputs])
 	}
 	j.winogradWeights, j.dst, j.src, j.bias, j.residual = nil, nil, nil, nil, nil
+}
+
+// growScratch grows what the workers need.
+func (j *winogradJob) growScratch() {
+	c := j.tiles.width
+	for len(j.scratch) < threadCount() {
+		j.scratch = append(j.scratch, winogradScratch{})
+	}
+	for i := range threadCount() {
+		x := &j.scratch[i]
+		if j.stage == winogradPack {
+			x.weights = grow(x.weights, winogradChunk*9*2*c)
+			continue
+		}
+		x.input = grow(x.input, j.elements()*j.matrices.inputPlane)
+		x.product = grow(x.product, j.elements()*j.matrices.outputPlane)
+		x.band = grow(x.band, (j.size+2)*(j.columns*j.size+2)*c)
+		x.residual = grow(x.residual, j.size*j.columns*j.size*c)
+	}
 }
 
 // part does part i of the stage.
@@ -260,8 +293,8 @@ func (j *winogradJob) part(i, worker int) {
 	case winogradBlocks:
 		from, to := i*j.block, min((i+1)*j.block, all)
 		j.transform(x, x.input, from, to, 0, j.source)
-		for p := range j.products() {
-			j.multiply(x, x.input, x.product, to-from, p)
+		for e := range j.elements() {
+			j.multiply(x, x.input, x.product, to-from, e)
 		}
 		j.finish(x, x.product, from, to, 0, j.target)
 	case winogradTransform:
@@ -270,6 +303,8 @@ func (j *winogradJob) part(i, worker int) {
 		j.multiply(x, j.scratch[0].input, j.scratch[0].product, all, i)
 	case winogradFinish:
 		j.finish(x, j.scratch[0].product, 0, all, i, i+1)
+	case winogradPack:
+		j.packPanel(x, i)
 	}
 }
 
@@ -283,6 +318,10 @@ func (w *winogradWeights) run(from, to int) winogradRun {
 	return winogradRun{n: row / w.rows, y: row % w.rows, x: x, count: min(to-from, w.columns-x)}
 }
 
+// winogradNarrow is the number of tiles of a row up to which all of them are treated
+// as those at the border.
+const winogradNarrow = 8
+
 // transform sets dst to the transformed inputs of tiles from to to in channel
 // blocks block0 to block1.
 func (j *winogradJob) transform(x *winogradScratch, dst []float32, from, to, block0, block1 int) {
@@ -295,120 +334,76 @@ func (j *winogradJob) transform(x *winogradScratch, dst []float32, from, to, blo
 	t.plane, t.dstStep, t.vectors = 4*j.matrices.inputPlane, 4*j.matrices.inputRow, c/4
 	points := size + 2
 	// Tiles inner0 to inner1 of a row have all their columns in the image.
-	inner0 := (s.PadLeft + size - 1) / size
-	inner1 := max((s.W+s.PadLeft-points)/size+1, inner0)
-	if s.W+s.PadLeft < points {
-		inner1 = inner0
+	inner0, inner1 := 0, 0
+	if j.columns > winogradNarrow {
+		inner0 = min((s.PadLeft+size-1)/size, j.columns)
+		inner1 = max((s.W+s.PadLeft-points+size)/size, inner0)
 	}
 	for tile := from; tile < to; {
 		r := j.run(tile, to)
 		y := r.y*size - s.PadTop
 		for block := block0; block < block1; block++ {
 			image := j.src[(r.n*j.source+block)*s.H*s.W*c:][:s.H*s.W*c]
-			for i := 0; i < r.count; {
-				t.dst = &dst[(tile-from+i)*j.matrices.inputRow+block*c]
+			for i := 0; i < r.count; i += t.count {
 				first := r.x + i
 				column := first*size - s.PadLeft
-				if first >= inner0 && first < inner1 {
-					for k := range points {
-						t.rows[k] = &j.zeros[0]
-						if y+k >= 0 && y+k < s.H {
-							t.rows[k] = &image[((y+k)*s.W+column)*c]
-						}
-					}
+				inside := first >= inner0 && first < inner1
+				switch {
+				case inside:
 					t.count = min(inner1-first, r.count-i)
-				} else {
-					t.count = 1
-					left, right := min(max(-column, 0), points), max(min(s.W-column, points), 0)
-					left = min(left, right)
-					for k := range points {
+				case first < inner0:
+					t.count = min(inner0-first, r.count-i)
+				default:
+					t.count = r.count - i
+				}
+				width := t.count*size + 2
+				left := min(max(-column, 0), width)
+				right := max(min(s.W-column, width), left)
+				for k := range points {
+					switch {
+					case y+k < 0 || y+k >= s.H || left == right:
 						t.rows[k] = &j.zeros[0]
-						if y+k >= 0 && y+k < s.H && left < right {
-							row := x.patch[k*points*c:][:points*c]
-							clear(row[:left*c])
-							copy(row[left*c:right*c], image[((y+k)*s.W+column+left)*c:])
-							clear(row[right*c:])
-							t.rows[k] = &row[0]
-						}
+					case inside:
+						t.rows[k] = &image[((y+k)*s.W+column)*c]
+					default:
+						row := x.band[k*width*c:][:width*c]
+						clear(row[:left*c])
+						copy(row[left*c:right*c], image[((y+k)*s.W+column+left)*c:])
+						clear(row[right*c:])
+						t.rows[k] = &row[0]
 					}
 				}
+				t.dst = &dst[(tile-from+i)*j.matrices.inputRow+block*c]
 				kernel(t)
-				i += t.count
 			}
 		}
 		tile += r.count
 	}
 }
 
-// winogradChunk is the number of input channels of which late weights are
-// transformed at a time.
-const winogradChunk = 64
-
-// products is the number of calls of multiply that do all.
-func (w *winogradWeights) products() int {
-	if w.late {
-		return (w.target + 1) / 2
-	}
-	return w.elements()
-}
-
-// multiply sets a part of the matrices of products to that of the transformed
-// inputs of count tiles and the weights: that of element i, or that of late
-// panel i.
-func (j *winogradJob) multiply(x *winogradScratch, input, product []float32, count, i int) {
+// multiply sets the matrix of products of element e to that of the
+// transformed inputs of count tiles and the weights.
+func (j *winogradJob) multiply(x *winogradScratch, input, product []float32, count, e int) {
 	s, c, m := j.shape, j.tiles.width, &j.matrices
-	x.tile = tile{
-		aRow: 4 * m.inputRow, aGroup: 4 * m.inputRow * j.tiles.rows / 2, offsets: &noOffsets[0], segments: 1,
+	t := &x.tile
+	*t = tile{
+		aRow: 4 * m.inputRow, aGroup: 4 * m.inputRow * j.tiles.rows / 2, offsets: &noOffsets[0], segments: 1, k: s.C,
 		cRow: 4 * m.outputRow, cGroup: 4 * m.outputRow * j.tiles.rows / 2, cVector: 4 * c,
 		mask: 1<<c - 1, alpha: 1,
 	}
-	if !j.late {
-		for block := 0; block < j.target; block += 2 {
-			vectors := min(2, j.target-block)
-			j.panel(x, input[i*m.inputPlane:], j.packed[(i*j.target+block)*c*s.C:], product[i*m.outputPlane+block*c:], count, vectors, s.C)
-		}
-		return
-	}
-	kernel := j.transforms.weights4
-	if j.size == 2 {
-		kernel = j.transforms.weights2
-	}
-	block := 2 * i
-	vectors := min(2, j.target-block)
-	width := vectors * c
-	plane := oddLines(winogradChunk * width)
-	for from := 0; from < s.C; from += winogradChunk {
-		k := min(winogradChunk, s.C-from)
-		x.filter = winogradFilter{
-			src: &j.packed[(block*c*s.C+from*width)*9], dst: &x.weights[0],
-			plane: 4 * plane, row: 4 * width, vectors: vectors, count: k,
-		}
-		kernel(&x.filter)
-		for e := range j.elements() {
-			j.panel(x, input[e*m.inputPlane+from:], x.weights[e*plane:], product[e*m.outputPlane+block*c:], count, vectors, k)
-		}
-		x.tile.accumulate = 1
-	}
-}
-
-// panel multiplies count rows of a by k rows of a panel b, as far as x.tile
-// does not say how.
-func (j *winogradJob) panel(x *winogradScratch, a, b, c []float32, count, vectors, k int) {
-	t := &x.tile
-	t.vectors, t.k, t.bRow = vectors, k, 4*vectors*j.tiles.width
 	p := split(count, j.tiles.rows)
-	for _, part := range [2]struct{ from, count, rows int }{
-		{0, p.extra, p.base + 1}, {p.start(p.extra), p.count - p.extra, p.base},
-	} {
-		if part.count == 0 {
-			continue
-		}
-		t.count, t.rows = part.count, part.rows
-		t.a, t.b, t.c = &a[part.from*j.matrices.inputRow], &b[0], &c[part.from*j.matrices.outputRow]
-		t.aStep, t.cStep = t.aRow*t.rows, t.cRow*t.rows
-		if vectors == 2 && !j.late && j.transforms.stream != nil {
-			j.transforms.stream[t.rows](t)
-		} else {
+	for block := 0; block < j.target; block += 2 {
+		t.vectors = min(2, j.target-block)
+		t.b, t.bRow = &j.packed[e*j.plane+block*c*s.C], 4*c*t.vectors
+		for _, part := range [2]struct{ from, count, rows int }{
+			{0, p.extra, p.base + 1}, {p.start(p.extra), p.count - p.extra, p.base},
+		} {
+			if part.count == 0 {
+				continue
+			}
+			t.count, t.rows, t.aStep, t.cStep = part.count, part.rows, t.aRow*part.rows, t.cRow*part.rows
+			t.a = &input[e*m.inputPlane+part.from*m.inputRow]
+			t.c = &product[e*m.outputPlane+part.from*m.outputRow+block*c]
 			j.tiles.multiply(t)
 		}
 	}
@@ -432,7 +427,7 @@ func (j *winogradJob) finish(x *winogradScratch, src []float32, from, to, block0
 		rows := min(size, height-r.y*size)
 		for block := block0; block < block1; block++ {
 			t.bias = &j.bias[block*c]
-			for i := 0; i < r.count; {
+			for i := 0; i < r.count; i += t.count {
 				first := r.x + i
 				t.src = &src[(tile-from+i)*j.matrices.outputRow+block*c]
 				at := (((r.n*j.target+block)*height+r.y*size)*width + first*size) * c
@@ -443,23 +438,23 @@ func (j *winogradJob) finish(x *winogradScratch, src []float32, from, to, block0
 						t.residual = &j.residual[at]
 					}
 					kernel(t)
-					i += t.count
 					continue
 				}
-				// A part of the tile is outside the image.
-				n := min(size, width-first*size) * c
-				t.count, t.dst, t.dstRow, t.residual = 1, &x.patch[0], 4*size*c, nil
+				// A part of the tiles is outside the image.
+				t.count = r.count - i
+				step := t.count * size * c
+				n := min(step, (width-first*size)*c)
+				t.dst, t.dstRow, t.residual = &x.band[0], 4*step, nil
 				if j.residual != nil {
 					for k := range rows {
-						copy(x.residual[k*size*c:][:n], j.residual[at+k*width*c:])
+						copy(x.residual[k*step:][:n], j.residual[at+k*width*c:])
 					}
 					t.residual = &x.residual[0]
 				}
 				kernel(t)
 				for k := range rows {
-					copy(j.dst[at+k*width*c:][:n], x.patch[k*size*c:])
+					copy(j.dst[at+k*width*c:][:n], x.band[k*step:])
 				}
-				i++
 			}
 		}
 		tile += r.count

@@ -3,9 +3,22 @@ package kernels
 func setWinogradKernels(in instructions) {
 	winogradTransforms = portableWinograd
 	if in.base == neon {
-		winogradTransforms = winogradKernels{input4: winogradInput4NEON, input2: winogradInput2NEON, output4: winogradOutput4NEON, output2: winogradOutput2NEON}
+		winogradTransforms = winogradKernels{
+			weights4: winogradWeights4NEON, weights2: winogradWeights2NEON,
+			input4: winogradInput4NEON, input2: winogradInput2NEON, output4: winogradOutput4NEON, output2: winogradOutput2NEON,
+		}
 	}
 }
+
+// winogradWeights4NEON is winogradWeights4Portable(t, 4) with t.row/16 vectors.
+//
+//go:noescape
+func winogradWeights4NEON(t *winogradFilter)
+
+// winogradWeights2NEON is winogradWeights2Portable(t, 4) with t.row/16 vectors.
+//
+//go:noescape
+func winogradWeights2NEON(t *winogradFilter)
 
 // winogradInput4NEON is winogradInput4Portable(t, 4*t.vectors).
 //

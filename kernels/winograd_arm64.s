@@ -10,7 +10,7 @@
 //   R7  destination      R8  distance of matrices   R9  distance of tiles
 //   R10 tiles left       R11 vectors of a block     R12 bytes of a block
 //   R13 vectors left     R16 scratch area           R17 rows or columns left
-//   R19 to R26 pointers and distances of the output
+//   R19 to R26 pointers and distances: R20 of rows of the source
 // Elements are in V0 to V5, their transforms in V16 to V21; V30 and V31 hold
 // the factors.
 
@@ -25,7 +25,17 @@ DATA winogradFactors<>+24(SB)/4, $0.244140625 // a^3
 DATA winogradFactors<>+28(SB)/4, $3.375      // b^3
 DATA winogradFactors<>+32(SB)/4, $3.0
 DATA winogradFactors<>+36(SB)/4, $0.16666667163372039794921875
-GLOBL winogradFactors<>(SB), RODATA|NOPTR, $40
+// Those of the weights: 1/(a^2 b^2), then na = 1/(2 a^2 (a^2-b^2)), na a, na a^2,
+// and the same for b.
+DATA winogradFactors<>+40(SB)/4, $1.137777777777777777777
+DATA winogradFactors<>+44(SB)/4, $-0.688403361344537815126
+DATA winogradFactors<>+48(SB)/4, $-0.430252100840336134454
+DATA winogradFactors<>+52(SB)/4, $-0.268907563025210084034
+DATA winogradFactors<>+56(SB)/4, $0.119514472455648926237
+DATA winogradFactors<>+60(SB)/4, $0.179271708683473389356
+DATA winogradFactors<>+64(SB)/4, $0.268907563025210084034
+DATA winogradFactors<>+68(SB)/4, $0.5
+GLOBL winogradFactors<>(SB), RODATA|NOPTR, $72
 
 // The assembler lacks these instructions for vectors of float32; by element
 // 2*h + l of m: d += n*m, d -= n*m, d = n*m.
@@ -35,6 +45,7 @@ GLOBL winogradFactors<>(SB), RODATA|NOPTR, $40
 #define FADD(d, n, m) WORD $(0x4E20D400 | (m)<<16 | (n)<<5 | (d))
 #define FSUB(d, n, m) WORD $(0x4EA0D400 | (m)<<16 | (n)<<5 | (d))
 #define FMUL(d, n, m) WORD $(0x6E20DC00 | (m)<<16 | (n)<<5 | (d))
+#define FNEG(d, n) WORD $(0x6EA0F800 | (n)<<5 | (d))
 // A NaN in either operand gives a NaN.
 #define FMAX(d, n, m) WORD $(0x4E20F400 | (m)<<16 | (n)<<5 | (d))
 #define FMIN(d, n, m) WORD $(0x4EA0F400 | (m)<<16 | (n)<<5 | (d))
@@ -92,8 +103,44 @@ GLOBL winogradFactors<>(SB), RODATA|NOPTR, $40
 	FADD(16, 0, 20) \
 	FADD(17, 3, 21)
 
+// G of F(4, 3): winogradWeights4.
+#define WEIGHTS4 \
+	FMULE(16, 0, 30, 0, 0)  \
+	FMULE(17, 0, 30, 0, 1)  \
+	FMULE(19, 0, 31, 0, 0)  \
+	VMOV V2.B16, V21.B16    \
+	FMLA(17, 2, 30, 1, 1)   \
+	FMLA(19, 2, 31, 1, 0)   \
+	VMOV V17.B16, V18.B16   \
+	VMOV V19.B16, V20.B16   \
+	FMLA(17, 1, 30, 1, 0)   \
+	FMLS(18, 1, 30, 1, 0)   \
+	FMLA(19, 1, 31, 0, 1)   \
+	FMLS(20, 1, 31, 0, 1)
+
+// G of F(2, 3): winogradWeights2.
+#define WEIGHTS2 \
+	FNEG(16, 0)             \
+	FADD(17, 0, 2)          \
+	FMULE(17, 17, 31, 1, 1) \
+	VMOV V17.B16, V18.B16   \
+	FMLA(17, 1, 31, 1, 1)   \
+	FMLS(18, 1, 31, 1, 1)   \
+	VMOV V2.B16, V19.B16
+
 #define LOAD_FACTORS \
 	MOVD $winogradFactors<>(SB), R16 \
+	VLD1 (R16), [V30.S4, V31.S4]
+
+#define LOAD_WEIGHTS \
+	MOVD t+0(FP), R0                  \
+	MOVD winogradFilter_src(R0), R1   \
+	MOVD winogradFilter_dst(R0), R7   \
+	MOVD winogradFilter_plane(R0), R8 \
+	MOVD winogradFilter_row(R0), R12  \
+	MOVD winogradFilter_count(R0), R10 \
+	ADD  R12<<1, R12, R20             \
+	MOVD $winogradFactors<>+40(SB), R16 \
 	VLD1 (R16), [V30.S4, V31.S4]
 
 #define LOAD_INPUT \
@@ -240,6 +287,110 @@ row:
 	ADD  R9, R7
 	SUBS $1, R10
 	BNE  tile
+	RET
+
+// func winogradWeights4NEON(t *winogradFilter)
+TEXT ·winogradWeights4NEON(SB), 0, $288-8
+	LOAD_WEIGHTS
+
+channel:
+	LSR $4, R12, R13
+
+vector:
+	MOVD $scratch-288(SP), R16
+	MOVD $3, R17
+	MOVD R1, R2
+
+column:
+	MOVD R2, R19
+	VLD1.P (R19)(R20), [V0.S4]
+	VLD1.P (R19)(R20), [V1.S4]
+	VLD1 (R19), [V2.S4]
+	WEIGHTS4
+	FMOVQ F16, 0(R16)
+	FMOVQ F17, 48(R16)
+	FMOVQ F18, 96(R16)
+	FMOVQ F19, 144(R16)
+	FMOVQ F20, 192(R16)
+	FMOVQ F21, 240(R16)
+	ADD  $16, R16
+	ADD  R12, R2
+	SUBS $1, R17
+	BNE  column
+
+	MOVD $scratch-288(SP), R16
+	MOVD $6, R17
+	MOVD R7, R19
+
+row:
+	VLD1.P 48(R16), [V0.S4, V1.S4, V2.S4]
+	WEIGHTS4
+	VST1.P [V16.S4], (R19)(R8)
+	VST1.P [V17.S4], (R19)(R8)
+	VST1.P [V18.S4], (R19)(R8)
+	VST1.P [V19.S4], (R19)(R8)
+	VST1.P [V20.S4], (R19)(R8)
+	VST1.P [V21.S4], (R19)(R8)
+	SUBS $1, R17
+	BNE  row
+
+	ADD  $16, R1
+	ADD  $16, R7
+	SUBS $1, R13
+	BNE  vector
+	ADD  R12<<3, R1 // the other eight elements lie behind the first
+	SUBS $1, R10
+	BNE  channel
+	RET
+
+// func winogradWeights2NEON(t *winogradFilter)
+TEXT ·winogradWeights2NEON(SB), 0, $192-8
+	LOAD_WEIGHTS
+
+channel:
+	LSR $4, R12, R13
+
+vector:
+	MOVD $scratch-192(SP), R16
+	MOVD $3, R17
+	MOVD R1, R2
+
+column:
+	MOVD R2, R19
+	VLD1.P (R19)(R20), [V0.S4]
+	VLD1.P (R19)(R20), [V1.S4]
+	VLD1 (R19), [V2.S4]
+	WEIGHTS2
+	FMOVQ F16, 0(R16)
+	FMOVQ F17, 48(R16)
+	FMOVQ F18, 96(R16)
+	FMOVQ F19, 144(R16)
+	ADD  $16, R16
+	ADD  R12, R2
+	SUBS $1, R17
+	BNE  column
+
+	MOVD $scratch-192(SP), R16
+	MOVD $4, R17
+	MOVD R7, R19
+
+row:
+	VLD1.P 48(R16), [V0.S4, V1.S4, V2.S4]
+	WEIGHTS2
+	VST1.P [V16.S4], (R19)(R8)
+	VST1.P [V17.S4], (R19)(R8)
+	VST1.P [V18.S4], (R19)(R8)
+	VST1.P [V19.S4], (R19)(R8)
+	SUBS $1, R17
+	BNE  row
+
+	ADD  $16, R1
+	ADD  $16, R7
+	SUBS $1, R13
+	BNE  vector
+	ADD  R12<<3, R1 // the other eight elements lie behind the first
+	SUBS $1, R10
+	BNE  channel
 	RET
 
 #define LOAD_OUTPUT \

@@ -10,7 +10,7 @@ type winogradFilter struct {
 	dst     *float32
 	plane   int // bytes from one matrix to the next
 	row     int // bytes of the output channels, here and there
-	vectors int // the same in vectors, of four for NEON
+	vectors int // the same in vectors; NEON goes by row
 	count   int
 }
 
@@ -49,9 +49,6 @@ type winogradKernels struct {
 	weights4, weights2 func(*winogradFilter)
 	input4, input2     func(*winogradInput)
 	output4, output2   func(*winogradOutput)
-	// stream has tile kernels of two vectors, by rows, that prefetch what lies
-	// behind the row of B they are at; or it is nil.
-	stream []func(*tile)
 }
 
 var portableWinograd = winogradKernels{

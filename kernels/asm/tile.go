@@ -67,7 +67,6 @@ func tile() {
 type tileKernel struct {
 	vectors
 	rows, columns int
-	ahead         int // bytes by which B is prefetched, or 0
 	three, sixth  operand.Mem
 }
 
@@ -123,11 +122,6 @@ func (k *tileKernel) step(disp int, masked bool) {
 		}
 		if c*k.width%16 == 0 {
 			PREFETCHT0(operand.Mem{Base: reg.RBX, Index: reg.R15, Scale: 8, Disp: c * k.width * 4})
-		}
-	}
-	if k.ahead > 0 {
-		for c := range k.columns {
-			PREFETCHT0(operand.Mem{Base: reg.RBX, Disp: c*k.width*4 + k.ahead})
 		}
 	}
 	ADDQ(reg.R15, reg.RBX)
@@ -194,13 +188,9 @@ func (k *tileKernel) multiples(name string) {
 }
 
 func (k *tileKernel) generate() {
-	name := fmt.Sprintf("tile%dx%d%s", k.rows, k.columns, k.name)
-	if k.ahead > 0 {
-		name += "Stream"
-	}
-	text(name, "func(t *tile)",
-		fmt.Sprintf("%s is tilePortable(t, %d, %d) with t.rows = %d and t.vectors = %d.",
-			name, k.width, k.half(), k.rows, k.columns))
+	text(fmt.Sprintf("tile%dx%d%s", k.rows, k.columns, k.name), "func(t *tile)",
+		fmt.Sprintf("tile%dx%d%s is tilePortable(t, %d, %d) with t.rows = %d and t.vectors = %d.",
+			k.rows, k.columns, k.name, k.width, k.half(), k.rows, k.columns))
 	Load(Param("t"), reg.RDI)
 	for _, name := range []string{"a", "b", "bias", "count", "next"} {
 		MOVQ(k.mem(name), reg.RAX)

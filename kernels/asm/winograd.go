@@ -58,14 +58,6 @@ func winograd() {
 			w.output()
 		}
 	}
-	// Weights come from beyond the second-level cache, in the order in which
-	// they lie. A prefetch 16 rows ahead hides that where the processor's own
-	// stops, at the ends of pages.
-	avx512 := vectors{name: "AVX512", width: 16, rows: 14, register: zmm, sum: 28, masked: true}
-	for rows := 1; rows <= avx512.rows; rows++ {
-		k := tileKernel{vectors: avx512, rows: rows, columns: 2, ahead: 2048, three: three, sixth: sixth}
-		k.generate()
-	}
 }
 
 // winogradTransform generates the transforms of tiles of size*size outputs and
