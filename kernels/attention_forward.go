@@ -151,10 +151,8 @@ func (j *attentionJob) part(i, worker int) {
 	}
 	for g := range j.group {
 		h := kv*j.group + g
-		for q := from; q < to; q++ {
-			state := g*j.queries + q - from
-			j.finish(b, h, q, w.out[state*j.outRow:][:j.ValueDim], w.largest[state], w.total[state])
-		}
+		state, n := g*j.queries, to-from
+		j.finish(b, h, from, n, w.out[state*j.outRow:], w.largest[state:][:n], w.total[state:][:n])
 	}
 }
 
@@ -172,23 +170,30 @@ func (j *attentionJob) packValues(w *attentionScratch, b, kv, key, keys int) {
 	}
 }
 
-// finish writes the result of a query, given the sum of weighted values, the
-// largest score and the sum of the weights.
-func (j *attentionJob) finish(b, h, q int, out []float32, largest, total float32) {
-	scale := 1 / total
-	if total == 0 {
-		scale = 0
-	}
-	n := len(out)
-	if n > 0 {
-		vector.affine(j.dst.data[j.dst.at(b, h, q):][:n], out, 1, n, n, scale, 0)
-	}
+// finish writes the results of n queries from q on, given their sums of
+// weighted values, largest scores and sums of weights, and changes the latter
+// two.
+func (j *attentionJob) finish(b, h, q, n int, out, largest, total []float32) {
 	if j.logs != nil {
-		x := float32(float64(largest*j.scoreScale()) + math.Log(float64(total)))
-		if total == 0 {
-			x = -infinity
+		logs := j.logs[(b*j.Heads+h)*j.QueryLen+q:][:n]
+		transcendental.log(logs, total)
+		vector.axpy(j.scoreScale(), largest, logs) // both are -Inf of no key
+	}
+	for i, x := range total {
+		if total[i] = 1 / x; x == 0 {
+			total[i] = 0
 		}
-		j.logs[(b*j.Heads+h)*j.QueryLen+q] = x
+	}
+	if j.ValueDim == 0 {
+		return
+	}
+	if j.dst.row == j.outRow {
+		clear(largest)
+		vector.rowAffine(&j.dst.data[j.dst.at(b, h, q)], &out[0], &total[0], &largest[0], n, j.ValueDim, 4*j.outRow)
+		return
+	}
+	for i, f := range total {
+		vector.affine(j.dst.data[j.dst.at(b, h, q+i):][:j.ValueDim], out[i*j.outRow:], 1, j.ValueDim, j.ValueDim, f, 0)
 	}
 }
 
