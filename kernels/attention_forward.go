@@ -1,13 +1,16 @@
 package kernels
 
-import "math"
+import (
+	"math"
+	"unsafe"
+)
 
 // Blocks of the forward pass: a block of keys is packed once for a part's
 // queries, whose scores of that block stay in the second-level cache between
 // the two products.
 const (
 	attentionKeys    = 512
-	attentionQueries = 56  // queries whose scores are worked on together
+	attentionQueries = 48  // queries whose scores are worked on together, rounded up to tiles
 	attentionPart    = 512 // queries of a part, over all heads that share keys
 )
 
@@ -19,6 +22,7 @@ type attentionJob struct {
 	mask, logs   []float32
 
 	group     int // heads that share keys
+	blockRows int // queries whose scores are worked on together
 	queries   int // of a part, of each head
 	ranges    int // of queries
 	keys      int // of a block
@@ -63,8 +67,8 @@ func (j *attentionJob) sizes() [10]int {
 	if j.packValue {
 		values = j.keys * j.outRow
 	}
-	return [...]int{j.panels * panel * j.keyDim, values, attentionQueries * j.scoreRow, states * j.outRow,
-		attentions.together * j.keyDim, states, attentionQueries, attentionQueries, states, attentionQueries}
+	return [...]int{j.panels * panel * j.keyDim, values, j.blockRows * j.scoreRow, states * j.outRow,
+		attentions.together * j.keyDim, states, j.blockRows, j.blockRows, states, j.blockRows}
 }
 
 // growScratch makes room for buffers of the sizes given for each thread.
@@ -94,13 +98,16 @@ func (j *attentionJob) forward() {
 	j.scoreRow = j.keys + cacheLine/4 // so that rows do not share sets of the cache
 	j.keyDim = roundUp(j.KeyDim, 4)
 	j.outRow = roundUp(j.ValueDim, tiles.width)
-	j.packValue = j.outRow != j.ValueDim && !tiles.masked
+	j.blockRows = roundUp(attentionQueries, tiles.rows)
 	// A result depends on its query's row alone, so that ranges may go by the
 	// number of threads.
-	j.queries = min(j.QueryLen, max(attentionPart/j.group, attentionQueries))
-	for threadCount() > 1 && j.queries > 2*attentionQueries && j.Batch*j.KVHeads*((j.QueryLen+j.queries-1)/j.queries) < 4*threadCount() {
+	j.queries = min(j.QueryLen, max(attentionPart/j.group, j.blockRows))
+	for threadCount() > 1 && j.queries > 2*j.blockRows && j.Batch*j.KVHeads*((j.QueryLen+j.queries-1)/j.queries) < 4*threadCount() {
 		j.queries = (j.queries + 1) / 2
 	}
+	// Vectors that lie across cache lines cost more than copies, for many queries.
+	apart := j.v.row*4%cacheLine != 0 || len(j.v.data) > 0 && uintptr(unsafe.Pointer(&j.v.data[0]))%cacheLine != 0
+	j.packValue = j.outRow != j.ValueDim && !tiles.masked || apart && j.group*j.queries > 2*j.blockRows
 	j.ranges = (j.QueryLen + j.queries - 1) / j.queries
 	sizes := j.sizes()
 	j.growScratch(sizes[:])
@@ -138,8 +145,8 @@ func (j *attentionJob) part(i, worker int) {
 		j.packKeys(w, w.keys, j.k.data[at:], j.k.row, j.KeyDim, keys)
 		j.packValues(w, b, kv, key, keys)
 		for g := range j.group {
-			for q := from; q < to; q += attentionQueries {
-				n := min(attentionQueries, to-q)
+			for q := from; q < to; q += j.blockRows {
+				n := min(j.blockRows, to-q)
 				seen := min(keys, j.visible(q+n-1)-key)
 				if seen > 0 {
 					j.block(w, b, kv, kv*j.group+g, q, n, key, seen, g*j.queries+q-from)

@@ -211,6 +211,11 @@ func TestExpKernelTwins(t *testing.T) {
 			check("softmaxExp", got, want)
 			one("sum of softmaxExp", sum, wantSum)
 			one("sumExp", k.sumExp(x, 2), wantSum)
+			for i, v := range x { // exponents are at most 127
+				if v > 1000 {
+					x[i] = float32(math.NaN())
+				}
+			}
 			got = guard("scoreExp", func(d []float32) { sum = k.scoreExp(d, x, 0.4, -3) })
 			want = guard("scoreExp", func(d []float32) { wantSum = p.scoreExp(d, x, 0.4, -3) })
 			check("scoreExp", got, want)
