@@ -421,12 +421,28 @@ func BenchmarkAttention(b *testing.B) {
 			var ws Workspace
 			s := Attention{Batch: 1, Heads: c.heads, QueryLen: c.queries, KVLen: c.keys, KeyDim: c.dim, ValueDim: c.dim}
 			r := newRand(1)
-			q, k := randomSlice(r, c.heads*c.queries*c.dim), randomSlice(r, c.heads*c.keys*c.dim)
-			v, dst := randomSlice(r, len(k)), make([]float32, len(q))
+			q, k, v := slices.Clone(randomSlice(r, c.heads*c.queries*c.dim)), slices.Clone(randomSlice(r, c.heads*c.keys*c.dim)), slices.Clone(randomSlice(r, c.heads*c.keys*c.dim))
+			dst := make([]float32, len(q))
 			for b.Loop() {
 				AttentionForward(&ws, s, dst, q, k, v, nil, nil)
 			}
 			reportGFLOPS(b, 2*s.Multiplications())
 		})
 	}
+	b.Run("training/b64h4l49d32", func(b *testing.B) { // forward and backward
+		var ws Workspace
+		s := Attention{Batch: 64, Heads: 4, QueryLen: 49, KVLen: 49, KeyDim: 32, ValueDim: 32}
+		r := newRand(1)
+		n := s.Batch * s.Heads * s.QueryLen * s.KeyDim
+		q, k, v, ddst := randomSlice(r, n), randomSlice(r, n), randomSlice(r, n), randomSlice(r, n)
+		dst, dq, dk, dv, logs := aligned(n), aligned(n), aligned(n), aligned(n), aligned(n/s.KeyDim)
+		for b.Loop() {
+			AttentionForward(&ws, s, dst, q, k, v, nil, logs)
+			clear(dq)
+			clear(dk)
+			clear(dv)
+			AttentionBackward(&ws, s, dq, dk, dv, ddst, q, k, v, nil, dst, logs)
+		}
+		reportGFLOPS(b, 7*s.Multiplications())
+	})
 }
