@@ -89,6 +89,9 @@ func checkInt8Tile(t *testing.T, r *rand.Rand, k *int8Kernel, width, group, rows
 		scale: &scale[0], low: -128, high: 127, zero: int32(r.IntN(2)) * 128,
 		residualFlip: int32(r.IntN(2)) * 128, residualZero: int32(r.IntN(256)), residualScale: r.Float32() * 2,
 	}
+	if kind == int8Bytes && flags&8 != 0 {
+		poison(r, scale)
+	}
 	if kind == int8Floats {
 		x.low, x.high = -infinity, infinity
 		if flags&4 != 0 {
