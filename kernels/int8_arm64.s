@@ -685,3 +685,268 @@ next:
 	SUBS   $16, R2
 	BNE    next
 	RET
+
+// With I8MM, of bytes eight at a time, B being packed in pairs of steps: the
+// unsigned bytes of A are taken as they are.
+
+// d += n * m, where n is two rows of eight unsigned bytes, m two columns of
+// eight signed ones, and d the first row's sums and then the second's.
+#define USMMLA(d, n, m) WORD $(0x4E80AC00 | (m)<<16 | (n)<<5 | (d))
+// d += n * m, four bytes at a time, unsigned ones by signed ones.
+#define USDOTV(d, n, m) WORD $(0x4E809C00 | (m)<<16 | (n)<<5 | (d))
+
+// A8PAIRS makes pairs of rows, V24 and V25, of the low halves of V26 to V29,
+// and A8HIGH of the high ones.
+#define A8PAIRS \
+	VZIP1 V27.D2, V26.D2, V24.D2 \
+	VZIP1 V29.D2, V28.D2, V25.D2
+
+#define A8HIGH \
+	VZIP2 V27.D2, V26.D2, V24.D2 \
+	VZIP2 V29.D2, V28.D2, V25.D2
+
+// MATRIX8 adds the products of eight bytes of four rows, in V24 and V25, and
+// 16 columns.
+#define MATRIX8 \
+	VLD1.P 64(R9), [V16.B16, V17.B16, V18.B16, V19.B16] \
+	VLD1.P 64(R9), [V20.B16, V21.B16, V22.B16, V23.B16] \
+	USMMLA(0, 24, 16) \
+	USMMLA(8, 25, 16) \
+	USMMLA(1, 24, 17) \
+	USMMLA(9, 25, 17) \
+	USMMLA(2, 24, 18) \
+	USMMLA(10, 25, 18) \
+	USMMLA(3, 24, 19) \
+	USMMLA(11, 25, 19) \
+	USMMLA(4, 24, 20) \
+	USMMLA(12, 25, 20) \
+	USMMLA(5, 24, 21) \
+	USMMLA(13, 25, 21) \
+	USMMLA(6, 24, 22) \
+	USMMLA(14, 25, 22) \
+	USMMLA(7, 24, 23) \
+	USMMLA(15, 25, 23)
+
+// func int8Tile2NEONMatrix(t *int8Tile)
+TEXT ·int8Tile2NEONMatrix(SB), NOSPLIT, $256-8
+	LOAD(1)
+
+product:
+	MOVD int8Tile_start(R0), R9
+	VLD1 (R9), [V16.S4, V17.S4, V18.S4, V19.S4]
+	VZIP1 V16.D2, V16.D2, V0.D2
+	VZIP2 V16.D2, V16.D2, V1.D2
+	VZIP1 V17.D2, V17.D2, V2.D2
+	VZIP2 V17.D2, V17.D2, V3.D2
+	VZIP1 V18.D2, V18.D2, V4.D2
+	VZIP2 V18.D2, V18.D2, V5.D2
+	VZIP1 V19.D2, V19.D2, V6.D2
+	VZIP2 V19.D2, V19.D2, V7.D2
+	VMOV  V0.B16, V8.B16
+	VMOV  V1.B16, V9.B16
+	VMOV  V2.B16, V10.B16
+	VMOV  V3.B16, V11.B16
+	VMOV  V4.B16, V12.B16
+	VMOV  V5.B16, V13.B16
+	VMOV  V6.B16, V14.B16
+	VMOV  V7.B16, V15.B16
+	ROWS
+
+segment:
+	SEGMENT
+	SUBS $4, R10
+	BLT  rest
+
+four:
+	VLD1.P 16(R5), [V26.B16]
+	VLD1.P 16(R6), [V27.B16]
+	VLD1.P 16(R7), [V28.B16]
+	VLD1.P 16(R8), [V29.B16]
+	A8PAIRS
+	MATRIX8
+	A8HIGH
+	MATRIX8
+	SUBS   $4, R10
+	BGE    four
+
+rest:
+	ADDS    $2, R10
+	BLT     odd
+	FMOVD.P 8(R5), F26
+	FMOVD.P 8(R6), F27
+	FMOVD.P 8(R7), F28
+	FMOVD.P 8(R8), F29
+	A8PAIRS
+	MATRIX8
+	SUB     $2, R10
+
+odd:
+	// R10 is -1 if a step is left, -2 if none: the second half of its pair
+	// is 0.
+	ADDS  $2, R10
+	BEQ   next
+	FMOVS (R5), F26
+	FMOVS (R6), F27
+	FMOVS (R7), F28
+	FMOVS (R8), F29
+	A8PAIRS
+	MATRIX8
+
+next:
+	SUBS $1, R11
+	BNE  segment
+
+	MOVD $sums-256(SP), R20
+	VZIP1 V1.D2, V0.D2, V16.D2
+	VZIP1 V3.D2, V2.D2, V17.D2
+	VZIP1 V5.D2, V4.D2, V18.D2
+	VZIP1 V7.D2, V6.D2, V19.D2
+	VST1.P [V16.S4, V17.S4, V18.S4, V19.S4], 64(R20)
+	VZIP2 V1.D2, V0.D2, V16.D2
+	VZIP2 V3.D2, V2.D2, V17.D2
+	VZIP2 V5.D2, V4.D2, V18.D2
+	VZIP2 V7.D2, V6.D2, V19.D2
+	VST1.P [V16.S4, V17.S4, V18.S4, V19.S4], 64(R20)
+	VZIP1 V9.D2, V8.D2, V16.D2
+	VZIP1 V11.D2, V10.D2, V17.D2
+	VZIP1 V13.D2, V12.D2, V18.D2
+	VZIP1 V15.D2, V14.D2, V19.D2
+	VST1.P [V16.S4, V17.S4, V18.S4, V19.S4], 64(R20)
+	VZIP2 V9.D2, V8.D2, V16.D2
+	VZIP2 V11.D2, V10.D2, V17.D2
+	VZIP2 V13.D2, V12.D2, V18.D2
+	VZIP2 V15.D2, V14.D2, V19.D2
+	VST1.P [V16.S4, V17.S4, V18.S4, V19.S4], 64(R20)
+	FINISH
+	BNE  product
+	RET
+
+// MATRIX4 adds the products of eight bytes of four rows, in V24 and V25, and
+// 8 columns.
+#define MATRIX4 \
+	VLD1.P 64(R9), [V16.B16, V17.B16, V18.B16, V19.B16] \
+	USMMLA(0, 24, 16) \
+	USMMLA(8, 25, 16) \
+	USMMLA(1, 24, 17) \
+	USMMLA(9, 25, 17) \
+	USMMLA(2, 24, 18) \
+	USMMLA(10, 25, 18) \
+	USMMLA(3, 24, 19) \
+	USMMLA(11, 25, 19)
+
+// func int8Tile1NEONMatrix(t *int8Tile)
+TEXT ·int8Tile1NEONMatrix(SB), NOSPLIT, $256-8
+	LOAD(1)
+
+product:
+	MOVD int8Tile_start(R0), R9
+	VLD1 (R9), [V16.S4, V17.S4]
+	VZIP1 V16.D2, V16.D2, V0.D2
+	VZIP2 V16.D2, V16.D2, V1.D2
+	VZIP1 V17.D2, V17.D2, V2.D2
+	VZIP2 V17.D2, V17.D2, V3.D2
+	VMOV  V0.B16, V8.B16
+	VMOV  V1.B16, V9.B16
+	VMOV  V2.B16, V10.B16
+	VMOV  V3.B16, V11.B16
+	ROWS
+
+segment:
+	SEGMENT
+	SUBS $4, R10
+	BLT  rest
+
+four:
+	VLD1.P 16(R5), [V26.B16]
+	VLD1.P 16(R6), [V27.B16]
+	VLD1.P 16(R7), [V28.B16]
+	VLD1.P 16(R8), [V29.B16]
+	A8PAIRS
+	MATRIX4
+	A8HIGH
+	MATRIX4
+	SUBS   $4, R10
+	BGE    four
+
+rest:
+	ADDS    $2, R10
+	BLT     odd
+	FMOVD.P 8(R5), F26
+	FMOVD.P 8(R6), F27
+	FMOVD.P 8(R7), F28
+	FMOVD.P 8(R8), F29
+	A8PAIRS
+	MATRIX4
+	SUB     $2, R10
+
+odd:
+	// R10 is -1 if a step is left, -2 if none: the second half of its pair
+	// is 0.
+	ADDS  $2, R10
+	BEQ   next
+	FMOVS (R5), F26
+	FMOVS (R6), F27
+	FMOVS (R7), F28
+	FMOVS (R8), F29
+	A8PAIRS
+	MATRIX4
+
+next:
+	SUBS $1, R11
+	BNE  segment
+
+	MOVD $sums-256(SP), R20
+	VZIP1 V1.D2, V0.D2, V16.D2
+	VZIP1 V3.D2, V2.D2, V17.D2
+	VST1.P [V16.S4, V17.S4], 32(R20)
+	VZIP2 V1.D2, V0.D2, V16.D2
+	VZIP2 V3.D2, V2.D2, V17.D2
+	VST1.P [V16.S4, V17.S4], 32(R20)
+	VZIP1 V9.D2, V8.D2, V16.D2
+	VZIP1 V11.D2, V10.D2, V17.D2
+	VST1.P [V16.S4, V17.S4], 32(R20)
+	VZIP2 V9.D2, V8.D2, V16.D2
+	VZIP2 V11.D2, V10.D2, V17.D2
+	VST1.P [V16.S4, V17.S4], 32(R20)
+	FINISH
+	BNE  product
+	RET
+
+// func int8DepthwiseNEONMatrix(t *int8Tile)
+TEXT ·int8DepthwiseNEONMatrix(SB), NOSPLIT, $256-8
+	LOAD(3)
+
+product:
+	MOVD int8Tile_start(R0), R9
+	VLD1 (R9), [V0.S4, V1.S4]
+	VMOV V0.B16, V2.B16
+	VMOV V1.B16, V3.B16
+	VMOV V0.B16, V4.B16
+	VMOV V1.B16, V5.B16
+	VMOV V0.B16, V6.B16
+	VMOV V1.B16, V7.B16
+	PIXELS
+
+segment:
+	PIXEL
+	VLD1 (R5), [V20.B16, V21.B16]
+	VLD1 (R6), [V22.B16, V23.B16]
+	VLD1 (R7), [V24.B16, V25.B16]
+	VLD1 (R8), [V26.B16, V27.B16]
+	USDOTV(0, 20, 16)
+	USDOTV(1, 21, 17)
+	USDOTV(2, 22, 16)
+	USDOTV(3, 23, 17)
+	USDOTV(4, 24, 16)
+	USDOTV(5, 25, 17)
+	USDOTV(6, 26, 16)
+	USDOTV(7, 27, 17)
+	SUBS $1, R11
+	BNE  segment
+
+	MOVD   $sums-256(SP), R20
+	VST1.P [V0.S4, V1.S4, V2.S4, V3.S4], 64(R20)
+	VST1   [V4.S4, V5.S4, V6.S4, V7.S4], (R20)
+	FINISH
+	BNE    product
+	RET

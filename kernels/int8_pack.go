@@ -4,14 +4,15 @@ import "unsafe"
 
 // int8Packed is the right operand of an int8 product, [k, n], laid out for the
 // kernels: in panels of two vectors of columns, or one at the end, of which
-// four rows at a time are adjacent, column by column. The rows come in
-// segments, each padded with zeros to steps times four.
+// four rows at a time, or eight, are adjacent, column by column. The rows come
+// in segments, each padded with zeros to depth rows.
 type int8Packed struct {
 	kernel   *int8Kernel
 	n        int
 	k        int // rows that do not fill up, if zero is not nil
 	segments int
-	steps    int // of a segment
+	steps    int // of four rows, of a segment
+	depth    int // rows of a segment, a multiple of four or eight
 	panels   []int8
 	sums     []int32 // of columns
 	zero     []int32 // zero points of columns, for whole panels, or nil
@@ -25,15 +26,17 @@ func packInt8(kernel *int8Kernel, segments, length, n int, zero []int8, at func(
 		kernel: kernel, n: n, segments: segments,
 		steps: max((length+3)/4, 1), sums: make([]int32, n),
 	}
+	unit := kernel.unit()
+	p.depth = (4*p.steps + unit - 1) / unit * unit
 	vectors := (n + kernel.width - 1) / kernel.width
-	p.panels = alignedBytes[int8](vectors * kernel.width * 4 * segments * p.steps)
+	p.panels = alignedBytes[int8](vectors * kernel.width * segments * p.depth)
 	for j := range n {
 		panel, width, column := p.panel(j / (2 * kernel.width))
 		column = j - column
 		for s := range segments {
 			for i := range length {
 				x, _ := at(s, i, j)
-				panel[((s*p.steps+i/4)*width+column)*4+i%4] = x
+				panel[((s*p.depth+i)/unit*width+column)*unit+i%unit] = x
 				p.sums[j] += int32(x)
 			}
 		}
@@ -45,7 +48,7 @@ func packInt8(kernel *int8Kernel, segments, length, n int, zero []int8, at func(
 	for j, z := range zero[:n] {
 		p.zero[j] = int32(z)
 	}
-	p.ones = alignedBytes[int8](kernel.width * 4 * segments * p.steps)
+	p.ones = alignedBytes[int8](kernel.width * segments * p.depth)
 	for s := range segments {
 		for i := range length {
 			if _, ok := at(s, i, 0); !ok {
@@ -53,7 +56,7 @@ func packInt8(kernel *int8Kernel, segments, length, n int, zero []int8, at func(
 			}
 			p.k++
 			for j := range kernel.width {
-				p.ones[((s*p.steps+i/4)*kernel.width+j)*4+i%4] = 1
+				p.ones[((s*p.depth+i)/unit*kernel.width+j)*unit+i%unit] = 1
 			}
 		}
 	}
@@ -71,7 +74,7 @@ func (p *int8Packed) panel(i int) (panel []int8, width, column int) {
 	if p.n-column <= p.kernel.width {
 		width = p.kernel.width
 	}
-	size := 4 * p.segments * p.steps
+	size := p.segments * p.depth
 	return p.panels[column*size : (column+width)*size], width, column
 }
 

@@ -47,6 +47,19 @@ func TestInt8TileTwin(t *testing.T) {
 	})
 }
 
+// pairSteps returns b, of which four bytes of every column are adjacent, with
+// eight.
+func pairSteps(b []int8, segments, steps, columns int) []int8 {
+	pairs := (steps + 1) / 2
+	paired := make([]int8, segments*pairs*8*columns)
+	for i, x := range b {
+		column, step := i/4%columns, i/4/columns
+		segment, step := step/steps, step%steps
+		paired[((segment*pairs+step/2)*columns+column)*8+step%2*4+i%4] = x
+	}
+	return paired
+}
+
 func checkInt8Tile(t *testing.T, r *rand.Rand, k *int8Kernel, width, group, rows, vectors, steps, flags int) {
 	const count = 2
 	full := vectors * width
@@ -114,7 +127,12 @@ func checkInt8Tile(t *testing.T, r *rand.Rand, k *int8Kernel, width, group, rows
 		kernel(&y)
 	}
 	got, want := slices.Clone(c), slices.Clone(c)
-	run(k.run[rows][vectors-1], got)
+	run(func(t *int8Tile) {
+		if k.paired {
+			t.b = &pairSteps(b, segments, steps, full)[0]
+		}
+		k.run[rows][vectors-1](t)
+	}, got)
 	run(func(t *int8Tile) { int8TilePortable(t, width, group, k.offset) }, want)
 	for i := range got {
 		if got[i] == want[i] {
