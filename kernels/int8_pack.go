@@ -9,7 +9,7 @@ import "unsafe"
 type int8Packed struct {
 	kernel   *int8Kernel
 	n        int
-	k        int // rows that do not fill up, if zero is not nil
+	k        int // rows that do not fill up
 	segments int
 	steps    int // of four rows, of a segment
 	depth    int // rows of a segment, a multiple of four or eight
@@ -19,9 +19,10 @@ type int8Packed struct {
 	ones     []int8  // panel of one vector that sums up rows, if zero is not nil
 }
 
-// packInt8 packs segments times length rows, of which at returns the element
-// in a column, unless the row is one that only fills up.
-func packInt8(kernel *int8Kernel, segments, length, n int, zero []int8, at func(segment, i, column int) (x int8, ok bool)) *int8Packed {
+// packInt8 packs segments times length rows: the element of column j is
+// weight[first+j*stride], where first is what at returns for the row, unless
+// the row is one that only fills up.
+func packInt8(kernel *int8Kernel, segments, length, n int, zero, weight []int8, stride int, at func(segment, i int) (first int, ok bool)) *int8Packed {
 	p := &int8Packed{
 		kernel: kernel, n: n, segments: segments,
 		steps: max((length+3)/4, 1), sums: make([]int32, n),
@@ -30,14 +31,21 @@ func packInt8(kernel *int8Kernel, segments, length, n int, zero []int8, at func(
 	p.depth = (4*p.steps + unit - 1) / unit * unit
 	vectors := (n + kernel.width - 1) / kernel.width
 	p.panels = alignedBytes[int8](vectors * kernel.width * segments * p.depth)
-	for j := range n {
-		panel, width, column := p.panel(j / (2 * kernel.width))
-		column = j - column
-		for s := range segments {
-			for i := range length {
-				x, _ := at(s, i, j)
-				panel[((s*p.depth+i)/unit*width+column)*unit+i%unit] = x
-				p.sums[j] += int32(x)
+	for s := range segments {
+		for i := range length {
+			first, ok := at(s, i)
+			if !ok {
+				continue
+			}
+			p.k++
+			for c := range p.count() {
+				panel, width, column := p.panel(c)
+				panel = panel[(s*p.depth+i)/unit*width*unit+i%unit:]
+				for j := range min(width, n-column) {
+					x := weight[first+(column+j)*stride]
+					panel[j*unit] = x
+					p.sums[column+j] += int32(x)
+				}
 			}
 		}
 	}
@@ -51,10 +59,9 @@ func packInt8(kernel *int8Kernel, segments, length, n int, zero []int8, at func(
 	p.ones = alignedBytes[int8](kernel.width * segments * p.depth)
 	for s := range segments {
 		for i := range length {
-			if _, ok := at(s, i, 0); !ok {
+			if _, ok := at(s, i); !ok {
 				continue
 			}
-			p.k++
 			for j := range kernel.width {
 				p.ones[((s*p.depth+i)/unit*kernel.width+j)*unit+i%unit] = 1
 			}
