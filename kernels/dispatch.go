@@ -77,6 +77,7 @@ func Use(name string) error {
 	setGemmKernels(selected)
 	setVectorKernels(selected)
 	setHalfKernels(selected)
+	setOptimizerKernels(selected)
 	setDepthwiseKernels(selected)
 	return nil
 }

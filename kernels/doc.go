@@ -16,5 +16,6 @@
 package kernels
 
 //go:generate go run ./asm -family half
+//go:generate go run ./asm -family optimizer
 //go:generate go run ./asm -family tile
 //go:generate go run ./asm -family vector

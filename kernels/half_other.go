@@ -3,3 +3,5 @@
 package kernels
 
 func halfImplementation(string) halfKernels { return portableHalves }
+
+func optimizerImplementation(string) optimizerKernels { return portableOptimizers }

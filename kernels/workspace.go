@@ -24,6 +24,8 @@ type Workspace struct {
 	gather    gatherJob
 	reduce    reduceJob
 	argMax    argMaxJob
+	optimizer optimizerJob
+	norm      normJob
 }
 
 // cacheLine is the alignment of packed operands, in bytes.

@@ -31,9 +31,10 @@ import (
 
 // families has the generator of each family of kernels.
 var families = map[string]func(){
-	"half":   half,
-	"tile":   tile,
-	"vector": vector,
+	"half":      half,
+	"optimizer": optimizer,
+	"tile":      tile,
+	"vector":    vector,
 }
 
 func main() {
