@@ -26,6 +26,7 @@ type Workspace struct {
 	argMax    argMaxJob
 	optimizer optimizerJob
 	norm      normJob
+	resize    resizeJob
 }
 
 // cacheLine is the alignment of packed operands, in bytes.
