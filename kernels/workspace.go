@@ -27,6 +27,7 @@ type Workspace struct {
 	optimizer optimizerJob
 	norm      normJob
 	resize    resizeJob
+	half      halfJob
 }
 
 // cacheLine is the alignment of packed operands, in bytes.
