@@ -251,3 +251,26 @@ func BenchmarkWorkloadString(b *testing.B) {
 		_ = w.String()
 	}
 }
+
+func TestTypical(t *testing.T) {
+	seen := make(map[Workload]bool)
+	for _, w := range Typical() {
+		if err := w.Validate(); err != nil {
+			t.Error(err)
+		}
+		if seen[w] {
+			t.Errorf("%s is there twice", w)
+		}
+		seen[w] = true
+	}
+	for _, name := range []string{
+		"conv2d/f32/n1c3h224w224/k64r7s7/stride2.pad3.dil1.group1/relu",
+		"conv2d/f32/n1c512h28w28/k1024r1s1/stride2.pad0.dil1.group1/none",
+		"conv2d/f32/n1c512h7w7/k512r3s3/stride1.pad1.dil1.group1/relu",
+		"conv2d/f32/n1c672h14w14/k672r5s5/stride2.pad2.dil1.group672/hswish",
+	} {
+		if w, err := ParseWorkload(name); err != nil || !seen[w] {
+			t.Errorf("%s is not there, %v", name, err)
+		}
+	}
+}

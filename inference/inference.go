@@ -30,7 +30,14 @@ type step struct {
 // Compile fuses g, packs its weights and plans its memory. All parameters of
 // g must have data; g is not changed, and later changes to its data may or may
 // not show in the plan.
-func Compile(g *graph.Graph) (*Plan, error) {
+func Compile(g *graph.Graph) (*Plan, error) { return compileFused(g, false) }
+
+// CompilePart is [Compile] for a part of a network, to be timed by itself:
+// its inputs and outputs have the layout that they would have within the
+// network, which is padded and in another order than the values.
+func CompilePart(g *graph.Graph) (*Plan, error) { return compileFused(g, true) }
+
+func compileFused(g *graph.Graph, free bool) (*Plan, error) {
 	if err := g.Validate(); err != nil {
 		return nil, fmt.Errorf("inference: %w", err)
 	}
@@ -41,7 +48,7 @@ func Compile(g *graph.Graph) (*Plan, error) {
 	if err != nil {
 		return nil, fmt.Errorf("inference: %w", err)
 	}
-	p, err := compile(fused)
+	p, err := compile(fused, free)
 	if err != nil {
 		return nil, fmt.Errorf("inference: graph %q: %w", g.Name, err)
 	}
@@ -49,8 +56,9 @@ func Compile(g *graph.Graph) (*Plan, error) {
 }
 
 // compile plans a graph as it is.
-func compile(g *graph.Graph) (*Plan, error) {
-	m := planMemory(g)
+func compile(g *graph.Graph, free bool) (*Plan, error) {
+	g, l := arrange(g, free)
+	m := planMemory(g, l)
 	p := &Plan{
 		arena:   int64(len(m.arena)) * 4,
 		naive:   naiveBytes(g),
@@ -63,21 +71,45 @@ func compile(g *graph.Graph) (*Plan, error) {
 	for i, v := range g.Outputs {
 		p.outputs[i] = m.slice(v)
 	}
+	// A conversion counts as work of the step that wants it, or, at the end, of
+	// the last.
+	var conversions []func(*kernels.Workspace)
 	for _, n := range g.Nodes {
 		if sharesInput(n.Kind) {
+			continue
+		}
+		if n.Kind == conversion {
+			v := n.Inputs[0]
+			conversions = append(conversions, bindConversion(v, l[v], m.slice(n.Outputs[0]), m.slice(v)))
 			continue
 		}
 		w, ok := n.Workload()
 		if !ok {
 			return nil, fmt.Errorf("node %q: operator %s is not supported", n.Name, n.Kind)
 		}
-		exec, err := bind(n, w, m.slice)
+		exec, err := bind(n, w, m)
 		if err != nil {
 			return nil, fmt.Errorf("node %q (%s): %w", n.Name, n.Kind, err)
 		}
-		p.steps = append(p.steps, step{name: n.Name, workload: w, exec: exec})
+		p.steps = append(p.steps, step{name: n.Name, workload: w, exec: inOrder(append(conversions, exec))})
+		conversions = nil
+	}
+	if last := len(p.steps) - 1; last >= 0 && len(conversions) > 0 {
+		p.steps[last].exec = inOrder(append([]func(*kernels.Workspace){p.steps[last].exec}, conversions...))
 	}
 	return p, nil
+}
+
+// inOrder returns a function that calls all of calls.
+func inOrder(calls []func(*kernels.Workspace)) func(*kernels.Workspace) {
+	if len(calls) == 1 {
+		return calls[0]
+	}
+	return func(ws *kernels.Workspace) {
+		for _, call := range calls {
+			call(ws)
+		}
+	}
 }
 
 // checkData reports parameters that are not filled.

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/hwprofd/hwprofd/graph"
+	"github.com/hwprofd/hwprofd/kernels"
 	"pgregory.net/rapid"
 )
 
@@ -206,7 +207,7 @@ func TestBroadcast(t *testing.T) {
 }
 
 func TestResidualInPlace(t *testing.T) {
-	size := int64(4 * roundUp(8*5*5))
+	size := int64(4 * roundUp(kernels.BlockedSize(1, 8, 5*5)))
 	tests := []struct {
 		name  string
 		arena int64
@@ -233,7 +234,12 @@ func TestResidualInPlace(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if got := check(t, g).ArenaBytes(); got != test.arena {
+			check(t, g)
+			p, err := CompilePart(g)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := p.ArenaBytes(); got != test.arena {
 				t.Errorf("arena of %d bytes, want %d", got, test.arena)
 			}
 		})

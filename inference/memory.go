@@ -4,6 +4,7 @@ import "github.com/hwprofd/hwprofd/graph"
 
 // memory says where each value of a graph lies.
 type memory struct {
+	layouts layouts
 	arena   []float32
 	buffers map[*graph.Value]*buffer
 }
@@ -15,7 +16,8 @@ func (m *memory) slice(v *graph.Value) []float32 {
 	if !ok {
 		return v.Data
 	}
-	return m.arena[b.offset : b.offset+v.Elements() : b.offset+v.Elements()]
+	end := b.offset + m.layouts.elements(v)
+	return m.arena[b.offset:end:end]
 }
 
 // planMemory lays out all values that g computes or is given. A value's buffer
@@ -23,11 +25,11 @@ func (m *memory) slice(v *graph.Value) []float32 {
 // outputs of the graph stay until after the last step. Values that are the
 // same elements in another shape share a buffer, and so do input and output of
 // an operator that may work in place.
-func planMemory(g *graph.Graph) *memory {
-	m := &memory{buffers: make(map[*graph.Value]*buffer)}
+func planMemory(g *graph.Graph, l layouts) *memory {
+	m := &memory{layouts: l, buffers: make(map[*graph.Value]*buffer)}
 	var all []*buffer
 	add := func(v *graph.Value, step int) {
-		b := &buffer{size: v.Elements(), first: step, last: step}
+		b := &buffer{size: l.elements(v), first: step, last: step}
 		m.buffers[v] = b
 		all = append(all, b)
 	}
@@ -92,7 +94,7 @@ func sharesInput(k graph.Kind) bool {
 // nothing reads v later: each output element must depend on that of the same
 // index in v only.
 func (m *memory) worksInPlace(n *graph.Node, v *graph.Value) bool {
-	if v.Elements() != n.Outputs[0].Elements() {
+	if v.Elements() != n.Outputs[0].Elements() || m.layouts[v] != m.layouts[n.Outputs[0]] {
 		return false
 	}
 	switch n.Kind {

@@ -225,39 +225,6 @@ func TestConv2DAllocatesNothing(t *testing.T) {
 	})
 }
 
-// BenchmarkConv2D runs convolutions of mobile networks by their canonical
-// workload name.
-func BenchmarkConv2D(b *testing.B) {
-	for _, s := range []Conv2D{
-		{C: 64, H: 56, W: 56, K: 128, R: 3, StrideH: 2, PadTop: 1},
-		{C: 3, H: 224, W: 224, K: 16, R: 3, StrideH: 2, PadTop: 1},
-		{C: 64, H: 28, W: 28, K: 64, R: 3, StrideH: 1, PadTop: 1},
-		{C: 16, H: 28, W: 28, K: 16, R: 1, StrideH: 1},
-		{C: 16, H: 28, W: 28, K: 96, R: 1, StrideH: 1},
-		{C: 96, H: 14, W: 14, K: 24, R: 1, StrideH: 1},
-		{C: 64, H: 14, W: 14, K: 384, R: 1, StrideH: 1},
-		{C: 576, H: 7, W: 7, K: 96, R: 1, StrideH: 1},
-		{C: 96, H: 4, W: 4, K: 400, R: 1, StrideH: 1},
-	} {
-		s.N, s.S, s.StrideW, s.DilationH, s.DilationW, s.Groups = 1, s.R, s.StrideH, 1, 1, 1
-		s.PadLeft, s.PadBottom, s.PadRight = s.PadTop, s.PadTop, s.PadTop
-		name := fmt.Sprintf("conv2d/f32/n%dc%dh%dw%d/k%dr%ds%d/stride%d.pad%d.dil1.group1/relu", s.N, s.C, s.H, s.W, s.K, s.R, s.S, s.StrideH, s.PadTop)
-		b.Run(name, func(b *testing.B) {
-			r := newRand(1)
-			src, dst := randomSlice(r, s.inputSize()), randomSlice(r, s.outputSize())
-			p, err := PackConv2D(s, randomSlice(r, s.weightSize()), randomSlice(r, s.K))
-			if err != nil {
-				b.Fatal(err)
-			}
-			var ws Workspace
-			for b.Loop() {
-				p.Forward(&ws, dst, src, nil, ReLU)
-			}
-			reportGFLOPS(b, 2*s.outputSize()*s.C*s.R*s.S)
-		})
-	}
-}
-
 // BenchmarkConv2DTraining runs the three passes of a batch.
 func BenchmarkConv2DTraining(b *testing.B) {
 	for _, s := range []Conv2D{

@@ -9,7 +9,7 @@ func Conv2DForward(ws *Workspace, s Conv2D, dst, src, weight, bias []float32) {
 		checkLength("Conv2D", "bias", len(bias), s.K)
 	}
 	if s.depthwise() {
-		depthwiseForward(s, dst, src, weight, bias, nil, NoActivation)
+		depthwiseForward(ws, s, dst, src, weight, bias, nil, NoActivation)
 		return
 	}
 	if s.single() {
@@ -40,7 +40,7 @@ func Conv2DForward(ws *Workspace, s Conv2D, dst, src, weight, bias []float32) {
 func Conv2DBackwardInput(ws *Workspace, s Conv2D, dsrc, ddst, weight []float32) {
 	s.check(dsrc, ddst, weight)
 	if s.depthwise() {
-		depthwiseBackwardInput(s, dsrc, ddst, weight)
+		depthwiseBackwardInput(ws, s, dsrc, ddst, weight)
 		return
 	}
 	if s.single() {
@@ -61,6 +61,17 @@ func Conv2DBackwardInput(ws *Workspace, s Conv2D, dsrc, ddst, weight []float32) 
 				c: batch(dsrc[g*channels*inHW:], s.C, inHW), accumulate: true,
 			})
 		}
+		return
+	}
+	if t, ok := s.gradientConvolution(); ok {
+		ws.weight = grow(ws.weight, s.weightSize())
+		turnWeights(ws.weight, weight, s)
+		u := t.unfolding()
+		ws.offsets = u.offsets(ws.offsets)
+		k := m * area
+		conv2DForward(ws, gemm, t, &u, ws.offsets, product{
+			m: channels, k: k, alpha: 1, a: dense(ws.weight, k, k), accumulate: true,
+		}, dsrc, ddst)
 		return
 	}
 	u := s.unfolding()
@@ -94,6 +105,37 @@ func Conv2DBackwardInput(ws *Workspace, s Conv2D, dsrc, ddst, weight []float32) 
 	}
 }
 
+// gradientConvolution returns the convolution that computes the gradient of
+// the input from that of the output and the turned weights. There is none if
+// steps were skipped or the image was padded by more than the kernel covers.
+func (s Conv2D) gradientConvolution() (t Conv2D, ok bool) {
+	if s.StrideH != 1 || s.StrideW != 1 {
+		return t, false
+	}
+	t = s
+	t.C, t.H, t.W, t.K = s.K, s.OutH(), s.OutW(), s.C
+	t.PadTop, t.PadLeft = (s.R-1)*s.DilationH-s.PadTop, (s.S-1)*s.DilationW-s.PadLeft
+	t.PadBottom, t.PadRight = (s.R-1)*s.DilationH-s.PadBottom, (s.S-1)*s.DilationW-s.PadRight
+	return t, t.Validate() == nil
+}
+
+// turnWeights writes weight [K, C/Groups, R, S] as weights of the gradient
+// convolution, [C, K/Groups, R, S], with the kernels turned by half a turn.
+func turnWeights(dst, weight []float32, s Conv2D) {
+	m, channels, area := s.K/s.Groups, s.C/s.Groups, s.R*s.S
+	for g := range s.Groups {
+		for k := range m {
+			for c := range channels {
+				from := weight[((g*m+k)*channels+c)*area:][:area]
+				to := dst[((g*channels+c)*m+k)*area:][:area]
+				for i, x := range from {
+					to[area-1-i] = x
+				}
+			}
+		}
+	}
+}
+
 // columnsBudget is the number of elements of the unfolded gradient that
 // Conv2DBackwardInput keeps, unless those of a single channel are more.
 const columnsBudget = 1 << 16
@@ -104,41 +146,12 @@ const columnsBudget = 1 << 16
 func Conv2DBackwardWeight(ws *Workspace, s Conv2D, dweight, src, ddst []float32) {
 	s.check(src, ddst, dweight)
 	if s.depthwise() {
-		depthwiseBackwardWeight(s, dweight, src, ddst)
+		depthwiseBackwardWeight(ws, s, dweight, src, ddst)
 		return
 	}
 	if s.single() {
 		Gemm(ws, true, false, s.K, s.C, s.N, 1, ddst, s.K, src, s.C, 1, dweight, s.C)
 		return
 	}
-	var (
-		outHW, inHW = s.OutH() * s.OutW(), s.H * s.W
-		m, channels = s.K / s.Groups, s.C / s.Groups
-		columns     = channels * s.R * s.S
-	)
-	if s.pointwise() {
-		for g := range s.Groups {
-			ws.multiply(gemm, &product{
-				m: m, n: channels, k: s.N * outHW, alpha: 1,
-				a: batch(ddst[g*m*outHW:], s.K, outHW),
-				b: batch(src[g*channels*inHW:], s.C, inHW), transB: true,
-				c: dense(dweight[g*m*channels:], channels, channels), accumulate: true,
-			})
-		}
-		return
-	}
-	u := s.unfolding()
-	ws.offsets = u.offsets(ws.offsets)
-	ws.image = grow(ws.image, u.size())
-	for n := range s.N {
-		for g := range s.Groups {
-			u.pad(ws.image, src[(n*s.C+g*channels)*inHW:])
-			ws.multiply(gemm, &product{
-				m: m, n: columns, k: outHW, alpha: 1,
-				a: dense(ddst[(n*s.K+g*m)*outHW:], outHW, outHW),
-				b: u.matrix(ws.image, ws.offsets), transB: true,
-				c: dense(dweight[g*m*columns:], columns, columns), accumulate: true,
-			})
-		}
-	}
+	newWeightGradient(ws, s).run(dweight, src, ddst)
 }

@@ -1,5 +1,7 @@
 package kernels
 
+import "unsafe"
+
 func convolvePortable(dst, src []float32, n int, offsets []int, weights []float32, bias, lo, hi float32) {
 	dst = dst[:n]
 	for i := range dst {
@@ -55,6 +57,91 @@ func mergePlanePortable(dst, even, odd []float32, rows, dstStep, srcStep, width 
 			} else {
 				to[i] += odd[r*srcStep+i/2]
 			}
+		}
+	}
+}
+
+// depthwiseColumnsPortable is the Go twin of the kernels for blocks of width
+// channels, size columns of the kernel and strides of stride.
+func depthwiseColumnsPortable(t *depthwiseStrip, width, size, stride int) {
+	for line := range t.lines {
+		for _, span := range unsafe.Slice(t.spans, t.spanCount) {
+			for output := range span.count {
+				sum := depthwiseSum{t: t, width: width, place: line*t.dstLine + span.dst + output*4*width}
+				sum.begin()
+				for row := range t.rows {
+					for s := range size {
+						if column := output*stride + s; column >= span.first && column < span.end {
+							sum.add(line*t.srcLine+row*t.srcRow+span.src+column*4*width, row*t.weightRow+s*4*width)
+						}
+					}
+				}
+				sum.end()
+			}
+		}
+	}
+}
+
+// depthwiseTapsPortable is the Go twin of the kernels for blocks of width
+// channels and any shape.
+func depthwiseTapsPortable(t *depthwiseStrip, width int) {
+	for line := range t.lines {
+		for _, span := range unsafe.Slice(t.spans, t.spanCount) {
+			for output := range span.count {
+				sum := depthwiseSum{t: t, width: width, place: line*t.dstLine + span.dst + output*4*width}
+				sum.begin()
+				for row := range t.rows {
+					for s := range span.taps {
+						sum.add(line*t.srcLine+row*t.srcRow+span.src+output*t.srcOutput+s*t.srcTap,
+							row*t.weightRow+span.weight+s*4*width)
+					}
+				}
+				sum.end()
+			}
+		}
+	}
+}
+
+// depthwiseSum is one pixel of the output, at place, in bytes.
+type depthwiseSum struct {
+	t            *depthwiseStrip
+	width, place int
+	sum          [16]float32
+}
+
+// pixelAt is the vector at a distance in bytes from p.
+func pixelAt(p *float32, bytes, width int) []float32 {
+	return unsafe.Slice((*float32)(unsafe.Add(unsafe.Pointer(p), bytes)), width)
+}
+
+func (a *depthwiseSum) begin() { copy(a.sum[:], pixelAt(a.t.bias, 0, a.width)) }
+
+func (a *depthwiseSum) add(src, weight int) {
+	x, w := pixelAt(a.t.src, src, a.width), pixelAt(a.t.weight, weight, a.width)
+	for i := range x {
+		a.sum[i] += x[i] * w[i]
+	}
+}
+
+func (a *depthwiseSum) end() {
+	t := a.t
+	act := tile{activation: t.activation, low: t.low, high: t.high}
+	for i, x := range a.sum[:a.width] {
+		if t.residual != nil {
+			x += pixelAt(t.residual, a.place, a.width)[i]
+		}
+		pixelAt(t.dst, a.place, a.width)[i] = act.activate(x)
+	}
+}
+
+// depthwiseSpreadPortable is the Go twin of the kernels that copy pixels of
+// width channels, channel lanes[i] to channel i. There is at least one pixel.
+func depthwiseSpreadPortable(dst, src *float32, lanes *int32, pixels, width int) {
+	from := unsafe.Slice(lanes, width)
+	for p := range pixels {
+		x, y := pixelAt(src, p*4*width, width), pixelAt(dst, p*4*width, width)
+		for i, lane := range from {
+			y[i] = x[lane]
 		}
 	}
 }

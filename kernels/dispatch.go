@@ -73,11 +73,19 @@ func Use(name string) error {
 			name, strings.Join(Implementations(), ", "))
 	}
 	selected = available[i]
+	setPeakKernels(selected)
 	setTileKernels(selected)
+	setDotKernels(selected)
+	setLayoutKernels(selected)
+	setWinogradKernels(selected)
 	setGemmKernels(selected)
 	setVectorKernels(selected)
 	setHalfKernels(selected)
 	setOptimizerKernels(selected)
 	setDepthwiseKernels(selected)
+	setExpKernels(selected)
+	setInt8Kernels(selected)
+	setQuantizeKernels(selected)
+	setAttentionKernels(selected)
 	return nil
 }

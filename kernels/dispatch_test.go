@@ -16,8 +16,8 @@ func TestUse(t *testing.T) {
 		t.Errorf("Implementation() = %q at start, want %q", Implementation(), want)
 	}
 	eachImplementation(t, func(t *testing.T) {
-		if !strings.HasSuffix(t.Name(), "/"+Implementation()) || gemm.name != selected.base {
-			t.Errorf("Implementation() = %q with the matrix kernel for %q", Implementation(), gemm.name)
+		if !strings.HasSuffix(t.Name(), "/"+Implementation()) || gemm.base != selected.base {
+			t.Errorf("Implementation() = %q with the matrix kernel for %q", Implementation(), gemm.base)
 		}
 	})
 	before := Implementation()

@@ -15,7 +15,17 @@
 // alike.
 package kernels
 
+//go:generate go run ./asm -family depthwise
+//go:generate go run ./asm -family dots
+//go:generate go run ./asm -family exp
+//go:generate go run ./asm -family layout
+//go:generate go run ./asm -family peak
+//go:generate go run ./asm -family int8
+//go:generate go run ./asm -family quantize
 //go:generate go run ./asm -family half
 //go:generate go run ./asm -family optimizer
 //go:generate go run ./asm -family tile
+//go:generate go run ./asm -family pack
+//go:generate go run ./asm -family attention
 //go:generate go run ./asm -family vector
+//go:generate go run ./asm -family winograd

@@ -1,9 +1,6 @@
 package kernels
 
-var neonGemm = newGemmKernel(neon, 8, 8, gemmNEON, packer{copyRowsNEON, 8, transpose4NEON})
-
-//go:noescape
-func gemmNEON(t *oldTile)
+var neonGemm = newGemmKernel(neonTiles, packer{copyRowsNEON, 8, copyPanelsPortable(16), transpose4NEON})
 
 //go:noescape
 func copyRowsNEON(dst, src *float32, width, ld int, offsets *int, count, n int)

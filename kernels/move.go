@@ -32,7 +32,7 @@ const (
 // at a time: they stay in the first-level cache until their lines are done.
 const (
 	transposeColumns = 64
-	transposeRows    = 128
+	transposeBand    = 128
 )
 
 // add adds the next inner dimension.
@@ -153,8 +153,8 @@ func (j *moveJob) tiles(i int) {
 		to = j.size[j.across]
 	}
 	dstRow, srcRow := j.dstStep[j.across], j.srcStep[inner]
-	for row := 0; row < n; row += transposeRows {
-		rows := min(transposeRows, n-row)
+	for row := 0; row < n; row += transposeBand {
+		rows := min(transposeBand, n-row)
 		whole := rows / block * block
 		for c := from; c < to; c += block {
 			c := min(c, to-block)

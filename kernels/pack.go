@@ -13,12 +13,23 @@ type packer struct {
 	// or, if that is nil, are ld apart.
 	copyRows func(dst, src *float32, width, ld int, offsets *int, count, n int)
 	chunk    int
+	// copyPanels copies panels*width elements of each of rows rows, ld apart,
+	// to as many panels that are step elements apart.
+	copyPanels func(dst *float32, step int, src *float32, ld, rows, panels int)
 	// transpose4 writes element i of each of four rows, side by side, to
 	// element i*width of dst, for n elements.
 	transpose4 func(dst, r0, r1, r2, r3 *float32, width, n int)
 }
 
-var portablePacker = packer{copyRowsPortable, 4, transpose4Portable}
+var portablePacker = packer{copyRowsPortable, 4, copyPanelsPortable(2 * portableWidth), transpose4Portable}
+
+// panels packs the first count*width columns of rows rows of src, ld apart,
+// into panels of width columns.
+func (k *packer) panels(dst []float32, width int, src []float32, ld, rows, count int) {
+	_ = dst[rows*count*width-1]
+	_ = src[(rows-1)*ld+count*width-1]
+	k.copyPanels(&dst[0], rows*width, &src[0], ld, rows, count)
+}
 
 // columns packs rows p0 to p1 and columns j0 to j1 of x into a panel of width
 // columns: dst[(p-p0)*width + j-j0].
@@ -84,6 +95,17 @@ func copyRowsPortable(dst, src *float32, width, ld int, offsets *int, count, n i
 	for p, at := range unsafe.Slice(offsets, count) {
 		for i, v := range unsafe.Slice(elementAt(src, at), n) {
 			to[p*width+i] = v
+		}
+	}
+}
+
+// copyPanelsPortable returns copyPanels for panels of width columns.
+func copyPanelsPortable(width int) func(dst *float32, step int, src *float32, ld, rows, panels int) {
+	return func(dst *float32, step int, src *float32, ld, rows, panels int) {
+		for p := range rows {
+			for q := range panels {
+				copy(unsafe.Slice(elementAt(dst, q*step+p*width), width), unsafe.Slice(elementAt(src, p*ld+q*width), width))
+			}
 		}
 	}
 }

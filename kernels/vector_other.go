@@ -4,4 +4,6 @@ package kernels
 
 func vectorImplementation(string) vectorKernels { return portableVector }
 
+func depthwiseBlockImplementation(string) *depthwiseBlockKernels { return portableDepthwiseBlocks }
+
 func depthwiseImplementation(string) depthwiseKernels { return portableDepthwise }

@@ -7,27 +7,29 @@ import "unsafe"
 // from then on the calls that use it allocate nothing. A Workspace serves one
 // call at a time; goroutines need one each.
 type Workspace struct {
-	tile     oldTile
-	a        []float32 // packed block of the left operand
-	b        []float32 // packed panel of the right operand
-	edge     []float32 // tiles that do not fit the output
-	residual []float32 // residual of the tiles in edge
+	gemm     multiplication
 	image    []float32 // padded image of a convolution
 	columns  []float32 // gradient of unfolded columns
 	offsets  []int     // rows of an unfolded image
+	weight   []float32 // turned weights of a convolution
+	gradient []float32 // gradient of an output, with gaps
+	dots     dots
+	ofWeight weightGradient
 
-	broadcast broadcastJob
-	pool      poolJob
-	normalise normaliseJob
-	groupNorm groupNormJob
-	move      moveJob
-	gather    gatherJob
-	reduce    reduceJob
-	argMax    argMaxJob
-	optimizer optimizerJob
-	norm      normJob
-	resize    resizeJob
-	half      halfJob
+	conversion conversion
+	direct     directJob
+	planar     []float32 // images between two layouts in blocks
+	otherIn    []float32 // input, and output or residual, of a convolution in
+	otherOut   []float32 // the layout that its algorithm works in
+	zeros      []float32 // rows beyond the border of an image, never written
+	winograd   winogradJob
+	depthwise  depthwiseJob
+	int8       int8Scratch
+	quantize   quantizeScratch
+	planes     planesJob
+	attention  attentionJob
+
+	operatorJobs
 }
 
 // cacheLine is the alignment of packed operands, in bytes.
@@ -47,4 +49,9 @@ func grow(s []float32, n int) []float32 {
 		return s[:n]
 	}
 	return aligned(n)
+}
+
+// elementAtByte returns the element that lies n bytes after p.
+func elementAtByte(p *float32, n int) *float32 {
+	return (*float32)(unsafe.Add(unsafe.Pointer(p), n))
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/hwprofd/hwprofd/graph"
+	"github.com/hwprofd/hwprofd/inference"
 	"github.com/hwprofd/hwprofd/lut"
 	"github.com/hwprofd/hwprofd/profiler/energy"
 )
@@ -42,7 +43,7 @@ func (p *Profiler) calibrate(ctx context.Context, baseline float64) error {
 	if err != nil {
 		return fmt.Errorf("profiler: calibration: %w", err)
 	}
-	plan, err := p.compile(g)
+	plan, err := p.compile(g, inference.Compile)
 	if err != nil {
 		return err
 	}

@@ -33,7 +33,7 @@ func (p *Profiler) workload(ctx context.Context, w graph.Workload, limit time.Du
 		return lut.Row{}, fmt.Errorf("profiler: %w", err)
 	}
 	n := copies(w)
-	plan, err := p.compile(replicate(g, n))
+	plan, err := p.compile(replicate(g, n), inference.CompilePart)
 	if err != nil {
 		return lut.Row{}, err
 	}
@@ -68,7 +68,7 @@ func newRow(w graph.Workload, m measurement, times float64) lut.Row {
 }
 
 func (p *Profiler) network(ctx context.Context, item NamedGraph, limit time.Duration) (network lut.Network, stable bool, err error) {
-	plan, err := p.compile(withWeights(item.Graph, p.options.Seed))
+	plan, err := p.compile(withWeights(item.Graph, p.options.Seed), inference.Compile)
 	if err != nil {
 		return lut.Network{}, false, err
 	}
@@ -92,8 +92,8 @@ func (p *Profiler) network(ctx context.Context, item NamedGraph, limit time.Dura
 }
 
 // compile compiles g and fills its inputs at random.
-func (p *Profiler) compile(g *graph.Graph) (*inference.Plan, error) {
-	plan, err := inference.Compile(g)
+func (p *Profiler) compile(g *graph.Graph, compile func(*graph.Graph) (*inference.Plan, error)) (*inference.Plan, error) {
+	plan, err := compile(g)
 	if err != nil {
 		return nil, fmt.Errorf("profiler: %w", err)
 	}

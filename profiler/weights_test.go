@@ -16,7 +16,7 @@ func TestReplicate(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, err := inference.Compile(replicate(g, 5))
+	p, err := inference.CompilePart(replicate(g, 5))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -30,7 +30,7 @@ func TestReplicate(t *testing.T) {
 		}
 	}
 	// All copies write to the same memory.
-	if one, err := inference.Compile(g); err != nil || p.ArenaBytes() != one.ArenaBytes() {
+	if one, err := inference.CompilePart(g); err != nil || p.ArenaBytes() != one.ArenaBytes() {
 		t.Errorf("the copies take %d bytes for tensors, one takes %d (error %v)", p.ArenaBytes(), one.ArenaBytes(), err)
 	}
 }

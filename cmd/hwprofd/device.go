@@ -14,16 +14,31 @@ import (
 )
 
 func newDeviceCommand() *cobra.Command {
-	var asJSON bool
+	var asJSON, listKernels bool
 	cmd := &cobra.Command{
-		Use:   "device",
+		Use:   "device [--kernels [WORKLOAD...]]",
 		Short: "Say what machine this is, and which energy meters it has",
 		Long: `Says what machine this is: processor, cores, instruction sets, caches, memory,
 clock, energy meters, and the fingerprint that a LUT measured here carries. The
-fingerprint stays the same over reboots.`,
-		Example: "  hwprofd device\n  hwprofd device --json | jq .fingerprint",
-		Args:    noArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
+fingerprint stays the same over reboots.
+
+With --kernels it says which kernel runs on this machine and why: for the
+workloads that are named, else for a typical one of every family.`,
+		Example: "  hwprofd device\n  hwprofd device --json | jq .fingerprint\n  hwprofd device --kernels\n  hwprofd device --kernels conv2d/f32/n1c64h56w56/k128r3s3/stride2.pad1.dil1.group1/relu",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if listKernels {
+				list, err := kernelChoices(args)
+				switch {
+				case err != nil:
+					return err
+				case asJSON:
+					return writeJSON(cmd.OutOrStdout(), list)
+				}
+				return printKernelChoices(cmd.OutOrStdout(), list)
+			}
+			if err := noArgs(cmd, args); err != nil {
+				return err
+			}
 			info, err := device.Detect()
 			if err != nil {
 				return err
@@ -39,6 +54,7 @@ fingerprint stays the same over reboots.`,
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	cmd.Flags().BoolVar(&listKernels, "kernels", false, "say which kernel runs for each family of work, or for the workloads named")
 	return cmd
 }
 

@@ -31,10 +31,20 @@ import (
 
 // families has the generator of each family of kernels.
 var families = map[string]func(){
+	"depthwise": depthwise,
+	"dots":      dots,
+	"attention": attention,
+	"exp":       exp,
+	"layout":    layout,
+	"peak":      peak,
+	"tile":      tile,
+	"pack":      pack,
+	"vector":    vector,
+	"winograd":  winograd,
+	"int8":      int8Tiles,
+	"quantize":  quantize,
 	"half":      half,
 	"optimizer": optimizer,
-	"tile":      tile,
-	"vector":    vector,
 }
 
 func main() {

@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 
-	"github.com/mmcloughlin/avo/attr"
 	. "github.com/mmcloughlin/avo/build"
 	"github.com/mmcloughlin/avo/operand"
 	"github.com/mmcloughlin/avo/reg"
@@ -18,6 +17,11 @@ type vectors struct {
 	sum      int  // registers for sums, from 0 on
 	masked   bool // has mask registers
 }
+
+var (
+	avx512Vectors = vectors{name: "AVX512", width: 16, rows: 14, register: zmm, sum: 28, masked: true}
+	avx2Vectors   = vectors{name: "AVX2", width: 8, rows: 6, register: ymm, sum: 12}
+)
 
 func zmm(i int) reg.VecPhysical {
 	return []reg.VecPhysical{
@@ -35,21 +39,11 @@ func ymm(i int) reg.VecPhysical {
 	}[i]
 }
 
-// constant declares a read-only float32 that kernels broadcast.
-func constant(name string, x float32) operand.Mem {
-	m := GLOBL(name, attr.RODATA|attr.NOPTR)
-	DATA(0, operand.F32(x))
-	return m
-}
-
 // tile writes the tile kernels: see type tile and tilePortable in package
 // kernels.
 func tile() {
 	three, sixth := constant("tile3", 3), constant("tile6th", 1.0/6)
-	for _, set := range []vectors{
-		{name: "AVX512", width: 16, rows: 14, register: zmm, sum: 28, masked: true},
-		{name: "AVX2", width: 8, rows: 6, register: ymm, sum: 12},
-	} {
+	for _, set := range []vectors{avx512Vectors, avx2Vectors} {
 		for rows := 1; rows <= set.rows; rows++ {
 			for columns := 1; columns <= 2; columns++ {
 				k := tileKernel{vectors: set, rows: rows, columns: columns, three: three, sixth: sixth}
@@ -62,7 +56,7 @@ func tile() {
 // tileKernel generates the kernel of tiles of some rows and vectors of
 // columns. Registers:
 //
-//	DI  the tile         R12 residual or 0    R14 products left
+//	DI  the tile         R12 residual or 0    R14 what is wanted next
 //	SI  A, group 1       R11 A, group 2       R8, R9, R10 aRow times 1, 3, 5
 //	BX  B                R15 bRow             CX  steps left
 //	DX  C                R13 segments left    AX  scratch
@@ -72,6 +66,7 @@ func tile() {
 type tileKernel struct {
 	vectors
 	rows, columns int
+	ahead         int // bytes by which B is prefetched, or 0
 	three, sixth  operand.Mem
 }
 
@@ -113,18 +108,33 @@ func (k *tileKernel) aAt(row, disp int) operand.Mem {
 	return rowAt(base, reg.R8, reg.R9, reg.R10, row%k.half(), disp)
 }
 
-// step adds the product of a column of A and a row of B.
-func (k *tileKernel) step(disp int) {
+// step adds the product of a column of A and a row of B, of which it reads
+// the last vector through the mask if asked to: that takes one of the two
+// units that multiply. It asks for the row of B that is wanted eight steps
+// later.
+func (k *tileKernel) step(disp int, masked bool) {
 	for c := range k.columns {
 		m := operand.Mem{Base: reg.RBX, Disp: c * k.width * 4}
-		if k.masked && c == k.columns-1 {
+		if masked && c == k.columns-1 {
 			VMOVUPS_Z(m, reg.K1, k.bReg(c))
 		} else {
 			VMOVUPS(m, k.bReg(c))
 		}
+		if c*k.width%16 == 0 {
+			PREFETCHT0(operand.Mem{Base: reg.RBX, Index: reg.R15, Scale: 8, Disp: c * k.width * 4})
+		}
+	}
+	if k.ahead > 0 {
+		for c := range k.columns {
+			PREFETCHT0(operand.Mem{Base: reg.RBX, Disp: c*k.width*4 + k.ahead})
+		}
 	}
 	ADDQ(reg.R15, reg.RBX)
 	for r := range k.rows {
+		if k.masked && k.columns == 1 {
+			VFMADD231PS_BCST(k.aAt(r, disp), k.bReg(0), k.acc(r, 0))
+			continue
+		}
 		VBROADCASTSS(k.aAt(r, disp), k.aReg(r))
 		for c := range k.columns {
 			VFMADD231PS(k.bReg(c), k.aReg(r), k.acc(r, c))
@@ -162,11 +172,18 @@ func (k *tileKernel) multiples(name string) {
 }
 
 func (k *tileKernel) generate() {
-	text(fmt.Sprintf("tile%dx%d%s", k.rows, k.columns, k.name), "func(t *tile)",
-		fmt.Sprintf("tile%dx%d%s is tilePortable(t, %d, %d) with t.rows = %d and t.vectors = %d.",
-			k.rows, k.columns, k.name, k.width, k.half(), k.rows, k.columns))
+	name := fmt.Sprintf("tile%dx%d%s", k.rows, k.columns, k.name)
+	if k.ahead > 0 {
+		name += "Stream"
+	}
+	text(name, "func(t *tile)",
+		fmt.Sprintf("%s is tilePortable(t, %d, %d) with t.rows = %d and t.vectors = %d.",
+			name, k.width, k.half(), k.rows, k.columns))
 	Load(Param("t"), reg.RDI)
-	MOVQ(k.mem("count"), reg.R14)
+	for _, name := range []string{"a", "b", "bias", "count", "next"} {
+		MOVQ(k.mem(name), reg.RAX)
+		MOVQ(reg.RAX, k.mem(name+"Now"))
+	}
 	MOVQ(k.mem("residual"), reg.R12)
 	MOVQ(k.mem("c"), reg.RDX)
 	MOVQ(k.mem("bRow"), reg.R15)
@@ -176,8 +193,11 @@ func (k *tileKernel) generate() {
 	}
 
 	Label("product")
+	k.multiples("cRow")
+	k.each(reg.RDX, func(_ reg.VecPhysical, at operand.Mem, _ bool) { PREFETCHT0(at) })
 	k.multiples("aRow")
-	MOVQ(k.mem("b"), reg.RBX)
+	MOVQ(k.mem("bNow"), reg.RBX)
+	MOVQ(k.mem("nextNow"), reg.R14)
 	for i := range k.rows * k.columns {
 		if k.masked {
 			VPXORD(k.register(i), k.register(i), k.register(i))
@@ -189,7 +209,7 @@ func (k *tileKernel) generate() {
 	MOVQ(k.mem("offsets"), reg.RAX)
 
 	Label("segment")
-	MOVQ(k.mem("a"), reg.RSI)
+	MOVQ(k.mem("aNow"), reg.RSI)
 	ADDQ(operand.Mem{Base: reg.RAX}, reg.RSI)
 	ADDQ(operand.Imm(8), reg.RAX)
 	if k.rows > k.half() {
@@ -197,13 +217,20 @@ func (k *tileKernel) generate() {
 		ADDQ(reg.RSI, reg.R11)
 	}
 	MOVQ(k.mem("k"), reg.RCX)
+	if k.masked {
+		CMPQ(k.mem("bEdge"), operand.Imm(0))
+		JNE(operand.LabelRef("edge"))
+	}
 	SUBQ(operand.Imm(4), reg.RCX)
 	JLT(operand.LabelRef("rest"))
 
 	Label("four")
 	for i := range 4 {
-		k.step(4 * i)
+		k.step(4*i, false)
 	}
+	PREFETCHT1(operand.Mem{Base: reg.R14, Index: reg.RCX, Scale: 4})
+	PREFETCHT1(operand.Mem{Base: reg.R14, Index: reg.RCX, Scale: 4, Disp: 64})
+	ADDQ(k.mem("nextLine"), reg.R14)
 	ADDQ(operand.Imm(16), reg.RSI)
 	if k.rows > k.half() {
 		ADDQ(operand.Imm(16), reg.R11)
@@ -214,34 +241,42 @@ func (k *tileKernel) generate() {
 	Label("rest")
 	ADDQ(operand.Imm(4), reg.RCX)
 	JEQ(operand.LabelRef("next"))
-	Label("one")
-	k.step(0)
-	ADDQ(operand.Imm(4), reg.RSI)
-	if k.rows > k.half() {
-		ADDQ(operand.Imm(4), reg.R11)
+	one := func(label string, masked bool) {
+		Label(label)
+		k.step(0, masked)
+		ADDQ(operand.Imm(4), reg.RSI)
+		if k.rows > k.half() {
+			ADDQ(operand.Imm(4), reg.R11)
+		}
+		DECQ(reg.RCX)
+		JNE(operand.LabelRef(label))
 	}
-	DECQ(reg.RCX)
-	JNE(operand.LabelRef("one"))
+	one("one", false)
 	Label("next")
 	DECQ(reg.R13)
 	JNE(operand.LabelRef("segment"))
+	if k.masked {
+		JMP(operand.LabelRef("summed"))
+		one("edge", true)
+		DECQ(reg.R13)
+		JNE(operand.LabelRef("segment"))
+		Label("summed")
+	}
 
 	k.epilogue()
 
 	// The next product.
-	MOVQ(k.mem("aStep"), reg.RAX)
-	ADDQ(reg.RAX, k.mem("a"))
-	MOVQ(k.mem("bStep"), reg.RAX)
-	ADDQ(reg.RAX, k.mem("b"))
-	MOVQ(k.mem("biasStep"), reg.RAX)
-	ADDQ(reg.RAX, k.mem("bias"))
+	for _, name := range []string{"a", "b", "bias", "next"} {
+		MOVQ(k.mem(name+"Step"), reg.RAX)
+		ADDQ(reg.RAX, k.mem(name+"Now"))
+	}
 	MOVQ(k.mem("cStep"), reg.RAX)
 	ADDQ(reg.RAX, reg.RDX)
 	TESTQ(reg.R12, reg.R12)
 	JEQ(operand.LabelRef("bare"))
 	ADDQ(reg.RAX, reg.R12)
 	Label("bare")
-	DECQ(reg.R14)
+	DECQ(k.mem("countNow"))
 	JNE(operand.LabelRef("product"))
 	VZEROUPPER()
 	RET()
@@ -276,7 +311,7 @@ func (k *tileKernel) epilogue() {
 	Label("accumulated")
 
 	MOVQ(k.mem("biasKind"), reg.RAX)
-	MOVQ(k.mem("bias"), reg.RCX)
+	MOVQ(k.mem("biasNow"), reg.RCX)
 	CMPQ(reg.RAX, operand.Imm(1))
 	JLT(operand.LabelRef("biased"))
 	JEQ(operand.LabelRef("rowbias"))

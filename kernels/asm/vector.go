@@ -185,20 +185,6 @@ func (r *row) tails() {
 	VMOVUPS(operand.Mem{Base: reg.RAX, Index: reg.RCX, Scale: 4, Disp: 32}, r.v(15))
 }
 
-var tailMaskTable *operand.Mem
-
-// tailMasks is a vector of ones and one of zeros, side by side.
-func tailMasks() operand.Mem {
-	if tailMaskTable == nil {
-		m := GLOBL("tailMasks", attr.RODATA|attr.NOPTR)
-		for i := range 16 {
-			DATA(4*i, operand.U32(0xffffffff*uint32(1-i/8)))
-		}
-		tailMaskTable = &m
-	}
-	return *tailMaskTable
-}
-
 var floats = map[float32]operand.Mem{}
 
 // float broadcasts a constant.

@@ -1,0 +1,93 @@
+#!/usr/bin/env bash
+# Compares our kernels with other libraries and makes the table of
+# docs/kernels.md. In every round each peer's program is run for a group of
+# shapes and, at once, ours for the same; the table has the medians of the
+# rounds' ratios, with their spread.
+#
+# Usage: PEERS=FOLDER [PEERS_BUILD=FOLDER] internal/peers/table.sh OUT [GROUP...]
+#
+#   PEERS        folder with run.sh, which prints the peers' rows
+#   PEERS_BUILD  folder in which they were built; $PEERS/build by default
+#   ROUNDS       rounds, 5 by default
+#   THREADS      threads, 1 by default; for a second number call it again
+#   PIN          command before everything that is timed, by default "taskset -c
+#                1" for one thread
+#   OUT          folder for the rounds; rounds that are there stay in the table
+#   GROUP        peak gemm packed pointwise spatial depthwise attention int8
+#                train avx2; all by default
+#
+# It puts the section of this machine into docs/kernels.md, in the place of an
+# older one of the same processor.
+set -euo pipefail
+root=$(cd "$(dirname "$0")/../.." && pwd)
+[ $# -ge 1 ] && [ -n "${PEERS:-}" ] || { sed -n '2,/^set/s/^# \{0,1\}//p' "$0" >&2; exit 2; }
+peers=$(cd "$PEERS" && pwd)
+export PEERS_BUILD=${PEERS_BUILD:-$peers/build}
+PEERS_BUILD=$(cd "$PEERS_BUILD" && pwd)
+mkdir -p "$1"
+out=$(cd "$1" && pwd); shift
+start=$(date +%s) rounds=${ROUNDS:-5} threads=${THREADS:-1}
+pin=(); [ "$threads" -gt 1 ] || pin=(taskset -c 1)
+[ -z "${PIN+set}" ] || read -ra pin <<<"$PIN"
+groups=("$@"); [ ${#groups[@]} -gt 0 ] || groups=(peak gemm packed pointwise spatial depthwise attention int8 train avx2)
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+(cd "$root" && go build -o "$scratch/ours" ./internal/peers && go run ./cmd/hwprofd device --json >"$out/device.json")
+clean=(env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE)
+
+# versus NAME COMMAND...: the rows that COMMAND prints, then ours beside them.
+versus() {
+  local name=$1; shift
+  (cd "$PEERS_BUILD" && "$@") >"$scratch/rows"
+  [ -s "$scratch/rows" ] || return 0
+  "${pin[@]}" "$scratch/ours" -rows "$scratch/rows" 2>>"$out/errors" >>"$out/$name-$threads-$start-$round.csv"
+}
+models() { (cd "$PEERS_BUILD/models" && ls | grep -E "$1" | sed 's/\.onnx$//') || true; }
+onednn() { # GROUP PATTERN
+  local names; names=$(models "$2")
+  [ -z "$names" ] || versus "$1-onednn" "${pin[@]}" ./onednn "$threads" $names
+}
+onnxruntime() { # GROUP PART: every model whose name has PART
+  [ -z "$(models "$2")" ] || versus "$1-onnxruntime" "${pin[@]}" node "$peers/ort.mjs" models "$threads" "$2"
+}
+blas() { # LIBRARY
+  [ ! -x "$PEERS_BUILD/gemm_$1" ] || versus "gemm-$1" "${clean[@]}" "${pin[@]}" "./gemm_$1" "$1" "$threads"
+}
+# ours SHAPES: rows of our own best implementation, as those of a peer
+ours() {
+  "${pin[@]}" "$scratch/ours" -rows "$1" 2>>"$out/errors" | awk -F, 'NR > 1 && $7 != "" { print "hwprofd," $2 "," $3 "," $4 "," $5 "," $7 }'
+}
+
+for round in $(seq "$rounds"); do
+  for group in "${groups[@]}"; do
+    printf 'round %d of %d: %s (%ds)\n' "$round" "$rounds" "$group" "$SECONDS" >&2
+    case $group in
+    peak) (cd "$PEERS_BUILD" && "${pin[@]}" ./peak) >"$out/peaks-$start-$round.csv" ;;
+    gemm) blas openblas; blas blis ;;
+    packed) onednn packed '^gemm_'; onnxruntime packed gemm_ ;;
+    pointwise) for part in r1s1g r1s2g; do onednn pointwise "^conv.*$part"; onnxruntime pointwise "$part"; done ;;
+    spatial) # one group
+      for part in r3s1g1.onnx r3s2g1.onnx r7s2g1.onnx; do onednn spatial "^conv.*$part"; onnxruntime spatial "$part"; done ;;
+    depthwise)
+      for g in $(models '^conv.*g[0-9]*' | sed 's/.*g//' | sort -nu | grep -vx 1); do
+        onednn depthwise "^conv.*g$g.onnx"; onnxruntime depthwise "g$g.onnx"
+      done ;;
+    attention) onnxruntime attention attention_ ;;
+    int8) # the peak as a peer, and ONNX Runtime's whole network
+      rate=$(cat "$out"/peaks-*.csv 2>/dev/null | awk -F, '$3 ~ /^vpdpbusd/ && $8 > best { best = $8 } END { print best }')
+      [ -z "$rate" ] || versus int8 awk -v rate="$rate" -v threads="$threads" 'BEGIN { printf "machine,gemm,m1024n1024k1024,u8s8,%d,%.0f\n", threads, 2 * 1024 ^ 3 / rate / threads }'
+      node=("${pin[@]}" node "$peers/ort.mjs" models "$threads" net_resnet50_qdq)
+      [ -z "$(models net_resnet50_qdq)" ] || versus int8 sh -c '"$@" | sed "s/,net,net_resnet50_qdq,f32,/,int8,convolutions_of_resnet50,u8s8,/"' sh "${node[@]}" ;;
+    train) versus train "${clean[@]}" "${pin[@]}" "${PYTHON:-/usr/bin/python3}" "$root/internal/peers/torch_ops.py" "$threads" ;;
+    avx2)
+      rows=$(ls "$out"/{packed-onednn,pointwise-onednn,spatial-onednn}-"$threads"-*.csv 2>/dev/null || true)
+      [ -n "$rows" ] || continue
+      awk -F, '$1 == "onednn" && !seen[$3]++ { print $1 "," $2 "," $3 "," $4 "," $5 "," $6 }' $rows >"$scratch/shapes"
+      [ -s "$scratch/shapes" ] || continue
+      ours "$scratch/shapes" >"$scratch/best"
+      "${pin[@]}" "$scratch/ours" -use avx2 -rows "$scratch/best" 2>>"$out/errors" >>"$out/avx2-$threads-$start-$round.csv" ;;
+    *) echo "table.sh: unknown group $group" >&2; exit 2 ;;
+    esac
+  done
+done
+"$scratch/ours" -table "$out" -into "$root/docs/kernels.md"

@@ -1,0 +1,260 @@
+package kernels
+
+// view says how the pixels of images lie in memory: distances, in elements,
+// of images, blocks of channels (or channels, if planar), rows and pixels.
+type view struct{ image, block, row, pixel int }
+
+// groupView is the view of images whose groups of channels are blocks of their
+// own, or planar.
+func groupView(l Layout, channels, groups, h, w int) view {
+	if l == Planar {
+		return view{channels * h * w, h * w, w, 1}
+	}
+	c := tiles.width
+	return view{groups * blocks(channels/groups) * h * w * c, h * w * c, w * c, c}
+}
+
+// direct is a convolution that runs as products of tiles: the rows of a tile
+// are neighbouring pixels of the output, its columns one or two blocks of
+// output channels. The left operand is the image where it lies, or a copy of
+// some of its rows with the padding around them; every segment of the tile's
+// reduction is a block of channels at one position of the kernel.
+type direct struct {
+	kernel              *tileKernel
+	images, groups      int
+	h, w                int // of the input
+	in, out             view
+	inBlocks, outBlocks int       // of a group
+	outSize             int       // elements of the output
+	bias                []float32 // of all blocks
+	phases              []phase
+}
+
+// tap is a position of the convolution's kernel: where it reads, relative to
+// where the position of an output pixel is on the input, and its index in
+// [R, S].
+type tap struct{ y, x, index int }
+
+// phase is a set of output pixels that meet the same taps. A convolution has
+// one; a transposed convolution has one for each remainder of the output's
+// rows and columns modulo the stride.
+type phase struct {
+	rows, cols     int // output pixels,
+	y0, x0, dy, dx int // where they lie in the output
+	sy, sx         int // distance of their places on the input
+	taps           []tap
+
+	minY, maxY, minX, maxX int // extent of the taps
+	inPlace                bool
+	compact                bool // the strip holds only pixels that are read
+	strip                  view // of the copy if not in place
+	rowParts, colParts     partition
+
+	k       int       // columns of a segment
+	offsets []int     // of the segments
+	chunks  partition // of the segments
+	stream  bool      // weights are fetched ahead
+	packed  []float32 // weights [groups][panels of blocks][segments][k][vectors * c]
+}
+
+// Sizes in bytes that blocking goes by.
+const (
+	// Weights up to l2Weights stay in the second-level cache while the regions
+	// of an image go by; a part of their rows, smallPanel, in the first-level
+	// cache. Larger ones are read once a region, which is larger, too.
+	l2Weights   = 512 << 10
+	smallPanel  = 24 << 10
+	largePanel  = 36 << 10
+	planarStrip = 64 << 10 // input of a region
+	smallStrip  = 128 << 10
+	largeStrip  = 640 << 10
+)
+
+// regionParts is the number of parts that each thread should get.
+const regionParts = 4
+
+// newDirect packs the convolution s with its input in the given layout and its
+// output in blocks, in both cases with the blocks of each group its own.
+func newDirect(s Conv2D, layout Layout, weight, bias []float32) *direct {
+	p := phase{rows: s.OutH(), cols: s.OutW(), dy: 1, dx: 1, sy: s.StrideH, sx: s.StrideW}
+	for r := range s.R {
+		for q := range s.S {
+			p.taps = append(p.taps, tap{r*s.DilationH - s.PadTop, q*s.DilationW - s.PadLeft, r*s.S + q})
+		}
+	}
+	d := &direct{
+		images: s.N, groups: s.Groups, h: s.H, w: s.W,
+		in: groupView(layout, s.C, s.Groups, s.H, s.W), out: groupView(Blocked, s.K, s.Groups, p.rows, p.cols),
+		outSize: BlockedSize(s.N*s.Groups, s.K/s.Groups, p.rows*p.cols), phases: []phase{p},
+	}
+	if s.single() && layout == Blocked { // the images are the pixels of one
+		d.images, d.w, d.phases[0].cols = 1, s.N, s.N
+		d.in.pixel, d.out.pixel = d.in.image, d.out.image
+	}
+	cg, kg := s.C/s.Groups, s.K/s.Groups
+	run := 1
+	if s.DilationW == 1 {
+		run = s.S
+	}
+	d.pack(layout, cg, kg, run, bias, func(k, c, index int) float32 { return weight[(k*cg+c)*s.R*s.S+index] })
+	return d
+}
+
+// pack lays everything out. Groups have cg input and kg output channels;
+// weightAt returns the weight of an output channel and an input channel of its
+// group. Every run taps lie side by side.
+func (d *direct) pack(layout Layout, cg, kg, run int, bias []float32, weightAt func(k, c, index int) float32) {
+	d.kernel = tiles
+	c := d.kernel.width
+	d.inBlocks, d.outBlocks = cg, blocks(kg)
+	if layout == Blocked {
+		d.inBlocks = blocks(cg)
+	}
+	if bias != nil {
+		d.bias = aligned(d.groups * d.outBlocks * c)
+		clear(d.bias)
+		for k, x := range bias {
+			d.bias[k/kg*d.outBlocks*c+k%kg] = x
+		}
+	}
+	for i := range d.phases {
+		p := &d.phases[i]
+		if len(p.taps) == 0 {
+			p.k, p.offsets, p.chunks = 1, noOffsets[:], split(1, 1)
+			p.rowParts, p.colParts = split(p.rows, p.rows), split(p.cols, p.cols)
+			p.inPlace = true
+			p.packed = aligned(d.groups * d.outBlocks * c)
+			clear(p.packed)
+			continue
+		}
+		p.measure(d, layout)
+		d.packPhase(p, layout, cg, kg, run, weightAt)
+	}
+}
+
+// measure decides where the phase reads its input, and cuts its output into
+// regions.
+func (p *phase) measure(d *direct, layout Layout) {
+	p.minY, p.minX = p.taps[0].y, p.taps[0].x
+	p.maxY, p.maxX = p.minY, p.minX
+	for _, t := range p.taps {
+		p.minY, p.maxY = min(p.minY, t.y), max(p.maxY, t.y)
+		p.minX, p.maxX = min(p.minX, t.x), max(p.maxX, t.x)
+	}
+	p.inPlace = p.minY >= 0 && p.minX >= 0 && (p.rows-1)*p.sy+p.maxY < d.h && (p.cols-1)*p.sx+p.maxX < d.w
+	single := len(p.taps) == 1 && p.dy == 1 && p.dx == 1
+	if single && p.inPlace && p.sy == 1 && p.sx == 1 && p.cols == d.w { // rows follow each other
+		p.rows, p.cols = 1, p.rows*p.cols
+		d.w, d.h = p.cols, 1
+	}
+	p.compact = single && (!p.inPlace || p.sy > 1 || p.sx > 1)
+	p.inPlace = p.inPlace && !p.compact
+
+	unit := d.in.pixel
+	if layout == Blocked {
+		unit = d.kernel.width
+	}
+	stripRows := func(rows int) int { return (rows-1)*p.sy + p.maxY - p.minY + 1 }
+	stripCols := func(cols int) int { return (cols-1)*p.sx + p.maxX - p.minX + 1 }
+	if p.compact {
+		stripRows = func(rows int) int { return rows }
+		stripCols = stripRows
+	}
+	budget := smallStrip
+	switch {
+	case 4*len(p.taps)*d.inBlocks*unit*d.outBlocks*d.kernel.width > l2Weights:
+		budget = largeStrip
+	case layout == Planar:
+		budget = planarStrip
+	}
+	size := func(rows, cols int) int { return 4 * d.inBlocks * stripRows(rows) * stripCols(cols) * unit }
+	rows, cols := p.rows, p.cols
+	for rows > 1 && size(rows, cols) > budget {
+		rows = (rows + 1) / 2
+	}
+	for cols > 4*d.kernel.rows && size(rows, cols) > budget {
+		cols = (cols + 1) / 2
+	}
+	p.rowParts, p.colParts = split(p.rows, rows), split(p.cols, cols)
+	p.strip = d.in
+	if !p.inPlace {
+		rows, cols = p.rowParts.largest(), p.colParts.largest()
+		p.strip.row = stripCols(cols) * unit
+		p.strip.block = stripRows(rows) * p.strip.row
+		p.strip.pixel = unit
+	}
+}
+
+// packPhase lists the segments of a phase and packs its weights.
+func (d *direct) packPhase(p *phase, layout Layout, cg, kg, run int, weightAt func(k, c, index int) float32) {
+	c := d.kernel.width
+	p.k = run
+	step := 1 // channels of a block that a segment begins at
+	if layout == Blocked {
+		run = 1
+		step = segmentChannels(cg, c)
+		p.k = step
+	}
+	p.offsets = nil
+	type source struct{ channel, tap int }
+	var sources []source // of each segment
+	for b := range d.inBlocks {
+		for i := 0; i < len(p.taps); i += run {
+			t := p.taps[i]
+			base := b*p.strip.block + (t.y-p.minY)*p.strip.row + (t.x-p.minX)*p.strip.pixel
+			if layout == Planar {
+				p.offsets = append(p.offsets, 4*base)
+				sources = append(sources, source{b, i})
+				continue
+			}
+			for l := 0; l < c && b*c+l < cg; l += step {
+				p.offsets = append(p.offsets, 4*(base+l))
+				sources = append(sources, source{b*c + l, i})
+			}
+		}
+	}
+	panel := smallPanel
+	if 4*d.outBlocks*c*len(sources)*p.k > l2Weights {
+		panel, p.stream = largePanel, true
+	}
+	p.chunks = split(len(sources), max(panel/(8*c*p.k), 1))
+
+	p.packed = aligned(d.groups * d.outBlocks * len(sources) * p.k * c)
+	at := 0
+	for g := range d.groups {
+		for b := 0; b < d.outBlocks; b += 2 {
+			width := min(2, d.outBlocks-b) * c
+			for _, s := range sources {
+				for i := range p.k {
+					channel, index := s.channel, p.taps[s.tap].index
+					if layout == Planar {
+						index = p.taps[s.tap+i].index
+					} else {
+						channel += i
+					}
+					row := p.packed[at:][:width]
+					at += width
+					clear(row)
+					for l := range row {
+						if k := b*c + l; k < kg {
+							row[l] = weightAt(g*kg+k, channel, index)
+						}
+					}
+				}
+			}
+		}
+	}
+}
+
+// segmentChannels returns how many channels a segment has, so that segments
+// of one length cover the channels of a group, and none that is not there: its
+// value, even multiplied by a weight of 0, could spoil the sum.
+func segmentChannels(channels, block int) int {
+	for channels%block != 0 {
+		block /= 2
+	}
+	return block
+}
+
+// largest returns the size of the first part, which none exceeds.
+func (p partition) largest() int { return p.start(1) }

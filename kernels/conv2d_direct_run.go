@@ -1,0 +1,266 @@
+package kernels
+
+import "unsafe"
+
+// directJob is a direct convolution as work for the threads. A part is a
+// region of the output of one group and image, in some of its channels.
+type directJob struct {
+	d                  *direct
+	p                  *phase
+	splits             partition // of the panels
+	dst, src, residual []float32
+	tile               tile // what all tiles have in common
+	activation         Activation
+	workers            []directWorker
+}
+
+type directWorker struct {
+	tile  tile
+	strip []float32
+}
+
+// noInput is what a phase without taps reads.
+var noInput [1]float32
+
+// forward computes dst = act(convolution(src) + bias + residual). Residual may
+// be nil or dst itself.
+func (d *direct) forward(ws *Workspace, dst, src, residual []float32, act Activation) {
+	j := &ws.direct
+	j.d, j.dst, j.src, j.residual, j.activation = d, dst, src, residual, act
+	fused := j.tile.setActivation(act)
+	if !fused {
+		j.activation = NoActivation
+	}
+	for len(j.workers) < threadCount() {
+		j.workers = append(j.workers, directWorker{})
+	}
+	for i := range d.phases {
+		j.p = &d.phases[i]
+		j.run(threadCount())
+	}
+	if !fused {
+		Activate(act, dst[:d.outSize], dst[:d.outSize])
+	}
+	j.d, j.p, j.dst, j.src, j.residual = nil, nil, nil, nil, nil
+}
+
+func (j *directJob) run(threads int) {
+	d, p := j.d, j.p
+	if !p.inPlace {
+		for i := range j.workers {
+			w := &j.workers[i]
+			w.strip = grow(w.strip, d.inBlocks*p.strip.block)
+		}
+	}
+	parts := d.images * d.groups * p.rowParts.count * p.colParts.count
+	panels := (d.outBlocks + 1) / 2
+	splits := 1
+	if threads > 1 {
+		splits = min(max(regionParts*threads/parts, 1), panels)
+	}
+	j.splits = split(panels, (panels+splits-1)/splits)
+	parallel(parts*j.splits.count, j)
+}
+
+func (j *directJob) part(i, worker int) {
+	d, p := j.d, j.p
+	next := func(n int) int { // the part's number among n
+		at := i % n
+		i /= n
+		return at
+	}
+	panels := next(j.splits.count)
+	xPart, yPart := next(p.colParts.count), next(p.rowParts.count)
+	group, image := next(d.groups), i
+	y0, y1 := p.rowParts.start(yPart), p.rowParts.start(yPart+1)
+	x0, x1 := p.colParts.start(xPart), p.colParts.start(xPart+1)
+
+	w := &j.workers[worker]
+	r := directRegion{job: j, worker: w, rows: y1 - y0, cols: x1 - x0, dstRow: p.dy * d.out.row, dstPixel: p.dx * d.out.pixel}
+	r.dst = image*d.out.image + group*d.outBlocks*d.out.block + (p.y0+y0*p.dy)*d.out.row + (p.x0+x0*p.dx)*d.out.pixel
+	from := image*d.in.image + group*d.inBlocks*d.in.block
+	switch {
+	case len(p.taps) == 0:
+		r.src = noInput[:]
+	case p.inPlace:
+		r.src = j.src[from+(y0*p.sy+p.minY)*d.in.row+(x0*p.sx+p.minX)*d.in.pixel:]
+		r.srcRow, r.srcPixel = p.sy*d.in.row, p.sx*d.in.pixel
+	default:
+		p.fillStrip(d, w.strip, j.src[from:], y0, y1, x0, x1)
+		r.src, r.srcRow, r.srcPixel = w.strip, p.sy*p.strip.row, p.sx*p.strip.pixel
+		if p.compact {
+			r.srcRow, r.srcPixel = p.strip.row, p.strip.pixel
+			if p.colParts.count == 1 { // rows follow each other here and in the output
+				r.rows, r.cols = 1, r.rows*r.cols
+			}
+		}
+	}
+	r.run(group, j.splits.start(panels), j.splits.start(panels+1))
+}
+
+// fillStrip copies the input of output rows y0 to y1 and columns x0 to x1,
+// zero outside of the image.
+func (p *phase) fillStrip(d *direct, strip, src []float32, y0, y1, x0, x1 int) {
+	unit := p.strip.pixel
+	rows, cols := (y1-y0-1)*p.sy+p.maxY-p.minY+1, (x1-x0-1)*p.sx+p.maxX-p.minX+1
+	rowStep := 1
+	if p.compact {
+		rows, cols, rowStep = y1-y0, x1-x0, p.sy
+	}
+	column := x0*p.sx + p.minX // on the image, of the strip's first pixel
+	left, right := min(max(-column, 0), cols), max(min(cols, d.w-column), 0)
+	for b := range d.inBlocks {
+		for i := range rows {
+			to := strip[b*p.strip.block+i*p.strip.row:][:cols*unit]
+			y := y0*p.sy + p.minY + i*rowStep
+			if y < 0 || y >= d.h {
+				clear(to)
+				continue
+			}
+			from := src[b*d.in.block+y*d.in.row:][:d.w*unit]
+			if p.compact {
+				takePixels(to, from, unit, column, p.sx)
+				continue
+			}
+			clear(to[:left*unit])
+			if left < right {
+				copy(to[left*unit:right*unit], from[(column+left)*unit:])
+			}
+			clear(to[max(left, right)*unit:])
+		}
+	}
+}
+
+// takePixels copies every step-th pixel of a row from the given column on,
+// which may lie outside.
+func takePixels(to, from []float32, unit, column, step int) {
+	for at := 0; at < len(to); at += unit {
+		x := column * unit
+		switch {
+		case x < 0 || x >= len(from):
+			clear(to[at : at+unit])
+		case unit == 16:
+			*(*[16]float32)(to[at:]) = *(*[16]float32)(from[x:])
+		default:
+			copy(to[at:at+unit], from[x:])
+		}
+		column += step
+	}
+}
+
+// directRegion is the work of one part: rows of cols pixels.
+type directRegion struct {
+	job              *directJob
+	worker           *directWorker
+	rows, cols       int
+	src              []float32 // from the first pixel on
+	dst              int       // where the first pixel of the group lies
+	srcRow, srcPixel int       // distances in elements
+	next             uintptr   // weights to bring closer
+	dstRow, dstPixel int
+	residual         bool
+}
+
+// run computes panels q0 to q1 of a group, a chunk of the reduction after the
+// other, for all pixels of the region.
+func (r *directRegion) run(group, q0, q1 int) {
+	j := r.job
+	d, p, t := j.d, j.p, &r.worker.tile
+	*t = j.tile
+	c := d.kernel.width
+	t.mask, t.alpha, t.k = 1<<c-1, 1, p.k
+	t.aRow, t.cRow, t.cVector = 4*r.srcPixel, 4*r.dstPixel, 4*d.out.block
+	steps := len(p.offsets) * p.k
+	dst := r.dst
+	for q := q0; q < q1; q++ {
+		t.vectors = min(2, d.outBlocks-2*q)
+		t.bRow = 4 * c * t.vectors
+		block := group*d.outBlocks + 2*q
+		r.dst = dst + 2*q*d.out.block
+		for chunk := range p.chunks.count {
+			first := p.chunks.start(chunk)
+			t.offsets, t.segments = &p.offsets[first], p.chunks.start(chunk+1)-first
+			weights := &p.packed[block*c*steps+first*p.k*c*t.vectors]
+			t.accumulate, t.biasKind, r.residual, t.activation = 1, noBias, false, tileLinear
+			var bias *float32
+			if chunk == 0 {
+				// The residual joins here, since the result may be written over it.
+				t.accumulate, r.residual = 0, j.residual != nil
+				if d.bias != nil {
+					t.biasKind, bias = columnBias, &d.bias[block*c]
+				}
+			}
+			if chunk == p.chunks.count-1 {
+				t.activation = j.tile.activation
+			}
+			if p.stream {
+				// Over all tiles, the next chunk is fetched.
+				bytes := t.segments * p.k * t.bRow
+				r.next = uintptr(unsafe.Pointer(weights)) + uintptr(bytes)
+				t.nextStep = (bytes/r.tileCount() + cacheLine) &^ (cacheLine - 1)
+				t.nextLine = t.nextStep / max(t.segments*p.k/4, 1)
+			}
+			r.tiles(weights, bias)
+		}
+	}
+	t.a, t.b, t.c, t.residual, t.bias, t.offsets = nil, nil, nil, nil, nil, nil
+}
+
+// tileCount returns the number of tiles of the region.
+func (r *directRegion) tileCount() int {
+	rows := r.job.d.kernel.rows
+	if r.cols == rows/2 {
+		return (r.rows + 1) / 2
+	}
+	return r.rows * ((r.cols + rows - 1) / rows)
+}
+
+// tiles computes the tiles of the region with one panel of weights.
+func (r *directRegion) tiles(weights, bias *float32) {
+	kernel := r.job.d.kernel
+	half := kernel.rows / 2
+	if r.cols == half && r.rows > 1 { // two rows to a tile
+		r.products(weights, bias, 0, 0, kernel.rows, r.srcRow, r.dstRow, r.rows/2, 2*r.srcRow, 2*r.dstRow)
+		if r.rows%2 != 0 {
+			last := r.rows - 1
+			r.products(weights, bias, last*r.srcRow, last*r.dstRow, half, 0, 0, 1, 0, 0)
+		}
+		return
+	}
+	parts := split(r.cols, kernel.rows)
+	if r.rows >= parts.count {
+		for i := range parts.count {
+			x, n := parts.start(i), parts.start(i+1)-parts.start(i)
+			r.products(weights, bias, x*r.srcPixel, x*r.dstPixel, n, half*r.srcPixel, half*r.dstPixel, r.rows, r.srcRow, r.dstRow)
+		}
+		return
+	}
+	for y := range r.rows {
+		src, dst := y*r.srcRow, y*r.dstRow
+		run := func(n, count int) {
+			if count > 0 {
+				r.products(weights, bias, src, dst, n, half*r.srcPixel, half*r.dstPixel, count, n*r.srcPixel, n*r.dstPixel)
+			}
+			src, dst = src+n*count*r.srcPixel, dst+n*count*r.dstPixel
+		}
+		run(parts.base+1, parts.extra)
+		run(parts.base, parts.count-parts.extra)
+	}
+}
+
+// products runs count tiles of the given number of rows, the first of which is
+// for the pixel at src and dst. Distances are in elements.
+func (r *directRegion) products(weights, bias *float32, src, dst, rows, srcGroup, dstGroup, count, srcStep, dstStep int) {
+	j, t := r.job, &r.worker.tile
+	t.rows, t.count = rows, count
+	t.a, t.aGroup, t.aStep = &r.src[src], 4*srcGroup, 4*srcStep
+	t.b, t.bias = weights, bias
+	t.c, t.cGroup, t.cStep = &j.dst[r.dst+dst], 4*dstGroup, 4*dstStep
+	t.residual = nil
+	if r.residual {
+		t.residual = &j.residual[r.dst+dst]
+	}
+	t.next = r.next
+	j.d.kernel.multiply(t)
+	r.next += uintptr(count * t.nextStep)
+}

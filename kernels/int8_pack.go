@@ -1,0 +1,122 @@
+package kernels
+
+import "unsafe"
+
+// int8Packed is the right operand of an int8 product, [k, n], laid out for the
+// kernels: in panels of two vectors of columns, or one at the end, of which
+// four rows at a time are adjacent, column by column. The rows come in
+// segments, each padded with zeros to steps times four.
+type int8Packed struct {
+	kernel   *int8Kernel
+	n        int
+	k        int // rows that do not fill up, if zero is not nil
+	segments int
+	steps    int // of a segment
+	panels   []int8
+	sums     []int32 // of columns
+	zero     []int32 // zero points of columns, for whole panels, or nil
+	ones     []int8  // panel of one vector that sums up rows, if zero is not nil
+}
+
+// packInt8 packs segments times length rows, of which at returns the element
+// in a column, unless the row is one that only fills up.
+func packInt8(kernel *int8Kernel, segments, length, n int, zero []int8, at func(segment, i, column int) (x int8, ok bool)) *int8Packed {
+	p := &int8Packed{
+		kernel: kernel, n: n, segments: segments,
+		steps: max((length+3)/4, 1), sums: make([]int32, n),
+	}
+	vectors := (n + kernel.width - 1) / kernel.width
+	p.panels = alignedBytes[int8](vectors * kernel.width * 4 * segments * p.steps)
+	for j := range n {
+		panel, width, column := p.panel(j / (2 * kernel.width))
+		column = j - column
+		for s := range segments {
+			for i := range length {
+				x, _ := at(s, i, j)
+				panel[((s*p.steps+i/4)*width+column)*4+i%4] = x
+				p.sums[j] += int32(x)
+			}
+		}
+	}
+	if zero == nil || n == 0 {
+		return p
+	}
+	p.zero = make([]int32, vectors*kernel.width)
+	for j, z := range zero[:n] {
+		p.zero[j] = int32(z)
+	}
+	p.ones = alignedBytes[int8](kernel.width * 4 * segments * p.steps)
+	for s := range segments {
+		for i := range length {
+			if _, ok := at(s, i, 0); !ok {
+				continue
+			}
+			p.k++
+			for j := range kernel.width {
+				p.ones[((s*p.steps+i/4)*kernel.width+j)*4+i%4] = 1
+			}
+		}
+	}
+	return p
+}
+
+// count returns the number of panels.
+func (p *int8Packed) count() int {
+	return (p.n + 2*p.kernel.width - 1) / (2 * p.kernel.width)
+}
+
+// panel returns panel i, its width and its first column.
+func (p *int8Packed) panel(i int) (panel []int8, width, column int) {
+	width, column = 2*p.kernel.width, i*2*p.kernel.width
+	if p.n-column <= p.kernel.width {
+		width = p.kernel.width
+	}
+	size := 4 * p.segments * p.steps
+	return p.panels[column*size : (column+width)*size], width, column
+}
+
+// start writes to dst, for every column, what sums begin with: the bias, and
+// what makes up for the zero points of an input with zero zero in unsigned
+// bytes.
+func (p *int8Packed) start(dst []int32, zero int, bias []int32) {
+	clear(dst)
+	offset := int32(zero - p.kernel.offset)
+	if bias == nil {
+		for j, sum := range p.sums {
+			dst[j] = -offset * sum
+		}
+	} else {
+		for j, sum := range p.sums {
+			dst[j] = bias[j] - offset*sum
+		}
+	}
+	if p.zero != nil {
+		for j := range p.sums {
+			dst[j] += int32(p.k*zero) * p.zero[j]
+		}
+	}
+}
+
+// alignedBytes returns n bytes that start at a cache line.
+func alignedBytes[T int8 | uint8](n int) []T {
+	s := make([]T, n+cacheLine-1)
+	skip := int(-uintptr(unsafe.Pointer(unsafe.SliceData(s))) % cacheLine)
+	return s[skip : skip+n : skip+n]
+}
+
+// growBytes returns at least n bytes, in the memory of s where that is enough.
+func growBytes(s []uint8, n int) []uint8 {
+	if cap(s) >= n {
+		return s[:n]
+	}
+	return alignedBytes[uint8](n)
+}
+
+// growInts returns at least n integers, in the memory of s where that is
+// enough.
+func growInts(s []int32, n int) []int32 {
+	if cap(s) >= n {
+		return s[:n]
+	}
+	return make([]int32, n)
+}
