@@ -2,6 +2,7 @@ package kernels
 
 import (
 	"testing"
+	"unsafe"
 
 	"pgregory.net/rapid"
 )
@@ -61,6 +62,72 @@ func TestHalfMatrix(t *testing.T) {
 	})
 }
 
+// Tiles against their twin. A tile with VDPBF16PS is among them where there is
+// the instruction.
+func TestHalfTilesMatchPortable(t *testing.T) {
+	eachImplementation(t, func(t *testing.T) {
+		rapid.Check(t, func(t *rapid.T) {
+			pairs := rapid.IntRange(0, 40).Draw(t, "pairs")
+			r := newRand(rapid.Uint64().Draw(t, "seed"))
+			for _, c := range []struct {
+				name   string
+				h      HalfType
+				aPairs bool
+				tiles  *[5]halfTile
+			}{
+				{"Float16", Float16, false, &halfTiles.float16},
+				{"Bfloat16", Bfloat16, false, &halfTiles.bfloat16},
+				{"pairs", Bfloat16, true, &halfTiles.pairs},
+			} {
+				for rows, tile := range c.tiles {
+					if tile == nil {
+						continue
+					}
+					wide := randomSlice(r, 2*pairs*halfPanel)
+					b := make([]uint16, 2*pairs*halfPanel+1)
+					c.h.FromFloat32(b[:2*pairs*halfPanel], wide)
+					row := 2*pairs + 1
+					af := randomSlice(r, rows*row+1)
+					ab := make([]uint16, 2*len(af))
+					aRow, a := 4*row, (*uint16)(unsafe.Pointer(&af[0]))
+					if c.aPairs {
+						Bfloat16.FromFloat32(ab[:len(af)], af)
+						aRow, a = 2*row, &ab[0]
+					}
+					got, check := guarded(make([]float32, rows*halfPanel))
+					want := make([]float32, rows*halfPanel)
+					tile(&got[0], a, &b[0], pairs, aRow)
+					halfTilePortable(c.h, rows, c.aPairs, &want[0], a, &b[0], pairs, aRow)
+					check(t, c.name)
+					requireClose(t, c.name, got, want, 1e-4)
+				}
+			}
+		})
+	})
+}
+
+func TestMultiplyBfloat16(t *testing.T) {
+	eachImplementation(t, func(t *testing.T) {
+		var ws Workspace
+		for _, s := range [][3]int{{1, 1, 1}, {3, 40, 33}, {8, 130, 17}, {20, 65, 600}} {
+			m, n, k := s[0], s[1], s[2]
+			r := newRand(uint64(m))
+			a, b, start := make([]uint16, m*k), randomSlice(r, n*k), randomSlice(r, m*n)
+			Bfloat16.FromFloat32(a, randomSlice(r, m*k))
+			wide := make([]float32, m*k)
+			Bfloat16.Float32(wide, a)
+			p := PackHalf(Bfloat16, true, k, n, b, k)
+			want, check := guarded(start)
+			p.Multiply(&ws, false, m, 0.5, wide, k, 2, want, n)
+			check(t, "Multiply")
+			got, check := guarded(start)
+			p.MultiplyBfloat16(&ws, m, 0.5, a, k, 2, got, n)
+			check(t, "MultiplyBfloat16")
+			requireClose(t, "MultiplyBfloat16", got, want, 1e-4)
+		}
+	})
+}
+
 func TestHalfMatrixRepeats(t *testing.T) {
 	var ws Workspace
 	r := newRand(1)
@@ -68,6 +135,10 @@ func TestHalfMatrixRepeats(t *testing.T) {
 	a, b, c := randomSlice(r, m*k), randomSlice(r, n*k), make([]float32, m*n)
 	p := PackHalf(Bfloat16, true, k, n, b, k)
 	sameBits(t, func() []float32 { p.Multiply(&ws, false, m, 1, a, k, 0, c, n); return c })
+	sameBits(t, func() []float32 { p.Multiply(&ws, false, 3, 1, a, k, 0, c, n); return c[:3*n] })
+	bits := make([]uint16, len(a))
+	Bfloat16.FromFloat32(bits, a)
+	sameBits(t, func() []float32 { p.MultiplyBfloat16(&ws, m, 1, bits, k, 0, c, n); return c })
 }
 
 func BenchmarkHalfMatrix(b *testing.B) {
