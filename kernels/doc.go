@@ -27,6 +27,7 @@ package kernels
 //go:generate go run ./asm -family int8
 //go:generate go run ./asm -family quantize
 //go:generate go run ./asm -family half
+//go:generate go run ./asm -family optimizer
 //go:generate go run ./asm -family tile
 //go:generate go run ./asm -family pack
 //go:generate go run ./asm -family attention
