@@ -120,23 +120,29 @@ var portableOperations = func() (k operationKernels) {
 
 // elements returns the n elements that begin bytes after p.
 func elements(p *float32, bytes, n int) []float32 {
+	if n == 0 { // there may be nothing at the distance
+		return nil
+	}
 	return unsafe.Slice((*float32)(unsafe.Add(unsafe.Pointer(p), bytes)), n)
 }
 
 // operationPortable is the Go twin of the kernels of operations.
 func operationPortable(op Operation, form operationForm, dst, a, b *float32, rows, n, dstRow, aRow, bRow int) {
+	if n == 0 {
+		return // there may be nothing at the distances
+	}
 	for i := range rows {
 		y := elements(dst, i*dstRow, n)
 		switch {
 		case op == OpCopy && form == bothVectors:
 			copy(y, elements(a, i*aRow, n))
 		case op <= OpSqrt:
-			aStep := 1
-			if form == scalarVector {
-				aStep = 0
+			u := elements(a, i*aRow, 1)
+			if form != scalarVector {
+				u = elements(a, i*aRow, n)
 			}
 			for j := range y {
-				y[j] = op.of(elements(a, i*aRow, n)[j*aStep], 0)
+				y[j] = op.of(u[min(j, len(u)-1)], 0)
 			}
 		case form == vectorScalar:
 			u, v := elements(a, i*aRow, n), elements(b, i*bRow, 1)[0]
