@@ -385,6 +385,7 @@ func FuzzDepthwise(f *testing.F) {
 			K: 2, Groups: 2,
 		}
 		checkDepthwise(t, s, activations[seed%6], seed&8 != 0, seed&16 != 0, seed&32 != 0, seed)
+		checkDepthwiseBlocked(t, s, activations[seed%6], seed&8 != 0, seed&16 != 0, seed&32 != 0, seed&64 != 0, seed)
 	})
 }
 

@@ -9,7 +9,7 @@ DATA tile6th<>+0(SB)/4, $(0.16666667)
 GLOBL tile6th<>(SB), RODATA|NOPTR, $4
 
 // func tile1x1AVX512(t *tile)
-// Requires: AVX, AVX512F, MMX+
+// Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·tile1x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
@@ -19,7 +19,7 @@ TEXT ·tile1x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ  136(DI), AX
 	MOVQ  AX, 264(DI)
 	MOVQ  16(DI), AX
-	MOVQ  AX, 280(DI)
+	MOVQ  AX, 296(DI)
 	MOVQ  224(DI), AX
 	MOVQ  AX, 272(DI)
 	MOVQ  128(DI), R12
@@ -29,29 +29,31 @@ TEXT ·tile1x1AVX512(SB), NOSPLIT, $0-8
 	KMOVW AX, K1
 
 product:
-	MOVQ       104(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       DX, AX
-	PREFETCHT0 (AX)
-	MOVQ       32(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       256(DI), BX
-	MOVQ       272(DI), R14
-	VPXORD     Z0, Z0, Z0
-	MOVQ       56(DI), R13
-	MOVQ       48(DI), AX
+	MOVQ    DX, 288(DI)
+	MOVQ    DX, R13
+	MOVQ    32(DI), R8
+	LEAQ    (R8)(R8*2), R9
+	LEAQ    (R8)(R8*4), R10
+	MOVQ    256(DI), BX
+	MOVQ    272(DI), R14
+	VPXORD  Z0, Z0, Z0
+	MOVQ    56(DI), AX
+	MOVQ    AX, 304(DI)
+	MOVQ    48(DI), AX
+	MOVQ    AX, 280(DI)
+	PCALIGN $0x20
 
 segment:
-	MOVQ 248(DI), SI
-	ADDQ (AX), SI
-	ADDQ $0x08, AX
-	MOVQ 64(DI), CX
-	CMPQ 88(DI), $0x00
-	JNE  edge
-	SUBQ $0x04, CX
-	JLT  rest
+	MOVQ    280(DI), SI
+	MOVQ    (SI), SI
+	ADDQ    248(DI), SI
+	ADDQ    $0x08, 280(DI)
+	MOVQ    64(DI), CX
+	PCALIGN $0x20
+	CMPQ    88(DI), $0x00
+	JNE     edge
+	SUBQ    $0x04, CX
+	JLT     rest
 
 four:
 	VMOVUPS          (BX), Z28
@@ -70,12 +72,18 @@ four:
 	PREFETCHT0       (BX)(R15*8)
 	ADDQ             R15, BX
 	VFMADD231PS.BCST 12(SI), Z28, Z0
+	PREFETCHT0       (R13)
+	ADDQ             104(DI), R13
+	CMPQ             R13, 288(DI)
+	CMOVQHI          288(DI), R13
 	PREFETCHT1       (R14)(CX*4)
 	PREFETCHT1       64(R14)(CX*4)
 	ADDQ             240(DI), R14
+	PCALIGN          $0x20
 	ADDQ             $0x10, SI
 	SUBQ             $0x04, CX
 	JGE              four
+	PCALIGN          $0x20
 
 rest:
 	ADDQ $0x04, CX
@@ -86,12 +94,14 @@ one:
 	PREFETCHT0       (BX)(R15*8)
 	ADDQ             R15, BX
 	VFMADD231PS.BCST (SI), Z28, Z0
+	PCALIGN          $0x20
 	ADDQ             $0x04, SI
 	DECQ             CX
 	JNE              one
+	PCALIGN          $0x20
 
 next:
-	DECQ R13
+	DECQ 304(DI)
 	JNE  segment
 	JMP  summed
 
@@ -100,10 +110,11 @@ edge:
 	PREFETCHT0       (BX)(R15*8)
 	ADDQ             R15, BX
 	VFMADD231PS.BCST (SI), Z28, Z0
+	PCALIGN          $0x20
 	ADDQ             $0x04, SI
 	DECQ             CX
 	JNE              edge
-	DECQ             R13
+	DECQ             304(DI)
 	JNE              segment
 
 summed:
@@ -196,13 +207,13 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 280(DI)
+	DECQ 296(DI)
 	JNE  product
 	VZEROUPPER
 	RET
 
 // func tile1x2AVX512(t *tile)
-// Requires: AVX, AVX512F, MMX+
+// Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·tile1x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
@@ -212,7 +223,7 @@ TEXT ·tile1x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ  136(DI), AX
 	MOVQ  AX, 264(DI)
 	MOVQ  16(DI), AX
-	MOVQ  AX, 280(DI)
+	MOVQ  AX, 296(DI)
 	MOVQ  224(DI), AX
 	MOVQ  AX, 272(DI)
 	MOVQ  128(DI), R12
@@ -222,33 +233,32 @@ TEXT ·tile1x2AVX512(SB), NOSPLIT, $0-8
 	KMOVW AX, K1
 
 product:
-	MOVQ       104(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       DX, AX
-	PREFETCHT0 (AX)
-	MOVQ       DX, AX
-	ADDQ       120(DI), AX
-	PREFETCHT0 (AX)
-	MOVQ       32(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       256(DI), BX
-	MOVQ       272(DI), R14
-	VPXORD     Z0, Z0, Z0
-	VPXORD     Z1, Z1, Z1
-	MOVQ       56(DI), R13
-	MOVQ       48(DI), AX
+	MOVQ    DX, 288(DI)
+	MOVQ    DX, R13
+	MOVQ    32(DI), R8
+	LEAQ    (R8)(R8*2), R9
+	LEAQ    (R8)(R8*4), R10
+	MOVQ    256(DI), BX
+	MOVQ    272(DI), R14
+	VPXORD  Z0, Z0, Z0
+	VPXORD  Z1, Z1, Z1
+	MOVQ    56(DI), AX
+	MOVQ    AX, 304(DI)
+	MOVQ    48(DI), AX
+	MOVQ    AX, 280(DI)
+	PCALIGN $0x20
 
 segment:
-	MOVQ 248(DI), SI
-	ADDQ (AX), SI
-	ADDQ $0x08, AX
-	MOVQ 64(DI), CX
-	CMPQ 88(DI), $0x00
-	JNE  edge
-	SUBQ $0x04, CX
-	JLT  rest
+	MOVQ    280(DI), SI
+	MOVQ    (SI), SI
+	ADDQ    248(DI), SI
+	ADDQ    $0x08, 280(DI)
+	MOVQ    64(DI), CX
+	PCALIGN $0x20
+	CMPQ    88(DI), $0x00
+	JNE     edge
+	SUBQ    $0x04, CX
+	JLT     rest
 
 four:
 	VMOVUPS      (BX), Z28
@@ -283,12 +293,19 @@ four:
 	VBROADCASTSS 12(SI), Z30
 	VFMADD231PS  Z28, Z30, Z0
 	VFMADD231PS  Z29, Z30, Z1
+	PREFETCHT0   (R13)
+	PREFETCHT0   64(R13)
+	ADDQ         104(DI), R13
+	CMPQ         R13, 288(DI)
+	CMOVQHI      288(DI), R13
 	PREFETCHT1   (R14)(CX*4)
 	PREFETCHT1   64(R14)(CX*4)
 	ADDQ         240(DI), R14
+	PCALIGN      $0x20
 	ADDQ         $0x10, SI
 	SUBQ         $0x04, CX
 	JGE          four
+	PCALIGN      $0x20
 
 rest:
 	ADDQ $0x04, CX
@@ -303,12 +320,14 @@ one:
 	VBROADCASTSS (SI), Z30
 	VFMADD231PS  Z28, Z30, Z0
 	VFMADD231PS  Z29, Z30, Z1
+	PCALIGN      $0x20
 	ADDQ         $0x04, SI
 	DECQ         CX
 	JNE          one
+	PCALIGN      $0x20
 
 next:
-	DECQ R13
+	DECQ 304(DI)
 	JNE  segment
 	JMP  summed
 
@@ -321,10 +340,11 @@ edge:
 	VBROADCASTSS (SI), Z30
 	VFMADD231PS  Z28, Z30, Z0
 	VFMADD231PS  Z29, Z30, Z1
+	PCALIGN      $0x20
 	ADDQ         $0x04, SI
 	DECQ         CX
 	JNE          edge
-	DECQ         R13
+	DECQ         304(DI)
 	JNE          segment
 
 summed:
@@ -449,13 +469,13 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 280(DI)
+	DECQ 296(DI)
 	JNE  product
 	VZEROUPPER
 	RET
 
 // func tile2x1AVX512(t *tile)
-// Requires: AVX, AVX512F, MMX+
+// Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·tile2x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
@@ -465,7 +485,7 @@ TEXT ·tile2x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ  136(DI), AX
 	MOVQ  AX, 264(DI)
 	MOVQ  16(DI), AX
-	MOVQ  AX, 280(DI)
+	MOVQ  AX, 296(DI)
 	MOVQ  224(DI), AX
 	MOVQ  AX, 272(DI)
 	MOVQ  128(DI), R12
@@ -475,31 +495,34 @@ TEXT ·tile2x1AVX512(SB), NOSPLIT, $0-8
 	KMOVW AX, K1
 
 product:
-	MOVQ       104(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       DX, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	MOVQ       32(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       256(DI), BX
-	MOVQ       272(DI), R14
-	VPXORD     Z0, Z0, Z0
-	VPXORD     Z1, Z1, Z1
-	MOVQ       56(DI), R13
-	MOVQ       48(DI), AX
+	IMUL3Q  $0x00000001, 104(DI), AX
+	ADDQ    DX, AX
+	MOVQ    AX, 288(DI)
+	MOVQ    DX, R13
+	MOVQ    32(DI), R8
+	LEAQ    (R8)(R8*2), R9
+	LEAQ    (R8)(R8*4), R10
+	MOVQ    256(DI), BX
+	MOVQ    272(DI), R14
+	VPXORD  Z0, Z0, Z0
+	VPXORD  Z1, Z1, Z1
+	MOVQ    56(DI), AX
+	MOVQ    AX, 304(DI)
+	MOVQ    48(DI), AX
+	MOVQ    AX, 280(DI)
+	PCALIGN $0x20
 
 segment:
-	MOVQ 248(DI), SI
-	ADDQ (AX), SI
-	ADDQ $0x08, AX
-	MOVQ 64(DI), CX
-	CMPQ 88(DI), $0x00
-	JNE  edge
-	SUBQ $0x04, CX
-	JLT  rest
+	MOVQ    280(DI), SI
+	MOVQ    (SI), SI
+	ADDQ    248(DI), SI
+	ADDQ    $0x08, 280(DI)
+	MOVQ    64(DI), CX
+	PCALIGN $0x20
+	CMPQ    88(DI), $0x00
+	JNE     edge
+	SUBQ    $0x04, CX
+	JLT     rest
 
 four:
 	VMOVUPS          (BX), Z28
@@ -522,12 +545,18 @@ four:
 	ADDQ             R15, BX
 	VFMADD231PS.BCST 12(SI), Z28, Z0
 	VFMADD231PS.BCST 12(SI)(R8*1), Z28, Z1
+	PREFETCHT0       (R13)
+	ADDQ             104(DI), R13
+	CMPQ             R13, 288(DI)
+	CMOVQHI          288(DI), R13
 	PREFETCHT1       (R14)(CX*4)
 	PREFETCHT1       64(R14)(CX*4)
 	ADDQ             240(DI), R14
+	PCALIGN          $0x20
 	ADDQ             $0x10, SI
 	SUBQ             $0x04, CX
 	JGE              four
+	PCALIGN          $0x20
 
 rest:
 	ADDQ $0x04, CX
@@ -539,12 +568,14 @@ one:
 	ADDQ             R15, BX
 	VFMADD231PS.BCST (SI), Z28, Z0
 	VFMADD231PS.BCST (SI)(R8*1), Z28, Z1
+	PCALIGN          $0x20
 	ADDQ             $0x04, SI
 	DECQ             CX
 	JNE              one
+	PCALIGN          $0x20
 
 next:
-	DECQ R13
+	DECQ 304(DI)
 	JNE  segment
 	JMP  summed
 
@@ -554,10 +585,11 @@ edge:
 	ADDQ             R15, BX
 	VFMADD231PS.BCST (SI), Z28, Z0
 	VFMADD231PS.BCST (SI)(R8*1), Z28, Z1
+	PCALIGN          $0x20
 	ADDQ             $0x04, SI
 	DECQ             CX
 	JNE              edge
-	DECQ             R13
+	DECQ             304(DI)
 	JNE              segment
 
 summed:
@@ -676,13 +708,13 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 280(DI)
+	DECQ 296(DI)
 	JNE  product
 	VZEROUPPER
 	RET
 
 // func tile2x2AVX512(t *tile)
-// Requires: AVX, AVX512F, MMX+
+// Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·tile2x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
@@ -692,7 +724,7 @@ TEXT ·tile2x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ  136(DI), AX
 	MOVQ  AX, 264(DI)
 	MOVQ  16(DI), AX
-	MOVQ  AX, 280(DI)
+	MOVQ  AX, 296(DI)
 	MOVQ  224(DI), AX
 	MOVQ  AX, 272(DI)
 	MOVQ  128(DI), R12
@@ -702,37 +734,36 @@ TEXT ·tile2x2AVX512(SB), NOSPLIT, $0-8
 	KMOVW AX, K1
 
 product:
-	MOVQ       104(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       DX, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	MOVQ       DX, AX
-	ADDQ       120(DI), AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	MOVQ       32(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       256(DI), BX
-	MOVQ       272(DI), R14
-	VPXORD     Z0, Z0, Z0
-	VPXORD     Z1, Z1, Z1
-	VPXORD     Z2, Z2, Z2
-	VPXORD     Z3, Z3, Z3
-	MOVQ       56(DI), R13
-	MOVQ       48(DI), AX
+	IMUL3Q  $0x00000001, 104(DI), AX
+	ADDQ    DX, AX
+	MOVQ    AX, 288(DI)
+	MOVQ    DX, R13
+	MOVQ    32(DI), R8
+	LEAQ    (R8)(R8*2), R9
+	LEAQ    (R8)(R8*4), R10
+	MOVQ    256(DI), BX
+	MOVQ    272(DI), R14
+	VPXORD  Z0, Z0, Z0
+	VPXORD  Z1, Z1, Z1
+	VPXORD  Z2, Z2, Z2
+	VPXORD  Z3, Z3, Z3
+	MOVQ    56(DI), AX
+	MOVQ    AX, 304(DI)
+	MOVQ    48(DI), AX
+	MOVQ    AX, 280(DI)
+	PCALIGN $0x20
 
 segment:
-	MOVQ 248(DI), SI
-	ADDQ (AX), SI
-	ADDQ $0x08, AX
-	MOVQ 64(DI), CX
-	CMPQ 88(DI), $0x00
-	JNE  edge
-	SUBQ $0x04, CX
-	JLT  rest
+	MOVQ    280(DI), SI
+	MOVQ    (SI), SI
+	ADDQ    248(DI), SI
+	ADDQ    $0x08, 280(DI)
+	MOVQ    64(DI), CX
+	PCALIGN $0x20
+	CMPQ    88(DI), $0x00
+	JNE     edge
+	SUBQ    $0x04, CX
+	JLT     rest
 
 four:
 	VMOVUPS      (BX), Z28
@@ -779,12 +810,19 @@ four:
 	VBROADCASTSS 12(SI)(R8*1), Z30
 	VFMADD231PS  Z28, Z30, Z2
 	VFMADD231PS  Z29, Z30, Z3
+	PREFETCHT0   (R13)
+	PREFETCHT0   64(R13)
+	ADDQ         104(DI), R13
+	CMPQ         R13, 288(DI)
+	CMOVQHI      288(DI), R13
 	PREFETCHT1   (R14)(CX*4)
 	PREFETCHT1   64(R14)(CX*4)
 	ADDQ         240(DI), R14
+	PCALIGN      $0x20
 	ADDQ         $0x10, SI
 	SUBQ         $0x04, CX
 	JGE          four
+	PCALIGN      $0x20
 
 rest:
 	ADDQ $0x04, CX
@@ -802,12 +840,14 @@ one:
 	VBROADCASTSS (SI)(R8*1), Z30
 	VFMADD231PS  Z28, Z30, Z2
 	VFMADD231PS  Z29, Z30, Z3
+	PCALIGN      $0x20
 	ADDQ         $0x04, SI
 	DECQ         CX
 	JNE          one
+	PCALIGN      $0x20
 
 next:
-	DECQ R13
+	DECQ 304(DI)
 	JNE  segment
 	JMP  summed
 
@@ -823,10 +863,11 @@ edge:
 	VBROADCASTSS (SI)(R8*1), Z30
 	VFMADD231PS  Z28, Z30, Z2
 	VFMADD231PS  Z29, Z30, Z3
+	PCALIGN      $0x20
 	ADDQ         $0x04, SI
 	DECQ         CX
 	JNE          edge
-	DECQ         R13
+	DECQ         304(DI)
 	JNE          segment
 
 summed:
@@ -1002,13 +1043,13 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 280(DI)
+	DECQ 296(DI)
 	JNE  product
 	VZEROUPPER
 	RET
 
 // func tile3x1AVX512(t *tile)
-// Requires: AVX, AVX512F, MMX+
+// Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·tile3x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
@@ -1018,7 +1059,7 @@ TEXT ·tile3x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ  136(DI), AX
 	MOVQ  AX, 264(DI)
 	MOVQ  16(DI), AX
-	MOVQ  AX, 280(DI)
+	MOVQ  AX, 296(DI)
 	MOVQ  224(DI), AX
 	MOVQ  AX, 272(DI)
 	MOVQ  128(DI), R12
@@ -1028,33 +1069,35 @@ TEXT ·tile3x1AVX512(SB), NOSPLIT, $0-8
 	KMOVW AX, K1
 
 product:
-	MOVQ       104(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       DX, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 (AX)(R8*2)
-	MOVQ       32(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       256(DI), BX
-	MOVQ       272(DI), R14
-	VPXORD     Z0, Z0, Z0
-	VPXORD     Z1, Z1, Z1
-	VPXORD     Z2, Z2, Z2
-	MOVQ       56(DI), R13
-	MOVQ       48(DI), AX
+	IMUL3Q  $0x00000002, 104(DI), AX
+	ADDQ    DX, AX
+	MOVQ    AX, 288(DI)
+	MOVQ    DX, R13
+	MOVQ    32(DI), R8
+	LEAQ    (R8)(R8*2), R9
+	LEAQ    (R8)(R8*4), R10
+	MOVQ    256(DI), BX
+	MOVQ    272(DI), R14
+	VPXORD  Z0, Z0, Z0
+	VPXORD  Z1, Z1, Z1
+	VPXORD  Z2, Z2, Z2
+	MOVQ    56(DI), AX
+	MOVQ    AX, 304(DI)
+	MOVQ    48(DI), AX
+	MOVQ    AX, 280(DI)
+	PCALIGN $0x20
 
 segment:
-	MOVQ 248(DI), SI
-	ADDQ (AX), SI
-	ADDQ $0x08, AX
-	MOVQ 64(DI), CX
-	CMPQ 88(DI), $0x00
-	JNE  edge
-	SUBQ $0x04, CX
-	JLT  rest
+	MOVQ    280(DI), SI
+	MOVQ    (SI), SI
+	ADDQ    248(DI), SI
+	ADDQ    $0x08, 280(DI)
+	MOVQ    64(DI), CX
+	PCALIGN $0x20
+	CMPQ    88(DI), $0x00
+	JNE     edge
+	SUBQ    $0x04, CX
+	JLT     rest
 
 four:
 	VMOVUPS          (BX), Z28
@@ -1081,12 +1124,18 @@ four:
 	VFMADD231PS.BCST 12(SI), Z28, Z0
 	VFMADD231PS.BCST 12(SI)(R8*1), Z28, Z1
 	VFMADD231PS.BCST 12(SI)(R8*2), Z28, Z2
+	PREFETCHT0       (R13)
+	ADDQ             104(DI), R13
+	CMPQ             R13, 288(DI)
+	CMOVQHI          288(DI), R13
 	PREFETCHT1       (R14)(CX*4)
 	PREFETCHT1       64(R14)(CX*4)
 	ADDQ             240(DI), R14
+	PCALIGN          $0x20
 	ADDQ             $0x10, SI
 	SUBQ             $0x04, CX
 	JGE              four
+	PCALIGN          $0x20
 
 rest:
 	ADDQ $0x04, CX
@@ -1099,12 +1148,14 @@ one:
 	VFMADD231PS.BCST (SI), Z28, Z0
 	VFMADD231PS.BCST (SI)(R8*1), Z28, Z1
 	VFMADD231PS.BCST (SI)(R8*2), Z28, Z2
+	PCALIGN          $0x20
 	ADDQ             $0x04, SI
 	DECQ             CX
 	JNE              one
+	PCALIGN          $0x20
 
 next:
-	DECQ R13
+	DECQ 304(DI)
 	JNE  segment
 	JMP  summed
 
@@ -1115,10 +1166,11 @@ edge:
 	VFMADD231PS.BCST (SI), Z28, Z0
 	VFMADD231PS.BCST (SI)(R8*1), Z28, Z1
 	VFMADD231PS.BCST (SI)(R8*2), Z28, Z2
+	PCALIGN          $0x20
 	ADDQ             $0x04, SI
 	DECQ             CX
 	JNE              edge
-	DECQ             R13
+	DECQ             304(DI)
 	JNE              segment
 
 summed:
@@ -1263,13 +1315,13 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 280(DI)
+	DECQ 296(DI)
 	JNE  product
 	VZEROUPPER
 	RET
 
 // func tile3x2AVX512(t *tile)
-// Requires: AVX, AVX512F, MMX+
+// Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·tile3x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
@@ -1279,7 +1331,7 @@ TEXT ·tile3x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ  136(DI), AX
 	MOVQ  AX, 264(DI)
 	MOVQ  16(DI), AX
-	MOVQ  AX, 280(DI)
+	MOVQ  AX, 296(DI)
 	MOVQ  224(DI), AX
 	MOVQ  AX, 272(DI)
 	MOVQ  128(DI), R12
@@ -1289,41 +1341,38 @@ TEXT ·tile3x2AVX512(SB), NOSPLIT, $0-8
 	KMOVW AX, K1
 
 product:
-	MOVQ       104(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       DX, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 (AX)(R8*2)
-	MOVQ       DX, AX
-	ADDQ       120(DI), AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 (AX)(R8*2)
-	MOVQ       32(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       256(DI), BX
-	MOVQ       272(DI), R14
-	VPXORD     Z0, Z0, Z0
-	VPXORD     Z1, Z1, Z1
-	VPXORD     Z2, Z2, Z2
-	VPXORD     Z3, Z3, Z3
-	VPXORD     Z4, Z4, Z4
-	VPXORD     Z5, Z5, Z5
-	MOVQ       56(DI), R13
-	MOVQ       48(DI), AX
+	IMUL3Q  $0x00000002, 104(DI), AX
+	ADDQ    DX, AX
+	MOVQ    AX, 288(DI)
+	MOVQ    DX, R13
+	MOVQ    32(DI), R8
+	LEAQ    (R8)(R8*2), R9
+	LEAQ    (R8)(R8*4), R10
+	MOVQ    256(DI), BX
+	MOVQ    272(DI), R14
+	VPXORD  Z0, Z0, Z0
+	VPXORD  Z1, Z1, Z1
+	VPXORD  Z2, Z2, Z2
+	VPXORD  Z3, Z3, Z3
+	VPXORD  Z4, Z4, Z4
+	VPXORD  Z5, Z5, Z5
+	MOVQ    56(DI), AX
+	MOVQ    AX, 304(DI)
+	MOVQ    48(DI), AX
+	MOVQ    AX, 280(DI)
+	PCALIGN $0x20
 
 segment:
-	MOVQ 248(DI), SI
-	ADDQ (AX), SI
-	ADDQ $0x08, AX
-	MOVQ 64(DI), CX
-	CMPQ 88(DI), $0x00
-	JNE  edge
-	SUBQ $0x04, CX
-	JLT  rest
+	MOVQ    280(DI), SI
+	MOVQ    (SI), SI
+	ADDQ    248(DI), SI
+	ADDQ    $0x08, 280(DI)
+	MOVQ    64(DI), CX
+	PCALIGN $0x20
+	CMPQ    88(DI), $0x00
+	JNE     edge
+	SUBQ    $0x04, CX
+	JLT     rest
 
 four:
 	VMOVUPS      (BX), Z28
@@ -1382,12 +1431,19 @@ four:
 	VBROADCASTSS 12(SI)(R8*2), Z30
 	VFMADD231PS  Z28, Z30, Z4
 	VFMADD231PS  Z29, Z30, Z5
+	PREFETCHT0   (R13)
+	PREFETCHT0   64(R13)
+	ADDQ         104(DI), R13
+	CMPQ         R13, 288(DI)
+	CMOVQHI      288(DI), R13
 	PREFETCHT1   (R14)(CX*4)
 	PREFETCHT1   64(R14)(CX*4)
 	ADDQ         240(DI), R14
+	PCALIGN      $0x20
 	ADDQ         $0x10, SI
 	SUBQ         $0x04, CX
 	JGE          four
+	PCALIGN      $0x20
 
 rest:
 	ADDQ $0x04, CX
@@ -1408,12 +1464,14 @@ one:
 	VBROADCASTSS (SI)(R8*2), Z30
 	VFMADD231PS  Z28, Z30, Z4
 	VFMADD231PS  Z29, Z30, Z5
+	PCALIGN      $0x20
 	ADDQ         $0x04, SI
 	DECQ         CX
 	JNE          one
+	PCALIGN      $0x20
 
 next:
-	DECQ R13
+	DECQ 304(DI)
 	JNE  segment
 	JMP  summed
 
@@ -1432,10 +1490,11 @@ edge:
 	VBROADCASTSS (SI)(R8*2), Z30
 	VFMADD231PS  Z28, Z30, Z4
 	VFMADD231PS  Z29, Z30, Z5
+	PCALIGN      $0x20
 	ADDQ         $0x04, SI
 	DECQ         CX
 	JNE          edge
-	DECQ         R13
+	DECQ         304(DI)
 	JNE          segment
 
 summed:
@@ -1662,13 +1721,13 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 280(DI)
+	DECQ 296(DI)
 	JNE  product
 	VZEROUPPER
 	RET
 
 // func tile4x1AVX512(t *tile)
-// Requires: AVX, AVX512F, MMX+
+// Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·tile4x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
@@ -1678,7 +1737,7 @@ TEXT ·tile4x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ  136(DI), AX
 	MOVQ  AX, 264(DI)
 	MOVQ  16(DI), AX
-	MOVQ  AX, 280(DI)
+	MOVQ  AX, 296(DI)
 	MOVQ  224(DI), AX
 	MOVQ  AX, 272(DI)
 	MOVQ  128(DI), R12
@@ -1688,35 +1747,36 @@ TEXT ·tile4x1AVX512(SB), NOSPLIT, $0-8
 	KMOVW AX, K1
 
 product:
-	MOVQ       104(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       DX, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 (AX)(R8*2)
-	PREFETCHT0 (AX)(R9*1)
-	MOVQ       32(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       256(DI), BX
-	MOVQ       272(DI), R14
-	VPXORD     Z0, Z0, Z0
-	VPXORD     Z1, Z1, Z1
-	VPXORD     Z2, Z2, Z2
-	VPXORD     Z3, Z3, Z3
-	MOVQ       56(DI), R13
-	MOVQ       48(DI), AX
+	IMUL3Q  $0x00000003, 104(DI), AX
+	ADDQ    DX, AX
+	MOVQ    AX, 288(DI)
+	MOVQ    DX, R13
+	MOVQ    32(DI), R8
+	LEAQ    (R8)(R8*2), R9
+	LEAQ    (R8)(R8*4), R10
+	MOVQ    256(DI), BX
+	MOVQ    272(DI), R14
+	VPXORD  Z0, Z0, Z0
+	VPXORD  Z1, Z1, Z1
+	VPXORD  Z2, Z2, Z2
+	VPXORD  Z3, Z3, Z3
+	MOVQ    56(DI), AX
+	MOVQ    AX, 304(DI)
+	MOVQ    48(DI), AX
+	MOVQ    AX, 280(DI)
+	PCALIGN $0x20
 
 segment:
-	MOVQ 248(DI), SI
-	ADDQ (AX), SI
-	ADDQ $0x08, AX
-	MOVQ 64(DI), CX
-	CMPQ 88(DI), $0x00
-	JNE  edge
-	SUBQ $0x04, CX
-	JLT  rest
+	MOVQ    280(DI), SI
+	MOVQ    (SI), SI
+	ADDQ    248(DI), SI
+	ADDQ    $0x08, 280(DI)
+	MOVQ    64(DI), CX
+	PCALIGN $0x20
+	CMPQ    88(DI), $0x00
+	JNE     edge
+	SUBQ    $0x04, CX
+	JLT     rest
 
 four:
 	VMOVUPS          (BX), Z28
@@ -1747,12 +1807,18 @@ four:
 	VFMADD231PS.BCST 12(SI)(R8*1), Z28, Z1
 	VFMADD231PS.BCST 12(SI)(R8*2), Z28, Z2
 	VFMADD231PS.BCST 12(SI)(R9*1), Z28, Z3
+	PREFETCHT0       (R13)
+	ADDQ             104(DI), R13
+	CMPQ             R13, 288(DI)
+	CMOVQHI          288(DI), R13
 	PREFETCHT1       (R14)(CX*4)
 	PREFETCHT1       64(R14)(CX*4)
 	ADDQ             240(DI), R14
+	PCALIGN          $0x20
 	ADDQ             $0x10, SI
 	SUBQ             $0x04, CX
 	JGE              four
+	PCALIGN          $0x20
 
 rest:
 	ADDQ $0x04, CX
@@ -1766,12 +1832,14 @@ one:
 	VFMADD231PS.BCST (SI)(R8*1), Z28, Z1
 	VFMADD231PS.BCST (SI)(R8*2), Z28, Z2
 	VFMADD231PS.BCST (SI)(R9*1), Z28, Z3
+	PCALIGN          $0x20
 	ADDQ             $0x04, SI
 	DECQ             CX
 	JNE              one
+	PCALIGN          $0x20
 
 next:
-	DECQ R13
+	DECQ 304(DI)
 	JNE  segment
 	JMP  summed
 
@@ -1783,10 +1851,11 @@ edge:
 	VFMADD231PS.BCST (SI)(R8*1), Z28, Z1
 	VFMADD231PS.BCST (SI)(R8*2), Z28, Z2
 	VFMADD231PS.BCST (SI)(R9*1), Z28, Z3
+	PCALIGN          $0x20
 	ADDQ             $0x04, SI
 	DECQ             CX
 	JNE              edge
-	DECQ             R13
+	DECQ             304(DI)
 	JNE              segment
 
 summed:
@@ -1957,13 +2026,13 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 280(DI)
+	DECQ 296(DI)
 	JNE  product
 	VZEROUPPER
 	RET
 
 // func tile4x2AVX512(t *tile)
-// Requires: AVX, AVX512F, MMX+
+// Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·tile4x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
@@ -1973,7 +2042,7 @@ TEXT ·tile4x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ  136(DI), AX
 	MOVQ  AX, 264(DI)
 	MOVQ  16(DI), AX
-	MOVQ  AX, 280(DI)
+	MOVQ  AX, 296(DI)
 	MOVQ  224(DI), AX
 	MOVQ  AX, 272(DI)
 	MOVQ  128(DI), R12
@@ -1983,45 +2052,40 @@ TEXT ·tile4x2AVX512(SB), NOSPLIT, $0-8
 	KMOVW AX, K1
 
 product:
-	MOVQ       104(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       DX, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 (AX)(R8*2)
-	PREFETCHT0 (AX)(R9*1)
-	MOVQ       DX, AX
-	ADDQ       120(DI), AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 (AX)(R8*2)
-	PREFETCHT0 (AX)(R9*1)
-	MOVQ       32(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       256(DI), BX
-	MOVQ       272(DI), R14
-	VPXORD     Z0, Z0, Z0
-	VPXORD     Z1, Z1, Z1
-	VPXORD     Z2, Z2, Z2
-	VPXORD     Z3, Z3, Z3
-	VPXORD     Z4, Z4, Z4
-	VPXORD     Z5, Z5, Z5
-	VPXORD     Z6, Z6, Z6
-	VPXORD     Z7, Z7, Z7
-	MOVQ       56(DI), R13
-	MOVQ       48(DI), AX
+	IMUL3Q  $0x00000003, 104(DI), AX
+	ADDQ    DX, AX
+	MOVQ    AX, 288(DI)
+	MOVQ    DX, R13
+	MOVQ    32(DI), R8
+	LEAQ    (R8)(R8*2), R9
+	LEAQ    (R8)(R8*4), R10
+	MOVQ    256(DI), BX
+	MOVQ    272(DI), R14
+	VPXORD  Z0, Z0, Z0
+	VPXORD  Z1, Z1, Z1
+	VPXORD  Z2, Z2, Z2
+	VPXORD  Z3, Z3, Z3
+	VPXORD  Z4, Z4, Z4
+	VPXORD  Z5, Z5, Z5
+	VPXORD  Z6, Z6, Z6
+	VPXORD  Z7, Z7, Z7
+	MOVQ    56(DI), AX
+	MOVQ    AX, 304(DI)
+	MOVQ    48(DI), AX
+	MOVQ    AX, 280(DI)
+	PCALIGN $0x20
 
 segment:
-	MOVQ 248(DI), SI
-	ADDQ (AX), SI
-	ADDQ $0x08, AX
-	MOVQ 64(DI), CX
-	CMPQ 88(DI), $0x00
-	JNE  edge
-	SUBQ $0x04, CX
-	JLT  rest
+	MOVQ    280(DI), SI
+	MOVQ    (SI), SI
+	ADDQ    248(DI), SI
+	ADDQ    $0x08, 280(DI)
+	MOVQ    64(DI), CX
+	PCALIGN $0x20
+	CMPQ    88(DI), $0x00
+	JNE     edge
+	SUBQ    $0x04, CX
+	JLT     rest
 
 four:
 	VMOVUPS      (BX), Z28
@@ -2092,12 +2156,19 @@ four:
 	VBROADCASTSS 12(SI)(R9*1), Z30
 	VFMADD231PS  Z28, Z30, Z6
 	VFMADD231PS  Z29, Z30, Z7
+	PREFETCHT0   (R13)
+	PREFETCHT0   64(R13)
+	ADDQ         104(DI), R13
+	CMPQ         R13, 288(DI)
+	CMOVQHI      288(DI), R13
 	PREFETCHT1   (R14)(CX*4)
 	PREFETCHT1   64(R14)(CX*4)
 	ADDQ         240(DI), R14
+	PCALIGN      $0x20
 	ADDQ         $0x10, SI
 	SUBQ         $0x04, CX
 	JGE          four
+	PCALIGN      $0x20
 
 rest:
 	ADDQ $0x04, CX
@@ -2121,12 +2192,14 @@ one:
 	VBROADCASTSS (SI)(R9*1), Z30
 	VFMADD231PS  Z28, Z30, Z6
 	VFMADD231PS  Z29, Z30, Z7
+	PCALIGN      $0x20
 	ADDQ         $0x04, SI
 	DECQ         CX
 	JNE          one
+	PCALIGN      $0x20
 
 next:
-	DECQ R13
+	DECQ 304(DI)
 	JNE  segment
 	JMP  summed
 
@@ -2148,10 +2221,11 @@ edge:
 	VBROADCASTSS (SI)(R9*1), Z30
 	VFMADD231PS  Z28, Z30, Z6
 	VFMADD231PS  Z29, Z30, Z7
+	PCALIGN      $0x20
 	ADDQ         $0x04, SI
 	DECQ         CX
 	JNE          edge
-	DECQ         R13
+	DECQ         304(DI)
 	JNE          segment
 
 summed:
@@ -2429,13 +2503,13 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 280(DI)
+	DECQ 296(DI)
 	JNE  product
 	VZEROUPPER
 	RET
 
 // func tile5x1AVX512(t *tile)
-// Requires: AVX, AVX512F, MMX+
+// Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·tile5x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
@@ -2445,7 +2519,7 @@ TEXT ·tile5x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ  136(DI), AX
 	MOVQ  AX, 264(DI)
 	MOVQ  16(DI), AX
-	MOVQ  AX, 280(DI)
+	MOVQ  AX, 296(DI)
 	MOVQ  224(DI), AX
 	MOVQ  AX, 272(DI)
 	MOVQ  128(DI), R12
@@ -2455,37 +2529,37 @@ TEXT ·tile5x1AVX512(SB), NOSPLIT, $0-8
 	KMOVW AX, K1
 
 product:
-	MOVQ       104(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       DX, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 (AX)(R8*2)
-	PREFETCHT0 (AX)(R9*1)
-	PREFETCHT0 (AX)(R8*4)
-	MOVQ       32(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       256(DI), BX
-	MOVQ       272(DI), R14
-	VPXORD     Z0, Z0, Z0
-	VPXORD     Z1, Z1, Z1
-	VPXORD     Z2, Z2, Z2
-	VPXORD     Z3, Z3, Z3
-	VPXORD     Z4, Z4, Z4
-	MOVQ       56(DI), R13
-	MOVQ       48(DI), AX
+	IMUL3Q  $0x00000004, 104(DI), AX
+	ADDQ    DX, AX
+	MOVQ    AX, 288(DI)
+	MOVQ    DX, R13
+	MOVQ    32(DI), R8
+	LEAQ    (R8)(R8*2), R9
+	LEAQ    (R8)(R8*4), R10
+	MOVQ    256(DI), BX
+	MOVQ    272(DI), R14
+	VPXORD  Z0, Z0, Z0
+	VPXORD  Z1, Z1, Z1
+	VPXORD  Z2, Z2, Z2
+	VPXORD  Z3, Z3, Z3
+	VPXORD  Z4, Z4, Z4
+	MOVQ    56(DI), AX
+	MOVQ    AX, 304(DI)
+	MOVQ    48(DI), AX
+	MOVQ    AX, 280(DI)
+	PCALIGN $0x20
 
 segment:
-	MOVQ 248(DI), SI
-	ADDQ (AX), SI
-	ADDQ $0x08, AX
-	MOVQ 64(DI), CX
-	CMPQ 88(DI), $0x00
-	JNE  edge
-	SUBQ $0x04, CX
-	JLT  rest
+	MOVQ    280(DI), SI
+	MOVQ    (SI), SI
+	ADDQ    248(DI), SI
+	ADDQ    $0x08, 280(DI)
+	MOVQ    64(DI), CX
+	PCALIGN $0x20
+	CMPQ    88(DI), $0x00
+	JNE     edge
+	SUBQ    $0x04, CX
+	JLT     rest
 
 four:
 	VMOVUPS          (BX), Z28
@@ -2520,12 +2594,18 @@ four:
 	VFMADD231PS.BCST 12(SI)(R8*2), Z28, Z2
 	VFMADD231PS.BCST 12(SI)(R9*1), Z28, Z3
 	VFMADD231PS.BCST 12(SI)(R8*4), Z28, Z4
+	PREFETCHT0       (R13)
+	ADDQ             104(DI), R13
+	CMPQ             R13, 288(DI)
+	CMOVQHI          288(DI), R13
 	PREFETCHT1       (R14)(CX*4)
 	PREFETCHT1       64(R14)(CX*4)
 	ADDQ             240(DI), R14
+	PCALIGN          $0x20
 	ADDQ             $0x10, SI
 	SUBQ             $0x04, CX
 	JGE              four
+	PCALIGN          $0x20
 
 rest:
 	ADDQ $0x04, CX
@@ -2540,12 +2620,14 @@ one:
 	VFMADD231PS.BCST (SI)(R8*2), Z28, Z2
 	VFMADD231PS.BCST (SI)(R9*1), Z28, Z3
 	VFMADD231PS.BCST (SI)(R8*4), Z28, Z4
+	PCALIGN          $0x20
 	ADDQ             $0x04, SI
 	DECQ             CX
 	JNE              one
+	PCALIGN          $0x20
 
 next:
-	DECQ R13
+	DECQ 304(DI)
 	JNE  segment
 	JMP  summed
 
@@ -2558,10 +2640,11 @@ edge:
 	VFMADD231PS.BCST (SI)(R8*2), Z28, Z2
 	VFMADD231PS.BCST (SI)(R9*1), Z28, Z3
 	VFMADD231PS.BCST (SI)(R8*4), Z28, Z4
+	PCALIGN          $0x20
 	ADDQ             $0x04, SI
 	DECQ             CX
 	JNE              edge
-	DECQ             R13
+	DECQ             304(DI)
 	JNE              segment
 
 summed:
@@ -2758,13 +2841,13 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 280(DI)
+	DECQ 296(DI)
 	JNE  product
 	VZEROUPPER
 	RET
 
 // func tile5x2AVX512(t *tile)
-// Requires: AVX, AVX512F, MMX+
+// Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·tile5x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
@@ -2774,7 +2857,7 @@ TEXT ·tile5x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ  136(DI), AX
 	MOVQ  AX, 264(DI)
 	MOVQ  16(DI), AX
-	MOVQ  AX, 280(DI)
+	MOVQ  AX, 296(DI)
 	MOVQ  224(DI), AX
 	MOVQ  AX, 272(DI)
 	MOVQ  128(DI), R12
@@ -2784,49 +2867,42 @@ TEXT ·tile5x2AVX512(SB), NOSPLIT, $0-8
 	KMOVW AX, K1
 
 product:
-	MOVQ       104(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       DX, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 (AX)(R8*2)
-	PREFETCHT0 (AX)(R9*1)
-	PREFETCHT0 (AX)(R8*4)
-	MOVQ       DX, AX
-	ADDQ       120(DI), AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 (AX)(R8*2)
-	PREFETCHT0 (AX)(R9*1)
-	PREFETCHT0 (AX)(R8*4)
-	MOVQ       32(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       256(DI), BX
-	MOVQ       272(DI), R14
-	VPXORD     Z0, Z0, Z0
-	VPXORD     Z1, Z1, Z1
-	VPXORD     Z2, Z2, Z2
-	VPXORD     Z3, Z3, Z3
-	VPXORD     Z4, Z4, Z4
-	VPXORD     Z5, Z5, Z5
-	VPXORD     Z6, Z6, Z6
-	VPXORD     Z7, Z7, Z7
-	VPXORD     Z8, Z8, Z8
-	VPXORD     Z9, Z9, Z9
-	MOVQ       56(DI), R13
-	MOVQ       48(DI), AX
+	IMUL3Q  $0x00000004, 104(DI), AX
+	ADDQ    DX, AX
+	MOVQ    AX, 288(DI)
+	MOVQ    DX, R13
+	MOVQ    32(DI), R8
+	LEAQ    (R8)(R8*2), R9
+	LEAQ    (R8)(R8*4), R10
+	MOVQ    256(DI), BX
+	MOVQ    272(DI), R14
+	VPXORD  Z0, Z0, Z0
+	VPXORD  Z1, Z1, Z1
+	VPXORD  Z2, Z2, Z2
+	VPXORD  Z3, Z3, Z3
+	VPXORD  Z4, Z4, Z4
+	VPXORD  Z5, Z5, Z5
+	VPXORD  Z6, Z6, Z6
+	VPXORD  Z7, Z7, Z7
+	VPXORD  Z8, Z8, Z8
+	VPXORD  Z9, Z9, Z9
+	MOVQ    56(DI), AX
+	MOVQ    AX, 304(DI)
+	MOVQ    48(DI), AX
+	MOVQ    AX, 280(DI)
+	PCALIGN $0x20
 
 segment:
-	MOVQ 248(DI), SI
-	ADDQ (AX), SI
-	ADDQ $0x08, AX
-	MOVQ 64(DI), CX
-	CMPQ 88(DI), $0x00
-	JNE  edge
-	SUBQ $0x04, CX
-	JLT  rest
+	MOVQ    280(DI), SI
+	MOVQ    (SI), SI
+	ADDQ    248(DI), SI
+	ADDQ    $0x08, 280(DI)
+	MOVQ    64(DI), CX
+	PCALIGN $0x20
+	CMPQ    88(DI), $0x00
+	JNE     edge
+	SUBQ    $0x04, CX
+	JLT     rest
 
 four:
 	VMOVUPS      (BX), Z28
@@ -2909,12 +2985,19 @@ four:
 	VBROADCASTSS 12(SI)(R8*4), Z30
 	VFMADD231PS  Z28, Z30, Z8
 	VFMADD231PS  Z29, Z30, Z9
+	PREFETCHT0   (R13)
+	PREFETCHT0   64(R13)
+	ADDQ         104(DI), R13
+	CMPQ         R13, 288(DI)
+	CMOVQHI      288(DI), R13
 	PREFETCHT1   (R14)(CX*4)
 	PREFETCHT1   64(R14)(CX*4)
 	ADDQ         240(DI), R14
+	PCALIGN      $0x20
 	ADDQ         $0x10, SI
 	SUBQ         $0x04, CX
 	JGE          four
+	PCALIGN      $0x20
 
 rest:
 	ADDQ $0x04, CX
@@ -2941,12 +3024,14 @@ one:
 	VBROADCASTSS (SI)(R8*4), Z30
 	VFMADD231PS  Z28, Z30, Z8
 	VFMADD231PS  Z29, Z30, Z9
+	PCALIGN      $0x20
 	ADDQ         $0x04, SI
 	DECQ         CX
 	JNE          one
+	PCALIGN      $0x20
 
 next:
-	DECQ R13
+	DECQ 304(DI)
 	JNE  segment
 	JMP  summed
 
@@ -2971,10 +3056,11 @@ edge:
 	VBROADCASTSS (SI)(R8*4), Z30
 	VFMADD231PS  Z28, Z30, Z8
 	VFMADD231PS  Z29, Z30, Z9
+	PCALIGN      $0x20
 	ADDQ         $0x04, SI
 	DECQ         CX
 	JNE          edge
-	DECQ         R13
+	DECQ         304(DI)
 	JNE          segment
 
 summed:
@@ -3303,13 +3389,13 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 280(DI)
+	DECQ 296(DI)
 	JNE  product
 	VZEROUPPER
 	RET
 
 // func tile6x1AVX512(t *tile)
-// Requires: AVX, AVX512F, MMX+
+// Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·tile6x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
@@ -3319,7 +3405,7 @@ TEXT ·tile6x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ  136(DI), AX
 	MOVQ  AX, 264(DI)
 	MOVQ  16(DI), AX
-	MOVQ  AX, 280(DI)
+	MOVQ  AX, 296(DI)
 	MOVQ  224(DI), AX
 	MOVQ  AX, 272(DI)
 	MOVQ  128(DI), R12
@@ -3329,39 +3415,38 @@ TEXT ·tile6x1AVX512(SB), NOSPLIT, $0-8
 	KMOVW AX, K1
 
 product:
-	MOVQ       104(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       DX, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 (AX)(R8*2)
-	PREFETCHT0 (AX)(R9*1)
-	PREFETCHT0 (AX)(R8*4)
-	PREFETCHT0 (AX)(R10*1)
-	MOVQ       32(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       256(DI), BX
-	MOVQ       272(DI), R14
-	VPXORD     Z0, Z0, Z0
-	VPXORD     Z1, Z1, Z1
-	VPXORD     Z2, Z2, Z2
-	VPXORD     Z3, Z3, Z3
-	VPXORD     Z4, Z4, Z4
-	VPXORD     Z5, Z5, Z5
-	MOVQ       56(DI), R13
-	MOVQ       48(DI), AX
+	IMUL3Q  $0x00000005, 104(DI), AX
+	ADDQ    DX, AX
+	MOVQ    AX, 288(DI)
+	MOVQ    DX, R13
+	MOVQ    32(DI), R8
+	LEAQ    (R8)(R8*2), R9
+	LEAQ    (R8)(R8*4), R10
+	MOVQ    256(DI), BX
+	MOVQ    272(DI), R14
+	VPXORD  Z0, Z0, Z0
+	VPXORD  Z1, Z1, Z1
+	VPXORD  Z2, Z2, Z2
+	VPXORD  Z3, Z3, Z3
+	VPXORD  Z4, Z4, Z4
+	VPXORD  Z5, Z5, Z5
+	MOVQ    56(DI), AX
+	MOVQ    AX, 304(DI)
+	MOVQ    48(DI), AX
+	MOVQ    AX, 280(DI)
+	PCALIGN $0x20
 
 segment:
-	MOVQ 248(DI), SI
-	ADDQ (AX), SI
-	ADDQ $0x08, AX
-	MOVQ 64(DI), CX
-	CMPQ 88(DI), $0x00
-	JNE  edge
-	SUBQ $0x04, CX
-	JLT  rest
+	MOVQ    280(DI), SI
+	MOVQ    (SI), SI
+	ADDQ    248(DI), SI
+	ADDQ    $0x08, 280(DI)
+	MOVQ    64(DI), CX
+	PCALIGN $0x20
+	CMPQ    88(DI), $0x00
+	JNE     edge
+	SUBQ    $0x04, CX
+	JLT     rest
 
 four:
 	VMOVUPS          (BX), Z28
@@ -3400,12 +3485,18 @@ four:
 	VFMADD231PS.BCST 12(SI)(R9*1), Z28, Z3
 	VFMADD231PS.BCST 12(SI)(R8*4), Z28, Z4
 	VFMADD231PS.BCST 12(SI)(R10*1), Z28, Z5
+	PREFETCHT0       (R13)
+	ADDQ             104(DI), R13
+	CMPQ             R13, 288(DI)
+	CMOVQHI          288(DI), R13
 	PREFETCHT1       (R14)(CX*4)
 	PREFETCHT1       64(R14)(CX*4)
 	ADDQ             240(DI), R14
+	PCALIGN          $0x20
 	ADDQ             $0x10, SI
 	SUBQ             $0x04, CX
 	JGE              four
+	PCALIGN          $0x20
 
 rest:
 	ADDQ $0x04, CX
@@ -3421,12 +3512,14 @@ one:
 	VFMADD231PS.BCST (SI)(R9*1), Z28, Z3
 	VFMADD231PS.BCST (SI)(R8*4), Z28, Z4
 	VFMADD231PS.BCST (SI)(R10*1), Z28, Z5
+	PCALIGN          $0x20
 	ADDQ             $0x04, SI
 	DECQ             CX
 	JNE              one
+	PCALIGN          $0x20
 
 next:
-	DECQ R13
+	DECQ 304(DI)
 	JNE  segment
 	JMP  summed
 
@@ -3440,10 +3533,11 @@ edge:
 	VFMADD231PS.BCST (SI)(R9*1), Z28, Z3
 	VFMADD231PS.BCST (SI)(R8*4), Z28, Z4
 	VFMADD231PS.BCST (SI)(R10*1), Z28, Z5
+	PCALIGN          $0x20
 	ADDQ             $0x04, SI
 	DECQ             CX
 	JNE              edge
-	DECQ             R13
+	DECQ             304(DI)
 	JNE              segment
 
 summed:
@@ -3666,13 +3760,13 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 280(DI)
+	DECQ 296(DI)
 	JNE  product
 	VZEROUPPER
 	RET
 
 // func tile6x2AVX512(t *tile)
-// Requires: AVX, AVX512F, MMX+
+// Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·tile6x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
@@ -3682,7 +3776,7 @@ TEXT ·tile6x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ  136(DI), AX
 	MOVQ  AX, 264(DI)
 	MOVQ  16(DI), AX
-	MOVQ  AX, 280(DI)
+	MOVQ  AX, 296(DI)
 	MOVQ  224(DI), AX
 	MOVQ  AX, 272(DI)
 	MOVQ  128(DI), R12
@@ -3692,53 +3786,44 @@ TEXT ·tile6x2AVX512(SB), NOSPLIT, $0-8
 	KMOVW AX, K1
 
 product:
-	MOVQ       104(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       DX, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 (AX)(R8*2)
-	PREFETCHT0 (AX)(R9*1)
-	PREFETCHT0 (AX)(R8*4)
-	PREFETCHT0 (AX)(R10*1)
-	MOVQ       DX, AX
-	ADDQ       120(DI), AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 (AX)(R8*2)
-	PREFETCHT0 (AX)(R9*1)
-	PREFETCHT0 (AX)(R8*4)
-	PREFETCHT0 (AX)(R10*1)
-	MOVQ       32(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       256(DI), BX
-	MOVQ       272(DI), R14
-	VPXORD     Z0, Z0, Z0
-	VPXORD     Z1, Z1, Z1
-	VPXORD     Z2, Z2, Z2
-	VPXORD     Z3, Z3, Z3
-	VPXORD     Z4, Z4, Z4
-	VPXORD     Z5, Z5, Z5
-	VPXORD     Z6, Z6, Z6
-	VPXORD     Z7, Z7, Z7
-	VPXORD     Z8, Z8, Z8
-	VPXORD     Z9, Z9, Z9
-	VPXORD     Z10, Z10, Z10
-	VPXORD     Z11, Z11, Z11
-	MOVQ       56(DI), R13
-	MOVQ       48(DI), AX
+	IMUL3Q  $0x00000005, 104(DI), AX
+	ADDQ    DX, AX
+	MOVQ    AX, 288(DI)
+	MOVQ    DX, R13
+	MOVQ    32(DI), R8
+	LEAQ    (R8)(R8*2), R9
+	LEAQ    (R8)(R8*4), R10
+	MOVQ    256(DI), BX
+	MOVQ    272(DI), R14
+	VPXORD  Z0, Z0, Z0
+	VPXORD  Z1, Z1, Z1
+	VPXORD  Z2, Z2, Z2
+	VPXORD  Z3, Z3, Z3
+	VPXORD  Z4, Z4, Z4
+	VPXORD  Z5, Z5, Z5
+	VPXORD  Z6, Z6, Z6
+	VPXORD  Z7, Z7, Z7
+	VPXORD  Z8, Z8, Z8
+	VPXORD  Z9, Z9, Z9
+	VPXORD  Z10, Z10, Z10
+	VPXORD  Z11, Z11, Z11
+	MOVQ    56(DI), AX
+	MOVQ    AX, 304(DI)
+	MOVQ    48(DI), AX
+	MOVQ    AX, 280(DI)
+	PCALIGN $0x20
 
 segment:
-	MOVQ 248(DI), SI
-	ADDQ (AX), SI
-	ADDQ $0x08, AX
-	MOVQ 64(DI), CX
-	CMPQ 88(DI), $0x00
-	JNE  edge
-	SUBQ $0x04, CX
-	JLT  rest
+	MOVQ    280(DI), SI
+	MOVQ    (SI), SI
+	ADDQ    248(DI), SI
+	ADDQ    $0x08, 280(DI)
+	MOVQ    64(DI), CX
+	PCALIGN $0x20
+	CMPQ    88(DI), $0x00
+	JNE     edge
+	SUBQ    $0x04, CX
+	JLT     rest
 
 four:
 	VMOVUPS      (BX), Z28
@@ -3833,12 +3918,19 @@ four:
 	VBROADCASTSS 12(SI)(R10*1), Z30
 	VFMADD231PS  Z28, Z30, Z10
 	VFMADD231PS  Z29, Z30, Z11
+	PREFETCHT0   (R13)
+	PREFETCHT0   64(R13)
+	ADDQ         104(DI), R13
+	CMPQ         R13, 288(DI)
+	CMOVQHI      288(DI), R13
 	PREFETCHT1   (R14)(CX*4)
 	PREFETCHT1   64(R14)(CX*4)
 	ADDQ         240(DI), R14
+	PCALIGN      $0x20
 	ADDQ         $0x10, SI
 	SUBQ         $0x04, CX
 	JGE          four
+	PCALIGN      $0x20
 
 rest:
 	ADDQ $0x04, CX
@@ -3868,12 +3960,14 @@ one:
 	VBROADCASTSS (SI)(R10*1), Z30
 	VFMADD231PS  Z28, Z30, Z10
 	VFMADD231PS  Z29, Z30, Z11
+	PCALIGN      $0x20
 	ADDQ         $0x04, SI
 	DECQ         CX
 	JNE          one
+	PCALIGN      $0x20
 
 next:
-	DECQ R13
+	DECQ 304(DI)
 	JNE  segment
 	JMP  summed
 
@@ -3901,10 +3995,11 @@ edge:
 	VBROADCASTSS (SI)(R10*1), Z30
 	VFMADD231PS  Z28, Z30, Z10
 	VFMADD231PS  Z29, Z30, Z11
+	PCALIGN      $0x20
 	ADDQ         $0x04, SI
 	DECQ         CX
 	JNE          edge
-	DECQ         R13
+	DECQ         304(DI)
 	JNE          segment
 
 summed:
@@ -4284,13 +4379,13 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 280(DI)
+	DECQ 296(DI)
 	JNE  product
 	VZEROUPPER
 	RET
 
 // func tile7x1AVX512(t *tile)
-// Requires: AVX, AVX512F, MMX+
+// Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·tile7x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
@@ -4300,7 +4395,7 @@ TEXT ·tile7x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ  136(DI), AX
 	MOVQ  AX, 264(DI)
 	MOVQ  16(DI), AX
-	MOVQ  AX, 280(DI)
+	MOVQ  AX, 296(DI)
 	MOVQ  224(DI), AX
 	MOVQ  AX, 272(DI)
 	MOVQ  128(DI), R12
@@ -4310,41 +4405,39 @@ TEXT ·tile7x1AVX512(SB), NOSPLIT, $0-8
 	KMOVW AX, K1
 
 product:
-	MOVQ       104(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       DX, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 (AX)(R8*2)
-	PREFETCHT0 (AX)(R9*1)
-	PREFETCHT0 (AX)(R8*4)
-	PREFETCHT0 (AX)(R10*1)
-	PREFETCHT0 (AX)(R9*2)
-	MOVQ       32(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       256(DI), BX
-	MOVQ       272(DI), R14
-	VPXORD     Z0, Z0, Z0
-	VPXORD     Z1, Z1, Z1
-	VPXORD     Z2, Z2, Z2
-	VPXORD     Z3, Z3, Z3
-	VPXORD     Z4, Z4, Z4
-	VPXORD     Z5, Z5, Z5
-	VPXORD     Z6, Z6, Z6
-	MOVQ       56(DI), R13
-	MOVQ       48(DI), AX
+	IMUL3Q  $0x00000006, 104(DI), AX
+	ADDQ    DX, AX
+	MOVQ    AX, 288(DI)
+	MOVQ    DX, R13
+	MOVQ    32(DI), R8
+	LEAQ    (R8)(R8*2), R9
+	LEAQ    (R8)(R8*4), R10
+	MOVQ    256(DI), BX
+	MOVQ    272(DI), R14
+	VPXORD  Z0, Z0, Z0
+	VPXORD  Z1, Z1, Z1
+	VPXORD  Z2, Z2, Z2
+	VPXORD  Z3, Z3, Z3
+	VPXORD  Z4, Z4, Z4
+	VPXORD  Z5, Z5, Z5
+	VPXORD  Z6, Z6, Z6
+	MOVQ    56(DI), AX
+	MOVQ    AX, 304(DI)
+	MOVQ    48(DI), AX
+	MOVQ    AX, 280(DI)
+	PCALIGN $0x20
 
 segment:
-	MOVQ 248(DI), SI
-	ADDQ (AX), SI
-	ADDQ $0x08, AX
-	MOVQ 64(DI), CX
-	CMPQ 88(DI), $0x00
-	JNE  edge
-	SUBQ $0x04, CX
-	JLT  rest
+	MOVQ    280(DI), SI
+	MOVQ    (SI), SI
+	ADDQ    248(DI), SI
+	ADDQ    $0x08, 280(DI)
+	MOVQ    64(DI), CX
+	PCALIGN $0x20
+	CMPQ    88(DI), $0x00
+	JNE     edge
+	SUBQ    $0x04, CX
+	JLT     rest
 
 four:
 	VMOVUPS          (BX), Z28
@@ -4387,12 +4480,18 @@ four:
 	VFMADD231PS.BCST 12(SI)(R8*4), Z28, Z4
 	VFMADD231PS.BCST 12(SI)(R10*1), Z28, Z5
 	VFMADD231PS.BCST 12(SI)(R9*2), Z28, Z6
+	PREFETCHT0       (R13)
+	ADDQ             104(DI), R13
+	CMPQ             R13, 288(DI)
+	CMOVQHI          288(DI), R13
 	PREFETCHT1       (R14)(CX*4)
 	PREFETCHT1       64(R14)(CX*4)
 	ADDQ             240(DI), R14
+	PCALIGN          $0x20
 	ADDQ             $0x10, SI
 	SUBQ             $0x04, CX
 	JGE              four
+	PCALIGN          $0x20
 
 rest:
 	ADDQ $0x04, CX
@@ -4409,12 +4508,14 @@ one:
 	VFMADD231PS.BCST (SI)(R8*4), Z28, Z4
 	VFMADD231PS.BCST (SI)(R10*1), Z28, Z5
 	VFMADD231PS.BCST (SI)(R9*2), Z28, Z6
+	PCALIGN          $0x20
 	ADDQ             $0x04, SI
 	DECQ             CX
 	JNE              one
+	PCALIGN          $0x20
 
 next:
-	DECQ R13
+	DECQ 304(DI)
 	JNE  segment
 	JMP  summed
 
@@ -4429,10 +4530,11 @@ edge:
 	VFMADD231PS.BCST (SI)(R8*4), Z28, Z4
 	VFMADD231PS.BCST (SI)(R10*1), Z28, Z5
 	VFMADD231PS.BCST (SI)(R9*2), Z28, Z6
+	PCALIGN          $0x20
 	ADDQ             $0x04, SI
 	DECQ             CX
 	JNE              edge
-	DECQ             R13
+	DECQ             304(DI)
 	JNE              segment
 
 summed:
@@ -4681,13 +4783,13 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 280(DI)
+	DECQ 296(DI)
 	JNE  product
 	VZEROUPPER
 	RET
 
 // func tile7x2AVX512(t *tile)
-// Requires: AVX, AVX512F, MMX+
+// Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·tile7x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
@@ -4697,7 +4799,7 @@ TEXT ·tile7x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ  136(DI), AX
 	MOVQ  AX, 264(DI)
 	MOVQ  16(DI), AX
-	MOVQ  AX, 280(DI)
+	MOVQ  AX, 296(DI)
 	MOVQ  224(DI), AX
 	MOVQ  AX, 272(DI)
 	MOVQ  128(DI), R12
@@ -4707,57 +4809,46 @@ TEXT ·tile7x2AVX512(SB), NOSPLIT, $0-8
 	KMOVW AX, K1
 
 product:
-	MOVQ       104(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       DX, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 (AX)(R8*2)
-	PREFETCHT0 (AX)(R9*1)
-	PREFETCHT0 (AX)(R8*4)
-	PREFETCHT0 (AX)(R10*1)
-	PREFETCHT0 (AX)(R9*2)
-	MOVQ       DX, AX
-	ADDQ       120(DI), AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 (AX)(R8*2)
-	PREFETCHT0 (AX)(R9*1)
-	PREFETCHT0 (AX)(R8*4)
-	PREFETCHT0 (AX)(R10*1)
-	PREFETCHT0 (AX)(R9*2)
-	MOVQ       32(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       256(DI), BX
-	MOVQ       272(DI), R14
-	VPXORD     Z0, Z0, Z0
-	VPXORD     Z1, Z1, Z1
-	VPXORD     Z2, Z2, Z2
-	VPXORD     Z3, Z3, Z3
-	VPXORD     Z4, Z4, Z4
-	VPXORD     Z5, Z5, Z5
-	VPXORD     Z6, Z6, Z6
-	VPXORD     Z7, Z7, Z7
-	VPXORD     Z8, Z8, Z8
-	VPXORD     Z9, Z9, Z9
-	VPXORD     Z10, Z10, Z10
-	VPXORD     Z11, Z11, Z11
-	VPXORD     Z12, Z12, Z12
-	VPXORD     Z13, Z13, Z13
-	MOVQ       56(DI), R13
-	MOVQ       48(DI), AX
+	IMUL3Q  $0x00000006, 104(DI), AX
+	ADDQ    DX, AX
+	MOVQ    AX, 288(DI)
+	MOVQ    DX, R13
+	MOVQ    32(DI), R8
+	LEAQ    (R8)(R8*2), R9
+	LEAQ    (R8)(R8*4), R10
+	MOVQ    256(DI), BX
+	MOVQ    272(DI), R14
+	VPXORD  Z0, Z0, Z0
+	VPXORD  Z1, Z1, Z1
+	VPXORD  Z2, Z2, Z2
+	VPXORD  Z3, Z3, Z3
+	VPXORD  Z4, Z4, Z4
+	VPXORD  Z5, Z5, Z5
+	VPXORD  Z6, Z6, Z6
+	VPXORD  Z7, Z7, Z7
+	VPXORD  Z8, Z8, Z8
+	VPXORD  Z9, Z9, Z9
+	VPXORD  Z10, Z10, Z10
+	VPXORD  Z11, Z11, Z11
+	VPXORD  Z12, Z12, Z12
+	VPXORD  Z13, Z13, Z13
+	MOVQ    56(DI), AX
+	MOVQ    AX, 304(DI)
+	MOVQ    48(DI), AX
+	MOVQ    AX, 280(DI)
+	PCALIGN $0x20
 
 segment:
-	MOVQ 248(DI), SI
-	ADDQ (AX), SI
-	ADDQ $0x08, AX
-	MOVQ 64(DI), CX
-	CMPQ 88(DI), $0x00
-	JNE  edge
-	SUBQ $0x04, CX
-	JLT  rest
+	MOVQ    280(DI), SI
+	MOVQ    (SI), SI
+	ADDQ    248(DI), SI
+	ADDQ    $0x08, 280(DI)
+	MOVQ    64(DI), CX
+	PCALIGN $0x20
+	CMPQ    88(DI), $0x00
+	JNE     edge
+	SUBQ    $0x04, CX
+	JLT     rest
 
 four:
 	VMOVUPS      (BX), Z28
@@ -4864,12 +4955,19 @@ four:
 	VBROADCASTSS 12(SI)(R9*2), Z30
 	VFMADD231PS  Z28, Z30, Z12
 	VFMADD231PS  Z29, Z30, Z13
+	PREFETCHT0   (R13)
+	PREFETCHT0   64(R13)
+	ADDQ         104(DI), R13
+	CMPQ         R13, 288(DI)
+	CMOVQHI      288(DI), R13
 	PREFETCHT1   (R14)(CX*4)
 	PREFETCHT1   64(R14)(CX*4)
 	ADDQ         240(DI), R14
+	PCALIGN      $0x20
 	ADDQ         $0x10, SI
 	SUBQ         $0x04, CX
 	JGE          four
+	PCALIGN      $0x20
 
 rest:
 	ADDQ $0x04, CX
@@ -4902,12 +5000,14 @@ one:
 	VBROADCASTSS (SI)(R9*2), Z30
 	VFMADD231PS  Z28, Z30, Z12
 	VFMADD231PS  Z29, Z30, Z13
+	PCALIGN      $0x20
 	ADDQ         $0x04, SI
 	DECQ         CX
 	JNE          one
+	PCALIGN      $0x20
 
 next:
-	DECQ R13
+	DECQ 304(DI)
 	JNE  segment
 	JMP  summed
 
@@ -4938,10 +5038,11 @@ edge:
 	VBROADCASTSS (SI)(R9*2), Z30
 	VFMADD231PS  Z28, Z30, Z12
 	VFMADD231PS  Z29, Z30, Z13
+	PCALIGN      $0x20
 	ADDQ         $0x04, SI
 	DECQ         CX
 	JNE          edge
-	DECQ         R13
+	DECQ         304(DI)
 	JNE          segment
 
 summed:
@@ -5372,13 +5473,13 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 280(DI)
+	DECQ 296(DI)
 	JNE  product
 	VZEROUPPER
 	RET
 
 // func tile8x1AVX512(t *tile)
-// Requires: AVX, AVX512F, MMX+
+// Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·tile8x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
@@ -5388,7 +5489,7 @@ TEXT ·tile8x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ  136(DI), AX
 	MOVQ  AX, 264(DI)
 	MOVQ  16(DI), AX
-	MOVQ  AX, 280(DI)
+	MOVQ  AX, 296(DI)
 	MOVQ  224(DI), AX
 	MOVQ  AX, 272(DI)
 	MOVQ  128(DI), R12
@@ -5398,47 +5499,43 @@ TEXT ·tile8x1AVX512(SB), NOSPLIT, $0-8
 	KMOVW AX, K1
 
 product:
-	MOVQ       104(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       DX, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 (AX)(R8*2)
-	PREFETCHT0 (AX)(R9*1)
-	PREFETCHT0 (AX)(R8*4)
-	PREFETCHT0 (AX)(R10*1)
-	PREFETCHT0 (AX)(R9*2)
-	MOVQ       DX, AX
-	ADDQ       112(DI), AX
-	PREFETCHT0 (AX)
-	MOVQ       32(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       256(DI), BX
-	MOVQ       272(DI), R14
-	VPXORD     Z0, Z0, Z0
-	VPXORD     Z1, Z1, Z1
-	VPXORD     Z2, Z2, Z2
-	VPXORD     Z3, Z3, Z3
-	VPXORD     Z4, Z4, Z4
-	VPXORD     Z5, Z5, Z5
-	VPXORD     Z6, Z6, Z6
-	VPXORD     Z7, Z7, Z7
-	MOVQ       56(DI), R13
-	MOVQ       48(DI), AX
+	IMUL3Q  $0x00000006, 104(DI), AX
+	ADDQ    DX, AX
+	MOVQ    AX, 288(DI)
+	MOVQ    DX, R13
+	MOVQ    32(DI), R8
+	LEAQ    (R8)(R8*2), R9
+	LEAQ    (R8)(R8*4), R10
+	MOVQ    256(DI), BX
+	MOVQ    272(DI), R14
+	VPXORD  Z0, Z0, Z0
+	VPXORD  Z1, Z1, Z1
+	VPXORD  Z2, Z2, Z2
+	VPXORD  Z3, Z3, Z3
+	VPXORD  Z4, Z4, Z4
+	VPXORD  Z5, Z5, Z5
+	VPXORD  Z6, Z6, Z6
+	VPXORD  Z7, Z7, Z7
+	MOVQ    56(DI), AX
+	MOVQ    AX, 304(DI)
+	MOVQ    48(DI), AX
+	MOVQ    AX, 280(DI)
+	MOVQ    112(DI), AX
+	PCALIGN $0x20
 
 segment:
-	MOVQ 248(DI), SI
-	ADDQ (AX), SI
-	ADDQ $0x08, AX
-	MOVQ 40(DI), R11
-	ADDQ SI, R11
-	MOVQ 64(DI), CX
-	CMPQ 88(DI), $0x00
-	JNE  edge
-	SUBQ $0x04, CX
-	JLT  rest
+	MOVQ    280(DI), SI
+	MOVQ    (SI), SI
+	ADDQ    248(DI), SI
+	ADDQ    $0x08, 280(DI)
+	MOVQ    40(DI), R11
+	ADDQ    SI, R11
+	MOVQ    64(DI), CX
+	PCALIGN $0x20
+	CMPQ    88(DI), $0x00
+	JNE     edge
+	SUBQ    $0x04, CX
+	JLT     rest
 
 four:
 	VMOVUPS          (BX), Z28
@@ -5485,13 +5582,20 @@ four:
 	VFMADD231PS.BCST 12(SI)(R10*1), Z28, Z5
 	VFMADD231PS.BCST 12(SI)(R9*2), Z28, Z6
 	VFMADD231PS.BCST 12(R11), Z28, Z7
+	PREFETCHT0       (R13)
+	PREFETCHT0       (R13)(AX*1)
+	ADDQ             104(DI), R13
+	CMPQ             R13, 288(DI)
+	CMOVQHI          288(DI), R13
 	PREFETCHT1       (R14)(CX*4)
 	PREFETCHT1       64(R14)(CX*4)
 	ADDQ             240(DI), R14
+	PCALIGN          $0x20
 	ADDQ             $0x10, SI
 	ADDQ             $0x10, R11
 	SUBQ             $0x04, CX
 	JGE              four
+	PCALIGN          $0x20
 
 rest:
 	ADDQ $0x04, CX
@@ -5509,13 +5613,15 @@ one:
 	VFMADD231PS.BCST (SI)(R10*1), Z28, Z5
 	VFMADD231PS.BCST (SI)(R9*2), Z28, Z6
 	VFMADD231PS.BCST (R11), Z28, Z7
+	PCALIGN          $0x20
 	ADDQ             $0x04, SI
 	ADDQ             $0x04, R11
 	DECQ             CX
 	JNE              one
+	PCALIGN          $0x20
 
 next:
-	DECQ R13
+	DECQ 304(DI)
 	JNE  segment
 	JMP  summed
 
@@ -5531,11 +5637,12 @@ edge:
 	VFMADD231PS.BCST (SI)(R10*1), Z28, Z5
 	VFMADD231PS.BCST (SI)(R9*2), Z28, Z6
 	VFMADD231PS.BCST (R11), Z28, Z7
+	PCALIGN          $0x20
 	ADDQ             $0x04, SI
 	ADDQ             $0x04, R11
 	DECQ             CX
 	JNE              edge
-	DECQ             R13
+	DECQ             304(DI)
 	JNE              segment
 
 summed:
@@ -5816,13 +5923,13 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 280(DI)
+	DECQ 296(DI)
 	JNE  product
 	VZEROUPPER
 	RET
 
 // func tile8x2AVX512(t *tile)
-// Requires: AVX, AVX512F, MMX+
+// Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·tile8x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
@@ -5832,7 +5939,7 @@ TEXT ·tile8x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ  136(DI), AX
 	MOVQ  AX, 264(DI)
 	MOVQ  16(DI), AX
-	MOVQ  AX, 280(DI)
+	MOVQ  AX, 296(DI)
 	MOVQ  224(DI), AX
 	MOVQ  AX, 272(DI)
 	MOVQ  128(DI), R12
@@ -5842,68 +5949,51 @@ TEXT ·tile8x2AVX512(SB), NOSPLIT, $0-8
 	KMOVW AX, K1
 
 product:
-	MOVQ       104(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       DX, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 (AX)(R8*2)
-	PREFETCHT0 (AX)(R9*1)
-	PREFETCHT0 (AX)(R8*4)
-	PREFETCHT0 (AX)(R10*1)
-	PREFETCHT0 (AX)(R9*2)
-	MOVQ       DX, AX
-	ADDQ       112(DI), AX
-	PREFETCHT0 (AX)
-	MOVQ       DX, AX
-	ADDQ       120(DI), AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 (AX)(R8*2)
-	PREFETCHT0 (AX)(R9*1)
-	PREFETCHT0 (AX)(R8*4)
-	PREFETCHT0 (AX)(R10*1)
-	PREFETCHT0 (AX)(R9*2)
-	MOVQ       DX, AX
-	ADDQ       112(DI), AX
-	ADDQ       120(DI), AX
-	PREFETCHT0 (AX)
-	MOVQ       32(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       256(DI), BX
-	MOVQ       272(DI), R14
-	VPXORD     Z0, Z0, Z0
-	VPXORD     Z1, Z1, Z1
-	VPXORD     Z2, Z2, Z2
-	VPXORD     Z3, Z3, Z3
-	VPXORD     Z4, Z4, Z4
-	VPXORD     Z5, Z5, Z5
-	VPXORD     Z6, Z6, Z6
-	VPXORD     Z7, Z7, Z7
-	VPXORD     Z8, Z8, Z8
-	VPXORD     Z9, Z9, Z9
-	VPXORD     Z10, Z10, Z10
-	VPXORD     Z11, Z11, Z11
-	VPXORD     Z12, Z12, Z12
-	VPXORD     Z13, Z13, Z13
-	VPXORD     Z14, Z14, Z14
-	VPXORD     Z15, Z15, Z15
-	MOVQ       56(DI), R13
-	MOVQ       48(DI), AX
+	IMUL3Q  $0x00000006, 104(DI), AX
+	ADDQ    DX, AX
+	MOVQ    AX, 288(DI)
+	MOVQ    DX, R13
+	MOVQ    32(DI), R8
+	LEAQ    (R8)(R8*2), R9
+	LEAQ    (R8)(R8*4), R10
+	MOVQ    256(DI), BX
+	MOVQ    272(DI), R14
+	VPXORD  Z0, Z0, Z0
+	VPXORD  Z1, Z1, Z1
+	VPXORD  Z2, Z2, Z2
+	VPXORD  Z3, Z3, Z3
+	VPXORD  Z4, Z4, Z4
+	VPXORD  Z5, Z5, Z5
+	VPXORD  Z6, Z6, Z6
+	VPXORD  Z7, Z7, Z7
+	VPXORD  Z8, Z8, Z8
+	VPXORD  Z9, Z9, Z9
+	VPXORD  Z10, Z10, Z10
+	VPXORD  Z11, Z11, Z11
+	VPXORD  Z12, Z12, Z12
+	VPXORD  Z13, Z13, Z13
+	VPXORD  Z14, Z14, Z14
+	VPXORD  Z15, Z15, Z15
+	MOVQ    56(DI), AX
+	MOVQ    AX, 304(DI)
+	MOVQ    48(DI), AX
+	MOVQ    AX, 280(DI)
+	MOVQ    112(DI), AX
+	PCALIGN $0x20
 
 segment:
-	MOVQ 248(DI), SI
-	ADDQ (AX), SI
-	ADDQ $0x08, AX
-	MOVQ 40(DI), R11
-	ADDQ SI, R11
-	MOVQ 64(DI), CX
-	CMPQ 88(DI), $0x00
-	JNE  edge
-	SUBQ $0x04, CX
-	JLT  rest
+	MOVQ    280(DI), SI
+	MOVQ    (SI), SI
+	ADDQ    248(DI), SI
+	ADDQ    $0x08, 280(DI)
+	MOVQ    40(DI), R11
+	ADDQ    SI, R11
+	MOVQ    64(DI), CX
+	PCALIGN $0x20
+	CMPQ    88(DI), $0x00
+	JNE     edge
+	SUBQ    $0x04, CX
+	JLT     rest
 
 four:
 	VMOVUPS      (BX), Z28
@@ -6022,13 +6112,22 @@ four:
 	VBROADCASTSS 12(R11), Z30
 	VFMADD231PS  Z28, Z30, Z14
 	VFMADD231PS  Z29, Z30, Z15
+	PREFETCHT0   (R13)
+	PREFETCHT0   (R13)(AX*1)
+	PREFETCHT0   64(R13)
+	PREFETCHT0   64(R13)(AX*1)
+	ADDQ         104(DI), R13
+	CMPQ         R13, 288(DI)
+	CMOVQHI      288(DI), R13
 	PREFETCHT1   (R14)(CX*4)
 	PREFETCHT1   64(R14)(CX*4)
 	ADDQ         240(DI), R14
+	PCALIGN      $0x20
 	ADDQ         $0x10, SI
 	ADDQ         $0x10, R11
 	SUBQ         $0x04, CX
 	JGE          four
+	PCALIGN      $0x20
 
 rest:
 	ADDQ $0x04, CX
@@ -6064,13 +6163,15 @@ one:
 	VBROADCASTSS (R11), Z30
 	VFMADD231PS  Z28, Z30, Z14
 	VFMADD231PS  Z29, Z30, Z15
+	PCALIGN      $0x20
 	ADDQ         $0x04, SI
 	ADDQ         $0x04, R11
 	DECQ         CX
 	JNE          one
+	PCALIGN      $0x20
 
 next:
-	DECQ R13
+	DECQ 304(DI)
 	JNE  segment
 	JMP  summed
 
@@ -6104,11 +6205,12 @@ edge:
 	VBROADCASTSS (R11), Z30
 	VFMADD231PS  Z28, Z30, Z14
 	VFMADD231PS  Z29, Z30, Z15
+	PCALIGN      $0x20
 	ADDQ         $0x04, SI
 	ADDQ         $0x04, R11
 	DECQ         CX
 	JNE          edge
-	DECQ         R13
+	DECQ         304(DI)
 	JNE          segment
 
 summed:
@@ -6605,13 +6707,13 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 280(DI)
+	DECQ 296(DI)
 	JNE  product
 	VZEROUPPER
 	RET
 
 // func tile9x1AVX512(t *tile)
-// Requires: AVX, AVX512F, MMX+
+// Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·tile9x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
@@ -6621,7 +6723,7 @@ TEXT ·tile9x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ  136(DI), AX
 	MOVQ  AX, 264(DI)
 	MOVQ  16(DI), AX
-	MOVQ  AX, 280(DI)
+	MOVQ  AX, 296(DI)
 	MOVQ  224(DI), AX
 	MOVQ  AX, 272(DI)
 	MOVQ  128(DI), R12
@@ -6631,49 +6733,44 @@ TEXT ·tile9x1AVX512(SB), NOSPLIT, $0-8
 	KMOVW AX, K1
 
 product:
-	MOVQ       104(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       DX, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 (AX)(R8*2)
-	PREFETCHT0 (AX)(R9*1)
-	PREFETCHT0 (AX)(R8*4)
-	PREFETCHT0 (AX)(R10*1)
-	PREFETCHT0 (AX)(R9*2)
-	MOVQ       DX, AX
-	ADDQ       112(DI), AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	MOVQ       32(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       256(DI), BX
-	MOVQ       272(DI), R14
-	VPXORD     Z0, Z0, Z0
-	VPXORD     Z1, Z1, Z1
-	VPXORD     Z2, Z2, Z2
-	VPXORD     Z3, Z3, Z3
-	VPXORD     Z4, Z4, Z4
-	VPXORD     Z5, Z5, Z5
-	VPXORD     Z6, Z6, Z6
-	VPXORD     Z7, Z7, Z7
-	VPXORD     Z8, Z8, Z8
-	MOVQ       56(DI), R13
-	MOVQ       48(DI), AX
+	IMUL3Q  $0x00000006, 104(DI), AX
+	ADDQ    DX, AX
+	MOVQ    AX, 288(DI)
+	MOVQ    DX, R13
+	MOVQ    32(DI), R8
+	LEAQ    (R8)(R8*2), R9
+	LEAQ    (R8)(R8*4), R10
+	MOVQ    256(DI), BX
+	MOVQ    272(DI), R14
+	VPXORD  Z0, Z0, Z0
+	VPXORD  Z1, Z1, Z1
+	VPXORD  Z2, Z2, Z2
+	VPXORD  Z3, Z3, Z3
+	VPXORD  Z4, Z4, Z4
+	VPXORD  Z5, Z5, Z5
+	VPXORD  Z6, Z6, Z6
+	VPXORD  Z7, Z7, Z7
+	VPXORD  Z8, Z8, Z8
+	MOVQ    56(DI), AX
+	MOVQ    AX, 304(DI)
+	MOVQ    48(DI), AX
+	MOVQ    AX, 280(DI)
+	MOVQ    112(DI), AX
+	PCALIGN $0x20
 
 segment:
-	MOVQ 248(DI), SI
-	ADDQ (AX), SI
-	ADDQ $0x08, AX
-	MOVQ 40(DI), R11
-	ADDQ SI, R11
-	MOVQ 64(DI), CX
-	CMPQ 88(DI), $0x00
-	JNE  edge
-	SUBQ $0x04, CX
-	JLT  rest
+	MOVQ    280(DI), SI
+	MOVQ    (SI), SI
+	ADDQ    248(DI), SI
+	ADDQ    $0x08, 280(DI)
+	MOVQ    40(DI), R11
+	ADDQ    SI, R11
+	MOVQ    64(DI), CX
+	PCALIGN $0x20
+	CMPQ    88(DI), $0x00
+	JNE     edge
+	SUBQ    $0x04, CX
+	JLT     rest
 
 four:
 	VMOVUPS          (BX), Z28
@@ -6724,13 +6821,20 @@ four:
 	VFMADD231PS.BCST 12(SI)(R9*2), Z28, Z6
 	VFMADD231PS.BCST 12(R11), Z28, Z7
 	VFMADD231PS.BCST 12(R11)(R8*1), Z28, Z8
+	PREFETCHT0       (R13)
+	PREFETCHT0       (R13)(AX*1)
+	ADDQ             104(DI), R13
+	CMPQ             R13, 288(DI)
+	CMOVQHI          288(DI), R13
 	PREFETCHT1       (R14)(CX*4)
 	PREFETCHT1       64(R14)(CX*4)
 	ADDQ             240(DI), R14
+	PCALIGN          $0x20
 	ADDQ             $0x10, SI
 	ADDQ             $0x10, R11
 	SUBQ             $0x04, CX
 	JGE              four
+	PCALIGN          $0x20
 
 rest:
 	ADDQ $0x04, CX
@@ -6749,13 +6853,15 @@ one:
 	VFMADD231PS.BCST (SI)(R9*2), Z28, Z6
 	VFMADD231PS.BCST (R11), Z28, Z7
 	VFMADD231PS.BCST (R11)(R8*1), Z28, Z8
+	PCALIGN          $0x20
 	ADDQ             $0x04, SI
 	ADDQ             $0x04, R11
 	DECQ             CX
 	JNE              one
+	PCALIGN          $0x20
 
 next:
-	DECQ R13
+	DECQ 304(DI)
 	JNE  segment
 	JMP  summed
 
@@ -6772,11 +6878,12 @@ edge:
 	VFMADD231PS.BCST (SI)(R9*2), Z28, Z6
 	VFMADD231PS.BCST (R11), Z28, Z7
 	VFMADD231PS.BCST (R11)(R8*1), Z28, Z8
+	PCALIGN          $0x20
 	ADDQ             $0x04, SI
 	ADDQ             $0x04, R11
 	DECQ             CX
 	JNE              edge
-	DECQ             R13
+	DECQ             304(DI)
 	JNE              segment
 
 summed:
@@ -7083,13 +7190,13 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 280(DI)
+	DECQ 296(DI)
 	JNE  product
 	VZEROUPPER
 	RET
 
 // func tile9x2AVX512(t *tile)
-// Requires: AVX, AVX512F, MMX+
+// Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·tile9x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
@@ -7099,7 +7206,7 @@ TEXT ·tile9x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ  136(DI), AX
 	MOVQ  AX, 264(DI)
 	MOVQ  16(DI), AX
-	MOVQ  AX, 280(DI)
+	MOVQ  AX, 296(DI)
 	MOVQ  224(DI), AX
 	MOVQ  AX, 272(DI)
 	MOVQ  128(DI), R12
@@ -7109,72 +7216,53 @@ TEXT ·tile9x2AVX512(SB), NOSPLIT, $0-8
 	KMOVW AX, K1
 
 product:
-	MOVQ       104(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       DX, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 (AX)(R8*2)
-	PREFETCHT0 (AX)(R9*1)
-	PREFETCHT0 (AX)(R8*4)
-	PREFETCHT0 (AX)(R10*1)
-	PREFETCHT0 (AX)(R9*2)
-	MOVQ       DX, AX
-	ADDQ       112(DI), AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	MOVQ       DX, AX
-	ADDQ       120(DI), AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 (AX)(R8*2)
-	PREFETCHT0 (AX)(R9*1)
-	PREFETCHT0 (AX)(R8*4)
-	PREFETCHT0 (AX)(R10*1)
-	PREFETCHT0 (AX)(R9*2)
-	MOVQ       DX, AX
-	ADDQ       112(DI), AX
-	ADDQ       120(DI), AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	MOVQ       32(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       256(DI), BX
-	MOVQ       272(DI), R14
-	VPXORD     Z0, Z0, Z0
-	VPXORD     Z1, Z1, Z1
-	VPXORD     Z2, Z2, Z2
-	VPXORD     Z3, Z3, Z3
-	VPXORD     Z4, Z4, Z4
-	VPXORD     Z5, Z5, Z5
-	VPXORD     Z6, Z6, Z6
-	VPXORD     Z7, Z7, Z7
-	VPXORD     Z8, Z8, Z8
-	VPXORD     Z9, Z9, Z9
-	VPXORD     Z10, Z10, Z10
-	VPXORD     Z11, Z11, Z11
-	VPXORD     Z12, Z12, Z12
-	VPXORD     Z13, Z13, Z13
-	VPXORD     Z14, Z14, Z14
-	VPXORD     Z15, Z15, Z15
-	VPXORD     Z16, Z16, Z16
-	VPXORD     Z17, Z17, Z17
-	MOVQ       56(DI), R13
-	MOVQ       48(DI), AX
+	IMUL3Q  $0x00000006, 104(DI), AX
+	ADDQ    DX, AX
+	MOVQ    AX, 288(DI)
+	MOVQ    DX, R13
+	MOVQ    32(DI), R8
+	LEAQ    (R8)(R8*2), R9
+	LEAQ    (R8)(R8*4), R10
+	MOVQ    256(DI), BX
+	MOVQ    272(DI), R14
+	VPXORD  Z0, Z0, Z0
+	VPXORD  Z1, Z1, Z1
+	VPXORD  Z2, Z2, Z2
+	VPXORD  Z3, Z3, Z3
+	VPXORD  Z4, Z4, Z4
+	VPXORD  Z5, Z5, Z5
+	VPXORD  Z6, Z6, Z6
+	VPXORD  Z7, Z7, Z7
+	VPXORD  Z8, Z8, Z8
+	VPXORD  Z9, Z9, Z9
+	VPXORD  Z10, Z10, Z10
+	VPXORD  Z11, Z11, Z11
+	VPXORD  Z12, Z12, Z12
+	VPXORD  Z13, Z13, Z13
+	VPXORD  Z14, Z14, Z14
+	VPXORD  Z15, Z15, Z15
+	VPXORD  Z16, Z16, Z16
+	VPXORD  Z17, Z17, Z17
+	MOVQ    56(DI), AX
+	MOVQ    AX, 304(DI)
+	MOVQ    48(DI), AX
+	MOVQ    AX, 280(DI)
+	MOVQ    112(DI), AX
+	PCALIGN $0x20
 
 segment:
-	MOVQ 248(DI), SI
-	ADDQ (AX), SI
-	ADDQ $0x08, AX
-	MOVQ 40(DI), R11
-	ADDQ SI, R11
-	MOVQ 64(DI), CX
-	CMPQ 88(DI), $0x00
-	JNE  edge
-	SUBQ $0x04, CX
-	JLT  rest
+	MOVQ    280(DI), SI
+	MOVQ    (SI), SI
+	ADDQ    248(DI), SI
+	ADDQ    $0x08, 280(DI)
+	MOVQ    40(DI), R11
+	ADDQ    SI, R11
+	MOVQ    64(DI), CX
+	PCALIGN $0x20
+	CMPQ    88(DI), $0x00
+	JNE     edge
+	SUBQ    $0x04, CX
+	JLT     rest
 
 four:
 	VMOVUPS      (BX), Z28
@@ -7305,13 +7393,22 @@ four:
 	VBROADCASTSS 12(R11)(R8*1), Z30
 	VFMADD231PS  Z28, Z30, Z16
 	VFMADD231PS  Z29, Z30, Z17
+	PREFETCHT0   (R13)
+	PREFETCHT0   (R13)(AX*1)
+	PREFETCHT0   64(R13)
+	PREFETCHT0   64(R13)(AX*1)
+	ADDQ         104(DI), R13
+	CMPQ         R13, 288(DI)
+	CMOVQHI      288(DI), R13
 	PREFETCHT1   (R14)(CX*4)
 	PREFETCHT1   64(R14)(CX*4)
 	ADDQ         240(DI), R14
+	PCALIGN      $0x20
 	ADDQ         $0x10, SI
 	ADDQ         $0x10, R11
 	SUBQ         $0x04, CX
 	JGE          four
+	PCALIGN      $0x20
 
 rest:
 	ADDQ $0x04, CX
@@ -7350,13 +7447,15 @@ one:
 	VBROADCASTSS (R11)(R8*1), Z30
 	VFMADD231PS  Z28, Z30, Z16
 	VFMADD231PS  Z29, Z30, Z17
+	PCALIGN      $0x20
 	ADDQ         $0x04, SI
 	ADDQ         $0x04, R11
 	DECQ         CX
 	JNE          one
+	PCALIGN      $0x20
 
 next:
-	DECQ R13
+	DECQ 304(DI)
 	JNE  segment
 	JMP  summed
 
@@ -7393,11 +7492,12 @@ edge:
 	VBROADCASTSS (R11)(R8*1), Z30
 	VFMADD231PS  Z28, Z30, Z16
 	VFMADD231PS  Z29, Z30, Z17
+	PCALIGN      $0x20
 	ADDQ         $0x04, SI
 	ADDQ         $0x04, R11
 	DECQ         CX
 	JNE          edge
-	DECQ         R13
+	DECQ         304(DI)
 	JNE          segment
 
 summed:
@@ -7945,13 +8045,13 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 280(DI)
+	DECQ 296(DI)
 	JNE  product
 	VZEROUPPER
 	RET
 
 // func tile10x1AVX512(t *tile)
-// Requires: AVX, AVX512F, MMX+
+// Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·tile10x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
@@ -7961,7 +8061,7 @@ TEXT ·tile10x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ  136(DI), AX
 	MOVQ  AX, 264(DI)
 	MOVQ  16(DI), AX
-	MOVQ  AX, 280(DI)
+	MOVQ  AX, 296(DI)
 	MOVQ  224(DI), AX
 	MOVQ  AX, 272(DI)
 	MOVQ  128(DI), R12
@@ -7971,51 +8071,45 @@ TEXT ·tile10x1AVX512(SB), NOSPLIT, $0-8
 	KMOVW AX, K1
 
 product:
-	MOVQ       104(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       DX, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 (AX)(R8*2)
-	PREFETCHT0 (AX)(R9*1)
-	PREFETCHT0 (AX)(R8*4)
-	PREFETCHT0 (AX)(R10*1)
-	PREFETCHT0 (AX)(R9*2)
-	MOVQ       DX, AX
-	ADDQ       112(DI), AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 (AX)(R8*2)
-	MOVQ       32(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       256(DI), BX
-	MOVQ       272(DI), R14
-	VPXORD     Z0, Z0, Z0
-	VPXORD     Z1, Z1, Z1
-	VPXORD     Z2, Z2, Z2
-	VPXORD     Z3, Z3, Z3
-	VPXORD     Z4, Z4, Z4
-	VPXORD     Z5, Z5, Z5
-	VPXORD     Z6, Z6, Z6
-	VPXORD     Z7, Z7, Z7
-	VPXORD     Z8, Z8, Z8
-	VPXORD     Z9, Z9, Z9
-	MOVQ       56(DI), R13
-	MOVQ       48(DI), AX
+	IMUL3Q  $0x00000006, 104(DI), AX
+	ADDQ    DX, AX
+	MOVQ    AX, 288(DI)
+	MOVQ    DX, R13
+	MOVQ    32(DI), R8
+	LEAQ    (R8)(R8*2), R9
+	LEAQ    (R8)(R8*4), R10
+	MOVQ    256(DI), BX
+	MOVQ    272(DI), R14
+	VPXORD  Z0, Z0, Z0
+	VPXORD  Z1, Z1, Z1
+	VPXORD  Z2, Z2, Z2
+	VPXORD  Z3, Z3, Z3
+	VPXORD  Z4, Z4, Z4
+	VPXORD  Z5, Z5, Z5
+	VPXORD  Z6, Z6, Z6
+	VPXORD  Z7, Z7, Z7
+	VPXORD  Z8, Z8, Z8
+	VPXORD  Z9, Z9, Z9
+	MOVQ    56(DI), AX
+	MOVQ    AX, 304(DI)
+	MOVQ    48(DI), AX
+	MOVQ    AX, 280(DI)
+	MOVQ    112(DI), AX
+	PCALIGN $0x20
 
 segment:
-	MOVQ 248(DI), SI
-	ADDQ (AX), SI
-	ADDQ $0x08, AX
-	MOVQ 40(DI), R11
-	ADDQ SI, R11
-	MOVQ 64(DI), CX
-	CMPQ 88(DI), $0x00
-	JNE  edge
-	SUBQ $0x04, CX
-	JLT  rest
+	MOVQ    280(DI), SI
+	MOVQ    (SI), SI
+	ADDQ    248(DI), SI
+	ADDQ    $0x08, 280(DI)
+	MOVQ    40(DI), R11
+	ADDQ    SI, R11
+	MOVQ    64(DI), CX
+	PCALIGN $0x20
+	CMPQ    88(DI), $0x00
+	JNE     edge
+	SUBQ    $0x04, CX
+	JLT     rest
 
 four:
 	VMOVUPS          (BX), Z28
@@ -8070,13 +8164,20 @@ four:
 	VFMADD231PS.BCST 12(R11), Z28, Z7
 	VFMADD231PS.BCST 12(R11)(R8*1), Z28, Z8
 	VFMADD231PS.BCST 12(R11)(R8*2), Z28, Z9
+	PREFETCHT0       (R13)
+	PREFETCHT0       (R13)(AX*1)
+	ADDQ             104(DI), R13
+	CMPQ             R13, 288(DI)
+	CMOVQHI          288(DI), R13
 	PREFETCHT1       (R14)(CX*4)
 	PREFETCHT1       64(R14)(CX*4)
 	ADDQ             240(DI), R14
+	PCALIGN          $0x20
 	ADDQ             $0x10, SI
 	ADDQ             $0x10, R11
 	SUBQ             $0x04, CX
 	JGE              four
+	PCALIGN          $0x20
 
 rest:
 	ADDQ $0x04, CX
@@ -8096,13 +8197,15 @@ one:
 	VFMADD231PS.BCST (R11), Z28, Z7
 	VFMADD231PS.BCST (R11)(R8*1), Z28, Z8
 	VFMADD231PS.BCST (R11)(R8*2), Z28, Z9
+	PCALIGN          $0x20
 	ADDQ             $0x04, SI
 	ADDQ             $0x04, R11
 	DECQ             CX
 	JNE              one
+	PCALIGN          $0x20
 
 next:
-	DECQ R13
+	DECQ 304(DI)
 	JNE  segment
 	JMP  summed
 
@@ -8120,11 +8223,12 @@ edge:
 	VFMADD231PS.BCST (R11), Z28, Z7
 	VFMADD231PS.BCST (R11)(R8*1), Z28, Z8
 	VFMADD231PS.BCST (R11)(R8*2), Z28, Z9
+	PCALIGN          $0x20
 	ADDQ             $0x04, SI
 	ADDQ             $0x04, R11
 	DECQ             CX
 	JNE              edge
-	DECQ             R13
+	DECQ             304(DI)
 	JNE              segment
 
 summed:
@@ -8457,13 +8561,13 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 280(DI)
+	DECQ 296(DI)
 	JNE  product
 	VZEROUPPER
 	RET
 
 // func tile10x2AVX512(t *tile)
-// Requires: AVX, AVX512F, MMX+
+// Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·tile10x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
@@ -8473,7 +8577,7 @@ TEXT ·tile10x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ  136(DI), AX
 	MOVQ  AX, 264(DI)
 	MOVQ  16(DI), AX
-	MOVQ  AX, 280(DI)
+	MOVQ  AX, 296(DI)
 	MOVQ  224(DI), AX
 	MOVQ  AX, 272(DI)
 	MOVQ  128(DI), R12
@@ -8483,76 +8587,55 @@ TEXT ·tile10x2AVX512(SB), NOSPLIT, $0-8
 	KMOVW AX, K1
 
 product:
-	MOVQ       104(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       DX, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 (AX)(R8*2)
-	PREFETCHT0 (AX)(R9*1)
-	PREFETCHT0 (AX)(R8*4)
-	PREFETCHT0 (AX)(R10*1)
-	PREFETCHT0 (AX)(R9*2)
-	MOVQ       DX, AX
-	ADDQ       112(DI), AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 (AX)(R8*2)
-	MOVQ       DX, AX
-	ADDQ       120(DI), AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 (AX)(R8*2)
-	PREFETCHT0 (AX)(R9*1)
-	PREFETCHT0 (AX)(R8*4)
-	PREFETCHT0 (AX)(R10*1)
-	PREFETCHT0 (AX)(R9*2)
-	MOVQ       DX, AX
-	ADDQ       112(DI), AX
-	ADDQ       120(DI), AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 (AX)(R8*2)
-	MOVQ       32(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       256(DI), BX
-	MOVQ       272(DI), R14
-	VPXORD     Z0, Z0, Z0
-	VPXORD     Z1, Z1, Z1
-	VPXORD     Z2, Z2, Z2
-	VPXORD     Z3, Z3, Z3
-	VPXORD     Z4, Z4, Z4
-	VPXORD     Z5, Z5, Z5
-	VPXORD     Z6, Z6, Z6
-	VPXORD     Z7, Z7, Z7
-	VPXORD     Z8, Z8, Z8
-	VPXORD     Z9, Z9, Z9
-	VPXORD     Z10, Z10, Z10
-	VPXORD     Z11, Z11, Z11
-	VPXORD     Z12, Z12, Z12
-	VPXORD     Z13, Z13, Z13
-	VPXORD     Z14, Z14, Z14
-	VPXORD     Z15, Z15, Z15
-	VPXORD     Z16, Z16, Z16
-	VPXORD     Z17, Z17, Z17
-	VPXORD     Z18, Z18, Z18
-	VPXORD     Z19, Z19, Z19
-	MOVQ       56(DI), R13
-	MOVQ       48(DI), AX
+	IMUL3Q  $0x00000006, 104(DI), AX
+	ADDQ    DX, AX
+	MOVQ    AX, 288(DI)
+	MOVQ    DX, R13
+	MOVQ    32(DI), R8
+	LEAQ    (R8)(R8*2), R9
+	LEAQ    (R8)(R8*4), R10
+	MOVQ    256(DI), BX
+	MOVQ    272(DI), R14
+	VPXORD  Z0, Z0, Z0
+	VPXORD  Z1, Z1, Z1
+	VPXORD  Z2, Z2, Z2
+	VPXORD  Z3, Z3, Z3
+	VPXORD  Z4, Z4, Z4
+	VPXORD  Z5, Z5, Z5
+	VPXORD  Z6, Z6, Z6
+	VPXORD  Z7, Z7, Z7
+	VPXORD  Z8, Z8, Z8
+	VPXORD  Z9, Z9, Z9
+	VPXORD  Z10, Z10, Z10
+	VPXORD  Z11, Z11, Z11
+	VPXORD  Z12, Z12, Z12
+	VPXORD  Z13, Z13, Z13
+	VPXORD  Z14, Z14, Z14
+	VPXORD  Z15, Z15, Z15
+	VPXORD  Z16, Z16, Z16
+	VPXORD  Z17, Z17, Z17
+	VPXORD  Z18, Z18, Z18
+	VPXORD  Z19, Z19, Z19
+	MOVQ    56(DI), AX
+	MOVQ    AX, 304(DI)
+	MOVQ    48(DI), AX
+	MOVQ    AX, 280(DI)
+	MOVQ    112(DI), AX
+	PCALIGN $0x20
 
 segment:
-	MOVQ 248(DI), SI
-	ADDQ (AX), SI
-	ADDQ $0x08, AX
-	MOVQ 40(DI), R11
-	ADDQ SI, R11
-	MOVQ 64(DI), CX
-	CMPQ 88(DI), $0x00
-	JNE  edge
-	SUBQ $0x04, CX
-	JLT  rest
+	MOVQ    280(DI), SI
+	MOVQ    (SI), SI
+	ADDQ    248(DI), SI
+	ADDQ    $0x08, 280(DI)
+	MOVQ    40(DI), R11
+	ADDQ    SI, R11
+	MOVQ    64(DI), CX
+	PCALIGN $0x20
+	CMPQ    88(DI), $0x00
+	JNE     edge
+	SUBQ    $0x04, CX
+	JLT     rest
 
 four:
 	VMOVUPS      (BX), Z28
@@ -8695,13 +8778,22 @@ four:
 	VBROADCASTSS 12(R11)(R8*2), Z30
 	VFMADD231PS  Z28, Z30, Z18
 	VFMADD231PS  Z29, Z30, Z19
+	PREFETCHT0   (R13)
+	PREFETCHT0   (R13)(AX*1)
+	PREFETCHT0   64(R13)
+	PREFETCHT0   64(R13)(AX*1)
+	ADDQ         104(DI), R13
+	CMPQ         R13, 288(DI)
+	CMOVQHI      288(DI), R13
 	PREFETCHT1   (R14)(CX*4)
 	PREFETCHT1   64(R14)(CX*4)
 	ADDQ         240(DI), R14
+	PCALIGN      $0x20
 	ADDQ         $0x10, SI
 	ADDQ         $0x10, R11
 	SUBQ         $0x04, CX
 	JGE          four
+	PCALIGN      $0x20
 
 rest:
 	ADDQ $0x04, CX
@@ -8743,13 +8835,15 @@ one:
 	VBROADCASTSS (R11)(R8*2), Z30
 	VFMADD231PS  Z28, Z30, Z18
 	VFMADD231PS  Z29, Z30, Z19
+	PCALIGN      $0x20
 	ADDQ         $0x04, SI
 	ADDQ         $0x04, R11
 	DECQ         CX
 	JNE          one
+	PCALIGN      $0x20
 
 next:
-	DECQ R13
+	DECQ 304(DI)
 	JNE  segment
 	JMP  summed
 
@@ -8789,11 +8883,12 @@ edge:
 	VBROADCASTSS (R11)(R8*2), Z30
 	VFMADD231PS  Z28, Z30, Z18
 	VFMADD231PS  Z29, Z30, Z19
+	PCALIGN      $0x20
 	ADDQ         $0x04, SI
 	ADDQ         $0x04, R11
 	DECQ         CX
 	JNE          edge
-	DECQ         R13
+	DECQ         304(DI)
 	JNE          segment
 
 summed:
@@ -9392,13 +9487,13 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 280(DI)
+	DECQ 296(DI)
 	JNE  product
 	VZEROUPPER
 	RET
 
 // func tile11x1AVX512(t *tile)
-// Requires: AVX, AVX512F, MMX+
+// Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·tile11x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
@@ -9408,7 +9503,7 @@ TEXT ·tile11x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ  136(DI), AX
 	MOVQ  AX, 264(DI)
 	MOVQ  16(DI), AX
-	MOVQ  AX, 280(DI)
+	MOVQ  AX, 296(DI)
 	MOVQ  224(DI), AX
 	MOVQ  AX, 272(DI)
 	MOVQ  128(DI), R12
@@ -9418,53 +9513,46 @@ TEXT ·tile11x1AVX512(SB), NOSPLIT, $0-8
 	KMOVW AX, K1
 
 product:
-	MOVQ       104(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       DX, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 (AX)(R8*2)
-	PREFETCHT0 (AX)(R9*1)
-	PREFETCHT0 (AX)(R8*4)
-	PREFETCHT0 (AX)(R10*1)
-	PREFETCHT0 (AX)(R9*2)
-	MOVQ       DX, AX
-	ADDQ       112(DI), AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 (AX)(R8*2)
-	PREFETCHT0 (AX)(R9*1)
-	MOVQ       32(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       256(DI), BX
-	MOVQ       272(DI), R14
-	VPXORD     Z0, Z0, Z0
-	VPXORD     Z1, Z1, Z1
-	VPXORD     Z2, Z2, Z2
-	VPXORD     Z3, Z3, Z3
-	VPXORD     Z4, Z4, Z4
-	VPXORD     Z5, Z5, Z5
-	VPXORD     Z6, Z6, Z6
-	VPXORD     Z7, Z7, Z7
-	VPXORD     Z8, Z8, Z8
-	VPXORD     Z9, Z9, Z9
-	VPXORD     Z10, Z10, Z10
-	MOVQ       56(DI), R13
-	MOVQ       48(DI), AX
+	IMUL3Q  $0x00000006, 104(DI), AX
+	ADDQ    DX, AX
+	MOVQ    AX, 288(DI)
+	MOVQ    DX, R13
+	MOVQ    32(DI), R8
+	LEAQ    (R8)(R8*2), R9
+	LEAQ    (R8)(R8*4), R10
+	MOVQ    256(DI), BX
+	MOVQ    272(DI), R14
+	VPXORD  Z0, Z0, Z0
+	VPXORD  Z1, Z1, Z1
+	VPXORD  Z2, Z2, Z2
+	VPXORD  Z3, Z3, Z3
+	VPXORD  Z4, Z4, Z4
+	VPXORD  Z5, Z5, Z5
+	VPXORD  Z6, Z6, Z6
+	VPXORD  Z7, Z7, Z7
+	VPXORD  Z8, Z8, Z8
+	VPXORD  Z9, Z9, Z9
+	VPXORD  Z10, Z10, Z10
+	MOVQ    56(DI), AX
+	MOVQ    AX, 304(DI)
+	MOVQ    48(DI), AX
+	MOVQ    AX, 280(DI)
+	MOVQ    112(DI), AX
+	PCALIGN $0x20
 
 segment:
-	MOVQ 248(DI), SI
-	ADDQ (AX), SI
-	ADDQ $0x08, AX
-	MOVQ 40(DI), R11
-	ADDQ SI, R11
-	MOVQ 64(DI), CX
-	CMPQ 88(DI), $0x00
-	JNE  edge
-	SUBQ $0x04, CX
-	JLT  rest
+	MOVQ    280(DI), SI
+	MOVQ    (SI), SI
+	ADDQ    248(DI), SI
+	ADDQ    $0x08, 280(DI)
+	MOVQ    40(DI), R11
+	ADDQ    SI, R11
+	MOVQ    64(DI), CX
+	PCALIGN $0x20
+	CMPQ    88(DI), $0x00
+	JNE     edge
+	SUBQ    $0x04, CX
+	JLT     rest
 
 four:
 	VMOVUPS          (BX), Z28
@@ -9523,13 +9611,20 @@ four:
 	VFMADD231PS.BCST 12(R11)(R8*1), Z28, Z8
 	VFMADD231PS.BCST 12(R11)(R8*2), Z28, Z9
 	VFMADD231PS.BCST 12(R11)(R9*1), Z28, Z10
+	PREFETCHT0       (R13)
+	PREFETCHT0       (R13)(AX*1)
+	ADDQ             104(DI), R13
+	CMPQ             R13, 288(DI)
+	CMOVQHI          288(DI), R13
 	PREFETCHT1       (R14)(CX*4)
 	PREFETCHT1       64(R14)(CX*4)
 	ADDQ             240(DI), R14
+	PCALIGN          $0x20
 	ADDQ             $0x10, SI
 	ADDQ             $0x10, R11
 	SUBQ             $0x04, CX
 	JGE              four
+	PCALIGN          $0x20
 
 rest:
 	ADDQ $0x04, CX
@@ -9550,13 +9645,15 @@ one:
 	VFMADD231PS.BCST (R11)(R8*1), Z28, Z8
 	VFMADD231PS.BCST (R11)(R8*2), Z28, Z9
 	VFMADD231PS.BCST (R11)(R9*1), Z28, Z10
+	PCALIGN          $0x20
 	ADDQ             $0x04, SI
 	ADDQ             $0x04, R11
 	DECQ             CX
 	JNE              one
+	PCALIGN          $0x20
 
 next:
-	DECQ R13
+	DECQ 304(DI)
 	JNE  segment
 	JMP  summed
 
@@ -9575,11 +9672,12 @@ edge:
 	VFMADD231PS.BCST (R11)(R8*1), Z28, Z8
 	VFMADD231PS.BCST (R11)(R8*2), Z28, Z9
 	VFMADD231PS.BCST (R11)(R9*1), Z28, Z10
+	PCALIGN          $0x20
 	ADDQ             $0x04, SI
 	ADDQ             $0x04, R11
 	DECQ             CX
 	JNE              edge
-	DECQ             R13
+	DECQ             304(DI)
 	JNE              segment
 
 summed:
@@ -9938,13 +10036,13 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 280(DI)
+	DECQ 296(DI)
 	JNE  product
 	VZEROUPPER
 	RET
 
 // func tile11x2AVX512(t *tile)
-// Requires: AVX, AVX512F, MMX+
+// Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·tile11x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
@@ -9954,7 +10052,7 @@ TEXT ·tile11x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ  136(DI), AX
 	MOVQ  AX, 264(DI)
 	MOVQ  16(DI), AX
-	MOVQ  AX, 280(DI)
+	MOVQ  AX, 296(DI)
 	MOVQ  224(DI), AX
 	MOVQ  AX, 272(DI)
 	MOVQ  128(DI), R12
@@ -9964,80 +10062,57 @@ TEXT ·tile11x2AVX512(SB), NOSPLIT, $0-8
 	KMOVW AX, K1
 
 product:
-	MOVQ       104(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       DX, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 (AX)(R8*2)
-	PREFETCHT0 (AX)(R9*1)
-	PREFETCHT0 (AX)(R8*4)
-	PREFETCHT0 (AX)(R10*1)
-	PREFETCHT0 (AX)(R9*2)
-	MOVQ       DX, AX
-	ADDQ       112(DI), AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 (AX)(R8*2)
-	PREFETCHT0 (AX)(R9*1)
-	MOVQ       DX, AX
-	ADDQ       120(DI), AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 (AX)(R8*2)
-	PREFETCHT0 (AX)(R9*1)
-	PREFETCHT0 (AX)(R8*4)
-	PREFETCHT0 (AX)(R10*1)
-	PREFETCHT0 (AX)(R9*2)
-	MOVQ       DX, AX
-	ADDQ       112(DI), AX
-	ADDQ       120(DI), AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 (AX)(R8*2)
-	PREFETCHT0 (AX)(R9*1)
-	MOVQ       32(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       256(DI), BX
-	MOVQ       272(DI), R14
-	VPXORD     Z0, Z0, Z0
-	VPXORD     Z1, Z1, Z1
-	VPXORD     Z2, Z2, Z2
-	VPXORD     Z3, Z3, Z3
-	VPXORD     Z4, Z4, Z4
-	VPXORD     Z5, Z5, Z5
-	VPXORD     Z6, Z6, Z6
-	VPXORD     Z7, Z7, Z7
-	VPXORD     Z8, Z8, Z8
-	VPXORD     Z9, Z9, Z9
-	VPXORD     Z10, Z10, Z10
-	VPXORD     Z11, Z11, Z11
-	VPXORD     Z12, Z12, Z12
-	VPXORD     Z13, Z13, Z13
-	VPXORD     Z14, Z14, Z14
-	VPXORD     Z15, Z15, Z15
-	VPXORD     Z16, Z16, Z16
-	VPXORD     Z17, Z17, Z17
-	VPXORD     Z18, Z18, Z18
-	VPXORD     Z19, Z19, Z19
-	VPXORD     Z20, Z20, Z20
-	VPXORD     Z21, Z21, Z21
-	MOVQ       56(DI), R13
-	MOVQ       48(DI), AX
+	IMUL3Q  $0x00000006, 104(DI), AX
+	ADDQ    DX, AX
+	MOVQ    AX, 288(DI)
+	MOVQ    DX, R13
+	MOVQ    32(DI), R8
+	LEAQ    (R8)(R8*2), R9
+	LEAQ    (R8)(R8*4), R10
+	MOVQ    256(DI), BX
+	MOVQ    272(DI), R14
+	VPXORD  Z0, Z0, Z0
+	VPXORD  Z1, Z1, Z1
+	VPXORD  Z2, Z2, Z2
+	VPXORD  Z3, Z3, Z3
+	VPXORD  Z4, Z4, Z4
+	VPXORD  Z5, Z5, Z5
+	VPXORD  Z6, Z6, Z6
+	VPXORD  Z7, Z7, Z7
+	VPXORD  Z8, Z8, Z8
+	VPXORD  Z9, Z9, Z9
+	VPXORD  Z10, Z10, Z10
+	VPXORD  Z11, Z11, Z11
+	VPXORD  Z12, Z12, Z12
+	VPXORD  Z13, Z13, Z13
+	VPXORD  Z14, Z14, Z14
+	VPXORD  Z15, Z15, Z15
+	VPXORD  Z16, Z16, Z16
+	VPXORD  Z17, Z17, Z17
+	VPXORD  Z18, Z18, Z18
+	VPXORD  Z19, Z19, Z19
+	VPXORD  Z20, Z20, Z20
+	VPXORD  Z21, Z21, Z21
+	MOVQ    56(DI), AX
+	MOVQ    AX, 304(DI)
+	MOVQ    48(DI), AX
+	MOVQ    AX, 280(DI)
+	MOVQ    112(DI), AX
+	PCALIGN $0x20
 
 segment:
-	MOVQ 248(DI), SI
-	ADDQ (AX), SI
-	ADDQ $0x08, AX
-	MOVQ 40(DI), R11
-	ADDQ SI, R11
-	MOVQ 64(DI), CX
-	CMPQ 88(DI), $0x00
-	JNE  edge
-	SUBQ $0x04, CX
-	JLT  rest
+	MOVQ    280(DI), SI
+	MOVQ    (SI), SI
+	ADDQ    248(DI), SI
+	ADDQ    $0x08, 280(DI)
+	MOVQ    40(DI), R11
+	ADDQ    SI, R11
+	MOVQ    64(DI), CX
+	PCALIGN $0x20
+	CMPQ    88(DI), $0x00
+	JNE     edge
+	SUBQ    $0x04, CX
+	JLT     rest
 
 four:
 	VMOVUPS      (BX), Z28
@@ -10192,13 +10267,22 @@ four:
 	VBROADCASTSS 12(R11)(R9*1), Z30
 	VFMADD231PS  Z28, Z30, Z20
 	VFMADD231PS  Z29, Z30, Z21
+	PREFETCHT0   (R13)
+	PREFETCHT0   (R13)(AX*1)
+	PREFETCHT0   64(R13)
+	PREFETCHT0   64(R13)(AX*1)
+	ADDQ         104(DI), R13
+	CMPQ         R13, 288(DI)
+	CMOVQHI      288(DI), R13
 	PREFETCHT1   (R14)(CX*4)
 	PREFETCHT1   64(R14)(CX*4)
 	ADDQ         240(DI), R14
+	PCALIGN      $0x20
 	ADDQ         $0x10, SI
 	ADDQ         $0x10, R11
 	SUBQ         $0x04, CX
 	JGE          four
+	PCALIGN      $0x20
 
 rest:
 	ADDQ $0x04, CX
@@ -10243,13 +10327,15 @@ one:
 	VBROADCASTSS (R11)(R9*1), Z30
 	VFMADD231PS  Z28, Z30, Z20
 	VFMADD231PS  Z29, Z30, Z21
+	PCALIGN      $0x20
 	ADDQ         $0x04, SI
 	ADDQ         $0x04, R11
 	DECQ         CX
 	JNE          one
+	PCALIGN      $0x20
 
 next:
-	DECQ R13
+	DECQ 304(DI)
 	JNE  segment
 	JMP  summed
 
@@ -10292,11 +10378,12 @@ edge:
 	VBROADCASTSS (R11)(R9*1), Z30
 	VFMADD231PS  Z28, Z30, Z20
 	VFMADD231PS  Z29, Z30, Z21
+	PCALIGN      $0x20
 	ADDQ         $0x04, SI
 	ADDQ         $0x04, R11
 	DECQ         CX
 	JNE          edge
-	DECQ         R13
+	DECQ         304(DI)
 	JNE          segment
 
 summed:
@@ -10946,13 +11033,13 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 280(DI)
+	DECQ 296(DI)
 	JNE  product
 	VZEROUPPER
 	RET
 
 // func tile12x1AVX512(t *tile)
-// Requires: AVX, AVX512F, MMX+
+// Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·tile12x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
@@ -10962,7 +11049,7 @@ TEXT ·tile12x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ  136(DI), AX
 	MOVQ  AX, 264(DI)
 	MOVQ  16(DI), AX
-	MOVQ  AX, 280(DI)
+	MOVQ  AX, 296(DI)
 	MOVQ  224(DI), AX
 	MOVQ  AX, 272(DI)
 	MOVQ  128(DI), R12
@@ -10972,55 +11059,47 @@ TEXT ·tile12x1AVX512(SB), NOSPLIT, $0-8
 	KMOVW AX, K1
 
 product:
-	MOVQ       104(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       DX, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 (AX)(R8*2)
-	PREFETCHT0 (AX)(R9*1)
-	PREFETCHT0 (AX)(R8*4)
-	PREFETCHT0 (AX)(R10*1)
-	PREFETCHT0 (AX)(R9*2)
-	MOVQ       DX, AX
-	ADDQ       112(DI), AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 (AX)(R8*2)
-	PREFETCHT0 (AX)(R9*1)
-	PREFETCHT0 (AX)(R8*4)
-	MOVQ       32(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       256(DI), BX
-	MOVQ       272(DI), R14
-	VPXORD     Z0, Z0, Z0
-	VPXORD     Z1, Z1, Z1
-	VPXORD     Z2, Z2, Z2
-	VPXORD     Z3, Z3, Z3
-	VPXORD     Z4, Z4, Z4
-	VPXORD     Z5, Z5, Z5
-	VPXORD     Z6, Z6, Z6
-	VPXORD     Z7, Z7, Z7
-	VPXORD     Z8, Z8, Z8
-	VPXORD     Z9, Z9, Z9
-	VPXORD     Z10, Z10, Z10
-	VPXORD     Z11, Z11, Z11
-	MOVQ       56(DI), R13
-	MOVQ       48(DI), AX
+	IMUL3Q  $0x00000006, 104(DI), AX
+	ADDQ    DX, AX
+	MOVQ    AX, 288(DI)
+	MOVQ    DX, R13
+	MOVQ    32(DI), R8
+	LEAQ    (R8)(R8*2), R9
+	LEAQ    (R8)(R8*4), R10
+	MOVQ    256(DI), BX
+	MOVQ    272(DI), R14
+	VPXORD  Z0, Z0, Z0
+	VPXORD  Z1, Z1, Z1
+	VPXORD  Z2, Z2, Z2
+	VPXORD  Z3, Z3, Z3
+	VPXORD  Z4, Z4, Z4
+	VPXORD  Z5, Z5, Z5
+	VPXORD  Z6, Z6, Z6
+	VPXORD  Z7, Z7, Z7
+	VPXORD  Z8, Z8, Z8
+	VPXORD  Z9, Z9, Z9
+	VPXORD  Z10, Z10, Z10
+	VPXORD  Z11, Z11, Z11
+	MOVQ    56(DI), AX
+	MOVQ    AX, 304(DI)
+	MOVQ    48(DI), AX
+	MOVQ    AX, 280(DI)
+	MOVQ    112(DI), AX
+	PCALIGN $0x20
 
 segment:
-	MOVQ 248(DI), SI
-	ADDQ (AX), SI
-	ADDQ $0x08, AX
-	MOVQ 40(DI), R11
-	ADDQ SI, R11
-	MOVQ 64(DI), CX
-	CMPQ 88(DI), $0x00
-	JNE  edge
-	SUBQ $0x04, CX
-	JLT  rest
+	MOVQ    280(DI), SI
+	MOVQ    (SI), SI
+	ADDQ    248(DI), SI
+	ADDQ    $0x08, 280(DI)
+	MOVQ    40(DI), R11
+	ADDQ    SI, R11
+	MOVQ    64(DI), CX
+	PCALIGN $0x20
+	CMPQ    88(DI), $0x00
+	JNE     edge
+	SUBQ    $0x04, CX
+	JLT     rest
 
 four:
 	VMOVUPS          (BX), Z28
@@ -11083,13 +11162,20 @@ four:
 	VFMADD231PS.BCST 12(R11)(R8*2), Z28, Z9
 	VFMADD231PS.BCST 12(R11)(R9*1), Z28, Z10
 	VFMADD231PS.BCST 12(R11)(R8*4), Z28, Z11
+	PREFETCHT0       (R13)
+	PREFETCHT0       (R13)(AX*1)
+	ADDQ             104(DI), R13
+	CMPQ             R13, 288(DI)
+	CMOVQHI          288(DI), R13
 	PREFETCHT1       (R14)(CX*4)
 	PREFETCHT1       64(R14)(CX*4)
 	ADDQ             240(DI), R14
+	PCALIGN          $0x20
 	ADDQ             $0x10, SI
 	ADDQ             $0x10, R11
 	SUBQ             $0x04, CX
 	JGE              four
+	PCALIGN          $0x20
 
 rest:
 	ADDQ $0x04, CX
@@ -11111,13 +11197,15 @@ one:
 	VFMADD231PS.BCST (R11)(R8*2), Z28, Z9
 	VFMADD231PS.BCST (R11)(R9*1), Z28, Z10
 	VFMADD231PS.BCST (R11)(R8*4), Z28, Z11
+	PCALIGN          $0x20
 	ADDQ             $0x04, SI
 	ADDQ             $0x04, R11
 	DECQ             CX
 	JNE              one
+	PCALIGN          $0x20
 
 next:
-	DECQ R13
+	DECQ 304(DI)
 	JNE  segment
 	JMP  summed
 
@@ -11137,11 +11225,12 @@ edge:
 	VFMADD231PS.BCST (R11)(R8*2), Z28, Z9
 	VFMADD231PS.BCST (R11)(R9*1), Z28, Z10
 	VFMADD231PS.BCST (R11)(R8*4), Z28, Z11
+	PCALIGN          $0x20
 	ADDQ             $0x04, SI
 	ADDQ             $0x04, R11
 	DECQ             CX
 	JNE              edge
-	DECQ             R13
+	DECQ             304(DI)
 	JNE              segment
 
 summed:
@@ -11526,13 +11615,13 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 280(DI)
+	DECQ 296(DI)
 	JNE  product
 	VZEROUPPER
 	RET
 
 // func tile12x2AVX512(t *tile)
-// Requires: AVX, AVX512F, MMX+
+// Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·tile12x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
@@ -11542,7 +11631,7 @@ TEXT ·tile12x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ  136(DI), AX
 	MOVQ  AX, 264(DI)
 	MOVQ  16(DI), AX
-	MOVQ  AX, 280(DI)
+	MOVQ  AX, 296(DI)
 	MOVQ  224(DI), AX
 	MOVQ  AX, 272(DI)
 	MOVQ  128(DI), R12
@@ -11552,84 +11641,59 @@ TEXT ·tile12x2AVX512(SB), NOSPLIT, $0-8
 	KMOVW AX, K1
 
 product:
-	MOVQ       104(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       DX, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 (AX)(R8*2)
-	PREFETCHT0 (AX)(R9*1)
-	PREFETCHT0 (AX)(R8*4)
-	PREFETCHT0 (AX)(R10*1)
-	PREFETCHT0 (AX)(R9*2)
-	MOVQ       DX, AX
-	ADDQ       112(DI), AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 (AX)(R8*2)
-	PREFETCHT0 (AX)(R9*1)
-	PREFETCHT0 (AX)(R8*4)
-	MOVQ       DX, AX
-	ADDQ       120(DI), AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 (AX)(R8*2)
-	PREFETCHT0 (AX)(R9*1)
-	PREFETCHT0 (AX)(R8*4)
-	PREFETCHT0 (AX)(R10*1)
-	PREFETCHT0 (AX)(R9*2)
-	MOVQ       DX, AX
-	ADDQ       112(DI), AX
-	ADDQ       120(DI), AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 (AX)(R8*2)
-	PREFETCHT0 (AX)(R9*1)
-	PREFETCHT0 (AX)(R8*4)
-	MOVQ       32(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       256(DI), BX
-	MOVQ       272(DI), R14
-	VPXORD     Z0, Z0, Z0
-	VPXORD     Z1, Z1, Z1
-	VPXORD     Z2, Z2, Z2
-	VPXORD     Z3, Z3, Z3
-	VPXORD     Z4, Z4, Z4
-	VPXORD     Z5, Z5, Z5
-	VPXORD     Z6, Z6, Z6
-	VPXORD     Z7, Z7, Z7
-	VPXORD     Z8, Z8, Z8
-	VPXORD     Z9, Z9, Z9
-	VPXORD     Z10, Z10, Z10
-	VPXORD     Z11, Z11, Z11
-	VPXORD     Z12, Z12, Z12
-	VPXORD     Z13, Z13, Z13
-	VPXORD     Z14, Z14, Z14
-	VPXORD     Z15, Z15, Z15
-	VPXORD     Z16, Z16, Z16
-	VPXORD     Z17, Z17, Z17
-	VPXORD     Z18, Z18, Z18
-	VPXORD     Z19, Z19, Z19
-	VPXORD     Z20, Z20, Z20
-	VPXORD     Z21, Z21, Z21
-	VPXORD     Z22, Z22, Z22
-	VPXORD     Z23, Z23, Z23
-	MOVQ       56(DI), R13
-	MOVQ       48(DI), AX
+	IMUL3Q  $0x00000006, 104(DI), AX
+	ADDQ    DX, AX
+	MOVQ    AX, 288(DI)
+	MOVQ    DX, R13
+	MOVQ    32(DI), R8
+	LEAQ    (R8)(R8*2), R9
+	LEAQ    (R8)(R8*4), R10
+	MOVQ    256(DI), BX
+	MOVQ    272(DI), R14
+	VPXORD  Z0, Z0, Z0
+	VPXORD  Z1, Z1, Z1
+	VPXORD  Z2, Z2, Z2
+	VPXORD  Z3, Z3, Z3
+	VPXORD  Z4, Z4, Z4
+	VPXORD  Z5, Z5, Z5
+	VPXORD  Z6, Z6, Z6
+	VPXORD  Z7, Z7, Z7
+	VPXORD  Z8, Z8, Z8
+	VPXORD  Z9, Z9, Z9
+	VPXORD  Z10, Z10, Z10
+	VPXORD  Z11, Z11, Z11
+	VPXORD  Z12, Z12, Z12
+	VPXORD  Z13, Z13, Z13
+	VPXORD  Z14, Z14, Z14
+	VPXORD  Z15, Z15, Z15
+	VPXORD  Z16, Z16, Z16
+	VPXORD  Z17, Z17, Z17
+	VPXORD  Z18, Z18, Z18
+	VPXORD  Z19, Z19, Z19
+	VPXORD  Z20, Z20, Z20
+	VPXORD  Z21, Z21, Z21
+	VPXORD  Z22, Z22, Z22
+	VPXORD  Z23, Z23, Z23
+	MOVQ    56(DI), AX
+	MOVQ    AX, 304(DI)
+	MOVQ    48(DI), AX
+	MOVQ    AX, 280(DI)
+	MOVQ    112(DI), AX
+	PCALIGN $0x20
 
 segment:
-	MOVQ 248(DI), SI
-	ADDQ (AX), SI
-	ADDQ $0x08, AX
-	MOVQ 40(DI), R11
-	ADDQ SI, R11
-	MOVQ 64(DI), CX
-	CMPQ 88(DI), $0x00
-	JNE  edge
-	SUBQ $0x04, CX
-	JLT  rest
+	MOVQ    280(DI), SI
+	MOVQ    (SI), SI
+	ADDQ    248(DI), SI
+	ADDQ    $0x08, 280(DI)
+	MOVQ    40(DI), R11
+	ADDQ    SI, R11
+	MOVQ    64(DI), CX
+	PCALIGN $0x20
+	CMPQ    88(DI), $0x00
+	JNE     edge
+	SUBQ    $0x04, CX
+	JLT     rest
 
 four:
 	VMOVUPS      (BX), Z28
@@ -11796,13 +11860,22 @@ four:
 	VBROADCASTSS 12(R11)(R8*4), Z30
 	VFMADD231PS  Z28, Z30, Z22
 	VFMADD231PS  Z29, Z30, Z23
+	PREFETCHT0   (R13)
+	PREFETCHT0   (R13)(AX*1)
+	PREFETCHT0   64(R13)
+	PREFETCHT0   64(R13)(AX*1)
+	ADDQ         104(DI), R13
+	CMPQ         R13, 288(DI)
+	CMOVQHI      288(DI), R13
 	PREFETCHT1   (R14)(CX*4)
 	PREFETCHT1   64(R14)(CX*4)
 	ADDQ         240(DI), R14
+	PCALIGN      $0x20
 	ADDQ         $0x10, SI
 	ADDQ         $0x10, R11
 	SUBQ         $0x04, CX
 	JGE          four
+	PCALIGN      $0x20
 
 rest:
 	ADDQ $0x04, CX
@@ -11850,13 +11923,15 @@ one:
 	VBROADCASTSS (R11)(R8*4), Z30
 	VFMADD231PS  Z28, Z30, Z22
 	VFMADD231PS  Z29, Z30, Z23
+	PCALIGN      $0x20
 	ADDQ         $0x04, SI
 	ADDQ         $0x04, R11
 	DECQ         CX
 	JNE          one
+	PCALIGN      $0x20
 
 next:
-	DECQ R13
+	DECQ 304(DI)
 	JNE  segment
 	JMP  summed
 
@@ -11902,11 +11977,12 @@ edge:
 	VBROADCASTSS (R11)(R8*4), Z30
 	VFMADD231PS  Z28, Z30, Z22
 	VFMADD231PS  Z29, Z30, Z23
+	PCALIGN      $0x20
 	ADDQ         $0x04, SI
 	ADDQ         $0x04, R11
 	DECQ         CX
 	JNE          edge
-	DECQ         R13
+	DECQ         304(DI)
 	JNE          segment
 
 summed:
@@ -12607,13 +12683,13 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 280(DI)
+	DECQ 296(DI)
 	JNE  product
 	VZEROUPPER
 	RET
 
 // func tile13x1AVX512(t *tile)
-// Requires: AVX, AVX512F, MMX+
+// Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·tile13x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
@@ -12623,7 +12699,7 @@ TEXT ·tile13x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ  136(DI), AX
 	MOVQ  AX, 264(DI)
 	MOVQ  16(DI), AX
-	MOVQ  AX, 280(DI)
+	MOVQ  AX, 296(DI)
 	MOVQ  224(DI), AX
 	MOVQ  AX, 272(DI)
 	MOVQ  128(DI), R12
@@ -12633,57 +12709,48 @@ TEXT ·tile13x1AVX512(SB), NOSPLIT, $0-8
 	KMOVW AX, K1
 
 product:
-	MOVQ       104(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       DX, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 (AX)(R8*2)
-	PREFETCHT0 (AX)(R9*1)
-	PREFETCHT0 (AX)(R8*4)
-	PREFETCHT0 (AX)(R10*1)
-	PREFETCHT0 (AX)(R9*2)
-	MOVQ       DX, AX
-	ADDQ       112(DI), AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 (AX)(R8*2)
-	PREFETCHT0 (AX)(R9*1)
-	PREFETCHT0 (AX)(R8*4)
-	PREFETCHT0 (AX)(R10*1)
-	MOVQ       32(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       256(DI), BX
-	MOVQ       272(DI), R14
-	VPXORD     Z0, Z0, Z0
-	VPXORD     Z1, Z1, Z1
-	VPXORD     Z2, Z2, Z2
-	VPXORD     Z3, Z3, Z3
-	VPXORD     Z4, Z4, Z4
-	VPXORD     Z5, Z5, Z5
-	VPXORD     Z6, Z6, Z6
-	VPXORD     Z7, Z7, Z7
-	VPXORD     Z8, Z8, Z8
-	VPXORD     Z9, Z9, Z9
-	VPXORD     Z10, Z10, Z10
-	VPXORD     Z11, Z11, Z11
-	VPXORD     Z12, Z12, Z12
-	MOVQ       56(DI), R13
-	MOVQ       48(DI), AX
+	IMUL3Q  $0x00000006, 104(DI), AX
+	ADDQ    DX, AX
+	MOVQ    AX, 288(DI)
+	MOVQ    DX, R13
+	MOVQ    32(DI), R8
+	LEAQ    (R8)(R8*2), R9
+	LEAQ    (R8)(R8*4), R10
+	MOVQ    256(DI), BX
+	MOVQ    272(DI), R14
+	VPXORD  Z0, Z0, Z0
+	VPXORD  Z1, Z1, Z1
+	VPXORD  Z2, Z2, Z2
+	VPXORD  Z3, Z3, Z3
+	VPXORD  Z4, Z4, Z4
+	VPXORD  Z5, Z5, Z5
+	VPXORD  Z6, Z6, Z6
+	VPXORD  Z7, Z7, Z7
+	VPXORD  Z8, Z8, Z8
+	VPXORD  Z9, Z9, Z9
+	VPXORD  Z10, Z10, Z10
+	VPXORD  Z11, Z11, Z11
+	VPXORD  Z12, Z12, Z12
+	MOVQ    56(DI), AX
+	MOVQ    AX, 304(DI)
+	MOVQ    48(DI), AX
+	MOVQ    AX, 280(DI)
+	MOVQ    112(DI), AX
+	PCALIGN $0x20
 
 segment:
-	MOVQ 248(DI), SI
-	ADDQ (AX), SI
-	ADDQ $0x08, AX
-	MOVQ 40(DI), R11
-	ADDQ SI, R11
-	MOVQ 64(DI), CX
-	CMPQ 88(DI), $0x00
-	JNE  edge
-	SUBQ $0x04, CX
-	JLT  rest
+	MOVQ    280(DI), SI
+	MOVQ    (SI), SI
+	ADDQ    248(DI), SI
+	ADDQ    $0x08, 280(DI)
+	MOVQ    40(DI), R11
+	ADDQ    SI, R11
+	MOVQ    64(DI), CX
+	PCALIGN $0x20
+	CMPQ    88(DI), $0x00
+	JNE     edge
+	SUBQ    $0x04, CX
+	JLT     rest
 
 four:
 	VMOVUPS          (BX), Z28
@@ -12750,13 +12817,20 @@ four:
 	VFMADD231PS.BCST 12(R11)(R9*1), Z28, Z10
 	VFMADD231PS.BCST 12(R11)(R8*4), Z28, Z11
 	VFMADD231PS.BCST 12(R11)(R10*1), Z28, Z12
+	PREFETCHT0       (R13)
+	PREFETCHT0       (R13)(AX*1)
+	ADDQ             104(DI), R13
+	CMPQ             R13, 288(DI)
+	CMOVQHI          288(DI), R13
 	PREFETCHT1       (R14)(CX*4)
 	PREFETCHT1       64(R14)(CX*4)
 	ADDQ             240(DI), R14
+	PCALIGN          $0x20
 	ADDQ             $0x10, SI
 	ADDQ             $0x10, R11
 	SUBQ             $0x04, CX
 	JGE              four
+	PCALIGN          $0x20
 
 rest:
 	ADDQ $0x04, CX
@@ -12779,13 +12853,15 @@ one:
 	VFMADD231PS.BCST (R11)(R9*1), Z28, Z10
 	VFMADD231PS.BCST (R11)(R8*4), Z28, Z11
 	VFMADD231PS.BCST (R11)(R10*1), Z28, Z12
+	PCALIGN          $0x20
 	ADDQ             $0x04, SI
 	ADDQ             $0x04, R11
 	DECQ             CX
 	JNE              one
+	PCALIGN          $0x20
 
 next:
-	DECQ R13
+	DECQ 304(DI)
 	JNE  segment
 	JMP  summed
 
@@ -12806,11 +12882,12 @@ edge:
 	VFMADD231PS.BCST (R11)(R9*1), Z28, Z10
 	VFMADD231PS.BCST (R11)(R8*4), Z28, Z11
 	VFMADD231PS.BCST (R11)(R10*1), Z28, Z12
+	PCALIGN          $0x20
 	ADDQ             $0x04, SI
 	ADDQ             $0x04, R11
 	DECQ             CX
 	JNE              edge
-	DECQ             R13
+	DECQ             304(DI)
 	JNE              segment
 
 summed:
@@ -13221,13 +13298,13 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 280(DI)
+	DECQ 296(DI)
 	JNE  product
 	VZEROUPPER
 	RET
 
 // func tile13x2AVX512(t *tile)
-// Requires: AVX, AVX512F, MMX+
+// Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·tile13x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
@@ -13237,7 +13314,7 @@ TEXT ·tile13x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ  136(DI), AX
 	MOVQ  AX, 264(DI)
 	MOVQ  16(DI), AX
-	MOVQ  AX, 280(DI)
+	MOVQ  AX, 296(DI)
 	MOVQ  224(DI), AX
 	MOVQ  AX, 272(DI)
 	MOVQ  128(DI), R12
@@ -13247,88 +13324,61 @@ TEXT ·tile13x2AVX512(SB), NOSPLIT, $0-8
 	KMOVW AX, K1
 
 product:
-	MOVQ       104(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       DX, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 (AX)(R8*2)
-	PREFETCHT0 (AX)(R9*1)
-	PREFETCHT0 (AX)(R8*4)
-	PREFETCHT0 (AX)(R10*1)
-	PREFETCHT0 (AX)(R9*2)
-	MOVQ       DX, AX
-	ADDQ       112(DI), AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 (AX)(R8*2)
-	PREFETCHT0 (AX)(R9*1)
-	PREFETCHT0 (AX)(R8*4)
-	PREFETCHT0 (AX)(R10*1)
-	MOVQ       DX, AX
-	ADDQ       120(DI), AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 (AX)(R8*2)
-	PREFETCHT0 (AX)(R9*1)
-	PREFETCHT0 (AX)(R8*4)
-	PREFETCHT0 (AX)(R10*1)
-	PREFETCHT0 (AX)(R9*2)
-	MOVQ       DX, AX
-	ADDQ       112(DI), AX
-	ADDQ       120(DI), AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 (AX)(R8*2)
-	PREFETCHT0 (AX)(R9*1)
-	PREFETCHT0 (AX)(R8*4)
-	PREFETCHT0 (AX)(R10*1)
-	MOVQ       32(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       256(DI), BX
-	MOVQ       272(DI), R14
-	VPXORD     Z0, Z0, Z0
-	VPXORD     Z1, Z1, Z1
-	VPXORD     Z2, Z2, Z2
-	VPXORD     Z3, Z3, Z3
-	VPXORD     Z4, Z4, Z4
-	VPXORD     Z5, Z5, Z5
-	VPXORD     Z6, Z6, Z6
-	VPXORD     Z7, Z7, Z7
-	VPXORD     Z8, Z8, Z8
-	VPXORD     Z9, Z9, Z9
-	VPXORD     Z10, Z10, Z10
-	VPXORD     Z11, Z11, Z11
-	VPXORD     Z12, Z12, Z12
-	VPXORD     Z13, Z13, Z13
-	VPXORD     Z14, Z14, Z14
-	VPXORD     Z15, Z15, Z15
-	VPXORD     Z16, Z16, Z16
-	VPXORD     Z17, Z17, Z17
-	VPXORD     Z18, Z18, Z18
-	VPXORD     Z19, Z19, Z19
-	VPXORD     Z20, Z20, Z20
-	VPXORD     Z21, Z21, Z21
-	VPXORD     Z22, Z22, Z22
-	VPXORD     Z23, Z23, Z23
-	VPXORD     Z24, Z24, Z24
-	VPXORD     Z25, Z25, Z25
-	MOVQ       56(DI), R13
-	MOVQ       48(DI), AX
+	IMUL3Q  $0x00000006, 104(DI), AX
+	ADDQ    DX, AX
+	MOVQ    AX, 288(DI)
+	MOVQ    DX, R13
+	MOVQ    32(DI), R8
+	LEAQ    (R8)(R8*2), R9
+	LEAQ    (R8)(R8*4), R10
+	MOVQ    256(DI), BX
+	MOVQ    272(DI), R14
+	VPXORD  Z0, Z0, Z0
+	VPXORD  Z1, Z1, Z1
+	VPXORD  Z2, Z2, Z2
+	VPXORD  Z3, Z3, Z3
+	VPXORD  Z4, Z4, Z4
+	VPXORD  Z5, Z5, Z5
+	VPXORD  Z6, Z6, Z6
+	VPXORD  Z7, Z7, Z7
+	VPXORD  Z8, Z8, Z8
+	VPXORD  Z9, Z9, Z9
+	VPXORD  Z10, Z10, Z10
+	VPXORD  Z11, Z11, Z11
+	VPXORD  Z12, Z12, Z12
+	VPXORD  Z13, Z13, Z13
+	VPXORD  Z14, Z14, Z14
+	VPXORD  Z15, Z15, Z15
+	VPXORD  Z16, Z16, Z16
+	VPXORD  Z17, Z17, Z17
+	VPXORD  Z18, Z18, Z18
+	VPXORD  Z19, Z19, Z19
+	VPXORD  Z20, Z20, Z20
+	VPXORD  Z21, Z21, Z21
+	VPXORD  Z22, Z22, Z22
+	VPXORD  Z23, Z23, Z23
+	VPXORD  Z24, Z24, Z24
+	VPXORD  Z25, Z25, Z25
+	MOVQ    56(DI), AX
+	MOVQ    AX, 304(DI)
+	MOVQ    48(DI), AX
+	MOVQ    AX, 280(DI)
+	MOVQ    112(DI), AX
+	PCALIGN $0x20
 
 segment:
-	MOVQ 248(DI), SI
-	ADDQ (AX), SI
-	ADDQ $0x08, AX
-	MOVQ 40(DI), R11
-	ADDQ SI, R11
-	MOVQ 64(DI), CX
-	CMPQ 88(DI), $0x00
-	JNE  edge
-	SUBQ $0x04, CX
-	JLT  rest
+	MOVQ    280(DI), SI
+	MOVQ    (SI), SI
+	ADDQ    248(DI), SI
+	ADDQ    $0x08, 280(DI)
+	MOVQ    40(DI), R11
+	ADDQ    SI, R11
+	MOVQ    64(DI), CX
+	PCALIGN $0x20
+	CMPQ    88(DI), $0x00
+	JNE     edge
+	SUBQ    $0x04, CX
+	JLT     rest
 
 four:
 	VMOVUPS      (BX), Z28
@@ -13507,13 +13557,22 @@ four:
 	VBROADCASTSS 12(R11)(R10*1), Z30
 	VFMADD231PS  Z28, Z30, Z24
 	VFMADD231PS  Z29, Z30, Z25
+	PREFETCHT0   (R13)
+	PREFETCHT0   (R13)(AX*1)
+	PREFETCHT0   64(R13)
+	PREFETCHT0   64(R13)(AX*1)
+	ADDQ         104(DI), R13
+	CMPQ         R13, 288(DI)
+	CMOVQHI      288(DI), R13
 	PREFETCHT1   (R14)(CX*4)
 	PREFETCHT1   64(R14)(CX*4)
 	ADDQ         240(DI), R14
+	PCALIGN      $0x20
 	ADDQ         $0x10, SI
 	ADDQ         $0x10, R11
 	SUBQ         $0x04, CX
 	JGE          four
+	PCALIGN      $0x20
 
 rest:
 	ADDQ $0x04, CX
@@ -13564,13 +13623,15 @@ one:
 	VBROADCASTSS (R11)(R10*1), Z30
 	VFMADD231PS  Z28, Z30, Z24
 	VFMADD231PS  Z29, Z30, Z25
+	PCALIGN      $0x20
 	ADDQ         $0x04, SI
 	ADDQ         $0x04, R11
 	DECQ         CX
 	JNE          one
+	PCALIGN      $0x20
 
 next:
-	DECQ R13
+	DECQ 304(DI)
 	JNE  segment
 	JMP  summed
 
@@ -13619,11 +13680,12 @@ edge:
 	VBROADCASTSS (R11)(R10*1), Z30
 	VFMADD231PS  Z28, Z30, Z24
 	VFMADD231PS  Z29, Z30, Z25
+	PCALIGN      $0x20
 	ADDQ         $0x04, SI
 	ADDQ         $0x04, R11
 	DECQ         CX
 	JNE          edge
-	DECQ         R13
+	DECQ         304(DI)
 	JNE          segment
 
 summed:
@@ -14375,13 +14437,13 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 280(DI)
+	DECQ 296(DI)
 	JNE  product
 	VZEROUPPER
 	RET
 
 // func tile14x1AVX512(t *tile)
-// Requires: AVX, AVX512F, MMX+
+// Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·tile14x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
@@ -14391,7 +14453,7 @@ TEXT ·tile14x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ  136(DI), AX
 	MOVQ  AX, 264(DI)
 	MOVQ  16(DI), AX
-	MOVQ  AX, 280(DI)
+	MOVQ  AX, 296(DI)
 	MOVQ  224(DI), AX
 	MOVQ  AX, 272(DI)
 	MOVQ  128(DI), R12
@@ -14401,59 +14463,49 @@ TEXT ·tile14x1AVX512(SB), NOSPLIT, $0-8
 	KMOVW AX, K1
 
 product:
-	MOVQ       104(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       DX, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 (AX)(R8*2)
-	PREFETCHT0 (AX)(R9*1)
-	PREFETCHT0 (AX)(R8*4)
-	PREFETCHT0 (AX)(R10*1)
-	PREFETCHT0 (AX)(R9*2)
-	MOVQ       DX, AX
-	ADDQ       112(DI), AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 (AX)(R8*2)
-	PREFETCHT0 (AX)(R9*1)
-	PREFETCHT0 (AX)(R8*4)
-	PREFETCHT0 (AX)(R10*1)
-	PREFETCHT0 (AX)(R9*2)
-	MOVQ       32(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       256(DI), BX
-	MOVQ       272(DI), R14
-	VPXORD     Z0, Z0, Z0
-	VPXORD     Z1, Z1, Z1
-	VPXORD     Z2, Z2, Z2
-	VPXORD     Z3, Z3, Z3
-	VPXORD     Z4, Z4, Z4
-	VPXORD     Z5, Z5, Z5
-	VPXORD     Z6, Z6, Z6
-	VPXORD     Z7, Z7, Z7
-	VPXORD     Z8, Z8, Z8
-	VPXORD     Z9, Z9, Z9
-	VPXORD     Z10, Z10, Z10
-	VPXORD     Z11, Z11, Z11
-	VPXORD     Z12, Z12, Z12
-	VPXORD     Z13, Z13, Z13
-	MOVQ       56(DI), R13
-	MOVQ       48(DI), AX
+	IMUL3Q  $0x00000006, 104(DI), AX
+	ADDQ    DX, AX
+	MOVQ    AX, 288(DI)
+	MOVQ    DX, R13
+	MOVQ    32(DI), R8
+	LEAQ    (R8)(R8*2), R9
+	LEAQ    (R8)(R8*4), R10
+	MOVQ    256(DI), BX
+	MOVQ    272(DI), R14
+	VPXORD  Z0, Z0, Z0
+	VPXORD  Z1, Z1, Z1
+	VPXORD  Z2, Z2, Z2
+	VPXORD  Z3, Z3, Z3
+	VPXORD  Z4, Z4, Z4
+	VPXORD  Z5, Z5, Z5
+	VPXORD  Z6, Z6, Z6
+	VPXORD  Z7, Z7, Z7
+	VPXORD  Z8, Z8, Z8
+	VPXORD  Z9, Z9, Z9
+	VPXORD  Z10, Z10, Z10
+	VPXORD  Z11, Z11, Z11
+	VPXORD  Z12, Z12, Z12
+	VPXORD  Z13, Z13, Z13
+	MOVQ    56(DI), AX
+	MOVQ    AX, 304(DI)
+	MOVQ    48(DI), AX
+	MOVQ    AX, 280(DI)
+	MOVQ    112(DI), AX
+	PCALIGN $0x20
 
 segment:
-	MOVQ 248(DI), SI
-	ADDQ (AX), SI
-	ADDQ $0x08, AX
-	MOVQ 40(DI), R11
-	ADDQ SI, R11
-	MOVQ 64(DI), CX
-	CMPQ 88(DI), $0x00
-	JNE  edge
-	SUBQ $0x04, CX
-	JLT  rest
+	MOVQ    280(DI), SI
+	MOVQ    (SI), SI
+	ADDQ    248(DI), SI
+	ADDQ    $0x08, 280(DI)
+	MOVQ    40(DI), R11
+	ADDQ    SI, R11
+	MOVQ    64(DI), CX
+	PCALIGN $0x20
+	CMPQ    88(DI), $0x00
+	JNE     edge
+	SUBQ    $0x04, CX
+	JLT     rest
 
 four:
 	VMOVUPS          (BX), Z28
@@ -14524,13 +14576,20 @@ four:
 	VFMADD231PS.BCST 12(R11)(R8*4), Z28, Z11
 	VFMADD231PS.BCST 12(R11)(R10*1), Z28, Z12
 	VFMADD231PS.BCST 12(R11)(R9*2), Z28, Z13
+	PREFETCHT0       (R13)
+	PREFETCHT0       (R13)(AX*1)
+	ADDQ             104(DI), R13
+	CMPQ             R13, 288(DI)
+	CMOVQHI          288(DI), R13
 	PREFETCHT1       (R14)(CX*4)
 	PREFETCHT1       64(R14)(CX*4)
 	ADDQ             240(DI), R14
+	PCALIGN          $0x20
 	ADDQ             $0x10, SI
 	ADDQ             $0x10, R11
 	SUBQ             $0x04, CX
 	JGE              four
+	PCALIGN          $0x20
 
 rest:
 	ADDQ $0x04, CX
@@ -14554,13 +14613,15 @@ one:
 	VFMADD231PS.BCST (R11)(R8*4), Z28, Z11
 	VFMADD231PS.BCST (R11)(R10*1), Z28, Z12
 	VFMADD231PS.BCST (R11)(R9*2), Z28, Z13
+	PCALIGN          $0x20
 	ADDQ             $0x04, SI
 	ADDQ             $0x04, R11
 	DECQ             CX
 	JNE              one
+	PCALIGN          $0x20
 
 next:
-	DECQ R13
+	DECQ 304(DI)
 	JNE  segment
 	JMP  summed
 
@@ -14582,11 +14643,12 @@ edge:
 	VFMADD231PS.BCST (R11)(R8*4), Z28, Z11
 	VFMADD231PS.BCST (R11)(R10*1), Z28, Z12
 	VFMADD231PS.BCST (R11)(R9*2), Z28, Z13
+	PCALIGN          $0x20
 	ADDQ             $0x04, SI
 	ADDQ             $0x04, R11
 	DECQ             CX
 	JNE              edge
-	DECQ             R13
+	DECQ             304(DI)
 	JNE              segment
 
 summed:
@@ -15023,13 +15085,13 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 280(DI)
+	DECQ 296(DI)
 	JNE  product
 	VZEROUPPER
 	RET
 
 // func tile14x2AVX512(t *tile)
-// Requires: AVX, AVX512F, MMX+
+// Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·tile14x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
@@ -15039,7 +15101,7 @@ TEXT ·tile14x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ  136(DI), AX
 	MOVQ  AX, 264(DI)
 	MOVQ  16(DI), AX
-	MOVQ  AX, 280(DI)
+	MOVQ  AX, 296(DI)
 	MOVQ  224(DI), AX
 	MOVQ  AX, 272(DI)
 	MOVQ  128(DI), R12
@@ -15049,92 +15111,63 @@ TEXT ·tile14x2AVX512(SB), NOSPLIT, $0-8
 	KMOVW AX, K1
 
 product:
-	MOVQ       104(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       DX, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 (AX)(R8*2)
-	PREFETCHT0 (AX)(R9*1)
-	PREFETCHT0 (AX)(R8*4)
-	PREFETCHT0 (AX)(R10*1)
-	PREFETCHT0 (AX)(R9*2)
-	MOVQ       DX, AX
-	ADDQ       112(DI), AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 (AX)(R8*2)
-	PREFETCHT0 (AX)(R9*1)
-	PREFETCHT0 (AX)(R8*4)
-	PREFETCHT0 (AX)(R10*1)
-	PREFETCHT0 (AX)(R9*2)
-	MOVQ       DX, AX
-	ADDQ       120(DI), AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 (AX)(R8*2)
-	PREFETCHT0 (AX)(R9*1)
-	PREFETCHT0 (AX)(R8*4)
-	PREFETCHT0 (AX)(R10*1)
-	PREFETCHT0 (AX)(R9*2)
-	MOVQ       DX, AX
-	ADDQ       112(DI), AX
-	ADDQ       120(DI), AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 (AX)(R8*2)
-	PREFETCHT0 (AX)(R9*1)
-	PREFETCHT0 (AX)(R8*4)
-	PREFETCHT0 (AX)(R10*1)
-	PREFETCHT0 (AX)(R9*2)
-	MOVQ       32(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       256(DI), BX
-	MOVQ       272(DI), R14
-	VPXORD     Z0, Z0, Z0
-	VPXORD     Z1, Z1, Z1
-	VPXORD     Z2, Z2, Z2
-	VPXORD     Z3, Z3, Z3
-	VPXORD     Z4, Z4, Z4
-	VPXORD     Z5, Z5, Z5
-	VPXORD     Z6, Z6, Z6
-	VPXORD     Z7, Z7, Z7
-	VPXORD     Z8, Z8, Z8
-	VPXORD     Z9, Z9, Z9
-	VPXORD     Z10, Z10, Z10
-	VPXORD     Z11, Z11, Z11
-	VPXORD     Z12, Z12, Z12
-	VPXORD     Z13, Z13, Z13
-	VPXORD     Z14, Z14, Z14
-	VPXORD     Z15, Z15, Z15
-	VPXORD     Z16, Z16, Z16
-	VPXORD     Z17, Z17, Z17
-	VPXORD     Z18, Z18, Z18
-	VPXORD     Z19, Z19, Z19
-	VPXORD     Z20, Z20, Z20
-	VPXORD     Z21, Z21, Z21
-	VPXORD     Z22, Z22, Z22
-	VPXORD     Z23, Z23, Z23
-	VPXORD     Z24, Z24, Z24
-	VPXORD     Z25, Z25, Z25
-	VPXORD     Z26, Z26, Z26
-	VPXORD     Z27, Z27, Z27
-	MOVQ       56(DI), R13
-	MOVQ       48(DI), AX
+	IMUL3Q  $0x00000006, 104(DI), AX
+	ADDQ    DX, AX
+	MOVQ    AX, 288(DI)
+	MOVQ    DX, R13
+	MOVQ    32(DI), R8
+	LEAQ    (R8)(R8*2), R9
+	LEAQ    (R8)(R8*4), R10
+	MOVQ    256(DI), BX
+	MOVQ    272(DI), R14
+	VPXORD  Z0, Z0, Z0
+	VPXORD  Z1, Z1, Z1
+	VPXORD  Z2, Z2, Z2
+	VPXORD  Z3, Z3, Z3
+	VPXORD  Z4, Z4, Z4
+	VPXORD  Z5, Z5, Z5
+	VPXORD  Z6, Z6, Z6
+	VPXORD  Z7, Z7, Z7
+	VPXORD  Z8, Z8, Z8
+	VPXORD  Z9, Z9, Z9
+	VPXORD  Z10, Z10, Z10
+	VPXORD  Z11, Z11, Z11
+	VPXORD  Z12, Z12, Z12
+	VPXORD  Z13, Z13, Z13
+	VPXORD  Z14, Z14, Z14
+	VPXORD  Z15, Z15, Z15
+	VPXORD  Z16, Z16, Z16
+	VPXORD  Z17, Z17, Z17
+	VPXORD  Z18, Z18, Z18
+	VPXORD  Z19, Z19, Z19
+	VPXORD  Z20, Z20, Z20
+	VPXORD  Z21, Z21, Z21
+	VPXORD  Z22, Z22, Z22
+	VPXORD  Z23, Z23, Z23
+	VPXORD  Z24, Z24, Z24
+	VPXORD  Z25, Z25, Z25
+	VPXORD  Z26, Z26, Z26
+	VPXORD  Z27, Z27, Z27
+	MOVQ    56(DI), AX
+	MOVQ    AX, 304(DI)
+	MOVQ    48(DI), AX
+	MOVQ    AX, 280(DI)
+	MOVQ    112(DI), AX
+	PCALIGN $0x20
 
 segment:
-	MOVQ 248(DI), SI
-	ADDQ (AX), SI
-	ADDQ $0x08, AX
-	MOVQ 40(DI), R11
-	ADDQ SI, R11
-	MOVQ 64(DI), CX
-	CMPQ 88(DI), $0x00
-	JNE  edge
-	SUBQ $0x04, CX
-	JLT  rest
+	MOVQ    280(DI), SI
+	MOVQ    (SI), SI
+	ADDQ    248(DI), SI
+	ADDQ    $0x08, 280(DI)
+	MOVQ    40(DI), R11
+	ADDQ    SI, R11
+	MOVQ    64(DI), CX
+	PCALIGN $0x20
+	CMPQ    88(DI), $0x00
+	JNE     edge
+	SUBQ    $0x04, CX
+	JLT     rest
 
 four:
 	VMOVUPS      (BX), Z28
@@ -15325,13 +15358,22 @@ four:
 	VBROADCASTSS 12(R11)(R9*2), Z30
 	VFMADD231PS  Z28, Z30, Z26
 	VFMADD231PS  Z29, Z30, Z27
+	PREFETCHT0   (R13)
+	PREFETCHT0   (R13)(AX*1)
+	PREFETCHT0   64(R13)
+	PREFETCHT0   64(R13)(AX*1)
+	ADDQ         104(DI), R13
+	CMPQ         R13, 288(DI)
+	CMOVQHI      288(DI), R13
 	PREFETCHT1   (R14)(CX*4)
 	PREFETCHT1   64(R14)(CX*4)
 	ADDQ         240(DI), R14
+	PCALIGN      $0x20
 	ADDQ         $0x10, SI
 	ADDQ         $0x10, R11
 	SUBQ         $0x04, CX
 	JGE          four
+	PCALIGN      $0x20
 
 rest:
 	ADDQ $0x04, CX
@@ -15385,13 +15427,15 @@ one:
 	VBROADCASTSS (R11)(R9*2), Z30
 	VFMADD231PS  Z28, Z30, Z26
 	VFMADD231PS  Z29, Z30, Z27
+	PCALIGN      $0x20
 	ADDQ         $0x04, SI
 	ADDQ         $0x04, R11
 	DECQ         CX
 	JNE          one
+	PCALIGN      $0x20
 
 next:
-	DECQ R13
+	DECQ 304(DI)
 	JNE  segment
 	JMP  summed
 
@@ -15443,11 +15487,12 @@ edge:
 	VBROADCASTSS (R11)(R9*2), Z30
 	VFMADD231PS  Z28, Z30, Z26
 	VFMADD231PS  Z29, Z30, Z27
+	PCALIGN      $0x20
 	ADDQ         $0x04, SI
 	ADDQ         $0x04, R11
 	DECQ         CX
 	JNE          edge
-	DECQ         R13
+	DECQ         304(DI)
 	JNE          segment
 
 summed:
@@ -16250,13 +16295,13 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 280(DI)
+	DECQ 296(DI)
 	JNE  product
 	VZEROUPPER
 	RET
 
 // func tile1x1AVX2(t *tile)
-// Requires: AVX, FMA3, MMX+
+// Requires: AVX, CMOV, FMA3, MMX+
 TEXT ·tile1x1AVX2(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), DI
 	MOVQ 24(DI), AX
@@ -16266,7 +16311,7 @@ TEXT ·tile1x1AVX2(SB), NOSPLIT, $0-8
 	MOVQ 136(DI), AX
 	MOVQ AX, 264(DI)
 	MOVQ 16(DI), AX
-	MOVQ AX, 280(DI)
+	MOVQ AX, 296(DI)
 	MOVQ 224(DI), AX
 	MOVQ AX, 272(DI)
 	MOVQ 128(DI), R12
@@ -16274,27 +16319,29 @@ TEXT ·tile1x1AVX2(SB), NOSPLIT, $0-8
 	MOVQ 80(DI), R15
 
 product:
-	MOVQ       104(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       DX, AX
-	PREFETCHT0 (AX)
-	MOVQ       32(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       256(DI), BX
-	MOVQ       272(DI), R14
-	VXORPS     Y0, Y0, Y0
-	MOVQ       56(DI), R13
-	MOVQ       48(DI), AX
+	MOVQ    DX, 288(DI)
+	MOVQ    DX, R13
+	MOVQ    32(DI), R8
+	LEAQ    (R8)(R8*2), R9
+	LEAQ    (R8)(R8*4), R10
+	MOVQ    256(DI), BX
+	MOVQ    272(DI), R14
+	VXORPS  Y0, Y0, Y0
+	MOVQ    56(DI), AX
+	MOVQ    AX, 304(DI)
+	MOVQ    48(DI), AX
+	MOVQ    AX, 280(DI)
+	PCALIGN $0x20
 
 segment:
-	MOVQ 248(DI), SI
-	ADDQ (AX), SI
-	ADDQ $0x08, AX
-	MOVQ 64(DI), CX
-	SUBQ $0x04, CX
-	JLT  rest
+	MOVQ    280(DI), SI
+	MOVQ    (SI), SI
+	ADDQ    248(DI), SI
+	ADDQ    $0x08, 280(DI)
+	MOVQ    64(DI), CX
+	PCALIGN $0x20
+	SUBQ    $0x04, CX
+	JLT     rest
 
 four:
 	VMOVUPS      (BX), Y12
@@ -16317,12 +16364,18 @@ four:
 	ADDQ         R15, BX
 	VBROADCASTSS 12(SI), Y14
 	VFMADD231PS  Y12, Y14, Y0
+	PREFETCHT0   (R13)
+	ADDQ         104(DI), R13
+	CMPQ         R13, 288(DI)
+	CMOVQHI      288(DI), R13
 	PREFETCHT1   (R14)(CX*4)
 	PREFETCHT1   64(R14)(CX*4)
 	ADDQ         240(DI), R14
+	PCALIGN      $0x20
 	ADDQ         $0x10, SI
 	SUBQ         $0x04, CX
 	JGE          four
+	PCALIGN      $0x20
 
 rest:
 	ADDQ $0x04, CX
@@ -16334,12 +16387,14 @@ one:
 	ADDQ         R15, BX
 	VBROADCASTSS (SI), Y14
 	VFMADD231PS  Y12, Y14, Y0
+	PCALIGN      $0x20
 	ADDQ         $0x04, SI
 	DECQ         CX
 	JNE          one
+	PCALIGN      $0x20
 
 next:
-	DECQ         R13
+	DECQ         304(DI)
 	JNE          segment
 	MOVL         200(DI), AX
 	CMPL         AX, $0x3f800000
@@ -16430,13 +16485,13 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 280(DI)
+	DECQ 296(DI)
 	JNE  product
 	VZEROUPPER
 	RET
 
 // func tile1x2AVX2(t *tile)
-// Requires: AVX, FMA3, MMX+
+// Requires: AVX, CMOV, FMA3, MMX+
 TEXT ·tile1x2AVX2(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), DI
 	MOVQ 24(DI), AX
@@ -16446,7 +16501,7 @@ TEXT ·tile1x2AVX2(SB), NOSPLIT, $0-8
 	MOVQ 136(DI), AX
 	MOVQ AX, 264(DI)
 	MOVQ 16(DI), AX
-	MOVQ AX, 280(DI)
+	MOVQ AX, 296(DI)
 	MOVQ 224(DI), AX
 	MOVQ AX, 272(DI)
 	MOVQ 128(DI), R12
@@ -16454,31 +16509,30 @@ TEXT ·tile1x2AVX2(SB), NOSPLIT, $0-8
 	MOVQ 80(DI), R15
 
 product:
-	MOVQ       104(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       DX, AX
-	PREFETCHT0 (AX)
-	MOVQ       DX, AX
-	ADDQ       120(DI), AX
-	PREFETCHT0 (AX)
-	MOVQ       32(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       256(DI), BX
-	MOVQ       272(DI), R14
-	VXORPS     Y0, Y0, Y0
-	VXORPS     Y1, Y1, Y1
-	MOVQ       56(DI), R13
-	MOVQ       48(DI), AX
+	MOVQ    DX, 288(DI)
+	MOVQ    DX, R13
+	MOVQ    32(DI), R8
+	LEAQ    (R8)(R8*2), R9
+	LEAQ    (R8)(R8*4), R10
+	MOVQ    256(DI), BX
+	MOVQ    272(DI), R14
+	VXORPS  Y0, Y0, Y0
+	VXORPS  Y1, Y1, Y1
+	MOVQ    56(DI), AX
+	MOVQ    AX, 304(DI)
+	MOVQ    48(DI), AX
+	MOVQ    AX, 280(DI)
+	PCALIGN $0x20
 
 segment:
-	MOVQ 248(DI), SI
-	ADDQ (AX), SI
-	ADDQ $0x08, AX
-	MOVQ 64(DI), CX
-	SUBQ $0x04, CX
-	JLT  rest
+	MOVQ    280(DI), SI
+	MOVQ    (SI), SI
+	ADDQ    248(DI), SI
+	ADDQ    $0x08, 280(DI)
+	MOVQ    64(DI), CX
+	PCALIGN $0x20
+	SUBQ    $0x04, CX
+	JLT     rest
 
 four:
 	VMOVUPS      (BX), Y12
@@ -16509,12 +16563,18 @@ four:
 	VBROADCASTSS 12(SI), Y14
 	VFMADD231PS  Y12, Y14, Y0
 	VFMADD231PS  Y13, Y14, Y1
+	PREFETCHT0   (R13)
+	ADDQ         104(DI), R13
+	CMPQ         R13, 288(DI)
+	CMOVQHI      288(DI), R13
 	PREFETCHT1   (R14)(CX*4)
 	PREFETCHT1   64(R14)(CX*4)
 	ADDQ         240(DI), R14
+	PCALIGN      $0x20
 	ADDQ         $0x10, SI
 	SUBQ         $0x04, CX
 	JGE          four
+	PCALIGN      $0x20
 
 rest:
 	ADDQ $0x04, CX
@@ -16528,12 +16588,14 @@ one:
 	VBROADCASTSS (SI), Y14
 	VFMADD231PS  Y12, Y14, Y0
 	VFMADD231PS  Y13, Y14, Y1
+	PCALIGN      $0x20
 	ADDQ         $0x04, SI
 	DECQ         CX
 	JNE          one
+	PCALIGN      $0x20
 
 next:
-	DECQ         R13
+	DECQ         304(DI)
 	JNE          segment
 	MOVL         200(DI), AX
 	CMPL         AX, $0x3f800000
@@ -16656,13 +16718,13 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 280(DI)
+	DECQ 296(DI)
 	JNE  product
 	VZEROUPPER
 	RET
 
 // func tile2x1AVX2(t *tile)
-// Requires: AVX, FMA3, MMX+
+// Requires: AVX, CMOV, FMA3, MMX+
 TEXT ·tile2x1AVX2(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), DI
 	MOVQ 24(DI), AX
@@ -16672,7 +16734,7 @@ TEXT ·tile2x1AVX2(SB), NOSPLIT, $0-8
 	MOVQ 136(DI), AX
 	MOVQ AX, 264(DI)
 	MOVQ 16(DI), AX
-	MOVQ AX, 280(DI)
+	MOVQ AX, 296(DI)
 	MOVQ 224(DI), AX
 	MOVQ AX, 272(DI)
 	MOVQ 128(DI), R12
@@ -16680,29 +16742,32 @@ TEXT ·tile2x1AVX2(SB), NOSPLIT, $0-8
 	MOVQ 80(DI), R15
 
 product:
-	MOVQ       104(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       DX, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	MOVQ       32(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       256(DI), BX
-	MOVQ       272(DI), R14
-	VXORPS     Y0, Y0, Y0
-	VXORPS     Y1, Y1, Y1
-	MOVQ       56(DI), R13
-	MOVQ       48(DI), AX
+	IMUL3Q  $0x00000001, 104(DI), AX
+	ADDQ    DX, AX
+	MOVQ    AX, 288(DI)
+	MOVQ    DX, R13
+	MOVQ    32(DI), R8
+	LEAQ    (R8)(R8*2), R9
+	LEAQ    (R8)(R8*4), R10
+	MOVQ    256(DI), BX
+	MOVQ    272(DI), R14
+	VXORPS  Y0, Y0, Y0
+	VXORPS  Y1, Y1, Y1
+	MOVQ    56(DI), AX
+	MOVQ    AX, 304(DI)
+	MOVQ    48(DI), AX
+	MOVQ    AX, 280(DI)
+	PCALIGN $0x20
 
 segment:
-	MOVQ 248(DI), SI
-	ADDQ (AX), SI
-	ADDQ $0x08, AX
-	MOVQ 64(DI), CX
-	SUBQ $0x04, CX
-	JLT  rest
+	MOVQ    280(DI), SI
+	MOVQ    (SI), SI
+	ADDQ    248(DI), SI
+	ADDQ    $0x08, 280(DI)
+	MOVQ    64(DI), CX
+	PCALIGN $0x20
+	SUBQ    $0x04, CX
+	JLT     rest
 
 four:
 	VMOVUPS      (BX), Y12
@@ -16733,12 +16798,18 @@ four:
 	VFMADD231PS  Y12, Y14, Y0
 	VBROADCASTSS 12(SI)(R8*1), Y15
 	VFMADD231PS  Y12, Y15, Y1
+	PREFETCHT0   (R13)
+	ADDQ         104(DI), R13
+	CMPQ         R13, 288(DI)
+	CMOVQHI      288(DI), R13
 	PREFETCHT1   (R14)(CX*4)
 	PREFETCHT1   64(R14)(CX*4)
 	ADDQ         240(DI), R14
+	PCALIGN      $0x20
 	ADDQ         $0x10, SI
 	SUBQ         $0x04, CX
 	JGE          four
+	PCALIGN      $0x20
 
 rest:
 	ADDQ $0x04, CX
@@ -16752,12 +16823,14 @@ one:
 	VFMADD231PS  Y12, Y14, Y0
 	VBROADCASTSS (SI)(R8*1), Y15
 	VFMADD231PS  Y12, Y15, Y1
+	PCALIGN      $0x20
 	ADDQ         $0x04, SI
 	DECQ         CX
 	JNE          one
+	PCALIGN      $0x20
 
 next:
-	DECQ         R13
+	DECQ         304(DI)
 	JNE          segment
 	MOVL         200(DI), AX
 	CMPL         AX, $0x3f800000
@@ -16874,13 +16947,13 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 280(DI)
+	DECQ 296(DI)
 	JNE  product
 	VZEROUPPER
 	RET
 
 // func tile2x2AVX2(t *tile)
-// Requires: AVX, FMA3, MMX+
+// Requires: AVX, CMOV, FMA3, MMX+
 TEXT ·tile2x2AVX2(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), DI
 	MOVQ 24(DI), AX
@@ -16890,7 +16963,7 @@ TEXT ·tile2x2AVX2(SB), NOSPLIT, $0-8
 	MOVQ 136(DI), AX
 	MOVQ AX, 264(DI)
 	MOVQ 16(DI), AX
-	MOVQ AX, 280(DI)
+	MOVQ AX, 296(DI)
 	MOVQ 224(DI), AX
 	MOVQ AX, 272(DI)
 	MOVQ 128(DI), R12
@@ -16898,35 +16971,34 @@ TEXT ·tile2x2AVX2(SB), NOSPLIT, $0-8
 	MOVQ 80(DI), R15
 
 product:
-	MOVQ       104(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       DX, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	MOVQ       DX, AX
-	ADDQ       120(DI), AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	MOVQ       32(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       256(DI), BX
-	MOVQ       272(DI), R14
-	VXORPS     Y0, Y0, Y0
-	VXORPS     Y1, Y1, Y1
-	VXORPS     Y2, Y2, Y2
-	VXORPS     Y3, Y3, Y3
-	MOVQ       56(DI), R13
-	MOVQ       48(DI), AX
+	IMUL3Q  $0x00000001, 104(DI), AX
+	ADDQ    DX, AX
+	MOVQ    AX, 288(DI)
+	MOVQ    DX, R13
+	MOVQ    32(DI), R8
+	LEAQ    (R8)(R8*2), R9
+	LEAQ    (R8)(R8*4), R10
+	MOVQ    256(DI), BX
+	MOVQ    272(DI), R14
+	VXORPS  Y0, Y0, Y0
+	VXORPS  Y1, Y1, Y1
+	VXORPS  Y2, Y2, Y2
+	VXORPS  Y3, Y3, Y3
+	MOVQ    56(DI), AX
+	MOVQ    AX, 304(DI)
+	MOVQ    48(DI), AX
+	MOVQ    AX, 280(DI)
+	PCALIGN $0x20
 
 segment:
-	MOVQ 248(DI), SI
-	ADDQ (AX), SI
-	ADDQ $0x08, AX
-	MOVQ 64(DI), CX
-	SUBQ $0x04, CX
-	JLT  rest
+	MOVQ    280(DI), SI
+	MOVQ    (SI), SI
+	ADDQ    248(DI), SI
+	ADDQ    $0x08, 280(DI)
+	MOVQ    64(DI), CX
+	PCALIGN $0x20
+	SUBQ    $0x04, CX
+	JLT     rest
 
 four:
 	VMOVUPS      (BX), Y12
@@ -16969,12 +17041,18 @@ four:
 	VBROADCASTSS 12(SI)(R8*1), Y15
 	VFMADD231PS  Y12, Y15, Y2
 	VFMADD231PS  Y13, Y15, Y3
+	PREFETCHT0   (R13)
+	ADDQ         104(DI), R13
+	CMPQ         R13, 288(DI)
+	CMOVQHI      288(DI), R13
 	PREFETCHT1   (R14)(CX*4)
 	PREFETCHT1   64(R14)(CX*4)
 	ADDQ         240(DI), R14
+	PCALIGN      $0x20
 	ADDQ         $0x10, SI
 	SUBQ         $0x04, CX
 	JGE          four
+	PCALIGN      $0x20
 
 rest:
 	ADDQ $0x04, CX
@@ -16991,12 +17069,14 @@ one:
 	VBROADCASTSS (SI)(R8*1), Y15
 	VFMADD231PS  Y12, Y15, Y2
 	VFMADD231PS  Y13, Y15, Y3
+	PCALIGN      $0x20
 	ADDQ         $0x04, SI
 	DECQ         CX
 	JNE          one
+	PCALIGN      $0x20
 
 next:
-	DECQ         R13
+	DECQ         304(DI)
 	JNE          segment
 	MOVL         200(DI), AX
 	CMPL         AX, $0x3f800000
@@ -17170,13 +17250,13 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 280(DI)
+	DECQ 296(DI)
 	JNE  product
 	VZEROUPPER
 	RET
 
 // func tile3x1AVX2(t *tile)
-// Requires: AVX, FMA3, MMX+
+// Requires: AVX, CMOV, FMA3, MMX+
 TEXT ·tile3x1AVX2(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), DI
 	MOVQ 24(DI), AX
@@ -17186,7 +17266,7 @@ TEXT ·tile3x1AVX2(SB), NOSPLIT, $0-8
 	MOVQ 136(DI), AX
 	MOVQ AX, 264(DI)
 	MOVQ 16(DI), AX
-	MOVQ AX, 280(DI)
+	MOVQ AX, 296(DI)
 	MOVQ 224(DI), AX
 	MOVQ AX, 272(DI)
 	MOVQ 128(DI), R12
@@ -17194,31 +17274,33 @@ TEXT ·tile3x1AVX2(SB), NOSPLIT, $0-8
 	MOVQ 80(DI), R15
 
 product:
-	MOVQ       104(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       DX, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 (AX)(R8*2)
-	MOVQ       32(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       256(DI), BX
-	MOVQ       272(DI), R14
-	VXORPS     Y0, Y0, Y0
-	VXORPS     Y1, Y1, Y1
-	VXORPS     Y2, Y2, Y2
-	MOVQ       56(DI), R13
-	MOVQ       48(DI), AX
+	IMUL3Q  $0x00000002, 104(DI), AX
+	ADDQ    DX, AX
+	MOVQ    AX, 288(DI)
+	MOVQ    DX, R13
+	MOVQ    32(DI), R8
+	LEAQ    (R8)(R8*2), R9
+	LEAQ    (R8)(R8*4), R10
+	MOVQ    256(DI), BX
+	MOVQ    272(DI), R14
+	VXORPS  Y0, Y0, Y0
+	VXORPS  Y1, Y1, Y1
+	VXORPS  Y2, Y2, Y2
+	MOVQ    56(DI), AX
+	MOVQ    AX, 304(DI)
+	MOVQ    48(DI), AX
+	MOVQ    AX, 280(DI)
+	PCALIGN $0x20
 
 segment:
-	MOVQ 248(DI), SI
-	ADDQ (AX), SI
-	ADDQ $0x08, AX
-	MOVQ 64(DI), CX
-	SUBQ $0x04, CX
-	JLT  rest
+	MOVQ    280(DI), SI
+	MOVQ    (SI), SI
+	ADDQ    248(DI), SI
+	ADDQ    $0x08, 280(DI)
+	MOVQ    64(DI), CX
+	PCALIGN $0x20
+	SUBQ    $0x04, CX
+	JLT     rest
 
 four:
 	VMOVUPS      (BX), Y12
@@ -17257,12 +17339,18 @@ four:
 	VFMADD231PS  Y12, Y15, Y1
 	VBROADCASTSS 12(SI)(R8*2), Y14
 	VFMADD231PS  Y12, Y14, Y2
+	PREFETCHT0   (R13)
+	ADDQ         104(DI), R13
+	CMPQ         R13, 288(DI)
+	CMOVQHI      288(DI), R13
 	PREFETCHT1   (R14)(CX*4)
 	PREFETCHT1   64(R14)(CX*4)
 	ADDQ         240(DI), R14
+	PCALIGN      $0x20
 	ADDQ         $0x10, SI
 	SUBQ         $0x04, CX
 	JGE          four
+	PCALIGN      $0x20
 
 rest:
 	ADDQ $0x04, CX
@@ -17278,12 +17366,14 @@ one:
 	VFMADD231PS  Y12, Y15, Y1
 	VBROADCASTSS (SI)(R8*2), Y14
 	VFMADD231PS  Y12, Y14, Y2
+	PCALIGN      $0x20
 	ADDQ         $0x04, SI
 	DECQ         CX
 	JNE          one
+	PCALIGN      $0x20
 
 next:
-	DECQ         R13
+	DECQ         304(DI)
 	JNE          segment
 	MOVL         200(DI), AX
 	CMPL         AX, $0x3f800000
@@ -17426,13 +17516,13 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 280(DI)
+	DECQ 296(DI)
 	JNE  product
 	VZEROUPPER
 	RET
 
 // func tile3x2AVX2(t *tile)
-// Requires: AVX, FMA3, MMX+
+// Requires: AVX, CMOV, FMA3, MMX+
 TEXT ·tile3x2AVX2(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), DI
 	MOVQ 24(DI), AX
@@ -17442,7 +17532,7 @@ TEXT ·tile3x2AVX2(SB), NOSPLIT, $0-8
 	MOVQ 136(DI), AX
 	MOVQ AX, 264(DI)
 	MOVQ 16(DI), AX
-	MOVQ AX, 280(DI)
+	MOVQ AX, 296(DI)
 	MOVQ 224(DI), AX
 	MOVQ AX, 272(DI)
 	MOVQ 128(DI), R12
@@ -17450,39 +17540,36 @@ TEXT ·tile3x2AVX2(SB), NOSPLIT, $0-8
 	MOVQ 80(DI), R15
 
 product:
-	MOVQ       104(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       DX, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 (AX)(R8*2)
-	MOVQ       DX, AX
-	ADDQ       120(DI), AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 (AX)(R8*2)
-	MOVQ       32(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       256(DI), BX
-	MOVQ       272(DI), R14
-	VXORPS     Y0, Y0, Y0
-	VXORPS     Y1, Y1, Y1
-	VXORPS     Y2, Y2, Y2
-	VXORPS     Y3, Y3, Y3
-	VXORPS     Y4, Y4, Y4
-	VXORPS     Y5, Y5, Y5
-	MOVQ       56(DI), R13
-	MOVQ       48(DI), AX
+	IMUL3Q  $0x00000002, 104(DI), AX
+	ADDQ    DX, AX
+	MOVQ    AX, 288(DI)
+	MOVQ    DX, R13
+	MOVQ    32(DI), R8
+	LEAQ    (R8)(R8*2), R9
+	LEAQ    (R8)(R8*4), R10
+	MOVQ    256(DI), BX
+	MOVQ    272(DI), R14
+	VXORPS  Y0, Y0, Y0
+	VXORPS  Y1, Y1, Y1
+	VXORPS  Y2, Y2, Y2
+	VXORPS  Y3, Y3, Y3
+	VXORPS  Y4, Y4, Y4
+	VXORPS  Y5, Y5, Y5
+	MOVQ    56(DI), AX
+	MOVQ    AX, 304(DI)
+	MOVQ    48(DI), AX
+	MOVQ    AX, 280(DI)
+	PCALIGN $0x20
 
 segment:
-	MOVQ 248(DI), SI
-	ADDQ (AX), SI
-	ADDQ $0x08, AX
-	MOVQ 64(DI), CX
-	SUBQ $0x04, CX
-	JLT  rest
+	MOVQ    280(DI), SI
+	MOVQ    (SI), SI
+	ADDQ    248(DI), SI
+	ADDQ    $0x08, 280(DI)
+	MOVQ    64(DI), CX
+	PCALIGN $0x20
+	SUBQ    $0x04, CX
+	JLT     rest
 
 four:
 	VMOVUPS      (BX), Y12
@@ -17537,12 +17624,18 @@ four:
 	VBROADCASTSS 12(SI)(R8*2), Y14
 	VFMADD231PS  Y12, Y14, Y4
 	VFMADD231PS  Y13, Y14, Y5
+	PREFETCHT0   (R13)
+	ADDQ         104(DI), R13
+	CMPQ         R13, 288(DI)
+	CMOVQHI      288(DI), R13
 	PREFETCHT1   (R14)(CX*4)
 	PREFETCHT1   64(R14)(CX*4)
 	ADDQ         240(DI), R14
+	PCALIGN      $0x20
 	ADDQ         $0x10, SI
 	SUBQ         $0x04, CX
 	JGE          four
+	PCALIGN      $0x20
 
 rest:
 	ADDQ $0x04, CX
@@ -17562,12 +17655,14 @@ one:
 	VBROADCASTSS (SI)(R8*2), Y14
 	VFMADD231PS  Y12, Y14, Y4
 	VFMADD231PS  Y13, Y14, Y5
+	PCALIGN      $0x20
 	ADDQ         $0x04, SI
 	DECQ         CX
 	JNE          one
+	PCALIGN      $0x20
 
 next:
-	DECQ         R13
+	DECQ         304(DI)
 	JNE          segment
 	MOVL         200(DI), AX
 	CMPL         AX, $0x3f800000
@@ -17792,13 +17887,13 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 280(DI)
+	DECQ 296(DI)
 	JNE  product
 	VZEROUPPER
 	RET
 
 // func tile4x1AVX2(t *tile)
-// Requires: AVX, FMA3, MMX+
+// Requires: AVX, CMOV, FMA3, MMX+
 TEXT ·tile4x1AVX2(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), DI
 	MOVQ 24(DI), AX
@@ -17808,7 +17903,7 @@ TEXT ·tile4x1AVX2(SB), NOSPLIT, $0-8
 	MOVQ 136(DI), AX
 	MOVQ AX, 264(DI)
 	MOVQ 16(DI), AX
-	MOVQ AX, 280(DI)
+	MOVQ AX, 296(DI)
 	MOVQ 224(DI), AX
 	MOVQ AX, 272(DI)
 	MOVQ 128(DI), R12
@@ -17816,37 +17911,37 @@ TEXT ·tile4x1AVX2(SB), NOSPLIT, $0-8
 	MOVQ 80(DI), R15
 
 product:
-	MOVQ       104(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       DX, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 (AX)(R8*2)
-	MOVQ       DX, AX
-	ADDQ       112(DI), AX
-	PREFETCHT0 (AX)
-	MOVQ       32(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       256(DI), BX
-	MOVQ       272(DI), R14
-	VXORPS     Y0, Y0, Y0
-	VXORPS     Y1, Y1, Y1
-	VXORPS     Y2, Y2, Y2
-	VXORPS     Y3, Y3, Y3
-	MOVQ       56(DI), R13
-	MOVQ       48(DI), AX
+	IMUL3Q  $0x00000002, 104(DI), AX
+	ADDQ    DX, AX
+	MOVQ    AX, 288(DI)
+	MOVQ    DX, R13
+	MOVQ    32(DI), R8
+	LEAQ    (R8)(R8*2), R9
+	LEAQ    (R8)(R8*4), R10
+	MOVQ    256(DI), BX
+	MOVQ    272(DI), R14
+	VXORPS  Y0, Y0, Y0
+	VXORPS  Y1, Y1, Y1
+	VXORPS  Y2, Y2, Y2
+	VXORPS  Y3, Y3, Y3
+	MOVQ    56(DI), AX
+	MOVQ    AX, 304(DI)
+	MOVQ    48(DI), AX
+	MOVQ    AX, 280(DI)
+	MOVQ    112(DI), AX
+	PCALIGN $0x20
 
 segment:
-	MOVQ 248(DI), SI
-	ADDQ (AX), SI
-	ADDQ $0x08, AX
-	MOVQ 40(DI), R11
-	ADDQ SI, R11
-	MOVQ 64(DI), CX
-	SUBQ $0x04, CX
-	JLT  rest
+	MOVQ    280(DI), SI
+	MOVQ    (SI), SI
+	ADDQ    248(DI), SI
+	ADDQ    $0x08, 280(DI)
+	MOVQ    40(DI), R11
+	ADDQ    SI, R11
+	MOVQ    64(DI), CX
+	PCALIGN $0x20
+	SUBQ    $0x04, CX
+	JLT     rest
 
 four:
 	VMOVUPS      (BX), Y12
@@ -17893,13 +17988,20 @@ four:
 	VFMADD231PS  Y12, Y14, Y2
 	VBROADCASTSS 12(R11), Y15
 	VFMADD231PS  Y12, Y15, Y3
+	PREFETCHT0   (R13)
+	PREFETCHT0   (R13)(AX*1)
+	ADDQ         104(DI), R13
+	CMPQ         R13, 288(DI)
+	CMOVQHI      288(DI), R13
 	PREFETCHT1   (R14)(CX*4)
 	PREFETCHT1   64(R14)(CX*4)
 	ADDQ         240(DI), R14
+	PCALIGN      $0x20
 	ADDQ         $0x10, SI
 	ADDQ         $0x10, R11
 	SUBQ         $0x04, CX
 	JGE          four
+	PCALIGN      $0x20
 
 rest:
 	ADDQ $0x04, CX
@@ -17917,13 +18019,15 @@ one:
 	VFMADD231PS  Y12, Y14, Y2
 	VBROADCASTSS (R11), Y15
 	VFMADD231PS  Y12, Y15, Y3
+	PCALIGN      $0x20
 	ADDQ         $0x04, SI
 	ADDQ         $0x04, R11
 	DECQ         CX
 	JNE          one
+	PCALIGN      $0x20
 
 next:
-	DECQ         R13
+	DECQ         304(DI)
 	JNE          segment
 	MOVL         200(DI), AX
 	CMPL         AX, $0x3f800000
@@ -18098,13 +18202,13 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 280(DI)
+	DECQ 296(DI)
 	JNE  product
 	VZEROUPPER
 	RET
 
 // func tile4x2AVX2(t *tile)
-// Requires: AVX, FMA3, MMX+
+// Requires: AVX, CMOV, FMA3, MMX+
 TEXT ·tile4x2AVX2(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), DI
 	MOVQ 24(DI), AX
@@ -18114,7 +18218,7 @@ TEXT ·tile4x2AVX2(SB), NOSPLIT, $0-8
 	MOVQ 136(DI), AX
 	MOVQ AX, 264(DI)
 	MOVQ 16(DI), AX
-	MOVQ AX, 280(DI)
+	MOVQ AX, 296(DI)
 	MOVQ 224(DI), AX
 	MOVQ AX, 272(DI)
 	MOVQ 128(DI), R12
@@ -18122,50 +18226,41 @@ TEXT ·tile4x2AVX2(SB), NOSPLIT, $0-8
 	MOVQ 80(DI), R15
 
 product:
-	MOVQ       104(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       DX, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 (AX)(R8*2)
-	MOVQ       DX, AX
-	ADDQ       112(DI), AX
-	PREFETCHT0 (AX)
-	MOVQ       DX, AX
-	ADDQ       120(DI), AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 (AX)(R8*2)
-	MOVQ       DX, AX
-	ADDQ       112(DI), AX
-	ADDQ       120(DI), AX
-	PREFETCHT0 (AX)
-	MOVQ       32(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       256(DI), BX
-	MOVQ       272(DI), R14
-	VXORPS     Y0, Y0, Y0
-	VXORPS     Y1, Y1, Y1
-	VXORPS     Y2, Y2, Y2
-	VXORPS     Y3, Y3, Y3
-	VXORPS     Y4, Y4, Y4
-	VXORPS     Y5, Y5, Y5
-	VXORPS     Y6, Y6, Y6
-	VXORPS     Y7, Y7, Y7
-	MOVQ       56(DI), R13
-	MOVQ       48(DI), AX
+	IMUL3Q  $0x00000002, 104(DI), AX
+	ADDQ    DX, AX
+	MOVQ    AX, 288(DI)
+	MOVQ    DX, R13
+	MOVQ    32(DI), R8
+	LEAQ    (R8)(R8*2), R9
+	LEAQ    (R8)(R8*4), R10
+	MOVQ    256(DI), BX
+	MOVQ    272(DI), R14
+	VXORPS  Y0, Y0, Y0
+	VXORPS  Y1, Y1, Y1
+	VXORPS  Y2, Y2, Y2
+	VXORPS  Y3, Y3, Y3
+	VXORPS  Y4, Y4, Y4
+	VXORPS  Y5, Y5, Y5
+	VXORPS  Y6, Y6, Y6
+	VXORPS  Y7, Y7, Y7
+	MOVQ    56(DI), AX
+	MOVQ    AX, 304(DI)
+	MOVQ    48(DI), AX
+	MOVQ    AX, 280(DI)
+	MOVQ    112(DI), AX
+	PCALIGN $0x20
 
 segment:
-	MOVQ 248(DI), SI
-	ADDQ (AX), SI
-	ADDQ $0x08, AX
-	MOVQ 40(DI), R11
-	ADDQ SI, R11
-	MOVQ 64(DI), CX
-	SUBQ $0x04, CX
-	JLT  rest
+	MOVQ    280(DI), SI
+	MOVQ    (SI), SI
+	ADDQ    248(DI), SI
+	ADDQ    $0x08, 280(DI)
+	MOVQ    40(DI), R11
+	ADDQ    SI, R11
+	MOVQ    64(DI), CX
+	PCALIGN $0x20
+	SUBQ    $0x04, CX
+	JLT     rest
 
 four:
 	VMOVUPS      (BX), Y12
@@ -18232,13 +18327,20 @@ four:
 	VBROADCASTSS 12(R11), Y15
 	VFMADD231PS  Y12, Y15, Y6
 	VFMADD231PS  Y13, Y15, Y7
+	PREFETCHT0   (R13)
+	PREFETCHT0   (R13)(AX*1)
+	ADDQ         104(DI), R13
+	CMPQ         R13, 288(DI)
+	CMOVQHI      288(DI), R13
 	PREFETCHT1   (R14)(CX*4)
 	PREFETCHT1   64(R14)(CX*4)
 	ADDQ         240(DI), R14
+	PCALIGN      $0x20
 	ADDQ         $0x10, SI
 	ADDQ         $0x10, R11
 	SUBQ         $0x04, CX
 	JGE          four
+	PCALIGN      $0x20
 
 rest:
 	ADDQ $0x04, CX
@@ -18261,13 +18363,15 @@ one:
 	VBROADCASTSS (R11), Y15
 	VFMADD231PS  Y12, Y15, Y6
 	VFMADD231PS  Y13, Y15, Y7
+	PCALIGN      $0x20
 	ADDQ         $0x04, SI
 	ADDQ         $0x04, R11
 	DECQ         CX
 	JNE          one
+	PCALIGN      $0x20
 
 next:
-	DECQ         R13
+	DECQ         304(DI)
 	JNE          segment
 	MOVL         200(DI), AX
 	CMPL         AX, $0x3f800000
@@ -18558,13 +18662,13 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 280(DI)
+	DECQ 296(DI)
 	JNE  product
 	VZEROUPPER
 	RET
 
 // func tile5x1AVX2(t *tile)
-// Requires: AVX, FMA3, MMX+
+// Requires: AVX, CMOV, FMA3, MMX+
 TEXT ·tile5x1AVX2(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), DI
 	MOVQ 24(DI), AX
@@ -18574,7 +18678,7 @@ TEXT ·tile5x1AVX2(SB), NOSPLIT, $0-8
 	MOVQ 136(DI), AX
 	MOVQ AX, 264(DI)
 	MOVQ 16(DI), AX
-	MOVQ AX, 280(DI)
+	MOVQ AX, 296(DI)
 	MOVQ 224(DI), AX
 	MOVQ AX, 272(DI)
 	MOVQ 128(DI), R12
@@ -18582,39 +18686,38 @@ TEXT ·tile5x1AVX2(SB), NOSPLIT, $0-8
 	MOVQ 80(DI), R15
 
 product:
-	MOVQ       104(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       DX, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 (AX)(R8*2)
-	MOVQ       DX, AX
-	ADDQ       112(DI), AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	MOVQ       32(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       256(DI), BX
-	MOVQ       272(DI), R14
-	VXORPS     Y0, Y0, Y0
-	VXORPS     Y1, Y1, Y1
-	VXORPS     Y2, Y2, Y2
-	VXORPS     Y3, Y3, Y3
-	VXORPS     Y4, Y4, Y4
-	MOVQ       56(DI), R13
-	MOVQ       48(DI), AX
+	IMUL3Q  $0x00000002, 104(DI), AX
+	ADDQ    DX, AX
+	MOVQ    AX, 288(DI)
+	MOVQ    DX, R13
+	MOVQ    32(DI), R8
+	LEAQ    (R8)(R8*2), R9
+	LEAQ    (R8)(R8*4), R10
+	MOVQ    256(DI), BX
+	MOVQ    272(DI), R14
+	VXORPS  Y0, Y0, Y0
+	VXORPS  Y1, Y1, Y1
+	VXORPS  Y2, Y2, Y2
+	VXORPS  Y3, Y3, Y3
+	VXORPS  Y4, Y4, Y4
+	MOVQ    56(DI), AX
+	MOVQ    AX, 304(DI)
+	MOVQ    48(DI), AX
+	MOVQ    AX, 280(DI)
+	MOVQ    112(DI), AX
+	PCALIGN $0x20
 
 segment:
-	MOVQ 248(DI), SI
-	ADDQ (AX), SI
-	ADDQ $0x08, AX
-	MOVQ 40(DI), R11
-	ADDQ SI, R11
-	MOVQ 64(DI), CX
-	SUBQ $0x04, CX
-	JLT  rest
+	MOVQ    280(DI), SI
+	MOVQ    (SI), SI
+	ADDQ    248(DI), SI
+	ADDQ    $0x08, 280(DI)
+	MOVQ    40(DI), R11
+	ADDQ    SI, R11
+	MOVQ    64(DI), CX
+	PCALIGN $0x20
+	SUBQ    $0x04, CX
+	JLT     rest
 
 four:
 	VMOVUPS      (BX), Y12
@@ -18669,13 +18772,20 @@ four:
 	VFMADD231PS  Y12, Y15, Y3
 	VBROADCASTSS 12(R11)(R8*1), Y14
 	VFMADD231PS  Y12, Y14, Y4
+	PREFETCHT0   (R13)
+	PREFETCHT0   (R13)(AX*1)
+	ADDQ         104(DI), R13
+	CMPQ         R13, 288(DI)
+	CMOVQHI      288(DI), R13
 	PREFETCHT1   (R14)(CX*4)
 	PREFETCHT1   64(R14)(CX*4)
 	ADDQ         240(DI), R14
+	PCALIGN      $0x20
 	ADDQ         $0x10, SI
 	ADDQ         $0x10, R11
 	SUBQ         $0x04, CX
 	JGE          four
+	PCALIGN      $0x20
 
 rest:
 	ADDQ $0x04, CX
@@ -18695,13 +18805,15 @@ one:
 	VFMADD231PS  Y12, Y15, Y3
 	VBROADCASTSS (R11)(R8*1), Y14
 	VFMADD231PS  Y12, Y14, Y4
+	PCALIGN      $0x20
 	ADDQ         $0x04, SI
 	ADDQ         $0x04, R11
 	DECQ         CX
 	JNE          one
+	PCALIGN      $0x20
 
 next:
-	DECQ         R13
+	DECQ         304(DI)
 	JNE          segment
 	MOVL         200(DI), AX
 	CMPL         AX, $0x3f800000
@@ -18902,13 +19014,13 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 280(DI)
+	DECQ 296(DI)
 	JNE  product
 	VZEROUPPER
 	RET
 
 // func tile5x2AVX2(t *tile)
-// Requires: AVX, FMA3, MMX+
+// Requires: AVX, CMOV, FMA3, MMX+
 TEXT ·tile5x2AVX2(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), DI
 	MOVQ 24(DI), AX
@@ -18918,7 +19030,7 @@ TEXT ·tile5x2AVX2(SB), NOSPLIT, $0-8
 	MOVQ 136(DI), AX
 	MOVQ AX, 264(DI)
 	MOVQ 16(DI), AX
-	MOVQ AX, 280(DI)
+	MOVQ AX, 296(DI)
 	MOVQ 224(DI), AX
 	MOVQ AX, 272(DI)
 	MOVQ 128(DI), R12
@@ -18926,54 +19038,43 @@ TEXT ·tile5x2AVX2(SB), NOSPLIT, $0-8
 	MOVQ 80(DI), R15
 
 product:
-	MOVQ       104(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       DX, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 (AX)(R8*2)
-	MOVQ       DX, AX
-	ADDQ       112(DI), AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	MOVQ       DX, AX
-	ADDQ       120(DI), AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 (AX)(R8*2)
-	MOVQ       DX, AX
-	ADDQ       112(DI), AX
-	ADDQ       120(DI), AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	MOVQ       32(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       256(DI), BX
-	MOVQ       272(DI), R14
-	VXORPS     Y0, Y0, Y0
-	VXORPS     Y1, Y1, Y1
-	VXORPS     Y2, Y2, Y2
-	VXORPS     Y3, Y3, Y3
-	VXORPS     Y4, Y4, Y4
-	VXORPS     Y5, Y5, Y5
-	VXORPS     Y6, Y6, Y6
-	VXORPS     Y7, Y7, Y7
-	VXORPS     Y8, Y8, Y8
-	VXORPS     Y9, Y9, Y9
-	MOVQ       56(DI), R13
-	MOVQ       48(DI), AX
+	IMUL3Q  $0x00000002, 104(DI), AX
+	ADDQ    DX, AX
+	MOVQ    AX, 288(DI)
+	MOVQ    DX, R13
+	MOVQ    32(DI), R8
+	LEAQ    (R8)(R8*2), R9
+	LEAQ    (R8)(R8*4), R10
+	MOVQ    256(DI), BX
+	MOVQ    272(DI), R14
+	VXORPS  Y0, Y0, Y0
+	VXORPS  Y1, Y1, Y1
+	VXORPS  Y2, Y2, Y2
+	VXORPS  Y3, Y3, Y3
+	VXORPS  Y4, Y4, Y4
+	VXORPS  Y5, Y5, Y5
+	VXORPS  Y6, Y6, Y6
+	VXORPS  Y7, Y7, Y7
+	VXORPS  Y8, Y8, Y8
+	VXORPS  Y9, Y9, Y9
+	MOVQ    56(DI), AX
+	MOVQ    AX, 304(DI)
+	MOVQ    48(DI), AX
+	MOVQ    AX, 280(DI)
+	MOVQ    112(DI), AX
+	PCALIGN $0x20
 
 segment:
-	MOVQ 248(DI), SI
-	ADDQ (AX), SI
-	ADDQ $0x08, AX
-	MOVQ 40(DI), R11
-	ADDQ SI, R11
-	MOVQ 64(DI), CX
-	SUBQ $0x04, CX
-	JLT  rest
+	MOVQ    280(DI), SI
+	MOVQ    (SI), SI
+	ADDQ    248(DI), SI
+	ADDQ    $0x08, 280(DI)
+	MOVQ    40(DI), R11
+	ADDQ    SI, R11
+	MOVQ    64(DI), CX
+	PCALIGN $0x20
+	SUBQ    $0x04, CX
+	JLT     rest
 
 four:
 	VMOVUPS      (BX), Y12
@@ -19052,13 +19153,20 @@ four:
 	VBROADCASTSS 12(R11)(R8*1), Y14
 	VFMADD231PS  Y12, Y14, Y8
 	VFMADD231PS  Y13, Y14, Y9
+	PREFETCHT0   (R13)
+	PREFETCHT0   (R13)(AX*1)
+	ADDQ         104(DI), R13
+	CMPQ         R13, 288(DI)
+	CMOVQHI      288(DI), R13
 	PREFETCHT1   (R14)(CX*4)
 	PREFETCHT1   64(R14)(CX*4)
 	ADDQ         240(DI), R14
+	PCALIGN      $0x20
 	ADDQ         $0x10, SI
 	ADDQ         $0x10, R11
 	SUBQ         $0x04, CX
 	JGE          four
+	PCALIGN      $0x20
 
 rest:
 	ADDQ $0x04, CX
@@ -19084,13 +19192,15 @@ one:
 	VBROADCASTSS (R11)(R8*1), Y14
 	VFMADD231PS  Y12, Y14, Y8
 	VFMADD231PS  Y13, Y14, Y9
+	PCALIGN      $0x20
 	ADDQ         $0x04, SI
 	ADDQ         $0x04, R11
 	DECQ         CX
 	JNE          one
+	PCALIGN      $0x20
 
 next:
-	DECQ         R13
+	DECQ         304(DI)
 	JNE          segment
 	MOVL         200(DI), AX
 	CMPL         AX, $0x3f800000
@@ -19432,13 +19542,13 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 280(DI)
+	DECQ 296(DI)
 	JNE  product
 	VZEROUPPER
 	RET
 
 // func tile6x1AVX2(t *tile)
-// Requires: AVX, FMA3, MMX+
+// Requires: AVX, CMOV, FMA3, MMX+
 TEXT ·tile6x1AVX2(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), DI
 	MOVQ 24(DI), AX
@@ -19448,7 +19558,7 @@ TEXT ·tile6x1AVX2(SB), NOSPLIT, $0-8
 	MOVQ 136(DI), AX
 	MOVQ AX, 264(DI)
 	MOVQ 16(DI), AX
-	MOVQ AX, 280(DI)
+	MOVQ AX, 296(DI)
 	MOVQ 224(DI), AX
 	MOVQ AX, 272(DI)
 	MOVQ 128(DI), R12
@@ -19456,41 +19566,39 @@ TEXT ·tile6x1AVX2(SB), NOSPLIT, $0-8
 	MOVQ 80(DI), R15
 
 product:
-	MOVQ       104(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       DX, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 (AX)(R8*2)
-	MOVQ       DX, AX
-	ADDQ       112(DI), AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 (AX)(R8*2)
-	MOVQ       32(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       256(DI), BX
-	MOVQ       272(DI), R14
-	VXORPS     Y0, Y0, Y0
-	VXORPS     Y1, Y1, Y1
-	VXORPS     Y2, Y2, Y2
-	VXORPS     Y3, Y3, Y3
-	VXORPS     Y4, Y4, Y4
-	VXORPS     Y5, Y5, Y5
-	MOVQ       56(DI), R13
-	MOVQ       48(DI), AX
+	IMUL3Q  $0x00000002, 104(DI), AX
+	ADDQ    DX, AX
+	MOVQ    AX, 288(DI)
+	MOVQ    DX, R13
+	MOVQ    32(DI), R8
+	LEAQ    (R8)(R8*2), R9
+	LEAQ    (R8)(R8*4), R10
+	MOVQ    256(DI), BX
+	MOVQ    272(DI), R14
+	VXORPS  Y0, Y0, Y0
+	VXORPS  Y1, Y1, Y1
+	VXORPS  Y2, Y2, Y2
+	VXORPS  Y3, Y3, Y3
+	VXORPS  Y4, Y4, Y4
+	VXORPS  Y5, Y5, Y5
+	MOVQ    56(DI), AX
+	MOVQ    AX, 304(DI)
+	MOVQ    48(DI), AX
+	MOVQ    AX, 280(DI)
+	MOVQ    112(DI), AX
+	PCALIGN $0x20
 
 segment:
-	MOVQ 248(DI), SI
-	ADDQ (AX), SI
-	ADDQ $0x08, AX
-	MOVQ 40(DI), R11
-	ADDQ SI, R11
-	MOVQ 64(DI), CX
-	SUBQ $0x04, CX
-	JLT  rest
+	MOVQ    280(DI), SI
+	MOVQ    (SI), SI
+	ADDQ    248(DI), SI
+	ADDQ    $0x08, 280(DI)
+	MOVQ    40(DI), R11
+	ADDQ    SI, R11
+	MOVQ    64(DI), CX
+	PCALIGN $0x20
+	SUBQ    $0x04, CX
+	JLT     rest
 
 four:
 	VMOVUPS      (BX), Y12
@@ -19553,13 +19661,20 @@ four:
 	VFMADD231PS  Y12, Y14, Y4
 	VBROADCASTSS 12(R11)(R8*2), Y15
 	VFMADD231PS  Y12, Y15, Y5
+	PREFETCHT0   (R13)
+	PREFETCHT0   (R13)(AX*1)
+	ADDQ         104(DI), R13
+	CMPQ         R13, 288(DI)
+	CMOVQHI      288(DI), R13
 	PREFETCHT1   (R14)(CX*4)
 	PREFETCHT1   64(R14)(CX*4)
 	ADDQ         240(DI), R14
+	PCALIGN      $0x20
 	ADDQ         $0x10, SI
 	ADDQ         $0x10, R11
 	SUBQ         $0x04, CX
 	JGE          four
+	PCALIGN      $0x20
 
 rest:
 	ADDQ $0x04, CX
@@ -19581,13 +19696,15 @@ one:
 	VFMADD231PS  Y12, Y14, Y4
 	VBROADCASTSS (R11)(R8*2), Y15
 	VFMADD231PS  Y12, Y15, Y5
+	PCALIGN      $0x20
 	ADDQ         $0x04, SI
 	ADDQ         $0x04, R11
 	DECQ         CX
 	JNE          one
+	PCALIGN      $0x20
 
 next:
-	DECQ         R13
+	DECQ         304(DI)
 	JNE          segment
 	MOVL         200(DI), AX
 	CMPL         AX, $0x3f800000
@@ -19814,13 +19931,13 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 280(DI)
+	DECQ 296(DI)
 	JNE  product
 	VZEROUPPER
 	RET
 
 // func tile6x2AVX2(t *tile)
-// Requires: AVX, FMA3, MMX+
+// Requires: AVX, CMOV, FMA3, MMX+
 TEXT ·tile6x2AVX2(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), DI
 	MOVQ 24(DI), AX
@@ -19830,7 +19947,7 @@ TEXT ·tile6x2AVX2(SB), NOSPLIT, $0-8
 	MOVQ 136(DI), AX
 	MOVQ AX, 264(DI)
 	MOVQ 16(DI), AX
-	MOVQ AX, 280(DI)
+	MOVQ AX, 296(DI)
 	MOVQ 224(DI), AX
 	MOVQ AX, 272(DI)
 	MOVQ 128(DI), R12
@@ -19838,58 +19955,45 @@ TEXT ·tile6x2AVX2(SB), NOSPLIT, $0-8
 	MOVQ 80(DI), R15
 
 product:
-	MOVQ       104(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       DX, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 (AX)(R8*2)
-	MOVQ       DX, AX
-	ADDQ       112(DI), AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 (AX)(R8*2)
-	MOVQ       DX, AX
-	ADDQ       120(DI), AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 (AX)(R8*2)
-	MOVQ       DX, AX
-	ADDQ       112(DI), AX
-	ADDQ       120(DI), AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 (AX)(R8*2)
-	MOVQ       32(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       256(DI), BX
-	MOVQ       272(DI), R14
-	VXORPS     Y0, Y0, Y0
-	VXORPS     Y1, Y1, Y1
-	VXORPS     Y2, Y2, Y2
-	VXORPS     Y3, Y3, Y3
-	VXORPS     Y4, Y4, Y4
-	VXORPS     Y5, Y5, Y5
-	VXORPS     Y6, Y6, Y6
-	VXORPS     Y7, Y7, Y7
-	VXORPS     Y8, Y8, Y8
-	VXORPS     Y9, Y9, Y9
-	VXORPS     Y10, Y10, Y10
-	VXORPS     Y11, Y11, Y11
-	MOVQ       56(DI), R13
-	MOVQ       48(DI), AX
+	IMUL3Q  $0x00000002, 104(DI), AX
+	ADDQ    DX, AX
+	MOVQ    AX, 288(DI)
+	MOVQ    DX, R13
+	MOVQ    32(DI), R8
+	LEAQ    (R8)(R8*2), R9
+	LEAQ    (R8)(R8*4), R10
+	MOVQ    256(DI), BX
+	MOVQ    272(DI), R14
+	VXORPS  Y0, Y0, Y0
+	VXORPS  Y1, Y1, Y1
+	VXORPS  Y2, Y2, Y2
+	VXORPS  Y3, Y3, Y3
+	VXORPS  Y4, Y4, Y4
+	VXORPS  Y5, Y5, Y5
+	VXORPS  Y6, Y6, Y6
+	VXORPS  Y7, Y7, Y7
+	VXORPS  Y8, Y8, Y8
+	VXORPS  Y9, Y9, Y9
+	VXORPS  Y10, Y10, Y10
+	VXORPS  Y11, Y11, Y11
+	MOVQ    56(DI), AX
+	MOVQ    AX, 304(DI)
+	MOVQ    48(DI), AX
+	MOVQ    AX, 280(DI)
+	MOVQ    112(DI), AX
+	PCALIGN $0x20
 
 segment:
-	MOVQ 248(DI), SI
-	ADDQ (AX), SI
-	ADDQ $0x08, AX
-	MOVQ 40(DI), R11
-	ADDQ SI, R11
-	MOVQ 64(DI), CX
-	SUBQ $0x04, CX
-	JLT  rest
+	MOVQ    280(DI), SI
+	MOVQ    (SI), SI
+	ADDQ    248(DI), SI
+	ADDQ    $0x08, 280(DI)
+	MOVQ    40(DI), R11
+	ADDQ    SI, R11
+	MOVQ    64(DI), CX
+	PCALIGN $0x20
+	SUBQ    $0x04, CX
+	JLT     rest
 
 four:
 	VMOVUPS      (BX), Y12
@@ -19980,13 +20084,20 @@ four:
 	VBROADCASTSS 12(R11)(R8*2), Y15
 	VFMADD231PS  Y12, Y15, Y10
 	VFMADD231PS  Y13, Y15, Y11
+	PREFETCHT0   (R13)
+	PREFETCHT0   (R13)(AX*1)
+	ADDQ         104(DI), R13
+	CMPQ         R13, 288(DI)
+	CMOVQHI      288(DI), R13
 	PREFETCHT1   (R14)(CX*4)
 	PREFETCHT1   64(R14)(CX*4)
 	ADDQ         240(DI), R14
+	PCALIGN      $0x20
 	ADDQ         $0x10, SI
 	ADDQ         $0x10, R11
 	SUBQ         $0x04, CX
 	JGE          four
+	PCALIGN      $0x20
 
 rest:
 	ADDQ $0x04, CX
@@ -20015,13 +20126,15 @@ one:
 	VBROADCASTSS (R11)(R8*2), Y15
 	VFMADD231PS  Y12, Y15, Y10
 	VFMADD231PS  Y13, Y15, Y11
+	PCALIGN      $0x20
 	ADDQ         $0x04, SI
 	ADDQ         $0x04, R11
 	DECQ         CX
 	JNE          one
+	PCALIGN      $0x20
 
 next:
-	DECQ         R13
+	DECQ         304(DI)
 	JNE          segment
 	MOVL         200(DI), AX
 	CMPL         AX, $0x3f800000
@@ -20414,7 +20527,7 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 280(DI)
+	DECQ 296(DI)
 	JNE  product
 	VZEROUPPER
 	RET

@@ -3425,7 +3425,7 @@ bare:
 	RET
 
 // func tile1x2AVX512Stream(t *tile)
-// Requires: AVX, AVX512F, MMX+
+// Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·tile1x2AVX512Stream(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
@@ -3435,7 +3435,7 @@ TEXT ·tile1x2AVX512Stream(SB), NOSPLIT, $0-8
 	MOVQ  136(DI), AX
 	MOVQ  AX, 264(DI)
 	MOVQ  16(DI), AX
-	MOVQ  AX, 280(DI)
+	MOVQ  AX, 296(DI)
 	MOVQ  224(DI), AX
 	MOVQ  AX, 272(DI)
 	MOVQ  128(DI), R12
@@ -3445,33 +3445,32 @@ TEXT ·tile1x2AVX512Stream(SB), NOSPLIT, $0-8
 	KMOVW AX, K1
 
 product:
-	MOVQ       104(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       DX, AX
-	PREFETCHT0 (AX)
-	MOVQ       DX, AX
-	ADDQ       120(DI), AX
-	PREFETCHT0 (AX)
-	MOVQ       32(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       256(DI), BX
-	MOVQ       272(DI), R14
-	VPXORD     Z0, Z0, Z0
-	VPXORD     Z1, Z1, Z1
-	MOVQ       56(DI), R13
-	MOVQ       48(DI), AX
+	MOVQ    DX, 288(DI)
+	MOVQ    DX, R13
+	MOVQ    32(DI), R8
+	LEAQ    (R8)(R8*2), R9
+	LEAQ    (R8)(R8*4), R10
+	MOVQ    256(DI), BX
+	MOVQ    272(DI), R14
+	VPXORD  Z0, Z0, Z0
+	VPXORD  Z1, Z1, Z1
+	MOVQ    56(DI), AX
+	MOVQ    AX, 304(DI)
+	MOVQ    48(DI), AX
+	MOVQ    AX, 280(DI)
+	PCALIGN $0x20
 
 segment:
-	MOVQ 248(DI), SI
-	ADDQ (AX), SI
-	ADDQ $0x08, AX
-	MOVQ 64(DI), CX
-	CMPQ 88(DI), $0x00
-	JNE  edge
-	SUBQ $0x04, CX
-	JLT  rest
+	MOVQ    280(DI), SI
+	MOVQ    (SI), SI
+	ADDQ    248(DI), SI
+	ADDQ    $0x08, 280(DI)
+	MOVQ    64(DI), CX
+	PCALIGN $0x20
+	CMPQ    88(DI), $0x00
+	JNE     edge
+	SUBQ    $0x04, CX
+	JLT     rest
 
 four:
 	VMOVUPS      (BX), Z28
@@ -3514,12 +3513,19 @@ four:
 	VBROADCASTSS 12(SI), Z30
 	VFMADD231PS  Z28, Z30, Z0
 	VFMADD231PS  Z29, Z30, Z1
+	PREFETCHT0   (R13)
+	PREFETCHT0   64(R13)
+	ADDQ         104(DI), R13
+	CMPQ         R13, 288(DI)
+	CMOVQHI      288(DI), R13
 	PREFETCHT1   (R14)(CX*4)
 	PREFETCHT1   64(R14)(CX*4)
 	ADDQ         240(DI), R14
+	PCALIGN      $0x20
 	ADDQ         $0x10, SI
 	SUBQ         $0x04, CX
 	JGE          four
+	PCALIGN      $0x20
 
 rest:
 	ADDQ $0x04, CX
@@ -3536,12 +3542,14 @@ one:
 	VBROADCASTSS (SI), Z30
 	VFMADD231PS  Z28, Z30, Z0
 	VFMADD231PS  Z29, Z30, Z1
+	PCALIGN      $0x20
 	ADDQ         $0x04, SI
 	DECQ         CX
 	JNE          one
+	PCALIGN      $0x20
 
 next:
-	DECQ R13
+	DECQ 304(DI)
 	JNE  segment
 	JMP  summed
 
@@ -3556,10 +3564,11 @@ edge:
 	VBROADCASTSS (SI), Z30
 	VFMADD231PS  Z28, Z30, Z0
 	VFMADD231PS  Z29, Z30, Z1
+	PCALIGN      $0x20
 	ADDQ         $0x04, SI
 	DECQ         CX
 	JNE          edge
-	DECQ         R13
+	DECQ         304(DI)
 	JNE          segment
 
 summed:
@@ -3684,13 +3693,13 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 280(DI)
+	DECQ 296(DI)
 	JNE  product
 	VZEROUPPER
 	RET
 
 // func tile2x2AVX512Stream(t *tile)
-// Requires: AVX, AVX512F, MMX+
+// Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·tile2x2AVX512Stream(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
@@ -3700,7 +3709,7 @@ TEXT ·tile2x2AVX512Stream(SB), NOSPLIT, $0-8
 	MOVQ  136(DI), AX
 	MOVQ  AX, 264(DI)
 	MOVQ  16(DI), AX
-	MOVQ  AX, 280(DI)
+	MOVQ  AX, 296(DI)
 	MOVQ  224(DI), AX
 	MOVQ  AX, 272(DI)
 	MOVQ  128(DI), R12
@@ -3710,37 +3719,36 @@ TEXT ·tile2x2AVX512Stream(SB), NOSPLIT, $0-8
 	KMOVW AX, K1
 
 product:
-	MOVQ       104(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       DX, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	MOVQ       DX, AX
-	ADDQ       120(DI), AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	MOVQ       32(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       256(DI), BX
-	MOVQ       272(DI), R14
-	VPXORD     Z0, Z0, Z0
-	VPXORD     Z1, Z1, Z1
-	VPXORD     Z2, Z2, Z2
-	VPXORD     Z3, Z3, Z3
-	MOVQ       56(DI), R13
-	MOVQ       48(DI), AX
+	IMUL3Q  $0x00000001, 104(DI), AX
+	ADDQ    DX, AX
+	MOVQ    AX, 288(DI)
+	MOVQ    DX, R13
+	MOVQ    32(DI), R8
+	LEAQ    (R8)(R8*2), R9
+	LEAQ    (R8)(R8*4), R10
+	MOVQ    256(DI), BX
+	MOVQ    272(DI), R14
+	VPXORD  Z0, Z0, Z0
+	VPXORD  Z1, Z1, Z1
+	VPXORD  Z2, Z2, Z2
+	VPXORD  Z3, Z3, Z3
+	MOVQ    56(DI), AX
+	MOVQ    AX, 304(DI)
+	MOVQ    48(DI), AX
+	MOVQ    AX, 280(DI)
+	PCALIGN $0x20
 
 segment:
-	MOVQ 248(DI), SI
-	ADDQ (AX), SI
-	ADDQ $0x08, AX
-	MOVQ 64(DI), CX
-	CMPQ 88(DI), $0x00
-	JNE  edge
-	SUBQ $0x04, CX
-	JLT  rest
+	MOVQ    280(DI), SI
+	MOVQ    (SI), SI
+	ADDQ    248(DI), SI
+	ADDQ    $0x08, 280(DI)
+	MOVQ    64(DI), CX
+	PCALIGN $0x20
+	CMPQ    88(DI), $0x00
+	JNE     edge
+	SUBQ    $0x04, CX
+	JLT     rest
 
 four:
 	VMOVUPS      (BX), Z28
@@ -3795,12 +3803,19 @@ four:
 	VBROADCASTSS 12(SI)(R8*1), Z30
 	VFMADD231PS  Z28, Z30, Z2
 	VFMADD231PS  Z29, Z30, Z3
+	PREFETCHT0   (R13)
+	PREFETCHT0   64(R13)
+	ADDQ         104(DI), R13
+	CMPQ         R13, 288(DI)
+	CMOVQHI      288(DI), R13
 	PREFETCHT1   (R14)(CX*4)
 	PREFETCHT1   64(R14)(CX*4)
 	ADDQ         240(DI), R14
+	PCALIGN      $0x20
 	ADDQ         $0x10, SI
 	SUBQ         $0x04, CX
 	JGE          four
+	PCALIGN      $0x20
 
 rest:
 	ADDQ $0x04, CX
@@ -3820,12 +3835,14 @@ one:
 	VBROADCASTSS (SI)(R8*1), Z30
 	VFMADD231PS  Z28, Z30, Z2
 	VFMADD231PS  Z29, Z30, Z3
+	PCALIGN      $0x20
 	ADDQ         $0x04, SI
 	DECQ         CX
 	JNE          one
+	PCALIGN      $0x20
 
 next:
-	DECQ R13
+	DECQ 304(DI)
 	JNE  segment
 	JMP  summed
 
@@ -3843,10 +3860,11 @@ edge:
 	VBROADCASTSS (SI)(R8*1), Z30
 	VFMADD231PS  Z28, Z30, Z2
 	VFMADD231PS  Z29, Z30, Z3
+	PCALIGN      $0x20
 	ADDQ         $0x04, SI
 	DECQ         CX
 	JNE          edge
-	DECQ         R13
+	DECQ         304(DI)
 	JNE          segment
 
 summed:
@@ -4022,13 +4040,13 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 280(DI)
+	DECQ 296(DI)
 	JNE  product
 	VZEROUPPER
 	RET
 
 // func tile3x2AVX512Stream(t *tile)
-// Requires: AVX, AVX512F, MMX+
+// Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·tile3x2AVX512Stream(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
@@ -4038,7 +4056,7 @@ TEXT ·tile3x2AVX512Stream(SB), NOSPLIT, $0-8
 	MOVQ  136(DI), AX
 	MOVQ  AX, 264(DI)
 	MOVQ  16(DI), AX
-	MOVQ  AX, 280(DI)
+	MOVQ  AX, 296(DI)
 	MOVQ  224(DI), AX
 	MOVQ  AX, 272(DI)
 	MOVQ  128(DI), R12
@@ -4048,41 +4066,38 @@ TEXT ·tile3x2AVX512Stream(SB), NOSPLIT, $0-8
 	KMOVW AX, K1
 
 product:
-	MOVQ       104(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       DX, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 (AX)(R8*2)
-	MOVQ       DX, AX
-	ADDQ       120(DI), AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 (AX)(R8*2)
-	MOVQ       32(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       256(DI), BX
-	MOVQ       272(DI), R14
-	VPXORD     Z0, Z0, Z0
-	VPXORD     Z1, Z1, Z1
-	VPXORD     Z2, Z2, Z2
-	VPXORD     Z3, Z3, Z3
-	VPXORD     Z4, Z4, Z4
-	VPXORD     Z5, Z5, Z5
-	MOVQ       56(DI), R13
-	MOVQ       48(DI), AX
+	IMUL3Q  $0x00000002, 104(DI), AX
+	ADDQ    DX, AX
+	MOVQ    AX, 288(DI)
+	MOVQ    DX, R13
+	MOVQ    32(DI), R8
+	LEAQ    (R8)(R8*2), R9
+	LEAQ    (R8)(R8*4), R10
+	MOVQ    256(DI), BX
+	MOVQ    272(DI), R14
+	VPXORD  Z0, Z0, Z0
+	VPXORD  Z1, Z1, Z1
+	VPXORD  Z2, Z2, Z2
+	VPXORD  Z3, Z3, Z3
+	VPXORD  Z4, Z4, Z4
+	VPXORD  Z5, Z5, Z5
+	MOVQ    56(DI), AX
+	MOVQ    AX, 304(DI)
+	MOVQ    48(DI), AX
+	MOVQ    AX, 280(DI)
+	PCALIGN $0x20
 
 segment:
-	MOVQ 248(DI), SI
-	ADDQ (AX), SI
-	ADDQ $0x08, AX
-	MOVQ 64(DI), CX
-	CMPQ 88(DI), $0x00
-	JNE  edge
-	SUBQ $0x04, CX
-	JLT  rest
+	MOVQ    280(DI), SI
+	MOVQ    (SI), SI
+	ADDQ    248(DI), SI
+	ADDQ    $0x08, 280(DI)
+	MOVQ    64(DI), CX
+	PCALIGN $0x20
+	CMPQ    88(DI), $0x00
+	JNE     edge
+	SUBQ    $0x04, CX
+	JLT     rest
 
 four:
 	VMOVUPS      (BX), Z28
@@ -4149,12 +4164,19 @@ four:
 	VBROADCASTSS 12(SI)(R8*2), Z30
 	VFMADD231PS  Z28, Z30, Z4
 	VFMADD231PS  Z29, Z30, Z5
+	PREFETCHT0   (R13)
+	PREFETCHT0   64(R13)
+	ADDQ         104(DI), R13
+	CMPQ         R13, 288(DI)
+	CMOVQHI      288(DI), R13
 	PREFETCHT1   (R14)(CX*4)
 	PREFETCHT1   64(R14)(CX*4)
 	ADDQ         240(DI), R14
+	PCALIGN      $0x20
 	ADDQ         $0x10, SI
 	SUBQ         $0x04, CX
 	JGE          four
+	PCALIGN      $0x20
 
 rest:
 	ADDQ $0x04, CX
@@ -4177,12 +4199,14 @@ one:
 	VBROADCASTSS (SI)(R8*2), Z30
 	VFMADD231PS  Z28, Z30, Z4
 	VFMADD231PS  Z29, Z30, Z5
+	PCALIGN      $0x20
 	ADDQ         $0x04, SI
 	DECQ         CX
 	JNE          one
+	PCALIGN      $0x20
 
 next:
-	DECQ R13
+	DECQ 304(DI)
 	JNE  segment
 	JMP  summed
 
@@ -4203,10 +4227,11 @@ edge:
 	VBROADCASTSS (SI)(R8*2), Z30
 	VFMADD231PS  Z28, Z30, Z4
 	VFMADD231PS  Z29, Z30, Z5
+	PCALIGN      $0x20
 	ADDQ         $0x04, SI
 	DECQ         CX
 	JNE          edge
-	DECQ         R13
+	DECQ         304(DI)
 	JNE          segment
 
 summed:
@@ -4433,13 +4458,13 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 280(DI)
+	DECQ 296(DI)
 	JNE  product
 	VZEROUPPER
 	RET
 
 // func tile4x2AVX512Stream(t *tile)
-// Requires: AVX, AVX512F, MMX+
+// Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·tile4x2AVX512Stream(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
@@ -4449,7 +4474,7 @@ TEXT ·tile4x2AVX512Stream(SB), NOSPLIT, $0-8
 	MOVQ  136(DI), AX
 	MOVQ  AX, 264(DI)
 	MOVQ  16(DI), AX
-	MOVQ  AX, 280(DI)
+	MOVQ  AX, 296(DI)
 	MOVQ  224(DI), AX
 	MOVQ  AX, 272(DI)
 	MOVQ  128(DI), R12
@@ -4459,45 +4484,40 @@ TEXT ·tile4x2AVX512Stream(SB), NOSPLIT, $0-8
 	KMOVW AX, K1
 
 product:
-	MOVQ       104(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       DX, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 (AX)(R8*2)
-	PREFETCHT0 (AX)(R9*1)
-	MOVQ       DX, AX
-	ADDQ       120(DI), AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 (AX)(R8*2)
-	PREFETCHT0 (AX)(R9*1)
-	MOVQ       32(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       256(DI), BX
-	MOVQ       272(DI), R14
-	VPXORD     Z0, Z0, Z0
-	VPXORD     Z1, Z1, Z1
-	VPXORD     Z2, Z2, Z2
-	VPXORD     Z3, Z3, Z3
-	VPXORD     Z4, Z4, Z4
-	VPXORD     Z5, Z5, Z5
-	VPXORD     Z6, Z6, Z6
-	VPXORD     Z7, Z7, Z7
-	MOVQ       56(DI), R13
-	MOVQ       48(DI), AX
+	IMUL3Q  $0x00000003, 104(DI), AX
+	ADDQ    DX, AX
+	MOVQ    AX, 288(DI)
+	MOVQ    DX, R13
+	MOVQ    32(DI), R8
+	LEAQ    (R8)(R8*2), R9
+	LEAQ    (R8)(R8*4), R10
+	MOVQ    256(DI), BX
+	MOVQ    272(DI), R14
+	VPXORD  Z0, Z0, Z0
+	VPXORD  Z1, Z1, Z1
+	VPXORD  Z2, Z2, Z2
+	VPXORD  Z3, Z3, Z3
+	VPXORD  Z4, Z4, Z4
+	VPXORD  Z5, Z5, Z5
+	VPXORD  Z6, Z6, Z6
+	VPXORD  Z7, Z7, Z7
+	MOVQ    56(DI), AX
+	MOVQ    AX, 304(DI)
+	MOVQ    48(DI), AX
+	MOVQ    AX, 280(DI)
+	PCALIGN $0x20
 
 segment:
-	MOVQ 248(DI), SI
-	ADDQ (AX), SI
-	ADDQ $0x08, AX
-	MOVQ 64(DI), CX
-	CMPQ 88(DI), $0x00
-	JNE  edge
-	SUBQ $0x04, CX
-	JLT  rest
+	MOVQ    280(DI), SI
+	MOVQ    (SI), SI
+	ADDQ    248(DI), SI
+	ADDQ    $0x08, 280(DI)
+	MOVQ    64(DI), CX
+	PCALIGN $0x20
+	CMPQ    88(DI), $0x00
+	JNE     edge
+	SUBQ    $0x04, CX
+	JLT     rest
 
 four:
 	VMOVUPS      (BX), Z28
@@ -4576,12 +4596,19 @@ four:
 	VBROADCASTSS 12(SI)(R9*1), Z30
 	VFMADD231PS  Z28, Z30, Z6
 	VFMADD231PS  Z29, Z30, Z7
+	PREFETCHT0   (R13)
+	PREFETCHT0   64(R13)
+	ADDQ         104(DI), R13
+	CMPQ         R13, 288(DI)
+	CMOVQHI      288(DI), R13
 	PREFETCHT1   (R14)(CX*4)
 	PREFETCHT1   64(R14)(CX*4)
 	ADDQ         240(DI), R14
+	PCALIGN      $0x20
 	ADDQ         $0x10, SI
 	SUBQ         $0x04, CX
 	JGE          four
+	PCALIGN      $0x20
 
 rest:
 	ADDQ $0x04, CX
@@ -4607,12 +4634,14 @@ one:
 	VBROADCASTSS (SI)(R9*1), Z30
 	VFMADD231PS  Z28, Z30, Z6
 	VFMADD231PS  Z29, Z30, Z7
+	PCALIGN      $0x20
 	ADDQ         $0x04, SI
 	DECQ         CX
 	JNE          one
+	PCALIGN      $0x20
 
 next:
-	DECQ R13
+	DECQ 304(DI)
 	JNE  segment
 	JMP  summed
 
@@ -4636,10 +4665,11 @@ edge:
 	VBROADCASTSS (SI)(R9*1), Z30
 	VFMADD231PS  Z28, Z30, Z6
 	VFMADD231PS  Z29, Z30, Z7
+	PCALIGN      $0x20
 	ADDQ         $0x04, SI
 	DECQ         CX
 	JNE          edge
-	DECQ         R13
+	DECQ         304(DI)
 	JNE          segment
 
 summed:
@@ -4917,13 +4947,13 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 280(DI)
+	DECQ 296(DI)
 	JNE  product
 	VZEROUPPER
 	RET
 
 // func tile5x2AVX512Stream(t *tile)
-// Requires: AVX, AVX512F, MMX+
+// Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·tile5x2AVX512Stream(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
@@ -4933,7 +4963,7 @@ TEXT ·tile5x2AVX512Stream(SB), NOSPLIT, $0-8
 	MOVQ  136(DI), AX
 	MOVQ  AX, 264(DI)
 	MOVQ  16(DI), AX
-	MOVQ  AX, 280(DI)
+	MOVQ  AX, 296(DI)
 	MOVQ  224(DI), AX
 	MOVQ  AX, 272(DI)
 	MOVQ  128(DI), R12
@@ -4943,49 +4973,42 @@ TEXT ·tile5x2AVX512Stream(SB), NOSPLIT, $0-8
 	KMOVW AX, K1
 
 product:
-	MOVQ       104(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       DX, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 (AX)(R8*2)
-	PREFETCHT0 (AX)(R9*1)
-	PREFETCHT0 (AX)(R8*4)
-	MOVQ       DX, AX
-	ADDQ       120(DI), AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 (AX)(R8*2)
-	PREFETCHT0 (AX)(R9*1)
-	PREFETCHT0 (AX)(R8*4)
-	MOVQ       32(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       256(DI), BX
-	MOVQ       272(DI), R14
-	VPXORD     Z0, Z0, Z0
-	VPXORD     Z1, Z1, Z1
-	VPXORD     Z2, Z2, Z2
-	VPXORD     Z3, Z3, Z3
-	VPXORD     Z4, Z4, Z4
-	VPXORD     Z5, Z5, Z5
-	VPXORD     Z6, Z6, Z6
-	VPXORD     Z7, Z7, Z7
-	VPXORD     Z8, Z8, Z8
-	VPXORD     Z9, Z9, Z9
-	MOVQ       56(DI), R13
-	MOVQ       48(DI), AX
+	IMUL3Q  $0x00000004, 104(DI), AX
+	ADDQ    DX, AX
+	MOVQ    AX, 288(DI)
+	MOVQ    DX, R13
+	MOVQ    32(DI), R8
+	LEAQ    (R8)(R8*2), R9
+	LEAQ    (R8)(R8*4), R10
+	MOVQ    256(DI), BX
+	MOVQ    272(DI), R14
+	VPXORD  Z0, Z0, Z0
+	VPXORD  Z1, Z1, Z1
+	VPXORD  Z2, Z2, Z2
+	VPXORD  Z3, Z3, Z3
+	VPXORD  Z4, Z4, Z4
+	VPXORD  Z5, Z5, Z5
+	VPXORD  Z6, Z6, Z6
+	VPXORD  Z7, Z7, Z7
+	VPXORD  Z8, Z8, Z8
+	VPXORD  Z9, Z9, Z9
+	MOVQ    56(DI), AX
+	MOVQ    AX, 304(DI)
+	MOVQ    48(DI), AX
+	MOVQ    AX, 280(DI)
+	PCALIGN $0x20
 
 segment:
-	MOVQ 248(DI), SI
-	ADDQ (AX), SI
-	ADDQ $0x08, AX
-	MOVQ 64(DI), CX
-	CMPQ 88(DI), $0x00
-	JNE  edge
-	SUBQ $0x04, CX
-	JLT  rest
+	MOVQ    280(DI), SI
+	MOVQ    (SI), SI
+	ADDQ    248(DI), SI
+	ADDQ    $0x08, 280(DI)
+	MOVQ    64(DI), CX
+	PCALIGN $0x20
+	CMPQ    88(DI), $0x00
+	JNE     edge
+	SUBQ    $0x04, CX
+	JLT     rest
 
 four:
 	VMOVUPS      (BX), Z28
@@ -5076,12 +5099,19 @@ four:
 	VBROADCASTSS 12(SI)(R8*4), Z30
 	VFMADD231PS  Z28, Z30, Z8
 	VFMADD231PS  Z29, Z30, Z9
+	PREFETCHT0   (R13)
+	PREFETCHT0   64(R13)
+	ADDQ         104(DI), R13
+	CMPQ         R13, 288(DI)
+	CMOVQHI      288(DI), R13
 	PREFETCHT1   (R14)(CX*4)
 	PREFETCHT1   64(R14)(CX*4)
 	ADDQ         240(DI), R14
+	PCALIGN      $0x20
 	ADDQ         $0x10, SI
 	SUBQ         $0x04, CX
 	JGE          four
+	PCALIGN      $0x20
 
 rest:
 	ADDQ $0x04, CX
@@ -5110,12 +5140,14 @@ one:
 	VBROADCASTSS (SI)(R8*4), Z30
 	VFMADD231PS  Z28, Z30, Z8
 	VFMADD231PS  Z29, Z30, Z9
+	PCALIGN      $0x20
 	ADDQ         $0x04, SI
 	DECQ         CX
 	JNE          one
+	PCALIGN      $0x20
 
 next:
-	DECQ R13
+	DECQ 304(DI)
 	JNE  segment
 	JMP  summed
 
@@ -5142,10 +5174,11 @@ edge:
 	VBROADCASTSS (SI)(R8*4), Z30
 	VFMADD231PS  Z28, Z30, Z8
 	VFMADD231PS  Z29, Z30, Z9
+	PCALIGN      $0x20
 	ADDQ         $0x04, SI
 	DECQ         CX
 	JNE          edge
-	DECQ         R13
+	DECQ         304(DI)
 	JNE          segment
 
 summed:
@@ -5474,13 +5507,13 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 280(DI)
+	DECQ 296(DI)
 	JNE  product
 	VZEROUPPER
 	RET
 
 // func tile6x2AVX512Stream(t *tile)
-// Requires: AVX, AVX512F, MMX+
+// Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·tile6x2AVX512Stream(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
@@ -5490,7 +5523,7 @@ TEXT ·tile6x2AVX512Stream(SB), NOSPLIT, $0-8
 	MOVQ  136(DI), AX
 	MOVQ  AX, 264(DI)
 	MOVQ  16(DI), AX
-	MOVQ  AX, 280(DI)
+	MOVQ  AX, 296(DI)
 	MOVQ  224(DI), AX
 	MOVQ  AX, 272(DI)
 	MOVQ  128(DI), R12
@@ -5500,53 +5533,44 @@ TEXT ·tile6x2AVX512Stream(SB), NOSPLIT, $0-8
 	KMOVW AX, K1
 
 product:
-	MOVQ       104(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       DX, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 (AX)(R8*2)
-	PREFETCHT0 (AX)(R9*1)
-	PREFETCHT0 (AX)(R8*4)
-	PREFETCHT0 (AX)(R10*1)
-	MOVQ       DX, AX
-	ADDQ       120(DI), AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 (AX)(R8*2)
-	PREFETCHT0 (AX)(R9*1)
-	PREFETCHT0 (AX)(R8*4)
-	PREFETCHT0 (AX)(R10*1)
-	MOVQ       32(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       256(DI), BX
-	MOVQ       272(DI), R14
-	VPXORD     Z0, Z0, Z0
-	VPXORD     Z1, Z1, Z1
-	VPXORD     Z2, Z2, Z2
-	VPXORD     Z3, Z3, Z3
-	VPXORD     Z4, Z4, Z4
-	VPXORD     Z5, Z5, Z5
-	VPXORD     Z6, Z6, Z6
-	VPXORD     Z7, Z7, Z7
-	VPXORD     Z8, Z8, Z8
-	VPXORD     Z9, Z9, Z9
-	VPXORD     Z10, Z10, Z10
-	VPXORD     Z11, Z11, Z11
-	MOVQ       56(DI), R13
-	MOVQ       48(DI), AX
+	IMUL3Q  $0x00000005, 104(DI), AX
+	ADDQ    DX, AX
+	MOVQ    AX, 288(DI)
+	MOVQ    DX, R13
+	MOVQ    32(DI), R8
+	LEAQ    (R8)(R8*2), R9
+	LEAQ    (R8)(R8*4), R10
+	MOVQ    256(DI), BX
+	MOVQ    272(DI), R14
+	VPXORD  Z0, Z0, Z0
+	VPXORD  Z1, Z1, Z1
+	VPXORD  Z2, Z2, Z2
+	VPXORD  Z3, Z3, Z3
+	VPXORD  Z4, Z4, Z4
+	VPXORD  Z5, Z5, Z5
+	VPXORD  Z6, Z6, Z6
+	VPXORD  Z7, Z7, Z7
+	VPXORD  Z8, Z8, Z8
+	VPXORD  Z9, Z9, Z9
+	VPXORD  Z10, Z10, Z10
+	VPXORD  Z11, Z11, Z11
+	MOVQ    56(DI), AX
+	MOVQ    AX, 304(DI)
+	MOVQ    48(DI), AX
+	MOVQ    AX, 280(DI)
+	PCALIGN $0x20
 
 segment:
-	MOVQ 248(DI), SI
-	ADDQ (AX), SI
-	ADDQ $0x08, AX
-	MOVQ 64(DI), CX
-	CMPQ 88(DI), $0x00
-	JNE  edge
-	SUBQ $0x04, CX
-	JLT  rest
+	MOVQ    280(DI), SI
+	MOVQ    (SI), SI
+	ADDQ    248(DI), SI
+	ADDQ    $0x08, 280(DI)
+	MOVQ    64(DI), CX
+	PCALIGN $0x20
+	CMPQ    88(DI), $0x00
+	JNE     edge
+	SUBQ    $0x04, CX
+	JLT     rest
 
 four:
 	VMOVUPS      (BX), Z28
@@ -5649,12 +5673,19 @@ four:
 	VBROADCASTSS 12(SI)(R10*1), Z30
 	VFMADD231PS  Z28, Z30, Z10
 	VFMADD231PS  Z29, Z30, Z11
+	PREFETCHT0   (R13)
+	PREFETCHT0   64(R13)
+	ADDQ         104(DI), R13
+	CMPQ         R13, 288(DI)
+	CMOVQHI      288(DI), R13
 	PREFETCHT1   (R14)(CX*4)
 	PREFETCHT1   64(R14)(CX*4)
 	ADDQ         240(DI), R14
+	PCALIGN      $0x20
 	ADDQ         $0x10, SI
 	SUBQ         $0x04, CX
 	JGE          four
+	PCALIGN      $0x20
 
 rest:
 	ADDQ $0x04, CX
@@ -5686,12 +5717,14 @@ one:
 	VBROADCASTSS (SI)(R10*1), Z30
 	VFMADD231PS  Z28, Z30, Z10
 	VFMADD231PS  Z29, Z30, Z11
+	PCALIGN      $0x20
 	ADDQ         $0x04, SI
 	DECQ         CX
 	JNE          one
+	PCALIGN      $0x20
 
 next:
-	DECQ R13
+	DECQ 304(DI)
 	JNE  segment
 	JMP  summed
 
@@ -5721,10 +5754,11 @@ edge:
 	VBROADCASTSS (SI)(R10*1), Z30
 	VFMADD231PS  Z28, Z30, Z10
 	VFMADD231PS  Z29, Z30, Z11
+	PCALIGN      $0x20
 	ADDQ         $0x04, SI
 	DECQ         CX
 	JNE          edge
-	DECQ         R13
+	DECQ         304(DI)
 	JNE          segment
 
 summed:
@@ -6104,13 +6138,13 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 280(DI)
+	DECQ 296(DI)
 	JNE  product
 	VZEROUPPER
 	RET
 
 // func tile7x2AVX512Stream(t *tile)
-// Requires: AVX, AVX512F, MMX+
+// Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·tile7x2AVX512Stream(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
@@ -6120,7 +6154,7 @@ TEXT ·tile7x2AVX512Stream(SB), NOSPLIT, $0-8
 	MOVQ  136(DI), AX
 	MOVQ  AX, 264(DI)
 	MOVQ  16(DI), AX
-	MOVQ  AX, 280(DI)
+	MOVQ  AX, 296(DI)
 	MOVQ  224(DI), AX
 	MOVQ  AX, 272(DI)
 	MOVQ  128(DI), R12
@@ -6130,57 +6164,46 @@ TEXT ·tile7x2AVX512Stream(SB), NOSPLIT, $0-8
 	KMOVW AX, K1
 
 product:
-	MOVQ       104(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       DX, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 (AX)(R8*2)
-	PREFETCHT0 (AX)(R9*1)
-	PREFETCHT0 (AX)(R8*4)
-	PREFETCHT0 (AX)(R10*1)
-	PREFETCHT0 (AX)(R9*2)
-	MOVQ       DX, AX
-	ADDQ       120(DI), AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 (AX)(R8*2)
-	PREFETCHT0 (AX)(R9*1)
-	PREFETCHT0 (AX)(R8*4)
-	PREFETCHT0 (AX)(R10*1)
-	PREFETCHT0 (AX)(R9*2)
-	MOVQ       32(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       256(DI), BX
-	MOVQ       272(DI), R14
-	VPXORD     Z0, Z0, Z0
-	VPXORD     Z1, Z1, Z1
-	VPXORD     Z2, Z2, Z2
-	VPXORD     Z3, Z3, Z3
-	VPXORD     Z4, Z4, Z4
-	VPXORD     Z5, Z5, Z5
-	VPXORD     Z6, Z6, Z6
-	VPXORD     Z7, Z7, Z7
-	VPXORD     Z8, Z8, Z8
-	VPXORD     Z9, Z9, Z9
-	VPXORD     Z10, Z10, Z10
-	VPXORD     Z11, Z11, Z11
-	VPXORD     Z12, Z12, Z12
-	VPXORD     Z13, Z13, Z13
-	MOVQ       56(DI), R13
-	MOVQ       48(DI), AX
+	IMUL3Q  $0x00000006, 104(DI), AX
+	ADDQ    DX, AX
+	MOVQ    AX, 288(DI)
+	MOVQ    DX, R13
+	MOVQ    32(DI), R8
+	LEAQ    (R8)(R8*2), R9
+	LEAQ    (R8)(R8*4), R10
+	MOVQ    256(DI), BX
+	MOVQ    272(DI), R14
+	VPXORD  Z0, Z0, Z0
+	VPXORD  Z1, Z1, Z1
+	VPXORD  Z2, Z2, Z2
+	VPXORD  Z3, Z3, Z3
+	VPXORD  Z4, Z4, Z4
+	VPXORD  Z5, Z5, Z5
+	VPXORD  Z6, Z6, Z6
+	VPXORD  Z7, Z7, Z7
+	VPXORD  Z8, Z8, Z8
+	VPXORD  Z9, Z9, Z9
+	VPXORD  Z10, Z10, Z10
+	VPXORD  Z11, Z11, Z11
+	VPXORD  Z12, Z12, Z12
+	VPXORD  Z13, Z13, Z13
+	MOVQ    56(DI), AX
+	MOVQ    AX, 304(DI)
+	MOVQ    48(DI), AX
+	MOVQ    AX, 280(DI)
+	PCALIGN $0x20
 
 segment:
-	MOVQ 248(DI), SI
-	ADDQ (AX), SI
-	ADDQ $0x08, AX
-	MOVQ 64(DI), CX
-	CMPQ 88(DI), $0x00
-	JNE  edge
-	SUBQ $0x04, CX
-	JLT  rest
+	MOVQ    280(DI), SI
+	MOVQ    (SI), SI
+	ADDQ    248(DI), SI
+	ADDQ    $0x08, 280(DI)
+	MOVQ    64(DI), CX
+	PCALIGN $0x20
+	CMPQ    88(DI), $0x00
+	JNE     edge
+	SUBQ    $0x04, CX
+	JLT     rest
 
 four:
 	VMOVUPS      (BX), Z28
@@ -6295,12 +6318,19 @@ four:
 	VBROADCASTSS 12(SI)(R9*2), Z30
 	VFMADD231PS  Z28, Z30, Z12
 	VFMADD231PS  Z29, Z30, Z13
+	PREFETCHT0   (R13)
+	PREFETCHT0   64(R13)
+	ADDQ         104(DI), R13
+	CMPQ         R13, 288(DI)
+	CMOVQHI      288(DI), R13
 	PREFETCHT1   (R14)(CX*4)
 	PREFETCHT1   64(R14)(CX*4)
 	ADDQ         240(DI), R14
+	PCALIGN      $0x20
 	ADDQ         $0x10, SI
 	SUBQ         $0x04, CX
 	JGE          four
+	PCALIGN      $0x20
 
 rest:
 	ADDQ $0x04, CX
@@ -6335,12 +6365,14 @@ one:
 	VBROADCASTSS (SI)(R9*2), Z30
 	VFMADD231PS  Z28, Z30, Z12
 	VFMADD231PS  Z29, Z30, Z13
+	PCALIGN      $0x20
 	ADDQ         $0x04, SI
 	DECQ         CX
 	JNE          one
+	PCALIGN      $0x20
 
 next:
-	DECQ R13
+	DECQ 304(DI)
 	JNE  segment
 	JMP  summed
 
@@ -6373,10 +6405,11 @@ edge:
 	VBROADCASTSS (SI)(R9*2), Z30
 	VFMADD231PS  Z28, Z30, Z12
 	VFMADD231PS  Z29, Z30, Z13
+	PCALIGN      $0x20
 	ADDQ         $0x04, SI
 	DECQ         CX
 	JNE          edge
-	DECQ         R13
+	DECQ         304(DI)
 	JNE          segment
 
 summed:
@@ -6807,13 +6840,13 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 280(DI)
+	DECQ 296(DI)
 	JNE  product
 	VZEROUPPER
 	RET
 
 // func tile8x2AVX512Stream(t *tile)
-// Requires: AVX, AVX512F, MMX+
+// Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·tile8x2AVX512Stream(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
@@ -6823,7 +6856,7 @@ TEXT ·tile8x2AVX512Stream(SB), NOSPLIT, $0-8
 	MOVQ  136(DI), AX
 	MOVQ  AX, 264(DI)
 	MOVQ  16(DI), AX
-	MOVQ  AX, 280(DI)
+	MOVQ  AX, 296(DI)
 	MOVQ  224(DI), AX
 	MOVQ  AX, 272(DI)
 	MOVQ  128(DI), R12
@@ -6833,68 +6866,51 @@ TEXT ·tile8x2AVX512Stream(SB), NOSPLIT, $0-8
 	KMOVW AX, K1
 
 product:
-	MOVQ       104(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       DX, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 (AX)(R8*2)
-	PREFETCHT0 (AX)(R9*1)
-	PREFETCHT0 (AX)(R8*4)
-	PREFETCHT0 (AX)(R10*1)
-	PREFETCHT0 (AX)(R9*2)
-	MOVQ       DX, AX
-	ADDQ       112(DI), AX
-	PREFETCHT0 (AX)
-	MOVQ       DX, AX
-	ADDQ       120(DI), AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 (AX)(R8*2)
-	PREFETCHT0 (AX)(R9*1)
-	PREFETCHT0 (AX)(R8*4)
-	PREFETCHT0 (AX)(R10*1)
-	PREFETCHT0 (AX)(R9*2)
-	MOVQ       DX, AX
-	ADDQ       112(DI), AX
-	ADDQ       120(DI), AX
-	PREFETCHT0 (AX)
-	MOVQ       32(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       256(DI), BX
-	MOVQ       272(DI), R14
-	VPXORD     Z0, Z0, Z0
-	VPXORD     Z1, Z1, Z1
-	VPXORD     Z2, Z2, Z2
-	VPXORD     Z3, Z3, Z3
-	VPXORD     Z4, Z4, Z4
-	VPXORD     Z5, Z5, Z5
-	VPXORD     Z6, Z6, Z6
-	VPXORD     Z7, Z7, Z7
-	VPXORD     Z8, Z8, Z8
-	VPXORD     Z9, Z9, Z9
-	VPXORD     Z10, Z10, Z10
-	VPXORD     Z11, Z11, Z11
-	VPXORD     Z12, Z12, Z12
-	VPXORD     Z13, Z13, Z13
-	VPXORD     Z14, Z14, Z14
-	VPXORD     Z15, Z15, Z15
-	MOVQ       56(DI), R13
-	MOVQ       48(DI), AX
+	IMUL3Q  $0x00000006, 104(DI), AX
+	ADDQ    DX, AX
+	MOVQ    AX, 288(DI)
+	MOVQ    DX, R13
+	MOVQ    32(DI), R8
+	LEAQ    (R8)(R8*2), R9
+	LEAQ    (R8)(R8*4), R10
+	MOVQ    256(DI), BX
+	MOVQ    272(DI), R14
+	VPXORD  Z0, Z0, Z0
+	VPXORD  Z1, Z1, Z1
+	VPXORD  Z2, Z2, Z2
+	VPXORD  Z3, Z3, Z3
+	VPXORD  Z4, Z4, Z4
+	VPXORD  Z5, Z5, Z5
+	VPXORD  Z6, Z6, Z6
+	VPXORD  Z7, Z7, Z7
+	VPXORD  Z8, Z8, Z8
+	VPXORD  Z9, Z9, Z9
+	VPXORD  Z10, Z10, Z10
+	VPXORD  Z11, Z11, Z11
+	VPXORD  Z12, Z12, Z12
+	VPXORD  Z13, Z13, Z13
+	VPXORD  Z14, Z14, Z14
+	VPXORD  Z15, Z15, Z15
+	MOVQ    56(DI), AX
+	MOVQ    AX, 304(DI)
+	MOVQ    48(DI), AX
+	MOVQ    AX, 280(DI)
+	MOVQ    112(DI), AX
+	PCALIGN $0x20
 
 segment:
-	MOVQ 248(DI), SI
-	ADDQ (AX), SI
-	ADDQ $0x08, AX
-	MOVQ 40(DI), R11
-	ADDQ SI, R11
-	MOVQ 64(DI), CX
-	CMPQ 88(DI), $0x00
-	JNE  edge
-	SUBQ $0x04, CX
-	JLT  rest
+	MOVQ    280(DI), SI
+	MOVQ    (SI), SI
+	ADDQ    248(DI), SI
+	ADDQ    $0x08, 280(DI)
+	MOVQ    40(DI), R11
+	ADDQ    SI, R11
+	MOVQ    64(DI), CX
+	PCALIGN $0x20
+	CMPQ    88(DI), $0x00
+	JNE     edge
+	SUBQ    $0x04, CX
+	JLT     rest
 
 four:
 	VMOVUPS      (BX), Z28
@@ -7021,13 +7037,22 @@ four:
 	VBROADCASTSS 12(R11), Z30
 	VFMADD231PS  Z28, Z30, Z14
 	VFMADD231PS  Z29, Z30, Z15
+	PREFETCHT0   (R13)
+	PREFETCHT0   (R13)(AX*1)
+	PREFETCHT0   64(R13)
+	PREFETCHT0   64(R13)(AX*1)
+	ADDQ         104(DI), R13
+	CMPQ         R13, 288(DI)
+	CMOVQHI      288(DI), R13
 	PREFETCHT1   (R14)(CX*4)
 	PREFETCHT1   64(R14)(CX*4)
 	ADDQ         240(DI), R14
+	PCALIGN      $0x20
 	ADDQ         $0x10, SI
 	ADDQ         $0x10, R11
 	SUBQ         $0x04, CX
 	JGE          four
+	PCALIGN      $0x20
 
 rest:
 	ADDQ $0x04, CX
@@ -7065,13 +7090,15 @@ one:
 	VBROADCASTSS (R11), Z30
 	VFMADD231PS  Z28, Z30, Z14
 	VFMADD231PS  Z29, Z30, Z15
+	PCALIGN      $0x20
 	ADDQ         $0x04, SI
 	ADDQ         $0x04, R11
 	DECQ         CX
 	JNE          one
+	PCALIGN      $0x20
 
 next:
-	DECQ R13
+	DECQ 304(DI)
 	JNE  segment
 	JMP  summed
 
@@ -7107,11 +7134,12 @@ edge:
 	VBROADCASTSS (R11), Z30
 	VFMADD231PS  Z28, Z30, Z14
 	VFMADD231PS  Z29, Z30, Z15
+	PCALIGN      $0x20
 	ADDQ         $0x04, SI
 	ADDQ         $0x04, R11
 	DECQ         CX
 	JNE          edge
-	DECQ         R13
+	DECQ         304(DI)
 	JNE          segment
 
 summed:
@@ -7608,13 +7636,13 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 280(DI)
+	DECQ 296(DI)
 	JNE  product
 	VZEROUPPER
 	RET
 
 // func tile9x2AVX512Stream(t *tile)
-// Requires: AVX, AVX512F, MMX+
+// Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·tile9x2AVX512Stream(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
@@ -7624,7 +7652,7 @@ TEXT ·tile9x2AVX512Stream(SB), NOSPLIT, $0-8
 	MOVQ  136(DI), AX
 	MOVQ  AX, 264(DI)
 	MOVQ  16(DI), AX
-	MOVQ  AX, 280(DI)
+	MOVQ  AX, 296(DI)
 	MOVQ  224(DI), AX
 	MOVQ  AX, 272(DI)
 	MOVQ  128(DI), R12
@@ -7634,72 +7662,53 @@ TEXT ·tile9x2AVX512Stream(SB), NOSPLIT, $0-8
 	KMOVW AX, K1
 
 product:
-	MOVQ       104(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       DX, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 (AX)(R8*2)
-	PREFETCHT0 (AX)(R9*1)
-	PREFETCHT0 (AX)(R8*4)
-	PREFETCHT0 (AX)(R10*1)
-	PREFETCHT0 (AX)(R9*2)
-	MOVQ       DX, AX
-	ADDQ       112(DI), AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	MOVQ       DX, AX
-	ADDQ       120(DI), AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 (AX)(R8*2)
-	PREFETCHT0 (AX)(R9*1)
-	PREFETCHT0 (AX)(R8*4)
-	PREFETCHT0 (AX)(R10*1)
-	PREFETCHT0 (AX)(R9*2)
-	MOVQ       DX, AX
-	ADDQ       112(DI), AX
-	ADDQ       120(DI), AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	MOVQ       32(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       256(DI), BX
-	MOVQ       272(DI), R14
-	VPXORD     Z0, Z0, Z0
-	VPXORD     Z1, Z1, Z1
-	VPXORD     Z2, Z2, Z2
-	VPXORD     Z3, Z3, Z3
-	VPXORD     Z4, Z4, Z4
-	VPXORD     Z5, Z5, Z5
-	VPXORD     Z6, Z6, Z6
-	VPXORD     Z7, Z7, Z7
-	VPXORD     Z8, Z8, Z8
-	VPXORD     Z9, Z9, Z9
-	VPXORD     Z10, Z10, Z10
-	VPXORD     Z11, Z11, Z11
-	VPXORD     Z12, Z12, Z12
-	VPXORD     Z13, Z13, Z13
-	VPXORD     Z14, Z14, Z14
-	VPXORD     Z15, Z15, Z15
-	VPXORD     Z16, Z16, Z16
-	VPXORD     Z17, Z17, Z17
-	MOVQ       56(DI), R13
-	MOVQ       48(DI), AX
+	IMUL3Q  $0x00000006, 104(DI), AX
+	ADDQ    DX, AX
+	MOVQ    AX, 288(DI)
+	MOVQ    DX, R13
+	MOVQ    32(DI), R8
+	LEAQ    (R8)(R8*2), R9
+	LEAQ    (R8)(R8*4), R10
+	MOVQ    256(DI), BX
+	MOVQ    272(DI), R14
+	VPXORD  Z0, Z0, Z0
+	VPXORD  Z1, Z1, Z1
+	VPXORD  Z2, Z2, Z2
+	VPXORD  Z3, Z3, Z3
+	VPXORD  Z4, Z4, Z4
+	VPXORD  Z5, Z5, Z5
+	VPXORD  Z6, Z6, Z6
+	VPXORD  Z7, Z7, Z7
+	VPXORD  Z8, Z8, Z8
+	VPXORD  Z9, Z9, Z9
+	VPXORD  Z10, Z10, Z10
+	VPXORD  Z11, Z11, Z11
+	VPXORD  Z12, Z12, Z12
+	VPXORD  Z13, Z13, Z13
+	VPXORD  Z14, Z14, Z14
+	VPXORD  Z15, Z15, Z15
+	VPXORD  Z16, Z16, Z16
+	VPXORD  Z17, Z17, Z17
+	MOVQ    56(DI), AX
+	MOVQ    AX, 304(DI)
+	MOVQ    48(DI), AX
+	MOVQ    AX, 280(DI)
+	MOVQ    112(DI), AX
+	PCALIGN $0x20
 
 segment:
-	MOVQ 248(DI), SI
-	ADDQ (AX), SI
-	ADDQ $0x08, AX
-	MOVQ 40(DI), R11
-	ADDQ SI, R11
-	MOVQ 64(DI), CX
-	CMPQ 88(DI), $0x00
-	JNE  edge
-	SUBQ $0x04, CX
-	JLT  rest
+	MOVQ    280(DI), SI
+	MOVQ    (SI), SI
+	ADDQ    248(DI), SI
+	ADDQ    $0x08, 280(DI)
+	MOVQ    40(DI), R11
+	ADDQ    SI, R11
+	MOVQ    64(DI), CX
+	PCALIGN $0x20
+	CMPQ    88(DI), $0x00
+	JNE     edge
+	SUBQ    $0x04, CX
+	JLT     rest
 
 four:
 	VMOVUPS      (BX), Z28
@@ -7838,13 +7847,22 @@ four:
 	VBROADCASTSS 12(R11)(R8*1), Z30
 	VFMADD231PS  Z28, Z30, Z16
 	VFMADD231PS  Z29, Z30, Z17
+	PREFETCHT0   (R13)
+	PREFETCHT0   (R13)(AX*1)
+	PREFETCHT0   64(R13)
+	PREFETCHT0   64(R13)(AX*1)
+	ADDQ         104(DI), R13
+	CMPQ         R13, 288(DI)
+	CMOVQHI      288(DI), R13
 	PREFETCHT1   (R14)(CX*4)
 	PREFETCHT1   64(R14)(CX*4)
 	ADDQ         240(DI), R14
+	PCALIGN      $0x20
 	ADDQ         $0x10, SI
 	ADDQ         $0x10, R11
 	SUBQ         $0x04, CX
 	JGE          four
+	PCALIGN      $0x20
 
 rest:
 	ADDQ $0x04, CX
@@ -7885,13 +7903,15 @@ one:
 	VBROADCASTSS (R11)(R8*1), Z30
 	VFMADD231PS  Z28, Z30, Z16
 	VFMADD231PS  Z29, Z30, Z17
+	PCALIGN      $0x20
 	ADDQ         $0x04, SI
 	ADDQ         $0x04, R11
 	DECQ         CX
 	JNE          one
+	PCALIGN      $0x20
 
 next:
-	DECQ R13
+	DECQ 304(DI)
 	JNE  segment
 	JMP  summed
 
@@ -7930,11 +7950,12 @@ edge:
 	VBROADCASTSS (R11)(R8*1), Z30
 	VFMADD231PS  Z28, Z30, Z16
 	VFMADD231PS  Z29, Z30, Z17
+	PCALIGN      $0x20
 	ADDQ         $0x04, SI
 	ADDQ         $0x04, R11
 	DECQ         CX
 	JNE          edge
-	DECQ         R13
+	DECQ         304(DI)
 	JNE          segment
 
 summed:
@@ -8482,13 +8503,13 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 280(DI)
+	DECQ 296(DI)
 	JNE  product
 	VZEROUPPER
 	RET
 
 // func tile10x2AVX512Stream(t *tile)
-// Requires: AVX, AVX512F, MMX+
+// Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·tile10x2AVX512Stream(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
@@ -8498,7 +8519,7 @@ TEXT ·tile10x2AVX512Stream(SB), NOSPLIT, $0-8
 	MOVQ  136(DI), AX
 	MOVQ  AX, 264(DI)
 	MOVQ  16(DI), AX
-	MOVQ  AX, 280(DI)
+	MOVQ  AX, 296(DI)
 	MOVQ  224(DI), AX
 	MOVQ  AX, 272(DI)
 	MOVQ  128(DI), R12
@@ -8508,76 +8529,55 @@ TEXT ·tile10x2AVX512Stream(SB), NOSPLIT, $0-8
 	KMOVW AX, K1
 
 product:
-	MOVQ       104(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       DX, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 (AX)(R8*2)
-	PREFETCHT0 (AX)(R9*1)
-	PREFETCHT0 (AX)(R8*4)
-	PREFETCHT0 (AX)(R10*1)
-	PREFETCHT0 (AX)(R9*2)
-	MOVQ       DX, AX
-	ADDQ       112(DI), AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 (AX)(R8*2)
-	MOVQ       DX, AX
-	ADDQ       120(DI), AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 (AX)(R8*2)
-	PREFETCHT0 (AX)(R9*1)
-	PREFETCHT0 (AX)(R8*4)
-	PREFETCHT0 (AX)(R10*1)
-	PREFETCHT0 (AX)(R9*2)
-	MOVQ       DX, AX
-	ADDQ       112(DI), AX
-	ADDQ       120(DI), AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 (AX)(R8*2)
-	MOVQ       32(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       256(DI), BX
-	MOVQ       272(DI), R14
-	VPXORD     Z0, Z0, Z0
-	VPXORD     Z1, Z1, Z1
-	VPXORD     Z2, Z2, Z2
-	VPXORD     Z3, Z3, Z3
-	VPXORD     Z4, Z4, Z4
-	VPXORD     Z5, Z5, Z5
-	VPXORD     Z6, Z6, Z6
-	VPXORD     Z7, Z7, Z7
-	VPXORD     Z8, Z8, Z8
-	VPXORD     Z9, Z9, Z9
-	VPXORD     Z10, Z10, Z10
-	VPXORD     Z11, Z11, Z11
-	VPXORD     Z12, Z12, Z12
-	VPXORD     Z13, Z13, Z13
-	VPXORD     Z14, Z14, Z14
-	VPXORD     Z15, Z15, Z15
-	VPXORD     Z16, Z16, Z16
-	VPXORD     Z17, Z17, Z17
-	VPXORD     Z18, Z18, Z18
-	VPXORD     Z19, Z19, Z19
-	MOVQ       56(DI), R13
-	MOVQ       48(DI), AX
+	IMUL3Q  $0x00000006, 104(DI), AX
+	ADDQ    DX, AX
+	MOVQ    AX, 288(DI)
+	MOVQ    DX, R13
+	MOVQ    32(DI), R8
+	LEAQ    (R8)(R8*2), R9
+	LEAQ    (R8)(R8*4), R10
+	MOVQ    256(DI), BX
+	MOVQ    272(DI), R14
+	VPXORD  Z0, Z0, Z0
+	VPXORD  Z1, Z1, Z1
+	VPXORD  Z2, Z2, Z2
+	VPXORD  Z3, Z3, Z3
+	VPXORD  Z4, Z4, Z4
+	VPXORD  Z5, Z5, Z5
+	VPXORD  Z6, Z6, Z6
+	VPXORD  Z7, Z7, Z7
+	VPXORD  Z8, Z8, Z8
+	VPXORD  Z9, Z9, Z9
+	VPXORD  Z10, Z10, Z10
+	VPXORD  Z11, Z11, Z11
+	VPXORD  Z12, Z12, Z12
+	VPXORD  Z13, Z13, Z13
+	VPXORD  Z14, Z14, Z14
+	VPXORD  Z15, Z15, Z15
+	VPXORD  Z16, Z16, Z16
+	VPXORD  Z17, Z17, Z17
+	VPXORD  Z18, Z18, Z18
+	VPXORD  Z19, Z19, Z19
+	MOVQ    56(DI), AX
+	MOVQ    AX, 304(DI)
+	MOVQ    48(DI), AX
+	MOVQ    AX, 280(DI)
+	MOVQ    112(DI), AX
+	PCALIGN $0x20
 
 segment:
-	MOVQ 248(DI), SI
-	ADDQ (AX), SI
-	ADDQ $0x08, AX
-	MOVQ 40(DI), R11
-	ADDQ SI, R11
-	MOVQ 64(DI), CX
-	CMPQ 88(DI), $0x00
-	JNE  edge
-	SUBQ $0x04, CX
-	JLT  rest
+	MOVQ    280(DI), SI
+	MOVQ    (SI), SI
+	ADDQ    248(DI), SI
+	ADDQ    $0x08, 280(DI)
+	MOVQ    40(DI), R11
+	ADDQ    SI, R11
+	MOVQ    64(DI), CX
+	PCALIGN $0x20
+	CMPQ    88(DI), $0x00
+	JNE     edge
+	SUBQ    $0x04, CX
+	JLT     rest
 
 four:
 	VMOVUPS      (BX), Z28
@@ -8728,13 +8728,22 @@ four:
 	VBROADCASTSS 12(R11)(R8*2), Z30
 	VFMADD231PS  Z28, Z30, Z18
 	VFMADD231PS  Z29, Z30, Z19
+	PREFETCHT0   (R13)
+	PREFETCHT0   (R13)(AX*1)
+	PREFETCHT0   64(R13)
+	PREFETCHT0   64(R13)(AX*1)
+	ADDQ         104(DI), R13
+	CMPQ         R13, 288(DI)
+	CMOVQHI      288(DI), R13
 	PREFETCHT1   (R14)(CX*4)
 	PREFETCHT1   64(R14)(CX*4)
 	ADDQ         240(DI), R14
+	PCALIGN      $0x20
 	ADDQ         $0x10, SI
 	ADDQ         $0x10, R11
 	SUBQ         $0x04, CX
 	JGE          four
+	PCALIGN      $0x20
 
 rest:
 	ADDQ $0x04, CX
@@ -8778,13 +8787,15 @@ one:
 	VBROADCASTSS (R11)(R8*2), Z30
 	VFMADD231PS  Z28, Z30, Z18
 	VFMADD231PS  Z29, Z30, Z19
+	PCALIGN      $0x20
 	ADDQ         $0x04, SI
 	ADDQ         $0x04, R11
 	DECQ         CX
 	JNE          one
+	PCALIGN      $0x20
 
 next:
-	DECQ R13
+	DECQ 304(DI)
 	JNE  segment
 	JMP  summed
 
@@ -8826,11 +8837,12 @@ edge:
 	VBROADCASTSS (R11)(R8*2), Z30
 	VFMADD231PS  Z28, Z30, Z18
 	VFMADD231PS  Z29, Z30, Z19
+	PCALIGN      $0x20
 	ADDQ         $0x04, SI
 	ADDQ         $0x04, R11
 	DECQ         CX
 	JNE          edge
-	DECQ         R13
+	DECQ         304(DI)
 	JNE          segment
 
 summed:
@@ -9429,13 +9441,13 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 280(DI)
+	DECQ 296(DI)
 	JNE  product
 	VZEROUPPER
 	RET
 
 // func tile11x2AVX512Stream(t *tile)
-// Requires: AVX, AVX512F, MMX+
+// Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·tile11x2AVX512Stream(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
@@ -9445,7 +9457,7 @@ TEXT ·tile11x2AVX512Stream(SB), NOSPLIT, $0-8
 	MOVQ  136(DI), AX
 	MOVQ  AX, 264(DI)
 	MOVQ  16(DI), AX
-	MOVQ  AX, 280(DI)
+	MOVQ  AX, 296(DI)
 	MOVQ  224(DI), AX
 	MOVQ  AX, 272(DI)
 	MOVQ  128(DI), R12
@@ -9455,80 +9467,57 @@ TEXT ·tile11x2AVX512Stream(SB), NOSPLIT, $0-8
 	KMOVW AX, K1
 
 product:
-	MOVQ       104(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       DX, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 (AX)(R8*2)
-	PREFETCHT0 (AX)(R9*1)
-	PREFETCHT0 (AX)(R8*4)
-	PREFETCHT0 (AX)(R10*1)
-	PREFETCHT0 (AX)(R9*2)
-	MOVQ       DX, AX
-	ADDQ       112(DI), AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 (AX)(R8*2)
-	PREFETCHT0 (AX)(R9*1)
-	MOVQ       DX, AX
-	ADDQ       120(DI), AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 (AX)(R8*2)
-	PREFETCHT0 (AX)(R9*1)
-	PREFETCHT0 (AX)(R8*4)
-	PREFETCHT0 (AX)(R10*1)
-	PREFETCHT0 (AX)(R9*2)
-	MOVQ       DX, AX
-	ADDQ       112(DI), AX
-	ADDQ       120(DI), AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 (AX)(R8*2)
-	PREFETCHT0 (AX)(R9*1)
-	MOVQ       32(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       256(DI), BX
-	MOVQ       272(DI), R14
-	VPXORD     Z0, Z0, Z0
-	VPXORD     Z1, Z1, Z1
-	VPXORD     Z2, Z2, Z2
-	VPXORD     Z3, Z3, Z3
-	VPXORD     Z4, Z4, Z4
-	VPXORD     Z5, Z5, Z5
-	VPXORD     Z6, Z6, Z6
-	VPXORD     Z7, Z7, Z7
-	VPXORD     Z8, Z8, Z8
-	VPXORD     Z9, Z9, Z9
-	VPXORD     Z10, Z10, Z10
-	VPXORD     Z11, Z11, Z11
-	VPXORD     Z12, Z12, Z12
-	VPXORD     Z13, Z13, Z13
-	VPXORD     Z14, Z14, Z14
-	VPXORD     Z15, Z15, Z15
-	VPXORD     Z16, Z16, Z16
-	VPXORD     Z17, Z17, Z17
-	VPXORD     Z18, Z18, Z18
-	VPXORD     Z19, Z19, Z19
-	VPXORD     Z20, Z20, Z20
-	VPXORD     Z21, Z21, Z21
-	MOVQ       56(DI), R13
-	MOVQ       48(DI), AX
+	IMUL3Q  $0x00000006, 104(DI), AX
+	ADDQ    DX, AX
+	MOVQ    AX, 288(DI)
+	MOVQ    DX, R13
+	MOVQ    32(DI), R8
+	LEAQ    (R8)(R8*2), R9
+	LEAQ    (R8)(R8*4), R10
+	MOVQ    256(DI), BX
+	MOVQ    272(DI), R14
+	VPXORD  Z0, Z0, Z0
+	VPXORD  Z1, Z1, Z1
+	VPXORD  Z2, Z2, Z2
+	VPXORD  Z3, Z3, Z3
+	VPXORD  Z4, Z4, Z4
+	VPXORD  Z5, Z5, Z5
+	VPXORD  Z6, Z6, Z6
+	VPXORD  Z7, Z7, Z7
+	VPXORD  Z8, Z8, Z8
+	VPXORD  Z9, Z9, Z9
+	VPXORD  Z10, Z10, Z10
+	VPXORD  Z11, Z11, Z11
+	VPXORD  Z12, Z12, Z12
+	VPXORD  Z13, Z13, Z13
+	VPXORD  Z14, Z14, Z14
+	VPXORD  Z15, Z15, Z15
+	VPXORD  Z16, Z16, Z16
+	VPXORD  Z17, Z17, Z17
+	VPXORD  Z18, Z18, Z18
+	VPXORD  Z19, Z19, Z19
+	VPXORD  Z20, Z20, Z20
+	VPXORD  Z21, Z21, Z21
+	MOVQ    56(DI), AX
+	MOVQ    AX, 304(DI)
+	MOVQ    48(DI), AX
+	MOVQ    AX, 280(DI)
+	MOVQ    112(DI), AX
+	PCALIGN $0x20
 
 segment:
-	MOVQ 248(DI), SI
-	ADDQ (AX), SI
-	ADDQ $0x08, AX
-	MOVQ 40(DI), R11
-	ADDQ SI, R11
-	MOVQ 64(DI), CX
-	CMPQ 88(DI), $0x00
-	JNE  edge
-	SUBQ $0x04, CX
-	JLT  rest
+	MOVQ    280(DI), SI
+	MOVQ    (SI), SI
+	ADDQ    248(DI), SI
+	ADDQ    $0x08, 280(DI)
+	MOVQ    40(DI), R11
+	ADDQ    SI, R11
+	MOVQ    64(DI), CX
+	PCALIGN $0x20
+	CMPQ    88(DI), $0x00
+	JNE     edge
+	SUBQ    $0x04, CX
+	JLT     rest
 
 four:
 	VMOVUPS      (BX), Z28
@@ -9691,13 +9680,22 @@ four:
 	VBROADCASTSS 12(R11)(R9*1), Z30
 	VFMADD231PS  Z28, Z30, Z20
 	VFMADD231PS  Z29, Z30, Z21
+	PREFETCHT0   (R13)
+	PREFETCHT0   (R13)(AX*1)
+	PREFETCHT0   64(R13)
+	PREFETCHT0   64(R13)(AX*1)
+	ADDQ         104(DI), R13
+	CMPQ         R13, 288(DI)
+	CMOVQHI      288(DI), R13
 	PREFETCHT1   (R14)(CX*4)
 	PREFETCHT1   64(R14)(CX*4)
 	ADDQ         240(DI), R14
+	PCALIGN      $0x20
 	ADDQ         $0x10, SI
 	ADDQ         $0x10, R11
 	SUBQ         $0x04, CX
 	JGE          four
+	PCALIGN      $0x20
 
 rest:
 	ADDQ $0x04, CX
@@ -9744,13 +9742,15 @@ one:
 	VBROADCASTSS (R11)(R9*1), Z30
 	VFMADD231PS  Z28, Z30, Z20
 	VFMADD231PS  Z29, Z30, Z21
+	PCALIGN      $0x20
 	ADDQ         $0x04, SI
 	ADDQ         $0x04, R11
 	DECQ         CX
 	JNE          one
+	PCALIGN      $0x20
 
 next:
-	DECQ R13
+	DECQ 304(DI)
 	JNE  segment
 	JMP  summed
 
@@ -9795,11 +9795,12 @@ edge:
 	VBROADCASTSS (R11)(R9*1), Z30
 	VFMADD231PS  Z28, Z30, Z20
 	VFMADD231PS  Z29, Z30, Z21
+	PCALIGN      $0x20
 	ADDQ         $0x04, SI
 	ADDQ         $0x04, R11
 	DECQ         CX
 	JNE          edge
-	DECQ         R13
+	DECQ         304(DI)
 	JNE          segment
 
 summed:
@@ -10449,13 +10450,13 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 280(DI)
+	DECQ 296(DI)
 	JNE  product
 	VZEROUPPER
 	RET
 
 // func tile12x2AVX512Stream(t *tile)
-// Requires: AVX, AVX512F, MMX+
+// Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·tile12x2AVX512Stream(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
@@ -10465,7 +10466,7 @@ TEXT ·tile12x2AVX512Stream(SB), NOSPLIT, $0-8
 	MOVQ  136(DI), AX
 	MOVQ  AX, 264(DI)
 	MOVQ  16(DI), AX
-	MOVQ  AX, 280(DI)
+	MOVQ  AX, 296(DI)
 	MOVQ  224(DI), AX
 	MOVQ  AX, 272(DI)
 	MOVQ  128(DI), R12
@@ -10475,84 +10476,59 @@ TEXT ·tile12x2AVX512Stream(SB), NOSPLIT, $0-8
 	KMOVW AX, K1
 
 product:
-	MOVQ       104(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       DX, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 (AX)(R8*2)
-	PREFETCHT0 (AX)(R9*1)
-	PREFETCHT0 (AX)(R8*4)
-	PREFETCHT0 (AX)(R10*1)
-	PREFETCHT0 (AX)(R9*2)
-	MOVQ       DX, AX
-	ADDQ       112(DI), AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 (AX)(R8*2)
-	PREFETCHT0 (AX)(R9*1)
-	PREFETCHT0 (AX)(R8*4)
-	MOVQ       DX, AX
-	ADDQ       120(DI), AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 (AX)(R8*2)
-	PREFETCHT0 (AX)(R9*1)
-	PREFETCHT0 (AX)(R8*4)
-	PREFETCHT0 (AX)(R10*1)
-	PREFETCHT0 (AX)(R9*2)
-	MOVQ       DX, AX
-	ADDQ       112(DI), AX
-	ADDQ       120(DI), AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 (AX)(R8*2)
-	PREFETCHT0 (AX)(R9*1)
-	PREFETCHT0 (AX)(R8*4)
-	MOVQ       32(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       256(DI), BX
-	MOVQ       272(DI), R14
-	VPXORD     Z0, Z0, Z0
-	VPXORD     Z1, Z1, Z1
-	VPXORD     Z2, Z2, Z2
-	VPXORD     Z3, Z3, Z3
-	VPXORD     Z4, Z4, Z4
-	VPXORD     Z5, Z5, Z5
-	VPXORD     Z6, Z6, Z6
-	VPXORD     Z7, Z7, Z7
-	VPXORD     Z8, Z8, Z8
-	VPXORD     Z9, Z9, Z9
-	VPXORD     Z10, Z10, Z10
-	VPXORD     Z11, Z11, Z11
-	VPXORD     Z12, Z12, Z12
-	VPXORD     Z13, Z13, Z13
-	VPXORD     Z14, Z14, Z14
-	VPXORD     Z15, Z15, Z15
-	VPXORD     Z16, Z16, Z16
-	VPXORD     Z17, Z17, Z17
-	VPXORD     Z18, Z18, Z18
-	VPXORD     Z19, Z19, Z19
-	VPXORD     Z20, Z20, Z20
-	VPXORD     Z21, Z21, Z21
-	VPXORD     Z22, Z22, Z22
-	VPXORD     Z23, Z23, Z23
-	MOVQ       56(DI), R13
-	MOVQ       48(DI), AX
+	IMUL3Q  $0x00000006, 104(DI), AX
+	ADDQ    DX, AX
+	MOVQ    AX, 288(DI)
+	MOVQ    DX, R13
+	MOVQ    32(DI), R8
+	LEAQ    (R8)(R8*2), R9
+	LEAQ    (R8)(R8*4), R10
+	MOVQ    256(DI), BX
+	MOVQ    272(DI), R14
+	VPXORD  Z0, Z0, Z0
+	VPXORD  Z1, Z1, Z1
+	VPXORD  Z2, Z2, Z2
+	VPXORD  Z3, Z3, Z3
+	VPXORD  Z4, Z4, Z4
+	VPXORD  Z5, Z5, Z5
+	VPXORD  Z6, Z6, Z6
+	VPXORD  Z7, Z7, Z7
+	VPXORD  Z8, Z8, Z8
+	VPXORD  Z9, Z9, Z9
+	VPXORD  Z10, Z10, Z10
+	VPXORD  Z11, Z11, Z11
+	VPXORD  Z12, Z12, Z12
+	VPXORD  Z13, Z13, Z13
+	VPXORD  Z14, Z14, Z14
+	VPXORD  Z15, Z15, Z15
+	VPXORD  Z16, Z16, Z16
+	VPXORD  Z17, Z17, Z17
+	VPXORD  Z18, Z18, Z18
+	VPXORD  Z19, Z19, Z19
+	VPXORD  Z20, Z20, Z20
+	VPXORD  Z21, Z21, Z21
+	VPXORD  Z22, Z22, Z22
+	VPXORD  Z23, Z23, Z23
+	MOVQ    56(DI), AX
+	MOVQ    AX, 304(DI)
+	MOVQ    48(DI), AX
+	MOVQ    AX, 280(DI)
+	MOVQ    112(DI), AX
+	PCALIGN $0x20
 
 segment:
-	MOVQ 248(DI), SI
-	ADDQ (AX), SI
-	ADDQ $0x08, AX
-	MOVQ 40(DI), R11
-	ADDQ SI, R11
-	MOVQ 64(DI), CX
-	CMPQ 88(DI), $0x00
-	JNE  edge
-	SUBQ $0x04, CX
-	JLT  rest
+	MOVQ    280(DI), SI
+	MOVQ    (SI), SI
+	ADDQ    248(DI), SI
+	ADDQ    $0x08, 280(DI)
+	MOVQ    40(DI), R11
+	ADDQ    SI, R11
+	MOVQ    64(DI), CX
+	PCALIGN $0x20
+	CMPQ    88(DI), $0x00
+	JNE     edge
+	SUBQ    $0x04, CX
+	JLT     rest
 
 four:
 	VMOVUPS      (BX), Z28
@@ -10727,13 +10703,22 @@ four:
 	VBROADCASTSS 12(R11)(R8*4), Z30
 	VFMADD231PS  Z28, Z30, Z22
 	VFMADD231PS  Z29, Z30, Z23
+	PREFETCHT0   (R13)
+	PREFETCHT0   (R13)(AX*1)
+	PREFETCHT0   64(R13)
+	PREFETCHT0   64(R13)(AX*1)
+	ADDQ         104(DI), R13
+	CMPQ         R13, 288(DI)
+	CMOVQHI      288(DI), R13
 	PREFETCHT1   (R14)(CX*4)
 	PREFETCHT1   64(R14)(CX*4)
 	ADDQ         240(DI), R14
+	PCALIGN      $0x20
 	ADDQ         $0x10, SI
 	ADDQ         $0x10, R11
 	SUBQ         $0x04, CX
 	JGE          four
+	PCALIGN      $0x20
 
 rest:
 	ADDQ $0x04, CX
@@ -10783,13 +10768,15 @@ one:
 	VBROADCASTSS (R11)(R8*4), Z30
 	VFMADD231PS  Z28, Z30, Z22
 	VFMADD231PS  Z29, Z30, Z23
+	PCALIGN      $0x20
 	ADDQ         $0x04, SI
 	ADDQ         $0x04, R11
 	DECQ         CX
 	JNE          one
+	PCALIGN      $0x20
 
 next:
-	DECQ R13
+	DECQ 304(DI)
 	JNE  segment
 	JMP  summed
 
@@ -10837,11 +10824,12 @@ edge:
 	VBROADCASTSS (R11)(R8*4), Z30
 	VFMADD231PS  Z28, Z30, Z22
 	VFMADD231PS  Z29, Z30, Z23
+	PCALIGN      $0x20
 	ADDQ         $0x04, SI
 	ADDQ         $0x04, R11
 	DECQ         CX
 	JNE          edge
-	DECQ         R13
+	DECQ         304(DI)
 	JNE          segment
 
 summed:
@@ -11542,13 +11530,13 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 280(DI)
+	DECQ 296(DI)
 	JNE  product
 	VZEROUPPER
 	RET
 
 // func tile13x2AVX512Stream(t *tile)
-// Requires: AVX, AVX512F, MMX+
+// Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·tile13x2AVX512Stream(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
@@ -11558,7 +11546,7 @@ TEXT ·tile13x2AVX512Stream(SB), NOSPLIT, $0-8
 	MOVQ  136(DI), AX
 	MOVQ  AX, 264(DI)
 	MOVQ  16(DI), AX
-	MOVQ  AX, 280(DI)
+	MOVQ  AX, 296(DI)
 	MOVQ  224(DI), AX
 	MOVQ  AX, 272(DI)
 	MOVQ  128(DI), R12
@@ -11568,88 +11556,61 @@ TEXT ·tile13x2AVX512Stream(SB), NOSPLIT, $0-8
 	KMOVW AX, K1
 
 product:
-	MOVQ       104(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       DX, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 (AX)(R8*2)
-	PREFETCHT0 (AX)(R9*1)
-	PREFETCHT0 (AX)(R8*4)
-	PREFETCHT0 (AX)(R10*1)
-	PREFETCHT0 (AX)(R9*2)
-	MOVQ       DX, AX
-	ADDQ       112(DI), AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 (AX)(R8*2)
-	PREFETCHT0 (AX)(R9*1)
-	PREFETCHT0 (AX)(R8*4)
-	PREFETCHT0 (AX)(R10*1)
-	MOVQ       DX, AX
-	ADDQ       120(DI), AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 (AX)(R8*2)
-	PREFETCHT0 (AX)(R9*1)
-	PREFETCHT0 (AX)(R8*4)
-	PREFETCHT0 (AX)(R10*1)
-	PREFETCHT0 (AX)(R9*2)
-	MOVQ       DX, AX
-	ADDQ       112(DI), AX
-	ADDQ       120(DI), AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 (AX)(R8*2)
-	PREFETCHT0 (AX)(R9*1)
-	PREFETCHT0 (AX)(R8*4)
-	PREFETCHT0 (AX)(R10*1)
-	MOVQ       32(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       256(DI), BX
-	MOVQ       272(DI), R14
-	VPXORD     Z0, Z0, Z0
-	VPXORD     Z1, Z1, Z1
-	VPXORD     Z2, Z2, Z2
-	VPXORD     Z3, Z3, Z3
-	VPXORD     Z4, Z4, Z4
-	VPXORD     Z5, Z5, Z5
-	VPXORD     Z6, Z6, Z6
-	VPXORD     Z7, Z7, Z7
-	VPXORD     Z8, Z8, Z8
-	VPXORD     Z9, Z9, Z9
-	VPXORD     Z10, Z10, Z10
-	VPXORD     Z11, Z11, Z11
-	VPXORD     Z12, Z12, Z12
-	VPXORD     Z13, Z13, Z13
-	VPXORD     Z14, Z14, Z14
-	VPXORD     Z15, Z15, Z15
-	VPXORD     Z16, Z16, Z16
-	VPXORD     Z17, Z17, Z17
-	VPXORD     Z18, Z18, Z18
-	VPXORD     Z19, Z19, Z19
-	VPXORD     Z20, Z20, Z20
-	VPXORD     Z21, Z21, Z21
-	VPXORD     Z22, Z22, Z22
-	VPXORD     Z23, Z23, Z23
-	VPXORD     Z24, Z24, Z24
-	VPXORD     Z25, Z25, Z25
-	MOVQ       56(DI), R13
-	MOVQ       48(DI), AX
+	IMUL3Q  $0x00000006, 104(DI), AX
+	ADDQ    DX, AX
+	MOVQ    AX, 288(DI)
+	MOVQ    DX, R13
+	MOVQ    32(DI), R8
+	LEAQ    (R8)(R8*2), R9
+	LEAQ    (R8)(R8*4), R10
+	MOVQ    256(DI), BX
+	MOVQ    272(DI), R14
+	VPXORD  Z0, Z0, Z0
+	VPXORD  Z1, Z1, Z1
+	VPXORD  Z2, Z2, Z2
+	VPXORD  Z3, Z3, Z3
+	VPXORD  Z4, Z4, Z4
+	VPXORD  Z5, Z5, Z5
+	VPXORD  Z6, Z6, Z6
+	VPXORD  Z7, Z7, Z7
+	VPXORD  Z8, Z8, Z8
+	VPXORD  Z9, Z9, Z9
+	VPXORD  Z10, Z10, Z10
+	VPXORD  Z11, Z11, Z11
+	VPXORD  Z12, Z12, Z12
+	VPXORD  Z13, Z13, Z13
+	VPXORD  Z14, Z14, Z14
+	VPXORD  Z15, Z15, Z15
+	VPXORD  Z16, Z16, Z16
+	VPXORD  Z17, Z17, Z17
+	VPXORD  Z18, Z18, Z18
+	VPXORD  Z19, Z19, Z19
+	VPXORD  Z20, Z20, Z20
+	VPXORD  Z21, Z21, Z21
+	VPXORD  Z22, Z22, Z22
+	VPXORD  Z23, Z23, Z23
+	VPXORD  Z24, Z24, Z24
+	VPXORD  Z25, Z25, Z25
+	MOVQ    56(DI), AX
+	MOVQ    AX, 304(DI)
+	MOVQ    48(DI), AX
+	MOVQ    AX, 280(DI)
+	MOVQ    112(DI), AX
+	PCALIGN $0x20
 
 segment:
-	MOVQ 248(DI), SI
-	ADDQ (AX), SI
-	ADDQ $0x08, AX
-	MOVQ 40(DI), R11
-	ADDQ SI, R11
-	MOVQ 64(DI), CX
-	CMPQ 88(DI), $0x00
-	JNE  edge
-	SUBQ $0x04, CX
-	JLT  rest
+	MOVQ    280(DI), SI
+	MOVQ    (SI), SI
+	ADDQ    248(DI), SI
+	ADDQ    $0x08, 280(DI)
+	MOVQ    40(DI), R11
+	ADDQ    SI, R11
+	MOVQ    64(DI), CX
+	PCALIGN $0x20
+	CMPQ    88(DI), $0x00
+	JNE     edge
+	SUBQ    $0x04, CX
+	JLT     rest
 
 four:
 	VMOVUPS      (BX), Z28
@@ -11836,13 +11797,22 @@ four:
 	VBROADCASTSS 12(R11)(R10*1), Z30
 	VFMADD231PS  Z28, Z30, Z24
 	VFMADD231PS  Z29, Z30, Z25
+	PREFETCHT0   (R13)
+	PREFETCHT0   (R13)(AX*1)
+	PREFETCHT0   64(R13)
+	PREFETCHT0   64(R13)(AX*1)
+	ADDQ         104(DI), R13
+	CMPQ         R13, 288(DI)
+	CMOVQHI      288(DI), R13
 	PREFETCHT1   (R14)(CX*4)
 	PREFETCHT1   64(R14)(CX*4)
 	ADDQ         240(DI), R14
+	PCALIGN      $0x20
 	ADDQ         $0x10, SI
 	ADDQ         $0x10, R11
 	SUBQ         $0x04, CX
 	JGE          four
+	PCALIGN      $0x20
 
 rest:
 	ADDQ $0x04, CX
@@ -11895,13 +11865,15 @@ one:
 	VBROADCASTSS (R11)(R10*1), Z30
 	VFMADD231PS  Z28, Z30, Z24
 	VFMADD231PS  Z29, Z30, Z25
+	PCALIGN      $0x20
 	ADDQ         $0x04, SI
 	ADDQ         $0x04, R11
 	DECQ         CX
 	JNE          one
+	PCALIGN      $0x20
 
 next:
-	DECQ R13
+	DECQ 304(DI)
 	JNE  segment
 	JMP  summed
 
@@ -11952,11 +11924,12 @@ edge:
 	VBROADCASTSS (R11)(R10*1), Z30
 	VFMADD231PS  Z28, Z30, Z24
 	VFMADD231PS  Z29, Z30, Z25
+	PCALIGN      $0x20
 	ADDQ         $0x04, SI
 	ADDQ         $0x04, R11
 	DECQ         CX
 	JNE          edge
-	DECQ         R13
+	DECQ         304(DI)
 	JNE          segment
 
 summed:
@@ -12708,13 +12681,13 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 280(DI)
+	DECQ 296(DI)
 	JNE  product
 	VZEROUPPER
 	RET
 
 // func tile14x2AVX512Stream(t *tile)
-// Requires: AVX, AVX512F, MMX+
+// Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·tile14x2AVX512Stream(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
@@ -12724,7 +12697,7 @@ TEXT ·tile14x2AVX512Stream(SB), NOSPLIT, $0-8
 	MOVQ  136(DI), AX
 	MOVQ  AX, 264(DI)
 	MOVQ  16(DI), AX
-	MOVQ  AX, 280(DI)
+	MOVQ  AX, 296(DI)
 	MOVQ  224(DI), AX
 	MOVQ  AX, 272(DI)
 	MOVQ  128(DI), R12
@@ -12734,92 +12707,63 @@ TEXT ·tile14x2AVX512Stream(SB), NOSPLIT, $0-8
 	KMOVW AX, K1
 
 product:
-	MOVQ       104(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       DX, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 (AX)(R8*2)
-	PREFETCHT0 (AX)(R9*1)
-	PREFETCHT0 (AX)(R8*4)
-	PREFETCHT0 (AX)(R10*1)
-	PREFETCHT0 (AX)(R9*2)
-	MOVQ       DX, AX
-	ADDQ       112(DI), AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 (AX)(R8*2)
-	PREFETCHT0 (AX)(R9*1)
-	PREFETCHT0 (AX)(R8*4)
-	PREFETCHT0 (AX)(R10*1)
-	PREFETCHT0 (AX)(R9*2)
-	MOVQ       DX, AX
-	ADDQ       120(DI), AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 (AX)(R8*2)
-	PREFETCHT0 (AX)(R9*1)
-	PREFETCHT0 (AX)(R8*4)
-	PREFETCHT0 (AX)(R10*1)
-	PREFETCHT0 (AX)(R9*2)
-	MOVQ       DX, AX
-	ADDQ       112(DI), AX
-	ADDQ       120(DI), AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 (AX)(R8*2)
-	PREFETCHT0 (AX)(R9*1)
-	PREFETCHT0 (AX)(R8*4)
-	PREFETCHT0 (AX)(R10*1)
-	PREFETCHT0 (AX)(R9*2)
-	MOVQ       32(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       256(DI), BX
-	MOVQ       272(DI), R14
-	VPXORD     Z0, Z0, Z0
-	VPXORD     Z1, Z1, Z1
-	VPXORD     Z2, Z2, Z2
-	VPXORD     Z3, Z3, Z3
-	VPXORD     Z4, Z4, Z4
-	VPXORD     Z5, Z5, Z5
-	VPXORD     Z6, Z6, Z6
-	VPXORD     Z7, Z7, Z7
-	VPXORD     Z8, Z8, Z8
-	VPXORD     Z9, Z9, Z9
-	VPXORD     Z10, Z10, Z10
-	VPXORD     Z11, Z11, Z11
-	VPXORD     Z12, Z12, Z12
-	VPXORD     Z13, Z13, Z13
-	VPXORD     Z14, Z14, Z14
-	VPXORD     Z15, Z15, Z15
-	VPXORD     Z16, Z16, Z16
-	VPXORD     Z17, Z17, Z17
-	VPXORD     Z18, Z18, Z18
-	VPXORD     Z19, Z19, Z19
-	VPXORD     Z20, Z20, Z20
-	VPXORD     Z21, Z21, Z21
-	VPXORD     Z22, Z22, Z22
-	VPXORD     Z23, Z23, Z23
-	VPXORD     Z24, Z24, Z24
-	VPXORD     Z25, Z25, Z25
-	VPXORD     Z26, Z26, Z26
-	VPXORD     Z27, Z27, Z27
-	MOVQ       56(DI), R13
-	MOVQ       48(DI), AX
+	IMUL3Q  $0x00000006, 104(DI), AX
+	ADDQ    DX, AX
+	MOVQ    AX, 288(DI)
+	MOVQ    DX, R13
+	MOVQ    32(DI), R8
+	LEAQ    (R8)(R8*2), R9
+	LEAQ    (R8)(R8*4), R10
+	MOVQ    256(DI), BX
+	MOVQ    272(DI), R14
+	VPXORD  Z0, Z0, Z0
+	VPXORD  Z1, Z1, Z1
+	VPXORD  Z2, Z2, Z2
+	VPXORD  Z3, Z3, Z3
+	VPXORD  Z4, Z4, Z4
+	VPXORD  Z5, Z5, Z5
+	VPXORD  Z6, Z6, Z6
+	VPXORD  Z7, Z7, Z7
+	VPXORD  Z8, Z8, Z8
+	VPXORD  Z9, Z9, Z9
+	VPXORD  Z10, Z10, Z10
+	VPXORD  Z11, Z11, Z11
+	VPXORD  Z12, Z12, Z12
+	VPXORD  Z13, Z13, Z13
+	VPXORD  Z14, Z14, Z14
+	VPXORD  Z15, Z15, Z15
+	VPXORD  Z16, Z16, Z16
+	VPXORD  Z17, Z17, Z17
+	VPXORD  Z18, Z18, Z18
+	VPXORD  Z19, Z19, Z19
+	VPXORD  Z20, Z20, Z20
+	VPXORD  Z21, Z21, Z21
+	VPXORD  Z22, Z22, Z22
+	VPXORD  Z23, Z23, Z23
+	VPXORD  Z24, Z24, Z24
+	VPXORD  Z25, Z25, Z25
+	VPXORD  Z26, Z26, Z26
+	VPXORD  Z27, Z27, Z27
+	MOVQ    56(DI), AX
+	MOVQ    AX, 304(DI)
+	MOVQ    48(DI), AX
+	MOVQ    AX, 280(DI)
+	MOVQ    112(DI), AX
+	PCALIGN $0x20
 
 segment:
-	MOVQ 248(DI), SI
-	ADDQ (AX), SI
-	ADDQ $0x08, AX
-	MOVQ 40(DI), R11
-	ADDQ SI, R11
-	MOVQ 64(DI), CX
-	CMPQ 88(DI), $0x00
-	JNE  edge
-	SUBQ $0x04, CX
-	JLT  rest
+	MOVQ    280(DI), SI
+	MOVQ    (SI), SI
+	ADDQ    248(DI), SI
+	ADDQ    $0x08, 280(DI)
+	MOVQ    40(DI), R11
+	ADDQ    SI, R11
+	MOVQ    64(DI), CX
+	PCALIGN $0x20
+	CMPQ    88(DI), $0x00
+	JNE     edge
+	SUBQ    $0x04, CX
+	JLT     rest
 
 four:
 	VMOVUPS      (BX), Z28
@@ -13018,13 +12962,22 @@ four:
 	VBROADCASTSS 12(R11)(R9*2), Z30
 	VFMADD231PS  Z28, Z30, Z26
 	VFMADD231PS  Z29, Z30, Z27
+	PREFETCHT0   (R13)
+	PREFETCHT0   (R13)(AX*1)
+	PREFETCHT0   64(R13)
+	PREFETCHT0   64(R13)(AX*1)
+	ADDQ         104(DI), R13
+	CMPQ         R13, 288(DI)
+	CMOVQHI      288(DI), R13
 	PREFETCHT1   (R14)(CX*4)
 	PREFETCHT1   64(R14)(CX*4)
 	ADDQ         240(DI), R14
+	PCALIGN      $0x20
 	ADDQ         $0x10, SI
 	ADDQ         $0x10, R11
 	SUBQ         $0x04, CX
 	JGE          four
+	PCALIGN      $0x20
 
 rest:
 	ADDQ $0x04, CX
@@ -13080,13 +13033,15 @@ one:
 	VBROADCASTSS (R11)(R9*2), Z30
 	VFMADD231PS  Z28, Z30, Z26
 	VFMADD231PS  Z29, Z30, Z27
+	PCALIGN      $0x20
 	ADDQ         $0x04, SI
 	ADDQ         $0x04, R11
 	DECQ         CX
 	JNE          one
+	PCALIGN      $0x20
 
 next:
-	DECQ R13
+	DECQ 304(DI)
 	JNE  segment
 	JMP  summed
 
@@ -13140,11 +13095,12 @@ edge:
 	VBROADCASTSS (R11)(R9*2), Z30
 	VFMADD231PS  Z28, Z30, Z26
 	VFMADD231PS  Z29, Z30, Z27
+	PCALIGN      $0x20
 	ADDQ         $0x04, SI
 	ADDQ         $0x04, R11
 	DECQ         CX
 	JNE          edge
-	DECQ         R13
+	DECQ         304(DI)
 	JNE          segment
 
 summed:
@@ -13947,7 +13903,7 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 280(DI)
+	DECQ 296(DI)
 	JNE  product
 	VZEROUPPER
 	RET
