@@ -37,15 +37,6 @@ type winogradWeights struct {
 	source, target int // blocks of input and output channels
 }
 
-// winogradSize returns the size of the tiles with which Winograd's method is
-// the fastest way to do s in the layout NCHWc, or 0 if it is not.
-func winogradSize(s Conv2D) int {
-	if s.R != 3 || s.S != 3 || s.StrideH != 1 || s.StrideW != 1 || s.DilationH != 1 || s.DilationW != 1 || s.Groups != 1 {
-		return 0
-	}
-	return 4
-}
-
 // newWinograd prepares weight [K, C, 3, 3] of a convolution of stride 1
 // without dilation and groups for tiles of size 2 or 4.
 func newWinograd(s Conv2D, size int, weight []float32) *winogradWeights {
