@@ -21,6 +21,17 @@ func BenchmarkKernels(b *testing.B) {
 			benchmark(b, 2*w.MACs(), w.Bytes(), workload(w))
 		})
 	}
+	for _, p := range attentions {
+		s := kernels.Attention{Batch: 1, Heads: p[0], QueryLen: p[1], KVLen: p[2], KeyDim: p[3], ValueDim: p[3]}
+		b.Run(fmt.Sprintf("attention/f32/h%dq%dkv%dd%d", p[0], p[1], p[2], p[3]), func(b *testing.B) {
+			nq, nkv := s.Heads*s.QueryLen*s.KeyDim, s.Heads*s.KVLen*s.KeyDim
+			dst, q, k, v := random(nq), random(nq), random(nkv), random(nkv)
+			var ws kernels.Workspace
+			benchmark(b, int64(2*s.Multiplications()), int64(8*(nq+nkv)), func() {
+				kernels.AttentionForward(&ws, s, dst, q, k, v, nil, nil)
+			})
+		})
+	}
 	for _, p := range [][3]int{{64, 64, 64}, {256, 256, 256}, {1024, 1024, 1024}, {8, 1024, 1024}, {1, 4096, 4096}, {3136, 64, 24}, {512, 49, 4608}} {
 		m, n, k := p[0], p[1], p[2]
 		b.Run(fmt.Sprintf("gemm/f32/m%dn%dk%d", m, n, k), func(b *testing.B) {
@@ -32,6 +43,9 @@ func BenchmarkKernels(b *testing.B) {
 		})
 	}
 }
+
+// attentions are the shapes of BenchmarkKernels: heads, queries, keys, elements.
+var attentions = [][4]int{{12, 512, 512, 64}, {3, 196, 196, 64}, {12, 1, 4096, 64}}
 
 // benchmark runs run and reports its rates, given its operations and bytes.
 func benchmark(b *testing.B, flop, bytes int64, run func()) {

@@ -10,7 +10,7 @@ type Choice struct {
 }
 
 // Work is a piece of work by its shape: [Convolution], [Pool2D], [Product],
-// [Int8Product], [Int8Convolution], [Elementwise] and [Rows].
+// [Int8Product], [Int8Convolution], [Attention], [Elementwise] and [Rows].
 type Work interface{ choose() Choice }
 
 // Choose says what this package runs for w with the implementation in use. The
@@ -80,6 +80,8 @@ func Families() []Family {
 		{"sigmoid", Elementwise("sigmoid")},
 		{"softmax", Rows("softmax")},
 		{"layer normalisation", Rows("layernorm")},
+		{"attention", Attention{Batch: 1, Heads: 12, QueryLen: 512, KVLen: 512, KeyDim: 64, ValueDim: 64}},
+		{"attention, decoding", Attention{Batch: 1, Heads: 12, QueryLen: 1, KVLen: 4096, KeyDim: 64, ValueDim: 64}},
 		{"int8 matrix product", Int8Product{M: 512, N: 512, K: 512}},
 		{"int8 convolution", Int8Convolution(convolution(64, 56, 64, 3, 1, 1).Shape)},
 	}
@@ -148,3 +150,12 @@ func onePass() Choice {
 func (e Elementwise) choose() Choice { return onePass() }
 
 func (r Rows) choose() Choice { return onePass() }
+
+func (s Attention) choose() Choice {
+	s.resolve("Choose", nil)
+	c := Choice{Kernel: "fused attention, tiles of keys, online softmax", Implementation: selected.base, Why: "many queries"}
+	if s.Heads/s.KVHeads*s.QueryLen <= decodeQueries {
+		c.Kernel, c.Why = "fused attention, keys streamed past the queries", "few queries share the keys"
+	}
+	return c
+}

@@ -20,7 +20,9 @@ type depthwiseStrip struct {
 
 	// Where the assembly is, as it counts lineCount down. Numbers, since a
 	// pointer that had moved beyond its array would upset the garbage collector.
-	lineAt, dstAt, runSrc, runDst, runWeight, runRows int
+	lineAt, dstAt int
+	//lint:ignore U1000 only the assembly uses them
+	runSrc, runDst, runWeight, runRows int
 
 	activation int
 	low, high  float32

@@ -20,9 +20,11 @@ type instructions struct {
 	name string
 	base string // avx512, avx2, neon or portable
 	dot8 bool   // dot products of bytes: AVX512_VNNI, AVX_VNNI, or SDOT and UDOT
-	i8mm bool   // SMMLA and USMMLA
-	bf16 bool   // VDPBF16PS
-	fp16 bool   // arithmetic on half-precision vectors
+	//lint:ignore U1000 other architectures use it
+	i8mm bool // SMMLA and USMMLA
+	bf16 bool // VDPBF16PS
+	//lint:ignore U1000 other architectures use it
+	fp16 bool // arithmetic on half-precision vectors
 }
 
 // forced, when set at link time, takes the place of the best implementation:

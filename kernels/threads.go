@@ -137,9 +137,11 @@ func (c *crew) serve(w *worker, seen uint64) {
 			call = c.call.Load()
 		}
 		seen = call
-		// A worker that comes late finds the call closed, or is waited for.
+		// A worker that comes late finds the call closed, or is waited for. One
+		// that was to quit before the call began has no part in it: the call
+		// has scratch memory for fewer workers.
 		c.active.Add(1)
-		if c.open.Load() {
+		if c.open.Load() && !w.quit.Load() {
 			c.take(w.id)
 		}
 		c.active.Add(-1)

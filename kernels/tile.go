@@ -69,9 +69,10 @@ type tile struct {
 	nextLine int
 
 	// For the kernel: where it is. Not pointers, since they go on past the end.
-	aNow, bNow, biasNow, nextNow uintptr
-	offsetsNow, cLast            uintptr
-	countNow, segmentsNow        int
+	//lint:ignore U1000 only the assembly uses them
+	aNow, bNow, biasNow, nextNow, offsetsNow, cLast uintptr
+	//lint:ignore U1000 only the assembly uses them
+	countNow, segmentsNow int
 }
 
 // Where the elements of a tile's bias belong.

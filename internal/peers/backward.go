@@ -14,6 +14,7 @@ var backwards = map[string]func(shape string) (func(), error){
 	"linear":    linearBackward,
 	"batchnorm": batchNormBackward,
 	"layernorm": layerNormBackward,
+	"attention": attentionBackward,
 }
 
 // backward is an operator and the gradients of all its operands.

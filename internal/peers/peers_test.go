@@ -35,6 +35,13 @@ openblas,gemm,m8n8k8,f32,1,100,90,10.2
 onnxruntime,gemm,gemm_m8n8k8,f32,1,200,90,
 onednn,conv,conv_n1c3h8k4r3s2g1,f32,1,1000,900,1
 onnxruntime,conv,conv_n1c4h8k4r3s1g4,f32,2,1000,900,
+onnxruntime,attention,attention_h2q3kv5d8_fused,f32,1,1000,900,
+pytorch-1,backward,attention_n2h2q3kv3d8,f32,1,1000,900,
+pytorch-1,backward,conv_n2c4h5k4r3s1g4,f32,1,1000,900,
+pytorch-1,backward,linear_n2c4k3,f32,1,1000,900,
+pytorch-1,backward,batchnorm_n2c4h3,f32,1,1000,900,
+pytorch-1,backward,layernorm_n2c4,f32,1,1000,900,
+machine,gemm,m8n8k8,u8s8,1,1000,900,
 onnxruntime,net,net_of_tomorrow,f32,1,1000,900,
 onednn,gemm,gemm_m8n8k8,f8,1,1000,900,
 `)
@@ -50,11 +57,11 @@ onednn,gemm,gemm_m8n8k8,f8,1,1000,900,
 		t.Errorf("header %q, want %q", got, want)
 	}
 	records = records[1:]
-	if len(records) != 6 {
-		t.Fatalf("%d rows, want 6:\n%v", len(records), records)
+	if len(records) != 13 {
+		t.Fatalf("%d rows, want 13:\n%v", len(records), records)
 	}
 	for i, r := range records {
-		if runs := i < 4; !runs {
+		if runs := i < 11; !runs {
 			if r[6] != "" || r[7] != "" {
 				t.Errorf("row %v cannot be run, but has a ratio", r)
 			}
@@ -73,8 +80,8 @@ onednn,gemm,gemm_m8n8k8,f8,1,1000,900,
 	}
 	said := stderr.String()
 	for _, want := range []string{
-		path + ":7: onnxruntime net_of_tomorrow f32: rows of the kind \"net\" cannot be run\n",
-		path + ":8: onednn gemm_m8n8k8 f8: there are no kernels",
+		path + ":14: onnxruntime net_of_tomorrow f32: rows of the kind \"net\" cannot be run\n",
+		path + ":15: onednn gemm_m8n8k8 f8: there are no kernels",
 	} {
 		if !strings.Contains(said, want) {
 			t.Errorf("standard error %q, want %q", said, want)

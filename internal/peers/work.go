@@ -11,10 +11,11 @@ import (
 // kinds has, for each kind of row, what does the row's work: a function of
 // which each call is one run.
 var kinds = map[string]func(row) (func(), error){
-	"gemm":     gemm,
-	"conv":     conv,
-	"backward": backward,
-	"int8":     int8Work,
+	"gemm":      gemm,
+	"conv":      conv,
+	"attention": attention,
+	"backward":  backward,
+	"int8":      int8Work,
 }
 
 // errType says that there are no kernels for the row's element type.

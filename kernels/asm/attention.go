@@ -211,7 +211,7 @@ func transposeRows(set vectors) {
 	Label("four")
 	r := set.register
 	for i := range 4 {
-		VMOVUPS(row(0, i), r(i).(reg.VecPhysical).AsX())
+		VMOVUPS(row(0, i), r(i).AsX())
 		if !set.masked {
 			VINSERTF128(operand.U8(1), row(1, i), r(i), r(i))
 			continue

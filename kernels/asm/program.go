@@ -93,7 +93,6 @@ func (p *program) fma(a, b, c value) value   { return p.emit(opFMA, 0, a, b, c) 
 func (p *program) fnma(a, b, c value) value  { return p.emit(opFNMA, 0, a, b, c) }
 func (p *program) and(a, b value) value      { return p.emit(opAnd, 0, a, b) }
 func (p *program) or(a, b value) value       { return p.emit(opOr, 0, a, b) }
-func (p *program) xor(a, b value) value      { return p.emit(opXor, 0, a, b) }
 func (p *program) intAdd(a, b value) value   { return p.emit(opIntAdd, 0, a, b) }
 func (p *program) intSub(a, b value) value   { return p.emit(opIntSub, 0, a, b) }
 func (p *program) left(a value, n int) value { return p.emit(opShiftLeft, uint32(n), a) }
@@ -101,7 +100,6 @@ func (p *program) right(a value, n int) value {
 	return p.emit(opShiftArithmetic, uint32(n), a)
 }
 func (p *program) round(a value) value         { return p.emit(opRound, 0, a) }
-func (p *program) toInt(a value) value         { return p.emit(opToInt, 0, a) }
 func (p *program) toFloat(a value) value       { return p.emit(opToFloat, 0, a) }
 func (p *program) fraction(a value) value      { return p.emit(opFraction, 0, a) }
 func (p *program) scale(a, b value) value      { return p.emit(opScale, 0, a, b) }

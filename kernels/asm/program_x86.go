@@ -537,7 +537,7 @@ func writeX86(set vectors, p *program) {
 func (x *x86) across(r reg.VecPhysical, combine func(...operand.Op)) {
 	if x.masked {
 		VEXTRACTF64X4(operand.U8(1), r, reg.Y0)
-		combine(r.(reg.VecPhysical).AsY(), reg.Y0, reg.Y0)
+		combine(r.AsY(), reg.Y0, reg.Y0)
 	} else {
 		VMOVAPS(r, reg.Y0)
 	}
