@@ -137,6 +137,9 @@ func (c *crew) serve(w *worker, seen uint64) {
 			call = c.call.Load()
 		}
 		seen = call
+		if w.quit.Load() { // its number may be beyond the threads of this call
+			return
+		}
 		// A worker that comes late finds the call closed, or is waited for.
 		c.active.Add(1)
 		if c.open.Load() {
