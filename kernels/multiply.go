@@ -44,9 +44,10 @@ const (
 	// directPanels is the number of row panels up to which B is read where it
 	// lies: packing pays only if the copy is read often.
 	directPanels = 2
-	// streamed is the number of rows of B that are read side by side where B is
-	// read once, from memory: as many as the processor fetches ahead at a time.
-	streamed = 16
+	// streamedBytes is how much of B, as stored, the rows span that are read side
+	// by side where B is read once, from memory: 8 to 32 of them, as many as the
+	// processor fetches ahead at a time.
+	streamedBytes = 128 << 10
 	// copyPanels is the number of panels of columns from which on rows of A
 	// are copied.
 	copyPanels = 2
@@ -72,7 +73,8 @@ func (k *gemmKernel) planFor(p *product) gemmPlan {
 	plain := p.packedB == nil && !p.transB && p.b.plain(p.n)
 	x.direct = plain && p.k > 0 && panels <= directPanels
 	if x.direct && panels == 1 && p.k*p.n > k.kc*k.nc/2 {
-		x.depth, x.width = streamed, max(k.nc, k.kc*k.nc/max(p.m, 1)/2/k.nr()*k.nr())
+		x.depth = min(max(streamedBytes/(4*p.b.ld), 8), 32)
+		x.width = max(k.nc, k.kc*k.nc/max(p.m, 1)/2/k.nr()*k.nr())
 	} else if panels == 1 { // nothing of B is used twice
 		x.depth = k.kc * k.rows / p.m
 	}
