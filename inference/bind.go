@@ -21,17 +21,21 @@ func bind(n *graph.Node, w graph.Workload, m *memory) (func(*kernels.Workspace),
 	case graph.OpLinear:
 		return bindLinear(n, w, dst, src)
 	case graph.OpAdd, graph.OpMul:
-		return bindBinary(n, w, dst, src, m.slice(n.Inputs[1]))
+		return bindBinary(n, w, dst, src, m)
 	case graph.OpMaxPool, graph.OpAvgPool:
 		shape := kernels.Pool2D{
 			N: w.N, C: w.C, H: w.H, W: w.W, R: w.R, S: w.S, StrideH: w.StrideH, StrideW: w.StrideW,
 			PadTop: w.PadTop, PadLeft: w.PadLeft, PadBottom: w.PadBottom, PadRight: w.PadRight,
+			Blocked: m.layouts[n.Inputs[0]] == kernels.Blocked,
 		}
 		if w.Op == graph.OpMaxPool {
 			return func(ws *kernels.Workspace) { kernels.MaxPool(ws, shape, dst, src) }, nil
 		}
 		return func(ws *kernels.Workspace) { kernels.AvgPool(ws, shape, dst, src) }, nil
 	case graph.OpGlobalAvgPool:
+		if m.layouts[n.Inputs[0]] == kernels.Blocked {
+			return bindBlockedGlobalPool(w, dst, src), nil
+		}
 		return func(*kernels.Workspace) { kernels.GlobalAvgPool(w.N, w.C, hw, dst, src) }, nil
 	case graph.OpSoftmax:
 		return func(*kernels.Workspace) { kernels.Softmax(w.N, w.C, dst, src) }, nil
@@ -81,95 +85,54 @@ func data(v *graph.Value) []float32 {
 	return v.Data
 }
 
-func bindBinary(n *graph.Node, w graph.Workload, dst, x, y []float32) (func(*kernels.Workspace), error) {
+// bindBlockedGlobalPool pools images in blocks of channels; the result, one
+// element a channel, is planar.
+func bindBlockedGlobalPool(w graph.Workload, dst, src []float32) func(*kernels.Workspace) {
+	shape := kernels.Pool2D{N: w.N, C: w.C, H: w.H, W: w.W, R: w.H, S: w.W, StrideH: 1, StrideW: 1, Blocked: true}
+	means := make([]float32, kernels.BlockedSize(w.N, w.C, 1))
+	return func(ws *kernels.Workspace) {
+		kernels.AvgPool(ws, shape, means, src)
+		for i := range w.N {
+			copy(dst[i*w.C:(i+1)*w.C], means[i*len(means)/w.N:])
+		}
+	}
+}
+
+func bindBinary(n *graph.Node, w graph.Workload, dst, x []float32, m *memory) (func(*kernels.Workspace), error) {
 	act, err := activation(n.Attributes.Epilogue.Activation)
 	if err != nil {
 		return nil, err
 	}
-	var combine func()
-	switch {
-	case len(x) == len(y) && w.Op == graph.OpAdd:
-		combine = func() { kernels.Add(dst, x, y) }
-	case len(x) == len(y):
-		combine = func() { kernels.Mul(dst, x, y) }
-	case w.Op == graph.OpMul && w.K == w.C && w.R*w.S == 1 && len(y) == w.N*w.C:
-		combine = func() { kernels.ScaleChannels(w.N, w.C, w.H*w.W, dst, x, y) }
-	default:
-		b := newBroadcast(w, len(y))
-		if w.Op == graph.OpAdd {
-			combine = func() { b.add(dst, x, y) }
-		} else {
-			combine = func() { b.mul(dst, x, y) }
-		}
+	op := kernels.OpAdd
+	if w.Op == graph.OpMul {
+		op = kernels.OpMul
 	}
-	if act == kernels.NoActivation {
-		return func(*kernels.Workspace) { combine() }, nil
-	}
-	return func(*kernels.Workspace) {
-		combine()
-		kernels.Activate(act, dst, dst)
-	}, nil
-}
-
-// broadcast walks a tensor [N, C, H, W] and a second one that has 1 in place of
-// some of these dimensions.
-type broadcast struct {
-	n, c, h, w int
-	// of the second tensor, 0 where it has 1
-	strideN, strideC, strideH, strideW int
-}
-
-func newBroadcast(w graph.Workload, size int) broadcast {
-	b := broadcast{n: w.N, c: w.C, h: w.H, w: w.W}
-	if w.S > 1 {
-		b.strideW = 1
-	}
-	if w.R > 1 {
-		b.strideH = w.S
-	}
-	if w.K > 1 {
-		b.strideC = w.R * w.S
-	}
-	if plane := w.K * w.R * w.S; size > plane {
-		b.strideN = plane
-	}
-	return b
-}
-
-func (b broadcast) add(dst, x, y []float32) {
-	for at, row := range b.rows() {
-		d, s := dst[at:at+b.w], x[at:at+b.w]
-		for i := range d {
-			d[i] = s[i] + y[row+i*b.strideW]
-		}
-	}
-}
-
-func (b broadcast) mul(dst, x, y []float32) {
-	for at, row := range b.rows() {
-		d, s := dst[at:at+b.w], x[at:at+b.w]
-		for i := range d {
-			d[i] = s[i] * y[row+i*b.strideW]
-		}
-	}
-}
-
-// rows yields where each row of W elements starts in the first tensor and in
-// the second.
-func (b broadcast) rows() func(yield func(at, row int) bool) {
-	return func(yield func(at, row int) bool) {
-		at := 0
-		for n := range b.n {
-			for c := range b.c {
-				for h := range b.h {
-					if !yield(at, n*b.strideN+c*b.strideC+h*b.strideH) {
-						return
-					}
-					at += b.w
+	y := m.slice(n.Inputs[1])
+	shape, yShape := n.Inputs[0].Shape, n.Inputs[1].Shape
+	prepare := func() {}
+	if m.layouts[n.Inputs[0]] == kernels.Blocked {
+		block := kernels.ChannelBlock()
+		blocks := kernels.BlockedSize(1, w.C, 1) / block
+		shape = []int{w.N, blocks, w.H * w.W, block}
+		yShape = shape
+		if channelFactors(n) {
+			// Factors of an image start with a block of their own.
+			planar := y
+			y, yShape = make([]float32, w.N*blocks*block), []int{w.N, blocks, 1, block}
+			prepare = func() {
+				for i := range w.N {
+					copy(y[i*blocks*block:], planar[i*w.C:(i+1)*w.C])
 				}
 			}
 		}
 	}
+	return func(ws *kernels.Workspace) {
+		prepare()
+		kernels.Broadcast(ws, op, dst, shape, x, shape, y, yShape)
+		if act != kernels.NoActivation {
+			kernels.Activate(act, dst, dst)
+		}
+	}, nil
 }
 
 // activation is the kernels' name of an activation; an empty one is none.

@@ -92,10 +92,10 @@ func takesBlocks(n *graph.Node, i int) bool {
 			return n.Inputs[0].Shape[1] > fewChannels && makesBlocks(n)
 		}
 		return makesBlocks(n)
-	case graph.Relu, graph.Clip, graph.HardSwish, graph.HardSigmoid, graph.Sigmoid:
+	case graph.Relu, graph.Clip, graph.HardSwish, graph.HardSigmoid, graph.Sigmoid, graph.MaxPool, graph.AveragePool, graph.GlobalAveragePool:
 		return true
 	case graph.Add, graph.Mul:
-		return sameShape(n)
+		return sameShape(n) || i == 0 && channelFactors(n)
 	}
 	return false
 }
@@ -116,29 +116,49 @@ func sameShape(n *graph.Node) bool {
 	return len(x.Shape) == 4 && y.Role == graph.RoleNone && x.Elements() == y.Elements()
 }
 
+// channelFactors reports whether the second operand of n has one element for
+// each channel of each image, planar.
+func channelFactors(n *graph.Node) bool {
+	x, y := n.Inputs[0].Shape, n.Inputs[1].Shape
+	return len(x) == 4 && len(y) == 4 && y[0] == x[0] && y[1] == x[1] && y[2]*y[3] == 1
+}
+
 // add appends n, and before it the conversions of its inputs.
 func (a *arrangement) add(n *graph.Node) {
-	layout := kernels.Planar // of the output and, but for a convolution's first, the inputs
+	// Layouts of the output, the first input and the others.
+	layout, first, others := kernels.Planar, kernels.Planar, kernels.Planar
+	given := a.layouts[n.Inputs[0]]
 	switch n.Kind {
 	case graph.Conv:
 		if makesBlocks(n) {
-			layout = kernels.Blocked
+			layout, first, others = kernels.Blocked, kernels.Blocked, kernels.Blocked
+			if !takesBlocks(n, 0) {
+				first = given // read as it is
+			}
 		}
-	case graph.Relu, graph.Clip, graph.HardSwish, graph.HardSigmoid, graph.Sigmoid:
-		layout = a.layouts[n.Inputs[0]]
+	case graph.Relu, graph.Clip, graph.HardSwish, graph.HardSigmoid, graph.Sigmoid, graph.MaxPool, graph.AveragePool:
+		layout, first = given, given
+	case graph.GlobalAveragePool:
+		first = given
 	case graph.Add, graph.Mul:
-		if sameShape(n) && (a.layouts[n.Inputs[0]] == kernels.Blocked || a.layouts[n.Inputs[1]] == kernels.Blocked) {
-			layout = kernels.Blocked
+		switch {
+		case sameShape(n) && (given == kernels.Blocked || a.layouts[n.Inputs[1]] == kernels.Blocked):
+			layout, first, others = kernels.Blocked, kernels.Blocked, kernels.Blocked
+		case channelFactors(n):
+			layout, first = given, given
 		}
 	}
 	m := *n
 	m.Inputs = make([]*graph.Value, len(n.Inputs))
 	for i, v := range n.Inputs {
-		if v.Role != graph.RoleNone || n.Kind == graph.Conv && i == 0 && !takesBlocks(n, 0) && layout == kernels.Blocked {
+		switch {
+		case v.Role != graph.RoleNone && i > 0:
 			m.Inputs[i] = v
-			continue
+		case i == 0:
+			m.Inputs[i] = a.in(v, first)
+		default:
+			m.Inputs[i] = a.in(v, others)
 		}
-		m.Inputs[i] = a.in(v, layout)
 	}
 	a.graph.Nodes = append(a.graph.Nodes, &m)
 	if layout == kernels.Blocked {

@@ -1,6 +1,7 @@
 package kernels
 
 import (
+	"fmt"
 	"math"
 	"math/rand/v2"
 	"testing"
@@ -73,4 +74,34 @@ func TestBatchNormGradient(t *testing.T) {
 		requireGradient(t, "dscale", scale, dscale, loss)
 		requireGradient(t, "dshift", shift, dshift, loss)
 	})
+}
+
+func BenchmarkBatchNorm(b *testing.B) {
+	for _, s := range []struct{ c, h int }{{16, 28}, {64, 14}, {96, 14}, {160, 14}, {160, 7}, {240, 7}} {
+		const n = 64
+		hw := s.h * s.h
+		size := n * s.c * hw
+		random := rand.New(rand.NewPCG(1, 1))
+		x, g, y, d := normal(random, 0, size), normal(random, 0, size), aligned(size), aligned(size)
+		mean, variance, scale, shift := make([]float32, s.c), make([]float32, s.c), normal(random, 0, s.c), normal(random, 0, s.c)
+		dscale, dshift := make([]float32, s.c), make([]float32, s.c)
+		forward := func() {
+			BatchNormStats(n, s.c, hw, mean, variance, x)
+			BatchNormForward(n, s.c, hw, y, x, mean, variance, scale, shift, 1e-5)
+		}
+		shape := fmt.Sprintf("f32/n%dc%dh%dw%d", n, s.c, s.h, s.h)
+		b.Run("batchnorm/"+shape, func(b *testing.B) {
+			for b.Loop() {
+				forward()
+			}
+			reportGBs(b, 4*3*size)
+		})
+		b.Run("batchnorm-training/"+shape, func(b *testing.B) {
+			for b.Loop() {
+				forward()
+				BatchNormBackward(n, s.c, hw, d, dscale, dshift, g, x, mean, variance, scale, 1e-5)
+			}
+			reportGBs(b, 4*9*size)
+		})
+	}
 }

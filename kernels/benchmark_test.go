@@ -99,10 +99,18 @@ func workload(w graph.Workload) func() {
 			PadTop: w.PadTop, PadLeft: w.PadLeft, PadBottom: w.PadBottom, PadRight: w.PadRight,
 			DilationH: w.DilationH, DilationW: w.DilationW, Groups: w.Group,
 		}
-		packed, err := kernels.PackConv2D(shape, random(w.K*w.C/w.Group*w.R*w.S), random(w.K))
+		// The first convolution of a network finds its image in planes; from
+		// then on images are in blocks of channels.
+		in, out := kernels.Blocked, kernels.Blocked
+		if w.C <= 4 {
+			in = kernels.Planar
+		}
+		packed, err := kernels.PackConv2DLayouts(shape, in, out, random(w.K*w.C/w.Group*w.R*w.S), random(w.K))
 		if err != nil {
 			panic(err)
 		}
+		src := random(in.Size(w.N, w.C, w.H*w.W))
+		dst := random(out.Size(w.N, w.K, w.OutH()*w.OutW()))
 		var residual []float32
 		if strings.HasPrefix(w.Epilogue, "add") {
 			residual = random(len(dst))

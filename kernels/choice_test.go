@@ -1,6 +1,9 @@
 package kernels
 
-import "testing"
+import (
+	"strings"
+	"testing"
+)
 
 func TestChoose(t *testing.T) {
 	eachImplementation(t, func(t *testing.T) {
@@ -11,9 +14,17 @@ func TestChoose(t *testing.T) {
 				t.Errorf("%q: %+v", f.Name, c)
 			}
 			seen[f.Name] = true
-			if c.Implementation != portable && c.Implementation != selected.base {
-				t.Errorf("%q runs on %q, but %q is in use", f.Name, c.Implementation, selected.base)
+			if c.Implementation != portable && c.Implementation != selected.base && c.Implementation != selected.name {
+				t.Errorf("%q runs on %q, but %q is in use", f.Name, c.Implementation, selected.name)
 			}
 		}
 	})
+	depthwise := Conv2D{N: 1, C: 8, H: 5, W: 5, K: 8, R: 3, S: 3, StrideH: 1, StrideW: 1, DilationH: 1, DilationW: 1, Groups: 8}
+	if c := Choose(Convolution{Shape: depthwise, In: Blocked, Out: Blocked}); !strings.Contains(c.Kernel, "depthwise") {
+		t.Errorf("a depthwise convolution: %+v", c)
+	}
+	few := Conv2D{N: 1, C: 3, H: 9, W: 9, K: 16, R: 3, S: 3, StrideH: 2, StrideW: 2, DilationH: 1, DilationW: 1, Groups: 1}
+	if c := Choose(Convolution{Shape: few, In: Planar, Out: Blocked}); !strings.Contains(c.Kernel, "planes") {
+		t.Errorf("a convolution of a few channels into blocks: %+v", c)
+	}
 }

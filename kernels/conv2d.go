@@ -62,7 +62,9 @@ func (s Conv2D) inputSize() int  { return s.N * s.C * s.H * s.W }
 func (s Conv2D) outputSize() int { return s.N * s.K * s.OutH() * s.OutW() }
 func (s Conv2D) weightSize() int { return s.K * (s.C / s.Groups) * s.R * s.S }
 
-func (s Conv2D) depthwise() bool { return s.Groups == s.C && s.C == s.K }
+// depthwise reports whether every channel is a group of its own, with one or
+// more outputs. A single channel with several outputs is no such case.
+func (s Conv2D) depthwise() bool { return s.Groups == s.C && (s.K == s.C || s.C > 1) }
 
 // pointwise reports whether the image itself, as a matrix, is the operand of
 // the multiplication.

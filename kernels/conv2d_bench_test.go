@@ -37,7 +37,7 @@ func BenchmarkConv2D(b *testing.B) {
 	for _, x := range networkConvolutions {
 		s := squareConv2D(x[0], x[1], x[2], x[3], x[4])
 		in := Blocked
-		if s.C <= fewChannels {
+		if s.C == 3 {
 			in = Planar
 		}
 		name := fmt.Sprintf("conv2d/f32/n%dc%dh%dw%d/k%dr%ds%d/stride%d.pad%d.dil1.group1/none", s.N, s.C, s.H, s.W, s.K, s.R, s.S, s.StrideH, s.PadTop)

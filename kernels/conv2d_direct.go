@@ -53,6 +53,7 @@ type phase struct {
 	k       int       // columns of a segment
 	offsets []int     // of the segments
 	chunks  partition // of the segments
+	stream  bool      // weights are fetched ahead
 	packed  []float32 // weights [groups][panels of blocks][segments][k][vectors * c]
 }
 
@@ -214,7 +215,7 @@ func (d *direct) packPhase(p *phase, layout Layout, cg, kg, run int, weightAt fu
 	}
 	panel := smallPanel
 	if 4*d.outBlocks*c*len(sources)*p.k > l2Weights {
-		panel = largePanel
+		panel, p.stream = largePanel, true
 	}
 	p.chunks = split(len(sources), max(panel/(8*c*p.k), 1))
 

@@ -1,5 +1,7 @@
 package kernels
 
+import "unsafe"
+
 // directJob is a direct convolution as work for the threads. A part is a
 // region of the output of one group and image, in some of its channels.
 type directJob struct {
@@ -154,6 +156,7 @@ type directRegion struct {
 	src              []float32 // from the first pixel on
 	dst              int       // where the first pixel of the group lies
 	srcRow, srcPixel int       // distances in elements
+	next             uintptr   // weights to bring closer
 	dstRow, dstPixel int
 	residual         bool
 }
@@ -190,10 +193,26 @@ func (r *directRegion) run(group, q0, q1 int) {
 			if chunk == p.chunks.count-1 {
 				t.activation = j.tile.activation
 			}
+			if p.stream {
+				// Over all tiles, the next chunk is fetched.
+				bytes := t.segments * p.k * t.bRow
+				r.next = uintptr(unsafe.Pointer(weights)) + uintptr(bytes)
+				t.nextStep = (bytes/r.tileCount() + cacheLine) &^ (cacheLine - 1)
+				t.nextLine = t.nextStep / max(t.segments*p.k/4, 1)
+			}
 			r.tiles(weights, bias)
 		}
 	}
 	t.a, t.b, t.c, t.residual, t.bias, t.offsets = nil, nil, nil, nil, nil, nil
+}
+
+// tileCount returns the number of tiles of the region.
+func (r *directRegion) tileCount() int {
+	rows := r.job.d.kernel.rows
+	if r.cols == rows/2 {
+		return (r.rows + 1) / 2
+	}
+	return r.rows * ((r.cols + rows - 1) / rows)
 }
 
 // tiles computes the tiles of the region with one panel of weights.
@@ -241,5 +260,7 @@ func (r *directRegion) products(weights, bias *float32, src, dst, rows, srcGroup
 	if r.residual {
 		t.residual = &j.residual[r.dst+dst]
 	}
+	t.next = r.next
 	j.d.kernel.multiply(t)
+	r.next += uintptr(count * t.nextStep)
 }

@@ -116,7 +116,7 @@ func (p *PackedConv2D) forward(ws *Workspace, dst, src, residual []float32, act 
 	case blocksDepthwise:
 		p.depthwise.forward(ws, dst, src, residual, act)
 	case planarDepthwise:
-		depthwiseForward(s, dst, src, p.weight, p.bias, residual, act)
+		depthwiseForward(ws, s, dst, src, p.weight, p.bias, residual, act)
 	case linearLayer:
 		if residual == nil {
 			p.linear.Forward(ws, s.N, dst, src, act)

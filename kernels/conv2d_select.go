@@ -1,5 +1,7 @@
 package kernels
 
+import "fmt"
+
 // algorithm is a way to compute a convolution.
 type algorithm uint8
 
@@ -32,16 +34,6 @@ func (a algorithm) layouts() (in, out Layout) {
 	}
 	return Planar, Planar
 }
-
-// What the selection goes by.
-const (
-	// fewChannels is the number of input channels up to which a planar image
-	// is read where it lies rather than brought into blocks.
-	fewChannels = 4
-	// shortSum is the number of terms of an output element below which
-	// bringing the output back into planes costs more than blocks gain.
-	shortSum = 80
-)
 
 // candidates calls f with every algorithm that can compute s.
 func (s Conv2D) candidates(f func(algorithm)) {
@@ -77,26 +69,175 @@ func (s Conv2D) wholeBlocks() bool {
 // layouts of input and output, and why. Where the algorithm's layouts are
 // others, the images are converted before or after it.
 func (s Conv2D) selectAlgorithm(in, out Layout) (a algorithm, why string) {
-	terms := s.C / s.Groups * s.R * s.S
+	a, best, second := s.fastest(in, out)
 	switch {
-	case s.depthwise() && in == Planar && out == Planar:
-		return planarDepthwise, "one channel a group, in planes"
+	case a == planarDepthwise:
+		return a, "one channel a group, in planes"
+	case a == blocksDepthwise:
+		return a, "one channel a group"
+	case a == linearLayer:
+		return a, "one pixel an image"
+	case second == 0:
+		return a, "the only way for these layouts"
+	}
+	return a, fmt.Sprintf("estimated to take %.2g of the time of the next best", best/second)
+}
+
+// fastest returns the algorithm that is expected to compute s in the least
+// time, that time and the one of the next best, or 0 if there is none.
+func (s Conv2D) fastest(in, out Layout) (a algorithm, best, second float64) {
+	planar := in == Planar && out == Planar
+	switch {
+	case s.depthwise() && planar:
+		return planarDepthwise, 0, 0
 	case s.depthwise():
-		return blocksDepthwise, "one channel a group"
-	case !s.wholeBlocks() && s.pointwise():
-		return unfoldedGemm, "groups are not whole blocks of channels"
-	case out == Planar && in == Planar && terms < shortSum:
-		return unfoldedGemm, "planes in and out, and few terms"
-	case in == Planar && s.C <= fewChannels && s.Groups == 1:
-		return directPlanes, "few input channels, in planes"
+		return blocksDepthwise, 0, 0
+	case s.single() && planar:
+		return linearLayer, 0, 0
 	}
-	switch winogradSize(s) {
-	case 4:
-		return winograd4, "3x3 of stride 1"
-	case 2:
-		return winograd2, "3x3 of stride 1, small image or large weights"
+	s.candidates(func(c algorithm) {
+		// Leaving blocks to come back to them pays only where groups share them.
+		workIn, workOut := c.layouts()
+		if s.wholeBlocks() && (in == Blocked && workIn == Planar || out == Blocked && workOut == Planar) {
+			return
+		}
+		t, ok := s.estimate(c, in, out)
+		switch {
+		case !ok:
+		case best == 0 || t < best:
+			a, best, second = c, t, best
+		case second == 0 || t < second:
+			second = t
+		}
+	})
+	return a, best, second
+}
+
+// estimate returns about how many nanoseconds a takes on one thread of the
+// processor that the coefficients were fitted on, Cascade Lake at 2.5 GHz with
+// AVX-512; others differ, but mostly by a factor. It fails for algorithms that
+// are chosen by other means.
+func (s Conv2D) estimate(a algorithm, in, out Layout) (ns float64, ok bool) {
+	var (
+		c, rows  = tiles.width, tiles.rows
+		cg, kg   = s.C / s.Groups, s.K / s.Groups
+		terms    = cg * s.R * s.S
+		outH     = s.OutH()
+		outW     = s.OutW()
+		inputs   = s.N * s.H * s.W
+		outputs  = s.N * outH * outW
+		planes   = blocks(kg) * c * s.Groups // output channels with those that fill blocks
+		source   = blocks(cg) * c * s.Groups
+		single   = s.R*s.S == 1
+		straight = single && s.pointwise()
+	)
+	// Panels of two blocks; the last may be one, which takes more than half
+	// the time. step is a multiplication of a row by a panel.
+	panels := float64(blocks(kg)/2) + 0.6*float64(blocks(kg)%2)
+	step := map[string]float64{avx512: 1, avx2: 1, neon: 2, portable: 16}[tiles.base]
+	// A tile takes no less time than one of four rows.
+	tileSteps := func(pixels, tiles int) float64 {
+		return step * float64(tiles) * max(float64(pixels)/float64(tiles), 4)
 	}
-	return directTiles, "fits all"
+
+	workIn, workOut := a.layouts()
+	moved := 0 // elements that change their layout
+	switch {
+	case workIn != in:
+		moved += inputs * source
+	case in == Blocked && a == directTiles && s.Groups > 1 && cg%c != 0:
+		moved += 2 * inputs * source
+	}
+	switch {
+	case workOut != out:
+		moved += outputs * planes
+	case out == Blocked && a != blocksDepthwise && s.Groups > 1 && kg%c != 0:
+		moved += 2 * outputs * planes
+	}
+	f := func(coefficient float64, amount ...int) {
+		for _, x := range amount {
+			coefficient *= float64(x)
+		}
+		ns += coefficient
+	}
+	f(0.3, moved)
+
+	switch a {
+	case directTiles, directPlanes:
+		count, pixels := 0, outW // tiles, and pixels that they share
+		switch {
+		case outH*outW == 1:
+			pixels = s.N
+			count = split(s.N, rows).count
+		case single:
+			pixels = outH * outW
+			count = s.N * split(pixels, rows).count
+			pixels *= s.N
+		case outW == rows/2:
+			pixels = outputs
+			count = (s.N*outH + 1) / 2
+		default:
+			pixels = outputs
+			count = s.N * outH * split(outW, rows).count
+		}
+		work := tileSteps(pixels, count) * panels * float64(s.Groups)
+		columns := segmentChannels(cg, c)
+		copied := 0.3
+		if a == directPlanes {
+			columns, copied = 1, 1
+			if s.DilationW == 1 {
+				columns = s.S
+			}
+		}
+		f(0.44*work, terms)
+		f(2.5*panels, count, s.Groups, terms/columns)
+		f(67*panels, count, s.Groups)
+		f(0.07, terms, planes)
+		switch {
+		case straight:
+		case single && a == directPlanes:
+			f(9.6, outputs, s.C)
+		case single:
+			f(12, outputs, blocks(cg), s.Groups)
+		default:
+			f(copied, inputs, source)
+		}
+		return ns, true
+	case winograd4, winograd2:
+		size, read, written := 4, 0.3, 0.07
+		if a == winograd2 {
+			size, read = 2, 0.21
+		}
+		elements := (size + 2) * (size + 2)
+		patches := s.N * ((outH + size - 1) / size) * ((outW + size - 1) / size)
+		count := winogradBlockCount(s, size, patches)
+		// Every block of tiles reads all weights, slowly if they come from
+		// memory. In tiles that could be multiplied meanwhile:
+		weights := 2
+		if 4*elements*s.C*planes > 6<<20 {
+			weights = 14
+		}
+		f(0.44*step*panels, elements, s.C, patches+weights*count)
+		f(45, (blocks(kg)+1)/2, elements, split(patches, rows).count+count)
+		f(read, patches, elements, source)
+		f(written, patches, elements, planes)
+		return ns, true
+	case unfoldedGemm:
+		across := split(outH*outW, 2*c).count * s.N
+		packed := 0.45
+		if straight {
+			across, packed = split(outputs, 2*c).count, 0.16
+		}
+		f(0.48*step, across, s.Groups, terms, kg)
+		f(packed, across, 2*c, terms, s.Groups)
+		f(0.17, outputs, s.K)
+		if !straight {
+			f(0.72, inputs, s.C)
+		}
+		f(650, 1)
+		return ns, true
+	}
+	return 0, false
 }
 
 // ConvolutionAlgorithm returns the name of the algorithm that computes s with

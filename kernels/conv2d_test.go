@@ -65,41 +65,9 @@ func TestConv2DInference(t *testing.T) {
 	eachImplementation(t, func(t *testing.T) {
 		var ws Workspace
 		rapid.Check(t, func(t *rapid.T) {
-			s := drawConv2D(t)
-			act := Activation(rapid.IntRange(int(NoActivation), int(Sigmoid)).Draw(t, "act"))
-			r := newRand(rapid.Uint64().Draw(t, "seed"))
-			src, weight := randomSlice(r, s.inputSize()), randomSlice(r, s.weightSize())
-			if rapid.IntRange(0, 3).Draw(t, "poisoned") == 0 && act != Sigmoid {
-				poison(r, src)
-			}
-			var bias, residual []float32
-			want := make([]expectation, s.outputSize())
-			outHW := s.OutH() * s.OutW()
-			if rapid.Bool().Draw(t, "bias") {
-				bias = randomSlice(r, s.K)
-				for i := range want {
-					want[i].add(float64(bias[i/outHW%s.K]))
-				}
-			}
-			if rapid.Bool().Draw(t, "residual") {
-				residual = randomSlice(r, s.outputSize())
-				for i := range want {
-					want[i].add(float64(residual[i]))
-				}
-			}
-			eachTerm(s, func(input, w, output int) {
-				want[output].add(float64(src[input]) * float64(weight[w]))
-			})
-			for i := range want {
-				want[i] = activated(act, want[i])
-			}
-			p, err := PackConv2D(s, weight, bias)
-			if err != nil {
-				t.Fatal(err)
-			}
-			dst := randomSlice(r, s.outputSize())
-			p.Forward(&ws, dst, src, residual, act)
-			checkClose(t, fmt.Sprintf("%+v", s), dst, want)
+			c := drawConvCase(t)
+			c.algorithm, _ = c.shape.selectAlgorithm(c.in, c.out)
+			c.check(t, &ws)
 		})
 	})
 }

@@ -9,7 +9,7 @@ func Conv2DForward(ws *Workspace, s Conv2D, dst, src, weight, bias []float32) {
 		checkLength("Conv2D", "bias", len(bias), s.K)
 	}
 	if s.depthwise() {
-		depthwiseForward(s, dst, src, weight, bias, nil, NoActivation)
+		depthwiseForward(ws, s, dst, src, weight, bias, nil, NoActivation)
 		return
 	}
 	if s.single() {
@@ -23,11 +23,19 @@ func Conv2DForward(ws *Workspace, s Conv2D, dst, src, weight, bias []float32) {
 		Gemm(ws, false, true, s.N, s.K, s.C, 1, src, s.C, weight, s.C, beta, dst, s.K)
 		return
 	}
-	var u unfolding
-	if !s.pointwise() {
-		u = s.unfolding()
-		ws.offsets = u.offsets(ws.offsets)
+	if s.pointwise() {
+		hw, m, channels := s.H*s.W, s.K/s.Groups, s.C/s.Groups
+		for g := range s.Groups {
+			b := bias
+			if b != nil {
+				b = bias[g*m : (g+1)*m]
+			}
+			ws.multiplyPlanes(s.N, m, channels, hw, weight[g*m*channels:], false, src[g*channels*hw:], s.C*hw, dst[g*m*hw:], s.K*hw, b, false)
+		}
+		return
 	}
+	u := s.unfolding()
+	ws.offsets = u.offsets(ws.offsets)
 	k := s.C / s.Groups * s.R * s.S
 	conv2DForward(ws, gemm, s, &u, ws.offsets, product{
 		m: s.K / s.Groups, k: k, alpha: 1, a: dense(weight, k, k), bias: bias,
@@ -40,7 +48,7 @@ func Conv2DForward(ws *Workspace, s Conv2D, dst, src, weight, bias []float32) {
 func Conv2DBackwardInput(ws *Workspace, s Conv2D, dsrc, ddst, weight []float32) {
 	s.check(dsrc, ddst, weight)
 	if s.depthwise() {
-		depthwiseBackwardInput(s, dsrc, ddst, weight)
+		depthwiseBackwardInput(ws, s, dsrc, ddst, weight)
 		return
 	}
 	if s.single() {
@@ -54,12 +62,7 @@ func Conv2DBackwardInput(ws *Workspace, s Conv2D, dsrc, ddst, weight []float32) 
 	)
 	if s.pointwise() {
 		for g := range s.Groups {
-			ws.multiply(gemm, &product{
-				m: channels, n: s.N * outHW, k: m, alpha: 1,
-				a: dense(weight[g*m*channels:], channels, channels), transA: true,
-				b: batch(ddst[g*m*outHW:], s.K, outHW),
-				c: batch(dsrc[g*channels*inHW:], s.C, inHW), accumulate: true,
-			})
+			ws.multiplyPlanes(s.N, channels, m, inHW, weight[g*m*channels:], true, ddst[g*m*inHW:], s.K*inHW, dsrc[g*channels*inHW:], s.C*inHW, nil, true)
 		}
 		return
 	}
@@ -146,7 +149,7 @@ const columnsBudget = 1 << 16
 func Conv2DBackwardWeight(ws *Workspace, s Conv2D, dweight, src, ddst []float32) {
 	s.check(src, ddst, dweight)
 	if s.depthwise() {
-		depthwiseBackwardWeight(s, dweight, src, ddst)
+		depthwiseBackwardWeight(ws, s, dweight, src, ddst)
 		return
 	}
 	if s.single() {

@@ -24,7 +24,7 @@ type weightGradient struct {
 // dotSpan is the number of elements of each row of A that a dot kernel works
 // through before it goes to the next columns, so that they stay in the
 // first-level cache.
-const dotSpan = 1024
+const dotSpan = 512
 
 func newWeightGradient(ws *Workspace, s Conv2D) *weightGradient {
 	w := &ws.ofWeight

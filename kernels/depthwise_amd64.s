@@ -1016,20 +1016,23 @@ TEXT ·depthwiseColumns3s1AVX512(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), DI
 
 line:
-	MOVQ 104(DI), R8
-	MOVQ 112(DI), CX
+	MOVQ 96(DI), R8
+	MOVQ 104(DI), CX
 
 span:
+	MOVQ    80(DI), BX
+	ADDQ    112(DI), BX
 	MOVQ    (R8), R11
+	ADDQ    (BX), R11
 	ADDQ    8(DI), R11
-	ADDQ    120(DI), R11
+	MOVQ    8(BX), R13
+	ADDQ    24(DI), R13
+	MOVQ    16(BX), R12
 	MOVQ    8(R8), AX
-	ADDQ    128(DI), AX
+	ADDQ    120(DI), AX
 	MOVQ    24(R8), R9
 	MOVQ    32(R8), R10
-	MOVQ    24(DI), R13
-	MOVQ    64(DI), R12
-	MOVQ    72(DI), R14
+	MOVQ    48(DI), R14
 	MOVQ    16(R8), R15
 	CMPQ    R15, $+14
 	JNE     not14
@@ -1151,11 +1154,11 @@ exact14summed:
 	VADDPS 832(BX), Z13, Z13
 
 exact14added:
-	MOVQ         152(DI), BX
+	MOVQ         160(DI), BX
 	TESTQ        BX, BX
 	JEQ          exact14activated
-	VBROADCASTSS 160(DI), Z31
-	VBROADCASTSS 164(DI), Z30
+	VBROADCASTSS 168(DI), Z31
+	VBROADCASTSS 172(DI), Z30
 	CMPQ         BX, $0x01
 	JNE          exact14hard
 	VMAXPS       Z0, Z31, Z0
@@ -1474,11 +1477,11 @@ exact7summed:
 	VADDPS 384(BX), Z6, Z6
 
 exact7added:
-	MOVQ         152(DI), BX
+	MOVQ         160(DI), BX
 	TESTQ        BX, BX
 	JEQ          exact7activated
-	VBROADCASTSS 160(DI), Z31
-	VBROADCASTSS 164(DI), Z30
+	VBROADCASTSS 168(DI), Z31
+	VBROADCASTSS 172(DI), Z30
 	CMPQ         BX, $0x01
 	JNE          exact7hard
 	VMAXPS       Z0, Z31, Z0
@@ -1781,11 +1784,11 @@ anysummed:
 	VADDPS 832(BX), Z13, Z13
 
 anyadded:
-	MOVQ         152(DI), BX
+	MOVQ         160(DI), BX
 	TESTQ        BX, BX
 	JEQ          anyactivated
-	VBROADCASTSS 160(DI), Z31
-	VBROADCASTSS 164(DI), Z30
+	VBROADCASTSS 168(DI), Z31
+	VBROADCASTSS 172(DI), Z30
 	CMPQ         BX, $0x01
 	JNE          anyhard
 	VMAXPS       Z0, Z31, Z0
@@ -2055,11 +2058,10 @@ done:
 	ADDQ $0x38, R8
 	DECQ CX
 	JNE  span
-	MOVQ 56(DI), AX
+	ADDQ $0x18, 112(DI)
+	MOVQ 40(DI), AX
 	ADDQ AX, 120(DI)
-	MOVQ 48(DI), AX
-	ADDQ AX, 128(DI)
-	DECQ 40(DI)
+	DECQ 88(DI)
 	JNE  line
 	VZEROUPPER
 	RET
@@ -2070,20 +2072,23 @@ TEXT ·depthwiseColumns3s2AVX512(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), DI
 
 line:
-	MOVQ 104(DI), R8
-	MOVQ 112(DI), CX
+	MOVQ 96(DI), R8
+	MOVQ 104(DI), CX
 
 span:
+	MOVQ    80(DI), BX
+	ADDQ    112(DI), BX
 	MOVQ    (R8), R11
+	ADDQ    (BX), R11
 	ADDQ    8(DI), R11
-	ADDQ    120(DI), R11
+	MOVQ    8(BX), R13
+	ADDQ    24(DI), R13
+	MOVQ    16(BX), R12
 	MOVQ    8(R8), AX
-	ADDQ    128(DI), AX
+	ADDQ    120(DI), AX
 	MOVQ    24(R8), R9
 	MOVQ    32(R8), R10
-	MOVQ    24(DI), R13
-	MOVQ    64(DI), R12
-	MOVQ    72(DI), R14
+	MOVQ    48(DI), R14
 	MOVQ    16(R8), R15
 	CMPQ    R15, $+14
 	JNE     not14
@@ -2218,11 +2223,11 @@ exact14summed:
 	VADDPS 832(BX), Z13, Z13
 
 exact14added:
-	MOVQ         152(DI), BX
+	MOVQ         160(DI), BX
 	TESTQ        BX, BX
 	JEQ          exact14activated
-	VBROADCASTSS 160(DI), Z31
-	VBROADCASTSS 164(DI), Z30
+	VBROADCASTSS 168(DI), Z31
+	VBROADCASTSS 172(DI), Z30
 	CMPQ         BX, $0x01
 	JNE          exact14hard
 	VMAXPS       Z0, Z31, Z0
@@ -2547,11 +2552,11 @@ exact7summed:
 	VADDPS 384(BX), Z6, Z6
 
 exact7added:
-	MOVQ         152(DI), BX
+	MOVQ         160(DI), BX
 	TESTQ        BX, BX
 	JEQ          exact7activated
-	VBROADCASTSS 160(DI), Z31
-	VBROADCASTSS 164(DI), Z30
+	VBROADCASTSS 168(DI), Z31
+	VBROADCASTSS 172(DI), Z30
 	CMPQ         BX, $0x01
 	JNE          exact7hard
 	VMAXPS       Z0, Z31, Z0
@@ -2893,11 +2898,11 @@ anysummed:
 	VADDPS 832(BX), Z13, Z13
 
 anyadded:
-	MOVQ         152(DI), BX
+	MOVQ         160(DI), BX
 	TESTQ        BX, BX
 	JEQ          anyactivated
-	VBROADCASTSS 160(DI), Z31
-	VBROADCASTSS 164(DI), Z30
+	VBROADCASTSS 168(DI), Z31
+	VBROADCASTSS 172(DI), Z30
 	CMPQ         BX, $0x01
 	JNE          anyhard
 	VMAXPS       Z0, Z31, Z0
@@ -3167,11 +3172,10 @@ done:
 	ADDQ $0x38, R8
 	DECQ CX
 	JNE  span
-	MOVQ 56(DI), AX
+	ADDQ $0x18, 112(DI)
+	MOVQ 40(DI), AX
 	ADDQ AX, 120(DI)
-	MOVQ 48(DI), AX
-	ADDQ AX, 128(DI)
-	DECQ 40(DI)
+	DECQ 88(DI)
 	JNE  line
 	VZEROUPPER
 	RET
@@ -3182,20 +3186,23 @@ TEXT ·depthwiseColumns5s1AVX512(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), DI
 
 line:
-	MOVQ 104(DI), R8
-	MOVQ 112(DI), CX
+	MOVQ 96(DI), R8
+	MOVQ 104(DI), CX
 
 span:
+	MOVQ    80(DI), BX
+	ADDQ    112(DI), BX
 	MOVQ    (R8), R11
+	ADDQ    (BX), R11
 	ADDQ    8(DI), R11
-	ADDQ    120(DI), R11
+	MOVQ    8(BX), R13
+	ADDQ    24(DI), R13
+	MOVQ    16(BX), R12
 	MOVQ    8(R8), AX
-	ADDQ    128(DI), AX
+	ADDQ    120(DI), AX
 	MOVQ    24(R8), R9
 	MOVQ    32(R8), R10
-	MOVQ    24(DI), R13
-	MOVQ    64(DI), R12
-	MOVQ    72(DI), R14
+	MOVQ    48(DI), R14
 	MOVQ    16(R8), R15
 	CMPQ    R15, $+14
 	JNE     not14
@@ -3355,11 +3362,11 @@ exact14summed:
 	VADDPS 832(BX), Z13, Z13
 
 exact14added:
-	MOVQ         152(DI), BX
+	MOVQ         160(DI), BX
 	TESTQ        BX, BX
 	JEQ          exact14activated
-	VBROADCASTSS 160(DI), Z31
-	VBROADCASTSS 164(DI), Z30
+	VBROADCASTSS 168(DI), Z31
+	VBROADCASTSS 172(DI), Z30
 	CMPQ         BX, $0x01
 	JNE          exact14hard
 	VMAXPS       Z0, Z31, Z0
@@ -3702,11 +3709,11 @@ exact7summed:
 	VADDPS 384(BX), Z6, Z6
 
 exact7added:
-	MOVQ         152(DI), BX
+	MOVQ         160(DI), BX
 	TESTQ        BX, BX
 	JEQ          exact7activated
-	VBROADCASTSS 160(DI), Z31
-	VBROADCASTSS 164(DI), Z30
+	VBROADCASTSS 168(DI), Z31
+	VBROADCASTSS 172(DI), Z30
 	CMPQ         BX, $0x01
 	JNE          exact7hard
 	VMAXPS       Z0, Z31, Z0
@@ -4053,11 +4060,11 @@ anysummed:
 	VADDPS 832(BX), Z13, Z13
 
 anyadded:
-	MOVQ         152(DI), BX
+	MOVQ         160(DI), BX
 	TESTQ        BX, BX
 	JEQ          anyactivated
-	VBROADCASTSS 160(DI), Z31
-	VBROADCASTSS 164(DI), Z30
+	VBROADCASTSS 168(DI), Z31
+	VBROADCASTSS 172(DI), Z30
 	CMPQ         BX, $0x01
 	JNE          anyhard
 	VMAXPS       Z0, Z31, Z0
@@ -4327,11 +4334,10 @@ done:
 	ADDQ $0x38, R8
 	DECQ CX
 	JNE  span
-	MOVQ 56(DI), AX
+	ADDQ $0x18, 112(DI)
+	MOVQ 40(DI), AX
 	ADDQ AX, 120(DI)
-	MOVQ 48(DI), AX
-	ADDQ AX, 128(DI)
-	DECQ 40(DI)
+	DECQ 88(DI)
 	JNE  line
 	VZEROUPPER
 	RET
@@ -4342,20 +4348,23 @@ TEXT ·depthwiseColumns5s2AVX512(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), DI
 
 line:
-	MOVQ 104(DI), R8
-	MOVQ 112(DI), CX
+	MOVQ 96(DI), R8
+	MOVQ 104(DI), CX
 
 span:
+	MOVQ    80(DI), BX
+	ADDQ    112(DI), BX
 	MOVQ    (R8), R11
+	ADDQ    (BX), R11
 	ADDQ    8(DI), R11
-	ADDQ    120(DI), R11
+	MOVQ    8(BX), R13
+	ADDQ    24(DI), R13
+	MOVQ    16(BX), R12
 	MOVQ    8(R8), AX
-	ADDQ    128(DI), AX
+	ADDQ    120(DI), AX
 	MOVQ    24(R8), R9
 	MOVQ    32(R8), R10
-	MOVQ    24(DI), R13
-	MOVQ    64(DI), R12
-	MOVQ    72(DI), R14
+	MOVQ    48(DI), R14
 	MOVQ    16(R8), R15
 	CMPQ    R15, $+14
 	JNE     not14
@@ -4528,11 +4537,11 @@ exact14summed:
 	VADDPS 832(BX), Z13, Z13
 
 exact14added:
-	MOVQ         152(DI), BX
+	MOVQ         160(DI), BX
 	TESTQ        BX, BX
 	JEQ          exact14activated
-	VBROADCASTSS 160(DI), Z31
-	VBROADCASTSS 164(DI), Z30
+	VBROADCASTSS 168(DI), Z31
+	VBROADCASTSS 172(DI), Z30
 	CMPQ         BX, $0x01
 	JNE          exact14hard
 	VMAXPS       Z0, Z31, Z0
@@ -4881,11 +4890,11 @@ exact7summed:
 	VADDPS 384(BX), Z6, Z6
 
 exact7added:
-	MOVQ         152(DI), BX
+	MOVQ         160(DI), BX
 	TESTQ        BX, BX
 	JEQ          exact7activated
-	VBROADCASTSS 160(DI), Z31
-	VBROADCASTSS 164(DI), Z30
+	VBROADCASTSS 168(DI), Z31
+	VBROADCASTSS 172(DI), Z30
 	CMPQ         BX, $0x01
 	JNE          exact7hard
 	VMAXPS       Z0, Z31, Z0
@@ -5271,11 +5280,11 @@ anysummed:
 	VADDPS 832(BX), Z13, Z13
 
 anyadded:
-	MOVQ         152(DI), BX
+	MOVQ         160(DI), BX
 	TESTQ        BX, BX
 	JEQ          anyactivated
-	VBROADCASTSS 160(DI), Z31
-	VBROADCASTSS 164(DI), Z30
+	VBROADCASTSS 168(DI), Z31
+	VBROADCASTSS 172(DI), Z30
 	CMPQ         BX, $0x01
 	JNE          anyhard
 	VMAXPS       Z0, Z31, Z0
@@ -5545,11 +5554,10 @@ done:
 	ADDQ $0x38, R8
 	DECQ CX
 	JNE  span
-	MOVQ 56(DI), AX
+	ADDQ $0x18, 112(DI)
+	MOVQ 40(DI), AX
 	ADDQ AX, 120(DI)
-	MOVQ 48(DI), AX
-	ADDQ AX, 128(DI)
-	DECQ 40(DI)
+	DECQ 88(DI)
 	JNE  line
 	VZEROUPPER
 	RET
@@ -5560,20 +5568,23 @@ TEXT ·depthwiseColumns7s1AVX512(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), DI
 
 line:
-	MOVQ 104(DI), R8
-	MOVQ 112(DI), CX
+	MOVQ 96(DI), R8
+	MOVQ 104(DI), CX
 
 span:
+	MOVQ    80(DI), BX
+	ADDQ    112(DI), BX
 	MOVQ    (R8), R11
+	ADDQ    (BX), R11
 	ADDQ    8(DI), R11
-	ADDQ    120(DI), R11
+	MOVQ    8(BX), R13
+	ADDQ    24(DI), R13
+	MOVQ    16(BX), R12
 	MOVQ    8(R8), AX
-	ADDQ    128(DI), AX
+	ADDQ    120(DI), AX
 	MOVQ    24(R8), R9
 	MOVQ    32(R8), R10
-	MOVQ    24(DI), R13
-	MOVQ    64(DI), R12
-	MOVQ    72(DI), R14
+	MOVQ    48(DI), R14
 	MOVQ    16(R8), R15
 	CMPQ    R15, $+14
 	JNE     not14
@@ -5771,11 +5782,11 @@ exact14summed:
 	VADDPS 832(BX), Z13, Z13
 
 exact14added:
-	MOVQ         152(DI), BX
+	MOVQ         160(DI), BX
 	TESTQ        BX, BX
 	JEQ          exact14activated
-	VBROADCASTSS 160(DI), Z31
-	VBROADCASTSS 164(DI), Z30
+	VBROADCASTSS 168(DI), Z31
+	VBROADCASTSS 172(DI), Z30
 	CMPQ         BX, $0x01
 	JNE          exact14hard
 	VMAXPS       Z0, Z31, Z0
@@ -6142,11 +6153,11 @@ exact7summed:
 	VADDPS 384(BX), Z6, Z6
 
 exact7added:
-	MOVQ         152(DI), BX
+	MOVQ         160(DI), BX
 	TESTQ        BX, BX
 	JEQ          exact7activated
-	VBROADCASTSS 160(DI), Z31
-	VBROADCASTSS 164(DI), Z30
+	VBROADCASTSS 168(DI), Z31
+	VBROADCASTSS 172(DI), Z30
 	CMPQ         BX, $0x01
 	JNE          exact7hard
 	VMAXPS       Z0, Z31, Z0
@@ -6537,11 +6548,11 @@ anysummed:
 	VADDPS 832(BX), Z13, Z13
 
 anyadded:
-	MOVQ         152(DI), BX
+	MOVQ         160(DI), BX
 	TESTQ        BX, BX
 	JEQ          anyactivated
-	VBROADCASTSS 160(DI), Z31
-	VBROADCASTSS 164(DI), Z30
+	VBROADCASTSS 168(DI), Z31
+	VBROADCASTSS 172(DI), Z30
 	CMPQ         BX, $0x01
 	JNE          anyhard
 	VMAXPS       Z0, Z31, Z0
@@ -6811,11 +6822,10 @@ done:
 	ADDQ $0x38, R8
 	DECQ CX
 	JNE  span
-	MOVQ 56(DI), AX
+	ADDQ $0x18, 112(DI)
+	MOVQ 40(DI), AX
 	ADDQ AX, 120(DI)
-	MOVQ 48(DI), AX
-	ADDQ AX, 128(DI)
-	DECQ 40(DI)
+	DECQ 88(DI)
 	JNE  line
 	VZEROUPPER
 	RET
@@ -6826,20 +6836,23 @@ TEXT ·depthwiseColumns7s2AVX512(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), DI
 
 line:
-	MOVQ 104(DI), R8
-	MOVQ 112(DI), CX
+	MOVQ 96(DI), R8
+	MOVQ 104(DI), CX
 
 span:
+	MOVQ    80(DI), BX
+	ADDQ    112(DI), BX
 	MOVQ    (R8), R11
+	ADDQ    (BX), R11
 	ADDQ    8(DI), R11
-	ADDQ    120(DI), R11
+	MOVQ    8(BX), R13
+	ADDQ    24(DI), R13
+	MOVQ    16(BX), R12
 	MOVQ    8(R8), AX
-	ADDQ    128(DI), AX
+	ADDQ    120(DI), AX
 	MOVQ    24(R8), R9
 	MOVQ    32(R8), R10
-	MOVQ    24(DI), R13
-	MOVQ    64(DI), R12
-	MOVQ    72(DI), R14
+	MOVQ    48(DI), R14
 	MOVQ    16(R8), R15
 	CMPQ    R15, $+14
 	JNE     not14
@@ -7050,11 +7063,11 @@ exact14summed:
 	VADDPS 832(BX), Z13, Z13
 
 exact14added:
-	MOVQ         152(DI), BX
+	MOVQ         160(DI), BX
 	TESTQ        BX, BX
 	JEQ          exact14activated
-	VBROADCASTSS 160(DI), Z31
-	VBROADCASTSS 164(DI), Z30
+	VBROADCASTSS 168(DI), Z31
+	VBROADCASTSS 172(DI), Z30
 	CMPQ         BX, $0x01
 	JNE          exact14hard
 	VMAXPS       Z0, Z31, Z0
@@ -7427,11 +7440,11 @@ exact7summed:
 	VADDPS 384(BX), Z6, Z6
 
 exact7added:
-	MOVQ         152(DI), BX
+	MOVQ         160(DI), BX
 	TESTQ        BX, BX
 	JEQ          exact7activated
-	VBROADCASTSS 160(DI), Z31
-	VBROADCASTSS 164(DI), Z30
+	VBROADCASTSS 168(DI), Z31
+	VBROADCASTSS 172(DI), Z30
 	CMPQ         BX, $0x01
 	JNE          exact7hard
 	VMAXPS       Z0, Z31, Z0
@@ -7861,11 +7874,11 @@ anysummed:
 	VADDPS 832(BX), Z13, Z13
 
 anyadded:
-	MOVQ         152(DI), BX
+	MOVQ         160(DI), BX
 	TESTQ        BX, BX
 	JEQ          anyactivated
-	VBROADCASTSS 160(DI), Z31
-	VBROADCASTSS 164(DI), Z30
+	VBROADCASTSS 168(DI), Z31
+	VBROADCASTSS 172(DI), Z30
 	CMPQ         BX, $0x01
 	JNE          anyhard
 	VMAXPS       Z0, Z31, Z0
@@ -8135,11 +8148,10 @@ done:
 	ADDQ $0x38, R8
 	DECQ CX
 	JNE  span
-	MOVQ 56(DI), AX
+	ADDQ $0x18, 112(DI)
+	MOVQ 40(DI), AX
 	ADDQ AX, 120(DI)
-	MOVQ 48(DI), AX
-	ADDQ AX, 128(DI)
-	DECQ 40(DI)
+	DECQ 88(DI)
 	JNE  line
 	VZEROUPPER
 	RET
@@ -8150,21 +8162,34 @@ TEXT ·depthwiseTapsAVX512(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), DI
 
 line:
-	MOVQ 104(DI), R8
-	MOVQ 112(DI), CX
+	MOVQ 96(DI), R8
+	MOVQ 104(DI), CX
 
 span:
+	MOVQ 80(DI), BX
+	ADDQ 112(DI), BX
 	MOVQ (R8), R11
+	ADDQ (BX), R11
 	ADDQ 8(DI), R11
-	ADDQ 120(DI), R11
+	MOVQ 8(BX), R13
+	ADDQ 24(DI), R13
+	MOVQ 16(BX), R12
 	MOVQ 8(R8), AX
-	ADDQ 128(DI), AX
+	ADDQ 120(DI), AX
+	ADDQ 40(R8), R13
+	CMPQ 48(R8), $0x00
+	JNE  some
+	XORL R12, R12
+
+some:
+	MOVQ R13, 144(DI)
+	MOVQ R12, 152(DI)
 	MOVQ 16(R8), R9
-	MOVQ 88(DI), DX
+	MOVQ 64(DI), DX
 
 run:
-	MOVQ    R11, 136(DI)
-	MOVQ    AX, 144(DI)
+	MOVQ    R11, 128(DI)
+	MOVQ    AX, 136(DI)
 	MOVQ    32(DI), BX
 	VMOVUPS (BX), Z0
 	VMOVAPS Z0, Z1
@@ -8173,21 +8198,15 @@ run:
 	VMOVAPS Z0, Z4
 	VMOVAPS Z0, Z5
 	VMOVAPS Z0, Z6
-	MOVQ    96(DI), R14
+	MOVQ    72(DI), R14
 	LEAQ    (R14)(R14*2), R15
 	LEAQ    (R14)(R14*4), R10
-	MOVQ    24(DI), R13
-	ADDQ    40(R8), R13
-	MOVQ    64(DI), R12
-	CMPQ    48(R8), $0x00
-	JNE     some
-	XORL    R12, R12
-
-some:
-	CMPQ  R9, $+7
-	JLT   one
-	TESTQ R12, R12
-	JEQ   manysummed
+	MOVQ    144(DI), R13
+	MOVQ    152(DI), R12
+	CMPQ    R9, $+7
+	JLT     one
+	TESTQ   R12, R12
+	JEQ     manysummed
 
 manyrow:
 	MOVQ R11, BX
@@ -8207,13 +8226,13 @@ manytap:
 	ADDQ        DX, BX
 	DECQ        AX
 	JNE         manytap
-	ADDQ        80(DI), R13
-	ADDQ        72(DI), R11
+	ADDQ        56(DI), R13
+	ADDQ        48(DI), R11
 	DECQ        R12
 	JNE         manyrow
 
 manysummed:
-	MOVQ   144(DI), AX
+	MOVQ   136(DI), AX
 	MOVQ   16(DI), BX
 	TESTQ  BX, BX
 	JEQ    manyadded
@@ -8227,11 +8246,11 @@ manysummed:
 	VADDPS 384(BX), Z6, Z6
 
 manyadded:
-	MOVQ         152(DI), BX
+	MOVQ         160(DI), BX
 	TESTQ        BX, BX
 	JEQ          manyactivated
-	VBROADCASTSS 160(DI), Z31
-	VBROADCASTSS 164(DI), Z30
+	VBROADCASTSS 168(DI), Z31
+	VBROADCASTSS 172(DI), Z30
 	CMPQ         BX, $0x01
 	JNE          manyhard
 	VMAXPS       Z0, Z31, Z0
@@ -8357,11 +8376,11 @@ manyactivated:
 	VMOVUPS Z4, 256(AX)
 	VMOVUPS Z5, 320(AX)
 	VMOVUPS Z6, 384(AX)
-	MOVQ    144(DI), AX
+	MOVQ    136(DI), AX
 	ADDQ    $+448, AX
-	MOVQ    96(DI), R11
+	MOVQ    72(DI), R11
 	IMUL3Q  $0x07, R11, R11
-	ADDQ    136(DI), R11
+	ADDQ    128(DI), R11
 	SUBQ    $+7, R9
 	JNE     run
 	JMP     done
@@ -8382,13 +8401,13 @@ onetap:
 	ADDQ        DX, BX
 	DECQ        AX
 	JNE         onetap
-	ADDQ        80(DI), R13
-	ADDQ        72(DI), R11
+	ADDQ        56(DI), R13
+	ADDQ        48(DI), R11
 	DECQ        R12
 	JNE         onerow
 
 onesummed:
-	MOVQ   144(DI), AX
+	MOVQ   136(DI), AX
 	MOVQ   16(DI), BX
 	TESTQ  BX, BX
 	JEQ    oneadded
@@ -8396,11 +8415,11 @@ onesummed:
 	VADDPS (BX), Z0, Z0
 
 oneadded:
-	MOVQ         152(DI), BX
+	MOVQ         160(DI), BX
 	TESTQ        BX, BX
 	JEQ          oneactivated
-	VBROADCASTSS 160(DI), Z31
-	VBROADCASTSS 164(DI), Z30
+	VBROADCASTSS 168(DI), Z31
+	VBROADCASTSS 172(DI), Z30
 	CMPQ         BX, $0x01
 	JNE          onehard
 	VMAXPS       Z0, Z31, Z0
@@ -8430,11 +8449,11 @@ onehardsigmoid:
 oneactivated:
 	ADDQ    (DI), AX
 	VMOVUPS Z0, (AX)
-	MOVQ    144(DI), AX
+	MOVQ    136(DI), AX
 	ADDQ    $+64, AX
-	MOVQ    96(DI), R11
+	MOVQ    72(DI), R11
 	IMUL3Q  $0x01, R11, R11
-	ADDQ    136(DI), R11
+	ADDQ    128(DI), R11
 	SUBQ    $+1, R9
 	JNE     run
 
@@ -8442,11 +8461,10 @@ done:
 	ADDQ $0x38, R8
 	DECQ CX
 	JNE  span
-	MOVQ 56(DI), AX
+	ADDQ $0x18, 112(DI)
+	MOVQ 40(DI), AX
 	ADDQ AX, 120(DI)
-	MOVQ 48(DI), AX
-	ADDQ AX, 128(DI)
-	DECQ 40(DI)
+	DECQ 88(DI)
 	JNE  line
 	VZEROUPPER
 	RET
@@ -8476,20 +8494,23 @@ TEXT ·depthwiseColumns3s1AVX2(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), DI
 
 line:
-	MOVQ 104(DI), R8
-	MOVQ 112(DI), CX
+	MOVQ 96(DI), R8
+	MOVQ 104(DI), CX
 
 span:
+	MOVQ    80(DI), BX
+	ADDQ    112(DI), BX
 	MOVQ    (R8), R11
+	ADDQ    (BX), R11
 	ADDQ    8(DI), R11
-	ADDQ    120(DI), R11
+	MOVQ    8(BX), R13
+	ADDQ    24(DI), R13
+	MOVQ    16(BX), R12
 	MOVQ    8(R8), AX
-	ADDQ    128(DI), AX
+	ADDQ    120(DI), AX
 	MOVQ    24(R8), R9
 	MOVQ    32(R8), R10
-	MOVQ    24(DI), R13
-	MOVQ    64(DI), R12
-	MOVQ    72(DI), R14
+	MOVQ    48(DI), R14
 	MOVQ    16(R8), R15
 	CMPQ    R15, $+12
 	JNE     not12
@@ -8599,11 +8620,11 @@ exact12summed:
 	VADDPS 352(BX), Y11, Y11
 
 exact12added:
-	MOVQ         152(DI), BX
+	MOVQ         160(DI), BX
 	TESTQ        BX, BX
 	JEQ          exact12activated
-	VBROADCASTSS 160(DI), Y15
-	VBROADCASTSS 164(DI), Y14
+	VBROADCASTSS 168(DI), Y15
+	VBROADCASTSS 172(DI), Y14
 	CMPQ         BX, $0x01
 	JNE          exact12hard
 	VMAXPS       Y0, Y15, Y0
@@ -8890,11 +8911,11 @@ exact7summed:
 	VADDPS 192(BX), Y6, Y6
 
 exact7added:
-	MOVQ         152(DI), BX
+	MOVQ         160(DI), BX
 	TESTQ        BX, BX
 	JEQ          exact7activated
-	VBROADCASTSS 160(DI), Y15
-	VBROADCASTSS 164(DI), Y14
+	VBROADCASTSS 168(DI), Y15
+	VBROADCASTSS 172(DI), Y14
 	CMPQ         BX, $0x01
 	JNE          exact7hard
 	VMAXPS       Y0, Y15, Y0
@@ -9177,11 +9198,11 @@ anysummed:
 	VADDPS 352(BX), Y11, Y11
 
 anyadded:
-	MOVQ         152(DI), BX
+	MOVQ         160(DI), BX
 	TESTQ        BX, BX
 	JEQ          anyactivated
-	VBROADCASTSS 160(DI), Y15
-	VBROADCASTSS 164(DI), Y14
+	VBROADCASTSS 168(DI), Y15
+	VBROADCASTSS 172(DI), Y14
 	CMPQ         BX, $0x01
 	JNE          anyhard
 	VMAXPS       Y0, Y15, Y0
@@ -9415,11 +9436,10 @@ done:
 	ADDQ $0x38, R8
 	DECQ CX
 	JNE  span
-	MOVQ 56(DI), AX
+	ADDQ $0x18, 112(DI)
+	MOVQ 40(DI), AX
 	ADDQ AX, 120(DI)
-	MOVQ 48(DI), AX
-	ADDQ AX, 128(DI)
-	DECQ 40(DI)
+	DECQ 88(DI)
 	JNE  line
 	VZEROUPPER
 	RET
@@ -9430,20 +9450,23 @@ TEXT ·depthwiseColumns3s2AVX2(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), DI
 
 line:
-	MOVQ 104(DI), R8
-	MOVQ 112(DI), CX
+	MOVQ 96(DI), R8
+	MOVQ 104(DI), CX
 
 span:
+	MOVQ    80(DI), BX
+	ADDQ    112(DI), BX
 	MOVQ    (R8), R11
+	ADDQ    (BX), R11
 	ADDQ    8(DI), R11
-	ADDQ    120(DI), R11
+	MOVQ    8(BX), R13
+	ADDQ    24(DI), R13
+	MOVQ    16(BX), R12
 	MOVQ    8(R8), AX
-	ADDQ    128(DI), AX
+	ADDQ    120(DI), AX
 	MOVQ    24(R8), R9
 	MOVQ    32(R8), R10
-	MOVQ    24(DI), R13
-	MOVQ    64(DI), R12
-	MOVQ    72(DI), R14
+	MOVQ    48(DI), R14
 	MOVQ    16(R8), R15
 	CMPQ    R15, $+12
 	JNE     not12
@@ -9564,11 +9587,11 @@ exact12summed:
 	VADDPS 352(BX), Y11, Y11
 
 exact12added:
-	MOVQ         152(DI), BX
+	MOVQ         160(DI), BX
 	TESTQ        BX, BX
 	JEQ          exact12activated
-	VBROADCASTSS 160(DI), Y15
-	VBROADCASTSS 164(DI), Y14
+	VBROADCASTSS 168(DI), Y15
+	VBROADCASTSS 172(DI), Y14
 	CMPQ         BX, $0x01
 	JNE          exact12hard
 	VMAXPS       Y0, Y15, Y0
@@ -9861,11 +9884,11 @@ exact7summed:
 	VADDPS 192(BX), Y6, Y6
 
 exact7added:
-	MOVQ         152(DI), BX
+	MOVQ         160(DI), BX
 	TESTQ        BX, BX
 	JEQ          exact7activated
-	VBROADCASTSS 160(DI), Y15
-	VBROADCASTSS 164(DI), Y14
+	VBROADCASTSS 168(DI), Y15
+	VBROADCASTSS 172(DI), Y14
 	CMPQ         BX, $0x01
 	JNE          exact7hard
 	VMAXPS       Y0, Y15, Y0
@@ -10181,11 +10204,11 @@ anysummed:
 	VADDPS 352(BX), Y11, Y11
 
 anyadded:
-	MOVQ         152(DI), BX
+	MOVQ         160(DI), BX
 	TESTQ        BX, BX
 	JEQ          anyactivated
-	VBROADCASTSS 160(DI), Y15
-	VBROADCASTSS 164(DI), Y14
+	VBROADCASTSS 168(DI), Y15
+	VBROADCASTSS 172(DI), Y14
 	CMPQ         BX, $0x01
 	JNE          anyhard
 	VMAXPS       Y0, Y15, Y0
@@ -10419,11 +10442,10 @@ done:
 	ADDQ $0x38, R8
 	DECQ CX
 	JNE  span
-	MOVQ 56(DI), AX
+	ADDQ $0x18, 112(DI)
+	MOVQ 40(DI), AX
 	ADDQ AX, 120(DI)
-	MOVQ 48(DI), AX
-	ADDQ AX, 128(DI)
-	DECQ 40(DI)
+	DECQ 88(DI)
 	JNE  line
 	VZEROUPPER
 	RET
@@ -10434,20 +10456,23 @@ TEXT ·depthwiseColumns5s1AVX2(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), DI
 
 line:
-	MOVQ 104(DI), R8
-	MOVQ 112(DI), CX
+	MOVQ 96(DI), R8
+	MOVQ 104(DI), CX
 
 span:
+	MOVQ    80(DI), BX
+	ADDQ    112(DI), BX
 	MOVQ    (R8), R11
+	ADDQ    (BX), R11
 	ADDQ    8(DI), R11
-	ADDQ    120(DI), R11
+	MOVQ    8(BX), R13
+	ADDQ    24(DI), R13
+	MOVQ    16(BX), R12
 	MOVQ    8(R8), AX
-	ADDQ    128(DI), AX
+	ADDQ    120(DI), AX
 	MOVQ    24(R8), R9
 	MOVQ    32(R8), R10
-	MOVQ    24(DI), R13
-	MOVQ    64(DI), R12
-	MOVQ    72(DI), R14
+	MOVQ    48(DI), R14
 	MOVQ    16(R8), R15
 	CMPQ    R15, $+10
 	JNE     not10
@@ -10575,11 +10600,11 @@ exact10summed:
 	VADDPS 288(BX), Y9, Y9
 
 exact10added:
-	MOVQ         152(DI), BX
+	MOVQ         160(DI), BX
 	TESTQ        BX, BX
 	JEQ          exact10activated
-	VBROADCASTSS 160(DI), Y15
-	VBROADCASTSS 164(DI), Y14
+	VBROADCASTSS 168(DI), Y15
+	VBROADCASTSS 172(DI), Y14
 	CMPQ         BX, $0x01
 	JNE          exact10hard
 	VMAXPS       Y0, Y15, Y0
@@ -10858,11 +10883,11 @@ exact7summed:
 	VADDPS 192(BX), Y6, Y6
 
 exact7added:
-	MOVQ         152(DI), BX
+	MOVQ         160(DI), BX
 	TESTQ        BX, BX
 	JEQ          exact7activated
-	VBROADCASTSS 160(DI), Y15
-	VBROADCASTSS 164(DI), Y14
+	VBROADCASTSS 168(DI), Y15
+	VBROADCASTSS 172(DI), Y14
 	CMPQ         BX, $0x01
 	JNE          exact7hard
 	VMAXPS       Y0, Y15, Y0
@@ -11161,11 +11186,11 @@ anysummed:
 	VADDPS 288(BX), Y9, Y9
 
 anyadded:
-	MOVQ         152(DI), BX
+	MOVQ         160(DI), BX
 	TESTQ        BX, BX
 	JEQ          anyactivated
-	VBROADCASTSS 160(DI), Y15
-	VBROADCASTSS 164(DI), Y14
+	VBROADCASTSS 168(DI), Y15
+	VBROADCASTSS 172(DI), Y14
 	CMPQ         BX, $0x01
 	JNE          anyhard
 	VMAXPS       Y0, Y15, Y0
@@ -11363,11 +11388,10 @@ done:
 	ADDQ $0x38, R8
 	DECQ CX
 	JNE  span
-	MOVQ 56(DI), AX
+	ADDQ $0x18, 112(DI)
+	MOVQ 40(DI), AX
 	ADDQ AX, 120(DI)
-	MOVQ 48(DI), AX
-	ADDQ AX, 128(DI)
-	DECQ 40(DI)
+	DECQ 88(DI)
 	JNE  line
 	VZEROUPPER
 	RET
@@ -11378,20 +11402,23 @@ TEXT ·depthwiseColumns5s2AVX2(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), DI
 
 line:
-	MOVQ 104(DI), R8
-	MOVQ 112(DI), CX
+	MOVQ 96(DI), R8
+	MOVQ 104(DI), CX
 
 span:
+	MOVQ    80(DI), BX
+	ADDQ    112(DI), BX
 	MOVQ    (R8), R11
+	ADDQ    (BX), R11
 	ADDQ    8(DI), R11
-	ADDQ    120(DI), R11
+	MOVQ    8(BX), R13
+	ADDQ    24(DI), R13
+	MOVQ    16(BX), R12
 	MOVQ    8(R8), AX
-	ADDQ    128(DI), AX
+	ADDQ    120(DI), AX
 	MOVQ    24(R8), R9
 	MOVQ    32(R8), R10
-	MOVQ    24(DI), R13
-	MOVQ    64(DI), R12
-	MOVQ    72(DI), R14
+	MOVQ    48(DI), R14
 	MOVQ    16(R8), R15
 	CMPQ    R15, $+10
 	JNE     not10
@@ -11528,11 +11555,11 @@ exact10summed:
 	VADDPS 288(BX), Y9, Y9
 
 exact10added:
-	MOVQ         152(DI), BX
+	MOVQ         160(DI), BX
 	TESTQ        BX, BX
 	JEQ          exact10activated
-	VBROADCASTSS 160(DI), Y15
-	VBROADCASTSS 164(DI), Y14
+	VBROADCASTSS 168(DI), Y15
+	VBROADCASTSS 172(DI), Y14
 	CMPQ         BX, $0x01
 	JNE          exact10hard
 	VMAXPS       Y0, Y15, Y0
@@ -11817,11 +11844,11 @@ exact7summed:
 	VADDPS 192(BX), Y6, Y6
 
 exact7added:
-	MOVQ         152(DI), BX
+	MOVQ         160(DI), BX
 	TESTQ        BX, BX
 	JEQ          exact7activated
-	VBROADCASTSS 160(DI), Y15
-	VBROADCASTSS 164(DI), Y14
+	VBROADCASTSS 168(DI), Y15
+	VBROADCASTSS 172(DI), Y14
 	CMPQ         BX, $0x01
 	JNE          exact7hard
 	VMAXPS       Y0, Y15, Y0
@@ -12147,11 +12174,11 @@ anysummed:
 	VADDPS 288(BX), Y9, Y9
 
 anyadded:
-	MOVQ         152(DI), BX
+	MOVQ         160(DI), BX
 	TESTQ        BX, BX
 	JEQ          anyactivated
-	VBROADCASTSS 160(DI), Y15
-	VBROADCASTSS 164(DI), Y14
+	VBROADCASTSS 168(DI), Y15
+	VBROADCASTSS 172(DI), Y14
 	CMPQ         BX, $0x01
 	JNE          anyhard
 	VMAXPS       Y0, Y15, Y0
@@ -12349,11 +12376,10 @@ done:
 	ADDQ $0x38, R8
 	DECQ CX
 	JNE  span
-	MOVQ 56(DI), AX
+	ADDQ $0x18, 112(DI)
+	MOVQ 40(DI), AX
 	ADDQ AX, 120(DI)
-	MOVQ 48(DI), AX
-	ADDQ AX, 128(DI)
-	DECQ 40(DI)
+	DECQ 88(DI)
 	JNE  line
 	VZEROUPPER
 	RET
@@ -12364,20 +12390,23 @@ TEXT ·depthwiseColumns7s1AVX2(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), DI
 
 line:
-	MOVQ 104(DI), R8
-	MOVQ 112(DI), CX
+	MOVQ 96(DI), R8
+	MOVQ 104(DI), CX
 
 span:
+	MOVQ    80(DI), BX
+	ADDQ    112(DI), BX
 	MOVQ    (R8), R11
+	ADDQ    (BX), R11
 	ADDQ    8(DI), R11
-	ADDQ    120(DI), R11
+	MOVQ    8(BX), R13
+	ADDQ    24(DI), R13
+	MOVQ    16(BX), R12
 	MOVQ    8(R8), AX
-	ADDQ    128(DI), AX
+	ADDQ    120(DI), AX
 	MOVQ    24(R8), R9
 	MOVQ    32(R8), R10
-	MOVQ    24(DI), R13
-	MOVQ    64(DI), R12
-	MOVQ    72(DI), R14
+	MOVQ    48(DI), R14
 	MOVQ    16(R8), R15
 	CMPQ    R15, $+8
 	JNE     not8
@@ -12515,11 +12544,11 @@ exact8summed:
 	VADDPS 224(BX), Y7, Y7
 
 exact8added:
-	MOVQ         152(DI), BX
+	MOVQ         160(DI), BX
 	TESTQ        BX, BX
 	JEQ          exact8activated
-	VBROADCASTSS 160(DI), Y15
-	VBROADCASTSS 164(DI), Y14
+	VBROADCASTSS 168(DI), Y15
+	VBROADCASTSS 172(DI), Y14
 	CMPQ         BX, $0x01
 	JNE          exact8hard
 	VMAXPS       Y0, Y15, Y0
@@ -12790,11 +12819,11 @@ exact7summed:
 	VADDPS 192(BX), Y6, Y6
 
 exact7added:
-	MOVQ         152(DI), BX
+	MOVQ         160(DI), BX
 	TESTQ        BX, BX
 	JEQ          exact7activated
-	VBROADCASTSS 160(DI), Y15
-	VBROADCASTSS 164(DI), Y14
+	VBROADCASTSS 168(DI), Y15
+	VBROADCASTSS 172(DI), Y14
 	CMPQ         BX, $0x01
 	JNE          exact7hard
 	VMAXPS       Y0, Y15, Y0
@@ -13101,11 +13130,11 @@ anysummed:
 	VADDPS 224(BX), Y7, Y7
 
 anyadded:
-	MOVQ         152(DI), BX
+	MOVQ         160(DI), BX
 	TESTQ        BX, BX
 	JEQ          anyactivated
-	VBROADCASTSS 160(DI), Y15
-	VBROADCASTSS 164(DI), Y14
+	VBROADCASTSS 168(DI), Y15
+	VBROADCASTSS 172(DI), Y14
 	CMPQ         BX, $0x01
 	JNE          anyhard
 	VMAXPS       Y0, Y15, Y0
@@ -13267,11 +13296,10 @@ done:
 	ADDQ $0x38, R8
 	DECQ CX
 	JNE  span
-	MOVQ 56(DI), AX
+	ADDQ $0x18, 112(DI)
+	MOVQ 40(DI), AX
 	ADDQ AX, 120(DI)
-	MOVQ 48(DI), AX
-	ADDQ AX, 128(DI)
-	DECQ 40(DI)
+	DECQ 88(DI)
 	JNE  line
 	VZEROUPPER
 	RET
@@ -13282,20 +13310,23 @@ TEXT ·depthwiseColumns7s2AVX2(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), DI
 
 line:
-	MOVQ 104(DI), R8
-	MOVQ 112(DI), CX
+	MOVQ 96(DI), R8
+	MOVQ 104(DI), CX
 
 span:
+	MOVQ    80(DI), BX
+	ADDQ    112(DI), BX
 	MOVQ    (R8), R11
+	ADDQ    (BX), R11
 	ADDQ    8(DI), R11
-	ADDQ    120(DI), R11
+	MOVQ    8(BX), R13
+	ADDQ    24(DI), R13
+	MOVQ    16(BX), R12
 	MOVQ    8(R8), AX
-	ADDQ    128(DI), AX
+	ADDQ    120(DI), AX
 	MOVQ    24(R8), R9
 	MOVQ    32(R8), R10
-	MOVQ    24(DI), R13
-	MOVQ    64(DI), R12
-	MOVQ    72(DI), R14
+	MOVQ    48(DI), R14
 	MOVQ    16(R8), R15
 	CMPQ    R15, $+8
 	JNE     not8
@@ -13440,11 +13471,11 @@ exact8summed:
 	VADDPS 224(BX), Y7, Y7
 
 exact8added:
-	MOVQ         152(DI), BX
+	MOVQ         160(DI), BX
 	TESTQ        BX, BX
 	JEQ          exact8activated
-	VBROADCASTSS 160(DI), Y15
-	VBROADCASTSS 164(DI), Y14
+	VBROADCASTSS 168(DI), Y15
+	VBROADCASTSS 172(DI), Y14
 	CMPQ         BX, $0x01
 	JNE          exact8hard
 	VMAXPS       Y0, Y15, Y0
@@ -13721,11 +13752,11 @@ exact7summed:
 	VADDPS 192(BX), Y6, Y6
 
 exact7added:
-	MOVQ         152(DI), BX
+	MOVQ         160(DI), BX
 	TESTQ        BX, BX
 	JEQ          exact7activated
-	VBROADCASTSS 160(DI), Y15
-	VBROADCASTSS 164(DI), Y14
+	VBROADCASTSS 168(DI), Y15
+	VBROADCASTSS 172(DI), Y14
 	CMPQ         BX, $0x01
 	JNE          exact7hard
 	VMAXPS       Y0, Y15, Y0
@@ -14053,11 +14084,11 @@ anysummed:
 	VADDPS 224(BX), Y7, Y7
 
 anyadded:
-	MOVQ         152(DI), BX
+	MOVQ         160(DI), BX
 	TESTQ        BX, BX
 	JEQ          anyactivated
-	VBROADCASTSS 160(DI), Y15
-	VBROADCASTSS 164(DI), Y14
+	VBROADCASTSS 168(DI), Y15
+	VBROADCASTSS 172(DI), Y14
 	CMPQ         BX, $0x01
 	JNE          anyhard
 	VMAXPS       Y0, Y15, Y0
@@ -14219,11 +14250,10 @@ done:
 	ADDQ $0x38, R8
 	DECQ CX
 	JNE  span
-	MOVQ 56(DI), AX
+	ADDQ $0x18, 112(DI)
+	MOVQ 40(DI), AX
 	ADDQ AX, 120(DI)
-	MOVQ 48(DI), AX
-	ADDQ AX, 128(DI)
-	DECQ 40(DI)
+	DECQ 88(DI)
 	JNE  line
 	VZEROUPPER
 	RET
@@ -14234,21 +14264,34 @@ TEXT ·depthwiseTapsAVX2(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), DI
 
 line:
-	MOVQ 104(DI), R8
-	MOVQ 112(DI), CX
+	MOVQ 96(DI), R8
+	MOVQ 104(DI), CX
 
 span:
+	MOVQ 80(DI), BX
+	ADDQ 112(DI), BX
 	MOVQ (R8), R11
+	ADDQ (BX), R11
 	ADDQ 8(DI), R11
-	ADDQ 120(DI), R11
+	MOVQ 8(BX), R13
+	ADDQ 24(DI), R13
+	MOVQ 16(BX), R12
 	MOVQ 8(R8), AX
-	ADDQ 128(DI), AX
+	ADDQ 120(DI), AX
+	ADDQ 40(R8), R13
+	CMPQ 48(R8), $0x00
+	JNE  some
+	XORL R12, R12
+
+some:
+	MOVQ R13, 144(DI)
+	MOVQ R12, 152(DI)
 	MOVQ 16(R8), R9
-	MOVQ 88(DI), DX
+	MOVQ 64(DI), DX
 
 run:
-	MOVQ    R11, 136(DI)
-	MOVQ    AX, 144(DI)
+	MOVQ    R11, 128(DI)
+	MOVQ    AX, 136(DI)
 	MOVQ    32(DI), BX
 	VMOVUPS (BX), Y0
 	VMOVAPS Y0, Y1
@@ -14257,21 +14300,15 @@ run:
 	VMOVAPS Y0, Y4
 	VMOVAPS Y0, Y5
 	VMOVAPS Y0, Y6
-	MOVQ    96(DI), R14
+	MOVQ    72(DI), R14
 	LEAQ    (R14)(R14*2), R15
 	LEAQ    (R14)(R14*4), R10
-	MOVQ    24(DI), R13
-	ADDQ    40(R8), R13
-	MOVQ    64(DI), R12
-	CMPQ    48(R8), $0x00
-	JNE     some
-	XORL    R12, R12
-
-some:
-	CMPQ  R9, $+7
-	JLT   one
-	TESTQ R12, R12
-	JEQ   manysummed
+	MOVQ    144(DI), R13
+	MOVQ    152(DI), R12
+	CMPQ    R9, $+7
+	JLT     one
+	TESTQ   R12, R12
+	JEQ     manysummed
 
 manyrow:
 	MOVQ R11, BX
@@ -14291,13 +14328,13 @@ manytap:
 	ADDQ        DX, BX
 	DECQ        AX
 	JNE         manytap
-	ADDQ        80(DI), R13
-	ADDQ        72(DI), R11
+	ADDQ        56(DI), R13
+	ADDQ        48(DI), R11
 	DECQ        R12
 	JNE         manyrow
 
 manysummed:
-	MOVQ   144(DI), AX
+	MOVQ   136(DI), AX
 	MOVQ   16(DI), BX
 	TESTQ  BX, BX
 	JEQ    manyadded
@@ -14311,11 +14348,11 @@ manysummed:
 	VADDPS 192(BX), Y6, Y6
 
 manyadded:
-	MOVQ         152(DI), BX
+	MOVQ         160(DI), BX
 	TESTQ        BX, BX
 	JEQ          manyactivated
-	VBROADCASTSS 160(DI), Y15
-	VBROADCASTSS 164(DI), Y14
+	VBROADCASTSS 168(DI), Y15
+	VBROADCASTSS 172(DI), Y14
 	CMPQ         BX, $0x01
 	JNE          manyhard
 	VMAXPS       Y0, Y15, Y0
@@ -14441,11 +14478,11 @@ manyactivated:
 	VMOVUPS Y4, 128(AX)
 	VMOVUPS Y5, 160(AX)
 	VMOVUPS Y6, 192(AX)
-	MOVQ    144(DI), AX
+	MOVQ    136(DI), AX
 	ADDQ    $+224, AX
-	MOVQ    96(DI), R11
+	MOVQ    72(DI), R11
 	IMUL3Q  $0x07, R11, R11
-	ADDQ    136(DI), R11
+	ADDQ    128(DI), R11
 	SUBQ    $+7, R9
 	JNE     run
 	JMP     done
@@ -14466,13 +14503,13 @@ onetap:
 	ADDQ        DX, BX
 	DECQ        AX
 	JNE         onetap
-	ADDQ        80(DI), R13
-	ADDQ        72(DI), R11
+	ADDQ        56(DI), R13
+	ADDQ        48(DI), R11
 	DECQ        R12
 	JNE         onerow
 
 onesummed:
-	MOVQ   144(DI), AX
+	MOVQ   136(DI), AX
 	MOVQ   16(DI), BX
 	TESTQ  BX, BX
 	JEQ    oneadded
@@ -14480,11 +14517,11 @@ onesummed:
 	VADDPS (BX), Y0, Y0
 
 oneadded:
-	MOVQ         152(DI), BX
+	MOVQ         160(DI), BX
 	TESTQ        BX, BX
 	JEQ          oneactivated
-	VBROADCASTSS 160(DI), Y15
-	VBROADCASTSS 164(DI), Y14
+	VBROADCASTSS 168(DI), Y15
+	VBROADCASTSS 172(DI), Y14
 	CMPQ         BX, $0x01
 	JNE          onehard
 	VMAXPS       Y0, Y15, Y0
@@ -14514,11 +14551,11 @@ onehardsigmoid:
 oneactivated:
 	ADDQ    (DI), AX
 	VMOVUPS Y0, (AX)
-	MOVQ    144(DI), AX
+	MOVQ    136(DI), AX
 	ADDQ    $+32, AX
-	MOVQ    96(DI), R11
+	MOVQ    72(DI), R11
 	IMUL3Q  $0x01, R11, R11
-	ADDQ    136(DI), R11
+	ADDQ    128(DI), R11
 	SUBQ    $+1, R9
 	JNE     run
 
@@ -14526,11 +14563,10 @@ done:
 	ADDQ $0x38, R8
 	DECQ CX
 	JNE  span
-	MOVQ 56(DI), AX
+	ADDQ $0x18, 112(DI)
+	MOVQ 40(DI), AX
 	ADDQ AX, 120(DI)
-	MOVQ 48(DI), AX
-	ADDQ AX, 128(DI)
-	DECQ 40(DI)
+	DECQ 88(DI)
 	JNE  line
 	VZEROUPPER
 	RET

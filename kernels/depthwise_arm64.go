@@ -25,21 +25,34 @@ func depthwiseImplementation(name string) depthwiseKernels {
 	}
 }
 
+// convolveNEON is convolvePortable; dst may be written, and src read, up to
+// scratchSlack elements beyond n.
+//
 //go:noescape
 func convolveNEON(dst, src []float32, n int, offsets []int, weights []float32, bias, lo, hi float32)
 
+// correlateNEON is correlatePortable; it reads up to a vector beyond n.
+//
 //go:noescape
 func correlateNEON(sums *[correlateTaps]float32, grad, src []float32, n int, offsets *[correlateTaps]int)
 
+// copyPlaneNEON is copyPlanePortable.
+//
 //go:noescape
 func copyPlaneNEON(dst, src []float32, rows, dstStep, srcStep, width int)
 
+// splitPlaneNEON is splitPlanePortable.
+//
 //go:noescape
 func splitPlaneNEON(even, odd, src []float32, rows, dstStep, srcStep, width int)
 
+// addPlaneNEON is addPlanePortable.
+//
 //go:noescape
 func addPlaneNEON(dst, src []float32, rows, dstStep, srcStep, width int)
 
+// mergePlaneNEON is mergePlanePortable.
+//
 //go:noescape
 func mergePlaneNEON(dst, even, odd []float32, rows, dstStep, srcStep, width int)
 

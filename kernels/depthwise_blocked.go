@@ -1,34 +1,35 @@
 package kernels
 
-import "unsafe"
-
 // depthwiseStrip is the work of one call of a kernel of depthwise convolution
-// in blocks of channels: some lines of the output of one block of channels, to
-// which the same rows of the kernel apply. A pixel is a vector of channels;
-// distances are in bytes.
+// in blocks of channels: some lines of the output of one block of channels. A
+// pixel is a vector of channels; distances are in bytes.
 type depthwiseStrip struct {
-	dst, src     *float32 // of the first line; src is the first row that the kernel meets
+	dst, src     *float32 // of the first line, and of the image
 	residual     *float32 // as dst, or nil
-	weight, bias *float32 // weight is the first row of the kernel that meets the image
-	lines        int
-	dstLine      int // from one line to the next
-	srcLine      int
-	rows         int // of the kernel that meet the image
-	srcRow       int // from one row of the kernel to the next
+	weight, bias *float32 // of the block
+	dstLine      int      // from one line to the next
+	srcRow       int      // from one row of the kernel to the next, in the image
 	weightRow    int
 	srcTap       int // from one position of a row of the kernel to the next
 	srcOutput    int // from one output to the next
 
+	lines     *depthwiseLine
+	lineCount int
 	spans     *depthwiseSpan // that make up a line
 	spanCount int
 
-	// Where the assembly is, as it counts lines down. Numbers, since a pointer
-	// that had moved beyond its array would upset the garbage collector.
-	srcAt, dstAt, runSrc, runDst int
+	// Where the assembly is, as it counts lineCount down. Numbers, since a
+	// pointer that had moved beyond its array would upset the garbage collector.
+	lineAt, dstAt, runSrc, runDst, runWeight, runRows int
 
 	activation int
 	low, high  float32
 }
+
+// depthwiseLine is a line of the output: the first row of the image that the
+// kernel meets there, the weights of the first row of the kernel that lies in
+// the image, and the number of rows that do.
+type depthwiseLine struct{ src, weight, rows int }
 
 // depthwiseSpan is some outputs of a line, next to each other.
 type depthwiseSpan struct {
@@ -75,7 +76,7 @@ type blockedDepthwise struct {
 	kernels *depthwiseBlockKernels
 	weight  []float32 // [blocks][R][S][c]
 	bias    []float32 // [blocks][c]
-	lines   []depthwiseLines
+	lines   []depthwiseLine
 	// A line is made of spans for the kernel columns and spans for the kernel
 	// for any shape.
 	columns func(t *depthwiseStrip)
@@ -87,9 +88,6 @@ type blockedDepthwise struct {
 	columnSpans []depthwiseSpan
 	tapSpans    []depthwiseSpan
 }
-
-// depthwiseLines is lines of the output that meet the same rows of the kernel.
-type depthwiseLines struct{ y, count, row, rows int }
 
 // packDepthwiseBlocked prepares a convolution with one group a channel, of one
 // or more outputs each, for the layout NCHWc of the implementation in use;
@@ -120,12 +118,13 @@ func packDepthwiseBlocked(s Conv2D, weight, bias []float32) *blockedDepthwise {
 		d.addTaps(0, s.OutW())
 	}
 	for y := range s.OutH() {
-		row, end := meeting(y*s.StrideH-s.PadTop, s.DilationH, s.R, s.H)
-		if n := len(d.lines); n > 0 && d.lines[n-1].row == row && d.lines[n-1].rows == end-row {
-			d.lines[n-1].count++
-			continue
+		row := y*s.StrideH - s.PadTop
+		first, end := meeting(row, s.DilationH, s.R, s.H)
+		l := depthwiseLine{rows: end - first}
+		if l.rows > 0 {
+			l.src, l.weight = (row+first*s.DilationH)*s.W*4*width, first*s.S*4*width
 		}
-		d.lines = append(d.lines, depthwiseLines{y, 1, row, end - row})
+		d.lines = append(d.lines, l)
 	}
 	return d
 }
@@ -218,7 +217,7 @@ func (d *blockedDepthwise) forward(ws *Workspace, dst, src, residual []float32, 
 	j.d, j.dst, j.src, j.residual = d, dst, src, residual
 	pixel := 4 * width
 	j.template = depthwiseStrip{
-		dstLine: outW * pixel, srcLine: s.StrideH * s.W * pixel, srcRow: s.DilationH * s.W * pixel,
+		dstLine: outW * pixel, srcRow: s.DilationH * s.W * pixel,
 		weightRow: s.S * pixel, srcTap: s.DilationW * pixel, srcOutput: s.StrideW * pixel,
 	}
 	var t tile
@@ -273,33 +272,23 @@ func (j *depthwiseJob) part(i, worker int) {
 	src := j.image(plane, worker)
 	from, to := strip*outH/j.strips, (strip+1)*outH/j.strips
 	t := &j.workers[worker]
-	for _, l := range d.lines {
-		y, end := max(l.y, from), min(l.y+l.count, to)
-		if y >= end {
-			continue
-		}
-		*t = j.template
-		t.lines, t.rows = end-y, l.rows
-		t.src = &src[0]
-		if l.rows > 0 {
-			t.src = &src[(y*s.StrideH-s.PadTop+l.row*s.DilationH)*s.W*width]
-		}
-		out := (plane*outH + y) * outW * width
-		t.dst = &j.dst[out]
-		if j.residual != nil {
-			t.residual = &j.residual[out]
-		}
-		t.weight = unsafe.SliceData(d.weight[(block*s.R+l.row)*s.S*width:])
-		t.bias = &d.bias[block*width]
-		if n := len(d.columnSpans); n > 0 {
-			t.spans, t.spanCount = &d.columnSpans[0], n
-			d.columns(t)
-		}
-		if n := len(d.tapSpans); n > 0 {
-			t.spans, t.spanCount = &d.tapSpans[0], n
-			t.lines, t.srcAt, t.dstAt = end-y, 0, 0 // the other kernel has changed them
-			d.kernels.taps(t)
-		}
+	*t = j.template
+	out := (plane*outH + from) * outW * width
+	t.dst, t.src = &j.dst[out], &src[0]
+	if j.residual != nil {
+		t.residual = &j.residual[out]
+	}
+	t.weight, t.bias = &d.weight[block*s.R*s.S*width], &d.bias[block*width]
+	t.lines = &d.lines[from]
+	if n := len(d.columnSpans); n > 0 {
+		t.spans, t.spanCount = &d.columnSpans[0], n
+		t.lineCount = to - from
+		d.columns(t)
+	}
+	if n := len(d.tapSpans); n > 0 {
+		t.spans, t.spanCount = &d.tapSpans[0], n
+		t.lineCount, t.lineAt, t.dstAt = to-from, 0, 0 // which columns has changed
+		d.kernels.taps(t)
 	}
 }
 

@@ -28,6 +28,17 @@ func blockChannels(images, channels, plane, width int, src []float32) []float32 
 	return dst
 }
 
+// amongNaN returns a copy of x between NaN, which tell if they are read.
+func amongNaN(x []float32) []float32 {
+	const guard = 256
+	all := make([]float32, len(x)+2*guard)
+	for i := range all {
+		all[i] = float32(math.NaN())
+	}
+	copy(all[guard:], x)
+	return all[guard : guard+len(x)]
+}
+
 // unblockChannels is the inverse of blockChannels.
 func unblockChannels(images, channels, plane, width int, src []float32) []float32 {
 	blocks := (channels + width - 1) / width
@@ -79,7 +90,7 @@ func checkDepthwiseBlocked(t rapid.TB, s Conv2D, act Activation, hasBias, hasRes
 		}
 	}
 	var ws Workspace
-	d.forward(&ws, dst, blockChannels(s.N, s.C, inPlane, width, src), residual, act)
+	d.forward(&ws, dst, amongNaN(blockChannels(s.N, s.C, inPlane, width, src)), residual, act)
 	check(t, "forward")
 	checkClose(t, fmt.Sprintf("%+v", s), unblockChannels(s.N, s.K, outPlane, width, dst), want)
 }
@@ -123,7 +134,7 @@ func TestDepthwiseStripTwins(t *testing.T) {
 			}
 			rows, lines := draw(0, 4, "rows"), draw(1, 3, "lines")
 			x := depthwiseStrip{
-				lines: lines, rows: rows, weightRow: size * pixel, srcOutput: stride * pixel, srcTap: draw(1, 2, "dilation") * pixel,
+				weightRow: size * pixel, srcOutput: stride * pixel, srcTap: draw(1, 2, "dilation") * pixel,
 				activation: draw(tileLinear, tileHardSigmoid, "activation"), high: 6,
 			}
 			var spans []depthwiseSpan
@@ -148,14 +159,21 @@ func TestDepthwiseStripTwins(t *testing.T) {
 			}
 			x.spans, x.spanCount = &spans[0], len(spans)
 			x.srcRow, x.dstLine = columns*pixel, outputs*pixel
-			x.srcLine = x.srcRow * draw(1, 2, "strideH")
-			src := randomSlice(r, (x.srcLine*(lines-1)+x.srcRow*rows)/4+2*columns*k.width)
+			var table []depthwiseLine
+			for i := range lines {
+				skipped := draw(0, rows, "skipped")
+				table = append(table, depthwiseLine{src: i * x.srcRow, weight: skipped * x.weightRow, rows: rows - skipped})
+			}
+			x.lines, x.lineCount = &table[0], lines
+			// The kernel for any shape reads all that its taps say.
+			before, after := size*k.width, 2*size*k.width
+			src := randomSlice(r, before+x.srcRow*(lines+rows)/4+after)
 			weight, bias := randomSlice(r, (rows+1)*size*k.width), randomSlice(r, k.width)
 			residual := randomSlice(r, lines*outputs*k.width)
 			if draw(0, 3, "poison") == 0 {
 				poison(r, src)
 			}
-			x.src, x.weight, x.bias = &src[0], &weight[0], &bias[0]
+			x.src, x.weight, x.bias = &src[before], &weight[0], &bias[0]
 			if rapid.Bool().Draw(t, "residual") {
 				x.residual = &residual[0]
 			}

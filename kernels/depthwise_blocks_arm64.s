@@ -10,7 +10,7 @@
 //   R3  image of the row     R4  rows left     R5  weights of the row
 //   R6  first of the span    R7  its end       R8  srcRow
 //   R9  scratch              R10 distance in dst
-//   R11 lines left           R12 srcAt         R13 dstAt
+//   R11 lines left           R12 line          R13 dstAt
 // The sums of output t are in V(2t) and V(2t+1), position s of a row of the
 // kernel in V(14+2s) and V(15+2s), and a pixel of the image in V28 and V29 or
 // V30 and V31.
@@ -18,18 +18,23 @@
 // BEGIN opens the loops over lines and spans.
 #define BEGIN \
 	MOVD t+0(FP), R0; \
-	MOVD depthwiseStrip_lines(R0), R11; \
+	MOVD depthwiseStrip_lineCount(R0), R11; \
 	MOVD depthwiseStrip_srcRow(R0), R8; \
-	MOVD ZR, R12; \
+	MOVD depthwiseStrip_lines(R0), R12; \
 	MOVD ZR, R13; \
 line: \
 	MOVD depthwiseStrip_spans(R0), R1; \
 	MOVD depthwiseStrip_spanCount(R0), R2; \
 span: \
 	MOVD depthwiseStrip_src(R0), R3; \
-	MOVD depthwiseSpan_src(R1), R9; \
-	ADD  R12, R3; \
+	MOVD depthwiseLine_src(R12), R9; \
 	ADD  R9, R3; \
+	MOVD depthwiseSpan_src(R1), R9; \
+	ADD  R9, R3; \
+	MOVD depthwiseStrip_weight(R0), R5; \
+	MOVD depthwiseLine_weight(R12), R9; \
+	ADD  R9, R5; \
+	MOVD depthwiseLine_rows(R12), R4; \
 	MOVD depthwiseSpan_dst(R1), R10; \
 	ADD  R13, R10
 
@@ -38,8 +43,7 @@ span: \
 	ADD  $depthwiseSpan__size, R1; \
 	SUB  $1, R2; \
 	CBNZ R2, span; \
-	MOVD depthwiseStrip_srcLine(R0), R9; \
-	ADD  R9, R12; \
+	ADD  $depthwiseLine__size, R12; \
 	MOVD depthwiseStrip_dstLine(R0), R9; \
 	ADD  R9, R13; \
 	SUB  $1, R11; \
@@ -153,8 +157,6 @@ store: \
 #define SPAN \
 	MOVD depthwiseSpan_first(R1), R6; \
 	MOVD depthwiseSpan_end(R1), R7; \
-	MOVD depthwiseStrip_weight(R0), R5; \
-	MOVD depthwiseStrip_rows(R0), R4; \
 	START7; \
 	CBZ  R4, summed
 
@@ -678,8 +680,8 @@ summed:
 
 // func depthwiseTapsNEON(t *depthwiseStrip)
 //
-// R15 srcOutput, R21 outputs left, R22 image of the run, R23 weightRow, R24
-// srcTap.
+// R6 rows, R25 weights, R15 srcOutput, R21 outputs left, R22 image of the run,
+// R23 weightRow, R24 srcTap.
 TEXT ·depthwiseTapsNEON(SB), NOSPLIT, $0-8
 	MOVD t+0(FP), R0
 	MOVD depthwiseStrip_srcOutput(R0), R15
@@ -688,16 +690,16 @@ TEXT ·depthwiseTapsNEON(SB), NOSPLIT, $0-8
 	BEGIN
 	MOVD depthwiseSpan_count(R1), R21
 	MOVD R3, R22
+	MOVD depthwiseSpan_weight(R1), R9
+	ADD  R9, R5, R25
+	MOVD depthwiseSpan_taps(R1), R9
+	CMP  $0, R9
+	CSEL EQ, R9, R4, R6
 
 run:
 	MOVD R22, R3
-	MOVD depthwiseStrip_weight(R0), R5
-	MOVD depthwiseSpan_weight(R1), R9
-	ADD  R9, R5
-	MOVD depthwiseStrip_rows(R0), R4
-	MOVD depthwiseSpan_taps(R1), R9
-	CMP  $0, R9
-	CSEL EQ, R9, R4, R4
+	MOVD R25, R5
+	MOVD R6, R4
 	CMP  $7, R21
 	BLT  one
 	START7

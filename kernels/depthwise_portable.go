@@ -64,15 +64,15 @@ func mergePlanePortable(dst, even, odd []float32, rows, dstStep, srcStep, width 
 // depthwiseColumnsPortable is the Go twin of the kernels for blocks of width
 // channels, size columns of the kernel and strides of stride.
 func depthwiseColumnsPortable(t *depthwiseStrip, width, size, stride int) {
-	for line := range t.lines {
+	for i, line := range unsafe.Slice(t.lines, t.lineCount) {
 		for _, span := range unsafe.Slice(t.spans, t.spanCount) {
 			for output := range span.count {
-				sum := depthwiseSum{t: t, width: width, place: line*t.dstLine + span.dst + output*4*width}
+				sum := depthwiseSum{t: t, width: width, place: i*t.dstLine + span.dst + output*4*width}
 				sum.begin()
-				for row := range t.rows {
+				for row := range line.rows {
 					for s := range size {
 						if column := output*stride + s; column >= span.first && column < span.end {
-							sum.add(line*t.srcLine+row*t.srcRow+span.src+column*4*width, row*t.weightRow+s*4*width)
+							sum.add(line.src+row*t.srcRow+span.src+column*4*width, line.weight+row*t.weightRow+s*4*width)
 						}
 					}
 				}
@@ -85,15 +85,15 @@ func depthwiseColumnsPortable(t *depthwiseStrip, width, size, stride int) {
 // depthwiseTapsPortable is the Go twin of the kernels for blocks of width
 // channels and any shape.
 func depthwiseTapsPortable(t *depthwiseStrip, width int) {
-	for line := range t.lines {
+	for i, line := range unsafe.Slice(t.lines, t.lineCount) {
 		for _, span := range unsafe.Slice(t.spans, t.spanCount) {
 			for output := range span.count {
-				sum := depthwiseSum{t: t, width: width, place: line*t.dstLine + span.dst + output*4*width}
+				sum := depthwiseSum{t: t, width: width, place: i*t.dstLine + span.dst + output*4*width}
 				sum.begin()
-				for row := range t.rows {
+				for row := range line.rows {
 					for s := range span.taps {
-						sum.add(line*t.srcLine+row*t.srcRow+span.src+output*t.srcOutput+s*t.srcTap,
-							row*t.weightRow+span.weight+s*4*width)
+						sum.add(line.src+row*t.srcRow+span.src+output*t.srcOutput+s*t.srcTap,
+							line.weight+row*t.weightRow+span.weight+s*4*width)
 					}
 				}
 				sum.end()

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -90,7 +91,7 @@ func drawDepthwise(t *rapid.T) Conv2D {
 	}
 	// Small images are stacked; of those, more than one stack.
 	s.N = rapid.IntRange(1, max(3, min(2*scratchImages+2, 1000/(s.H*s.W)))).Draw(t, "N")
-	s.K, s.Groups = s.C, s.C
+	s.K, s.Groups = s.C*max(1, rapid.IntRange(-3, 3).Draw(t, "multiplier")), s.C
 	if s.H+s.PadTop+s.PadBottom <= (s.R-1)*s.DilationH {
 		s.PadBottom += (s.R - 1) * s.DilationH
 	}
@@ -143,12 +144,13 @@ var activations = []Activation{NoActivation, ReLU, ReLU6, HardSwish, HardSigmoid
 
 func checkDepthwise(t rapid.TB, s Conv2D, act Activation, hasBias, hasResidual, inPlace bool, seed uint64) {
 	random := rand.New(rand.NewPCG(seed, 1))
-	inLen, outLen := s.N*s.C*s.H*s.W, s.N*s.C*s.OutH()*s.OutW()
-	src, weight := normal(random, 3, inLen), normal(random, 1, s.C*s.R*s.S)
+	var ws Workspace
+	inLen, outLen := s.inputSize(), s.outputSize()
+	src, weight := normal(random, 3, inLen), normal(random, 1, s.K*s.R*s.S)
 	ddst := normal(random, 1, outLen)
 	var bias, residual []float32
 	if hasBias {
-		bias = normal(random, 0, s.C)
+		bias = normal(random, 0, s.K)
 	}
 	if hasResidual {
 		residual = normal(random, 2, outLen)
@@ -158,7 +160,7 @@ func checkDepthwise(t rapid.TB, s Conv2D, act Activation, hasBias, hasResidual, 
 	plane := s.OutH() * s.OutW()
 	for i := range want {
 		if bias != nil {
-			want[i] = float64(bias[i/plane%s.C])
+			want[i] = float64(bias[i/plane%s.K])
 		}
 		if residual != nil {
 			want[i] += float64(residual[i])
@@ -172,7 +174,7 @@ func checkDepthwise(t rapid.TB, s Conv2D, act Activation, hasBias, hasResidual, 
 	depthwiseTerms(s, func(_, d, i, w int) { want[d] += float64(src[i]) * float64(weight[w]) })
 	activated := make([]float32, outLen)
 	Activate(act, activated, narrow(want))
-	depthwiseForward(s, dst, src, weight, bias, residual, act)
+	depthwiseForward(&ws, s, dst, src, weight, bias, residual, act)
 	checkDst(t, "forward")
 	requireClose(t, "forward", dst, activated, 1e-5)
 
@@ -180,7 +182,7 @@ func checkDepthwise(t rapid.TB, s Conv2D, act Activation, hasBias, hasResidual, 
 	wantSrc := widen(start)
 	depthwiseTerms(s, func(_, d, i, w int) { wantSrc[i] += float64(ddst[d]) * float64(weight[w]) })
 	dsrc, checkSrc := guarded(start)
-	depthwiseBackwardInput(s, dsrc, ddst, weight)
+	depthwiseBackwardInput(&ws, s, dsrc, ddst, weight)
 	checkSrc(t, "backward input")
 	requireClose(t, "backward input", dsrc, narrow(wantSrc), 1e-5)
 
@@ -188,7 +190,7 @@ func checkDepthwise(t rapid.TB, s Conv2D, act Activation, hasBias, hasResidual, 
 	wantWeight := widen(startWeight)
 	depthwiseTerms(s, func(_, d, i, w int) { wantWeight[w] += float64(ddst[d]) * float64(src[i]) })
 	dweight, checkWeight := guarded(startWeight)
-	depthwiseBackwardWeight(s, dweight, src, ddst)
+	depthwiseBackwardWeight(&ws, s, dweight, src, ddst)
 	checkWeight(t, "backward weight")
 	requireClose(t, "backward weight", dweight, narrow(wantWeight), 1e-4)
 }
@@ -309,7 +311,8 @@ func TestDepthwiseNaN(t *testing.T) {
 			want := make([]bool, len(src))
 			depthwiseTerms(s, func(_, d, i, _ int) { want[d] = want[d] || i == 100 })
 			dst := make([]float32, len(src))
-			depthwiseForward(s, dst, src, weight, nil, nil, act)
+			var ws Workspace
+			depthwiseForward(&ws, s, dst, src, weight, nil, nil, act)
 			for i, v := range dst {
 				if math.IsNaN(float64(v)) != want[i] {
 					t.Fatalf("activation %d: element %d is %v", act, i, v)
@@ -323,12 +326,51 @@ func TestDepthwiseAllocatesNothing(t *testing.T) {
 	s := squareDepthwise(2, 8, 14, 3, 2)
 	src, weight := make([]float32, s.N*s.C*196), make([]float32, s.C*9)
 	dst := make([]float32, s.N*s.C*49)
+	var ws Workspace
 	if n := testing.AllocsPerRun(100, func() {
-		depthwiseForward(s, dst, src, weight, nil, nil, ReLU)
-		depthwiseBackwardInput(s, src, dst, weight)
-		depthwiseBackwardWeight(s, weight, src, dst)
-	}); n >= 1 {
+		depthwiseForward(&ws, s, dst, src, weight, nil, nil, ReLU)
+		depthwiseBackwardInput(&ws, s, src, dst, weight)
+		depthwiseBackwardWeight(&ws, s, weight, src, dst)
+	}); n != 0 {
 		t.Errorf("%v allocations a run", n)
+	}
+}
+
+// TestDepthwiseRepeats: any number of threads gives the same bits, and no call
+// allocates.
+func TestDepthwiseRepeats(t *testing.T) {
+	defer Threads(Threads(1))
+	r := newRand(5)
+	for _, s := range []Conv2D{squareDepthwise(9, 21, 14, 5, 1), squareDepthwise(5, 20, 28, 3, 2)} {
+		src, ddst, weight := randomSlice(r, s.inputSize()), randomSlice(r, s.outputSize()), randomSlice(r, s.weightSize())
+		var want []float32
+		var ws Workspace
+		dst, dsrc, dweight := make([]float32, len(ddst)), make([]float32, len(src)), make([]float32, len(weight))
+		run := func() {
+			clear(dsrc)
+			clear(dweight)
+			depthwiseForward(&ws, s, dst, src, weight, nil, nil, ReLU)
+			depthwiseBackwardInput(&ws, s, dsrc, ddst, weight)
+			depthwiseBackwardWeight(&ws, s, dweight, src, ddst)
+		}
+		for _, threads := range []int{1, 2, 3} {
+			Threads(threads)
+			for range 4 {
+				run()
+				got := slices.Concat(dst, dsrc, dweight)
+				if want == nil {
+					want = got
+				}
+				for i := range got {
+					if math.Float32bits(got[i]) != math.Float32bits(want[i]) {
+						t.Fatalf("%d threads: element %d is %v, was %v", threads, i, got[i], want[i])
+					}
+				}
+			}
+			if n := testing.AllocsPerRun(10, run); n != 0 {
+				t.Errorf("%d threads: %v allocations a run", threads, n)
+			}
+		}
 	}
 }
 
@@ -343,6 +385,7 @@ func FuzzDepthwise(f *testing.F) {
 			K: 2, Groups: 2,
 		}
 		checkDepthwise(t, s, activations[seed%6], seed&8 != 0, seed&16 != 0, seed&32 != 0, seed)
+		checkDepthwiseBlocked(t, s, activations[seed%6], seed&8 != 0, seed&16 != 0, seed&32 != 0, seed&64 != 0, seed)
 	})
 }
 
@@ -362,6 +405,7 @@ func BenchmarkDepthwiseTraining(b *testing.B) {
 		squareDepthwise(64, 240, 14, 5, 2), squareDepthwise(64, 120, 28, 3, 2),
 	}
 	random := rand.New(rand.NewPCG(1, 1))
+	var ws Workspace
 	for _, name := range Implementations() {
 		for _, s := range shapes {
 			src, weight := normal(random, 0, s.N*s.C*s.H*s.W), normal(random, 0, s.C*s.R*s.S)
@@ -371,9 +415,9 @@ func BenchmarkDepthwiseTraining(b *testing.B) {
 				name string
 				run  func()
 			}{
-				{"forward", func() { depthwiseForward(s, dst, src, weight, nil, nil, NoActivation) }},
-				{"input", func() { depthwiseBackwardInput(s, src, dst, weight) }},
-				{"weight", func() { depthwiseBackwardWeight(s, weight, src, dst) }},
+				{"forward", func() { depthwiseForward(&ws, s, dst, src, weight, nil, nil, NoActivation) }},
+				{"input", func() { depthwiseBackwardInput(&ws, s, src, dst, weight) }},
+				{"weight", func() { depthwiseBackwardWeight(&ws, s, weight, src, dst) }},
 			} {
 				b.Run(name+"/"+pass.name+"/"+depthwiseName(s), func(b *testing.B) {
 					if err := Use(name); err != nil {

@@ -80,9 +80,11 @@ func Use(name string) error {
 	setWinogradKernels(selected)
 	setGemmKernels(selected)
 	setVectorKernels(selected)
+	setHalfKernels(selected)
 	setDepthwiseKernels(selected)
 	setExpKernels(selected)
 	setInt8Kernels(selected)
 	setQuantizeKernels(selected)
+	setAttentionKernels(selected)
 	return nil
 }

@@ -5,77 +5,74 @@
 // func expAVX512(dst []float32, src []float32)
 // Requires: AVX, AVX512F
 TEXT ·expAVX512(SB), NOSPLIT, $0-48
-	MOVQ dst_base+0(FP), DI
-	MOVQ src_base+24(FP), SI
-	MOVQ dst_len+8(FP), CX
-	XORQ AX, AX
-	SUBQ $0x00000010, CX
-	JLT  rest
+	MOVQ         dst_base+0(FP), DI
+	MOVQ         src_base+24(FP), SI
+	MOVQ         dst_len+8(FP), CX
+	XORQ         AX, AX
+	VBROADCASTSS vector42b20000<>+0(SB), Z31
+	VBROADCASTSS vectorc2d00000<>+0(SB), Z30
+	VBROADCASTSS vector3fb8aa3b<>+0(SB), Z29
+	VBROADCASTSS vector3f318000<>+0(SB), Z28
+	VBROADCASTSS vectorb95e8083<>+0(SB), Z27
+	VBROADCASTSS vector3ab51224<>+0(SB), Z26
+	VBROADCASTSS vector3c091ceb<>+0(SB), Z25
+	VBROADCASTSS vector3d2aac79<>+0(SB), Z24
+	VBROADCASTSS vector3e2aaa49<>+0(SB), Z23
+	VBROADCASTSS vector3efffffe<>+0(SB), Z22
+	VBROADCASTSS vector3f800000<>+0(SB), Z21
+	SUBQ         $0x00000010, CX
+	JLT          rest
 
 one:
-	VMOVUPS           (SI)(AX*1), Z0
-	VBROADCASTSS      vectorc2d00000<>+0(SB), Z1
-	VMAXPS            Z0, Z1, Z0
-	VBROADCASTSS      vector42b20000<>+0(SB), Z1
-	VMINPS            Z0, Z1, Z0
-	VMULPS.BCST       vector3fb8aa3b<>+0(SB), Z0, Z1
-	VRNDSCALEPS       $0x08, Z1, Z1
-	VFNMADD231PS.BCST vector3f318000<>+0(SB), Z1, Z0
-	VFNMADD231PS.BCST vectorb95e8083<>+0(SB), Z1, Z0
-	VBROADCASTSS      vector3c091ceb<>+0(SB), Z2
-	VFMADD231PS.BCST  vector3ab51224<>+0(SB), Z0, Z2
-	VFMADD213PS.BCST  vector3d2aac79<>+0(SB), Z0, Z2
-	VFMADD213PS.BCST  vector3e2aaa49<>+0(SB), Z0, Z2
-	VFMADD213PS.BCST  vector3efffffe<>+0(SB), Z0, Z2
-	VMULPS            Z0, Z2, Z2
-	VFMADD213PS       Z0, Z0, Z2
-	VADDPS.BCST       vector3f800000<>+0(SB), Z2, Z2
-	VSCALEFPS         Z1, Z2, Z1
-	VMOVUPS           Z1, (DI)(AX*1)
-	ADDQ              $0x00000040, AX
-	SUBQ              $0x00000010, CX
-	JGE               one
+	VMOVUPS      (SI)(AX*1), Z0
+	VMAXPS       Z0, Z30, Z0
+	VMINPS       Z0, Z31, Z0
+	VMULPS       Z29, Z0, Z1
+	VRNDSCALEPS  $0x08, Z1, Z1
+	VFNMADD231PS Z28, Z1, Z0
+	VFNMADD231PS Z27, Z1, Z0
+	VMOVAPS      Z25, Z2
+	VFMADD231PS  Z0, Z26, Z2
+	VFMADD213PS  Z24, Z0, Z2
+	VFMADD213PS  Z23, Z0, Z2
+	VFMADD213PS  Z22, Z0, Z2
+	VMULPS       Z0, Z2, Z2
+	VFMADD213PS  Z0, Z0, Z2
+	VADDPS       Z21, Z2, Z2
+	VSCALEFPS    Z1, Z2, Z1
+	VMOVUPS      Z1, (DI)(AX*1)
+	ADDQ         $0x00000040, AX
+	SUBQ         $0x00000010, CX
+	JGE          one
 
 rest:
-	ADDQ              $0x00000010, CX
-	JLE               done
-	MOVL              $0x00000001, R8
-	SHLL              CL, R8
-	DECL              R8
-	KMOVW             R8, K1
-	VMOVUPS.Z         (SI)(AX*1), K1, Z1
-	VBROADCASTSS      vectorc2d00000<>+0(SB), Z2
-	VMAXPS            Z1, Z2, Z1
-	VBROADCASTSS      vector42b20000<>+0(SB), Z2
-	VMINPS            Z1, Z2, Z1
-	VMULPS.BCST       vector3fb8aa3b<>+0(SB), Z1, Z2
-	VRNDSCALEPS       $0x08, Z2, Z2
-	VFNMADD231PS.BCST vector3f318000<>+0(SB), Z2, Z1
-	VFNMADD231PS.BCST vectorb95e8083<>+0(SB), Z2, Z1
-	VBROADCASTSS      vector3c091ceb<>+0(SB), Z0
-	VFMADD231PS.BCST  vector3ab51224<>+0(SB), Z1, Z0
-	VFMADD213PS.BCST  vector3d2aac79<>+0(SB), Z1, Z0
-	VFMADD213PS.BCST  vector3e2aaa49<>+0(SB), Z1, Z0
-	VFMADD213PS.BCST  vector3efffffe<>+0(SB), Z1, Z0
-	VMULPS            Z1, Z0, Z0
-	VFMADD213PS       Z1, Z1, Z0
-	VADDPS.BCST       vector3f800000<>+0(SB), Z0, Z0
-	VSCALEFPS         Z2, Z0, Z2
-	VMOVUPS           Z2, K1, (DI)(AX*1)
+	ADDQ         $0x00000010, CX
+	JLE          done
+	MOVL         $0x00000001, R8
+	SHLL         CL, R8
+	DECL         R8
+	KMOVW        R8, K1
+	VMOVUPS.Z    (SI)(AX*1), K1, Z1
+	VMAXPS       Z1, Z30, Z1
+	VMINPS       Z1, Z31, Z1
+	VMULPS       Z29, Z1, Z2
+	VRNDSCALEPS  $0x08, Z2, Z2
+	VFNMADD231PS Z28, Z2, Z1
+	VFNMADD231PS Z27, Z2, Z1
+	VMOVAPS      Z25, Z0
+	VFMADD231PS  Z1, Z26, Z0
+	VFMADD213PS  Z24, Z1, Z0
+	VFMADD213PS  Z23, Z1, Z0
+	VFMADD213PS  Z22, Z1, Z0
+	VMULPS       Z1, Z0, Z0
+	VFMADD213PS  Z1, Z1, Z0
+	VADDPS       Z21, Z0, Z0
+	VSCALEFPS    Z2, Z0, Z2
+	VMOVUPS      Z2, K1, (DI)(AX*1)
 
 done:
 	VZEROUPPER
 	RET
-
-DATA vectorc2d00000<>+0(SB)/4, $0xc2d00000
-DATA vectorc2d00000<>+4(SB)/4, $0xc2d00000
-DATA vectorc2d00000<>+8(SB)/4, $0xc2d00000
-DATA vectorc2d00000<>+12(SB)/4, $0xc2d00000
-DATA vectorc2d00000<>+16(SB)/4, $0xc2d00000
-DATA vectorc2d00000<>+20(SB)/4, $0xc2d00000
-DATA vectorc2d00000<>+24(SB)/4, $0xc2d00000
-DATA vectorc2d00000<>+28(SB)/4, $0xc2d00000
-GLOBL vectorc2d00000<>(SB), RODATA|NOPTR, $32
 
 DATA vector42b20000<>+0(SB)/4, $0x42b20000
 DATA vector42b20000<>+4(SB)/4, $0x42b20000
@@ -86,6 +83,16 @@ DATA vector42b20000<>+20(SB)/4, $0x42b20000
 DATA vector42b20000<>+24(SB)/4, $0x42b20000
 DATA vector42b20000<>+28(SB)/4, $0x42b20000
 GLOBL vector42b20000<>(SB), RODATA|NOPTR, $32
+
+DATA vectorc2d00000<>+0(SB)/4, $0xc2d00000
+DATA vectorc2d00000<>+4(SB)/4, $0xc2d00000
+DATA vectorc2d00000<>+8(SB)/4, $0xc2d00000
+DATA vectorc2d00000<>+12(SB)/4, $0xc2d00000
+DATA vectorc2d00000<>+16(SB)/4, $0xc2d00000
+DATA vectorc2d00000<>+20(SB)/4, $0xc2d00000
+DATA vectorc2d00000<>+24(SB)/4, $0xc2d00000
+DATA vectorc2d00000<>+28(SB)/4, $0xc2d00000
+GLOBL vectorc2d00000<>(SB), RODATA|NOPTR, $32
 
 DATA vector3fb8aa3b<>+0(SB)/4, $0x3fb8aa3b
 DATA vector3fb8aa3b<>+4(SB)/4, $0x3fb8aa3b
@@ -117,16 +124,6 @@ DATA vectorb95e8083<>+24(SB)/4, $0xb95e8083
 DATA vectorb95e8083<>+28(SB)/4, $0xb95e8083
 GLOBL vectorb95e8083<>(SB), RODATA|NOPTR, $32
 
-DATA vector3c091ceb<>+0(SB)/4, $0x3c091ceb
-DATA vector3c091ceb<>+4(SB)/4, $0x3c091ceb
-DATA vector3c091ceb<>+8(SB)/4, $0x3c091ceb
-DATA vector3c091ceb<>+12(SB)/4, $0x3c091ceb
-DATA vector3c091ceb<>+16(SB)/4, $0x3c091ceb
-DATA vector3c091ceb<>+20(SB)/4, $0x3c091ceb
-DATA vector3c091ceb<>+24(SB)/4, $0x3c091ceb
-DATA vector3c091ceb<>+28(SB)/4, $0x3c091ceb
-GLOBL vector3c091ceb<>(SB), RODATA|NOPTR, $32
-
 DATA vector3ab51224<>+0(SB)/4, $0x3ab51224
 DATA vector3ab51224<>+4(SB)/4, $0x3ab51224
 DATA vector3ab51224<>+8(SB)/4, $0x3ab51224
@@ -136,6 +133,16 @@ DATA vector3ab51224<>+20(SB)/4, $0x3ab51224
 DATA vector3ab51224<>+24(SB)/4, $0x3ab51224
 DATA vector3ab51224<>+28(SB)/4, $0x3ab51224
 GLOBL vector3ab51224<>(SB), RODATA|NOPTR, $32
+
+DATA vector3c091ceb<>+0(SB)/4, $0x3c091ceb
+DATA vector3c091ceb<>+4(SB)/4, $0x3c091ceb
+DATA vector3c091ceb<>+8(SB)/4, $0x3c091ceb
+DATA vector3c091ceb<>+12(SB)/4, $0x3c091ceb
+DATA vector3c091ceb<>+16(SB)/4, $0x3c091ceb
+DATA vector3c091ceb<>+20(SB)/4, $0x3c091ceb
+DATA vector3c091ceb<>+24(SB)/4, $0x3c091ceb
+DATA vector3c091ceb<>+28(SB)/4, $0x3c091ceb
+GLOBL vector3c091ceb<>(SB), RODATA|NOPTR, $32
 
 DATA vector3d2aac79<>+0(SB)/4, $0x3d2aac79
 DATA vector3d2aac79<>+4(SB)/4, $0x3d2aac79
@@ -180,97 +187,118 @@ GLOBL vector3f800000<>(SB), RODATA|NOPTR, $32
 // func logAVX512(dst []float32, src []float32)
 // Requires: AVX, AVX512F
 TEXT ·logAVX512(SB), NOSPLIT, $0-48
-	MOVQ dst_base+0(FP), DI
-	MOVQ src_base+24(FP), SI
-	MOVQ dst_len+8(FP), CX
-	XORQ AX, AX
-	SUBQ $0x00000010, CX
-	JLT  rest
+	MOVQ         dst_base+0(FP), DI
+	MOVQ         src_base+24(FP), SI
+	MOVQ         dst_len+8(FP), CX
+	XORQ         AX, AX
+	VBROADCASTSS vector00800000<>+0(SB), Z31
+	VBROADCASTSS vector4b000000<>+0(SB), Z30
+	VBROADCASTSS vector3f3504f3<>+0(SB), Z29
+	VBROADCASTSS vector41b80000<>+0(SB), Z28
+	VBROADCASTSS vector00000000<>+0(SB), Z27
+	VBROADCASTSS vector007fffff<>+0(SB), Z26
+	VBROADCASTSS vector3f800000<>+0(SB), Z25
+	VBROADCASTSS vector3d8a2bd4<>+0(SB), Z24
+	VBROADCASTSS vectorbdef1e0b<>+0(SB), Z23
+	VBROADCASTSS vector3df37835<>+0(SB), Z22
+	VBROADCASTSS vectorbdfe1104<>+0(SB), Z21
+	VBROADCASTSS vector3e119bb4<>+0(SB), Z20
+	VBROADCASTSS vectorbe2aae27<>+0(SB), Z19
+	VBROADCASTSS vector3e4cd25b<>+0(SB), Z18
+	VBROADCASTSS vectorbe800003<>+0(SB), Z17
+	VBROADCASTSS vector3eaaaaa4<>+0(SB), Z16
+	VBROADCASTSS vectorb95e8083<>+0(SB), Z15
+	VBROADCASTSS vector3f000000<>+0(SB), Z14
+	VBROADCASTSS vector3f318000<>+0(SB), Z13
+	VBROADCASTSS vector00000001<>+0(SB), Z12
+	VBROADCASTSS vectorff800000<>+0(SB), Z11
+	VBROADCASTSS vector7fc00000<>+0(SB), Z10
+	VBROADCASTSS vector7f800000<>+0(SB), Z9
+	SUBQ         $0x00000010, CX
+	JLT          rest
 
 one:
-	VMOVUPS           (SI)(AX*1), Z0
-	VCMPPS.BCST       $0x11, vector00800000<>+0(SB), Z0, K2
-	VMULPS.BCST       vector4b000000<>+0(SB), Z0, Z1
-	VBLENDMPS         Z1, Z0, K2, Z1
-	VPSUBD.BCST       vector3f3504f3<>+0(SB), Z1, Z1
-	VPSRAD            $0x17, Z1, Z2
-	VCVTDQ2PS         Z2, Z2
-	VBROADCASTSS      vector00000000<>+0(SB), Z3
-	VBLENDMPS.BCST    vector41b80000<>+0(SB), Z3, K2, Z3
-	VSUBPS            Z3, Z2, Z3
-	VPANDD.BCST       vector007fffff<>+0(SB), Z1, Z1
-	VPADDD.BCST       vector3f3504f3<>+0(SB), Z1, Z1
-	VSUBPS.BCST       vector3f800000<>+0(SB), Z1, Z1
-	VMULPS            Z1, Z1, Z2
-	VBROADCASTSS      vectorbdef1e0b<>+0(SB), Z4
-	VFMADD231PS.BCST  vector3d8a2bd4<>+0(SB), Z1, Z4
-	VFMADD213PS.BCST  vector3df37835<>+0(SB), Z1, Z4
-	VFMADD213PS.BCST  vectorbdfe1104<>+0(SB), Z1, Z4
-	VFMADD213PS.BCST  vector3e119bb4<>+0(SB), Z1, Z4
-	VFMADD213PS.BCST  vectorbe2aae27<>+0(SB), Z1, Z4
-	VFMADD213PS.BCST  vector3e4cd25b<>+0(SB), Z1, Z4
-	VFMADD213PS.BCST  vectorbe800003<>+0(SB), Z1, Z4
-	VFMADD213PS.BCST  vector3eaaaaa4<>+0(SB), Z1, Z4
-	VMULPS            Z2, Z1, Z5
-	VMULPS.BCST       vectorb95e8083<>+0(SB), Z3, Z6
-	VFMADD231PS       Z4, Z5, Z6
-	VFNMADD231PS.BCST vector3f000000<>+0(SB), Z2, Z6
-	VADDPS            Z1, Z6, Z1
-	VFMADD231PS.BCST  vector3f318000<>+0(SB), Z3, Z1
-	VCMPPS.BCST       $0x11, vector00000001<>+0(SB), Z0, K2
-	VBLENDMPS.BCST    vectorff800000<>+0(SB), Z1, K2, Z1
-	VCMPPS.BCST       $0x11, vector00000000<>+0(SB), Z0, K2
-	VBLENDMPS.BCST    vector7fc00000<>+0(SB), Z1, K2, Z1
-	VCMPPS.BCST       $0x11, vector7f800000<>+0(SB), Z0, K2
-	VBLENDMPS         Z1, Z0, K2, Z0
-	VMOVUPS           Z0, (DI)(AX*1)
-	ADDQ              $0x00000040, AX
-	SUBQ              $0x00000010, CX
-	JGE               one
+	VMOVUPS      (SI)(AX*1), Z0
+	VCMPPS       $0x11, Z31, Z0, K2
+	VMULPS       Z30, Z0, Z1
+	VBLENDMPS    Z1, Z0, K2, Z1
+	VPSUBD       Z29, Z1, Z1
+	VPSRAD       $0x17, Z1, Z2
+	VCVTDQ2PS    Z2, Z2
+	VBLENDMPS    Z28, Z27, K2, Z3
+	VSUBPS       Z3, Z2, Z3
+	VPANDD       Z26, Z1, Z1
+	VPADDD       Z29, Z1, Z1
+	VSUBPS       Z25, Z1, Z1
+	VMULPS       Z1, Z1, Z2
+	VMOVAPS      Z23, Z4
+	VFMADD231PS  Z1, Z24, Z4
+	VFMADD213PS  Z22, Z1, Z4
+	VFMADD213PS  Z21, Z1, Z4
+	VFMADD213PS  Z20, Z1, Z4
+	VFMADD213PS  Z19, Z1, Z4
+	VFMADD213PS  Z18, Z1, Z4
+	VFMADD213PS  Z17, Z1, Z4
+	VFMADD213PS  Z16, Z1, Z4
+	VMULPS       Z2, Z1, Z5
+	VMULPS       Z15, Z3, Z6
+	VFMADD231PS  Z4, Z5, Z6
+	VFNMADD231PS Z14, Z2, Z6
+	VADDPS       Z1, Z6, Z1
+	VFMADD231PS  Z13, Z3, Z1
+	VCMPPS       $0x11, Z12, Z0, K2
+	VBLENDMPS    Z11, Z1, K2, Z1
+	VCMPPS       $0x11, Z27, Z0, K2
+	VBLENDMPS    Z10, Z1, K2, Z1
+	VCMPPS       $0x11, Z9, Z0, K2
+	VBLENDMPS    Z1, Z0, K2, Z0
+	VMOVUPS      Z0, (DI)(AX*1)
+	ADDQ         $0x00000040, AX
+	SUBQ         $0x00000010, CX
+	JGE          one
 
 rest:
-	ADDQ              $0x00000010, CX
-	JLE               done
-	MOVL              $0x00000001, R8
-	SHLL              CL, R8
-	DECL              R8
-	KMOVW             R8, K1
-	VMOVUPS.Z         (SI)(AX*1), K1, Z0
-	VCMPPS.BCST       $0x11, vector00800000<>+0(SB), Z0, K2
-	VMULPS.BCST       vector4b000000<>+0(SB), Z0, Z1
-	VBLENDMPS         Z1, Z0, K2, Z1
-	VPSUBD.BCST       vector3f3504f3<>+0(SB), Z1, Z1
-	VPSRAD            $0x17, Z1, Z3
-	VCVTDQ2PS         Z3, Z3
-	VBROADCASTSS      vector00000000<>+0(SB), Z6
-	VBLENDMPS.BCST    vector41b80000<>+0(SB), Z6, K2, Z6
-	VSUBPS            Z6, Z3, Z6
-	VPANDD.BCST       vector007fffff<>+0(SB), Z1, Z1
-	VPADDD.BCST       vector3f3504f3<>+0(SB), Z1, Z1
-	VSUBPS.BCST       vector3f800000<>+0(SB), Z1, Z1
-	VMULPS            Z1, Z1, Z3
-	VBROADCASTSS      vectorbdef1e0b<>+0(SB), Z2
-	VFMADD231PS.BCST  vector3d8a2bd4<>+0(SB), Z1, Z2
-	VFMADD213PS.BCST  vector3df37835<>+0(SB), Z1, Z2
-	VFMADD213PS.BCST  vectorbdfe1104<>+0(SB), Z1, Z2
-	VFMADD213PS.BCST  vector3e119bb4<>+0(SB), Z1, Z2
-	VFMADD213PS.BCST  vectorbe2aae27<>+0(SB), Z1, Z2
-	VFMADD213PS.BCST  vector3e4cd25b<>+0(SB), Z1, Z2
-	VFMADD213PS.BCST  vectorbe800003<>+0(SB), Z1, Z2
-	VFMADD213PS.BCST  vector3eaaaaa4<>+0(SB), Z1, Z2
-	VMULPS            Z3, Z1, Z4
-	VMULPS.BCST       vectorb95e8083<>+0(SB), Z6, Z5
-	VFMADD231PS       Z2, Z4, Z5
-	VFNMADD231PS.BCST vector3f000000<>+0(SB), Z3, Z5
-	VADDPS            Z1, Z5, Z1
-	VFMADD231PS.BCST  vector3f318000<>+0(SB), Z6, Z1
-	VCMPPS.BCST       $0x11, vector00000001<>+0(SB), Z0, K2
-	VBLENDMPS.BCST    vectorff800000<>+0(SB), Z1, K2, Z1
-	VCMPPS.BCST       $0x11, vector00000000<>+0(SB), Z0, K2
-	VBLENDMPS.BCST    vector7fc00000<>+0(SB), Z1, K2, Z1
-	VCMPPS.BCST       $0x11, vector7f800000<>+0(SB), Z0, K2
-	VBLENDMPS         Z1, Z0, K2, Z0
-	VMOVUPS           Z0, K1, (DI)(AX*1)
+	ADDQ         $0x00000010, CX
+	JLE          done
+	MOVL         $0x00000001, R8
+	SHLL         CL, R8
+	DECL         R8
+	KMOVW        R8, K1
+	VMOVUPS.Z    (SI)(AX*1), K1, Z0
+	VCMPPS       $0x11, Z31, Z0, K2
+	VMULPS       Z30, Z0, Z1
+	VBLENDMPS    Z1, Z0, K2, Z1
+	VPSUBD       Z29, Z1, Z1
+	VPSRAD       $0x17, Z1, Z3
+	VCVTDQ2PS    Z3, Z3
+	VBLENDMPS    Z28, Z27, K2, Z6
+	VSUBPS       Z6, Z3, Z6
+	VPANDD       Z26, Z1, Z1
+	VPADDD       Z29, Z1, Z1
+	VSUBPS       Z25, Z1, Z1
+	VMULPS       Z1, Z1, Z3
+	VMOVAPS      Z23, Z2
+	VFMADD231PS  Z1, Z24, Z2
+	VFMADD213PS  Z22, Z1, Z2
+	VFMADD213PS  Z21, Z1, Z2
+	VFMADD213PS  Z20, Z1, Z2
+	VFMADD213PS  Z19, Z1, Z2
+	VFMADD213PS  Z18, Z1, Z2
+	VFMADD213PS  Z17, Z1, Z2
+	VFMADD213PS  Z16, Z1, Z2
+	VMULPS       Z3, Z1, Z4
+	VMULPS       Z15, Z6, Z5
+	VFMADD231PS  Z2, Z4, Z5
+	VFNMADD231PS Z14, Z3, Z5
+	VADDPS       Z1, Z5, Z1
+	VFMADD231PS  Z13, Z6, Z1
+	VCMPPS       $0x11, Z12, Z0, K2
+	VBLENDMPS    Z11, Z1, K2, Z1
+	VCMPPS       $0x11, Z27, Z0, K2
+	VBLENDMPS    Z10, Z1, K2, Z1
+	VCMPPS       $0x11, Z9, Z0, K2
+	VBLENDMPS    Z1, Z0, K2, Z0
+	VMOVUPS      Z0, K1, (DI)(AX*1)
 
 done:
 	VZEROUPPER
@@ -306,16 +334,6 @@ DATA vector3f3504f3<>+24(SB)/4, $0x3f3504f3
 DATA vector3f3504f3<>+28(SB)/4, $0x3f3504f3
 GLOBL vector3f3504f3<>(SB), RODATA|NOPTR, $32
 
-DATA vector00000000<>+0(SB)/4, $0x00000000
-DATA vector00000000<>+4(SB)/4, $0x00000000
-DATA vector00000000<>+8(SB)/4, $0x00000000
-DATA vector00000000<>+12(SB)/4, $0x00000000
-DATA vector00000000<>+16(SB)/4, $0x00000000
-DATA vector00000000<>+20(SB)/4, $0x00000000
-DATA vector00000000<>+24(SB)/4, $0x00000000
-DATA vector00000000<>+28(SB)/4, $0x00000000
-GLOBL vector00000000<>(SB), RODATA|NOPTR, $32
-
 DATA vector41b80000<>+0(SB)/4, $0x41b80000
 DATA vector41b80000<>+4(SB)/4, $0x41b80000
 DATA vector41b80000<>+8(SB)/4, $0x41b80000
@@ -325,6 +343,16 @@ DATA vector41b80000<>+20(SB)/4, $0x41b80000
 DATA vector41b80000<>+24(SB)/4, $0x41b80000
 DATA vector41b80000<>+28(SB)/4, $0x41b80000
 GLOBL vector41b80000<>(SB), RODATA|NOPTR, $32
+
+DATA vector00000000<>+0(SB)/4, $0x00000000
+DATA vector00000000<>+4(SB)/4, $0x00000000
+DATA vector00000000<>+8(SB)/4, $0x00000000
+DATA vector00000000<>+12(SB)/4, $0x00000000
+DATA vector00000000<>+16(SB)/4, $0x00000000
+DATA vector00000000<>+20(SB)/4, $0x00000000
+DATA vector00000000<>+24(SB)/4, $0x00000000
+DATA vector00000000<>+28(SB)/4, $0x00000000
+GLOBL vector00000000<>(SB), RODATA|NOPTR, $32
 
 DATA vector007fffff<>+0(SB)/4, $0x007fffff
 DATA vector007fffff<>+4(SB)/4, $0x007fffff
@@ -336,16 +364,6 @@ DATA vector007fffff<>+24(SB)/4, $0x007fffff
 DATA vector007fffff<>+28(SB)/4, $0x007fffff
 GLOBL vector007fffff<>(SB), RODATA|NOPTR, $32
 
-DATA vectorbdef1e0b<>+0(SB)/4, $0xbdef1e0b
-DATA vectorbdef1e0b<>+4(SB)/4, $0xbdef1e0b
-DATA vectorbdef1e0b<>+8(SB)/4, $0xbdef1e0b
-DATA vectorbdef1e0b<>+12(SB)/4, $0xbdef1e0b
-DATA vectorbdef1e0b<>+16(SB)/4, $0xbdef1e0b
-DATA vectorbdef1e0b<>+20(SB)/4, $0xbdef1e0b
-DATA vectorbdef1e0b<>+24(SB)/4, $0xbdef1e0b
-DATA vectorbdef1e0b<>+28(SB)/4, $0xbdef1e0b
-GLOBL vectorbdef1e0b<>(SB), RODATA|NOPTR, $32
-
 DATA vector3d8a2bd4<>+0(SB)/4, $0x3d8a2bd4
 DATA vector3d8a2bd4<>+4(SB)/4, $0x3d8a2bd4
 DATA vector3d8a2bd4<>+8(SB)/4, $0x3d8a2bd4
@@ -355,6 +373,16 @@ DATA vector3d8a2bd4<>+20(SB)/4, $0x3d8a2bd4
 DATA vector3d8a2bd4<>+24(SB)/4, $0x3d8a2bd4
 DATA vector3d8a2bd4<>+28(SB)/4, $0x3d8a2bd4
 GLOBL vector3d8a2bd4<>(SB), RODATA|NOPTR, $32
+
+DATA vectorbdef1e0b<>+0(SB)/4, $0xbdef1e0b
+DATA vectorbdef1e0b<>+4(SB)/4, $0xbdef1e0b
+DATA vectorbdef1e0b<>+8(SB)/4, $0xbdef1e0b
+DATA vectorbdef1e0b<>+12(SB)/4, $0xbdef1e0b
+DATA vectorbdef1e0b<>+16(SB)/4, $0xbdef1e0b
+DATA vectorbdef1e0b<>+20(SB)/4, $0xbdef1e0b
+DATA vectorbdef1e0b<>+24(SB)/4, $0xbdef1e0b
+DATA vectorbdef1e0b<>+28(SB)/4, $0xbdef1e0b
+GLOBL vectorbdef1e0b<>(SB), RODATA|NOPTR, $32
 
 DATA vector3df37835<>+0(SB)/4, $0x3df37835
 DATA vector3df37835<>+4(SB)/4, $0x3df37835
@@ -479,101 +507,113 @@ GLOBL vector7f800000<>(SB), RODATA|NOPTR, $32
 // func tanhAVX512(dst []float32, src []float32)
 // Requires: AVX, AVX512F
 TEXT ·tanhAVX512(SB), NOSPLIT, $0-48
-	MOVQ dst_base+0(FP), DI
-	MOVQ src_base+24(FP), SI
-	MOVQ dst_len+8(FP), CX
-	XORQ AX, AX
-	SUBQ $0x00000010, CX
-	JLT  rest
+	MOVQ         dst_base+0(FP), DI
+	MOVQ         src_base+24(FP), SI
+	MOVQ         dst_len+8(FP), CX
+	XORQ         AX, AX
+	VBROADCASTSS vector7fffffff<>+0(SB), Z31
+	VBROADCASTSS vector42b20000<>+0(SB), Z30
+	VBROADCASTSS vectorc2d00000<>+0(SB), Z29
+	VBROADCASTSS vector3fb8aa3b<>+0(SB), Z28
+	VBROADCASTSS vector3f318000<>+0(SB), Z27
+	VBROADCASTSS vectorb95e8083<>+0(SB), Z26
+	VBROADCASTSS vector3ab51224<>+0(SB), Z25
+	VBROADCASTSS vector3c091ceb<>+0(SB), Z24
+	VBROADCASTSS vector3d2aac79<>+0(SB), Z23
+	VBROADCASTSS vector3e2aaa49<>+0(SB), Z22
+	VBROADCASTSS vector3efffffe<>+0(SB), Z21
+	VBROADCASTSS vector3f800000<>+0(SB), Z20
+	VBROADCASTSS vector40000000<>+0(SB), Z19
+	VBROADCASTSS vectorbbbab11f<>+0(SB), Z18
+	VBROADCASTSS vector3ca90596<>+0(SB), Z17
+	VBROADCASTSS vectorbd5c1c2a<>+0(SB), Z16
+	VBROADCASTSS vector3e088385<>+0(SB), Z15
+	VBROADCASTSS vectorbeaaaa99<>+0(SB), Z14
+	VBROADCASTSS vector3f200000<>+0(SB), Z13
+	VBROADCASTSS vector80000000<>+0(SB), Z12
+	SUBQ         $0x00000010, CX
+	JLT          rest
 
 one:
-	VMOVUPS           (SI)(AX*1), Z0
-	VPANDD.BCST       vector7fffffff<>+0(SB), Z0, Z1
-	VADDPS            Z1, Z1, Z2
-	VBROADCASTSS      vectorc2d00000<>+0(SB), Z3
-	VMAXPS            Z2, Z3, Z2
-	VBROADCASTSS      vector42b20000<>+0(SB), Z3
-	VMINPS            Z2, Z3, Z2
-	VMULPS.BCST       vector3fb8aa3b<>+0(SB), Z2, Z3
-	VRNDSCALEPS       $0x08, Z3, Z3
-	VFNMADD231PS.BCST vector3f318000<>+0(SB), Z3, Z2
-	VFNMADD231PS.BCST vectorb95e8083<>+0(SB), Z3, Z2
-	VBROADCASTSS      vector3c091ceb<>+0(SB), Z4
-	VFMADD231PS.BCST  vector3ab51224<>+0(SB), Z2, Z4
-	VFMADD213PS.BCST  vector3d2aac79<>+0(SB), Z2, Z4
-	VFMADD213PS.BCST  vector3e2aaa49<>+0(SB), Z2, Z4
-	VFMADD213PS.BCST  vector3efffffe<>+0(SB), Z2, Z4
-	VMULPS            Z2, Z4, Z4
-	VFMADD213PS       Z2, Z2, Z4
-	VADDPS.BCST       vector3f800000<>+0(SB), Z4, Z4
-	VSCALEFPS         Z3, Z4, Z3
-	VADDPS.BCST       vector3f800000<>+0(SB), Z3, Z3
-	VBROADCASTSS      vector40000000<>+0(SB), Z4
-	VDIVPS            Z3, Z4, Z3
-	VBROADCASTSS      vector3f800000<>+0(SB), Z4
-	VSUBPS            Z3, Z4, Z3
-	VMULPS            Z1, Z1, Z4
-	VBROADCASTSS      vector3ca90596<>+0(SB), Z2
-	VFMADD231PS.BCST  vectorbbbab11f<>+0(SB), Z4, Z2
-	VFMADD213PS.BCST  vectorbd5c1c2a<>+0(SB), Z4, Z2
-	VFMADD213PS.BCST  vector3e088385<>+0(SB), Z4, Z2
-	VFMADD213PS.BCST  vectorbeaaaa99<>+0(SB), Z4, Z2
-	VMULPS            Z1, Z4, Z4
-	VFMADD213PS       Z1, Z2, Z4
-	VCMPPS.BCST       $0x11, vector3f200000<>+0(SB), Z1, K2
-	VBLENDMPS         Z4, Z3, K2, Z3
-	VPANDD.BCST       vector80000000<>+0(SB), Z0, Z0
-	VPORD             Z0, Z3, Z0
-	VMOVUPS           Z0, (DI)(AX*1)
-	ADDQ              $0x00000040, AX
-	SUBQ              $0x00000010, CX
-	JGE               one
+	VMOVUPS      (SI)(AX*1), Z0
+	VPANDD       Z31, Z0, Z1
+	VADDPS       Z1, Z1, Z2
+	VMAXPS       Z2, Z29, Z2
+	VMINPS       Z2, Z30, Z2
+	VMULPS       Z28, Z2, Z3
+	VRNDSCALEPS  $0x08, Z3, Z3
+	VFNMADD231PS Z27, Z3, Z2
+	VFNMADD231PS Z26, Z3, Z2
+	VMOVAPS      Z24, Z4
+	VFMADD231PS  Z2, Z25, Z4
+	VFMADD213PS  Z23, Z2, Z4
+	VFMADD213PS  Z22, Z2, Z4
+	VFMADD213PS  Z21, Z2, Z4
+	VMULPS       Z2, Z4, Z4
+	VFMADD213PS  Z2, Z2, Z4
+	VADDPS       Z20, Z4, Z4
+	VSCALEFPS    Z3, Z4, Z3
+	VADDPS       Z20, Z3, Z3
+	VDIVPS       Z3, Z19, Z3
+	VSUBPS       Z3, Z20, Z3
+	VMULPS       Z1, Z1, Z4
+	VMOVAPS      Z17, Z2
+	VFMADD231PS  Z4, Z18, Z2
+	VFMADD213PS  Z16, Z4, Z2
+	VFMADD213PS  Z15, Z4, Z2
+	VFMADD213PS  Z14, Z4, Z2
+	VMULPS       Z1, Z4, Z4
+	VFMADD213PS  Z1, Z2, Z4
+	VCMPPS       $0x11, Z13, Z1, K2
+	VBLENDMPS    Z4, Z3, K2, Z3
+	VPANDD       Z12, Z0, Z0
+	VPORD        Z0, Z3, Z0
+	VMOVUPS      Z0, (DI)(AX*1)
+	ADDQ         $0x00000040, AX
+	SUBQ         $0x00000010, CX
+	JGE          one
 
 rest:
-	ADDQ              $0x00000010, CX
-	JLE               done
-	MOVL              $0x00000001, R8
-	SHLL              CL, R8
-	DECL              R8
-	KMOVW             R8, K1
-	VMOVUPS.Z         (SI)(AX*1), K1, Z0
-	VPANDD.BCST       vector7fffffff<>+0(SB), Z0, Z3
-	VADDPS            Z3, Z3, Z4
-	VBROADCASTSS      vectorc2d00000<>+0(SB), Z1
-	VMAXPS            Z4, Z1, Z4
-	VBROADCASTSS      vector42b20000<>+0(SB), Z1
-	VMINPS            Z4, Z1, Z4
-	VMULPS.BCST       vector3fb8aa3b<>+0(SB), Z4, Z1
-	VRNDSCALEPS       $0x08, Z1, Z1
-	VFNMADD231PS.BCST vector3f318000<>+0(SB), Z1, Z4
-	VFNMADD231PS.BCST vectorb95e8083<>+0(SB), Z1, Z4
-	VBROADCASTSS      vector3c091ceb<>+0(SB), Z2
-	VFMADD231PS.BCST  vector3ab51224<>+0(SB), Z4, Z2
-	VFMADD213PS.BCST  vector3d2aac79<>+0(SB), Z4, Z2
-	VFMADD213PS.BCST  vector3e2aaa49<>+0(SB), Z4, Z2
-	VFMADD213PS.BCST  vector3efffffe<>+0(SB), Z4, Z2
-	VMULPS            Z4, Z2, Z2
-	VFMADD213PS       Z4, Z4, Z2
-	VADDPS.BCST       vector3f800000<>+0(SB), Z2, Z2
-	VSCALEFPS         Z1, Z2, Z1
-	VADDPS.BCST       vector3f800000<>+0(SB), Z1, Z1
-	VBROADCASTSS      vector40000000<>+0(SB), Z2
-	VDIVPS            Z1, Z2, Z1
-	VBROADCASTSS      vector3f800000<>+0(SB), Z2
-	VSUBPS            Z1, Z2, Z1
-	VMULPS            Z3, Z3, Z2
-	VBROADCASTSS      vector3ca90596<>+0(SB), Z4
-	VFMADD231PS.BCST  vectorbbbab11f<>+0(SB), Z2, Z4
-	VFMADD213PS.BCST  vectorbd5c1c2a<>+0(SB), Z2, Z4
-	VFMADD213PS.BCST  vector3e088385<>+0(SB), Z2, Z4
-	VFMADD213PS.BCST  vectorbeaaaa99<>+0(SB), Z2, Z4
-	VMULPS            Z3, Z2, Z2
-	VFMADD213PS       Z3, Z4, Z2
-	VCMPPS.BCST       $0x11, vector3f200000<>+0(SB), Z3, K2
-	VBLENDMPS         Z2, Z1, K2, Z1
-	VPANDD.BCST       vector80000000<>+0(SB), Z0, Z0
-	VPORD             Z0, Z1, Z0
-	VMOVUPS           Z0, K1, (DI)(AX*1)
+	ADDQ         $0x00000010, CX
+	JLE          done
+	MOVL         $0x00000001, R8
+	SHLL         CL, R8
+	DECL         R8
+	KMOVW        R8, K1
+	VMOVUPS.Z    (SI)(AX*1), K1, Z0
+	VPANDD       Z31, Z0, Z3
+	VADDPS       Z3, Z3, Z4
+	VMAXPS       Z4, Z29, Z4
+	VMINPS       Z4, Z30, Z4
+	VMULPS       Z28, Z4, Z1
+	VRNDSCALEPS  $0x08, Z1, Z1
+	VFNMADD231PS Z27, Z1, Z4
+	VFNMADD231PS Z26, Z1, Z4
+	VMOVAPS      Z24, Z2
+	VFMADD231PS  Z4, Z25, Z2
+	VFMADD213PS  Z23, Z4, Z2
+	VFMADD213PS  Z22, Z4, Z2
+	VFMADD213PS  Z21, Z4, Z2
+	VMULPS       Z4, Z2, Z2
+	VFMADD213PS  Z4, Z4, Z2
+	VADDPS       Z20, Z2, Z2
+	VSCALEFPS    Z1, Z2, Z1
+	VADDPS       Z20, Z1, Z1
+	VDIVPS       Z1, Z19, Z1
+	VSUBPS       Z1, Z20, Z1
+	VMULPS       Z3, Z3, Z2
+	VMOVAPS      Z17, Z4
+	VFMADD231PS  Z2, Z18, Z4
+	VFMADD213PS  Z16, Z2, Z4
+	VFMADD213PS  Z15, Z2, Z4
+	VFMADD213PS  Z14, Z2, Z4
+	VMULPS       Z3, Z2, Z2
+	VFMADD213PS  Z3, Z4, Z2
+	VCMPPS       $0x11, Z13, Z3, K2
+	VBLENDMPS    Z2, Z1, K2, Z1
+	VPANDD       Z12, Z0, Z0
+	VPORD        Z0, Z1, Z0
+	VMOVUPS      Z0, K1, (DI)(AX*1)
 
 done:
 	VZEROUPPER
@@ -599,16 +639,6 @@ DATA vector40000000<>+24(SB)/4, $0x40000000
 DATA vector40000000<>+28(SB)/4, $0x40000000
 GLOBL vector40000000<>(SB), RODATA|NOPTR, $32
 
-DATA vector3ca90596<>+0(SB)/4, $0x3ca90596
-DATA vector3ca90596<>+4(SB)/4, $0x3ca90596
-DATA vector3ca90596<>+8(SB)/4, $0x3ca90596
-DATA vector3ca90596<>+12(SB)/4, $0x3ca90596
-DATA vector3ca90596<>+16(SB)/4, $0x3ca90596
-DATA vector3ca90596<>+20(SB)/4, $0x3ca90596
-DATA vector3ca90596<>+24(SB)/4, $0x3ca90596
-DATA vector3ca90596<>+28(SB)/4, $0x3ca90596
-GLOBL vector3ca90596<>(SB), RODATA|NOPTR, $32
-
 DATA vectorbbbab11f<>+0(SB)/4, $0xbbbab11f
 DATA vectorbbbab11f<>+4(SB)/4, $0xbbbab11f
 DATA vectorbbbab11f<>+8(SB)/4, $0xbbbab11f
@@ -618,6 +648,16 @@ DATA vectorbbbab11f<>+20(SB)/4, $0xbbbab11f
 DATA vectorbbbab11f<>+24(SB)/4, $0xbbbab11f
 DATA vectorbbbab11f<>+28(SB)/4, $0xbbbab11f
 GLOBL vectorbbbab11f<>(SB), RODATA|NOPTR, $32
+
+DATA vector3ca90596<>+0(SB)/4, $0x3ca90596
+DATA vector3ca90596<>+4(SB)/4, $0x3ca90596
+DATA vector3ca90596<>+8(SB)/4, $0x3ca90596
+DATA vector3ca90596<>+12(SB)/4, $0x3ca90596
+DATA vector3ca90596<>+16(SB)/4, $0x3ca90596
+DATA vector3ca90596<>+20(SB)/4, $0x3ca90596
+DATA vector3ca90596<>+24(SB)/4, $0x3ca90596
+DATA vector3ca90596<>+28(SB)/4, $0x3ca90596
+GLOBL vector3ca90596<>(SB), RODATA|NOPTR, $32
 
 DATA vectorbd5c1c2a<>+0(SB)/4, $0xbd5c1c2a
 DATA vectorbd5c1c2a<>+4(SB)/4, $0xbd5c1c2a
@@ -672,55 +712,74 @@ GLOBL vector80000000<>(SB), RODATA|NOPTR, $32
 // func erfAVX512(dst []float32, src []float32)
 // Requires: AVX, AVX512F
 TEXT ·erfAVX512(SB), NOSPLIT, $0-48
-	MOVQ dst_base+0(FP), DI
-	MOVQ src_base+24(FP), SI
-	MOVQ dst_len+8(FP), CX
-	XORQ AX, AX
-	SUBQ $0x00000010, CX
-	JLT  rest
+	MOVQ         dst_base+0(FP), DI
+	MOVQ         src_base+24(FP), SI
+	MOVQ         dst_len+8(FP), CX
+	XORQ         AX, AX
+	VBROADCASTSS vector41100000<>+0(SB), Z31
+	VBROADCASTSS vector7fffffff<>+0(SB), Z30
+	VBROADCASTSS vector38a4b52c<>+0(SB), Z29
+	VBROADCASTSS vectorba51fb88<>+0(SB), Z28
+	VBROADCASTSS vector3baa02da<>+0(SB), Z27
+	VBROADCASTSS vectorbcdbfc87<>+0(SB), Z26
+	VBROADCASTSS vector3de7167c<>+0(SB), Z25
+	VBROADCASTSS vectorbec0939f<>+0(SB), Z24
+	VBROADCASTSS vector3e0375d4<>+0(SB), Z23
+	VBROADCASTSS vector3f800000<>+0(SB), Z22
+	VBROADCASTSS vector3ed93924<>+0(SB), Z21
+	VBROADCASTSS vectorbf800000<>+0(SB), Z20
+	VBROADCASTSS vector42b20000<>+0(SB), Z19
+	VBROADCASTSS vectorc2d00000<>+0(SB), Z18
+	VBROADCASTSS vector3fb8aa3b<>+0(SB), Z17
+	VBROADCASTSS vector3f318000<>+0(SB), Z16
+	VBROADCASTSS vectorb95e8083<>+0(SB), Z15
+	VBROADCASTSS vector3ab51224<>+0(SB), Z14
+	VBROADCASTSS vector3c091ceb<>+0(SB), Z13
+	VBROADCASTSS vector3d2aac79<>+0(SB), Z12
+	VBROADCASTSS vector3e2aaa49<>+0(SB), Z11
+	VBROADCASTSS vector3efffffe<>+0(SB), Z10
+	VBROADCASTSS vectorbca8eb35<>+0(SB), Z9
+	SUBQ         $0x00000010, CX
+	JLT          rest
 
 one:
 	VMOVUPS           (SI)(AX*1), Z0
-	VPANDD.BCST       vector7fffffff<>+0(SB), Z0, Z1
-	VBROADCASTSS      vector41100000<>+0(SB), Z2
-	VMINPS            Z1, Z2, Z1
+	VPANDD            Z30, Z0, Z1
+	VMINPS            Z1, Z31, Z1
 	VMULPS            Z1, Z1, Z2
-	VBROADCASTSS      vectorba51fb88<>+0(SB), Z3
-	VFMADD231PS.BCST  vector38a4b52c<>+0(SB), Z2, Z3
-	VFMADD213PS.BCST  vector3baa02da<>+0(SB), Z2, Z3
-	VFMADD213PS.BCST  vectorbcdbfc87<>+0(SB), Z2, Z3
-	VFMADD213PS.BCST  vector3de7167c<>+0(SB), Z2, Z3
-	VFMADD213PS.BCST  vectorbec0939f<>+0(SB), Z2, Z3
-	VFMADD213PS.BCST  vector3e0375d4<>+0(SB), Z2, Z3
+	VMOVAPS           Z28, Z3
+	VFMADD231PS       Z2, Z29, Z3
+	VFMADD213PS       Z27, Z2, Z3
+	VFMADD213PS       Z26, Z2, Z3
+	VFMADD213PS       Z25, Z2, Z3
+	VFMADD213PS       Z24, Z2, Z3
+	VFMADD213PS       Z23, Z2, Z3
 	VFMADD213PS       Z1, Z1, Z3
-	VBROADCASTSS      vector3f800000<>+0(SB), Z2
-	VFMADD231PS.BCST  vector3ed93924<>+0(SB), Z1, Z2
-	VBROADCASTSS      vector3f800000<>+0(SB), Z4
-	VDIVPS            Z2, Z4, Z2
+	VMOVAPS           Z22, Z2
+	VFMADD231PS       Z21, Z1, Z2
+	VDIVPS            Z2, Z22, Z2
 	VMULPS            Z1, Z1, Z4
-	VMULPS.BCST       vectorbf800000<>+0(SB), Z4, Z5
-	VBROADCASTSS      vectorc2d00000<>+0(SB), Z6
-	VMAXPS            Z5, Z6, Z5
-	VBROADCASTSS      vector42b20000<>+0(SB), Z6
-	VMINPS            Z5, Z6, Z5
-	VMULPS.BCST       vector3fb8aa3b<>+0(SB), Z5, Z6
+	VMULPS            Z20, Z4, Z5
+	VMAXPS            Z5, Z18, Z5
+	VMINPS            Z5, Z19, Z5
+	VMULPS            Z17, Z5, Z6
 	VRNDSCALEPS       $0x08, Z6, Z6
-	VFNMADD231PS.BCST vector3f318000<>+0(SB), Z6, Z5
-	VFNMADD231PS.BCST vectorb95e8083<>+0(SB), Z6, Z5
-	VBROADCASTSS      vector3c091ceb<>+0(SB), Z7
-	VFMADD231PS.BCST  vector3ab51224<>+0(SB), Z5, Z7
-	VFMADD213PS.BCST  vector3d2aac79<>+0(SB), Z5, Z7
-	VFMADD213PS.BCST  vector3e2aaa49<>+0(SB), Z5, Z7
-	VFMADD213PS.BCST  vector3efffffe<>+0(SB), Z5, Z7
+	VFNMADD231PS      Z16, Z6, Z5
+	VFNMADD231PS      Z15, Z6, Z5
+	VMOVAPS           Z13, Z7
+	VFMADD231PS       Z5, Z14, Z7
+	VFMADD213PS       Z12, Z5, Z7
+	VFMADD213PS       Z11, Z5, Z7
+	VFMADD213PS       Z10, Z5, Z7
 	VMULPS            Z5, Z7, Z7
 	VFMADD213PS       Z5, Z5, Z7
-	VADDPS.BCST       vector3f800000<>+0(SB), Z7, Z7
+	VADDPS            Z22, Z7, Z7
 	VSCALEFPS         Z6, Z7, Z6
 	VFNMADD231PS      Z1, Z1, Z4
 	VMULPS            Z4, Z6, Z4
-	VFMADD231PS.BCST  vector3f800000<>+0(SB), Z4, Z6
+	VFMADD231PS       Z22, Z4, Z6
 	VBROADCASTSS      vector3de63a54<>+0(SB), Z4
-	VFMADD231PS.BCST  vectorbca8eb35<>+0(SB), Z2, Z4
+	VFMADD231PS       Z2, Z9, Z4
 	VFMADD213PS.BCST  vectorbe69a43f<>+0(SB), Z2, Z4
 	VFMADD213PS.BCST  vector3e4451b8<>+0(SB), Z2, Z4
 	VFMADD213PS.BCST  vectorbda28a82<>+0(SB), Z2, Z4
@@ -731,12 +790,11 @@ one:
 	VFMADD213PS.BCST  vector3df51e49<>+0(SB), Z2, Z4
 	VMULPS            Z4, Z2, Z4
 	VMULPS            Z4, Z6, Z4
-	VBROADCASTSS      vector3f800000<>+0(SB), Z6
-	VFNMADD231PS.BCST vector40000000<>+0(SB), Z4, Z6
-	VCMPPS.BCST       $0x11, vector3f800000<>+0(SB), Z1, K2
-	VBLENDMPS         Z3, Z6, K2, Z6
+	VFNMADD132PS.BCST vector40000000<>+0(SB), Z22, Z4
+	VCMPPS            $0x11, Z22, Z1, K2
+	VBLENDMPS         Z3, Z4, K2, Z4
 	VPANDD.BCST       vector80000000<>+0(SB), Z0, Z0
-	VPORD             Z0, Z6, Z0
+	VPORD             Z0, Z4, Z0
 	VMOVUPS           Z0, (DI)(AX*1)
 	ADDQ              $0x00000040, AX
 	SUBQ              $0x00000010, CX
@@ -750,62 +808,57 @@ rest:
 	DECL              R8
 	KMOVW             R8, K1
 	VMOVUPS.Z         (SI)(AX*1), K1, Z0
-	VPANDD.BCST       vector7fffffff<>+0(SB), Z0, Z6
-	VBROADCASTSS      vector41100000<>+0(SB), Z3
-	VMINPS            Z6, Z3, Z6
-	VMULPS            Z6, Z6, Z3
-	VBROADCASTSS      vectorba51fb88<>+0(SB), Z1
-	VFMADD231PS.BCST  vector38a4b52c<>+0(SB), Z3, Z1
-	VFMADD213PS.BCST  vector3baa02da<>+0(SB), Z3, Z1
-	VFMADD213PS.BCST  vectorbcdbfc87<>+0(SB), Z3, Z1
-	VFMADD213PS.BCST  vector3de7167c<>+0(SB), Z3, Z1
-	VFMADD213PS.BCST  vectorbec0939f<>+0(SB), Z3, Z1
-	VFMADD213PS.BCST  vector3e0375d4<>+0(SB), Z3, Z1
-	VFMADD213PS       Z6, Z6, Z1
-	VBROADCASTSS      vector3f800000<>+0(SB), Z3
-	VFMADD231PS.BCST  vector3ed93924<>+0(SB), Z6, Z3
-	VBROADCASTSS      vector3f800000<>+0(SB), Z4
-	VDIVPS            Z3, Z4, Z3
-	VMULPS            Z6, Z6, Z4
-	VMULPS.BCST       vectorbf800000<>+0(SB), Z4, Z2
-	VBROADCASTSS      vectorc2d00000<>+0(SB), Z7
-	VMAXPS            Z2, Z7, Z2
-	VBROADCASTSS      vector42b20000<>+0(SB), Z7
-	VMINPS            Z2, Z7, Z2
-	VMULPS.BCST       vector3fb8aa3b<>+0(SB), Z2, Z7
+	VPANDD            Z30, Z0, Z4
+	VMINPS            Z4, Z31, Z4
+	VMULPS            Z4, Z4, Z3
+	VMOVAPS           Z28, Z1
+	VFMADD231PS       Z3, Z29, Z1
+	VFMADD213PS       Z27, Z3, Z1
+	VFMADD213PS       Z26, Z3, Z1
+	VFMADD213PS       Z25, Z3, Z1
+	VFMADD213PS       Z24, Z3, Z1
+	VFMADD213PS       Z23, Z3, Z1
+	VFMADD213PS       Z4, Z4, Z1
+	VMOVAPS           Z22, Z3
+	VFMADD231PS       Z21, Z4, Z3
+	VDIVPS            Z3, Z22, Z3
+	VMULPS            Z4, Z4, Z6
+	VMULPS            Z20, Z6, Z2
+	VMAXPS            Z2, Z18, Z2
+	VMINPS            Z2, Z19, Z2
+	VMULPS            Z17, Z2, Z7
 	VRNDSCALEPS       $0x08, Z7, Z7
-	VFNMADD231PS.BCST vector3f318000<>+0(SB), Z7, Z2
-	VFNMADD231PS.BCST vectorb95e8083<>+0(SB), Z7, Z2
-	VBROADCASTSS      vector3c091ceb<>+0(SB), Z5
-	VFMADD231PS.BCST  vector3ab51224<>+0(SB), Z2, Z5
-	VFMADD213PS.BCST  vector3d2aac79<>+0(SB), Z2, Z5
-	VFMADD213PS.BCST  vector3e2aaa49<>+0(SB), Z2, Z5
-	VFMADD213PS.BCST  vector3efffffe<>+0(SB), Z2, Z5
+	VFNMADD231PS      Z16, Z7, Z2
+	VFNMADD231PS      Z15, Z7, Z2
+	VMOVAPS           Z13, Z5
+	VFMADD231PS       Z2, Z14, Z5
+	VFMADD213PS       Z12, Z2, Z5
+	VFMADD213PS       Z11, Z2, Z5
+	VFMADD213PS       Z10, Z2, Z5
 	VMULPS            Z2, Z5, Z5
 	VFMADD213PS       Z2, Z2, Z5
-	VADDPS.BCST       vector3f800000<>+0(SB), Z5, Z5
+	VADDPS            Z22, Z5, Z5
 	VSCALEFPS         Z7, Z5, Z7
-	VFNMADD231PS      Z6, Z6, Z4
-	VMULPS            Z4, Z7, Z4
-	VFMADD231PS.BCST  vector3f800000<>+0(SB), Z4, Z7
-	VBROADCASTSS      vector3de63a54<>+0(SB), Z4
-	VFMADD231PS.BCST  vectorbca8eb35<>+0(SB), Z3, Z4
-	VFMADD213PS.BCST  vectorbe69a43f<>+0(SB), Z3, Z4
-	VFMADD213PS.BCST  vector3e4451b8<>+0(SB), Z3, Z4
-	VFMADD213PS.BCST  vectorbda28a82<>+0(SB), Z3, Z4
-	VFMADD213PS.BCST  vector3dc4dce0<>+0(SB), Z3, Z4
-	VFMADD213PS.BCST  vector3da090ea<>+0(SB), Z3, Z4
-	VFMADD213PS.BCST  vector3de1c1b9<>+0(SB), Z3, Z4
-	VFMADD213PS.BCST  vector3df4e23e<>+0(SB), Z3, Z4
-	VFMADD213PS.BCST  vector3df51e49<>+0(SB), Z3, Z4
-	VMULPS            Z4, Z3, Z4
-	VMULPS            Z4, Z7, Z4
-	VBROADCASTSS      vector3f800000<>+0(SB), Z7
-	VFNMADD231PS.BCST vector40000000<>+0(SB), Z4, Z7
-	VCMPPS.BCST       $0x11, vector3f800000<>+0(SB), Z6, K2
-	VBLENDMPS         Z1, Z7, K2, Z7
+	VFNMADD231PS      Z4, Z4, Z6
+	VMULPS            Z6, Z7, Z6
+	VFMADD231PS       Z22, Z6, Z7
+	VBROADCASTSS      vector3de63a54<>+0(SB), Z6
+	VFMADD231PS       Z3, Z9, Z6
+	VFMADD213PS.BCST  vectorbe69a43f<>+0(SB), Z3, Z6
+	VFMADD213PS.BCST  vector3e4451b8<>+0(SB), Z3, Z6
+	VFMADD213PS.BCST  vectorbda28a82<>+0(SB), Z3, Z6
+	VFMADD213PS.BCST  vector3dc4dce0<>+0(SB), Z3, Z6
+	VFMADD213PS.BCST  vector3da090ea<>+0(SB), Z3, Z6
+	VFMADD213PS.BCST  vector3de1c1b9<>+0(SB), Z3, Z6
+	VFMADD213PS.BCST  vector3df4e23e<>+0(SB), Z3, Z6
+	VFMADD213PS.BCST  vector3df51e49<>+0(SB), Z3, Z6
+	VMULPS            Z6, Z3, Z6
+	VMULPS            Z6, Z7, Z6
+	VFNMADD132PS.BCST vector40000000<>+0(SB), Z22, Z6
+	VCMPPS            $0x11, Z22, Z4, K2
+	VBLENDMPS         Z1, Z6, K2, Z6
 	VPANDD.BCST       vector80000000<>+0(SB), Z0, Z0
-	VPORD             Z0, Z7, Z0
+	VPORD             Z0, Z6, Z0
 	VMOVUPS           Z0, K1, (DI)(AX*1)
 
 done:
@@ -822,16 +875,6 @@ DATA vector41100000<>+24(SB)/4, $0x41100000
 DATA vector41100000<>+28(SB)/4, $0x41100000
 GLOBL vector41100000<>(SB), RODATA|NOPTR, $32
 
-DATA vectorba51fb88<>+0(SB)/4, $0xba51fb88
-DATA vectorba51fb88<>+4(SB)/4, $0xba51fb88
-DATA vectorba51fb88<>+8(SB)/4, $0xba51fb88
-DATA vectorba51fb88<>+12(SB)/4, $0xba51fb88
-DATA vectorba51fb88<>+16(SB)/4, $0xba51fb88
-DATA vectorba51fb88<>+20(SB)/4, $0xba51fb88
-DATA vectorba51fb88<>+24(SB)/4, $0xba51fb88
-DATA vectorba51fb88<>+28(SB)/4, $0xba51fb88
-GLOBL vectorba51fb88<>(SB), RODATA|NOPTR, $32
-
 DATA vector38a4b52c<>+0(SB)/4, $0x38a4b52c
 DATA vector38a4b52c<>+4(SB)/4, $0x38a4b52c
 DATA vector38a4b52c<>+8(SB)/4, $0x38a4b52c
@@ -841,6 +884,16 @@ DATA vector38a4b52c<>+20(SB)/4, $0x38a4b52c
 DATA vector38a4b52c<>+24(SB)/4, $0x38a4b52c
 DATA vector38a4b52c<>+28(SB)/4, $0x38a4b52c
 GLOBL vector38a4b52c<>(SB), RODATA|NOPTR, $32
+
+DATA vectorba51fb88<>+0(SB)/4, $0xba51fb88
+DATA vectorba51fb88<>+4(SB)/4, $0xba51fb88
+DATA vectorba51fb88<>+8(SB)/4, $0xba51fb88
+DATA vectorba51fb88<>+12(SB)/4, $0xba51fb88
+DATA vectorba51fb88<>+16(SB)/4, $0xba51fb88
+DATA vectorba51fb88<>+20(SB)/4, $0xba51fb88
+DATA vectorba51fb88<>+24(SB)/4, $0xba51fb88
+DATA vectorba51fb88<>+28(SB)/4, $0xba51fb88
+GLOBL vectorba51fb88<>(SB), RODATA|NOPTR, $32
 
 DATA vector3baa02da<>+0(SB)/4, $0x3baa02da
 DATA vector3baa02da<>+4(SB)/4, $0x3baa02da
@@ -912,16 +965,6 @@ DATA vectorbf800000<>+24(SB)/4, $0xbf800000
 DATA vectorbf800000<>+28(SB)/4, $0xbf800000
 GLOBL vectorbf800000<>(SB), RODATA|NOPTR, $32
 
-DATA vector3de63a54<>+0(SB)/4, $0x3de63a54
-DATA vector3de63a54<>+4(SB)/4, $0x3de63a54
-DATA vector3de63a54<>+8(SB)/4, $0x3de63a54
-DATA vector3de63a54<>+12(SB)/4, $0x3de63a54
-DATA vector3de63a54<>+16(SB)/4, $0x3de63a54
-DATA vector3de63a54<>+20(SB)/4, $0x3de63a54
-DATA vector3de63a54<>+24(SB)/4, $0x3de63a54
-DATA vector3de63a54<>+28(SB)/4, $0x3de63a54
-GLOBL vector3de63a54<>(SB), RODATA|NOPTR, $32
-
 DATA vectorbca8eb35<>+0(SB)/4, $0xbca8eb35
 DATA vectorbca8eb35<>+4(SB)/4, $0xbca8eb35
 DATA vectorbca8eb35<>+8(SB)/4, $0xbca8eb35
@@ -931,6 +974,16 @@ DATA vectorbca8eb35<>+20(SB)/4, $0xbca8eb35
 DATA vectorbca8eb35<>+24(SB)/4, $0xbca8eb35
 DATA vectorbca8eb35<>+28(SB)/4, $0xbca8eb35
 GLOBL vectorbca8eb35<>(SB), RODATA|NOPTR, $32
+
+DATA vector3de63a54<>+0(SB)/4, $0x3de63a54
+DATA vector3de63a54<>+4(SB)/4, $0x3de63a54
+DATA vector3de63a54<>+8(SB)/4, $0x3de63a54
+DATA vector3de63a54<>+12(SB)/4, $0x3de63a54
+DATA vector3de63a54<>+16(SB)/4, $0x3de63a54
+DATA vector3de63a54<>+20(SB)/4, $0x3de63a54
+DATA vector3de63a54<>+24(SB)/4, $0x3de63a54
+DATA vector3de63a54<>+28(SB)/4, $0x3de63a54
+GLOBL vector3de63a54<>(SB), RODATA|NOPTR, $32
 
 DATA vectorbe69a43f<>+0(SB)/4, $0xbe69a43f
 DATA vectorbe69a43f<>+4(SB)/4, $0xbe69a43f
@@ -1015,79 +1068,86 @@ GLOBL vector3df51e49<>(SB), RODATA|NOPTR, $32
 // func sigmoidAVX512(dst []float32, src []float32)
 // Requires: AVX, AVX512F
 TEXT ·sigmoidAVX512(SB), NOSPLIT, $0-48
-	MOVQ dst_base+0(FP), DI
-	MOVQ src_base+24(FP), SI
-	MOVQ dst_len+8(FP), CX
-	XORQ AX, AX
-	SUBQ $0x00000010, CX
-	JLT  rest
+	MOVQ         dst_base+0(FP), DI
+	MOVQ         src_base+24(FP), SI
+	MOVQ         dst_len+8(FP), CX
+	XORQ         AX, AX
+	VBROADCASTSS vector80000000<>+0(SB), Z31
+	VBROADCASTSS vector42b20000<>+0(SB), Z30
+	VBROADCASTSS vectorc2d00000<>+0(SB), Z29
+	VBROADCASTSS vector3fb8aa3b<>+0(SB), Z28
+	VBROADCASTSS vector3f318000<>+0(SB), Z27
+	VBROADCASTSS vectorb95e8083<>+0(SB), Z26
+	VBROADCASTSS vector3ab51224<>+0(SB), Z25
+	VBROADCASTSS vector3c091ceb<>+0(SB), Z24
+	VBROADCASTSS vector3d2aac79<>+0(SB), Z23
+	VBROADCASTSS vector3e2aaa49<>+0(SB), Z22
+	VBROADCASTSS vector3efffffe<>+0(SB), Z21
+	VBROADCASTSS vector3f800000<>+0(SB), Z20
+	VBROADCASTSS vector00000000<>+0(SB), Z19
+	SUBQ         $0x00000010, CX
+	JLT          rest
 
 one:
-	VMOVUPS           (SI)(AX*1), Z0
-	VPORD.BCST        vector80000000<>+0(SB), Z0, Z1
-	VBROADCASTSS      vectorc2d00000<>+0(SB), Z2
-	VMAXPS            Z1, Z2, Z1
-	VBROADCASTSS      vector42b20000<>+0(SB), Z2
-	VMINPS            Z1, Z2, Z1
-	VMULPS.BCST       vector3fb8aa3b<>+0(SB), Z1, Z2
-	VRNDSCALEPS       $0x08, Z2, Z2
-	VFNMADD231PS.BCST vector3f318000<>+0(SB), Z2, Z1
-	VFNMADD231PS.BCST vectorb95e8083<>+0(SB), Z2, Z1
-	VBROADCASTSS      vector3c091ceb<>+0(SB), Z3
-	VFMADD231PS.BCST  vector3ab51224<>+0(SB), Z1, Z3
-	VFMADD213PS.BCST  vector3d2aac79<>+0(SB), Z1, Z3
-	VFMADD213PS.BCST  vector3e2aaa49<>+0(SB), Z1, Z3
-	VFMADD213PS.BCST  vector3efffffe<>+0(SB), Z1, Z3
-	VMULPS            Z1, Z3, Z3
-	VFMADD213PS       Z1, Z1, Z3
-	VADDPS.BCST       vector3f800000<>+0(SB), Z3, Z3
-	VSCALEFPS         Z2, Z3, Z2
-	VCMPPS.BCST       $0x11, vector00000000<>+0(SB), Z0, K2
-	VADDPS.BCST       vector3f800000<>+0(SB), Z2, Z0
-	VBROADCASTSS      vector3f800000<>+0(SB), Z3
-	VBLENDMPS         Z2, Z3, K2, Z3
-	VDIVPS            Z0, Z3, Z3
-	VBLENDMPS.BCST    vector3f800000<>+0(SB), Z2, K2, Z2
-	VDIVPS            Z0, Z2, Z0
-	VMOVUPS           Z3, (DI)(AX*1)
-	ADDQ              $0x00000040, AX
-	SUBQ              $0x00000010, CX
-	JGE               one
+	VMOVUPS      (SI)(AX*1), Z0
+	VPORD        Z31, Z0, Z1
+	VMAXPS       Z1, Z29, Z1
+	VMINPS       Z1, Z30, Z1
+	VMULPS       Z28, Z1, Z2
+	VRNDSCALEPS  $0x08, Z2, Z2
+	VFNMADD231PS Z27, Z2, Z1
+	VFNMADD231PS Z26, Z2, Z1
+	VMOVAPS      Z24, Z3
+	VFMADD231PS  Z1, Z25, Z3
+	VFMADD213PS  Z23, Z1, Z3
+	VFMADD213PS  Z22, Z1, Z3
+	VFMADD213PS  Z21, Z1, Z3
+	VMULPS       Z1, Z3, Z3
+	VFMADD213PS  Z1, Z1, Z3
+	VADDPS       Z20, Z3, Z3
+	VSCALEFPS    Z2, Z3, Z2
+	VCMPPS       $0x11, Z19, Z0, K2
+	VADDPS       Z20, Z2, Z0
+	VBLENDMPS    Z2, Z20, K2, Z3
+	VDIVPS       Z0, Z3, Z3
+	VBLENDMPS    Z20, Z2, K2, Z2
+	VDIVPS       Z0, Z2, Z0
+	VMOVUPS      Z3, (DI)(AX*1)
+	ADDQ         $0x00000040, AX
+	SUBQ         $0x00000010, CX
+	JGE          one
 
 rest:
-	ADDQ              $0x00000010, CX
-	JLE               done
-	MOVL              $0x00000001, R8
-	SHLL              CL, R8
-	DECL              R8
-	KMOVW             R8, K1
-	VMOVUPS.Z         (SI)(AX*1), K1, Z3
-	VPORD.BCST        vector80000000<>+0(SB), Z3, Z2
-	VBROADCASTSS      vectorc2d00000<>+0(SB), Z1
-	VMAXPS            Z2, Z1, Z2
-	VBROADCASTSS      vector42b20000<>+0(SB), Z1
-	VMINPS            Z2, Z1, Z2
-	VMULPS.BCST       vector3fb8aa3b<>+0(SB), Z2, Z1
-	VRNDSCALEPS       $0x08, Z1, Z1
-	VFNMADD231PS.BCST vector3f318000<>+0(SB), Z1, Z2
-	VFNMADD231PS.BCST vectorb95e8083<>+0(SB), Z1, Z2
-	VBROADCASTSS      vector3c091ceb<>+0(SB), Z4
-	VFMADD231PS.BCST  vector3ab51224<>+0(SB), Z2, Z4
-	VFMADD213PS.BCST  vector3d2aac79<>+0(SB), Z2, Z4
-	VFMADD213PS.BCST  vector3e2aaa49<>+0(SB), Z2, Z4
-	VFMADD213PS.BCST  vector3efffffe<>+0(SB), Z2, Z4
-	VMULPS            Z2, Z4, Z4
-	VFMADD213PS       Z2, Z2, Z4
-	VADDPS.BCST       vector3f800000<>+0(SB), Z4, Z4
-	VSCALEFPS         Z1, Z4, Z1
-	VCMPPS.BCST       $0x11, vector00000000<>+0(SB), Z3, K2
-	VADDPS.BCST       vector3f800000<>+0(SB), Z1, Z3
-	VBROADCASTSS      vector3f800000<>+0(SB), Z4
-	VBLENDMPS         Z1, Z4, K2, Z4
-	VDIVPS            Z3, Z4, Z4
-	VBLENDMPS.BCST    vector3f800000<>+0(SB), Z1, K2, Z1
-	VDIVPS            Z3, Z1, Z3
-	VMOVUPS           Z4, K1, (DI)(AX*1)
+	ADDQ         $0x00000010, CX
+	JLE          done
+	MOVL         $0x00000001, R8
+	SHLL         CL, R8
+	DECL         R8
+	KMOVW        R8, K1
+	VMOVUPS.Z    (SI)(AX*1), K1, Z3
+	VPORD        Z31, Z3, Z2
+	VMAXPS       Z2, Z29, Z2
+	VMINPS       Z2, Z30, Z2
+	VMULPS       Z28, Z2, Z1
+	VRNDSCALEPS  $0x08, Z1, Z1
+	VFNMADD231PS Z27, Z1, Z2
+	VFNMADD231PS Z26, Z1, Z2
+	VMOVAPS      Z24, Z4
+	VFMADD231PS  Z2, Z25, Z4
+	VFMADD213PS  Z23, Z2, Z4
+	VFMADD213PS  Z22, Z2, Z4
+	VFMADD213PS  Z21, Z2, Z4
+	VMULPS       Z2, Z4, Z4
+	VFMADD213PS  Z2, Z2, Z4
+	VADDPS       Z20, Z4, Z4
+	VSCALEFPS    Z1, Z4, Z1
+	VCMPPS       $0x11, Z19, Z3, K2
+	VADDPS       Z20, Z1, Z3
+	VBLENDMPS    Z1, Z20, K2, Z4
+	VDIVPS       Z3, Z4, Z4
+	VBLENDMPS    Z20, Z1, K2, Z1
+	VDIVPS       Z3, Z1, Z3
+	VMOVUPS      Z4, K1, (DI)(AX*1)
 
 done:
 	VZEROUPPER
@@ -1096,85 +1156,90 @@ done:
 // func siluAVX512(dst []float32, src []float32)
 // Requires: AVX, AVX512F
 TEXT ·siluAVX512(SB), NOSPLIT, $0-48
-	MOVQ dst_base+0(FP), DI
-	MOVQ src_base+24(FP), SI
-	MOVQ dst_len+8(FP), CX
-	XORQ AX, AX
-	SUBQ $0x00000010, CX
-	JLT  rest
+	MOVQ         dst_base+0(FP), DI
+	MOVQ         src_base+24(FP), SI
+	MOVQ         dst_len+8(FP), CX
+	XORQ         AX, AX
+	VBROADCASTSS vector80000000<>+0(SB), Z31
+	VBROADCASTSS vector42b20000<>+0(SB), Z30
+	VBROADCASTSS vectorc2d00000<>+0(SB), Z29
+	VBROADCASTSS vector3fb8aa3b<>+0(SB), Z28
+	VBROADCASTSS vector3f318000<>+0(SB), Z27
+	VBROADCASTSS vectorb95e8083<>+0(SB), Z26
+	VBROADCASTSS vector3ab51224<>+0(SB), Z25
+	VBROADCASTSS vector3c091ceb<>+0(SB), Z24
+	VBROADCASTSS vector3d2aac79<>+0(SB), Z23
+	VBROADCASTSS vector3e2aaa49<>+0(SB), Z22
+	VBROADCASTSS vector3efffffe<>+0(SB), Z21
+	VBROADCASTSS vector3f800000<>+0(SB), Z20
+	VBROADCASTSS vector00000000<>+0(SB), Z19
+	SUBQ         $0x00000010, CX
+	JLT          rest
 
 one:
-	VMOVUPS           (SI)(AX*1), Z0
-	VPORD.BCST        vector80000000<>+0(SB), Z0, Z1
-	VBROADCASTSS      vectorc2d00000<>+0(SB), Z2
-	VMAXPS            Z1, Z2, Z1
-	VBROADCASTSS      vector42b20000<>+0(SB), Z2
-	VMINPS            Z1, Z2, Z1
-	VMULPS.BCST       vector3fb8aa3b<>+0(SB), Z1, Z2
-	VRNDSCALEPS       $0x08, Z2, Z2
-	VFNMADD231PS.BCST vector3f318000<>+0(SB), Z2, Z1
-	VFNMADD231PS.BCST vectorb95e8083<>+0(SB), Z2, Z1
-	VBROADCASTSS      vector3c091ceb<>+0(SB), Z3
-	VFMADD231PS.BCST  vector3ab51224<>+0(SB), Z1, Z3
-	VFMADD213PS.BCST  vector3d2aac79<>+0(SB), Z1, Z3
-	VFMADD213PS.BCST  vector3e2aaa49<>+0(SB), Z1, Z3
-	VFMADD213PS.BCST  vector3efffffe<>+0(SB), Z1, Z3
-	VMULPS            Z1, Z3, Z3
-	VFMADD213PS       Z1, Z1, Z3
-	VADDPS.BCST       vector3f800000<>+0(SB), Z3, Z3
-	VSCALEFPS         Z2, Z3, Z2
-	VCMPPS.BCST       $0x11, vector00000000<>+0(SB), Z0, K2
-	VADDPS.BCST       vector3f800000<>+0(SB), Z2, Z3
-	VBROADCASTSS      vector3f800000<>+0(SB), Z1
-	VBLENDMPS         Z2, Z1, K2, Z1
-	VDIVPS            Z3, Z1, Z1
-	VBLENDMPS.BCST    vector3f800000<>+0(SB), Z2, K2, Z2
-	VDIVPS            Z3, Z2, Z3
-	VBROADCASTSS      vectorc2d00000<>+0(SB), Z2
-	VMAXPS            Z0, Z2, Z0
-	VMULPS            Z0, Z1, Z0
-	VMOVUPS           Z0, (DI)(AX*1)
-	ADDQ              $0x00000040, AX
-	SUBQ              $0x00000010, CX
-	JGE               one
+	VMOVUPS      (SI)(AX*1), Z0
+	VPORD        Z31, Z0, Z1
+	VMAXPS       Z1, Z29, Z1
+	VMINPS       Z1, Z30, Z1
+	VMULPS       Z28, Z1, Z2
+	VRNDSCALEPS  $0x08, Z2, Z2
+	VFNMADD231PS Z27, Z2, Z1
+	VFNMADD231PS Z26, Z2, Z1
+	VMOVAPS      Z24, Z3
+	VFMADD231PS  Z1, Z25, Z3
+	VFMADD213PS  Z23, Z1, Z3
+	VFMADD213PS  Z22, Z1, Z3
+	VFMADD213PS  Z21, Z1, Z3
+	VMULPS       Z1, Z3, Z3
+	VFMADD213PS  Z1, Z1, Z3
+	VADDPS       Z20, Z3, Z3
+	VSCALEFPS    Z2, Z3, Z2
+	VCMPPS       $0x11, Z19, Z0, K2
+	VADDPS       Z20, Z2, Z3
+	VBLENDMPS    Z2, Z20, K2, Z1
+	VDIVPS       Z3, Z1, Z1
+	VBLENDMPS    Z20, Z2, K2, Z2
+	VDIVPS       Z3, Z2, Z3
+	VMAXPS       Z0, Z29, Z0
+	VMULPS       Z0, Z1, Z0
+	VMOVUPS      Z0, (DI)(AX*1)
+	ADDQ         $0x00000040, AX
+	SUBQ         $0x00000010, CX
+	JGE          one
 
 rest:
-	ADDQ              $0x00000010, CX
-	JLE               done
-	MOVL              $0x00000001, R8
-	SHLL              CL, R8
-	DECL              R8
-	KMOVW             R8, K1
-	VMOVUPS.Z         (SI)(AX*1), K1, Z0
-	VPORD.BCST        vector80000000<>+0(SB), Z0, Z1
-	VBROADCASTSS      vectorc2d00000<>+0(SB), Z2
-	VMAXPS            Z1, Z2, Z1
-	VBROADCASTSS      vector42b20000<>+0(SB), Z2
-	VMINPS            Z1, Z2, Z1
-	VMULPS.BCST       vector3fb8aa3b<>+0(SB), Z1, Z2
-	VRNDSCALEPS       $0x08, Z2, Z2
-	VFNMADD231PS.BCST vector3f318000<>+0(SB), Z2, Z1
-	VFNMADD231PS.BCST vectorb95e8083<>+0(SB), Z2, Z1
-	VBROADCASTSS      vector3c091ceb<>+0(SB), Z4
-	VFMADD231PS.BCST  vector3ab51224<>+0(SB), Z1, Z4
-	VFMADD213PS.BCST  vector3d2aac79<>+0(SB), Z1, Z4
-	VFMADD213PS.BCST  vector3e2aaa49<>+0(SB), Z1, Z4
-	VFMADD213PS.BCST  vector3efffffe<>+0(SB), Z1, Z4
-	VMULPS            Z1, Z4, Z4
-	VFMADD213PS       Z1, Z1, Z4
-	VADDPS.BCST       vector3f800000<>+0(SB), Z4, Z4
-	VSCALEFPS         Z2, Z4, Z2
-	VCMPPS.BCST       $0x11, vector00000000<>+0(SB), Z0, K2
-	VADDPS.BCST       vector3f800000<>+0(SB), Z2, Z4
-	VBROADCASTSS      vector3f800000<>+0(SB), Z1
-	VBLENDMPS         Z2, Z1, K2, Z1
-	VDIVPS            Z4, Z1, Z1
-	VBLENDMPS.BCST    vector3f800000<>+0(SB), Z2, K2, Z2
-	VDIVPS            Z4, Z2, Z4
-	VBROADCASTSS      vectorc2d00000<>+0(SB), Z2
-	VMAXPS            Z0, Z2, Z0
-	VMULPS            Z0, Z1, Z0
-	VMOVUPS           Z0, K1, (DI)(AX*1)
+	ADDQ         $0x00000010, CX
+	JLE          done
+	MOVL         $0x00000001, R8
+	SHLL         CL, R8
+	DECL         R8
+	KMOVW        R8, K1
+	VMOVUPS.Z    (SI)(AX*1), K1, Z0
+	VPORD        Z31, Z0, Z1
+	VMAXPS       Z1, Z29, Z1
+	VMINPS       Z1, Z30, Z1
+	VMULPS       Z28, Z1, Z2
+	VRNDSCALEPS  $0x08, Z2, Z2
+	VFNMADD231PS Z27, Z2, Z1
+	VFNMADD231PS Z26, Z2, Z1
+	VMOVAPS      Z24, Z4
+	VFMADD231PS  Z1, Z25, Z4
+	VFMADD213PS  Z23, Z1, Z4
+	VFMADD213PS  Z22, Z1, Z4
+	VFMADD213PS  Z21, Z1, Z4
+	VMULPS       Z1, Z4, Z4
+	VFMADD213PS  Z1, Z1, Z4
+	VADDPS       Z20, Z4, Z4
+	VSCALEFPS    Z2, Z4, Z2
+	VCMPPS       $0x11, Z19, Z0, K2
+	VADDPS       Z20, Z2, Z4
+	VBLENDMPS    Z2, Z20, K2, Z1
+	VDIVPS       Z4, Z1, Z1
+	VBLENDMPS    Z20, Z2, K2, Z2
+	VDIVPS       Z4, Z2, Z4
+	VMAXPS       Z0, Z29, Z0
+	VMULPS       Z0, Z1, Z0
+	VMOVUPS      Z0, K1, (DI)(AX*1)
 
 done:
 	VZEROUPPER
@@ -1183,125 +1248,138 @@ done:
 // func geluAVX512(dst []float32, src []float32)
 // Requires: AVX, AVX512F
 TEXT ·geluAVX512(SB), NOSPLIT, $0-48
-	MOVQ dst_base+0(FP), DI
-	MOVQ src_base+24(FP), SI
-	MOVQ dst_len+8(FP), CX
-	XORQ AX, AX
-	SUBQ $0x00000010, CX
-	JLT  rest
+	MOVQ         dst_base+0(FP), DI
+	MOVQ         src_base+24(FP), SI
+	MOVQ         dst_len+8(FP), CX
+	XORQ         AX, AX
+	VBROADCASTSS vector41700000<>+0(SB), Z31
+	VBROADCASTSS vector7fffffff<>+0(SB), Z30
+	VBROADCASTSS vector3f800000<>+0(SB), Z29
+	VBROADCASTSS vector3e99999a<>+0(SB), Z28
+	VBROADCASTSS vectorbf000000<>+0(SB), Z27
+	VBROADCASTSS vector42b20000<>+0(SB), Z26
+	VBROADCASTSS vectorc2d00000<>+0(SB), Z25
+	VBROADCASTSS vector3fb8aa3b<>+0(SB), Z24
+	VBROADCASTSS vector3f318000<>+0(SB), Z23
+	VBROADCASTSS vectorb95e8083<>+0(SB), Z22
+	VBROADCASTSS vector3ab51224<>+0(SB), Z21
+	VBROADCASTSS vector3c091ceb<>+0(SB), Z20
+	VBROADCASTSS vector3d2aac79<>+0(SB), Z19
+	VBROADCASTSS vector3e2aaa49<>+0(SB), Z18
+	VBROADCASTSS vector3efffffe<>+0(SB), Z17
+	VBROADCASTSS vector3f000000<>+0(SB), Z16
+	VBROADCASTSS vectorbca8eb35<>+0(SB), Z15
+	VBROADCASTSS vector3de63a54<>+0(SB), Z14
+	VBROADCASTSS vectorbe69a43f<>+0(SB), Z13
+	VBROADCASTSS vector3e4451b8<>+0(SB), Z12
+	VBROADCASTSS vectorbda28a82<>+0(SB), Z11
+	VBROADCASTSS vector3dc4dce0<>+0(SB), Z10
+	VBROADCASTSS vector3da090ea<>+0(SB), Z9
+	SUBQ         $0x00000010, CX
+	JLT          rest
 
 one:
-	VMOVUPS           (SI)(AX*1), Z0
-	VPANDD.BCST       vector7fffffff<>+0(SB), Z0, Z1
-	VBROADCASTSS      vector41700000<>+0(SB), Z2
-	VMINPS            Z1, Z2, Z1
-	VBROADCASTSS      vector3f800000<>+0(SB), Z2
-	VFMADD231PS.BCST  vector3e99999a<>+0(SB), Z1, Z2
-	VBROADCASTSS      vector3f800000<>+0(SB), Z3
-	VDIVPS            Z2, Z3, Z2
-	VMULPS            Z1, Z1, Z3
-	VMULPS.BCST       vectorbf000000<>+0(SB), Z3, Z4
-	VBROADCASTSS      vectorc2d00000<>+0(SB), Z5
-	VMAXPS            Z4, Z5, Z4
-	VBROADCASTSS      vector42b20000<>+0(SB), Z5
-	VMINPS            Z4, Z5, Z4
-	VMULPS.BCST       vector3fb8aa3b<>+0(SB), Z4, Z5
-	VRNDSCALEPS       $0x08, Z5, Z5
-	VFNMADD231PS.BCST vector3f318000<>+0(SB), Z5, Z4
-	VFNMADD231PS.BCST vectorb95e8083<>+0(SB), Z5, Z4
-	VBROADCASTSS      vector3c091ceb<>+0(SB), Z6
-	VFMADD231PS.BCST  vector3ab51224<>+0(SB), Z4, Z6
-	VFMADD213PS.BCST  vector3d2aac79<>+0(SB), Z4, Z6
-	VFMADD213PS.BCST  vector3e2aaa49<>+0(SB), Z4, Z6
-	VFMADD213PS.BCST  vector3efffffe<>+0(SB), Z4, Z6
-	VMULPS            Z4, Z6, Z6
-	VFMADD213PS       Z4, Z4, Z6
-	VADDPS.BCST       vector3f800000<>+0(SB), Z6, Z6
-	VSCALEFPS         Z5, Z6, Z5
-	VFNMADD231PS      Z1, Z1, Z3
-	VMULPS            Z3, Z5, Z3
-	VFMADD231PS.BCST  vector3f000000<>+0(SB), Z3, Z5
-	VBROADCASTSS      vector3de63a54<>+0(SB), Z3
-	VFMADD231PS.BCST  vectorbca8eb35<>+0(SB), Z2, Z3
-	VFMADD213PS.BCST  vectorbe69a43f<>+0(SB), Z2, Z3
-	VFMADD213PS.BCST  vector3e4451b8<>+0(SB), Z2, Z3
-	VFMADD213PS.BCST  vectorbda28a82<>+0(SB), Z2, Z3
-	VFMADD213PS.BCST  vector3dc4dce0<>+0(SB), Z2, Z3
-	VFMADD213PS.BCST  vector3da090ea<>+0(SB), Z2, Z3
-	VFMADD213PS.BCST  vector3de1c1b9<>+0(SB), Z2, Z3
-	VFMADD213PS.BCST  vector3df4e23e<>+0(SB), Z2, Z3
-	VFMADD213PS.BCST  vector3df51e49<>+0(SB), Z2, Z3
-	VMULPS            Z3, Z2, Z3
-	VMULPS            Z3, Z5, Z3
-	VCMPPS.BCST       $0x11, vector00000000<>+0(SB), Z0, K2
-	VBROADCASTSS      vector3f800000<>+0(SB), Z5
-	VSUBPS            Z3, Z5, Z5
-	VBLENDMPS         Z3, Z5, K2, Z5
-	VBROADCASTSS      vectorc1700000<>+0(SB), Z3
-	VMAXPS            Z0, Z3, Z0
-	VMULPS            Z0, Z5, Z0
-	VMOVUPS           Z0, (DI)(AX*1)
-	ADDQ              $0x00000040, AX
-	SUBQ              $0x00000010, CX
-	JGE               one
+	VMOVUPS          (SI)(AX*1), Z0
+	VPANDD           Z30, Z0, Z1
+	VMINPS           Z1, Z31, Z1
+	VMOVAPS          Z29, Z2
+	VFMADD231PS      Z28, Z1, Z2
+	VDIVPS           Z2, Z29, Z2
+	VMULPS           Z1, Z1, Z3
+	VMULPS           Z27, Z3, Z4
+	VMAXPS           Z4, Z25, Z4
+	VMINPS           Z4, Z26, Z4
+	VMULPS           Z24, Z4, Z5
+	VRNDSCALEPS      $0x08, Z5, Z5
+	VFNMADD231PS     Z23, Z5, Z4
+	VFNMADD231PS     Z22, Z5, Z4
+	VMOVAPS          Z20, Z6
+	VFMADD231PS      Z4, Z21, Z6
+	VFMADD213PS      Z19, Z4, Z6
+	VFMADD213PS      Z18, Z4, Z6
+	VFMADD213PS      Z17, Z4, Z6
+	VMULPS           Z4, Z6, Z6
+	VFMADD213PS      Z4, Z4, Z6
+	VADDPS           Z29, Z6, Z6
+	VSCALEFPS        Z5, Z6, Z5
+	VFNMADD231PS     Z1, Z1, Z3
+	VMULPS           Z3, Z5, Z3
+	VFMADD231PS      Z16, Z3, Z5
+	VMOVAPS          Z14, Z3
+	VFMADD231PS      Z2, Z15, Z3
+	VFMADD213PS      Z13, Z2, Z3
+	VFMADD213PS      Z12, Z2, Z3
+	VFMADD213PS      Z11, Z2, Z3
+	VFMADD213PS      Z10, Z2, Z3
+	VFMADD213PS      Z9, Z2, Z3
+	VFMADD213PS.BCST vector3de1c1b9<>+0(SB), Z2, Z3
+	VFMADD213PS.BCST vector3df4e23e<>+0(SB), Z2, Z3
+	VFMADD213PS.BCST vector3df51e49<>+0(SB), Z2, Z3
+	VMULPS           Z3, Z2, Z3
+	VMULPS           Z3, Z5, Z3
+	VCMPPS.BCST      $0x11, vector00000000<>+0(SB), Z0, K2
+	VSUBPS           Z3, Z29, Z5
+	VBLENDMPS        Z3, Z5, K2, Z5
+	VBROADCASTSS     vectorc1700000<>+0(SB), Z3
+	VMAXPS           Z0, Z3, Z0
+	VMULPS           Z0, Z5, Z0
+	VMOVUPS          Z0, (DI)(AX*1)
+	ADDQ             $0x00000040, AX
+	SUBQ             $0x00000010, CX
+	JGE              one
 
 rest:
-	ADDQ              $0x00000010, CX
-	JLE               done
-	MOVL              $0x00000001, R8
-	SHLL              CL, R8
-	DECL              R8
-	KMOVW             R8, K1
-	VMOVUPS.Z         (SI)(AX*1), K1, Z0
-	VPANDD.BCST       vector7fffffff<>+0(SB), Z0, Z5
-	VBROADCASTSS      vector41700000<>+0(SB), Z3
-	VMINPS            Z5, Z3, Z5
-	VBROADCASTSS      vector3f800000<>+0(SB), Z3
-	VFMADD231PS.BCST  vector3e99999a<>+0(SB), Z5, Z3
-	VBROADCASTSS      vector3f800000<>+0(SB), Z2
-	VDIVPS            Z3, Z2, Z3
-	VMULPS            Z5, Z5, Z2
-	VMULPS.BCST       vectorbf000000<>+0(SB), Z2, Z1
-	VBROADCASTSS      vectorc2d00000<>+0(SB), Z6
-	VMAXPS            Z1, Z6, Z1
-	VBROADCASTSS      vector42b20000<>+0(SB), Z6
-	VMINPS            Z1, Z6, Z1
-	VMULPS.BCST       vector3fb8aa3b<>+0(SB), Z1, Z6
-	VRNDSCALEPS       $0x08, Z6, Z6
-	VFNMADD231PS.BCST vector3f318000<>+0(SB), Z6, Z1
-	VFNMADD231PS.BCST vectorb95e8083<>+0(SB), Z6, Z1
-	VBROADCASTSS      vector3c091ceb<>+0(SB), Z4
-	VFMADD231PS.BCST  vector3ab51224<>+0(SB), Z1, Z4
-	VFMADD213PS.BCST  vector3d2aac79<>+0(SB), Z1, Z4
-	VFMADD213PS.BCST  vector3e2aaa49<>+0(SB), Z1, Z4
-	VFMADD213PS.BCST  vector3efffffe<>+0(SB), Z1, Z4
-	VMULPS            Z1, Z4, Z4
-	VFMADD213PS       Z1, Z1, Z4
-	VADDPS.BCST       vector3f800000<>+0(SB), Z4, Z4
-	VSCALEFPS         Z6, Z4, Z6
-	VFNMADD231PS      Z5, Z5, Z2
-	VMULPS            Z2, Z6, Z2
-	VFMADD231PS.BCST  vector3f000000<>+0(SB), Z2, Z6
-	VBROADCASTSS      vector3de63a54<>+0(SB), Z2
-	VFMADD231PS.BCST  vectorbca8eb35<>+0(SB), Z3, Z2
-	VFMADD213PS.BCST  vectorbe69a43f<>+0(SB), Z3, Z2
-	VFMADD213PS.BCST  vector3e4451b8<>+0(SB), Z3, Z2
-	VFMADD213PS.BCST  vectorbda28a82<>+0(SB), Z3, Z2
-	VFMADD213PS.BCST  vector3dc4dce0<>+0(SB), Z3, Z2
-	VFMADD213PS.BCST  vector3da090ea<>+0(SB), Z3, Z2
-	VFMADD213PS.BCST  vector3de1c1b9<>+0(SB), Z3, Z2
-	VFMADD213PS.BCST  vector3df4e23e<>+0(SB), Z3, Z2
-	VFMADD213PS.BCST  vector3df51e49<>+0(SB), Z3, Z2
-	VMULPS            Z2, Z3, Z2
-	VMULPS            Z2, Z6, Z2
-	VCMPPS.BCST       $0x11, vector00000000<>+0(SB), Z0, K2
-	VBROADCASTSS      vector3f800000<>+0(SB), Z6
-	VSUBPS            Z2, Z6, Z6
-	VBLENDMPS         Z2, Z6, K2, Z6
-	VBROADCASTSS      vectorc1700000<>+0(SB), Z2
-	VMAXPS            Z0, Z2, Z0
-	VMULPS            Z0, Z6, Z0
-	VMOVUPS           Z0, K1, (DI)(AX*1)
+	ADDQ             $0x00000010, CX
+	JLE              done
+	MOVL             $0x00000001, R8
+	SHLL             CL, R8
+	DECL             R8
+	KMOVW            R8, K1
+	VMOVUPS.Z        (SI)(AX*1), K1, Z0
+	VPANDD           Z30, Z0, Z5
+	VMINPS           Z5, Z31, Z5
+	VMOVAPS          Z29, Z3
+	VFMADD231PS      Z28, Z5, Z3
+	VDIVPS           Z3, Z29, Z3
+	VMULPS           Z5, Z5, Z2
+	VMULPS           Z27, Z2, Z1
+	VMAXPS           Z1, Z25, Z1
+	VMINPS           Z1, Z26, Z1
+	VMULPS           Z24, Z1, Z6
+	VRNDSCALEPS      $0x08, Z6, Z6
+	VFNMADD231PS     Z23, Z6, Z1
+	VFNMADD231PS     Z22, Z6, Z1
+	VMOVAPS          Z20, Z4
+	VFMADD231PS      Z1, Z21, Z4
+	VFMADD213PS      Z19, Z1, Z4
+	VFMADD213PS      Z18, Z1, Z4
+	VFMADD213PS      Z17, Z1, Z4
+	VMULPS           Z1, Z4, Z4
+	VFMADD213PS      Z1, Z1, Z4
+	VADDPS           Z29, Z4, Z4
+	VSCALEFPS        Z6, Z4, Z6
+	VFNMADD231PS     Z5, Z5, Z2
+	VMULPS           Z2, Z6, Z2
+	VFMADD231PS      Z16, Z2, Z6
+	VMOVAPS          Z14, Z2
+	VFMADD231PS      Z3, Z15, Z2
+	VFMADD213PS      Z13, Z3, Z2
+	VFMADD213PS      Z12, Z3, Z2
+	VFMADD213PS      Z11, Z3, Z2
+	VFMADD213PS      Z10, Z3, Z2
+	VFMADD213PS      Z9, Z3, Z2
+	VFMADD213PS.BCST vector3de1c1b9<>+0(SB), Z3, Z2
+	VFMADD213PS.BCST vector3df4e23e<>+0(SB), Z3, Z2
+	VFMADD213PS.BCST vector3df51e49<>+0(SB), Z3, Z2
+	VMULPS           Z2, Z3, Z2
+	VMULPS           Z2, Z6, Z2
+	VCMPPS.BCST      $0x11, vector00000000<>+0(SB), Z0, K2
+	VSUBPS           Z2, Z29, Z6
+	VBLENDMPS        Z2, Z6, K2, Z6
+	VBROADCASTSS     vectorc1700000<>+0(SB), Z2
+	VMAXPS           Z0, Z2, Z0
+	VMULPS           Z0, Z6, Z0
+	VMOVUPS          Z0, K1, (DI)(AX*1)
 
 done:
 	VZEROUPPER
@@ -1350,101 +1428,107 @@ GLOBL vectorc1700000<>(SB), RODATA|NOPTR, $32
 // func geluTanhAVX512(dst []float32, src []float32)
 // Requires: AVX, AVX512F
 TEXT ·geluTanhAVX512(SB), NOSPLIT, $0-48
-	MOVQ dst_base+0(FP), DI
-	MOVQ src_base+24(FP), SI
-	MOVQ dst_len+8(FP), CX
-	XORQ AX, AX
-	SUBQ $0x00000010, CX
-	JLT  rest
+	MOVQ         dst_base+0(FP), DI
+	MOVQ         src_base+24(FP), SI
+	MOVQ         dst_len+8(FP), CX
+	XORQ         AX, AX
+	VBROADCASTSS vectorc1400000<>+0(SB), Z31
+	VBROADCASTSS vector41400000<>+0(SB), Z30
+	VBROADCASTSS vector3d922279<>+0(SB), Z29
+	VBROADCASTSS vector3fcc422a<>+0(SB), Z28
+	VBROADCASTSS vector80000000<>+0(SB), Z27
+	VBROADCASTSS vector42b20000<>+0(SB), Z26
+	VBROADCASTSS vectorc2d00000<>+0(SB), Z25
+	VBROADCASTSS vector3fb8aa3b<>+0(SB), Z24
+	VBROADCASTSS vector3f318000<>+0(SB), Z23
+	VBROADCASTSS vectorb95e8083<>+0(SB), Z22
+	VBROADCASTSS vector3ab51224<>+0(SB), Z21
+	VBROADCASTSS vector3c091ceb<>+0(SB), Z20
+	VBROADCASTSS vector3d2aac79<>+0(SB), Z19
+	VBROADCASTSS vector3e2aaa49<>+0(SB), Z18
+	VBROADCASTSS vector3efffffe<>+0(SB), Z17
+	VBROADCASTSS vector3f800000<>+0(SB), Z16
+	VBROADCASTSS vector00000000<>+0(SB), Z15
+	VBROADCASTSS vector3e5b33b6<>+0(SB), Z14
+	SUBQ         $0x00000010, CX
+	JLT          rest
 
 one:
-	VMOVUPS           (SI)(AX*1), Z0
-	VBROADCASTSS      vectorc1400000<>+0(SB), Z1
-	VMAXPS            Z0, Z1, Z0
-	VBROADCASTSS      vector41400000<>+0(SB), Z1
-	VMINPS            Z0, Z1, Z1
-	VMULPS            Z1, Z1, Z2
-	VBROADCASTSS      vector3fcc422a<>+0(SB), Z3
-	VFMADD231PS.BCST  vector3d922279<>+0(SB), Z2, Z3
-	VMULPS            Z3, Z1, Z3
-	VPORD.BCST        vector80000000<>+0(SB), Z3, Z1
-	VBROADCASTSS      vectorc2d00000<>+0(SB), Z4
-	VMAXPS            Z1, Z4, Z1
-	VBROADCASTSS      vector42b20000<>+0(SB), Z4
-	VMINPS            Z1, Z4, Z1
-	VMULPS.BCST       vector3fb8aa3b<>+0(SB), Z1, Z4
-	VRNDSCALEPS       $0x08, Z4, Z4
-	VFNMADD231PS.BCST vector3f318000<>+0(SB), Z4, Z1
-	VFNMADD231PS.BCST vectorb95e8083<>+0(SB), Z4, Z1
-	VBROADCASTSS      vector3c091ceb<>+0(SB), Z5
-	VFMADD231PS.BCST  vector3ab51224<>+0(SB), Z1, Z5
-	VFMADD213PS.BCST  vector3d2aac79<>+0(SB), Z1, Z5
-	VFMADD213PS.BCST  vector3e2aaa49<>+0(SB), Z1, Z5
-	VFMADD213PS.BCST  vector3efffffe<>+0(SB), Z1, Z5
-	VMULPS            Z1, Z5, Z5
-	VFMADD213PS       Z1, Z1, Z5
-	VADDPS.BCST       vector3f800000<>+0(SB), Z5, Z5
-	VSCALEFPS         Z4, Z5, Z4
-	VCMPPS.BCST       $0x11, vector00000000<>+0(SB), Z3, K2
-	VADDPS.BCST       vector3f800000<>+0(SB), Z4, Z3
-	VBROADCASTSS      vector3f800000<>+0(SB), Z5
-	VBLENDMPS         Z4, Z5, K2, Z5
-	VDIVPS            Z3, Z5, Z5
-	VBLENDMPS.BCST    vector3f800000<>+0(SB), Z4, K2, Z4
-	VDIVPS            Z3, Z4, Z3
-	VBROADCASTSS      vector3fcc422a<>+0(SB), Z4
-	VFMADD231PS.BCST  vector3e5b33b6<>+0(SB), Z2, Z4
-	VMULPS            Z0, Z5, Z0
-	VMOVUPS           Z0, (DI)(AX*1)
-	ADDQ              $0x00000040, AX
-	SUBQ              $0x00000010, CX
-	JGE               one
+	VMOVUPS      (SI)(AX*1), Z0
+	VMAXPS       Z0, Z31, Z0
+	VMINPS       Z0, Z30, Z1
+	VMULPS       Z1, Z1, Z2
+	VMOVAPS      Z28, Z3
+	VFMADD231PS  Z29, Z2, Z3
+	VMULPS       Z3, Z1, Z3
+	VPORD        Z27, Z3, Z1
+	VMAXPS       Z1, Z25, Z1
+	VMINPS       Z1, Z26, Z1
+	VMULPS       Z24, Z1, Z4
+	VRNDSCALEPS  $0x08, Z4, Z4
+	VFNMADD231PS Z23, Z4, Z1
+	VFNMADD231PS Z22, Z4, Z1
+	VMOVAPS      Z20, Z5
+	VFMADD231PS  Z1, Z21, Z5
+	VFMADD213PS  Z19, Z1, Z5
+	VFMADD213PS  Z18, Z1, Z5
+	VFMADD213PS  Z17, Z1, Z5
+	VMULPS       Z1, Z5, Z5
+	VFMADD213PS  Z1, Z1, Z5
+	VADDPS       Z16, Z5, Z5
+	VSCALEFPS    Z4, Z5, Z4
+	VCMPPS       $0x11, Z15, Z3, K2
+	VADDPS       Z16, Z4, Z3
+	VBLENDMPS    Z4, Z16, K2, Z5
+	VDIVPS       Z3, Z5, Z5
+	VBLENDMPS    Z16, Z4, K2, Z4
+	VDIVPS       Z3, Z4, Z3
+	VFMADD213PS  Z28, Z14, Z2
+	VMULPS       Z0, Z5, Z0
+	VMOVUPS      Z0, (DI)(AX*1)
+	ADDQ         $0x00000040, AX
+	SUBQ         $0x00000010, CX
+	JGE          one
 
 rest:
-	ADDQ              $0x00000010, CX
-	JLE               done
-	MOVL              $0x00000001, R8
-	SHLL              CL, R8
-	DECL              R8
-	KMOVW             R8, K1
-	VMOVUPS.Z         (SI)(AX*1), K1, Z0
-	VBROADCASTSS      vectorc1400000<>+0(SB), Z5
-	VMAXPS            Z0, Z5, Z0
-	VBROADCASTSS      vector41400000<>+0(SB), Z5
-	VMINPS            Z0, Z5, Z5
-	VMULPS            Z5, Z5, Z2
-	VBROADCASTSS      vector3fcc422a<>+0(SB), Z1
-	VFMADD231PS.BCST  vector3d922279<>+0(SB), Z2, Z1
-	VMULPS            Z1, Z5, Z1
-	VPORD.BCST        vector80000000<>+0(SB), Z1, Z5
-	VBROADCASTSS      vectorc2d00000<>+0(SB), Z6
-	VMAXPS            Z5, Z6, Z5
-	VBROADCASTSS      vector42b20000<>+0(SB), Z6
-	VMINPS            Z5, Z6, Z5
-	VMULPS.BCST       vector3fb8aa3b<>+0(SB), Z5, Z6
-	VRNDSCALEPS       $0x08, Z6, Z6
-	VFNMADD231PS.BCST vector3f318000<>+0(SB), Z6, Z5
-	VFNMADD231PS.BCST vectorb95e8083<>+0(SB), Z6, Z5
-	VBROADCASTSS      vector3c091ceb<>+0(SB), Z7
-	VFMADD231PS.BCST  vector3ab51224<>+0(SB), Z5, Z7
-	VFMADD213PS.BCST  vector3d2aac79<>+0(SB), Z5, Z7
-	VFMADD213PS.BCST  vector3e2aaa49<>+0(SB), Z5, Z7
-	VFMADD213PS.BCST  vector3efffffe<>+0(SB), Z5, Z7
-	VMULPS            Z5, Z7, Z7
-	VFMADD213PS       Z5, Z5, Z7
-	VADDPS.BCST       vector3f800000<>+0(SB), Z7, Z7
-	VSCALEFPS         Z6, Z7, Z6
-	VCMPPS.BCST       $0x11, vector00000000<>+0(SB), Z1, K2
-	VADDPS.BCST       vector3f800000<>+0(SB), Z6, Z1
-	VBROADCASTSS      vector3f800000<>+0(SB), Z7
-	VBLENDMPS         Z6, Z7, K2, Z7
-	VDIVPS            Z1, Z7, Z7
-	VBLENDMPS.BCST    vector3f800000<>+0(SB), Z6, K2, Z6
-	VDIVPS            Z1, Z6, Z1
-	VBROADCASTSS      vector3fcc422a<>+0(SB), Z6
-	VFMADD231PS.BCST  vector3e5b33b6<>+0(SB), Z2, Z6
-	VMULPS            Z0, Z7, Z0
-	VMOVUPS           Z0, K1, (DI)(AX*1)
+	ADDQ         $0x00000010, CX
+	JLE          done
+	MOVL         $0x00000001, R8
+	SHLL         CL, R8
+	DECL         R8
+	KMOVW        R8, K1
+	VMOVUPS.Z    (SI)(AX*1), K1, Z0
+	VMAXPS       Z0, Z31, Z0
+	VMINPS       Z0, Z30, Z5
+	VMULPS       Z5, Z5, Z4
+	VMOVAPS      Z28, Z1
+	VFMADD231PS  Z29, Z4, Z1
+	VMULPS       Z1, Z5, Z1
+	VPORD        Z27, Z1, Z5
+	VMAXPS       Z5, Z25, Z5
+	VMINPS       Z5, Z26, Z5
+	VMULPS       Z24, Z5, Z6
+	VRNDSCALEPS  $0x08, Z6, Z6
+	VFNMADD231PS Z23, Z6, Z5
+	VFNMADD231PS Z22, Z6, Z5
+	VMOVAPS      Z20, Z7
+	VFMADD231PS  Z5, Z21, Z7
+	VFMADD213PS  Z19, Z5, Z7
+	VFMADD213PS  Z18, Z5, Z7
+	VFMADD213PS  Z17, Z5, Z7
+	VMULPS       Z5, Z7, Z7
+	VFMADD213PS  Z5, Z5, Z7
+	VADDPS       Z16, Z7, Z7
+	VSCALEFPS    Z6, Z7, Z6
+	VCMPPS       $0x11, Z15, Z1, K2
+	VADDPS       Z16, Z6, Z1
+	VBLENDMPS    Z6, Z16, K2, Z7
+	VDIVPS       Z1, Z7, Z7
+	VBLENDMPS    Z16, Z6, K2, Z6
+	VDIVPS       Z1, Z6, Z1
+	VFMADD213PS  Z28, Z14, Z4
+	VMULPS       Z0, Z7, Z0
+	VMOVUPS      Z0, K1, (DI)(AX*1)
 
 done:
 	VZEROUPPER
@@ -1470,16 +1554,6 @@ DATA vector41400000<>+24(SB)/4, $0x41400000
 DATA vector41400000<>+28(SB)/4, $0x41400000
 GLOBL vector41400000<>(SB), RODATA|NOPTR, $32
 
-DATA vector3fcc422a<>+0(SB)/4, $0x3fcc422a
-DATA vector3fcc422a<>+4(SB)/4, $0x3fcc422a
-DATA vector3fcc422a<>+8(SB)/4, $0x3fcc422a
-DATA vector3fcc422a<>+12(SB)/4, $0x3fcc422a
-DATA vector3fcc422a<>+16(SB)/4, $0x3fcc422a
-DATA vector3fcc422a<>+20(SB)/4, $0x3fcc422a
-DATA vector3fcc422a<>+24(SB)/4, $0x3fcc422a
-DATA vector3fcc422a<>+28(SB)/4, $0x3fcc422a
-GLOBL vector3fcc422a<>(SB), RODATA|NOPTR, $32
-
 DATA vector3d922279<>+0(SB)/4, $0x3d922279
 DATA vector3d922279<>+4(SB)/4, $0x3d922279
 DATA vector3d922279<>+8(SB)/4, $0x3d922279
@@ -1489,6 +1563,16 @@ DATA vector3d922279<>+20(SB)/4, $0x3d922279
 DATA vector3d922279<>+24(SB)/4, $0x3d922279
 DATA vector3d922279<>+28(SB)/4, $0x3d922279
 GLOBL vector3d922279<>(SB), RODATA|NOPTR, $32
+
+DATA vector3fcc422a<>+0(SB)/4, $0x3fcc422a
+DATA vector3fcc422a<>+4(SB)/4, $0x3fcc422a
+DATA vector3fcc422a<>+8(SB)/4, $0x3fcc422a
+DATA vector3fcc422a<>+12(SB)/4, $0x3fcc422a
+DATA vector3fcc422a<>+16(SB)/4, $0x3fcc422a
+DATA vector3fcc422a<>+20(SB)/4, $0x3fcc422a
+DATA vector3fcc422a<>+24(SB)/4, $0x3fcc422a
+DATA vector3fcc422a<>+28(SB)/4, $0x3fcc422a
+GLOBL vector3fcc422a<>(SB), RODATA|NOPTR, $32
 
 DATA vector3e5b33b6<>+0(SB)/4, $0x3e5b33b6
 DATA vector3e5b33b6<>+4(SB)/4, $0x3e5b33b6
@@ -1503,88 +1587,95 @@ GLOBL vector3e5b33b6<>(SB), RODATA|NOPTR, $32
 // func sigmoidBackwardAVX512(dsrc []float32, ddst []float32, src []float32)
 // Requires: AVX, AVX512F
 TEXT ·sigmoidBackwardAVX512(SB), NOSPLIT, $0-72
-	MOVQ dsrc_base+0(FP), DI
-	MOVQ ddst_base+24(FP), SI
-	MOVQ src_base+48(FP), DX
-	MOVQ dsrc_len+8(FP), CX
-	XORQ AX, AX
-	SUBQ $0x00000010, CX
-	JLT  rest
+	MOVQ         dsrc_base+0(FP), DI
+	MOVQ         ddst_base+24(FP), SI
+	MOVQ         src_base+48(FP), DX
+	MOVQ         dsrc_len+8(FP), CX
+	XORQ         AX, AX
+	VBROADCASTSS vector80000000<>+0(SB), Z31
+	VBROADCASTSS vector42b20000<>+0(SB), Z30
+	VBROADCASTSS vectorc2d00000<>+0(SB), Z29
+	VBROADCASTSS vector3fb8aa3b<>+0(SB), Z28
+	VBROADCASTSS vector3f318000<>+0(SB), Z27
+	VBROADCASTSS vectorb95e8083<>+0(SB), Z26
+	VBROADCASTSS vector3ab51224<>+0(SB), Z25
+	VBROADCASTSS vector3c091ceb<>+0(SB), Z24
+	VBROADCASTSS vector3d2aac79<>+0(SB), Z23
+	VBROADCASTSS vector3e2aaa49<>+0(SB), Z22
+	VBROADCASTSS vector3efffffe<>+0(SB), Z21
+	VBROADCASTSS vector3f800000<>+0(SB), Z20
+	VBROADCASTSS vector00000000<>+0(SB), Z19
+	SUBQ         $0x00000010, CX
+	JLT          rest
 
 one:
-	VMOVUPS           (DX)(AX*1), Z0
-	VPORD.BCST        vector80000000<>+0(SB), Z0, Z1
-	VBROADCASTSS      vectorc2d00000<>+0(SB), Z2
-	VMAXPS            Z1, Z2, Z1
-	VBROADCASTSS      vector42b20000<>+0(SB), Z2
-	VMINPS            Z1, Z2, Z1
-	VMULPS.BCST       vector3fb8aa3b<>+0(SB), Z1, Z2
-	VRNDSCALEPS       $0x08, Z2, Z2
-	VFNMADD231PS.BCST vector3f318000<>+0(SB), Z2, Z1
-	VFNMADD231PS.BCST vectorb95e8083<>+0(SB), Z2, Z1
-	VBROADCASTSS      vector3c091ceb<>+0(SB), Z3
-	VFMADD231PS.BCST  vector3ab51224<>+0(SB), Z1, Z3
-	VFMADD213PS.BCST  vector3d2aac79<>+0(SB), Z1, Z3
-	VFMADD213PS.BCST  vector3e2aaa49<>+0(SB), Z1, Z3
-	VFMADD213PS.BCST  vector3efffffe<>+0(SB), Z1, Z3
-	VMULPS            Z1, Z3, Z3
-	VFMADD213PS       Z1, Z1, Z3
-	VADDPS.BCST       vector3f800000<>+0(SB), Z3, Z3
-	VSCALEFPS         Z2, Z3, Z2
-	VCMPPS.BCST       $0x11, vector00000000<>+0(SB), Z0, K2
-	VADDPS.BCST       vector3f800000<>+0(SB), Z2, Z0
-	VBROADCASTSS      vector3f800000<>+0(SB), Z3
-	VBLENDMPS         Z2, Z3, K2, Z3
-	VDIVPS            Z0, Z3, Z3
-	VBLENDMPS.BCST    vector3f800000<>+0(SB), Z2, K2, Z2
-	VDIVPS            Z0, Z2, Z0
-	VMULPS            Z0, Z3, Z0
-	VMOVUPS           (SI)(AX*1), Z3
-	VMOVUPS           (DI)(AX*1), Z2
-	VFMADD231PS       Z0, Z3, Z2
-	VMOVUPS           Z2, (DI)(AX*1)
-	ADDQ              $0x00000040, AX
-	SUBQ              $0x00000010, CX
-	JGE               one
+	VMOVUPS      (DX)(AX*1), Z0
+	VPORD        Z31, Z0, Z1
+	VMAXPS       Z1, Z29, Z1
+	VMINPS       Z1, Z30, Z1
+	VMULPS       Z28, Z1, Z2
+	VRNDSCALEPS  $0x08, Z2, Z2
+	VFNMADD231PS Z27, Z2, Z1
+	VFNMADD231PS Z26, Z2, Z1
+	VMOVAPS      Z24, Z3
+	VFMADD231PS  Z1, Z25, Z3
+	VFMADD213PS  Z23, Z1, Z3
+	VFMADD213PS  Z22, Z1, Z3
+	VFMADD213PS  Z21, Z1, Z3
+	VMULPS       Z1, Z3, Z3
+	VFMADD213PS  Z1, Z1, Z3
+	VADDPS       Z20, Z3, Z3
+	VSCALEFPS    Z2, Z3, Z2
+	VCMPPS       $0x11, Z19, Z0, K2
+	VADDPS       Z20, Z2, Z0
+	VBLENDMPS    Z2, Z20, K2, Z3
+	VDIVPS       Z0, Z3, Z3
+	VBLENDMPS    Z20, Z2, K2, Z2
+	VDIVPS       Z0, Z2, Z0
+	VMULPS       Z0, Z3, Z0
+	VMOVUPS      (SI)(AX*1), Z3
+	VMOVUPS      (DI)(AX*1), Z2
+	VFMADD231PS  Z0, Z3, Z2
+	VMOVUPS      Z2, (DI)(AX*1)
+	ADDQ         $0x00000040, AX
+	SUBQ         $0x00000010, CX
+	JGE          one
 
 rest:
-	ADDQ              $0x00000010, CX
-	JLE               done
-	MOVL              $0x00000001, R8
-	SHLL              CL, R8
-	DECL              R8
-	KMOVW             R8, K1
-	VMOVUPS.Z         (DX)(AX*1), K1, Z2
-	VPORD.BCST        vector80000000<>+0(SB), Z2, Z0
-	VBROADCASTSS      vectorc2d00000<>+0(SB), Z3
-	VMAXPS            Z0, Z3, Z0
-	VBROADCASTSS      vector42b20000<>+0(SB), Z3
-	VMINPS            Z0, Z3, Z0
-	VMULPS.BCST       vector3fb8aa3b<>+0(SB), Z0, Z3
-	VRNDSCALEPS       $0x08, Z3, Z3
-	VFNMADD231PS.BCST vector3f318000<>+0(SB), Z3, Z0
-	VFNMADD231PS.BCST vectorb95e8083<>+0(SB), Z3, Z0
-	VBROADCASTSS      vector3c091ceb<>+0(SB), Z1
-	VFMADD231PS.BCST  vector3ab51224<>+0(SB), Z0, Z1
-	VFMADD213PS.BCST  vector3d2aac79<>+0(SB), Z0, Z1
-	VFMADD213PS.BCST  vector3e2aaa49<>+0(SB), Z0, Z1
-	VFMADD213PS.BCST  vector3efffffe<>+0(SB), Z0, Z1
-	VMULPS            Z0, Z1, Z1
-	VFMADD213PS       Z0, Z0, Z1
-	VADDPS.BCST       vector3f800000<>+0(SB), Z1, Z1
-	VSCALEFPS         Z3, Z1, Z3
-	VCMPPS.BCST       $0x11, vector00000000<>+0(SB), Z2, K2
-	VADDPS.BCST       vector3f800000<>+0(SB), Z3, Z2
-	VBROADCASTSS      vector3f800000<>+0(SB), Z1
-	VBLENDMPS         Z3, Z1, K2, Z1
-	VDIVPS            Z2, Z1, Z1
-	VBLENDMPS.BCST    vector3f800000<>+0(SB), Z3, K2, Z3
-	VDIVPS            Z2, Z3, Z2
-	VMULPS            Z2, Z1, Z2
-	VMOVUPS.Z         (SI)(AX*1), K1, Z1
-	VMOVUPS.Z         (DI)(AX*1), K1, Z3
-	VFMADD231PS       Z2, Z1, Z3
-	VMOVUPS           Z3, K1, (DI)(AX*1)
+	ADDQ         $0x00000010, CX
+	JLE          done
+	MOVL         $0x00000001, R8
+	SHLL         CL, R8
+	DECL         R8
+	KMOVW        R8, K1
+	VMOVUPS.Z    (DX)(AX*1), K1, Z2
+	VPORD        Z31, Z2, Z0
+	VMAXPS       Z0, Z29, Z0
+	VMINPS       Z0, Z30, Z0
+	VMULPS       Z28, Z0, Z3
+	VRNDSCALEPS  $0x08, Z3, Z3
+	VFNMADD231PS Z27, Z3, Z0
+	VFNMADD231PS Z26, Z3, Z0
+	VMOVAPS      Z24, Z1
+	VFMADD231PS  Z0, Z25, Z1
+	VFMADD213PS  Z23, Z0, Z1
+	VFMADD213PS  Z22, Z0, Z1
+	VFMADD213PS  Z21, Z0, Z1
+	VMULPS       Z0, Z1, Z1
+	VFMADD213PS  Z0, Z0, Z1
+	VADDPS       Z20, Z1, Z1
+	VSCALEFPS    Z3, Z1, Z3
+	VCMPPS       $0x11, Z19, Z2, K2
+	VADDPS       Z20, Z3, Z2
+	VBLENDMPS    Z3, Z20, K2, Z1
+	VDIVPS       Z2, Z1, Z1
+	VBLENDMPS    Z20, Z3, K2, Z3
+	VDIVPS       Z2, Z3, Z2
+	VMULPS       Z2, Z1, Z2
+	VMOVUPS.Z    (SI)(AX*1), K1, Z1
+	VMOVUPS.Z    (DI)(AX*1), K1, Z3
+	VFMADD231PS  Z2, Z1, Z3
+	VMOVUPS      Z3, K1, (DI)(AX*1)
 
 done:
 	VZEROUPPER
@@ -1593,82 +1684,91 @@ done:
 // func tanhBackwardAVX512(dsrc []float32, ddst []float32, src []float32)
 // Requires: AVX, AVX512F
 TEXT ·tanhBackwardAVX512(SB), NOSPLIT, $0-72
-	MOVQ dsrc_base+0(FP), DI
-	MOVQ ddst_base+24(FP), SI
-	MOVQ src_base+48(FP), DX
-	MOVQ dsrc_len+8(FP), CX
-	XORQ AX, AX
-	SUBQ $0x00000010, CX
-	JLT  rest
+	MOVQ         dsrc_base+0(FP), DI
+	MOVQ         ddst_base+24(FP), SI
+	MOVQ         src_base+48(FP), DX
+	MOVQ         dsrc_len+8(FP), CX
+	XORQ         AX, AX
+	VBROADCASTSS vector80000000<>+0(SB), Z31
+	VBROADCASTSS vector42b20000<>+0(SB), Z30
+	VBROADCASTSS vectorc2d00000<>+0(SB), Z29
+	VBROADCASTSS vector3fb8aa3b<>+0(SB), Z28
+	VBROADCASTSS vector3f318000<>+0(SB), Z27
+	VBROADCASTSS vectorb95e8083<>+0(SB), Z26
+	VBROADCASTSS vector3ab51224<>+0(SB), Z25
+	VBROADCASTSS vector3c091ceb<>+0(SB), Z24
+	VBROADCASTSS vector3d2aac79<>+0(SB), Z23
+	VBROADCASTSS vector3e2aaa49<>+0(SB), Z22
+	VBROADCASTSS vector3efffffe<>+0(SB), Z21
+	VBROADCASTSS vector3f800000<>+0(SB), Z20
+	VBROADCASTSS vector40800000<>+0(SB), Z19
+	SUBQ         $0x00000010, CX
+	JLT          rest
 
 one:
-	VMOVUPS           (DX)(AX*1), Z0
-	VPORD.BCST        vector80000000<>+0(SB), Z0, Z0
-	VADDPS            Z0, Z0, Z0
-	VBROADCASTSS      vectorc2d00000<>+0(SB), Z1
-	VMAXPS            Z0, Z1, Z0
-	VBROADCASTSS      vector42b20000<>+0(SB), Z1
-	VMINPS            Z0, Z1, Z0
-	VMULPS.BCST       vector3fb8aa3b<>+0(SB), Z0, Z1
-	VRNDSCALEPS       $0x08, Z1, Z1
-	VFNMADD231PS.BCST vector3f318000<>+0(SB), Z1, Z0
-	VFNMADD231PS.BCST vectorb95e8083<>+0(SB), Z1, Z0
-	VBROADCASTSS      vector3c091ceb<>+0(SB), Z2
-	VFMADD231PS.BCST  vector3ab51224<>+0(SB), Z0, Z2
-	VFMADD213PS.BCST  vector3d2aac79<>+0(SB), Z0, Z2
-	VFMADD213PS.BCST  vector3e2aaa49<>+0(SB), Z0, Z2
-	VFMADD213PS.BCST  vector3efffffe<>+0(SB), Z0, Z2
-	VMULPS            Z0, Z2, Z2
-	VFMADD213PS       Z0, Z0, Z2
-	VADDPS.BCST       vector3f800000<>+0(SB), Z2, Z2
-	VSCALEFPS         Z1, Z2, Z1
-	VADDPS.BCST       vector3f800000<>+0(SB), Z1, Z2
-	VMULPS.BCST       vector40800000<>+0(SB), Z1, Z1
-	VMULPS            Z2, Z2, Z2
-	VDIVPS            Z2, Z1, Z2
-	VMOVUPS           (SI)(AX*1), Z1
-	VMOVUPS           (DI)(AX*1), Z0
-	VFMADD231PS       Z2, Z1, Z0
-	VMOVUPS           Z0, (DI)(AX*1)
-	ADDQ              $0x00000040, AX
-	SUBQ              $0x00000010, CX
-	JGE               one
+	VMOVUPS      (DX)(AX*1), Z0
+	VPORD        Z31, Z0, Z0
+	VADDPS       Z0, Z0, Z0
+	VMAXPS       Z0, Z29, Z0
+	VMINPS       Z0, Z30, Z0
+	VMULPS       Z28, Z0, Z1
+	VRNDSCALEPS  $0x08, Z1, Z1
+	VFNMADD231PS Z27, Z1, Z0
+	VFNMADD231PS Z26, Z1, Z0
+	VMOVAPS      Z24, Z2
+	VFMADD231PS  Z0, Z25, Z2
+	VFMADD213PS  Z23, Z0, Z2
+	VFMADD213PS  Z22, Z0, Z2
+	VFMADD213PS  Z21, Z0, Z2
+	VMULPS       Z0, Z2, Z2
+	VFMADD213PS  Z0, Z0, Z2
+	VADDPS       Z20, Z2, Z2
+	VSCALEFPS    Z1, Z2, Z1
+	VADDPS       Z20, Z1, Z2
+	VMULPS       Z19, Z1, Z1
+	VMULPS       Z2, Z2, Z2
+	VDIVPS       Z2, Z1, Z2
+	VMOVUPS      (SI)(AX*1), Z1
+	VMOVUPS      (DI)(AX*1), Z0
+	VFMADD231PS  Z2, Z1, Z0
+	VMOVUPS      Z0, (DI)(AX*1)
+	ADDQ         $0x00000040, AX
+	SUBQ         $0x00000010, CX
+	JGE          one
 
 rest:
-	ADDQ              $0x00000010, CX
-	JLE               done
-	MOVL              $0x00000001, R8
-	SHLL              CL, R8
-	DECL              R8
-	KMOVW             R8, K1
-	VMOVUPS.Z         (DX)(AX*1), K1, Z0
-	VPORD.BCST        vector80000000<>+0(SB), Z0, Z0
-	VADDPS            Z0, Z0, Z0
-	VBROADCASTSS      vectorc2d00000<>+0(SB), Z2
-	VMAXPS            Z0, Z2, Z0
-	VBROADCASTSS      vector42b20000<>+0(SB), Z2
-	VMINPS            Z0, Z2, Z0
-	VMULPS.BCST       vector3fb8aa3b<>+0(SB), Z0, Z2
-	VRNDSCALEPS       $0x08, Z2, Z2
-	VFNMADD231PS.BCST vector3f318000<>+0(SB), Z2, Z0
-	VFNMADD231PS.BCST vectorb95e8083<>+0(SB), Z2, Z0
-	VBROADCASTSS      vector3c091ceb<>+0(SB), Z1
-	VFMADD231PS.BCST  vector3ab51224<>+0(SB), Z0, Z1
-	VFMADD213PS.BCST  vector3d2aac79<>+0(SB), Z0, Z1
-	VFMADD213PS.BCST  vector3e2aaa49<>+0(SB), Z0, Z1
-	VFMADD213PS.BCST  vector3efffffe<>+0(SB), Z0, Z1
-	VMULPS            Z0, Z1, Z1
-	VFMADD213PS       Z0, Z0, Z1
-	VADDPS.BCST       vector3f800000<>+0(SB), Z1, Z1
-	VSCALEFPS         Z2, Z1, Z2
-	VADDPS.BCST       vector3f800000<>+0(SB), Z2, Z1
-	VMULPS.BCST       vector40800000<>+0(SB), Z2, Z2
-	VMULPS            Z1, Z1, Z1
-	VDIVPS            Z1, Z2, Z1
-	VMOVUPS.Z         (SI)(AX*1), K1, Z2
-	VMOVUPS.Z         (DI)(AX*1), K1, Z0
-	VFMADD231PS       Z1, Z2, Z0
-	VMOVUPS           Z0, K1, (DI)(AX*1)
+	ADDQ         $0x00000010, CX
+	JLE          done
+	MOVL         $0x00000001, R8
+	SHLL         CL, R8
+	DECL         R8
+	KMOVW        R8, K1
+	VMOVUPS.Z    (DX)(AX*1), K1, Z0
+	VPORD        Z31, Z0, Z0
+	VADDPS       Z0, Z0, Z0
+	VMAXPS       Z0, Z29, Z0
+	VMINPS       Z0, Z30, Z0
+	VMULPS       Z28, Z0, Z2
+	VRNDSCALEPS  $0x08, Z2, Z2
+	VFNMADD231PS Z27, Z2, Z0
+	VFNMADD231PS Z26, Z2, Z0
+	VMOVAPS      Z24, Z1
+	VFMADD231PS  Z0, Z25, Z1
+	VFMADD213PS  Z23, Z0, Z1
+	VFMADD213PS  Z22, Z0, Z1
+	VFMADD213PS  Z21, Z0, Z1
+	VMULPS       Z0, Z1, Z1
+	VFMADD213PS  Z0, Z0, Z1
+	VADDPS       Z20, Z1, Z1
+	VSCALEFPS    Z2, Z1, Z2
+	VADDPS       Z20, Z2, Z1
+	VMULPS       Z19, Z2, Z2
+	VMULPS       Z1, Z1, Z1
+	VDIVPS       Z1, Z2, Z1
+	VMOVUPS.Z    (SI)(AX*1), K1, Z2
+	VMOVUPS.Z    (DI)(AX*1), K1, Z0
+	VFMADD231PS  Z1, Z2, Z0
+	VMOVUPS      Z0, K1, (DI)(AX*1)
 
 done:
 	VZEROUPPER
@@ -1687,98 +1787,102 @@ GLOBL vector40800000<>(SB), RODATA|NOPTR, $32
 // func siluBackwardAVX512(dsrc []float32, ddst []float32, src []float32)
 // Requires: AVX, AVX512F
 TEXT ·siluBackwardAVX512(SB), NOSPLIT, $0-72
-	MOVQ dsrc_base+0(FP), DI
-	MOVQ ddst_base+24(FP), SI
-	MOVQ src_base+48(FP), DX
-	MOVQ dsrc_len+8(FP), CX
-	XORQ AX, AX
-	SUBQ $0x00000010, CX
-	JLT  rest
+	MOVQ         dsrc_base+0(FP), DI
+	MOVQ         ddst_base+24(FP), SI
+	MOVQ         src_base+48(FP), DX
+	MOVQ         dsrc_len+8(FP), CX
+	XORQ         AX, AX
+	VBROADCASTSS vector42d00000<>+0(SB), Z31
+	VBROADCASTSS vectorc2d00000<>+0(SB), Z30
+	VBROADCASTSS vector80000000<>+0(SB), Z29
+	VBROADCASTSS vector42b20000<>+0(SB), Z28
+	VBROADCASTSS vector3fb8aa3b<>+0(SB), Z27
+	VBROADCASTSS vector3f318000<>+0(SB), Z26
+	VBROADCASTSS vectorb95e8083<>+0(SB), Z25
+	VBROADCASTSS vector3ab51224<>+0(SB), Z24
+	VBROADCASTSS vector3c091ceb<>+0(SB), Z23
+	VBROADCASTSS vector3d2aac79<>+0(SB), Z22
+	VBROADCASTSS vector3e2aaa49<>+0(SB), Z21
+	VBROADCASTSS vector3efffffe<>+0(SB), Z20
+	VBROADCASTSS vector3f800000<>+0(SB), Z19
+	VBROADCASTSS vector00000000<>+0(SB), Z18
+	SUBQ         $0x00000010, CX
+	JLT          rest
 
 one:
-	VMOVUPS           (DX)(AX*1), Z0
-	VBROADCASTSS      vectorc2d00000<>+0(SB), Z1
-	VMAXPS            Z0, Z1, Z0
-	VBROADCASTSS      vector42d00000<>+0(SB), Z1
-	VMINPS            Z0, Z1, Z0
-	VPORD.BCST        vector80000000<>+0(SB), Z0, Z1
-	VBROADCASTSS      vectorc2d00000<>+0(SB), Z2
-	VMAXPS            Z1, Z2, Z1
-	VBROADCASTSS      vector42b20000<>+0(SB), Z2
-	VMINPS            Z1, Z2, Z1
-	VMULPS.BCST       vector3fb8aa3b<>+0(SB), Z1, Z2
-	VRNDSCALEPS       $0x08, Z2, Z2
-	VFNMADD231PS.BCST vector3f318000<>+0(SB), Z2, Z1
-	VFNMADD231PS.BCST vectorb95e8083<>+0(SB), Z2, Z1
-	VBROADCASTSS      vector3c091ceb<>+0(SB), Z3
-	VFMADD231PS.BCST  vector3ab51224<>+0(SB), Z1, Z3
-	VFMADD213PS.BCST  vector3d2aac79<>+0(SB), Z1, Z3
-	VFMADD213PS.BCST  vector3e2aaa49<>+0(SB), Z1, Z3
-	VFMADD213PS.BCST  vector3efffffe<>+0(SB), Z1, Z3
-	VMULPS            Z1, Z3, Z3
-	VFMADD213PS       Z1, Z1, Z3
-	VADDPS.BCST       vector3f800000<>+0(SB), Z3, Z3
-	VSCALEFPS         Z2, Z3, Z2
-	VCMPPS.BCST       $0x11, vector00000000<>+0(SB), Z0, K2
-	VADDPS.BCST       vector3f800000<>+0(SB), Z2, Z3
-	VBROADCASTSS      vector3f800000<>+0(SB), Z1
-	VBLENDMPS         Z2, Z1, K2, Z1
-	VDIVPS            Z3, Z1, Z1
-	VBLENDMPS.BCST    vector3f800000<>+0(SB), Z2, K2, Z2
-	VDIVPS            Z3, Z2, Z3
-	VFMADD213PS.BCST  vector3f800000<>+0(SB), Z3, Z0
-	VMULPS            Z0, Z1, Z0
-	VMOVUPS           (SI)(AX*1), Z1
-	VMOVUPS           (DI)(AX*1), Z3
-	VFMADD231PS       Z0, Z1, Z3
-	VMOVUPS           Z3, (DI)(AX*1)
-	ADDQ              $0x00000040, AX
-	SUBQ              $0x00000010, CX
-	JGE               one
+	VMOVUPS      (DX)(AX*1), Z0
+	VMAXPS       Z0, Z30, Z0
+	VMINPS       Z0, Z31, Z0
+	VPORD        Z29, Z0, Z1
+	VMAXPS       Z1, Z30, Z1
+	VMINPS       Z1, Z28, Z1
+	VMULPS       Z27, Z1, Z2
+	VRNDSCALEPS  $0x08, Z2, Z2
+	VFNMADD231PS Z26, Z2, Z1
+	VFNMADD231PS Z25, Z2, Z1
+	VMOVAPS      Z23, Z3
+	VFMADD231PS  Z1, Z24, Z3
+	VFMADD213PS  Z22, Z1, Z3
+	VFMADD213PS  Z21, Z1, Z3
+	VFMADD213PS  Z20, Z1, Z3
+	VMULPS       Z1, Z3, Z3
+	VFMADD213PS  Z1, Z1, Z3
+	VADDPS       Z19, Z3, Z3
+	VSCALEFPS    Z2, Z3, Z2
+	VCMPPS       $0x11, Z18, Z0, K2
+	VADDPS       Z19, Z2, Z3
+	VBLENDMPS    Z2, Z19, K2, Z1
+	VDIVPS       Z3, Z1, Z1
+	VBLENDMPS    Z19, Z2, K2, Z2
+	VDIVPS       Z3, Z2, Z3
+	VFMADD213PS  Z19, Z3, Z0
+	VMULPS       Z0, Z1, Z0
+	VMOVUPS      (SI)(AX*1), Z1
+	VMOVUPS      (DI)(AX*1), Z3
+	VFMADD231PS  Z0, Z1, Z3
+	VMOVUPS      Z3, (DI)(AX*1)
+	ADDQ         $0x00000040, AX
+	SUBQ         $0x00000010, CX
+	JGE          one
 
 rest:
-	ADDQ              $0x00000010, CX
-	JLE               done
-	MOVL              $0x00000001, R8
-	SHLL              CL, R8
-	DECL              R8
-	KMOVW             R8, K1
-	VMOVUPS.Z         (DX)(AX*1), K1, Z3
-	VBROADCASTSS      vectorc2d00000<>+0(SB), Z0
-	VMAXPS            Z3, Z0, Z3
-	VBROADCASTSS      vector42d00000<>+0(SB), Z0
-	VMINPS            Z3, Z0, Z3
-	VPORD.BCST        vector80000000<>+0(SB), Z3, Z0
-	VBROADCASTSS      vectorc2d00000<>+0(SB), Z1
-	VMAXPS            Z0, Z1, Z0
-	VBROADCASTSS      vector42b20000<>+0(SB), Z1
-	VMINPS            Z0, Z1, Z0
-	VMULPS.BCST       vector3fb8aa3b<>+0(SB), Z0, Z1
-	VRNDSCALEPS       $0x08, Z1, Z1
-	VFNMADD231PS.BCST vector3f318000<>+0(SB), Z1, Z0
-	VFNMADD231PS.BCST vectorb95e8083<>+0(SB), Z1, Z0
-	VBROADCASTSS      vector3c091ceb<>+0(SB), Z2
-	VFMADD231PS.BCST  vector3ab51224<>+0(SB), Z0, Z2
-	VFMADD213PS.BCST  vector3d2aac79<>+0(SB), Z0, Z2
-	VFMADD213PS.BCST  vector3e2aaa49<>+0(SB), Z0, Z2
-	VFMADD213PS.BCST  vector3efffffe<>+0(SB), Z0, Z2
-	VMULPS            Z0, Z2, Z2
-	VFMADD213PS       Z0, Z0, Z2
-	VADDPS.BCST       vector3f800000<>+0(SB), Z2, Z2
-	VSCALEFPS         Z1, Z2, Z1
-	VCMPPS.BCST       $0x11, vector00000000<>+0(SB), Z3, K2
-	VADDPS.BCST       vector3f800000<>+0(SB), Z1, Z2
-	VBROADCASTSS      vector3f800000<>+0(SB), Z0
-	VBLENDMPS         Z1, Z0, K2, Z0
-	VDIVPS            Z2, Z0, Z0
-	VBLENDMPS.BCST    vector3f800000<>+0(SB), Z1, K2, Z1
-	VDIVPS            Z2, Z1, Z2
-	VFMADD213PS.BCST  vector3f800000<>+0(SB), Z2, Z3
-	VMULPS            Z3, Z0, Z3
-	VMOVUPS.Z         (SI)(AX*1), K1, Z0
-	VMOVUPS.Z         (DI)(AX*1), K1, Z2
-	VFMADD231PS       Z3, Z0, Z2
-	VMOVUPS           Z2, K1, (DI)(AX*1)
+	ADDQ         $0x00000010, CX
+	JLE          done
+	MOVL         $0x00000001, R8
+	SHLL         CL, R8
+	DECL         R8
+	KMOVW        R8, K1
+	VMOVUPS.Z    (DX)(AX*1), K1, Z3
+	VMAXPS       Z3, Z30, Z3
+	VMINPS       Z3, Z31, Z3
+	VPORD        Z29, Z3, Z0
+	VMAXPS       Z0, Z30, Z0
+	VMINPS       Z0, Z28, Z0
+	VMULPS       Z27, Z0, Z1
+	VRNDSCALEPS  $0x08, Z1, Z1
+	VFNMADD231PS Z26, Z1, Z0
+	VFNMADD231PS Z25, Z1, Z0
+	VMOVAPS      Z23, Z2
+	VFMADD231PS  Z0, Z24, Z2
+	VFMADD213PS  Z22, Z0, Z2
+	VFMADD213PS  Z21, Z0, Z2
+	VFMADD213PS  Z20, Z0, Z2
+	VMULPS       Z0, Z2, Z2
+	VFMADD213PS  Z0, Z0, Z2
+	VADDPS       Z19, Z2, Z2
+	VSCALEFPS    Z1, Z2, Z1
+	VCMPPS       $0x11, Z18, Z3, K2
+	VADDPS       Z19, Z1, Z2
+	VBLENDMPS    Z1, Z19, K2, Z0
+	VDIVPS       Z2, Z0, Z0
+	VBLENDMPS    Z19, Z1, K2, Z1
+	VDIVPS       Z2, Z1, Z2
+	VFMADD213PS  Z19, Z2, Z3
+	VMULPS       Z3, Z0, Z3
+	VMOVUPS.Z    (SI)(AX*1), K1, Z0
+	VMOVUPS.Z    (DI)(AX*1), K1, Z2
+	VFMADD231PS  Z3, Z0, Z2
+	VMOVUPS      Z2, K1, (DI)(AX*1)
 
 done:
 	VZEROUPPER
@@ -1797,138 +1901,147 @@ GLOBL vector42d00000<>(SB), RODATA|NOPTR, $32
 // func geluBackwardAVX512(dsrc []float32, ddst []float32, src []float32)
 // Requires: AVX, AVX512F
 TEXT ·geluBackwardAVX512(SB), NOSPLIT, $0-72
-	MOVQ dsrc_base+0(FP), DI
-	MOVQ ddst_base+24(FP), SI
-	MOVQ src_base+48(FP), DX
-	MOVQ dsrc_len+8(FP), CX
-	XORQ AX, AX
-	SUBQ $0x00000010, CX
-	JLT  rest
+	MOVQ         dsrc_base+0(FP), DI
+	MOVQ         ddst_base+24(FP), SI
+	MOVQ         src_base+48(FP), DX
+	MOVQ         dsrc_len+8(FP), CX
+	XORQ         AX, AX
+	VBROADCASTSS vector41700000<>+0(SB), Z31
+	VBROADCASTSS vectorc1700000<>+0(SB), Z30
+	VBROADCASTSS vector7fffffff<>+0(SB), Z29
+	VBROADCASTSS vector3f800000<>+0(SB), Z28
+	VBROADCASTSS vector3e99999a<>+0(SB), Z27
+	VBROADCASTSS vectorbf000000<>+0(SB), Z26
+	VBROADCASTSS vector42b20000<>+0(SB), Z25
+	VBROADCASTSS vectorc2d00000<>+0(SB), Z24
+	VBROADCASTSS vector3fb8aa3b<>+0(SB), Z23
+	VBROADCASTSS vector3f318000<>+0(SB), Z22
+	VBROADCASTSS vectorb95e8083<>+0(SB), Z21
+	VBROADCASTSS vector3ab51224<>+0(SB), Z20
+	VBROADCASTSS vector3c091ceb<>+0(SB), Z19
+	VBROADCASTSS vector3d2aac79<>+0(SB), Z18
+	VBROADCASTSS vector3e2aaa49<>+0(SB), Z17
+	VBROADCASTSS vector3efffffe<>+0(SB), Z16
+	VBROADCASTSS vector3f000000<>+0(SB), Z15
+	VBROADCASTSS vectorbca8eb35<>+0(SB), Z14
+	VBROADCASTSS vector3de63a54<>+0(SB), Z13
+	VBROADCASTSS vectorbe69a43f<>+0(SB), Z12
+	VBROADCASTSS vector3e4451b8<>+0(SB), Z11
+	VBROADCASTSS vectorbda28a82<>+0(SB), Z10
+	VBROADCASTSS vector3dc4dce0<>+0(SB), Z9
+	SUBQ         $0x00000010, CX
+	JLT          rest
 
 one:
-	VMOVUPS           (DX)(AX*1), Z0
-	VBROADCASTSS      vectorc1700000<>+0(SB), Z1
-	VMAXPS            Z0, Z1, Z0
-	VBROADCASTSS      vector41700000<>+0(SB), Z1
-	VMINPS            Z0, Z1, Z0
-	VPANDD.BCST       vector7fffffff<>+0(SB), Z0, Z1
-	VBROADCASTSS      vector41700000<>+0(SB), Z2
-	VMINPS            Z1, Z2, Z1
-	VBROADCASTSS      vector3f800000<>+0(SB), Z2
-	VFMADD231PS.BCST  vector3e99999a<>+0(SB), Z1, Z2
-	VBROADCASTSS      vector3f800000<>+0(SB), Z3
-	VDIVPS            Z2, Z3, Z2
-	VMULPS            Z1, Z1, Z3
-	VMULPS.BCST       vectorbf000000<>+0(SB), Z3, Z4
-	VBROADCASTSS      vectorc2d00000<>+0(SB), Z5
-	VMAXPS            Z4, Z5, Z4
-	VBROADCASTSS      vector42b20000<>+0(SB), Z5
-	VMINPS            Z4, Z5, Z4
-	VMULPS.BCST       vector3fb8aa3b<>+0(SB), Z4, Z5
-	VRNDSCALEPS       $0x08, Z5, Z5
-	VFNMADD231PS.BCST vector3f318000<>+0(SB), Z5, Z4
-	VFNMADD231PS.BCST vectorb95e8083<>+0(SB), Z5, Z4
-	VBROADCASTSS      vector3c091ceb<>+0(SB), Z6
-	VFMADD231PS.BCST  vector3ab51224<>+0(SB), Z4, Z6
-	VFMADD213PS.BCST  vector3d2aac79<>+0(SB), Z4, Z6
-	VFMADD213PS.BCST  vector3e2aaa49<>+0(SB), Z4, Z6
-	VFMADD213PS.BCST  vector3efffffe<>+0(SB), Z4, Z6
-	VMULPS            Z4, Z6, Z6
-	VFMADD213PS       Z4, Z4, Z6
-	VADDPS.BCST       vector3f800000<>+0(SB), Z6, Z6
-	VSCALEFPS         Z5, Z6, Z5
-	VFNMADD231PS      Z1, Z1, Z3
-	VMULPS            Z3, Z5, Z3
-	VFMADD231PS.BCST  vector3f000000<>+0(SB), Z3, Z5
-	VBROADCASTSS      vector3de63a54<>+0(SB), Z3
-	VFMADD231PS.BCST  vectorbca8eb35<>+0(SB), Z2, Z3
-	VFMADD213PS.BCST  vectorbe69a43f<>+0(SB), Z2, Z3
-	VFMADD213PS.BCST  vector3e4451b8<>+0(SB), Z2, Z3
-	VFMADD213PS.BCST  vectorbda28a82<>+0(SB), Z2, Z3
-	VFMADD213PS.BCST  vector3dc4dce0<>+0(SB), Z2, Z3
-	VFMADD213PS.BCST  vector3da090ea<>+0(SB), Z2, Z3
-	VFMADD213PS.BCST  vector3de1c1b9<>+0(SB), Z2, Z3
-	VFMADD213PS.BCST  vector3df4e23e<>+0(SB), Z2, Z3
-	VFMADD213PS.BCST  vector3df51e49<>+0(SB), Z2, Z3
-	VMULPS            Z3, Z2, Z3
-	VMULPS            Z3, Z5, Z3
-	VCMPPS.BCST       $0x11, vector00000000<>+0(SB), Z0, K2
-	VBROADCASTSS      vector3f800000<>+0(SB), Z2
-	VSUBPS            Z3, Z2, Z2
-	VBLENDMPS         Z3, Z2, K2, Z2
-	VMULPS.BCST       vector3ecc422a<>+0(SB), Z0, Z0
-	VFMADD231PS       Z5, Z0, Z2
-	VMOVUPS           (SI)(AX*1), Z5
-	VMOVUPS           (DI)(AX*1), Z0
-	VFMADD231PS       Z2, Z5, Z0
-	VMOVUPS           Z0, (DI)(AX*1)
-	ADDQ              $0x00000040, AX
-	SUBQ              $0x00000010, CX
-	JGE               one
+	VMOVUPS          (DX)(AX*1), Z0
+	VMAXPS           Z0, Z30, Z0
+	VMINPS           Z0, Z31, Z0
+	VPANDD           Z29, Z0, Z1
+	VMINPS           Z1, Z31, Z1
+	VMOVAPS          Z28, Z2
+	VFMADD231PS      Z27, Z1, Z2
+	VDIVPS           Z2, Z28, Z2
+	VMULPS           Z1, Z1, Z3
+	VMULPS           Z26, Z3, Z4
+	VMAXPS           Z4, Z24, Z4
+	VMINPS           Z4, Z25, Z4
+	VMULPS           Z23, Z4, Z5
+	VRNDSCALEPS      $0x08, Z5, Z5
+	VFNMADD231PS     Z22, Z5, Z4
+	VFNMADD231PS     Z21, Z5, Z4
+	VMOVAPS          Z19, Z6
+	VFMADD231PS      Z4, Z20, Z6
+	VFMADD213PS      Z18, Z4, Z6
+	VFMADD213PS      Z17, Z4, Z6
+	VFMADD213PS      Z16, Z4, Z6
+	VMULPS           Z4, Z6, Z6
+	VFMADD213PS      Z4, Z4, Z6
+	VADDPS           Z28, Z6, Z6
+	VSCALEFPS        Z5, Z6, Z5
+	VFNMADD231PS     Z1, Z1, Z3
+	VMULPS           Z3, Z5, Z3
+	VFMADD231PS      Z15, Z3, Z5
+	VMOVAPS          Z13, Z3
+	VFMADD231PS      Z2, Z14, Z3
+	VFMADD213PS      Z12, Z2, Z3
+	VFMADD213PS      Z11, Z2, Z3
+	VFMADD213PS      Z10, Z2, Z3
+	VFMADD213PS      Z9, Z2, Z3
+	VFMADD213PS.BCST vector3da090ea<>+0(SB), Z2, Z3
+	VFMADD213PS.BCST vector3de1c1b9<>+0(SB), Z2, Z3
+	VFMADD213PS.BCST vector3df4e23e<>+0(SB), Z2, Z3
+	VFMADD213PS.BCST vector3df51e49<>+0(SB), Z2, Z3
+	VMULPS           Z3, Z2, Z3
+	VMULPS           Z3, Z5, Z3
+	VCMPPS.BCST      $0x11, vector00000000<>+0(SB), Z0, K2
+	VSUBPS           Z3, Z28, Z2
+	VBLENDMPS        Z3, Z2, K2, Z2
+	VMULPS.BCST      vector3ecc422a<>+0(SB), Z0, Z0
+	VFMADD231PS      Z5, Z0, Z2
+	VMOVUPS          (SI)(AX*1), Z5
+	VMOVUPS          (DI)(AX*1), Z0
+	VFMADD231PS      Z2, Z5, Z0
+	VMOVUPS          Z0, (DI)(AX*1)
+	ADDQ             $0x00000040, AX
+	SUBQ             $0x00000010, CX
+	JGE              one
 
 rest:
-	ADDQ              $0x00000010, CX
-	JLE               done
-	MOVL              $0x00000001, R8
-	SHLL              CL, R8
-	DECL              R8
-	KMOVW             R8, K1
-	VMOVUPS.Z         (DX)(AX*1), K1, Z0
-	VBROADCASTSS      vectorc1700000<>+0(SB), Z2
-	VMAXPS            Z0, Z2, Z0
-	VBROADCASTSS      vector41700000<>+0(SB), Z2
-	VMINPS            Z0, Z2, Z0
-	VPANDD.BCST       vector7fffffff<>+0(SB), Z0, Z2
-	VBROADCASTSS      vector41700000<>+0(SB), Z5
-	VMINPS            Z2, Z5, Z2
-	VBROADCASTSS      vector3f800000<>+0(SB), Z5
-	VFMADD231PS.BCST  vector3e99999a<>+0(SB), Z2, Z5
-	VBROADCASTSS      vector3f800000<>+0(SB), Z3
-	VDIVPS            Z5, Z3, Z5
-	VMULPS            Z2, Z2, Z3
-	VMULPS.BCST       vectorbf000000<>+0(SB), Z3, Z1
-	VBROADCASTSS      vectorc2d00000<>+0(SB), Z6
-	VMAXPS            Z1, Z6, Z1
-	VBROADCASTSS      vector42b20000<>+0(SB), Z6
-	VMINPS            Z1, Z6, Z1
-	VMULPS.BCST       vector3fb8aa3b<>+0(SB), Z1, Z6
-	VRNDSCALEPS       $0x08, Z6, Z6
-	VFNMADD231PS.BCST vector3f318000<>+0(SB), Z6, Z1
-	VFNMADD231PS.BCST vectorb95e8083<>+0(SB), Z6, Z1
-	VBROADCASTSS      vector3c091ceb<>+0(SB), Z4
-	VFMADD231PS.BCST  vector3ab51224<>+0(SB), Z1, Z4
-	VFMADD213PS.BCST  vector3d2aac79<>+0(SB), Z1, Z4
-	VFMADD213PS.BCST  vector3e2aaa49<>+0(SB), Z1, Z4
-	VFMADD213PS.BCST  vector3efffffe<>+0(SB), Z1, Z4
-	VMULPS            Z1, Z4, Z4
-	VFMADD213PS       Z1, Z1, Z4
-	VADDPS.BCST       vector3f800000<>+0(SB), Z4, Z4
-	VSCALEFPS         Z6, Z4, Z6
-	VFNMADD231PS      Z2, Z2, Z3
-	VMULPS            Z3, Z6, Z3
-	VFMADD231PS.BCST  vector3f000000<>+0(SB), Z3, Z6
-	VBROADCASTSS      vector3de63a54<>+0(SB), Z3
-	VFMADD231PS.BCST  vectorbca8eb35<>+0(SB), Z5, Z3
-	VFMADD213PS.BCST  vectorbe69a43f<>+0(SB), Z5, Z3
-	VFMADD213PS.BCST  vector3e4451b8<>+0(SB), Z5, Z3
-	VFMADD213PS.BCST  vectorbda28a82<>+0(SB), Z5, Z3
-	VFMADD213PS.BCST  vector3dc4dce0<>+0(SB), Z5, Z3
-	VFMADD213PS.BCST  vector3da090ea<>+0(SB), Z5, Z3
-	VFMADD213PS.BCST  vector3de1c1b9<>+0(SB), Z5, Z3
-	VFMADD213PS.BCST  vector3df4e23e<>+0(SB), Z5, Z3
-	VFMADD213PS.BCST  vector3df51e49<>+0(SB), Z5, Z3
-	VMULPS            Z3, Z5, Z3
-	VMULPS            Z3, Z6, Z3
-	VCMPPS.BCST       $0x11, vector00000000<>+0(SB), Z0, K2
-	VBROADCASTSS      vector3f800000<>+0(SB), Z5
-	VSUBPS            Z3, Z5, Z5
-	VBLENDMPS         Z3, Z5, K2, Z5
-	VMULPS.BCST       vector3ecc422a<>+0(SB), Z0, Z0
-	VFMADD231PS       Z6, Z0, Z5
-	VMOVUPS.Z         (SI)(AX*1), K1, Z6
-	VMOVUPS.Z         (DI)(AX*1), K1, Z0
-	VFMADD231PS       Z5, Z6, Z0
-	VMOVUPS           Z0, K1, (DI)(AX*1)
+	ADDQ             $0x00000010, CX
+	JLE              done
+	MOVL             $0x00000001, R8
+	SHLL             CL, R8
+	DECL             R8
+	KMOVW            R8, K1
+	VMOVUPS.Z        (DX)(AX*1), K1, Z0
+	VMAXPS           Z0, Z30, Z0
+	VMINPS           Z0, Z31, Z0
+	VPANDD           Z29, Z0, Z2
+	VMINPS           Z2, Z31, Z2
+	VMOVAPS          Z28, Z5
+	VFMADD231PS      Z27, Z2, Z5
+	VDIVPS           Z5, Z28, Z5
+	VMULPS           Z2, Z2, Z3
+	VMULPS           Z26, Z3, Z1
+	VMAXPS           Z1, Z24, Z1
+	VMINPS           Z1, Z25, Z1
+	VMULPS           Z23, Z1, Z6
+	VRNDSCALEPS      $0x08, Z6, Z6
+	VFNMADD231PS     Z22, Z6, Z1
+	VFNMADD231PS     Z21, Z6, Z1
+	VMOVAPS          Z19, Z4
+	VFMADD231PS      Z1, Z20, Z4
+	VFMADD213PS      Z18, Z1, Z4
+	VFMADD213PS      Z17, Z1, Z4
+	VFMADD213PS      Z16, Z1, Z4
+	VMULPS           Z1, Z4, Z4
+	VFMADD213PS      Z1, Z1, Z4
+	VADDPS           Z28, Z4, Z4
+	VSCALEFPS        Z6, Z4, Z6
+	VFNMADD231PS     Z2, Z2, Z3
+	VMULPS           Z3, Z6, Z3
+	VFMADD231PS      Z15, Z3, Z6
+	VMOVAPS          Z13, Z3
+	VFMADD231PS      Z5, Z14, Z3
+	VFMADD213PS      Z12, Z5, Z3
+	VFMADD213PS      Z11, Z5, Z3
+	VFMADD213PS      Z10, Z5, Z3
+	VFMADD213PS      Z9, Z5, Z3
+	VFMADD213PS.BCST vector3da090ea<>+0(SB), Z5, Z3
+	VFMADD213PS.BCST vector3de1c1b9<>+0(SB), Z5, Z3
+	VFMADD213PS.BCST vector3df4e23e<>+0(SB), Z5, Z3
+	VFMADD213PS.BCST vector3df51e49<>+0(SB), Z5, Z3
+	VMULPS           Z3, Z5, Z3
+	VMULPS           Z3, Z6, Z3
+	VCMPPS.BCST      $0x11, vector00000000<>+0(SB), Z0, K2
+	VSUBPS           Z3, Z28, Z5
+	VBLENDMPS        Z3, Z5, K2, Z5
+	VMULPS.BCST      vector3ecc422a<>+0(SB), Z0, Z0
+	VFMADD231PS      Z6, Z0, Z5
+	VMOVUPS.Z        (SI)(AX*1), K1, Z6
+	VMOVUPS.Z        (DI)(AX*1), K1, Z0
+	VFMADD231PS      Z5, Z6, Z0
+	VMOVUPS          Z0, K1, (DI)(AX*1)
 
 done:
 	VZEROUPPER
@@ -1947,116 +2060,120 @@ GLOBL vector3ecc422a<>(SB), RODATA|NOPTR, $32
 // func geluTanhBackwardAVX512(dsrc []float32, ddst []float32, src []float32)
 // Requires: AVX, AVX512F
 TEXT ·geluTanhBackwardAVX512(SB), NOSPLIT, $0-72
-	MOVQ dsrc_base+0(FP), DI
-	MOVQ ddst_base+24(FP), SI
-	MOVQ src_base+48(FP), DX
-	MOVQ dsrc_len+8(FP), CX
-	XORQ AX, AX
-	SUBQ $0x00000010, CX
-	JLT  rest
+	MOVQ         dsrc_base+0(FP), DI
+	MOVQ         ddst_base+24(FP), SI
+	MOVQ         src_base+48(FP), DX
+	MOVQ         dsrc_len+8(FP), CX
+	XORQ         AX, AX
+	VBROADCASTSS vector41400000<>+0(SB), Z31
+	VBROADCASTSS vectorc1400000<>+0(SB), Z30
+	VBROADCASTSS vector3d922279<>+0(SB), Z29
+	VBROADCASTSS vector3fcc422a<>+0(SB), Z28
+	VBROADCASTSS vector80000000<>+0(SB), Z27
+	VBROADCASTSS vector42b20000<>+0(SB), Z26
+	VBROADCASTSS vectorc2d00000<>+0(SB), Z25
+	VBROADCASTSS vector3fb8aa3b<>+0(SB), Z24
+	VBROADCASTSS vector3f318000<>+0(SB), Z23
+	VBROADCASTSS vectorb95e8083<>+0(SB), Z22
+	VBROADCASTSS vector3ab51224<>+0(SB), Z21
+	VBROADCASTSS vector3c091ceb<>+0(SB), Z20
+	VBROADCASTSS vector3d2aac79<>+0(SB), Z19
+	VBROADCASTSS vector3e2aaa49<>+0(SB), Z18
+	VBROADCASTSS vector3efffffe<>+0(SB), Z17
+	VBROADCASTSS vector3f800000<>+0(SB), Z16
+	VBROADCASTSS vector00000000<>+0(SB), Z15
+	VBROADCASTSS vector3e5b33b6<>+0(SB), Z14
+	SUBQ         $0x00000010, CX
+	JLT          rest
 
 one:
-	VMOVUPS           (DX)(AX*1), Z0
-	VBROADCASTSS      vectorc1400000<>+0(SB), Z1
-	VMAXPS            Z0, Z1, Z0
-	VBROADCASTSS      vector41400000<>+0(SB), Z1
-	VMINPS            Z0, Z1, Z0
-	VBROADCASTSS      vector41400000<>+0(SB), Z1
-	VMINPS            Z0, Z1, Z1
-	VMULPS            Z1, Z1, Z2
-	VBROADCASTSS      vector3fcc422a<>+0(SB), Z3
-	VFMADD231PS.BCST  vector3d922279<>+0(SB), Z2, Z3
-	VMULPS            Z3, Z1, Z3
-	VPORD.BCST        vector80000000<>+0(SB), Z3, Z1
-	VBROADCASTSS      vectorc2d00000<>+0(SB), Z4
-	VMAXPS            Z1, Z4, Z1
-	VBROADCASTSS      vector42b20000<>+0(SB), Z4
-	VMINPS            Z1, Z4, Z1
-	VMULPS.BCST       vector3fb8aa3b<>+0(SB), Z1, Z4
-	VRNDSCALEPS       $0x08, Z4, Z4
-	VFNMADD231PS.BCST vector3f318000<>+0(SB), Z4, Z1
-	VFNMADD231PS.BCST vectorb95e8083<>+0(SB), Z4, Z1
-	VBROADCASTSS      vector3c091ceb<>+0(SB), Z5
-	VFMADD231PS.BCST  vector3ab51224<>+0(SB), Z1, Z5
-	VFMADD213PS.BCST  vector3d2aac79<>+0(SB), Z1, Z5
-	VFMADD213PS.BCST  vector3e2aaa49<>+0(SB), Z1, Z5
-	VFMADD213PS.BCST  vector3efffffe<>+0(SB), Z1, Z5
-	VMULPS            Z1, Z5, Z5
-	VFMADD213PS       Z1, Z1, Z5
-	VADDPS.BCST       vector3f800000<>+0(SB), Z5, Z5
-	VSCALEFPS         Z4, Z5, Z4
-	VCMPPS.BCST       $0x11, vector00000000<>+0(SB), Z3, K2
-	VADDPS.BCST       vector3f800000<>+0(SB), Z4, Z3
-	VBROADCASTSS      vector3f800000<>+0(SB), Z5
-	VBLENDMPS         Z4, Z5, K2, Z5
-	VDIVPS            Z3, Z5, Z5
-	VBLENDMPS.BCST    vector3f800000<>+0(SB), Z4, K2, Z4
-	VDIVPS            Z3, Z4, Z3
-	VBROADCASTSS      vector3fcc422a<>+0(SB), Z4
-	VFMADD231PS.BCST  vector3e5b33b6<>+0(SB), Z2, Z4
-	VMULPS            Z3, Z0, Z3
-	VFMADD213PS.BCST  vector3f800000<>+0(SB), Z4, Z3
-	VMULPS            Z3, Z5, Z3
-	VMOVUPS           (SI)(AX*1), Z5
-	VMOVUPS           (DI)(AX*1), Z4
-	VFMADD231PS       Z3, Z5, Z4
-	VMOVUPS           Z4, (DI)(AX*1)
-	ADDQ              $0x00000040, AX
-	SUBQ              $0x00000010, CX
-	JGE               one
+	VMOVUPS      (DX)(AX*1), Z0
+	VMAXPS       Z0, Z30, Z0
+	VMINPS       Z0, Z31, Z0
+	VMINPS       Z0, Z31, Z1
+	VMULPS       Z1, Z1, Z2
+	VMOVAPS      Z28, Z3
+	VFMADD231PS  Z29, Z2, Z3
+	VMULPS       Z3, Z1, Z3
+	VPORD        Z27, Z3, Z1
+	VMAXPS       Z1, Z25, Z1
+	VMINPS       Z1, Z26, Z1
+	VMULPS       Z24, Z1, Z4
+	VRNDSCALEPS  $0x08, Z4, Z4
+	VFNMADD231PS Z23, Z4, Z1
+	VFNMADD231PS Z22, Z4, Z1
+	VMOVAPS      Z20, Z5
+	VFMADD231PS  Z1, Z21, Z5
+	VFMADD213PS  Z19, Z1, Z5
+	VFMADD213PS  Z18, Z1, Z5
+	VFMADD213PS  Z17, Z1, Z5
+	VMULPS       Z1, Z5, Z5
+	VFMADD213PS  Z1, Z1, Z5
+	VADDPS       Z16, Z5, Z5
+	VSCALEFPS    Z4, Z5, Z4
+	VCMPPS       $0x11, Z15, Z3, K2
+	VADDPS       Z16, Z4, Z3
+	VBLENDMPS    Z4, Z16, K2, Z5
+	VDIVPS       Z3, Z5, Z5
+	VBLENDMPS    Z16, Z4, K2, Z4
+	VDIVPS       Z3, Z4, Z3
+	VFMADD213PS  Z28, Z14, Z2
+	VMULPS       Z3, Z0, Z3
+	VFMADD213PS  Z16, Z2, Z3
+	VMULPS       Z3, Z5, Z3
+	VMOVUPS      (SI)(AX*1), Z5
+	VMOVUPS      (DI)(AX*1), Z2
+	VFMADD231PS  Z3, Z5, Z2
+	VMOVUPS      Z2, (DI)(AX*1)
+	ADDQ         $0x00000040, AX
+	SUBQ         $0x00000010, CX
+	JGE          one
 
 rest:
-	ADDQ              $0x00000010, CX
-	JLE               done
-	MOVL              $0x00000001, R8
-	SHLL              CL, R8
-	DECL              R8
-	KMOVW             R8, K1
-	VMOVUPS.Z         (DX)(AX*1), K1, Z4
-	VBROADCASTSS      vectorc1400000<>+0(SB), Z3
-	VMAXPS            Z4, Z3, Z4
-	VBROADCASTSS      vector41400000<>+0(SB), Z3
-	VMINPS            Z4, Z3, Z4
-	VBROADCASTSS      vector41400000<>+0(SB), Z3
-	VMINPS            Z4, Z3, Z3
-	VMULPS            Z3, Z3, Z5
-	VBROADCASTSS      vector3fcc422a<>+0(SB), Z0
-	VFMADD231PS.BCST  vector3d922279<>+0(SB), Z5, Z0
-	VMULPS            Z0, Z3, Z0
-	VPORD.BCST        vector80000000<>+0(SB), Z0, Z3
-	VBROADCASTSS      vectorc2d00000<>+0(SB), Z2
-	VMAXPS            Z3, Z2, Z3
-	VBROADCASTSS      vector42b20000<>+0(SB), Z2
-	VMINPS            Z3, Z2, Z3
-	VMULPS.BCST       vector3fb8aa3b<>+0(SB), Z3, Z2
-	VRNDSCALEPS       $0x08, Z2, Z2
-	VFNMADD231PS.BCST vector3f318000<>+0(SB), Z2, Z3
-	VFNMADD231PS.BCST vectorb95e8083<>+0(SB), Z2, Z3
-	VBROADCASTSS      vector3c091ceb<>+0(SB), Z1
-	VFMADD231PS.BCST  vector3ab51224<>+0(SB), Z3, Z1
-	VFMADD213PS.BCST  vector3d2aac79<>+0(SB), Z3, Z1
-	VFMADD213PS.BCST  vector3e2aaa49<>+0(SB), Z3, Z1
-	VFMADD213PS.BCST  vector3efffffe<>+0(SB), Z3, Z1
-	VMULPS            Z3, Z1, Z1
-	VFMADD213PS       Z3, Z3, Z1
-	VADDPS.BCST       vector3f800000<>+0(SB), Z1, Z1
-	VSCALEFPS         Z2, Z1, Z2
-	VCMPPS.BCST       $0x11, vector00000000<>+0(SB), Z0, K2
-	VADDPS.BCST       vector3f800000<>+0(SB), Z2, Z0
-	VBROADCASTSS      vector3f800000<>+0(SB), Z1
-	VBLENDMPS         Z2, Z1, K2, Z1
-	VDIVPS            Z0, Z1, Z1
-	VBLENDMPS.BCST    vector3f800000<>+0(SB), Z2, K2, Z2
-	VDIVPS            Z0, Z2, Z0
-	VBROADCASTSS      vector3fcc422a<>+0(SB), Z2
-	VFMADD231PS.BCST  vector3e5b33b6<>+0(SB), Z5, Z2
-	VMULPS            Z0, Z4, Z0
-	VFMADD213PS.BCST  vector3f800000<>+0(SB), Z2, Z0
-	VMULPS            Z0, Z1, Z0
-	VMOVUPS.Z         (SI)(AX*1), K1, Z1
-	VMOVUPS.Z         (DI)(AX*1), K1, Z2
-	VFMADD231PS       Z0, Z1, Z2
-	VMOVUPS           Z2, K1, (DI)(AX*1)
+	ADDQ         $0x00000010, CX
+	JLE          done
+	MOVL         $0x00000001, R8
+	SHLL         CL, R8
+	DECL         R8
+	KMOVW        R8, K1
+	VMOVUPS.Z    (DX)(AX*1), K1, Z2
+	VMAXPS       Z2, Z30, Z2
+	VMINPS       Z2, Z31, Z2
+	VMINPS       Z2, Z31, Z3
+	VMULPS       Z3, Z3, Z5
+	VMOVAPS      Z28, Z0
+	VFMADD231PS  Z29, Z5, Z0
+	VMULPS       Z0, Z3, Z0
+	VPORD        Z27, Z0, Z3
+	VMAXPS       Z3, Z25, Z3
+	VMINPS       Z3, Z26, Z3
+	VMULPS       Z24, Z3, Z4
+	VRNDSCALEPS  $0x08, Z4, Z4
+	VFNMADD231PS Z23, Z4, Z3
+	VFNMADD231PS Z22, Z4, Z3
+	VMOVAPS      Z20, Z1
+	VFMADD231PS  Z3, Z21, Z1
+	VFMADD213PS  Z19, Z3, Z1
+	VFMADD213PS  Z18, Z3, Z1
+	VFMADD213PS  Z17, Z3, Z1
+	VMULPS       Z3, Z1, Z1
+	VFMADD213PS  Z3, Z3, Z1
+	VADDPS       Z16, Z1, Z1
+	VSCALEFPS    Z4, Z1, Z4
+	VCMPPS       $0x11, Z15, Z0, K2
+	VADDPS       Z16, Z4, Z0
+	VBLENDMPS    Z4, Z16, K2, Z1
+	VDIVPS       Z0, Z1, Z1
+	VBLENDMPS    Z16, Z4, K2, Z4
+	VDIVPS       Z0, Z4, Z0
+	VFMADD213PS  Z28, Z14, Z5
+	VMULPS       Z0, Z2, Z0
+	VFMADD213PS  Z16, Z5, Z0
+	VMULPS       Z0, Z1, Z0
+	VMOVUPS.Z    (SI)(AX*1), K1, Z1
+	VMOVUPS.Z    (DI)(AX*1), K1, Z5
+	VFMADD231PS  Z0, Z1, Z5
+	VMOVUPS      Z5, K1, (DI)(AX*1)
 
 done:
 	VZEROUPPER
@@ -2135,63 +2252,70 @@ TEXT ·softmaxExpAVX512(SB), NOSPLIT, $0-60
 	XORQ         AX, AX
 	VBROADCASTSS largest+48(FP), Z31
 	VPXORD       Z30, Z30, Z30
+	VBROADCASTSS vector42b20000<>+0(SB), Z29
+	VBROADCASTSS vectorc2d00000<>+0(SB), Z28
+	VBROADCASTSS vector3fb8aa3b<>+0(SB), Z27
+	VBROADCASTSS vector3f318000<>+0(SB), Z26
+	VBROADCASTSS vectorb95e8083<>+0(SB), Z25
+	VBROADCASTSS vector3ab51224<>+0(SB), Z24
+	VBROADCASTSS vector3c091ceb<>+0(SB), Z23
+	VBROADCASTSS vector3d2aac79<>+0(SB), Z22
+	VBROADCASTSS vector3e2aaa49<>+0(SB), Z21
+	VBROADCASTSS vector3efffffe<>+0(SB), Z20
+	VBROADCASTSS vector3f800000<>+0(SB), Z19
 	SUBQ         $0x00000010, CX
 	JLT          rest
 
 one:
-	VMOVUPS           (SI)(AX*1), Z0
-	VSUBPS            Z31, Z0, Z0
-	VBROADCASTSS      vectorc2d00000<>+0(SB), Z1
-	VMAXPS            Z0, Z1, Z0
-	VBROADCASTSS      vector42b20000<>+0(SB), Z1
-	VMINPS            Z0, Z1, Z0
-	VMULPS.BCST       vector3fb8aa3b<>+0(SB), Z0, Z1
-	VRNDSCALEPS       $0x08, Z1, Z1
-	VFNMADD231PS.BCST vector3f318000<>+0(SB), Z1, Z0
-	VFNMADD231PS.BCST vectorb95e8083<>+0(SB), Z1, Z0
-	VBROADCASTSS      vector3c091ceb<>+0(SB), Z2
-	VFMADD231PS.BCST  vector3ab51224<>+0(SB), Z0, Z2
-	VFMADD213PS.BCST  vector3d2aac79<>+0(SB), Z0, Z2
-	VFMADD213PS.BCST  vector3e2aaa49<>+0(SB), Z0, Z2
-	VFMADD213PS.BCST  vector3efffffe<>+0(SB), Z0, Z2
-	VMULPS            Z0, Z2, Z2
-	VFMADD213PS       Z0, Z0, Z2
-	VADDPS.BCST       vector3f800000<>+0(SB), Z2, Z2
-	VSCALEFPS         Z1, Z2, Z1
-	VMOVUPS           Z1, (DI)(AX*1)
-	VADDPS            Z1, Z30, Z30
-	ADDQ              $0x00000040, AX
-	SUBQ              $0x00000010, CX
-	JGE               one
+	VMOVUPS      (SI)(AX*1), Z0
+	VSUBPS       Z31, Z0, Z0
+	VMAXPS       Z0, Z28, Z0
+	VMINPS       Z0, Z29, Z0
+	VMULPS       Z27, Z0, Z1
+	VRNDSCALEPS  $0x08, Z1, Z1
+	VFNMADD231PS Z26, Z1, Z0
+	VFNMADD231PS Z25, Z1, Z0
+	VMOVAPS      Z23, Z2
+	VFMADD231PS  Z0, Z24, Z2
+	VFMADD213PS  Z22, Z0, Z2
+	VFMADD213PS  Z21, Z0, Z2
+	VFMADD213PS  Z20, Z0, Z2
+	VMULPS       Z0, Z2, Z2
+	VFMADD213PS  Z0, Z0, Z2
+	VADDPS       Z19, Z2, Z2
+	VSCALEFPS    Z1, Z2, Z1
+	VMOVUPS      Z1, (DI)(AX*1)
+	VADDPS       Z1, Z30, Z30
+	ADDQ         $0x00000040, AX
+	SUBQ         $0x00000010, CX
+	JGE          one
 
 rest:
-	ADDQ              $0x00000010, CX
-	JLE               done
-	MOVL              $0x00000001, R8
-	SHLL              CL, R8
-	DECL              R8
-	KMOVW             R8, K1
-	VMOVUPS.Z         (SI)(AX*1), K1, Z1
-	VSUBPS            Z31, Z1, Z1
-	VBROADCASTSS      vectorc2d00000<>+0(SB), Z2
-	VMAXPS            Z1, Z2, Z1
-	VBROADCASTSS      vector42b20000<>+0(SB), Z2
-	VMINPS            Z1, Z2, Z1
-	VMULPS.BCST       vector3fb8aa3b<>+0(SB), Z1, Z2
-	VRNDSCALEPS       $0x08, Z2, Z2
-	VFNMADD231PS.BCST vector3f318000<>+0(SB), Z2, Z1
-	VFNMADD231PS.BCST vectorb95e8083<>+0(SB), Z2, Z1
-	VBROADCASTSS      vector3c091ceb<>+0(SB), Z0
-	VFMADD231PS.BCST  vector3ab51224<>+0(SB), Z1, Z0
-	VFMADD213PS.BCST  vector3d2aac79<>+0(SB), Z1, Z0
-	VFMADD213PS.BCST  vector3e2aaa49<>+0(SB), Z1, Z0
-	VFMADD213PS.BCST  vector3efffffe<>+0(SB), Z1, Z0
-	VMULPS            Z1, Z0, Z0
-	VFMADD213PS       Z1, Z1, Z0
-	VADDPS.BCST       vector3f800000<>+0(SB), Z0, Z0
-	VSCALEFPS         Z2, Z0, Z2
-	VMOVUPS           Z2, K1, (DI)(AX*1)
-	VADDPS            Z2, Z30, K1, Z30
+	ADDQ         $0x00000010, CX
+	JLE          done
+	MOVL         $0x00000001, R8
+	SHLL         CL, R8
+	DECL         R8
+	KMOVW        R8, K1
+	VMOVUPS.Z    (SI)(AX*1), K1, Z1
+	VSUBPS       Z31, Z1, Z1
+	VMAXPS       Z1, Z28, Z1
+	VMINPS       Z1, Z29, Z1
+	VMULPS       Z27, Z1, Z2
+	VRNDSCALEPS  $0x08, Z2, Z2
+	VFNMADD231PS Z26, Z2, Z1
+	VFNMADD231PS Z25, Z2, Z1
+	VMOVAPS      Z23, Z0
+	VFMADD231PS  Z1, Z24, Z0
+	VFMADD213PS  Z22, Z1, Z0
+	VFMADD213PS  Z21, Z1, Z0
+	VFMADD213PS  Z20, Z1, Z0
+	VMULPS       Z1, Z0, Z0
+	VFMADD213PS  Z1, Z1, Z0
+	VADDPS       Z19, Z0, Z0
+	VSCALEFPS    Z2, Z0, Z2
+	VMOVUPS      Z2, K1, (DI)(AX*1)
+	VADDPS       Z2, Z30, K1, Z30
 
 done:
 	VEXTRACTF64X4 $0x01, Z30, Y0
@@ -2214,61 +2338,68 @@ TEXT ·sumExpAVX512(SB), NOSPLIT, $0-36
 	XORQ         AX, AX
 	VBROADCASTSS largest+24(FP), Z31
 	VPXORD       Z30, Z30, Z30
+	VBROADCASTSS vector42b20000<>+0(SB), Z29
+	VBROADCASTSS vectorc2d00000<>+0(SB), Z28
+	VBROADCASTSS vector3fb8aa3b<>+0(SB), Z27
+	VBROADCASTSS vector3f318000<>+0(SB), Z26
+	VBROADCASTSS vectorb95e8083<>+0(SB), Z25
+	VBROADCASTSS vector3ab51224<>+0(SB), Z24
+	VBROADCASTSS vector3c091ceb<>+0(SB), Z23
+	VBROADCASTSS vector3d2aac79<>+0(SB), Z22
+	VBROADCASTSS vector3e2aaa49<>+0(SB), Z21
+	VBROADCASTSS vector3efffffe<>+0(SB), Z20
+	VBROADCASTSS vector3f800000<>+0(SB), Z19
 	SUBQ         $0x00000010, CX
 	JLT          rest
 
 one:
-	VMOVUPS           (DI)(AX*1), Z0
-	VSUBPS            Z31, Z0, Z0
-	VBROADCASTSS      vectorc2d00000<>+0(SB), Z1
-	VMAXPS            Z0, Z1, Z0
-	VBROADCASTSS      vector42b20000<>+0(SB), Z1
-	VMINPS            Z0, Z1, Z0
-	VMULPS.BCST       vector3fb8aa3b<>+0(SB), Z0, Z1
-	VRNDSCALEPS       $0x08, Z1, Z1
-	VFNMADD231PS.BCST vector3f318000<>+0(SB), Z1, Z0
-	VFNMADD231PS.BCST vectorb95e8083<>+0(SB), Z1, Z0
-	VBROADCASTSS      vector3c091ceb<>+0(SB), Z2
-	VFMADD231PS.BCST  vector3ab51224<>+0(SB), Z0, Z2
-	VFMADD213PS.BCST  vector3d2aac79<>+0(SB), Z0, Z2
-	VFMADD213PS.BCST  vector3e2aaa49<>+0(SB), Z0, Z2
-	VFMADD213PS.BCST  vector3efffffe<>+0(SB), Z0, Z2
-	VMULPS            Z0, Z2, Z2
-	VFMADD213PS       Z0, Z0, Z2
-	VADDPS.BCST       vector3f800000<>+0(SB), Z2, Z2
-	VSCALEFPS         Z1, Z2, Z1
-	VADDPS            Z1, Z30, Z30
-	ADDQ              $0x00000040, AX
-	SUBQ              $0x00000010, CX
-	JGE               one
+	VMOVUPS      (DI)(AX*1), Z0
+	VSUBPS       Z31, Z0, Z0
+	VMAXPS       Z0, Z28, Z0
+	VMINPS       Z0, Z29, Z0
+	VMULPS       Z27, Z0, Z1
+	VRNDSCALEPS  $0x08, Z1, Z1
+	VFNMADD231PS Z26, Z1, Z0
+	VFNMADD231PS Z25, Z1, Z0
+	VMOVAPS      Z23, Z2
+	VFMADD231PS  Z0, Z24, Z2
+	VFMADD213PS  Z22, Z0, Z2
+	VFMADD213PS  Z21, Z0, Z2
+	VFMADD213PS  Z20, Z0, Z2
+	VMULPS       Z0, Z2, Z2
+	VFMADD213PS  Z0, Z0, Z2
+	VADDPS       Z19, Z2, Z2
+	VSCALEFPS    Z1, Z2, Z1
+	VADDPS       Z1, Z30, Z30
+	ADDQ         $0x00000040, AX
+	SUBQ         $0x00000010, CX
+	JGE          one
 
 rest:
-	ADDQ              $0x00000010, CX
-	JLE               done
-	MOVL              $0x00000001, R8
-	SHLL              CL, R8
-	DECL              R8
-	KMOVW             R8, K1
-	VMOVUPS.Z         (DI)(AX*1), K1, Z1
-	VSUBPS            Z31, Z1, Z1
-	VBROADCASTSS      vectorc2d00000<>+0(SB), Z2
-	VMAXPS            Z1, Z2, Z1
-	VBROADCASTSS      vector42b20000<>+0(SB), Z2
-	VMINPS            Z1, Z2, Z1
-	VMULPS.BCST       vector3fb8aa3b<>+0(SB), Z1, Z2
-	VRNDSCALEPS       $0x08, Z2, Z2
-	VFNMADD231PS.BCST vector3f318000<>+0(SB), Z2, Z1
-	VFNMADD231PS.BCST vectorb95e8083<>+0(SB), Z2, Z1
-	VBROADCASTSS      vector3c091ceb<>+0(SB), Z0
-	VFMADD231PS.BCST  vector3ab51224<>+0(SB), Z1, Z0
-	VFMADD213PS.BCST  vector3d2aac79<>+0(SB), Z1, Z0
-	VFMADD213PS.BCST  vector3e2aaa49<>+0(SB), Z1, Z0
-	VFMADD213PS.BCST  vector3efffffe<>+0(SB), Z1, Z0
-	VMULPS            Z1, Z0, Z0
-	VFMADD213PS       Z1, Z1, Z0
-	VADDPS.BCST       vector3f800000<>+0(SB), Z0, Z0
-	VSCALEFPS         Z2, Z0, Z2
-	VADDPS            Z2, Z30, K1, Z30
+	ADDQ         $0x00000010, CX
+	JLE          done
+	MOVL         $0x00000001, R8
+	SHLL         CL, R8
+	DECL         R8
+	KMOVW        R8, K1
+	VMOVUPS.Z    (DI)(AX*1), K1, Z1
+	VSUBPS       Z31, Z1, Z1
+	VMAXPS       Z1, Z28, Z1
+	VMINPS       Z1, Z29, Z1
+	VMULPS       Z27, Z1, Z2
+	VRNDSCALEPS  $0x08, Z2, Z2
+	VFNMADD231PS Z26, Z2, Z1
+	VFNMADD231PS Z25, Z2, Z1
+	VMOVAPS      Z23, Z0
+	VFMADD231PS  Z1, Z24, Z0
+	VFMADD213PS  Z22, Z1, Z0
+	VFMADD213PS  Z21, Z1, Z0
+	VFMADD213PS  Z20, Z1, Z0
+	VMULPS       Z1, Z0, Z0
+	VFMADD213PS  Z1, Z1, Z0
+	VADDPS       Z19, Z0, Z0
+	VSCALEFPS    Z2, Z0, Z2
+	VADDPS       Z2, Z30, K1, Z30
 
 done:
 	VEXTRACTF64X4 $0x01, Z30, Y0
@@ -2333,67 +2464,74 @@ TEXT ·logSoftmaxBackwardAVX512(SB), NOSPLIT, $0-76
 	MOVQ         dsrc_len+8(FP), CX
 	XORQ         AX, AX
 	VBROADCASTSS sum+72(FP), Z31
+	VBROADCASTSS vector42b20000<>+0(SB), Z30
+	VBROADCASTSS vectorc2d00000<>+0(SB), Z29
+	VBROADCASTSS vector3fb8aa3b<>+0(SB), Z28
+	VBROADCASTSS vector3f318000<>+0(SB), Z27
+	VBROADCASTSS vectorb95e8083<>+0(SB), Z26
+	VBROADCASTSS vector3ab51224<>+0(SB), Z25
+	VBROADCASTSS vector3c091ceb<>+0(SB), Z24
+	VBROADCASTSS vector3d2aac79<>+0(SB), Z23
+	VBROADCASTSS vector3e2aaa49<>+0(SB), Z22
+	VBROADCASTSS vector3efffffe<>+0(SB), Z21
+	VBROADCASTSS vector3f800000<>+0(SB), Z20
 	SUBQ         $0x00000010, CX
 	JLT          rest
 
 one:
-	VMOVUPS           (DX)(AX*1), Z0
-	VBROADCASTSS      vectorc2d00000<>+0(SB), Z1
-	VMAXPS            Z0, Z1, Z0
-	VBROADCASTSS      vector42b20000<>+0(SB), Z1
-	VMINPS            Z0, Z1, Z0
-	VMULPS.BCST       vector3fb8aa3b<>+0(SB), Z0, Z1
-	VRNDSCALEPS       $0x08, Z1, Z1
-	VFNMADD231PS.BCST vector3f318000<>+0(SB), Z1, Z0
-	VFNMADD231PS.BCST vectorb95e8083<>+0(SB), Z1, Z0
-	VBROADCASTSS      vector3c091ceb<>+0(SB), Z2
-	VFMADD231PS.BCST  vector3ab51224<>+0(SB), Z0, Z2
-	VFMADD213PS.BCST  vector3d2aac79<>+0(SB), Z0, Z2
-	VFMADD213PS.BCST  vector3e2aaa49<>+0(SB), Z0, Z2
-	VFMADD213PS.BCST  vector3efffffe<>+0(SB), Z0, Z2
-	VMULPS            Z0, Z2, Z2
-	VFMADD213PS       Z0, Z0, Z2
-	VADDPS.BCST       vector3f800000<>+0(SB), Z2, Z2
-	VSCALEFPS         Z1, Z2, Z1
-	VMOVUPS           (SI)(AX*1), Z2
-	VMOVUPS           (DI)(AX*1), Z0
-	VADDPS            Z0, Z2, Z0
-	VFNMADD231PS      Z31, Z1, Z0
-	VMOVUPS           Z0, (DI)(AX*1)
-	ADDQ              $0x00000040, AX
-	SUBQ              $0x00000010, CX
-	JGE               one
+	VMOVUPS      (DX)(AX*1), Z0
+	VMAXPS       Z0, Z29, Z0
+	VMINPS       Z0, Z30, Z0
+	VMULPS       Z28, Z0, Z1
+	VRNDSCALEPS  $0x08, Z1, Z1
+	VFNMADD231PS Z27, Z1, Z0
+	VFNMADD231PS Z26, Z1, Z0
+	VMOVAPS      Z24, Z2
+	VFMADD231PS  Z0, Z25, Z2
+	VFMADD213PS  Z23, Z0, Z2
+	VFMADD213PS  Z22, Z0, Z2
+	VFMADD213PS  Z21, Z0, Z2
+	VMULPS       Z0, Z2, Z2
+	VFMADD213PS  Z0, Z0, Z2
+	VADDPS       Z20, Z2, Z2
+	VSCALEFPS    Z1, Z2, Z1
+	VMOVUPS      (SI)(AX*1), Z2
+	VMOVUPS      (DI)(AX*1), Z0
+	VADDPS       Z0, Z2, Z0
+	VFNMADD231PS Z31, Z1, Z0
+	VMOVUPS      Z0, (DI)(AX*1)
+	ADDQ         $0x00000040, AX
+	SUBQ         $0x00000010, CX
+	JGE          one
 
 rest:
-	ADDQ              $0x00000010, CX
-	JLE               done
-	MOVL              $0x00000001, R8
-	SHLL              CL, R8
-	DECL              R8
-	KMOVW             R8, K1
-	VMOVUPS.Z         (DX)(AX*1), K1, Z0
-	VBROADCASTSS      vectorc2d00000<>+0(SB), Z1
-	VMAXPS            Z0, Z1, Z0
-	VBROADCASTSS      vector42b20000<>+0(SB), Z1
-	VMINPS            Z0, Z1, Z0
-	VMULPS.BCST       vector3fb8aa3b<>+0(SB), Z0, Z1
-	VRNDSCALEPS       $0x08, Z1, Z1
-	VFNMADD231PS.BCST vector3f318000<>+0(SB), Z1, Z0
-	VFNMADD231PS.BCST vectorb95e8083<>+0(SB), Z1, Z0
-	VBROADCASTSS      vector3c091ceb<>+0(SB), Z2
-	VFMADD231PS.BCST  vector3ab51224<>+0(SB), Z0, Z2
-	VFMADD213PS.BCST  vector3d2aac79<>+0(SB), Z0, Z2
-	VFMADD213PS.BCST  vector3e2aaa49<>+0(SB), Z0, Z2
-	VFMADD213PS.BCST  vector3efffffe<>+0(SB), Z0, Z2
-	VMULPS            Z0, Z2, Z2
-	VFMADD213PS       Z0, Z0, Z2
-	VADDPS.BCST       vector3f800000<>+0(SB), Z2, Z2
-	VSCALEFPS         Z1, Z2, Z1
-	VMOVUPS.Z         (SI)(AX*1), K1, Z2
-	VMOVUPS.Z         (DI)(AX*1), K1, Z0
-	VADDPS            Z0, Z2, Z0
-	VFNMADD231PS      Z31, Z1, Z0
-	VMOVUPS           Z0, K1, (DI)(AX*1)
+	ADDQ         $0x00000010, CX
+	JLE          done
+	MOVL         $0x00000001, R8
+	SHLL         CL, R8
+	DECL         R8
+	KMOVW        R8, K1
+	VMOVUPS.Z    (DX)(AX*1), K1, Z0
+	VMAXPS       Z0, Z29, Z0
+	VMINPS       Z0, Z30, Z0
+	VMULPS       Z28, Z0, Z1
+	VRNDSCALEPS  $0x08, Z1, Z1
+	VFNMADD231PS Z27, Z1, Z0
+	VFNMADD231PS Z26, Z1, Z0
+	VMOVAPS      Z24, Z2
+	VFMADD231PS  Z0, Z25, Z2
+	VFMADD213PS  Z23, Z0, Z2
+	VFMADD213PS  Z22, Z0, Z2
+	VFMADD213PS  Z21, Z0, Z2
+	VMULPS       Z0, Z2, Z2
+	VFMADD213PS  Z0, Z0, Z2
+	VADDPS       Z20, Z2, Z2
+	VSCALEFPS    Z1, Z2, Z1
+	VMOVUPS.Z    (SI)(AX*1), K1, Z2
+	VMOVUPS.Z    (DI)(AX*1), K1, Z0
+	VADDPS       Z0, Z2, Z0
+	VFNMADD231PS Z31, Z1, Z0
+	VMOVUPS      Z0, K1, (DI)(AX*1)
 
 done:
 	VZEROUPPER
@@ -2409,57 +2547,61 @@ TEXT ·scoreExpAVX512(SB), NOSPLIT, $0-60
 	VBROADCASTSS scale+48(FP), Z31
 	VBROADCASTSS shift+52(FP), Z30
 	VPXORD       Z29, Z29, Z29
+	VBROADCASTSS vector4b40007f<>+0(SB), Z28
+	VBROADCASTSS vectorc2fe0000<>+0(SB), Z27
+	VBROADCASTSS vector3aaddcf2<>+0(SB), Z26
+	VBROADCASTSS vector3c1e755a<>+0(SB), Z25
+	VBROADCASTSS vector3d635baa<>+0(SB), Z24
+	VBROADCASTSS vector3e75fcde<>+0(SB), Z23
+	VBROADCASTSS vector3f317215<>+0(SB), Z22
+	VBROADCASTSS vector3f800000<>+0(SB), Z21
 	SUBQ         $0x00000010, CX
 	JLT          rest
 
 one:
-	VMOVUPS          (SI)(AX*1), Z0
-	VFMADD213PS      Z30, Z31, Z0
-	VBROADCASTSS     vectorc2fe0000<>+0(SB), Z1
-	VMAXPS           Z0, Z1, Z0
-	VRNDSCALEPS      $0x08, Z0, Z1
-	VSUBPS           Z1, Z0, Z0
-	VBROADCASTSS     vector3c1e755a<>+0(SB), Z2
-	VFMADD231PS.BCST vector3aaddcf2<>+0(SB), Z0, Z2
-	VFMADD213PS.BCST vector3d635baa<>+0(SB), Z0, Z2
-	VFMADD213PS.BCST vector3e75fcde<>+0(SB), Z0, Z2
-	VFMADD213PS.BCST vector3f317215<>+0(SB), Z0, Z2
-	VFMADD213PS.BCST vector3f800000<>+0(SB), Z0, Z2
-	VCVTPS2DQ        Z1, Z1
-	VPADDD.BCST      vector0000007f<>+0(SB), Z1, Z1
-	VPSLLD           $0x17, Z1, Z1
-	VMULPS           Z1, Z2, Z1
-	VMOVUPS          Z1, (DI)(AX*1)
-	VADDPS           Z1, Z29, Z29
-	ADDQ             $0x00000040, AX
-	SUBQ             $0x00000010, CX
-	JGE              one
+	VMOVUPS     (SI)(AX*1), Z0
+	VFMADD213PS Z30, Z31, Z0
+	VMAXPS      Z0, Z27, Z0
+	VADDPS      Z28, Z0, Z1
+	VSUBPS      Z28, Z1, Z2
+	VSUBPS      Z2, Z0, Z2
+	VMOVAPS     Z25, Z0
+	VFMADD231PS Z2, Z26, Z0
+	VFMADD213PS Z24, Z2, Z0
+	VFMADD213PS Z23, Z2, Z0
+	VFMADD213PS Z22, Z2, Z0
+	VFMADD213PS Z21, Z2, Z0
+	VPSLLD      $0x17, Z1, Z1
+	VMULPS      Z1, Z0, Z1
+	VMOVUPS     Z1, (DI)(AX*1)
+	VADDPS      Z1, Z29, Z29
+	ADDQ        $0x00000040, AX
+	SUBQ        $0x00000010, CX
+	JGE         one
 
 rest:
-	ADDQ             $0x00000010, CX
-	JLE              done
-	MOVL             $0x00000001, R8
-	SHLL             CL, R8
-	DECL             R8
-	KMOVW            R8, K1
-	VMOVUPS.Z        (SI)(AX*1), K1, Z1
-	VFMADD213PS      Z30, Z31, Z1
-	VBROADCASTSS     vectorc2fe0000<>+0(SB), Z2
-	VMAXPS           Z1, Z2, Z1
-	VRNDSCALEPS      $0x08, Z1, Z2
-	VSUBPS           Z2, Z1, Z1
-	VBROADCASTSS     vector3c1e755a<>+0(SB), Z0
-	VFMADD231PS.BCST vector3aaddcf2<>+0(SB), Z1, Z0
-	VFMADD213PS.BCST vector3d635baa<>+0(SB), Z1, Z0
-	VFMADD213PS.BCST vector3e75fcde<>+0(SB), Z1, Z0
-	VFMADD213PS.BCST vector3f317215<>+0(SB), Z1, Z0
-	VFMADD213PS.BCST vector3f800000<>+0(SB), Z1, Z0
-	VCVTPS2DQ        Z2, Z2
-	VPADDD.BCST      vector0000007f<>+0(SB), Z2, Z2
-	VPSLLD           $0x17, Z2, Z2
-	VMULPS           Z2, Z0, Z2
-	VMOVUPS          Z2, K1, (DI)(AX*1)
-	VADDPS           Z2, Z29, K1, Z29
+	ADDQ        $0x00000010, CX
+	JLE         done
+	MOVL        $0x00000001, R8
+	SHLL        CL, R8
+	DECL        R8
+	KMOVW       R8, K1
+	VMOVUPS.Z   (SI)(AX*1), K1, Z1
+	VFMADD213PS Z30, Z31, Z1
+	VMAXPS      Z1, Z27, Z1
+	VADDPS      Z28, Z1, Z0
+	VSUBPS      Z28, Z0, Z2
+	VSUBPS      Z2, Z1, Z2
+	VMOVAPS     Z25, Z1
+	VFMADD231PS Z2, Z26, Z1
+	VFMADD213PS Z24, Z2, Z1
+	VFMADD213PS Z23, Z2, Z1
+	VFMADD213PS Z22, Z2, Z1
+	VFMADD213PS Z21, Z2, Z1
+	VPSLLD      $0x17, Z0, Z0
+	VMULPS      Z0, Z1, Z0
+	VMOVUPS     Z0, K1, (DI)(AX*1)
+	VADDPS      Z0, Z29, K1, Z29
 
 done:
 	VEXTRACTF64X4 $0x01, Z29, Y0
@@ -2474,6 +2616,16 @@ done:
 	VZEROUPPER
 	RET
 
+DATA vector4b40007f<>+0(SB)/4, $0x4b40007f
+DATA vector4b40007f<>+4(SB)/4, $0x4b40007f
+DATA vector4b40007f<>+8(SB)/4, $0x4b40007f
+DATA vector4b40007f<>+12(SB)/4, $0x4b40007f
+DATA vector4b40007f<>+16(SB)/4, $0x4b40007f
+DATA vector4b40007f<>+20(SB)/4, $0x4b40007f
+DATA vector4b40007f<>+24(SB)/4, $0x4b40007f
+DATA vector4b40007f<>+28(SB)/4, $0x4b40007f
+GLOBL vector4b40007f<>(SB), RODATA|NOPTR, $32
+
 DATA vectorc2fe0000<>+0(SB)/4, $0xc2fe0000
 DATA vectorc2fe0000<>+4(SB)/4, $0xc2fe0000
 DATA vectorc2fe0000<>+8(SB)/4, $0xc2fe0000
@@ -2484,16 +2636,6 @@ DATA vectorc2fe0000<>+24(SB)/4, $0xc2fe0000
 DATA vectorc2fe0000<>+28(SB)/4, $0xc2fe0000
 GLOBL vectorc2fe0000<>(SB), RODATA|NOPTR, $32
 
-DATA vector3c1e755a<>+0(SB)/4, $0x3c1e755a
-DATA vector3c1e755a<>+4(SB)/4, $0x3c1e755a
-DATA vector3c1e755a<>+8(SB)/4, $0x3c1e755a
-DATA vector3c1e755a<>+12(SB)/4, $0x3c1e755a
-DATA vector3c1e755a<>+16(SB)/4, $0x3c1e755a
-DATA vector3c1e755a<>+20(SB)/4, $0x3c1e755a
-DATA vector3c1e755a<>+24(SB)/4, $0x3c1e755a
-DATA vector3c1e755a<>+28(SB)/4, $0x3c1e755a
-GLOBL vector3c1e755a<>(SB), RODATA|NOPTR, $32
-
 DATA vector3aaddcf2<>+0(SB)/4, $0x3aaddcf2
 DATA vector3aaddcf2<>+4(SB)/4, $0x3aaddcf2
 DATA vector3aaddcf2<>+8(SB)/4, $0x3aaddcf2
@@ -2503,6 +2645,16 @@ DATA vector3aaddcf2<>+20(SB)/4, $0x3aaddcf2
 DATA vector3aaddcf2<>+24(SB)/4, $0x3aaddcf2
 DATA vector3aaddcf2<>+28(SB)/4, $0x3aaddcf2
 GLOBL vector3aaddcf2<>(SB), RODATA|NOPTR, $32
+
+DATA vector3c1e755a<>+0(SB)/4, $0x3c1e755a
+DATA vector3c1e755a<>+4(SB)/4, $0x3c1e755a
+DATA vector3c1e755a<>+8(SB)/4, $0x3c1e755a
+DATA vector3c1e755a<>+12(SB)/4, $0x3c1e755a
+DATA vector3c1e755a<>+16(SB)/4, $0x3c1e755a
+DATA vector3c1e755a<>+20(SB)/4, $0x3c1e755a
+DATA vector3c1e755a<>+24(SB)/4, $0x3c1e755a
+DATA vector3c1e755a<>+28(SB)/4, $0x3c1e755a
+GLOBL vector3c1e755a<>(SB), RODATA|NOPTR, $32
 
 DATA vector3d635baa<>+0(SB)/4, $0x3d635baa
 DATA vector3d635baa<>+4(SB)/4, $0x3d635baa
@@ -2533,16 +2685,6 @@ DATA vector3f317215<>+20(SB)/4, $0x3f317215
 DATA vector3f317215<>+24(SB)/4, $0x3f317215
 DATA vector3f317215<>+28(SB)/4, $0x3f317215
 GLOBL vector3f317215<>(SB), RODATA|NOPTR, $32
-
-DATA vector0000007f<>+0(SB)/4, $0x0000007f
-DATA vector0000007f<>+4(SB)/4, $0x0000007f
-DATA vector0000007f<>+8(SB)/4, $0x0000007f
-DATA vector0000007f<>+12(SB)/4, $0x0000007f
-DATA vector0000007f<>+16(SB)/4, $0x0000007f
-DATA vector0000007f<>+20(SB)/4, $0x0000007f
-DATA vector0000007f<>+24(SB)/4, $0x0000007f
-DATA vector0000007f<>+28(SB)/4, $0x0000007f
-GLOBL vector0000007f<>(SB), RODATA|NOPTR, $32
 
 // func scoreGradientAVX512(dst []float32, weights []float32, delta float32, scale float32)
 // Requires: AVX, AVX512F
@@ -2588,25 +2730,29 @@ done:
 // func expAVX2(dst []float32, src []float32)
 // Requires: AVX, AVX2, FMA3
 TEXT ·expAVX2(SB), NOSPLIT, $0-48
-	MOVQ dst_base+0(FP), DI
-	MOVQ src_base+24(FP), SI
-	MOVQ dst_len+8(FP), CX
-	XORQ AX, AX
-	SUBQ $0x00000008, CX
-	JLT  rest
+	MOVQ         dst_base+0(FP), DI
+	MOVQ         src_base+24(FP), SI
+	MOVQ         dst_len+8(FP), CX
+	XORQ         AX, AX
+	VBROADCASTSS vector42b20000<>+0(SB), Y14
+	VBROADCASTSS vectorc2d00000<>+0(SB), Y13
+	VBROADCASTSS vector3fb8aa3b<>+0(SB), Y12
+	VBROADCASTSS vector3f318000<>+0(SB), Y11
+	VBROADCASTSS vectorb95e8083<>+0(SB), Y10
+	VBROADCASTSS vector3ab51224<>+0(SB), Y9
+	SUBQ         $0x00000008, CX
+	JLT          rest
 
 one:
 	VMOVUPS      (SI)(AX*1), Y0
-	VBROADCASTSS vectorc2d00000<>+0(SB), Y1
-	VMAXPS       Y0, Y1, Y0
-	VBROADCASTSS vector42b20000<>+0(SB), Y1
-	VMINPS       Y0, Y1, Y0
-	VMULPS       vector3fb8aa3b<>+0(SB), Y0, Y1
+	VMAXPS       Y0, Y13, Y0
+	VMINPS       Y0, Y14, Y0
+	VMULPS       Y12, Y0, Y1
 	VROUNDPS     $0x08, Y1, Y1
-	VFNMADD231PS vector3f318000<>+0(SB), Y1, Y0
-	VFNMADD231PS vectorb95e8083<>+0(SB), Y1, Y0
+	VFNMADD231PS Y11, Y1, Y0
+	VFNMADD231PS Y10, Y1, Y0
 	VBROADCASTSS vector3c091ceb<>+0(SB), Y2
-	VFMADD231PS  vector3ab51224<>+0(SB), Y0, Y2
+	VFMADD231PS  Y0, Y9, Y2
 	VFMADD213PS  vector3d2aac79<>+0(SB), Y0, Y2
 	VFMADD213PS  vector3e2aaa49<>+0(SB), Y0, Y2
 	VFMADD213PS  vector3efffffe<>+0(SB), Y0, Y2
@@ -2634,16 +2780,14 @@ rest:
 	NEGQ         CX
 	VMOVUPS      32(R8)(CX*4), Y15
 	VMASKMOVPS   (SI)(AX*1), Y15, Y1
-	VBROADCASTSS vectorc2d00000<>+0(SB), Y3
-	VMAXPS       Y1, Y3, Y1
-	VBROADCASTSS vector42b20000<>+0(SB), Y3
-	VMINPS       Y1, Y3, Y1
-	VMULPS       vector3fb8aa3b<>+0(SB), Y1, Y3
+	VMAXPS       Y1, Y13, Y1
+	VMINPS       Y1, Y14, Y1
+	VMULPS       Y12, Y1, Y3
 	VROUNDPS     $0x08, Y3, Y3
-	VFNMADD231PS vector3f318000<>+0(SB), Y3, Y1
-	VFNMADD231PS vectorb95e8083<>+0(SB), Y3, Y1
+	VFNMADD231PS Y11, Y3, Y1
+	VFNMADD231PS Y10, Y3, Y1
 	VBROADCASTSS vector3c091ceb<>+0(SB), Y0
-	VFMADD231PS  vector3ab51224<>+0(SB), Y1, Y0
+	VFMADD231PS  Y1, Y9, Y0
 	VFMADD213PS  vector3d2aac79<>+0(SB), Y1, Y0
 	VFMADD213PS  vector3e2aaa49<>+0(SB), Y1, Y0
 	VFMADD213PS  vector3efffffe<>+0(SB), Y1, Y0
@@ -2664,6 +2808,16 @@ rest:
 done:
 	VZEROUPPER
 	RET
+
+DATA vector0000007f<>+0(SB)/4, $0x0000007f
+DATA vector0000007f<>+4(SB)/4, $0x0000007f
+DATA vector0000007f<>+8(SB)/4, $0x0000007f
+DATA vector0000007f<>+12(SB)/4, $0x0000007f
+DATA vector0000007f<>+16(SB)/4, $0x0000007f
+DATA vector0000007f<>+20(SB)/4, $0x0000007f
+DATA vector0000007f<>+24(SB)/4, $0x0000007f
+DATA vector0000007f<>+28(SB)/4, $0x0000007f
+GLOBL vector0000007f<>(SB), RODATA|NOPTR, $32
 
 DATA tailMasks<>+0(SB)/4, $0xffffffff
 DATA tailMasks<>+4(SB)/4, $0xffffffff
@@ -2686,26 +2840,31 @@ GLOBL tailMasks<>(SB), RODATA|NOPTR, $64
 // func logAVX2(dst []float32, src []float32)
 // Requires: AVX, AVX2, FMA3
 TEXT ·logAVX2(SB), NOSPLIT, $0-48
-	MOVQ dst_base+0(FP), DI
-	MOVQ src_base+24(FP), SI
-	MOVQ dst_len+8(FP), CX
-	XORQ AX, AX
-	SUBQ $0x00000008, CX
-	JLT  rest
+	MOVQ         dst_base+0(FP), DI
+	MOVQ         src_base+24(FP), SI
+	MOVQ         dst_len+8(FP), CX
+	XORQ         AX, AX
+	VBROADCASTSS vector00800000<>+0(SB), Y14
+	VBROADCASTSS vector4b000000<>+0(SB), Y13
+	VBROADCASTSS vector3f3504f3<>+0(SB), Y12
+	VBROADCASTSS vector41b80000<>+0(SB), Y11
+	VBROADCASTSS vector00000000<>+0(SB), Y10
+	VBROADCASTSS vector007fffff<>+0(SB), Y9
+	SUBQ         $0x00000008, CX
+	JLT          rest
 
 one:
 	VMOVUPS      (SI)(AX*1), Y0
-	VCMPPS       $0x11, vector00800000<>+0(SB), Y0, Y1
-	VMULPS       vector4b000000<>+0(SB), Y0, Y2
+	VCMPPS       $0x11, Y14, Y0, Y1
+	VMULPS       Y13, Y0, Y2
 	VBLENDVPS    Y1, Y2, Y0, Y2
-	VPSUBD       vector3f3504f3<>+0(SB), Y2, Y2
+	VPSUBD       Y12, Y2, Y2
 	VPSRAD       $0x17, Y2, Y3
 	VCVTDQ2PS    Y3, Y3
-	VBROADCASTSS vector00000000<>+0(SB), Y4
-	VBLENDVPS    Y1, vector41b80000<>+0(SB), Y4, Y1
+	VBLENDVPS    Y1, Y11, Y10, Y1
 	VSUBPS       Y1, Y3, Y1
-	VPAND        vector007fffff<>+0(SB), Y2, Y2
-	VPADDD       vector3f3504f3<>+0(SB), Y2, Y2
+	VPAND        Y9, Y2, Y2
+	VPADDD       Y12, Y2, Y2
 	VSUBPS       vector3f800000<>+0(SB), Y2, Y2
 	VMULPS       Y2, Y2, Y3
 	VBROADCASTSS vectorbdef1e0b<>+0(SB), Y4
@@ -2725,7 +2884,7 @@ one:
 	VFMADD231PS  vector3f318000<>+0(SB), Y1, Y2
 	VCMPPS       $0x11, vector00000001<>+0(SB), Y0, Y1
 	VBLENDVPS    Y1, vectorff800000<>+0(SB), Y2, Y2
-	VCMPPS       $0x11, vector00000000<>+0(SB), Y0, Y1
+	VCMPPS       $0x11, Y10, Y0, Y1
 	VBLENDVPS    Y1, vector7fc00000<>+0(SB), Y2, Y2
 	VCMPPS       $0x11, vector7f800000<>+0(SB), Y0, Y1
 	VBLENDVPS    Y1, Y2, Y0, Y0
@@ -2741,17 +2900,16 @@ rest:
 	NEGQ         CX
 	VMOVUPS      32(R8)(CX*4), Y15
 	VMASKMOVPS   (SI)(AX*1), Y15, Y0
-	VCMPPS       $0x11, vector00800000<>+0(SB), Y0, Y2
-	VMULPS       vector4b000000<>+0(SB), Y0, Y1
+	VCMPPS       $0x11, Y14, Y0, Y2
+	VMULPS       Y13, Y0, Y1
 	VBLENDVPS    Y2, Y1, Y0, Y1
-	VPSUBD       vector3f3504f3<>+0(SB), Y1, Y1
+	VPSUBD       Y12, Y1, Y1
 	VPSRAD       $0x17, Y1, Y6
 	VCVTDQ2PS    Y6, Y6
-	VBROADCASTSS vector00000000<>+0(SB), Y3
-	VBLENDVPS    Y2, vector41b80000<>+0(SB), Y3, Y2
+	VBLENDVPS    Y2, Y11, Y10, Y2
 	VSUBPS       Y2, Y6, Y2
-	VPAND        vector007fffff<>+0(SB), Y1, Y1
-	VPADDD       vector3f3504f3<>+0(SB), Y1, Y1
+	VPAND        Y9, Y1, Y1
+	VPADDD       Y12, Y1, Y1
 	VSUBPS       vector3f800000<>+0(SB), Y1, Y1
 	VMULPS       Y1, Y1, Y6
 	VBROADCASTSS vectorbdef1e0b<>+0(SB), Y3
@@ -2771,7 +2929,7 @@ rest:
 	VFMADD231PS  vector3f318000<>+0(SB), Y2, Y1
 	VCMPPS       $0x11, vector00000001<>+0(SB), Y0, Y2
 	VBLENDVPS    Y2, vectorff800000<>+0(SB), Y1, Y1
-	VCMPPS       $0x11, vector00000000<>+0(SB), Y0, Y2
+	VCMPPS       $0x11, Y10, Y0, Y2
 	VBLENDVPS    Y2, vector7fc00000<>+0(SB), Y1, Y1
 	VCMPPS       $0x11, vector7f800000<>+0(SB), Y0, Y2
 	VBLENDVPS    Y2, Y1, Y0, Y0
@@ -2784,25 +2942,29 @@ done:
 // func tanhAVX2(dst []float32, src []float32)
 // Requires: AVX, AVX2, FMA3
 TEXT ·tanhAVX2(SB), NOSPLIT, $0-48
-	MOVQ dst_base+0(FP), DI
-	MOVQ src_base+24(FP), SI
-	MOVQ dst_len+8(FP), CX
-	XORQ AX, AX
-	SUBQ $0x00000008, CX
-	JLT  rest
+	MOVQ         dst_base+0(FP), DI
+	MOVQ         src_base+24(FP), SI
+	MOVQ         dst_len+8(FP), CX
+	XORQ         AX, AX
+	VBROADCASTSS vector7fffffff<>+0(SB), Y14
+	VBROADCASTSS vector42b20000<>+0(SB), Y13
+	VBROADCASTSS vectorc2d00000<>+0(SB), Y12
+	VBROADCASTSS vector3fb8aa3b<>+0(SB), Y11
+	VBROADCASTSS vector3f318000<>+0(SB), Y10
+	VBROADCASTSS vectorb95e8083<>+0(SB), Y9
+	SUBQ         $0x00000008, CX
+	JLT          rest
 
 one:
 	VMOVUPS      (SI)(AX*1), Y0
-	VPAND        vector7fffffff<>+0(SB), Y0, Y1
+	VPAND        Y14, Y0, Y1
 	VADDPS       Y1, Y1, Y2
-	VBROADCASTSS vectorc2d00000<>+0(SB), Y3
-	VMAXPS       Y2, Y3, Y2
-	VBROADCASTSS vector42b20000<>+0(SB), Y3
-	VMINPS       Y2, Y3, Y2
-	VMULPS       vector3fb8aa3b<>+0(SB), Y2, Y3
+	VMAXPS       Y2, Y12, Y2
+	VMINPS       Y2, Y13, Y2
+	VMULPS       Y11, Y2, Y3
 	VROUNDPS     $0x08, Y3, Y3
-	VFNMADD231PS vector3f318000<>+0(SB), Y3, Y2
-	VFNMADD231PS vectorb95e8083<>+0(SB), Y3, Y2
+	VFNMADD231PS Y10, Y3, Y2
+	VFNMADD231PS Y9, Y3, Y2
 	VBROADCASTSS vector3c091ceb<>+0(SB), Y4
 	VFMADD231PS  vector3ab51224<>+0(SB), Y2, Y4
 	VFMADD213PS  vector3d2aac79<>+0(SB), Y2, Y4
@@ -2849,16 +3011,14 @@ rest:
 	NEGQ         CX
 	VMOVUPS      32(R8)(CX*4), Y15
 	VMASKMOVPS   (SI)(AX*1), Y15, Y0
-	VPAND        vector7fffffff<>+0(SB), Y0, Y3
+	VPAND        Y14, Y0, Y3
 	VADDPS       Y3, Y3, Y5
-	VBROADCASTSS vectorc2d00000<>+0(SB), Y1
-	VMAXPS       Y5, Y1, Y5
-	VBROADCASTSS vector42b20000<>+0(SB), Y1
-	VMINPS       Y5, Y1, Y5
-	VMULPS       vector3fb8aa3b<>+0(SB), Y5, Y1
+	VMAXPS       Y5, Y12, Y5
+	VMINPS       Y5, Y13, Y5
+	VMULPS       Y11, Y5, Y1
 	VROUNDPS     $0x08, Y1, Y1
-	VFNMADD231PS vector3f318000<>+0(SB), Y1, Y5
-	VFNMADD231PS vectorb95e8083<>+0(SB), Y1, Y5
+	VFNMADD231PS Y10, Y1, Y5
+	VFNMADD231PS Y9, Y1, Y5
 	VBROADCASTSS vector3c091ceb<>+0(SB), Y2
 	VFMADD231PS  vector3ab51224<>+0(SB), Y5, Y2
 	VFMADD213PS  vector3d2aac79<>+0(SB), Y5, Y2
@@ -2902,23 +3062,28 @@ done:
 // func erfAVX2(dst []float32, src []float32)
 // Requires: AVX, AVX2, FMA3
 TEXT ·erfAVX2(SB), NOSPLIT, $0-48
-	MOVQ dst_base+0(FP), DI
-	MOVQ src_base+24(FP), SI
-	MOVQ dst_len+8(FP), CX
-	XORQ AX, AX
-	SUBQ $0x00000008, CX
-	JLT  rest
+	MOVQ         dst_base+0(FP), DI
+	MOVQ         src_base+24(FP), SI
+	MOVQ         dst_len+8(FP), CX
+	XORQ         AX, AX
+	VBROADCASTSS vector41100000<>+0(SB), Y14
+	VBROADCASTSS vector7fffffff<>+0(SB), Y13
+	VBROADCASTSS vector38a4b52c<>+0(SB), Y12
+	VBROADCASTSS vectorba51fb88<>+0(SB), Y11
+	VBROADCASTSS vector3baa02da<>+0(SB), Y10
+	VBROADCASTSS vectorbcdbfc87<>+0(SB), Y9
+	SUBQ         $0x00000008, CX
+	JLT          rest
 
 one:
 	VMOVUPS      (SI)(AX*1), Y0
-	VPAND        vector7fffffff<>+0(SB), Y0, Y1
-	VBROADCASTSS vector41100000<>+0(SB), Y2
-	VMINPS       Y1, Y2, Y1
+	VPAND        Y13, Y0, Y1
+	VMINPS       Y1, Y14, Y1
 	VMULPS       Y1, Y1, Y2
-	VBROADCASTSS vectorba51fb88<>+0(SB), Y3
-	VFMADD231PS  vector38a4b52c<>+0(SB), Y2, Y3
-	VFMADD213PS  vector3baa02da<>+0(SB), Y2, Y3
-	VFMADD213PS  vectorbcdbfc87<>+0(SB), Y2, Y3
+	VMOVAPS      Y11, Y3
+	VFMADD231PS  Y2, Y12, Y3
+	VFMADD213PS  Y10, Y2, Y3
+	VFMADD213PS  Y9, Y2, Y3
 	VFMADD213PS  vector3de7167c<>+0(SB), Y2, Y3
 	VFMADD213PS  vectorbec0939f<>+0(SB), Y2, Y3
 	VFMADD213PS  vector3e0375d4<>+0(SB), Y2, Y3
@@ -2987,14 +3152,13 @@ rest:
 	NEGQ         CX
 	VMOVUPS      32(R8)(CX*4), Y15
 	VMASKMOVPS   (SI)(AX*1), Y15, Y0
-	VPAND        vector7fffffff<>+0(SB), Y0, Y6
-	VBROADCASTSS vector41100000<>+0(SB), Y3
-	VMINPS       Y6, Y3, Y6
+	VPAND        Y13, Y0, Y6
+	VMINPS       Y6, Y14, Y6
 	VMULPS       Y6, Y6, Y3
-	VBROADCASTSS vectorba51fb88<>+0(SB), Y1
-	VFMADD231PS  vector38a4b52c<>+0(SB), Y3, Y1
-	VFMADD213PS  vector3baa02da<>+0(SB), Y3, Y1
-	VFMADD213PS  vectorbcdbfc87<>+0(SB), Y3, Y1
+	VMOVAPS      Y11, Y1
+	VFMADD231PS  Y3, Y12, Y1
+	VFMADD213PS  Y10, Y3, Y1
+	VFMADD213PS  Y9, Y3, Y1
 	VFMADD213PS  vector3de7167c<>+0(SB), Y3, Y1
 	VFMADD213PS  vectorbec0939f<>+0(SB), Y3, Y1
 	VFMADD213PS  vector3e0375d4<>+0(SB), Y3, Y1
@@ -3060,24 +3224,28 @@ done:
 // func sigmoidAVX2(dst []float32, src []float32)
 // Requires: AVX, AVX2, FMA3
 TEXT ·sigmoidAVX2(SB), NOSPLIT, $0-48
-	MOVQ dst_base+0(FP), DI
-	MOVQ src_base+24(FP), SI
-	MOVQ dst_len+8(FP), CX
-	XORQ AX, AX
-	SUBQ $0x00000008, CX
-	JLT  rest
+	MOVQ         dst_base+0(FP), DI
+	MOVQ         src_base+24(FP), SI
+	MOVQ         dst_len+8(FP), CX
+	XORQ         AX, AX
+	VBROADCASTSS vector80000000<>+0(SB), Y14
+	VBROADCASTSS vector42b20000<>+0(SB), Y13
+	VBROADCASTSS vectorc2d00000<>+0(SB), Y12
+	VBROADCASTSS vector3fb8aa3b<>+0(SB), Y11
+	VBROADCASTSS vector3f318000<>+0(SB), Y10
+	VBROADCASTSS vectorb95e8083<>+0(SB), Y9
+	SUBQ         $0x00000008, CX
+	JLT          rest
 
 one:
 	VMOVUPS      (SI)(AX*1), Y0
-	VPOR         vector80000000<>+0(SB), Y0, Y1
-	VBROADCASTSS vectorc2d00000<>+0(SB), Y2
-	VMAXPS       Y1, Y2, Y1
-	VBROADCASTSS vector42b20000<>+0(SB), Y2
-	VMINPS       Y1, Y2, Y1
-	VMULPS       vector3fb8aa3b<>+0(SB), Y1, Y2
+	VPOR         Y14, Y0, Y1
+	VMAXPS       Y1, Y12, Y1
+	VMINPS       Y1, Y13, Y1
+	VMULPS       Y11, Y1, Y2
 	VROUNDPS     $0x08, Y2, Y2
-	VFNMADD231PS vector3f318000<>+0(SB), Y2, Y1
-	VFNMADD231PS vectorb95e8083<>+0(SB), Y2, Y1
+	VFNMADD231PS Y10, Y2, Y1
+	VFNMADD231PS Y9, Y2, Y1
 	VBROADCASTSS vector3c091ceb<>+0(SB), Y3
 	VFMADD231PS  vector3ab51224<>+0(SB), Y1, Y3
 	VFMADD213PS  vector3d2aac79<>+0(SB), Y1, Y3
@@ -3114,15 +3282,13 @@ rest:
 	NEGQ         CX
 	VMOVUPS      32(R8)(CX*4), Y15
 	VMASKMOVPS   (SI)(AX*1), Y15, Y1
-	VPOR         vector80000000<>+0(SB), Y1, Y2
-	VBROADCASTSS vectorc2d00000<>+0(SB), Y0
-	VMAXPS       Y2, Y0, Y2
-	VBROADCASTSS vector42b20000<>+0(SB), Y0
-	VMINPS       Y2, Y0, Y2
-	VMULPS       vector3fb8aa3b<>+0(SB), Y2, Y0
+	VPOR         Y14, Y1, Y2
+	VMAXPS       Y2, Y12, Y2
+	VMINPS       Y2, Y13, Y2
+	VMULPS       Y11, Y2, Y0
 	VROUNDPS     $0x08, Y0, Y0
-	VFNMADD231PS vector3f318000<>+0(SB), Y0, Y2
-	VFNMADD231PS vectorb95e8083<>+0(SB), Y0, Y2
+	VFNMADD231PS Y10, Y0, Y2
+	VFNMADD231PS Y9, Y0, Y2
 	VBROADCASTSS vector3c091ceb<>+0(SB), Y3
 	VFMADD231PS  vector3ab51224<>+0(SB), Y2, Y3
 	VFMADD213PS  vector3d2aac79<>+0(SB), Y2, Y3
@@ -3156,24 +3322,28 @@ done:
 // func siluAVX2(dst []float32, src []float32)
 // Requires: AVX, AVX2, FMA3
 TEXT ·siluAVX2(SB), NOSPLIT, $0-48
-	MOVQ dst_base+0(FP), DI
-	MOVQ src_base+24(FP), SI
-	MOVQ dst_len+8(FP), CX
-	XORQ AX, AX
-	SUBQ $0x00000008, CX
-	JLT  rest
+	MOVQ         dst_base+0(FP), DI
+	MOVQ         src_base+24(FP), SI
+	MOVQ         dst_len+8(FP), CX
+	XORQ         AX, AX
+	VBROADCASTSS vector80000000<>+0(SB), Y14
+	VBROADCASTSS vector42b20000<>+0(SB), Y13
+	VBROADCASTSS vectorc2d00000<>+0(SB), Y12
+	VBROADCASTSS vector3fb8aa3b<>+0(SB), Y11
+	VBROADCASTSS vector3f318000<>+0(SB), Y10
+	VBROADCASTSS vectorb95e8083<>+0(SB), Y9
+	SUBQ         $0x00000008, CX
+	JLT          rest
 
 one:
 	VMOVUPS      (SI)(AX*1), Y0
-	VPOR         vector80000000<>+0(SB), Y0, Y1
-	VBROADCASTSS vectorc2d00000<>+0(SB), Y2
-	VMAXPS       Y1, Y2, Y1
-	VBROADCASTSS vector42b20000<>+0(SB), Y2
-	VMINPS       Y1, Y2, Y1
-	VMULPS       vector3fb8aa3b<>+0(SB), Y1, Y2
+	VPOR         Y14, Y0, Y1
+	VMAXPS       Y1, Y12, Y1
+	VMINPS       Y1, Y13, Y1
+	VMULPS       Y11, Y1, Y2
 	VROUNDPS     $0x08, Y2, Y2
-	VFNMADD231PS vector3f318000<>+0(SB), Y2, Y1
-	VFNMADD231PS vectorb95e8083<>+0(SB), Y2, Y1
+	VFNMADD231PS Y10, Y2, Y1
+	VFNMADD231PS Y9, Y2, Y1
 	VBROADCASTSS vector3c091ceb<>+0(SB), Y3
 	VFMADD231PS  vector3ab51224<>+0(SB), Y1, Y3
 	VFMADD213PS  vector3d2aac79<>+0(SB), Y1, Y3
@@ -3198,8 +3368,7 @@ one:
 	VDIVPS       Y1, Y3, Y3
 	VBLENDVPS    Y4, vector3f800000<>+0(SB), Y2, Y2
 	VDIVPS       Y1, Y2, Y1
-	VBROADCASTSS vectorc2d00000<>+0(SB), Y2
-	VMAXPS       Y0, Y2, Y0
+	VMAXPS       Y0, Y12, Y0
 	VMULPS       Y0, Y3, Y0
 	VMOVUPS      Y0, (DI)(AX*1)
 	ADDQ         $0x00000020, AX
@@ -3213,15 +3382,13 @@ rest:
 	NEGQ         CX
 	VMOVUPS      32(R8)(CX*4), Y15
 	VMASKMOVPS   (SI)(AX*1), Y15, Y0
-	VPOR         vector80000000<>+0(SB), Y0, Y3
-	VBROADCASTSS vectorc2d00000<>+0(SB), Y2
-	VMAXPS       Y3, Y2, Y3
-	VBROADCASTSS vector42b20000<>+0(SB), Y2
-	VMINPS       Y3, Y2, Y3
-	VMULPS       vector3fb8aa3b<>+0(SB), Y3, Y2
+	VPOR         Y14, Y0, Y3
+	VMAXPS       Y3, Y12, Y3
+	VMINPS       Y3, Y13, Y3
+	VMULPS       Y11, Y3, Y2
 	VROUNDPS     $0x08, Y2, Y2
-	VFNMADD231PS vector3f318000<>+0(SB), Y2, Y3
-	VFNMADD231PS vectorb95e8083<>+0(SB), Y2, Y3
+	VFNMADD231PS Y10, Y2, Y3
+	VFNMADD231PS Y9, Y2, Y3
 	VBROADCASTSS vector3c091ceb<>+0(SB), Y4
 	VFMADD231PS  vector3ab51224<>+0(SB), Y3, Y4
 	VFMADD213PS  vector3d2aac79<>+0(SB), Y3, Y4
@@ -3246,8 +3413,7 @@ rest:
 	VDIVPS       Y3, Y4, Y4
 	VBLENDVPS    Y5, vector3f800000<>+0(SB), Y2, Y2
 	VDIVPS       Y3, Y2, Y3
-	VBROADCASTSS vectorc2d00000<>+0(SB), Y2
-	VMAXPS       Y0, Y2, Y0
+	VMAXPS       Y0, Y12, Y0
 	VMULPS       Y0, Y4, Y0
 	VMASKMOVPS   Y0, Y15, (DI)(AX*1)
 
@@ -3258,28 +3424,31 @@ done:
 // func geluAVX2(dst []float32, src []float32)
 // Requires: AVX, AVX2, FMA3
 TEXT ·geluAVX2(SB), NOSPLIT, $0-48
-	MOVQ dst_base+0(FP), DI
-	MOVQ src_base+24(FP), SI
-	MOVQ dst_len+8(FP), CX
-	XORQ AX, AX
-	SUBQ $0x00000008, CX
-	JLT  rest
+	MOVQ         dst_base+0(FP), DI
+	MOVQ         src_base+24(FP), SI
+	MOVQ         dst_len+8(FP), CX
+	XORQ         AX, AX
+	VBROADCASTSS vector41700000<>+0(SB), Y14
+	VBROADCASTSS vector7fffffff<>+0(SB), Y13
+	VBROADCASTSS vector3f800000<>+0(SB), Y12
+	VBROADCASTSS vector3e99999a<>+0(SB), Y11
+	VBROADCASTSS vectorbf000000<>+0(SB), Y10
+	VBROADCASTSS vector42b20000<>+0(SB), Y9
+	SUBQ         $0x00000008, CX
+	JLT          rest
 
 one:
 	VMOVUPS      (SI)(AX*1), Y0
-	VPAND        vector7fffffff<>+0(SB), Y0, Y1
-	VBROADCASTSS vector41700000<>+0(SB), Y2
-	VMINPS       Y1, Y2, Y1
-	VBROADCASTSS vector3f800000<>+0(SB), Y2
-	VFMADD231PS  vector3e99999a<>+0(SB), Y1, Y2
-	VBROADCASTSS vector3f800000<>+0(SB), Y3
-	VDIVPS       Y2, Y3, Y2
+	VPAND        Y13, Y0, Y1
+	VMINPS       Y1, Y14, Y1
+	VMOVAPS      Y12, Y2
+	VFMADD231PS  Y11, Y1, Y2
+	VDIVPS       Y2, Y12, Y2
 	VMULPS       Y1, Y1, Y3
-	VMULPS       vectorbf000000<>+0(SB), Y3, Y4
+	VMULPS       Y10, Y3, Y4
 	VBROADCASTSS vectorc2d00000<>+0(SB), Y5
 	VMAXPS       Y4, Y5, Y4
-	VBROADCASTSS vector42b20000<>+0(SB), Y5
-	VMINPS       Y4, Y5, Y4
+	VMINPS       Y4, Y9, Y4
 	VMULPS       vector3fb8aa3b<>+0(SB), Y4, Y5
 	VROUNDPS     $0x08, Y5, Y5
 	VFNMADD231PS vector3f318000<>+0(SB), Y5, Y4
@@ -3291,7 +3460,7 @@ one:
 	VFMADD213PS  vector3efffffe<>+0(SB), Y4, Y6
 	VMULPS       Y4, Y6, Y6
 	VFMADD213PS  Y4, Y4, Y6
-	VADDPS       vector3f800000<>+0(SB), Y6, Y6
+	VADDPS       Y12, Y6, Y6
 	VCVTPS2DQ    Y5, Y7
 	VPSRAD       $0x01, Y7, Y4
 	VPSUBD       Y4, Y7, Y7
@@ -3317,8 +3486,7 @@ one:
 	VMULPS       Y3, Y2, Y3
 	VMULPS       Y3, Y5, Y3
 	VCMPPS       $0x11, vector00000000<>+0(SB), Y0, Y5
-	VBROADCASTSS vector3f800000<>+0(SB), Y2
-	VSUBPS       Y3, Y2, Y2
+	VSUBPS       Y3, Y12, Y2
 	VBLENDVPS    Y5, Y3, Y2, Y2
 	VBROADCASTSS vectorc1700000<>+0(SB), Y3
 	VMAXPS       Y0, Y3, Y0
@@ -3335,19 +3503,16 @@ rest:
 	NEGQ         CX
 	VMOVUPS      32(R8)(CX*4), Y15
 	VMASKMOVPS   (SI)(AX*1), Y15, Y0
-	VPAND        vector7fffffff<>+0(SB), Y0, Y2
-	VBROADCASTSS vector41700000<>+0(SB), Y3
-	VMINPS       Y2, Y3, Y2
-	VBROADCASTSS vector3f800000<>+0(SB), Y3
-	VFMADD231PS  vector3e99999a<>+0(SB), Y2, Y3
-	VBROADCASTSS vector3f800000<>+0(SB), Y5
-	VDIVPS       Y3, Y5, Y3
+	VPAND        Y13, Y0, Y2
+	VMINPS       Y2, Y14, Y2
+	VMOVAPS      Y12, Y3
+	VFMADD231PS  Y11, Y2, Y3
+	VDIVPS       Y3, Y12, Y3
 	VMULPS       Y2, Y2, Y5
-	VMULPS       vectorbf000000<>+0(SB), Y5, Y1
+	VMULPS       Y10, Y5, Y1
 	VBROADCASTSS vectorc2d00000<>+0(SB), Y7
 	VMAXPS       Y1, Y7, Y1
-	VBROADCASTSS vector42b20000<>+0(SB), Y7
-	VMINPS       Y1, Y7, Y1
+	VMINPS       Y1, Y9, Y1
 	VMULPS       vector3fb8aa3b<>+0(SB), Y1, Y7
 	VROUNDPS     $0x08, Y7, Y7
 	VFNMADD231PS vector3f318000<>+0(SB), Y7, Y1
@@ -3359,7 +3524,7 @@ rest:
 	VFMADD213PS  vector3efffffe<>+0(SB), Y1, Y4
 	VMULPS       Y1, Y4, Y4
 	VFMADD213PS  Y1, Y1, Y4
-	VADDPS       vector3f800000<>+0(SB), Y4, Y4
+	VADDPS       Y12, Y4, Y4
 	VCVTPS2DQ    Y7, Y6
 	VPSRAD       $0x01, Y6, Y1
 	VPSUBD       Y1, Y6, Y6
@@ -3385,8 +3550,7 @@ rest:
 	VMULPS       Y5, Y3, Y5
 	VMULPS       Y5, Y7, Y5
 	VCMPPS       $0x11, vector00000000<>+0(SB), Y0, Y7
-	VBROADCASTSS vector3f800000<>+0(SB), Y3
-	VSUBPS       Y5, Y3, Y3
+	VSUBPS       Y5, Y12, Y3
 	VBLENDVPS    Y7, Y5, Y3, Y3
 	VBROADCASTSS vectorc1700000<>+0(SB), Y5
 	VMAXPS       Y0, Y5, Y0
@@ -3400,28 +3564,31 @@ done:
 // func geluTanhAVX2(dst []float32, src []float32)
 // Requires: AVX, AVX2, FMA3
 TEXT ·geluTanhAVX2(SB), NOSPLIT, $0-48
-	MOVQ dst_base+0(FP), DI
-	MOVQ src_base+24(FP), SI
-	MOVQ dst_len+8(FP), CX
-	XORQ AX, AX
-	SUBQ $0x00000008, CX
-	JLT  rest
+	MOVQ         dst_base+0(FP), DI
+	MOVQ         src_base+24(FP), SI
+	MOVQ         dst_len+8(FP), CX
+	XORQ         AX, AX
+	VBROADCASTSS vectorc1400000<>+0(SB), Y14
+	VBROADCASTSS vector41400000<>+0(SB), Y13
+	VBROADCASTSS vector3d922279<>+0(SB), Y12
+	VBROADCASTSS vector3fcc422a<>+0(SB), Y11
+	VBROADCASTSS vector80000000<>+0(SB), Y10
+	VBROADCASTSS vector42b20000<>+0(SB), Y9
+	SUBQ         $0x00000008, CX
+	JLT          rest
 
 one:
 	VMOVUPS      (SI)(AX*1), Y0
-	VBROADCASTSS vectorc1400000<>+0(SB), Y1
-	VMAXPS       Y0, Y1, Y0
-	VBROADCASTSS vector41400000<>+0(SB), Y1
-	VMINPS       Y0, Y1, Y1
+	VMAXPS       Y0, Y14, Y0
+	VMINPS       Y0, Y13, Y1
 	VMULPS       Y1, Y1, Y2
-	VBROADCASTSS vector3fcc422a<>+0(SB), Y3
-	VFMADD231PS  vector3d922279<>+0(SB), Y2, Y3
+	VMOVAPS      Y11, Y3
+	VFMADD231PS  Y12, Y2, Y3
 	VMULPS       Y3, Y1, Y3
-	VPOR         vector80000000<>+0(SB), Y3, Y1
+	VPOR         Y10, Y3, Y1
 	VBROADCASTSS vectorc2d00000<>+0(SB), Y4
 	VMAXPS       Y1, Y4, Y1
-	VBROADCASTSS vector42b20000<>+0(SB), Y4
-	VMINPS       Y1, Y4, Y1
+	VMINPS       Y1, Y9, Y1
 	VMULPS       vector3fb8aa3b<>+0(SB), Y1, Y4
 	VROUNDPS     $0x08, Y4, Y4
 	VFNMADD231PS vector3f318000<>+0(SB), Y4, Y1
@@ -3450,8 +3617,7 @@ one:
 	VDIVPS       Y6, Y1, Y1
 	VBLENDVPS    Y3, vector3f800000<>+0(SB), Y4, Y4
 	VDIVPS       Y6, Y4, Y6
-	VBROADCASTSS vector3fcc422a<>+0(SB), Y4
-	VFMADD231PS  vector3e5b33b6<>+0(SB), Y2, Y4
+	VFMADD132PS  vector3e5b33b6<>+0(SB), Y11, Y2
 	VMULPS       Y0, Y1, Y0
 	VMOVUPS      Y0, (DI)(AX*1)
 	ADDQ         $0x00000020, AX
@@ -3465,19 +3631,16 @@ rest:
 	NEGQ         CX
 	VMOVUPS      32(R8)(CX*4), Y15
 	VMASKMOVPS   (SI)(AX*1), Y15, Y0
-	VBROADCASTSS vectorc1400000<>+0(SB), Y1
-	VMAXPS       Y0, Y1, Y0
-	VBROADCASTSS vector41400000<>+0(SB), Y1
-	VMINPS       Y0, Y1, Y1
-	VMULPS       Y1, Y1, Y2
-	VBROADCASTSS vector3fcc422a<>+0(SB), Y3
-	VFMADD231PS  vector3d922279<>+0(SB), Y2, Y3
+	VMAXPS       Y0, Y14, Y0
+	VMINPS       Y0, Y13, Y1
+	VMULPS       Y1, Y1, Y4
+	VMOVAPS      Y11, Y3
+	VFMADD231PS  Y12, Y4, Y3
 	VMULPS       Y3, Y1, Y3
-	VPOR         vector80000000<>+0(SB), Y3, Y1
+	VPOR         Y10, Y3, Y1
 	VBROADCASTSS vectorc2d00000<>+0(SB), Y5
 	VMAXPS       Y1, Y5, Y1
-	VBROADCASTSS vector42b20000<>+0(SB), Y5
-	VMINPS       Y1, Y5, Y1
+	VMINPS       Y1, Y9, Y1
 	VMULPS       vector3fb8aa3b<>+0(SB), Y1, Y5
 	VROUNDPS     $0x08, Y5, Y5
 	VFNMADD231PS vector3f318000<>+0(SB), Y5, Y1
@@ -3506,8 +3669,7 @@ rest:
 	VDIVPS       Y8, Y1, Y1
 	VBLENDVPS    Y3, vector3f800000<>+0(SB), Y5, Y5
 	VDIVPS       Y8, Y5, Y8
-	VBROADCASTSS vector3fcc422a<>+0(SB), Y5
-	VFMADD231PS  vector3e5b33b6<>+0(SB), Y2, Y5
+	VFMADD132PS  vector3e5b33b6<>+0(SB), Y11, Y4
 	VMULPS       Y0, Y1, Y0
 	VMASKMOVPS   Y0, Y15, (DI)(AX*1)
 
@@ -3518,25 +3680,29 @@ done:
 // func sigmoidBackwardAVX2(dsrc []float32, ddst []float32, src []float32)
 // Requires: AVX, AVX2, FMA3
 TEXT ·sigmoidBackwardAVX2(SB), NOSPLIT, $0-72
-	MOVQ dsrc_base+0(FP), DI
-	MOVQ ddst_base+24(FP), SI
-	MOVQ src_base+48(FP), DX
-	MOVQ dsrc_len+8(FP), CX
-	XORQ AX, AX
-	SUBQ $0x00000008, CX
-	JLT  rest
+	MOVQ         dsrc_base+0(FP), DI
+	MOVQ         ddst_base+24(FP), SI
+	MOVQ         src_base+48(FP), DX
+	MOVQ         dsrc_len+8(FP), CX
+	XORQ         AX, AX
+	VBROADCASTSS vector80000000<>+0(SB), Y14
+	VBROADCASTSS vector42b20000<>+0(SB), Y13
+	VBROADCASTSS vectorc2d00000<>+0(SB), Y12
+	VBROADCASTSS vector3fb8aa3b<>+0(SB), Y11
+	VBROADCASTSS vector3f318000<>+0(SB), Y10
+	VBROADCASTSS vectorb95e8083<>+0(SB), Y9
+	SUBQ         $0x00000008, CX
+	JLT          rest
 
 one:
 	VMOVUPS      (DX)(AX*1), Y0
-	VPOR         vector80000000<>+0(SB), Y0, Y1
-	VBROADCASTSS vectorc2d00000<>+0(SB), Y2
-	VMAXPS       Y1, Y2, Y1
-	VBROADCASTSS vector42b20000<>+0(SB), Y2
-	VMINPS       Y1, Y2, Y1
-	VMULPS       vector3fb8aa3b<>+0(SB), Y1, Y2
+	VPOR         Y14, Y0, Y1
+	VMAXPS       Y1, Y12, Y1
+	VMINPS       Y1, Y13, Y1
+	VMULPS       Y11, Y1, Y2
 	VROUNDPS     $0x08, Y2, Y2
-	VFNMADD231PS vector3f318000<>+0(SB), Y2, Y1
-	VFNMADD231PS vectorb95e8083<>+0(SB), Y2, Y1
+	VFNMADD231PS Y10, Y2, Y1
+	VFNMADD231PS Y9, Y2, Y1
 	VBROADCASTSS vector3c091ceb<>+0(SB), Y3
 	VFMADD231PS  vector3ab51224<>+0(SB), Y1, Y3
 	VFMADD213PS  vector3d2aac79<>+0(SB), Y1, Y3
@@ -3577,15 +3743,13 @@ rest:
 	NEGQ         CX
 	VMOVUPS      32(R8)(CX*4), Y15
 	VMASKMOVPS   (DX)(AX*1), Y15, Y2
-	VPOR         vector80000000<>+0(SB), Y2, Y4
-	VBROADCASTSS vectorc2d00000<>+0(SB), Y1
-	VMAXPS       Y4, Y1, Y4
-	VBROADCASTSS vector42b20000<>+0(SB), Y1
-	VMINPS       Y4, Y1, Y4
-	VMULPS       vector3fb8aa3b<>+0(SB), Y4, Y1
+	VPOR         Y14, Y2, Y4
+	VMAXPS       Y4, Y12, Y4
+	VMINPS       Y4, Y13, Y4
+	VMULPS       Y11, Y4, Y1
 	VROUNDPS     $0x08, Y1, Y1
-	VFNMADD231PS vector3f318000<>+0(SB), Y1, Y4
-	VFNMADD231PS vectorb95e8083<>+0(SB), Y1, Y4
+	VFNMADD231PS Y10, Y1, Y4
+	VFNMADD231PS Y9, Y1, Y4
 	VBROADCASTSS vector3c091ceb<>+0(SB), Y0
 	VFMADD231PS  vector3ab51224<>+0(SB), Y4, Y0
 	VFMADD213PS  vector3d2aac79<>+0(SB), Y4, Y0
@@ -3623,26 +3787,30 @@ done:
 // func tanhBackwardAVX2(dsrc []float32, ddst []float32, src []float32)
 // Requires: AVX, AVX2, FMA3
 TEXT ·tanhBackwardAVX2(SB), NOSPLIT, $0-72
-	MOVQ dsrc_base+0(FP), DI
-	MOVQ ddst_base+24(FP), SI
-	MOVQ src_base+48(FP), DX
-	MOVQ dsrc_len+8(FP), CX
-	XORQ AX, AX
-	SUBQ $0x00000008, CX
-	JLT  rest
+	MOVQ         dsrc_base+0(FP), DI
+	MOVQ         ddst_base+24(FP), SI
+	MOVQ         src_base+48(FP), DX
+	MOVQ         dsrc_len+8(FP), CX
+	XORQ         AX, AX
+	VBROADCASTSS vector80000000<>+0(SB), Y14
+	VBROADCASTSS vector42b20000<>+0(SB), Y13
+	VBROADCASTSS vectorc2d00000<>+0(SB), Y12
+	VBROADCASTSS vector3fb8aa3b<>+0(SB), Y11
+	VBROADCASTSS vector3f318000<>+0(SB), Y10
+	VBROADCASTSS vectorb95e8083<>+0(SB), Y9
+	SUBQ         $0x00000008, CX
+	JLT          rest
 
 one:
 	VMOVUPS      (DX)(AX*1), Y0
-	VPOR         vector80000000<>+0(SB), Y0, Y0
+	VPOR         Y14, Y0, Y0
 	VADDPS       Y0, Y0, Y0
-	VBROADCASTSS vectorc2d00000<>+0(SB), Y1
-	VMAXPS       Y0, Y1, Y0
-	VBROADCASTSS vector42b20000<>+0(SB), Y1
-	VMINPS       Y0, Y1, Y0
-	VMULPS       vector3fb8aa3b<>+0(SB), Y0, Y1
+	VMAXPS       Y0, Y12, Y0
+	VMINPS       Y0, Y13, Y0
+	VMULPS       Y11, Y0, Y1
 	VROUNDPS     $0x08, Y1, Y1
-	VFNMADD231PS vector3f318000<>+0(SB), Y1, Y0
-	VFNMADD231PS vectorb95e8083<>+0(SB), Y1, Y0
+	VFNMADD231PS Y10, Y1, Y0
+	VFNMADD231PS Y9, Y1, Y0
 	VBROADCASTSS vector3c091ceb<>+0(SB), Y2
 	VFMADD231PS  vector3ab51224<>+0(SB), Y0, Y2
 	VFMADD213PS  vector3d2aac79<>+0(SB), Y0, Y2
@@ -3679,16 +3847,14 @@ rest:
 	NEGQ         CX
 	VMOVUPS      32(R8)(CX*4), Y15
 	VMASKMOVPS   (DX)(AX*1), Y15, Y0
-	VPOR         vector80000000<>+0(SB), Y0, Y0
+	VPOR         Y14, Y0, Y0
 	VADDPS       Y0, Y0, Y0
-	VBROADCASTSS vectorc2d00000<>+0(SB), Y3
-	VMAXPS       Y0, Y3, Y0
-	VBROADCASTSS vector42b20000<>+0(SB), Y3
-	VMINPS       Y0, Y3, Y0
-	VMULPS       vector3fb8aa3b<>+0(SB), Y0, Y3
+	VMAXPS       Y0, Y12, Y0
+	VMINPS       Y0, Y13, Y0
+	VMULPS       Y11, Y0, Y3
 	VROUNDPS     $0x08, Y3, Y3
-	VFNMADD231PS vector3f318000<>+0(SB), Y3, Y0
-	VFNMADD231PS vectorb95e8083<>+0(SB), Y3, Y0
+	VFNMADD231PS Y10, Y3, Y0
+	VFNMADD231PS Y9, Y3, Y0
 	VBROADCASTSS vector3c091ceb<>+0(SB), Y1
 	VFMADD231PS  vector3ab51224<>+0(SB), Y0, Y1
 	VFMADD213PS  vector3d2aac79<>+0(SB), Y0, Y1
@@ -3722,28 +3888,30 @@ done:
 // func siluBackwardAVX2(dsrc []float32, ddst []float32, src []float32)
 // Requires: AVX, AVX2, FMA3
 TEXT ·siluBackwardAVX2(SB), NOSPLIT, $0-72
-	MOVQ dsrc_base+0(FP), DI
-	MOVQ ddst_base+24(FP), SI
-	MOVQ src_base+48(FP), DX
-	MOVQ dsrc_len+8(FP), CX
-	XORQ AX, AX
-	SUBQ $0x00000008, CX
-	JLT  rest
+	MOVQ         dsrc_base+0(FP), DI
+	MOVQ         ddst_base+24(FP), SI
+	MOVQ         src_base+48(FP), DX
+	MOVQ         dsrc_len+8(FP), CX
+	XORQ         AX, AX
+	VBROADCASTSS vector42d00000<>+0(SB), Y14
+	VBROADCASTSS vectorc2d00000<>+0(SB), Y13
+	VBROADCASTSS vector80000000<>+0(SB), Y12
+	VBROADCASTSS vector42b20000<>+0(SB), Y11
+	VBROADCASTSS vector3fb8aa3b<>+0(SB), Y10
+	VBROADCASTSS vector3f318000<>+0(SB), Y9
+	SUBQ         $0x00000008, CX
+	JLT          rest
 
 one:
 	VMOVUPS      (DX)(AX*1), Y0
-	VBROADCASTSS vectorc2d00000<>+0(SB), Y1
-	VMAXPS       Y0, Y1, Y0
-	VBROADCASTSS vector42d00000<>+0(SB), Y1
-	VMINPS       Y0, Y1, Y0
-	VPOR         vector80000000<>+0(SB), Y0, Y1
-	VBROADCASTSS vectorc2d00000<>+0(SB), Y2
-	VMAXPS       Y1, Y2, Y1
-	VBROADCASTSS vector42b20000<>+0(SB), Y2
-	VMINPS       Y1, Y2, Y1
-	VMULPS       vector3fb8aa3b<>+0(SB), Y1, Y2
+	VMAXPS       Y0, Y13, Y0
+	VMINPS       Y0, Y14, Y0
+	VPOR         Y12, Y0, Y1
+	VMAXPS       Y1, Y13, Y1
+	VMINPS       Y1, Y11, Y1
+	VMULPS       Y10, Y1, Y2
 	VROUNDPS     $0x08, Y2, Y2
-	VFNMADD231PS vector3f318000<>+0(SB), Y2, Y1
+	VFNMADD231PS Y9, Y2, Y1
 	VFNMADD231PS vectorb95e8083<>+0(SB), Y2, Y1
 	VBROADCASTSS vector3c091ceb<>+0(SB), Y3
 	VFMADD231PS  vector3ab51224<>+0(SB), Y1, Y3
@@ -3786,18 +3954,14 @@ rest:
 	NEGQ         CX
 	VMOVUPS      32(R8)(CX*4), Y15
 	VMASKMOVPS   (DX)(AX*1), Y15, Y1
-	VBROADCASTSS vectorc2d00000<>+0(SB), Y0
-	VMAXPS       Y1, Y0, Y1
-	VBROADCASTSS vector42d00000<>+0(SB), Y0
-	VMINPS       Y1, Y0, Y1
-	VPOR         vector80000000<>+0(SB), Y1, Y0
-	VBROADCASTSS vectorc2d00000<>+0(SB), Y3
-	VMAXPS       Y0, Y3, Y0
-	VBROADCASTSS vector42b20000<>+0(SB), Y3
-	VMINPS       Y0, Y3, Y0
-	VMULPS       vector3fb8aa3b<>+0(SB), Y0, Y3
+	VMAXPS       Y1, Y13, Y1
+	VMINPS       Y1, Y14, Y1
+	VPOR         Y12, Y1, Y0
+	VMAXPS       Y0, Y13, Y0
+	VMINPS       Y0, Y11, Y0
+	VMULPS       Y10, Y0, Y3
 	VROUNDPS     $0x08, Y3, Y3
-	VFNMADD231PS vector3f318000<>+0(SB), Y3, Y0
+	VFNMADD231PS Y9, Y3, Y0
 	VFNMADD231PS vectorb95e8083<>+0(SB), Y3, Y0
 	VBROADCASTSS vector3c091ceb<>+0(SB), Y2
 	VFMADD231PS  vector3ab51224<>+0(SB), Y0, Y2
@@ -3837,29 +4001,31 @@ done:
 // func geluBackwardAVX2(dsrc []float32, ddst []float32, src []float32)
 // Requires: AVX, AVX2, FMA3
 TEXT ·geluBackwardAVX2(SB), NOSPLIT, $0-72
-	MOVQ dsrc_base+0(FP), DI
-	MOVQ ddst_base+24(FP), SI
-	MOVQ src_base+48(FP), DX
-	MOVQ dsrc_len+8(FP), CX
-	XORQ AX, AX
-	SUBQ $0x00000008, CX
-	JLT  rest
+	MOVQ         dsrc_base+0(FP), DI
+	MOVQ         ddst_base+24(FP), SI
+	MOVQ         src_base+48(FP), DX
+	MOVQ         dsrc_len+8(FP), CX
+	XORQ         AX, AX
+	VBROADCASTSS vector41700000<>+0(SB), Y14
+	VBROADCASTSS vectorc1700000<>+0(SB), Y13
+	VBROADCASTSS vector7fffffff<>+0(SB), Y12
+	VBROADCASTSS vector3f800000<>+0(SB), Y11
+	VBROADCASTSS vector3e99999a<>+0(SB), Y10
+	VBROADCASTSS vectorbf000000<>+0(SB), Y9
+	SUBQ         $0x00000008, CX
+	JLT          rest
 
 one:
 	VMOVUPS      (DX)(AX*1), Y0
-	VBROADCASTSS vectorc1700000<>+0(SB), Y1
-	VMAXPS       Y0, Y1, Y0
-	VBROADCASTSS vector41700000<>+0(SB), Y1
-	VMINPS       Y0, Y1, Y0
-	VPAND        vector7fffffff<>+0(SB), Y0, Y1
-	VBROADCASTSS vector41700000<>+0(SB), Y2
-	VMINPS       Y1, Y2, Y1
-	VBROADCASTSS vector3f800000<>+0(SB), Y2
-	VFMADD231PS  vector3e99999a<>+0(SB), Y1, Y2
-	VBROADCASTSS vector3f800000<>+0(SB), Y3
-	VDIVPS       Y2, Y3, Y2
+	VMAXPS       Y0, Y13, Y0
+	VMINPS       Y0, Y14, Y0
+	VPAND        Y12, Y0, Y1
+	VMINPS       Y1, Y14, Y1
+	VMOVAPS      Y11, Y2
+	VFMADD231PS  Y10, Y1, Y2
+	VDIVPS       Y2, Y11, Y2
 	VMULPS       Y1, Y1, Y3
-	VMULPS       vectorbf000000<>+0(SB), Y3, Y4
+	VMULPS       Y9, Y3, Y4
 	VBROADCASTSS vectorc2d00000<>+0(SB), Y5
 	VMAXPS       Y4, Y5, Y4
 	VBROADCASTSS vector42b20000<>+0(SB), Y5
@@ -3875,7 +4041,7 @@ one:
 	VFMADD213PS  vector3efffffe<>+0(SB), Y4, Y6
 	VMULPS       Y4, Y6, Y6
 	VFMADD213PS  Y4, Y4, Y6
-	VADDPS       vector3f800000<>+0(SB), Y6, Y6
+	VADDPS       Y11, Y6, Y6
 	VCVTPS2DQ    Y5, Y7
 	VPSRAD       $0x01, Y7, Y4
 	VPSUBD       Y4, Y7, Y7
@@ -3901,8 +4067,7 @@ one:
 	VMULPS       Y3, Y2, Y3
 	VMULPS       Y3, Y5, Y3
 	VCMPPS       $0x11, vector00000000<>+0(SB), Y0, Y2
-	VBROADCASTSS vector3f800000<>+0(SB), Y1
-	VSUBPS       Y3, Y1, Y1
+	VSUBPS       Y3, Y11, Y1
 	VBLENDVPS    Y2, Y3, Y1, Y1
 	VMULPS       vector3ecc422a<>+0(SB), Y0, Y0
 	VFMADD231PS  Y5, Y0, Y1
@@ -3921,19 +4086,15 @@ rest:
 	NEGQ         CX
 	VMOVUPS      32(R8)(CX*4), Y15
 	VMASKMOVPS   (DX)(AX*1), Y15, Y0
-	VBROADCASTSS vectorc1700000<>+0(SB), Y1
-	VMAXPS       Y0, Y1, Y0
-	VBROADCASTSS vector41700000<>+0(SB), Y1
-	VMINPS       Y0, Y1, Y0
-	VPAND        vector7fffffff<>+0(SB), Y0, Y1
-	VBROADCASTSS vector41700000<>+0(SB), Y5
-	VMINPS       Y1, Y5, Y1
-	VBROADCASTSS vector3f800000<>+0(SB), Y5
-	VFMADD231PS  vector3e99999a<>+0(SB), Y1, Y5
-	VBROADCASTSS vector3f800000<>+0(SB), Y3
-	VDIVPS       Y5, Y3, Y5
+	VMAXPS       Y0, Y13, Y0
+	VMINPS       Y0, Y14, Y0
+	VPAND        Y12, Y0, Y1
+	VMINPS       Y1, Y14, Y1
+	VMOVAPS      Y11, Y5
+	VFMADD231PS  Y10, Y1, Y5
+	VDIVPS       Y5, Y11, Y5
 	VMULPS       Y1, Y1, Y3
-	VMULPS       vectorbf000000<>+0(SB), Y3, Y2
+	VMULPS       Y9, Y3, Y2
 	VBROADCASTSS vectorc2d00000<>+0(SB), Y7
 	VMAXPS       Y2, Y7, Y2
 	VBROADCASTSS vector42b20000<>+0(SB), Y7
@@ -3949,7 +4110,7 @@ rest:
 	VFMADD213PS  vector3efffffe<>+0(SB), Y2, Y4
 	VMULPS       Y2, Y4, Y4
 	VFMADD213PS  Y2, Y2, Y4
-	VADDPS       vector3f800000<>+0(SB), Y4, Y4
+	VADDPS       Y11, Y4, Y4
 	VCVTPS2DQ    Y7, Y6
 	VPSRAD       $0x01, Y6, Y2
 	VPSUBD       Y2, Y6, Y6
@@ -3975,8 +4136,7 @@ rest:
 	VMULPS       Y3, Y5, Y3
 	VMULPS       Y3, Y7, Y3
 	VCMPPS       $0x11, vector00000000<>+0(SB), Y0, Y5
-	VBROADCASTSS vector3f800000<>+0(SB), Y1
-	VSUBPS       Y3, Y1, Y1
+	VSUBPS       Y3, Y11, Y1
 	VBLENDVPS    Y5, Y3, Y1, Y1
 	VMULPS       vector3ecc422a<>+0(SB), Y0, Y0
 	VFMADD231PS  Y7, Y0, Y1
@@ -3992,31 +4152,33 @@ done:
 // func geluTanhBackwardAVX2(dsrc []float32, ddst []float32, src []float32)
 // Requires: AVX, AVX2, FMA3
 TEXT ·geluTanhBackwardAVX2(SB), NOSPLIT, $0-72
-	MOVQ dsrc_base+0(FP), DI
-	MOVQ ddst_base+24(FP), SI
-	MOVQ src_base+48(FP), DX
-	MOVQ dsrc_len+8(FP), CX
-	XORQ AX, AX
-	SUBQ $0x00000008, CX
-	JLT  rest
+	MOVQ         dsrc_base+0(FP), DI
+	MOVQ         ddst_base+24(FP), SI
+	MOVQ         src_base+48(FP), DX
+	MOVQ         dsrc_len+8(FP), CX
+	XORQ         AX, AX
+	VBROADCASTSS vector41400000<>+0(SB), Y14
+	VBROADCASTSS vectorc1400000<>+0(SB), Y13
+	VBROADCASTSS vector3d922279<>+0(SB), Y12
+	VBROADCASTSS vector3fcc422a<>+0(SB), Y11
+	VBROADCASTSS vector80000000<>+0(SB), Y10
+	VBROADCASTSS vector42b20000<>+0(SB), Y9
+	SUBQ         $0x00000008, CX
+	JLT          rest
 
 one:
 	VMOVUPS      (DX)(AX*1), Y0
-	VBROADCASTSS vectorc1400000<>+0(SB), Y1
-	VMAXPS       Y0, Y1, Y0
-	VBROADCASTSS vector41400000<>+0(SB), Y1
-	VMINPS       Y0, Y1, Y0
-	VBROADCASTSS vector41400000<>+0(SB), Y1
-	VMINPS       Y0, Y1, Y1
+	VMAXPS       Y0, Y13, Y0
+	VMINPS       Y0, Y14, Y0
+	VMINPS       Y0, Y14, Y1
 	VMULPS       Y1, Y1, Y2
-	VBROADCASTSS vector3fcc422a<>+0(SB), Y3
-	VFMADD231PS  vector3d922279<>+0(SB), Y2, Y3
+	VMOVAPS      Y11, Y3
+	VFMADD231PS  Y12, Y2, Y3
 	VMULPS       Y3, Y1, Y3
-	VPOR         vector80000000<>+0(SB), Y3, Y1
+	VPOR         Y10, Y3, Y1
 	VBROADCASTSS vectorc2d00000<>+0(SB), Y4
 	VMAXPS       Y1, Y4, Y1
-	VBROADCASTSS vector42b20000<>+0(SB), Y4
-	VMINPS       Y1, Y4, Y1
+	VMINPS       Y1, Y9, Y1
 	VMULPS       vector3fb8aa3b<>+0(SB), Y1, Y4
 	VROUNDPS     $0x08, Y4, Y4
 	VFNMADD231PS vector3f318000<>+0(SB), Y4, Y1
@@ -4045,15 +4207,14 @@ one:
 	VDIVPS       Y6, Y1, Y1
 	VBLENDVPS    Y3, vector3f800000<>+0(SB), Y4, Y4
 	VDIVPS       Y6, Y4, Y6
-	VBROADCASTSS vector3fcc422a<>+0(SB), Y4
-	VFMADD231PS  vector3e5b33b6<>+0(SB), Y2, Y4
+	VFMADD132PS  vector3e5b33b6<>+0(SB), Y11, Y2
 	VMULPS       Y6, Y0, Y6
-	VFMADD213PS  vector3f800000<>+0(SB), Y4, Y6
+	VFMADD213PS  vector3f800000<>+0(SB), Y2, Y6
 	VMULPS       Y6, Y1, Y6
 	VMOVUPS      (SI)(AX*1), Y1
-	VMOVUPS      (DI)(AX*1), Y4
-	VFMADD231PS  Y6, Y1, Y4
-	VMOVUPS      Y4, (DI)(AX*1)
+	VMOVUPS      (DI)(AX*1), Y2
+	VFMADD231PS  Y6, Y1, Y2
+	VMOVUPS      Y2, (DI)(AX*1)
 	ADDQ         $0x00000020, AX
 	SUBQ         $0x00000008, CX
 	JGE          one
@@ -4064,26 +4225,22 @@ rest:
 	LEAQ         tailMasks<>+0(SB), R8
 	NEGQ         CX
 	VMOVUPS      32(R8)(CX*4), Y15
-	VMASKMOVPS   (DX)(AX*1), Y15, Y4
-	VBROADCASTSS vectorc1400000<>+0(SB), Y6
-	VMAXPS       Y4, Y6, Y4
-	VBROADCASTSS vector41400000<>+0(SB), Y6
-	VMINPS       Y4, Y6, Y4
-	VBROADCASTSS vector41400000<>+0(SB), Y6
-	VMINPS       Y4, Y6, Y6
+	VMASKMOVPS   (DX)(AX*1), Y15, Y2
+	VMAXPS       Y2, Y13, Y2
+	VMINPS       Y2, Y14, Y2
+	VMINPS       Y2, Y14, Y6
 	VMULPS       Y6, Y6, Y1
-	VBROADCASTSS vector3fcc422a<>+0(SB), Y0
-	VFMADD231PS  vector3d922279<>+0(SB), Y1, Y0
+	VMOVAPS      Y11, Y0
+	VFMADD231PS  Y12, Y1, Y0
 	VMULPS       Y0, Y6, Y0
-	VPOR         vector80000000<>+0(SB), Y0, Y6
-	VBROADCASTSS vectorc2d00000<>+0(SB), Y2
-	VMAXPS       Y6, Y2, Y6
-	VBROADCASTSS vector42b20000<>+0(SB), Y2
-	VMINPS       Y6, Y2, Y6
-	VMULPS       vector3fb8aa3b<>+0(SB), Y6, Y2
-	VROUNDPS     $0x08, Y2, Y2
-	VFNMADD231PS vector3f318000<>+0(SB), Y2, Y6
-	VFNMADD231PS vectorb95e8083<>+0(SB), Y2, Y6
+	VPOR         Y10, Y0, Y6
+	VBROADCASTSS vectorc2d00000<>+0(SB), Y4
+	VMAXPS       Y6, Y4, Y6
+	VMINPS       Y6, Y9, Y6
+	VMULPS       vector3fb8aa3b<>+0(SB), Y6, Y4
+	VROUNDPS     $0x08, Y4, Y4
+	VFNMADD231PS vector3f318000<>+0(SB), Y4, Y6
+	VFNMADD231PS vectorb95e8083<>+0(SB), Y4, Y6
 	VBROADCASTSS vector3c091ceb<>+0(SB), Y3
 	VFMADD231PS  vector3ab51224<>+0(SB), Y6, Y3
 	VFMADD213PS  vector3d2aac79<>+0(SB), Y6, Y3
@@ -4092,7 +4249,7 @@ rest:
 	VMULPS       Y6, Y3, Y3
 	VFMADD213PS  Y6, Y6, Y3
 	VADDPS       vector3f800000<>+0(SB), Y3, Y3
-	VCVTPS2DQ    Y2, Y5
+	VCVTPS2DQ    Y4, Y5
 	VPSRAD       $0x01, Y5, Y6
 	VPSUBD       Y6, Y5, Y5
 	VPADDD       vector0000007f<>+0(SB), Y6, Y6
@@ -4100,23 +4257,22 @@ rest:
 	VPSLLD       $0x17, Y6, Y6
 	VPSLLD       $0x17, Y5, Y5
 	VMULPS       Y3, Y6, Y6
-	VMULPS       Y5, Y6, Y2
+	VMULPS       Y5, Y6, Y4
 	VCMPPS       $0x11, vector00000000<>+0(SB), Y0, Y0
-	VADDPS       vector3f800000<>+0(SB), Y2, Y5
+	VADDPS       vector3f800000<>+0(SB), Y4, Y5
 	VBROADCASTSS vector3f800000<>+0(SB), Y6
-	VBLENDVPS    Y0, Y2, Y6, Y6
+	VBLENDVPS    Y0, Y4, Y6, Y6
 	VDIVPS       Y5, Y6, Y6
-	VBLENDVPS    Y0, vector3f800000<>+0(SB), Y2, Y2
-	VDIVPS       Y5, Y2, Y5
-	VBROADCASTSS vector3fcc422a<>+0(SB), Y2
-	VFMADD231PS  vector3e5b33b6<>+0(SB), Y1, Y2
-	VMULPS       Y5, Y4, Y5
-	VFMADD213PS  vector3f800000<>+0(SB), Y2, Y5
+	VBLENDVPS    Y0, vector3f800000<>+0(SB), Y4, Y4
+	VDIVPS       Y5, Y4, Y5
+	VFMADD132PS  vector3e5b33b6<>+0(SB), Y11, Y1
+	VMULPS       Y5, Y2, Y5
+	VFMADD213PS  vector3f800000<>+0(SB), Y1, Y5
 	VMULPS       Y5, Y6, Y5
 	VMASKMOVPS   (SI)(AX*1), Y15, Y6
-	VMASKMOVPS   (DI)(AX*1), Y15, Y2
-	VFMADD231PS  Y5, Y6, Y2
-	VMASKMOVPS   Y2, Y15, (DI)(AX*1)
+	VMASKMOVPS   (DI)(AX*1), Y15, Y1
+	VFMADD231PS  Y5, Y6, Y1
+	VMASKMOVPS   Y1, Y15, (DI)(AX*1)
 
 done:
 	VZEROUPPER
@@ -4194,19 +4350,21 @@ TEXT ·softmaxExpAVX2(SB), NOSPLIT, $0-60
 	XORQ         AX, AX
 	VBROADCASTSS largest+48(FP), Y15
 	VXORPS       Y13, Y13, Y13
+	VBROADCASTSS vector42b20000<>+0(SB), Y12
+	VBROADCASTSS vectorc2d00000<>+0(SB), Y11
+	VBROADCASTSS vector3fb8aa3b<>+0(SB), Y10
+	VBROADCASTSS vector3f318000<>+0(SB), Y9
 	SUBQ         $0x00000008, CX
 	JLT          rest
 
 one:
 	VMOVUPS      (SI)(AX*1), Y0
 	VSUBPS       Y15, Y0, Y0
-	VBROADCASTSS vectorc2d00000<>+0(SB), Y1
-	VMAXPS       Y0, Y1, Y0
-	VBROADCASTSS vector42b20000<>+0(SB), Y1
-	VMINPS       Y0, Y1, Y0
-	VMULPS       vector3fb8aa3b<>+0(SB), Y0, Y1
+	VMAXPS       Y0, Y11, Y0
+	VMINPS       Y0, Y12, Y0
+	VMULPS       Y10, Y0, Y1
 	VROUNDPS     $0x08, Y1, Y1
-	VFNMADD231PS vector3f318000<>+0(SB), Y1, Y0
+	VFNMADD231PS Y9, Y1, Y0
 	VFNMADD231PS vectorb95e8083<>+0(SB), Y1, Y0
 	VBROADCASTSS vector3c091ceb<>+0(SB), Y2
 	VFMADD231PS  vector3ab51224<>+0(SB), Y0, Y2
@@ -4239,13 +4397,11 @@ rest:
 	VMOVUPS      32(R8)(CX*4), Y14
 	VMASKMOVPS   (SI)(AX*1), Y14, Y1
 	VSUBPS       Y15, Y1, Y1
-	VBROADCASTSS vectorc2d00000<>+0(SB), Y3
-	VMAXPS       Y1, Y3, Y1
-	VBROADCASTSS vector42b20000<>+0(SB), Y3
-	VMINPS       Y1, Y3, Y1
-	VMULPS       vector3fb8aa3b<>+0(SB), Y1, Y3
+	VMAXPS       Y1, Y11, Y1
+	VMINPS       Y1, Y12, Y1
+	VMULPS       Y10, Y1, Y3
 	VROUNDPS     $0x08, Y3, Y3
-	VFNMADD231PS vector3f318000<>+0(SB), Y3, Y1
+	VFNMADD231PS Y9, Y3, Y1
 	VFNMADD231PS vectorb95e8083<>+0(SB), Y3, Y1
 	VBROADCASTSS vector3c091ceb<>+0(SB), Y0
 	VFMADD231PS  vector3ab51224<>+0(SB), Y1, Y0
@@ -4288,19 +4444,21 @@ TEXT ·sumExpAVX2(SB), NOSPLIT, $0-36
 	XORQ         AX, AX
 	VBROADCASTSS largest+24(FP), Y15
 	VXORPS       Y13, Y13, Y13
+	VBROADCASTSS vector42b20000<>+0(SB), Y12
+	VBROADCASTSS vectorc2d00000<>+0(SB), Y11
+	VBROADCASTSS vector3fb8aa3b<>+0(SB), Y10
+	VBROADCASTSS vector3f318000<>+0(SB), Y9
 	SUBQ         $0x00000008, CX
 	JLT          rest
 
 one:
 	VMOVUPS      (DI)(AX*1), Y0
 	VSUBPS       Y15, Y0, Y0
-	VBROADCASTSS vectorc2d00000<>+0(SB), Y1
-	VMAXPS       Y0, Y1, Y0
-	VBROADCASTSS vector42b20000<>+0(SB), Y1
-	VMINPS       Y0, Y1, Y0
-	VMULPS       vector3fb8aa3b<>+0(SB), Y0, Y1
+	VMAXPS       Y0, Y11, Y0
+	VMINPS       Y0, Y12, Y0
+	VMULPS       Y10, Y0, Y1
 	VROUNDPS     $0x08, Y1, Y1
-	VFNMADD231PS vector3f318000<>+0(SB), Y1, Y0
+	VFNMADD231PS Y9, Y1, Y0
 	VFNMADD231PS vectorb95e8083<>+0(SB), Y1, Y0
 	VBROADCASTSS vector3c091ceb<>+0(SB), Y2
 	VFMADD231PS  vector3ab51224<>+0(SB), Y0, Y2
@@ -4332,13 +4490,11 @@ rest:
 	VMOVUPS      32(R8)(CX*4), Y14
 	VMASKMOVPS   (DI)(AX*1), Y14, Y1
 	VSUBPS       Y15, Y1, Y1
-	VBROADCASTSS vectorc2d00000<>+0(SB), Y3
-	VMAXPS       Y1, Y3, Y1
-	VBROADCASTSS vector42b20000<>+0(SB), Y3
-	VMINPS       Y1, Y3, Y1
-	VMULPS       vector3fb8aa3b<>+0(SB), Y1, Y3
+	VMAXPS       Y1, Y11, Y1
+	VMINPS       Y1, Y12, Y1
+	VMULPS       Y10, Y1, Y3
 	VROUNDPS     $0x08, Y3, Y3
-	VFNMADD231PS vector3f318000<>+0(SB), Y3, Y1
+	VFNMADD231PS Y9, Y3, Y1
 	VFNMADD231PS vectorb95e8083<>+0(SB), Y3, Y1
 	VBROADCASTSS vector3c091ceb<>+0(SB), Y0
 	VFMADD231PS  vector3ab51224<>+0(SB), Y1, Y0
@@ -4421,19 +4577,22 @@ TEXT ·logSoftmaxBackwardAVX2(SB), NOSPLIT, $0-76
 	MOVQ         dsrc_len+8(FP), CX
 	XORQ         AX, AX
 	VBROADCASTSS sum+72(FP), Y15
+	VBROADCASTSS vector42b20000<>+0(SB), Y13
+	VBROADCASTSS vectorc2d00000<>+0(SB), Y12
+	VBROADCASTSS vector3fb8aa3b<>+0(SB), Y11
+	VBROADCASTSS vector3f318000<>+0(SB), Y10
+	VBROADCASTSS vectorb95e8083<>+0(SB), Y9
 	SUBQ         $0x00000008, CX
 	JLT          rest
 
 one:
 	VMOVUPS      (DX)(AX*1), Y0
-	VBROADCASTSS vectorc2d00000<>+0(SB), Y1
-	VMAXPS       Y0, Y1, Y0
-	VBROADCASTSS vector42b20000<>+0(SB), Y1
-	VMINPS       Y0, Y1, Y0
-	VMULPS       vector3fb8aa3b<>+0(SB), Y0, Y1
+	VMAXPS       Y0, Y12, Y0
+	VMINPS       Y0, Y13, Y0
+	VMULPS       Y11, Y0, Y1
 	VROUNDPS     $0x08, Y1, Y1
-	VFNMADD231PS vector3f318000<>+0(SB), Y1, Y0
-	VFNMADD231PS vectorb95e8083<>+0(SB), Y1, Y0
+	VFNMADD231PS Y10, Y1, Y0
+	VFNMADD231PS Y9, Y1, Y0
 	VBROADCASTSS vector3c091ceb<>+0(SB), Y2
 	VFMADD231PS  vector3ab51224<>+0(SB), Y0, Y2
 	VFMADD213PS  vector3d2aac79<>+0(SB), Y0, Y2
@@ -4467,14 +4626,12 @@ rest:
 	NEGQ         CX
 	VMOVUPS      32(R8)(CX*4), Y14
 	VMASKMOVPS   (DX)(AX*1), Y14, Y0
-	VBROADCASTSS vectorc2d00000<>+0(SB), Y1
-	VMAXPS       Y0, Y1, Y0
-	VBROADCASTSS vector42b20000<>+0(SB), Y1
-	VMINPS       Y0, Y1, Y0
-	VMULPS       vector3fb8aa3b<>+0(SB), Y0, Y1
+	VMAXPS       Y0, Y12, Y0
+	VMINPS       Y0, Y13, Y0
+	VMULPS       Y11, Y0, Y1
 	VROUNDPS     $0x08, Y1, Y1
-	VFNMADD231PS vector3f318000<>+0(SB), Y1, Y0
-	VFNMADD231PS vectorb95e8083<>+0(SB), Y1, Y0
+	VFNMADD231PS Y10, Y1, Y0
+	VFNMADD231PS Y9, Y1, Y0
 	VBROADCASTSS vector3c091ceb<>+0(SB), Y3
 	VFMADD231PS  vector3ab51224<>+0(SB), Y0, Y3
 	VFMADD213PS  vector3d2aac79<>+0(SB), Y0, Y3
@@ -4512,26 +4669,27 @@ TEXT ·scoreExpAVX2(SB), NOSPLIT, $0-60
 	VBROADCASTSS scale+48(FP), Y15
 	VBROADCASTSS shift+52(FP), Y14
 	VXORPS       Y12, Y12, Y12
+	VBROADCASTSS vector4b40007f<>+0(SB), Y11
+	VBROADCASTSS vectorc2fe0000<>+0(SB), Y10
+	VBROADCASTSS vector3aaddcf2<>+0(SB), Y9
 	SUBQ         $0x00000008, CX
 	JLT          rest
 
 one:
 	VMOVUPS      (SI)(AX*1), Y0
 	VFMADD213PS  Y14, Y15, Y0
-	VBROADCASTSS vectorc2fe0000<>+0(SB), Y1
-	VMAXPS       Y0, Y1, Y0
-	VROUNDPS     $0x08, Y0, Y1
-	VSUBPS       Y1, Y0, Y0
-	VBROADCASTSS vector3c1e755a<>+0(SB), Y2
-	VFMADD231PS  vector3aaddcf2<>+0(SB), Y0, Y2
-	VFMADD213PS  vector3d635baa<>+0(SB), Y0, Y2
-	VFMADD213PS  vector3e75fcde<>+0(SB), Y0, Y2
-	VFMADD213PS  vector3f317215<>+0(SB), Y0, Y2
-	VFMADD213PS  vector3f800000<>+0(SB), Y0, Y2
-	VCVTPS2DQ    Y1, Y1
-	VPADDD       vector0000007f<>+0(SB), Y1, Y1
+	VMAXPS       Y0, Y10, Y0
+	VADDPS       Y11, Y0, Y1
+	VSUBPS       Y11, Y1, Y2
+	VSUBPS       Y2, Y0, Y2
+	VBROADCASTSS vector3c1e755a<>+0(SB), Y0
+	VFMADD231PS  Y2, Y9, Y0
+	VFMADD213PS  vector3d635baa<>+0(SB), Y2, Y0
+	VFMADD213PS  vector3e75fcde<>+0(SB), Y2, Y0
+	VFMADD213PS  vector3f317215<>+0(SB), Y2, Y0
+	VFMADD213PS  vector3f800000<>+0(SB), Y2, Y0
 	VPSLLD       $0x17, Y1, Y1
-	VMULPS       Y1, Y2, Y1
+	VMULPS       Y1, Y0, Y1
 	VMOVUPS      Y1, (DI)(AX*1)
 	VADDPS       Y1, Y12, Y12
 	ADDQ         $0x00000020, AX
@@ -4546,23 +4704,21 @@ rest:
 	VMOVUPS      32(R8)(CX*4), Y13
 	VMASKMOVPS   (SI)(AX*1), Y13, Y1
 	VFMADD213PS  Y14, Y15, Y1
-	VBROADCASTSS vectorc2fe0000<>+0(SB), Y2
-	VMAXPS       Y1, Y2, Y1
-	VROUNDPS     $0x08, Y1, Y2
-	VSUBPS       Y2, Y1, Y1
-	VBROADCASTSS vector3c1e755a<>+0(SB), Y0
-	VFMADD231PS  vector3aaddcf2<>+0(SB), Y1, Y0
-	VFMADD213PS  vector3d635baa<>+0(SB), Y1, Y0
-	VFMADD213PS  vector3e75fcde<>+0(SB), Y1, Y0
-	VFMADD213PS  vector3f317215<>+0(SB), Y1, Y0
-	VFMADD213PS  vector3f800000<>+0(SB), Y1, Y0
-	VCVTPS2DQ    Y2, Y2
-	VPADDD       vector0000007f<>+0(SB), Y2, Y2
-	VPSLLD       $0x17, Y2, Y2
-	VMULPS       Y2, Y0, Y2
-	VMASKMOVPS   Y2, Y13, (DI)(AX*1)
-	VANDPS       Y13, Y2, Y2
-	VADDPS       Y2, Y12, Y12
+	VMAXPS       Y1, Y10, Y1
+	VADDPS       Y11, Y1, Y0
+	VSUBPS       Y11, Y0, Y2
+	VSUBPS       Y2, Y1, Y2
+	VBROADCASTSS vector3c1e755a<>+0(SB), Y1
+	VFMADD231PS  Y2, Y9, Y1
+	VFMADD213PS  vector3d635baa<>+0(SB), Y2, Y1
+	VFMADD213PS  vector3e75fcde<>+0(SB), Y2, Y1
+	VFMADD213PS  vector3f317215<>+0(SB), Y2, Y1
+	VFMADD213PS  vector3f800000<>+0(SB), Y2, Y1
+	VPSLLD       $0x17, Y0, Y0
+	VMULPS       Y0, Y1, Y0
+	VMASKMOVPS   Y0, Y13, (DI)(AX*1)
+	VANDPS       Y13, Y0, Y0
+	VADDPS       Y0, Y12, Y12
 
 done:
 	VMOVAPS      Y12, Y0

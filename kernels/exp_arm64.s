@@ -327,27 +327,31 @@ DATA expConstants<>+1184(SB)/4, $0xc2fe0000
 DATA expConstants<>+1188(SB)/4, $0xc2fe0000
 DATA expConstants<>+1192(SB)/4, $0xc2fe0000
 DATA expConstants<>+1196(SB)/4, $0xc2fe0000
-DATA expConstants<>+1200(SB)/4, $0x3c1e755a
-DATA expConstants<>+1204(SB)/4, $0x3c1e755a
-DATA expConstants<>+1208(SB)/4, $0x3c1e755a
-DATA expConstants<>+1212(SB)/4, $0x3c1e755a
-DATA expConstants<>+1216(SB)/4, $0x3aaddcf2
-DATA expConstants<>+1220(SB)/4, $0x3aaddcf2
-DATA expConstants<>+1224(SB)/4, $0x3aaddcf2
-DATA expConstants<>+1228(SB)/4, $0x3aaddcf2
-DATA expConstants<>+1232(SB)/4, $0x3d635baa
-DATA expConstants<>+1236(SB)/4, $0x3d635baa
-DATA expConstants<>+1240(SB)/4, $0x3d635baa
-DATA expConstants<>+1244(SB)/4, $0x3d635baa
-DATA expConstants<>+1248(SB)/4, $0x3e75fcde
-DATA expConstants<>+1252(SB)/4, $0x3e75fcde
-DATA expConstants<>+1256(SB)/4, $0x3e75fcde
-DATA expConstants<>+1260(SB)/4, $0x3e75fcde
-DATA expConstants<>+1264(SB)/4, $0x3f317215
-DATA expConstants<>+1268(SB)/4, $0x3f317215
-DATA expConstants<>+1272(SB)/4, $0x3f317215
-DATA expConstants<>+1276(SB)/4, $0x3f317215
-GLOBL expConstants<>(SB), RODATA|NOPTR, $1280
+DATA expConstants<>+1200(SB)/4, $0x4b40007f
+DATA expConstants<>+1204(SB)/4, $0x4b40007f
+DATA expConstants<>+1208(SB)/4, $0x4b40007f
+DATA expConstants<>+1212(SB)/4, $0x4b40007f
+DATA expConstants<>+1216(SB)/4, $0x3c1e755a
+DATA expConstants<>+1220(SB)/4, $0x3c1e755a
+DATA expConstants<>+1224(SB)/4, $0x3c1e755a
+DATA expConstants<>+1228(SB)/4, $0x3c1e755a
+DATA expConstants<>+1232(SB)/4, $0x3aaddcf2
+DATA expConstants<>+1236(SB)/4, $0x3aaddcf2
+DATA expConstants<>+1240(SB)/4, $0x3aaddcf2
+DATA expConstants<>+1244(SB)/4, $0x3aaddcf2
+DATA expConstants<>+1248(SB)/4, $0x3d635baa
+DATA expConstants<>+1252(SB)/4, $0x3d635baa
+DATA expConstants<>+1256(SB)/4, $0x3d635baa
+DATA expConstants<>+1260(SB)/4, $0x3d635baa
+DATA expConstants<>+1264(SB)/4, $0x3e75fcde
+DATA expConstants<>+1268(SB)/4, $0x3e75fcde
+DATA expConstants<>+1272(SB)/4, $0x3e75fcde
+DATA expConstants<>+1276(SB)/4, $0x3e75fcde
+DATA expConstants<>+1280(SB)/4, $0x3f317215
+DATA expConstants<>+1284(SB)/4, $0x3f317215
+DATA expConstants<>+1288(SB)/4, $0x3f317215
+DATA expConstants<>+1292(SB)/4, $0x3f317215
+GLOBL expConstants<>(SB), RODATA|NOPTR, $1296
 
 // func expNEON(dst, src []float32)
 TEXT ·expNEON(SB), NOSPLIT, $0-48
@@ -2757,24 +2761,24 @@ four:
 	FMLA(1, 0, 31)
 	LOAD(1184, 8, 0)
 	FMAX(1, 0, 1)
-	FRINTN(0, 1)
-	FSUB(1, 1, 0)
+	LOAD(1200, 8, 0)
+	FADD(0, 1, 0)
 	LOAD(1200, 8, 2)
-	LOAD(1216, 8, 3)
-	FMLA(2, 3, 1)
+	FSUB(2, 0, 2)
+	FSUB(2, 1, 2)
+	LOAD(1216, 8, 1)
 	LOAD(1232, 8, 3)
-	FMLA(3, 2, 1)
-	LOAD(1248, 8, 2)
-	FMLA(2, 3, 1)
-	LOAD(1264, 8, 3)
-	FMLA(3, 2, 1)
-	LOAD(160, 8, 2)
-	FMLA(2, 3, 1)
-	FCVTNS(0, 0)
-	LOAD(176, 8, 1)
-	IADD(0, 0, 1)
+	FMLA(1, 3, 2)
+	LOAD(1248, 8, 3)
+	FMLA(3, 1, 2)
+	LOAD(1264, 8, 1)
+	FMLA(1, 3, 2)
+	LOAD(1280, 8, 3)
+	FMLA(3, 1, 2)
+	LOAD(160, 8, 1)
+	FMLA(1, 3, 2)
 	SHL(0, 0, 23)
-	FMUL(0, 2, 0)
+	FMUL(0, 1, 0)
 	STORE(0, 0, 0)
 	FADD(29, 29, 0)
 	ADD $16, R0
@@ -2790,28 +2794,28 @@ one:
 	FMLA(1, 0, 31)
 	LOAD(1184, 8, 0)
 	FMAX(1, 0, 1)
-	FRINTN(0, 1)
-	FSUB(1, 1, 0)
+	LOAD(1200, 8, 0)
+	FADD(0, 1, 0)
 	LOAD(1200, 8, 2)
-	LOAD(1216, 8, 3)
-	FMLA(2, 3, 1)
+	FSUB(2, 0, 2)
+	FSUB(2, 1, 2)
+	LOAD(1216, 8, 1)
 	LOAD(1232, 8, 3)
-	FMLA(3, 2, 1)
-	LOAD(1248, 8, 2)
-	FMLA(2, 3, 1)
-	LOAD(1264, 8, 3)
-	FMLA(3, 2, 1)
-	LOAD(160, 8, 2)
-	FMLA(2, 3, 1)
-	FCVTNS(0, 0)
-	LOAD(176, 8, 1)
-	IADD(0, 0, 1)
+	FMLA(1, 3, 2)
+	LOAD(1248, 8, 3)
+	FMLA(3, 1, 2)
+	LOAD(1264, 8, 1)
+	FMLA(1, 3, 2)
+	LOAD(1280, 8, 3)
+	FMLA(3, 1, 2)
+	LOAD(160, 8, 1)
+	FMLA(1, 3, 2)
 	SHL(0, 0, 23)
-	FMUL(0, 2, 0)
+	FMUL(0, 1, 0)
 	STORE1(0, 0, 0)
-	LOAD(1168, 8, 2)
-	FIRST(2)
-	AND(0, 0, 2)
+	LOAD(1168, 8, 1)
+	FIRST(1)
+	AND(0, 0, 1)
 	FADD(29, 29, 0)
 	ADD $4, R0
 	ADD $4, R1

@@ -57,32 +57,61 @@ func blocking(mr, nr, l1, l2 int) (kc, nc int) {
 // between the rows of A, B and C as stored. With beta 0, what C held does not
 // matter, not even a NaN.
 func Gemm(ws *Workspace, transA, transB bool, m, n, k int, alpha float32, a []float32, lda int, b []float32, ldb int, beta float32, c []float32, ldc int) {
-	rowsA, columnsA := m, k
-	if transA {
-		rowsA, columnsA = k, m
-	}
-	rowsB, columnsB := k, n
-	if transB {
-		rowsB, columnsB = n, k
-	}
-	checkMatrix("A", rowsA, columnsA, a, lda)
-	checkMatrix("B", rowsB, columnsB, b, ldb)
-	checkMatrix("C", m, n, c, ldc)
+	p := product{m: m, n: n, k: k, alpha: alpha, transA: transA, transB: transB, accumulate: beta != 0}
+	p.a = operandOf("A", m, k, transA, a, lda, 0)
+	p.b = operandOf("B", k, n, transB, b, ldb, 0)
+	p.c = operandOf("C", m, n, false, c, ldc, 0)
 	scaleRows(beta, m, n, c, ldc)
 	if alpha == 0 {
-		k = 0
+		p.k = 0
 	}
-	ws.multiply(gemm, &product{
-		m: m, n: n, k: k, alpha: alpha,
-		a: dense(a, lda, columnsA), transA: transA,
-		b: dense(b, ldb, columnsB), transB: transB,
-		c: dense(c, ldc, n), accumulate: beta != 0,
-	})
+	ws.multiply(gemm, &p)
+}
+
+// GemmBatch does what Gemm does, count times: the operands of the next product
+// lie strideA, strideB and strideC elements after those of the one before. A
+// stride of 0 serves the same A or B to all products; no two results may
+// overlap, though they may interleave.
+func GemmBatch(ws *Workspace, count int, transA, transB bool, m, n, k int, alpha float32, a []float32, lda, strideA int, b []float32, ldb, strideB int, beta float32, c []float32, ldc, strideC int) {
+	if count < 0 || strideA < 0 || strideB < 0 || strideC < 0 {
+		panic(fmt.Sprintf("kernels: GemmBatch: %d products, strides %d, %d and %d", count, strideA, strideB, strideC))
+	}
+	if count == 0 {
+		return
+	}
+	last := count - 1
+	p := product{
+		m: m, n: n, k: k, alpha: alpha, transA: transA, transB: transB, accumulate: beta != 0,
+		batch: count, strideA: strideA, strideB: strideB, strideC: strideC,
+	}
+	p.a = operandOf("A", m, k, transA, a, lda, last*strideA)
+	p.b = operandOf("B", k, n, transB, b, ldb, last*strideB)
+	p.c = operandOf("C", m, n, false, c, ldc, last*strideC)
+	for i := range count {
+		scaleRows(beta, m, n, c[min(i*strideC, len(c)):], ldc)
+	}
+	if alpha == 0 || k == 0 { // A and B may be empty
+		p.k, p.strideA, p.strideB = 0, 0, 0
+	}
+	ws.multiply(gemm, &p)
+}
+
+// operandOf is the view of op(X), rows by columns; it checks that X, as
+// stored, and another that starts last elements further, lie within data.
+func operandOf(name string, rows, columns int, transposed bool, data []float32, ld, last int) matrix {
+	if transposed {
+		rows, columns = columns, rows
+	}
+	checkMatrix(name, rows, columns, data, ld)
+	if last > 0 && rows > 0 && columns > 0 {
+		checkMatrix(name, rows, columns, data[min(last, len(data)):], ld)
+	}
+	return dense(data, ld, columns)
 }
 
 // scaleRows multiplies C by a beta that the kernels do not apply.
 func scaleRows(beta float32, m, n int, c []float32, ldc int) {
-	if beta != 0 && beta != 1 {
+	if beta != 0 && beta != 1 && n > 0 {
 		for i := range m {
 			Scale(beta, c[i*ldc:i*ldc+n])
 		}
@@ -109,6 +138,10 @@ type product struct {
 	m, n, k        int
 	alpha          float32
 	a, b, c        matrix
+	batch          int // products to do, 0 for one: operands of the next lie so many
+	strideA        int // elements further
+	strideB        int
+	strideC        int
 	transA, transB bool
 	packedB        []float32 // op(B) as panels of nr columns, k rows each, or nil
 	accumulate     bool

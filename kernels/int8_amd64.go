@@ -15,7 +15,10 @@ var avx512VNNIInt8 = &int8Kernel{width: 16, rows: 14, masked: true, run: [][2]fu
 	12: {int8Tile12x1AVX512VNNI, int8Tile12x2AVX512VNNI},
 	13: {int8Tile13x1AVX512VNNI, int8Tile13x2AVX512VNNI},
 	14: {int8Tile14x1AVX512VNNI, int8Tile14x2AVX512VNNI},
-}}
+},
+	depthwise:     [2]func(*int8Tile){int8Depthwise7AVX512VNNI, int8Depthwise1AVX512VNNI},
+	depthwiseRows: 7, interleave: interleaveAVX2, interleaved: 32,
+}
 
 var avx512Int8 = &int8Kernel{width: 16, rows: 14, masked: true, run: [][2]func(*int8Tile){
 	1:  {int8Tile1x1AVX512, int8Tile1x2AVX512},
@@ -32,7 +35,10 @@ var avx512Int8 = &int8Kernel{width: 16, rows: 14, masked: true, run: [][2]func(*
 	12: {int8Tile12x1AVX512, int8Tile12x2AVX512},
 	13: {int8Tile13x1AVX512, int8Tile13x2AVX512},
 	14: {int8Tile14x1AVX512, int8Tile14x2AVX512},
-}}
+},
+	depthwise:     [2]func(*int8Tile){int8Depthwise7AVX512, int8Depthwise1AVX512},
+	depthwiseRows: 7, interleave: interleaveAVX2, interleaved: 32,
+}
 
 var avxVNNIInt8 = &int8Kernel{width: 8, rows: 6, run: [][2]func(*int8Tile){
 	1: {int8Tile1x1AVXVNNI, int8Tile1x2AVXVNNI},
@@ -41,7 +47,10 @@ var avxVNNIInt8 = &int8Kernel{width: 8, rows: 6, run: [][2]func(*int8Tile){
 	4: {int8Tile4x1AVXVNNI, int8Tile4x2AVXVNNI},
 	5: {int8Tile5x1AVXVNNI, int8Tile5x2AVXVNNI},
 	6: {int8Tile6x1AVXVNNI, int8Tile6x2AVXVNNI},
-}}
+},
+	depthwise:     [2]func(*int8Tile){int8Depthwise7AVXVNNI, int8Depthwise1AVXVNNI},
+	depthwiseRows: 7, interleave: interleaveAVX2, interleaved: 32,
+}
 
 var avx2Int8 = &int8Kernel{width: 8, rows: 6, run: [][2]func(*int8Tile){
 	1: {int8Tile1x1AVX2, int8Tile1x2AVX2},
@@ -50,7 +59,10 @@ var avx2Int8 = &int8Kernel{width: 8, rows: 6, run: [][2]func(*int8Tile){
 	4: {int8Tile4x1AVX2, int8Tile4x2AVX2},
 	5: {int8Tile5x1AVX2, int8Tile5x2AVX2},
 	6: {int8Tile6x1AVX2, int8Tile6x2AVX2},
-}}
+},
+	depthwise:     [2]func(*int8Tile){int8Depthwise7AVX2, int8Depthwise1AVX2},
+	depthwiseRows: 7, interleave: interleaveAVX2, interleaved: 32,
+}
 
 func setInt8Kernels(in instructions) {
 	switch {

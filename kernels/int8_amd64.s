@@ -10391,6 +10391,390 @@ bare:
 	VZEROUPPER
 	RET
 
+// func int8Depthwise1AVX512VNNI(t *int8Tile)
+// Requires: AVX, AVX512F, AVX512VNNI
+TEXT ·int8Depthwise1AVX512VNNI(SB), NOSPLIT, $0-8
+	MOVQ  t+0(FP), DI
+	MOVQ  16(DI), R14
+	MOVQ  184(DI), R12
+	MOVQ  24(DI), R15
+	MOVQ  88(DI), DX
+	MOVQ  128(DI), AX
+	KMOVW AX, K1
+
+product:
+	MOVQ      32(DI), R8
+	LEAQ      (R8)(R8*2), R9
+	LEAQ      (R8)(R8*4), R10
+	MOVQ      72(DI), BX
+	MOVQ      80(DI), AX
+	VMOVDQU32 (AX), Z0
+	MOVQ      56(DI), R13
+	MOVQ      48(DI), AX
+
+segment:
+	MOVQ R15, SI
+	ADDQ (AX), SI
+	ADDQ $0x08, AX
+	MOVQ 64(DI), CX
+
+step:
+	VMOVDQU32    (BX), Z28
+	VMOVDQU32    (SI), Z30
+	VPDPBUSD     Z28, Z30, Z0
+	ADDQ         $0x40, BX
+	ADDQ         $0x04, SI
+	DECQ         CX
+	JNE          step
+	DECQ         R13
+	JNE          segment
+	MOVQ         96(DI), R8
+	LEAQ         (R8)(R8*2), R9
+	LEAQ         (R8)(R8*4), R10
+	MOVQ         136(DI), CX
+	TESTQ        CX, CX
+	JEQ          symmetric
+	MOVQ         144(DI), AX
+	ADDQ         152(DI), AX
+	VMOVDQU32    (CX), Z28
+	VPBROADCASTD (AX), Z29
+	VPMULLD      Z28, Z29, Z29
+	VPSUBD       Z29, Z0, Z0
+	ADDQ         $0x00000040, 152(DI)
+
+symmetric:
+	CMPQ    160(DI), $0x00
+	JNE     scaled
+	MOVQ    DX, AX
+	VMOVUPS Z0, K1, (AX)
+	JMP     stored
+
+scaled:
+	MOVQ      168(DI), CX
+	VMOVDQU32 (CX), Z28
+	VCVTDQ2PS Z0, Z0
+	VMULPS    Z28, Z0, Z0
+	CMPQ      160(DI), $0x01
+	JNE       bytes
+	MOVQ      176(DI), CX
+	TESTQ     CX, CX
+	JEQ       biased
+	VMOVDQU32 (CX), Z28
+	VADDPS    Z28, Z0, Z0
+
+biased:
+	VBROADCASTSS 204(DI), Z28
+	VBROADCASTSS 208(DI), Z29
+	VMAXPS       Z0, Z28, Z0
+	VMINPS       Z0, Z29, Z0
+	MOVQ         DX, AX
+	VMOVUPS      Z0, K1, (AX)
+	JMP          stored
+
+bytes:
+	TESTQ        R12, R12
+	JEQ          added
+	VPBROADCASTD 196(DI), Z29
+	VBROADCASTSS 200(DI), Z30
+	VPBROADCASTD 192(DI), Z28
+	MOVQ         R12, AX
+	VPMOVZXBD.Z  (AX), K1, Z31
+	VPXORD       Z28, Z31, Z31
+	VPSUBD       Z29, Z31, Z31
+	VCVTDQ2PS    Z31, Z31
+	VMULPS       Z30, Z31, Z31
+	VADDPS       Z31, Z0, Z0
+
+added:
+	VBROADCASTSS 204(DI), Z28
+	VBROADCASTSS 208(DI), Z29
+	VPBROADCASTD 212(DI), Z30
+	VMAXPS       Z28, Z0, Z0
+	VMINPS       Z29, Z0, Z0
+	VCVTPS2DQ    Z0, Z0
+	VPADDD       Z30, Z0, Z0
+	MOVQ         DX, AX
+	VPMOVDB      Z0, K1, (AX)
+
+stored:
+	MOVQ  112(DI), AX
+	ADDQ  AX, R15
+	MOVQ  120(DI), AX
+	ADDQ  AX, DX
+	TESTQ R12, R12
+	JEQ   bare
+	ADDQ  AX, R12
+
+bare:
+	DECQ R14
+	JNE  product
+	VZEROUPPER
+	RET
+
+// func int8Depthwise7AVX512VNNI(t *int8Tile)
+// Requires: AVX, AVX512F, AVX512VNNI
+TEXT ·int8Depthwise7AVX512VNNI(SB), NOSPLIT, $0-8
+	MOVQ  t+0(FP), DI
+	MOVQ  16(DI), R14
+	MOVQ  184(DI), R12
+	MOVQ  24(DI), R15
+	MOVQ  88(DI), DX
+	MOVQ  128(DI), AX
+	KMOVW AX, K1
+
+product:
+	MOVQ      32(DI), R8
+	LEAQ      (R8)(R8*2), R9
+	LEAQ      (R8)(R8*4), R10
+	MOVQ      72(DI), BX
+	MOVQ      80(DI), AX
+	VMOVDQU32 (AX), Z0
+	VMOVDQA32 Z0, Z1
+	VMOVDQA32 Z0, Z2
+	VMOVDQA32 Z0, Z3
+	VMOVDQA32 Z0, Z4
+	VMOVDQA32 Z0, Z5
+	VMOVDQA32 Z0, Z6
+	MOVQ      56(DI), R13
+	MOVQ      48(DI), AX
+
+segment:
+	MOVQ R15, SI
+	ADDQ (AX), SI
+	ADDQ $0x08, AX
+	MOVQ 64(DI), CX
+
+step:
+	VMOVDQU32    (BX), Z28
+	VMOVDQU32    (SI), Z30
+	VPDPBUSD     Z28, Z30, Z0
+	VMOVDQU32    (SI)(R8*1), Z30
+	VPDPBUSD     Z28, Z30, Z1
+	VMOVDQU32    (SI)(R8*2), Z30
+	VPDPBUSD     Z28, Z30, Z2
+	VMOVDQU32    (SI)(R9*1), Z30
+	VPDPBUSD     Z28, Z30, Z3
+	VMOVDQU32    (SI)(R8*4), Z30
+	VPDPBUSD     Z28, Z30, Z4
+	VMOVDQU32    (SI)(R10*1), Z30
+	VPDPBUSD     Z28, Z30, Z5
+	VMOVDQU32    (SI)(R9*2), Z30
+	VPDPBUSD     Z28, Z30, Z6
+	ADDQ         $0x40, BX
+	ADDQ         $0x04, SI
+	DECQ         CX
+	JNE          step
+	DECQ         R13
+	JNE          segment
+	MOVQ         96(DI), R8
+	LEAQ         (R8)(R8*2), R9
+	LEAQ         (R8)(R8*4), R10
+	MOVQ         136(DI), CX
+	TESTQ        CX, CX
+	JEQ          symmetric
+	MOVQ         144(DI), AX
+	ADDQ         152(DI), AX
+	VMOVDQU32    (CX), Z28
+	VPBROADCASTD (AX), Z29
+	VPMULLD      Z28, Z29, Z29
+	VPSUBD       Z29, Z0, Z0
+	VPBROADCASTD 64(AX), Z29
+	VPMULLD      Z28, Z29, Z29
+	VPSUBD       Z29, Z1, Z1
+	VPBROADCASTD 128(AX), Z29
+	VPMULLD      Z28, Z29, Z29
+	VPSUBD       Z29, Z2, Z2
+	VPBROADCASTD 192(AX), Z29
+	VPMULLD      Z28, Z29, Z29
+	VPSUBD       Z29, Z3, Z3
+	VPBROADCASTD 256(AX), Z29
+	VPMULLD      Z28, Z29, Z29
+	VPSUBD       Z29, Z4, Z4
+	VPBROADCASTD 320(AX), Z29
+	VPMULLD      Z28, Z29, Z29
+	VPSUBD       Z29, Z5, Z5
+	VPBROADCASTD 384(AX), Z29
+	VPMULLD      Z28, Z29, Z29
+	VPSUBD       Z29, Z6, Z6
+	ADDQ         $0x000001c0, 152(DI)
+
+symmetric:
+	CMPQ    160(DI), $0x00
+	JNE     scaled
+	MOVQ    DX, AX
+	VMOVUPS Z0, K1, (AX)
+	VMOVUPS Z1, K1, (AX)(R8*1)
+	VMOVUPS Z2, K1, (AX)(R8*2)
+	VMOVUPS Z3, K1, (AX)(R9*1)
+	VMOVUPS Z4, K1, (AX)(R8*4)
+	VMOVUPS Z5, K1, (AX)(R10*1)
+	VMOVUPS Z6, K1, (AX)(R9*2)
+	JMP     stored
+
+scaled:
+	MOVQ      168(DI), CX
+	VMOVDQU32 (CX), Z28
+	VCVTDQ2PS Z0, Z0
+	VMULPS    Z28, Z0, Z0
+	VCVTDQ2PS Z1, Z1
+	VMULPS    Z28, Z1, Z1
+	VCVTDQ2PS Z2, Z2
+	VMULPS    Z28, Z2, Z2
+	VCVTDQ2PS Z3, Z3
+	VMULPS    Z28, Z3, Z3
+	VCVTDQ2PS Z4, Z4
+	VMULPS    Z28, Z4, Z4
+	VCVTDQ2PS Z5, Z5
+	VMULPS    Z28, Z5, Z5
+	VCVTDQ2PS Z6, Z6
+	VMULPS    Z28, Z6, Z6
+	CMPQ      160(DI), $0x01
+	JNE       bytes
+	MOVQ      176(DI), CX
+	TESTQ     CX, CX
+	JEQ       biased
+	VMOVDQU32 (CX), Z28
+	VADDPS    Z28, Z0, Z0
+	VADDPS    Z28, Z1, Z1
+	VADDPS    Z28, Z2, Z2
+	VADDPS    Z28, Z3, Z3
+	VADDPS    Z28, Z4, Z4
+	VADDPS    Z28, Z5, Z5
+	VADDPS    Z28, Z6, Z6
+
+biased:
+	VBROADCASTSS 204(DI), Z28
+	VBROADCASTSS 208(DI), Z29
+	VMAXPS       Z0, Z28, Z0
+	VMINPS       Z0, Z29, Z0
+	VMAXPS       Z1, Z28, Z1
+	VMINPS       Z1, Z29, Z1
+	VMAXPS       Z2, Z28, Z2
+	VMINPS       Z2, Z29, Z2
+	VMAXPS       Z3, Z28, Z3
+	VMINPS       Z3, Z29, Z3
+	VMAXPS       Z4, Z28, Z4
+	VMINPS       Z4, Z29, Z4
+	VMAXPS       Z5, Z28, Z5
+	VMINPS       Z5, Z29, Z5
+	VMAXPS       Z6, Z28, Z6
+	VMINPS       Z6, Z29, Z6
+	MOVQ         DX, AX
+	VMOVUPS      Z0, K1, (AX)
+	VMOVUPS      Z1, K1, (AX)(R8*1)
+	VMOVUPS      Z2, K1, (AX)(R8*2)
+	VMOVUPS      Z3, K1, (AX)(R9*1)
+	VMOVUPS      Z4, K1, (AX)(R8*4)
+	VMOVUPS      Z5, K1, (AX)(R10*1)
+	VMOVUPS      Z6, K1, (AX)(R9*2)
+	JMP          stored
+
+bytes:
+	TESTQ        R12, R12
+	JEQ          added
+	VPBROADCASTD 196(DI), Z29
+	VBROADCASTSS 200(DI), Z30
+	VPBROADCASTD 192(DI), Z28
+	MOVQ         R12, AX
+	VPMOVZXBD.Z  (AX), K1, Z31
+	VPXORD       Z28, Z31, Z31
+	VPSUBD       Z29, Z31, Z31
+	VCVTDQ2PS    Z31, Z31
+	VMULPS       Z30, Z31, Z31
+	VADDPS       Z31, Z0, Z0
+	VPMOVZXBD.Z  (AX)(R8*1), K1, Z31
+	VPXORD       Z28, Z31, Z31
+	VPSUBD       Z29, Z31, Z31
+	VCVTDQ2PS    Z31, Z31
+	VMULPS       Z30, Z31, Z31
+	VADDPS       Z31, Z1, Z1
+	VPMOVZXBD.Z  (AX)(R8*2), K1, Z31
+	VPXORD       Z28, Z31, Z31
+	VPSUBD       Z29, Z31, Z31
+	VCVTDQ2PS    Z31, Z31
+	VMULPS       Z30, Z31, Z31
+	VADDPS       Z31, Z2, Z2
+	VPMOVZXBD.Z  (AX)(R9*1), K1, Z31
+	VPXORD       Z28, Z31, Z31
+	VPSUBD       Z29, Z31, Z31
+	VCVTDQ2PS    Z31, Z31
+	VMULPS       Z30, Z31, Z31
+	VADDPS       Z31, Z3, Z3
+	VPMOVZXBD.Z  (AX)(R8*4), K1, Z31
+	VPXORD       Z28, Z31, Z31
+	VPSUBD       Z29, Z31, Z31
+	VCVTDQ2PS    Z31, Z31
+	VMULPS       Z30, Z31, Z31
+	VADDPS       Z31, Z4, Z4
+	VPMOVZXBD.Z  (AX)(R10*1), K1, Z31
+	VPXORD       Z28, Z31, Z31
+	VPSUBD       Z29, Z31, Z31
+	VCVTDQ2PS    Z31, Z31
+	VMULPS       Z30, Z31, Z31
+	VADDPS       Z31, Z5, Z5
+	VPMOVZXBD.Z  (AX)(R9*2), K1, Z31
+	VPXORD       Z28, Z31, Z31
+	VPSUBD       Z29, Z31, Z31
+	VCVTDQ2PS    Z31, Z31
+	VMULPS       Z30, Z31, Z31
+	VADDPS       Z31, Z6, Z6
+
+added:
+	VBROADCASTSS 204(DI), Z28
+	VBROADCASTSS 208(DI), Z29
+	VPBROADCASTD 212(DI), Z30
+	VMAXPS       Z28, Z0, Z0
+	VMINPS       Z29, Z0, Z0
+	VCVTPS2DQ    Z0, Z0
+	VPADDD       Z30, Z0, Z0
+	VMAXPS       Z28, Z1, Z1
+	VMINPS       Z29, Z1, Z1
+	VCVTPS2DQ    Z1, Z1
+	VPADDD       Z30, Z1, Z1
+	VMAXPS       Z28, Z2, Z2
+	VMINPS       Z29, Z2, Z2
+	VCVTPS2DQ    Z2, Z2
+	VPADDD       Z30, Z2, Z2
+	VMAXPS       Z28, Z3, Z3
+	VMINPS       Z29, Z3, Z3
+	VCVTPS2DQ    Z3, Z3
+	VPADDD       Z30, Z3, Z3
+	VMAXPS       Z28, Z4, Z4
+	VMINPS       Z29, Z4, Z4
+	VCVTPS2DQ    Z4, Z4
+	VPADDD       Z30, Z4, Z4
+	VMAXPS       Z28, Z5, Z5
+	VMINPS       Z29, Z5, Z5
+	VCVTPS2DQ    Z5, Z5
+	VPADDD       Z30, Z5, Z5
+	VMAXPS       Z28, Z6, Z6
+	VMINPS       Z29, Z6, Z6
+	VCVTPS2DQ    Z6, Z6
+	VPADDD       Z30, Z6, Z6
+	MOVQ         DX, AX
+	VPMOVDB      Z0, K1, (AX)
+	VPMOVDB      Z1, K1, (AX)(R8*1)
+	VPMOVDB      Z2, K1, (AX)(R8*2)
+	VPMOVDB      Z3, K1, (AX)(R9*1)
+	VPMOVDB      Z4, K1, (AX)(R8*4)
+	VPMOVDB      Z5, K1, (AX)(R10*1)
+	VPMOVDB      Z6, K1, (AX)(R9*2)
+
+stored:
+	MOVQ  112(DI), AX
+	ADDQ  AX, R15
+	MOVQ  120(DI), AX
+	ADDQ  AX, DX
+	TESTQ R12, R12
+	JEQ   bare
+	ADDQ  AX, R12
+
+bare:
+	DECQ R14
+	JNE  product
+	VZEROUPPER
+	RET
+
 // func int8Tile1x1AVX512(t *int8Tile)
 // Requires: AVX, AVX512BW, AVX512F
 TEXT ·int8Tile1x1AVX512(SB), NOSPLIT, $0-8
@@ -22487,6 +22871,446 @@ bare:
 	VZEROUPPER
 	RET
 
+// func int8Depthwise1AVX512(t *int8Tile)
+// Requires: AVX, AVX512BW, AVX512F
+TEXT ·int8Depthwise1AVX512(SB), NOSPLIT, $0-8
+	MOVQ  t+0(FP), DI
+	MOVQ  16(DI), R14
+	MOVQ  184(DI), R12
+	MOVQ  24(DI), R15
+	MOVQ  88(DI), DX
+	MOVQ  128(DI), AX
+	KMOVW AX, K1
+
+product:
+	MOVQ      32(DI), R8
+	LEAQ      (R8)(R8*2), R9
+	LEAQ      (R8)(R8*4), R10
+	MOVQ      72(DI), BX
+	MOVQ      80(DI), AX
+	VMOVDQU32 (AX), Z0
+	MOVQ      56(DI), R13
+	MOVQ      48(DI), AX
+
+segment:
+	MOVQ R15, SI
+	ADDQ (AX), SI
+	ADDQ $0x08, AX
+	MOVQ 64(DI), CX
+
+step:
+	VMOVDQU32    (BX), Z28
+	VPSLLW       $0x08, Z28, Z28
+	VPSRAW       $0x08, Z28, Z28
+	VMOVDQU32    (SI), Z30
+	VPANDD       int8Even<>+0(SB), Z30, Z30
+	VPMADDWD     Z28, Z30, Z31
+	VPADDD       Z31, Z0, Z0
+	VMOVDQU32    (BX), Z28
+	VPSRAW       $0x08, Z28, Z28
+	VMOVDQU32    (SI), Z30
+	VPSRLW       $0x08, Z30, Z30
+	VPMADDWD     Z28, Z30, Z31
+	VPADDD       Z31, Z0, Z0
+	ADDQ         $0x40, BX
+	ADDQ         $0x04, SI
+	DECQ         CX
+	JNE          step
+	DECQ         R13
+	JNE          segment
+	MOVQ         96(DI), R8
+	LEAQ         (R8)(R8*2), R9
+	LEAQ         (R8)(R8*4), R10
+	MOVQ         136(DI), CX
+	TESTQ        CX, CX
+	JEQ          symmetric
+	MOVQ         144(DI), AX
+	ADDQ         152(DI), AX
+	VMOVDQU32    (CX), Z28
+	VPBROADCASTD (AX), Z29
+	VPMULLD      Z28, Z29, Z29
+	VPSUBD       Z29, Z0, Z0
+	ADDQ         $0x00000040, 152(DI)
+
+symmetric:
+	CMPQ    160(DI), $0x00
+	JNE     scaled
+	MOVQ    DX, AX
+	VMOVUPS Z0, K1, (AX)
+	JMP     stored
+
+scaled:
+	MOVQ      168(DI), CX
+	VMOVDQU32 (CX), Z28
+	VCVTDQ2PS Z0, Z0
+	VMULPS    Z28, Z0, Z0
+	CMPQ      160(DI), $0x01
+	JNE       bytes
+	MOVQ      176(DI), CX
+	TESTQ     CX, CX
+	JEQ       biased
+	VMOVDQU32 (CX), Z28
+	VADDPS    Z28, Z0, Z0
+
+biased:
+	VBROADCASTSS 204(DI), Z28
+	VBROADCASTSS 208(DI), Z29
+	VMAXPS       Z0, Z28, Z0
+	VMINPS       Z0, Z29, Z0
+	MOVQ         DX, AX
+	VMOVUPS      Z0, K1, (AX)
+	JMP          stored
+
+bytes:
+	TESTQ        R12, R12
+	JEQ          added
+	VPBROADCASTD 196(DI), Z29
+	VBROADCASTSS 200(DI), Z30
+	VPBROADCASTD 192(DI), Z28
+	MOVQ         R12, AX
+	VPMOVZXBD.Z  (AX), K1, Z31
+	VPXORD       Z28, Z31, Z31
+	VPSUBD       Z29, Z31, Z31
+	VCVTDQ2PS    Z31, Z31
+	VMULPS       Z30, Z31, Z31
+	VADDPS       Z31, Z0, Z0
+
+added:
+	VBROADCASTSS 204(DI), Z28
+	VBROADCASTSS 208(DI), Z29
+	VPBROADCASTD 212(DI), Z30
+	VMAXPS       Z28, Z0, Z0
+	VMINPS       Z29, Z0, Z0
+	VCVTPS2DQ    Z0, Z0
+	VPADDD       Z30, Z0, Z0
+	MOVQ         DX, AX
+	VPMOVDB      Z0, K1, (AX)
+
+stored:
+	MOVQ  112(DI), AX
+	ADDQ  AX, R15
+	MOVQ  120(DI), AX
+	ADDQ  AX, DX
+	TESTQ R12, R12
+	JEQ   bare
+	ADDQ  AX, R12
+
+bare:
+	DECQ R14
+	JNE  product
+	VZEROUPPER
+	RET
+
+// func int8Depthwise7AVX512(t *int8Tile)
+// Requires: AVX, AVX512BW, AVX512F
+TEXT ·int8Depthwise7AVX512(SB), NOSPLIT, $0-8
+	MOVQ  t+0(FP), DI
+	MOVQ  16(DI), R14
+	MOVQ  184(DI), R12
+	MOVQ  24(DI), R15
+	MOVQ  88(DI), DX
+	MOVQ  128(DI), AX
+	KMOVW AX, K1
+
+product:
+	MOVQ      32(DI), R8
+	LEAQ      (R8)(R8*2), R9
+	LEAQ      (R8)(R8*4), R10
+	MOVQ      72(DI), BX
+	MOVQ      80(DI), AX
+	VMOVDQU32 (AX), Z0
+	VMOVDQA32 Z0, Z1
+	VMOVDQA32 Z0, Z2
+	VMOVDQA32 Z0, Z3
+	VMOVDQA32 Z0, Z4
+	VMOVDQA32 Z0, Z5
+	VMOVDQA32 Z0, Z6
+	MOVQ      56(DI), R13
+	MOVQ      48(DI), AX
+
+segment:
+	MOVQ R15, SI
+	ADDQ (AX), SI
+	ADDQ $0x08, AX
+	MOVQ 64(DI), CX
+
+step:
+	VMOVDQU32    (BX), Z28
+	VPSLLW       $0x08, Z28, Z28
+	VPSRAW       $0x08, Z28, Z28
+	VMOVDQU32    (SI), Z30
+	VPANDD       int8Even<>+0(SB), Z30, Z30
+	VPMADDWD     Z28, Z30, Z31
+	VPADDD       Z31, Z0, Z0
+	VMOVDQU32    (SI)(R8*1), Z30
+	VPANDD       int8Even<>+0(SB), Z30, Z30
+	VPMADDWD     Z28, Z30, Z31
+	VPADDD       Z31, Z1, Z1
+	VMOVDQU32    (SI)(R8*2), Z30
+	VPANDD       int8Even<>+0(SB), Z30, Z30
+	VPMADDWD     Z28, Z30, Z31
+	VPADDD       Z31, Z2, Z2
+	VMOVDQU32    (SI)(R9*1), Z30
+	VPANDD       int8Even<>+0(SB), Z30, Z30
+	VPMADDWD     Z28, Z30, Z31
+	VPADDD       Z31, Z3, Z3
+	VMOVDQU32    (SI)(R8*4), Z30
+	VPANDD       int8Even<>+0(SB), Z30, Z30
+	VPMADDWD     Z28, Z30, Z31
+	VPADDD       Z31, Z4, Z4
+	VMOVDQU32    (SI)(R10*1), Z30
+	VPANDD       int8Even<>+0(SB), Z30, Z30
+	VPMADDWD     Z28, Z30, Z31
+	VPADDD       Z31, Z5, Z5
+	VMOVDQU32    (SI)(R9*2), Z30
+	VPANDD       int8Even<>+0(SB), Z30, Z30
+	VPMADDWD     Z28, Z30, Z31
+	VPADDD       Z31, Z6, Z6
+	VMOVDQU32    (BX), Z28
+	VPSRAW       $0x08, Z28, Z28
+	VMOVDQU32    (SI), Z30
+	VPSRLW       $0x08, Z30, Z30
+	VPMADDWD     Z28, Z30, Z31
+	VPADDD       Z31, Z0, Z0
+	VMOVDQU32    (SI)(R8*1), Z30
+	VPSRLW       $0x08, Z30, Z30
+	VPMADDWD     Z28, Z30, Z31
+	VPADDD       Z31, Z1, Z1
+	VMOVDQU32    (SI)(R8*2), Z30
+	VPSRLW       $0x08, Z30, Z30
+	VPMADDWD     Z28, Z30, Z31
+	VPADDD       Z31, Z2, Z2
+	VMOVDQU32    (SI)(R9*1), Z30
+	VPSRLW       $0x08, Z30, Z30
+	VPMADDWD     Z28, Z30, Z31
+	VPADDD       Z31, Z3, Z3
+	VMOVDQU32    (SI)(R8*4), Z30
+	VPSRLW       $0x08, Z30, Z30
+	VPMADDWD     Z28, Z30, Z31
+	VPADDD       Z31, Z4, Z4
+	VMOVDQU32    (SI)(R10*1), Z30
+	VPSRLW       $0x08, Z30, Z30
+	VPMADDWD     Z28, Z30, Z31
+	VPADDD       Z31, Z5, Z5
+	VMOVDQU32    (SI)(R9*2), Z30
+	VPSRLW       $0x08, Z30, Z30
+	VPMADDWD     Z28, Z30, Z31
+	VPADDD       Z31, Z6, Z6
+	ADDQ         $0x40, BX
+	ADDQ         $0x04, SI
+	DECQ         CX
+	JNE          step
+	DECQ         R13
+	JNE          segment
+	MOVQ         96(DI), R8
+	LEAQ         (R8)(R8*2), R9
+	LEAQ         (R8)(R8*4), R10
+	MOVQ         136(DI), CX
+	TESTQ        CX, CX
+	JEQ          symmetric
+	MOVQ         144(DI), AX
+	ADDQ         152(DI), AX
+	VMOVDQU32    (CX), Z28
+	VPBROADCASTD (AX), Z29
+	VPMULLD      Z28, Z29, Z29
+	VPSUBD       Z29, Z0, Z0
+	VPBROADCASTD 64(AX), Z29
+	VPMULLD      Z28, Z29, Z29
+	VPSUBD       Z29, Z1, Z1
+	VPBROADCASTD 128(AX), Z29
+	VPMULLD      Z28, Z29, Z29
+	VPSUBD       Z29, Z2, Z2
+	VPBROADCASTD 192(AX), Z29
+	VPMULLD      Z28, Z29, Z29
+	VPSUBD       Z29, Z3, Z3
+	VPBROADCASTD 256(AX), Z29
+	VPMULLD      Z28, Z29, Z29
+	VPSUBD       Z29, Z4, Z4
+	VPBROADCASTD 320(AX), Z29
+	VPMULLD      Z28, Z29, Z29
+	VPSUBD       Z29, Z5, Z5
+	VPBROADCASTD 384(AX), Z29
+	VPMULLD      Z28, Z29, Z29
+	VPSUBD       Z29, Z6, Z6
+	ADDQ         $0x000001c0, 152(DI)
+
+symmetric:
+	CMPQ    160(DI), $0x00
+	JNE     scaled
+	MOVQ    DX, AX
+	VMOVUPS Z0, K1, (AX)
+	VMOVUPS Z1, K1, (AX)(R8*1)
+	VMOVUPS Z2, K1, (AX)(R8*2)
+	VMOVUPS Z3, K1, (AX)(R9*1)
+	VMOVUPS Z4, K1, (AX)(R8*4)
+	VMOVUPS Z5, K1, (AX)(R10*1)
+	VMOVUPS Z6, K1, (AX)(R9*2)
+	JMP     stored
+
+scaled:
+	MOVQ      168(DI), CX
+	VMOVDQU32 (CX), Z28
+	VCVTDQ2PS Z0, Z0
+	VMULPS    Z28, Z0, Z0
+	VCVTDQ2PS Z1, Z1
+	VMULPS    Z28, Z1, Z1
+	VCVTDQ2PS Z2, Z2
+	VMULPS    Z28, Z2, Z2
+	VCVTDQ2PS Z3, Z3
+	VMULPS    Z28, Z3, Z3
+	VCVTDQ2PS Z4, Z4
+	VMULPS    Z28, Z4, Z4
+	VCVTDQ2PS Z5, Z5
+	VMULPS    Z28, Z5, Z5
+	VCVTDQ2PS Z6, Z6
+	VMULPS    Z28, Z6, Z6
+	CMPQ      160(DI), $0x01
+	JNE       bytes
+	MOVQ      176(DI), CX
+	TESTQ     CX, CX
+	JEQ       biased
+	VMOVDQU32 (CX), Z28
+	VADDPS    Z28, Z0, Z0
+	VADDPS    Z28, Z1, Z1
+	VADDPS    Z28, Z2, Z2
+	VADDPS    Z28, Z3, Z3
+	VADDPS    Z28, Z4, Z4
+	VADDPS    Z28, Z5, Z5
+	VADDPS    Z28, Z6, Z6
+
+biased:
+	VBROADCASTSS 204(DI), Z28
+	VBROADCASTSS 208(DI), Z29
+	VMAXPS       Z0, Z28, Z0
+	VMINPS       Z0, Z29, Z0
+	VMAXPS       Z1, Z28, Z1
+	VMINPS       Z1, Z29, Z1
+	VMAXPS       Z2, Z28, Z2
+	VMINPS       Z2, Z29, Z2
+	VMAXPS       Z3, Z28, Z3
+	VMINPS       Z3, Z29, Z3
+	VMAXPS       Z4, Z28, Z4
+	VMINPS       Z4, Z29, Z4
+	VMAXPS       Z5, Z28, Z5
+	VMINPS       Z5, Z29, Z5
+	VMAXPS       Z6, Z28, Z6
+	VMINPS       Z6, Z29, Z6
+	MOVQ         DX, AX
+	VMOVUPS      Z0, K1, (AX)
+	VMOVUPS      Z1, K1, (AX)(R8*1)
+	VMOVUPS      Z2, K1, (AX)(R8*2)
+	VMOVUPS      Z3, K1, (AX)(R9*1)
+	VMOVUPS      Z4, K1, (AX)(R8*4)
+	VMOVUPS      Z5, K1, (AX)(R10*1)
+	VMOVUPS      Z6, K1, (AX)(R9*2)
+	JMP          stored
+
+bytes:
+	TESTQ        R12, R12
+	JEQ          added
+	VPBROADCASTD 196(DI), Z29
+	VBROADCASTSS 200(DI), Z30
+	VPBROADCASTD 192(DI), Z28
+	MOVQ         R12, AX
+	VPMOVZXBD.Z  (AX), K1, Z31
+	VPXORD       Z28, Z31, Z31
+	VPSUBD       Z29, Z31, Z31
+	VCVTDQ2PS    Z31, Z31
+	VMULPS       Z30, Z31, Z31
+	VADDPS       Z31, Z0, Z0
+	VPMOVZXBD.Z  (AX)(R8*1), K1, Z31
+	VPXORD       Z28, Z31, Z31
+	VPSUBD       Z29, Z31, Z31
+	VCVTDQ2PS    Z31, Z31
+	VMULPS       Z30, Z31, Z31
+	VADDPS       Z31, Z1, Z1
+	VPMOVZXBD.Z  (AX)(R8*2), K1, Z31
+	VPXORD       Z28, Z31, Z31
+	VPSUBD       Z29, Z31, Z31
+	VCVTDQ2PS    Z31, Z31
+	VMULPS       Z30, Z31, Z31
+	VADDPS       Z31, Z2, Z2
+	VPMOVZXBD.Z  (AX)(R9*1), K1, Z31
+	VPXORD       Z28, Z31, Z31
+	VPSUBD       Z29, Z31, Z31
+	VCVTDQ2PS    Z31, Z31
+	VMULPS       Z30, Z31, Z31
+	VADDPS       Z31, Z3, Z3
+	VPMOVZXBD.Z  (AX)(R8*4), K1, Z31
+	VPXORD       Z28, Z31, Z31
+	VPSUBD       Z29, Z31, Z31
+	VCVTDQ2PS    Z31, Z31
+	VMULPS       Z30, Z31, Z31
+	VADDPS       Z31, Z4, Z4
+	VPMOVZXBD.Z  (AX)(R10*1), K1, Z31
+	VPXORD       Z28, Z31, Z31
+	VPSUBD       Z29, Z31, Z31
+	VCVTDQ2PS    Z31, Z31
+	VMULPS       Z30, Z31, Z31
+	VADDPS       Z31, Z5, Z5
+	VPMOVZXBD.Z  (AX)(R9*2), K1, Z31
+	VPXORD       Z28, Z31, Z31
+	VPSUBD       Z29, Z31, Z31
+	VCVTDQ2PS    Z31, Z31
+	VMULPS       Z30, Z31, Z31
+	VADDPS       Z31, Z6, Z6
+
+added:
+	VBROADCASTSS 204(DI), Z28
+	VBROADCASTSS 208(DI), Z29
+	VPBROADCASTD 212(DI), Z30
+	VMAXPS       Z28, Z0, Z0
+	VMINPS       Z29, Z0, Z0
+	VCVTPS2DQ    Z0, Z0
+	VPADDD       Z30, Z0, Z0
+	VMAXPS       Z28, Z1, Z1
+	VMINPS       Z29, Z1, Z1
+	VCVTPS2DQ    Z1, Z1
+	VPADDD       Z30, Z1, Z1
+	VMAXPS       Z28, Z2, Z2
+	VMINPS       Z29, Z2, Z2
+	VCVTPS2DQ    Z2, Z2
+	VPADDD       Z30, Z2, Z2
+	VMAXPS       Z28, Z3, Z3
+	VMINPS       Z29, Z3, Z3
+	VCVTPS2DQ    Z3, Z3
+	VPADDD       Z30, Z3, Z3
+	VMAXPS       Z28, Z4, Z4
+	VMINPS       Z29, Z4, Z4
+	VCVTPS2DQ    Z4, Z4
+	VPADDD       Z30, Z4, Z4
+	VMAXPS       Z28, Z5, Z5
+	VMINPS       Z29, Z5, Z5
+	VCVTPS2DQ    Z5, Z5
+	VPADDD       Z30, Z5, Z5
+	VMAXPS       Z28, Z6, Z6
+	VMINPS       Z29, Z6, Z6
+	VCVTPS2DQ    Z6, Z6
+	VPADDD       Z30, Z6, Z6
+	MOVQ         DX, AX
+	VPMOVDB      Z0, K1, (AX)
+	VPMOVDB      Z1, K1, (AX)(R8*1)
+	VPMOVDB      Z2, K1, (AX)(R8*2)
+	VPMOVDB      Z3, K1, (AX)(R9*1)
+	VPMOVDB      Z4, K1, (AX)(R8*4)
+	VPMOVDB      Z5, K1, (AX)(R10*1)
+	VPMOVDB      Z6, K1, (AX)(R9*2)
+
+stored:
+	MOVQ  112(DI), AX
+	ADDQ  AX, R15
+	MOVQ  120(DI), AX
+	ADDQ  AX, DX
+	TESTQ R12, R12
+	JEQ   bare
+	ADDQ  AX, R12
+
+bare:
+	DECQ R14
+	JNE  product
+	VZEROUPPER
+	RET
+
 // func int8Tile1x1AVXVNNI(t *int8Tile)
 // Requires: AVX, AVX2
 TEXT ·int8Tile1x1AVXVNNI(SB), NOSPLIT, $0-8
@@ -25633,6 +26457,444 @@ added:
 	VEXTRACTI128 $0x01, Y11, X13
 	VPUNPCKLDQ   X13, X11, X13
 	VMOVQ        X13, 8(AX)(R8*2)
+
+stored:
+	MOVQ  112(DI), AX
+	ADDQ  AX, R15
+	MOVQ  120(DI), AX
+	ADDQ  AX, DX
+	TESTQ R12, R12
+	JEQ   bare
+	ADDQ  AX, R12
+
+bare:
+	DECQ R14
+	JNE  product
+	VZEROUPPER
+	RET
+
+// func int8Depthwise1AVXVNNI(t *int8Tile)
+// Requires: AVX, AVX2
+TEXT ·int8Depthwise1AVXVNNI(SB), NOSPLIT, $0-8
+	MOVQ t+0(FP), DI
+	MOVQ 16(DI), R14
+	MOVQ 184(DI), R12
+	MOVQ 24(DI), R15
+	MOVQ 88(DI), DX
+
+product:
+	MOVQ    32(DI), R8
+	LEAQ    (R8)(R8*2), R9
+	LEAQ    (R8)(R8*4), R10
+	MOVQ    72(DI), BX
+	MOVQ    80(DI), AX
+	VMOVDQU (AX), Y0
+	MOVQ    56(DI), R13
+	MOVQ    48(DI), AX
+
+segment:
+	MOVQ R15, SI
+	ADDQ (AX), SI
+	ADDQ $0x08, AX
+	MOVQ 64(DI), CX
+
+step:
+	VMOVDQU      (BX), Y12
+	VMOVDQU      (SI), Y14
+	BYTE         $0xc4
+	BYTE         $0xc2
+	BYTE         $0x0d
+	BYTE         $0x50
+	BYTE         $0xc4
+	ADDQ         $0x20, BX
+	ADDQ         $0x04, SI
+	DECQ         CX
+	JNE          step
+	DECQ         R13
+	JNE          segment
+	MOVQ         96(DI), R8
+	LEAQ         (R8)(R8*2), R9
+	LEAQ         (R8)(R8*4), R10
+	MOVQ         136(DI), CX
+	TESTQ        CX, CX
+	JEQ          symmetric
+	MOVQ         144(DI), AX
+	ADDQ         152(DI), AX
+	VMOVDQU      (CX), Y12
+	VPBROADCASTD (AX), Y13
+	VPMULLD      Y12, Y13, Y13
+	VPSUBD       Y13, Y0, Y0
+	ADDQ         $0x00000020, 152(DI)
+
+symmetric:
+	CMPQ    160(DI), $0x00
+	JNE     scaled
+	MOVQ    DX, AX
+	VMOVUPS Y0, (AX)
+	JMP     stored
+
+scaled:
+	MOVQ      168(DI), CX
+	VMOVDQU   (CX), Y12
+	VCVTDQ2PS Y0, Y0
+	VMULPS    Y12, Y0, Y0
+	CMPQ      160(DI), $0x01
+	JNE       bytes
+	MOVQ      176(DI), CX
+	TESTQ     CX, CX
+	JEQ       biased
+	VMOVDQU   (CX), Y12
+	VADDPS    Y12, Y0, Y0
+
+biased:
+	VBROADCASTSS 204(DI), Y12
+	VBROADCASTSS 208(DI), Y13
+	VMAXPS       Y0, Y12, Y0
+	VMINPS       Y0, Y13, Y0
+	MOVQ         DX, AX
+	VMOVUPS      Y0, (AX)
+	JMP          stored
+
+bytes:
+	TESTQ        R12, R12
+	JEQ          added
+	VPBROADCASTD 196(DI), Y13
+	VBROADCASTSS 200(DI), Y14
+	VPBROADCASTD 192(DI), Y12
+	MOVQ         R12, AX
+	VPMOVZXBD    (AX), Y15
+	VPXOR        Y12, Y15, Y15
+	VPSUBD       Y13, Y15, Y15
+	VCVTDQ2PS    Y15, Y15
+	VMULPS       Y14, Y15, Y15
+	VADDPS       Y15, Y0, Y0
+
+added:
+	VBROADCASTSS 204(DI), Y12
+	VBROADCASTSS 208(DI), Y13
+	VPBROADCASTD 212(DI), Y14
+	VMAXPS       Y12, Y0, Y0
+	VMINPS       Y13, Y0, Y0
+	VCVTPS2DQ    Y0, Y0
+	VPADDD       Y14, Y0, Y0
+	VMOVDQU      int8First<>+0(SB), Y12
+	MOVQ         DX, AX
+	VPSHUFB      Y12, Y0, Y0
+	VEXTRACTI128 $0x01, Y0, X13
+	VPUNPCKLDQ   X13, X0, X13
+	VMOVQ        X13, (AX)
+
+stored:
+	MOVQ  112(DI), AX
+	ADDQ  AX, R15
+	MOVQ  120(DI), AX
+	ADDQ  AX, DX
+	TESTQ R12, R12
+	JEQ   bare
+	ADDQ  AX, R12
+
+bare:
+	DECQ R14
+	JNE  product
+	VZEROUPPER
+	RET
+
+// func int8Depthwise7AVXVNNI(t *int8Tile)
+// Requires: AVX, AVX2
+TEXT ·int8Depthwise7AVXVNNI(SB), NOSPLIT, $0-8
+	MOVQ t+0(FP), DI
+	MOVQ 16(DI), R14
+	MOVQ 184(DI), R12
+	MOVQ 24(DI), R15
+	MOVQ 88(DI), DX
+
+product:
+	MOVQ    32(DI), R8
+	LEAQ    (R8)(R8*2), R9
+	LEAQ    (R8)(R8*4), R10
+	MOVQ    72(DI), BX
+	MOVQ    80(DI), AX
+	VMOVDQU (AX), Y0
+	VMOVDQA Y0, Y1
+	VMOVDQA Y0, Y2
+	VMOVDQA Y0, Y3
+	VMOVDQA Y0, Y4
+	VMOVDQA Y0, Y5
+	VMOVDQA Y0, Y6
+	MOVQ    56(DI), R13
+	MOVQ    48(DI), AX
+
+segment:
+	MOVQ R15, SI
+	ADDQ (AX), SI
+	ADDQ $0x08, AX
+	MOVQ 64(DI), CX
+
+step:
+	VMOVDQU      (BX), Y12
+	VMOVDQU      (SI), Y14
+	BYTE         $0xc4
+	BYTE         $0xc2
+	BYTE         $0x0d
+	BYTE         $0x50
+	BYTE         $0xc4
+	VMOVDQU      (SI)(R8*1), Y15
+	BYTE         $0xc4
+	BYTE         $0xc2
+	BYTE         $0x05
+	BYTE         $0x50
+	BYTE         $0xcc
+	VMOVDQU      (SI)(R8*2), Y14
+	BYTE         $0xc4
+	BYTE         $0xc2
+	BYTE         $0x0d
+	BYTE         $0x50
+	BYTE         $0xd4
+	VMOVDQU      (SI)(R9*1), Y15
+	BYTE         $0xc4
+	BYTE         $0xc2
+	BYTE         $0x05
+	BYTE         $0x50
+	BYTE         $0xdc
+	VMOVDQU      (SI)(R8*4), Y14
+	BYTE         $0xc4
+	BYTE         $0xc2
+	BYTE         $0x0d
+	BYTE         $0x50
+	BYTE         $0xe4
+	VMOVDQU      (SI)(R10*1), Y15
+	BYTE         $0xc4
+	BYTE         $0xc2
+	BYTE         $0x05
+	BYTE         $0x50
+	BYTE         $0xec
+	VMOVDQU      (SI)(R9*2), Y14
+	BYTE         $0xc4
+	BYTE         $0xc2
+	BYTE         $0x0d
+	BYTE         $0x50
+	BYTE         $0xf4
+	ADDQ         $0x20, BX
+	ADDQ         $0x04, SI
+	DECQ         CX
+	JNE          step
+	DECQ         R13
+	JNE          segment
+	MOVQ         96(DI), R8
+	LEAQ         (R8)(R8*2), R9
+	LEAQ         (R8)(R8*4), R10
+	MOVQ         136(DI), CX
+	TESTQ        CX, CX
+	JEQ          symmetric
+	MOVQ         144(DI), AX
+	ADDQ         152(DI), AX
+	VMOVDQU      (CX), Y12
+	VPBROADCASTD (AX), Y13
+	VPMULLD      Y12, Y13, Y13
+	VPSUBD       Y13, Y0, Y0
+	VPBROADCASTD 32(AX), Y13
+	VPMULLD      Y12, Y13, Y13
+	VPSUBD       Y13, Y1, Y1
+	VPBROADCASTD 64(AX), Y13
+	VPMULLD      Y12, Y13, Y13
+	VPSUBD       Y13, Y2, Y2
+	VPBROADCASTD 96(AX), Y13
+	VPMULLD      Y12, Y13, Y13
+	VPSUBD       Y13, Y3, Y3
+	VPBROADCASTD 128(AX), Y13
+	VPMULLD      Y12, Y13, Y13
+	VPSUBD       Y13, Y4, Y4
+	VPBROADCASTD 160(AX), Y13
+	VPMULLD      Y12, Y13, Y13
+	VPSUBD       Y13, Y5, Y5
+	VPBROADCASTD 192(AX), Y13
+	VPMULLD      Y12, Y13, Y13
+	VPSUBD       Y13, Y6, Y6
+	ADDQ         $0x000000e0, 152(DI)
+
+symmetric:
+	CMPQ    160(DI), $0x00
+	JNE     scaled
+	MOVQ    DX, AX
+	VMOVUPS Y0, (AX)
+	VMOVUPS Y1, (AX)(R8*1)
+	VMOVUPS Y2, (AX)(R8*2)
+	VMOVUPS Y3, (AX)(R9*1)
+	VMOVUPS Y4, (AX)(R8*4)
+	VMOVUPS Y5, (AX)(R10*1)
+	VMOVUPS Y6, (AX)(R9*2)
+	JMP     stored
+
+scaled:
+	MOVQ      168(DI), CX
+	VMOVDQU   (CX), Y12
+	VCVTDQ2PS Y0, Y0
+	VMULPS    Y12, Y0, Y0
+	VCVTDQ2PS Y1, Y1
+	VMULPS    Y12, Y1, Y1
+	VCVTDQ2PS Y2, Y2
+	VMULPS    Y12, Y2, Y2
+	VCVTDQ2PS Y3, Y3
+	VMULPS    Y12, Y3, Y3
+	VCVTDQ2PS Y4, Y4
+	VMULPS    Y12, Y4, Y4
+	VCVTDQ2PS Y5, Y5
+	VMULPS    Y12, Y5, Y5
+	VCVTDQ2PS Y6, Y6
+	VMULPS    Y12, Y6, Y6
+	CMPQ      160(DI), $0x01
+	JNE       bytes
+	MOVQ      176(DI), CX
+	TESTQ     CX, CX
+	JEQ       biased
+	VMOVDQU   (CX), Y12
+	VADDPS    Y12, Y0, Y0
+	VADDPS    Y12, Y1, Y1
+	VADDPS    Y12, Y2, Y2
+	VADDPS    Y12, Y3, Y3
+	VADDPS    Y12, Y4, Y4
+	VADDPS    Y12, Y5, Y5
+	VADDPS    Y12, Y6, Y6
+
+biased:
+	VBROADCASTSS 204(DI), Y12
+	VBROADCASTSS 208(DI), Y13
+	VMAXPS       Y0, Y12, Y0
+	VMINPS       Y0, Y13, Y0
+	VMAXPS       Y1, Y12, Y1
+	VMINPS       Y1, Y13, Y1
+	VMAXPS       Y2, Y12, Y2
+	VMINPS       Y2, Y13, Y2
+	VMAXPS       Y3, Y12, Y3
+	VMINPS       Y3, Y13, Y3
+	VMAXPS       Y4, Y12, Y4
+	VMINPS       Y4, Y13, Y4
+	VMAXPS       Y5, Y12, Y5
+	VMINPS       Y5, Y13, Y5
+	VMAXPS       Y6, Y12, Y6
+	VMINPS       Y6, Y13, Y6
+	MOVQ         DX, AX
+	VMOVUPS      Y0, (AX)
+	VMOVUPS      Y1, (AX)(R8*1)
+	VMOVUPS      Y2, (AX)(R8*2)
+	VMOVUPS      Y3, (AX)(R9*1)
+	VMOVUPS      Y4, (AX)(R8*4)
+	VMOVUPS      Y5, (AX)(R10*1)
+	VMOVUPS      Y6, (AX)(R9*2)
+	JMP          stored
+
+bytes:
+	TESTQ        R12, R12
+	JEQ          added
+	VPBROADCASTD 196(DI), Y13
+	VBROADCASTSS 200(DI), Y14
+	VPBROADCASTD 192(DI), Y12
+	MOVQ         R12, AX
+	VPMOVZXBD    (AX), Y15
+	VPXOR        Y12, Y15, Y15
+	VPSUBD       Y13, Y15, Y15
+	VCVTDQ2PS    Y15, Y15
+	VMULPS       Y14, Y15, Y15
+	VADDPS       Y15, Y0, Y0
+	VPMOVZXBD    (AX)(R8*1), Y15
+	VPXOR        Y12, Y15, Y15
+	VPSUBD       Y13, Y15, Y15
+	VCVTDQ2PS    Y15, Y15
+	VMULPS       Y14, Y15, Y15
+	VADDPS       Y15, Y1, Y1
+	VPMOVZXBD    (AX)(R8*2), Y15
+	VPXOR        Y12, Y15, Y15
+	VPSUBD       Y13, Y15, Y15
+	VCVTDQ2PS    Y15, Y15
+	VMULPS       Y14, Y15, Y15
+	VADDPS       Y15, Y2, Y2
+	VPMOVZXBD    (AX)(R9*1), Y15
+	VPXOR        Y12, Y15, Y15
+	VPSUBD       Y13, Y15, Y15
+	VCVTDQ2PS    Y15, Y15
+	VMULPS       Y14, Y15, Y15
+	VADDPS       Y15, Y3, Y3
+	VPMOVZXBD    (AX)(R8*4), Y15
+	VPXOR        Y12, Y15, Y15
+	VPSUBD       Y13, Y15, Y15
+	VCVTDQ2PS    Y15, Y15
+	VMULPS       Y14, Y15, Y15
+	VADDPS       Y15, Y4, Y4
+	VPMOVZXBD    (AX)(R10*1), Y15
+	VPXOR        Y12, Y15, Y15
+	VPSUBD       Y13, Y15, Y15
+	VCVTDQ2PS    Y15, Y15
+	VMULPS       Y14, Y15, Y15
+	VADDPS       Y15, Y5, Y5
+	VPMOVZXBD    (AX)(R9*2), Y15
+	VPXOR        Y12, Y15, Y15
+	VPSUBD       Y13, Y15, Y15
+	VCVTDQ2PS    Y15, Y15
+	VMULPS       Y14, Y15, Y15
+	VADDPS       Y15, Y6, Y6
+
+added:
+	VBROADCASTSS 204(DI), Y12
+	VBROADCASTSS 208(DI), Y13
+	VPBROADCASTD 212(DI), Y14
+	VMAXPS       Y12, Y0, Y0
+	VMINPS       Y13, Y0, Y0
+	VCVTPS2DQ    Y0, Y0
+	VPADDD       Y14, Y0, Y0
+	VMAXPS       Y12, Y1, Y1
+	VMINPS       Y13, Y1, Y1
+	VCVTPS2DQ    Y1, Y1
+	VPADDD       Y14, Y1, Y1
+	VMAXPS       Y12, Y2, Y2
+	VMINPS       Y13, Y2, Y2
+	VCVTPS2DQ    Y2, Y2
+	VPADDD       Y14, Y2, Y2
+	VMAXPS       Y12, Y3, Y3
+	VMINPS       Y13, Y3, Y3
+	VCVTPS2DQ    Y3, Y3
+	VPADDD       Y14, Y3, Y3
+	VMAXPS       Y12, Y4, Y4
+	VMINPS       Y13, Y4, Y4
+	VCVTPS2DQ    Y4, Y4
+	VPADDD       Y14, Y4, Y4
+	VMAXPS       Y12, Y5, Y5
+	VMINPS       Y13, Y5, Y5
+	VCVTPS2DQ    Y5, Y5
+	VPADDD       Y14, Y5, Y5
+	VMAXPS       Y12, Y6, Y6
+	VMINPS       Y13, Y6, Y6
+	VCVTPS2DQ    Y6, Y6
+	VPADDD       Y14, Y6, Y6
+	VMOVDQU      int8First<>+0(SB), Y12
+	MOVQ         DX, AX
+	VPSHUFB      Y12, Y0, Y0
+	VEXTRACTI128 $0x01, Y0, X13
+	VPUNPCKLDQ   X13, X0, X13
+	VMOVQ        X13, (AX)
+	VPSHUFB      Y12, Y1, Y1
+	VEXTRACTI128 $0x01, Y1, X13
+	VPUNPCKLDQ   X13, X1, X13
+	VMOVQ        X13, (AX)(R8*1)
+	VPSHUFB      Y12, Y2, Y2
+	VEXTRACTI128 $0x01, Y2, X13
+	VPUNPCKLDQ   X13, X2, X13
+	VMOVQ        X13, (AX)(R8*2)
+	VPSHUFB      Y12, Y3, Y3
+	VEXTRACTI128 $0x01, Y3, X13
+	VPUNPCKLDQ   X13, X3, X13
+	VMOVQ        X13, (AX)(R9*1)
+	VPSHUFB      Y12, Y4, Y4
+	VEXTRACTI128 $0x01, Y4, X13
+	VPUNPCKLDQ   X13, X4, X13
+	VMOVQ        X13, (AX)(R8*4)
+	VPSHUFB      Y12, Y5, Y5
+	VEXTRACTI128 $0x01, Y5, X13
+	VPUNPCKLDQ   X13, X5, X13
+	VMOVQ        X13, (AX)(R10*1)
+	VPSHUFB      Y12, Y6, Y6
+	VEXTRACTI128 $0x01, Y6, X13
+	VPUNPCKLDQ   X13, X6, X13
+	VMOVQ        X13, (AX)(R9*2)
 
 stored:
 	MOVQ  112(DI), AX
@@ -28943,5 +30205,508 @@ stored:
 bare:
 	DECQ R14
 	JNE  product
+	VZEROUPPER
+	RET
+
+// func int8Depthwise1AVX2(t *int8Tile)
+// Requires: AVX, AVX2
+TEXT ·int8Depthwise1AVX2(SB), NOSPLIT, $0-8
+	MOVQ t+0(FP), DI
+	MOVQ 16(DI), R14
+	MOVQ 184(DI), R12
+	MOVQ 24(DI), R15
+	MOVQ 88(DI), DX
+
+product:
+	MOVQ    32(DI), R8
+	LEAQ    (R8)(R8*2), R9
+	LEAQ    (R8)(R8*4), R10
+	MOVQ    72(DI), BX
+	MOVQ    80(DI), AX
+	VMOVDQU (AX), Y0
+	MOVQ    56(DI), R13
+	MOVQ    48(DI), AX
+
+segment:
+	MOVQ R15, SI
+	ADDQ (AX), SI
+	ADDQ $0x08, AX
+	MOVQ 64(DI), CX
+
+step:
+	VMOVDQU      (BX), Y12
+	VPSLLW       $0x08, Y12, Y12
+	VPSRAW       $0x08, Y12, Y12
+	VMOVDQU      (SI), Y14
+	VPAND        int8Even<>+0(SB), Y14, Y14
+	VPMADDWD     Y12, Y14, Y15
+	VPADDD       Y15, Y0, Y0
+	VMOVDQU      (BX), Y12
+	VPSRAW       $0x08, Y12, Y12
+	VMOVDQU      (SI), Y14
+	VPSRLW       $0x08, Y14, Y14
+	VPMADDWD     Y12, Y14, Y15
+	VPADDD       Y15, Y0, Y0
+	ADDQ         $0x20, BX
+	ADDQ         $0x04, SI
+	DECQ         CX
+	JNE          step
+	DECQ         R13
+	JNE          segment
+	MOVQ         96(DI), R8
+	LEAQ         (R8)(R8*2), R9
+	LEAQ         (R8)(R8*4), R10
+	MOVQ         136(DI), CX
+	TESTQ        CX, CX
+	JEQ          symmetric
+	MOVQ         144(DI), AX
+	ADDQ         152(DI), AX
+	VMOVDQU      (CX), Y12
+	VPBROADCASTD (AX), Y13
+	VPMULLD      Y12, Y13, Y13
+	VPSUBD       Y13, Y0, Y0
+	ADDQ         $0x00000020, 152(DI)
+
+symmetric:
+	CMPQ    160(DI), $0x00
+	JNE     scaled
+	MOVQ    DX, AX
+	VMOVUPS Y0, (AX)
+	JMP     stored
+
+scaled:
+	MOVQ      168(DI), CX
+	VMOVDQU   (CX), Y12
+	VCVTDQ2PS Y0, Y0
+	VMULPS    Y12, Y0, Y0
+	CMPQ      160(DI), $0x01
+	JNE       bytes
+	MOVQ      176(DI), CX
+	TESTQ     CX, CX
+	JEQ       biased
+	VMOVDQU   (CX), Y12
+	VADDPS    Y12, Y0, Y0
+
+biased:
+	VBROADCASTSS 204(DI), Y12
+	VBROADCASTSS 208(DI), Y13
+	VMAXPS       Y0, Y12, Y0
+	VMINPS       Y0, Y13, Y0
+	MOVQ         DX, AX
+	VMOVUPS      Y0, (AX)
+	JMP          stored
+
+bytes:
+	TESTQ        R12, R12
+	JEQ          added
+	VPBROADCASTD 196(DI), Y13
+	VBROADCASTSS 200(DI), Y14
+	VPBROADCASTD 192(DI), Y12
+	MOVQ         R12, AX
+	VPMOVZXBD    (AX), Y15
+	VPXOR        Y12, Y15, Y15
+	VPSUBD       Y13, Y15, Y15
+	VCVTDQ2PS    Y15, Y15
+	VMULPS       Y14, Y15, Y15
+	VADDPS       Y15, Y0, Y0
+
+added:
+	VBROADCASTSS 204(DI), Y12
+	VBROADCASTSS 208(DI), Y13
+	VPBROADCASTD 212(DI), Y14
+	VMAXPS       Y12, Y0, Y0
+	VMINPS       Y13, Y0, Y0
+	VCVTPS2DQ    Y0, Y0
+	VPADDD       Y14, Y0, Y0
+	VMOVDQU      int8First<>+0(SB), Y12
+	MOVQ         DX, AX
+	VPSHUFB      Y12, Y0, Y0
+	VEXTRACTI128 $0x01, Y0, X13
+	VPUNPCKLDQ   X13, X0, X13
+	VMOVQ        X13, (AX)
+
+stored:
+	MOVQ  112(DI), AX
+	ADDQ  AX, R15
+	MOVQ  120(DI), AX
+	ADDQ  AX, DX
+	TESTQ R12, R12
+	JEQ   bare
+	ADDQ  AX, R12
+
+bare:
+	DECQ R14
+	JNE  product
+	VZEROUPPER
+	RET
+
+// func int8Depthwise7AVX2(t *int8Tile)
+// Requires: AVX, AVX2
+TEXT ·int8Depthwise7AVX2(SB), NOSPLIT, $0-8
+	MOVQ t+0(FP), DI
+	MOVQ 16(DI), R14
+	MOVQ 184(DI), R12
+	MOVQ 24(DI), R15
+	MOVQ 88(DI), DX
+
+product:
+	MOVQ    32(DI), R8
+	LEAQ    (R8)(R8*2), R9
+	LEAQ    (R8)(R8*4), R10
+	MOVQ    72(DI), BX
+	MOVQ    80(DI), AX
+	VMOVDQU (AX), Y0
+	VMOVDQA Y0, Y1
+	VMOVDQA Y0, Y2
+	VMOVDQA Y0, Y3
+	VMOVDQA Y0, Y4
+	VMOVDQA Y0, Y5
+	VMOVDQA Y0, Y6
+	MOVQ    56(DI), R13
+	MOVQ    48(DI), AX
+
+segment:
+	MOVQ R15, SI
+	ADDQ (AX), SI
+	ADDQ $0x08, AX
+	MOVQ 64(DI), CX
+
+step:
+	VMOVDQU      (BX), Y12
+	VPSLLW       $0x08, Y12, Y12
+	VPSRAW       $0x08, Y12, Y12
+	VMOVDQU      (SI), Y14
+	VPAND        int8Even<>+0(SB), Y14, Y14
+	VPMADDWD     Y12, Y14, Y15
+	VPADDD       Y15, Y0, Y0
+	VMOVDQU      (SI)(R8*1), Y14
+	VPAND        int8Even<>+0(SB), Y14, Y14
+	VPMADDWD     Y12, Y14, Y15
+	VPADDD       Y15, Y1, Y1
+	VMOVDQU      (SI)(R8*2), Y14
+	VPAND        int8Even<>+0(SB), Y14, Y14
+	VPMADDWD     Y12, Y14, Y15
+	VPADDD       Y15, Y2, Y2
+	VMOVDQU      (SI)(R9*1), Y14
+	VPAND        int8Even<>+0(SB), Y14, Y14
+	VPMADDWD     Y12, Y14, Y15
+	VPADDD       Y15, Y3, Y3
+	VMOVDQU      (SI)(R8*4), Y14
+	VPAND        int8Even<>+0(SB), Y14, Y14
+	VPMADDWD     Y12, Y14, Y15
+	VPADDD       Y15, Y4, Y4
+	VMOVDQU      (SI)(R10*1), Y14
+	VPAND        int8Even<>+0(SB), Y14, Y14
+	VPMADDWD     Y12, Y14, Y15
+	VPADDD       Y15, Y5, Y5
+	VMOVDQU      (SI)(R9*2), Y14
+	VPAND        int8Even<>+0(SB), Y14, Y14
+	VPMADDWD     Y12, Y14, Y15
+	VPADDD       Y15, Y6, Y6
+	VMOVDQU      (BX), Y12
+	VPSRAW       $0x08, Y12, Y12
+	VMOVDQU      (SI), Y14
+	VPSRLW       $0x08, Y14, Y14
+	VPMADDWD     Y12, Y14, Y15
+	VPADDD       Y15, Y0, Y0
+	VMOVDQU      (SI)(R8*1), Y14
+	VPSRLW       $0x08, Y14, Y14
+	VPMADDWD     Y12, Y14, Y15
+	VPADDD       Y15, Y1, Y1
+	VMOVDQU      (SI)(R8*2), Y14
+	VPSRLW       $0x08, Y14, Y14
+	VPMADDWD     Y12, Y14, Y15
+	VPADDD       Y15, Y2, Y2
+	VMOVDQU      (SI)(R9*1), Y14
+	VPSRLW       $0x08, Y14, Y14
+	VPMADDWD     Y12, Y14, Y15
+	VPADDD       Y15, Y3, Y3
+	VMOVDQU      (SI)(R8*4), Y14
+	VPSRLW       $0x08, Y14, Y14
+	VPMADDWD     Y12, Y14, Y15
+	VPADDD       Y15, Y4, Y4
+	VMOVDQU      (SI)(R10*1), Y14
+	VPSRLW       $0x08, Y14, Y14
+	VPMADDWD     Y12, Y14, Y15
+	VPADDD       Y15, Y5, Y5
+	VMOVDQU      (SI)(R9*2), Y14
+	VPSRLW       $0x08, Y14, Y14
+	VPMADDWD     Y12, Y14, Y15
+	VPADDD       Y15, Y6, Y6
+	ADDQ         $0x20, BX
+	ADDQ         $0x04, SI
+	DECQ         CX
+	JNE          step
+	DECQ         R13
+	JNE          segment
+	MOVQ         96(DI), R8
+	LEAQ         (R8)(R8*2), R9
+	LEAQ         (R8)(R8*4), R10
+	MOVQ         136(DI), CX
+	TESTQ        CX, CX
+	JEQ          symmetric
+	MOVQ         144(DI), AX
+	ADDQ         152(DI), AX
+	VMOVDQU      (CX), Y12
+	VPBROADCASTD (AX), Y13
+	VPMULLD      Y12, Y13, Y13
+	VPSUBD       Y13, Y0, Y0
+	VPBROADCASTD 32(AX), Y13
+	VPMULLD      Y12, Y13, Y13
+	VPSUBD       Y13, Y1, Y1
+	VPBROADCASTD 64(AX), Y13
+	VPMULLD      Y12, Y13, Y13
+	VPSUBD       Y13, Y2, Y2
+	VPBROADCASTD 96(AX), Y13
+	VPMULLD      Y12, Y13, Y13
+	VPSUBD       Y13, Y3, Y3
+	VPBROADCASTD 128(AX), Y13
+	VPMULLD      Y12, Y13, Y13
+	VPSUBD       Y13, Y4, Y4
+	VPBROADCASTD 160(AX), Y13
+	VPMULLD      Y12, Y13, Y13
+	VPSUBD       Y13, Y5, Y5
+	VPBROADCASTD 192(AX), Y13
+	VPMULLD      Y12, Y13, Y13
+	VPSUBD       Y13, Y6, Y6
+	ADDQ         $0x000000e0, 152(DI)
+
+symmetric:
+	CMPQ    160(DI), $0x00
+	JNE     scaled
+	MOVQ    DX, AX
+	VMOVUPS Y0, (AX)
+	VMOVUPS Y1, (AX)(R8*1)
+	VMOVUPS Y2, (AX)(R8*2)
+	VMOVUPS Y3, (AX)(R9*1)
+	VMOVUPS Y4, (AX)(R8*4)
+	VMOVUPS Y5, (AX)(R10*1)
+	VMOVUPS Y6, (AX)(R9*2)
+	JMP     stored
+
+scaled:
+	MOVQ      168(DI), CX
+	VMOVDQU   (CX), Y12
+	VCVTDQ2PS Y0, Y0
+	VMULPS    Y12, Y0, Y0
+	VCVTDQ2PS Y1, Y1
+	VMULPS    Y12, Y1, Y1
+	VCVTDQ2PS Y2, Y2
+	VMULPS    Y12, Y2, Y2
+	VCVTDQ2PS Y3, Y3
+	VMULPS    Y12, Y3, Y3
+	VCVTDQ2PS Y4, Y4
+	VMULPS    Y12, Y4, Y4
+	VCVTDQ2PS Y5, Y5
+	VMULPS    Y12, Y5, Y5
+	VCVTDQ2PS Y6, Y6
+	VMULPS    Y12, Y6, Y6
+	CMPQ      160(DI), $0x01
+	JNE       bytes
+	MOVQ      176(DI), CX
+	TESTQ     CX, CX
+	JEQ       biased
+	VMOVDQU   (CX), Y12
+	VADDPS    Y12, Y0, Y0
+	VADDPS    Y12, Y1, Y1
+	VADDPS    Y12, Y2, Y2
+	VADDPS    Y12, Y3, Y3
+	VADDPS    Y12, Y4, Y4
+	VADDPS    Y12, Y5, Y5
+	VADDPS    Y12, Y6, Y6
+
+biased:
+	VBROADCASTSS 204(DI), Y12
+	VBROADCASTSS 208(DI), Y13
+	VMAXPS       Y0, Y12, Y0
+	VMINPS       Y0, Y13, Y0
+	VMAXPS       Y1, Y12, Y1
+	VMINPS       Y1, Y13, Y1
+	VMAXPS       Y2, Y12, Y2
+	VMINPS       Y2, Y13, Y2
+	VMAXPS       Y3, Y12, Y3
+	VMINPS       Y3, Y13, Y3
+	VMAXPS       Y4, Y12, Y4
+	VMINPS       Y4, Y13, Y4
+	VMAXPS       Y5, Y12, Y5
+	VMINPS       Y5, Y13, Y5
+	VMAXPS       Y6, Y12, Y6
+	VMINPS       Y6, Y13, Y6
+	MOVQ         DX, AX
+	VMOVUPS      Y0, (AX)
+	VMOVUPS      Y1, (AX)(R8*1)
+	VMOVUPS      Y2, (AX)(R8*2)
+	VMOVUPS      Y3, (AX)(R9*1)
+	VMOVUPS      Y4, (AX)(R8*4)
+	VMOVUPS      Y5, (AX)(R10*1)
+	VMOVUPS      Y6, (AX)(R9*2)
+	JMP          stored
+
+bytes:
+	TESTQ        R12, R12
+	JEQ          added
+	VPBROADCASTD 196(DI), Y13
+	VBROADCASTSS 200(DI), Y14
+	VPBROADCASTD 192(DI), Y12
+	MOVQ         R12, AX
+	VPMOVZXBD    (AX), Y15
+	VPXOR        Y12, Y15, Y15
+	VPSUBD       Y13, Y15, Y15
+	VCVTDQ2PS    Y15, Y15
+	VMULPS       Y14, Y15, Y15
+	VADDPS       Y15, Y0, Y0
+	VPMOVZXBD    (AX)(R8*1), Y15
+	VPXOR        Y12, Y15, Y15
+	VPSUBD       Y13, Y15, Y15
+	VCVTDQ2PS    Y15, Y15
+	VMULPS       Y14, Y15, Y15
+	VADDPS       Y15, Y1, Y1
+	VPMOVZXBD    (AX)(R8*2), Y15
+	VPXOR        Y12, Y15, Y15
+	VPSUBD       Y13, Y15, Y15
+	VCVTDQ2PS    Y15, Y15
+	VMULPS       Y14, Y15, Y15
+	VADDPS       Y15, Y2, Y2
+	VPMOVZXBD    (AX)(R9*1), Y15
+	VPXOR        Y12, Y15, Y15
+	VPSUBD       Y13, Y15, Y15
+	VCVTDQ2PS    Y15, Y15
+	VMULPS       Y14, Y15, Y15
+	VADDPS       Y15, Y3, Y3
+	VPMOVZXBD    (AX)(R8*4), Y15
+	VPXOR        Y12, Y15, Y15
+	VPSUBD       Y13, Y15, Y15
+	VCVTDQ2PS    Y15, Y15
+	VMULPS       Y14, Y15, Y15
+	VADDPS       Y15, Y4, Y4
+	VPMOVZXBD    (AX)(R10*1), Y15
+	VPXOR        Y12, Y15, Y15
+	VPSUBD       Y13, Y15, Y15
+	VCVTDQ2PS    Y15, Y15
+	VMULPS       Y14, Y15, Y15
+	VADDPS       Y15, Y5, Y5
+	VPMOVZXBD    (AX)(R9*2), Y15
+	VPXOR        Y12, Y15, Y15
+	VPSUBD       Y13, Y15, Y15
+	VCVTDQ2PS    Y15, Y15
+	VMULPS       Y14, Y15, Y15
+	VADDPS       Y15, Y6, Y6
+
+added:
+	VBROADCASTSS 204(DI), Y12
+	VBROADCASTSS 208(DI), Y13
+	VPBROADCASTD 212(DI), Y14
+	VMAXPS       Y12, Y0, Y0
+	VMINPS       Y13, Y0, Y0
+	VCVTPS2DQ    Y0, Y0
+	VPADDD       Y14, Y0, Y0
+	VMAXPS       Y12, Y1, Y1
+	VMINPS       Y13, Y1, Y1
+	VCVTPS2DQ    Y1, Y1
+	VPADDD       Y14, Y1, Y1
+	VMAXPS       Y12, Y2, Y2
+	VMINPS       Y13, Y2, Y2
+	VCVTPS2DQ    Y2, Y2
+	VPADDD       Y14, Y2, Y2
+	VMAXPS       Y12, Y3, Y3
+	VMINPS       Y13, Y3, Y3
+	VCVTPS2DQ    Y3, Y3
+	VPADDD       Y14, Y3, Y3
+	VMAXPS       Y12, Y4, Y4
+	VMINPS       Y13, Y4, Y4
+	VCVTPS2DQ    Y4, Y4
+	VPADDD       Y14, Y4, Y4
+	VMAXPS       Y12, Y5, Y5
+	VMINPS       Y13, Y5, Y5
+	VCVTPS2DQ    Y5, Y5
+	VPADDD       Y14, Y5, Y5
+	VMAXPS       Y12, Y6, Y6
+	VMINPS       Y13, Y6, Y6
+	VCVTPS2DQ    Y6, Y6
+	VPADDD       Y14, Y6, Y6
+	VMOVDQU      int8First<>+0(SB), Y12
+	MOVQ         DX, AX
+	VPSHUFB      Y12, Y0, Y0
+	VEXTRACTI128 $0x01, Y0, X13
+	VPUNPCKLDQ   X13, X0, X13
+	VMOVQ        X13, (AX)
+	VPSHUFB      Y12, Y1, Y1
+	VEXTRACTI128 $0x01, Y1, X13
+	VPUNPCKLDQ   X13, X1, X13
+	VMOVQ        X13, (AX)(R8*1)
+	VPSHUFB      Y12, Y2, Y2
+	VEXTRACTI128 $0x01, Y2, X13
+	VPUNPCKLDQ   X13, X2, X13
+	VMOVQ        X13, (AX)(R8*2)
+	VPSHUFB      Y12, Y3, Y3
+	VEXTRACTI128 $0x01, Y3, X13
+	VPUNPCKLDQ   X13, X3, X13
+	VMOVQ        X13, (AX)(R9*1)
+	VPSHUFB      Y12, Y4, Y4
+	VEXTRACTI128 $0x01, Y4, X13
+	VPUNPCKLDQ   X13, X4, X13
+	VMOVQ        X13, (AX)(R8*4)
+	VPSHUFB      Y12, Y5, Y5
+	VEXTRACTI128 $0x01, Y5, X13
+	VPUNPCKLDQ   X13, X5, X13
+	VMOVQ        X13, (AX)(R10*1)
+	VPSHUFB      Y12, Y6, Y6
+	VEXTRACTI128 $0x01, Y6, X13
+	VPUNPCKLDQ   X13, X6, X13
+	VMOVQ        X13, (AX)(R9*2)
+
+stored:
+	MOVQ  112(DI), AX
+	ADDQ  AX, R15
+	MOVQ  120(DI), AX
+	ADDQ  AX, DX
+	TESTQ R12, R12
+	JEQ   bare
+	ADDQ  AX, R12
+
+bare:
+	DECQ R14
+	JNE  product
+	VZEROUPPER
+	RET
+
+// func interleaveAVX2(dst *uint8, rows *[4]*uint8, n int, flip uint8)
+// Requires: AVX, AVX2
+TEXT ·interleaveAVX2(SB), NOSPLIT, $0-25
+	MOVQ         dst+0(FP), DI
+	MOVQ         rows+8(FP), AX
+	MOVQ         n+16(FP), CX
+	VPBROADCASTB flip+24(FP), Y8
+	MOVQ         (AX), R8
+	MOVQ         8(AX), R9
+	MOVQ         16(AX), R10
+	MOVQ         24(AX), R11
+	XORQ         BX, BX
+
+next:
+	VPXOR        (R8)(BX*1), Y8, Y0
+	VPXOR        (R9)(BX*1), Y8, Y1
+	VPXOR        (R10)(BX*1), Y8, Y2
+	VPXOR        (R11)(BX*1), Y8, Y3
+	VPUNPCKLBW   Y1, Y0, Y4
+	VPUNPCKHBW   Y1, Y0, Y5
+	VPUNPCKLBW   Y3, Y2, Y6
+	VPUNPCKHBW   Y3, Y2, Y7
+	VPUNPCKLWD   Y6, Y4, Y0
+	VPUNPCKHWD   Y6, Y4, Y1
+	VPUNPCKLWD   Y7, Y5, Y2
+	VPUNPCKHWD   Y7, Y5, Y3
+	VMOVDQU      X0, (DI)
+	VEXTRACTI128 $0x01, Y0, 64(DI)
+	VMOVDQU      X1, 16(DI)
+	VEXTRACTI128 $0x01, Y1, 80(DI)
+	VMOVDQU      X2, 32(DI)
+	VEXTRACTI128 $0x01, Y2, 96(DI)
+	VMOVDQU      X3, 48(DI)
+	VEXTRACTI128 $0x01, Y3, 112(DI)
+	ADDQ         $0x00000080, DI
+	ADDQ         $0x20, BX
+	SUBQ         $0x20, CX
+	JNE          next
 	VZEROUPPER
 	RET

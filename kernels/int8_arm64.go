@@ -6,12 +6,16 @@ import "slices"
 // are wanted: one kernel serves them all.
 var neonDotInt8 = &int8Kernel{
 	width: 8, rows: 4, offset: 128,
-	run: slices.Repeat([][2]func(*int8Tile){{int8Tile1NEONDot, int8Tile2NEONDot}}, 5),
+	run:           slices.Repeat([][2]func(*int8Tile){{int8Tile1NEONDot, int8Tile2NEONDot}}, 5),
+	depthwise:     [2]func(*int8Tile){int8DepthwiseNEONDot, int8DepthwiseNEONDot},
+	depthwiseRows: 4, interleave: interleaveNEON, interleaved: 16,
 }
 
 var neonInt8 = &int8Kernel{
 	width: 8, rows: 2, offset: 128,
-	run: slices.Repeat([][2]func(*int8Tile){{int8Tile1NEON, int8Tile2NEON}}, 3),
+	run:           slices.Repeat([][2]func(*int8Tile){{int8Tile1NEON, int8Tile2NEON}}, 3),
+	depthwise:     [2]func(*int8Tile){int8DepthwiseNEON, int8DepthwiseNEON},
+	depthwiseRows: 4, interleave: interleaveNEON, interleaved: 16,
 }
 
 // int8Tile1NEONDot is int8TilePortable(t, 8, 2, 128) with t.vectors = 1.
@@ -33,6 +37,22 @@ func int8Tile1NEON(t *int8Tile)
 //
 //go:noescape
 func int8Tile2NEON(t *int8Tile)
+
+// int8DepthwiseNEONDot is int8DepthwisePortable(t, 8, 128).
+//
+//go:noescape
+func int8DepthwiseNEONDot(t *int8Tile)
+
+// int8DepthwiseNEON is int8DepthwisePortable(t, 8, 128).
+//
+//go:noescape
+func int8DepthwiseNEON(t *int8Tile)
+
+// interleaveNEON is interleavePortable(dst, rows, n, flip) for n a multiple of
+// 16.
+//
+//go:noescape
+func interleaveNEON(dst *uint8, rows *[4]*uint8, n int, flip uint8)
 
 func setInt8Kernels(in instructions) {
 	switch {

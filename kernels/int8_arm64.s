@@ -527,3 +527,161 @@ step:
 	FINISH
 	BNE  product
 	RET
+
+// Depthwise: see int8DepthwisePortable. A has been flipped when its rows were
+// interleaved.
+
+// d += n * m, four bytes at a time.
+#define SDOTV(d, n, m) WORD $(0x4E809400 | (m)<<16 | (n)<<5 | (d))
+
+// PIXELS sets what the segments of a tile of four pixels, or one, need.
+#define PIXELS \
+	MOVD int8Tile_rows(R0), R10 \
+	MOVD int8Tile_aRow(R0), R1 \
+	CMP  $2, R10 \
+	CSEL LT, ZR, R1, R1 \
+	MOVD int8Tile_segments(R0), R11 \
+	MOVD int8Tile_offsets(R0), R12 \
+	MOVD int8Tile_b(R0), R9
+
+// PIXEL sets R5 to R8 to the pixels of the next segment, and loads its weights.
+#define PIXEL \
+	MOVD.P 8(R12), R5 \
+	ADD    R24, R5, R5 \
+	ADD    R1, R5, R6 \
+	ADD    R1, R6, R7 \
+	ADD    R1, R7, R8 \
+	VLD1.P 32(R9), [V16.B16, V17.B16]
+
+// func int8DepthwiseNEONDot(t *int8Tile)
+TEXT ·int8DepthwiseNEONDot(SB), NOSPLIT, $256-8
+	LOAD(3)
+
+product:
+	MOVD int8Tile_start(R0), R9
+	VLD1 (R9), [V0.S4, V1.S4]
+	VMOV V0.B16, V2.B16
+	VMOV V1.B16, V3.B16
+	VMOV V0.B16, V4.B16
+	VMOV V1.B16, V5.B16
+	VMOV V0.B16, V6.B16
+	VMOV V1.B16, V7.B16
+	PIXELS
+
+segment:
+	PIXEL
+	VLD1 (R5), [V20.B16, V21.B16]
+	VLD1 (R6), [V22.B16, V23.B16]
+	VLD1 (R7), [V24.B16, V25.B16]
+	VLD1 (R8), [V26.B16, V27.B16]
+	SDOTV(0, 16, 20)
+	SDOTV(1, 17, 21)
+	SDOTV(2, 16, 22)
+	SDOTV(3, 17, 23)
+	SDOTV(4, 16, 24)
+	SDOTV(5, 17, 25)
+	SDOTV(6, 16, 26)
+	SDOTV(7, 17, 27)
+	SUBS $1, R11
+	BNE  segment
+
+	MOVD   $sums-256(SP), R20
+	VST1.P [V0.S4, V1.S4, V2.S4, V3.S4], 64(R20)
+	VST1   [V4.S4, V5.S4, V6.S4, V7.S4], (R20)
+	FINISH
+	BNE    product
+	RET
+
+// CHANNELS8 adds the products of eight channels of the pixel at r to s and the
+// sums after it, two sums a channel.
+#define CHANNELS8(r, s) \
+	VLD1 (r), [V20.B16, V21.B16] \
+	SMULL(22, 16, 20) \
+	SMULL2(23, 16, 20) \
+	SMULL(24, 17, 21) \
+	SMULL2(25, 17, 21) \
+	SADALP(s, 22) \
+	SADALP(s+1, 23) \
+	SADALP(s+2, 24) \
+	SADALP(s+3, 25)
+
+// The sums of vectors i and j are those of neighbours, to which the start is
+// added.
+#define PAIRS(i, j, start, to) \
+	VADDP j.S4, i.S4, to.S4 \
+	VADD  start.S4, to.S4, to.S4
+
+// func int8DepthwiseNEON(t *int8Tile)
+TEXT ·int8DepthwiseNEON(SB), NOSPLIT, $256-8
+	LOAD(3)
+
+product:
+	VEOR V0.B16, V0.B16, V0.B16
+	VEOR V1.B16, V1.B16, V1.B16
+	VEOR V2.B16, V2.B16, V2.B16
+	VEOR V3.B16, V3.B16, V3.B16
+	VEOR V4.B16, V4.B16, V4.B16
+	VEOR V5.B16, V5.B16, V5.B16
+	VEOR V6.B16, V6.B16, V6.B16
+	VEOR V7.B16, V7.B16, V7.B16
+	VEOR V8.B16, V8.B16, V8.B16
+	VEOR V9.B16, V9.B16, V9.B16
+	VEOR V10.B16, V10.B16, V10.B16
+	VEOR V11.B16, V11.B16, V11.B16
+	VEOR V12.B16, V12.B16, V12.B16
+	VEOR V13.B16, V13.B16, V13.B16
+	VEOR V14.B16, V14.B16, V14.B16
+	VEOR V15.B16, V15.B16, V15.B16
+	PIXELS
+
+segment:
+	PIXEL
+	CHANNELS8(R5, 0)
+	CHANNELS8(R6, 4)
+	CHANNELS8(R7, 8)
+	CHANNELS8(R8, 12)
+	SUBS $1, R11
+	BNE  segment
+
+	MOVD int8Tile_start(R0), R9
+	VLD1 (R9), [V16.S4, V17.S4]
+	PAIRS(V0, V1, V16, V0)
+	PAIRS(V2, V3, V17, V1)
+	PAIRS(V4, V5, V16, V2)
+	PAIRS(V6, V7, V17, V3)
+	PAIRS(V8, V9, V16, V4)
+	PAIRS(V10, V11, V17, V5)
+	PAIRS(V12, V13, V16, V6)
+	PAIRS(V14, V15, V17, V7)
+	MOVD   $sums-256(SP), R20
+	VST1.P [V0.S4, V1.S4, V2.S4, V3.S4], 64(R20)
+	VST1   [V4.S4, V5.S4, V6.S4, V7.S4], (R20)
+	FINISH
+	BNE    product
+	RET
+
+// func interleaveNEON(dst *uint8, rows *[4]*uint8, n int, flip uint8)
+TEXT ·interleaveNEON(SB), NOSPLIT, $0-25
+	MOVD  dst+0(FP), R0
+	MOVD  rows+8(FP), R1
+	MOVD  n+16(FP), R2
+	MOVBU flip+24(FP), R3
+	VDUP  R3, V4.B16
+	MOVD  0(R1), R4
+	MOVD  8(R1), R5
+	MOVD  16(R1), R6
+	MOVD  24(R1), R7
+
+next:
+	VLD1.P 16(R4), [V0.B16]
+	VLD1.P 16(R5), [V1.B16]
+	VLD1.P 16(R6), [V2.B16]
+	VLD1.P 16(R7), [V3.B16]
+	VEOR   V4.B16, V0.B16, V0.B16
+	VEOR   V4.B16, V1.B16, V1.B16
+	VEOR   V4.B16, V2.B16, V2.B16
+	VEOR   V4.B16, V3.B16, V3.B16
+	VST4.P [V0.B16, V1.B16, V2.B16, V3.B16], 64(R0)
+	SUBS   $16, R2
+	BNE    next
+	RET

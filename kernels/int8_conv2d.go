@@ -8,6 +8,8 @@ type PackedInt8Conv2D struct {
 	shape  Conv2D
 	groups []*int8Packed
 
+	depthwise *int8Depthwise // instead of groups
+
 	// Layout of the image as the kernels read it: padded, and with the
 	// channels of every group filled up to a multiple of four.
 	channels int  // of a group
@@ -29,6 +31,9 @@ func PackInt8Conv2D(s Conv2D, weight, zero []int8) (*PackedInt8Conv2D, error) {
 	}
 	if zero != nil && len(zero) != s.K {
 		return nil, fmt.Errorf("kernels: int8 convolution: zero has %d elements, want %d", len(zero), s.K)
+	}
+	if s.depthwise() && s.K == s.C && zero == nil {
+		return &PackedInt8Conv2D{shape: s, depthwise: packInt8Depthwise(s, weight)}, nil
 	}
 	cg, kg := s.C/s.Groups, s.K/s.Groups
 	p := &PackedInt8Conv2D{shape: s, channels: Int8Channels(cg)}
@@ -82,6 +87,11 @@ func (p *PackedInt8Conv2D) Forward(ws *Workspace, src Int8Input, out *Int8Output
 	out.check(s.N*s.OutH()*s.OutW(), s.K, pitch)
 	scratch := &ws.int8
 	zero := src.Zero
+	if p.depthwise != nil {
+		flip := flipOf(src.Signed)
+		scratch.depthwise.run(s, p.depthwise, src.Data, flip, zero+int(flip), out, pitch)
+		return
+	}
 	height := s.H + s.PadTop + s.PadBottom
 	if p.copied || src.Signed {
 		flip := flipOf(src.Signed)

@@ -4,9 +4,9 @@ import "encoding/binary"
 
 // int8Scratch is the scratch memory of the int8 functions.
 type int8Scratch struct {
-	job     int8Job
-	image   int8Image
-	offsets []int
+	job       int8Job
+	depthwise int8DepthwiseJob
+	image     int8Image
 }
 
 // int8Image copies images [n, h, w, pixel] to [n, outH, outW, pixels of all
@@ -36,9 +36,7 @@ func (x *int8Image) copy(y int8Image, outPixel int) {
 	*x = y
 	x.to = growBytes(x.to, x.n*x.outH*x.outW*outPixel)
 	x.border = growBytes(x.border, x.outW*outPixel)
-	for i := range x.border {
-		x.border[i] = x.fill
-	}
+	fillBytes(x.border, x.fill)
 	x.rows = max(32<<10/max(x.outW*outPixel, 1), 1)
 	parallel((x.n*x.outH+x.rows-1)/x.rows, x)
 }
@@ -68,6 +66,17 @@ func (x *int8Image) part(i, _ int) {
 				}
 			}
 		}
+	}
+}
+
+// fillBytes sets every element of s to x.
+func fillBytes(s []uint8, x uint8) {
+	if len(s) == 0 {
+		return
+	}
+	s[0] = x
+	for n := 1; n < len(s); n *= 2 {
+		copy(s[n:], s[:n])
 	}
 }
 

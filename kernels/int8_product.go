@@ -31,9 +31,7 @@ type int8Job struct {
 	runs, panels         int  // of a part
 	runParts, panelParts int
 
-	start   []int32
-	scale   []float32
-	bias    []float32
+	int8Columns
 	rowSums []int32
 	workers []int8Worker
 }
@@ -58,22 +56,12 @@ func (j *int8Job) run(p *int8Packed, a int8Rows, zero int, out *Int8Output, pitc
 	}
 	k := p.kernel
 	j.packed, j.kernel, j.a, j.out, j.pitch = p, k, a, *out, pitch
-	columns := (p.n + k.width - 1) / k.width * k.width
-	j.start = growInts(j.start, columns)
-	p.start(j.start, zero, out.Bias)
+	j.prepare(p, zero, out)
 	j.tile = int8Tile{
 		a: unsafe.SliceData(a.data), aRow: a.distance,
 		offsets: unsafe.SliceData(a.offsets), segments: p.segments, steps: p.steps,
 	}
 	out.set(&j.tile, pitch)
-	if j.tile.kind != int8Sums {
-		j.scale = grow(j.scale, columns)
-		spread(j.scale, out.Scale, p.n)
-	}
-	if out.Floats != nil && out.FloatBias != nil {
-		j.bias = grow(j.bias, columns)
-		spread(j.bias, out.FloatBias, p.n)
-	}
 	for len(j.workers) < threadCount() {
 		j.workers = append(j.workers, int8Worker{})
 	}
@@ -95,6 +83,42 @@ func (j *int8Job) run(p *int8Packed, a int8Rows, zero int, out *Int8Output, pitc
 	j.a, j.tile, j.packed = int8Rows{}, int8Tile{}, nil
 	for i := range j.workers {
 		j.workers[i].tile = int8Tile{}
+	}
+}
+
+// int8Columns is what an epilogue needs for every column, for whole vectors.
+type int8Columns struct {
+	start []int32
+	scale []float32
+	bias  []float32 // nil without one
+	room  []float32 // of bias
+}
+
+func (c *int8Columns) prepare(p *int8Packed, zero int, out *Int8Output) {
+	columns := (p.n + p.kernel.width - 1) / p.kernel.width * p.kernel.width
+	c.start = growInts(c.start, columns)
+	p.start(c.start, zero, out.Bias)
+	c.scale = grow(c.scale, columns)
+	if out.Bytes != nil || out.Floats != nil {
+		spread(c.scale, out.Scale, p.n)
+	}
+	c.bias = nil
+	if out.Floats != nil && out.FloatBias != nil {
+		c.room = grow(c.room, columns)
+		spread(c.room, out.FloatBias, p.n)
+		c.bias = c.room
+	}
+}
+
+// set makes t compute the columns from column on.
+func (c *int8Columns) set(t *int8Tile, column int) {
+	t.start, t.scale = &c.start[column], &c.scale[column]
+	if c.bias != nil {
+		t.bias = &c.bias[column]
+	}
+	t.c = unsafe.Add(t.c, column*t.size())
+	if t.residual != nil {
+		t.residual = (*uint8)(unsafe.Add(unsafe.Pointer(t.residual), column))
 	}
 }
 
@@ -156,27 +180,20 @@ func (j *int8Job) part(i, worker int) {
 		t.vectors = width / j.kernel.width
 		columns := min(width, j.packed.n-column)
 		t.mask = 1<<(columns-width+j.kernel.width) - 1
-		t.b, t.start = unsafe.SliceData(panel), &j.start[column]
-		if t.kind != int8Sums {
-			t.scale = &j.scale[column]
-		}
-		if t.kind == int8Floats && j.out.FloatBias != nil {
-			t.bias = &j.bias[column]
-		}
+		t.b = unsafe.SliceData(panel)
 		if j.packed.zero != nil {
 			t.columnZero = &j.packed.zero[column]
 		}
-		size := 4
-		if t.kind == int8Bytes {
-			size = 1
-		}
-		t.c = unsafe.Add(t.c, column*size)
-		if t.residual != nil {
-			t.residual = (*uint8)(unsafe.Add(unsafe.Pointer(t.residual), column))
-		}
+		j.set(t, column)
 		j.column(w, r0, r1, columns)
 	}
-	j.activate(r0*j.a.run, min(r1*j.a.run, j.a.rows), p0*2*j.kernel.width, min(p1*2*j.kernel.width, j.packed.n))
+	if !j.out.late() {
+		return
+	}
+	c0, c1 := p0*2*j.kernel.width, min(p1*2*j.kernel.width, j.packed.n)
+	for r := r0 * j.a.run; r < min(r1*j.a.run, j.a.rows); r++ {
+		j.out.activate(r*j.pitch+c0, c1-c0)
+	}
 }
 
 // column computes runs r0 to r1 of the panel in w.tile, of which columns
@@ -229,10 +246,7 @@ func (j *int8Job) products(w *int8Worker, i, first, rows, count, group, step, co
 // scratch memory.
 func (j *int8Job) edge(w *int8Worker, columns int) {
 	t := &w.tile
-	size := 4
-	if t.kind == int8Bytes {
-		size = 1
-	}
+	size := t.size()
 	a, c, residual, rowSums, cRow, count := t.a, t.c, t.residual, t.rowSums, t.cRow, t.count
 	width := t.vectors * j.kernel.width
 	t.count, t.cRow, t.cGroup = 1, width*size, j.kernel.rows/2*width*size
@@ -257,22 +271,23 @@ func (j *int8Job) edge(w *int8Worker, columns int) {
 	t.count, t.cRow = count, cRow
 }
 
-// activate applies what the kernels cannot to rows r0 to r1 and columns c0 to
-// c1 of the output.
-func (j *int8Job) activate(r0, r1, c0, c1 int) {
-	if _, _, ok := j.out.Activation.bounds(); !ok && j.out.Floats != nil {
-		for r := r0; r < r1; r++ {
-			row := j.out.Floats[r*j.pitch+c0 : r*j.pitch+c1]
-			Activate(j.out.Activation, row, row)
-		}
+// late tells that there is something that the kernels cannot apply.
+func (out *Int8Output) late() bool {
+	_, _, ok := out.Activation.bounds()
+	return out.Floats != nil && !ok || out.Bytes != nil && out.Table != nil
+}
+
+// activate applies what the kernels cannot to n elements of the output, from
+// element first on.
+func (out *Int8Output) activate(first, n int) {
+	if out.Floats != nil {
+		row := out.Floats[first : first+n]
+		Activate(out.Activation, row, row)
+		return
 	}
-	if table := j.out.Table; table != nil && j.out.Bytes != nil {
-		for r := r0; r < r1; r++ {
-			row := j.out.Bytes[r*j.pitch+c0 : r*j.pitch+c1]
-			for i, q := range row {
-				row[i] = table[q]
-			}
-		}
+	row := out.Bytes[first : first+n]
+	for i, q := range row {
+		row[i] = out.Table[q]
 	}
 }
 

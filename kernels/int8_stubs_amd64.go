@@ -142,6 +142,16 @@ func int8Tile14x1AVX512VNNI(t *int8Tile)
 //go:noescape
 func int8Tile14x2AVX512VNNI(t *int8Tile)
 
+// int8Depthwise1AVX512VNNI is int8DepthwisePortable(t, 16, 0) with t.rows = 1.
+//
+//go:noescape
+func int8Depthwise1AVX512VNNI(t *int8Tile)
+
+// int8Depthwise7AVX512VNNI is int8DepthwisePortable(t, 16, 0) with t.rows = 7.
+//
+//go:noescape
+func int8Depthwise7AVX512VNNI(t *int8Tile)
+
 // int8Tile1x1AVX512 is int8TilePortable(t, 16, 7, 0) with t.rows = 1 and t.vectors = 1.
 //
 //go:noescape
@@ -282,6 +292,16 @@ func int8Tile14x1AVX512(t *int8Tile)
 //go:noescape
 func int8Tile14x2AVX512(t *int8Tile)
 
+// int8Depthwise1AVX512 is int8DepthwisePortable(t, 16, 0) with t.rows = 1.
+//
+//go:noescape
+func int8Depthwise1AVX512(t *int8Tile)
+
+// int8Depthwise7AVX512 is int8DepthwisePortable(t, 16, 0) with t.rows = 7.
+//
+//go:noescape
+func int8Depthwise7AVX512(t *int8Tile)
+
 // int8Tile1x1AVXVNNI is int8TilePortable(t, 8, 3, 0) with t.rows = 1 and t.vectors = 1.
 //
 //go:noescape
@@ -342,6 +362,16 @@ func int8Tile6x1AVXVNNI(t *int8Tile)
 //go:noescape
 func int8Tile6x2AVXVNNI(t *int8Tile)
 
+// int8Depthwise1AVXVNNI is int8DepthwisePortable(t, 8, 0) with t.rows = 1.
+//
+//go:noescape
+func int8Depthwise1AVXVNNI(t *int8Tile)
+
+// int8Depthwise7AVXVNNI is int8DepthwisePortable(t, 8, 0) with t.rows = 7.
+//
+//go:noescape
+func int8Depthwise7AVXVNNI(t *int8Tile)
+
 // int8Tile1x1AVX2 is int8TilePortable(t, 8, 3, 0) with t.rows = 1 and t.vectors = 1.
 //
 //go:noescape
@@ -401,3 +431,18 @@ func int8Tile6x1AVX2(t *int8Tile)
 //
 //go:noescape
 func int8Tile6x2AVX2(t *int8Tile)
+
+// int8Depthwise1AVX2 is int8DepthwisePortable(t, 8, 0) with t.rows = 1.
+//
+//go:noescape
+func int8Depthwise1AVX2(t *int8Tile)
+
+// int8Depthwise7AVX2 is int8DepthwisePortable(t, 8, 0) with t.rows = 7.
+//
+//go:noescape
+func int8Depthwise7AVX2(t *int8Tile)
+
+// interleaveAVX2 is interleavePortable(dst, rows, n, flip) for n a multiple of 32.
+//
+//go:noescape
+func interleaveAVX2(dst *uint8, rows *[4]*uint8, n int, flip uint8)

@@ -196,6 +196,18 @@ func TestInt8Conv2D(t *testing.T) {
 	})
 }
 
+func TestInt8Depthwise(t *testing.T) {
+	eachImplementation(t, func(t *testing.T) {
+		var ws Workspace
+		rapid.Check(t, func(t *rapid.T) {
+			s := drawConv2D(t)
+			s.C = rapid.IntRange(1, 40).Draw(t, "channels")
+			s.K, s.Groups = s.C, s.C
+			checkInt8Conv2D(t, &ws, s)
+		})
+	})
+}
+
 // checkInt8Conv2D compares a convolution with the sum of its terms.
 func checkInt8Conv2D(t *rapid.T, ws *Workspace, s Conv2D) {
 	weight, zero := drawWeights(t, s.weightSize(), s.K)
@@ -412,6 +424,31 @@ func BenchmarkInt8Conv2D(b *testing.B) {
 				run()
 			}
 			reportGFLOPS(b, flop)
+		})
+	}
+}
+
+// BenchmarkInt8Depthwise has depthwise convolutions of MobileNetV3-large.
+func BenchmarkInt8Depthwise(b *testing.B) {
+	for _, l := range []struct{ c, h, r, stride int }{
+		{16, 112, 3, 1}, {72, 56, 3, 1}, {64, 112, 3, 2}, {120, 28, 5, 1}, {240, 28, 3, 2}, {672, 14, 5, 1}, {960, 7, 5, 1},
+	} {
+		b.Run(fmt.Sprintf("u8s8/n1c%dh%dw%dr%ds%dstride%d", l.c, l.h, l.h, l.r, l.r, l.stride), func(b *testing.B) {
+			var ws Workspace
+			pad := l.r / 2
+			s := Conv2D{N: 1, C: l.c, H: l.h, W: l.h, K: l.c, R: l.r, S: l.r, StrideH: l.stride, StrideW: l.stride,
+				PadTop: pad, PadLeft: pad, PadBottom: pad, PadRight: pad, DilationH: 1, DilationW: 1, Groups: l.c}
+			r := newRand(1)
+			p, err := PackInt8Conv2D(s, signed(randomBytes(r, s.weightSize())), nil)
+			if err != nil {
+				b.Fatal(err)
+			}
+			src := Int8Input{Data: randomBytes(r, s.H*s.W*Int8Channels(s.C)), Zero: 3}
+			out := &Int8Output{Bytes: make([]uint8, s.OutH()*s.OutW()*Int8Channels(s.K)), Scale: []float32{1e-3}, Activation: ReLU}
+			for b.Loop() {
+				p.Forward(&ws, src, out)
+			}
+			reportGFLOPS(b, 2*s.outputSize()*l.r*l.r)
 		})
 	}
 }

@@ -73,9 +73,24 @@ type int8Kernel struct {
 	// masked tells that columns which mask leaves out are not written and
 	// their residual not read; elsewhere mask must be full.
 	masked bool
+	// depthwise has the kernel of depthwiseRows pixels and that of one.
+	depthwise     [2]func(t *int8Tile)
+	depthwiseRows int
+	// interleave lays four rows of n bytes, a multiple of interleaved, side by
+	// side.
+	interleave  func(dst *uint8, rows *[4]*uint8, n int, flip uint8)
+	interleaved int
 	// offset is taken off every byte of A: 0, or 128 where products are of
 	// signed bytes.
 	offset int
+}
+
+// size returns the bytes of an element of C.
+func (t *int8Tile) size() int {
+	if t.kind == int8Bytes {
+		return 1
+	}
+	return 4
 }
 
 func (k *int8Kernel) multiply(t *int8Tile) { k.run[t.rows][t.vectors-1](t) }
@@ -86,7 +101,9 @@ var int8Tiles *int8Kernel
 // portableInt8 is the implementation of machines without assembly.
 var portableInt8 = &int8Kernel{
 	width: portableWidth, rows: portableRows, masked: true,
-	run: slices.Repeat([][2]func(*int8Tile){{portableInt8Tile, portableInt8Tile}}, portableRows+1),
+	run:           slices.Repeat([][2]func(*int8Tile){{portableInt8Tile, portableInt8Tile}}, portableRows+1),
+	depthwise:     [2]func(*int8Tile){portableInt8Depthwise, portableInt8Depthwise},
+	depthwiseRows: portableRows, interleave: interleavePortable, interleaved: 1,
 }
 
 func portableInt8Tile(t *int8Tile) { int8TilePortable(t, portableWidth, portableRows/2, 0) }
@@ -108,19 +125,19 @@ func int8TilePortable(t *int8Tile, width, group, offset int) {
 				}
 				var sum [16]int32
 				copy(sum[:columns], unsafe.Slice(t.start, t.vectors*width)[v*width:])
-				b := (*int8)(unsafe.Add(unsafe.Pointer(t.b), v*width*4))
+				b := unsafe.Slice(t.b, t.segments*t.steps*t.vectors*width*4)[v*width*4:]
 				for s := range t.segments {
 					from := *(*int)(unsafe.Add(unsafe.Pointer(t.offsets), s*int(unsafe.Sizeof(s))))
 					a := unsafe.Slice((*uint8)(unsafe.Add(unsafe.Pointer(t.a), aRow+from)), 4*t.steps)
 					for ; len(a) >= 4; a = a[4:] {
 						x0, x1 := int32(a[0])-int32(offset), int32(a[1])-int32(offset)
 						x2, x3 := int32(a[2])-int32(offset), int32(a[3])-int32(offset)
-						row := unsafe.Slice(b, 4*columns)
+						row := b[:4*columns]
 						for j := range columns {
 							y := row[4*j : 4*j+4]
 							sum[j] += x0*int32(y[0]) + x1*int32(y[1]) + x2*int32(y[2]) + x3*int32(y[3])
 						}
-						b = (*int8)(unsafe.Add(unsafe.Pointer(b), t.vectors*width*4))
+						b = b[min(t.vectors*width*4, len(b)):]
 					}
 				}
 				if t.columnZero != nil {

@@ -127,6 +127,56 @@ func checkInt8Tile(t *testing.T, r *rand.Rand, k *int8Kernel, width, group, rows
 	}
 }
 
+// So do those of depthwise convolution, and those that interleave.
+func TestInt8DepthwiseTwin(t *testing.T) {
+	eachImplementation(t, func(t *testing.T) {
+		r := newRand(8)
+		k := int8Tiles
+		for round := range 60 {
+			rows := []int{k.depthwiseRows, 1}[round%2]
+			columns := k.width
+			if k.masked {
+				columns -= r.IntN(k.width)
+			}
+			count, segments, pixel := 1+r.IntN(3), 1+r.IntN(30), 4*k.width+r.IntN(9)
+			a := randomBytes(r, count*rows*pixel+300)
+			offsets := make([]int, segments)
+			for i := range offsets {
+				offsets[i] = r.IntN(200)
+			}
+			b := signed(randomBytes(r, segments*4*k.width))
+			c := randomBytes(r, count*rows*(columns+3)+k.width)
+			start, scale := make([]int32, k.width), make([]float32, k.width)
+			for i := range start {
+				start[i], scale[i] = int32(r.IntN(2000)-1000), 1e-3
+			}
+			run := func(kernel func(*int8Tile)) []uint8 {
+				c := slices.Clone(c)
+				kernel(&int8Tile{
+					rows: rows, vectors: 1, count: count, a: &a[0], aRow: pixel, aStep: rows * pixel, offsets: &offsets[0],
+					segments: segments, steps: 1, b: &b[0], start: &start[0], scale: &scale[0], c: unsafe.Pointer(&c[0]),
+					cRow: columns + 3, cStep: rows * (columns + 3), mask: 1<<columns - 1, kind: int8Bytes, low: -128, high: 127, zero: 128,
+				})
+				return c
+			}
+			got := run(k.depthwise[round%2])
+			if want := run(func(t *int8Tile) { int8DepthwisePortable(t, k.width, k.offset) }); !slices.Equal(got, want) {
+				t.Fatalf("%d rows of %d channels, %d segments: %v, want %v", rows, columns, segments, got, want)
+			}
+
+			n := (1 + r.IntN(3)) * k.interleaved
+			x := randomBytes(r, 4*n)
+			lines := [4]*uint8{&x[0], &x[n], &x[2*n], &x[3*n]}
+			flat, want := make([]uint8, 4*n), make([]uint8, 4*n)
+			k.interleave(&flat[0], &lines, n, 128)
+			interleavePortable(&want[0], &lines, n, 128)
+			if !slices.Equal(flat, want) {
+				t.Fatalf("%d interleaved: %v, want %v", n, flat, want)
+			}
+		}
+	})
+}
+
 // BenchmarkInt8Tile is the rate of the largest tile on operands in the
 // first-level cache.
 func BenchmarkInt8Tile(b *testing.B) {

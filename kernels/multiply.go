@@ -9,8 +9,8 @@ type multiplication struct {
 	product
 	kernel        *gemmKernel
 	plan          gemmPlan
-	rows, columns partition // parts: rows of C, and panels of columns
-	scratch       []*gemmScratch
+	rows, columns partition // parts of C: panels of rows, and of columns
+	workers       []*gemmWorker
 }
 
 // gemmPlan is how a product is gone about, which depends on its shape alone.
@@ -22,14 +22,18 @@ type gemmPlan struct {
 	width  int  // columns of a block
 }
 
-// gemmScratch is the memory of one thread.
-type gemmScratch struct {
-	tile     tile
-	a        []float32 // rows of the left operand
-	b        []float32 // panels of the right operand
-	edge     []float32 // tiles that do not fit the output
-	residual []float32 // residual of the tiles in edge
-	bias     []float32 // of their columns
+// gemmWorker is what one thread works with.
+type gemmWorker struct {
+	product
+	kernel *gemmKernel
+	plan   gemmPlan
+	tile   tile
+
+	packedRows     []float32 // of the left operand
+	packedColumns  []float32 // panels of the right operand
+	edge           []float32 // tiles that do not fit the output,
+	edgeResidual   []float32 // what is added to them,
+	edgeColumnBias []float32
 }
 
 // Shapes up to which another way than the general one is taken.
@@ -46,7 +50,7 @@ const (
 	// transposedPanels is the number of row panels of a transposed A that are
 	// packed together, so that a cache line of it is read once.
 	transposedPanels = 4
-	// edgePanels is the number of row panels that go through scratch.edge at a time.
+	// edgePanels is the number of row panels that go through edge at a time.
 	edgePanels = 8
 	// partWork is the number of multiplications from which on a part is worth
 	// another thread.
@@ -84,10 +88,10 @@ func (ws *Workspace) multiply(kernel *gemmKernel, p *product) {
 	x.product, x.kernel, x.plan = *p, kernel, kernel.planFor(p)
 	threads := threadCount()
 	x.divide(threads)
-	for len(x.scratch) < threads {
-		x.scratch = append(x.scratch, new(gemmScratch))
+	for len(x.workers) < threads {
+		x.workers = append(x.workers, new(gemmWorker))
 	}
-	parallel(x.rows.count*x.columns.count, x)
+	parallel(max(x.batch, 1)*x.rows.count*x.columns.count, x)
 	x.product = product{} // keep no operand alive
 }
 
@@ -98,7 +102,8 @@ func (x *multiplication) divide(threads int) {
 	columns := (x.n + x.kernel.nr() - 1) / x.kernel.nr()
 	wanted := 1
 	if threads > 1 {
-		wanted = min(4*threads, x.m*x.n*max(x.k, 1)/partWork)
+		batch := max(x.batch, 1)
+		wanted = min((4*threads+batch-1)/batch, x.m*x.n*max(x.k, 1)/partWork)
 	}
 	// Columns first: a part packs what it needs of B itself. But a copy of A
 	// should serve many columns.
@@ -117,7 +122,15 @@ func (x *multiplication) divide(threads int) {
 
 // part computes rectangle i of C.
 func (x *multiplication) part(i, worker int) {
-	s := x.scratch[worker]
+	w := x.workers[worker]
+	w.product, w.kernel, w.plan = x.product, x.kernel, x.plan
+	parts := x.rows.count * x.columns.count
+	if entry := i / parts; entry > 0 {
+		w.a.data = w.a.data[entry*x.strideA:]
+		w.b.data = w.b.data[entry*x.strideB:]
+		w.c.data = w.c.data[entry*x.strideC:]
+		i %= parts
+	}
 	row, column := i/x.columns.count, i%x.columns.count
 	nr := x.kernel.nr()
 	panels := split(x.m, x.kernel.rows)
@@ -126,29 +139,29 @@ func (x *multiplication) part(i, worker int) {
 	for j := j0; j < j1; j += x.plan.width {
 		end := min(j+x.plan.width, j1)
 		for p := 0; p == 0 || p < x.k; p += x.plan.depth {
-			x.block(s, panels, i0, i1, j, end, p, min(p+x.plan.depth, x.k))
+			w.block(panels, i0, i1, j, end, p, min(p+x.plan.depth, x.k))
 		}
 	}
-	s.tile = tile{}
+	w.product, w.tile = product{}, tile{}
 }
 
 // block multiplies columns p0 to p1 of the row panels i0 to i1 of op(A) by
 // columns j0 to j1 of op(B).
-func (x *multiplication) block(s *gemmScratch, panels partition, i0, i1, j0, j1, p0, p1 int) {
-	t := &s.tile
+func (w *gemmWorker) block(panels partition, i0, i1, j0, j1, p0, p1 int) {
+	t := &w.tile
 	*t = tile{
-		offsets: &noOffsets[0], segments: 1, k: p1 - p0, alpha: x.alpha, aRow: x.a.ld * 4,
+		offsets: &noOffsets[0], segments: 1, k: p1 - p0, alpha: w.alpha, aRow: w.a.ld * 4,
 	}
-	if x.accumulate || p0 > 0 {
+	if w.accumulate || p0 > 0 {
 		t.accumulate = 1
 	}
-	last := p1 == x.k
+	last := p1 == w.k
 	applied := true
 	t.setActivation(NoActivation)
 	if last {
-		applied = t.setActivation(x.activation)
+		applied = t.setActivation(w.activation)
 	}
-	b := x.blockB(s, j0, j1, p0, p1)
+	b := w.blockB(j0, j1, p0, p1)
 	// Panels of two heights: the higher ones come first.
 	for i0 < i1 {
 		end := i1
@@ -158,27 +171,27 @@ func (x *multiplication) block(s *gemmScratch, panels partition, i0, i1, j0, j1,
 		row, rows := panels.start(i0), panels.start(i0+1)-panels.start(i0)
 		count := 1
 		switch {
-		case x.plan.inner:
+		case w.plan.inner:
 			count = min(end-i0, max(innerBudget/(rows*max(t.k, 1)), 1))
-		case x.transA:
+		case w.transA:
 			count = min(end-i0, transposedPanels)
 		}
-		a, step := x.rowsA(s, row, rows, count, p0, p1)
-		if x.plan.inner {
-			x.panels(s, a, step, b, row, rows, count, j0, j1, p0, last)
+		a, step := w.rowsA(row, rows, count, p0, p1)
+		if w.plan.inner {
+			w.panels(a, step, b, row, rows, count, j0, j1, p0, last)
 		} else {
 			for i := range count {
-				if i0+i+1 < i1 && x.plan.copyA && !x.transA && t.k > 0 {
-					t.next = uintptr(unsafe.Pointer(&x.a.data[x.a.row(panels.start(i0+i+1))+p0%x.a.run]))
-					t.nextStep = x.a.ld * 4
+				if i0+i+1 < i1 && w.plan.copyA && !w.transA && t.k > 0 {
+					t.next = uintptr(unsafe.Pointer(&w.a.data[w.a.row(panels.start(i0+i+1))+p0%w.a.run]))
+					t.nextStep = w.a.ld * 4
 				} else {
 					t.next, t.nextStep = uintptr(unsafe.Pointer(b)), 0
 				}
-				x.panels(s, elementAt(a, i*step), step, b, row+i*rows, rows, 1, j0, j1, p0, last)
+				w.panels(elementAt(a, i*step), step, b, row+i*rows, rows, 1, j0, j1, p0, last)
 			}
 		}
 		if last && !applied {
-			x.activate(row, rows*count, j0, j1)
+			w.activate(row, rows*count, j0, j1)
 		}
 		i0 += count
 	}
@@ -191,27 +204,27 @@ const innerBudget = 1 << 15
 // rowsA returns columns p0 to p1 of count panels of rows rows of op(A), from
 // row on, as rows of adjacent elements, and how many elements one panel lies
 // after the other. It sets the tile's row distances.
-func (x *multiplication) rowsA(s *gemmScratch, row, rows, count, p0, p1 int) (a *float32, step int) {
-	t, k := &s.tile, p1-p0
+func (w *gemmWorker) rowsA(row, rows, count, p0, p1 int) (a *float32, step int) {
+	t, k := &w.tile, p1-p0
 	if k == 0 {
 		return &noElement, 0
 	}
-	ld := x.a.ld
-	if x.plan.copyA {
+	ld := w.a.ld
+	if w.plan.copyA {
 		ld = (k+15)/16*16 + 16
-		s.a = grow(s.a, rows*count*ld)
-		if x.transA {
-			x.kernel.pack.rows(s.a, ld, &x.a, p0, p1, row, row+rows*count)
+		w.packedRows = grow(w.packedRows, rows*count*ld)
+		if w.transA {
+			w.kernel.pack.rows(w.packedRows, ld, &w.a, p0, p1, row, row+rows*count)
 		} else {
-			x.a.gather(s.a, ld, x.a.data, row, rows*count, p0, p1)
+			w.a.gather(w.packedRows, ld, w.a.data, row, rows*count, p0, p1)
 		}
-		a = &s.a[0]
+		a = &w.packedRows[0]
 	} else {
-		a = &x.a.data[row*ld+p0]
-		_ = x.a.data[(row+rows*count-1)*ld+p1-1]
+		a = &w.a.data[row*ld+p0]
+		_ = w.a.data[(row+rows*count-1)*ld+p1-1]
 	}
 	t.aRow = ld * 4
-	t.aGroup = x.kernel.rows / 2 * t.aRow
+	t.aGroup = w.kernel.rows / 2 * t.aRow
 	return a, rows * ld
 }
 
@@ -221,60 +234,60 @@ var noElement float32
 // blockB makes rows p0 to p1 and columns j0 to j1 of op(B) the right operand
 // of the tile, packed or where they lie. It sets the distance of its rows and
 // the step from panel to panel.
-func (x *multiplication) blockB(s *gemmScratch, j0, j1, p0, p1 int) *float32 {
-	t, nr := &s.tile, x.kernel.nr()
+func (w *gemmWorker) blockB(j0, j1, p0, p1 int) *float32 {
+	t, nr := &w.tile, w.kernel.nr()
 	k := p1 - p0
 	t.bRow, t.bStep = nr*4, k*nr*4
 	switch {
 	case k == 0:
 		t.bStep = 0
 		return &noElement
-	case x.packedB != nil:
-		t.bStep = x.k * nr * 4
-		return &x.packedB[j0*x.k+p0*nr]
-	case x.plan.direct:
-		t.bRow, t.bStep = x.b.ld*4, nr*4
+	case w.packedB != nil:
+		t.bStep = w.k * nr * 4
+		return &w.packedB[j0*w.k+p0*nr]
+	case w.plan.direct:
+		t.bRow, t.bStep = w.b.ld*4, nr*4
 		t.bEdge = 1
-		_ = x.b.data[(p1-1)*x.b.ld+j1-1]
-		b := &x.b.data[p0*x.b.ld+j0]
-		if tail := (j1 - j0) % nr; tail != 0 && !x.kernel.masked {
-			s.b = grow(s.b, k*nr+packSlack)
-			x.kernel.pack.columns(s.b, nr, &x.b, p0, p1, j1-tail, j1)
+		_ = w.b.data[(p1-1)*w.b.ld+j1-1]
+		b := &w.b.data[p0*w.b.ld+j0]
+		if tail := (j1 - j0) % nr; tail != 0 && !w.kernel.masked {
+			w.packedColumns = grow(w.packedColumns, k*nr+packSlack)
+			w.kernel.pack.columns(w.packedColumns, nr, &w.b, p0, p1, j1-tail, j1)
 		}
 		return b
 	}
 	columns := (j1 - j0 + nr - 1) / nr
-	s.b = grow(s.b, columns*k*nr+packSlack)
+	w.packedColumns = grow(w.packedColumns, columns*k*nr+packSlack)
 	full := 0
-	if !x.transB && x.b.offsets == nil && x.b.run >= x.n {
+	if !w.transB && w.b.offsets == nil && w.b.run >= w.n {
 		full = (j1 - j0) / nr
 		if full > 0 {
-			x.kernel.pack.panels(s.b, nr, x.b.data[p0*x.b.ld+j0:], x.b.ld, k, full)
+			w.kernel.pack.panels(w.packedColumns, nr, w.b.data[p0*w.b.ld+j0:], w.b.ld, k, full)
 		}
 	}
 	for q := full; q < columns; q++ {
 		j := j0 + q*nr
-		panel := s.b[q*k*nr:]
-		if x.transB {
-			x.kernel.pack.rows(panel, nr, &x.b, j, min(j+nr, j1), p0, p1)
+		panel := w.packedColumns[q*k*nr:]
+		if w.transB {
+			w.kernel.pack.rows(panel, nr, &w.b, j, min(j+nr, j1), p0, p1)
 		} else {
-			x.kernel.pack.columns(panel, nr, &x.b, p0, p1, j, min(j+nr, j1))
+			w.kernel.pack.columns(panel, nr, &w.b, p0, p1, j, min(j+nr, j1))
 		}
 	}
-	return &s.b[0]
+	return &w.packedColumns[0]
 }
 
 // panels computes count panels of rows rows of C, from row on, in columns j0
 // to j1, with the left operand at a, panels of which lie aStep elements apart,
 // and the right operand at b.
-func (x *multiplication) panels(s *gemmScratch, a *float32, aStep int, b *float32, row, rows, count, j0, j1, p0 int, last bool) {
-	t, nr, width := &s.tile, x.kernel.nr(), x.kernel.width
+func (w *gemmWorker) panels(a *float32, aStep int, b *float32, row, rows, count, j0, j1, p0 int, last bool) {
+	t, nr, width := &w.tile, w.kernel.nr(), w.kernel.width
 	bStep := t.bStep
 	t.a, t.rows = a, rows
-	t.cRow, t.cGroup, t.cVector = x.c.ld*4, x.kernel.rows/2*x.c.ld*4, width*4
+	t.cRow, t.cGroup, t.cVector = w.c.ld*4, w.kernel.rows/2*w.c.ld*4, width*4
 	full := 1<<width - 1
 	for j := j0; j < j1; {
-		offset, left := x.c.segment(j)
+		offset, left := w.c.segment(j)
 		left = min(left, j1-j)
 		columns := min(nr, j1-j)
 		at := (j - j0) / nr * bStep / 4
@@ -283,20 +296,20 @@ func (x *multiplication) panels(s *gemmScratch, a *float32, aStep int, b *float3
 		if columns < nr {
 			t.vectors = (columns + width - 1) / width
 			t.mask = full >> (t.vectors*width - columns)
-			if x.plan.direct && !x.kernel.masked { // not whole where it lies
-				t.b, t.bRow = &s.b[0], nr*4
+			if w.plan.direct && !w.kernel.masked { // not whole where it lies
+				t.b, t.bRow = &w.packedColumns[0], nr*4
 			}
 		}
-		if left < columns || columns < nr && !x.kernel.masked {
-			x.edges(s, row, rows, count, j, j+columns, aStep, p0, last)
+		if left < columns || columns < nr && !w.kernel.masked {
+			w.edges(row, rows, count, j, j+columns, aStep, p0, last)
 			j += columns
 			continue
 		}
-		t.c = &x.c.data[row*x.c.ld+offset]
-		_ = x.c.data[(row+rows*count-1)*x.c.ld+offset+columns-1]
-		t.addends(x, row, j, offset, p0, last)
-		if x.plan.inner {
-			t.count, t.aStep, t.bStep, t.cStep = count, aStep*4, 0, rows*x.c.ld*4
+		t.c = &w.c.data[row*w.c.ld+offset]
+		_ = w.c.data[(row+rows*count-1)*w.c.ld+offset+columns-1]
+		t.addends(w, row, j, offset, p0, last)
+		if w.plan.inner {
+			t.count, t.aStep, t.bStep, t.cStep = count, aStep*4, 0, rows*w.c.ld*4
 			t.biasStep = 0
 			if t.biasKind == rowBias {
 				t.biasStep = rows * 4
@@ -312,36 +325,36 @@ func (x *multiplication) panels(s *gemmScratch, a *float32, aStep int, b *float3
 				t.biasStep = nr * 4
 			}
 		}
-		x.kernel.multiply(t)
+		w.kernel.multiply(t)
 		j += columns
 	}
 	t.bStep = bStep
-	if x.plan.direct {
-		t.bRow = x.b.ld * 4
+	if w.plan.direct {
+		t.bRow = w.b.ld * 4
 	}
 }
 
 // addends sets the bias and the residual of a tile at row and column j of C,
 // offset elements from the start of its row. The residual joins the first
 // block, since the result may be written over it.
-func (t *tile) addends(x *multiplication, row, j, offset, p0 int, last bool) {
+func (t *tile) addends(w *gemmWorker, row, j, offset, p0 int, last bool) {
 	t.bias, t.biasKind, t.residual = nil, noBias, nil
 	switch {
 	case !last:
-	case x.bias != nil:
-		t.bias, t.biasKind = &x.bias[row], rowBias
-	case x.columnBias != nil:
-		t.bias, t.biasKind = &x.columnBias[j], columnBias
+	case w.bias != nil:
+		t.bias, t.biasKind = &w.bias[row], rowBias
+	case w.columnBias != nil:
+		t.bias, t.biasKind = &w.columnBias[j], columnBias
 	}
-	if x.residual != nil && p0 == 0 {
-		t.residual = &x.residual[row*x.c.ld+offset]
+	if w.residual != nil && p0 == 0 {
+		t.residual = &w.residual[row*w.c.ld+offset]
 	}
 }
 
 // edges computes what panels says for columns j0 to j1 that do not lie side
-// by side in C, or are too few for the kernel: by way of s.edge.
-func (x *multiplication) edges(s *gemmScratch, row, rows, count, j0, j1, aStep, p0 int, last bool) {
-	t, nr := &s.tile, x.kernel.nr()
+// by side in C, or are too few for the kernel: by way of w.edge.
+func (w *gemmWorker) edges(row, rows, count, j0, j1, aStep, p0 int, last bool) {
+	t, nr := &w.tile, w.kernel.nr()
 	c := t.cRow
 	a := t.a
 	for done := 0; done < count; done += edgePanels {
@@ -349,46 +362,46 @@ func (x *multiplication) edges(s *gemmScratch, row, rows, count, j0, j1, aStep, 
 		row := row + done*rows
 		height := rows * t.count
 		t.a = elementAt(a, done*aStep)
-		t.addends(x, row, j0, 0, p0, last)
-		s.edge = grow(s.edge, height*nr)
+		t.addends(w, row, j0, 0, p0, last)
+		w.edge = grow(w.edge, height*nr)
 		if t.accumulate != 0 {
-			x.c.gather(s.edge, nr, x.c.data, row, height, j0, j1)
+			w.c.gather(w.edge, nr, w.c.data, row, height, j0, j1)
 		}
 		if t.residual != nil {
-			s.residual = grow(s.residual, height*nr)
-			x.c.gather(s.residual, nr, x.residual, row, height, j0, j1)
-			t.residual = &s.residual[0]
+			w.edgeResidual = grow(w.edgeResidual, height*nr)
+			w.c.gather(w.edgeResidual, nr, w.residual, row, height, j0, j1)
+			t.residual = &w.edgeResidual[0]
 		}
-		if t.biasKind == columnBias && !x.kernel.masked { // which may be read whole
-			s.bias = grow(s.bias, nr)
-			copy(s.bias, x.columnBias[j0:j1])
-			t.bias = &s.bias[0]
+		if t.biasKind == columnBias && !w.kernel.masked { // which may be read whole
+			w.edgeColumnBias = grow(w.edgeColumnBias, nr)
+			copy(w.edgeColumnBias, w.columnBias[j0:j1])
+			t.bias = &w.edgeColumnBias[0]
 		}
 		mask := t.mask
-		if !x.kernel.masked {
-			t.mask = 1<<x.kernel.width - 1
+		if !w.kernel.masked {
+			t.mask = 1<<w.kernel.width - 1
 		}
-		t.c, t.cRow, t.cGroup = &s.edge[0], nr*4, x.kernel.rows/2*nr*4
+		t.c, t.cRow, t.cGroup = &w.edge[0], nr*4, w.kernel.rows/2*nr*4
 		t.aStep, t.bStep, t.cStep, t.biasStep = aStep*4, 0, rows*nr*4, 0
 		if t.biasKind == rowBias {
 			t.biasStep = rows * 4
 		}
-		x.kernel.multiply(t)
-		x.c.scatter(s.edge, nr, row, height, j0, j1)
+		w.kernel.multiply(t)
+		w.c.scatter(w.edge, nr, row, height, j0, j1)
 		t.mask = mask
 	}
-	t.a, t.cRow, t.cGroup = a, c, x.kernel.rows/2*c
+	t.a, t.cRow, t.cGroup = a, c, w.kernel.rows/2*c
 }
 
 // activate applies an activation that the kernels do not know to rows of C
 // that have just been written.
-func (x *multiplication) activate(row, rows, j0, j1 int) {
+func (w *gemmWorker) activate(row, rows, j0, j1 int) {
 	for i := row; i < row+rows; i++ {
 		for j := j0; j < j1; {
-			offset, n := x.c.segment(j)
+			offset, n := w.c.segment(j)
 			n = min(n, j1-j)
-			c := x.c.data[x.c.row(i)+offset:][:n]
-			Activate(x.activation, c, c)
+			c := w.c.data[w.c.row(i)+offset:][:n]
+			Activate(w.activation, c, c)
 			j += n
 		}
 	}

@@ -9,12 +9,20 @@ type shuffleKernels struct {
 	// maxBackward moves dy to dx where x is y, the largest of several: dx += dy,
 	// dy = 0. A NaN is taken to be equal to everything.
 	maxBackward func(dx, dy, x, y *float32, rows, n, dxRow, dyRow, xRow, yRow int)
+	// transpose makes the first block elements of each of rows rows, a multiple
+	// of block, block rows.
+	transpose func(dst, src *float32, rows, dstRow, srcRow int)
+	block     int
 }
 
 var portableShuffles = shuffleKernels{
 	split:       splitPortable,
 	merge:       mergePortable,
 	maxBackward: maxBackwardPortable,
+	transpose: func(dst, src *float32, rows, dstRow, srcRow int) {
+		transposePortable(4, dst, src, rows, dstRow, srcRow)
+	},
+	block: 4,
 }
 
 func splitPortable(even, odd, src *float32, rows, n, dstRow, srcRow int) {
@@ -43,6 +51,14 @@ func maxBackwardPortable(dx, dy, x, y *float32, rows, n, dxRow, dyRow, xRow, yRo
 				d[j] += h[j]
 				h[j] = 0
 			}
+		}
+	}
+}
+
+func transposePortable(block int, dst, src *float32, rows, dstRow, srcRow int) {
+	for i := range rows {
+		for j, x := range elements(src, i*srcRow, block) {
+			elements(dst, j*dstRow, rows)[i] = x
 		}
 	}
 }

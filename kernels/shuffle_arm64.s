@@ -140,3 +140,44 @@ next:
 	CBNZ R4, row
 done:
 	RET
+
+// func transposeNEON(dst, src *float32, rows, dstRow, srcRow int)
+TEXT ·transposeNEON(SB), NOSPLIT, $0-40
+	MOVD dst+0(FP), R0
+	MOVD src+8(FP), R1
+	MOVD rows+16(FP), R4
+	MOVD dstRow+24(FP), R9
+	MOVD srcRow+32(FP), R10
+	ADD R0, R9, R5
+	ADD R5, R9, R6
+	ADD R6, R9, R7
+block:
+	CBZ R4, done
+	LOAD(0, 1, 0)
+	ADD R10, R1
+	LOAD(0, 1, 1)
+	ADD R10, R1
+	LOAD(0, 1, 2)
+	ADD R10, R1
+	LOAD(0, 1, 3)
+	ADD R10, R1
+	ZIP1(4, 0, 2)
+	ZIP2(5, 0, 2)
+	ZIP1(6, 1, 3)
+	ZIP2(7, 1, 3)
+	ZIP1(0, 4, 6)
+	ZIP2(1, 4, 6)
+	ZIP1(2, 5, 7)
+	ZIP2(3, 5, 7)
+	STORE(0, 0, 0)
+	STORE(1, 0, 5)
+	STORE(2, 0, 6)
+	STORE(3, 0, 7)
+	ADD $16, R0
+	ADD $16, R5
+	ADD $16, R6
+	ADD $16, R7
+	SUB $4, R4
+	B block
+done:
+	RET

@@ -61,5 +61,17 @@ func TestShufflesMatchPortable(t *testing.T) {
 				requireClose(t, "maxBackward", operands[i], wants[i], 0)
 			}
 		})
+		rapid.Check(t, func(t *rapid.T) {
+			block := vector.block
+			rows := block * rapid.IntRange(0, 4).Draw(t, "blocks")
+			dstGap, srcGap := rapid.IntRange(0, 9).Draw(t, "dstGap"), rapid.IntRange(0, 9).Draw(t, "srcGap")
+			src := randomSlice(newRand(rapid.Uint64().Draw(t, "seed")), rows*(block+srcGap)+block)
+			want := make([]float32, block*(rows+dstGap))
+			got, check := guarded(want)
+			transposePortable(block, first(want), first(src), rows, 4*(rows+dstGap), 4*(block+srcGap))
+			vector.transpose(first(got), first(src), rows, 4*(rows+dstGap), 4*(block+srcGap))
+			check(t, "transpose")
+			requireClose(t, "transpose", got, want, 0)
+		})
 	})
 }

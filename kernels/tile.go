@@ -2,6 +2,7 @@ package kernels
 
 import (
 	"math"
+	"math/bits"
 	"slices"
 	"unsafe"
 )
@@ -61,8 +62,11 @@ type tile struct {
 
 	// Rows of k elements that are brought to the second-level cache, one during
 	// each product: what the caller wants next. An address may be any number.
+	// During a product it moves on by nextLine after every four columns of A, by
+	// which a product with short segments asks for more than a row.
 	next     uintptr
 	nextStep int
+	nextLine int
 
 	// For the kernel: where it is. Not pointers, since they go on past the end.
 	aNow, bNow, biasNow, nextNow uintptr
@@ -128,55 +132,123 @@ var portableTiles = &tileKernel{
 	run: slices.Repeat([][2]func(*tile){{portableTile4, portableTile4}}, portableRows+1),
 }
 
-func portableTile4(t *tile) { tilePortable(t, portableWidth, portableRows/2) }
+// portableTile4 is tilePortable(t, portableWidth, portableRows/2), two rows at
+// a time where columns are whole.
+func portableTile4(t *tile) {
+	const width, group = portableWidth, portableRows / 2
+	for product := range t.count {
+		for i := 0; i < t.rows; i++ {
+			a := i/group*t.aGroup + i%group*t.aRow + product*t.aStep
+			pair := i%group+1 < group && i+1 < t.rows
+			for v := range t.vectors {
+				b := elementAtByte(t.b, product*t.bStep+v*width*4)
+				var sum [2][width]float32
+				switch {
+				case v == t.vectors-1 && t.mask != 1<<width-1:
+					t.sum(sum[0][:t.columns(v, width)], a, b)
+					if pair {
+						t.sum(sum[1][:t.columns(v, width)], a+t.aRow, b)
+					}
+				case pair:
+					t.sumPair(&sum, a, b)
+				default:
+					t.sum(sum[0][:], a, b)
+				}
+				t.finish(sum[0][:t.columns(v, width)], product, i, v, width, group)
+				if pair {
+					t.finish(sum[1][:t.columns(v, width)], product, i+1, v, width, group)
+				}
+			}
+			if pair {
+				i++
+			}
+		}
+	}
+}
+
+// sumPair computes the sums of two rows of A, from a on, and four columns of B.
+func (t *tile) sumPair(sum *[2][portableWidth]float32, a int, b *float32) {
+	var s00, s01, s02, s03, s10, s11, s12, s13 float32
+	row := t.bRow / 4
+	for s := range t.segments {
+		offset := a + *(*int)(unsafe.Add(unsafe.Pointer(t.offsets), s*int(unsafe.Sizeof(s))))
+		x0 := unsafe.Slice(elementAtByte(t.a, offset), t.k)
+		x1 := unsafe.Slice(elementAtByte(t.a, offset+t.aRow), t.k)
+		right := unsafe.Slice(elementAtByte(b, s*t.k*t.bRow), max(t.k-1, 0)*row+portableWidth)
+		for p, x := range x0 {
+			z := x1[p]
+			y := (*[portableWidth]float32)(right[p*row:])
+			s00 += x * y[0]
+			s01 += x * y[1]
+			s02 += x * y[2]
+			s03 += x * y[3]
+			s10 += z * y[0]
+			s11 += z * y[1]
+			s12 += z * y[2]
+			s13 += z * y[3]
+		}
+	}
+	*sum = [2][portableWidth]float32{{s00, s01, s02, s03}, {s10, s11, s12, s13}}
+}
 
 // tilePortable is the Go twin of the tile kernels with vectors of width
 // columns and groups of group rows.
 func tilePortable(t *tile, width, group int) {
-	at := func(p *float32, bytes int) *float32 { return (*float32)(unsafe.Add(unsafe.Pointer(p), bytes)) }
 	for product := range t.count {
 		for i := range t.rows {
-			aRow := i/group*t.aGroup + i%group*t.aRow + product*t.aStep
-			cRow := i/group*t.cGroup + i%group*t.cRow + product*t.cStep
+			a := i/group*t.aGroup + i%group*t.aRow + product*t.aStep
 			for v := range t.vectors {
-				columns := width
-				if v == t.vectors-1 {
-					for columns > 0 && t.mask>>(columns-1)&1 == 0 {
-						columns--
-					}
-				}
 				var sum [16]float32
-				step := 0
-				for s := range t.segments {
-					offset := *(*int)(unsafe.Add(unsafe.Pointer(t.offsets), s*int(unsafe.Sizeof(s))))
-					for p := range t.k {
-						x := *at(t.a, aRow+offset+4*p)
-						row := at(t.b, product*t.bStep+step*t.bRow+v*width*4)
-						for j, y := range unsafe.Slice(row, columns) {
-							sum[j] += x * y
-						}
-						step++
-					}
-				}
-				for j, x := range sum[:columns] {
-					c := cRow + v*t.cVector + 4*j
-					x *= t.alpha
-					if t.accumulate != 0 {
-						x += *at(t.c, c)
-					}
-					switch t.biasKind {
-					case rowBias:
-						x += *at(t.bias, product*t.biasStep+4*i)
-					case columnBias:
-						x += *at(t.bias, product*t.biasStep+4*(v*width+j))
-					}
-					if t.residual != nil {
-						x += *at(t.residual, c)
-					}
-					*at(t.c, c) = t.activate(x)
-				}
+				columns := t.columns(v, width)
+				t.sum(sum[:columns], a, elementAtByte(t.b, product*t.bStep+v*width*4))
+				t.finish(sum[:columns], product, i, v, width, group)
 			}
 		}
+	}
+}
+
+// columns is the number of columns of vector v that mask leaves.
+func (t *tile) columns(v, width int) int {
+	if v < t.vectors-1 {
+		return width
+	}
+	return min(bits.OnesCount(uint(t.mask)), width)
+}
+
+// sum adds to sum the products of the row of A at a and the columns of B.
+func (t *tile) sum(sum []float32, a int, b *float32) {
+	for s := range t.segments {
+		offset := a + *(*int)(unsafe.Add(unsafe.Pointer(t.offsets), s*int(unsafe.Sizeof(s))))
+		for p := range t.k {
+			x := *elementAtByte(t.a, offset+4*p)
+			row := elementAtByte(b, (s*t.k+p)*t.bRow)
+			for j, y := range unsafe.Slice(row, len(sum)) {
+				sum[j] += x * y
+			}
+		}
+	}
+}
+
+// finish makes the sums of row i and vector v the elements of C that they
+// belong to.
+func (t *tile) finish(sum []float32, product, i, v, width, group int) {
+	at := i/group*t.cGroup + i%group*t.cRow + product*t.cStep + v*t.cVector
+	for j, x := range sum {
+		c := elementAtByte(t.c, at+4*j)
+		x *= t.alpha
+		if t.accumulate != 0 {
+			x += *c
+		}
+		switch t.biasKind {
+		case rowBias:
+			x += *elementAtByte(t.bias, product*t.biasStep+4*i)
+		case columnBias:
+			x += *elementAtByte(t.bias, product*t.biasStep+4*(v*width+j))
+		}
+		if t.residual != nil {
+			x += *elementAtByte(t.residual, at+4*j)
+		}
+		*c = t.activate(x)
 	}
 }
 

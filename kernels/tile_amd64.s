@@ -13,15 +13,15 @@ GLOBL tile6th<>(SB), RODATA|NOPTR, $4
 TEXT ·tile1x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
-	MOVQ  AX, 240(DI)
-	MOVQ  72(DI), AX
 	MOVQ  AX, 248(DI)
-	MOVQ  136(DI), AX
+	MOVQ  72(DI), AX
 	MOVQ  AX, 256(DI)
-	MOVQ  16(DI), AX
-	MOVQ  AX, 272(DI)
-	MOVQ  224(DI), AX
+	MOVQ  136(DI), AX
 	MOVQ  AX, 264(DI)
+	MOVQ  16(DI), AX
+	MOVQ  AX, 280(DI)
+	MOVQ  224(DI), AX
+	MOVQ  AX, 272(DI)
 	MOVQ  128(DI), R12
 	MOVQ  96(DI), DX
 	MOVQ  80(DI), R15
@@ -37,65 +37,83 @@ product:
 	MOVQ       32(DI), R8
 	LEAQ       (R8)(R8*2), R9
 	LEAQ       (R8)(R8*4), R10
-	MOVQ       248(DI), BX
-	MOVQ       264(DI), R14
+	MOVQ       256(DI), BX
+	MOVQ       272(DI), R14
 	VPXORD     Z0, Z0, Z0
 	MOVQ       56(DI), R13
 	MOVQ       48(DI), AX
+	PCALIGN    $0x20
 
 segment:
-	MOVQ 240(DI), SI
-	ADDQ (AX), SI
-	ADDQ $0x08, AX
-	MOVQ 64(DI), CX
-	CMPQ 88(DI), $0x00
-	JNE  one
-	SUBQ $0x04, CX
-	JLT  rest
+	MOVQ    248(DI), SI
+	ADDQ    (AX), SI
+	ADDQ    $0x08, AX
+	MOVQ    64(DI), CX
+	PCALIGN $0x20
+	CMPQ    88(DI), $0x00
+	JNE     edge
+	SUBQ    $0x04, CX
+	JLT     rest
 
 four:
-	VMOVUPS      (BX), Z28
-	PREFETCHT0   (BX)(R15*8)
-	ADDQ         R15, BX
-	VBROADCASTSS (SI), Z30
-	VFMADD231PS  Z28, Z30, Z0
-	VMOVUPS      (BX), Z28
-	PREFETCHT0   (BX)(R15*8)
-	ADDQ         R15, BX
-	VBROADCASTSS 4(SI), Z30
-	VFMADD231PS  Z28, Z30, Z0
-	VMOVUPS      (BX), Z28
-	PREFETCHT0   (BX)(R15*8)
-	ADDQ         R15, BX
-	VBROADCASTSS 8(SI), Z30
-	VFMADD231PS  Z28, Z30, Z0
-	VMOVUPS      (BX), Z28
-	PREFETCHT0   (BX)(R15*8)
-	ADDQ         R15, BX
-	VBROADCASTSS 12(SI), Z30
-	VFMADD231PS  Z28, Z30, Z0
-	PREFETCHT1   (R14)(CX*4)
-	ADDQ         $0x10, SI
-	SUBQ         $0x04, CX
-	JGE          four
+	VMOVUPS          (BX), Z28
+	PREFETCHT0       (BX)(R15*8)
+	ADDQ             R15, BX
+	VFMADD231PS.BCST (SI), Z28, Z0
+	VMOVUPS          (BX), Z28
+	PREFETCHT0       (BX)(R15*8)
+	ADDQ             R15, BX
+	VFMADD231PS.BCST 4(SI), Z28, Z0
+	VMOVUPS          (BX), Z28
+	PREFETCHT0       (BX)(R15*8)
+	ADDQ             R15, BX
+	VFMADD231PS.BCST 8(SI), Z28, Z0
+	VMOVUPS          (BX), Z28
+	PREFETCHT0       (BX)(R15*8)
+	ADDQ             R15, BX
+	VFMADD231PS.BCST 12(SI), Z28, Z0
+	PREFETCHT1       (R14)(CX*4)
+	PREFETCHT1       64(R14)(CX*4)
+	ADDQ             240(DI), R14
+	PCALIGN          $0x20
+	ADDQ             $0x10, SI
+	SUBQ             $0x04, CX
+	JGE              four
+	PCALIGN          $0x20
 
 rest:
 	ADDQ $0x04, CX
 	JEQ  next
 
 one:
-	VMOVUPS.Z    (BX), K1, Z28
-	PREFETCHT0   (BX)(R15*8)
-	ADDQ         R15, BX
-	VBROADCASTSS (SI), Z30
-	VFMADD231PS  Z28, Z30, Z0
-	ADDQ         $0x04, SI
-	DECQ         CX
-	JNE          one
+	VMOVUPS          (BX), Z28
+	PREFETCHT0       (BX)(R15*8)
+	ADDQ             R15, BX
+	VFMADD231PS.BCST (SI), Z28, Z0
+	PCALIGN          $0x20
+	ADDQ             $0x04, SI
+	DECQ             CX
+	JNE              one
+	PCALIGN          $0x20
 
 next:
-	DECQ         R13
-	JNE          segment
+	DECQ R13
+	JNE  segment
+	JMP  summed
+
+edge:
+	VMOVUPS.Z        (BX), K1, Z28
+	PREFETCHT0       (BX)(R15*8)
+	ADDQ             R15, BX
+	VFMADD231PS.BCST (SI), Z28, Z0
+	PCALIGN          $0x20
+	ADDQ             $0x04, SI
+	DECQ             CX
+	JNE              edge
+	DECQ             R13
+	JNE              segment
+
+summed:
 	MOVL         200(DI), AX
 	CMPL         AX, $0x3f800000
 	JEQ          scaled
@@ -113,7 +131,7 @@ scaled:
 
 accumulated:
 	MOVQ      176(DI), AX
-	MOVQ      256(DI), CX
+	MOVQ      264(DI), CX
 	CMPQ      AX, $0x01
 	JLT       biased
 	JEQ       rowbias
@@ -171,13 +189,13 @@ store:
 	MOVQ    DX, AX
 	VMOVUPS Z0, K1, (AX)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 240(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 248(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    232(DI), AX
+	MOVQ    168(DI), AX
 	ADDQ    AX, 264(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 272(DI)
 	MOVQ    160(DI), AX
 	ADDQ    AX, DX
 	TESTQ   R12, R12
@@ -185,7 +203,7 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 272(DI)
+	DECQ 280(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -195,15 +213,15 @@ bare:
 TEXT ·tile1x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
-	MOVQ  AX, 240(DI)
-	MOVQ  72(DI), AX
 	MOVQ  AX, 248(DI)
-	MOVQ  136(DI), AX
+	MOVQ  72(DI), AX
 	MOVQ  AX, 256(DI)
-	MOVQ  16(DI), AX
-	MOVQ  AX, 272(DI)
-	MOVQ  224(DI), AX
+	MOVQ  136(DI), AX
 	MOVQ  AX, 264(DI)
+	MOVQ  16(DI), AX
+	MOVQ  AX, 280(DI)
+	MOVQ  224(DI), AX
+	MOVQ  AX, 272(DI)
 	MOVQ  128(DI), R12
 	MOVQ  96(DI), DX
 	MOVQ  80(DI), R15
@@ -222,22 +240,24 @@ product:
 	MOVQ       32(DI), R8
 	LEAQ       (R8)(R8*2), R9
 	LEAQ       (R8)(R8*4), R10
-	MOVQ       248(DI), BX
-	MOVQ       264(DI), R14
+	MOVQ       256(DI), BX
+	MOVQ       272(DI), R14
 	VPXORD     Z0, Z0, Z0
 	VPXORD     Z1, Z1, Z1
 	MOVQ       56(DI), R13
 	MOVQ       48(DI), AX
+	PCALIGN    $0x20
 
 segment:
-	MOVQ 240(DI), SI
-	ADDQ (AX), SI
-	ADDQ $0x08, AX
-	MOVQ 64(DI), CX
-	CMPQ 88(DI), $0x00
-	JNE  one
-	SUBQ $0x04, CX
-	JLT  rest
+	MOVQ    248(DI), SI
+	ADDQ    (AX), SI
+	ADDQ    $0x08, AX
+	MOVQ    64(DI), CX
+	PCALIGN $0x20
+	CMPQ    88(DI), $0x00
+	JNE     edge
+	SUBQ    $0x04, CX
+	JLT     rest
 
 four:
 	VMOVUPS      (BX), Z28
@@ -273,9 +293,13 @@ four:
 	VFMADD231PS  Z28, Z30, Z0
 	VFMADD231PS  Z29, Z30, Z1
 	PREFETCHT1   (R14)(CX*4)
+	PREFETCHT1   64(R14)(CX*4)
+	ADDQ         240(DI), R14
+	PCALIGN      $0x20
 	ADDQ         $0x10, SI
 	SUBQ         $0x04, CX
 	JGE          four
+	PCALIGN      $0x20
 
 rest:
 	ADDQ $0x04, CX
@@ -284,19 +308,40 @@ rest:
 one:
 	VMOVUPS      (BX), Z28
 	PREFETCHT0   (BX)(R15*8)
+	VMOVUPS      64(BX), Z29
+	PREFETCHT0   64(BX)(R15*8)
+	ADDQ         R15, BX
+	VBROADCASTSS (SI), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	PCALIGN      $0x20
+	ADDQ         $0x04, SI
+	DECQ         CX
+	JNE          one
+	PCALIGN      $0x20
+
+next:
+	DECQ R13
+	JNE  segment
+	JMP  summed
+
+edge:
+	VMOVUPS      (BX), Z28
+	PREFETCHT0   (BX)(R15*8)
 	VMOVUPS.Z    64(BX), K1, Z29
 	PREFETCHT0   64(BX)(R15*8)
 	ADDQ         R15, BX
 	VBROADCASTSS (SI), Z30
 	VFMADD231PS  Z28, Z30, Z0
 	VFMADD231PS  Z29, Z30, Z1
+	PCALIGN      $0x20
 	ADDQ         $0x04, SI
 	DECQ         CX
-	JNE          one
-
-next:
+	JNE          edge
 	DECQ         R13
 	JNE          segment
+
+summed:
 	MOVL         200(DI), AX
 	CMPL         AX, $0x3f800000
 	JEQ          scaled
@@ -318,7 +363,7 @@ scaled:
 
 accumulated:
 	MOVQ      176(DI), AX
-	MOVQ      256(DI), CX
+	MOVQ      264(DI), CX
 	CMPQ      AX, $0x01
 	JLT       biased
 	JEQ       rowbias
@@ -404,13 +449,13 @@ store:
 	ADDQ    120(DI), AX
 	VMOVUPS Z1, K1, (AX)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 240(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 248(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    232(DI), AX
+	MOVQ    168(DI), AX
 	ADDQ    AX, 264(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 272(DI)
 	MOVQ    160(DI), AX
 	ADDQ    AX, DX
 	TESTQ   R12, R12
@@ -418,7 +463,7 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 272(DI)
+	DECQ 280(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -428,15 +473,15 @@ bare:
 TEXT ·tile2x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
-	MOVQ  AX, 240(DI)
-	MOVQ  72(DI), AX
 	MOVQ  AX, 248(DI)
-	MOVQ  136(DI), AX
+	MOVQ  72(DI), AX
 	MOVQ  AX, 256(DI)
-	MOVQ  16(DI), AX
-	MOVQ  AX, 272(DI)
-	MOVQ  224(DI), AX
+	MOVQ  136(DI), AX
 	MOVQ  AX, 264(DI)
+	MOVQ  16(DI), AX
+	MOVQ  AX, 280(DI)
+	MOVQ  224(DI), AX
+	MOVQ  AX, 272(DI)
 	MOVQ  128(DI), R12
 	MOVQ  96(DI), DX
 	MOVQ  80(DI), R15
@@ -453,76 +498,90 @@ product:
 	MOVQ       32(DI), R8
 	LEAQ       (R8)(R8*2), R9
 	LEAQ       (R8)(R8*4), R10
-	MOVQ       248(DI), BX
-	MOVQ       264(DI), R14
+	MOVQ       256(DI), BX
+	MOVQ       272(DI), R14
 	VPXORD     Z0, Z0, Z0
 	VPXORD     Z1, Z1, Z1
 	MOVQ       56(DI), R13
 	MOVQ       48(DI), AX
+	PCALIGN    $0x20
 
 segment:
-	MOVQ 240(DI), SI
-	ADDQ (AX), SI
-	ADDQ $0x08, AX
-	MOVQ 64(DI), CX
-	CMPQ 88(DI), $0x00
-	JNE  one
-	SUBQ $0x04, CX
-	JLT  rest
+	MOVQ    248(DI), SI
+	ADDQ    (AX), SI
+	ADDQ    $0x08, AX
+	MOVQ    64(DI), CX
+	PCALIGN $0x20
+	CMPQ    88(DI), $0x00
+	JNE     edge
+	SUBQ    $0x04, CX
+	JLT     rest
 
 four:
-	VMOVUPS      (BX), Z28
-	PREFETCHT0   (BX)(R15*8)
-	ADDQ         R15, BX
-	VBROADCASTSS (SI), Z30
-	VFMADD231PS  Z28, Z30, Z0
-	VBROADCASTSS (SI)(R8*1), Z30
-	VFMADD231PS  Z28, Z30, Z1
-	VMOVUPS      (BX), Z28
-	PREFETCHT0   (BX)(R15*8)
-	ADDQ         R15, BX
-	VBROADCASTSS 4(SI), Z30
-	VFMADD231PS  Z28, Z30, Z0
-	VBROADCASTSS 4(SI)(R8*1), Z30
-	VFMADD231PS  Z28, Z30, Z1
-	VMOVUPS      (BX), Z28
-	PREFETCHT0   (BX)(R15*8)
-	ADDQ         R15, BX
-	VBROADCASTSS 8(SI), Z30
-	VFMADD231PS  Z28, Z30, Z0
-	VBROADCASTSS 8(SI)(R8*1), Z30
-	VFMADD231PS  Z28, Z30, Z1
-	VMOVUPS      (BX), Z28
-	PREFETCHT0   (BX)(R15*8)
-	ADDQ         R15, BX
-	VBROADCASTSS 12(SI), Z30
-	VFMADD231PS  Z28, Z30, Z0
-	VBROADCASTSS 12(SI)(R8*1), Z30
-	VFMADD231PS  Z28, Z30, Z1
-	PREFETCHT1   (R14)(CX*4)
-	ADDQ         $0x10, SI
-	SUBQ         $0x04, CX
-	JGE          four
+	VMOVUPS          (BX), Z28
+	PREFETCHT0       (BX)(R15*8)
+	ADDQ             R15, BX
+	VFMADD231PS.BCST (SI), Z28, Z0
+	VFMADD231PS.BCST (SI)(R8*1), Z28, Z1
+	VMOVUPS          (BX), Z28
+	PREFETCHT0       (BX)(R15*8)
+	ADDQ             R15, BX
+	VFMADD231PS.BCST 4(SI), Z28, Z0
+	VFMADD231PS.BCST 4(SI)(R8*1), Z28, Z1
+	VMOVUPS          (BX), Z28
+	PREFETCHT0       (BX)(R15*8)
+	ADDQ             R15, BX
+	VFMADD231PS.BCST 8(SI), Z28, Z0
+	VFMADD231PS.BCST 8(SI)(R8*1), Z28, Z1
+	VMOVUPS          (BX), Z28
+	PREFETCHT0       (BX)(R15*8)
+	ADDQ             R15, BX
+	VFMADD231PS.BCST 12(SI), Z28, Z0
+	VFMADD231PS.BCST 12(SI)(R8*1), Z28, Z1
+	PREFETCHT1       (R14)(CX*4)
+	PREFETCHT1       64(R14)(CX*4)
+	ADDQ             240(DI), R14
+	PCALIGN          $0x20
+	ADDQ             $0x10, SI
+	SUBQ             $0x04, CX
+	JGE              four
+	PCALIGN          $0x20
 
 rest:
 	ADDQ $0x04, CX
 	JEQ  next
 
 one:
-	VMOVUPS.Z    (BX), K1, Z28
-	PREFETCHT0   (BX)(R15*8)
-	ADDQ         R15, BX
-	VBROADCASTSS (SI), Z30
-	VFMADD231PS  Z28, Z30, Z0
-	VBROADCASTSS (SI)(R8*1), Z30
-	VFMADD231PS  Z28, Z30, Z1
-	ADDQ         $0x04, SI
-	DECQ         CX
-	JNE          one
+	VMOVUPS          (BX), Z28
+	PREFETCHT0       (BX)(R15*8)
+	ADDQ             R15, BX
+	VFMADD231PS.BCST (SI), Z28, Z0
+	VFMADD231PS.BCST (SI)(R8*1), Z28, Z1
+	PCALIGN          $0x20
+	ADDQ             $0x04, SI
+	DECQ             CX
+	JNE              one
+	PCALIGN          $0x20
 
 next:
-	DECQ         R13
-	JNE          segment
+	DECQ R13
+	JNE  segment
+	JMP  summed
+
+edge:
+	VMOVUPS.Z        (BX), K1, Z28
+	PREFETCHT0       (BX)(R15*8)
+	ADDQ             R15, BX
+	VFMADD231PS.BCST (SI), Z28, Z0
+	VFMADD231PS.BCST (SI)(R8*1), Z28, Z1
+	PCALIGN          $0x20
+	ADDQ             $0x04, SI
+	DECQ             CX
+	JNE              edge
+	DECQ             R13
+	JNE              segment
+
+summed:
 	MOVL         200(DI), AX
 	CMPL         AX, $0x3f800000
 	JEQ          scaled
@@ -542,7 +601,7 @@ scaled:
 
 accumulated:
 	MOVQ      176(DI), AX
-	MOVQ      256(DI), CX
+	MOVQ      264(DI), CX
 	CMPQ      AX, $0x01
 	JLT       biased
 	JEQ       rowbias
@@ -624,13 +683,13 @@ store:
 	VMOVUPS Z0, K1, (AX)
 	VMOVUPS Z1, K1, (AX)(R8*1)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 240(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 248(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    232(DI), AX
+	MOVQ    168(DI), AX
 	ADDQ    AX, 264(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 272(DI)
 	MOVQ    160(DI), AX
 	ADDQ    AX, DX
 	TESTQ   R12, R12
@@ -638,7 +697,7 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 272(DI)
+	DECQ 280(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -648,15 +707,15 @@ bare:
 TEXT ·tile2x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
-	MOVQ  AX, 240(DI)
-	MOVQ  72(DI), AX
 	MOVQ  AX, 248(DI)
-	MOVQ  136(DI), AX
+	MOVQ  72(DI), AX
 	MOVQ  AX, 256(DI)
-	MOVQ  16(DI), AX
-	MOVQ  AX, 272(DI)
-	MOVQ  224(DI), AX
+	MOVQ  136(DI), AX
 	MOVQ  AX, 264(DI)
+	MOVQ  16(DI), AX
+	MOVQ  AX, 280(DI)
+	MOVQ  224(DI), AX
+	MOVQ  AX, 272(DI)
 	MOVQ  128(DI), R12
 	MOVQ  96(DI), DX
 	MOVQ  80(DI), R15
@@ -677,24 +736,26 @@ product:
 	MOVQ       32(DI), R8
 	LEAQ       (R8)(R8*2), R9
 	LEAQ       (R8)(R8*4), R10
-	MOVQ       248(DI), BX
-	MOVQ       264(DI), R14
+	MOVQ       256(DI), BX
+	MOVQ       272(DI), R14
 	VPXORD     Z0, Z0, Z0
 	VPXORD     Z1, Z1, Z1
 	VPXORD     Z2, Z2, Z2
 	VPXORD     Z3, Z3, Z3
 	MOVQ       56(DI), R13
 	MOVQ       48(DI), AX
+	PCALIGN    $0x20
 
 segment:
-	MOVQ 240(DI), SI
-	ADDQ (AX), SI
-	ADDQ $0x08, AX
-	MOVQ 64(DI), CX
-	CMPQ 88(DI), $0x00
-	JNE  one
-	SUBQ $0x04, CX
-	JLT  rest
+	MOVQ    248(DI), SI
+	ADDQ    (AX), SI
+	ADDQ    $0x08, AX
+	MOVQ    64(DI), CX
+	PCALIGN $0x20
+	CMPQ    88(DI), $0x00
+	JNE     edge
+	SUBQ    $0x04, CX
+	JLT     rest
 
 four:
 	VMOVUPS      (BX), Z28
@@ -742,15 +803,42 @@ four:
 	VFMADD231PS  Z28, Z30, Z2
 	VFMADD231PS  Z29, Z30, Z3
 	PREFETCHT1   (R14)(CX*4)
+	PREFETCHT1   64(R14)(CX*4)
+	ADDQ         240(DI), R14
+	PCALIGN      $0x20
 	ADDQ         $0x10, SI
 	SUBQ         $0x04, CX
 	JGE          four
+	PCALIGN      $0x20
 
 rest:
 	ADDQ $0x04, CX
 	JEQ  next
 
 one:
+	VMOVUPS      (BX), Z28
+	PREFETCHT0   (BX)(R15*8)
+	VMOVUPS      64(BX), Z29
+	PREFETCHT0   64(BX)(R15*8)
+	ADDQ         R15, BX
+	VBROADCASTSS (SI), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	VBROADCASTSS (SI)(R8*1), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VFMADD231PS  Z29, Z30, Z3
+	PCALIGN      $0x20
+	ADDQ         $0x04, SI
+	DECQ         CX
+	JNE          one
+	PCALIGN      $0x20
+
+next:
+	DECQ R13
+	JNE  segment
+	JMP  summed
+
+edge:
 	VMOVUPS      (BX), Z28
 	PREFETCHT0   (BX)(R15*8)
 	VMOVUPS.Z    64(BX), K1, Z29
@@ -762,13 +850,14 @@ one:
 	VBROADCASTSS (SI)(R8*1), Z30
 	VFMADD231PS  Z28, Z30, Z2
 	VFMADD231PS  Z29, Z30, Z3
+	PCALIGN      $0x20
 	ADDQ         $0x04, SI
 	DECQ         CX
-	JNE          one
-
-next:
+	JNE          edge
 	DECQ         R13
 	JNE          segment
+
+summed:
 	MOVL         200(DI), AX
 	CMPL         AX, $0x3f800000
 	JEQ          scaled
@@ -794,7 +883,7 @@ scaled:
 
 accumulated:
 	MOVQ      176(DI), AX
-	MOVQ      256(DI), CX
+	MOVQ      264(DI), CX
 	CMPQ      AX, $0x01
 	JLT       biased
 	JEQ       rowbias
@@ -927,13 +1016,13 @@ store:
 	VMOVUPS Z1, K1, (AX)
 	VMOVUPS Z3, K1, (AX)(R8*1)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 240(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 248(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    232(DI), AX
+	MOVQ    168(DI), AX
 	ADDQ    AX, 264(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 272(DI)
 	MOVQ    160(DI), AX
 	ADDQ    AX, DX
 	TESTQ   R12, R12
@@ -941,7 +1030,7 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 272(DI)
+	DECQ 280(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -951,15 +1040,15 @@ bare:
 TEXT ·tile3x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
-	MOVQ  AX, 240(DI)
-	MOVQ  72(DI), AX
 	MOVQ  AX, 248(DI)
-	MOVQ  136(DI), AX
+	MOVQ  72(DI), AX
 	MOVQ  AX, 256(DI)
-	MOVQ  16(DI), AX
-	MOVQ  AX, 272(DI)
-	MOVQ  224(DI), AX
+	MOVQ  136(DI), AX
 	MOVQ  AX, 264(DI)
+	MOVQ  16(DI), AX
+	MOVQ  AX, 280(DI)
+	MOVQ  224(DI), AX
+	MOVQ  AX, 272(DI)
 	MOVQ  128(DI), R12
 	MOVQ  96(DI), DX
 	MOVQ  80(DI), R15
@@ -977,87 +1066,97 @@ product:
 	MOVQ       32(DI), R8
 	LEAQ       (R8)(R8*2), R9
 	LEAQ       (R8)(R8*4), R10
-	MOVQ       248(DI), BX
-	MOVQ       264(DI), R14
+	MOVQ       256(DI), BX
+	MOVQ       272(DI), R14
 	VPXORD     Z0, Z0, Z0
 	VPXORD     Z1, Z1, Z1
 	VPXORD     Z2, Z2, Z2
 	MOVQ       56(DI), R13
 	MOVQ       48(DI), AX
+	PCALIGN    $0x20
 
 segment:
-	MOVQ 240(DI), SI
-	ADDQ (AX), SI
-	ADDQ $0x08, AX
-	MOVQ 64(DI), CX
-	CMPQ 88(DI), $0x00
-	JNE  one
-	SUBQ $0x04, CX
-	JLT  rest
+	MOVQ    248(DI), SI
+	ADDQ    (AX), SI
+	ADDQ    $0x08, AX
+	MOVQ    64(DI), CX
+	PCALIGN $0x20
+	CMPQ    88(DI), $0x00
+	JNE     edge
+	SUBQ    $0x04, CX
+	JLT     rest
 
 four:
-	VMOVUPS      (BX), Z28
-	PREFETCHT0   (BX)(R15*8)
-	ADDQ         R15, BX
-	VBROADCASTSS (SI), Z30
-	VFMADD231PS  Z28, Z30, Z0
-	VBROADCASTSS (SI)(R8*1), Z30
-	VFMADD231PS  Z28, Z30, Z1
-	VBROADCASTSS (SI)(R8*2), Z30
-	VFMADD231PS  Z28, Z30, Z2
-	VMOVUPS      (BX), Z28
-	PREFETCHT0   (BX)(R15*8)
-	ADDQ         R15, BX
-	VBROADCASTSS 4(SI), Z30
-	VFMADD231PS  Z28, Z30, Z0
-	VBROADCASTSS 4(SI)(R8*1), Z30
-	VFMADD231PS  Z28, Z30, Z1
-	VBROADCASTSS 4(SI)(R8*2), Z30
-	VFMADD231PS  Z28, Z30, Z2
-	VMOVUPS      (BX), Z28
-	PREFETCHT0   (BX)(R15*8)
-	ADDQ         R15, BX
-	VBROADCASTSS 8(SI), Z30
-	VFMADD231PS  Z28, Z30, Z0
-	VBROADCASTSS 8(SI)(R8*1), Z30
-	VFMADD231PS  Z28, Z30, Z1
-	VBROADCASTSS 8(SI)(R8*2), Z30
-	VFMADD231PS  Z28, Z30, Z2
-	VMOVUPS      (BX), Z28
-	PREFETCHT0   (BX)(R15*8)
-	ADDQ         R15, BX
-	VBROADCASTSS 12(SI), Z30
-	VFMADD231PS  Z28, Z30, Z0
-	VBROADCASTSS 12(SI)(R8*1), Z30
-	VFMADD231PS  Z28, Z30, Z1
-	VBROADCASTSS 12(SI)(R8*2), Z30
-	VFMADD231PS  Z28, Z30, Z2
-	PREFETCHT1   (R14)(CX*4)
-	ADDQ         $0x10, SI
-	SUBQ         $0x04, CX
-	JGE          four
+	VMOVUPS          (BX), Z28
+	PREFETCHT0       (BX)(R15*8)
+	ADDQ             R15, BX
+	VFMADD231PS.BCST (SI), Z28, Z0
+	VFMADD231PS.BCST (SI)(R8*1), Z28, Z1
+	VFMADD231PS.BCST (SI)(R8*2), Z28, Z2
+	VMOVUPS          (BX), Z28
+	PREFETCHT0       (BX)(R15*8)
+	ADDQ             R15, BX
+	VFMADD231PS.BCST 4(SI), Z28, Z0
+	VFMADD231PS.BCST 4(SI)(R8*1), Z28, Z1
+	VFMADD231PS.BCST 4(SI)(R8*2), Z28, Z2
+	VMOVUPS          (BX), Z28
+	PREFETCHT0       (BX)(R15*8)
+	ADDQ             R15, BX
+	VFMADD231PS.BCST 8(SI), Z28, Z0
+	VFMADD231PS.BCST 8(SI)(R8*1), Z28, Z1
+	VFMADD231PS.BCST 8(SI)(R8*2), Z28, Z2
+	VMOVUPS          (BX), Z28
+	PREFETCHT0       (BX)(R15*8)
+	ADDQ             R15, BX
+	VFMADD231PS.BCST 12(SI), Z28, Z0
+	VFMADD231PS.BCST 12(SI)(R8*1), Z28, Z1
+	VFMADD231PS.BCST 12(SI)(R8*2), Z28, Z2
+	PREFETCHT1       (R14)(CX*4)
+	PREFETCHT1       64(R14)(CX*4)
+	ADDQ             240(DI), R14
+	PCALIGN          $0x20
+	ADDQ             $0x10, SI
+	SUBQ             $0x04, CX
+	JGE              four
+	PCALIGN          $0x20
 
 rest:
 	ADDQ $0x04, CX
 	JEQ  next
 
 one:
-	VMOVUPS.Z    (BX), K1, Z28
-	PREFETCHT0   (BX)(R15*8)
-	ADDQ         R15, BX
-	VBROADCASTSS (SI), Z30
-	VFMADD231PS  Z28, Z30, Z0
-	VBROADCASTSS (SI)(R8*1), Z30
-	VFMADD231PS  Z28, Z30, Z1
-	VBROADCASTSS (SI)(R8*2), Z30
-	VFMADD231PS  Z28, Z30, Z2
-	ADDQ         $0x04, SI
-	DECQ         CX
-	JNE          one
+	VMOVUPS          (BX), Z28
+	PREFETCHT0       (BX)(R15*8)
+	ADDQ             R15, BX
+	VFMADD231PS.BCST (SI), Z28, Z0
+	VFMADD231PS.BCST (SI)(R8*1), Z28, Z1
+	VFMADD231PS.BCST (SI)(R8*2), Z28, Z2
+	PCALIGN          $0x20
+	ADDQ             $0x04, SI
+	DECQ             CX
+	JNE              one
+	PCALIGN          $0x20
 
 next:
-	DECQ         R13
-	JNE          segment
+	DECQ R13
+	JNE  segment
+	JMP  summed
+
+edge:
+	VMOVUPS.Z        (BX), K1, Z28
+	PREFETCHT0       (BX)(R15*8)
+	ADDQ             R15, BX
+	VFMADD231PS.BCST (SI), Z28, Z0
+	VFMADD231PS.BCST (SI)(R8*1), Z28, Z1
+	VFMADD231PS.BCST (SI)(R8*2), Z28, Z2
+	PCALIGN          $0x20
+	ADDQ             $0x04, SI
+	DECQ             CX
+	JNE              edge
+	DECQ             R13
+	JNE              segment
+
+summed:
 	MOVL         200(DI), AX
 	CMPL         AX, $0x3f800000
 	JEQ          scaled
@@ -1079,7 +1178,7 @@ scaled:
 
 accumulated:
 	MOVQ      176(DI), AX
-	MOVQ      256(DI), CX
+	MOVQ      264(DI), CX
 	CMPQ      AX, $0x01
 	JLT       biased
 	JEQ       rowbias
@@ -1185,13 +1284,13 @@ store:
 	VMOVUPS Z1, K1, (AX)(R8*1)
 	VMOVUPS Z2, K1, (AX)(R8*2)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 240(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 248(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    232(DI), AX
+	MOVQ    168(DI), AX
 	ADDQ    AX, 264(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 272(DI)
 	MOVQ    160(DI), AX
 	ADDQ    AX, DX
 	TESTQ   R12, R12
@@ -1199,7 +1298,7 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 272(DI)
+	DECQ 280(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -1209,15 +1308,15 @@ bare:
 TEXT ·tile3x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
-	MOVQ  AX, 240(DI)
-	MOVQ  72(DI), AX
 	MOVQ  AX, 248(DI)
-	MOVQ  136(DI), AX
+	MOVQ  72(DI), AX
 	MOVQ  AX, 256(DI)
-	MOVQ  16(DI), AX
-	MOVQ  AX, 272(DI)
-	MOVQ  224(DI), AX
+	MOVQ  136(DI), AX
 	MOVQ  AX, 264(DI)
+	MOVQ  16(DI), AX
+	MOVQ  AX, 280(DI)
+	MOVQ  224(DI), AX
+	MOVQ  AX, 272(DI)
 	MOVQ  128(DI), R12
 	MOVQ  96(DI), DX
 	MOVQ  80(DI), R15
@@ -1240,8 +1339,8 @@ product:
 	MOVQ       32(DI), R8
 	LEAQ       (R8)(R8*2), R9
 	LEAQ       (R8)(R8*4), R10
-	MOVQ       248(DI), BX
-	MOVQ       264(DI), R14
+	MOVQ       256(DI), BX
+	MOVQ       272(DI), R14
 	VPXORD     Z0, Z0, Z0
 	VPXORD     Z1, Z1, Z1
 	VPXORD     Z2, Z2, Z2
@@ -1250,16 +1349,18 @@ product:
 	VPXORD     Z5, Z5, Z5
 	MOVQ       56(DI), R13
 	MOVQ       48(DI), AX
+	PCALIGN    $0x20
 
 segment:
-	MOVQ 240(DI), SI
-	ADDQ (AX), SI
-	ADDQ $0x08, AX
-	MOVQ 64(DI), CX
-	CMPQ 88(DI), $0x00
-	JNE  one
-	SUBQ $0x04, CX
-	JLT  rest
+	MOVQ    248(DI), SI
+	ADDQ    (AX), SI
+	ADDQ    $0x08, AX
+	MOVQ    64(DI), CX
+	PCALIGN $0x20
+	CMPQ    88(DI), $0x00
+	JNE     edge
+	SUBQ    $0x04, CX
+	JLT     rest
 
 four:
 	VMOVUPS      (BX), Z28
@@ -1319,15 +1420,45 @@ four:
 	VFMADD231PS  Z28, Z30, Z4
 	VFMADD231PS  Z29, Z30, Z5
 	PREFETCHT1   (R14)(CX*4)
+	PREFETCHT1   64(R14)(CX*4)
+	ADDQ         240(DI), R14
+	PCALIGN      $0x20
 	ADDQ         $0x10, SI
 	SUBQ         $0x04, CX
 	JGE          four
+	PCALIGN      $0x20
 
 rest:
 	ADDQ $0x04, CX
 	JEQ  next
 
 one:
+	VMOVUPS      (BX), Z28
+	PREFETCHT0   (BX)(R15*8)
+	VMOVUPS      64(BX), Z29
+	PREFETCHT0   64(BX)(R15*8)
+	ADDQ         R15, BX
+	VBROADCASTSS (SI), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	VBROADCASTSS (SI)(R8*1), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VFMADD231PS  Z29, Z30, Z3
+	VBROADCASTSS (SI)(R8*2), Z30
+	VFMADD231PS  Z28, Z30, Z4
+	VFMADD231PS  Z29, Z30, Z5
+	PCALIGN      $0x20
+	ADDQ         $0x04, SI
+	DECQ         CX
+	JNE          one
+	PCALIGN      $0x20
+
+next:
+	DECQ R13
+	JNE  segment
+	JMP  summed
+
+edge:
 	VMOVUPS      (BX), Z28
 	PREFETCHT0   (BX)(R15*8)
 	VMOVUPS.Z    64(BX), K1, Z29
@@ -1342,13 +1473,14 @@ one:
 	VBROADCASTSS (SI)(R8*2), Z30
 	VFMADD231PS  Z28, Z30, Z4
 	VFMADD231PS  Z29, Z30, Z5
+	PCALIGN      $0x20
 	ADDQ         $0x04, SI
 	DECQ         CX
-	JNE          one
-
-next:
+	JNE          edge
 	DECQ         R13
 	JNE          segment
+
+summed:
 	MOVL         200(DI), AX
 	CMPL         AX, $0x3f800000
 	JEQ          scaled
@@ -1378,7 +1510,7 @@ scaled:
 
 accumulated:
 	MOVQ      176(DI), AX
-	MOVQ      256(DI), CX
+	MOVQ      264(DI), CX
 	CMPQ      AX, $0x01
 	JLT       biased
 	JEQ       rowbias
@@ -1558,13 +1690,13 @@ store:
 	VMOVUPS Z3, K1, (AX)(R8*1)
 	VMOVUPS Z5, K1, (AX)(R8*2)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 240(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 248(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    232(DI), AX
+	MOVQ    168(DI), AX
 	ADDQ    AX, 264(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 272(DI)
 	MOVQ    160(DI), AX
 	ADDQ    AX, DX
 	TESTQ   R12, R12
@@ -1572,7 +1704,7 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 272(DI)
+	DECQ 280(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -1582,15 +1714,15 @@ bare:
 TEXT ·tile4x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
-	MOVQ  AX, 240(DI)
-	MOVQ  72(DI), AX
 	MOVQ  AX, 248(DI)
-	MOVQ  136(DI), AX
+	MOVQ  72(DI), AX
 	MOVQ  AX, 256(DI)
-	MOVQ  16(DI), AX
-	MOVQ  AX, 272(DI)
-	MOVQ  224(DI), AX
+	MOVQ  136(DI), AX
 	MOVQ  AX, 264(DI)
+	MOVQ  16(DI), AX
+	MOVQ  AX, 280(DI)
+	MOVQ  224(DI), AX
+	MOVQ  AX, 272(DI)
 	MOVQ  128(DI), R12
 	MOVQ  96(DI), DX
 	MOVQ  80(DI), R15
@@ -1609,98 +1741,104 @@ product:
 	MOVQ       32(DI), R8
 	LEAQ       (R8)(R8*2), R9
 	LEAQ       (R8)(R8*4), R10
-	MOVQ       248(DI), BX
-	MOVQ       264(DI), R14
+	MOVQ       256(DI), BX
+	MOVQ       272(DI), R14
 	VPXORD     Z0, Z0, Z0
 	VPXORD     Z1, Z1, Z1
 	VPXORD     Z2, Z2, Z2
 	VPXORD     Z3, Z3, Z3
 	MOVQ       56(DI), R13
 	MOVQ       48(DI), AX
+	PCALIGN    $0x20
 
 segment:
-	MOVQ 240(DI), SI
-	ADDQ (AX), SI
-	ADDQ $0x08, AX
-	MOVQ 64(DI), CX
-	CMPQ 88(DI), $0x00
-	JNE  one
-	SUBQ $0x04, CX
-	JLT  rest
+	MOVQ    248(DI), SI
+	ADDQ    (AX), SI
+	ADDQ    $0x08, AX
+	MOVQ    64(DI), CX
+	PCALIGN $0x20
+	CMPQ    88(DI), $0x00
+	JNE     edge
+	SUBQ    $0x04, CX
+	JLT     rest
 
 four:
-	VMOVUPS      (BX), Z28
-	PREFETCHT0   (BX)(R15*8)
-	ADDQ         R15, BX
-	VBROADCASTSS (SI), Z30
-	VFMADD231PS  Z28, Z30, Z0
-	VBROADCASTSS (SI)(R8*1), Z30
-	VFMADD231PS  Z28, Z30, Z1
-	VBROADCASTSS (SI)(R8*2), Z30
-	VFMADD231PS  Z28, Z30, Z2
-	VBROADCASTSS (SI)(R9*1), Z30
-	VFMADD231PS  Z28, Z30, Z3
-	VMOVUPS      (BX), Z28
-	PREFETCHT0   (BX)(R15*8)
-	ADDQ         R15, BX
-	VBROADCASTSS 4(SI), Z30
-	VFMADD231PS  Z28, Z30, Z0
-	VBROADCASTSS 4(SI)(R8*1), Z30
-	VFMADD231PS  Z28, Z30, Z1
-	VBROADCASTSS 4(SI)(R8*2), Z30
-	VFMADD231PS  Z28, Z30, Z2
-	VBROADCASTSS 4(SI)(R9*1), Z30
-	VFMADD231PS  Z28, Z30, Z3
-	VMOVUPS      (BX), Z28
-	PREFETCHT0   (BX)(R15*8)
-	ADDQ         R15, BX
-	VBROADCASTSS 8(SI), Z30
-	VFMADD231PS  Z28, Z30, Z0
-	VBROADCASTSS 8(SI)(R8*1), Z30
-	VFMADD231PS  Z28, Z30, Z1
-	VBROADCASTSS 8(SI)(R8*2), Z30
-	VFMADD231PS  Z28, Z30, Z2
-	VBROADCASTSS 8(SI)(R9*1), Z30
-	VFMADD231PS  Z28, Z30, Z3
-	VMOVUPS      (BX), Z28
-	PREFETCHT0   (BX)(R15*8)
-	ADDQ         R15, BX
-	VBROADCASTSS 12(SI), Z30
-	VFMADD231PS  Z28, Z30, Z0
-	VBROADCASTSS 12(SI)(R8*1), Z30
-	VFMADD231PS  Z28, Z30, Z1
-	VBROADCASTSS 12(SI)(R8*2), Z30
-	VFMADD231PS  Z28, Z30, Z2
-	VBROADCASTSS 12(SI)(R9*1), Z30
-	VFMADD231PS  Z28, Z30, Z3
-	PREFETCHT1   (R14)(CX*4)
-	ADDQ         $0x10, SI
-	SUBQ         $0x04, CX
-	JGE          four
+	VMOVUPS          (BX), Z28
+	PREFETCHT0       (BX)(R15*8)
+	ADDQ             R15, BX
+	VFMADD231PS.BCST (SI), Z28, Z0
+	VFMADD231PS.BCST (SI)(R8*1), Z28, Z1
+	VFMADD231PS.BCST (SI)(R8*2), Z28, Z2
+	VFMADD231PS.BCST (SI)(R9*1), Z28, Z3
+	VMOVUPS          (BX), Z28
+	PREFETCHT0       (BX)(R15*8)
+	ADDQ             R15, BX
+	VFMADD231PS.BCST 4(SI), Z28, Z0
+	VFMADD231PS.BCST 4(SI)(R8*1), Z28, Z1
+	VFMADD231PS.BCST 4(SI)(R8*2), Z28, Z2
+	VFMADD231PS.BCST 4(SI)(R9*1), Z28, Z3
+	VMOVUPS          (BX), Z28
+	PREFETCHT0       (BX)(R15*8)
+	ADDQ             R15, BX
+	VFMADD231PS.BCST 8(SI), Z28, Z0
+	VFMADD231PS.BCST 8(SI)(R8*1), Z28, Z1
+	VFMADD231PS.BCST 8(SI)(R8*2), Z28, Z2
+	VFMADD231PS.BCST 8(SI)(R9*1), Z28, Z3
+	VMOVUPS          (BX), Z28
+	PREFETCHT0       (BX)(R15*8)
+	ADDQ             R15, BX
+	VFMADD231PS.BCST 12(SI), Z28, Z0
+	VFMADD231PS.BCST 12(SI)(R8*1), Z28, Z1
+	VFMADD231PS.BCST 12(SI)(R8*2), Z28, Z2
+	VFMADD231PS.BCST 12(SI)(R9*1), Z28, Z3
+	PREFETCHT1       (R14)(CX*4)
+	PREFETCHT1       64(R14)(CX*4)
+	ADDQ             240(DI), R14
+	PCALIGN          $0x20
+	ADDQ             $0x10, SI
+	SUBQ             $0x04, CX
+	JGE              four
+	PCALIGN          $0x20
 
 rest:
 	ADDQ $0x04, CX
 	JEQ  next
 
 one:
-	VMOVUPS.Z    (BX), K1, Z28
-	PREFETCHT0   (BX)(R15*8)
-	ADDQ         R15, BX
-	VBROADCASTSS (SI), Z30
-	VFMADD231PS  Z28, Z30, Z0
-	VBROADCASTSS (SI)(R8*1), Z30
-	VFMADD231PS  Z28, Z30, Z1
-	VBROADCASTSS (SI)(R8*2), Z30
-	VFMADD231PS  Z28, Z30, Z2
-	VBROADCASTSS (SI)(R9*1), Z30
-	VFMADD231PS  Z28, Z30, Z3
-	ADDQ         $0x04, SI
-	DECQ         CX
-	JNE          one
+	VMOVUPS          (BX), Z28
+	PREFETCHT0       (BX)(R15*8)
+	ADDQ             R15, BX
+	VFMADD231PS.BCST (SI), Z28, Z0
+	VFMADD231PS.BCST (SI)(R8*1), Z28, Z1
+	VFMADD231PS.BCST (SI)(R8*2), Z28, Z2
+	VFMADD231PS.BCST (SI)(R9*1), Z28, Z3
+	PCALIGN          $0x20
+	ADDQ             $0x04, SI
+	DECQ             CX
+	JNE              one
+	PCALIGN          $0x20
 
 next:
-	DECQ         R13
-	JNE          segment
+	DECQ R13
+	JNE  segment
+	JMP  summed
+
+edge:
+	VMOVUPS.Z        (BX), K1, Z28
+	PREFETCHT0       (BX)(R15*8)
+	ADDQ             R15, BX
+	VFMADD231PS.BCST (SI), Z28, Z0
+	VFMADD231PS.BCST (SI)(R8*1), Z28, Z1
+	VFMADD231PS.BCST (SI)(R8*2), Z28, Z2
+	VFMADD231PS.BCST (SI)(R9*1), Z28, Z3
+	PCALIGN          $0x20
+	ADDQ             $0x04, SI
+	DECQ             CX
+	JNE              edge
+	DECQ             R13
+	JNE              segment
+
+summed:
 	MOVL         200(DI), AX
 	CMPL         AX, $0x3f800000
 	JEQ          scaled
@@ -1724,7 +1862,7 @@ scaled:
 
 accumulated:
 	MOVQ      176(DI), AX
-	MOVQ      256(DI), CX
+	MOVQ      264(DI), CX
 	CMPQ      AX, $0x01
 	JLT       biased
 	JEQ       rowbias
@@ -1854,13 +1992,13 @@ store:
 	VMOVUPS Z2, K1, (AX)(R8*2)
 	VMOVUPS Z3, K1, (AX)(R9*1)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 240(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 248(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    232(DI), AX
+	MOVQ    168(DI), AX
 	ADDQ    AX, 264(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 272(DI)
 	MOVQ    160(DI), AX
 	ADDQ    AX, DX
 	TESTQ   R12, R12
@@ -1868,7 +2006,7 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 272(DI)
+	DECQ 280(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -1878,15 +2016,15 @@ bare:
 TEXT ·tile4x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
-	MOVQ  AX, 240(DI)
-	MOVQ  72(DI), AX
 	MOVQ  AX, 248(DI)
-	MOVQ  136(DI), AX
+	MOVQ  72(DI), AX
 	MOVQ  AX, 256(DI)
-	MOVQ  16(DI), AX
-	MOVQ  AX, 272(DI)
-	MOVQ  224(DI), AX
+	MOVQ  136(DI), AX
 	MOVQ  AX, 264(DI)
+	MOVQ  16(DI), AX
+	MOVQ  AX, 280(DI)
+	MOVQ  224(DI), AX
+	MOVQ  AX, 272(DI)
 	MOVQ  128(DI), R12
 	MOVQ  96(DI), DX
 	MOVQ  80(DI), R15
@@ -1911,8 +2049,8 @@ product:
 	MOVQ       32(DI), R8
 	LEAQ       (R8)(R8*2), R9
 	LEAQ       (R8)(R8*4), R10
-	MOVQ       248(DI), BX
-	MOVQ       264(DI), R14
+	MOVQ       256(DI), BX
+	MOVQ       272(DI), R14
 	VPXORD     Z0, Z0, Z0
 	VPXORD     Z1, Z1, Z1
 	VPXORD     Z2, Z2, Z2
@@ -1923,16 +2061,18 @@ product:
 	VPXORD     Z7, Z7, Z7
 	MOVQ       56(DI), R13
 	MOVQ       48(DI), AX
+	PCALIGN    $0x20
 
 segment:
-	MOVQ 240(DI), SI
-	ADDQ (AX), SI
-	ADDQ $0x08, AX
-	MOVQ 64(DI), CX
-	CMPQ 88(DI), $0x00
-	JNE  one
-	SUBQ $0x04, CX
-	JLT  rest
+	MOVQ    248(DI), SI
+	ADDQ    (AX), SI
+	ADDQ    $0x08, AX
+	MOVQ    64(DI), CX
+	PCALIGN $0x20
+	CMPQ    88(DI), $0x00
+	JNE     edge
+	SUBQ    $0x04, CX
+	JLT     rest
 
 four:
 	VMOVUPS      (BX), Z28
@@ -2004,15 +2144,48 @@ four:
 	VFMADD231PS  Z28, Z30, Z6
 	VFMADD231PS  Z29, Z30, Z7
 	PREFETCHT1   (R14)(CX*4)
+	PREFETCHT1   64(R14)(CX*4)
+	ADDQ         240(DI), R14
+	PCALIGN      $0x20
 	ADDQ         $0x10, SI
 	SUBQ         $0x04, CX
 	JGE          four
+	PCALIGN      $0x20
 
 rest:
 	ADDQ $0x04, CX
 	JEQ  next
 
 one:
+	VMOVUPS      (BX), Z28
+	PREFETCHT0   (BX)(R15*8)
+	VMOVUPS      64(BX), Z29
+	PREFETCHT0   64(BX)(R15*8)
+	ADDQ         R15, BX
+	VBROADCASTSS (SI), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	VBROADCASTSS (SI)(R8*1), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VFMADD231PS  Z29, Z30, Z3
+	VBROADCASTSS (SI)(R8*2), Z30
+	VFMADD231PS  Z28, Z30, Z4
+	VFMADD231PS  Z29, Z30, Z5
+	VBROADCASTSS (SI)(R9*1), Z30
+	VFMADD231PS  Z28, Z30, Z6
+	VFMADD231PS  Z29, Z30, Z7
+	PCALIGN      $0x20
+	ADDQ         $0x04, SI
+	DECQ         CX
+	JNE          one
+	PCALIGN      $0x20
+
+next:
+	DECQ R13
+	JNE  segment
+	JMP  summed
+
+edge:
 	VMOVUPS      (BX), Z28
 	PREFETCHT0   (BX)(R15*8)
 	VMOVUPS.Z    64(BX), K1, Z29
@@ -2030,13 +2203,14 @@ one:
 	VBROADCASTSS (SI)(R9*1), Z30
 	VFMADD231PS  Z28, Z30, Z6
 	VFMADD231PS  Z29, Z30, Z7
+	PCALIGN      $0x20
 	ADDQ         $0x04, SI
 	DECQ         CX
-	JNE          one
-
-next:
+	JNE          edge
 	DECQ         R13
 	JNE          segment
+
+summed:
 	MOVL         200(DI), AX
 	CMPL         AX, $0x3f800000
 	JEQ          scaled
@@ -2070,7 +2244,7 @@ scaled:
 
 accumulated:
 	MOVQ      176(DI), AX
-	MOVQ      256(DI), CX
+	MOVQ      264(DI), CX
 	CMPQ      AX, $0x01
 	JLT       biased
 	JEQ       rowbias
@@ -2297,13 +2471,13 @@ store:
 	VMOVUPS Z5, K1, (AX)(R8*2)
 	VMOVUPS Z7, K1, (AX)(R9*1)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 240(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 248(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    232(DI), AX
+	MOVQ    168(DI), AX
 	ADDQ    AX, 264(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 272(DI)
 	MOVQ    160(DI), AX
 	ADDQ    AX, DX
 	TESTQ   R12, R12
@@ -2311,7 +2485,7 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 272(DI)
+	DECQ 280(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -2321,15 +2495,15 @@ bare:
 TEXT ·tile5x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
-	MOVQ  AX, 240(DI)
-	MOVQ  72(DI), AX
 	MOVQ  AX, 248(DI)
-	MOVQ  136(DI), AX
+	MOVQ  72(DI), AX
 	MOVQ  AX, 256(DI)
-	MOVQ  16(DI), AX
-	MOVQ  AX, 272(DI)
-	MOVQ  224(DI), AX
+	MOVQ  136(DI), AX
 	MOVQ  AX, 264(DI)
+	MOVQ  16(DI), AX
+	MOVQ  AX, 280(DI)
+	MOVQ  224(DI), AX
+	MOVQ  AX, 272(DI)
 	MOVQ  128(DI), R12
 	MOVQ  96(DI), DX
 	MOVQ  80(DI), R15
@@ -2349,8 +2523,8 @@ product:
 	MOVQ       32(DI), R8
 	LEAQ       (R8)(R8*2), R9
 	LEAQ       (R8)(R8*4), R10
-	MOVQ       248(DI), BX
-	MOVQ       264(DI), R14
+	MOVQ       256(DI), BX
+	MOVQ       272(DI), R14
 	VPXORD     Z0, Z0, Z0
 	VPXORD     Z1, Z1, Z1
 	VPXORD     Z2, Z2, Z2
@@ -2358,100 +2532,102 @@ product:
 	VPXORD     Z4, Z4, Z4
 	MOVQ       56(DI), R13
 	MOVQ       48(DI), AX
+	PCALIGN    $0x20
 
 segment:
-	MOVQ 240(DI), SI
-	ADDQ (AX), SI
-	ADDQ $0x08, AX
-	MOVQ 64(DI), CX
-	CMPQ 88(DI), $0x00
-	JNE  one
-	SUBQ $0x04, CX
-	JLT  rest
+	MOVQ    248(DI), SI
+	ADDQ    (AX), SI
+	ADDQ    $0x08, AX
+	MOVQ    64(DI), CX
+	PCALIGN $0x20
+	CMPQ    88(DI), $0x00
+	JNE     edge
+	SUBQ    $0x04, CX
+	JLT     rest
 
 four:
-	VMOVUPS      (BX), Z28
-	PREFETCHT0   (BX)(R15*8)
-	ADDQ         R15, BX
-	VBROADCASTSS (SI), Z30
-	VFMADD231PS  Z28, Z30, Z0
-	VBROADCASTSS (SI)(R8*1), Z30
-	VFMADD231PS  Z28, Z30, Z1
-	VBROADCASTSS (SI)(R8*2), Z30
-	VFMADD231PS  Z28, Z30, Z2
-	VBROADCASTSS (SI)(R9*1), Z30
-	VFMADD231PS  Z28, Z30, Z3
-	VBROADCASTSS (SI)(R8*4), Z30
-	VFMADD231PS  Z28, Z30, Z4
-	VMOVUPS      (BX), Z28
-	PREFETCHT0   (BX)(R15*8)
-	ADDQ         R15, BX
-	VBROADCASTSS 4(SI), Z30
-	VFMADD231PS  Z28, Z30, Z0
-	VBROADCASTSS 4(SI)(R8*1), Z30
-	VFMADD231PS  Z28, Z30, Z1
-	VBROADCASTSS 4(SI)(R8*2), Z30
-	VFMADD231PS  Z28, Z30, Z2
-	VBROADCASTSS 4(SI)(R9*1), Z30
-	VFMADD231PS  Z28, Z30, Z3
-	VBROADCASTSS 4(SI)(R8*4), Z30
-	VFMADD231PS  Z28, Z30, Z4
-	VMOVUPS      (BX), Z28
-	PREFETCHT0   (BX)(R15*8)
-	ADDQ         R15, BX
-	VBROADCASTSS 8(SI), Z30
-	VFMADD231PS  Z28, Z30, Z0
-	VBROADCASTSS 8(SI)(R8*1), Z30
-	VFMADD231PS  Z28, Z30, Z1
-	VBROADCASTSS 8(SI)(R8*2), Z30
-	VFMADD231PS  Z28, Z30, Z2
-	VBROADCASTSS 8(SI)(R9*1), Z30
-	VFMADD231PS  Z28, Z30, Z3
-	VBROADCASTSS 8(SI)(R8*4), Z30
-	VFMADD231PS  Z28, Z30, Z4
-	VMOVUPS      (BX), Z28
-	PREFETCHT0   (BX)(R15*8)
-	ADDQ         R15, BX
-	VBROADCASTSS 12(SI), Z30
-	VFMADD231PS  Z28, Z30, Z0
-	VBROADCASTSS 12(SI)(R8*1), Z30
-	VFMADD231PS  Z28, Z30, Z1
-	VBROADCASTSS 12(SI)(R8*2), Z30
-	VFMADD231PS  Z28, Z30, Z2
-	VBROADCASTSS 12(SI)(R9*1), Z30
-	VFMADD231PS  Z28, Z30, Z3
-	VBROADCASTSS 12(SI)(R8*4), Z30
-	VFMADD231PS  Z28, Z30, Z4
-	PREFETCHT1   (R14)(CX*4)
-	ADDQ         $0x10, SI
-	SUBQ         $0x04, CX
-	JGE          four
+	VMOVUPS          (BX), Z28
+	PREFETCHT0       (BX)(R15*8)
+	ADDQ             R15, BX
+	VFMADD231PS.BCST (SI), Z28, Z0
+	VFMADD231PS.BCST (SI)(R8*1), Z28, Z1
+	VFMADD231PS.BCST (SI)(R8*2), Z28, Z2
+	VFMADD231PS.BCST (SI)(R9*1), Z28, Z3
+	VFMADD231PS.BCST (SI)(R8*4), Z28, Z4
+	VMOVUPS          (BX), Z28
+	PREFETCHT0       (BX)(R15*8)
+	ADDQ             R15, BX
+	VFMADD231PS.BCST 4(SI), Z28, Z0
+	VFMADD231PS.BCST 4(SI)(R8*1), Z28, Z1
+	VFMADD231PS.BCST 4(SI)(R8*2), Z28, Z2
+	VFMADD231PS.BCST 4(SI)(R9*1), Z28, Z3
+	VFMADD231PS.BCST 4(SI)(R8*4), Z28, Z4
+	VMOVUPS          (BX), Z28
+	PREFETCHT0       (BX)(R15*8)
+	ADDQ             R15, BX
+	VFMADD231PS.BCST 8(SI), Z28, Z0
+	VFMADD231PS.BCST 8(SI)(R8*1), Z28, Z1
+	VFMADD231PS.BCST 8(SI)(R8*2), Z28, Z2
+	VFMADD231PS.BCST 8(SI)(R9*1), Z28, Z3
+	VFMADD231PS.BCST 8(SI)(R8*4), Z28, Z4
+	VMOVUPS          (BX), Z28
+	PREFETCHT0       (BX)(R15*8)
+	ADDQ             R15, BX
+	VFMADD231PS.BCST 12(SI), Z28, Z0
+	VFMADD231PS.BCST 12(SI)(R8*1), Z28, Z1
+	VFMADD231PS.BCST 12(SI)(R8*2), Z28, Z2
+	VFMADD231PS.BCST 12(SI)(R9*1), Z28, Z3
+	VFMADD231PS.BCST 12(SI)(R8*4), Z28, Z4
+	PREFETCHT1       (R14)(CX*4)
+	PREFETCHT1       64(R14)(CX*4)
+	ADDQ             240(DI), R14
+	PCALIGN          $0x20
+	ADDQ             $0x10, SI
+	SUBQ             $0x04, CX
+	JGE              four
+	PCALIGN          $0x20
 
 rest:
 	ADDQ $0x04, CX
 	JEQ  next
 
 one:
-	VMOVUPS.Z    (BX), K1, Z28
-	PREFETCHT0   (BX)(R15*8)
-	ADDQ         R15, BX
-	VBROADCASTSS (SI), Z30
-	VFMADD231PS  Z28, Z30, Z0
-	VBROADCASTSS (SI)(R8*1), Z30
-	VFMADD231PS  Z28, Z30, Z1
-	VBROADCASTSS (SI)(R8*2), Z30
-	VFMADD231PS  Z28, Z30, Z2
-	VBROADCASTSS (SI)(R9*1), Z30
-	VFMADD231PS  Z28, Z30, Z3
-	VBROADCASTSS (SI)(R8*4), Z30
-	VFMADD231PS  Z28, Z30, Z4
-	ADDQ         $0x04, SI
-	DECQ         CX
-	JNE          one
+	VMOVUPS          (BX), Z28
+	PREFETCHT0       (BX)(R15*8)
+	ADDQ             R15, BX
+	VFMADD231PS.BCST (SI), Z28, Z0
+	VFMADD231PS.BCST (SI)(R8*1), Z28, Z1
+	VFMADD231PS.BCST (SI)(R8*2), Z28, Z2
+	VFMADD231PS.BCST (SI)(R9*1), Z28, Z3
+	VFMADD231PS.BCST (SI)(R8*4), Z28, Z4
+	PCALIGN          $0x20
+	ADDQ             $0x04, SI
+	DECQ             CX
+	JNE              one
+	PCALIGN          $0x20
 
 next:
-	DECQ         R13
-	JNE          segment
+	DECQ R13
+	JNE  segment
+	JMP  summed
+
+edge:
+	VMOVUPS.Z        (BX), K1, Z28
+	PREFETCHT0       (BX)(R15*8)
+	ADDQ             R15, BX
+	VFMADD231PS.BCST (SI), Z28, Z0
+	VFMADD231PS.BCST (SI)(R8*1), Z28, Z1
+	VFMADD231PS.BCST (SI)(R8*2), Z28, Z2
+	VFMADD231PS.BCST (SI)(R9*1), Z28, Z3
+	VFMADD231PS.BCST (SI)(R8*4), Z28, Z4
+	PCALIGN          $0x20
+	ADDQ             $0x04, SI
+	DECQ             CX
+	JNE              edge
+	DECQ             R13
+	JNE              segment
+
+summed:
 	MOVL         200(DI), AX
 	CMPL         AX, $0x3f800000
 	JEQ          scaled
@@ -2477,7 +2653,7 @@ scaled:
 
 accumulated:
 	MOVQ      176(DI), AX
-	MOVQ      256(DI), CX
+	MOVQ      264(DI), CX
 	CMPQ      AX, $0x01
 	JLT       biased
 	JEQ       rowbias
@@ -2631,13 +2807,13 @@ store:
 	VMOVUPS Z3, K1, (AX)(R9*1)
 	VMOVUPS Z4, K1, (AX)(R8*4)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 240(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 248(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    232(DI), AX
+	MOVQ    168(DI), AX
 	ADDQ    AX, 264(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 272(DI)
 	MOVQ    160(DI), AX
 	ADDQ    AX, DX
 	TESTQ   R12, R12
@@ -2645,7 +2821,7 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 272(DI)
+	DECQ 280(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -2655,15 +2831,15 @@ bare:
 TEXT ·tile5x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
-	MOVQ  AX, 240(DI)
-	MOVQ  72(DI), AX
 	MOVQ  AX, 248(DI)
-	MOVQ  136(DI), AX
+	MOVQ  72(DI), AX
 	MOVQ  AX, 256(DI)
-	MOVQ  16(DI), AX
-	MOVQ  AX, 272(DI)
-	MOVQ  224(DI), AX
+	MOVQ  136(DI), AX
 	MOVQ  AX, 264(DI)
+	MOVQ  16(DI), AX
+	MOVQ  AX, 280(DI)
+	MOVQ  224(DI), AX
+	MOVQ  AX, 272(DI)
 	MOVQ  128(DI), R12
 	MOVQ  96(DI), DX
 	MOVQ  80(DI), R15
@@ -2690,8 +2866,8 @@ product:
 	MOVQ       32(DI), R8
 	LEAQ       (R8)(R8*2), R9
 	LEAQ       (R8)(R8*4), R10
-	MOVQ       248(DI), BX
-	MOVQ       264(DI), R14
+	MOVQ       256(DI), BX
+	MOVQ       272(DI), R14
 	VPXORD     Z0, Z0, Z0
 	VPXORD     Z1, Z1, Z1
 	VPXORD     Z2, Z2, Z2
@@ -2704,16 +2880,18 @@ product:
 	VPXORD     Z9, Z9, Z9
 	MOVQ       56(DI), R13
 	MOVQ       48(DI), AX
+	PCALIGN    $0x20
 
 segment:
-	MOVQ 240(DI), SI
-	ADDQ (AX), SI
-	ADDQ $0x08, AX
-	MOVQ 64(DI), CX
-	CMPQ 88(DI), $0x00
-	JNE  one
-	SUBQ $0x04, CX
-	JLT  rest
+	MOVQ    248(DI), SI
+	ADDQ    (AX), SI
+	ADDQ    $0x08, AX
+	MOVQ    64(DI), CX
+	PCALIGN $0x20
+	CMPQ    88(DI), $0x00
+	JNE     edge
+	SUBQ    $0x04, CX
+	JLT     rest
 
 four:
 	VMOVUPS      (BX), Z28
@@ -2797,15 +2975,51 @@ four:
 	VFMADD231PS  Z28, Z30, Z8
 	VFMADD231PS  Z29, Z30, Z9
 	PREFETCHT1   (R14)(CX*4)
+	PREFETCHT1   64(R14)(CX*4)
+	ADDQ         240(DI), R14
+	PCALIGN      $0x20
 	ADDQ         $0x10, SI
 	SUBQ         $0x04, CX
 	JGE          four
+	PCALIGN      $0x20
 
 rest:
 	ADDQ $0x04, CX
 	JEQ  next
 
 one:
+	VMOVUPS      (BX), Z28
+	PREFETCHT0   (BX)(R15*8)
+	VMOVUPS      64(BX), Z29
+	PREFETCHT0   64(BX)(R15*8)
+	ADDQ         R15, BX
+	VBROADCASTSS (SI), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	VBROADCASTSS (SI)(R8*1), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VFMADD231PS  Z29, Z30, Z3
+	VBROADCASTSS (SI)(R8*2), Z30
+	VFMADD231PS  Z28, Z30, Z4
+	VFMADD231PS  Z29, Z30, Z5
+	VBROADCASTSS (SI)(R9*1), Z30
+	VFMADD231PS  Z28, Z30, Z6
+	VFMADD231PS  Z29, Z30, Z7
+	VBROADCASTSS (SI)(R8*4), Z30
+	VFMADD231PS  Z28, Z30, Z8
+	VFMADD231PS  Z29, Z30, Z9
+	PCALIGN      $0x20
+	ADDQ         $0x04, SI
+	DECQ         CX
+	JNE          one
+	PCALIGN      $0x20
+
+next:
+	DECQ R13
+	JNE  segment
+	JMP  summed
+
+edge:
 	VMOVUPS      (BX), Z28
 	PREFETCHT0   (BX)(R15*8)
 	VMOVUPS.Z    64(BX), K1, Z29
@@ -2826,13 +3040,14 @@ one:
 	VBROADCASTSS (SI)(R8*4), Z30
 	VFMADD231PS  Z28, Z30, Z8
 	VFMADD231PS  Z29, Z30, Z9
+	PCALIGN      $0x20
 	ADDQ         $0x04, SI
 	DECQ         CX
-	JNE          one
-
-next:
+	JNE          edge
 	DECQ         R13
 	JNE          segment
+
+summed:
 	MOVL         200(DI), AX
 	CMPL         AX, $0x3f800000
 	JEQ          scaled
@@ -2870,7 +3085,7 @@ scaled:
 
 accumulated:
 	MOVQ      176(DI), AX
-	MOVQ      256(DI), CX
+	MOVQ      264(DI), CX
 	CMPQ      AX, $0x01
 	JLT       biased
 	JEQ       rowbias
@@ -3144,13 +3359,13 @@ store:
 	VMOVUPS Z7, K1, (AX)(R9*1)
 	VMOVUPS Z9, K1, (AX)(R8*4)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 240(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 248(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    232(DI), AX
+	MOVQ    168(DI), AX
 	ADDQ    AX, 264(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 272(DI)
 	MOVQ    160(DI), AX
 	ADDQ    AX, DX
 	TESTQ   R12, R12
@@ -3158,7 +3373,7 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 272(DI)
+	DECQ 280(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -3168,15 +3383,15 @@ bare:
 TEXT ·tile6x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
-	MOVQ  AX, 240(DI)
-	MOVQ  72(DI), AX
 	MOVQ  AX, 248(DI)
-	MOVQ  136(DI), AX
+	MOVQ  72(DI), AX
 	MOVQ  AX, 256(DI)
-	MOVQ  16(DI), AX
-	MOVQ  AX, 272(DI)
-	MOVQ  224(DI), AX
+	MOVQ  136(DI), AX
 	MOVQ  AX, 264(DI)
+	MOVQ  16(DI), AX
+	MOVQ  AX, 280(DI)
+	MOVQ  224(DI), AX
+	MOVQ  AX, 272(DI)
 	MOVQ  128(DI), R12
 	MOVQ  96(DI), DX
 	MOVQ  80(DI), R15
@@ -3197,8 +3412,8 @@ product:
 	MOVQ       32(DI), R8
 	LEAQ       (R8)(R8*2), R9
 	LEAQ       (R8)(R8*4), R10
-	MOVQ       248(DI), BX
-	MOVQ       264(DI), R14
+	MOVQ       256(DI), BX
+	MOVQ       272(DI), R14
 	VPXORD     Z0, Z0, Z0
 	VPXORD     Z1, Z1, Z1
 	VPXORD     Z2, Z2, Z2
@@ -3207,110 +3422,108 @@ product:
 	VPXORD     Z5, Z5, Z5
 	MOVQ       56(DI), R13
 	MOVQ       48(DI), AX
+	PCALIGN    $0x20
 
 segment:
-	MOVQ 240(DI), SI
-	ADDQ (AX), SI
-	ADDQ $0x08, AX
-	MOVQ 64(DI), CX
-	CMPQ 88(DI), $0x00
-	JNE  one
-	SUBQ $0x04, CX
-	JLT  rest
+	MOVQ    248(DI), SI
+	ADDQ    (AX), SI
+	ADDQ    $0x08, AX
+	MOVQ    64(DI), CX
+	PCALIGN $0x20
+	CMPQ    88(DI), $0x00
+	JNE     edge
+	SUBQ    $0x04, CX
+	JLT     rest
 
 four:
-	VMOVUPS      (BX), Z28
-	PREFETCHT0   (BX)(R15*8)
-	ADDQ         R15, BX
-	VBROADCASTSS (SI), Z30
-	VFMADD231PS  Z28, Z30, Z0
-	VBROADCASTSS (SI)(R8*1), Z30
-	VFMADD231PS  Z28, Z30, Z1
-	VBROADCASTSS (SI)(R8*2), Z30
-	VFMADD231PS  Z28, Z30, Z2
-	VBROADCASTSS (SI)(R9*1), Z30
-	VFMADD231PS  Z28, Z30, Z3
-	VBROADCASTSS (SI)(R8*4), Z30
-	VFMADD231PS  Z28, Z30, Z4
-	VBROADCASTSS (SI)(R10*1), Z30
-	VFMADD231PS  Z28, Z30, Z5
-	VMOVUPS      (BX), Z28
-	PREFETCHT0   (BX)(R15*8)
-	ADDQ         R15, BX
-	VBROADCASTSS 4(SI), Z30
-	VFMADD231PS  Z28, Z30, Z0
-	VBROADCASTSS 4(SI)(R8*1), Z30
-	VFMADD231PS  Z28, Z30, Z1
-	VBROADCASTSS 4(SI)(R8*2), Z30
-	VFMADD231PS  Z28, Z30, Z2
-	VBROADCASTSS 4(SI)(R9*1), Z30
-	VFMADD231PS  Z28, Z30, Z3
-	VBROADCASTSS 4(SI)(R8*4), Z30
-	VFMADD231PS  Z28, Z30, Z4
-	VBROADCASTSS 4(SI)(R10*1), Z30
-	VFMADD231PS  Z28, Z30, Z5
-	VMOVUPS      (BX), Z28
-	PREFETCHT0   (BX)(R15*8)
-	ADDQ         R15, BX
-	VBROADCASTSS 8(SI), Z30
-	VFMADD231PS  Z28, Z30, Z0
-	VBROADCASTSS 8(SI)(R8*1), Z30
-	VFMADD231PS  Z28, Z30, Z1
-	VBROADCASTSS 8(SI)(R8*2), Z30
-	VFMADD231PS  Z28, Z30, Z2
-	VBROADCASTSS 8(SI)(R9*1), Z30
-	VFMADD231PS  Z28, Z30, Z3
-	VBROADCASTSS 8(SI)(R8*4), Z30
-	VFMADD231PS  Z28, Z30, Z4
-	VBROADCASTSS 8(SI)(R10*1), Z30
-	VFMADD231PS  Z28, Z30, Z5
-	VMOVUPS      (BX), Z28
-	PREFETCHT0   (BX)(R15*8)
-	ADDQ         R15, BX
-	VBROADCASTSS 12(SI), Z30
-	VFMADD231PS  Z28, Z30, Z0
-	VBROADCASTSS 12(SI)(R8*1), Z30
-	VFMADD231PS  Z28, Z30, Z1
-	VBROADCASTSS 12(SI)(R8*2), Z30
-	VFMADD231PS  Z28, Z30, Z2
-	VBROADCASTSS 12(SI)(R9*1), Z30
-	VFMADD231PS  Z28, Z30, Z3
-	VBROADCASTSS 12(SI)(R8*4), Z30
-	VFMADD231PS  Z28, Z30, Z4
-	VBROADCASTSS 12(SI)(R10*1), Z30
-	VFMADD231PS  Z28, Z30, Z5
-	PREFETCHT1   (R14)(CX*4)
-	ADDQ         $0x10, SI
-	SUBQ         $0x04, CX
-	JGE          four
+	VMOVUPS          (BX), Z28
+	PREFETCHT0       (BX)(R15*8)
+	ADDQ             R15, BX
+	VFMADD231PS.BCST (SI), Z28, Z0
+	VFMADD231PS.BCST (SI)(R8*1), Z28, Z1
+	VFMADD231PS.BCST (SI)(R8*2), Z28, Z2
+	VFMADD231PS.BCST (SI)(R9*1), Z28, Z3
+	VFMADD231PS.BCST (SI)(R8*4), Z28, Z4
+	VFMADD231PS.BCST (SI)(R10*1), Z28, Z5
+	VMOVUPS          (BX), Z28
+	PREFETCHT0       (BX)(R15*8)
+	ADDQ             R15, BX
+	VFMADD231PS.BCST 4(SI), Z28, Z0
+	VFMADD231PS.BCST 4(SI)(R8*1), Z28, Z1
+	VFMADD231PS.BCST 4(SI)(R8*2), Z28, Z2
+	VFMADD231PS.BCST 4(SI)(R9*1), Z28, Z3
+	VFMADD231PS.BCST 4(SI)(R8*4), Z28, Z4
+	VFMADD231PS.BCST 4(SI)(R10*1), Z28, Z5
+	VMOVUPS          (BX), Z28
+	PREFETCHT0       (BX)(R15*8)
+	ADDQ             R15, BX
+	VFMADD231PS.BCST 8(SI), Z28, Z0
+	VFMADD231PS.BCST 8(SI)(R8*1), Z28, Z1
+	VFMADD231PS.BCST 8(SI)(R8*2), Z28, Z2
+	VFMADD231PS.BCST 8(SI)(R9*1), Z28, Z3
+	VFMADD231PS.BCST 8(SI)(R8*4), Z28, Z4
+	VFMADD231PS.BCST 8(SI)(R10*1), Z28, Z5
+	VMOVUPS          (BX), Z28
+	PREFETCHT0       (BX)(R15*8)
+	ADDQ             R15, BX
+	VFMADD231PS.BCST 12(SI), Z28, Z0
+	VFMADD231PS.BCST 12(SI)(R8*1), Z28, Z1
+	VFMADD231PS.BCST 12(SI)(R8*2), Z28, Z2
+	VFMADD231PS.BCST 12(SI)(R9*1), Z28, Z3
+	VFMADD231PS.BCST 12(SI)(R8*4), Z28, Z4
+	VFMADD231PS.BCST 12(SI)(R10*1), Z28, Z5
+	PREFETCHT1       (R14)(CX*4)
+	PREFETCHT1       64(R14)(CX*4)
+	ADDQ             240(DI), R14
+	PCALIGN          $0x20
+	ADDQ             $0x10, SI
+	SUBQ             $0x04, CX
+	JGE              four
+	PCALIGN          $0x20
 
 rest:
 	ADDQ $0x04, CX
 	JEQ  next
 
 one:
-	VMOVUPS.Z    (BX), K1, Z28
-	PREFETCHT0   (BX)(R15*8)
-	ADDQ         R15, BX
-	VBROADCASTSS (SI), Z30
-	VFMADD231PS  Z28, Z30, Z0
-	VBROADCASTSS (SI)(R8*1), Z30
-	VFMADD231PS  Z28, Z30, Z1
-	VBROADCASTSS (SI)(R8*2), Z30
-	VFMADD231PS  Z28, Z30, Z2
-	VBROADCASTSS (SI)(R9*1), Z30
-	VFMADD231PS  Z28, Z30, Z3
-	VBROADCASTSS (SI)(R8*4), Z30
-	VFMADD231PS  Z28, Z30, Z4
-	VBROADCASTSS (SI)(R10*1), Z30
-	VFMADD231PS  Z28, Z30, Z5
-	ADDQ         $0x04, SI
-	DECQ         CX
-	JNE          one
+	VMOVUPS          (BX), Z28
+	PREFETCHT0       (BX)(R15*8)
+	ADDQ             R15, BX
+	VFMADD231PS.BCST (SI), Z28, Z0
+	VFMADD231PS.BCST (SI)(R8*1), Z28, Z1
+	VFMADD231PS.BCST (SI)(R8*2), Z28, Z2
+	VFMADD231PS.BCST (SI)(R9*1), Z28, Z3
+	VFMADD231PS.BCST (SI)(R8*4), Z28, Z4
+	VFMADD231PS.BCST (SI)(R10*1), Z28, Z5
+	PCALIGN          $0x20
+	ADDQ             $0x04, SI
+	DECQ             CX
+	JNE              one
+	PCALIGN          $0x20
 
 next:
-	DECQ         R13
-	JNE          segment
+	DECQ R13
+	JNE  segment
+	JMP  summed
+
+edge:
+	VMOVUPS.Z        (BX), K1, Z28
+	PREFETCHT0       (BX)(R15*8)
+	ADDQ             R15, BX
+	VFMADD231PS.BCST (SI), Z28, Z0
+	VFMADD231PS.BCST (SI)(R8*1), Z28, Z1
+	VFMADD231PS.BCST (SI)(R8*2), Z28, Z2
+	VFMADD231PS.BCST (SI)(R9*1), Z28, Z3
+	VFMADD231PS.BCST (SI)(R8*4), Z28, Z4
+	VFMADD231PS.BCST (SI)(R10*1), Z28, Z5
+	PCALIGN          $0x20
+	ADDQ             $0x04, SI
+	DECQ             CX
+	JNE              edge
+	DECQ             R13
+	JNE              segment
+
+summed:
 	MOVL         200(DI), AX
 	CMPL         AX, $0x3f800000
 	JEQ          scaled
@@ -3338,7 +3551,7 @@ scaled:
 
 accumulated:
 	MOVQ      176(DI), AX
-	MOVQ      256(DI), CX
+	MOVQ      264(DI), CX
 	CMPQ      AX, $0x01
 	JLT       biased
 	JEQ       rowbias
@@ -3516,13 +3729,13 @@ store:
 	VMOVUPS Z4, K1, (AX)(R8*4)
 	VMOVUPS Z5, K1, (AX)(R10*1)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 240(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 248(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    232(DI), AX
+	MOVQ    168(DI), AX
 	ADDQ    AX, 264(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 272(DI)
 	MOVQ    160(DI), AX
 	ADDQ    AX, DX
 	TESTQ   R12, R12
@@ -3530,7 +3743,7 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 272(DI)
+	DECQ 280(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -3540,15 +3753,15 @@ bare:
 TEXT ·tile6x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
-	MOVQ  AX, 240(DI)
-	MOVQ  72(DI), AX
 	MOVQ  AX, 248(DI)
-	MOVQ  136(DI), AX
+	MOVQ  72(DI), AX
 	MOVQ  AX, 256(DI)
-	MOVQ  16(DI), AX
-	MOVQ  AX, 272(DI)
-	MOVQ  224(DI), AX
+	MOVQ  136(DI), AX
 	MOVQ  AX, 264(DI)
+	MOVQ  16(DI), AX
+	MOVQ  AX, 280(DI)
+	MOVQ  224(DI), AX
+	MOVQ  AX, 272(DI)
 	MOVQ  128(DI), R12
 	MOVQ  96(DI), DX
 	MOVQ  80(DI), R15
@@ -3577,8 +3790,8 @@ product:
 	MOVQ       32(DI), R8
 	LEAQ       (R8)(R8*2), R9
 	LEAQ       (R8)(R8*4), R10
-	MOVQ       248(DI), BX
-	MOVQ       264(DI), R14
+	MOVQ       256(DI), BX
+	MOVQ       272(DI), R14
 	VPXORD     Z0, Z0, Z0
 	VPXORD     Z1, Z1, Z1
 	VPXORD     Z2, Z2, Z2
@@ -3593,16 +3806,18 @@ product:
 	VPXORD     Z11, Z11, Z11
 	MOVQ       56(DI), R13
 	MOVQ       48(DI), AX
+	PCALIGN    $0x20
 
 segment:
-	MOVQ 240(DI), SI
-	ADDQ (AX), SI
-	ADDQ $0x08, AX
-	MOVQ 64(DI), CX
-	CMPQ 88(DI), $0x00
-	JNE  one
-	SUBQ $0x04, CX
-	JLT  rest
+	MOVQ    248(DI), SI
+	ADDQ    (AX), SI
+	ADDQ    $0x08, AX
+	MOVQ    64(DI), CX
+	PCALIGN $0x20
+	CMPQ    88(DI), $0x00
+	JNE     edge
+	SUBQ    $0x04, CX
+	JLT     rest
 
 four:
 	VMOVUPS      (BX), Z28
@@ -3698,15 +3913,54 @@ four:
 	VFMADD231PS  Z28, Z30, Z10
 	VFMADD231PS  Z29, Z30, Z11
 	PREFETCHT1   (R14)(CX*4)
+	PREFETCHT1   64(R14)(CX*4)
+	ADDQ         240(DI), R14
+	PCALIGN      $0x20
 	ADDQ         $0x10, SI
 	SUBQ         $0x04, CX
 	JGE          four
+	PCALIGN      $0x20
 
 rest:
 	ADDQ $0x04, CX
 	JEQ  next
 
 one:
+	VMOVUPS      (BX), Z28
+	PREFETCHT0   (BX)(R15*8)
+	VMOVUPS      64(BX), Z29
+	PREFETCHT0   64(BX)(R15*8)
+	ADDQ         R15, BX
+	VBROADCASTSS (SI), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	VBROADCASTSS (SI)(R8*1), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VFMADD231PS  Z29, Z30, Z3
+	VBROADCASTSS (SI)(R8*2), Z30
+	VFMADD231PS  Z28, Z30, Z4
+	VFMADD231PS  Z29, Z30, Z5
+	VBROADCASTSS (SI)(R9*1), Z30
+	VFMADD231PS  Z28, Z30, Z6
+	VFMADD231PS  Z29, Z30, Z7
+	VBROADCASTSS (SI)(R8*4), Z30
+	VFMADD231PS  Z28, Z30, Z8
+	VFMADD231PS  Z29, Z30, Z9
+	VBROADCASTSS (SI)(R10*1), Z30
+	VFMADD231PS  Z28, Z30, Z10
+	VFMADD231PS  Z29, Z30, Z11
+	PCALIGN      $0x20
+	ADDQ         $0x04, SI
+	DECQ         CX
+	JNE          one
+	PCALIGN      $0x20
+
+next:
+	DECQ R13
+	JNE  segment
+	JMP  summed
+
+edge:
 	VMOVUPS      (BX), Z28
 	PREFETCHT0   (BX)(R15*8)
 	VMOVUPS.Z    64(BX), K1, Z29
@@ -3730,13 +3984,14 @@ one:
 	VBROADCASTSS (SI)(R10*1), Z30
 	VFMADD231PS  Z28, Z30, Z10
 	VFMADD231PS  Z29, Z30, Z11
+	PCALIGN      $0x20
 	ADDQ         $0x04, SI
 	DECQ         CX
-	JNE          one
-
-next:
+	JNE          edge
 	DECQ         R13
 	JNE          segment
+
+summed:
 	MOVL         200(DI), AX
 	CMPL         AX, $0x3f800000
 	JEQ          scaled
@@ -3778,7 +4033,7 @@ scaled:
 
 accumulated:
 	MOVQ      176(DI), AX
-	MOVQ      256(DI), CX
+	MOVQ      264(DI), CX
 	CMPQ      AX, $0x01
 	JLT       biased
 	JEQ       rowbias
@@ -4099,13 +4354,13 @@ store:
 	VMOVUPS Z9, K1, (AX)(R8*4)
 	VMOVUPS Z11, K1, (AX)(R10*1)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 240(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 248(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    232(DI), AX
+	MOVQ    168(DI), AX
 	ADDQ    AX, 264(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 272(DI)
 	MOVQ    160(DI), AX
 	ADDQ    AX, DX
 	TESTQ   R12, R12
@@ -4113,7 +4368,7 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 272(DI)
+	DECQ 280(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -4123,15 +4378,15 @@ bare:
 TEXT ·tile7x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
-	MOVQ  AX, 240(DI)
-	MOVQ  72(DI), AX
 	MOVQ  AX, 248(DI)
-	MOVQ  136(DI), AX
+	MOVQ  72(DI), AX
 	MOVQ  AX, 256(DI)
-	MOVQ  16(DI), AX
-	MOVQ  AX, 272(DI)
-	MOVQ  224(DI), AX
+	MOVQ  136(DI), AX
 	MOVQ  AX, 264(DI)
+	MOVQ  16(DI), AX
+	MOVQ  AX, 280(DI)
+	MOVQ  224(DI), AX
+	MOVQ  AX, 272(DI)
 	MOVQ  128(DI), R12
 	MOVQ  96(DI), DX
 	MOVQ  80(DI), R15
@@ -4153,8 +4408,8 @@ product:
 	MOVQ       32(DI), R8
 	LEAQ       (R8)(R8*2), R9
 	LEAQ       (R8)(R8*4), R10
-	MOVQ       248(DI), BX
-	MOVQ       264(DI), R14
+	MOVQ       256(DI), BX
+	MOVQ       272(DI), R14
 	VPXORD     Z0, Z0, Z0
 	VPXORD     Z1, Z1, Z1
 	VPXORD     Z2, Z2, Z2
@@ -4164,120 +4419,114 @@ product:
 	VPXORD     Z6, Z6, Z6
 	MOVQ       56(DI), R13
 	MOVQ       48(DI), AX
+	PCALIGN    $0x20
 
 segment:
-	MOVQ 240(DI), SI
-	ADDQ (AX), SI
-	ADDQ $0x08, AX
-	MOVQ 64(DI), CX
-	CMPQ 88(DI), $0x00
-	JNE  one
-	SUBQ $0x04, CX
-	JLT  rest
+	MOVQ    248(DI), SI
+	ADDQ    (AX), SI
+	ADDQ    $0x08, AX
+	MOVQ    64(DI), CX
+	PCALIGN $0x20
+	CMPQ    88(DI), $0x00
+	JNE     edge
+	SUBQ    $0x04, CX
+	JLT     rest
 
 four:
-	VMOVUPS      (BX), Z28
-	PREFETCHT0   (BX)(R15*8)
-	ADDQ         R15, BX
-	VBROADCASTSS (SI), Z30
-	VFMADD231PS  Z28, Z30, Z0
-	VBROADCASTSS (SI)(R8*1), Z30
-	VFMADD231PS  Z28, Z30, Z1
-	VBROADCASTSS (SI)(R8*2), Z30
-	VFMADD231PS  Z28, Z30, Z2
-	VBROADCASTSS (SI)(R9*1), Z30
-	VFMADD231PS  Z28, Z30, Z3
-	VBROADCASTSS (SI)(R8*4), Z30
-	VFMADD231PS  Z28, Z30, Z4
-	VBROADCASTSS (SI)(R10*1), Z30
-	VFMADD231PS  Z28, Z30, Z5
-	VBROADCASTSS (SI)(R9*2), Z30
-	VFMADD231PS  Z28, Z30, Z6
-	VMOVUPS      (BX), Z28
-	PREFETCHT0   (BX)(R15*8)
-	ADDQ         R15, BX
-	VBROADCASTSS 4(SI), Z30
-	VFMADD231PS  Z28, Z30, Z0
-	VBROADCASTSS 4(SI)(R8*1), Z30
-	VFMADD231PS  Z28, Z30, Z1
-	VBROADCASTSS 4(SI)(R8*2), Z30
-	VFMADD231PS  Z28, Z30, Z2
-	VBROADCASTSS 4(SI)(R9*1), Z30
-	VFMADD231PS  Z28, Z30, Z3
-	VBROADCASTSS 4(SI)(R8*4), Z30
-	VFMADD231PS  Z28, Z30, Z4
-	VBROADCASTSS 4(SI)(R10*1), Z30
-	VFMADD231PS  Z28, Z30, Z5
-	VBROADCASTSS 4(SI)(R9*2), Z30
-	VFMADD231PS  Z28, Z30, Z6
-	VMOVUPS      (BX), Z28
-	PREFETCHT0   (BX)(R15*8)
-	ADDQ         R15, BX
-	VBROADCASTSS 8(SI), Z30
-	VFMADD231PS  Z28, Z30, Z0
-	VBROADCASTSS 8(SI)(R8*1), Z30
-	VFMADD231PS  Z28, Z30, Z1
-	VBROADCASTSS 8(SI)(R8*2), Z30
-	VFMADD231PS  Z28, Z30, Z2
-	VBROADCASTSS 8(SI)(R9*1), Z30
-	VFMADD231PS  Z28, Z30, Z3
-	VBROADCASTSS 8(SI)(R8*4), Z30
-	VFMADD231PS  Z28, Z30, Z4
-	VBROADCASTSS 8(SI)(R10*1), Z30
-	VFMADD231PS  Z28, Z30, Z5
-	VBROADCASTSS 8(SI)(R9*2), Z30
-	VFMADD231PS  Z28, Z30, Z6
-	VMOVUPS      (BX), Z28
-	PREFETCHT0   (BX)(R15*8)
-	ADDQ         R15, BX
-	VBROADCASTSS 12(SI), Z30
-	VFMADD231PS  Z28, Z30, Z0
-	VBROADCASTSS 12(SI)(R8*1), Z30
-	VFMADD231PS  Z28, Z30, Z1
-	VBROADCASTSS 12(SI)(R8*2), Z30
-	VFMADD231PS  Z28, Z30, Z2
-	VBROADCASTSS 12(SI)(R9*1), Z30
-	VFMADD231PS  Z28, Z30, Z3
-	VBROADCASTSS 12(SI)(R8*4), Z30
-	VFMADD231PS  Z28, Z30, Z4
-	VBROADCASTSS 12(SI)(R10*1), Z30
-	VFMADD231PS  Z28, Z30, Z5
-	VBROADCASTSS 12(SI)(R9*2), Z30
-	VFMADD231PS  Z28, Z30, Z6
-	PREFETCHT1   (R14)(CX*4)
-	ADDQ         $0x10, SI
-	SUBQ         $0x04, CX
-	JGE          four
+	VMOVUPS          (BX), Z28
+	PREFETCHT0       (BX)(R15*8)
+	ADDQ             R15, BX
+	VFMADD231PS.BCST (SI), Z28, Z0
+	VFMADD231PS.BCST (SI)(R8*1), Z28, Z1
+	VFMADD231PS.BCST (SI)(R8*2), Z28, Z2
+	VFMADD231PS.BCST (SI)(R9*1), Z28, Z3
+	VFMADD231PS.BCST (SI)(R8*4), Z28, Z4
+	VFMADD231PS.BCST (SI)(R10*1), Z28, Z5
+	VFMADD231PS.BCST (SI)(R9*2), Z28, Z6
+	VMOVUPS          (BX), Z28
+	PREFETCHT0       (BX)(R15*8)
+	ADDQ             R15, BX
+	VFMADD231PS.BCST 4(SI), Z28, Z0
+	VFMADD231PS.BCST 4(SI)(R8*1), Z28, Z1
+	VFMADD231PS.BCST 4(SI)(R8*2), Z28, Z2
+	VFMADD231PS.BCST 4(SI)(R9*1), Z28, Z3
+	VFMADD231PS.BCST 4(SI)(R8*4), Z28, Z4
+	VFMADD231PS.BCST 4(SI)(R10*1), Z28, Z5
+	VFMADD231PS.BCST 4(SI)(R9*2), Z28, Z6
+	VMOVUPS          (BX), Z28
+	PREFETCHT0       (BX)(R15*8)
+	ADDQ             R15, BX
+	VFMADD231PS.BCST 8(SI), Z28, Z0
+	VFMADD231PS.BCST 8(SI)(R8*1), Z28, Z1
+	VFMADD231PS.BCST 8(SI)(R8*2), Z28, Z2
+	VFMADD231PS.BCST 8(SI)(R9*1), Z28, Z3
+	VFMADD231PS.BCST 8(SI)(R8*4), Z28, Z4
+	VFMADD231PS.BCST 8(SI)(R10*1), Z28, Z5
+	VFMADD231PS.BCST 8(SI)(R9*2), Z28, Z6
+	VMOVUPS          (BX), Z28
+	PREFETCHT0       (BX)(R15*8)
+	ADDQ             R15, BX
+	VFMADD231PS.BCST 12(SI), Z28, Z0
+	VFMADD231PS.BCST 12(SI)(R8*1), Z28, Z1
+	VFMADD231PS.BCST 12(SI)(R8*2), Z28, Z2
+	VFMADD231PS.BCST 12(SI)(R9*1), Z28, Z3
+	VFMADD231PS.BCST 12(SI)(R8*4), Z28, Z4
+	VFMADD231PS.BCST 12(SI)(R10*1), Z28, Z5
+	VFMADD231PS.BCST 12(SI)(R9*2), Z28, Z6
+	PREFETCHT1       (R14)(CX*4)
+	PREFETCHT1       64(R14)(CX*4)
+	ADDQ             240(DI), R14
+	PCALIGN          $0x20
+	ADDQ             $0x10, SI
+	SUBQ             $0x04, CX
+	JGE              four
+	PCALIGN          $0x20
 
 rest:
 	ADDQ $0x04, CX
 	JEQ  next
 
 one:
-	VMOVUPS.Z    (BX), K1, Z28
-	PREFETCHT0   (BX)(R15*8)
-	ADDQ         R15, BX
-	VBROADCASTSS (SI), Z30
-	VFMADD231PS  Z28, Z30, Z0
-	VBROADCASTSS (SI)(R8*1), Z30
-	VFMADD231PS  Z28, Z30, Z1
-	VBROADCASTSS (SI)(R8*2), Z30
-	VFMADD231PS  Z28, Z30, Z2
-	VBROADCASTSS (SI)(R9*1), Z30
-	VFMADD231PS  Z28, Z30, Z3
-	VBROADCASTSS (SI)(R8*4), Z30
-	VFMADD231PS  Z28, Z30, Z4
-	VBROADCASTSS (SI)(R10*1), Z30
-	VFMADD231PS  Z28, Z30, Z5
-	VBROADCASTSS (SI)(R9*2), Z30
-	VFMADD231PS  Z28, Z30, Z6
-	ADDQ         $0x04, SI
-	DECQ         CX
-	JNE          one
+	VMOVUPS          (BX), Z28
+	PREFETCHT0       (BX)(R15*8)
+	ADDQ             R15, BX
+	VFMADD231PS.BCST (SI), Z28, Z0
+	VFMADD231PS.BCST (SI)(R8*1), Z28, Z1
+	VFMADD231PS.BCST (SI)(R8*2), Z28, Z2
+	VFMADD231PS.BCST (SI)(R9*1), Z28, Z3
+	VFMADD231PS.BCST (SI)(R8*4), Z28, Z4
+	VFMADD231PS.BCST (SI)(R10*1), Z28, Z5
+	VFMADD231PS.BCST (SI)(R9*2), Z28, Z6
+	PCALIGN          $0x20
+	ADDQ             $0x04, SI
+	DECQ             CX
+	JNE              one
+	PCALIGN          $0x20
 
 next:
-	DECQ         R13
-	JNE          segment
+	DECQ R13
+	JNE  segment
+	JMP  summed
+
+edge:
+	VMOVUPS.Z        (BX), K1, Z28
+	PREFETCHT0       (BX)(R15*8)
+	ADDQ             R15, BX
+	VFMADD231PS.BCST (SI), Z28, Z0
+	VFMADD231PS.BCST (SI)(R8*1), Z28, Z1
+	VFMADD231PS.BCST (SI)(R8*2), Z28, Z2
+	VFMADD231PS.BCST (SI)(R9*1), Z28, Z3
+	VFMADD231PS.BCST (SI)(R8*4), Z28, Z4
+	VFMADD231PS.BCST (SI)(R10*1), Z28, Z5
+	VFMADD231PS.BCST (SI)(R9*2), Z28, Z6
+	PCALIGN          $0x20
+	ADDQ             $0x04, SI
+	DECQ             CX
+	JNE              edge
+	DECQ             R13
+	JNE              segment
+
+summed:
 	MOVL         200(DI), AX
 	CMPL         AX, $0x3f800000
 	JEQ          scaled
@@ -4307,7 +4556,7 @@ scaled:
 
 accumulated:
 	MOVQ      176(DI), AX
-	MOVQ      256(DI), CX
+	MOVQ      264(DI), CX
 	CMPQ      AX, $0x01
 	JLT       biased
 	JEQ       rowbias
@@ -4509,13 +4758,13 @@ store:
 	VMOVUPS Z5, K1, (AX)(R10*1)
 	VMOVUPS Z6, K1, (AX)(R9*2)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 240(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 248(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    232(DI), AX
+	MOVQ    168(DI), AX
 	ADDQ    AX, 264(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 272(DI)
 	MOVQ    160(DI), AX
 	ADDQ    AX, DX
 	TESTQ   R12, R12
@@ -4523,7 +4772,7 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 272(DI)
+	DECQ 280(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -4533,15 +4782,15 @@ bare:
 TEXT ·tile7x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
-	MOVQ  AX, 240(DI)
-	MOVQ  72(DI), AX
 	MOVQ  AX, 248(DI)
-	MOVQ  136(DI), AX
+	MOVQ  72(DI), AX
 	MOVQ  AX, 256(DI)
-	MOVQ  16(DI), AX
-	MOVQ  AX, 272(DI)
-	MOVQ  224(DI), AX
+	MOVQ  136(DI), AX
 	MOVQ  AX, 264(DI)
+	MOVQ  16(DI), AX
+	MOVQ  AX, 280(DI)
+	MOVQ  224(DI), AX
+	MOVQ  AX, 272(DI)
 	MOVQ  128(DI), R12
 	MOVQ  96(DI), DX
 	MOVQ  80(DI), R15
@@ -4572,8 +4821,8 @@ product:
 	MOVQ       32(DI), R8
 	LEAQ       (R8)(R8*2), R9
 	LEAQ       (R8)(R8*4), R10
-	MOVQ       248(DI), BX
-	MOVQ       264(DI), R14
+	MOVQ       256(DI), BX
+	MOVQ       272(DI), R14
 	VPXORD     Z0, Z0, Z0
 	VPXORD     Z1, Z1, Z1
 	VPXORD     Z2, Z2, Z2
@@ -4590,16 +4839,18 @@ product:
 	VPXORD     Z13, Z13, Z13
 	MOVQ       56(DI), R13
 	MOVQ       48(DI), AX
+	PCALIGN    $0x20
 
 segment:
-	MOVQ 240(DI), SI
-	ADDQ (AX), SI
-	ADDQ $0x08, AX
-	MOVQ 64(DI), CX
-	CMPQ 88(DI), $0x00
-	JNE  one
-	SUBQ $0x04, CX
-	JLT  rest
+	MOVQ    248(DI), SI
+	ADDQ    (AX), SI
+	ADDQ    $0x08, AX
+	MOVQ    64(DI), CX
+	PCALIGN $0x20
+	CMPQ    88(DI), $0x00
+	JNE     edge
+	SUBQ    $0x04, CX
+	JLT     rest
 
 four:
 	VMOVUPS      (BX), Z28
@@ -4707,15 +4958,57 @@ four:
 	VFMADD231PS  Z28, Z30, Z12
 	VFMADD231PS  Z29, Z30, Z13
 	PREFETCHT1   (R14)(CX*4)
+	PREFETCHT1   64(R14)(CX*4)
+	ADDQ         240(DI), R14
+	PCALIGN      $0x20
 	ADDQ         $0x10, SI
 	SUBQ         $0x04, CX
 	JGE          four
+	PCALIGN      $0x20
 
 rest:
 	ADDQ $0x04, CX
 	JEQ  next
 
 one:
+	VMOVUPS      (BX), Z28
+	PREFETCHT0   (BX)(R15*8)
+	VMOVUPS      64(BX), Z29
+	PREFETCHT0   64(BX)(R15*8)
+	ADDQ         R15, BX
+	VBROADCASTSS (SI), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	VBROADCASTSS (SI)(R8*1), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VFMADD231PS  Z29, Z30, Z3
+	VBROADCASTSS (SI)(R8*2), Z30
+	VFMADD231PS  Z28, Z30, Z4
+	VFMADD231PS  Z29, Z30, Z5
+	VBROADCASTSS (SI)(R9*1), Z30
+	VFMADD231PS  Z28, Z30, Z6
+	VFMADD231PS  Z29, Z30, Z7
+	VBROADCASTSS (SI)(R8*4), Z30
+	VFMADD231PS  Z28, Z30, Z8
+	VFMADD231PS  Z29, Z30, Z9
+	VBROADCASTSS (SI)(R10*1), Z30
+	VFMADD231PS  Z28, Z30, Z10
+	VFMADD231PS  Z29, Z30, Z11
+	VBROADCASTSS (SI)(R9*2), Z30
+	VFMADD231PS  Z28, Z30, Z12
+	VFMADD231PS  Z29, Z30, Z13
+	PCALIGN      $0x20
+	ADDQ         $0x04, SI
+	DECQ         CX
+	JNE          one
+	PCALIGN      $0x20
+
+next:
+	DECQ R13
+	JNE  segment
+	JMP  summed
+
+edge:
 	VMOVUPS      (BX), Z28
 	PREFETCHT0   (BX)(R15*8)
 	VMOVUPS.Z    64(BX), K1, Z29
@@ -4742,13 +5035,14 @@ one:
 	VBROADCASTSS (SI)(R9*2), Z30
 	VFMADD231PS  Z28, Z30, Z12
 	VFMADD231PS  Z29, Z30, Z13
+	PCALIGN      $0x20
 	ADDQ         $0x04, SI
 	DECQ         CX
-	JNE          one
-
-next:
+	JNE          edge
 	DECQ         R13
 	JNE          segment
+
+summed:
 	MOVL         200(DI), AX
 	CMPL         AX, $0x3f800000
 	JEQ          scaled
@@ -4794,7 +5088,7 @@ scaled:
 
 accumulated:
 	MOVQ      176(DI), AX
-	MOVQ      256(DI), CX
+	MOVQ      264(DI), CX
 	CMPQ      AX, $0x01
 	JLT       biased
 	JEQ       rowbias
@@ -5162,13 +5456,13 @@ store:
 	VMOVUPS Z11, K1, (AX)(R10*1)
 	VMOVUPS Z13, K1, (AX)(R9*2)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 240(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 248(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    232(DI), AX
+	MOVQ    168(DI), AX
 	ADDQ    AX, 264(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 272(DI)
 	MOVQ    160(DI), AX
 	ADDQ    AX, DX
 	TESTQ   R12, R12
@@ -5176,7 +5470,7 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 272(DI)
+	DECQ 280(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -5186,15 +5480,15 @@ bare:
 TEXT ·tile8x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
-	MOVQ  AX, 240(DI)
-	MOVQ  72(DI), AX
 	MOVQ  AX, 248(DI)
-	MOVQ  136(DI), AX
+	MOVQ  72(DI), AX
 	MOVQ  AX, 256(DI)
-	MOVQ  16(DI), AX
-	MOVQ  AX, 272(DI)
-	MOVQ  224(DI), AX
+	MOVQ  136(DI), AX
 	MOVQ  AX, 264(DI)
+	MOVQ  16(DI), AX
+	MOVQ  AX, 280(DI)
+	MOVQ  224(DI), AX
+	MOVQ  AX, 272(DI)
 	MOVQ  128(DI), R12
 	MOVQ  96(DI), DX
 	MOVQ  80(DI), R15
@@ -5219,8 +5513,8 @@ product:
 	MOVQ       32(DI), R8
 	LEAQ       (R8)(R8*2), R9
 	LEAQ       (R8)(R8*4), R10
-	MOVQ       248(DI), BX
-	MOVQ       264(DI), R14
+	MOVQ       256(DI), BX
+	MOVQ       272(DI), R14
 	VPXORD     Z0, Z0, Z0
 	VPXORD     Z1, Z1, Z1
 	VPXORD     Z2, Z2, Z2
@@ -5231,134 +5525,125 @@ product:
 	VPXORD     Z7, Z7, Z7
 	MOVQ       56(DI), R13
 	MOVQ       48(DI), AX
+	PCALIGN    $0x20
 
 segment:
-	MOVQ 240(DI), SI
-	ADDQ (AX), SI
-	ADDQ $0x08, AX
-	MOVQ 40(DI), R11
-	ADDQ SI, R11
-	MOVQ 64(DI), CX
-	CMPQ 88(DI), $0x00
-	JNE  one
-	SUBQ $0x04, CX
-	JLT  rest
+	MOVQ    248(DI), SI
+	ADDQ    (AX), SI
+	ADDQ    $0x08, AX
+	MOVQ    40(DI), R11
+	ADDQ    SI, R11
+	MOVQ    64(DI), CX
+	PCALIGN $0x20
+	CMPQ    88(DI), $0x00
+	JNE     edge
+	SUBQ    $0x04, CX
+	JLT     rest
 
 four:
-	VMOVUPS      (BX), Z28
-	PREFETCHT0   (BX)(R15*8)
-	ADDQ         R15, BX
-	VBROADCASTSS (SI), Z30
-	VFMADD231PS  Z28, Z30, Z0
-	VBROADCASTSS (SI)(R8*1), Z30
-	VFMADD231PS  Z28, Z30, Z1
-	VBROADCASTSS (SI)(R8*2), Z30
-	VFMADD231PS  Z28, Z30, Z2
-	VBROADCASTSS (SI)(R9*1), Z30
-	VFMADD231PS  Z28, Z30, Z3
-	VBROADCASTSS (SI)(R8*4), Z30
-	VFMADD231PS  Z28, Z30, Z4
-	VBROADCASTSS (SI)(R10*1), Z30
-	VFMADD231PS  Z28, Z30, Z5
-	VBROADCASTSS (SI)(R9*2), Z30
-	VFMADD231PS  Z28, Z30, Z6
-	VBROADCASTSS (R11), Z30
-	VFMADD231PS  Z28, Z30, Z7
-	VMOVUPS      (BX), Z28
-	PREFETCHT0   (BX)(R15*8)
-	ADDQ         R15, BX
-	VBROADCASTSS 4(SI), Z30
-	VFMADD231PS  Z28, Z30, Z0
-	VBROADCASTSS 4(SI)(R8*1), Z30
-	VFMADD231PS  Z28, Z30, Z1
-	VBROADCASTSS 4(SI)(R8*2), Z30
-	VFMADD231PS  Z28, Z30, Z2
-	VBROADCASTSS 4(SI)(R9*1), Z30
-	VFMADD231PS  Z28, Z30, Z3
-	VBROADCASTSS 4(SI)(R8*4), Z30
-	VFMADD231PS  Z28, Z30, Z4
-	VBROADCASTSS 4(SI)(R10*1), Z30
-	VFMADD231PS  Z28, Z30, Z5
-	VBROADCASTSS 4(SI)(R9*2), Z30
-	VFMADD231PS  Z28, Z30, Z6
-	VBROADCASTSS 4(R11), Z30
-	VFMADD231PS  Z28, Z30, Z7
-	VMOVUPS      (BX), Z28
-	PREFETCHT0   (BX)(R15*8)
-	ADDQ         R15, BX
-	VBROADCASTSS 8(SI), Z30
-	VFMADD231PS  Z28, Z30, Z0
-	VBROADCASTSS 8(SI)(R8*1), Z30
-	VFMADD231PS  Z28, Z30, Z1
-	VBROADCASTSS 8(SI)(R8*2), Z30
-	VFMADD231PS  Z28, Z30, Z2
-	VBROADCASTSS 8(SI)(R9*1), Z30
-	VFMADD231PS  Z28, Z30, Z3
-	VBROADCASTSS 8(SI)(R8*4), Z30
-	VFMADD231PS  Z28, Z30, Z4
-	VBROADCASTSS 8(SI)(R10*1), Z30
-	VFMADD231PS  Z28, Z30, Z5
-	VBROADCASTSS 8(SI)(R9*2), Z30
-	VFMADD231PS  Z28, Z30, Z6
-	VBROADCASTSS 8(R11), Z30
-	VFMADD231PS  Z28, Z30, Z7
-	VMOVUPS      (BX), Z28
-	PREFETCHT0   (BX)(R15*8)
-	ADDQ         R15, BX
-	VBROADCASTSS 12(SI), Z30
-	VFMADD231PS  Z28, Z30, Z0
-	VBROADCASTSS 12(SI)(R8*1), Z30
-	VFMADD231PS  Z28, Z30, Z1
-	VBROADCASTSS 12(SI)(R8*2), Z30
-	VFMADD231PS  Z28, Z30, Z2
-	VBROADCASTSS 12(SI)(R9*1), Z30
-	VFMADD231PS  Z28, Z30, Z3
-	VBROADCASTSS 12(SI)(R8*4), Z30
-	VFMADD231PS  Z28, Z30, Z4
-	VBROADCASTSS 12(SI)(R10*1), Z30
-	VFMADD231PS  Z28, Z30, Z5
-	VBROADCASTSS 12(SI)(R9*2), Z30
-	VFMADD231PS  Z28, Z30, Z6
-	VBROADCASTSS 12(R11), Z30
-	VFMADD231PS  Z28, Z30, Z7
-	PREFETCHT1   (R14)(CX*4)
-	ADDQ         $0x10, SI
-	ADDQ         $0x10, R11
-	SUBQ         $0x04, CX
-	JGE          four
+	VMOVUPS          (BX), Z28
+	PREFETCHT0       (BX)(R15*8)
+	ADDQ             R15, BX
+	VFMADD231PS.BCST (SI), Z28, Z0
+	VFMADD231PS.BCST (SI)(R8*1), Z28, Z1
+	VFMADD231PS.BCST (SI)(R8*2), Z28, Z2
+	VFMADD231PS.BCST (SI)(R9*1), Z28, Z3
+	VFMADD231PS.BCST (SI)(R8*4), Z28, Z4
+	VFMADD231PS.BCST (SI)(R10*1), Z28, Z5
+	VFMADD231PS.BCST (SI)(R9*2), Z28, Z6
+	VFMADD231PS.BCST (R11), Z28, Z7
+	VMOVUPS          (BX), Z28
+	PREFETCHT0       (BX)(R15*8)
+	ADDQ             R15, BX
+	VFMADD231PS.BCST 4(SI), Z28, Z0
+	VFMADD231PS.BCST 4(SI)(R8*1), Z28, Z1
+	VFMADD231PS.BCST 4(SI)(R8*2), Z28, Z2
+	VFMADD231PS.BCST 4(SI)(R9*1), Z28, Z3
+	VFMADD231PS.BCST 4(SI)(R8*4), Z28, Z4
+	VFMADD231PS.BCST 4(SI)(R10*1), Z28, Z5
+	VFMADD231PS.BCST 4(SI)(R9*2), Z28, Z6
+	VFMADD231PS.BCST 4(R11), Z28, Z7
+	VMOVUPS          (BX), Z28
+	PREFETCHT0       (BX)(R15*8)
+	ADDQ             R15, BX
+	VFMADD231PS.BCST 8(SI), Z28, Z0
+	VFMADD231PS.BCST 8(SI)(R8*1), Z28, Z1
+	VFMADD231PS.BCST 8(SI)(R8*2), Z28, Z2
+	VFMADD231PS.BCST 8(SI)(R9*1), Z28, Z3
+	VFMADD231PS.BCST 8(SI)(R8*4), Z28, Z4
+	VFMADD231PS.BCST 8(SI)(R10*1), Z28, Z5
+	VFMADD231PS.BCST 8(SI)(R9*2), Z28, Z6
+	VFMADD231PS.BCST 8(R11), Z28, Z7
+	VMOVUPS          (BX), Z28
+	PREFETCHT0       (BX)(R15*8)
+	ADDQ             R15, BX
+	VFMADD231PS.BCST 12(SI), Z28, Z0
+	VFMADD231PS.BCST 12(SI)(R8*1), Z28, Z1
+	VFMADD231PS.BCST 12(SI)(R8*2), Z28, Z2
+	VFMADD231PS.BCST 12(SI)(R9*1), Z28, Z3
+	VFMADD231PS.BCST 12(SI)(R8*4), Z28, Z4
+	VFMADD231PS.BCST 12(SI)(R10*1), Z28, Z5
+	VFMADD231PS.BCST 12(SI)(R9*2), Z28, Z6
+	VFMADD231PS.BCST 12(R11), Z28, Z7
+	PREFETCHT1       (R14)(CX*4)
+	PREFETCHT1       64(R14)(CX*4)
+	ADDQ             240(DI), R14
+	PCALIGN          $0x20
+	ADDQ             $0x10, SI
+	ADDQ             $0x10, R11
+	SUBQ             $0x04, CX
+	JGE              four
+	PCALIGN          $0x20
 
 rest:
 	ADDQ $0x04, CX
 	JEQ  next
 
 one:
-	VMOVUPS.Z    (BX), K1, Z28
-	PREFETCHT0   (BX)(R15*8)
-	ADDQ         R15, BX
-	VBROADCASTSS (SI), Z30
-	VFMADD231PS  Z28, Z30, Z0
-	VBROADCASTSS (SI)(R8*1), Z30
-	VFMADD231PS  Z28, Z30, Z1
-	VBROADCASTSS (SI)(R8*2), Z30
-	VFMADD231PS  Z28, Z30, Z2
-	VBROADCASTSS (SI)(R9*1), Z30
-	VFMADD231PS  Z28, Z30, Z3
-	VBROADCASTSS (SI)(R8*4), Z30
-	VFMADD231PS  Z28, Z30, Z4
-	VBROADCASTSS (SI)(R10*1), Z30
-	VFMADD231PS  Z28, Z30, Z5
-	VBROADCASTSS (SI)(R9*2), Z30
-	VFMADD231PS  Z28, Z30, Z6
-	VBROADCASTSS (R11), Z30
-	VFMADD231PS  Z28, Z30, Z7
-	ADDQ         $0x04, SI
-	ADDQ         $0x04, R11
-	DECQ         CX
-	JNE          one
+	VMOVUPS          (BX), Z28
+	PREFETCHT0       (BX)(R15*8)
+	ADDQ             R15, BX
+	VFMADD231PS.BCST (SI), Z28, Z0
+	VFMADD231PS.BCST (SI)(R8*1), Z28, Z1
+	VFMADD231PS.BCST (SI)(R8*2), Z28, Z2
+	VFMADD231PS.BCST (SI)(R9*1), Z28, Z3
+	VFMADD231PS.BCST (SI)(R8*4), Z28, Z4
+	VFMADD231PS.BCST (SI)(R10*1), Z28, Z5
+	VFMADD231PS.BCST (SI)(R9*2), Z28, Z6
+	VFMADD231PS.BCST (R11), Z28, Z7
+	PCALIGN          $0x20
+	ADDQ             $0x04, SI
+	ADDQ             $0x04, R11
+	DECQ             CX
+	JNE              one
+	PCALIGN          $0x20
 
 next:
-	DECQ         R13
-	JNE          segment
+	DECQ R13
+	JNE  segment
+	JMP  summed
+
+edge:
+	VMOVUPS.Z        (BX), K1, Z28
+	PREFETCHT0       (BX)(R15*8)
+	ADDQ             R15, BX
+	VFMADD231PS.BCST (SI), Z28, Z0
+	VFMADD231PS.BCST (SI)(R8*1), Z28, Z1
+	VFMADD231PS.BCST (SI)(R8*2), Z28, Z2
+	VFMADD231PS.BCST (SI)(R9*1), Z28, Z3
+	VFMADD231PS.BCST (SI)(R8*4), Z28, Z4
+	VFMADD231PS.BCST (SI)(R10*1), Z28, Z5
+	VFMADD231PS.BCST (SI)(R9*2), Z28, Z6
+	VFMADD231PS.BCST (R11), Z28, Z7
+	PCALIGN          $0x20
+	ADDQ             $0x04, SI
+	ADDQ             $0x04, R11
+	DECQ             CX
+	JNE              edge
+	DECQ             R13
+	JNE              segment
+
+summed:
 	MOVL         200(DI), AX
 	CMPL         AX, $0x3f800000
 	JEQ          scaled
@@ -5392,7 +5677,7 @@ scaled:
 
 accumulated:
 	MOVQ      176(DI), AX
-	MOVQ      256(DI), CX
+	MOVQ      264(DI), CX
 	CMPQ      AX, $0x01
 	JLT       biased
 	JEQ       rowbias
@@ -5622,13 +5907,13 @@ store:
 	ADDQ    112(DI), AX
 	VMOVUPS Z7, K1, (AX)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 240(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 248(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    232(DI), AX
+	MOVQ    168(DI), AX
 	ADDQ    AX, 264(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 272(DI)
 	MOVQ    160(DI), AX
 	ADDQ    AX, DX
 	TESTQ   R12, R12
@@ -5636,7 +5921,7 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 272(DI)
+	DECQ 280(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -5646,15 +5931,15 @@ bare:
 TEXT ·tile8x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
-	MOVQ  AX, 240(DI)
-	MOVQ  72(DI), AX
 	MOVQ  AX, 248(DI)
-	MOVQ  136(DI), AX
+	MOVQ  72(DI), AX
 	MOVQ  AX, 256(DI)
-	MOVQ  16(DI), AX
-	MOVQ  AX, 272(DI)
-	MOVQ  224(DI), AX
+	MOVQ  136(DI), AX
 	MOVQ  AX, 264(DI)
+	MOVQ  16(DI), AX
+	MOVQ  AX, 280(DI)
+	MOVQ  224(DI), AX
+	MOVQ  AX, 272(DI)
 	MOVQ  128(DI), R12
 	MOVQ  96(DI), DX
 	MOVQ  80(DI), R15
@@ -5692,8 +5977,8 @@ product:
 	MOVQ       32(DI), R8
 	LEAQ       (R8)(R8*2), R9
 	LEAQ       (R8)(R8*4), R10
-	MOVQ       248(DI), BX
-	MOVQ       264(DI), R14
+	MOVQ       256(DI), BX
+	MOVQ       272(DI), R14
 	VPXORD     Z0, Z0, Z0
 	VPXORD     Z1, Z1, Z1
 	VPXORD     Z2, Z2, Z2
@@ -5712,18 +5997,20 @@ product:
 	VPXORD     Z15, Z15, Z15
 	MOVQ       56(DI), R13
 	MOVQ       48(DI), AX
+	PCALIGN    $0x20
 
 segment:
-	MOVQ 240(DI), SI
-	ADDQ (AX), SI
-	ADDQ $0x08, AX
-	MOVQ 40(DI), R11
-	ADDQ SI, R11
-	MOVQ 64(DI), CX
-	CMPQ 88(DI), $0x00
-	JNE  one
-	SUBQ $0x04, CX
-	JLT  rest
+	MOVQ    248(DI), SI
+	ADDQ    (AX), SI
+	ADDQ    $0x08, AX
+	MOVQ    40(DI), R11
+	ADDQ    SI, R11
+	MOVQ    64(DI), CX
+	PCALIGN $0x20
+	CMPQ    88(DI), $0x00
+	JNE     edge
+	SUBQ    $0x04, CX
+	JLT     rest
 
 four:
 	VMOVUPS      (BX), Z28
@@ -5843,16 +6130,62 @@ four:
 	VFMADD231PS  Z28, Z30, Z14
 	VFMADD231PS  Z29, Z30, Z15
 	PREFETCHT1   (R14)(CX*4)
+	PREFETCHT1   64(R14)(CX*4)
+	ADDQ         240(DI), R14
+	PCALIGN      $0x20
 	ADDQ         $0x10, SI
 	ADDQ         $0x10, R11
 	SUBQ         $0x04, CX
 	JGE          four
+	PCALIGN      $0x20
 
 rest:
 	ADDQ $0x04, CX
 	JEQ  next
 
 one:
+	VMOVUPS      (BX), Z28
+	PREFETCHT0   (BX)(R15*8)
+	VMOVUPS      64(BX), Z29
+	PREFETCHT0   64(BX)(R15*8)
+	ADDQ         R15, BX
+	VBROADCASTSS (SI), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	VBROADCASTSS (SI)(R8*1), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VFMADD231PS  Z29, Z30, Z3
+	VBROADCASTSS (SI)(R8*2), Z30
+	VFMADD231PS  Z28, Z30, Z4
+	VFMADD231PS  Z29, Z30, Z5
+	VBROADCASTSS (SI)(R9*1), Z30
+	VFMADD231PS  Z28, Z30, Z6
+	VFMADD231PS  Z29, Z30, Z7
+	VBROADCASTSS (SI)(R8*4), Z30
+	VFMADD231PS  Z28, Z30, Z8
+	VFMADD231PS  Z29, Z30, Z9
+	VBROADCASTSS (SI)(R10*1), Z30
+	VFMADD231PS  Z28, Z30, Z10
+	VFMADD231PS  Z29, Z30, Z11
+	VBROADCASTSS (SI)(R9*2), Z30
+	VFMADD231PS  Z28, Z30, Z12
+	VFMADD231PS  Z29, Z30, Z13
+	VBROADCASTSS (R11), Z30
+	VFMADD231PS  Z28, Z30, Z14
+	VFMADD231PS  Z29, Z30, Z15
+	PCALIGN      $0x20
+	ADDQ         $0x04, SI
+	ADDQ         $0x04, R11
+	DECQ         CX
+	JNE          one
+	PCALIGN      $0x20
+
+next:
+	DECQ R13
+	JNE  segment
+	JMP  summed
+
+edge:
 	VMOVUPS      (BX), Z28
 	PREFETCHT0   (BX)(R15*8)
 	VMOVUPS.Z    64(BX), K1, Z29
@@ -5882,14 +6215,15 @@ one:
 	VBROADCASTSS (R11), Z30
 	VFMADD231PS  Z28, Z30, Z14
 	VFMADD231PS  Z29, Z30, Z15
+	PCALIGN      $0x20
 	ADDQ         $0x04, SI
 	ADDQ         $0x04, R11
 	DECQ         CX
-	JNE          one
-
-next:
+	JNE          edge
 	DECQ         R13
 	JNE          segment
+
+summed:
 	MOVL         200(DI), AX
 	CMPL         AX, $0x3f800000
 	JEQ          scaled
@@ -5944,7 +6278,7 @@ scaled:
 
 accumulated:
 	MOVQ      176(DI), AX
-	MOVQ      256(DI), CX
+	MOVQ      264(DI), CX
 	CMPQ      AX, $0x01
 	JLT       biased
 	JEQ       rowbias
@@ -6369,13 +6703,13 @@ store:
 	ADDQ    120(DI), AX
 	VMOVUPS Z15, K1, (AX)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 240(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 248(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    232(DI), AX
+	MOVQ    168(DI), AX
 	ADDQ    AX, 264(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 272(DI)
 	MOVQ    160(DI), AX
 	ADDQ    AX, DX
 	TESTQ   R12, R12
@@ -6383,7 +6717,7 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 272(DI)
+	DECQ 280(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -6393,15 +6727,15 @@ bare:
 TEXT ·tile9x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
-	MOVQ  AX, 240(DI)
-	MOVQ  72(DI), AX
 	MOVQ  AX, 248(DI)
-	MOVQ  136(DI), AX
+	MOVQ  72(DI), AX
 	MOVQ  AX, 256(DI)
-	MOVQ  16(DI), AX
-	MOVQ  AX, 272(DI)
-	MOVQ  224(DI), AX
+	MOVQ  136(DI), AX
 	MOVQ  AX, 264(DI)
+	MOVQ  16(DI), AX
+	MOVQ  AX, 280(DI)
+	MOVQ  224(DI), AX
+	MOVQ  AX, 272(DI)
 	MOVQ  128(DI), R12
 	MOVQ  96(DI), DX
 	MOVQ  80(DI), R15
@@ -6427,8 +6761,8 @@ product:
 	MOVQ       32(DI), R8
 	LEAQ       (R8)(R8*2), R9
 	LEAQ       (R8)(R8*4), R10
-	MOVQ       248(DI), BX
-	MOVQ       264(DI), R14
+	MOVQ       256(DI), BX
+	MOVQ       272(DI), R14
 	VPXORD     Z0, Z0, Z0
 	VPXORD     Z1, Z1, Z1
 	VPXORD     Z2, Z2, Z2
@@ -6440,144 +6774,131 @@ product:
 	VPXORD     Z8, Z8, Z8
 	MOVQ       56(DI), R13
 	MOVQ       48(DI), AX
+	PCALIGN    $0x20
 
 segment:
-	MOVQ 240(DI), SI
-	ADDQ (AX), SI
-	ADDQ $0x08, AX
-	MOVQ 40(DI), R11
-	ADDQ SI, R11
-	MOVQ 64(DI), CX
-	CMPQ 88(DI), $0x00
-	JNE  one
-	SUBQ $0x04, CX
-	JLT  rest
+	MOVQ    248(DI), SI
+	ADDQ    (AX), SI
+	ADDQ    $0x08, AX
+	MOVQ    40(DI), R11
+	ADDQ    SI, R11
+	MOVQ    64(DI), CX
+	PCALIGN $0x20
+	CMPQ    88(DI), $0x00
+	JNE     edge
+	SUBQ    $0x04, CX
+	JLT     rest
 
 four:
-	VMOVUPS      (BX), Z28
-	PREFETCHT0   (BX)(R15*8)
-	ADDQ         R15, BX
-	VBROADCASTSS (SI), Z30
-	VFMADD231PS  Z28, Z30, Z0
-	VBROADCASTSS (SI)(R8*1), Z30
-	VFMADD231PS  Z28, Z30, Z1
-	VBROADCASTSS (SI)(R8*2), Z30
-	VFMADD231PS  Z28, Z30, Z2
-	VBROADCASTSS (SI)(R9*1), Z30
-	VFMADD231PS  Z28, Z30, Z3
-	VBROADCASTSS (SI)(R8*4), Z30
-	VFMADD231PS  Z28, Z30, Z4
-	VBROADCASTSS (SI)(R10*1), Z30
-	VFMADD231PS  Z28, Z30, Z5
-	VBROADCASTSS (SI)(R9*2), Z30
-	VFMADD231PS  Z28, Z30, Z6
-	VBROADCASTSS (R11), Z30
-	VFMADD231PS  Z28, Z30, Z7
-	VBROADCASTSS (R11)(R8*1), Z30
-	VFMADD231PS  Z28, Z30, Z8
-	VMOVUPS      (BX), Z28
-	PREFETCHT0   (BX)(R15*8)
-	ADDQ         R15, BX
-	VBROADCASTSS 4(SI), Z30
-	VFMADD231PS  Z28, Z30, Z0
-	VBROADCASTSS 4(SI)(R8*1), Z30
-	VFMADD231PS  Z28, Z30, Z1
-	VBROADCASTSS 4(SI)(R8*2), Z30
-	VFMADD231PS  Z28, Z30, Z2
-	VBROADCASTSS 4(SI)(R9*1), Z30
-	VFMADD231PS  Z28, Z30, Z3
-	VBROADCASTSS 4(SI)(R8*4), Z30
-	VFMADD231PS  Z28, Z30, Z4
-	VBROADCASTSS 4(SI)(R10*1), Z30
-	VFMADD231PS  Z28, Z30, Z5
-	VBROADCASTSS 4(SI)(R9*2), Z30
-	VFMADD231PS  Z28, Z30, Z6
-	VBROADCASTSS 4(R11), Z30
-	VFMADD231PS  Z28, Z30, Z7
-	VBROADCASTSS 4(R11)(R8*1), Z30
-	VFMADD231PS  Z28, Z30, Z8
-	VMOVUPS      (BX), Z28
-	PREFETCHT0   (BX)(R15*8)
-	ADDQ         R15, BX
-	VBROADCASTSS 8(SI), Z30
-	VFMADD231PS  Z28, Z30, Z0
-	VBROADCASTSS 8(SI)(R8*1), Z30
-	VFMADD231PS  Z28, Z30, Z1
-	VBROADCASTSS 8(SI)(R8*2), Z30
-	VFMADD231PS  Z28, Z30, Z2
-	VBROADCASTSS 8(SI)(R9*1), Z30
-	VFMADD231PS  Z28, Z30, Z3
-	VBROADCASTSS 8(SI)(R8*4), Z30
-	VFMADD231PS  Z28, Z30, Z4
-	VBROADCASTSS 8(SI)(R10*1), Z30
-	VFMADD231PS  Z28, Z30, Z5
-	VBROADCASTSS 8(SI)(R9*2), Z30
-	VFMADD231PS  Z28, Z30, Z6
-	VBROADCASTSS 8(R11), Z30
-	VFMADD231PS  Z28, Z30, Z7
-	VBROADCASTSS 8(R11)(R8*1), Z30
-	VFMADD231PS  Z28, Z30, Z8
-	VMOVUPS      (BX), Z28
-	PREFETCHT0   (BX)(R15*8)
-	ADDQ         R15, BX
-	VBROADCASTSS 12(SI), Z30
-	VFMADD231PS  Z28, Z30, Z0
-	VBROADCASTSS 12(SI)(R8*1), Z30
-	VFMADD231PS  Z28, Z30, Z1
-	VBROADCASTSS 12(SI)(R8*2), Z30
-	VFMADD231PS  Z28, Z30, Z2
-	VBROADCASTSS 12(SI)(R9*1), Z30
-	VFMADD231PS  Z28, Z30, Z3
-	VBROADCASTSS 12(SI)(R8*4), Z30
-	VFMADD231PS  Z28, Z30, Z4
-	VBROADCASTSS 12(SI)(R10*1), Z30
-	VFMADD231PS  Z28, Z30, Z5
-	VBROADCASTSS 12(SI)(R9*2), Z30
-	VFMADD231PS  Z28, Z30, Z6
-	VBROADCASTSS 12(R11), Z30
-	VFMADD231PS  Z28, Z30, Z7
-	VBROADCASTSS 12(R11)(R8*1), Z30
-	VFMADD231PS  Z28, Z30, Z8
-	PREFETCHT1   (R14)(CX*4)
-	ADDQ         $0x10, SI
-	ADDQ         $0x10, R11
-	SUBQ         $0x04, CX
-	JGE          four
+	VMOVUPS          (BX), Z28
+	PREFETCHT0       (BX)(R15*8)
+	ADDQ             R15, BX
+	VFMADD231PS.BCST (SI), Z28, Z0
+	VFMADD231PS.BCST (SI)(R8*1), Z28, Z1
+	VFMADD231PS.BCST (SI)(R8*2), Z28, Z2
+	VFMADD231PS.BCST (SI)(R9*1), Z28, Z3
+	VFMADD231PS.BCST (SI)(R8*4), Z28, Z4
+	VFMADD231PS.BCST (SI)(R10*1), Z28, Z5
+	VFMADD231PS.BCST (SI)(R9*2), Z28, Z6
+	VFMADD231PS.BCST (R11), Z28, Z7
+	VFMADD231PS.BCST (R11)(R8*1), Z28, Z8
+	VMOVUPS          (BX), Z28
+	PREFETCHT0       (BX)(R15*8)
+	ADDQ             R15, BX
+	VFMADD231PS.BCST 4(SI), Z28, Z0
+	VFMADD231PS.BCST 4(SI)(R8*1), Z28, Z1
+	VFMADD231PS.BCST 4(SI)(R8*2), Z28, Z2
+	VFMADD231PS.BCST 4(SI)(R9*1), Z28, Z3
+	VFMADD231PS.BCST 4(SI)(R8*4), Z28, Z4
+	VFMADD231PS.BCST 4(SI)(R10*1), Z28, Z5
+	VFMADD231PS.BCST 4(SI)(R9*2), Z28, Z6
+	VFMADD231PS.BCST 4(R11), Z28, Z7
+	VFMADD231PS.BCST 4(R11)(R8*1), Z28, Z8
+	VMOVUPS          (BX), Z28
+	PREFETCHT0       (BX)(R15*8)
+	ADDQ             R15, BX
+	VFMADD231PS.BCST 8(SI), Z28, Z0
+	VFMADD231PS.BCST 8(SI)(R8*1), Z28, Z1
+	VFMADD231PS.BCST 8(SI)(R8*2), Z28, Z2
+	VFMADD231PS.BCST 8(SI)(R9*1), Z28, Z3
+	VFMADD231PS.BCST 8(SI)(R8*4), Z28, Z4
+	VFMADD231PS.BCST 8(SI)(R10*1), Z28, Z5
+	VFMADD231PS.BCST 8(SI)(R9*2), Z28, Z6
+	VFMADD231PS.BCST 8(R11), Z28, Z7
+	VFMADD231PS.BCST 8(R11)(R8*1), Z28, Z8
+	VMOVUPS          (BX), Z28
+	PREFETCHT0       (BX)(R15*8)
+	ADDQ             R15, BX
+	VFMADD231PS.BCST 12(SI), Z28, Z0
+	VFMADD231PS.BCST 12(SI)(R8*1), Z28, Z1
+	VFMADD231PS.BCST 12(SI)(R8*2), Z28, Z2
+	VFMADD231PS.BCST 12(SI)(R9*1), Z28, Z3
+	VFMADD231PS.BCST 12(SI)(R8*4), Z28, Z4
+	VFMADD231PS.BCST 12(SI)(R10*1), Z28, Z5
+	VFMADD231PS.BCST 12(SI)(R9*2), Z28, Z6
+	VFMADD231PS.BCST 12(R11), Z28, Z7
+	VFMADD231PS.BCST 12(R11)(R8*1), Z28, Z8
+	PREFETCHT1       (R14)(CX*4)
+	PREFETCHT1       64(R14)(CX*4)
+	ADDQ             240(DI), R14
+	PCALIGN          $0x20
+	ADDQ             $0x10, SI
+	ADDQ             $0x10, R11
+	SUBQ             $0x04, CX
+	JGE              four
+	PCALIGN          $0x20
 
 rest:
 	ADDQ $0x04, CX
 	JEQ  next
 
 one:
-	VMOVUPS.Z    (BX), K1, Z28
-	PREFETCHT0   (BX)(R15*8)
-	ADDQ         R15, BX
-	VBROADCASTSS (SI), Z30
-	VFMADD231PS  Z28, Z30, Z0
-	VBROADCASTSS (SI)(R8*1), Z30
-	VFMADD231PS  Z28, Z30, Z1
-	VBROADCASTSS (SI)(R8*2), Z30
-	VFMADD231PS  Z28, Z30, Z2
-	VBROADCASTSS (SI)(R9*1), Z30
-	VFMADD231PS  Z28, Z30, Z3
-	VBROADCASTSS (SI)(R8*4), Z30
-	VFMADD231PS  Z28, Z30, Z4
-	VBROADCASTSS (SI)(R10*1), Z30
-	VFMADD231PS  Z28, Z30, Z5
-	VBROADCASTSS (SI)(R9*2), Z30
-	VFMADD231PS  Z28, Z30, Z6
-	VBROADCASTSS (R11), Z30
-	VFMADD231PS  Z28, Z30, Z7
-	VBROADCASTSS (R11)(R8*1), Z30
-	VFMADD231PS  Z28, Z30, Z8
-	ADDQ         $0x04, SI
-	ADDQ         $0x04, R11
-	DECQ         CX
-	JNE          one
+	VMOVUPS          (BX), Z28
+	PREFETCHT0       (BX)(R15*8)
+	ADDQ             R15, BX
+	VFMADD231PS.BCST (SI), Z28, Z0
+	VFMADD231PS.BCST (SI)(R8*1), Z28, Z1
+	VFMADD231PS.BCST (SI)(R8*2), Z28, Z2
+	VFMADD231PS.BCST (SI)(R9*1), Z28, Z3
+	VFMADD231PS.BCST (SI)(R8*4), Z28, Z4
+	VFMADD231PS.BCST (SI)(R10*1), Z28, Z5
+	VFMADD231PS.BCST (SI)(R9*2), Z28, Z6
+	VFMADD231PS.BCST (R11), Z28, Z7
+	VFMADD231PS.BCST (R11)(R8*1), Z28, Z8
+	PCALIGN          $0x20
+	ADDQ             $0x04, SI
+	ADDQ             $0x04, R11
+	DECQ             CX
+	JNE              one
+	PCALIGN          $0x20
 
 next:
-	DECQ         R13
-	JNE          segment
+	DECQ R13
+	JNE  segment
+	JMP  summed
+
+edge:
+	VMOVUPS.Z        (BX), K1, Z28
+	PREFETCHT0       (BX)(R15*8)
+	ADDQ             R15, BX
+	VFMADD231PS.BCST (SI), Z28, Z0
+	VFMADD231PS.BCST (SI)(R8*1), Z28, Z1
+	VFMADD231PS.BCST (SI)(R8*2), Z28, Z2
+	VFMADD231PS.BCST (SI)(R9*1), Z28, Z3
+	VFMADD231PS.BCST (SI)(R8*4), Z28, Z4
+	VFMADD231PS.BCST (SI)(R10*1), Z28, Z5
+	VFMADD231PS.BCST (SI)(R9*2), Z28, Z6
+	VFMADD231PS.BCST (R11), Z28, Z7
+	VFMADD231PS.BCST (R11)(R8*1), Z28, Z8
+	PCALIGN          $0x20
+	ADDQ             $0x04, SI
+	ADDQ             $0x04, R11
+	DECQ             CX
+	JNE              edge
+	DECQ             R13
+	JNE              segment
+
+summed:
 	MOVL         200(DI), AX
 	CMPL         AX, $0x3f800000
 	JEQ          scaled
@@ -6613,7 +6934,7 @@ scaled:
 
 accumulated:
 	MOVQ      176(DI), AX
-	MOVQ      256(DI), CX
+	MOVQ      264(DI), CX
 	CMPQ      AX, $0x01
 	JLT       biased
 	JEQ       rowbias
@@ -6867,13 +7188,13 @@ store:
 	VMOVUPS Z7, K1, (AX)
 	VMOVUPS Z8, K1, (AX)(R8*1)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 240(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 248(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    232(DI), AX
+	MOVQ    168(DI), AX
 	ADDQ    AX, 264(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 272(DI)
 	MOVQ    160(DI), AX
 	ADDQ    AX, DX
 	TESTQ   R12, R12
@@ -6881,7 +7202,7 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 272(DI)
+	DECQ 280(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -6891,15 +7212,15 @@ bare:
 TEXT ·tile9x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
-	MOVQ  AX, 240(DI)
-	MOVQ  72(DI), AX
 	MOVQ  AX, 248(DI)
-	MOVQ  136(DI), AX
+	MOVQ  72(DI), AX
 	MOVQ  AX, 256(DI)
-	MOVQ  16(DI), AX
-	MOVQ  AX, 272(DI)
-	MOVQ  224(DI), AX
+	MOVQ  136(DI), AX
 	MOVQ  AX, 264(DI)
+	MOVQ  16(DI), AX
+	MOVQ  AX, 280(DI)
+	MOVQ  224(DI), AX
+	MOVQ  AX, 272(DI)
 	MOVQ  128(DI), R12
 	MOVQ  96(DI), DX
 	MOVQ  80(DI), R15
@@ -6939,8 +7260,8 @@ product:
 	MOVQ       32(DI), R8
 	LEAQ       (R8)(R8*2), R9
 	LEAQ       (R8)(R8*4), R10
-	MOVQ       248(DI), BX
-	MOVQ       264(DI), R14
+	MOVQ       256(DI), BX
+	MOVQ       272(DI), R14
 	VPXORD     Z0, Z0, Z0
 	VPXORD     Z1, Z1, Z1
 	VPXORD     Z2, Z2, Z2
@@ -6961,18 +7282,20 @@ product:
 	VPXORD     Z17, Z17, Z17
 	MOVQ       56(DI), R13
 	MOVQ       48(DI), AX
+	PCALIGN    $0x20
 
 segment:
-	MOVQ 240(DI), SI
-	ADDQ (AX), SI
-	ADDQ $0x08, AX
-	MOVQ 40(DI), R11
-	ADDQ SI, R11
-	MOVQ 64(DI), CX
-	CMPQ 88(DI), $0x00
-	JNE  one
-	SUBQ $0x04, CX
-	JLT  rest
+	MOVQ    248(DI), SI
+	ADDQ    (AX), SI
+	ADDQ    $0x08, AX
+	MOVQ    40(DI), R11
+	ADDQ    SI, R11
+	MOVQ    64(DI), CX
+	PCALIGN $0x20
+	CMPQ    88(DI), $0x00
+	JNE     edge
+	SUBQ    $0x04, CX
+	JLT     rest
 
 four:
 	VMOVUPS      (BX), Z28
@@ -7104,16 +7427,65 @@ four:
 	VFMADD231PS  Z28, Z30, Z16
 	VFMADD231PS  Z29, Z30, Z17
 	PREFETCHT1   (R14)(CX*4)
+	PREFETCHT1   64(R14)(CX*4)
+	ADDQ         240(DI), R14
+	PCALIGN      $0x20
 	ADDQ         $0x10, SI
 	ADDQ         $0x10, R11
 	SUBQ         $0x04, CX
 	JGE          four
+	PCALIGN      $0x20
 
 rest:
 	ADDQ $0x04, CX
 	JEQ  next
 
 one:
+	VMOVUPS      (BX), Z28
+	PREFETCHT0   (BX)(R15*8)
+	VMOVUPS      64(BX), Z29
+	PREFETCHT0   64(BX)(R15*8)
+	ADDQ         R15, BX
+	VBROADCASTSS (SI), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	VBROADCASTSS (SI)(R8*1), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VFMADD231PS  Z29, Z30, Z3
+	VBROADCASTSS (SI)(R8*2), Z30
+	VFMADD231PS  Z28, Z30, Z4
+	VFMADD231PS  Z29, Z30, Z5
+	VBROADCASTSS (SI)(R9*1), Z30
+	VFMADD231PS  Z28, Z30, Z6
+	VFMADD231PS  Z29, Z30, Z7
+	VBROADCASTSS (SI)(R8*4), Z30
+	VFMADD231PS  Z28, Z30, Z8
+	VFMADD231PS  Z29, Z30, Z9
+	VBROADCASTSS (SI)(R10*1), Z30
+	VFMADD231PS  Z28, Z30, Z10
+	VFMADD231PS  Z29, Z30, Z11
+	VBROADCASTSS (SI)(R9*2), Z30
+	VFMADD231PS  Z28, Z30, Z12
+	VFMADD231PS  Z29, Z30, Z13
+	VBROADCASTSS (R11), Z30
+	VFMADD231PS  Z28, Z30, Z14
+	VFMADD231PS  Z29, Z30, Z15
+	VBROADCASTSS (R11)(R8*1), Z30
+	VFMADD231PS  Z28, Z30, Z16
+	VFMADD231PS  Z29, Z30, Z17
+	PCALIGN      $0x20
+	ADDQ         $0x04, SI
+	ADDQ         $0x04, R11
+	DECQ         CX
+	JNE          one
+	PCALIGN      $0x20
+
+next:
+	DECQ R13
+	JNE  segment
+	JMP  summed
+
+edge:
 	VMOVUPS      (BX), Z28
 	PREFETCHT0   (BX)(R15*8)
 	VMOVUPS.Z    64(BX), K1, Z29
@@ -7146,14 +7518,15 @@ one:
 	VBROADCASTSS (R11)(R8*1), Z30
 	VFMADD231PS  Z28, Z30, Z16
 	VFMADD231PS  Z29, Z30, Z17
+	PCALIGN      $0x20
 	ADDQ         $0x04, SI
 	ADDQ         $0x04, R11
 	DECQ         CX
-	JNE          one
-
-next:
+	JNE          edge
 	DECQ         R13
 	JNE          segment
+
+summed:
 	MOVL         200(DI), AX
 	CMPL         AX, $0x3f800000
 	JEQ          scaled
@@ -7212,7 +7585,7 @@ scaled:
 
 accumulated:
 	MOVQ      176(DI), AX
-	MOVQ      256(DI), CX
+	MOVQ      264(DI), CX
 	CMPQ      AX, $0x01
 	JLT       biased
 	JEQ       rowbias
@@ -7684,13 +8057,13 @@ store:
 	VMOVUPS Z15, K1, (AX)
 	VMOVUPS Z17, K1, (AX)(R8*1)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 240(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 248(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    232(DI), AX
+	MOVQ    168(DI), AX
 	ADDQ    AX, 264(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 272(DI)
 	MOVQ    160(DI), AX
 	ADDQ    AX, DX
 	TESTQ   R12, R12
@@ -7698,7 +8071,7 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 272(DI)
+	DECQ 280(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -7708,15 +8081,15 @@ bare:
 TEXT ·tile10x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
-	MOVQ  AX, 240(DI)
-	MOVQ  72(DI), AX
 	MOVQ  AX, 248(DI)
-	MOVQ  136(DI), AX
+	MOVQ  72(DI), AX
 	MOVQ  AX, 256(DI)
-	MOVQ  16(DI), AX
-	MOVQ  AX, 272(DI)
-	MOVQ  224(DI), AX
+	MOVQ  136(DI), AX
 	MOVQ  AX, 264(DI)
+	MOVQ  16(DI), AX
+	MOVQ  AX, 280(DI)
+	MOVQ  224(DI), AX
+	MOVQ  AX, 272(DI)
 	MOVQ  128(DI), R12
 	MOVQ  96(DI), DX
 	MOVQ  80(DI), R15
@@ -7743,8 +8116,8 @@ product:
 	MOVQ       32(DI), R8
 	LEAQ       (R8)(R8*2), R9
 	LEAQ       (R8)(R8*4), R10
-	MOVQ       248(DI), BX
-	MOVQ       264(DI), R14
+	MOVQ       256(DI), BX
+	MOVQ       272(DI), R14
 	VPXORD     Z0, Z0, Z0
 	VPXORD     Z1, Z1, Z1
 	VPXORD     Z2, Z2, Z2
@@ -7757,154 +8130,137 @@ product:
 	VPXORD     Z9, Z9, Z9
 	MOVQ       56(DI), R13
 	MOVQ       48(DI), AX
+	PCALIGN    $0x20
 
 segment:
-	MOVQ 240(DI), SI
-	ADDQ (AX), SI
-	ADDQ $0x08, AX
-	MOVQ 40(DI), R11
-	ADDQ SI, R11
-	MOVQ 64(DI), CX
-	CMPQ 88(DI), $0x00
-	JNE  one
-	SUBQ $0x04, CX
-	JLT  rest
+	MOVQ    248(DI), SI
+	ADDQ    (AX), SI
+	ADDQ    $0x08, AX
+	MOVQ    40(DI), R11
+	ADDQ    SI, R11
+	MOVQ    64(DI), CX
+	PCALIGN $0x20
+	CMPQ    88(DI), $0x00
+	JNE     edge
+	SUBQ    $0x04, CX
+	JLT     rest
 
 four:
-	VMOVUPS      (BX), Z28
-	PREFETCHT0   (BX)(R15*8)
-	ADDQ         R15, BX
-	VBROADCASTSS (SI), Z30
-	VFMADD231PS  Z28, Z30, Z0
-	VBROADCASTSS (SI)(R8*1), Z30
-	VFMADD231PS  Z28, Z30, Z1
-	VBROADCASTSS (SI)(R8*2), Z30
-	VFMADD231PS  Z28, Z30, Z2
-	VBROADCASTSS (SI)(R9*1), Z30
-	VFMADD231PS  Z28, Z30, Z3
-	VBROADCASTSS (SI)(R8*4), Z30
-	VFMADD231PS  Z28, Z30, Z4
-	VBROADCASTSS (SI)(R10*1), Z30
-	VFMADD231PS  Z28, Z30, Z5
-	VBROADCASTSS (SI)(R9*2), Z30
-	VFMADD231PS  Z28, Z30, Z6
-	VBROADCASTSS (R11), Z30
-	VFMADD231PS  Z28, Z30, Z7
-	VBROADCASTSS (R11)(R8*1), Z30
-	VFMADD231PS  Z28, Z30, Z8
-	VBROADCASTSS (R11)(R8*2), Z30
-	VFMADD231PS  Z28, Z30, Z9
-	VMOVUPS      (BX), Z28
-	PREFETCHT0   (BX)(R15*8)
-	ADDQ         R15, BX
-	VBROADCASTSS 4(SI), Z30
-	VFMADD231PS  Z28, Z30, Z0
-	VBROADCASTSS 4(SI)(R8*1), Z30
-	VFMADD231PS  Z28, Z30, Z1
-	VBROADCASTSS 4(SI)(R8*2), Z30
-	VFMADD231PS  Z28, Z30, Z2
-	VBROADCASTSS 4(SI)(R9*1), Z30
-	VFMADD231PS  Z28, Z30, Z3
-	VBROADCASTSS 4(SI)(R8*4), Z30
-	VFMADD231PS  Z28, Z30, Z4
-	VBROADCASTSS 4(SI)(R10*1), Z30
-	VFMADD231PS  Z28, Z30, Z5
-	VBROADCASTSS 4(SI)(R9*2), Z30
-	VFMADD231PS  Z28, Z30, Z6
-	VBROADCASTSS 4(R11), Z30
-	VFMADD231PS  Z28, Z30, Z7
-	VBROADCASTSS 4(R11)(R8*1), Z30
-	VFMADD231PS  Z28, Z30, Z8
-	VBROADCASTSS 4(R11)(R8*2), Z30
-	VFMADD231PS  Z28, Z30, Z9
-	VMOVUPS      (BX), Z28
-	PREFETCHT0   (BX)(R15*8)
-	ADDQ         R15, BX
-	VBROADCASTSS 8(SI), Z30
-	VFMADD231PS  Z28, Z30, Z0
-	VBROADCASTSS 8(SI)(R8*1), Z30
-	VFMADD231PS  Z28, Z30, Z1
-	VBROADCASTSS 8(SI)(R8*2), Z30
-	VFMADD231PS  Z28, Z30, Z2
-	VBROADCASTSS 8(SI)(R9*1), Z30
-	VFMADD231PS  Z28, Z30, Z3
-	VBROADCASTSS 8(SI)(R8*4), Z30
-	VFMADD231PS  Z28, Z30, Z4
-	VBROADCASTSS 8(SI)(R10*1), Z30
-	VFMADD231PS  Z28, Z30, Z5
-	VBROADCASTSS 8(SI)(R9*2), Z30
-	VFMADD231PS  Z28, Z30, Z6
-	VBROADCASTSS 8(R11), Z30
-	VFMADD231PS  Z28, Z30, Z7
-	VBROADCASTSS 8(R11)(R8*1), Z30
-	VFMADD231PS  Z28, Z30, Z8
-	VBROADCASTSS 8(R11)(R8*2), Z30
-	VFMADD231PS  Z28, Z30, Z9
-	VMOVUPS      (BX), Z28
-	PREFETCHT0   (BX)(R15*8)
-	ADDQ         R15, BX
-	VBROADCASTSS 12(SI), Z30
-	VFMADD231PS  Z28, Z30, Z0
-	VBROADCASTSS 12(SI)(R8*1), Z30
-	VFMADD231PS  Z28, Z30, Z1
-	VBROADCASTSS 12(SI)(R8*2), Z30
-	VFMADD231PS  Z28, Z30, Z2
-	VBROADCASTSS 12(SI)(R9*1), Z30
-	VFMADD231PS  Z28, Z30, Z3
-	VBROADCASTSS 12(SI)(R8*4), Z30
-	VFMADD231PS  Z28, Z30, Z4
-	VBROADCASTSS 12(SI)(R10*1), Z30
-	VFMADD231PS  Z28, Z30, Z5
-	VBROADCASTSS 12(SI)(R9*2), Z30
-	VFMADD231PS  Z28, Z30, Z6
-	VBROADCASTSS 12(R11), Z30
-	VFMADD231PS  Z28, Z30, Z7
-	VBROADCASTSS 12(R11)(R8*1), Z30
-	VFMADD231PS  Z28, Z30, Z8
-	VBROADCASTSS 12(R11)(R8*2), Z30
-	VFMADD231PS  Z28, Z30, Z9
-	PREFETCHT1   (R14)(CX*4)
-	ADDQ         $0x10, SI
-	ADDQ         $0x10, R11
-	SUBQ         $0x04, CX
-	JGE          four
+	VMOVUPS          (BX), Z28
+	PREFETCHT0       (BX)(R15*8)
+	ADDQ             R15, BX
+	VFMADD231PS.BCST (SI), Z28, Z0
+	VFMADD231PS.BCST (SI)(R8*1), Z28, Z1
+	VFMADD231PS.BCST (SI)(R8*2), Z28, Z2
+	VFMADD231PS.BCST (SI)(R9*1), Z28, Z3
+	VFMADD231PS.BCST (SI)(R8*4), Z28, Z4
+	VFMADD231PS.BCST (SI)(R10*1), Z28, Z5
+	VFMADD231PS.BCST (SI)(R9*2), Z28, Z6
+	VFMADD231PS.BCST (R11), Z28, Z7
+	VFMADD231PS.BCST (R11)(R8*1), Z28, Z8
+	VFMADD231PS.BCST (R11)(R8*2), Z28, Z9
+	VMOVUPS          (BX), Z28
+	PREFETCHT0       (BX)(R15*8)
+	ADDQ             R15, BX
+	VFMADD231PS.BCST 4(SI), Z28, Z0
+	VFMADD231PS.BCST 4(SI)(R8*1), Z28, Z1
+	VFMADD231PS.BCST 4(SI)(R8*2), Z28, Z2
+	VFMADD231PS.BCST 4(SI)(R9*1), Z28, Z3
+	VFMADD231PS.BCST 4(SI)(R8*4), Z28, Z4
+	VFMADD231PS.BCST 4(SI)(R10*1), Z28, Z5
+	VFMADD231PS.BCST 4(SI)(R9*2), Z28, Z6
+	VFMADD231PS.BCST 4(R11), Z28, Z7
+	VFMADD231PS.BCST 4(R11)(R8*1), Z28, Z8
+	VFMADD231PS.BCST 4(R11)(R8*2), Z28, Z9
+	VMOVUPS          (BX), Z28
+	PREFETCHT0       (BX)(R15*8)
+	ADDQ             R15, BX
+	VFMADD231PS.BCST 8(SI), Z28, Z0
+	VFMADD231PS.BCST 8(SI)(R8*1), Z28, Z1
+	VFMADD231PS.BCST 8(SI)(R8*2), Z28, Z2
+	VFMADD231PS.BCST 8(SI)(R9*1), Z28, Z3
+	VFMADD231PS.BCST 8(SI)(R8*4), Z28, Z4
+	VFMADD231PS.BCST 8(SI)(R10*1), Z28, Z5
+	VFMADD231PS.BCST 8(SI)(R9*2), Z28, Z6
+	VFMADD231PS.BCST 8(R11), Z28, Z7
+	VFMADD231PS.BCST 8(R11)(R8*1), Z28, Z8
+	VFMADD231PS.BCST 8(R11)(R8*2), Z28, Z9
+	VMOVUPS          (BX), Z28
+	PREFETCHT0       (BX)(R15*8)
+	ADDQ             R15, BX
+	VFMADD231PS.BCST 12(SI), Z28, Z0
+	VFMADD231PS.BCST 12(SI)(R8*1), Z28, Z1
+	VFMADD231PS.BCST 12(SI)(R8*2), Z28, Z2
+	VFMADD231PS.BCST 12(SI)(R9*1), Z28, Z3
+	VFMADD231PS.BCST 12(SI)(R8*4), Z28, Z4
+	VFMADD231PS.BCST 12(SI)(R10*1), Z28, Z5
+	VFMADD231PS.BCST 12(SI)(R9*2), Z28, Z6
+	VFMADD231PS.BCST 12(R11), Z28, Z7
+	VFMADD231PS.BCST 12(R11)(R8*1), Z28, Z8
+	VFMADD231PS.BCST 12(R11)(R8*2), Z28, Z9
+	PREFETCHT1       (R14)(CX*4)
+	PREFETCHT1       64(R14)(CX*4)
+	ADDQ             240(DI), R14
+	PCALIGN          $0x20
+	ADDQ             $0x10, SI
+	ADDQ             $0x10, R11
+	SUBQ             $0x04, CX
+	JGE              four
+	PCALIGN          $0x20
 
 rest:
 	ADDQ $0x04, CX
 	JEQ  next
 
 one:
-	VMOVUPS.Z    (BX), K1, Z28
-	PREFETCHT0   (BX)(R15*8)
-	ADDQ         R15, BX
-	VBROADCASTSS (SI), Z30
-	VFMADD231PS  Z28, Z30, Z0
-	VBROADCASTSS (SI)(R8*1), Z30
-	VFMADD231PS  Z28, Z30, Z1
-	VBROADCASTSS (SI)(R8*2), Z30
-	VFMADD231PS  Z28, Z30, Z2
-	VBROADCASTSS (SI)(R9*1), Z30
-	VFMADD231PS  Z28, Z30, Z3
-	VBROADCASTSS (SI)(R8*4), Z30
-	VFMADD231PS  Z28, Z30, Z4
-	VBROADCASTSS (SI)(R10*1), Z30
-	VFMADD231PS  Z28, Z30, Z5
-	VBROADCASTSS (SI)(R9*2), Z30
-	VFMADD231PS  Z28, Z30, Z6
-	VBROADCASTSS (R11), Z30
-	VFMADD231PS  Z28, Z30, Z7
-	VBROADCASTSS (R11)(R8*1), Z30
-	VFMADD231PS  Z28, Z30, Z8
-	VBROADCASTSS (R11)(R8*2), Z30
-	VFMADD231PS  Z28, Z30, Z9
-	ADDQ         $0x04, SI
-	ADDQ         $0x04, R11
-	DECQ         CX
-	JNE          one
+	VMOVUPS          (BX), Z28
+	PREFETCHT0       (BX)(R15*8)
+	ADDQ             R15, BX
+	VFMADD231PS.BCST (SI), Z28, Z0
+	VFMADD231PS.BCST (SI)(R8*1), Z28, Z1
+	VFMADD231PS.BCST (SI)(R8*2), Z28, Z2
+	VFMADD231PS.BCST (SI)(R9*1), Z28, Z3
+	VFMADD231PS.BCST (SI)(R8*4), Z28, Z4
+	VFMADD231PS.BCST (SI)(R10*1), Z28, Z5
+	VFMADD231PS.BCST (SI)(R9*2), Z28, Z6
+	VFMADD231PS.BCST (R11), Z28, Z7
+	VFMADD231PS.BCST (R11)(R8*1), Z28, Z8
+	VFMADD231PS.BCST (R11)(R8*2), Z28, Z9
+	PCALIGN          $0x20
+	ADDQ             $0x04, SI
+	ADDQ             $0x04, R11
+	DECQ             CX
+	JNE              one
+	PCALIGN          $0x20
 
 next:
-	DECQ         R13
-	JNE          segment
+	DECQ R13
+	JNE  segment
+	JMP  summed
+
+edge:
+	VMOVUPS.Z        (BX), K1, Z28
+	PREFETCHT0       (BX)(R15*8)
+	ADDQ             R15, BX
+	VFMADD231PS.BCST (SI), Z28, Z0
+	VFMADD231PS.BCST (SI)(R8*1), Z28, Z1
+	VFMADD231PS.BCST (SI)(R8*2), Z28, Z2
+	VFMADD231PS.BCST (SI)(R9*1), Z28, Z3
+	VFMADD231PS.BCST (SI)(R8*4), Z28, Z4
+	VFMADD231PS.BCST (SI)(R10*1), Z28, Z5
+	VFMADD231PS.BCST (SI)(R9*2), Z28, Z6
+	VFMADD231PS.BCST (R11), Z28, Z7
+	VFMADD231PS.BCST (R11)(R8*1), Z28, Z8
+	VFMADD231PS.BCST (R11)(R8*2), Z28, Z9
+	PCALIGN          $0x20
+	ADDQ             $0x04, SI
+	ADDQ             $0x04, R11
+	DECQ             CX
+	JNE              edge
+	DECQ             R13
+	JNE              segment
+
+summed:
 	MOVL         200(DI), AX
 	CMPL         AX, $0x3f800000
 	JEQ          scaled
@@ -7942,7 +8298,7 @@ scaled:
 
 accumulated:
 	MOVQ      176(DI), AX
-	MOVQ      256(DI), CX
+	MOVQ      264(DI), CX
 	CMPQ      AX, $0x01
 	JLT       biased
 	JEQ       rowbias
@@ -8220,13 +8576,13 @@ store:
 	VMOVUPS Z8, K1, (AX)(R8*1)
 	VMOVUPS Z9, K1, (AX)(R8*2)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 240(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 248(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    232(DI), AX
+	MOVQ    168(DI), AX
 	ADDQ    AX, 264(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 272(DI)
 	MOVQ    160(DI), AX
 	ADDQ    AX, DX
 	TESTQ   R12, R12
@@ -8234,7 +8590,7 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 272(DI)
+	DECQ 280(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -8244,15 +8600,15 @@ bare:
 TEXT ·tile10x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
-	MOVQ  AX, 240(DI)
-	MOVQ  72(DI), AX
 	MOVQ  AX, 248(DI)
-	MOVQ  136(DI), AX
+	MOVQ  72(DI), AX
 	MOVQ  AX, 256(DI)
-	MOVQ  16(DI), AX
-	MOVQ  AX, 272(DI)
-	MOVQ  224(DI), AX
+	MOVQ  136(DI), AX
 	MOVQ  AX, 264(DI)
+	MOVQ  16(DI), AX
+	MOVQ  AX, 280(DI)
+	MOVQ  224(DI), AX
+	MOVQ  AX, 272(DI)
 	MOVQ  128(DI), R12
 	MOVQ  96(DI), DX
 	MOVQ  80(DI), R15
@@ -8294,8 +8650,8 @@ product:
 	MOVQ       32(DI), R8
 	LEAQ       (R8)(R8*2), R9
 	LEAQ       (R8)(R8*4), R10
-	MOVQ       248(DI), BX
-	MOVQ       264(DI), R14
+	MOVQ       256(DI), BX
+	MOVQ       272(DI), R14
 	VPXORD     Z0, Z0, Z0
 	VPXORD     Z1, Z1, Z1
 	VPXORD     Z2, Z2, Z2
@@ -8318,18 +8674,20 @@ product:
 	VPXORD     Z19, Z19, Z19
 	MOVQ       56(DI), R13
 	MOVQ       48(DI), AX
+	PCALIGN    $0x20
 
 segment:
-	MOVQ 240(DI), SI
-	ADDQ (AX), SI
-	ADDQ $0x08, AX
-	MOVQ 40(DI), R11
-	ADDQ SI, R11
-	MOVQ 64(DI), CX
-	CMPQ 88(DI), $0x00
-	JNE  one
-	SUBQ $0x04, CX
-	JLT  rest
+	MOVQ    248(DI), SI
+	ADDQ    (AX), SI
+	ADDQ    $0x08, AX
+	MOVQ    40(DI), R11
+	ADDQ    SI, R11
+	MOVQ    64(DI), CX
+	PCALIGN $0x20
+	CMPQ    88(DI), $0x00
+	JNE     edge
+	SUBQ    $0x04, CX
+	JLT     rest
 
 four:
 	VMOVUPS      (BX), Z28
@@ -8473,16 +8831,68 @@ four:
 	VFMADD231PS  Z28, Z30, Z18
 	VFMADD231PS  Z29, Z30, Z19
 	PREFETCHT1   (R14)(CX*4)
+	PREFETCHT1   64(R14)(CX*4)
+	ADDQ         240(DI), R14
+	PCALIGN      $0x20
 	ADDQ         $0x10, SI
 	ADDQ         $0x10, R11
 	SUBQ         $0x04, CX
 	JGE          four
+	PCALIGN      $0x20
 
 rest:
 	ADDQ $0x04, CX
 	JEQ  next
 
 one:
+	VMOVUPS      (BX), Z28
+	PREFETCHT0   (BX)(R15*8)
+	VMOVUPS      64(BX), Z29
+	PREFETCHT0   64(BX)(R15*8)
+	ADDQ         R15, BX
+	VBROADCASTSS (SI), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	VBROADCASTSS (SI)(R8*1), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VFMADD231PS  Z29, Z30, Z3
+	VBROADCASTSS (SI)(R8*2), Z30
+	VFMADD231PS  Z28, Z30, Z4
+	VFMADD231PS  Z29, Z30, Z5
+	VBROADCASTSS (SI)(R9*1), Z30
+	VFMADD231PS  Z28, Z30, Z6
+	VFMADD231PS  Z29, Z30, Z7
+	VBROADCASTSS (SI)(R8*4), Z30
+	VFMADD231PS  Z28, Z30, Z8
+	VFMADD231PS  Z29, Z30, Z9
+	VBROADCASTSS (SI)(R10*1), Z30
+	VFMADD231PS  Z28, Z30, Z10
+	VFMADD231PS  Z29, Z30, Z11
+	VBROADCASTSS (SI)(R9*2), Z30
+	VFMADD231PS  Z28, Z30, Z12
+	VFMADD231PS  Z29, Z30, Z13
+	VBROADCASTSS (R11), Z30
+	VFMADD231PS  Z28, Z30, Z14
+	VFMADD231PS  Z29, Z30, Z15
+	VBROADCASTSS (R11)(R8*1), Z30
+	VFMADD231PS  Z28, Z30, Z16
+	VFMADD231PS  Z29, Z30, Z17
+	VBROADCASTSS (R11)(R8*2), Z30
+	VFMADD231PS  Z28, Z30, Z18
+	VFMADD231PS  Z29, Z30, Z19
+	PCALIGN      $0x20
+	ADDQ         $0x04, SI
+	ADDQ         $0x04, R11
+	DECQ         CX
+	JNE          one
+	PCALIGN      $0x20
+
+next:
+	DECQ R13
+	JNE  segment
+	JMP  summed
+
+edge:
 	VMOVUPS      (BX), Z28
 	PREFETCHT0   (BX)(R15*8)
 	VMOVUPS.Z    64(BX), K1, Z29
@@ -8518,14 +8928,15 @@ one:
 	VBROADCASTSS (R11)(R8*2), Z30
 	VFMADD231PS  Z28, Z30, Z18
 	VFMADD231PS  Z29, Z30, Z19
+	PCALIGN      $0x20
 	ADDQ         $0x04, SI
 	ADDQ         $0x04, R11
 	DECQ         CX
-	JNE          one
-
-next:
+	JNE          edge
 	DECQ         R13
 	JNE          segment
+
+summed:
 	MOVL         200(DI), AX
 	CMPL         AX, $0x3f800000
 	JEQ          scaled
@@ -8588,7 +8999,7 @@ scaled:
 
 accumulated:
 	MOVQ      176(DI), AX
-	MOVQ      256(DI), CX
+	MOVQ      264(DI), CX
 	CMPQ      AX, $0x01
 	JLT       biased
 	JEQ       rowbias
@@ -9107,13 +9518,13 @@ store:
 	VMOVUPS Z17, K1, (AX)(R8*1)
 	VMOVUPS Z19, K1, (AX)(R8*2)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 240(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 248(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    232(DI), AX
+	MOVQ    168(DI), AX
 	ADDQ    AX, 264(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 272(DI)
 	MOVQ    160(DI), AX
 	ADDQ    AX, DX
 	TESTQ   R12, R12
@@ -9121,7 +9532,7 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 272(DI)
+	DECQ 280(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -9131,15 +9542,15 @@ bare:
 TEXT ·tile11x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
-	MOVQ  AX, 240(DI)
-	MOVQ  72(DI), AX
 	MOVQ  AX, 248(DI)
-	MOVQ  136(DI), AX
+	MOVQ  72(DI), AX
 	MOVQ  AX, 256(DI)
-	MOVQ  16(DI), AX
-	MOVQ  AX, 272(DI)
-	MOVQ  224(DI), AX
+	MOVQ  136(DI), AX
 	MOVQ  AX, 264(DI)
+	MOVQ  16(DI), AX
+	MOVQ  AX, 280(DI)
+	MOVQ  224(DI), AX
+	MOVQ  AX, 272(DI)
 	MOVQ  128(DI), R12
 	MOVQ  96(DI), DX
 	MOVQ  80(DI), R15
@@ -9167,8 +9578,8 @@ product:
 	MOVQ       32(DI), R8
 	LEAQ       (R8)(R8*2), R9
 	LEAQ       (R8)(R8*4), R10
-	MOVQ       248(DI), BX
-	MOVQ       264(DI), R14
+	MOVQ       256(DI), BX
+	MOVQ       272(DI), R14
 	VPXORD     Z0, Z0, Z0
 	VPXORD     Z1, Z1, Z1
 	VPXORD     Z2, Z2, Z2
@@ -9182,164 +9593,143 @@ product:
 	VPXORD     Z10, Z10, Z10
 	MOVQ       56(DI), R13
 	MOVQ       48(DI), AX
+	PCALIGN    $0x20
 
 segment:
-	MOVQ 240(DI), SI
-	ADDQ (AX), SI
-	ADDQ $0x08, AX
-	MOVQ 40(DI), R11
-	ADDQ SI, R11
-	MOVQ 64(DI), CX
-	CMPQ 88(DI), $0x00
-	JNE  one
-	SUBQ $0x04, CX
-	JLT  rest
+	MOVQ    248(DI), SI
+	ADDQ    (AX), SI
+	ADDQ    $0x08, AX
+	MOVQ    40(DI), R11
+	ADDQ    SI, R11
+	MOVQ    64(DI), CX
+	PCALIGN $0x20
+	CMPQ    88(DI), $0x00
+	JNE     edge
+	SUBQ    $0x04, CX
+	JLT     rest
 
 four:
-	VMOVUPS      (BX), Z28
-	PREFETCHT0   (BX)(R15*8)
-	ADDQ         R15, BX
-	VBROADCASTSS (SI), Z30
-	VFMADD231PS  Z28, Z30, Z0
-	VBROADCASTSS (SI)(R8*1), Z30
-	VFMADD231PS  Z28, Z30, Z1
-	VBROADCASTSS (SI)(R8*2), Z30
-	VFMADD231PS  Z28, Z30, Z2
-	VBROADCASTSS (SI)(R9*1), Z30
-	VFMADD231PS  Z28, Z30, Z3
-	VBROADCASTSS (SI)(R8*4), Z30
-	VFMADD231PS  Z28, Z30, Z4
-	VBROADCASTSS (SI)(R10*1), Z30
-	VFMADD231PS  Z28, Z30, Z5
-	VBROADCASTSS (SI)(R9*2), Z30
-	VFMADD231PS  Z28, Z30, Z6
-	VBROADCASTSS (R11), Z30
-	VFMADD231PS  Z28, Z30, Z7
-	VBROADCASTSS (R11)(R8*1), Z30
-	VFMADD231PS  Z28, Z30, Z8
-	VBROADCASTSS (R11)(R8*2), Z30
-	VFMADD231PS  Z28, Z30, Z9
-	VBROADCASTSS (R11)(R9*1), Z30
-	VFMADD231PS  Z28, Z30, Z10
-	VMOVUPS      (BX), Z28
-	PREFETCHT0   (BX)(R15*8)
-	ADDQ         R15, BX
-	VBROADCASTSS 4(SI), Z30
-	VFMADD231PS  Z28, Z30, Z0
-	VBROADCASTSS 4(SI)(R8*1), Z30
-	VFMADD231PS  Z28, Z30, Z1
-	VBROADCASTSS 4(SI)(R8*2), Z30
-	VFMADD231PS  Z28, Z30, Z2
-	VBROADCASTSS 4(SI)(R9*1), Z30
-	VFMADD231PS  Z28, Z30, Z3
-	VBROADCASTSS 4(SI)(R8*4), Z30
-	VFMADD231PS  Z28, Z30, Z4
-	VBROADCASTSS 4(SI)(R10*1), Z30
-	VFMADD231PS  Z28, Z30, Z5
-	VBROADCASTSS 4(SI)(R9*2), Z30
-	VFMADD231PS  Z28, Z30, Z6
-	VBROADCASTSS 4(R11), Z30
-	VFMADD231PS  Z28, Z30, Z7
-	VBROADCASTSS 4(R11)(R8*1), Z30
-	VFMADD231PS  Z28, Z30, Z8
-	VBROADCASTSS 4(R11)(R8*2), Z30
-	VFMADD231PS  Z28, Z30, Z9
-	VBROADCASTSS 4(R11)(R9*1), Z30
-	VFMADD231PS  Z28, Z30, Z10
-	VMOVUPS      (BX), Z28
-	PREFETCHT0   (BX)(R15*8)
-	ADDQ         R15, BX
-	VBROADCASTSS 8(SI), Z30
-	VFMADD231PS  Z28, Z30, Z0
-	VBROADCASTSS 8(SI)(R8*1), Z30
-	VFMADD231PS  Z28, Z30, Z1
-	VBROADCASTSS 8(SI)(R8*2), Z30
-	VFMADD231PS  Z28, Z30, Z2
-	VBROADCASTSS 8(SI)(R9*1), Z30
-	VFMADD231PS  Z28, Z30, Z3
-	VBROADCASTSS 8(SI)(R8*4), Z30
-	VFMADD231PS  Z28, Z30, Z4
-	VBROADCASTSS 8(SI)(R10*1), Z30
-	VFMADD231PS  Z28, Z30, Z5
-	VBROADCASTSS 8(SI)(R9*2), Z30
-	VFMADD231PS  Z28, Z30, Z6
-	VBROADCASTSS 8(R11), Z30
-	VFMADD231PS  Z28, Z30, Z7
-	VBROADCASTSS 8(R11)(R8*1), Z30
-	VFMADD231PS  Z28, Z30, Z8
-	VBROADCASTSS 8(R11)(R8*2), Z30
-	VFMADD231PS  Z28, Z30, Z9
-	VBROADCASTSS 8(R11)(R9*1), Z30
-	VFMADD231PS  Z28, Z30, Z10
-	VMOVUPS      (BX), Z28
-	PREFETCHT0   (BX)(R15*8)
-	ADDQ         R15, BX
-	VBROADCASTSS 12(SI), Z30
-	VFMADD231PS  Z28, Z30, Z0
-	VBROADCASTSS 12(SI)(R8*1), Z30
-	VFMADD231PS  Z28, Z30, Z1
-	VBROADCASTSS 12(SI)(R8*2), Z30
-	VFMADD231PS  Z28, Z30, Z2
-	VBROADCASTSS 12(SI)(R9*1), Z30
-	VFMADD231PS  Z28, Z30, Z3
-	VBROADCASTSS 12(SI)(R8*4), Z30
-	VFMADD231PS  Z28, Z30, Z4
-	VBROADCASTSS 12(SI)(R10*1), Z30
-	VFMADD231PS  Z28, Z30, Z5
-	VBROADCASTSS 12(SI)(R9*2), Z30
-	VFMADD231PS  Z28, Z30, Z6
-	VBROADCASTSS 12(R11), Z30
-	VFMADD231PS  Z28, Z30, Z7
-	VBROADCASTSS 12(R11)(R8*1), Z30
-	VFMADD231PS  Z28, Z30, Z8
-	VBROADCASTSS 12(R11)(R8*2), Z30
-	VFMADD231PS  Z28, Z30, Z9
-	VBROADCASTSS 12(R11)(R9*1), Z30
-	VFMADD231PS  Z28, Z30, Z10
-	PREFETCHT1   (R14)(CX*4)
-	ADDQ         $0x10, SI
-	ADDQ         $0x10, R11
-	SUBQ         $0x04, CX
-	JGE          four
+	VMOVUPS          (BX), Z28
+	PREFETCHT0       (BX)(R15*8)
+	ADDQ             R15, BX
+	VFMADD231PS.BCST (SI), Z28, Z0
+	VFMADD231PS.BCST (SI)(R8*1), Z28, Z1
+	VFMADD231PS.BCST (SI)(R8*2), Z28, Z2
+	VFMADD231PS.BCST (SI)(R9*1), Z28, Z3
+	VFMADD231PS.BCST (SI)(R8*4), Z28, Z4
+	VFMADD231PS.BCST (SI)(R10*1), Z28, Z5
+	VFMADD231PS.BCST (SI)(R9*2), Z28, Z6
+	VFMADD231PS.BCST (R11), Z28, Z7
+	VFMADD231PS.BCST (R11)(R8*1), Z28, Z8
+	VFMADD231PS.BCST (R11)(R8*2), Z28, Z9
+	VFMADD231PS.BCST (R11)(R9*1), Z28, Z10
+	VMOVUPS          (BX), Z28
+	PREFETCHT0       (BX)(R15*8)
+	ADDQ             R15, BX
+	VFMADD231PS.BCST 4(SI), Z28, Z0
+	VFMADD231PS.BCST 4(SI)(R8*1), Z28, Z1
+	VFMADD231PS.BCST 4(SI)(R8*2), Z28, Z2
+	VFMADD231PS.BCST 4(SI)(R9*1), Z28, Z3
+	VFMADD231PS.BCST 4(SI)(R8*4), Z28, Z4
+	VFMADD231PS.BCST 4(SI)(R10*1), Z28, Z5
+	VFMADD231PS.BCST 4(SI)(R9*2), Z28, Z6
+	VFMADD231PS.BCST 4(R11), Z28, Z7
+	VFMADD231PS.BCST 4(R11)(R8*1), Z28, Z8
+	VFMADD231PS.BCST 4(R11)(R8*2), Z28, Z9
+	VFMADD231PS.BCST 4(R11)(R9*1), Z28, Z10
+	VMOVUPS          (BX), Z28
+	PREFETCHT0       (BX)(R15*8)
+	ADDQ             R15, BX
+	VFMADD231PS.BCST 8(SI), Z28, Z0
+	VFMADD231PS.BCST 8(SI)(R8*1), Z28, Z1
+	VFMADD231PS.BCST 8(SI)(R8*2), Z28, Z2
+	VFMADD231PS.BCST 8(SI)(R9*1), Z28, Z3
+	VFMADD231PS.BCST 8(SI)(R8*4), Z28, Z4
+	VFMADD231PS.BCST 8(SI)(R10*1), Z28, Z5
+	VFMADD231PS.BCST 8(SI)(R9*2), Z28, Z6
+	VFMADD231PS.BCST 8(R11), Z28, Z7
+	VFMADD231PS.BCST 8(R11)(R8*1), Z28, Z8
+	VFMADD231PS.BCST 8(R11)(R8*2), Z28, Z9
+	VFMADD231PS.BCST 8(R11)(R9*1), Z28, Z10
+	VMOVUPS          (BX), Z28
+	PREFETCHT0       (BX)(R15*8)
+	ADDQ             R15, BX
+	VFMADD231PS.BCST 12(SI), Z28, Z0
+	VFMADD231PS.BCST 12(SI)(R8*1), Z28, Z1
+	VFMADD231PS.BCST 12(SI)(R8*2), Z28, Z2
+	VFMADD231PS.BCST 12(SI)(R9*1), Z28, Z3
+	VFMADD231PS.BCST 12(SI)(R8*4), Z28, Z4
+	VFMADD231PS.BCST 12(SI)(R10*1), Z28, Z5
+	VFMADD231PS.BCST 12(SI)(R9*2), Z28, Z6
+	VFMADD231PS.BCST 12(R11), Z28, Z7
+	VFMADD231PS.BCST 12(R11)(R8*1), Z28, Z8
+	VFMADD231PS.BCST 12(R11)(R8*2), Z28, Z9
+	VFMADD231PS.BCST 12(R11)(R9*1), Z28, Z10
+	PREFETCHT1       (R14)(CX*4)
+	PREFETCHT1       64(R14)(CX*4)
+	ADDQ             240(DI), R14
+	PCALIGN          $0x20
+	ADDQ             $0x10, SI
+	ADDQ             $0x10, R11
+	SUBQ             $0x04, CX
+	JGE              four
+	PCALIGN          $0x20
 
 rest:
 	ADDQ $0x04, CX
 	JEQ  next
 
 one:
-	VMOVUPS.Z    (BX), K1, Z28
-	PREFETCHT0   (BX)(R15*8)
-	ADDQ         R15, BX
-	VBROADCASTSS (SI), Z30
-	VFMADD231PS  Z28, Z30, Z0
-	VBROADCASTSS (SI)(R8*1), Z30
-	VFMADD231PS  Z28, Z30, Z1
-	VBROADCASTSS (SI)(R8*2), Z30
-	VFMADD231PS  Z28, Z30, Z2
-	VBROADCASTSS (SI)(R9*1), Z30
-	VFMADD231PS  Z28, Z30, Z3
-	VBROADCASTSS (SI)(R8*4), Z30
-	VFMADD231PS  Z28, Z30, Z4
-	VBROADCASTSS (SI)(R10*1), Z30
-	VFMADD231PS  Z28, Z30, Z5
-	VBROADCASTSS (SI)(R9*2), Z30
-	VFMADD231PS  Z28, Z30, Z6
-	VBROADCASTSS (R11), Z30
-	VFMADD231PS  Z28, Z30, Z7
-	VBROADCASTSS (R11)(R8*1), Z30
-	VFMADD231PS  Z28, Z30, Z8
-	VBROADCASTSS (R11)(R8*2), Z30
-	VFMADD231PS  Z28, Z30, Z9
-	VBROADCASTSS (R11)(R9*1), Z30
-	VFMADD231PS  Z28, Z30, Z10
-	ADDQ         $0x04, SI
-	ADDQ         $0x04, R11
-	DECQ         CX
-	JNE          one
+	VMOVUPS          (BX), Z28
+	PREFETCHT0       (BX)(R15*8)
+	ADDQ             R15, BX
+	VFMADD231PS.BCST (SI), Z28, Z0
+	VFMADD231PS.BCST (SI)(R8*1), Z28, Z1
+	VFMADD231PS.BCST (SI)(R8*2), Z28, Z2
+	VFMADD231PS.BCST (SI)(R9*1), Z28, Z3
+	VFMADD231PS.BCST (SI)(R8*4), Z28, Z4
+	VFMADD231PS.BCST (SI)(R10*1), Z28, Z5
+	VFMADD231PS.BCST (SI)(R9*2), Z28, Z6
+	VFMADD231PS.BCST (R11), Z28, Z7
+	VFMADD231PS.BCST (R11)(R8*1), Z28, Z8
+	VFMADD231PS.BCST (R11)(R8*2), Z28, Z9
+	VFMADD231PS.BCST (R11)(R9*1), Z28, Z10
+	PCALIGN          $0x20
+	ADDQ             $0x04, SI
+	ADDQ             $0x04, R11
+	DECQ             CX
+	JNE              one
+	PCALIGN          $0x20
 
 next:
-	DECQ         R13
-	JNE          segment
+	DECQ R13
+	JNE  segment
+	JMP  summed
+
+edge:
+	VMOVUPS.Z        (BX), K1, Z28
+	PREFETCHT0       (BX)(R15*8)
+	ADDQ             R15, BX
+	VFMADD231PS.BCST (SI), Z28, Z0
+	VFMADD231PS.BCST (SI)(R8*1), Z28, Z1
+	VFMADD231PS.BCST (SI)(R8*2), Z28, Z2
+	VFMADD231PS.BCST (SI)(R9*1), Z28, Z3
+	VFMADD231PS.BCST (SI)(R8*4), Z28, Z4
+	VFMADD231PS.BCST (SI)(R10*1), Z28, Z5
+	VFMADD231PS.BCST (SI)(R9*2), Z28, Z6
+	VFMADD231PS.BCST (R11), Z28, Z7
+	VFMADD231PS.BCST (R11)(R8*1), Z28, Z8
+	VFMADD231PS.BCST (R11)(R8*2), Z28, Z9
+	VFMADD231PS.BCST (R11)(R9*1), Z28, Z10
+	PCALIGN          $0x20
+	ADDQ             $0x04, SI
+	ADDQ             $0x04, R11
+	DECQ             CX
+	JNE              edge
+	DECQ             R13
+	JNE              segment
+
+summed:
 	MOVL         200(DI), AX
 	CMPL         AX, $0x3f800000
 	JEQ          scaled
@@ -9379,7 +9769,7 @@ scaled:
 
 accumulated:
 	MOVQ      176(DI), AX
-	MOVQ      256(DI), CX
+	MOVQ      264(DI), CX
 	CMPQ      AX, $0x01
 	JLT       biased
 	JEQ       rowbias
@@ -9681,13 +10071,13 @@ store:
 	VMOVUPS Z9, K1, (AX)(R8*2)
 	VMOVUPS Z10, K1, (AX)(R9*1)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 240(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 248(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    232(DI), AX
+	MOVQ    168(DI), AX
 	ADDQ    AX, 264(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 272(DI)
 	MOVQ    160(DI), AX
 	ADDQ    AX, DX
 	TESTQ   R12, R12
@@ -9695,7 +10085,7 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 272(DI)
+	DECQ 280(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -9705,15 +10095,15 @@ bare:
 TEXT ·tile11x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
-	MOVQ  AX, 240(DI)
-	MOVQ  72(DI), AX
 	MOVQ  AX, 248(DI)
-	MOVQ  136(DI), AX
+	MOVQ  72(DI), AX
 	MOVQ  AX, 256(DI)
-	MOVQ  16(DI), AX
-	MOVQ  AX, 272(DI)
-	MOVQ  224(DI), AX
+	MOVQ  136(DI), AX
 	MOVQ  AX, 264(DI)
+	MOVQ  16(DI), AX
+	MOVQ  AX, 280(DI)
+	MOVQ  224(DI), AX
+	MOVQ  AX, 272(DI)
 	MOVQ  128(DI), R12
 	MOVQ  96(DI), DX
 	MOVQ  80(DI), R15
@@ -9757,8 +10147,8 @@ product:
 	MOVQ       32(DI), R8
 	LEAQ       (R8)(R8*2), R9
 	LEAQ       (R8)(R8*4), R10
-	MOVQ       248(DI), BX
-	MOVQ       264(DI), R14
+	MOVQ       256(DI), BX
+	MOVQ       272(DI), R14
 	VPXORD     Z0, Z0, Z0
 	VPXORD     Z1, Z1, Z1
 	VPXORD     Z2, Z2, Z2
@@ -9783,18 +10173,20 @@ product:
 	VPXORD     Z21, Z21, Z21
 	MOVQ       56(DI), R13
 	MOVQ       48(DI), AX
+	PCALIGN    $0x20
 
 segment:
-	MOVQ 240(DI), SI
-	ADDQ (AX), SI
-	ADDQ $0x08, AX
-	MOVQ 40(DI), R11
-	ADDQ SI, R11
-	MOVQ 64(DI), CX
-	CMPQ 88(DI), $0x00
-	JNE  one
-	SUBQ $0x04, CX
-	JLT  rest
+	MOVQ    248(DI), SI
+	ADDQ    (AX), SI
+	ADDQ    $0x08, AX
+	MOVQ    40(DI), R11
+	ADDQ    SI, R11
+	MOVQ    64(DI), CX
+	PCALIGN $0x20
+	CMPQ    88(DI), $0x00
+	JNE     edge
+	SUBQ    $0x04, CX
+	JLT     rest
 
 four:
 	VMOVUPS      (BX), Z28
@@ -9950,16 +10342,71 @@ four:
 	VFMADD231PS  Z28, Z30, Z20
 	VFMADD231PS  Z29, Z30, Z21
 	PREFETCHT1   (R14)(CX*4)
+	PREFETCHT1   64(R14)(CX*4)
+	ADDQ         240(DI), R14
+	PCALIGN      $0x20
 	ADDQ         $0x10, SI
 	ADDQ         $0x10, R11
 	SUBQ         $0x04, CX
 	JGE          four
+	PCALIGN      $0x20
 
 rest:
 	ADDQ $0x04, CX
 	JEQ  next
 
 one:
+	VMOVUPS      (BX), Z28
+	PREFETCHT0   (BX)(R15*8)
+	VMOVUPS      64(BX), Z29
+	PREFETCHT0   64(BX)(R15*8)
+	ADDQ         R15, BX
+	VBROADCASTSS (SI), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	VBROADCASTSS (SI)(R8*1), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VFMADD231PS  Z29, Z30, Z3
+	VBROADCASTSS (SI)(R8*2), Z30
+	VFMADD231PS  Z28, Z30, Z4
+	VFMADD231PS  Z29, Z30, Z5
+	VBROADCASTSS (SI)(R9*1), Z30
+	VFMADD231PS  Z28, Z30, Z6
+	VFMADD231PS  Z29, Z30, Z7
+	VBROADCASTSS (SI)(R8*4), Z30
+	VFMADD231PS  Z28, Z30, Z8
+	VFMADD231PS  Z29, Z30, Z9
+	VBROADCASTSS (SI)(R10*1), Z30
+	VFMADD231PS  Z28, Z30, Z10
+	VFMADD231PS  Z29, Z30, Z11
+	VBROADCASTSS (SI)(R9*2), Z30
+	VFMADD231PS  Z28, Z30, Z12
+	VFMADD231PS  Z29, Z30, Z13
+	VBROADCASTSS (R11), Z30
+	VFMADD231PS  Z28, Z30, Z14
+	VFMADD231PS  Z29, Z30, Z15
+	VBROADCASTSS (R11)(R8*1), Z30
+	VFMADD231PS  Z28, Z30, Z16
+	VFMADD231PS  Z29, Z30, Z17
+	VBROADCASTSS (R11)(R8*2), Z30
+	VFMADD231PS  Z28, Z30, Z18
+	VFMADD231PS  Z29, Z30, Z19
+	VBROADCASTSS (R11)(R9*1), Z30
+	VFMADD231PS  Z28, Z30, Z20
+	VFMADD231PS  Z29, Z30, Z21
+	PCALIGN      $0x20
+	ADDQ         $0x04, SI
+	ADDQ         $0x04, R11
+	DECQ         CX
+	JNE          one
+	PCALIGN      $0x20
+
+next:
+	DECQ R13
+	JNE  segment
+	JMP  summed
+
+edge:
 	VMOVUPS      (BX), Z28
 	PREFETCHT0   (BX)(R15*8)
 	VMOVUPS.Z    64(BX), K1, Z29
@@ -9998,14 +10445,15 @@ one:
 	VBROADCASTSS (R11)(R9*1), Z30
 	VFMADD231PS  Z28, Z30, Z20
 	VFMADD231PS  Z29, Z30, Z21
+	PCALIGN      $0x20
 	ADDQ         $0x04, SI
 	ADDQ         $0x04, R11
 	DECQ         CX
-	JNE          one
-
-next:
+	JNE          edge
 	DECQ         R13
 	JNE          segment
+
+summed:
 	MOVL         200(DI), AX
 	CMPL         AX, $0x3f800000
 	JEQ          scaled
@@ -10072,7 +10520,7 @@ scaled:
 
 accumulated:
 	MOVQ      176(DI), AX
-	MOVQ      256(DI), CX
+	MOVQ      264(DI), CX
 	CMPQ      AX, $0x01
 	JLT       biased
 	JEQ       rowbias
@@ -10638,13 +11086,13 @@ store:
 	VMOVUPS Z19, K1, (AX)(R8*2)
 	VMOVUPS Z21, K1, (AX)(R9*1)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 240(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 248(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    232(DI), AX
+	MOVQ    168(DI), AX
 	ADDQ    AX, 264(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 272(DI)
 	MOVQ    160(DI), AX
 	ADDQ    AX, DX
 	TESTQ   R12, R12
@@ -10652,7 +11100,7 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 272(DI)
+	DECQ 280(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -10662,15 +11110,15 @@ bare:
 TEXT ·tile12x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
-	MOVQ  AX, 240(DI)
-	MOVQ  72(DI), AX
 	MOVQ  AX, 248(DI)
-	MOVQ  136(DI), AX
+	MOVQ  72(DI), AX
 	MOVQ  AX, 256(DI)
-	MOVQ  16(DI), AX
-	MOVQ  AX, 272(DI)
-	MOVQ  224(DI), AX
+	MOVQ  136(DI), AX
 	MOVQ  AX, 264(DI)
+	MOVQ  16(DI), AX
+	MOVQ  AX, 280(DI)
+	MOVQ  224(DI), AX
+	MOVQ  AX, 272(DI)
 	MOVQ  128(DI), R12
 	MOVQ  96(DI), DX
 	MOVQ  80(DI), R15
@@ -10699,8 +11147,8 @@ product:
 	MOVQ       32(DI), R8
 	LEAQ       (R8)(R8*2), R9
 	LEAQ       (R8)(R8*4), R10
-	MOVQ       248(DI), BX
-	MOVQ       264(DI), R14
+	MOVQ       256(DI), BX
+	MOVQ       272(DI), R14
 	VPXORD     Z0, Z0, Z0
 	VPXORD     Z1, Z1, Z1
 	VPXORD     Z2, Z2, Z2
@@ -10715,174 +11163,149 @@ product:
 	VPXORD     Z11, Z11, Z11
 	MOVQ       56(DI), R13
 	MOVQ       48(DI), AX
+	PCALIGN    $0x20
 
 segment:
-	MOVQ 240(DI), SI
-	ADDQ (AX), SI
-	ADDQ $0x08, AX
-	MOVQ 40(DI), R11
-	ADDQ SI, R11
-	MOVQ 64(DI), CX
-	CMPQ 88(DI), $0x00
-	JNE  one
-	SUBQ $0x04, CX
-	JLT  rest
+	MOVQ    248(DI), SI
+	ADDQ    (AX), SI
+	ADDQ    $0x08, AX
+	MOVQ    40(DI), R11
+	ADDQ    SI, R11
+	MOVQ    64(DI), CX
+	PCALIGN $0x20
+	CMPQ    88(DI), $0x00
+	JNE     edge
+	SUBQ    $0x04, CX
+	JLT     rest
 
 four:
-	VMOVUPS      (BX), Z28
-	PREFETCHT0   (BX)(R15*8)
-	ADDQ         R15, BX
-	VBROADCASTSS (SI), Z30
-	VFMADD231PS  Z28, Z30, Z0
-	VBROADCASTSS (SI)(R8*1), Z30
-	VFMADD231PS  Z28, Z30, Z1
-	VBROADCASTSS (SI)(R8*2), Z30
-	VFMADD231PS  Z28, Z30, Z2
-	VBROADCASTSS (SI)(R9*1), Z30
-	VFMADD231PS  Z28, Z30, Z3
-	VBROADCASTSS (SI)(R8*4), Z30
-	VFMADD231PS  Z28, Z30, Z4
-	VBROADCASTSS (SI)(R10*1), Z30
-	VFMADD231PS  Z28, Z30, Z5
-	VBROADCASTSS (SI)(R9*2), Z30
-	VFMADD231PS  Z28, Z30, Z6
-	VBROADCASTSS (R11), Z30
-	VFMADD231PS  Z28, Z30, Z7
-	VBROADCASTSS (R11)(R8*1), Z30
-	VFMADD231PS  Z28, Z30, Z8
-	VBROADCASTSS (R11)(R8*2), Z30
-	VFMADD231PS  Z28, Z30, Z9
-	VBROADCASTSS (R11)(R9*1), Z30
-	VFMADD231PS  Z28, Z30, Z10
-	VBROADCASTSS (R11)(R8*4), Z30
-	VFMADD231PS  Z28, Z30, Z11
-	VMOVUPS      (BX), Z28
-	PREFETCHT0   (BX)(R15*8)
-	ADDQ         R15, BX
-	VBROADCASTSS 4(SI), Z30
-	VFMADD231PS  Z28, Z30, Z0
-	VBROADCASTSS 4(SI)(R8*1), Z30
-	VFMADD231PS  Z28, Z30, Z1
-	VBROADCASTSS 4(SI)(R8*2), Z30
-	VFMADD231PS  Z28, Z30, Z2
-	VBROADCASTSS 4(SI)(R9*1), Z30
-	VFMADD231PS  Z28, Z30, Z3
-	VBROADCASTSS 4(SI)(R8*4), Z30
-	VFMADD231PS  Z28, Z30, Z4
-	VBROADCASTSS 4(SI)(R10*1), Z30
-	VFMADD231PS  Z28, Z30, Z5
-	VBROADCASTSS 4(SI)(R9*2), Z30
-	VFMADD231PS  Z28, Z30, Z6
-	VBROADCASTSS 4(R11), Z30
-	VFMADD231PS  Z28, Z30, Z7
-	VBROADCASTSS 4(R11)(R8*1), Z30
-	VFMADD231PS  Z28, Z30, Z8
-	VBROADCASTSS 4(R11)(R8*2), Z30
-	VFMADD231PS  Z28, Z30, Z9
-	VBROADCASTSS 4(R11)(R9*1), Z30
-	VFMADD231PS  Z28, Z30, Z10
-	VBROADCASTSS 4(R11)(R8*4), Z30
-	VFMADD231PS  Z28, Z30, Z11
-	VMOVUPS      (BX), Z28
-	PREFETCHT0   (BX)(R15*8)
-	ADDQ         R15, BX
-	VBROADCASTSS 8(SI), Z30
-	VFMADD231PS  Z28, Z30, Z0
-	VBROADCASTSS 8(SI)(R8*1), Z30
-	VFMADD231PS  Z28, Z30, Z1
-	VBROADCASTSS 8(SI)(R8*2), Z30
-	VFMADD231PS  Z28, Z30, Z2
-	VBROADCASTSS 8(SI)(R9*1), Z30
-	VFMADD231PS  Z28, Z30, Z3
-	VBROADCASTSS 8(SI)(R8*4), Z30
-	VFMADD231PS  Z28, Z30, Z4
-	VBROADCASTSS 8(SI)(R10*1), Z30
-	VFMADD231PS  Z28, Z30, Z5
-	VBROADCASTSS 8(SI)(R9*2), Z30
-	VFMADD231PS  Z28, Z30, Z6
-	VBROADCASTSS 8(R11), Z30
-	VFMADD231PS  Z28, Z30, Z7
-	VBROADCASTSS 8(R11)(R8*1), Z30
-	VFMADD231PS  Z28, Z30, Z8
-	VBROADCASTSS 8(R11)(R8*2), Z30
-	VFMADD231PS  Z28, Z30, Z9
-	VBROADCASTSS 8(R11)(R9*1), Z30
-	VFMADD231PS  Z28, Z30, Z10
-	VBROADCASTSS 8(R11)(R8*4), Z30
-	VFMADD231PS  Z28, Z30, Z11
-	VMOVUPS      (BX), Z28
-	PREFETCHT0   (BX)(R15*8)
-	ADDQ         R15, BX
-	VBROADCASTSS 12(SI), Z30
-	VFMADD231PS  Z28, Z30, Z0
-	VBROADCASTSS 12(SI)(R8*1), Z30
-	VFMADD231PS  Z28, Z30, Z1
-	VBROADCASTSS 12(SI)(R8*2), Z30
-	VFMADD231PS  Z28, Z30, Z2
-	VBROADCASTSS 12(SI)(R9*1), Z30
-	VFMADD231PS  Z28, Z30, Z3
-	VBROADCASTSS 12(SI)(R8*4), Z30
-	VFMADD231PS  Z28, Z30, Z4
-	VBROADCASTSS 12(SI)(R10*1), Z30
-	VFMADD231PS  Z28, Z30, Z5
-	VBROADCASTSS 12(SI)(R9*2), Z30
-	VFMADD231PS  Z28, Z30, Z6
-	VBROADCASTSS 12(R11), Z30
-	VFMADD231PS  Z28, Z30, Z7
-	VBROADCASTSS 12(R11)(R8*1), Z30
-	VFMADD231PS  Z28, Z30, Z8
-	VBROADCASTSS 12(R11)(R8*2), Z30
-	VFMADD231PS  Z28, Z30, Z9
-	VBROADCASTSS 12(R11)(R9*1), Z30
-	VFMADD231PS  Z28, Z30, Z10
-	VBROADCASTSS 12(R11)(R8*4), Z30
-	VFMADD231PS  Z28, Z30, Z11
-	PREFETCHT1   (R14)(CX*4)
-	ADDQ         $0x10, SI
-	ADDQ         $0x10, R11
-	SUBQ         $0x04, CX
-	JGE          four
+	VMOVUPS          (BX), Z28
+	PREFETCHT0       (BX)(R15*8)
+	ADDQ             R15, BX
+	VFMADD231PS.BCST (SI), Z28, Z0
+	VFMADD231PS.BCST (SI)(R8*1), Z28, Z1
+	VFMADD231PS.BCST (SI)(R8*2), Z28, Z2
+	VFMADD231PS.BCST (SI)(R9*1), Z28, Z3
+	VFMADD231PS.BCST (SI)(R8*4), Z28, Z4
+	VFMADD231PS.BCST (SI)(R10*1), Z28, Z5
+	VFMADD231PS.BCST (SI)(R9*2), Z28, Z6
+	VFMADD231PS.BCST (R11), Z28, Z7
+	VFMADD231PS.BCST (R11)(R8*1), Z28, Z8
+	VFMADD231PS.BCST (R11)(R8*2), Z28, Z9
+	VFMADD231PS.BCST (R11)(R9*1), Z28, Z10
+	VFMADD231PS.BCST (R11)(R8*4), Z28, Z11
+	VMOVUPS          (BX), Z28
+	PREFETCHT0       (BX)(R15*8)
+	ADDQ             R15, BX
+	VFMADD231PS.BCST 4(SI), Z28, Z0
+	VFMADD231PS.BCST 4(SI)(R8*1), Z28, Z1
+	VFMADD231PS.BCST 4(SI)(R8*2), Z28, Z2
+	VFMADD231PS.BCST 4(SI)(R9*1), Z28, Z3
+	VFMADD231PS.BCST 4(SI)(R8*4), Z28, Z4
+	VFMADD231PS.BCST 4(SI)(R10*1), Z28, Z5
+	VFMADD231PS.BCST 4(SI)(R9*2), Z28, Z6
+	VFMADD231PS.BCST 4(R11), Z28, Z7
+	VFMADD231PS.BCST 4(R11)(R8*1), Z28, Z8
+	VFMADD231PS.BCST 4(R11)(R8*2), Z28, Z9
+	VFMADD231PS.BCST 4(R11)(R9*1), Z28, Z10
+	VFMADD231PS.BCST 4(R11)(R8*4), Z28, Z11
+	VMOVUPS          (BX), Z28
+	PREFETCHT0       (BX)(R15*8)
+	ADDQ             R15, BX
+	VFMADD231PS.BCST 8(SI), Z28, Z0
+	VFMADD231PS.BCST 8(SI)(R8*1), Z28, Z1
+	VFMADD231PS.BCST 8(SI)(R8*2), Z28, Z2
+	VFMADD231PS.BCST 8(SI)(R9*1), Z28, Z3
+	VFMADD231PS.BCST 8(SI)(R8*4), Z28, Z4
+	VFMADD231PS.BCST 8(SI)(R10*1), Z28, Z5
+	VFMADD231PS.BCST 8(SI)(R9*2), Z28, Z6
+	VFMADD231PS.BCST 8(R11), Z28, Z7
+	VFMADD231PS.BCST 8(R11)(R8*1), Z28, Z8
+	VFMADD231PS.BCST 8(R11)(R8*2), Z28, Z9
+	VFMADD231PS.BCST 8(R11)(R9*1), Z28, Z10
+	VFMADD231PS.BCST 8(R11)(R8*4), Z28, Z11
+	VMOVUPS          (BX), Z28
+	PREFETCHT0       (BX)(R15*8)
+	ADDQ             R15, BX
+	VFMADD231PS.BCST 12(SI), Z28, Z0
+	VFMADD231PS.BCST 12(SI)(R8*1), Z28, Z1
+	VFMADD231PS.BCST 12(SI)(R8*2), Z28, Z2
+	VFMADD231PS.BCST 12(SI)(R9*1), Z28, Z3
+	VFMADD231PS.BCST 12(SI)(R8*4), Z28, Z4
+	VFMADD231PS.BCST 12(SI)(R10*1), Z28, Z5
+	VFMADD231PS.BCST 12(SI)(R9*2), Z28, Z6
+	VFMADD231PS.BCST 12(R11), Z28, Z7
+	VFMADD231PS.BCST 12(R11)(R8*1), Z28, Z8
+	VFMADD231PS.BCST 12(R11)(R8*2), Z28, Z9
+	VFMADD231PS.BCST 12(R11)(R9*1), Z28, Z10
+	VFMADD231PS.BCST 12(R11)(R8*4), Z28, Z11
+	PREFETCHT1       (R14)(CX*4)
+	PREFETCHT1       64(R14)(CX*4)
+	ADDQ             240(DI), R14
+	PCALIGN          $0x20
+	ADDQ             $0x10, SI
+	ADDQ             $0x10, R11
+	SUBQ             $0x04, CX
+	JGE              four
+	PCALIGN          $0x20
 
 rest:
 	ADDQ $0x04, CX
 	JEQ  next
 
 one:
-	VMOVUPS.Z    (BX), K1, Z28
-	PREFETCHT0   (BX)(R15*8)
-	ADDQ         R15, BX
-	VBROADCASTSS (SI), Z30
-	VFMADD231PS  Z28, Z30, Z0
-	VBROADCASTSS (SI)(R8*1), Z30
-	VFMADD231PS  Z28, Z30, Z1
-	VBROADCASTSS (SI)(R8*2), Z30
-	VFMADD231PS  Z28, Z30, Z2
-	VBROADCASTSS (SI)(R9*1), Z30
-	VFMADD231PS  Z28, Z30, Z3
-	VBROADCASTSS (SI)(R8*4), Z30
-	VFMADD231PS  Z28, Z30, Z4
-	VBROADCASTSS (SI)(R10*1), Z30
-	VFMADD231PS  Z28, Z30, Z5
-	VBROADCASTSS (SI)(R9*2), Z30
-	VFMADD231PS  Z28, Z30, Z6
-	VBROADCASTSS (R11), Z30
-	VFMADD231PS  Z28, Z30, Z7
-	VBROADCASTSS (R11)(R8*1), Z30
-	VFMADD231PS  Z28, Z30, Z8
-	VBROADCASTSS (R11)(R8*2), Z30
-	VFMADD231PS  Z28, Z30, Z9
-	VBROADCASTSS (R11)(R9*1), Z30
-	VFMADD231PS  Z28, Z30, Z10
-	VBROADCASTSS (R11)(R8*4), Z30
-	VFMADD231PS  Z28, Z30, Z11
-	ADDQ         $0x04, SI
-	ADDQ         $0x04, R11
-	DECQ         CX
-	JNE          one
+	VMOVUPS          (BX), Z28
+	PREFETCHT0       (BX)(R15*8)
+	ADDQ             R15, BX
+	VFMADD231PS.BCST (SI), Z28, Z0
+	VFMADD231PS.BCST (SI)(R8*1), Z28, Z1
+	VFMADD231PS.BCST (SI)(R8*2), Z28, Z2
+	VFMADD231PS.BCST (SI)(R9*1), Z28, Z3
+	VFMADD231PS.BCST (SI)(R8*4), Z28, Z4
+	VFMADD231PS.BCST (SI)(R10*1), Z28, Z5
+	VFMADD231PS.BCST (SI)(R9*2), Z28, Z6
+	VFMADD231PS.BCST (R11), Z28, Z7
+	VFMADD231PS.BCST (R11)(R8*1), Z28, Z8
+	VFMADD231PS.BCST (R11)(R8*2), Z28, Z9
+	VFMADD231PS.BCST (R11)(R9*1), Z28, Z10
+	VFMADD231PS.BCST (R11)(R8*4), Z28, Z11
+	PCALIGN          $0x20
+	ADDQ             $0x04, SI
+	ADDQ             $0x04, R11
+	DECQ             CX
+	JNE              one
+	PCALIGN          $0x20
 
 next:
-	DECQ         R13
-	JNE          segment
+	DECQ R13
+	JNE  segment
+	JMP  summed
+
+edge:
+	VMOVUPS.Z        (BX), K1, Z28
+	PREFETCHT0       (BX)(R15*8)
+	ADDQ             R15, BX
+	VFMADD231PS.BCST (SI), Z28, Z0
+	VFMADD231PS.BCST (SI)(R8*1), Z28, Z1
+	VFMADD231PS.BCST (SI)(R8*2), Z28, Z2
+	VFMADD231PS.BCST (SI)(R9*1), Z28, Z3
+	VFMADD231PS.BCST (SI)(R8*4), Z28, Z4
+	VFMADD231PS.BCST (SI)(R10*1), Z28, Z5
+	VFMADD231PS.BCST (SI)(R9*2), Z28, Z6
+	VFMADD231PS.BCST (R11), Z28, Z7
+	VFMADD231PS.BCST (R11)(R8*1), Z28, Z8
+	VFMADD231PS.BCST (R11)(R8*2), Z28, Z9
+	VFMADD231PS.BCST (R11)(R9*1), Z28, Z10
+	VFMADD231PS.BCST (R11)(R8*4), Z28, Z11
+	PCALIGN          $0x20
+	ADDQ             $0x04, SI
+	ADDQ             $0x04, R11
+	DECQ             CX
+	JNE              edge
+	DECQ             R13
+	JNE              segment
+
+summed:
 	MOVL         200(DI), AX
 	CMPL         AX, $0x3f800000
 	JEQ          scaled
@@ -10924,7 +11347,7 @@ scaled:
 
 accumulated:
 	MOVQ      176(DI), AX
-	MOVQ      256(DI), CX
+	MOVQ      264(DI), CX
 	CMPQ      AX, $0x01
 	JLT       biased
 	JEQ       rowbias
@@ -11250,13 +11673,13 @@ store:
 	VMOVUPS Z10, K1, (AX)(R9*1)
 	VMOVUPS Z11, K1, (AX)(R8*4)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 240(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 248(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    232(DI), AX
+	MOVQ    168(DI), AX
 	ADDQ    AX, 264(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 272(DI)
 	MOVQ    160(DI), AX
 	ADDQ    AX, DX
 	TESTQ   R12, R12
@@ -11264,7 +11687,7 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 272(DI)
+	DECQ 280(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -11274,15 +11697,15 @@ bare:
 TEXT ·tile12x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
-	MOVQ  AX, 240(DI)
-	MOVQ  72(DI), AX
 	MOVQ  AX, 248(DI)
-	MOVQ  136(DI), AX
+	MOVQ  72(DI), AX
 	MOVQ  AX, 256(DI)
-	MOVQ  16(DI), AX
-	MOVQ  AX, 272(DI)
-	MOVQ  224(DI), AX
+	MOVQ  136(DI), AX
 	MOVQ  AX, 264(DI)
+	MOVQ  16(DI), AX
+	MOVQ  AX, 280(DI)
+	MOVQ  224(DI), AX
+	MOVQ  AX, 272(DI)
 	MOVQ  128(DI), R12
 	MOVQ  96(DI), DX
 	MOVQ  80(DI), R15
@@ -11328,8 +11751,8 @@ product:
 	MOVQ       32(DI), R8
 	LEAQ       (R8)(R8*2), R9
 	LEAQ       (R8)(R8*4), R10
-	MOVQ       248(DI), BX
-	MOVQ       264(DI), R14
+	MOVQ       256(DI), BX
+	MOVQ       272(DI), R14
 	VPXORD     Z0, Z0, Z0
 	VPXORD     Z1, Z1, Z1
 	VPXORD     Z2, Z2, Z2
@@ -11356,18 +11779,20 @@ product:
 	VPXORD     Z23, Z23, Z23
 	MOVQ       56(DI), R13
 	MOVQ       48(DI), AX
+	PCALIGN    $0x20
 
 segment:
-	MOVQ 240(DI), SI
-	ADDQ (AX), SI
-	ADDQ $0x08, AX
-	MOVQ 40(DI), R11
-	ADDQ SI, R11
-	MOVQ 64(DI), CX
-	CMPQ 88(DI), $0x00
-	JNE  one
-	SUBQ $0x04, CX
-	JLT  rest
+	MOVQ    248(DI), SI
+	ADDQ    (AX), SI
+	ADDQ    $0x08, AX
+	MOVQ    40(DI), R11
+	ADDQ    SI, R11
+	MOVQ    64(DI), CX
+	PCALIGN $0x20
+	CMPQ    88(DI), $0x00
+	JNE     edge
+	SUBQ    $0x04, CX
+	JLT     rest
 
 four:
 	VMOVUPS      (BX), Z28
@@ -11535,16 +11960,74 @@ four:
 	VFMADD231PS  Z28, Z30, Z22
 	VFMADD231PS  Z29, Z30, Z23
 	PREFETCHT1   (R14)(CX*4)
+	PREFETCHT1   64(R14)(CX*4)
+	ADDQ         240(DI), R14
+	PCALIGN      $0x20
 	ADDQ         $0x10, SI
 	ADDQ         $0x10, R11
 	SUBQ         $0x04, CX
 	JGE          four
+	PCALIGN      $0x20
 
 rest:
 	ADDQ $0x04, CX
 	JEQ  next
 
 one:
+	VMOVUPS      (BX), Z28
+	PREFETCHT0   (BX)(R15*8)
+	VMOVUPS      64(BX), Z29
+	PREFETCHT0   64(BX)(R15*8)
+	ADDQ         R15, BX
+	VBROADCASTSS (SI), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	VBROADCASTSS (SI)(R8*1), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VFMADD231PS  Z29, Z30, Z3
+	VBROADCASTSS (SI)(R8*2), Z30
+	VFMADD231PS  Z28, Z30, Z4
+	VFMADD231PS  Z29, Z30, Z5
+	VBROADCASTSS (SI)(R9*1), Z30
+	VFMADD231PS  Z28, Z30, Z6
+	VFMADD231PS  Z29, Z30, Z7
+	VBROADCASTSS (SI)(R8*4), Z30
+	VFMADD231PS  Z28, Z30, Z8
+	VFMADD231PS  Z29, Z30, Z9
+	VBROADCASTSS (SI)(R10*1), Z30
+	VFMADD231PS  Z28, Z30, Z10
+	VFMADD231PS  Z29, Z30, Z11
+	VBROADCASTSS (SI)(R9*2), Z30
+	VFMADD231PS  Z28, Z30, Z12
+	VFMADD231PS  Z29, Z30, Z13
+	VBROADCASTSS (R11), Z30
+	VFMADD231PS  Z28, Z30, Z14
+	VFMADD231PS  Z29, Z30, Z15
+	VBROADCASTSS (R11)(R8*1), Z30
+	VFMADD231PS  Z28, Z30, Z16
+	VFMADD231PS  Z29, Z30, Z17
+	VBROADCASTSS (R11)(R8*2), Z30
+	VFMADD231PS  Z28, Z30, Z18
+	VFMADD231PS  Z29, Z30, Z19
+	VBROADCASTSS (R11)(R9*1), Z30
+	VFMADD231PS  Z28, Z30, Z20
+	VFMADD231PS  Z29, Z30, Z21
+	VBROADCASTSS (R11)(R8*4), Z30
+	VFMADD231PS  Z28, Z30, Z22
+	VFMADD231PS  Z29, Z30, Z23
+	PCALIGN      $0x20
+	ADDQ         $0x04, SI
+	ADDQ         $0x04, R11
+	DECQ         CX
+	JNE          one
+	PCALIGN      $0x20
+
+next:
+	DECQ R13
+	JNE  segment
+	JMP  summed
+
+edge:
 	VMOVUPS      (BX), Z28
 	PREFETCHT0   (BX)(R15*8)
 	VMOVUPS.Z    64(BX), K1, Z29
@@ -11586,14 +12069,15 @@ one:
 	VBROADCASTSS (R11)(R8*4), Z30
 	VFMADD231PS  Z28, Z30, Z22
 	VFMADD231PS  Z29, Z30, Z23
+	PCALIGN      $0x20
 	ADDQ         $0x04, SI
 	ADDQ         $0x04, R11
 	DECQ         CX
-	JNE          one
-
-next:
+	JNE          edge
 	DECQ         R13
 	JNE          segment
+
+summed:
 	MOVL         200(DI), AX
 	CMPL         AX, $0x3f800000
 	JEQ          scaled
@@ -11664,7 +12148,7 @@ scaled:
 
 accumulated:
 	MOVQ      176(DI), AX
-	MOVQ      256(DI), CX
+	MOVQ      264(DI), CX
 	CMPQ      AX, $0x01
 	JLT       biased
 	JEQ       rowbias
@@ -12277,13 +12761,13 @@ store:
 	VMOVUPS Z21, K1, (AX)(R9*1)
 	VMOVUPS Z23, K1, (AX)(R8*4)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 240(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 248(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    232(DI), AX
+	MOVQ    168(DI), AX
 	ADDQ    AX, 264(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 272(DI)
 	MOVQ    160(DI), AX
 	ADDQ    AX, DX
 	TESTQ   R12, R12
@@ -12291,7 +12775,7 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 272(DI)
+	DECQ 280(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -12301,15 +12785,15 @@ bare:
 TEXT ·tile13x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
-	MOVQ  AX, 240(DI)
-	MOVQ  72(DI), AX
 	MOVQ  AX, 248(DI)
-	MOVQ  136(DI), AX
+	MOVQ  72(DI), AX
 	MOVQ  AX, 256(DI)
-	MOVQ  16(DI), AX
-	MOVQ  AX, 272(DI)
-	MOVQ  224(DI), AX
+	MOVQ  136(DI), AX
 	MOVQ  AX, 264(DI)
+	MOVQ  16(DI), AX
+	MOVQ  AX, 280(DI)
+	MOVQ  224(DI), AX
+	MOVQ  AX, 272(DI)
 	MOVQ  128(DI), R12
 	MOVQ  96(DI), DX
 	MOVQ  80(DI), R15
@@ -12339,8 +12823,8 @@ product:
 	MOVQ       32(DI), R8
 	LEAQ       (R8)(R8*2), R9
 	LEAQ       (R8)(R8*4), R10
-	MOVQ       248(DI), BX
-	MOVQ       264(DI), R14
+	MOVQ       256(DI), BX
+	MOVQ       272(DI), R14
 	VPXORD     Z0, Z0, Z0
 	VPXORD     Z1, Z1, Z1
 	VPXORD     Z2, Z2, Z2
@@ -12356,184 +12840,155 @@ product:
 	VPXORD     Z12, Z12, Z12
 	MOVQ       56(DI), R13
 	MOVQ       48(DI), AX
+	PCALIGN    $0x20
 
 segment:
-	MOVQ 240(DI), SI
-	ADDQ (AX), SI
-	ADDQ $0x08, AX
-	MOVQ 40(DI), R11
-	ADDQ SI, R11
-	MOVQ 64(DI), CX
-	CMPQ 88(DI), $0x00
-	JNE  one
-	SUBQ $0x04, CX
-	JLT  rest
+	MOVQ    248(DI), SI
+	ADDQ    (AX), SI
+	ADDQ    $0x08, AX
+	MOVQ    40(DI), R11
+	ADDQ    SI, R11
+	MOVQ    64(DI), CX
+	PCALIGN $0x20
+	CMPQ    88(DI), $0x00
+	JNE     edge
+	SUBQ    $0x04, CX
+	JLT     rest
 
 four:
-	VMOVUPS      (BX), Z28
-	PREFETCHT0   (BX)(R15*8)
-	ADDQ         R15, BX
-	VBROADCASTSS (SI), Z30
-	VFMADD231PS  Z28, Z30, Z0
-	VBROADCASTSS (SI)(R8*1), Z30
-	VFMADD231PS  Z28, Z30, Z1
-	VBROADCASTSS (SI)(R8*2), Z30
-	VFMADD231PS  Z28, Z30, Z2
-	VBROADCASTSS (SI)(R9*1), Z30
-	VFMADD231PS  Z28, Z30, Z3
-	VBROADCASTSS (SI)(R8*4), Z30
-	VFMADD231PS  Z28, Z30, Z4
-	VBROADCASTSS (SI)(R10*1), Z30
-	VFMADD231PS  Z28, Z30, Z5
-	VBROADCASTSS (SI)(R9*2), Z30
-	VFMADD231PS  Z28, Z30, Z6
-	VBROADCASTSS (R11), Z30
-	VFMADD231PS  Z28, Z30, Z7
-	VBROADCASTSS (R11)(R8*1), Z30
-	VFMADD231PS  Z28, Z30, Z8
-	VBROADCASTSS (R11)(R8*2), Z30
-	VFMADD231PS  Z28, Z30, Z9
-	VBROADCASTSS (R11)(R9*1), Z30
-	VFMADD231PS  Z28, Z30, Z10
-	VBROADCASTSS (R11)(R8*4), Z30
-	VFMADD231PS  Z28, Z30, Z11
-	VBROADCASTSS (R11)(R10*1), Z30
-	VFMADD231PS  Z28, Z30, Z12
-	VMOVUPS      (BX), Z28
-	PREFETCHT0   (BX)(R15*8)
-	ADDQ         R15, BX
-	VBROADCASTSS 4(SI), Z30
-	VFMADD231PS  Z28, Z30, Z0
-	VBROADCASTSS 4(SI)(R8*1), Z30
-	VFMADD231PS  Z28, Z30, Z1
-	VBROADCASTSS 4(SI)(R8*2), Z30
-	VFMADD231PS  Z28, Z30, Z2
-	VBROADCASTSS 4(SI)(R9*1), Z30
-	VFMADD231PS  Z28, Z30, Z3
-	VBROADCASTSS 4(SI)(R8*4), Z30
-	VFMADD231PS  Z28, Z30, Z4
-	VBROADCASTSS 4(SI)(R10*1), Z30
-	VFMADD231PS  Z28, Z30, Z5
-	VBROADCASTSS 4(SI)(R9*2), Z30
-	VFMADD231PS  Z28, Z30, Z6
-	VBROADCASTSS 4(R11), Z30
-	VFMADD231PS  Z28, Z30, Z7
-	VBROADCASTSS 4(R11)(R8*1), Z30
-	VFMADD231PS  Z28, Z30, Z8
-	VBROADCASTSS 4(R11)(R8*2), Z30
-	VFMADD231PS  Z28, Z30, Z9
-	VBROADCASTSS 4(R11)(R9*1), Z30
-	VFMADD231PS  Z28, Z30, Z10
-	VBROADCASTSS 4(R11)(R8*4), Z30
-	VFMADD231PS  Z28, Z30, Z11
-	VBROADCASTSS 4(R11)(R10*1), Z30
-	VFMADD231PS  Z28, Z30, Z12
-	VMOVUPS      (BX), Z28
-	PREFETCHT0   (BX)(R15*8)
-	ADDQ         R15, BX
-	VBROADCASTSS 8(SI), Z30
-	VFMADD231PS  Z28, Z30, Z0
-	VBROADCASTSS 8(SI)(R8*1), Z30
-	VFMADD231PS  Z28, Z30, Z1
-	VBROADCASTSS 8(SI)(R8*2), Z30
-	VFMADD231PS  Z28, Z30, Z2
-	VBROADCASTSS 8(SI)(R9*1), Z30
-	VFMADD231PS  Z28, Z30, Z3
-	VBROADCASTSS 8(SI)(R8*4), Z30
-	VFMADD231PS  Z28, Z30, Z4
-	VBROADCASTSS 8(SI)(R10*1), Z30
-	VFMADD231PS  Z28, Z30, Z5
-	VBROADCASTSS 8(SI)(R9*2), Z30
-	VFMADD231PS  Z28, Z30, Z6
-	VBROADCASTSS 8(R11), Z30
-	VFMADD231PS  Z28, Z30, Z7
-	VBROADCASTSS 8(R11)(R8*1), Z30
-	VFMADD231PS  Z28, Z30, Z8
-	VBROADCASTSS 8(R11)(R8*2), Z30
-	VFMADD231PS  Z28, Z30, Z9
-	VBROADCASTSS 8(R11)(R9*1), Z30
-	VFMADD231PS  Z28, Z30, Z10
-	VBROADCASTSS 8(R11)(R8*4), Z30
-	VFMADD231PS  Z28, Z30, Z11
-	VBROADCASTSS 8(R11)(R10*1), Z30
-	VFMADD231PS  Z28, Z30, Z12
-	VMOVUPS      (BX), Z28
-	PREFETCHT0   (BX)(R15*8)
-	ADDQ         R15, BX
-	VBROADCASTSS 12(SI), Z30
-	VFMADD231PS  Z28, Z30, Z0
-	VBROADCASTSS 12(SI)(R8*1), Z30
-	VFMADD231PS  Z28, Z30, Z1
-	VBROADCASTSS 12(SI)(R8*2), Z30
-	VFMADD231PS  Z28, Z30, Z2
-	VBROADCASTSS 12(SI)(R9*1), Z30
-	VFMADD231PS  Z28, Z30, Z3
-	VBROADCASTSS 12(SI)(R8*4), Z30
-	VFMADD231PS  Z28, Z30, Z4
-	VBROADCASTSS 12(SI)(R10*1), Z30
-	VFMADD231PS  Z28, Z30, Z5
-	VBROADCASTSS 12(SI)(R9*2), Z30
-	VFMADD231PS  Z28, Z30, Z6
-	VBROADCASTSS 12(R11), Z30
-	VFMADD231PS  Z28, Z30, Z7
-	VBROADCASTSS 12(R11)(R8*1), Z30
-	VFMADD231PS  Z28, Z30, Z8
-	VBROADCASTSS 12(R11)(R8*2), Z30
-	VFMADD231PS  Z28, Z30, Z9
-	VBROADCASTSS 12(R11)(R9*1), Z30
-	VFMADD231PS  Z28, Z30, Z10
-	VBROADCASTSS 12(R11)(R8*4), Z30
-	VFMADD231PS  Z28, Z30, Z11
-	VBROADCASTSS 12(R11)(R10*1), Z30
-	VFMADD231PS  Z28, Z30, Z12
-	PREFETCHT1   (R14)(CX*4)
-	ADDQ         $0x10, SI
-	ADDQ         $0x10, R11
-	SUBQ         $0x04, CX
-	JGE          four
+	VMOVUPS          (BX), Z28
+	PREFETCHT0       (BX)(R15*8)
+	ADDQ             R15, BX
+	VFMADD231PS.BCST (SI), Z28, Z0
+	VFMADD231PS.BCST (SI)(R8*1), Z28, Z1
+	VFMADD231PS.BCST (SI)(R8*2), Z28, Z2
+	VFMADD231PS.BCST (SI)(R9*1), Z28, Z3
+	VFMADD231PS.BCST (SI)(R8*4), Z28, Z4
+	VFMADD231PS.BCST (SI)(R10*1), Z28, Z5
+	VFMADD231PS.BCST (SI)(R9*2), Z28, Z6
+	VFMADD231PS.BCST (R11), Z28, Z7
+	VFMADD231PS.BCST (R11)(R8*1), Z28, Z8
+	VFMADD231PS.BCST (R11)(R8*2), Z28, Z9
+	VFMADD231PS.BCST (R11)(R9*1), Z28, Z10
+	VFMADD231PS.BCST (R11)(R8*4), Z28, Z11
+	VFMADD231PS.BCST (R11)(R10*1), Z28, Z12
+	VMOVUPS          (BX), Z28
+	PREFETCHT0       (BX)(R15*8)
+	ADDQ             R15, BX
+	VFMADD231PS.BCST 4(SI), Z28, Z0
+	VFMADD231PS.BCST 4(SI)(R8*1), Z28, Z1
+	VFMADD231PS.BCST 4(SI)(R8*2), Z28, Z2
+	VFMADD231PS.BCST 4(SI)(R9*1), Z28, Z3
+	VFMADD231PS.BCST 4(SI)(R8*4), Z28, Z4
+	VFMADD231PS.BCST 4(SI)(R10*1), Z28, Z5
+	VFMADD231PS.BCST 4(SI)(R9*2), Z28, Z6
+	VFMADD231PS.BCST 4(R11), Z28, Z7
+	VFMADD231PS.BCST 4(R11)(R8*1), Z28, Z8
+	VFMADD231PS.BCST 4(R11)(R8*2), Z28, Z9
+	VFMADD231PS.BCST 4(R11)(R9*1), Z28, Z10
+	VFMADD231PS.BCST 4(R11)(R8*4), Z28, Z11
+	VFMADD231PS.BCST 4(R11)(R10*1), Z28, Z12
+	VMOVUPS          (BX), Z28
+	PREFETCHT0       (BX)(R15*8)
+	ADDQ             R15, BX
+	VFMADD231PS.BCST 8(SI), Z28, Z0
+	VFMADD231PS.BCST 8(SI)(R8*1), Z28, Z1
+	VFMADD231PS.BCST 8(SI)(R8*2), Z28, Z2
+	VFMADD231PS.BCST 8(SI)(R9*1), Z28, Z3
+	VFMADD231PS.BCST 8(SI)(R8*4), Z28, Z4
+	VFMADD231PS.BCST 8(SI)(R10*1), Z28, Z5
+	VFMADD231PS.BCST 8(SI)(R9*2), Z28, Z6
+	VFMADD231PS.BCST 8(R11), Z28, Z7
+	VFMADD231PS.BCST 8(R11)(R8*1), Z28, Z8
+	VFMADD231PS.BCST 8(R11)(R8*2), Z28, Z9
+	VFMADD231PS.BCST 8(R11)(R9*1), Z28, Z10
+	VFMADD231PS.BCST 8(R11)(R8*4), Z28, Z11
+	VFMADD231PS.BCST 8(R11)(R10*1), Z28, Z12
+	VMOVUPS          (BX), Z28
+	PREFETCHT0       (BX)(R15*8)
+	ADDQ             R15, BX
+	VFMADD231PS.BCST 12(SI), Z28, Z0
+	VFMADD231PS.BCST 12(SI)(R8*1), Z28, Z1
+	VFMADD231PS.BCST 12(SI)(R8*2), Z28, Z2
+	VFMADD231PS.BCST 12(SI)(R9*1), Z28, Z3
+	VFMADD231PS.BCST 12(SI)(R8*4), Z28, Z4
+	VFMADD231PS.BCST 12(SI)(R10*1), Z28, Z5
+	VFMADD231PS.BCST 12(SI)(R9*2), Z28, Z6
+	VFMADD231PS.BCST 12(R11), Z28, Z7
+	VFMADD231PS.BCST 12(R11)(R8*1), Z28, Z8
+	VFMADD231PS.BCST 12(R11)(R8*2), Z28, Z9
+	VFMADD231PS.BCST 12(R11)(R9*1), Z28, Z10
+	VFMADD231PS.BCST 12(R11)(R8*4), Z28, Z11
+	VFMADD231PS.BCST 12(R11)(R10*1), Z28, Z12
+	PREFETCHT1       (R14)(CX*4)
+	PREFETCHT1       64(R14)(CX*4)
+	ADDQ             240(DI), R14
+	PCALIGN          $0x20
+	ADDQ             $0x10, SI
+	ADDQ             $0x10, R11
+	SUBQ             $0x04, CX
+	JGE              four
+	PCALIGN          $0x20
 
 rest:
 	ADDQ $0x04, CX
 	JEQ  next
 
 one:
-	VMOVUPS.Z    (BX), K1, Z28
-	PREFETCHT0   (BX)(R15*8)
-	ADDQ         R15, BX
-	VBROADCASTSS (SI), Z30
-	VFMADD231PS  Z28, Z30, Z0
-	VBROADCASTSS (SI)(R8*1), Z30
-	VFMADD231PS  Z28, Z30, Z1
-	VBROADCASTSS (SI)(R8*2), Z30
-	VFMADD231PS  Z28, Z30, Z2
-	VBROADCASTSS (SI)(R9*1), Z30
-	VFMADD231PS  Z28, Z30, Z3
-	VBROADCASTSS (SI)(R8*4), Z30
-	VFMADD231PS  Z28, Z30, Z4
-	VBROADCASTSS (SI)(R10*1), Z30
-	VFMADD231PS  Z28, Z30, Z5
-	VBROADCASTSS (SI)(R9*2), Z30
-	VFMADD231PS  Z28, Z30, Z6
-	VBROADCASTSS (R11), Z30
-	VFMADD231PS  Z28, Z30, Z7
-	VBROADCASTSS (R11)(R8*1), Z30
-	VFMADD231PS  Z28, Z30, Z8
-	VBROADCASTSS (R11)(R8*2), Z30
-	VFMADD231PS  Z28, Z30, Z9
-	VBROADCASTSS (R11)(R9*1), Z30
-	VFMADD231PS  Z28, Z30, Z10
-	VBROADCASTSS (R11)(R8*4), Z30
-	VFMADD231PS  Z28, Z30, Z11
-	VBROADCASTSS (R11)(R10*1), Z30
-	VFMADD231PS  Z28, Z30, Z12
-	ADDQ         $0x04, SI
-	ADDQ         $0x04, R11
-	DECQ         CX
-	JNE          one
+	VMOVUPS          (BX), Z28
+	PREFETCHT0       (BX)(R15*8)
+	ADDQ             R15, BX
+	VFMADD231PS.BCST (SI), Z28, Z0
+	VFMADD231PS.BCST (SI)(R8*1), Z28, Z1
+	VFMADD231PS.BCST (SI)(R8*2), Z28, Z2
+	VFMADD231PS.BCST (SI)(R9*1), Z28, Z3
+	VFMADD231PS.BCST (SI)(R8*4), Z28, Z4
+	VFMADD231PS.BCST (SI)(R10*1), Z28, Z5
+	VFMADD231PS.BCST (SI)(R9*2), Z28, Z6
+	VFMADD231PS.BCST (R11), Z28, Z7
+	VFMADD231PS.BCST (R11)(R8*1), Z28, Z8
+	VFMADD231PS.BCST (R11)(R8*2), Z28, Z9
+	VFMADD231PS.BCST (R11)(R9*1), Z28, Z10
+	VFMADD231PS.BCST (R11)(R8*4), Z28, Z11
+	VFMADD231PS.BCST (R11)(R10*1), Z28, Z12
+	PCALIGN          $0x20
+	ADDQ             $0x04, SI
+	ADDQ             $0x04, R11
+	DECQ             CX
+	JNE              one
+	PCALIGN          $0x20
 
 next:
-	DECQ         R13
-	JNE          segment
+	DECQ R13
+	JNE  segment
+	JMP  summed
+
+edge:
+	VMOVUPS.Z        (BX), K1, Z28
+	PREFETCHT0       (BX)(R15*8)
+	ADDQ             R15, BX
+	VFMADD231PS.BCST (SI), Z28, Z0
+	VFMADD231PS.BCST (SI)(R8*1), Z28, Z1
+	VFMADD231PS.BCST (SI)(R8*2), Z28, Z2
+	VFMADD231PS.BCST (SI)(R9*1), Z28, Z3
+	VFMADD231PS.BCST (SI)(R8*4), Z28, Z4
+	VFMADD231PS.BCST (SI)(R10*1), Z28, Z5
+	VFMADD231PS.BCST (SI)(R9*2), Z28, Z6
+	VFMADD231PS.BCST (R11), Z28, Z7
+	VFMADD231PS.BCST (R11)(R8*1), Z28, Z8
+	VFMADD231PS.BCST (R11)(R8*2), Z28, Z9
+	VFMADD231PS.BCST (R11)(R9*1), Z28, Z10
+	VFMADD231PS.BCST (R11)(R8*4), Z28, Z11
+	VFMADD231PS.BCST (R11)(R10*1), Z28, Z12
+	PCALIGN          $0x20
+	ADDQ             $0x04, SI
+	ADDQ             $0x04, R11
+	DECQ             CX
+	JNE              edge
+	DECQ             R13
+	JNE              segment
+
+summed:
 	MOVL         200(DI), AX
 	CMPL         AX, $0x3f800000
 	JEQ          scaled
@@ -12577,7 +13032,7 @@ scaled:
 
 accumulated:
 	MOVQ      176(DI), AX
-	MOVQ      256(DI), CX
+	MOVQ      264(DI), CX
 	CMPQ      AX, $0x01
 	JLT       biased
 	JEQ       rowbias
@@ -12927,13 +13382,13 @@ store:
 	VMOVUPS Z11, K1, (AX)(R8*4)
 	VMOVUPS Z12, K1, (AX)(R10*1)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 240(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 248(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    232(DI), AX
+	MOVQ    168(DI), AX
 	ADDQ    AX, 264(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 272(DI)
 	MOVQ    160(DI), AX
 	ADDQ    AX, DX
 	TESTQ   R12, R12
@@ -12941,7 +13396,7 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 272(DI)
+	DECQ 280(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -12951,15 +13406,15 @@ bare:
 TEXT ·tile13x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
-	MOVQ  AX, 240(DI)
-	MOVQ  72(DI), AX
 	MOVQ  AX, 248(DI)
-	MOVQ  136(DI), AX
+	MOVQ  72(DI), AX
 	MOVQ  AX, 256(DI)
-	MOVQ  16(DI), AX
-	MOVQ  AX, 272(DI)
-	MOVQ  224(DI), AX
+	MOVQ  136(DI), AX
 	MOVQ  AX, 264(DI)
+	MOVQ  16(DI), AX
+	MOVQ  AX, 280(DI)
+	MOVQ  224(DI), AX
+	MOVQ  AX, 272(DI)
 	MOVQ  128(DI), R12
 	MOVQ  96(DI), DX
 	MOVQ  80(DI), R15
@@ -13007,8 +13462,8 @@ product:
 	MOVQ       32(DI), R8
 	LEAQ       (R8)(R8*2), R9
 	LEAQ       (R8)(R8*4), R10
-	MOVQ       248(DI), BX
-	MOVQ       264(DI), R14
+	MOVQ       256(DI), BX
+	MOVQ       272(DI), R14
 	VPXORD     Z0, Z0, Z0
 	VPXORD     Z1, Z1, Z1
 	VPXORD     Z2, Z2, Z2
@@ -13037,18 +13492,20 @@ product:
 	VPXORD     Z25, Z25, Z25
 	MOVQ       56(DI), R13
 	MOVQ       48(DI), AX
+	PCALIGN    $0x20
 
 segment:
-	MOVQ 240(DI), SI
-	ADDQ (AX), SI
-	ADDQ $0x08, AX
-	MOVQ 40(DI), R11
-	ADDQ SI, R11
-	MOVQ 64(DI), CX
-	CMPQ 88(DI), $0x00
-	JNE  one
-	SUBQ $0x04, CX
-	JLT  rest
+	MOVQ    248(DI), SI
+	ADDQ    (AX), SI
+	ADDQ    $0x08, AX
+	MOVQ    40(DI), R11
+	ADDQ    SI, R11
+	MOVQ    64(DI), CX
+	PCALIGN $0x20
+	CMPQ    88(DI), $0x00
+	JNE     edge
+	SUBQ    $0x04, CX
+	JLT     rest
 
 four:
 	VMOVUPS      (BX), Z28
@@ -13228,16 +13685,77 @@ four:
 	VFMADD231PS  Z28, Z30, Z24
 	VFMADD231PS  Z29, Z30, Z25
 	PREFETCHT1   (R14)(CX*4)
+	PREFETCHT1   64(R14)(CX*4)
+	ADDQ         240(DI), R14
+	PCALIGN      $0x20
 	ADDQ         $0x10, SI
 	ADDQ         $0x10, R11
 	SUBQ         $0x04, CX
 	JGE          four
+	PCALIGN      $0x20
 
 rest:
 	ADDQ $0x04, CX
 	JEQ  next
 
 one:
+	VMOVUPS      (BX), Z28
+	PREFETCHT0   (BX)(R15*8)
+	VMOVUPS      64(BX), Z29
+	PREFETCHT0   64(BX)(R15*8)
+	ADDQ         R15, BX
+	VBROADCASTSS (SI), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	VBROADCASTSS (SI)(R8*1), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VFMADD231PS  Z29, Z30, Z3
+	VBROADCASTSS (SI)(R8*2), Z30
+	VFMADD231PS  Z28, Z30, Z4
+	VFMADD231PS  Z29, Z30, Z5
+	VBROADCASTSS (SI)(R9*1), Z30
+	VFMADD231PS  Z28, Z30, Z6
+	VFMADD231PS  Z29, Z30, Z7
+	VBROADCASTSS (SI)(R8*4), Z30
+	VFMADD231PS  Z28, Z30, Z8
+	VFMADD231PS  Z29, Z30, Z9
+	VBROADCASTSS (SI)(R10*1), Z30
+	VFMADD231PS  Z28, Z30, Z10
+	VFMADD231PS  Z29, Z30, Z11
+	VBROADCASTSS (SI)(R9*2), Z30
+	VFMADD231PS  Z28, Z30, Z12
+	VFMADD231PS  Z29, Z30, Z13
+	VBROADCASTSS (R11), Z30
+	VFMADD231PS  Z28, Z30, Z14
+	VFMADD231PS  Z29, Z30, Z15
+	VBROADCASTSS (R11)(R8*1), Z30
+	VFMADD231PS  Z28, Z30, Z16
+	VFMADD231PS  Z29, Z30, Z17
+	VBROADCASTSS (R11)(R8*2), Z30
+	VFMADD231PS  Z28, Z30, Z18
+	VFMADD231PS  Z29, Z30, Z19
+	VBROADCASTSS (R11)(R9*1), Z30
+	VFMADD231PS  Z28, Z30, Z20
+	VFMADD231PS  Z29, Z30, Z21
+	VBROADCASTSS (R11)(R8*4), Z30
+	VFMADD231PS  Z28, Z30, Z22
+	VFMADD231PS  Z29, Z30, Z23
+	VBROADCASTSS (R11)(R10*1), Z30
+	VFMADD231PS  Z28, Z30, Z24
+	VFMADD231PS  Z29, Z30, Z25
+	PCALIGN      $0x20
+	ADDQ         $0x04, SI
+	ADDQ         $0x04, R11
+	DECQ         CX
+	JNE          one
+	PCALIGN      $0x20
+
+next:
+	DECQ R13
+	JNE  segment
+	JMP  summed
+
+edge:
 	VMOVUPS      (BX), Z28
 	PREFETCHT0   (BX)(R15*8)
 	VMOVUPS.Z    64(BX), K1, Z29
@@ -13282,14 +13800,15 @@ one:
 	VBROADCASTSS (R11)(R10*1), Z30
 	VFMADD231PS  Z28, Z30, Z24
 	VFMADD231PS  Z29, Z30, Z25
+	PCALIGN      $0x20
 	ADDQ         $0x04, SI
 	ADDQ         $0x04, R11
 	DECQ         CX
-	JNE          one
-
-next:
+	JNE          edge
 	DECQ         R13
 	JNE          segment
+
+summed:
 	MOVL         200(DI), AX
 	CMPL         AX, $0x3f800000
 	JEQ          scaled
@@ -13364,7 +13883,7 @@ scaled:
 
 accumulated:
 	MOVQ      176(DI), AX
-	MOVQ      256(DI), CX
+	MOVQ      264(DI), CX
 	CMPQ      AX, $0x01
 	JLT       biased
 	JEQ       rowbias
@@ -14024,13 +14543,13 @@ store:
 	VMOVUPS Z23, K1, (AX)(R8*4)
 	VMOVUPS Z25, K1, (AX)(R10*1)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 240(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 248(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    232(DI), AX
+	MOVQ    168(DI), AX
 	ADDQ    AX, 264(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 272(DI)
 	MOVQ    160(DI), AX
 	ADDQ    AX, DX
 	TESTQ   R12, R12
@@ -14038,7 +14557,7 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 272(DI)
+	DECQ 280(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -14048,15 +14567,15 @@ bare:
 TEXT ·tile14x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
-	MOVQ  AX, 240(DI)
-	MOVQ  72(DI), AX
 	MOVQ  AX, 248(DI)
-	MOVQ  136(DI), AX
+	MOVQ  72(DI), AX
 	MOVQ  AX, 256(DI)
-	MOVQ  16(DI), AX
-	MOVQ  AX, 272(DI)
-	MOVQ  224(DI), AX
+	MOVQ  136(DI), AX
 	MOVQ  AX, 264(DI)
+	MOVQ  16(DI), AX
+	MOVQ  AX, 280(DI)
+	MOVQ  224(DI), AX
+	MOVQ  AX, 272(DI)
 	MOVQ  128(DI), R12
 	MOVQ  96(DI), DX
 	MOVQ  80(DI), R15
@@ -14087,8 +14606,8 @@ product:
 	MOVQ       32(DI), R8
 	LEAQ       (R8)(R8*2), R9
 	LEAQ       (R8)(R8*4), R10
-	MOVQ       248(DI), BX
-	MOVQ       264(DI), R14
+	MOVQ       256(DI), BX
+	MOVQ       272(DI), R14
 	VPXORD     Z0, Z0, Z0
 	VPXORD     Z1, Z1, Z1
 	VPXORD     Z2, Z2, Z2
@@ -14105,194 +14624,161 @@ product:
 	VPXORD     Z13, Z13, Z13
 	MOVQ       56(DI), R13
 	MOVQ       48(DI), AX
+	PCALIGN    $0x20
 
 segment:
-	MOVQ 240(DI), SI
-	ADDQ (AX), SI
-	ADDQ $0x08, AX
-	MOVQ 40(DI), R11
-	ADDQ SI, R11
-	MOVQ 64(DI), CX
-	CMPQ 88(DI), $0x00
-	JNE  one
-	SUBQ $0x04, CX
-	JLT  rest
+	MOVQ    248(DI), SI
+	ADDQ    (AX), SI
+	ADDQ    $0x08, AX
+	MOVQ    40(DI), R11
+	ADDQ    SI, R11
+	MOVQ    64(DI), CX
+	PCALIGN $0x20
+	CMPQ    88(DI), $0x00
+	JNE     edge
+	SUBQ    $0x04, CX
+	JLT     rest
 
 four:
-	VMOVUPS      (BX), Z28
-	PREFETCHT0   (BX)(R15*8)
-	ADDQ         R15, BX
-	VBROADCASTSS (SI), Z30
-	VFMADD231PS  Z28, Z30, Z0
-	VBROADCASTSS (SI)(R8*1), Z30
-	VFMADD231PS  Z28, Z30, Z1
-	VBROADCASTSS (SI)(R8*2), Z30
-	VFMADD231PS  Z28, Z30, Z2
-	VBROADCASTSS (SI)(R9*1), Z30
-	VFMADD231PS  Z28, Z30, Z3
-	VBROADCASTSS (SI)(R8*4), Z30
-	VFMADD231PS  Z28, Z30, Z4
-	VBROADCASTSS (SI)(R10*1), Z30
-	VFMADD231PS  Z28, Z30, Z5
-	VBROADCASTSS (SI)(R9*2), Z30
-	VFMADD231PS  Z28, Z30, Z6
-	VBROADCASTSS (R11), Z30
-	VFMADD231PS  Z28, Z30, Z7
-	VBROADCASTSS (R11)(R8*1), Z30
-	VFMADD231PS  Z28, Z30, Z8
-	VBROADCASTSS (R11)(R8*2), Z30
-	VFMADD231PS  Z28, Z30, Z9
-	VBROADCASTSS (R11)(R9*1), Z30
-	VFMADD231PS  Z28, Z30, Z10
-	VBROADCASTSS (R11)(R8*4), Z30
-	VFMADD231PS  Z28, Z30, Z11
-	VBROADCASTSS (R11)(R10*1), Z30
-	VFMADD231PS  Z28, Z30, Z12
-	VBROADCASTSS (R11)(R9*2), Z30
-	VFMADD231PS  Z28, Z30, Z13
-	VMOVUPS      (BX), Z28
-	PREFETCHT0   (BX)(R15*8)
-	ADDQ         R15, BX
-	VBROADCASTSS 4(SI), Z30
-	VFMADD231PS  Z28, Z30, Z0
-	VBROADCASTSS 4(SI)(R8*1), Z30
-	VFMADD231PS  Z28, Z30, Z1
-	VBROADCASTSS 4(SI)(R8*2), Z30
-	VFMADD231PS  Z28, Z30, Z2
-	VBROADCASTSS 4(SI)(R9*1), Z30
-	VFMADD231PS  Z28, Z30, Z3
-	VBROADCASTSS 4(SI)(R8*4), Z30
-	VFMADD231PS  Z28, Z30, Z4
-	VBROADCASTSS 4(SI)(R10*1), Z30
-	VFMADD231PS  Z28, Z30, Z5
-	VBROADCASTSS 4(SI)(R9*2), Z30
-	VFMADD231PS  Z28, Z30, Z6
-	VBROADCASTSS 4(R11), Z30
-	VFMADD231PS  Z28, Z30, Z7
-	VBROADCASTSS 4(R11)(R8*1), Z30
-	VFMADD231PS  Z28, Z30, Z8
-	VBROADCASTSS 4(R11)(R8*2), Z30
-	VFMADD231PS  Z28, Z30, Z9
-	VBROADCASTSS 4(R11)(R9*1), Z30
-	VFMADD231PS  Z28, Z30, Z10
-	VBROADCASTSS 4(R11)(R8*4), Z30
-	VFMADD231PS  Z28, Z30, Z11
-	VBROADCASTSS 4(R11)(R10*1), Z30
-	VFMADD231PS  Z28, Z30, Z12
-	VBROADCASTSS 4(R11)(R9*2), Z30
-	VFMADD231PS  Z28, Z30, Z13
-	VMOVUPS      (BX), Z28
-	PREFETCHT0   (BX)(R15*8)
-	ADDQ         R15, BX
-	VBROADCASTSS 8(SI), Z30
-	VFMADD231PS  Z28, Z30, Z0
-	VBROADCASTSS 8(SI)(R8*1), Z30
-	VFMADD231PS  Z28, Z30, Z1
-	VBROADCASTSS 8(SI)(R8*2), Z30
-	VFMADD231PS  Z28, Z30, Z2
-	VBROADCASTSS 8(SI)(R9*1), Z30
-	VFMADD231PS  Z28, Z30, Z3
-	VBROADCASTSS 8(SI)(R8*4), Z30
-	VFMADD231PS  Z28, Z30, Z4
-	VBROADCASTSS 8(SI)(R10*1), Z30
-	VFMADD231PS  Z28, Z30, Z5
-	VBROADCASTSS 8(SI)(R9*2), Z30
-	VFMADD231PS  Z28, Z30, Z6
-	VBROADCASTSS 8(R11), Z30
-	VFMADD231PS  Z28, Z30, Z7
-	VBROADCASTSS 8(R11)(R8*1), Z30
-	VFMADD231PS  Z28, Z30, Z8
-	VBROADCASTSS 8(R11)(R8*2), Z30
-	VFMADD231PS  Z28, Z30, Z9
-	VBROADCASTSS 8(R11)(R9*1), Z30
-	VFMADD231PS  Z28, Z30, Z10
-	VBROADCASTSS 8(R11)(R8*4), Z30
-	VFMADD231PS  Z28, Z30, Z11
-	VBROADCASTSS 8(R11)(R10*1), Z30
-	VFMADD231PS  Z28, Z30, Z12
-	VBROADCASTSS 8(R11)(R9*2), Z30
-	VFMADD231PS  Z28, Z30, Z13
-	VMOVUPS      (BX), Z28
-	PREFETCHT0   (BX)(R15*8)
-	ADDQ         R15, BX
-	VBROADCASTSS 12(SI), Z30
-	VFMADD231PS  Z28, Z30, Z0
-	VBROADCASTSS 12(SI)(R8*1), Z30
-	VFMADD231PS  Z28, Z30, Z1
-	VBROADCASTSS 12(SI)(R8*2), Z30
-	VFMADD231PS  Z28, Z30, Z2
-	VBROADCASTSS 12(SI)(R9*1), Z30
-	VFMADD231PS  Z28, Z30, Z3
-	VBROADCASTSS 12(SI)(R8*4), Z30
-	VFMADD231PS  Z28, Z30, Z4
-	VBROADCASTSS 12(SI)(R10*1), Z30
-	VFMADD231PS  Z28, Z30, Z5
-	VBROADCASTSS 12(SI)(R9*2), Z30
-	VFMADD231PS  Z28, Z30, Z6
-	VBROADCASTSS 12(R11), Z30
-	VFMADD231PS  Z28, Z30, Z7
-	VBROADCASTSS 12(R11)(R8*1), Z30
-	VFMADD231PS  Z28, Z30, Z8
-	VBROADCASTSS 12(R11)(R8*2), Z30
-	VFMADD231PS  Z28, Z30, Z9
-	VBROADCASTSS 12(R11)(R9*1), Z30
-	VFMADD231PS  Z28, Z30, Z10
-	VBROADCASTSS 12(R11)(R8*4), Z30
-	VFMADD231PS  Z28, Z30, Z11
-	VBROADCASTSS 12(R11)(R10*1), Z30
-	VFMADD231PS  Z28, Z30, Z12
-	VBROADCASTSS 12(R11)(R9*2), Z30
-	VFMADD231PS  Z28, Z30, Z13
-	PREFETCHT1   (R14)(CX*4)
-	ADDQ         $0x10, SI
-	ADDQ         $0x10, R11
-	SUBQ         $0x04, CX
-	JGE          four
+	VMOVUPS          (BX), Z28
+	PREFETCHT0       (BX)(R15*8)
+	ADDQ             R15, BX
+	VFMADD231PS.BCST (SI), Z28, Z0
+	VFMADD231PS.BCST (SI)(R8*1), Z28, Z1
+	VFMADD231PS.BCST (SI)(R8*2), Z28, Z2
+	VFMADD231PS.BCST (SI)(R9*1), Z28, Z3
+	VFMADD231PS.BCST (SI)(R8*4), Z28, Z4
+	VFMADD231PS.BCST (SI)(R10*1), Z28, Z5
+	VFMADD231PS.BCST (SI)(R9*2), Z28, Z6
+	VFMADD231PS.BCST (R11), Z28, Z7
+	VFMADD231PS.BCST (R11)(R8*1), Z28, Z8
+	VFMADD231PS.BCST (R11)(R8*2), Z28, Z9
+	VFMADD231PS.BCST (R11)(R9*1), Z28, Z10
+	VFMADD231PS.BCST (R11)(R8*4), Z28, Z11
+	VFMADD231PS.BCST (R11)(R10*1), Z28, Z12
+	VFMADD231PS.BCST (R11)(R9*2), Z28, Z13
+	VMOVUPS          (BX), Z28
+	PREFETCHT0       (BX)(R15*8)
+	ADDQ             R15, BX
+	VFMADD231PS.BCST 4(SI), Z28, Z0
+	VFMADD231PS.BCST 4(SI)(R8*1), Z28, Z1
+	VFMADD231PS.BCST 4(SI)(R8*2), Z28, Z2
+	VFMADD231PS.BCST 4(SI)(R9*1), Z28, Z3
+	VFMADD231PS.BCST 4(SI)(R8*4), Z28, Z4
+	VFMADD231PS.BCST 4(SI)(R10*1), Z28, Z5
+	VFMADD231PS.BCST 4(SI)(R9*2), Z28, Z6
+	VFMADD231PS.BCST 4(R11), Z28, Z7
+	VFMADD231PS.BCST 4(R11)(R8*1), Z28, Z8
+	VFMADD231PS.BCST 4(R11)(R8*2), Z28, Z9
+	VFMADD231PS.BCST 4(R11)(R9*1), Z28, Z10
+	VFMADD231PS.BCST 4(R11)(R8*4), Z28, Z11
+	VFMADD231PS.BCST 4(R11)(R10*1), Z28, Z12
+	VFMADD231PS.BCST 4(R11)(R9*2), Z28, Z13
+	VMOVUPS          (BX), Z28
+	PREFETCHT0       (BX)(R15*8)
+	ADDQ             R15, BX
+	VFMADD231PS.BCST 8(SI), Z28, Z0
+	VFMADD231PS.BCST 8(SI)(R8*1), Z28, Z1
+	VFMADD231PS.BCST 8(SI)(R8*2), Z28, Z2
+	VFMADD231PS.BCST 8(SI)(R9*1), Z28, Z3
+	VFMADD231PS.BCST 8(SI)(R8*4), Z28, Z4
+	VFMADD231PS.BCST 8(SI)(R10*1), Z28, Z5
+	VFMADD231PS.BCST 8(SI)(R9*2), Z28, Z6
+	VFMADD231PS.BCST 8(R11), Z28, Z7
+	VFMADD231PS.BCST 8(R11)(R8*1), Z28, Z8
+	VFMADD231PS.BCST 8(R11)(R8*2), Z28, Z9
+	VFMADD231PS.BCST 8(R11)(R9*1), Z28, Z10
+	VFMADD231PS.BCST 8(R11)(R8*4), Z28, Z11
+	VFMADD231PS.BCST 8(R11)(R10*1), Z28, Z12
+	VFMADD231PS.BCST 8(R11)(R9*2), Z28, Z13
+	VMOVUPS          (BX), Z28
+	PREFETCHT0       (BX)(R15*8)
+	ADDQ             R15, BX
+	VFMADD231PS.BCST 12(SI), Z28, Z0
+	VFMADD231PS.BCST 12(SI)(R8*1), Z28, Z1
+	VFMADD231PS.BCST 12(SI)(R8*2), Z28, Z2
+	VFMADD231PS.BCST 12(SI)(R9*1), Z28, Z3
+	VFMADD231PS.BCST 12(SI)(R8*4), Z28, Z4
+	VFMADD231PS.BCST 12(SI)(R10*1), Z28, Z5
+	VFMADD231PS.BCST 12(SI)(R9*2), Z28, Z6
+	VFMADD231PS.BCST 12(R11), Z28, Z7
+	VFMADD231PS.BCST 12(R11)(R8*1), Z28, Z8
+	VFMADD231PS.BCST 12(R11)(R8*2), Z28, Z9
+	VFMADD231PS.BCST 12(R11)(R9*1), Z28, Z10
+	VFMADD231PS.BCST 12(R11)(R8*4), Z28, Z11
+	VFMADD231PS.BCST 12(R11)(R10*1), Z28, Z12
+	VFMADD231PS.BCST 12(R11)(R9*2), Z28, Z13
+	PREFETCHT1       (R14)(CX*4)
+	PREFETCHT1       64(R14)(CX*4)
+	ADDQ             240(DI), R14
+	PCALIGN          $0x20
+	ADDQ             $0x10, SI
+	ADDQ             $0x10, R11
+	SUBQ             $0x04, CX
+	JGE              four
+	PCALIGN          $0x20
 
 rest:
 	ADDQ $0x04, CX
 	JEQ  next
 
 one:
-	VMOVUPS.Z    (BX), K1, Z28
-	PREFETCHT0   (BX)(R15*8)
-	ADDQ         R15, BX
-	VBROADCASTSS (SI), Z30
-	VFMADD231PS  Z28, Z30, Z0
-	VBROADCASTSS (SI)(R8*1), Z30
-	VFMADD231PS  Z28, Z30, Z1
-	VBROADCASTSS (SI)(R8*2), Z30
-	VFMADD231PS  Z28, Z30, Z2
-	VBROADCASTSS (SI)(R9*1), Z30
-	VFMADD231PS  Z28, Z30, Z3
-	VBROADCASTSS (SI)(R8*4), Z30
-	VFMADD231PS  Z28, Z30, Z4
-	VBROADCASTSS (SI)(R10*1), Z30
-	VFMADD231PS  Z28, Z30, Z5
-	VBROADCASTSS (SI)(R9*2), Z30
-	VFMADD231PS  Z28, Z30, Z6
-	VBROADCASTSS (R11), Z30
-	VFMADD231PS  Z28, Z30, Z7
-	VBROADCASTSS (R11)(R8*1), Z30
-	VFMADD231PS  Z28, Z30, Z8
-	VBROADCASTSS (R11)(R8*2), Z30
-	VFMADD231PS  Z28, Z30, Z9
-	VBROADCASTSS (R11)(R9*1), Z30
-	VFMADD231PS  Z28, Z30, Z10
-	VBROADCASTSS (R11)(R8*4), Z30
-	VFMADD231PS  Z28, Z30, Z11
-	VBROADCASTSS (R11)(R10*1), Z30
-	VFMADD231PS  Z28, Z30, Z12
-	VBROADCASTSS (R11)(R9*2), Z30
-	VFMADD231PS  Z28, Z30, Z13
-	ADDQ         $0x04, SI
-	ADDQ         $0x04, R11
-	DECQ         CX
-	JNE          one
+	VMOVUPS          (BX), Z28
+	PREFETCHT0       (BX)(R15*8)
+	ADDQ             R15, BX
+	VFMADD231PS.BCST (SI), Z28, Z0
+	VFMADD231PS.BCST (SI)(R8*1), Z28, Z1
+	VFMADD231PS.BCST (SI)(R8*2), Z28, Z2
+	VFMADD231PS.BCST (SI)(R9*1), Z28, Z3
+	VFMADD231PS.BCST (SI)(R8*4), Z28, Z4
+	VFMADD231PS.BCST (SI)(R10*1), Z28, Z5
+	VFMADD231PS.BCST (SI)(R9*2), Z28, Z6
+	VFMADD231PS.BCST (R11), Z28, Z7
+	VFMADD231PS.BCST (R11)(R8*1), Z28, Z8
+	VFMADD231PS.BCST (R11)(R8*2), Z28, Z9
+	VFMADD231PS.BCST (R11)(R9*1), Z28, Z10
+	VFMADD231PS.BCST (R11)(R8*4), Z28, Z11
+	VFMADD231PS.BCST (R11)(R10*1), Z28, Z12
+	VFMADD231PS.BCST (R11)(R9*2), Z28, Z13
+	PCALIGN          $0x20
+	ADDQ             $0x04, SI
+	ADDQ             $0x04, R11
+	DECQ             CX
+	JNE              one
+	PCALIGN          $0x20
 
 next:
-	DECQ         R13
-	JNE          segment
+	DECQ R13
+	JNE  segment
+	JMP  summed
+
+edge:
+	VMOVUPS.Z        (BX), K1, Z28
+	PREFETCHT0       (BX)(R15*8)
+	ADDQ             R15, BX
+	VFMADD231PS.BCST (SI), Z28, Z0
+	VFMADD231PS.BCST (SI)(R8*1), Z28, Z1
+	VFMADD231PS.BCST (SI)(R8*2), Z28, Z2
+	VFMADD231PS.BCST (SI)(R9*1), Z28, Z3
+	VFMADD231PS.BCST (SI)(R8*4), Z28, Z4
+	VFMADD231PS.BCST (SI)(R10*1), Z28, Z5
+	VFMADD231PS.BCST (SI)(R9*2), Z28, Z6
+	VFMADD231PS.BCST (R11), Z28, Z7
+	VFMADD231PS.BCST (R11)(R8*1), Z28, Z8
+	VFMADD231PS.BCST (R11)(R8*2), Z28, Z9
+	VFMADD231PS.BCST (R11)(R9*1), Z28, Z10
+	VFMADD231PS.BCST (R11)(R8*4), Z28, Z11
+	VFMADD231PS.BCST (R11)(R10*1), Z28, Z12
+	VFMADD231PS.BCST (R11)(R9*2), Z28, Z13
+	PCALIGN          $0x20
+	ADDQ             $0x04, SI
+	ADDQ             $0x04, R11
+	DECQ             CX
+	JNE              edge
+	DECQ             R13
+	JNE              segment
+
+summed:
 	MOVL         200(DI), AX
 	CMPL         AX, $0x3f800000
 	JEQ          scaled
@@ -14338,7 +14824,7 @@ scaled:
 
 accumulated:
 	MOVQ      176(DI), AX
-	MOVQ      256(DI), CX
+	MOVQ      264(DI), CX
 	CMPQ      AX, $0x01
 	JLT       biased
 	JEQ       rowbias
@@ -14712,13 +15198,13 @@ store:
 	VMOVUPS Z12, K1, (AX)(R10*1)
 	VMOVUPS Z13, K1, (AX)(R9*2)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 240(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 248(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    232(DI), AX
+	MOVQ    168(DI), AX
 	ADDQ    AX, 264(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 272(DI)
 	MOVQ    160(DI), AX
 	ADDQ    AX, DX
 	TESTQ   R12, R12
@@ -14726,7 +15212,7 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 272(DI)
+	DECQ 280(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -14736,15 +15222,15 @@ bare:
 TEXT ·tile14x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
-	MOVQ  AX, 240(DI)
-	MOVQ  72(DI), AX
 	MOVQ  AX, 248(DI)
-	MOVQ  136(DI), AX
+	MOVQ  72(DI), AX
 	MOVQ  AX, 256(DI)
-	MOVQ  16(DI), AX
-	MOVQ  AX, 272(DI)
-	MOVQ  224(DI), AX
+	MOVQ  136(DI), AX
 	MOVQ  AX, 264(DI)
+	MOVQ  16(DI), AX
+	MOVQ  AX, 280(DI)
+	MOVQ  224(DI), AX
+	MOVQ  AX, 272(DI)
 	MOVQ  128(DI), R12
 	MOVQ  96(DI), DX
 	MOVQ  80(DI), R15
@@ -14794,8 +15280,8 @@ product:
 	MOVQ       32(DI), R8
 	LEAQ       (R8)(R8*2), R9
 	LEAQ       (R8)(R8*4), R10
-	MOVQ       248(DI), BX
-	MOVQ       264(DI), R14
+	MOVQ       256(DI), BX
+	MOVQ       272(DI), R14
 	VPXORD     Z0, Z0, Z0
 	VPXORD     Z1, Z1, Z1
 	VPXORD     Z2, Z2, Z2
@@ -14826,18 +15312,20 @@ product:
 	VPXORD     Z27, Z27, Z27
 	MOVQ       56(DI), R13
 	MOVQ       48(DI), AX
+	PCALIGN    $0x20
 
 segment:
-	MOVQ 240(DI), SI
-	ADDQ (AX), SI
-	ADDQ $0x08, AX
-	MOVQ 40(DI), R11
-	ADDQ SI, R11
-	MOVQ 64(DI), CX
-	CMPQ 88(DI), $0x00
-	JNE  one
-	SUBQ $0x04, CX
-	JLT  rest
+	MOVQ    248(DI), SI
+	ADDQ    (AX), SI
+	ADDQ    $0x08, AX
+	MOVQ    40(DI), R11
+	ADDQ    SI, R11
+	MOVQ    64(DI), CX
+	PCALIGN $0x20
+	CMPQ    88(DI), $0x00
+	JNE     edge
+	SUBQ    $0x04, CX
+	JLT     rest
 
 four:
 	VMOVUPS      (BX), Z28
@@ -15029,16 +15517,80 @@ four:
 	VFMADD231PS  Z28, Z30, Z26
 	VFMADD231PS  Z29, Z30, Z27
 	PREFETCHT1   (R14)(CX*4)
+	PREFETCHT1   64(R14)(CX*4)
+	ADDQ         240(DI), R14
+	PCALIGN      $0x20
 	ADDQ         $0x10, SI
 	ADDQ         $0x10, R11
 	SUBQ         $0x04, CX
 	JGE          four
+	PCALIGN      $0x20
 
 rest:
 	ADDQ $0x04, CX
 	JEQ  next
 
 one:
+	VMOVUPS      (BX), Z28
+	PREFETCHT0   (BX)(R15*8)
+	VMOVUPS      64(BX), Z29
+	PREFETCHT0   64(BX)(R15*8)
+	ADDQ         R15, BX
+	VBROADCASTSS (SI), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	VBROADCASTSS (SI)(R8*1), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VFMADD231PS  Z29, Z30, Z3
+	VBROADCASTSS (SI)(R8*2), Z30
+	VFMADD231PS  Z28, Z30, Z4
+	VFMADD231PS  Z29, Z30, Z5
+	VBROADCASTSS (SI)(R9*1), Z30
+	VFMADD231PS  Z28, Z30, Z6
+	VFMADD231PS  Z29, Z30, Z7
+	VBROADCASTSS (SI)(R8*4), Z30
+	VFMADD231PS  Z28, Z30, Z8
+	VFMADD231PS  Z29, Z30, Z9
+	VBROADCASTSS (SI)(R10*1), Z30
+	VFMADD231PS  Z28, Z30, Z10
+	VFMADD231PS  Z29, Z30, Z11
+	VBROADCASTSS (SI)(R9*2), Z30
+	VFMADD231PS  Z28, Z30, Z12
+	VFMADD231PS  Z29, Z30, Z13
+	VBROADCASTSS (R11), Z30
+	VFMADD231PS  Z28, Z30, Z14
+	VFMADD231PS  Z29, Z30, Z15
+	VBROADCASTSS (R11)(R8*1), Z30
+	VFMADD231PS  Z28, Z30, Z16
+	VFMADD231PS  Z29, Z30, Z17
+	VBROADCASTSS (R11)(R8*2), Z30
+	VFMADD231PS  Z28, Z30, Z18
+	VFMADD231PS  Z29, Z30, Z19
+	VBROADCASTSS (R11)(R9*1), Z30
+	VFMADD231PS  Z28, Z30, Z20
+	VFMADD231PS  Z29, Z30, Z21
+	VBROADCASTSS (R11)(R8*4), Z30
+	VFMADD231PS  Z28, Z30, Z22
+	VFMADD231PS  Z29, Z30, Z23
+	VBROADCASTSS (R11)(R10*1), Z30
+	VFMADD231PS  Z28, Z30, Z24
+	VFMADD231PS  Z29, Z30, Z25
+	VBROADCASTSS (R11)(R9*2), Z30
+	VFMADD231PS  Z28, Z30, Z26
+	VFMADD231PS  Z29, Z30, Z27
+	PCALIGN      $0x20
+	ADDQ         $0x04, SI
+	ADDQ         $0x04, R11
+	DECQ         CX
+	JNE          one
+	PCALIGN      $0x20
+
+next:
+	DECQ R13
+	JNE  segment
+	JMP  summed
+
+edge:
 	VMOVUPS      (BX), Z28
 	PREFETCHT0   (BX)(R15*8)
 	VMOVUPS.Z    64(BX), K1, Z29
@@ -15086,14 +15638,15 @@ one:
 	VBROADCASTSS (R11)(R9*2), Z30
 	VFMADD231PS  Z28, Z30, Z26
 	VFMADD231PS  Z29, Z30, Z27
+	PCALIGN      $0x20
 	ADDQ         $0x04, SI
 	ADDQ         $0x04, R11
 	DECQ         CX
-	JNE          one
-
-next:
+	JNE          edge
 	DECQ         R13
 	JNE          segment
+
+summed:
 	MOVL         200(DI), AX
 	CMPL         AX, $0x3f800000
 	JEQ          scaled
@@ -15172,7 +15725,7 @@ scaled:
 
 accumulated:
 	MOVQ      176(DI), AX
-	MOVQ      256(DI), CX
+	MOVQ      264(DI), CX
 	CMPQ      AX, $0x01
 	JLT       biased
 	JEQ       rowbias
@@ -15879,13 +16432,13 @@ store:
 	VMOVUPS Z25, K1, (AX)(R10*1)
 	VMOVUPS Z27, K1, (AX)(R9*2)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 240(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 248(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    232(DI), AX
+	MOVQ    168(DI), AX
 	ADDQ    AX, 264(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 272(DI)
 	MOVQ    160(DI), AX
 	ADDQ    AX, DX
 	TESTQ   R12, R12
@@ -15893,7 +16446,7 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 272(DI)
+	DECQ 280(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -15903,15 +16456,15 @@ bare:
 TEXT ·tile1x1AVX2(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), DI
 	MOVQ 24(DI), AX
-	MOVQ AX, 240(DI)
-	MOVQ 72(DI), AX
 	MOVQ AX, 248(DI)
-	MOVQ 136(DI), AX
+	MOVQ 72(DI), AX
 	MOVQ AX, 256(DI)
-	MOVQ 16(DI), AX
-	MOVQ AX, 272(DI)
-	MOVQ 224(DI), AX
+	MOVQ 136(DI), AX
 	MOVQ AX, 264(DI)
+	MOVQ 16(DI), AX
+	MOVQ AX, 280(DI)
+	MOVQ 224(DI), AX
+	MOVQ AX, 272(DI)
 	MOVQ 128(DI), R12
 	MOVQ 96(DI), DX
 	MOVQ 80(DI), R15
@@ -15925,19 +16478,21 @@ product:
 	MOVQ       32(DI), R8
 	LEAQ       (R8)(R8*2), R9
 	LEAQ       (R8)(R8*4), R10
-	MOVQ       248(DI), BX
-	MOVQ       264(DI), R14
+	MOVQ       256(DI), BX
+	MOVQ       272(DI), R14
 	VXORPS     Y0, Y0, Y0
 	MOVQ       56(DI), R13
 	MOVQ       48(DI), AX
+	PCALIGN    $0x20
 
 segment:
-	MOVQ 240(DI), SI
-	ADDQ (AX), SI
-	ADDQ $0x08, AX
-	MOVQ 64(DI), CX
-	SUBQ $0x04, CX
-	JLT  rest
+	MOVQ    248(DI), SI
+	ADDQ    (AX), SI
+	ADDQ    $0x08, AX
+	MOVQ    64(DI), CX
+	PCALIGN $0x20
+	SUBQ    $0x04, CX
+	JLT     rest
 
 four:
 	VMOVUPS      (BX), Y12
@@ -15961,9 +16516,13 @@ four:
 	VBROADCASTSS 12(SI), Y14
 	VFMADD231PS  Y12, Y14, Y0
 	PREFETCHT1   (R14)(CX*4)
+	PREFETCHT1   64(R14)(CX*4)
+	ADDQ         240(DI), R14
+	PCALIGN      $0x20
 	ADDQ         $0x10, SI
 	SUBQ         $0x04, CX
 	JGE          four
+	PCALIGN      $0x20
 
 rest:
 	ADDQ $0x04, CX
@@ -15975,9 +16534,11 @@ one:
 	ADDQ         R15, BX
 	VBROADCASTSS (SI), Y14
 	VFMADD231PS  Y12, Y14, Y0
+	PCALIGN      $0x20
 	ADDQ         $0x04, SI
 	DECQ         CX
 	JNE          one
+	PCALIGN      $0x20
 
 next:
 	DECQ         R13
@@ -15999,7 +16560,7 @@ scaled:
 
 accumulated:
 	MOVQ    176(DI), AX
-	MOVQ    256(DI), CX
+	MOVQ    264(DI), CX
 	CMPQ    AX, $0x01
 	JLT     biased
 	JEQ     rowbias
@@ -16057,13 +16618,13 @@ store:
 	MOVQ    DX, AX
 	VMOVUPS Y0, (AX)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 240(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 248(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    232(DI), AX
+	MOVQ    168(DI), AX
 	ADDQ    AX, 264(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 272(DI)
 	MOVQ    160(DI), AX
 	ADDQ    AX, DX
 	TESTQ   R12, R12
@@ -16071,7 +16632,7 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 272(DI)
+	DECQ 280(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -16081,15 +16642,15 @@ bare:
 TEXT ·tile1x2AVX2(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), DI
 	MOVQ 24(DI), AX
-	MOVQ AX, 240(DI)
-	MOVQ 72(DI), AX
 	MOVQ AX, 248(DI)
-	MOVQ 136(DI), AX
+	MOVQ 72(DI), AX
 	MOVQ AX, 256(DI)
-	MOVQ 16(DI), AX
-	MOVQ AX, 272(DI)
-	MOVQ 224(DI), AX
+	MOVQ 136(DI), AX
 	MOVQ AX, 264(DI)
+	MOVQ 16(DI), AX
+	MOVQ AX, 280(DI)
+	MOVQ 224(DI), AX
+	MOVQ AX, 272(DI)
 	MOVQ 128(DI), R12
 	MOVQ 96(DI), DX
 	MOVQ 80(DI), R15
@@ -16106,20 +16667,22 @@ product:
 	MOVQ       32(DI), R8
 	LEAQ       (R8)(R8*2), R9
 	LEAQ       (R8)(R8*4), R10
-	MOVQ       248(DI), BX
-	MOVQ       264(DI), R14
+	MOVQ       256(DI), BX
+	MOVQ       272(DI), R14
 	VXORPS     Y0, Y0, Y0
 	VXORPS     Y1, Y1, Y1
 	MOVQ       56(DI), R13
 	MOVQ       48(DI), AX
+	PCALIGN    $0x20
 
 segment:
-	MOVQ 240(DI), SI
-	ADDQ (AX), SI
-	ADDQ $0x08, AX
-	MOVQ 64(DI), CX
-	SUBQ $0x04, CX
-	JLT  rest
+	MOVQ    248(DI), SI
+	ADDQ    (AX), SI
+	ADDQ    $0x08, AX
+	MOVQ    64(DI), CX
+	PCALIGN $0x20
+	SUBQ    $0x04, CX
+	JLT     rest
 
 four:
 	VMOVUPS      (BX), Y12
@@ -16151,9 +16714,13 @@ four:
 	VFMADD231PS  Y12, Y14, Y0
 	VFMADD231PS  Y13, Y14, Y1
 	PREFETCHT1   (R14)(CX*4)
+	PREFETCHT1   64(R14)(CX*4)
+	ADDQ         240(DI), R14
+	PCALIGN      $0x20
 	ADDQ         $0x10, SI
 	SUBQ         $0x04, CX
 	JGE          four
+	PCALIGN      $0x20
 
 rest:
 	ADDQ $0x04, CX
@@ -16167,9 +16734,11 @@ one:
 	VBROADCASTSS (SI), Y14
 	VFMADD231PS  Y12, Y14, Y0
 	VFMADD231PS  Y13, Y14, Y1
+	PCALIGN      $0x20
 	ADDQ         $0x04, SI
 	DECQ         CX
 	JNE          one
+	PCALIGN      $0x20
 
 next:
 	DECQ         R13
@@ -16195,7 +16764,7 @@ scaled:
 
 accumulated:
 	MOVQ    176(DI), AX
-	MOVQ    256(DI), CX
+	MOVQ    264(DI), CX
 	CMPQ    AX, $0x01
 	JLT     biased
 	JEQ     rowbias
@@ -16281,13 +16850,13 @@ store:
 	ADDQ    120(DI), AX
 	VMOVUPS Y1, (AX)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 240(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 248(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    232(DI), AX
+	MOVQ    168(DI), AX
 	ADDQ    AX, 264(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 272(DI)
 	MOVQ    160(DI), AX
 	ADDQ    AX, DX
 	TESTQ   R12, R12
@@ -16295,7 +16864,7 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 272(DI)
+	DECQ 280(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -16305,15 +16874,15 @@ bare:
 TEXT ·tile2x1AVX2(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), DI
 	MOVQ 24(DI), AX
-	MOVQ AX, 240(DI)
-	MOVQ 72(DI), AX
 	MOVQ AX, 248(DI)
-	MOVQ 136(DI), AX
+	MOVQ 72(DI), AX
 	MOVQ AX, 256(DI)
-	MOVQ 16(DI), AX
-	MOVQ AX, 272(DI)
-	MOVQ 224(DI), AX
+	MOVQ 136(DI), AX
 	MOVQ AX, 264(DI)
+	MOVQ 16(DI), AX
+	MOVQ AX, 280(DI)
+	MOVQ 224(DI), AX
+	MOVQ AX, 272(DI)
 	MOVQ 128(DI), R12
 	MOVQ 96(DI), DX
 	MOVQ 80(DI), R15
@@ -16328,20 +16897,22 @@ product:
 	MOVQ       32(DI), R8
 	LEAQ       (R8)(R8*2), R9
 	LEAQ       (R8)(R8*4), R10
-	MOVQ       248(DI), BX
-	MOVQ       264(DI), R14
+	MOVQ       256(DI), BX
+	MOVQ       272(DI), R14
 	VXORPS     Y0, Y0, Y0
 	VXORPS     Y1, Y1, Y1
 	MOVQ       56(DI), R13
 	MOVQ       48(DI), AX
+	PCALIGN    $0x20
 
 segment:
-	MOVQ 240(DI), SI
-	ADDQ (AX), SI
-	ADDQ $0x08, AX
-	MOVQ 64(DI), CX
-	SUBQ $0x04, CX
-	JLT  rest
+	MOVQ    248(DI), SI
+	ADDQ    (AX), SI
+	ADDQ    $0x08, AX
+	MOVQ    64(DI), CX
+	PCALIGN $0x20
+	SUBQ    $0x04, CX
+	JLT     rest
 
 four:
 	VMOVUPS      (BX), Y12
@@ -16373,9 +16944,13 @@ four:
 	VBROADCASTSS 12(SI)(R8*1), Y15
 	VFMADD231PS  Y12, Y15, Y1
 	PREFETCHT1   (R14)(CX*4)
+	PREFETCHT1   64(R14)(CX*4)
+	ADDQ         240(DI), R14
+	PCALIGN      $0x20
 	ADDQ         $0x10, SI
 	SUBQ         $0x04, CX
 	JGE          four
+	PCALIGN      $0x20
 
 rest:
 	ADDQ $0x04, CX
@@ -16389,9 +16964,11 @@ one:
 	VFMADD231PS  Y12, Y14, Y0
 	VBROADCASTSS (SI)(R8*1), Y15
 	VFMADD231PS  Y12, Y15, Y1
+	PCALIGN      $0x20
 	ADDQ         $0x04, SI
 	DECQ         CX
 	JNE          one
+	PCALIGN      $0x20
 
 next:
 	DECQ         R13
@@ -16415,7 +16992,7 @@ scaled:
 
 accumulated:
 	MOVQ    176(DI), AX
-	MOVQ    256(DI), CX
+	MOVQ    264(DI), CX
 	CMPQ    AX, $0x01
 	JLT     biased
 	JEQ     rowbias
@@ -16497,13 +17074,13 @@ store:
 	VMOVUPS Y0, (AX)
 	VMOVUPS Y1, (AX)(R8*1)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 240(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 248(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    232(DI), AX
+	MOVQ    168(DI), AX
 	ADDQ    AX, 264(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 272(DI)
 	MOVQ    160(DI), AX
 	ADDQ    AX, DX
 	TESTQ   R12, R12
@@ -16511,7 +17088,7 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 272(DI)
+	DECQ 280(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -16521,15 +17098,15 @@ bare:
 TEXT ·tile2x2AVX2(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), DI
 	MOVQ 24(DI), AX
-	MOVQ AX, 240(DI)
-	MOVQ 72(DI), AX
 	MOVQ AX, 248(DI)
-	MOVQ 136(DI), AX
+	MOVQ 72(DI), AX
 	MOVQ AX, 256(DI)
-	MOVQ 16(DI), AX
-	MOVQ AX, 272(DI)
-	MOVQ 224(DI), AX
+	MOVQ 136(DI), AX
 	MOVQ AX, 264(DI)
+	MOVQ 16(DI), AX
+	MOVQ AX, 280(DI)
+	MOVQ 224(DI), AX
+	MOVQ AX, 272(DI)
 	MOVQ 128(DI), R12
 	MOVQ 96(DI), DX
 	MOVQ 80(DI), R15
@@ -16548,22 +17125,24 @@ product:
 	MOVQ       32(DI), R8
 	LEAQ       (R8)(R8*2), R9
 	LEAQ       (R8)(R8*4), R10
-	MOVQ       248(DI), BX
-	MOVQ       264(DI), R14
+	MOVQ       256(DI), BX
+	MOVQ       272(DI), R14
 	VXORPS     Y0, Y0, Y0
 	VXORPS     Y1, Y1, Y1
 	VXORPS     Y2, Y2, Y2
 	VXORPS     Y3, Y3, Y3
 	MOVQ       56(DI), R13
 	MOVQ       48(DI), AX
+	PCALIGN    $0x20
 
 segment:
-	MOVQ 240(DI), SI
-	ADDQ (AX), SI
-	ADDQ $0x08, AX
-	MOVQ 64(DI), CX
-	SUBQ $0x04, CX
-	JLT  rest
+	MOVQ    248(DI), SI
+	ADDQ    (AX), SI
+	ADDQ    $0x08, AX
+	MOVQ    64(DI), CX
+	PCALIGN $0x20
+	SUBQ    $0x04, CX
+	JLT     rest
 
 four:
 	VMOVUPS      (BX), Y12
@@ -16607,9 +17186,13 @@ four:
 	VFMADD231PS  Y12, Y15, Y2
 	VFMADD231PS  Y13, Y15, Y3
 	PREFETCHT1   (R14)(CX*4)
+	PREFETCHT1   64(R14)(CX*4)
+	ADDQ         240(DI), R14
+	PCALIGN      $0x20
 	ADDQ         $0x10, SI
 	SUBQ         $0x04, CX
 	JGE          four
+	PCALIGN      $0x20
 
 rest:
 	ADDQ $0x04, CX
@@ -16626,9 +17209,11 @@ one:
 	VBROADCASTSS (SI)(R8*1), Y15
 	VFMADD231PS  Y12, Y15, Y2
 	VFMADD231PS  Y13, Y15, Y3
+	PCALIGN      $0x20
 	ADDQ         $0x04, SI
 	DECQ         CX
 	JNE          one
+	PCALIGN      $0x20
 
 next:
 	DECQ         R13
@@ -16658,7 +17243,7 @@ scaled:
 
 accumulated:
 	MOVQ    176(DI), AX
-	MOVQ    256(DI), CX
+	MOVQ    264(DI), CX
 	CMPQ    AX, $0x01
 	JLT     biased
 	JEQ     rowbias
@@ -16791,13 +17376,13 @@ store:
 	VMOVUPS Y1, (AX)
 	VMOVUPS Y3, (AX)(R8*1)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 240(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 248(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    232(DI), AX
+	MOVQ    168(DI), AX
 	ADDQ    AX, 264(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 272(DI)
 	MOVQ    160(DI), AX
 	ADDQ    AX, DX
 	TESTQ   R12, R12
@@ -16805,7 +17390,7 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 272(DI)
+	DECQ 280(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -16815,15 +17400,15 @@ bare:
 TEXT ·tile3x1AVX2(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), DI
 	MOVQ 24(DI), AX
-	MOVQ AX, 240(DI)
-	MOVQ 72(DI), AX
 	MOVQ AX, 248(DI)
-	MOVQ 136(DI), AX
+	MOVQ 72(DI), AX
 	MOVQ AX, 256(DI)
-	MOVQ 16(DI), AX
-	MOVQ AX, 272(DI)
-	MOVQ 224(DI), AX
+	MOVQ 136(DI), AX
 	MOVQ AX, 264(DI)
+	MOVQ 16(DI), AX
+	MOVQ AX, 280(DI)
+	MOVQ 224(DI), AX
+	MOVQ AX, 272(DI)
 	MOVQ 128(DI), R12
 	MOVQ 96(DI), DX
 	MOVQ 80(DI), R15
@@ -16839,21 +17424,23 @@ product:
 	MOVQ       32(DI), R8
 	LEAQ       (R8)(R8*2), R9
 	LEAQ       (R8)(R8*4), R10
-	MOVQ       248(DI), BX
-	MOVQ       264(DI), R14
+	MOVQ       256(DI), BX
+	MOVQ       272(DI), R14
 	VXORPS     Y0, Y0, Y0
 	VXORPS     Y1, Y1, Y1
 	VXORPS     Y2, Y2, Y2
 	MOVQ       56(DI), R13
 	MOVQ       48(DI), AX
+	PCALIGN    $0x20
 
 segment:
-	MOVQ 240(DI), SI
-	ADDQ (AX), SI
-	ADDQ $0x08, AX
-	MOVQ 64(DI), CX
-	SUBQ $0x04, CX
-	JLT  rest
+	MOVQ    248(DI), SI
+	ADDQ    (AX), SI
+	ADDQ    $0x08, AX
+	MOVQ    64(DI), CX
+	PCALIGN $0x20
+	SUBQ    $0x04, CX
+	JLT     rest
 
 four:
 	VMOVUPS      (BX), Y12
@@ -16893,9 +17480,13 @@ four:
 	VBROADCASTSS 12(SI)(R8*2), Y14
 	VFMADD231PS  Y12, Y14, Y2
 	PREFETCHT1   (R14)(CX*4)
+	PREFETCHT1   64(R14)(CX*4)
+	ADDQ         240(DI), R14
+	PCALIGN      $0x20
 	ADDQ         $0x10, SI
 	SUBQ         $0x04, CX
 	JGE          four
+	PCALIGN      $0x20
 
 rest:
 	ADDQ $0x04, CX
@@ -16911,9 +17502,11 @@ one:
 	VFMADD231PS  Y12, Y15, Y1
 	VBROADCASTSS (SI)(R8*2), Y14
 	VFMADD231PS  Y12, Y14, Y2
+	PCALIGN      $0x20
 	ADDQ         $0x04, SI
 	DECQ         CX
 	JNE          one
+	PCALIGN      $0x20
 
 next:
 	DECQ         R13
@@ -16939,7 +17532,7 @@ scaled:
 
 accumulated:
 	MOVQ    176(DI), AX
-	MOVQ    256(DI), CX
+	MOVQ    264(DI), CX
 	CMPQ    AX, $0x01
 	JLT     biased
 	JEQ     rowbias
@@ -17045,13 +17638,13 @@ store:
 	VMOVUPS Y1, (AX)(R8*1)
 	VMOVUPS Y2, (AX)(R8*2)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 240(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 248(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    232(DI), AX
+	MOVQ    168(DI), AX
 	ADDQ    AX, 264(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 272(DI)
 	MOVQ    160(DI), AX
 	ADDQ    AX, DX
 	TESTQ   R12, R12
@@ -17059,7 +17652,7 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 272(DI)
+	DECQ 280(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -17069,15 +17662,15 @@ bare:
 TEXT ·tile3x2AVX2(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), DI
 	MOVQ 24(DI), AX
-	MOVQ AX, 240(DI)
-	MOVQ 72(DI), AX
 	MOVQ AX, 248(DI)
-	MOVQ 136(DI), AX
+	MOVQ 72(DI), AX
 	MOVQ AX, 256(DI)
-	MOVQ 16(DI), AX
-	MOVQ AX, 272(DI)
-	MOVQ 224(DI), AX
+	MOVQ 136(DI), AX
 	MOVQ AX, 264(DI)
+	MOVQ 16(DI), AX
+	MOVQ AX, 280(DI)
+	MOVQ 224(DI), AX
+	MOVQ AX, 272(DI)
 	MOVQ 128(DI), R12
 	MOVQ 96(DI), DX
 	MOVQ 80(DI), R15
@@ -17098,8 +17691,8 @@ product:
 	MOVQ       32(DI), R8
 	LEAQ       (R8)(R8*2), R9
 	LEAQ       (R8)(R8*4), R10
-	MOVQ       248(DI), BX
-	MOVQ       264(DI), R14
+	MOVQ       256(DI), BX
+	MOVQ       272(DI), R14
 	VXORPS     Y0, Y0, Y0
 	VXORPS     Y1, Y1, Y1
 	VXORPS     Y2, Y2, Y2
@@ -17108,14 +17701,16 @@ product:
 	VXORPS     Y5, Y5, Y5
 	MOVQ       56(DI), R13
 	MOVQ       48(DI), AX
+	PCALIGN    $0x20
 
 segment:
-	MOVQ 240(DI), SI
-	ADDQ (AX), SI
-	ADDQ $0x08, AX
-	MOVQ 64(DI), CX
-	SUBQ $0x04, CX
-	JLT  rest
+	MOVQ    248(DI), SI
+	ADDQ    (AX), SI
+	ADDQ    $0x08, AX
+	MOVQ    64(DI), CX
+	PCALIGN $0x20
+	SUBQ    $0x04, CX
+	JLT     rest
 
 four:
 	VMOVUPS      (BX), Y12
@@ -17171,9 +17766,13 @@ four:
 	VFMADD231PS  Y12, Y14, Y4
 	VFMADD231PS  Y13, Y14, Y5
 	PREFETCHT1   (R14)(CX*4)
+	PREFETCHT1   64(R14)(CX*4)
+	ADDQ         240(DI), R14
+	PCALIGN      $0x20
 	ADDQ         $0x10, SI
 	SUBQ         $0x04, CX
 	JGE          four
+	PCALIGN      $0x20
 
 rest:
 	ADDQ $0x04, CX
@@ -17193,9 +17792,11 @@ one:
 	VBROADCASTSS (SI)(R8*2), Y14
 	VFMADD231PS  Y12, Y14, Y4
 	VFMADD231PS  Y13, Y14, Y5
+	PCALIGN      $0x20
 	ADDQ         $0x04, SI
 	DECQ         CX
 	JNE          one
+	PCALIGN      $0x20
 
 next:
 	DECQ         R13
@@ -17229,7 +17830,7 @@ scaled:
 
 accumulated:
 	MOVQ    176(DI), AX
-	MOVQ    256(DI), CX
+	MOVQ    264(DI), CX
 	CMPQ    AX, $0x01
 	JLT     biased
 	JEQ     rowbias
@@ -17409,13 +18010,13 @@ store:
 	VMOVUPS Y3, (AX)(R8*1)
 	VMOVUPS Y5, (AX)(R8*2)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 240(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 248(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    232(DI), AX
+	MOVQ    168(DI), AX
 	ADDQ    AX, 264(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 272(DI)
 	MOVQ    160(DI), AX
 	ADDQ    AX, DX
 	TESTQ   R12, R12
@@ -17423,7 +18024,7 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 272(DI)
+	DECQ 280(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -17433,15 +18034,15 @@ bare:
 TEXT ·tile4x1AVX2(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), DI
 	MOVQ 24(DI), AX
-	MOVQ AX, 240(DI)
-	MOVQ 72(DI), AX
 	MOVQ AX, 248(DI)
-	MOVQ 136(DI), AX
+	MOVQ 72(DI), AX
 	MOVQ AX, 256(DI)
-	MOVQ 16(DI), AX
-	MOVQ AX, 272(DI)
-	MOVQ 224(DI), AX
+	MOVQ 136(DI), AX
 	MOVQ AX, 264(DI)
+	MOVQ 16(DI), AX
+	MOVQ AX, 280(DI)
+	MOVQ 224(DI), AX
+	MOVQ AX, 272(DI)
 	MOVQ 128(DI), R12
 	MOVQ 96(DI), DX
 	MOVQ 80(DI), R15
@@ -17460,24 +18061,26 @@ product:
 	MOVQ       32(DI), R8
 	LEAQ       (R8)(R8*2), R9
 	LEAQ       (R8)(R8*4), R10
-	MOVQ       248(DI), BX
-	MOVQ       264(DI), R14
+	MOVQ       256(DI), BX
+	MOVQ       272(DI), R14
 	VXORPS     Y0, Y0, Y0
 	VXORPS     Y1, Y1, Y1
 	VXORPS     Y2, Y2, Y2
 	VXORPS     Y3, Y3, Y3
 	MOVQ       56(DI), R13
 	MOVQ       48(DI), AX
+	PCALIGN    $0x20
 
 segment:
-	MOVQ 240(DI), SI
-	ADDQ (AX), SI
-	ADDQ $0x08, AX
-	MOVQ 40(DI), R11
-	ADDQ SI, R11
-	MOVQ 64(DI), CX
-	SUBQ $0x04, CX
-	JLT  rest
+	MOVQ    248(DI), SI
+	ADDQ    (AX), SI
+	ADDQ    $0x08, AX
+	MOVQ    40(DI), R11
+	ADDQ    SI, R11
+	MOVQ    64(DI), CX
+	PCALIGN $0x20
+	SUBQ    $0x04, CX
+	JLT     rest
 
 four:
 	VMOVUPS      (BX), Y12
@@ -17525,10 +18128,14 @@ four:
 	VBROADCASTSS 12(R11), Y15
 	VFMADD231PS  Y12, Y15, Y3
 	PREFETCHT1   (R14)(CX*4)
+	PREFETCHT1   64(R14)(CX*4)
+	ADDQ         240(DI), R14
+	PCALIGN      $0x20
 	ADDQ         $0x10, SI
 	ADDQ         $0x10, R11
 	SUBQ         $0x04, CX
 	JGE          four
+	PCALIGN      $0x20
 
 rest:
 	ADDQ $0x04, CX
@@ -17546,10 +18153,12 @@ one:
 	VFMADD231PS  Y12, Y14, Y2
 	VBROADCASTSS (R11), Y15
 	VFMADD231PS  Y12, Y15, Y3
+	PCALIGN      $0x20
 	ADDQ         $0x04, SI
 	ADDQ         $0x04, R11
 	DECQ         CX
 	JNE          one
+	PCALIGN      $0x20
 
 next:
 	DECQ         R13
@@ -17579,7 +18188,7 @@ scaled:
 
 accumulated:
 	MOVQ    176(DI), AX
-	MOVQ    256(DI), CX
+	MOVQ    264(DI), CX
 	CMPQ    AX, $0x01
 	JLT     biased
 	JEQ     rowbias
@@ -17713,13 +18322,13 @@ store:
 	ADDQ    112(DI), AX
 	VMOVUPS Y3, (AX)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 240(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 248(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    232(DI), AX
+	MOVQ    168(DI), AX
 	ADDQ    AX, 264(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 272(DI)
 	MOVQ    160(DI), AX
 	ADDQ    AX, DX
 	TESTQ   R12, R12
@@ -17727,7 +18336,7 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 272(DI)
+	DECQ 280(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -17737,15 +18346,15 @@ bare:
 TEXT ·tile4x2AVX2(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), DI
 	MOVQ 24(DI), AX
-	MOVQ AX, 240(DI)
-	MOVQ 72(DI), AX
 	MOVQ AX, 248(DI)
-	MOVQ 136(DI), AX
+	MOVQ 72(DI), AX
 	MOVQ AX, 256(DI)
-	MOVQ 16(DI), AX
-	MOVQ AX, 272(DI)
-	MOVQ 224(DI), AX
+	MOVQ 136(DI), AX
 	MOVQ AX, 264(DI)
+	MOVQ 16(DI), AX
+	MOVQ AX, 280(DI)
+	MOVQ 224(DI), AX
+	MOVQ AX, 272(DI)
 	MOVQ 128(DI), R12
 	MOVQ 96(DI), DX
 	MOVQ 80(DI), R15
@@ -17773,8 +18382,8 @@ product:
 	MOVQ       32(DI), R8
 	LEAQ       (R8)(R8*2), R9
 	LEAQ       (R8)(R8*4), R10
-	MOVQ       248(DI), BX
-	MOVQ       264(DI), R14
+	MOVQ       256(DI), BX
+	MOVQ       272(DI), R14
 	VXORPS     Y0, Y0, Y0
 	VXORPS     Y1, Y1, Y1
 	VXORPS     Y2, Y2, Y2
@@ -17785,16 +18394,18 @@ product:
 	VXORPS     Y7, Y7, Y7
 	MOVQ       56(DI), R13
 	MOVQ       48(DI), AX
+	PCALIGN    $0x20
 
 segment:
-	MOVQ 240(DI), SI
-	ADDQ (AX), SI
-	ADDQ $0x08, AX
-	MOVQ 40(DI), R11
-	ADDQ SI, R11
-	MOVQ 64(DI), CX
-	SUBQ $0x04, CX
-	JLT  rest
+	MOVQ    248(DI), SI
+	ADDQ    (AX), SI
+	ADDQ    $0x08, AX
+	MOVQ    40(DI), R11
+	ADDQ    SI, R11
+	MOVQ    64(DI), CX
+	PCALIGN $0x20
+	SUBQ    $0x04, CX
+	JLT     rest
 
 four:
 	VMOVUPS      (BX), Y12
@@ -17862,10 +18473,14 @@ four:
 	VFMADD231PS  Y12, Y15, Y6
 	VFMADD231PS  Y13, Y15, Y7
 	PREFETCHT1   (R14)(CX*4)
+	PREFETCHT1   64(R14)(CX*4)
+	ADDQ         240(DI), R14
+	PCALIGN      $0x20
 	ADDQ         $0x10, SI
 	ADDQ         $0x10, R11
 	SUBQ         $0x04, CX
 	JGE          four
+	PCALIGN      $0x20
 
 rest:
 	ADDQ $0x04, CX
@@ -17888,10 +18503,12 @@ one:
 	VBROADCASTSS (R11), Y15
 	VFMADD231PS  Y12, Y15, Y6
 	VFMADD231PS  Y13, Y15, Y7
+	PCALIGN      $0x20
 	ADDQ         $0x04, SI
 	ADDQ         $0x04, R11
 	DECQ         CX
 	JNE          one
+	PCALIGN      $0x20
 
 next:
 	DECQ         R13
@@ -17934,7 +18551,7 @@ scaled:
 
 accumulated:
 	MOVQ    176(DI), AX
-	MOVQ    256(DI), CX
+	MOVQ    264(DI), CX
 	CMPQ    AX, $0x01
 	JLT     biased
 	JEQ     rowbias
@@ -18171,13 +18788,13 @@ store:
 	ADDQ    120(DI), AX
 	VMOVUPS Y7, (AX)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 240(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 248(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    232(DI), AX
+	MOVQ    168(DI), AX
 	ADDQ    AX, 264(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 272(DI)
 	MOVQ    160(DI), AX
 	ADDQ    AX, DX
 	TESTQ   R12, R12
@@ -18185,7 +18802,7 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 272(DI)
+	DECQ 280(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -18195,15 +18812,15 @@ bare:
 TEXT ·tile5x1AVX2(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), DI
 	MOVQ 24(DI), AX
-	MOVQ AX, 240(DI)
-	MOVQ 72(DI), AX
 	MOVQ AX, 248(DI)
-	MOVQ 136(DI), AX
+	MOVQ 72(DI), AX
 	MOVQ AX, 256(DI)
-	MOVQ 16(DI), AX
-	MOVQ AX, 272(DI)
-	MOVQ 224(DI), AX
+	MOVQ 136(DI), AX
 	MOVQ AX, 264(DI)
+	MOVQ 16(DI), AX
+	MOVQ AX, 280(DI)
+	MOVQ 224(DI), AX
+	MOVQ AX, 272(DI)
 	MOVQ 128(DI), R12
 	MOVQ 96(DI), DX
 	MOVQ 80(DI), R15
@@ -18223,8 +18840,8 @@ product:
 	MOVQ       32(DI), R8
 	LEAQ       (R8)(R8*2), R9
 	LEAQ       (R8)(R8*4), R10
-	MOVQ       248(DI), BX
-	MOVQ       264(DI), R14
+	MOVQ       256(DI), BX
+	MOVQ       272(DI), R14
 	VXORPS     Y0, Y0, Y0
 	VXORPS     Y1, Y1, Y1
 	VXORPS     Y2, Y2, Y2
@@ -18232,16 +18849,18 @@ product:
 	VXORPS     Y4, Y4, Y4
 	MOVQ       56(DI), R13
 	MOVQ       48(DI), AX
+	PCALIGN    $0x20
 
 segment:
-	MOVQ 240(DI), SI
-	ADDQ (AX), SI
-	ADDQ $0x08, AX
-	MOVQ 40(DI), R11
-	ADDQ SI, R11
-	MOVQ 64(DI), CX
-	SUBQ $0x04, CX
-	JLT  rest
+	MOVQ    248(DI), SI
+	ADDQ    (AX), SI
+	ADDQ    $0x08, AX
+	MOVQ    40(DI), R11
+	ADDQ    SI, R11
+	MOVQ    64(DI), CX
+	PCALIGN $0x20
+	SUBQ    $0x04, CX
+	JLT     rest
 
 four:
 	VMOVUPS      (BX), Y12
@@ -18297,10 +18916,14 @@ four:
 	VBROADCASTSS 12(R11)(R8*1), Y14
 	VFMADD231PS  Y12, Y14, Y4
 	PREFETCHT1   (R14)(CX*4)
+	PREFETCHT1   64(R14)(CX*4)
+	ADDQ         240(DI), R14
+	PCALIGN      $0x20
 	ADDQ         $0x10, SI
 	ADDQ         $0x10, R11
 	SUBQ         $0x04, CX
 	JGE          four
+	PCALIGN      $0x20
 
 rest:
 	ADDQ $0x04, CX
@@ -18320,10 +18943,12 @@ one:
 	VFMADD231PS  Y12, Y15, Y3
 	VBROADCASTSS (R11)(R8*1), Y14
 	VFMADD231PS  Y12, Y14, Y4
+	PCALIGN      $0x20
 	ADDQ         $0x04, SI
 	ADDQ         $0x04, R11
 	DECQ         CX
 	JNE          one
+	PCALIGN      $0x20
 
 next:
 	DECQ         R13
@@ -18355,7 +18980,7 @@ scaled:
 
 accumulated:
 	MOVQ    176(DI), AX
-	MOVQ    256(DI), CX
+	MOVQ    264(DI), CX
 	CMPQ    AX, $0x01
 	JLT     biased
 	JEQ     rowbias
@@ -18513,13 +19138,13 @@ store:
 	VMOVUPS Y3, (AX)
 	VMOVUPS Y4, (AX)(R8*1)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 240(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 248(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    232(DI), AX
+	MOVQ    168(DI), AX
 	ADDQ    AX, 264(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 272(DI)
 	MOVQ    160(DI), AX
 	ADDQ    AX, DX
 	TESTQ   R12, R12
@@ -18527,7 +19152,7 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 272(DI)
+	DECQ 280(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -18537,15 +19162,15 @@ bare:
 TEXT ·tile5x2AVX2(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), DI
 	MOVQ 24(DI), AX
-	MOVQ AX, 240(DI)
-	MOVQ 72(DI), AX
 	MOVQ AX, 248(DI)
-	MOVQ 136(DI), AX
+	MOVQ 72(DI), AX
 	MOVQ AX, 256(DI)
-	MOVQ 16(DI), AX
-	MOVQ AX, 272(DI)
-	MOVQ 224(DI), AX
+	MOVQ 136(DI), AX
 	MOVQ AX, 264(DI)
+	MOVQ 16(DI), AX
+	MOVQ AX, 280(DI)
+	MOVQ 224(DI), AX
+	MOVQ AX, 272(DI)
 	MOVQ 128(DI), R12
 	MOVQ 96(DI), DX
 	MOVQ 80(DI), R15
@@ -18575,8 +19200,8 @@ product:
 	MOVQ       32(DI), R8
 	LEAQ       (R8)(R8*2), R9
 	LEAQ       (R8)(R8*4), R10
-	MOVQ       248(DI), BX
-	MOVQ       264(DI), R14
+	MOVQ       256(DI), BX
+	MOVQ       272(DI), R14
 	VXORPS     Y0, Y0, Y0
 	VXORPS     Y1, Y1, Y1
 	VXORPS     Y2, Y2, Y2
@@ -18589,16 +19214,18 @@ product:
 	VXORPS     Y9, Y9, Y9
 	MOVQ       56(DI), R13
 	MOVQ       48(DI), AX
+	PCALIGN    $0x20
 
 segment:
-	MOVQ 240(DI), SI
-	ADDQ (AX), SI
-	ADDQ $0x08, AX
-	MOVQ 40(DI), R11
-	ADDQ SI, R11
-	MOVQ 64(DI), CX
-	SUBQ $0x04, CX
-	JLT  rest
+	MOVQ    248(DI), SI
+	ADDQ    (AX), SI
+	ADDQ    $0x08, AX
+	MOVQ    40(DI), R11
+	ADDQ    SI, R11
+	MOVQ    64(DI), CX
+	PCALIGN $0x20
+	SUBQ    $0x04, CX
+	JLT     rest
 
 four:
 	VMOVUPS      (BX), Y12
@@ -18678,10 +19305,14 @@ four:
 	VFMADD231PS  Y12, Y14, Y8
 	VFMADD231PS  Y13, Y14, Y9
 	PREFETCHT1   (R14)(CX*4)
+	PREFETCHT1   64(R14)(CX*4)
+	ADDQ         240(DI), R14
+	PCALIGN      $0x20
 	ADDQ         $0x10, SI
 	ADDQ         $0x10, R11
 	SUBQ         $0x04, CX
 	JGE          four
+	PCALIGN      $0x20
 
 rest:
 	ADDQ $0x04, CX
@@ -18707,10 +19338,12 @@ one:
 	VBROADCASTSS (R11)(R8*1), Y14
 	VFMADD231PS  Y12, Y14, Y8
 	VFMADD231PS  Y13, Y14, Y9
+	PCALIGN      $0x20
 	ADDQ         $0x04, SI
 	ADDQ         $0x04, R11
 	DECQ         CX
 	JNE          one
+	PCALIGN      $0x20
 
 next:
 	DECQ         R13
@@ -18757,7 +19390,7 @@ scaled:
 
 accumulated:
 	MOVQ    176(DI), AX
-	MOVQ    256(DI), CX
+	MOVQ    264(DI), CX
 	CMPQ    AX, $0x01
 	JLT     biased
 	JEQ     rowbias
@@ -19041,13 +19674,13 @@ store:
 	VMOVUPS Y7, (AX)
 	VMOVUPS Y9, (AX)(R8*1)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 240(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 248(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    232(DI), AX
+	MOVQ    168(DI), AX
 	ADDQ    AX, 264(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 272(DI)
 	MOVQ    160(DI), AX
 	ADDQ    AX, DX
 	TESTQ   R12, R12
@@ -19055,7 +19688,7 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 272(DI)
+	DECQ 280(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -19065,15 +19698,15 @@ bare:
 TEXT ·tile6x1AVX2(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), DI
 	MOVQ 24(DI), AX
-	MOVQ AX, 240(DI)
-	MOVQ 72(DI), AX
 	MOVQ AX, 248(DI)
-	MOVQ 136(DI), AX
+	MOVQ 72(DI), AX
 	MOVQ AX, 256(DI)
-	MOVQ 16(DI), AX
-	MOVQ AX, 272(DI)
-	MOVQ 224(DI), AX
+	MOVQ 136(DI), AX
 	MOVQ AX, 264(DI)
+	MOVQ 16(DI), AX
+	MOVQ AX, 280(DI)
+	MOVQ 224(DI), AX
+	MOVQ AX, 272(DI)
 	MOVQ 128(DI), R12
 	MOVQ 96(DI), DX
 	MOVQ 80(DI), R15
@@ -19094,8 +19727,8 @@ product:
 	MOVQ       32(DI), R8
 	LEAQ       (R8)(R8*2), R9
 	LEAQ       (R8)(R8*4), R10
-	MOVQ       248(DI), BX
-	MOVQ       264(DI), R14
+	MOVQ       256(DI), BX
+	MOVQ       272(DI), R14
 	VXORPS     Y0, Y0, Y0
 	VXORPS     Y1, Y1, Y1
 	VXORPS     Y2, Y2, Y2
@@ -19104,16 +19737,18 @@ product:
 	VXORPS     Y5, Y5, Y5
 	MOVQ       56(DI), R13
 	MOVQ       48(DI), AX
+	PCALIGN    $0x20
 
 segment:
-	MOVQ 240(DI), SI
-	ADDQ (AX), SI
-	ADDQ $0x08, AX
-	MOVQ 40(DI), R11
-	ADDQ SI, R11
-	MOVQ 64(DI), CX
-	SUBQ $0x04, CX
-	JLT  rest
+	MOVQ    248(DI), SI
+	ADDQ    (AX), SI
+	ADDQ    $0x08, AX
+	MOVQ    40(DI), R11
+	ADDQ    SI, R11
+	MOVQ    64(DI), CX
+	PCALIGN $0x20
+	SUBQ    $0x04, CX
+	JLT     rest
 
 four:
 	VMOVUPS      (BX), Y12
@@ -19177,10 +19812,14 @@ four:
 	VBROADCASTSS 12(R11)(R8*2), Y15
 	VFMADD231PS  Y12, Y15, Y5
 	PREFETCHT1   (R14)(CX*4)
+	PREFETCHT1   64(R14)(CX*4)
+	ADDQ         240(DI), R14
+	PCALIGN      $0x20
 	ADDQ         $0x10, SI
 	ADDQ         $0x10, R11
 	SUBQ         $0x04, CX
 	JGE          four
+	PCALIGN      $0x20
 
 rest:
 	ADDQ $0x04, CX
@@ -19202,10 +19841,12 @@ one:
 	VFMADD231PS  Y12, Y14, Y4
 	VBROADCASTSS (R11)(R8*2), Y15
 	VFMADD231PS  Y12, Y15, Y5
+	PCALIGN      $0x20
 	ADDQ         $0x04, SI
 	ADDQ         $0x04, R11
 	DECQ         CX
 	JNE          one
+	PCALIGN      $0x20
 
 next:
 	DECQ         R13
@@ -19239,7 +19880,7 @@ scaled:
 
 accumulated:
 	MOVQ    176(DI), AX
-	MOVQ    256(DI), CX
+	MOVQ    264(DI), CX
 	CMPQ    AX, $0x01
 	JLT     biased
 	JEQ     rowbias
@@ -19421,13 +20062,13 @@ store:
 	VMOVUPS Y4, (AX)(R8*1)
 	VMOVUPS Y5, (AX)(R8*2)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 240(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 248(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    232(DI), AX
+	MOVQ    168(DI), AX
 	ADDQ    AX, 264(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 272(DI)
 	MOVQ    160(DI), AX
 	ADDQ    AX, DX
 	TESTQ   R12, R12
@@ -19435,7 +20076,7 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 272(DI)
+	DECQ 280(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -19445,15 +20086,15 @@ bare:
 TEXT ·tile6x2AVX2(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), DI
 	MOVQ 24(DI), AX
-	MOVQ AX, 240(DI)
-	MOVQ 72(DI), AX
 	MOVQ AX, 248(DI)
-	MOVQ 136(DI), AX
+	MOVQ 72(DI), AX
 	MOVQ AX, 256(DI)
-	MOVQ 16(DI), AX
-	MOVQ AX, 272(DI)
-	MOVQ 224(DI), AX
+	MOVQ 136(DI), AX
 	MOVQ AX, 264(DI)
+	MOVQ 16(DI), AX
+	MOVQ AX, 280(DI)
+	MOVQ 224(DI), AX
+	MOVQ AX, 272(DI)
 	MOVQ 128(DI), R12
 	MOVQ 96(DI), DX
 	MOVQ 80(DI), R15
@@ -19485,8 +20126,8 @@ product:
 	MOVQ       32(DI), R8
 	LEAQ       (R8)(R8*2), R9
 	LEAQ       (R8)(R8*4), R10
-	MOVQ       248(DI), BX
-	MOVQ       264(DI), R14
+	MOVQ       256(DI), BX
+	MOVQ       272(DI), R14
 	VXORPS     Y0, Y0, Y0
 	VXORPS     Y1, Y1, Y1
 	VXORPS     Y2, Y2, Y2
@@ -19501,16 +20142,18 @@ product:
 	VXORPS     Y11, Y11, Y11
 	MOVQ       56(DI), R13
 	MOVQ       48(DI), AX
+	PCALIGN    $0x20
 
 segment:
-	MOVQ 240(DI), SI
-	ADDQ (AX), SI
-	ADDQ $0x08, AX
-	MOVQ 40(DI), R11
-	ADDQ SI, R11
-	MOVQ 64(DI), CX
-	SUBQ $0x04, CX
-	JLT  rest
+	MOVQ    248(DI), SI
+	ADDQ    (AX), SI
+	ADDQ    $0x08, AX
+	MOVQ    40(DI), R11
+	ADDQ    SI, R11
+	MOVQ    64(DI), CX
+	PCALIGN $0x20
+	SUBQ    $0x04, CX
+	JLT     rest
 
 four:
 	VMOVUPS      (BX), Y12
@@ -19602,10 +20245,14 @@ four:
 	VFMADD231PS  Y12, Y15, Y10
 	VFMADD231PS  Y13, Y15, Y11
 	PREFETCHT1   (R14)(CX*4)
+	PREFETCHT1   64(R14)(CX*4)
+	ADDQ         240(DI), R14
+	PCALIGN      $0x20
 	ADDQ         $0x10, SI
 	ADDQ         $0x10, R11
 	SUBQ         $0x04, CX
 	JGE          four
+	PCALIGN      $0x20
 
 rest:
 	ADDQ $0x04, CX
@@ -19634,10 +20281,12 @@ one:
 	VBROADCASTSS (R11)(R8*2), Y15
 	VFMADD231PS  Y12, Y15, Y10
 	VFMADD231PS  Y13, Y15, Y11
+	PCALIGN      $0x20
 	ADDQ         $0x04, SI
 	ADDQ         $0x04, R11
 	DECQ         CX
 	JNE          one
+	PCALIGN      $0x20
 
 next:
 	DECQ         R13
@@ -19688,7 +20337,7 @@ scaled:
 
 accumulated:
 	MOVQ    176(DI), AX
-	MOVQ    256(DI), CX
+	MOVQ    264(DI), CX
 	CMPQ    AX, $0x01
 	JLT     biased
 	JEQ     rowbias
@@ -20019,13 +20668,13 @@ store:
 	VMOVUPS Y9, (AX)(R8*1)
 	VMOVUPS Y11, (AX)(R8*2)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 240(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 248(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    232(DI), AX
+	MOVQ    168(DI), AX
 	ADDQ    AX, 264(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 272(DI)
 	MOVQ    160(DI), AX
 	ADDQ    AX, DX
 	TESTQ   R12, R12
@@ -20033,7 +20682,7 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 272(DI)
+	DECQ 280(DI)
 	JNE  product
 	VZEROUPPER
 	RET

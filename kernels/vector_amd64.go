@@ -19,6 +19,8 @@ func vectorImplementation(name string) vectorKernels {
 				split:       splitAVX2,
 				merge:       mergeAVX2,
 				maxBackward: maxBackwardAVX512,
+				transpose:   transposeAVX512,
+				block:       16,
 			},
 			rowKernels: rowKernels{
 				rowAffine:         rowAffineAVX512,
@@ -69,6 +71,8 @@ func vectorImplementation(name string) vectorKernels {
 				split:       splitAVX2,
 				merge:       mergeAVX2,
 				maxBackward: maxBackwardAVX2,
+				transpose:   transposeAVX2,
+				block:       8,
 			},
 			rowKernels: rowKernels{
 				rowAffine:         rowAffineAVX2,

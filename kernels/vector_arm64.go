@@ -20,6 +20,8 @@ func vectorImplementation(name string) vectorKernels {
 			split:       splitNEON,
 			merge:       mergeNEON,
 			maxBackward: maxBackwardNEON,
+			transpose:   transposeNEON,
+			block:       4,
 		},
 		rowKernels: rowKernels{
 			rowAffine:         rowAffineNEON,
@@ -278,3 +280,9 @@ func mergeNEON(dst, even, odd *float32, rows, n, dstRow, srcRow int)
 //
 //go:noescape
 func maxBackwardNEON(dx, dy, x, y *float32, rows, n, dxRow, dyRow, xRow, yRow int)
+
+// transposeNEON is transposePortable(4, dst, src, rows, dstRow, srcRow); rows
+// is a multiple of 4.
+//
+//go:noescape
+func transposeNEON(dst, src *float32, rows, dstRow, srcRow int)

@@ -491,3 +491,13 @@ func splitAVX2(even, odd, src *float32, rows, n, dstRow, srcRow int)
 //
 //go:noescape
 func mergeAVX2(dst, even, odd *float32, rows, n, dstRow, srcRow int)
+
+// transposeAVX512 is transposePortable(16, dst, src, rows, dstRow, srcRow); rows is a multiple of 16.
+//
+//go:noescape
+func transposeAVX512(dst, src *float32, rows, dstRow, srcRow int)
+
+// transposeAVX2 is transposePortable(8, dst, src, rows, dstRow, srcRow); rows is a multiple of 8.
+//
+//go:noescape
+func transposeAVX2(dst, src *float32, rows, dstRow, srcRow int)

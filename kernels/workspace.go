@@ -7,14 +7,15 @@ import "unsafe"
 // from then on the calls that use it allocate nothing. A Workspace serves one
 // call at a time; goroutines need one each.
 type Workspace struct {
-	gemm     multiplication
-	image    []float32 // padded image of a convolution
-	columns  []float32 // gradient of unfolded columns
-	offsets  []int     // rows of an unfolded image
-	weight   []float32 // turned weights of a convolution
-	gradient []float32 // gradient of an output, with gaps
-	dots     dots
-	ofWeight weightGradient
+	gemm      multiplication
+	image     []float32 // padded image of a convolution
+	columns   []float32 // gradient of unfolded columns
+	offsets   []int     // rows of an unfolded image
+	weight    []float32 // turned weights of a convolution
+	gradient  []float32 // gradient of an output, with gaps
+	dots      dots
+	pointwise pointwiseJob
+	ofWeight  weightGradient
 
 	conversion conversion
 	direct     directJob
@@ -30,6 +31,12 @@ type Workspace struct {
 	groupNorm  groupNormJob
 	int8       int8Scratch
 	quantize   quantizeScratch
+	planes     planesJob
+	attention  attentionJob
+	move       moveJob
+	gather     gatherJob
+	reduce     reduceJob
+	argMax     argMaxJob
 }
 
 // cacheLine is the alignment of packed operands, in bytes.

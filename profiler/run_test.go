@@ -302,3 +302,33 @@ func TestEnergyComesFromTheMeter(t *testing.T) {
 		}
 	}
 }
+
+func TestSamples(t *testing.T) {
+	workloads := []graph.Workload{calibration, calibration}
+	workloads[1].Epilogue = "relu"
+	var calls int
+	p := New(Options{Progress: func(done, total int, _ string, _ time.Duration) {
+		if done != calls || total != 6 {
+			t.Errorf("progress %d of %d, want %d of 6", done, total, calls)
+		}
+		calls++
+	}})
+	samples, err := p.Samples(t.Context(), workloads, 3, time.Millisecond)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, s := range samples {
+		if len(s) != 3 || slices.Min(s) <= 0 {
+			t.Errorf("samples of %s: %v, want 3", workloads[i], s)
+		}
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := p.Samples(ctx, workloads, 3, time.Millisecond); err == nil {
+		t.Error("Samples went on after its context had ended")
+	}
+	workloads[1].C = 0
+	if _, err := p.Samples(t.Context(), workloads, 3, time.Millisecond); err == nil {
+		t.Error("Samples measured an impossible workload")
+	}
+}

@@ -13,11 +13,11 @@ import (
 func newLUTCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "lut",
-		Short: "Look at latency tables (LUT files)",
+		Short: "Look at latency tables (LUT files), and convert them",
 		Args:  verbRequired,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(newLUTShowCommand(), newLUTVerifyCommand())
+	cmd.AddCommand(newLUTShowCommand(), newLUTVerifyCommand(), newLUTExportCommand(), newLUTImportCommand())
 	return cmd
 }
 

@@ -88,6 +88,7 @@ Start with:  hwprofd quickstart`,
 		newTrainCommand(),
 		newSearchCommand(),
 		newExportCommand(),
+		newBenchCommand(),
 	)
 	return root
 }

@@ -13,6 +13,7 @@ var backwards = map[string]func(shape string) (func(), error){
 	"conv":      convBackward,
 	"linear":    linearBackward,
 	"batchnorm": batchNormBackward,
+	"layernorm": layerNormBackward,
 }
 
 // backward is an operator and the gradients of all its operands.
@@ -80,5 +81,22 @@ func batchNormBackward(shape string) (func(), error) {
 		clear(dscale)
 		clear(dshift)
 		kernels.BatchNormBackward(n, c, h*h, dsrc, dscale, dshift, ddst, src, mean, variance, scale, 1e-5)
+	}, nil
+}
+
+func layerNormBackward(shape string) (func(), error) {
+	var n, c int
+	if err := scan(shape, "layernorm_n%dc%d", &n, &c); err != nil {
+		return nil, err
+	}
+	src, dst, dsrc, ddst := operand(n*c), operand(n*c), operand(n*c), operand(n*c)
+	scale, shift, dscale, dshift, mean, inverse := operand(c), operand(c), operand(c), operand(c), operand(n), operand(n)
+	ws := new(kernels.Workspace)
+	return func() {
+		kernels.LayerNorm(ws, n, c, dst, src, scale, shift, mean, inverse, 1e-5)
+		clear(dsrc)
+		clear(dscale)
+		clear(dshift)
+		kernels.LayerNormBackward(ws, n, c, dsrc, dscale, dshift, ddst, src, scale, mean, inverse)
 	}, nil
 }

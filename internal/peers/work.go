@@ -14,6 +14,7 @@ var kinds = map[string]func(row) (func(), error){
 	"gemm":     gemm,
 	"conv":     conv,
 	"backward": backward,
+	"int8":     int8Work,
 }
 
 // errType says that there are no kernels for the row's element type.
@@ -68,7 +69,11 @@ func gemm(r row) (func(), error) {
 	if err := scan(strings.TrimPrefix(r.shape, "gemm_"), "m%dn%dk%d", &m, &n, &k); err != nil {
 		return nil, err
 	}
-	if r.dtype != "f32" {
+	switch r.dtype {
+	case "u8s8":
+		return int8Gemm(m, n, k), nil
+	case "f32":
+	default:
 		return nil, errType
 	}
 	a, b, c := operand(m*k), operand(k*n), operand(m*n)
@@ -104,7 +109,13 @@ func convShape(shape string) (kernels.Conv2D, error) {
 	return s, s.Validate()
 }
 
-// conv is a convolution with bias whose weights were packed before.
+// fewChannels is the number of channels up to which an image comes in planes,
+// as the first convolution of a network finds it; oneDNN's is in the layout of
+// its choice too.
+const fewChannels = 4
+
+// conv is a convolution with bias whose weights were packed before, between
+// images in the layout that a network keeps them in.
 func conv(r row) (func(), error) {
 	s, err := convShape(r.shape)
 	if err != nil {
@@ -113,11 +124,15 @@ func conv(r row) (func(), error) {
 	if r.dtype != "f32" {
 		return nil, errType
 	}
-	packed, err := kernels.PackConv2D(s, operand(s.K*s.C/s.Groups*s.R*s.S), operand(s.K))
+	in, out := kernels.Blocked, kernels.Blocked
+	if s.C <= fewChannels {
+		in = kernels.Planar
+	}
+	packed, err := kernels.PackConv2DLayouts(s, in, out, operand(s.K*s.C/s.Groups*s.R*s.S), operand(s.K))
 	if err != nil {
 		return nil, err
 	}
-	src, dst := operand(s.N*s.C*s.H*s.W), operand(s.N*s.K*s.OutH()*s.OutW())
+	src, dst := operand(in.Size(s.N, s.C, s.H*s.W)), operand(out.Size(s.N, s.K, s.OutH()*s.OutW()))
 	ws := new(kernels.Workspace)
 	return func() { packed.Forward(ws, dst, src, nil, kernels.NoActivation) }, nil
 }

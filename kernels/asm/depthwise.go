@@ -11,7 +11,7 @@ import (
 // depthwise writes the kernels of depthwise convolution: of flat planes, and in
 // blocks of channels, for which see type depthwiseStrip in package kernels.
 func depthwise() {
-	planes()
+	depthwisePlanes()
 	three, sixth := constant("depthwise3", 3), constant("depthwise6th", 1.0/6)
 	for _, set := range []vectors{
 		{name: "AVX512", width: 16, register: zmm, sum: 32, masked: true},
@@ -32,8 +32,11 @@ func depthwise() {
 	}
 }
 
-// spanSize is the size of a depthwiseSpan.
-const spanSize = 7 * 8
+// Sizes of a depthwiseSpan and a depthwiseLine.
+const (
+	spanSize = 7 * 8
+	lineSize = 3 * 8
+)
 
 // depthwiseKernel generates a kernel that makes up to outputs elements of a
 // row at a time. Registers:
@@ -59,16 +62,21 @@ func (k *depthwiseKernel) pixel(base reg.Register, i int) operand.Mem {
 	return operand.Mem{Base: base, Disp: 4 * k.width * i}
 }
 
-// begin opens the loops over lines and spans, and sets the sums to the bias.
+// begin opens the loops over lines and spans.
 func (k *depthwiseKernel) begin() {
 	Load(Param("t"), reg.RDI)
 	Label("line")
 	MOVQ(k.mem("spans"), reg.R8)
 	MOVQ(k.mem("spanCount"), reg.RCX)
 	Label("span")
+	MOVQ(k.mem("lines"), reg.RBX)
+	ADDQ(k.mem("lineAt"), reg.RBX)
 	MOVQ(k.span("src"), reg.R11)
+	ADDQ(field("depthwiseLine", "src", reg.RBX), reg.R11)
 	ADDQ(k.mem("src"), reg.R11)
-	ADDQ(k.mem("srcAt"), reg.R11)
+	MOVQ(field("depthwiseLine", "weight", reg.RBX), reg.R13)
+	ADDQ(k.mem("weight"), reg.R13)
+	MOVQ(field("depthwiseLine", "rows", reg.RBX), reg.R12)
 	MOVQ(k.span("dst"), reg.RAX)
 	ADDQ(k.mem("dstAt"), reg.RAX)
 }
@@ -90,11 +98,10 @@ func (k *depthwiseKernel) end() {
 	ADDQ(operand.U8(spanSize), reg.R8)
 	DECQ(reg.RCX)
 	JNE(operand.LabelRef("span"))
-	MOVQ(k.mem("srcLine"), reg.RAX)
-	ADDQ(reg.RAX, k.mem("srcAt"))
+	ADDQ(operand.U8(lineSize), k.mem("lineAt"))
 	MOVQ(k.mem("dstLine"), reg.RAX)
 	ADDQ(reg.RAX, k.mem("dstAt"))
-	DECQ(k.mem("lines"))
+	DECQ(k.mem("lineCount"))
 	JNE(operand.LabelRef("line"))
 	VZEROUPPER()
 	RET()
@@ -111,8 +118,6 @@ func (k *depthwiseKernel) columns() {
 	k.begin()
 	MOVQ(k.span("first"), reg.R9)
 	MOVQ(k.span("end"), reg.R10)
-	MOVQ(k.mem("weight"), reg.R13)
-	MOVQ(k.mem("rows"), reg.R12)
 	MOVQ(k.mem("srcRow"), reg.R14)
 	MOVQ(k.span("count"), reg.R15)
 	// Two lengths of spans, with no more padding than keeps the size of the
@@ -183,6 +188,13 @@ func (k *depthwiseKernel) taps() {
 	// R9 outputs left; R14, R15 and R10 one, three and five times the distance
 	// of outputs; BX image, SI weights and AX number left of the taps of a row.
 	k.begin()
+	ADDQ(k.span("weight"), reg.R13)
+	CMPQ(k.span("taps"), operand.Imm(0))
+	JNE(operand.LabelRef("some"))
+	XORL(reg.R12L, reg.R12L)
+	Label("some")
+	MOVQ(reg.R13, k.mem("runWeight"))
+	MOVQ(reg.R12, k.mem("runRows"))
 	MOVQ(k.span("count"), reg.R9)
 	MOVQ(k.mem("srcTap"), reg.RDX)
 	Label("run")
@@ -192,13 +204,8 @@ func (k *depthwiseKernel) taps() {
 	MOVQ(k.mem("srcOutput"), reg.R14)
 	LEAQ(operand.Mem{Base: reg.R14, Index: reg.R14, Scale: 2}, reg.R15)
 	LEAQ(operand.Mem{Base: reg.R14, Index: reg.R14, Scale: 4}, reg.R10)
-	MOVQ(k.mem("weight"), reg.R13)
-	ADDQ(k.span("weight"), reg.R13)
-	MOVQ(k.mem("rows"), reg.R12)
-	CMPQ(k.span("taps"), operand.Imm(0))
-	JNE(operand.LabelRef("some"))
-	XORL(reg.R12L, reg.R12L)
-	Label("some")
+	MOVQ(k.mem("runWeight"), reg.R13)
+	MOVQ(k.mem("runRows"), reg.R12)
 	CMPQ(reg.R9, operand.I32(k.outputs))
 	JLT(operand.LabelRef("one"))
 	k.run("many", k.outputs)

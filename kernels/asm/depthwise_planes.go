@@ -17,18 +17,18 @@ type planeKernels struct {
 	even, odd, low, high operand.Mem // permutations of the lanes of two registers
 }
 
-// planes writes the kernels of all instruction sets.
-func planes() {
+// depthwisePlanes writes the kernels of all instruction sets.
+func depthwisePlanes() {
 	masks := GLOBL("laneMasks", attr.RODATA|attr.NOPTR)
 	for i := range 8 {
 		DATA(8*i, operand.I64(i/4-1))
 	}
 	k := planeKernels{
 		laneMasks: masks,
-		even:      bytes("evenLanes", func(i int) int { return 2 * i }),
-		odd:       bytes("oddLanes", func(i int) int { return 2*i + 1 }),
-		low:       bytes("mergeLow", func(i int) int { return i/2 + i%2*16 }),
-		high:      bytes("mergeHigh", func(i int) int { return 8 + i/2 + i%2*16 }),
+		even:      laneBytes("evenLanes", func(i int) int { return 2 * i }),
+		odd:       laneBytes("oddLanes", func(i int) int { return 2*i + 1 }),
+		low:       laneBytes("mergeLow", func(i int) int { return i/2 + i%2*16 }),
+		high:      laneBytes("mergeHigh", func(i int) int { return 8 + i/2 + i%2*16 }),
 	}
 	for _, set := range []vectors{
 		{name: "AVX512", width: 16, register: zmm, masked: true},
@@ -45,8 +45,8 @@ func planes() {
 	planeRows("addPlane", true)
 }
 
-// bytes declares 16 read-only bytes.
-func bytes(name string, f func(i int) int) operand.Mem {
+// laneBytes declares 16 read-only bytes.
+func laneBytes(name string, f func(i int) int) operand.Mem {
 	m := GLOBL(name, attr.RODATA|attr.NOPTR)
 	for i := range 16 {
 		DATA(i, operand.U8(f(i)))
@@ -227,7 +227,7 @@ func planeRows(name string, add bool) {
 	}
 	VMOVUPS(reg.X0, operand.Mem{Base: reg.RDI})
 	VMOVUPS(reg.X1, last(reg.RDI, 16))
-	nextRow("quad")
+	nextPlaneRow("quad")
 	RET()
 
 	Label("wide")
@@ -246,7 +246,7 @@ func planeRows(name string, add bool) {
 	CMPQ(reg.RAX, reg.R11)
 	JLE(operand.LabelRef("vectors"))
 	VMOVUPS(reg.Y1, last(reg.RDI, 32))
-	nextRow("wide")
+	nextPlaneRow("wide")
 	VZEROUPPER()
 	RET()
 
@@ -261,13 +261,13 @@ func planeRows(name string, add bool) {
 	ADDQ(operand.Imm(4), reg.RAX)
 	CMPQ(reg.RAX, reg.R12)
 	JLT(operand.LabelRef("single"))
-	nextRow("narrow")
+	nextPlaneRow("narrow")
 	Label("done")
 	RET()
 }
 
-// nextRow goes on to the next row, at label.
-func nextRow(label string) {
+// nextPlaneRow goes on to the next row, at label.
+func nextPlaneRow(label string) {
 	ADDQ(reg.R8, reg.RDI)
 	ADDQ(reg.R9, reg.RSI)
 	DECQ(reg.RCX)
@@ -336,7 +336,7 @@ func (k *planeKernels) pairs(whole, rest func(), odd reg.Register) {
 	rest()
 	Label("next")
 	ADDQ(odd, reg.R13)
-	nextRow("row")
+	nextPlaneRow("row")
 	Label("done")
 	VZEROUPPER()
 	RET()

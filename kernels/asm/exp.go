@@ -20,13 +20,14 @@ func (p *program) exp(x value) value {
 // exp2 is 2^x to 2 units in the last place for x up to 127; 0 where x is
 // below -126.5.
 func (p *program) exp2(x value) value {
+	// The sum rounds x to an integer, and has it with the bias of exponents in
+	// its last bits. The biased exponent of 2^-127 is that of 0.
+	magic := p.number(3<<22 + 127)
 	x = p.max(p.number(-127), x)
-	n := p.round(x)
-	r := p.sub(x, n)
+	z := p.add(x, magic)
+	r := p.sub(x, p.sub(z, magic))
 	y := p.polynomial(r, 1, 0.693147004, 0.240222424, 0.0555073395, 0.00967153348, 0.00132646994)
-	// The biased exponent of 2^-127 is that of 0.
-	factor := p.left(p.intAdd(p.toInt(n), p.bits(127)), 23)
-	return p.mul(y, factor)
+	return p.mul(y, p.left(z, 23))
 }
 
 func (p *program) log(x value) value {

@@ -33,8 +33,22 @@ func int8Tiles() {
 				k.generate()
 			}
 		}
+		// Depthwise convolution needs few variants, with all rows in one group.
+		for _, rows := range []int{1, int8DepthwiseRows} {
+			set := set
+			set.rows = 2 * int8DepthwiseRows
+			k := int8Kernel{
+				tileKernel: tileKernel{vectors: set.vectors, rows: rows, columns: 1},
+				dot:        set.dot, depthwise: true, even: low, first: first,
+			}
+			k.generate()
+		}
 	}
+	interleave()
 }
+
+// int8DepthwiseRows is the number of pixels of a tile of depthwise convolution.
+const int8DepthwiseRows = 7
 
 // repeated declares a read-only constant of 64 bytes that repeats every 16:
 // dwords, the last of which fills up.
@@ -73,6 +87,7 @@ func vpdpbusd(evex bool, b, a, d reg.VecPhysical) {
 type int8Kernel struct {
 	tileKernel
 	dot         bool // has VPDPBUSD
+	depthwise   bool // every column has bytes of A of its own
 	even, first operand.Mem
 }
 
@@ -95,6 +110,15 @@ func (k *int8Kernel) column(base reg.Register, c int) operand.Mem {
 	return operand.Mem{Base: base, Disp: c * k.width * 4}
 }
 
+// loadA reads the four bytes of row r that meet each column.
+func (k *int8Kernel) loadA(r int, a reg.VecPhysical) {
+	if k.depthwise {
+		k.load(k.aAt(r, 0), a)
+	} else {
+		VPBROADCASTD(k.aAt(r, 0), a)
+	}
+}
+
 // step adds the products of four columns of A and four rows of B.
 func (k *int8Kernel) step() {
 	a, product := k.spare(2), k.spare(3)
@@ -106,7 +130,7 @@ func (k *int8Kernel) step() {
 			if !k.masked {
 				a = k.spare(2 + r%2)
 			}
-			VPBROADCASTD(k.aAt(r, 0), a)
+			k.loadA(r, a)
 			for c := range k.columns {
 				vpdpbusd(k.masked, k.spare(c), a, k.acc(r, c))
 			}
@@ -125,7 +149,7 @@ func (k *int8Kernel) step() {
 			VPSRAW(operand.Imm(8), b, b)
 		}
 		for r := range k.rows {
-			VPBROADCASTD(k.aAt(r, 0), a)
+			k.loadA(r, a)
 			switch {
 			case odd == 1:
 				VPSRLW(operand.Imm(8), a, a)
@@ -172,9 +196,16 @@ func (k *int8Kernel) multiples(name string) {
 }
 
 func (k *int8Kernel) generate() {
-	text(fmt.Sprintf("int8Tile%dx%d%s", k.rows, k.columns, k.name), "func(t *int8Tile)",
-		fmt.Sprintf("int8Tile%dx%d%s is int8TilePortable(t, %d, %d, 0) with t.rows = %d and t.vectors = %d.",
-			k.rows, k.columns, k.name, k.width, k.half(), k.rows, k.columns))
+	if k.depthwise {
+		name := fmt.Sprintf("int8Depthwise%d%s", k.rows, k.name)
+		text(name, "func(t *int8Tile)",
+			fmt.Sprintf("%s is int8DepthwisePortable(t, %d, 0) with t.rows = %d.", name, k.width, k.rows))
+	} else {
+		name := fmt.Sprintf("int8Tile%dx%d%s", k.rows, k.columns, k.name)
+		text(name, "func(t *int8Tile)",
+			fmt.Sprintf("%s is int8TilePortable(t, %d, %d, 0) with t.rows = %d and t.vectors = %d.",
+				name, k.width, k.half(), k.rows, k.columns))
+	}
 	Load(Param("t"), reg.RDI)
 	MOVQ(k.mem("count"), reg.R14)
 	MOVQ(k.mem("residual"), reg.R12)
@@ -358,4 +389,45 @@ func (k *int8Kernel) epilogue() {
 		}
 	})
 	Label("stored")
+}
+
+// interleave writes the kernel that lays four rows of bytes side by side.
+func interleave() {
+	text("interleaveAVX2", "func(dst *uint8, rows *[4]*uint8, n int, flip uint8)",
+		"interleaveAVX2 is interleavePortable(dst, rows, n, flip) for n a multiple of 32.")
+	Load(Param("dst"), reg.RDI)
+	Load(Param("rows"), reg.RAX)
+	Load(Param("n"), reg.RCX)
+	m, err := Param("flip").Resolve()
+	if err != nil {
+		panic(err)
+	}
+	VPBROADCASTB(m.Addr, reg.Y8)
+	from := []reg.Register{reg.R8, reg.R9, reg.R10, reg.R11}
+	for i, r := range from {
+		MOVQ(operand.Mem{Base: reg.RAX, Disp: 8 * i}, r)
+	}
+	XORQ(reg.RBX, reg.RBX)
+	Label("next")
+	for i, r := range from {
+		VPXOR(operand.Mem{Base: r, Index: reg.RBX, Scale: 1}, reg.Y8, ymm(i))
+	}
+	VPUNPCKLBW(ymm(1), ymm(0), ymm(4))
+	VPUNPCKHBW(ymm(1), ymm(0), ymm(5))
+	VPUNPCKLBW(ymm(3), ymm(2), ymm(6))
+	VPUNPCKHBW(ymm(3), ymm(2), ymm(7))
+	VPUNPCKLWD(ymm(6), ymm(4), ymm(0))
+	VPUNPCKHWD(ymm(6), ymm(4), ymm(1))
+	VPUNPCKLWD(ymm(7), ymm(5), ymm(2))
+	VPUNPCKHWD(ymm(7), ymm(5), ymm(3))
+	for i := range 4 {
+		VMOVDQU(ymm(i).(reg.Vec).AsX(), operand.Mem{Base: reg.RDI, Disp: 16 * i})
+		VEXTRACTI128(operand.Imm(1), ymm(i), operand.Mem{Base: reg.RDI, Disp: 64 + 16*i})
+	}
+	ADDQ(operand.U32(128), reg.RDI)
+	ADDQ(operand.Imm(32), reg.RBX)
+	SUBQ(operand.Imm(32), reg.RCX)
+	JNE(operand.LabelRef("next"))
+	VZEROUPPER()
+	RET()
 }

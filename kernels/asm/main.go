@@ -33,6 +33,7 @@ import (
 var families = map[string]func(){
 	"depthwise": depthwise,
 	"dots":      dots,
+	"attention": attention,
 	"exp":       exp,
 	"layout":    layout,
 	"peak":      peak,
@@ -42,6 +43,7 @@ var families = map[string]func(){
 	"winograd":  winograd,
 	"int8":      int8Tiles,
 	"quantize":  quantize,
+	"half":      half,
 }
 
 func main() {

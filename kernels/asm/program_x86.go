@@ -21,6 +21,7 @@ type x86 struct {
 	free     []int
 	in       map[value]int // registers of values
 	scalars  []reg.VecPhysical
+	pinned   map[uint32]reg.VecPhysical // constants that stay in registers
 	results  []reg.VecPhysical
 	mask     reg.VecPhysical // of the tail (AVX2)
 	tail     bool
@@ -56,15 +57,41 @@ func (x *x86) give(r int) { x.free = append([]int{r}, x.free...) }
 
 // source is v as the operand that may be in memory, and whether it is there.
 func (x *x86) source(v value) (operand.Op, bool) {
-	if x.prog.isConst(v) {
+	if x.isMemory(v) {
 		return vectorConstant(x.prog.code[v].n), true
 	}
 	return x.inRegister(v), false
 }
 
+// isMemory tells whether v is a constant that is not in a register.
+func (x *x86) isMemory(v value) bool {
+	_, ok := x.pinned[x.prog.code[v].n]
+	return x.prog.isConst(v) && !ok
+}
+
+// pin loads constants of the program to the registers from one on downwards,
+// as far as there are enough others for values, and returns the first register
+// below.
+func (x *x86) pin(from int) int {
+	const values = 9
+	x.pinned = map[uint32]reg.VecPhysical{}
+	for _, c := range x.prog.code {
+		if c.op != opConst || x.pinned[c.n] != nil || from < values {
+			continue
+		}
+		VBROADCASTSS(vectorConstant(c.n), x.register(from))
+		x.pinned[c.n] = x.register(from)
+		from--
+	}
+	return from
+}
+
 func (x *x86) inRegister(v value) reg.VecPhysical {
-	if x.prog.code[v].op == opScalar {
-		return x.scalars[x.prog.code[v].n]
+	switch c := x.prog.code[v]; c.op {
+	case opScalar:
+		return x.scalars[c.n]
+	case opConst:
+		return x.pinned[c.n]
 	}
 	return x.register(x.in[v])
 }
@@ -106,7 +133,7 @@ func (x *x86) do(f binary, v value, rest ...operand.Op) {
 
 // loaded is v in a register; release gives it back if it was loaded for this.
 func (x *x86) loaded(v value) (r reg.VecPhysical, release func()) {
-	if !x.prog.isConst(v) {
+	if !x.isMemory(v) {
 		return x.inRegister(v), func() {}
 	}
 	t := x.take()
@@ -173,7 +200,7 @@ func (x *x86) body(k int) {
 				f = logic256[c.op]
 			}
 			a, b := c.a, c.b
-			if commutes(c.op) && p.isConst(a) {
+			if commutes(c.op) && x.isMemory(a) {
 				a, b = b, a
 			}
 			ra, release := x.loaded(a)
@@ -350,27 +377,27 @@ func (x *x86) fma(i int, retire func()) {
 		return true
 	}
 	a, b, s := c.a, c.b, c.c
-	if p.isConst(a) {
+	if x.isMemory(a) {
 		a, b = b, a
 	}
 	switch {
-	case p.isConst(a): // both are
+	case x.isMemory(a): // both are
 		panic(p.name + ": product of constants")
 	case alone(s, a, b):
 		x.do(fma231[c.op], b, x.inRegister(a), x.inRegister(s))
 		keep(s)
-	case alone(a, b, s) && !p.isConst(b):
+	case alone(a, b, s) && !x.isMemory(b):
 		x.do(fma213[c.op], s, x.inRegister(b), x.inRegister(a))
 		keep(a)
 	case alone(b, a, s):
 		x.do(fma213[c.op], s, x.inRegister(a), x.inRegister(b))
 		keep(b)
-	case alone(a, b, s) && !p.isConst(s): // b is a constant
+	case alone(a, b, s) && !x.isMemory(s):
 		x.do(fma132[c.op], b, x.inRegister(s), x.inRegister(a))
 		keep(a)
 	default:
 		t := x.take()
-		if p.isConst(s) {
+		if x.isMemory(s) {
 			VBROADCASTSS(vectorConstant(p.code[s].n), x.register(t))
 		} else {
 			VMOVAPS(x.inRegister(s), x.register(t))
@@ -444,7 +471,7 @@ func writeX86(set vectors, p *program) {
 			}
 		}
 	}
-	for i := range last + 1 {
+	for i := range x.pin(last) + 1 {
 		x.free = append(x.free, i)
 	}
 	p.finish()

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"fmt"
+
 	. "github.com/mmcloughlin/avo/build"
 	"github.com/mmcloughlin/avo/operand"
 	"github.com/mmcloughlin/avo/reg"
@@ -124,4 +126,71 @@ func (r *row) maxBackward() {
 	Label("done")
 	VZEROUPPER()
 	RET()
+}
+
+// transposes writes the functions that transpose a band: block columns of
+// rows that lie srcRow bytes apart become block rows, dstRow bytes apart.
+func transposes() {
+	for _, set := range vectorSets {
+		r := &row{vectors: set}
+		n := set.width
+		text("transpose"+set.name, "func(dst, src *float32, rows, dstRow, srcRow int)", fmt.Sprintf("transpose%s is transposePortable(%d, dst, src, rows, dstRow, srcRow); rows is a multiple of %d.", set.name, n, n))
+		Load(Param("dst"), reg.RDI)
+		Load(Param("src"), reg.RSI)
+		Load(Param("rows"), rows)
+		Load(Param("dstRow"), reg.R9)
+		Load(Param("srcRow"), reg.R12)
+		SUBQ(operand.Imm(uint64(n)), rows)
+		JLT(operand.LabelRef("done"))
+		Label("block")
+		for i := range n {
+			VMOVUPS(operand.Mem{Base: reg.RSI}, r.v(i))
+			ADDQ(reg.R12, reg.RSI)
+		}
+		first := n // registers of the first step's results
+		for i := 0; i < n; i += 2 {
+			VUNPCKLPS(r.v(i+1), r.v(i), r.v(first+i))
+			VUNPCKHPS(r.v(i+1), r.v(i), r.v(first+i+1))
+		}
+		// Register 4g+c: column c of each quarter of rows 4g to 4g+3.
+		for g := 0; g < n; g += 4 {
+			VUNPCKLPD(r.v(first+g+2), r.v(first+g), r.v(g))
+			VUNPCKHPD(r.v(first+g+2), r.v(first+g), r.v(g+1))
+			VUNPCKLPD(r.v(first+g+3), r.v(first+g+1), r.v(g+2))
+			VUNPCKHPD(r.v(first+g+3), r.v(first+g+1), r.v(g+3))
+		}
+		MOVQ(reg.RDI, reg.RAX)
+		if n == 8 {
+			for c := range 4 {
+				VPERM2F128(operand.Imm(0x20), r.v(4+c), r.v(c), r.v(8+c))
+				VPERM2F128(operand.Imm(0x31), r.v(4+c), r.v(c), r.v(12+c))
+			}
+		} else {
+			for c := range 4 {
+				VSHUFF32X4(operand.Imm(0x88), r.v(4+c), r.v(c), r.v(16+c))
+				VSHUFF32X4(operand.Imm(0xdd), r.v(4+c), r.v(c), r.v(20+c))
+				VSHUFF32X4(operand.Imm(0x88), r.v(12+c), r.v(8+c), r.v(24+c))
+				VSHUFF32X4(operand.Imm(0xdd), r.v(12+c), r.v(8+c), r.v(28+c))
+			}
+			for c := range 4 {
+				VSHUFF32X4(operand.Imm(0x88), r.v(24+c), r.v(16+c), r.v(c))
+				VSHUFF32X4(operand.Imm(0x88), r.v(28+c), r.v(20+c), r.v(4+c))
+				VSHUFF32X4(operand.Imm(0xdd), r.v(24+c), r.v(16+c), r.v(8+c))
+				VSHUFF32X4(operand.Imm(0xdd), r.v(28+c), r.v(20+c), r.v(12+c))
+			}
+			first = 0
+		}
+		for i := range n {
+			VMOVUPS(r.v(first+i), operand.Mem{Base: reg.RAX})
+			if i < n-1 {
+				ADDQ(reg.R9, reg.RAX)
+			}
+		}
+		ADDQ(operand.Imm(uint64(4*n)), reg.RDI)
+		SUBQ(operand.Imm(uint64(n)), rows)
+		JGE(operand.LabelRef("block"))
+		Label("done")
+		VZEROUPPER()
+		RET()
+	}
 }

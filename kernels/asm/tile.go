@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	. "github.com/mmcloughlin/avo/build"
+	"github.com/mmcloughlin/avo/ir"
 	"github.com/mmcloughlin/avo/operand"
 	"github.com/mmcloughlin/avo/reg"
 )
@@ -125,11 +126,22 @@ func (k *tileKernel) step(disp int, masked bool) {
 	}
 	ADDQ(reg.R15, reg.RBX)
 	for r := range k.rows {
+		if k.masked && k.columns == 1 {
+			VFMADD231PS_BCST(k.aAt(r, disp), k.bReg(0), k.acc(r, 0))
+			continue
+		}
 		VBROADCASTSS(k.aAt(r, disp), k.aReg(r))
 		for c := range k.columns {
 			VFMADD231PS(k.bReg(c), k.aReg(r), k.acc(r, c))
 		}
 	}
+}
+
+// align makes the next instruction begin at a multiple of 32 bytes. Jumps that
+// cross such an address, or end there, are slow on the Skylake family; they
+// cost as much as a step or two of the kernel at the end of each segment.
+func align() {
+	Instruction(&ir.Instruction{Opcode: "PCALIGN", Operands: []operand.Op{operand.Imm(32)}})
 }
 
 // each calls f with every sum and the element of C or the residual that lies
@@ -194,6 +206,7 @@ func (k *tileKernel) generate() {
 	MOVQ(k.mem("segments"), reg.R13)
 	MOVQ(k.mem("offsets"), reg.RAX)
 
+	align()
 	Label("segment")
 	MOVQ(k.mem("aNow"), reg.RSI)
 	ADDQ(operand.Mem{Base: reg.RAX}, reg.RSI)
@@ -203,9 +216,10 @@ func (k *tileKernel) generate() {
 		ADDQ(reg.RSI, reg.R11)
 	}
 	MOVQ(k.mem("k"), reg.RCX)
+	align()
 	if k.masked {
 		CMPQ(k.mem("bEdge"), operand.Imm(0))
-		JNE(operand.LabelRef("one"))
+		JNE(operand.LabelRef("edge"))
 	}
 	SUBQ(operand.Imm(4), reg.RCX)
 	JLT(operand.LabelRef("rest"))
@@ -215,6 +229,9 @@ func (k *tileKernel) generate() {
 		k.step(4*i, false)
 	}
 	PREFETCHT1(operand.Mem{Base: reg.R14, Index: reg.RCX, Scale: 4})
+	PREFETCHT1(operand.Mem{Base: reg.R14, Index: reg.RCX, Scale: 4, Disp: 64})
+	ADDQ(k.mem("nextLine"), reg.R14)
+	align()
 	ADDQ(operand.Imm(16), reg.RSI)
 	if k.rows > k.half() {
 		ADDQ(operand.Imm(16), reg.R11)
@@ -222,20 +239,33 @@ func (k *tileKernel) generate() {
 	SUBQ(operand.Imm(4), reg.RCX)
 	JGE(operand.LabelRef("four"))
 
+	align()
 	Label("rest")
 	ADDQ(operand.Imm(4), reg.RCX)
 	JEQ(operand.LabelRef("next"))
-	Label("one")
-	k.step(0, k.masked)
-	ADDQ(operand.Imm(4), reg.RSI)
-	if k.rows > k.half() {
-		ADDQ(operand.Imm(4), reg.R11)
+	one := func(label string, masked bool) {
+		Label(label)
+		k.step(0, masked)
+		align()
+		ADDQ(operand.Imm(4), reg.RSI)
+		if k.rows > k.half() {
+			ADDQ(operand.Imm(4), reg.R11)
+		}
+		DECQ(reg.RCX)
+		JNE(operand.LabelRef(label))
 	}
-	DECQ(reg.RCX)
-	JNE(operand.LabelRef("one"))
+	one("one", false)
+	align()
 	Label("next")
 	DECQ(reg.R13)
 	JNE(operand.LabelRef("segment"))
+	if k.masked {
+		JMP(operand.LabelRef("summed"))
+		one("edge", true)
+		DECQ(reg.R13)
+		JNE(operand.LabelRef("segment"))
+		Label("summed")
+	}
 
 	k.epilogue()
 

@@ -298,6 +298,7 @@ func vector() {
 		r.maxBackward()
 	}
 	shuffles()
+	transposes()
 }
 
 // clamp limits v to low and high. VMAXPS and VMINPS return their last operand
