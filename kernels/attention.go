@@ -93,9 +93,9 @@ func (s *Attention) visible(i int) int {
 // v. mask, which may be nil, is added to the scaled dot products; -Inf hides a
 // key. logs [Batch, Heads, QueryLen], if not nil, gets the logarithm of the
 // sum of exponentials of each query, which AttentionBackward needs. A query
-// that sees no key has the result 0 and the logarithm -Inf. Weights below
-// 2^-126 times the largest count as 0, but make NaN of a value that is not
-// finite, hidden or not. No matrix of QueryLen by KVLen is stored.
+// that sees no key has the result 0 and the logarithm -Inf. A weight of 0 makes
+// NaN of a value that is not finite, hidden or not, and weights below 2^-126 of
+// the largest may count as 0. No matrix of QueryLen by KVLen is stored.
 func AttentionForward(ws *Workspace, s Attention, dst, q, k, v, mask, logs []float32) {
 	const function = "AttentionForward"
 	s.resolve(function, mask)

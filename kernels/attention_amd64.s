@@ -3,17 +3,15 @@
 #include "textflag.h"
 
 // func scoreRowsAVX512(t *scoreRows)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512DQ, AVX512F, CMOV
 TEXT ·scoreRowsAVX512(SB), NOSPLIT, $0-8
 	MOVQ         t+0(FP), DI
-	VBROADCASTSS vector4b40007f<>+0(SB), Z23
-	VBROADCASTSS vectorc2fe0000<>+0(SB), Z22
-	VBROADCASTSS vector3aaddcf2<>+0(SB), Z21
-	VBROADCASTSS vector3c1e755a<>+0(SB), Z20
-	VBROADCASTSS vector3d635baa<>+0(SB), Z19
-	VBROADCASTSS vector3e75fcde<>+0(SB), Z18
-	VBROADCASTSS vector3f317215<>+0(SB), Z17
-	VBROADCASTSS vector3f800000<>+0(SB), Z16
+	VBROADCASTSS vector3af61905<>+0(SB), Z23
+	VBROADCASTSS vector3c134806<>+0(SB), Z22
+	VBROADCASTSS vector3d64aa23<>+0(SB), Z21
+	VBROADCASTSS vector3e75ead4<>+0(SB), Z20
+	VBROADCASTSS vector3f31727b<>+0(SB), Z19
+	VBROADCASTSS vector3f7fffff<>+0(SB), Z18
 	VBROADCASTSS 32(DI), Z31
 	MOVQ         16(DI), SI
 	MOVQ         (DI), R9
@@ -27,12 +25,19 @@ TEXT ·scoreRowsAVX512(SB), NOSPLIT, $0-8
 	DECL         R8
 	KMOVW        R8, K1
 
-row:
+rows:
+	MOVQ    $0x00000008, R8
+	CMPQ    R9, R8
+	CMOVQLT R9, R8
+	MOVQ    R8, BX
+	MOVQ    SI, R13
+	MOVQ    R11, R15
+
+search:
 	VBROADCASTSS vectorff800000<>+0(SB), Z27
 	VMOVAPS      Z27, Z26
 	VMOVAPS      Z27, Z25
 	VMOVAPS      Z27, Z24
-	VPXORD       Z28, Z28, Z28
 	XORQ         AX, AX
 	MOVQ         8(DI), CX
 	SUBQ         $0x00000040, CX
@@ -83,46 +88,49 @@ searchdone:
 	VMAXPS        X1, X0, X0
 	VMAXSS        (R10), X0, X0
 	VMOVSS        X0, (R11)
-	VBROADCASTSS  X0, Z2
-	VPXORD        Z30, Z30, Z30
-	VCMPPS.BCST   $0x04, vectorff800000<>+0(SB), Z2, K2
-	VFNMADD231PS  Z31, Z2, K2, Z30
-	XORQ          AX, AX
-	MOVQ          8(DI), CX
-	SUBQ          $0x00000020, CX
-	JLT           weighfew
+	ADDQ          24(DI), SI
+	ADDQ          $0x04, R10
+	ADDQ          $0x04, R11
+	DECQ          BX
+	JNE           search
+	MOVQ          R8, BX
+	MOVQ          R13, SI
+	MOVQ          R15, R11
+
+weigh:
+	VBROADCASTSS (R11), Z2
+	VPXORD       Z30, Z30, Z30
+	VCMPPS.BCST  $0x04, vectorff800000<>+0(SB), Z2, K2
+	VFNMADD231PS Z31, Z2, K2, Z30
+	VPXORD       Z28, Z28, Z28
+	XORQ         AX, AX
+	MOVQ         8(DI), CX
+	SUBQ         $0x00000020, CX
+	JLT          weighfew
 
 weighmany:
 	VMOVUPS     (SI)(AX*1), Z0
 	VFMADD213PS Z30, Z31, Z0
-	VMAXPS      Z0, Z22, Z0
-	VADDPS      Z23, Z0, Z1
-	VSUBPS      Z23, Z1, Z2
-	VSUBPS      Z2, Z0, Z2
-	VMOVAPS     Z20, Z0
-	VFMADD231PS Z2, Z21, Z0
-	VFMADD213PS Z19, Z2, Z0
-	VFMADD213PS Z18, Z2, Z0
-	VFMADD213PS Z17, Z2, Z0
-	VFMADD213PS Z16, Z2, Z0
-	VPSLLD      $0x17, Z1, Z1
-	VMULPS      Z1, Z0, Z1
-	VMOVUPS     Z1, (SI)(AX*1)
-	VADDPS      Z1, Z28, Z28
-	VMOVUPS     64(SI)(AX*1), Z1
-	VFMADD213PS Z30, Z31, Z1
-	VMAXPS      Z1, Z22, Z1
-	VADDPS      Z23, Z1, Z0
-	VSUBPS      Z23, Z0, Z2
-	VSUBPS      Z2, Z1, Z2
-	VMOVAPS     Z20, Z1
-	VFMADD231PS Z2, Z21, Z1
+	VREDUCEPS   $0x09, Z0, Z1
+	VMOVAPS     Z22, Z2
+	VFMADD231PS Z1, Z23, Z2
+	VFMADD213PS Z21, Z1, Z2
+	VFMADD213PS Z20, Z1, Z2
+	VFMADD213PS Z19, Z1, Z2
+	VFMADD213PS Z18, Z1, Z2
+	VSCALEFPS   Z0, Z2, Z0
+	VMOVUPS     Z0, (SI)(AX*1)
+	VADDPS      Z0, Z28, Z28
+	VMOVUPS     64(SI)(AX*1), Z0
+	VFMADD213PS Z30, Z31, Z0
+	VREDUCEPS   $0x09, Z0, Z2
+	VMOVAPS     Z22, Z1
+	VFMADD231PS Z2, Z23, Z1
+	VFMADD213PS Z21, Z2, Z1
+	VFMADD213PS Z20, Z2, Z1
 	VFMADD213PS Z19, Z2, Z1
 	VFMADD213PS Z18, Z2, Z1
-	VFMADD213PS Z17, Z2, Z1
-	VFMADD213PS Z16, Z2, Z1
-	VPSLLD      $0x17, Z0, Z0
-	VMULPS      Z0, Z1, Z0
+	VSCALEFPS   Z0, Z1, Z0
 	VMOVUPS     Z0, 64(SI)(AX*1)
 	VADDPS      Z0, Z28, Z28
 	ADDQ        $0x00000080, AX
@@ -137,20 +145,16 @@ weighfew:
 weighone:
 	VMOVUPS     (SI)(AX*1), Z0
 	VFMADD213PS Z30, Z31, Z0
-	VMAXPS      Z0, Z22, Z0
-	VADDPS      Z23, Z0, Z1
-	VSUBPS      Z23, Z1, Z2
-	VSUBPS      Z2, Z0, Z2
-	VMOVAPS     Z20, Z0
-	VFMADD231PS Z2, Z21, Z0
-	VFMADD213PS Z19, Z2, Z0
-	VFMADD213PS Z18, Z2, Z0
-	VFMADD213PS Z17, Z2, Z0
-	VFMADD213PS Z16, Z2, Z0
-	VPSLLD      $0x17, Z1, Z1
-	VMULPS      Z1, Z0, Z1
-	VMOVUPS     Z1, (SI)(AX*1)
-	VADDPS      Z1, Z28, Z28
+	VREDUCEPS   $0x09, Z0, Z1
+	VMOVAPS     Z22, Z2
+	VFMADD231PS Z1, Z23, Z2
+	VFMADD213PS Z21, Z1, Z2
+	VFMADD213PS Z20, Z1, Z2
+	VFMADD213PS Z19, Z1, Z2
+	VFMADD213PS Z18, Z1, Z2
+	VSCALEFPS   Z0, Z2, Z0
+	VMOVUPS     Z0, (SI)(AX*1)
+	VADDPS      Z0, Z28, Z28
 	ADDQ        $0x00000040, AX
 	SUBQ        $0x00000010, CX
 	JGE         weighone
@@ -158,20 +162,16 @@ weighone:
 weighrest:
 	ADDQ        $0x00000010, CX
 	JEQ         weighdone
-	VMOVUPS.Z   (SI)(AX*1), K1, Z1
-	VFMADD213PS Z30, Z31, Z1
-	VMAXPS      Z1, Z22, Z1
-	VADDPS      Z23, Z1, Z0
-	VSUBPS      Z23, Z0, Z2
-	VSUBPS      Z2, Z1, Z2
-	VMOVAPS     Z20, Z1
-	VFMADD231PS Z2, Z21, Z1
+	VMOVUPS.Z   (SI)(AX*1), K1, Z0
+	VFMADD213PS Z30, Z31, Z0
+	VREDUCEPS   $0x09, Z0, Z2
+	VMOVAPS     Z22, Z1
+	VFMADD231PS Z2, Z23, Z1
+	VFMADD213PS Z21, Z2, Z1
+	VFMADD213PS Z20, Z2, Z1
 	VFMADD213PS Z19, Z2, Z1
 	VFMADD213PS Z18, Z2, Z1
-	VFMADD213PS Z17, Z2, Z1
-	VFMADD213PS Z16, Z2, Z1
-	VPSLLD      $0x17, Z0, Z0
-	VMULPS      Z0, Z1, Z0
+	VSCALEFPS   Z0, Z1, Z0
 	VMOVUPS     Z0, K1, (SI)(AX*1)
 	VADDPS      Z0, Z28, K1, Z28
 
@@ -186,93 +186,74 @@ weighdone:
 	VADDPS        X1, X0, X0
 	VMOVSS        X0, (R12)
 	ADDQ          24(DI), SI
-	ADDQ          $0x04, R10
 	ADDQ          $0x04, R11
 	ADDQ          $0x04, R12
-	DECQ          R9
-	JNE           row
+	DECQ          BX
+	JNE           weigh
+	SUBQ          R8, R9
+	JNE           rows
 	VZEROUPPER
 	RET
 
-DATA vector4b40007f<>+0(SB)/4, $0x4b40007f
-DATA vector4b40007f<>+4(SB)/4, $0x4b40007f
-DATA vector4b40007f<>+8(SB)/4, $0x4b40007f
-DATA vector4b40007f<>+12(SB)/4, $0x4b40007f
-DATA vector4b40007f<>+16(SB)/4, $0x4b40007f
-DATA vector4b40007f<>+20(SB)/4, $0x4b40007f
-DATA vector4b40007f<>+24(SB)/4, $0x4b40007f
-DATA vector4b40007f<>+28(SB)/4, $0x4b40007f
-GLOBL vector4b40007f<>(SB), RODATA|NOPTR, $32
+DATA vector3af61905<>+0(SB)/4, $0x3af61905
+DATA vector3af61905<>+4(SB)/4, $0x3af61905
+DATA vector3af61905<>+8(SB)/4, $0x3af61905
+DATA vector3af61905<>+12(SB)/4, $0x3af61905
+DATA vector3af61905<>+16(SB)/4, $0x3af61905
+DATA vector3af61905<>+20(SB)/4, $0x3af61905
+DATA vector3af61905<>+24(SB)/4, $0x3af61905
+DATA vector3af61905<>+28(SB)/4, $0x3af61905
+GLOBL vector3af61905<>(SB), RODATA|NOPTR, $32
 
-DATA vectorc2fe0000<>+0(SB)/4, $0xc2fe0000
-DATA vectorc2fe0000<>+4(SB)/4, $0xc2fe0000
-DATA vectorc2fe0000<>+8(SB)/4, $0xc2fe0000
-DATA vectorc2fe0000<>+12(SB)/4, $0xc2fe0000
-DATA vectorc2fe0000<>+16(SB)/4, $0xc2fe0000
-DATA vectorc2fe0000<>+20(SB)/4, $0xc2fe0000
-DATA vectorc2fe0000<>+24(SB)/4, $0xc2fe0000
-DATA vectorc2fe0000<>+28(SB)/4, $0xc2fe0000
-GLOBL vectorc2fe0000<>(SB), RODATA|NOPTR, $32
+DATA vector3c134806<>+0(SB)/4, $0x3c134806
+DATA vector3c134806<>+4(SB)/4, $0x3c134806
+DATA vector3c134806<>+8(SB)/4, $0x3c134806
+DATA vector3c134806<>+12(SB)/4, $0x3c134806
+DATA vector3c134806<>+16(SB)/4, $0x3c134806
+DATA vector3c134806<>+20(SB)/4, $0x3c134806
+DATA vector3c134806<>+24(SB)/4, $0x3c134806
+DATA vector3c134806<>+28(SB)/4, $0x3c134806
+GLOBL vector3c134806<>(SB), RODATA|NOPTR, $32
 
-DATA vector3aaddcf2<>+0(SB)/4, $0x3aaddcf2
-DATA vector3aaddcf2<>+4(SB)/4, $0x3aaddcf2
-DATA vector3aaddcf2<>+8(SB)/4, $0x3aaddcf2
-DATA vector3aaddcf2<>+12(SB)/4, $0x3aaddcf2
-DATA vector3aaddcf2<>+16(SB)/4, $0x3aaddcf2
-DATA vector3aaddcf2<>+20(SB)/4, $0x3aaddcf2
-DATA vector3aaddcf2<>+24(SB)/4, $0x3aaddcf2
-DATA vector3aaddcf2<>+28(SB)/4, $0x3aaddcf2
-GLOBL vector3aaddcf2<>(SB), RODATA|NOPTR, $32
+DATA vector3d64aa23<>+0(SB)/4, $0x3d64aa23
+DATA vector3d64aa23<>+4(SB)/4, $0x3d64aa23
+DATA vector3d64aa23<>+8(SB)/4, $0x3d64aa23
+DATA vector3d64aa23<>+12(SB)/4, $0x3d64aa23
+DATA vector3d64aa23<>+16(SB)/4, $0x3d64aa23
+DATA vector3d64aa23<>+20(SB)/4, $0x3d64aa23
+DATA vector3d64aa23<>+24(SB)/4, $0x3d64aa23
+DATA vector3d64aa23<>+28(SB)/4, $0x3d64aa23
+GLOBL vector3d64aa23<>(SB), RODATA|NOPTR, $32
 
-DATA vector3c1e755a<>+0(SB)/4, $0x3c1e755a
-DATA vector3c1e755a<>+4(SB)/4, $0x3c1e755a
-DATA vector3c1e755a<>+8(SB)/4, $0x3c1e755a
-DATA vector3c1e755a<>+12(SB)/4, $0x3c1e755a
-DATA vector3c1e755a<>+16(SB)/4, $0x3c1e755a
-DATA vector3c1e755a<>+20(SB)/4, $0x3c1e755a
-DATA vector3c1e755a<>+24(SB)/4, $0x3c1e755a
-DATA vector3c1e755a<>+28(SB)/4, $0x3c1e755a
-GLOBL vector3c1e755a<>(SB), RODATA|NOPTR, $32
+DATA vector3e75ead4<>+0(SB)/4, $0x3e75ead4
+DATA vector3e75ead4<>+4(SB)/4, $0x3e75ead4
+DATA vector3e75ead4<>+8(SB)/4, $0x3e75ead4
+DATA vector3e75ead4<>+12(SB)/4, $0x3e75ead4
+DATA vector3e75ead4<>+16(SB)/4, $0x3e75ead4
+DATA vector3e75ead4<>+20(SB)/4, $0x3e75ead4
+DATA vector3e75ead4<>+24(SB)/4, $0x3e75ead4
+DATA vector3e75ead4<>+28(SB)/4, $0x3e75ead4
+GLOBL vector3e75ead4<>(SB), RODATA|NOPTR, $32
 
-DATA vector3d635baa<>+0(SB)/4, $0x3d635baa
-DATA vector3d635baa<>+4(SB)/4, $0x3d635baa
-DATA vector3d635baa<>+8(SB)/4, $0x3d635baa
-DATA vector3d635baa<>+12(SB)/4, $0x3d635baa
-DATA vector3d635baa<>+16(SB)/4, $0x3d635baa
-DATA vector3d635baa<>+20(SB)/4, $0x3d635baa
-DATA vector3d635baa<>+24(SB)/4, $0x3d635baa
-DATA vector3d635baa<>+28(SB)/4, $0x3d635baa
-GLOBL vector3d635baa<>(SB), RODATA|NOPTR, $32
+DATA vector3f31727b<>+0(SB)/4, $0x3f31727b
+DATA vector3f31727b<>+4(SB)/4, $0x3f31727b
+DATA vector3f31727b<>+8(SB)/4, $0x3f31727b
+DATA vector3f31727b<>+12(SB)/4, $0x3f31727b
+DATA vector3f31727b<>+16(SB)/4, $0x3f31727b
+DATA vector3f31727b<>+20(SB)/4, $0x3f31727b
+DATA vector3f31727b<>+24(SB)/4, $0x3f31727b
+DATA vector3f31727b<>+28(SB)/4, $0x3f31727b
+GLOBL vector3f31727b<>(SB), RODATA|NOPTR, $32
 
-DATA vector3e75fcde<>+0(SB)/4, $0x3e75fcde
-DATA vector3e75fcde<>+4(SB)/4, $0x3e75fcde
-DATA vector3e75fcde<>+8(SB)/4, $0x3e75fcde
-DATA vector3e75fcde<>+12(SB)/4, $0x3e75fcde
-DATA vector3e75fcde<>+16(SB)/4, $0x3e75fcde
-DATA vector3e75fcde<>+20(SB)/4, $0x3e75fcde
-DATA vector3e75fcde<>+24(SB)/4, $0x3e75fcde
-DATA vector3e75fcde<>+28(SB)/4, $0x3e75fcde
-GLOBL vector3e75fcde<>(SB), RODATA|NOPTR, $32
-
-DATA vector3f317215<>+0(SB)/4, $0x3f317215
-DATA vector3f317215<>+4(SB)/4, $0x3f317215
-DATA vector3f317215<>+8(SB)/4, $0x3f317215
-DATA vector3f317215<>+12(SB)/4, $0x3f317215
-DATA vector3f317215<>+16(SB)/4, $0x3f317215
-DATA vector3f317215<>+20(SB)/4, $0x3f317215
-DATA vector3f317215<>+24(SB)/4, $0x3f317215
-DATA vector3f317215<>+28(SB)/4, $0x3f317215
-GLOBL vector3f317215<>(SB), RODATA|NOPTR, $32
-
-DATA vector3f800000<>+0(SB)/4, $0x3f800000
-DATA vector3f800000<>+4(SB)/4, $0x3f800000
-DATA vector3f800000<>+8(SB)/4, $0x3f800000
-DATA vector3f800000<>+12(SB)/4, $0x3f800000
-DATA vector3f800000<>+16(SB)/4, $0x3f800000
-DATA vector3f800000<>+20(SB)/4, $0x3f800000
-DATA vector3f800000<>+24(SB)/4, $0x3f800000
-DATA vector3f800000<>+28(SB)/4, $0x3f800000
-GLOBL vector3f800000<>(SB), RODATA|NOPTR, $32
+DATA vector3f7fffff<>+0(SB)/4, $0x3f7fffff
+DATA vector3f7fffff<>+4(SB)/4, $0x3f7fffff
+DATA vector3f7fffff<>+8(SB)/4, $0x3f7fffff
+DATA vector3f7fffff<>+12(SB)/4, $0x3f7fffff
+DATA vector3f7fffff<>+16(SB)/4, $0x3f7fffff
+DATA vector3f7fffff<>+20(SB)/4, $0x3f7fffff
+DATA vector3f7fffff<>+24(SB)/4, $0x3f7fffff
+DATA vector3f7fffff<>+28(SB)/4, $0x3f7fffff
+GLOBL vector3f7fffff<>(SB), RODATA|NOPTR, $32
 
 DATA vectorff800000<>+0(SB)/4, $0xff800000
 DATA vectorff800000<>+4(SB)/4, $0xff800000
@@ -476,7 +457,7 @@ done:
 	RET
 
 // func scoreRowsAVX2(t *scoreRows)
-// Requires: AVX, AVX2, FMA3
+// Requires: AVX, AVX2, CMOV, FMA3
 TEXT ·scoreRowsAVX2(SB), NOSPLIT, $0-8
 	MOVQ         t+0(FP), DI
 	VBROADCASTSS 32(DI), Y15
@@ -491,12 +472,19 @@ TEXT ·scoreRowsAVX2(SB), NOSPLIT, $0-8
 	NEGQ         CX
 	VMOVUPS      32(R8)(CX*4), Y13
 
-row:
+rows:
+	MOVQ    $0x00000008, R8
+	CMPQ    R9, R8
+	CMOVQLT R9, R8
+	MOVQ    R8, BX
+	MOVQ    SI, R13
+	MOVQ    R11, R15
+
+search:
 	VBROADCASTSS vectorff800000<>+0(SB), Y11
 	VMOVAPS      Y11, Y10
 	VMOVAPS      Y11, Y9
 	VMOVAPS      Y11, Y8
-	VXORPS       Y12, Y12, Y12
 	XORQ         AX, AX
 	MOVQ         8(DI), CX
 	SUBQ         $0x00000020, CX
@@ -547,11 +535,22 @@ searchdone:
 	VMAXPS       X1, X0, X0
 	VMAXSS       (R10), X0, X0
 	VMOVSS       X0, (R11)
-	VBROADCASTSS X0, Y2
+	ADDQ         24(DI), SI
+	ADDQ         $0x04, R10
+	ADDQ         $0x04, R11
+	DECQ         BX
+	JNE          search
+	MOVQ         R8, BX
+	MOVQ         R13, SI
+	MOVQ         R15, R11
+
+weigh:
+	VBROADCASTSS (R11), Y2
 	VXORPS       Y14, Y14, Y14
 	VCMPPS       $0x04, vectorff800000<>+0(SB), Y2, Y3
 	VFNMADD231PS Y15, Y2, Y14
 	VANDPS       Y3, Y14, Y14
+	VXORPS       Y12, Y12, Y12
 	XORQ         AX, AX
 	MOVQ         8(DI), CX
 	SUBQ         $0x00000010, CX
@@ -655,11 +654,12 @@ weighdone:
 	VADDPS       X1, X0, X0
 	VMOVSS       X0, (R12)
 	ADDQ         24(DI), SI
-	ADDQ         $0x04, R10
 	ADDQ         $0x04, R11
 	ADDQ         $0x04, R12
-	DECQ         R9
-	JNE          row
+	DECQ         BX
+	JNE          weigh
+	SUBQ         R8, R9
+	JNE          rows
 	VZEROUPPER
 	RET
 
@@ -680,6 +680,86 @@ DATA tailMasks<>+52(SB)/4, $0x00000000
 DATA tailMasks<>+56(SB)/4, $0x00000000
 DATA tailMasks<>+60(SB)/4, $0x00000000
 GLOBL tailMasks<>(SB), RODATA|NOPTR, $64
+
+DATA vectorc2fe0000<>+0(SB)/4, $0xc2fe0000
+DATA vectorc2fe0000<>+4(SB)/4, $0xc2fe0000
+DATA vectorc2fe0000<>+8(SB)/4, $0xc2fe0000
+DATA vectorc2fe0000<>+12(SB)/4, $0xc2fe0000
+DATA vectorc2fe0000<>+16(SB)/4, $0xc2fe0000
+DATA vectorc2fe0000<>+20(SB)/4, $0xc2fe0000
+DATA vectorc2fe0000<>+24(SB)/4, $0xc2fe0000
+DATA vectorc2fe0000<>+28(SB)/4, $0xc2fe0000
+GLOBL vectorc2fe0000<>(SB), RODATA|NOPTR, $32
+
+DATA vector4b40007f<>+0(SB)/4, $0x4b40007f
+DATA vector4b40007f<>+4(SB)/4, $0x4b40007f
+DATA vector4b40007f<>+8(SB)/4, $0x4b40007f
+DATA vector4b40007f<>+12(SB)/4, $0x4b40007f
+DATA vector4b40007f<>+16(SB)/4, $0x4b40007f
+DATA vector4b40007f<>+20(SB)/4, $0x4b40007f
+DATA vector4b40007f<>+24(SB)/4, $0x4b40007f
+DATA vector4b40007f<>+28(SB)/4, $0x4b40007f
+GLOBL vector4b40007f<>(SB), RODATA|NOPTR, $32
+
+DATA vector3c1e755a<>+0(SB)/4, $0x3c1e755a
+DATA vector3c1e755a<>+4(SB)/4, $0x3c1e755a
+DATA vector3c1e755a<>+8(SB)/4, $0x3c1e755a
+DATA vector3c1e755a<>+12(SB)/4, $0x3c1e755a
+DATA vector3c1e755a<>+16(SB)/4, $0x3c1e755a
+DATA vector3c1e755a<>+20(SB)/4, $0x3c1e755a
+DATA vector3c1e755a<>+24(SB)/4, $0x3c1e755a
+DATA vector3c1e755a<>+28(SB)/4, $0x3c1e755a
+GLOBL vector3c1e755a<>(SB), RODATA|NOPTR, $32
+
+DATA vector3aaddcf2<>+0(SB)/4, $0x3aaddcf2
+DATA vector3aaddcf2<>+4(SB)/4, $0x3aaddcf2
+DATA vector3aaddcf2<>+8(SB)/4, $0x3aaddcf2
+DATA vector3aaddcf2<>+12(SB)/4, $0x3aaddcf2
+DATA vector3aaddcf2<>+16(SB)/4, $0x3aaddcf2
+DATA vector3aaddcf2<>+20(SB)/4, $0x3aaddcf2
+DATA vector3aaddcf2<>+24(SB)/4, $0x3aaddcf2
+DATA vector3aaddcf2<>+28(SB)/4, $0x3aaddcf2
+GLOBL vector3aaddcf2<>(SB), RODATA|NOPTR, $32
+
+DATA vector3d635baa<>+0(SB)/4, $0x3d635baa
+DATA vector3d635baa<>+4(SB)/4, $0x3d635baa
+DATA vector3d635baa<>+8(SB)/4, $0x3d635baa
+DATA vector3d635baa<>+12(SB)/4, $0x3d635baa
+DATA vector3d635baa<>+16(SB)/4, $0x3d635baa
+DATA vector3d635baa<>+20(SB)/4, $0x3d635baa
+DATA vector3d635baa<>+24(SB)/4, $0x3d635baa
+DATA vector3d635baa<>+28(SB)/4, $0x3d635baa
+GLOBL vector3d635baa<>(SB), RODATA|NOPTR, $32
+
+DATA vector3e75fcde<>+0(SB)/4, $0x3e75fcde
+DATA vector3e75fcde<>+4(SB)/4, $0x3e75fcde
+DATA vector3e75fcde<>+8(SB)/4, $0x3e75fcde
+DATA vector3e75fcde<>+12(SB)/4, $0x3e75fcde
+DATA vector3e75fcde<>+16(SB)/4, $0x3e75fcde
+DATA vector3e75fcde<>+20(SB)/4, $0x3e75fcde
+DATA vector3e75fcde<>+24(SB)/4, $0x3e75fcde
+DATA vector3e75fcde<>+28(SB)/4, $0x3e75fcde
+GLOBL vector3e75fcde<>(SB), RODATA|NOPTR, $32
+
+DATA vector3f317215<>+0(SB)/4, $0x3f317215
+DATA vector3f317215<>+4(SB)/4, $0x3f317215
+DATA vector3f317215<>+8(SB)/4, $0x3f317215
+DATA vector3f317215<>+12(SB)/4, $0x3f317215
+DATA vector3f317215<>+16(SB)/4, $0x3f317215
+DATA vector3f317215<>+20(SB)/4, $0x3f317215
+DATA vector3f317215<>+24(SB)/4, $0x3f317215
+DATA vector3f317215<>+28(SB)/4, $0x3f317215
+GLOBL vector3f317215<>(SB), RODATA|NOPTR, $32
+
+DATA vector3f800000<>+0(SB)/4, $0x3f800000
+DATA vector3f800000<>+4(SB)/4, $0x3f800000
+DATA vector3f800000<>+8(SB)/4, $0x3f800000
+DATA vector3f800000<>+12(SB)/4, $0x3f800000
+DATA vector3f800000<>+16(SB)/4, $0x3f800000
+DATA vector3f800000<>+20(SB)/4, $0x3f800000
+DATA vector3f800000<>+24(SB)/4, $0x3f800000
+DATA vector3f800000<>+28(SB)/4, $0x3f800000
+GLOBL vector3f800000<>(SB), RODATA|NOPTR, $32
 
 // func transposeRowsAVX2(t *transposeRows)
 // Requires: AVX

@@ -146,7 +146,7 @@ func (d *attentionDecode) combine(i int) {
 				first[2+j] = a*first[2+j] + c*y
 			}
 		}
-		d.finish(b, kv*d.group+r/d.QueryLen, r%d.QueryLen, first[2:][:d.ValueDim], first[0], first[1])
+		d.finish(b, kv*d.group+r/d.QueryLen, r%d.QueryLen, 1, first[2:], first[:1], first[1:2])
 	}
 }
 

@@ -1,13 +1,16 @@
 package kernels
 
-import "math"
+import (
+	"math"
+	"unsafe"
+)
 
 // Blocks of the forward pass: a block of keys is packed once for a part's
 // queries, whose scores of that block stay in the second-level cache between
 // the two products.
 const (
 	attentionKeys    = 512
-	attentionQueries = 56  // queries whose scores are worked on together
+	attentionQueries = 48  // queries whose scores are worked on together, rounded up to tiles
 	attentionPart    = 512 // queries of a part, over all heads that share keys
 )
 
@@ -19,6 +22,7 @@ type attentionJob struct {
 	mask, logs   []float32
 
 	group     int // heads that share keys
+	blockRows int // queries whose scores are worked on together
 	queries   int // of a part, of each head
 	ranges    int // of queries
 	keys      int // of a block
@@ -63,8 +67,8 @@ func (j *attentionJob) sizes() [10]int {
 	if j.packValue {
 		values = j.keys * j.outRow
 	}
-	return [...]int{j.panels * panel * j.keyDim, values, attentionQueries * j.scoreRow, states * j.outRow,
-		attentions.together * j.keyDim, states, attentionQueries, attentionQueries, states, attentionQueries}
+	return [...]int{j.panels * panel * j.keyDim, values, j.blockRows * j.scoreRow, states * j.outRow,
+		attentions.together * j.keyDim, states, j.blockRows, j.blockRows, states, j.blockRows}
 }
 
 // growScratch makes room for buffers of the sizes given for each thread.
@@ -94,13 +98,16 @@ func (j *attentionJob) forward() {
 	j.scoreRow = j.keys + cacheLine/4 // so that rows do not share sets of the cache
 	j.keyDim = roundUp(j.KeyDim, 4)
 	j.outRow = roundUp(j.ValueDim, tiles.width)
-	j.packValue = j.outRow != j.ValueDim && !tiles.masked
+	j.blockRows = roundUp(attentionQueries, tiles.rows)
 	// A result depends on its query's row alone, so that ranges may go by the
 	// number of threads.
-	j.queries = min(j.QueryLen, max(attentionPart/j.group, attentionQueries))
-	for threadCount() > 1 && j.queries > 2*attentionQueries && j.Batch*j.KVHeads*((j.QueryLen+j.queries-1)/j.queries) < 4*threadCount() {
+	j.queries = min(j.QueryLen, max(attentionPart/j.group, j.blockRows))
+	for threadCount() > 1 && j.queries > 2*j.blockRows && j.Batch*j.KVHeads*((j.QueryLen+j.queries-1)/j.queries) < 4*threadCount() {
 		j.queries = (j.queries + 1) / 2
 	}
+	// Vectors that lie across cache lines cost more than copies, for many queries.
+	apart := j.v.row*4%cacheLine != 0 || len(j.v.data) > 0 && uintptr(unsafe.Pointer(&j.v.data[0]))%cacheLine != 0
+	j.packValue = j.outRow != j.ValueDim && !tiles.masked || apart && j.group*j.queries > 2*j.blockRows
 	j.ranges = (j.QueryLen + j.queries - 1) / j.queries
 	sizes := j.sizes()
 	j.growScratch(sizes[:])
@@ -138,8 +145,8 @@ func (j *attentionJob) part(i, worker int) {
 		j.packKeys(w, w.keys, j.k.data[at:], j.k.row, j.KeyDim, keys)
 		j.packValues(w, b, kv, key, keys)
 		for g := range j.group {
-			for q := from; q < to; q += attentionQueries {
-				n := min(attentionQueries, to-q)
+			for q := from; q < to; q += j.blockRows {
+				n := min(j.blockRows, to-q)
 				seen := min(keys, j.visible(q+n-1)-key)
 				if seen > 0 {
 					j.block(w, b, kv, kv*j.group+g, q, n, key, seen, g*j.queries+q-from)
@@ -151,10 +158,8 @@ func (j *attentionJob) part(i, worker int) {
 	}
 	for g := range j.group {
 		h := kv*j.group + g
-		for q := from; q < to; q++ {
-			state := g*j.queries + q - from
-			j.finish(b, h, q, w.out[state*j.outRow:][:j.ValueDim], w.largest[state], w.total[state])
-		}
+		state, n := g*j.queries, to-from
+		j.finish(b, h, from, n, w.out[state*j.outRow:], w.largest[state:][:n], w.total[state:][:n])
 	}
 }
 
@@ -172,23 +177,30 @@ func (j *attentionJob) packValues(w *attentionScratch, b, kv, key, keys int) {
 	}
 }
 
-// finish writes the result of a query, given the sum of weighted values, the
-// largest score and the sum of the weights.
-func (j *attentionJob) finish(b, h, q int, out []float32, largest, total float32) {
-	scale := 1 / total
-	if total == 0 {
-		scale = 0
-	}
-	n := len(out)
-	if n > 0 {
-		vector.affine(j.dst.data[j.dst.at(b, h, q):][:n], out, 1, n, n, scale, 0)
-	}
+// finish writes the results of n queries from q on, given their sums of
+// weighted values, largest scores and sums of weights, and changes the latter
+// two.
+func (j *attentionJob) finish(b, h, q, n int, out, largest, total []float32) {
 	if j.logs != nil {
-		x := float32(float64(largest*j.scoreScale()) + math.Log(float64(total)))
-		if total == 0 {
-			x = -infinity
+		logs := j.logs[(b*j.Heads+h)*j.QueryLen+q:][:n]
+		transcendental.log(logs, total)
+		vector.axpy(j.scoreScale(), largest, logs) // both are -Inf of no key
+	}
+	for i, x := range total {
+		if total[i] = 1 / x; x == 0 {
+			total[i] = 0
 		}
-		j.logs[(b*j.Heads+h)*j.QueryLen+q] = x
+	}
+	if j.ValueDim == 0 {
+		return
+	}
+	if j.dst.row == j.outRow {
+		clear(largest)
+		vector.rowAffine(&j.dst.data[j.dst.at(b, h, q)], &out[0], &total[0], &largest[0], n, j.ValueDim, 4*j.outRow)
+		return
+	}
+	for i, f := range total {
+		vector.affine(j.dst.data[j.dst.at(b, h, q+i):][:j.ValueDim], out[i*j.outRow:], 1, j.ValueDim, j.ValueDim, f, 0)
 	}
 }
 

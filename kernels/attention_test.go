@@ -176,7 +176,7 @@ func checkAttention(t rapid.TB, ws *Workspace, s Attention, q, k, v, mask []floa
 }
 
 func TestAttentionForward(t *testing.T) {
-	eachImplementation(t, func(t *testing.T) {
+	eachBase(t, func(t *testing.T) {
 		var ws Workspace
 		rapid.Check(t, func(t *rapid.T) {
 			s, q, k, v, mask := drawAttention(t)
@@ -186,7 +186,7 @@ func TestAttentionForward(t *testing.T) {
 }
 
 func TestAttentionBackward(t *testing.T) {
-	eachImplementation(t, func(t *testing.T) {
+	eachBase(t, func(t *testing.T) {
 		var ws Workspace
 		rapid.Check(t, func(t *rapid.T) {
 			s, q, k, v, mask := drawAttention(t)
@@ -219,7 +219,7 @@ func checkAttentionGradient(t rapid.TB, ws *Workspace, s Attention, q, k, v, mas
 
 // Gradients agree with finite differences.
 func TestAttentionGradient(t *testing.T) {
-	eachImplementation(t, func(t *testing.T) {
+	eachBase(t, func(t *testing.T) {
 		var ws Workspace
 		for _, s := range []Attention{
 			{Batch: 1, Heads: 2, KVHeads: 1, QueryLen: 3, KVLen: 5, KeyDim: 3, ValueDim: 2, Causal: true},
@@ -249,7 +249,7 @@ func TestAttentionGradient(t *testing.T) {
 // A NaN or an infinity in a query or in a key that it sees makes its result
 // NaN, and changes no other; in a value, the same element of results.
 func TestAttentionNaN(t *testing.T) {
-	eachImplementation(t, func(t *testing.T) {
+	eachBase(t, func(t *testing.T) {
 		var ws Workspace
 		for _, queries := range []int{2, 30} {
 			s := Attention{Batch: 1, Heads: 1, QueryLen: queries, KVLen: 40, KeyDim: 9, ValueDim: 7, Causal: true}
@@ -344,7 +344,7 @@ func FuzzAttention(f *testing.F) {
 }
 
 func TestAttentionKernelTwins(t *testing.T) {
-	eachImplementation(t, func(t *testing.T) {
+	eachBase(t, func(t *testing.T) {
 		k := attentions
 		rapid.Check(t, func(t *rapid.T) {
 			r := newRand(rapid.Uint64().Draw(t, "seed"))
@@ -421,12 +421,28 @@ func BenchmarkAttention(b *testing.B) {
 			var ws Workspace
 			s := Attention{Batch: 1, Heads: c.heads, QueryLen: c.queries, KVLen: c.keys, KeyDim: c.dim, ValueDim: c.dim}
 			r := newRand(1)
-			q, k := randomSlice(r, c.heads*c.queries*c.dim), randomSlice(r, c.heads*c.keys*c.dim)
-			v, dst := randomSlice(r, len(k)), make([]float32, len(q))
+			q, k, v := slices.Clone(randomSlice(r, c.heads*c.queries*c.dim)), slices.Clone(randomSlice(r, c.heads*c.keys*c.dim)), slices.Clone(randomSlice(r, c.heads*c.keys*c.dim))
+			dst := make([]float32, len(q))
 			for b.Loop() {
 				AttentionForward(&ws, s, dst, q, k, v, nil, nil)
 			}
 			reportGFLOPS(b, 2*s.Multiplications())
 		})
 	}
+	b.Run("training/b64h4l49d32", func(b *testing.B) { // forward and backward
+		var ws Workspace
+		s := Attention{Batch: 64, Heads: 4, QueryLen: 49, KVLen: 49, KeyDim: 32, ValueDim: 32}
+		r := newRand(1)
+		n := s.Batch * s.Heads * s.QueryLen * s.KeyDim
+		q, k, v, ddst := randomSlice(r, n), randomSlice(r, n), randomSlice(r, n), randomSlice(r, n)
+		dst, dq, dk, dv, logs := aligned(n), aligned(n), aligned(n), aligned(n), aligned(n/s.KeyDim)
+		for b.Loop() {
+			AttentionForward(&ws, s, dst, q, k, v, nil, logs)
+			clear(dq)
+			clear(dk)
+			clear(dv)
+			AttentionBackward(&ws, s, dq, dk, dv, ddst, q, k, v, nil, dst, logs)
+		}
+		reportGFLOPS(b, 7*s.Multiplications())
+	})
 }

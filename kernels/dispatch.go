@@ -81,6 +81,7 @@ func Use(name string) error {
 	setGemmKernels(selected)
 	setVectorKernels(selected)
 	setHalfKernels(selected)
+	setOptimizerKernels(selected)
 	setDepthwiseKernels(selected)
 	setExpKernels(selected)
 	setInt8Kernels(selected)

@@ -8,6 +8,10 @@
 // parallel over the batch, a Workspace each. A slice that is too short for its
 // shape is a mistake of the program and panics.
 //
+// Products and convolutions of bytes (int8) take and leave images as
+// [N, H, W, C] and are exact: every implementation gives the same bytes. See
+// [Int8Input] and [Int8Output].
+//
 // The inner loops are assembly for AVX-512, AVX2 with FMA, and NEON, each with
 // a twin in Go against which it is tested; [Implementations] lists those that
 // the processor at hand can run, and the best is selected when the program
@@ -23,6 +27,7 @@ package kernels
 //go:generate go run ./asm -family int8
 //go:generate go run ./asm -family quantize
 //go:generate go run ./asm -family half
+//go:generate go run ./asm -family optimizer
 //go:generate go run ./asm -family tile
 //go:generate go run ./asm -family pack
 //go:generate go run ./asm -family attention

@@ -2538,7 +2538,7 @@ done:
 	RET
 
 // func scoreExpAVX512(dst []float32, src []float32, scale float32, shift float32) float32
-// Requires: AVX, AVX512F, SSE
+// Requires: AVX, AVX512DQ, AVX512F, SSE
 TEXT ·scoreExpAVX512(SB), NOSPLIT, $0-60
 	MOVQ         dst_base+0(FP), DI
 	MOVQ         src_base+24(FP), SI
@@ -2547,34 +2547,28 @@ TEXT ·scoreExpAVX512(SB), NOSPLIT, $0-60
 	VBROADCASTSS scale+48(FP), Z31
 	VBROADCASTSS shift+52(FP), Z30
 	VPXORD       Z29, Z29, Z29
-	VBROADCASTSS vector4b40007f<>+0(SB), Z28
-	VBROADCASTSS vectorc2fe0000<>+0(SB), Z27
-	VBROADCASTSS vector3aaddcf2<>+0(SB), Z26
-	VBROADCASTSS vector3c1e755a<>+0(SB), Z25
-	VBROADCASTSS vector3d635baa<>+0(SB), Z24
-	VBROADCASTSS vector3e75fcde<>+0(SB), Z23
-	VBROADCASTSS vector3f317215<>+0(SB), Z22
-	VBROADCASTSS vector3f800000<>+0(SB), Z21
+	VBROADCASTSS vector3af61905<>+0(SB), Z28
+	VBROADCASTSS vector3c134806<>+0(SB), Z27
+	VBROADCASTSS vector3d64aa23<>+0(SB), Z26
+	VBROADCASTSS vector3e75ead4<>+0(SB), Z25
+	VBROADCASTSS vector3f31727b<>+0(SB), Z24
+	VBROADCASTSS vector3f7fffff<>+0(SB), Z23
 	SUBQ         $0x00000010, CX
 	JLT          rest
 
 one:
 	VMOVUPS     (SI)(AX*1), Z0
 	VFMADD213PS Z30, Z31, Z0
-	VMAXPS      Z0, Z27, Z0
-	VADDPS      Z28, Z0, Z1
-	VSUBPS      Z28, Z1, Z2
-	VSUBPS      Z2, Z0, Z2
-	VMOVAPS     Z25, Z0
-	VFMADD231PS Z2, Z26, Z0
-	VFMADD213PS Z24, Z2, Z0
-	VFMADD213PS Z23, Z2, Z0
-	VFMADD213PS Z22, Z2, Z0
-	VFMADD213PS Z21, Z2, Z0
-	VPSLLD      $0x17, Z1, Z1
-	VMULPS      Z1, Z0, Z1
-	VMOVUPS     Z1, (DI)(AX*1)
-	VADDPS      Z1, Z29, Z29
+	VREDUCEPS   $0x09, Z0, Z1
+	VMOVAPS     Z27, Z2
+	VFMADD231PS Z1, Z28, Z2
+	VFMADD213PS Z26, Z1, Z2
+	VFMADD213PS Z25, Z1, Z2
+	VFMADD213PS Z24, Z1, Z2
+	VFMADD213PS Z23, Z1, Z2
+	VSCALEFPS   Z0, Z2, Z0
+	VMOVUPS     Z0, (DI)(AX*1)
+	VADDPS      Z0, Z29, Z29
 	ADDQ        $0x00000040, AX
 	SUBQ        $0x00000010, CX
 	JGE         one
@@ -2586,20 +2580,16 @@ rest:
 	SHLL        CL, R8
 	DECL        R8
 	KMOVW       R8, K1
-	VMOVUPS.Z   (SI)(AX*1), K1, Z1
-	VFMADD213PS Z30, Z31, Z1
-	VMAXPS      Z1, Z27, Z1
-	VADDPS      Z28, Z1, Z0
-	VSUBPS      Z28, Z0, Z2
-	VSUBPS      Z2, Z1, Z2
-	VMOVAPS     Z25, Z1
-	VFMADD231PS Z2, Z26, Z1
+	VMOVUPS.Z   (SI)(AX*1), K1, Z0
+	VFMADD213PS Z30, Z31, Z0
+	VREDUCEPS   $0x09, Z0, Z2
+	VMOVAPS     Z27, Z1
+	VFMADD231PS Z2, Z28, Z1
+	VFMADD213PS Z26, Z2, Z1
+	VFMADD213PS Z25, Z2, Z1
 	VFMADD213PS Z24, Z2, Z1
 	VFMADD213PS Z23, Z2, Z1
-	VFMADD213PS Z22, Z2, Z1
-	VFMADD213PS Z21, Z2, Z1
-	VPSLLD      $0x17, Z0, Z0
-	VMULPS      Z0, Z1, Z0
+	VSCALEFPS   Z0, Z1, Z0
 	VMOVUPS     Z0, K1, (DI)(AX*1)
 	VADDPS      Z0, Z29, K1, Z29
 
@@ -2616,75 +2606,65 @@ done:
 	VZEROUPPER
 	RET
 
-DATA vector4b40007f<>+0(SB)/4, $0x4b40007f
-DATA vector4b40007f<>+4(SB)/4, $0x4b40007f
-DATA vector4b40007f<>+8(SB)/4, $0x4b40007f
-DATA vector4b40007f<>+12(SB)/4, $0x4b40007f
-DATA vector4b40007f<>+16(SB)/4, $0x4b40007f
-DATA vector4b40007f<>+20(SB)/4, $0x4b40007f
-DATA vector4b40007f<>+24(SB)/4, $0x4b40007f
-DATA vector4b40007f<>+28(SB)/4, $0x4b40007f
-GLOBL vector4b40007f<>(SB), RODATA|NOPTR, $32
+DATA vector3af61905<>+0(SB)/4, $0x3af61905
+DATA vector3af61905<>+4(SB)/4, $0x3af61905
+DATA vector3af61905<>+8(SB)/4, $0x3af61905
+DATA vector3af61905<>+12(SB)/4, $0x3af61905
+DATA vector3af61905<>+16(SB)/4, $0x3af61905
+DATA vector3af61905<>+20(SB)/4, $0x3af61905
+DATA vector3af61905<>+24(SB)/4, $0x3af61905
+DATA vector3af61905<>+28(SB)/4, $0x3af61905
+GLOBL vector3af61905<>(SB), RODATA|NOPTR, $32
 
-DATA vectorc2fe0000<>+0(SB)/4, $0xc2fe0000
-DATA vectorc2fe0000<>+4(SB)/4, $0xc2fe0000
-DATA vectorc2fe0000<>+8(SB)/4, $0xc2fe0000
-DATA vectorc2fe0000<>+12(SB)/4, $0xc2fe0000
-DATA vectorc2fe0000<>+16(SB)/4, $0xc2fe0000
-DATA vectorc2fe0000<>+20(SB)/4, $0xc2fe0000
-DATA vectorc2fe0000<>+24(SB)/4, $0xc2fe0000
-DATA vectorc2fe0000<>+28(SB)/4, $0xc2fe0000
-GLOBL vectorc2fe0000<>(SB), RODATA|NOPTR, $32
+DATA vector3c134806<>+0(SB)/4, $0x3c134806
+DATA vector3c134806<>+4(SB)/4, $0x3c134806
+DATA vector3c134806<>+8(SB)/4, $0x3c134806
+DATA vector3c134806<>+12(SB)/4, $0x3c134806
+DATA vector3c134806<>+16(SB)/4, $0x3c134806
+DATA vector3c134806<>+20(SB)/4, $0x3c134806
+DATA vector3c134806<>+24(SB)/4, $0x3c134806
+DATA vector3c134806<>+28(SB)/4, $0x3c134806
+GLOBL vector3c134806<>(SB), RODATA|NOPTR, $32
 
-DATA vector3aaddcf2<>+0(SB)/4, $0x3aaddcf2
-DATA vector3aaddcf2<>+4(SB)/4, $0x3aaddcf2
-DATA vector3aaddcf2<>+8(SB)/4, $0x3aaddcf2
-DATA vector3aaddcf2<>+12(SB)/4, $0x3aaddcf2
-DATA vector3aaddcf2<>+16(SB)/4, $0x3aaddcf2
-DATA vector3aaddcf2<>+20(SB)/4, $0x3aaddcf2
-DATA vector3aaddcf2<>+24(SB)/4, $0x3aaddcf2
-DATA vector3aaddcf2<>+28(SB)/4, $0x3aaddcf2
-GLOBL vector3aaddcf2<>(SB), RODATA|NOPTR, $32
+DATA vector3d64aa23<>+0(SB)/4, $0x3d64aa23
+DATA vector3d64aa23<>+4(SB)/4, $0x3d64aa23
+DATA vector3d64aa23<>+8(SB)/4, $0x3d64aa23
+DATA vector3d64aa23<>+12(SB)/4, $0x3d64aa23
+DATA vector3d64aa23<>+16(SB)/4, $0x3d64aa23
+DATA vector3d64aa23<>+20(SB)/4, $0x3d64aa23
+DATA vector3d64aa23<>+24(SB)/4, $0x3d64aa23
+DATA vector3d64aa23<>+28(SB)/4, $0x3d64aa23
+GLOBL vector3d64aa23<>(SB), RODATA|NOPTR, $32
 
-DATA vector3c1e755a<>+0(SB)/4, $0x3c1e755a
-DATA vector3c1e755a<>+4(SB)/4, $0x3c1e755a
-DATA vector3c1e755a<>+8(SB)/4, $0x3c1e755a
-DATA vector3c1e755a<>+12(SB)/4, $0x3c1e755a
-DATA vector3c1e755a<>+16(SB)/4, $0x3c1e755a
-DATA vector3c1e755a<>+20(SB)/4, $0x3c1e755a
-DATA vector3c1e755a<>+24(SB)/4, $0x3c1e755a
-DATA vector3c1e755a<>+28(SB)/4, $0x3c1e755a
-GLOBL vector3c1e755a<>(SB), RODATA|NOPTR, $32
+DATA vector3e75ead4<>+0(SB)/4, $0x3e75ead4
+DATA vector3e75ead4<>+4(SB)/4, $0x3e75ead4
+DATA vector3e75ead4<>+8(SB)/4, $0x3e75ead4
+DATA vector3e75ead4<>+12(SB)/4, $0x3e75ead4
+DATA vector3e75ead4<>+16(SB)/4, $0x3e75ead4
+DATA vector3e75ead4<>+20(SB)/4, $0x3e75ead4
+DATA vector3e75ead4<>+24(SB)/4, $0x3e75ead4
+DATA vector3e75ead4<>+28(SB)/4, $0x3e75ead4
+GLOBL vector3e75ead4<>(SB), RODATA|NOPTR, $32
 
-DATA vector3d635baa<>+0(SB)/4, $0x3d635baa
-DATA vector3d635baa<>+4(SB)/4, $0x3d635baa
-DATA vector3d635baa<>+8(SB)/4, $0x3d635baa
-DATA vector3d635baa<>+12(SB)/4, $0x3d635baa
-DATA vector3d635baa<>+16(SB)/4, $0x3d635baa
-DATA vector3d635baa<>+20(SB)/4, $0x3d635baa
-DATA vector3d635baa<>+24(SB)/4, $0x3d635baa
-DATA vector3d635baa<>+28(SB)/4, $0x3d635baa
-GLOBL vector3d635baa<>(SB), RODATA|NOPTR, $32
+DATA vector3f31727b<>+0(SB)/4, $0x3f31727b
+DATA vector3f31727b<>+4(SB)/4, $0x3f31727b
+DATA vector3f31727b<>+8(SB)/4, $0x3f31727b
+DATA vector3f31727b<>+12(SB)/4, $0x3f31727b
+DATA vector3f31727b<>+16(SB)/4, $0x3f31727b
+DATA vector3f31727b<>+20(SB)/4, $0x3f31727b
+DATA vector3f31727b<>+24(SB)/4, $0x3f31727b
+DATA vector3f31727b<>+28(SB)/4, $0x3f31727b
+GLOBL vector3f31727b<>(SB), RODATA|NOPTR, $32
 
-DATA vector3e75fcde<>+0(SB)/4, $0x3e75fcde
-DATA vector3e75fcde<>+4(SB)/4, $0x3e75fcde
-DATA vector3e75fcde<>+8(SB)/4, $0x3e75fcde
-DATA vector3e75fcde<>+12(SB)/4, $0x3e75fcde
-DATA vector3e75fcde<>+16(SB)/4, $0x3e75fcde
-DATA vector3e75fcde<>+20(SB)/4, $0x3e75fcde
-DATA vector3e75fcde<>+24(SB)/4, $0x3e75fcde
-DATA vector3e75fcde<>+28(SB)/4, $0x3e75fcde
-GLOBL vector3e75fcde<>(SB), RODATA|NOPTR, $32
-
-DATA vector3f317215<>+0(SB)/4, $0x3f317215
-DATA vector3f317215<>+4(SB)/4, $0x3f317215
-DATA vector3f317215<>+8(SB)/4, $0x3f317215
-DATA vector3f317215<>+12(SB)/4, $0x3f317215
-DATA vector3f317215<>+16(SB)/4, $0x3f317215
-DATA vector3f317215<>+20(SB)/4, $0x3f317215
-DATA vector3f317215<>+24(SB)/4, $0x3f317215
-DATA vector3f317215<>+28(SB)/4, $0x3f317215
-GLOBL vector3f317215<>(SB), RODATA|NOPTR, $32
+DATA vector3f7fffff<>+0(SB)/4, $0x3f7fffff
+DATA vector3f7fffff<>+4(SB)/4, $0x3f7fffff
+DATA vector3f7fffff<>+8(SB)/4, $0x3f7fffff
+DATA vector3f7fffff<>+12(SB)/4, $0x3f7fffff
+DATA vector3f7fffff<>+16(SB)/4, $0x3f7fffff
+DATA vector3f7fffff<>+20(SB)/4, $0x3f7fffff
+DATA vector3f7fffff<>+24(SB)/4, $0x3f7fffff
+DATA vector3f7fffff<>+28(SB)/4, $0x3f7fffff
+GLOBL vector3f7fffff<>(SB), RODATA|NOPTR, $32
 
 // func scoreGradientAVX512(dst []float32, weights []float32, delta float32, scale float32)
 // Requires: AVX, AVX512F
@@ -4731,6 +4711,76 @@ done:
 	MOVSS        X0, ret+56(FP)
 	VZEROUPPER
 	RET
+
+DATA vector4b40007f<>+0(SB)/4, $0x4b40007f
+DATA vector4b40007f<>+4(SB)/4, $0x4b40007f
+DATA vector4b40007f<>+8(SB)/4, $0x4b40007f
+DATA vector4b40007f<>+12(SB)/4, $0x4b40007f
+DATA vector4b40007f<>+16(SB)/4, $0x4b40007f
+DATA vector4b40007f<>+20(SB)/4, $0x4b40007f
+DATA vector4b40007f<>+24(SB)/4, $0x4b40007f
+DATA vector4b40007f<>+28(SB)/4, $0x4b40007f
+GLOBL vector4b40007f<>(SB), RODATA|NOPTR, $32
+
+DATA vectorc2fe0000<>+0(SB)/4, $0xc2fe0000
+DATA vectorc2fe0000<>+4(SB)/4, $0xc2fe0000
+DATA vectorc2fe0000<>+8(SB)/4, $0xc2fe0000
+DATA vectorc2fe0000<>+12(SB)/4, $0xc2fe0000
+DATA vectorc2fe0000<>+16(SB)/4, $0xc2fe0000
+DATA vectorc2fe0000<>+20(SB)/4, $0xc2fe0000
+DATA vectorc2fe0000<>+24(SB)/4, $0xc2fe0000
+DATA vectorc2fe0000<>+28(SB)/4, $0xc2fe0000
+GLOBL vectorc2fe0000<>(SB), RODATA|NOPTR, $32
+
+DATA vector3aaddcf2<>+0(SB)/4, $0x3aaddcf2
+DATA vector3aaddcf2<>+4(SB)/4, $0x3aaddcf2
+DATA vector3aaddcf2<>+8(SB)/4, $0x3aaddcf2
+DATA vector3aaddcf2<>+12(SB)/4, $0x3aaddcf2
+DATA vector3aaddcf2<>+16(SB)/4, $0x3aaddcf2
+DATA vector3aaddcf2<>+20(SB)/4, $0x3aaddcf2
+DATA vector3aaddcf2<>+24(SB)/4, $0x3aaddcf2
+DATA vector3aaddcf2<>+28(SB)/4, $0x3aaddcf2
+GLOBL vector3aaddcf2<>(SB), RODATA|NOPTR, $32
+
+DATA vector3c1e755a<>+0(SB)/4, $0x3c1e755a
+DATA vector3c1e755a<>+4(SB)/4, $0x3c1e755a
+DATA vector3c1e755a<>+8(SB)/4, $0x3c1e755a
+DATA vector3c1e755a<>+12(SB)/4, $0x3c1e755a
+DATA vector3c1e755a<>+16(SB)/4, $0x3c1e755a
+DATA vector3c1e755a<>+20(SB)/4, $0x3c1e755a
+DATA vector3c1e755a<>+24(SB)/4, $0x3c1e755a
+DATA vector3c1e755a<>+28(SB)/4, $0x3c1e755a
+GLOBL vector3c1e755a<>(SB), RODATA|NOPTR, $32
+
+DATA vector3d635baa<>+0(SB)/4, $0x3d635baa
+DATA vector3d635baa<>+4(SB)/4, $0x3d635baa
+DATA vector3d635baa<>+8(SB)/4, $0x3d635baa
+DATA vector3d635baa<>+12(SB)/4, $0x3d635baa
+DATA vector3d635baa<>+16(SB)/4, $0x3d635baa
+DATA vector3d635baa<>+20(SB)/4, $0x3d635baa
+DATA vector3d635baa<>+24(SB)/4, $0x3d635baa
+DATA vector3d635baa<>+28(SB)/4, $0x3d635baa
+GLOBL vector3d635baa<>(SB), RODATA|NOPTR, $32
+
+DATA vector3e75fcde<>+0(SB)/4, $0x3e75fcde
+DATA vector3e75fcde<>+4(SB)/4, $0x3e75fcde
+DATA vector3e75fcde<>+8(SB)/4, $0x3e75fcde
+DATA vector3e75fcde<>+12(SB)/4, $0x3e75fcde
+DATA vector3e75fcde<>+16(SB)/4, $0x3e75fcde
+DATA vector3e75fcde<>+20(SB)/4, $0x3e75fcde
+DATA vector3e75fcde<>+24(SB)/4, $0x3e75fcde
+DATA vector3e75fcde<>+28(SB)/4, $0x3e75fcde
+GLOBL vector3e75fcde<>(SB), RODATA|NOPTR, $32
+
+DATA vector3f317215<>+0(SB)/4, $0x3f317215
+DATA vector3f317215<>+4(SB)/4, $0x3f317215
+DATA vector3f317215<>+8(SB)/4, $0x3f317215
+DATA vector3f317215<>+12(SB)/4, $0x3f317215
+DATA vector3f317215<>+16(SB)/4, $0x3f317215
+DATA vector3f317215<>+20(SB)/4, $0x3f317215
+DATA vector3f317215<>+24(SB)/4, $0x3f317215
+DATA vector3f317215<>+28(SB)/4, $0x3f317215
+GLOBL vector3f317215<>(SB), RODATA|NOPTR, $32
 
 // func scoreGradientAVX2(dst []float32, weights []float32, delta float32, scale float32)
 // Requires: AVX

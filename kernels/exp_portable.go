@@ -289,7 +289,8 @@ func logSoftmaxBackwardPortable(dsrc, ddst, dst []float32, sum float32) {
 }
 
 // scoreExpPortable sets dst to 2^(src*scale+shift), 0 where that is below
-// 2^-126.5, and returns the sum. src*scale+shift must be at most 127.
+// 2^-126.5 (with AVX-512 a subnormal number), and returns the sum.
+// src*scale+shift must be at most 127.
 func scoreExpPortable(dst, src []float32, scale, shift float32) float32 {
 	var sum float32
 	for i, x := range src[:len(dst)] {

@@ -33,6 +33,17 @@ var expFunctions = []expFunction{
 	}, 20, -4, 200},
 }
 
+// eachBase runs test with one implementation of each vector instruction set.
+func eachBase(t *testing.T, test func(t *testing.T)) {
+	seen := map[string]bool{}
+	eachImplementation(t, func(t *testing.T) {
+		if !seen[selected.base] {
+			seen[selected.base] = true
+			test(t)
+		}
+	})
+}
+
 func activate(act Activation) func(dst, src []float32) {
 	return func(dst, src []float32) { Activate(act, dst, src) }
 }
@@ -65,7 +76,7 @@ func TestTranscendentalErrors(t *testing.T) {
 		stride *= 20
 	}
 	special := []float32{0, float32(math.Copysign(0, -1)), infinity, -infinity, float32(math.NaN()), 1, -1, 0.625, math.SmallestNonzeroFloat32, 0x1p-126, math.MaxFloat32, -math.MaxFloat32, 88.7228, 88.7229, -103.97, -103.98, -87.3, -14.2, -13.2, -12.5, 9, 12, 15}
-	eachImplementation(t, func(t *testing.T) {
+	eachBase(t, func(t *testing.T) {
 		src, dst := make([]float32, 0, 4096), make([]float32, 4096)
 		for _, f := range expFunctions {
 			var worst, worstBelow float64
@@ -147,7 +158,7 @@ func TestActivateBackwardSmooth(t *testing.T) {
 // The kernels agree with their twins on every length and alignment, NaN and
 // infinities included, and touch nothing else.
 func TestExpKernelTwins(t *testing.T) {
-	eachImplementation(t, func(t *testing.T) {
+	eachBase(t, func(t *testing.T) {
 		k, p := transcendental, portableExp
 		rapid.Check(t, func(t *rapid.T) {
 			n := rapid.IntRange(0, 70).Draw(t, "n")
@@ -211,6 +222,11 @@ func TestExpKernelTwins(t *testing.T) {
 			check("softmaxExp", got, want)
 			one("sum of softmaxExp", sum, wantSum)
 			one("sumExp", k.sumExp(x, 2), wantSum)
+			for i, v := range x { // exponents are at most 127
+				if v > 1000 {
+					x[i] = float32(math.NaN())
+				}
+			}
 			got = guard("scoreExp", func(d []float32) { sum = k.scoreExp(d, x, 0.4, -3) })
 			want = guard("scoreExp", func(d []float32) { wantSum = p.scoreExp(d, x, 0.4, -3) })
 			check("scoreExp", got, want)

@@ -46,7 +46,7 @@ func blocking(mr, nr, l1, l2 int) (kc, nc int) {
 	if l2 <= 0 {
 		l2 = 256 << 10
 	}
-	kc = min(max(l1*7/8/(4*mr)&^7, 64), 512)
+	kc = min(max(l1*3/4/(4*mr)&^7, 64), 384)
 	nc = max(l2*3/4/(4*kc)/nr, 1) * nr
 	return kc, nc
 }

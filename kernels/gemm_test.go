@@ -84,6 +84,8 @@ func TestGemm(t *testing.T) {
 		for _, g := range []gemmCase{
 			{m: 0, n: 3, k: 3, alpha: 1}, {m: 3, n: 0, k: 3, alpha: 1}, {m: 3, n: 3, k: 0, alpha: 1},
 			{m: 3, n: 3, k: 0, alpha: 1, beta: 1}, {m: 300, n: 33, k: 5, alpha: 1},
+			{m: 3, n: 130, k: 65, alpha: -1, beta: 1, transB: true}, {m: 1, n: 67, k: 300, alpha: 1, transB: true, pad: [3]int{1, 2, 3}},
+			{m: 130, n: 3, k: 65, alpha: -1, beta: 1}, {m: 67, n: 1, k: 300, alpha: 1, transB: true, pad: [3]int{1, 2, 3}},
 			{m: 1, n: 40, k: 700, alpha: 1}, {m: 9, n: 65, k: 700, alpha: 1, beta: 1},
 			{m: gemm.nc + 1, n: gemm.nr() + 1, k: gemm.kc + 1, alpha: 1},
 			{m: gemm.nc + 5, n: gemm.nr(), k: gemm.kc, alpha: -1, beta: 2, transA: true},
@@ -169,7 +171,12 @@ func TestBlocking(t *testing.T) {
 }
 
 func BenchmarkGemm(b *testing.B) {
-	for _, size := range [][3]int{{256, 256, 256}, {1024, 1024, 1024}, {16, 784, 16}, {96, 784, 16}, {24, 196, 96}, {64, 196, 384}, {96, 49, 576}, {1280, 49, 320}, {64, 16, 64}} {
+	for _, size := range [][3]int{
+		{64, 64, 64}, {256, 256, 256}, {512, 512, 512}, {1024, 1024, 1024}, {2048, 2048, 2048},
+		{1, 1000, 1280}, {1, 4096, 4096}, {8, 1024, 1024}, {196, 768, 768}, {196, 3072, 768}, {196, 768, 192},
+		{49, 1280, 320}, {3136, 64, 24}, {3136, 24, 16}, {784, 120, 40}, {12544, 16, 27}, {12544, 64, 64},
+		{64, 12544, 147}, {128, 784, 1152}, {512, 49, 4608},
+	} {
 		m, n, k := size[0], size[1], size[2]
 		b.Run(fmt.Sprintf("m%dn%dk%d", m, n, k), func(b *testing.B) {
 			r := newRand(1)

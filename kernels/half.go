@@ -1,6 +1,9 @@
 package kernels
 
-import "math"
+import (
+	"math"
+	"unsafe"
+)
 
 // halfKernels convert between float32 and half-precision types: n elements, a
 // multiple of 16.
@@ -9,15 +12,20 @@ type halfKernels struct {
 	float32FromFloat16  func(dst *float32, src *uint16, n int)
 	bfloat16FromFloat32 func(dst *uint16, src *float32, n int)
 	float32FromBfloat16 func(dst *float32, src *uint16, n int)
+	// bfloat16Pairs takes n pairs of bfloat16 apart.
+	bfloat16Pairs func(even, odd *float32, src *uint16, n int)
 }
 
 var halves halfKernels
 
 // portableHalves leave everything to the loops that finish what is left over.
-var portableHalves halfKernels
+var portableHalves = halfKernels{bfloat16Pairs: bfloat16PairsPortable}
 
 // setHalfKernels selects the conversions.
-func setHalfKernels(in instructions) { halves = halfImplementation(in.base) }
+func setHalfKernels(in instructions) {
+	halves = halfImplementation(in.base)
+	halfTiles = halfTileImplementation(in)
+}
 
 // HalfType is a type of 16 bits that numbers are stored in.
 type HalfType int
@@ -105,4 +113,12 @@ func float32FromFloat16(x uint16) float32 {
 		return math.Float32frombits(sign | math.Float32bits(float32(magnitude)*(1.0/(1<<24))))
 	}
 	return math.Float32frombits(sign | (magnitude<<13 + 112<<23))
+}
+
+func bfloat16PairsPortable(even, odd *float32, src *uint16, n int) {
+	x, y := elements(even, 0, n), elements(odd, 0, n)
+	for i := range n {
+		pair := unsafe.Slice(src, 2*n)[2*i:]
+		x[i], y[i] = float32FromBfloat16(pair[0]), float32FromBfloat16(pair[1])
+	}
 }

@@ -121,3 +121,1076 @@ sixteen:
 done:
 	VZEROUPPER
 	RET
+
+// func bfloat16PairsAVX2(even *float32, odd *float32, src *uint16, n int)
+// Requires: AVX, AVX2, SSE2
+TEXT ·bfloat16PairsAVX2(SB), NOSPLIT, $0-32
+	MOVQ         even+0(FP), DI
+	MOVQ         odd+8(FP), DX
+	MOVQ         src+16(FP), SI
+	MOVQ         n+24(FP), CX
+	MOVL         $0xffff0000, AX
+	MOVD         AX, X0
+	VPBROADCASTD X0, Y15
+	XORL         AX, AX
+	SUBQ         $0x08, CX
+	JLT          done
+
+eight:
+	VMOVDQU (SI)(AX*4), Y0
+	VPSLLD  $0x10, Y0, Y1
+	VPAND   Y15, Y0, Y0
+	VMOVDQU Y1, (DI)(AX*4)
+	VMOVDQU Y0, (DX)(AX*4)
+	ADDQ    $0x08, AX
+	SUBQ    $0x08, CX
+	JGE     eight
+
+done:
+	VZEROUPPER
+	RET
+
+// func halfTileFloat161AVX512(sums *float32, a *uint16, b *uint16, pairs int, aRow int)
+// Requires: AVX, AVX512F
+TEXT ·halfTileFloat161AVX512(SB), NOSPLIT, $0-40
+	MOVQ   sums+0(FP), DI
+	MOVQ   a+8(FP), SI
+	MOVQ   b+16(FP), DX
+	MOVQ   pairs+24(FP), CX
+	MOVQ   aRow+32(FP), R9
+	LEAQ   (R9)(R9*2), R10
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	TESTQ  CX, CX
+	JEQ    done
+
+pair:
+	VBROADCASTSS (SI), Z2
+	VBROADCASTSS 4(SI), Z3
+	VCVTPH2PS    (DX), Z4
+	VCVTPH2PS    64(DX), Z5
+	VFMADD231PS  Z4, Z2, Z0
+	VFMADD231PS  Z5, Z3, Z0
+	VCVTPH2PS    32(DX), Z4
+	VCVTPH2PS    96(DX), Z5
+	VFMADD231PS  Z4, Z2, Z1
+	VFMADD231PS  Z5, Z3, Z1
+	ADDQ         $0x00000080, DX
+	ADDQ         $0x08, SI
+	DECQ         CX
+	JNE          pair
+
+done:
+	VMOVUPS Z0, (DI)
+	VMOVUPS Z1, 64(DI)
+	VZEROUPPER
+	RET
+
+// func halfTileFloat162AVX512(sums *float32, a *uint16, b *uint16, pairs int, aRow int)
+// Requires: AVX, AVX512F
+TEXT ·halfTileFloat162AVX512(SB), NOSPLIT, $0-40
+	MOVQ   sums+0(FP), DI
+	MOVQ   a+8(FP), SI
+	MOVQ   b+16(FP), DX
+	MOVQ   pairs+24(FP), CX
+	MOVQ   aRow+32(FP), R9
+	LEAQ   (R9)(R9*2), R10
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	TESTQ  CX, CX
+	JEQ    done
+
+pair:
+	VBROADCASTSS (SI), Z4
+	VBROADCASTSS 4(SI), Z5
+	VBROADCASTSS (SI)(R9*1), Z6
+	VBROADCASTSS 4(SI)(R9*1), Z7
+	VCVTPH2PS    (DX), Z8
+	VCVTPH2PS    64(DX), Z9
+	VFMADD231PS  Z8, Z4, Z0
+	VFMADD231PS  Z9, Z5, Z0
+	VFMADD231PS  Z8, Z6, Z2
+	VFMADD231PS  Z9, Z7, Z2
+	VCVTPH2PS    32(DX), Z8
+	VCVTPH2PS    96(DX), Z9
+	VFMADD231PS  Z8, Z4, Z1
+	VFMADD231PS  Z9, Z5, Z1
+	VFMADD231PS  Z8, Z6, Z3
+	VFMADD231PS  Z9, Z7, Z3
+	ADDQ         $0x00000080, DX
+	ADDQ         $0x08, SI
+	DECQ         CX
+	JNE          pair
+
+done:
+	VMOVUPS Z0, (DI)
+	VMOVUPS Z1, 64(DI)
+	VMOVUPS Z2, 128(DI)
+	VMOVUPS Z3, 192(DI)
+	VZEROUPPER
+	RET
+
+// func halfTileFloat164AVX512(sums *float32, a *uint16, b *uint16, pairs int, aRow int)
+// Requires: AVX, AVX512F
+TEXT ·halfTileFloat164AVX512(SB), NOSPLIT, $0-40
+	MOVQ   sums+0(FP), DI
+	MOVQ   a+8(FP), SI
+	MOVQ   b+16(FP), DX
+	MOVQ   pairs+24(FP), CX
+	MOVQ   aRow+32(FP), R9
+	LEAQ   (R9)(R9*2), R10
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	TESTQ  CX, CX
+	JEQ    done
+
+pair:
+	VBROADCASTSS (SI), Z8
+	VBROADCASTSS 4(SI), Z9
+	VBROADCASTSS (SI)(R9*1), Z10
+	VBROADCASTSS 4(SI)(R9*1), Z11
+	VBROADCASTSS (SI)(R9*2), Z12
+	VBROADCASTSS 4(SI)(R9*2), Z13
+	VBROADCASTSS (SI)(R10*1), Z14
+	VBROADCASTSS 4(SI)(R10*1), Z15
+	VCVTPH2PS    (DX), Z16
+	VCVTPH2PS    64(DX), Z17
+	VFMADD231PS  Z16, Z8, Z0
+	VFMADD231PS  Z17, Z9, Z0
+	VFMADD231PS  Z16, Z10, Z2
+	VFMADD231PS  Z17, Z11, Z2
+	VFMADD231PS  Z16, Z12, Z4
+	VFMADD231PS  Z17, Z13, Z4
+	VFMADD231PS  Z16, Z14, Z6
+	VFMADD231PS  Z17, Z15, Z6
+	VCVTPH2PS    32(DX), Z16
+	VCVTPH2PS    96(DX), Z17
+	VFMADD231PS  Z16, Z8, Z1
+	VFMADD231PS  Z17, Z9, Z1
+	VFMADD231PS  Z16, Z10, Z3
+	VFMADD231PS  Z17, Z11, Z3
+	VFMADD231PS  Z16, Z12, Z5
+	VFMADD231PS  Z17, Z13, Z5
+	VFMADD231PS  Z16, Z14, Z7
+	VFMADD231PS  Z17, Z15, Z7
+	ADDQ         $0x00000080, DX
+	ADDQ         $0x08, SI
+	DECQ         CX
+	JNE          pair
+
+done:
+	VMOVUPS Z0, (DI)
+	VMOVUPS Z1, 64(DI)
+	VMOVUPS Z2, 128(DI)
+	VMOVUPS Z3, 192(DI)
+	VMOVUPS Z4, 256(DI)
+	VMOVUPS Z5, 320(DI)
+	VMOVUPS Z6, 384(DI)
+	VMOVUPS Z7, 448(DI)
+	VZEROUPPER
+	RET
+
+// func halfTileBfloat161AVX512(sums *float32, a *uint16, b *uint16, pairs int, aRow int)
+// Requires: AVX, AVX512F, SSE2
+TEXT ·halfTileBfloat161AVX512(SB), NOSPLIT, $0-40
+	MOVQ         sums+0(FP), DI
+	MOVQ         a+8(FP), SI
+	MOVQ         b+16(FP), DX
+	MOVQ         pairs+24(FP), CX
+	MOVQ         aRow+32(FP), R9
+	LEAQ         (R9)(R9*2), R10
+	VPXORD       Z0, Z0, Z0
+	VPXORD       Z1, Z1, Z1
+	MOVL         $0xffff0000, AX
+	MOVD         AX, X15
+	VPBROADCASTD X15, Z6
+	TESTQ        CX, CX
+	JEQ          done
+
+pair:
+	VBROADCASTSS (SI), Z2
+	VBROADCASTSS 4(SI), Z3
+	VMOVUPS      (DX), Z5
+	VPSLLD       $0x10, Z5, Z4
+	VPANDD       Z6, Z5, Z5
+	VFMADD231PS  Z4, Z2, Z0
+	VFMADD231PS  Z5, Z3, Z0
+	VMOVUPS      64(DX), Z5
+	VPSLLD       $0x10, Z5, Z4
+	VPANDD       Z6, Z5, Z5
+	VFMADD231PS  Z4, Z2, Z1
+	VFMADD231PS  Z5, Z3, Z1
+	ADDQ         $0x00000080, DX
+	ADDQ         $0x08, SI
+	DECQ         CX
+	JNE          pair
+
+done:
+	VMOVUPS Z0, (DI)
+	VMOVUPS Z1, 64(DI)
+	VZEROUPPER
+	RET
+
+// func halfTileBfloat162AVX512(sums *float32, a *uint16, b *uint16, pairs int, aRow int)
+// Requires: AVX, AVX512F, SSE2
+TEXT ·halfTileBfloat162AVX512(SB), NOSPLIT, $0-40
+	MOVQ         sums+0(FP), DI
+	MOVQ         a+8(FP), SI
+	MOVQ         b+16(FP), DX
+	MOVQ         pairs+24(FP), CX
+	MOVQ         aRow+32(FP), R9
+	LEAQ         (R9)(R9*2), R10
+	VPXORD       Z0, Z0, Z0
+	VPXORD       Z1, Z1, Z1
+	VPXORD       Z2, Z2, Z2
+	VPXORD       Z3, Z3, Z3
+	MOVL         $0xffff0000, AX
+	MOVD         AX, X15
+	VPBROADCASTD X15, Z10
+	TESTQ        CX, CX
+	JEQ          done
+
+pair:
+	VBROADCASTSS (SI), Z4
+	VBROADCASTSS 4(SI), Z5
+	VBROADCASTSS (SI)(R9*1), Z6
+	VBROADCASTSS 4(SI)(R9*1), Z7
+	VMOVUPS      (DX), Z9
+	VPSLLD       $0x10, Z9, Z8
+	VPANDD       Z10, Z9, Z9
+	VFMADD231PS  Z8, Z4, Z0
+	VFMADD231PS  Z9, Z5, Z0
+	VFMADD231PS  Z8, Z6, Z2
+	VFMADD231PS  Z9, Z7, Z2
+	VMOVUPS      64(DX), Z9
+	VPSLLD       $0x10, Z9, Z8
+	VPANDD       Z10, Z9, Z9
+	VFMADD231PS  Z8, Z4, Z1
+	VFMADD231PS  Z9, Z5, Z1
+	VFMADD231PS  Z8, Z6, Z3
+	VFMADD231PS  Z9, Z7, Z3
+	ADDQ         $0x00000080, DX
+	ADDQ         $0x08, SI
+	DECQ         CX
+	JNE          pair
+
+done:
+	VMOVUPS Z0, (DI)
+	VMOVUPS Z1, 64(DI)
+	VMOVUPS Z2, 128(DI)
+	VMOVUPS Z3, 192(DI)
+	VZEROUPPER
+	RET
+
+// func halfTileBfloat164AVX512(sums *float32, a *uint16, b *uint16, pairs int, aRow int)
+// Requires: AVX, AVX512F, SSE2
+TEXT ·halfTileBfloat164AVX512(SB), NOSPLIT, $0-40
+	MOVQ         sums+0(FP), DI
+	MOVQ         a+8(FP), SI
+	MOVQ         b+16(FP), DX
+	MOVQ         pairs+24(FP), CX
+	MOVQ         aRow+32(FP), R9
+	LEAQ         (R9)(R9*2), R10
+	VPXORD       Z0, Z0, Z0
+	VPXORD       Z1, Z1, Z1
+	VPXORD       Z2, Z2, Z2
+	VPXORD       Z3, Z3, Z3
+	VPXORD       Z4, Z4, Z4
+	VPXORD       Z5, Z5, Z5
+	VPXORD       Z6, Z6, Z6
+	VPXORD       Z7, Z7, Z7
+	MOVL         $0xffff0000, AX
+	MOVD         AX, X15
+	VPBROADCASTD X15, Z18
+	TESTQ        CX, CX
+	JEQ          done
+
+pair:
+	VBROADCASTSS (SI), Z8
+	VBROADCASTSS 4(SI), Z9
+	VBROADCASTSS (SI)(R9*1), Z10
+	VBROADCASTSS 4(SI)(R9*1), Z11
+	VBROADCASTSS (SI)(R9*2), Z12
+	VBROADCASTSS 4(SI)(R9*2), Z13
+	VBROADCASTSS (SI)(R10*1), Z14
+	VBROADCASTSS 4(SI)(R10*1), Z15
+	VMOVUPS      (DX), Z17
+	VPSLLD       $0x10, Z17, Z16
+	VPANDD       Z18, Z17, Z17
+	VFMADD231PS  Z16, Z8, Z0
+	VFMADD231PS  Z17, Z9, Z0
+	VFMADD231PS  Z16, Z10, Z2
+	VFMADD231PS  Z17, Z11, Z2
+	VFMADD231PS  Z16, Z12, Z4
+	VFMADD231PS  Z17, Z13, Z4
+	VFMADD231PS  Z16, Z14, Z6
+	VFMADD231PS  Z17, Z15, Z6
+	VMOVUPS      64(DX), Z17
+	VPSLLD       $0x10, Z17, Z16
+	VPANDD       Z18, Z17, Z17
+	VFMADD231PS  Z16, Z8, Z1
+	VFMADD231PS  Z17, Z9, Z1
+	VFMADD231PS  Z16, Z10, Z3
+	VFMADD231PS  Z17, Z11, Z3
+	VFMADD231PS  Z16, Z12, Z5
+	VFMADD231PS  Z17, Z13, Z5
+	VFMADD231PS  Z16, Z14, Z7
+	VFMADD231PS  Z17, Z15, Z7
+	ADDQ         $0x00000080, DX
+	ADDQ         $0x08, SI
+	DECQ         CX
+	JNE          pair
+
+done:
+	VMOVUPS Z0, (DI)
+	VMOVUPS Z1, 64(DI)
+	VMOVUPS Z2, 128(DI)
+	VMOVUPS Z3, 192(DI)
+	VMOVUPS Z4, 256(DI)
+	VMOVUPS Z5, 320(DI)
+	VMOVUPS Z6, 384(DI)
+	VMOVUPS Z7, 448(DI)
+	VZEROUPPER
+	RET
+
+// func halfTilePairs1AVX512(sums *float32, a *uint16, b *uint16, pairs int, aRow int)
+// Requires: AVX, AVX512F, SSE2
+TEXT ·halfTilePairs1AVX512(SB), NOSPLIT, $0-40
+	MOVQ         sums+0(FP), DI
+	MOVQ         a+8(FP), SI
+	MOVQ         b+16(FP), DX
+	MOVQ         pairs+24(FP), CX
+	MOVQ         aRow+32(FP), R9
+	LEAQ         (R9)(R9*2), R10
+	VPXORD       Z0, Z0, Z0
+	VPXORD       Z1, Z1, Z1
+	MOVL         $0xffff0000, AX
+	MOVD         AX, X15
+	VPBROADCASTD X15, Z6
+	TESTQ        CX, CX
+	JEQ          done
+
+pair:
+	VPBROADCASTD (SI), Z3
+	VPSLLD       $0x10, Z3, Z2
+	VPANDD       Z6, Z3, Z3
+	VMOVUPS      (DX), Z5
+	VPSLLD       $0x10, Z5, Z4
+	VPANDD       Z6, Z5, Z5
+	VFMADD231PS  Z4, Z2, Z0
+	VFMADD231PS  Z5, Z3, Z0
+	VMOVUPS      64(DX), Z5
+	VPSLLD       $0x10, Z5, Z4
+	VPANDD       Z6, Z5, Z5
+	VFMADD231PS  Z4, Z2, Z1
+	VFMADD231PS  Z5, Z3, Z1
+	ADDQ         $0x00000080, DX
+	ADDQ         $0x04, SI
+	DECQ         CX
+	JNE          pair
+
+done:
+	VMOVUPS Z0, (DI)
+	VMOVUPS Z1, 64(DI)
+	VZEROUPPER
+	RET
+
+// func halfTilePairs2AVX512(sums *float32, a *uint16, b *uint16, pairs int, aRow int)
+// Requires: AVX, AVX512F, SSE2
+TEXT ·halfTilePairs2AVX512(SB), NOSPLIT, $0-40
+	MOVQ         sums+0(FP), DI
+	MOVQ         a+8(FP), SI
+	MOVQ         b+16(FP), DX
+	MOVQ         pairs+24(FP), CX
+	MOVQ         aRow+32(FP), R9
+	LEAQ         (R9)(R9*2), R10
+	VPXORD       Z0, Z0, Z0
+	VPXORD       Z1, Z1, Z1
+	VPXORD       Z2, Z2, Z2
+	VPXORD       Z3, Z3, Z3
+	MOVL         $0xffff0000, AX
+	MOVD         AX, X15
+	VPBROADCASTD X15, Z10
+	TESTQ        CX, CX
+	JEQ          done
+
+pair:
+	VPBROADCASTD (SI), Z5
+	VPSLLD       $0x10, Z5, Z4
+	VPANDD       Z10, Z5, Z5
+	VPBROADCASTD (SI)(R9*1), Z7
+	VPSLLD       $0x10, Z7, Z6
+	VPANDD       Z10, Z7, Z7
+	VMOVUPS      (DX), Z9
+	VPSLLD       $0x10, Z9, Z8
+	VPANDD       Z10, Z9, Z9
+	VFMADD231PS  Z8, Z4, Z0
+	VFMADD231PS  Z9, Z5, Z0
+	VFMADD231PS  Z8, Z6, Z2
+	VFMADD231PS  Z9, Z7, Z2
+	VMOVUPS      64(DX), Z9
+	VPSLLD       $0x10, Z9, Z8
+	VPANDD       Z10, Z9, Z9
+	VFMADD231PS  Z8, Z4, Z1
+	VFMADD231PS  Z9, Z5, Z1
+	VFMADD231PS  Z8, Z6, Z3
+	VFMADD231PS  Z9, Z7, Z3
+	ADDQ         $0x00000080, DX
+	ADDQ         $0x04, SI
+	DECQ         CX
+	JNE          pair
+
+done:
+	VMOVUPS Z0, (DI)
+	VMOVUPS Z1, 64(DI)
+	VMOVUPS Z2, 128(DI)
+	VMOVUPS Z3, 192(DI)
+	VZEROUPPER
+	RET
+
+// func halfTilePairs4AVX512(sums *float32, a *uint16, b *uint16, pairs int, aRow int)
+// Requires: AVX, AVX512F, SSE2
+TEXT ·halfTilePairs4AVX512(SB), NOSPLIT, $0-40
+	MOVQ         sums+0(FP), DI
+	MOVQ         a+8(FP), SI
+	MOVQ         b+16(FP), DX
+	MOVQ         pairs+24(FP), CX
+	MOVQ         aRow+32(FP), R9
+	LEAQ         (R9)(R9*2), R10
+	VPXORD       Z0, Z0, Z0
+	VPXORD       Z1, Z1, Z1
+	VPXORD       Z2, Z2, Z2
+	VPXORD       Z3, Z3, Z3
+	VPXORD       Z4, Z4, Z4
+	VPXORD       Z5, Z5, Z5
+	VPXORD       Z6, Z6, Z6
+	VPXORD       Z7, Z7, Z7
+	MOVL         $0xffff0000, AX
+	MOVD         AX, X15
+	VPBROADCASTD X15, Z18
+	TESTQ        CX, CX
+	JEQ          done
+
+pair:
+	VPBROADCASTD (SI), Z9
+	VPSLLD       $0x10, Z9, Z8
+	VPANDD       Z18, Z9, Z9
+	VPBROADCASTD (SI)(R9*1), Z11
+	VPSLLD       $0x10, Z11, Z10
+	VPANDD       Z18, Z11, Z11
+	VPBROADCASTD (SI)(R9*2), Z13
+	VPSLLD       $0x10, Z13, Z12
+	VPANDD       Z18, Z13, Z13
+	VPBROADCASTD (SI)(R10*1), Z15
+	VPSLLD       $0x10, Z15, Z14
+	VPANDD       Z18, Z15, Z15
+	VMOVUPS      (DX), Z17
+	VPSLLD       $0x10, Z17, Z16
+	VPANDD       Z18, Z17, Z17
+	VFMADD231PS  Z16, Z8, Z0
+	VFMADD231PS  Z17, Z9, Z0
+	VFMADD231PS  Z16, Z10, Z2
+	VFMADD231PS  Z17, Z11, Z2
+	VFMADD231PS  Z16, Z12, Z4
+	VFMADD231PS  Z17, Z13, Z4
+	VFMADD231PS  Z16, Z14, Z6
+	VFMADD231PS  Z17, Z15, Z6
+	VMOVUPS      64(DX), Z17
+	VPSLLD       $0x10, Z17, Z16
+	VPANDD       Z18, Z17, Z17
+	VFMADD231PS  Z16, Z8, Z1
+	VFMADD231PS  Z17, Z9, Z1
+	VFMADD231PS  Z16, Z10, Z3
+	VFMADD231PS  Z17, Z11, Z3
+	VFMADD231PS  Z16, Z12, Z5
+	VFMADD231PS  Z17, Z13, Z5
+	VFMADD231PS  Z16, Z14, Z7
+	VFMADD231PS  Z17, Z15, Z7
+	ADDQ         $0x00000080, DX
+	ADDQ         $0x04, SI
+	DECQ         CX
+	JNE          pair
+
+done:
+	VMOVUPS Z0, (DI)
+	VMOVUPS Z1, 64(DI)
+	VMOVUPS Z2, 128(DI)
+	VMOVUPS Z3, 192(DI)
+	VMOVUPS Z4, 256(DI)
+	VMOVUPS Z5, 320(DI)
+	VMOVUPS Z6, 384(DI)
+	VMOVUPS Z7, 448(DI)
+	VZEROUPPER
+	RET
+
+// func halfTileDot1AVX512(sums *float32, a *uint16, b *uint16, pairs int, aRow int)
+// Requires: AVX, AVX512F
+TEXT ·halfTileDot1AVX512(SB), NOSPLIT, $0-40
+	MOVQ   sums+0(FP), DI
+	MOVQ   a+8(FP), SI
+	MOVQ   b+16(FP), DX
+	MOVQ   pairs+24(FP), CX
+	MOVQ   aRow+32(FP), R9
+	LEAQ   (R9)(R9*2), R10
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	TESTQ  CX, CX
+	JEQ    done
+
+pair:
+	VPBROADCASTD (SI), Z2
+	VMOVUPS      (DX), Z4
+	BYTE         $0x62
+	BYTE         $0xf2
+	BYTE         $0x6e
+	BYTE         $0x48
+	BYTE         $0x52
+	BYTE         $0xc4
+	VMOVUPS      64(DX), Z4
+	BYTE         $0x62
+	BYTE         $0xf2
+	BYTE         $0x6e
+	BYTE         $0x48
+	BYTE         $0x52
+	BYTE         $0xcc
+	ADDQ         $0x00000080, DX
+	ADDQ         $0x04, SI
+	DECQ         CX
+	JNE          pair
+
+done:
+	VMOVUPS Z0, (DI)
+	VMOVUPS Z1, 64(DI)
+	VZEROUPPER
+	RET
+
+// func halfTileDot2AVX512(sums *float32, a *uint16, b *uint16, pairs int, aRow int)
+// Requires: AVX, AVX512F
+TEXT ·halfTileDot2AVX512(SB), NOSPLIT, $0-40
+	MOVQ   sums+0(FP), DI
+	MOVQ   a+8(FP), SI
+	MOVQ   b+16(FP), DX
+	MOVQ   pairs+24(FP), CX
+	MOVQ   aRow+32(FP), R9
+	LEAQ   (R9)(R9*2), R10
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	TESTQ  CX, CX
+	JEQ    done
+
+pair:
+	VPBROADCASTD (SI), Z4
+	VPBROADCASTD (SI)(R9*1), Z6
+	VMOVUPS      (DX), Z8
+	BYTE         $0x62
+	BYTE         $0xd2
+	BYTE         $0x5e
+	BYTE         $0x48
+	BYTE         $0x52
+	BYTE         $0xc0
+	BYTE         $0x62
+	BYTE         $0xd2
+	BYTE         $0x4e
+	BYTE         $0x48
+	BYTE         $0x52
+	BYTE         $0xd0
+	VMOVUPS      64(DX), Z8
+	BYTE         $0x62
+	BYTE         $0xd2
+	BYTE         $0x5e
+	BYTE         $0x48
+	BYTE         $0x52
+	BYTE         $0xc8
+	BYTE         $0x62
+	BYTE         $0xd2
+	BYTE         $0x4e
+	BYTE         $0x48
+	BYTE         $0x52
+	BYTE         $0xd8
+	ADDQ         $0x00000080, DX
+	ADDQ         $0x04, SI
+	DECQ         CX
+	JNE          pair
+
+done:
+	VMOVUPS Z0, (DI)
+	VMOVUPS Z1, 64(DI)
+	VMOVUPS Z2, 128(DI)
+	VMOVUPS Z3, 192(DI)
+	VZEROUPPER
+	RET
+
+// func halfTileDot4AVX512(sums *float32, a *uint16, b *uint16, pairs int, aRow int)
+// Requires: AVX, AVX512F
+TEXT ·halfTileDot4AVX512(SB), NOSPLIT, $0-40
+	MOVQ   sums+0(FP), DI
+	MOVQ   a+8(FP), SI
+	MOVQ   b+16(FP), DX
+	MOVQ   pairs+24(FP), CX
+	MOVQ   aRow+32(FP), R9
+	LEAQ   (R9)(R9*2), R10
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	TESTQ  CX, CX
+	JEQ    done
+
+pair:
+	VPBROADCASTD (SI), Z8
+	VPBROADCASTD (SI)(R9*1), Z10
+	VPBROADCASTD (SI)(R9*2), Z12
+	VPBROADCASTD (SI)(R10*1), Z14
+	VMOVUPS      (DX), Z16
+	BYTE         $0x62
+	BYTE         $0xb2
+	BYTE         $0x3e
+	BYTE         $0x48
+	BYTE         $0x52
+	BYTE         $0xc0
+	BYTE         $0x62
+	BYTE         $0xb2
+	BYTE         $0x2e
+	BYTE         $0x48
+	BYTE         $0x52
+	BYTE         $0xd0
+	BYTE         $0x62
+	BYTE         $0xb2
+	BYTE         $0x1e
+	BYTE         $0x48
+	BYTE         $0x52
+	BYTE         $0xe0
+	BYTE         $0x62
+	BYTE         $0xb2
+	BYTE         $0x0e
+	BYTE         $0x48
+	BYTE         $0x52
+	BYTE         $0xf0
+	VMOVUPS      64(DX), Z16
+	BYTE         $0x62
+	BYTE         $0xb2
+	BYTE         $0x3e
+	BYTE         $0x48
+	BYTE         $0x52
+	BYTE         $0xc8
+	BYTE         $0x62
+	BYTE         $0xb2
+	BYTE         $0x2e
+	BYTE         $0x48
+	BYTE         $0x52
+	BYTE         $0xd8
+	BYTE         $0x62
+	BYTE         $0xb2
+	BYTE         $0x1e
+	BYTE         $0x48
+	BYTE         $0x52
+	BYTE         $0xe8
+	BYTE         $0x62
+	BYTE         $0xb2
+	BYTE         $0x0e
+	BYTE         $0x48
+	BYTE         $0x52
+	BYTE         $0xf8
+	ADDQ         $0x00000080, DX
+	ADDQ         $0x04, SI
+	DECQ         CX
+	JNE          pair
+
+done:
+	VMOVUPS Z0, (DI)
+	VMOVUPS Z1, 64(DI)
+	VMOVUPS Z2, 128(DI)
+	VMOVUPS Z3, 192(DI)
+	VMOVUPS Z4, 256(DI)
+	VMOVUPS Z5, 320(DI)
+	VMOVUPS Z6, 384(DI)
+	VMOVUPS Z7, 448(DI)
+	VZEROUPPER
+	RET
+
+// func halfTileFloat161AVX2(sums *float32, a *uint16, b *uint16, pairs int, aRow int)
+// Requires: AVX, F16C, FMA3
+TEXT ·halfTileFloat161AVX2(SB), NOSPLIT, $0-40
+	MOVQ   sums+0(FP), DI
+	MOVQ   a+8(FP), SI
+	MOVQ   b+16(FP), DX
+	MOVQ   pairs+24(FP), CX
+	MOVQ   aRow+32(FP), R9
+	LEAQ   (R9)(R9*2), R10
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	TESTQ  CX, CX
+	JEQ    done
+
+pair:
+	VBROADCASTSS (SI), Y4
+	VBROADCASTSS 4(SI), Y5
+	VCVTPH2PS    (DX), Y6
+	VCVTPH2PS    64(DX), Y7
+	VFMADD231PS  Y6, Y4, Y0
+	VFMADD231PS  Y7, Y5, Y0
+	VCVTPH2PS    16(DX), Y6
+	VCVTPH2PS    80(DX), Y7
+	VFMADD231PS  Y6, Y4, Y1
+	VFMADD231PS  Y7, Y5, Y1
+	VCVTPH2PS    32(DX), Y6
+	VCVTPH2PS    96(DX), Y7
+	VFMADD231PS  Y6, Y4, Y2
+	VFMADD231PS  Y7, Y5, Y2
+	VCVTPH2PS    48(DX), Y6
+	VCVTPH2PS    112(DX), Y7
+	VFMADD231PS  Y6, Y4, Y3
+	VFMADD231PS  Y7, Y5, Y3
+	ADDQ         $0x00000080, DX
+	ADDQ         $0x08, SI
+	DECQ         CX
+	JNE          pair
+
+done:
+	VMOVUPS Y0, (DI)
+	VMOVUPS Y1, 32(DI)
+	VMOVUPS Y2, 64(DI)
+	VMOVUPS Y3, 96(DI)
+	VZEROUPPER
+	RET
+
+// func halfTileFloat162AVX2(sums *float32, a *uint16, b *uint16, pairs int, aRow int)
+// Requires: AVX, F16C, FMA3
+TEXT ·halfTileFloat162AVX2(SB), NOSPLIT, $0-40
+	MOVQ   sums+0(FP), DI
+	MOVQ   a+8(FP), SI
+	MOVQ   b+16(FP), DX
+	MOVQ   pairs+24(FP), CX
+	MOVQ   aRow+32(FP), R9
+	LEAQ   (R9)(R9*2), R10
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	TESTQ  CX, CX
+	JEQ    done
+
+pair:
+	VBROADCASTSS (SI), Y8
+	VBROADCASTSS 4(SI), Y9
+	VBROADCASTSS (SI)(R9*1), Y10
+	VBROADCASTSS 4(SI)(R9*1), Y11
+	VCVTPH2PS    (DX), Y12
+	VCVTPH2PS    64(DX), Y13
+	VFMADD231PS  Y12, Y8, Y0
+	VFMADD231PS  Y13, Y9, Y0
+	VFMADD231PS  Y12, Y10, Y4
+	VFMADD231PS  Y13, Y11, Y4
+	VCVTPH2PS    16(DX), Y12
+	VCVTPH2PS    80(DX), Y13
+	VFMADD231PS  Y12, Y8, Y1
+	VFMADD231PS  Y13, Y9, Y1
+	VFMADD231PS  Y12, Y10, Y5
+	VFMADD231PS  Y13, Y11, Y5
+	VCVTPH2PS    32(DX), Y12
+	VCVTPH2PS    96(DX), Y13
+	VFMADD231PS  Y12, Y8, Y2
+	VFMADD231PS  Y13, Y9, Y2
+	VFMADD231PS  Y12, Y10, Y6
+	VFMADD231PS  Y13, Y11, Y6
+	VCVTPH2PS    48(DX), Y12
+	VCVTPH2PS    112(DX), Y13
+	VFMADD231PS  Y12, Y8, Y3
+	VFMADD231PS  Y13, Y9, Y3
+	VFMADD231PS  Y12, Y10, Y7
+	VFMADD231PS  Y13, Y11, Y7
+	ADDQ         $0x00000080, DX
+	ADDQ         $0x08, SI
+	DECQ         CX
+	JNE          pair
+
+done:
+	VMOVUPS Y0, (DI)
+	VMOVUPS Y1, 32(DI)
+	VMOVUPS Y2, 64(DI)
+	VMOVUPS Y3, 96(DI)
+	VMOVUPS Y4, 128(DI)
+	VMOVUPS Y5, 160(DI)
+	VMOVUPS Y6, 192(DI)
+	VMOVUPS Y7, 224(DI)
+	VZEROUPPER
+	RET
+
+// func halfTileBfloat161AVX2(sums *float32, a *uint16, b *uint16, pairs int, aRow int)
+// Requires: AVX, AVX2, FMA3, SSE2
+TEXT ·halfTileBfloat161AVX2(SB), NOSPLIT, $0-40
+	MOVQ         sums+0(FP), DI
+	MOVQ         a+8(FP), SI
+	MOVQ         b+16(FP), DX
+	MOVQ         pairs+24(FP), CX
+	MOVQ         aRow+32(FP), R9
+	LEAQ         (R9)(R9*2), R10
+	VXORPS       Y0, Y0, Y0
+	VXORPS       Y1, Y1, Y1
+	VXORPS       Y2, Y2, Y2
+	VXORPS       Y3, Y3, Y3
+	MOVL         $0xffff0000, AX
+	MOVD         AX, X15
+	VPBROADCASTD X15, Y8
+	TESTQ        CX, CX
+	JEQ          done
+
+pair:
+	VBROADCASTSS (SI), Y4
+	VBROADCASTSS 4(SI), Y5
+	VMOVUPS      (DX), Y7
+	VPSLLD       $0x10, Y7, Y6
+	VPAND        Y8, Y7, Y7
+	VFMADD231PS  Y6, Y4, Y0
+	VFMADD231PS  Y7, Y5, Y0
+	VMOVUPS      32(DX), Y7
+	VPSLLD       $0x10, Y7, Y6
+	VPAND        Y8, Y7, Y7
+	VFMADD231PS  Y6, Y4, Y1
+	VFMADD231PS  Y7, Y5, Y1
+	VMOVUPS      64(DX), Y7
+	VPSLLD       $0x10, Y7, Y6
+	VPAND        Y8, Y7, Y7
+	VFMADD231PS  Y6, Y4, Y2
+	VFMADD231PS  Y7, Y5, Y2
+	VMOVUPS      96(DX), Y7
+	VPSLLD       $0x10, Y7, Y6
+	VPAND        Y8, Y7, Y7
+	VFMADD231PS  Y6, Y4, Y3
+	VFMADD231PS  Y7, Y5, Y3
+	ADDQ         $0x00000080, DX
+	ADDQ         $0x08, SI
+	DECQ         CX
+	JNE          pair
+
+done:
+	VMOVUPS Y0, (DI)
+	VMOVUPS Y1, 32(DI)
+	VMOVUPS Y2, 64(DI)
+	VMOVUPS Y3, 96(DI)
+	VZEROUPPER
+	RET
+
+// func halfTileBfloat162AVX2(sums *float32, a *uint16, b *uint16, pairs int, aRow int)
+// Requires: AVX, AVX2, FMA3, SSE2
+TEXT ·halfTileBfloat162AVX2(SB), NOSPLIT, $0-40
+	MOVQ         sums+0(FP), DI
+	MOVQ         a+8(FP), SI
+	MOVQ         b+16(FP), DX
+	MOVQ         pairs+24(FP), CX
+	MOVQ         aRow+32(FP), R9
+	LEAQ         (R9)(R9*2), R10
+	VXORPS       Y0, Y0, Y0
+	VXORPS       Y1, Y1, Y1
+	VXORPS       Y2, Y2, Y2
+	VXORPS       Y3, Y3, Y3
+	VXORPS       Y4, Y4, Y4
+	VXORPS       Y5, Y5, Y5
+	VXORPS       Y6, Y6, Y6
+	VXORPS       Y7, Y7, Y7
+	MOVL         $0xffff0000, AX
+	MOVD         AX, X15
+	VPBROADCASTD X15, Y14
+	TESTQ        CX, CX
+	JEQ          done
+
+pair:
+	VBROADCASTSS (SI), Y8
+	VBROADCASTSS 4(SI), Y9
+	VBROADCASTSS (SI)(R9*1), Y10
+	VBROADCASTSS 4(SI)(R9*1), Y11
+	VMOVUPS      (DX), Y13
+	VPSLLD       $0x10, Y13, Y12
+	VPAND        Y14, Y13, Y13
+	VFMADD231PS  Y12, Y8, Y0
+	VFMADD231PS  Y13, Y9, Y0
+	VFMADD231PS  Y12, Y10, Y4
+	VFMADD231PS  Y13, Y11, Y4
+	VMOVUPS      32(DX), Y13
+	VPSLLD       $0x10, Y13, Y12
+	VPAND        Y14, Y13, Y13
+	VFMADD231PS  Y12, Y8, Y1
+	VFMADD231PS  Y13, Y9, Y1
+	VFMADD231PS  Y12, Y10, Y5
+	VFMADD231PS  Y13, Y11, Y5
+	VMOVUPS      64(DX), Y13
+	VPSLLD       $0x10, Y13, Y12
+	VPAND        Y14, Y13, Y13
+	VFMADD231PS  Y12, Y8, Y2
+	VFMADD231PS  Y13, Y9, Y2
+	VFMADD231PS  Y12, Y10, Y6
+	VFMADD231PS  Y13, Y11, Y6
+	VMOVUPS      96(DX), Y13
+	VPSLLD       $0x10, Y13, Y12
+	VPAND        Y14, Y13, Y13
+	VFMADD231PS  Y12, Y8, Y3
+	VFMADD231PS  Y13, Y9, Y3
+	VFMADD231PS  Y12, Y10, Y7
+	VFMADD231PS  Y13, Y11, Y7
+	ADDQ         $0x00000080, DX
+	ADDQ         $0x08, SI
+	DECQ         CX
+	JNE          pair
+
+done:
+	VMOVUPS Y0, (DI)
+	VMOVUPS Y1, 32(DI)
+	VMOVUPS Y2, 64(DI)
+	VMOVUPS Y3, 96(DI)
+	VMOVUPS Y4, 128(DI)
+	VMOVUPS Y5, 160(DI)
+	VMOVUPS Y6, 192(DI)
+	VMOVUPS Y7, 224(DI)
+	VZEROUPPER
+	RET
+
+// func halfTilePairs1AVX2(sums *float32, a *uint16, b *uint16, pairs int, aRow int)
+// Requires: AVX, AVX2, FMA3, SSE2
+TEXT ·halfTilePairs1AVX2(SB), NOSPLIT, $0-40
+	MOVQ         sums+0(FP), DI
+	MOVQ         a+8(FP), SI
+	MOVQ         b+16(FP), DX
+	MOVQ         pairs+24(FP), CX
+	MOVQ         aRow+32(FP), R9
+	LEAQ         (R9)(R9*2), R10
+	VXORPS       Y0, Y0, Y0
+	VXORPS       Y1, Y1, Y1
+	VXORPS       Y2, Y2, Y2
+	VXORPS       Y3, Y3, Y3
+	MOVL         $0xffff0000, AX
+	MOVD         AX, X15
+	VPBROADCASTD X15, Y8
+	TESTQ        CX, CX
+	JEQ          done
+
+pair:
+	VPBROADCASTD (SI), Y5
+	VPSLLD       $0x10, Y5, Y4
+	VPAND        Y8, Y5, Y5
+	VMOVUPS      (DX), Y7
+	VPSLLD       $0x10, Y7, Y6
+	VPAND        Y8, Y7, Y7
+	VFMADD231PS  Y6, Y4, Y0
+	VFMADD231PS  Y7, Y5, Y0
+	VMOVUPS      32(DX), Y7
+	VPSLLD       $0x10, Y7, Y6
+	VPAND        Y8, Y7, Y7
+	VFMADD231PS  Y6, Y4, Y1
+	VFMADD231PS  Y7, Y5, Y1
+	VMOVUPS      64(DX), Y7
+	VPSLLD       $0x10, Y7, Y6
+	VPAND        Y8, Y7, Y7
+	VFMADD231PS  Y6, Y4, Y2
+	VFMADD231PS  Y7, Y5, Y2
+	VMOVUPS      96(DX), Y7
+	VPSLLD       $0x10, Y7, Y6
+	VPAND        Y8, Y7, Y7
+	VFMADD231PS  Y6, Y4, Y3
+	VFMADD231PS  Y7, Y5, Y3
+	ADDQ         $0x00000080, DX
+	ADDQ         $0x04, SI
+	DECQ         CX
+	JNE          pair
+
+done:
+	VMOVUPS Y0, (DI)
+	VMOVUPS Y1, 32(DI)
+	VMOVUPS Y2, 64(DI)
+	VMOVUPS Y3, 96(DI)
+	VZEROUPPER
+	RET
+
+// func halfTilePairs2AVX2(sums *float32, a *uint16, b *uint16, pairs int, aRow int)
+// Requires: AVX, AVX2, FMA3, SSE2
+TEXT ·halfTilePairs2AVX2(SB), NOSPLIT, $0-40
+	MOVQ         sums+0(FP), DI
+	MOVQ         a+8(FP), SI
+	MOVQ         b+16(FP), DX
+	MOVQ         pairs+24(FP), CX
+	MOVQ         aRow+32(FP), R9
+	LEAQ         (R9)(R9*2), R10
+	VXORPS       Y0, Y0, Y0
+	VXORPS       Y1, Y1, Y1
+	VXORPS       Y2, Y2, Y2
+	VXORPS       Y3, Y3, Y3
+	VXORPS       Y4, Y4, Y4
+	VXORPS       Y5, Y5, Y5
+	VXORPS       Y6, Y6, Y6
+	VXORPS       Y7, Y7, Y7
+	MOVL         $0xffff0000, AX
+	MOVD         AX, X15
+	VPBROADCASTD X15, Y14
+	TESTQ        CX, CX
+	JEQ          done
+
+pair:
+	VPBROADCASTD (SI), Y9
+	VPSLLD       $0x10, Y9, Y8
+	VPAND        Y14, Y9, Y9
+	VPBROADCASTD (SI)(R9*1), Y11
+	VPSLLD       $0x10, Y11, Y10
+	VPAND        Y14, Y11, Y11
+	VMOVUPS      (DX), Y13
+	VPSLLD       $0x10, Y13, Y12
+	VPAND        Y14, Y13, Y13
+	VFMADD231PS  Y12, Y8, Y0
+	VFMADD231PS  Y13, Y9, Y0
+	VFMADD231PS  Y12, Y10, Y4
+	VFMADD231PS  Y13, Y11, Y4
+	VMOVUPS      32(DX), Y13
+	VPSLLD       $0x10, Y13, Y12
+	VPAND        Y14, Y13, Y13
+	VFMADD231PS  Y12, Y8, Y1
+	VFMADD231PS  Y13, Y9, Y1
+	VFMADD231PS  Y12, Y10, Y5
+	VFMADD231PS  Y13, Y11, Y5
+	VMOVUPS      64(DX), Y13
+	VPSLLD       $0x10, Y13, Y12
+	VPAND        Y14, Y13, Y13
+	VFMADD231PS  Y12, Y8, Y2
+	VFMADD231PS  Y13, Y9, Y2
+	VFMADD231PS  Y12, Y10, Y6
+	VFMADD231PS  Y13, Y11, Y6
+	VMOVUPS      96(DX), Y13
+	VPSLLD       $0x10, Y13, Y12
+	VPAND        Y14, Y13, Y13
+	VFMADD231PS  Y12, Y8, Y3
+	VFMADD231PS  Y13, Y9, Y3
+	VFMADD231PS  Y12, Y10, Y7
+	VFMADD231PS  Y13, Y11, Y7
+	ADDQ         $0x00000080, DX
+	ADDQ         $0x04, SI
+	DECQ         CX
+	JNE          pair
+
+done:
+	VMOVUPS Y0, (DI)
+	VMOVUPS Y1, 32(DI)
+	VMOVUPS Y2, 64(DI)
+	VMOVUPS Y3, 96(DI)
+	VMOVUPS Y4, 128(DI)
+	VMOVUPS Y5, 160(DI)
+	VMOVUPS Y6, 192(DI)
+	VMOVUPS Y7, 224(DI)
+	VZEROUPPER
+	RET

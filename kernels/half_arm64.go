@@ -9,6 +9,7 @@ func halfImplementation(base string) halfKernels {
 		float32FromFloat16:  float32FromFloat16NEON,
 		bfloat16FromFloat32: bfloat16FromFloat32NEON,
 		float32FromBfloat16: float32FromBfloat16NEON,
+		bfloat16Pairs:       bfloat16PairsNEON,
 	}
 }
 
@@ -31,3 +32,11 @@ func bfloat16FromFloat32NEON(dst *uint16, src *float32, n int)
 //
 //go:noescape
 func float32FromBfloat16NEON(dst *float32, src *uint16, n int)
+
+// bfloat16PairsNEON is bfloat16PairsPortable; n is a multiple of 8.
+//
+//go:noescape
+func bfloat16PairsNEON(even, odd *float32, src *uint16, n int)
+
+// halfTileImplementation leaves products to blocks that are converted.
+func halfTileImplementation(instructions) halfTileKernels { return halfTileKernels{} }

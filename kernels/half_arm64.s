@@ -102,3 +102,26 @@ eight:
 	B eight
 done:
 	RET
+
+// func bfloat16PairsNEON(even, odd *float32, src *uint16, n int)
+TEXT ·bfloat16PairsNEON(SB), NOSPLIT, $0-32
+	MOVD even+0(FP), R0
+	MOVD odd+8(FP), R2
+	MOVD src+16(FP), R1
+	MOVD n+24(FP), R3
+	MOVW $0xffff0000, R4
+	VDUP R4, V28.S4
+four:
+	CBZ R3, done
+	LOAD(0, 1, 0)
+	VSHL $16, V0.S4, V1.S4
+	VAND V28.B16, V0.B16, V0.B16
+	STORE(1, 0, 0)
+	STORE(0, 0, 2)
+	ADD $16, R0
+	ADD $16, R1
+	ADD $16, R2
+	SUB $4, R3
+	B four
+done:
+	RET

@@ -2,22 +2,117 @@
 
 package kernels
 
-// float16FromFloat32AVX2 is float16FromFloat32Portable; n is a multiple of 16.
+// float16FromFloat32AVX2 is float16FromFloat32 of n elements, a multiple of 16.
 //
 //go:noescape
 func float16FromFloat32AVX2(dst *uint16, src *float32, n int)
 
-// float32FromFloat16AVX2 is float32FromFloat16Portable; n is a multiple of 16.
+// float32FromFloat16AVX2 is float32FromFloat16 of n elements, a multiple of 16.
 //
 //go:noescape
 func float32FromFloat16AVX2(dst *float32, src *uint16, n int)
 
-// float32FromBfloat16AVX2 is float32FromBfloat16Portable; n is a multiple of 16.
+// float32FromBfloat16AVX2 is float32FromBfloat16 of n elements, a multiple of 16.
 //
 //go:noescape
 func float32FromBfloat16AVX2(dst *float32, src *uint16, n int)
 
-// bfloat16FromFloat32AVX2 is bfloat16FromFloat32Portable; n is a multiple of 16.
+// bfloat16FromFloat32AVX2 is bfloat16FromFloat32 of n elements, a multiple of 16.
 //
 //go:noescape
 func bfloat16FromFloat32AVX2(dst *uint16, src *float32, n int)
+
+// bfloat16PairsAVX2 is bfloat16PairsPortable; n is a multiple of 8.
+//
+//go:noescape
+func bfloat16PairsAVX2(even, odd *float32, src *uint16, n int)
+
+// halfTileFloat161AVX512 is halfTilePortable of 1 rows, with float32 rows of A.
+//
+//go:noescape
+func halfTileFloat161AVX512(sums *float32, a, b *uint16, pairs, aRow int)
+
+// halfTileFloat162AVX512 is halfTilePortable of 2 rows, with float32 rows of A.
+//
+//go:noescape
+func halfTileFloat162AVX512(sums *float32, a, b *uint16, pairs, aRow int)
+
+// halfTileFloat164AVX512 is halfTilePortable of 4 rows, with float32 rows of A.
+//
+//go:noescape
+func halfTileFloat164AVX512(sums *float32, a, b *uint16, pairs, aRow int)
+
+// halfTileBfloat161AVX512 is halfTilePortable of 1 rows, with float32 rows of A.
+//
+//go:noescape
+func halfTileBfloat161AVX512(sums *float32, a, b *uint16, pairs, aRow int)
+
+// halfTileBfloat162AVX512 is halfTilePortable of 2 rows, with float32 rows of A.
+//
+//go:noescape
+func halfTileBfloat162AVX512(sums *float32, a, b *uint16, pairs, aRow int)
+
+// halfTileBfloat164AVX512 is halfTilePortable of 4 rows, with float32 rows of A.
+//
+//go:noescape
+func halfTileBfloat164AVX512(sums *float32, a, b *uint16, pairs, aRow int)
+
+// halfTilePairs1AVX512 is halfTilePortable of 1 rows, with rows of A in pairs.
+//
+//go:noescape
+func halfTilePairs1AVX512(sums *float32, a, b *uint16, pairs, aRow int)
+
+// halfTilePairs2AVX512 is halfTilePortable of 2 rows, with rows of A in pairs.
+//
+//go:noescape
+func halfTilePairs2AVX512(sums *float32, a, b *uint16, pairs, aRow int)
+
+// halfTilePairs4AVX512 is halfTilePortable of 4 rows, with rows of A in pairs.
+//
+//go:noescape
+func halfTilePairs4AVX512(sums *float32, a, b *uint16, pairs, aRow int)
+
+// halfTileDot1AVX512 is halfTilePortable of 1 rows, with rows of A in pairs.
+//
+//go:noescape
+func halfTileDot1AVX512(sums *float32, a, b *uint16, pairs, aRow int)
+
+// halfTileDot2AVX512 is halfTilePortable of 2 rows, with rows of A in pairs.
+//
+//go:noescape
+func halfTileDot2AVX512(sums *float32, a, b *uint16, pairs, aRow int)
+
+// halfTileDot4AVX512 is halfTilePortable of 4 rows, with rows of A in pairs.
+//
+//go:noescape
+func halfTileDot4AVX512(sums *float32, a, b *uint16, pairs, aRow int)
+
+// halfTileFloat161AVX2 is halfTilePortable of 1 rows, with float32 rows of A.
+//
+//go:noescape
+func halfTileFloat161AVX2(sums *float32, a, b *uint16, pairs, aRow int)
+
+// halfTileFloat162AVX2 is halfTilePortable of 2 rows, with float32 rows of A.
+//
+//go:noescape
+func halfTileFloat162AVX2(sums *float32, a, b *uint16, pairs, aRow int)
+
+// halfTileBfloat161AVX2 is halfTilePortable of 1 rows, with float32 rows of A.
+//
+//go:noescape
+func halfTileBfloat161AVX2(sums *float32, a, b *uint16, pairs, aRow int)
+
+// halfTileBfloat162AVX2 is halfTilePortable of 2 rows, with float32 rows of A.
+//
+//go:noescape
+func halfTileBfloat162AVX2(sums *float32, a, b *uint16, pairs, aRow int)
+
+// halfTilePairs1AVX2 is halfTilePortable of 1 rows, with rows of A in pairs.
+//
+//go:noescape
+func halfTilePairs1AVX2(sums *float32, a, b *uint16, pairs, aRow int)
+
+// halfTilePairs2AVX2 is halfTilePortable of 2 rows, with rows of A in pairs.
+//
+//go:noescape
+func halfTilePairs2AVX2(sums *float32, a, b *uint16, pairs, aRow int)

@@ -11,6 +11,14 @@ var neonDotInt8 = &int8Kernel{
 	depthwiseRows: 4, interleave: interleaveNEON, interleaved: 16,
 }
 
+// neonMatrixInt8 uses USMMLA.
+var neonMatrixInt8 = &int8Kernel{
+	width: 8, rows: 4, paired: true,
+	run:           slices.Repeat([][2]func(*int8Tile){{int8Tile1NEONMatrix, int8Tile2NEONMatrix}}, 5),
+	depthwise:     [2]func(*int8Tile){int8DepthwiseNEONMatrix, int8DepthwiseNEONMatrix},
+	depthwiseRows: 4, interleave: interleaveNEON, interleaved: 16,
+}
+
 var neonInt8 = &int8Kernel{
 	width: 8, rows: 2, offset: 128,
 	run:           slices.Repeat([][2]func(*int8Tile){{int8Tile1NEON, int8Tile2NEON}}, 3),
@@ -54,8 +62,27 @@ func int8DepthwiseNEON(t *int8Tile)
 //go:noescape
 func interleaveNEON(dst *uint8, rows *[4]*uint8, n int, flip uint8)
 
+// int8Tile1NEONMatrix is int8TilePortable(t, 8, 2, 0) with t.vectors = 1 and
+// t.b packed in pairs of steps.
+//
+//go:noescape
+func int8Tile1NEONMatrix(t *int8Tile)
+
+// int8Tile2NEONMatrix is int8TilePortable(t, 8, 2, 0) with t.vectors = 2 and
+// t.b packed in pairs of steps.
+//
+//go:noescape
+func int8Tile2NEONMatrix(t *int8Tile)
+
+// int8DepthwiseNEONMatrix is int8DepthwisePortable(t, 8, 0).
+//
+//go:noescape
+func int8DepthwiseNEONMatrix(t *int8Tile)
+
 func setInt8Kernels(in instructions) {
 	switch {
+	case in.base == neon && in.i8mm:
+		int8Tiles = neonMatrixInt8
 	case in.base == neon && in.dot8:
 		int8Tiles = neonDotInt8
 	case in.base == neon:

@@ -1,5 +1,6 @@
 #include "go_asm.h"
 #include "textflag.h"
+#include "int8_arm64.h"
 
 // Int8 tile kernels: see type int8Tile in int8_tile.go for what they compute
 // and int8TilePortable for the same in Go. Products are of signed bytes, hence
@@ -10,34 +11,6 @@
 //   R0  the tile          R20 sums             R21 bytes of C before the product
 //   R22 row sums          R23 rows of a group, as a power of two
 //   R24 A of the product  R25 products left
-
-// The assembler lacks these instructions. By element: d += n * m[i], four
-// bytes at a time.
-#define SDOT(d, n, m, i) WORD $(0x4F80E000 | ((i)&1)<<21 | (m)<<16 | ((i)>>1)<<11 | (n)<<5 | (d))
-// Signed products of bytes, of the low and of the high halves.
-#define SMULL(d, n, m) WORD $(0x0E20C000 | (m)<<16 | (n)<<5 | (d))
-#define SMULL2(d, n, m) WORD $(0x4E20C000 | (m)<<16 | (n)<<5 | (d))
-// d.4S += sums of neighbours in n.8H
-#define SADALP(d, n) WORD $(0x4E606800 | (n)<<5 | (d))
-#define MULS(d, n, m) WORD $(0x4EA09C00 | (m)<<16 | (n)<<5 | (d))
-#define SCVTF(d, n) WORD $(0x4E21D800 | (n)<<5 | (d))
-// To the nearest integer, the even one of two.
-#define FCVTNS(d, n) WORD $(0x4E21A800 | (n)<<5 | (d))
-#define FADD(d, n, m) WORD $(0x4E20D400 | (m)<<16 | (n)<<5 | (d))
-#define FMUL(d, n, m) WORD $(0x6E20DC00 | (m)<<16 | (n)<<5 | (d))
-// A NaN in either operand gives a NaN; with NM, the other operand.
-#define FMAX(d, n, m) WORD $(0x4E20F400 | (m)<<16 | (n)<<5 | (d))
-#define FMIN(d, n, m) WORD $(0x4EA0F400 | (m)<<16 | (n)<<5 | (d))
-#define FMAXNM(d, n, m) WORD $(0x4E20C400 | (m)<<16 | (n)<<5 | (d))
-#define FMINNM(d, n, m) WORD $(0x4EA0C400 | (m)<<16 | (n)<<5 | (d))
-// Bytes to words and words to dwords, low and high half, unsigned.
-#define UXTL8(d, n) WORD $(0x2F08A400 | (n)<<5 | (d))
-#define UXTL16(d, n) WORD $(0x2F10A400 | (n)<<5 | (d))
-#define UXTL16H(d, n) WORD $(0x6F10A400 | (n)<<5 | (d))
-// Back, without saturation.
-#define XTN32(d, n) WORD $(0x0E612800 | (n)<<5 | (d))
-#define XTN32H(d, n) WORD $(0x4E612800 | (n)<<5 | (d))
-#define XTN16(d, n) WORD $(0x0E212800 | (n)<<5 | (d))
 
 // int8Finish is finish in int8_tile.go for all rows of a product. It changes
 // R1 to R10 and moves R20 and R22 on.
@@ -152,94 +125,6 @@ next:
 	BLT  row
 	RET
 
-// LOAD loads what lasts through a call; shift is R23.
-#define LOAD(shift) \
-	MOVD t+0(FP), R0 \
-	MOVD int8Tile_count(R0), R25 \
-	MOVD int8Tile_a(R0), R24 \
-	MOVD $0, R21 \
-	MOVD int8Tile_rowSums(R0), R22 \
-	MOVD $shift, R23
-
-// FINISH turns the sums at R20 into C and moves on.
-#define FINISH \
-	MOVD $sums-256(SP), R20 \
-	BL   int8Finish<>(SB) \
-	MOVD int8Tile_aStep(R0), R1 \
-	ADD  R1, R24, R24 \
-	MOVD int8Tile_cStep(R0), R1 \
-	ADD  R1, R21, R21 \
-	SUBS $1, R25
-
-// ROWS sets R1, R2 and R3 to the distances from the first row to the others,
-// or to 0 where there are none: the first is computed in their place.
-#define ROWS \
-	MOVD int8Tile_rows(R0), R10 \
-	MOVD int8Tile_aRow(R0), R1 \
-	MOVD int8Tile_aGroup(R0), R2 \
-	ADD  R1, R2, R3 \
-	CMP  $2, R10 \
-	CSEL LT, ZR, R1, R1 \
-	CMP  $3, R10 \
-	CSEL LT, ZR, R2, R2 \
-	CMP  $4, R10 \
-	CSEL LT, ZR, R3, R3 \
-	MOVD int8Tile_segments(R0), R11 \
-	MOVD int8Tile_offsets(R0), R12 \
-	MOVD int8Tile_b(R0), R9
-
-// SEGMENT sets R5 to R8 to the rows of the next segment.
-#define SEGMENT \
-	MOVD.P 8(R12), R5 \
-	ADD    R24, R5, R5 \
-	ADD    R1, R5, R6 \
-	ADD    R2, R5, R7 \
-	ADD    R3, R5, R8 \
-	MOVD   int8Tile_steps(R0), R10
-
-// FLIP takes 128 off the bytes of A.
-#define FLIP \
-	VEOR V24.B16, V20.B16, V20.B16 \
-	VEOR V24.B16, V21.B16, V21.B16 \
-	VEOR V24.B16, V22.B16, V22.B16 \
-	VEOR V24.B16, V23.B16, V23.B16
-
-// A16 and A4 load the next bytes of four rows.
-#define A16 \
-	VLD1.P 16(R5), [V20.B16] \
-	VLD1.P 16(R6), [V21.B16] \
-	VLD1.P 16(R7), [V22.B16] \
-	VLD1.P 16(R8), [V23.B16] \
-	FLIP
-
-#define A4 \
-	FMOVS.P 4(R5), F20 \
-	FMOVS.P 4(R6), F21 \
-	FMOVS.P 4(R7), F22 \
-	FMOVS.P 4(R8), F23 \
-	FLIP
-
-
-// DOT4 adds the products of four bytes, number i of V20 to V23, and 16 columns.
-#define DOT4(i) \
-	VLD1.P 64(R9), [V16.B16, V17.B16, V18.B16, V19.B16] \
-	SDOT(0, 16, 20, i) \
-	SDOT(1, 17, 20, i) \
-	SDOT(2, 18, 20, i) \
-	SDOT(3, 19, 20, i) \
-	SDOT(4, 16, 21, i) \
-	SDOT(5, 17, 21, i) \
-	SDOT(6, 18, 21, i) \
-	SDOT(7, 19, 21, i) \
-	SDOT(8, 16, 22, i) \
-	SDOT(9, 17, 22, i) \
-	SDOT(10, 18, 22, i) \
-	SDOT(11, 19, 22, i) \
-	SDOT(12, 16, 23, i) \
-	SDOT(13, 17, 23, i) \
-	SDOT(14, 18, 23, i) \
-	SDOT(15, 19, 23, i)
-
 // func int8Tile2NEONDot(t *int8Tile)
 TEXT ·int8Tile2NEONDot(SB), NOSPLIT, $256-8
 	LOAD(1)
@@ -298,26 +183,6 @@ next:
 	FINISH
 	BNE  product
 	RET
-
-// PRODUCTS4 adds to s and the sums after it the products of bytes of a row in
-// a and 16 columns, two sums a column.
-#define PRODUCTS4(a, s) \
-	SMULL(22, 16, a) \
-	SMULL2(23, 16, a) \
-	SADALP(s+0, 22) \
-	SADALP(s+1, 23) \
-	SMULL(22, 17, a) \
-	SMULL2(23, 17, a) \
-	SADALP(s+2, 22) \
-	SADALP(s+3, 23) \
-	SMULL(22, 18, a) \
-	SMULL2(23, 18, a) \
-	SADALP(s+4, 22) \
-	SADALP(s+5, 23) \
-	SMULL(22, 19, a) \
-	SMULL2(23, 19, a) \
-	SADALP(s+6, 22) \
-	SADALP(s+7, 23)
 
 // func int8Tile2NEON(t *int8Tile)
 TEXT ·int8Tile2NEON(SB), NOSPLIT, $256-8
@@ -393,18 +258,6 @@ step:
 	BNE  product
 	RET
 
-// DOT2 adds the products of four bytes, number i of V20 to V23, and 8 columns.
-#define DOT2(i) \
-	VLD1.P 32(R9), [V16.B16, V17.B16] \
-	SDOT(0, 16, 20, i) \
-	SDOT(1, 17, 20, i) \
-	SDOT(4, 16, 21, i) \
-	SDOT(5, 17, 21, i) \
-	SDOT(8, 16, 22, i) \
-	SDOT(9, 17, 22, i) \
-	SDOT(12, 16, 23, i) \
-	SDOT(13, 17, 23, i)
-
 // func int8Tile1NEONDot(t *int8Tile)
 TEXT ·int8Tile1NEONDot(SB), NOSPLIT, $256-8
 	LOAD(1)
@@ -457,18 +310,6 @@ next:
 	FINISH
 	BNE  product
 	RET
-
-// PRODUCTS2 adds to s and the sums after it the products of bytes of a row in
-// a and 8 columns, two sums a column.
-#define PRODUCTS2(a, s) \
-	SMULL(22, 16, a) \
-	SMULL2(23, 16, a) \
-	SADALP(s+0, 22) \
-	SADALP(s+1, 23) \
-	SMULL(22, 17, a) \
-	SMULL2(23, 17, a) \
-	SADALP(s+2, 22) \
-	SADALP(s+3, 23)
 
 // func int8Tile1NEON(t *int8Tile)
 TEXT ·int8Tile1NEON(SB), NOSPLIT, $256-8
@@ -531,28 +372,6 @@ step:
 // Depthwise: see int8DepthwisePortable. A has been flipped when its rows were
 // interleaved.
 
-// d += n * m, four bytes at a time.
-#define SDOTV(d, n, m) WORD $(0x4E809400 | (m)<<16 | (n)<<5 | (d))
-
-// PIXELS sets what the segments of a tile of four pixels, or one, need.
-#define PIXELS \
-	MOVD int8Tile_rows(R0), R10 \
-	MOVD int8Tile_aRow(R0), R1 \
-	CMP  $2, R10 \
-	CSEL LT, ZR, R1, R1 \
-	MOVD int8Tile_segments(R0), R11 \
-	MOVD int8Tile_offsets(R0), R12 \
-	MOVD int8Tile_b(R0), R9
-
-// PIXEL sets R5 to R8 to the pixels of the next segment, and loads its weights.
-#define PIXEL \
-	MOVD.P 8(R12), R5 \
-	ADD    R24, R5, R5 \
-	ADD    R1, R5, R6 \
-	ADD    R1, R6, R7 \
-	ADD    R1, R7, R8 \
-	VLD1.P 32(R9), [V16.B16, V17.B16]
-
 // func int8DepthwiseNEONDot(t *int8Tile)
 TEXT ·int8DepthwiseNEONDot(SB), NOSPLIT, $256-8
 	LOAD(3)
@@ -591,25 +410,6 @@ segment:
 	FINISH
 	BNE    product
 	RET
-
-// CHANNELS8 adds the products of eight channels of the pixel at r to s and the
-// sums after it, two sums a channel.
-#define CHANNELS8(r, s) \
-	VLD1 (r), [V20.B16, V21.B16] \
-	SMULL(22, 16, 20) \
-	SMULL2(23, 16, 20) \
-	SMULL(24, 17, 21) \
-	SMULL2(25, 17, 21) \
-	SADALP(s, 22) \
-	SADALP(s+1, 23) \
-	SADALP(s+2, 24) \
-	SADALP(s+3, 25)
-
-// The sums of vectors i and j are those of neighbours, to which the start is
-// added.
-#define PAIRS(i, j, start, to) \
-	VADDP j.S4, i.S4, to.S4 \
-	VADD  start.S4, to.S4, to.S4
 
 // func int8DepthwiseNEON(t *int8Tile)
 TEXT ·int8DepthwiseNEON(SB), NOSPLIT, $256-8
@@ -684,4 +484,218 @@ next:
 	VST4.P [V0.B16, V1.B16, V2.B16, V3.B16], 64(R0)
 	SUBS   $16, R2
 	BNE    next
+	RET
+
+// With I8MM, of bytes eight at a time, B being packed in pairs of steps: the
+// unsigned bytes of A are taken as they are.
+
+// func int8Tile2NEONMatrix(t *int8Tile)
+TEXT ·int8Tile2NEONMatrix(SB), NOSPLIT, $256-8
+	LOAD(1)
+
+product:
+	MOVD int8Tile_start(R0), R9
+	VLD1 (R9), [V16.S4, V17.S4, V18.S4, V19.S4]
+	VZIP1 V16.D2, V16.D2, V0.D2
+	VZIP2 V16.D2, V16.D2, V1.D2
+	VZIP1 V17.D2, V17.D2, V2.D2
+	VZIP2 V17.D2, V17.D2, V3.D2
+	VZIP1 V18.D2, V18.D2, V4.D2
+	VZIP2 V18.D2, V18.D2, V5.D2
+	VZIP1 V19.D2, V19.D2, V6.D2
+	VZIP2 V19.D2, V19.D2, V7.D2
+	VMOV  V0.B16, V8.B16
+	VMOV  V1.B16, V9.B16
+	VMOV  V2.B16, V10.B16
+	VMOV  V3.B16, V11.B16
+	VMOV  V4.B16, V12.B16
+	VMOV  V5.B16, V13.B16
+	VMOV  V6.B16, V14.B16
+	VMOV  V7.B16, V15.B16
+	ROWS
+
+segment:
+	SEGMENT
+	SUBS $4, R10
+	BLT  rest
+
+four:
+	VLD1.P 16(R5), [V26.B16]
+	VLD1.P 16(R6), [V27.B16]
+	VLD1.P 16(R7), [V28.B16]
+	VLD1.P 16(R8), [V29.B16]
+	A8PAIRS
+	MATRIX8
+	A8HIGH
+	MATRIX8
+	SUBS   $4, R10
+	BGE    four
+
+rest:
+	ADDS    $2, R10
+	BLT     odd
+	FMOVD.P 8(R5), F26
+	FMOVD.P 8(R6), F27
+	FMOVD.P 8(R7), F28
+	FMOVD.P 8(R8), F29
+	A8PAIRS
+	MATRIX8
+	SUB     $2, R10
+
+odd:
+	// R10 is -1 if a step is left, -2 if none: the second half of its pair
+	// is 0.
+	ADDS  $2, R10
+	BEQ   next
+	FMOVS (R5), F26
+	FMOVS (R6), F27
+	FMOVS (R7), F28
+	FMOVS (R8), F29
+	A8PAIRS
+	MATRIX8
+
+next:
+	SUBS $1, R11
+	BNE  segment
+
+	MOVD $sums-256(SP), R20
+	VZIP1 V1.D2, V0.D2, V16.D2
+	VZIP1 V3.D2, V2.D2, V17.D2
+	VZIP1 V5.D2, V4.D2, V18.D2
+	VZIP1 V7.D2, V6.D2, V19.D2
+	VST1.P [V16.S4, V17.S4, V18.S4, V19.S4], 64(R20)
+	VZIP2 V1.D2, V0.D2, V16.D2
+	VZIP2 V3.D2, V2.D2, V17.D2
+	VZIP2 V5.D2, V4.D2, V18.D2
+	VZIP2 V7.D2, V6.D2, V19.D2
+	VST1.P [V16.S4, V17.S4, V18.S4, V19.S4], 64(R20)
+	VZIP1 V9.D2, V8.D2, V16.D2
+	VZIP1 V11.D2, V10.D2, V17.D2
+	VZIP1 V13.D2, V12.D2, V18.D2
+	VZIP1 V15.D2, V14.D2, V19.D2
+	VST1.P [V16.S4, V17.S4, V18.S4, V19.S4], 64(R20)
+	VZIP2 V9.D2, V8.D2, V16.D2
+	VZIP2 V11.D2, V10.D2, V17.D2
+	VZIP2 V13.D2, V12.D2, V18.D2
+	VZIP2 V15.D2, V14.D2, V19.D2
+	VST1.P [V16.S4, V17.S4, V18.S4, V19.S4], 64(R20)
+	FINISH
+	BNE  product
+	RET
+
+// func int8Tile1NEONMatrix(t *int8Tile)
+TEXT ·int8Tile1NEONMatrix(SB), NOSPLIT, $256-8
+	LOAD(1)
+
+product:
+	MOVD int8Tile_start(R0), R9
+	VLD1 (R9), [V16.S4, V17.S4]
+	VZIP1 V16.D2, V16.D2, V0.D2
+	VZIP2 V16.D2, V16.D2, V1.D2
+	VZIP1 V17.D2, V17.D2, V2.D2
+	VZIP2 V17.D2, V17.D2, V3.D2
+	VMOV  V0.B16, V8.B16
+	VMOV  V1.B16, V9.B16
+	VMOV  V2.B16, V10.B16
+	VMOV  V3.B16, V11.B16
+	ROWS
+
+segment:
+	SEGMENT
+	SUBS $4, R10
+	BLT  rest
+
+four:
+	VLD1.P 16(R5), [V26.B16]
+	VLD1.P 16(R6), [V27.B16]
+	VLD1.P 16(R7), [V28.B16]
+	VLD1.P 16(R8), [V29.B16]
+	A8PAIRS
+	MATRIX4
+	A8HIGH
+	MATRIX4
+	SUBS   $4, R10
+	BGE    four
+
+rest:
+	ADDS    $2, R10
+	BLT     odd
+	FMOVD.P 8(R5), F26
+	FMOVD.P 8(R6), F27
+	FMOVD.P 8(R7), F28
+	FMOVD.P 8(R8), F29
+	A8PAIRS
+	MATRIX4
+	SUB     $2, R10
+
+odd:
+	// R10 is -1 if a step is left, -2 if none: the second half of its pair
+	// is 0.
+	ADDS  $2, R10
+	BEQ   next
+	FMOVS (R5), F26
+	FMOVS (R6), F27
+	FMOVS (R7), F28
+	FMOVS (R8), F29
+	A8PAIRS
+	MATRIX4
+
+next:
+	SUBS $1, R11
+	BNE  segment
+
+	MOVD $sums-256(SP), R20
+	VZIP1 V1.D2, V0.D2, V16.D2
+	VZIP1 V3.D2, V2.D2, V17.D2
+	VST1.P [V16.S4, V17.S4], 32(R20)
+	VZIP2 V1.D2, V0.D2, V16.D2
+	VZIP2 V3.D2, V2.D2, V17.D2
+	VST1.P [V16.S4, V17.S4], 32(R20)
+	VZIP1 V9.D2, V8.D2, V16.D2
+	VZIP1 V11.D2, V10.D2, V17.D2
+	VST1.P [V16.S4, V17.S4], 32(R20)
+	VZIP2 V9.D2, V8.D2, V16.D2
+	VZIP2 V11.D2, V10.D2, V17.D2
+	VST1.P [V16.S4, V17.S4], 32(R20)
+	FINISH
+	BNE  product
+	RET
+
+// func int8DepthwiseNEONMatrix(t *int8Tile)
+TEXT ·int8DepthwiseNEONMatrix(SB), NOSPLIT, $256-8
+	LOAD(3)
+
+product:
+	MOVD int8Tile_start(R0), R9
+	VLD1 (R9), [V0.S4, V1.S4]
+	VMOV V0.B16, V2.B16
+	VMOV V1.B16, V3.B16
+	VMOV V0.B16, V4.B16
+	VMOV V1.B16, V5.B16
+	VMOV V0.B16, V6.B16
+	VMOV V1.B16, V7.B16
+	PIXELS
+
+segment:
+	PIXEL
+	VLD1 (R5), [V20.B16, V21.B16]
+	VLD1 (R6), [V22.B16, V23.B16]
+	VLD1 (R7), [V24.B16, V25.B16]
+	VLD1 (R8), [V26.B16, V27.B16]
+	USDOTV(0, 20, 16)
+	USDOTV(1, 21, 17)
+	USDOTV(2, 22, 16)
+	USDOTV(3, 23, 17)
+	USDOTV(4, 24, 16)
+	USDOTV(5, 25, 17)
+	USDOTV(6, 26, 16)
+	USDOTV(7, 27, 17)
+	SUBS $1, R11
+	BNE  segment
+
+	MOVD   $sums-256(SP), R20
+	VST1.P [V0.S4, V1.S4, V2.S4, V3.S4], 64(R20)
+	VST1   [V4.S4, V5.S4, V6.S4, V7.S4], (R20)
+	FINISH
+	BNE    product
 	RET

@@ -59,15 +59,13 @@ func PackInt8Conv2D(s Conv2D, weight, zero []int8) (*PackedInt8Conv2D, error) {
 		if zero != nil {
 			zeros = zero[g*kg : (g+1)*kg]
 		}
-		p.groups = append(p.groups, packInt8(int8Tiles, segments, length, kg, zeros, func(segment, i, column int) (int8, bool) {
+		size := cg * s.R * s.S // weights of an output channel
+		p.groups = append(p.groups, packInt8(int8Tiles, segments, length, kg, zeros, weight[g*kg*size:], size, func(segment, i int) (int, bool) {
 			r, q, c := segment/s.S, segment%s.S, i
 			if joined {
 				r, q, c = segment, i/p.channels, i%p.channels
 			}
-			if c >= cg {
-				return 0, false
-			}
-			return weight[(((g*kg+column)*cg+c)*s.R+r)*s.S+q], true
+			return (c*s.R+r)*s.S + q, c < cg
 		}))
 	}
 	return p, nil

@@ -16,7 +16,7 @@ func PackInt8Gemm(k, n int, b, zero []int8) *PackedInt8Gemm {
 	if zero != nil {
 		checkLength("PackInt8Gemm", "zero", len(zero), n)
 	}
-	return &PackedInt8Gemm{k, n, packInt8(int8Tiles, 1, k, n, zero, func(_, i, j int) (int8, bool) { return b[i*n+j], true })}
+	return &PackedInt8Gemm{k, n, packInt8(int8Tiles, 1, k, n, zero, b, 1, func(_, i int) (int, bool) { return i * n, true })}
 }
 
 // Forward multiplies a, which is [m, K], by the packed operand, which gives

@@ -4,37 +4,48 @@ import "unsafe"
 
 // int8Packed is the right operand of an int8 product, [k, n], laid out for the
 // kernels: in panels of two vectors of columns, or one at the end, of which
-// four rows at a time are adjacent, column by column. The rows come in
-// segments, each padded with zeros to steps times four.
+// four rows at a time, or eight, are adjacent, column by column. The rows come
+// in segments, each padded with zeros to depth rows.
 type int8Packed struct {
 	kernel   *int8Kernel
 	n        int
-	k        int // rows that do not fill up, if zero is not nil
+	k        int // rows that do not fill up
 	segments int
-	steps    int // of a segment
+	steps    int // of four rows, of a segment
+	depth    int // rows of a segment, a multiple of four or eight
 	panels   []int8
 	sums     []int32 // of columns
 	zero     []int32 // zero points of columns, for whole panels, or nil
 	ones     []int8  // panel of one vector that sums up rows, if zero is not nil
 }
 
-// packInt8 packs segments times length rows, of which at returns the element
-// in a column, unless the row is one that only fills up.
-func packInt8(kernel *int8Kernel, segments, length, n int, zero []int8, at func(segment, i, column int) (x int8, ok bool)) *int8Packed {
+// packInt8 packs segments times length rows: the element of column j is
+// weight[first+j*stride], where first is what at returns for the row, unless
+// the row is one that only fills up.
+func packInt8(kernel *int8Kernel, segments, length, n int, zero, weight []int8, stride int, at func(segment, i int) (first int, ok bool)) *int8Packed {
 	p := &int8Packed{
 		kernel: kernel, n: n, segments: segments,
 		steps: max((length+3)/4, 1), sums: make([]int32, n),
 	}
+	unit := kernel.unit()
+	p.depth = (4*p.steps + unit - 1) / unit * unit
 	vectors := (n + kernel.width - 1) / kernel.width
-	p.panels = alignedBytes[int8](vectors * kernel.width * 4 * segments * p.steps)
-	for j := range n {
-		panel, width, column := p.panel(j / (2 * kernel.width))
-		column = j - column
-		for s := range segments {
-			for i := range length {
-				x, _ := at(s, i, j)
-				panel[((s*p.steps+i/4)*width+column)*4+i%4] = x
-				p.sums[j] += int32(x)
+	p.panels = alignedBytes[int8](vectors * kernel.width * segments * p.depth)
+	for s := range segments {
+		for i := range length {
+			first, ok := at(s, i)
+			if !ok {
+				continue
+			}
+			p.k++
+			for c := range p.count() {
+				panel, width, column := p.panel(c)
+				panel = panel[(s*p.depth+i)/unit*width*unit+i%unit:]
+				for j := range min(width, n-column) {
+					x := weight[first+(column+j)*stride]
+					panel[j*unit] = x
+					p.sums[column+j] += int32(x)
+				}
 			}
 		}
 	}
@@ -45,15 +56,14 @@ func packInt8(kernel *int8Kernel, segments, length, n int, zero []int8, at func(
 	for j, z := range zero[:n] {
 		p.zero[j] = int32(z)
 	}
-	p.ones = alignedBytes[int8](kernel.width * 4 * segments * p.steps)
+	p.ones = alignedBytes[int8](kernel.width * segments * p.depth)
 	for s := range segments {
 		for i := range length {
-			if _, ok := at(s, i, 0); !ok {
+			if _, ok := at(s, i); !ok {
 				continue
 			}
-			p.k++
 			for j := range kernel.width {
-				p.ones[((s*p.steps+i/4)*kernel.width+j)*4+i%4] = 1
+				p.ones[((s*p.depth+i)/unit*kernel.width+j)*unit+i%unit] = 1
 			}
 		}
 	}
@@ -71,7 +81,7 @@ func (p *int8Packed) panel(i int) (panel []int8, width, column int) {
 	if p.n-column <= p.kernel.width {
 		width = p.kernel.width
 	}
-	size := 4 * p.segments * p.steps
+	size := p.segments * p.depth
 	return p.panels[column*size : (column+width)*size], width, column
 }
 

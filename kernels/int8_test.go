@@ -395,9 +395,17 @@ var resNet50 = []struct{ times, c, h, k, r, stride int }{
 	{2, 2048, 7, 512, 1, 1}, {2, 512, 7, 512, 3, 1},
 }
 
-// int8Bench returns a convolution of u8 and s8, ready to run, and its number
-// of operations.
-func int8Bench(b *testing.B, ws *Workspace, c, h, k, r, stride int) (run func(), flop int) {
+// int8Images returns two buffers for the images of ResNet-50.
+func int8Images() (x, y []uint8) {
+	x, y = alignedBytes[uint8](56*56*256), alignedBytes[uint8](56*56*256)
+	copy(x, randomBytes(newRand(1), len(x)))
+	copy(y, x)
+	return x, y
+}
+
+// int8Bench returns a convolution of u8 and s8 between two buffers, ready to
+// run, and its number of operations.
+func int8Bench(b *testing.B, ws *Workspace, from, to []uint8, c, h, k, r, stride int) (run func(), flop int) {
 	pad := r / 2
 	s := Conv2D{N: 1, C: c, H: h, W: h, K: k, R: r, S: r, StrideH: stride, StrideW: stride,
 		PadTop: pad, PadLeft: pad, PadBottom: pad, PadRight: pad, DilationH: 1, DilationW: 1, Groups: 1}
@@ -406,9 +414,8 @@ func int8Bench(b *testing.B, ws *Workspace, c, h, k, r, stride int) (run func(),
 	if err != nil {
 		b.Fatal(err)
 	}
-	src := Int8Input{Data: alignedBytes[uint8](h * h * Int8Channels(c)), Zero: 3}
-	copy(src.Data, randomBytes(random, len(src.Data)))
-	out := &Int8Output{Bytes: alignedBytes[uint8](s.OutH() * s.OutW() * k), Bias: make([]int32, k), Scale: make([]float32, k), Activation: ReLU}
+	src := Int8Input{Data: from[:h*h*Int8Channels(c)], Zero: 3}
+	out := &Int8Output{Bytes: to[:s.OutH()*s.OutW()*k], Bias: make([]int32, k), Scale: make([]float32, k), Activation: ReLU}
 	for i := range out.Scale {
 		out.Scale[i] = 1e-4
 	}
@@ -419,7 +426,8 @@ func BenchmarkInt8Conv2D(b *testing.B) {
 	for _, l := range resNet50 {
 		b.Run(fmt.Sprintf("u8s8/n1c%dh%dw%dk%dr%ds%dstride%d", l.c, l.h, l.h, l.k, l.r, l.r, l.stride), func(b *testing.B) {
 			var ws Workspace
-			run, flop := int8Bench(b, &ws, l.c, l.h, l.k, l.r, l.stride)
+			from, to := int8Images()
+			run, flop := int8Bench(b, &ws, from, to, l.c, l.h, l.k, l.r, l.stride)
 			for b.Loop() {
 				run()
 			}
@@ -454,14 +462,17 @@ func BenchmarkInt8Depthwise(b *testing.B) {
 }
 
 // BenchmarkInt8ResNet50 runs all convolutions of the network, each occurrence
-// with weights and images of its own.
+// with weights of its own, back and forth between two buffers as a memory plan
+// has it.
 func BenchmarkInt8ResNet50(b *testing.B) {
 	var ws Workspace
 	var layers []func()
 	total := 0
+	from, to := int8Images()
 	for _, l := range resNet50 {
 		for range l.times {
-			run, flop := int8Bench(b, &ws, l.c, l.h, l.k, l.r, l.stride)
+			from, to = to, from
+			run, flop := int8Bench(b, &ws, from, to, l.c, l.h, l.k, l.r, l.stride)
 			layers = append(layers, run)
 			total += flop
 		}

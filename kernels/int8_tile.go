@@ -73,6 +73,9 @@ type int8Kernel struct {
 	// masked tells that columns which mask leaves out are not written and
 	// their residual not read; elsewhere mask must be full.
 	masked bool
+	// paired tells that B is packed eight bytes of a column at a time, the last
+	// four of a segment of an odd number of steps being 0.
+	paired bool
 	// depthwise has the kernel of depthwiseRows pixels and that of one.
 	depthwise     [2]func(t *int8Tile)
 	depthwiseRows int
@@ -89,6 +92,14 @@ type int8Kernel struct {
 func (t *int8Tile) size() int {
 	if t.kind == int8Bytes {
 		return 1
+	}
+	return 4
+}
+
+// unit returns how many bytes of a column are adjacent in B.
+func (k *int8Kernel) unit() int {
+	if k.paired {
+		return 8
 	}
 	return 4
 }

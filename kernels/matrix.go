@@ -26,6 +26,10 @@ func batch(data []float32, channels, hw int) matrix {
 	return matrix{data: data, ld: hw, run: hw, stride: channels * hw}
 }
 
+// plain reports whether the first columns columns of every row are adjacent
+// and the rows ld apart.
+func (x *matrix) plain(columns int) bool { return x.offsets == nil && x.run >= columns }
+
 func (x *matrix) row(i int) int {
 	if x.offsets != nil {
 		return x.offsets[i]

@@ -15,11 +15,13 @@ type multiplication struct {
 
 // gemmPlan is how a product is gone about, which depends on its shape alone.
 type gemmPlan struct {
-	direct bool // B is read where it lies
-	copyA  bool // rows of A are copied, not read where they lie
-	inner  bool // row panels follow each other innermost, not panels of columns
-	depth  int  // rows of B of a block
-	width  int  // columns of a block
+	dots       bool // dot products, of all rows of A or, fewColumns, of all columns of B
+	fewColumns bool
+	direct     bool // B is read where it lies
+	copyA      bool // rows of A are copied, not read where they lie
+	inner      bool // row panels follow each other innermost, not panels of columns
+	depth      int  // rows of B of a block
+	width      int  // columns of a block
 }
 
 // gemmWorker is what one thread works with.
@@ -28,6 +30,7 @@ type gemmWorker struct {
 	kernel *gemmKernel
 	plan   gemmPlan
 	tile   tile
+	dots   dots
 
 	packedRows     []float32 // of the left operand
 	packedColumns  []float32 // panels of the right operand
@@ -40,13 +43,13 @@ type gemmWorker struct {
 const (
 	// directPanels is the number of row panels up to which B is read where it
 	// lies: packing pays only if the copy is read often.
-	directPanels = 1
+	directPanels = 2
 	// streamed is the number of rows of B that are read side by side where B is
 	// read once, from memory: as many as the processor fetches ahead at a time.
 	streamed = 16
 	// copyPanels is the number of panels of columns from which on rows of A
 	// are copied.
-	copyPanels = 4
+	copyPanels = 2
 	// transposedPanels is the number of row panels of a transposed A that are
 	// packed together, so that a cache line of it is read once.
 	transposedPanels = 4
@@ -60,23 +63,40 @@ const (
 // planFor decides how p is gone about.
 func (k *gemmKernel) planFor(p *product) gemmPlan {
 	x := gemmPlan{depth: k.kc, width: k.nc}
+	if x.dots, x.fewColumns = p.dotProducts(); x.dots {
+		x.width = k.nr() // any division will do
+		return x
+	}
 	panels := (p.m + k.rows - 1) / k.rows
 	columns := (p.n + k.nr() - 1) / k.nr()
-	plain := p.packedB == nil && !p.transB && p.b.offsets == nil && p.b.run >= p.n
+	plain := p.packedB == nil && !p.transB && p.b.plain(p.n)
 	x.direct = plain && p.k > 0 && panels <= directPanels
-	if x.direct && p.k*p.n > k.kc*k.nc/2 {
+	if x.direct && panels == 1 && p.k*p.n > k.kc*k.nc/2 {
 		x.depth, x.width = streamed, max(k.nc, k.kc*k.nc/max(p.m, 1)/2/k.nr()*k.nr())
 	} else if panels == 1 { // nothing of B is used twice
 		x.depth = k.kc * k.rows / p.m
 	}
 	blocks := max((p.k+x.depth-1)/x.depth, 1)
 	x.depth = max((p.k+blocks-1)/blocks+3, 4) &^ 3
-	rowwise := !p.transA && p.a.run >= p.k && p.a.offsets == nil
-	x.copyA = !rowwise || panels > 1 && (columns >= copyPanels || p.a.ld%256 == 0 && p.k > 64)
+	rowwise := !p.transA && p.a.plain(p.k)
+	x.copyA = !rowwise || columns >= copyPanels && collide(p.a.ld*4, min(p.m, k.rows), x.depth*4)
 	if rowwise && blocks == 1 && columns <= copyPanels && x.depth*k.nr() <= 1<<12 && panels > 1 {
 		x.inner, x.copyA = true, false
 	}
 	return x
+}
+
+// collide tells whether rows rows of length bytes, distance bytes apart, fill
+// more than the eight lines which the first-level cache has for an address
+// modulo 4096.
+func collide(distance, rows, length int) bool {
+	const way, lines = 4096, 8
+	step := distance & -distance // rows start at its multiples, modulo way
+	if step == 0 || step > way {
+		step = way
+	}
+	starts := way / step
+	return starts < rows && (rows+starts-1)/starts*((length+step-1)/step) > lines
 }
 
 // multiply computes p on the threads that there are.
@@ -136,6 +156,11 @@ func (x *multiplication) part(i, worker int) {
 	panels := split(x.m, x.kernel.rows)
 	i0, i1 := x.rows.start(row), x.rows.start(row+1)
 	j0, j1 := x.columns.start(column)*nr, min(x.columns.start(column+1)*nr, x.n)
+	if x.plan.dots {
+		w.dotPart(panels.start(i0), panels.start(i1), j0, j1)
+		w.product = product{}
+		return
+	}
 	for j := j0; j < j1; j += x.plan.width {
 		end := min(j+x.plan.width, j1)
 		for p := 0; p == 0 || p < x.k; p += x.plan.depth {
@@ -181,7 +206,7 @@ func (w *gemmWorker) block(panels partition, i0, i1, j0, j1, p0, p1 int) {
 			w.panels(a, step, b, row, rows, count, j0, j1, p0, last)
 		} else {
 			for i := range count {
-				if i0+i+1 < i1 && w.plan.copyA && !w.transA && t.k > 0 {
+				if i0+i+1 < i1 && !w.transA && t.k > 0 {
 					t.next = uintptr(unsafe.Pointer(&w.a.data[w.a.row(panels.start(i0+i+1))+p0%w.a.run]))
 					t.nextStep = w.a.ld * 4
 				} else {
@@ -259,7 +284,7 @@ func (w *gemmWorker) blockB(j0, j1, p0, p1 int) *float32 {
 	columns := (j1 - j0 + nr - 1) / nr
 	w.packedColumns = grow(w.packedColumns, columns*k*nr+packSlack)
 	full := 0
-	if !w.transB && w.b.offsets == nil && w.b.run >= w.n {
+	if !w.transB && w.b.plain(w.n) {
 		full = (j1 - j0) / nr
 		if full > 0 {
 			w.kernel.pack.panels(w.packedColumns, nr, w.b.data[p0*w.b.ld+j0:], w.b.ld, k, full)

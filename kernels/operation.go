@@ -120,6 +120,9 @@ var portableOperations = func() (k operationKernels) {
 
 // elements returns the n elements that begin bytes after p.
 func elements(p *float32, bytes, n int) []float32 {
+	if n == 0 {
+		return nil
+	}
 	return unsafe.Slice((*float32)(unsafe.Add(unsafe.Pointer(p), bytes)), n)
 }
 
@@ -130,13 +133,14 @@ func operationPortable(op Operation, form operationForm, dst, a, b *float32, row
 		switch {
 		case op == OpCopy && form == bothVectors:
 			copy(y, elements(a, i*aRow, n))
-		case op <= OpSqrt:
-			aStep := 1
-			if form == scalarVector {
-				aStep = 0
-			}
+		case op <= OpSqrt && form == scalarVector:
+			u := op.of(elements(a, i*aRow, 1)[0], 0)
 			for j := range y {
-				y[j] = op.of(elements(a, i*aRow, n)[j*aStep], 0)
+				y[j] = u
+			}
+		case op <= OpSqrt:
+			for j, u := range elements(a, i*aRow, n) {
+				y[j] = op.of(u, 0)
 			}
 		case form == vectorScalar:
 			u, v := elements(a, i*aRow, n), elements(b, i*bRow, 1)[0]

@@ -41,7 +41,7 @@ func (s rowShape) size() int { return max(s.rows-1, 0)*(s.n+s.gap) + s.n }
 func checkRows(t rapid.TB, s rowShape, seed uint64, fill func(random *rand.Rand, skip, n int) []float32) {
 	random := rand.New(rand.NewPCG(seed, 2))
 	size, row := s.size(), (s.n+s.gap)*4
-	x, y, start := fill(random, s.skip, size), fill(random, s.skip+1, size), fill(random, 0, size)
+	x, y, start := fill(random, s.skip, size+s.rows), fill(random, s.skip+1, size+s.rows), fill(random, 0, size) // as scalars, they take an element a row
 	scale, shift := fill(random, 1, s.n), fill(random, 2, s.n)
 	a, b, c := normal(random, 0, s.rows), normal(random, 1, s.rows), normal(random, 2, s.rows)
 

@@ -202,6 +202,8 @@ func (j *poolJob) part(i, worker int) {
 		for y := 0; y < j.outH; y += j.band {
 			rows := min(j.band, j.outH-y)
 			switch {
+			case j.ddst == nil && j.Blocked && j.StrideW > 1 && vector.poolMax != nil: // else steps overlap, and two are less work
+				j.forwardPixels(plane, y, rows)
 			case j.ddst == nil:
 				j.forward(plane, y, rows, scratch)
 			case j.max:
@@ -280,6 +282,46 @@ func (j *poolJob) forward(plane, y, rows int, scratch []float32) {
 		for k := range rows {
 			vector.operations[how][bothVectors](&dst[k*out], &elements(a, k*aRow, 1)[0], &elements(b, k*bRow, 1)[0],
 				j.outW, j.pixel, 4*j.pixel, 4*j.StrideW*j.pixel, bStep)
+		}
+	}
+	if !j.max {
+		j.scale(dst, y, rows)
+	}
+}
+
+// taps returns the elements of window i along a dimension that are in the
+// input, and where the first of them is.
+func taps(i, size, window, stride, dilation, before int) (from, to, at int) {
+	start := i*stride - before
+	from = max(0, ceilDivide(-start, dilation))
+	to = max(min(window, ceilDivide(size-start, dilation)), from)
+	return from, to, start + from*dilation
+}
+
+// forwardPixels reduces windows of pixels that are vectors.
+func (j *poolJob) forwardPixels(plane, y, rows int) {
+	e := j.pixel
+	reduce := vector.poolSum
+	if j.max {
+		reduce = vector.poolMax
+	}
+	src := j.src[plane*j.H*j.W*e:]
+	dst := j.dst[(plane*j.outH+y)*j.outW*e:]
+	for k := range rows {
+		r0, r1, h := taps(y+k, j.H, j.R, j.StrideH, j.DilationH, j.PadTop)
+		for x := 0; x < j.outW; {
+			s0, s1, w := taps(x, j.W, j.S, j.StrideW, j.DilationW, j.PadLeft)
+			n := 1
+			if whole := j.W - (j.S-1)*j.DilationW - w; s1-s0 == j.S && whole > 0 {
+				n = min((whole-1)/j.StrideW+1, j.outW-x)
+			}
+			to := dst[(k*j.outW+x)*e:][:n*e]
+			if r1 > r0 && s1 > s0 {
+				reduce(&to[0], &src[(h*j.W+w)*e], n, r1-r0, s1-s0, 4*j.StrideW*e, 4*j.DilationH*j.W*e, 4*j.DilationW*e)
+			} else {
+				fill(to, &j.identity[0])
+			}
+			x += n
 		}
 	}
 	if !j.max {

@@ -13,7 +13,14 @@ type shuffleKernels struct {
 	// of block, block rows.
 	transpose func(dst, src *float32, rows, dstRow, srcRow int)
 	block     int
+	// poolMax and poolSum reduce windows, at least one element each, of pixels
+	// of a vector. nil if blocks of channels are no vectors.
+	poolMax, poolSum poolKernel
 }
+
+// poolKernel reduces windows of rows by columns pixels, pixelStep, rowStep and
+// columnStep bytes apart, to pixels that lie beside each other.
+type poolKernel func(dst, src *float32, pixels, rows, columns, pixelStep, rowStep, columnStep int)
 
 var portableShuffles = shuffleKernels{
 	split:       splitPortable,
@@ -22,7 +29,9 @@ var portableShuffles = shuffleKernels{
 	transpose: func(dst, src *float32, rows, dstRow, srcRow int) {
 		transposePortable(4, dst, src, rows, dstRow, srcRow)
 	},
-	block: 4,
+	block:   4,
+	poolMax: poolMaxPortable,
+	poolSum: poolSumPortable,
 }
 
 func splitPortable(even, odd, src *float32, rows, n, dstRow, srcRow int) {
@@ -59,6 +68,31 @@ func transposePortable(block int, dst, src *float32, rows, dstRow, srcRow int) {
 	for i := range rows {
 		for j, x := range elements(src, i*srcRow, block) {
 			elements(dst, j*dstRow, rows)[i] = x
+		}
+	}
+}
+
+func poolMaxPortable(dst, src *float32, pixels, rows, columns, pixelStep, rowStep, columnStep int) {
+	poolPortable(OpMax, -infinity, portableWidth, dst, src, pixels, rows, columns, pixelStep, rowStep, columnStep)
+}
+
+func poolSumPortable(dst, src *float32, pixels, rows, columns, pixelStep, rowStep, columnStep int) {
+	poolPortable(OpAdd, 0, portableWidth, dst, src, pixels, rows, columns, pixelStep, rowStep, columnStep)
+}
+
+// poolPortable reduces windows of pixels of width elements.
+func poolPortable(op Operation, start float32, width int, dst, src *float32, pixels, rows, columns, pixelStep, rowStep, columnStep int) {
+	for i := range pixels {
+		out := elements(dst, 4*i*width, width)
+		for k := range out {
+			out[k] = start
+		}
+		for r := range rows {
+			for s := range columns {
+				for k, x := range elements(src, i*pixelStep+r*rowStep+s*columnStep, width) {
+					out[k] = op.of(x, out[k])
+				}
+			}
 		}
 	}
 }

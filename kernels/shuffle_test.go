@@ -73,5 +73,27 @@ func TestShufflesMatchPortable(t *testing.T) {
 			check(t, "transpose")
 			requireClose(t, "transpose", got, want, 0)
 		})
+		rapid.Check(t, func(t *rapid.T) {
+			width := ChannelBlock()
+			if vector.poolMax == nil {
+				return
+			}
+			size := func(name string) int { return rapid.IntRange(1, 4).Draw(t, name) }
+			pixels, rows, columns := rapid.IntRange(0, 9).Draw(t, "pixels"), size("rows"), size("columns")
+			pixelStep, columnStep := 4*width*size("stride"), 4*width*size("dilation")
+			rowStep := 4 * width * 60
+			src := randomSlice(newRand(rapid.Uint64().Draw(t, "seed")), width*60*5)
+			poison(newRand(1), src)
+			got, check := guarded(make([]float32, pixels*width))
+			want := make([]float32, pixels*width)
+			poolPortable(OpMax, -infinity, width, first(want), first(src), pixels, rows, columns, pixelStep, rowStep, columnStep)
+			vector.poolMax(first(got), first(src), pixels, rows, columns, pixelStep, rowStep, columnStep)
+			check(t, "poolMax")
+			requireClose(t, "poolMax", got, want, 0)
+			poolPortable(OpAdd, 0, width, first(want), first(src), pixels, rows, columns, pixelStep, rowStep, columnStep)
+			vector.poolSum(first(got), first(src), pixels, rows, columns, pixelStep, rowStep, columnStep)
+			check(t, "poolSum")
+			requireClose(t, "poolSum", got, want, 1e-6)
+		})
 	})
 }

@@ -70,7 +70,8 @@ type tile struct {
 
 	// For the kernel: where it is. Not pointers, since they go on past the end.
 	aNow, bNow, biasNow, nextNow uintptr
-	countNow                     int
+	offsetsNow, cLast            uintptr
+	countNow, segmentsNow        int
 }
 
 // Where the elements of a tile's bias belong.

@@ -9,7 +9,7 @@ DATA tile6th<>+0(SB)/4, $(0.16666667)
 GLOBL tile6th<>(SB), RODATA|NOPTR, $4
 
 // func tile1x1AVX512(t *tile)
-// Requires: AVX, AVX512F, MMX+
+// Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·tile1x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
@@ -19,7 +19,7 @@ TEXT ·tile1x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ  136(DI), AX
 	MOVQ  AX, 264(DI)
 	MOVQ  16(DI), AX
-	MOVQ  AX, 280(DI)
+	MOVQ  AX, 296(DI)
 	MOVQ  224(DI), AX
 	MOVQ  AX, 272(DI)
 	MOVQ  128(DI), R12
@@ -29,25 +29,25 @@ TEXT ·tile1x1AVX512(SB), NOSPLIT, $0-8
 	KMOVW AX, K1
 
 product:
-	MOVQ       104(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       DX, AX
-	PREFETCHT0 (AX)
-	MOVQ       32(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       256(DI), BX
-	MOVQ       272(DI), R14
-	VPXORD     Z0, Z0, Z0
-	MOVQ       56(DI), R13
-	MOVQ       48(DI), AX
-	PCALIGN    $0x20
+	MOVQ    DX, 288(DI)
+	MOVQ    DX, R13
+	MOVQ    32(DI), R8
+	LEAQ    (R8)(R8*2), R9
+	LEAQ    (R8)(R8*4), R10
+	MOVQ    256(DI), BX
+	MOVQ    272(DI), R14
+	VPXORD  Z0, Z0, Z0
+	MOVQ    56(DI), AX
+	MOVQ    AX, 304(DI)
+	MOVQ    48(DI), AX
+	MOVQ    AX, 280(DI)
+	PCALIGN $0x20
 
 segment:
-	MOVQ    248(DI), SI
-	ADDQ    (AX), SI
-	ADDQ    $0x08, AX
+	MOVQ    280(DI), SI
+	MOVQ    (SI), SI
+	ADDQ    248(DI), SI
+	ADDQ    $0x08, 280(DI)
 	MOVQ    64(DI), CX
 	PCALIGN $0x20
 	CMPQ    88(DI), $0x00
@@ -72,6 +72,10 @@ four:
 	PREFETCHT0       (BX)(R15*8)
 	ADDQ             R15, BX
 	VFMADD231PS.BCST 12(SI), Z28, Z0
+	PREFETCHT0       (R13)
+	ADDQ             104(DI), R13
+	CMPQ             R13, 288(DI)
+	CMOVQHI          288(DI), R13
 	PREFETCHT1       (R14)(CX*4)
 	PREFETCHT1       64(R14)(CX*4)
 	ADDQ             240(DI), R14
@@ -97,7 +101,7 @@ one:
 	PCALIGN          $0x20
 
 next:
-	DECQ R13
+	DECQ 304(DI)
 	JNE  segment
 	JMP  summed
 
@@ -110,7 +114,7 @@ edge:
 	ADDQ             $0x04, SI
 	DECQ             CX
 	JNE              edge
-	DECQ             R13
+	DECQ             304(DI)
 	JNE              segment
 
 summed:
@@ -203,13 +207,13 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 280(DI)
+	DECQ 296(DI)
 	JNE  product
 	VZEROUPPER
 	RET
 
 // func tile1x2AVX512(t *tile)
-// Requires: AVX, AVX512F, MMX+
+// Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·tile1x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
@@ -219,7 +223,7 @@ TEXT ·tile1x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ  136(DI), AX
 	MOVQ  AX, 264(DI)
 	MOVQ  16(DI), AX
-	MOVQ  AX, 280(DI)
+	MOVQ  AX, 296(DI)
 	MOVQ  224(DI), AX
 	MOVQ  AX, 272(DI)
 	MOVQ  128(DI), R12
@@ -229,29 +233,26 @@ TEXT ·tile1x2AVX512(SB), NOSPLIT, $0-8
 	KMOVW AX, K1
 
 product:
-	MOVQ       104(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       DX, AX
-	PREFETCHT0 (AX)
-	MOVQ       DX, AX
-	ADDQ       120(DI), AX
-	PREFETCHT0 (AX)
-	MOVQ       32(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       256(DI), BX
-	MOVQ       272(DI), R14
-	VPXORD     Z0, Z0, Z0
-	VPXORD     Z1, Z1, Z1
-	MOVQ       56(DI), R13
-	MOVQ       48(DI), AX
-	PCALIGN    $0x20
+	MOVQ    DX, 288(DI)
+	MOVQ    DX, R13
+	MOVQ    32(DI), R8
+	LEAQ    (R8)(R8*2), R9
+	LEAQ    (R8)(R8*4), R10
+	MOVQ    256(DI), BX
+	MOVQ    272(DI), R14
+	VPXORD  Z0, Z0, Z0
+	VPXORD  Z1, Z1, Z1
+	MOVQ    56(DI), AX
+	MOVQ    AX, 304(DI)
+	MOVQ    48(DI), AX
+	MOVQ    AX, 280(DI)
+	PCALIGN $0x20
 
 segment:
-	MOVQ    248(DI), SI
-	ADDQ    (AX), SI
-	ADDQ    $0x08, AX
+	MOVQ    280(DI), SI
+	MOVQ    (SI), SI
+	ADDQ    248(DI), SI
+	ADDQ    $0x08, 280(DI)
 	MOVQ    64(DI), CX
 	PCALIGN $0x20
 	CMPQ    88(DI), $0x00
@@ -292,6 +293,11 @@ four:
 	VBROADCASTSS 12(SI), Z30
 	VFMADD231PS  Z28, Z30, Z0
 	VFMADD231PS  Z29, Z30, Z1
+	PREFETCHT0   (R13)
+	PREFETCHT0   64(R13)
+	ADDQ         104(DI), R13
+	CMPQ         R13, 288(DI)
+	CMOVQHI      288(DI), R13
 	PREFETCHT1   (R14)(CX*4)
 	PREFETCHT1   64(R14)(CX*4)
 	ADDQ         240(DI), R14
@@ -321,7 +327,7 @@ one:
 	PCALIGN      $0x20
 
 next:
-	DECQ R13
+	DECQ 304(DI)
 	JNE  segment
 	JMP  summed
 
@@ -338,7 +344,7 @@ edge:
 	ADDQ         $0x04, SI
 	DECQ         CX
 	JNE          edge
-	DECQ         R13
+	DECQ         304(DI)
 	JNE          segment
 
 summed:
@@ -463,13 +469,13 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 280(DI)
+	DECQ 296(DI)
 	JNE  product
 	VZEROUPPER
 	RET
 
 // func tile2x1AVX512(t *tile)
-// Requires: AVX, AVX512F, MMX+
+// Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·tile2x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
@@ -479,7 +485,7 @@ TEXT ·tile2x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ  136(DI), AX
 	MOVQ  AX, 264(DI)
 	MOVQ  16(DI), AX
-	MOVQ  AX, 280(DI)
+	MOVQ  AX, 296(DI)
 	MOVQ  224(DI), AX
 	MOVQ  AX, 272(DI)
 	MOVQ  128(DI), R12
@@ -489,27 +495,28 @@ TEXT ·tile2x1AVX512(SB), NOSPLIT, $0-8
 	KMOVW AX, K1
 
 product:
-	MOVQ       104(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       DX, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	MOVQ       32(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       256(DI), BX
-	MOVQ       272(DI), R14
-	VPXORD     Z0, Z0, Z0
-	VPXORD     Z1, Z1, Z1
-	MOVQ       56(DI), R13
-	MOVQ       48(DI), AX
-	PCALIGN    $0x20
+	IMUL3Q  $0x00000001, 104(DI), AX
+	ADDQ    DX, AX
+	MOVQ    AX, 288(DI)
+	MOVQ    DX, R13
+	MOVQ    32(DI), R8
+	LEAQ    (R8)(R8*2), R9
+	LEAQ    (R8)(R8*4), R10
+	MOVQ    256(DI), BX
+	MOVQ    272(DI), R14
+	VPXORD  Z0, Z0, Z0
+	VPXORD  Z1, Z1, Z1
+	MOVQ    56(DI), AX
+	MOVQ    AX, 304(DI)
+	MOVQ    48(DI), AX
+	MOVQ    AX, 280(DI)
+	PCALIGN $0x20
 
 segment:
-	MOVQ    248(DI), SI
-	ADDQ    (AX), SI
-	ADDQ    $0x08, AX
+	MOVQ    280(DI), SI
+	MOVQ    (SI), SI
+	ADDQ    248(DI), SI
+	ADDQ    $0x08, 280(DI)
 	MOVQ    64(DI), CX
 	PCALIGN $0x20
 	CMPQ    88(DI), $0x00
@@ -538,6 +545,10 @@ four:
 	ADDQ             R15, BX
 	VFMADD231PS.BCST 12(SI), Z28, Z0
 	VFMADD231PS.BCST 12(SI)(R8*1), Z28, Z1
+	PREFETCHT0       (R13)
+	ADDQ             104(DI), R13
+	CMPQ             R13, 288(DI)
+	CMOVQHI          288(DI), R13
 	PREFETCHT1       (R14)(CX*4)
 	PREFETCHT1       64(R14)(CX*4)
 	ADDQ             240(DI), R14
@@ -564,7 +575,7 @@ one:
 	PCALIGN          $0x20
 
 next:
-	DECQ R13
+	DECQ 304(DI)
 	JNE  segment
 	JMP  summed
 
@@ -578,7 +589,7 @@ edge:
 	ADDQ             $0x04, SI
 	DECQ             CX
 	JNE              edge
-	DECQ             R13
+	DECQ             304(DI)
 	JNE              segment
 
 summed:
@@ -697,13 +708,13 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 280(DI)
+	DECQ 296(DI)
 	JNE  product
 	VZEROUPPER
 	RET
 
 // func tile2x2AVX512(t *tile)
-// Requires: AVX, AVX512F, MMX+
+// Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·tile2x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
@@ -713,7 +724,7 @@ TEXT ·tile2x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ  136(DI), AX
 	MOVQ  AX, 264(DI)
 	MOVQ  16(DI), AX
-	MOVQ  AX, 280(DI)
+	MOVQ  AX, 296(DI)
 	MOVQ  224(DI), AX
 	MOVQ  AX, 272(DI)
 	MOVQ  128(DI), R12
@@ -723,33 +734,30 @@ TEXT ·tile2x2AVX512(SB), NOSPLIT, $0-8
 	KMOVW AX, K1
 
 product:
-	MOVQ       104(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       DX, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	MOVQ       DX, AX
-	ADDQ       120(DI), AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	MOVQ       32(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       256(DI), BX
-	MOVQ       272(DI), R14
-	VPXORD     Z0, Z0, Z0
-	VPXORD     Z1, Z1, Z1
-	VPXORD     Z2, Z2, Z2
-	VPXORD     Z3, Z3, Z3
-	MOVQ       56(DI), R13
-	MOVQ       48(DI), AX
-	PCALIGN    $0x20
+	IMUL3Q  $0x00000001, 104(DI), AX
+	ADDQ    DX, AX
+	MOVQ    AX, 288(DI)
+	MOVQ    DX, R13
+	MOVQ    32(DI), R8
+	LEAQ    (R8)(R8*2), R9
+	LEAQ    (R8)(R8*4), R10
+	MOVQ    256(DI), BX
+	MOVQ    272(DI), R14
+	VPXORD  Z0, Z0, Z0
+	VPXORD  Z1, Z1, Z1
+	VPXORD  Z2, Z2, Z2
+	VPXORD  Z3, Z3, Z3
+	MOVQ    56(DI), AX
+	MOVQ    AX, 304(DI)
+	MOVQ    48(DI), AX
+	MOVQ    AX, 280(DI)
+	PCALIGN $0x20
 
 segment:
-	MOVQ    248(DI), SI
-	ADDQ    (AX), SI
-	ADDQ    $0x08, AX
+	MOVQ    280(DI), SI
+	MOVQ    (SI), SI
+	ADDQ    248(DI), SI
+	ADDQ    $0x08, 280(DI)
 	MOVQ    64(DI), CX
 	PCALIGN $0x20
 	CMPQ    88(DI), $0x00
@@ -802,6 +810,11 @@ four:
 	VBROADCASTSS 12(SI)(R8*1), Z30
 	VFMADD231PS  Z28, Z30, Z2
 	VFMADD231PS  Z29, Z30, Z3
+	PREFETCHT0   (R13)
+	PREFETCHT0   64(R13)
+	ADDQ         104(DI), R13
+	CMPQ         R13, 288(DI)
+	CMOVQHI      288(DI), R13
 	PREFETCHT1   (R14)(CX*4)
 	PREFETCHT1   64(R14)(CX*4)
 	ADDQ         240(DI), R14
@@ -834,7 +847,7 @@ one:
 	PCALIGN      $0x20
 
 next:
-	DECQ R13
+	DECQ 304(DI)
 	JNE  segment
 	JMP  summed
 
@@ -854,7 +867,7 @@ edge:
 	ADDQ         $0x04, SI
 	DECQ         CX
 	JNE          edge
-	DECQ         R13
+	DECQ         304(DI)
 	JNE          segment
 
 summed:
@@ -1030,13 +1043,13 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 280(DI)
+	DECQ 296(DI)
 	JNE  product
 	VZEROUPPER
 	RET
 
 // func tile3x1AVX512(t *tile)
-// Requires: AVX, AVX512F, MMX+
+// Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·tile3x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
@@ -1046,7 +1059,7 @@ TEXT ·tile3x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ  136(DI), AX
 	MOVQ  AX, 264(DI)
 	MOVQ  16(DI), AX
-	MOVQ  AX, 280(DI)
+	MOVQ  AX, 296(DI)
 	MOVQ  224(DI), AX
 	MOVQ  AX, 272(DI)
 	MOVQ  128(DI), R12
@@ -1056,29 +1069,29 @@ TEXT ·tile3x1AVX512(SB), NOSPLIT, $0-8
 	KMOVW AX, K1
 
 product:
-	MOVQ       104(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       DX, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 (AX)(R8*2)
-	MOVQ       32(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       256(DI), BX
-	MOVQ       272(DI), R14
-	VPXORD     Z0, Z0, Z0
-	VPXORD     Z1, Z1, Z1
-	VPXORD     Z2, Z2, Z2
-	MOVQ       56(DI), R13
-	MOVQ       48(DI), AX
-	PCALIGN    $0x20
+	IMUL3Q  $0x00000002, 104(DI), AX
+	ADDQ    DX, AX
+	MOVQ    AX, 288(DI)
+	MOVQ    DX, R13
+	MOVQ    32(DI), R8
+	LEAQ    (R8)(R8*2), R9
+	LEAQ    (R8)(R8*4), R10
+	MOVQ    256(DI), BX
+	MOVQ    272(DI), R14
+	VPXORD  Z0, Z0, Z0
+	VPXORD  Z1, Z1, Z1
+	VPXORD  Z2, Z2, Z2
+	MOVQ    56(DI), AX
+	MOVQ    AX, 304(DI)
+	MOVQ    48(DI), AX
+	MOVQ    AX, 280(DI)
+	PCALIGN $0x20
 
 segment:
-	MOVQ    248(DI), SI
-	ADDQ    (AX), SI
-	ADDQ    $0x08, AX
+	MOVQ    280(DI), SI
+	MOVQ    (SI), SI
+	ADDQ    248(DI), SI
+	ADDQ    $0x08, 280(DI)
 	MOVQ    64(DI), CX
 	PCALIGN $0x20
 	CMPQ    88(DI), $0x00
@@ -1111,6 +1124,10 @@ four:
 	VFMADD231PS.BCST 12(SI), Z28, Z0
 	VFMADD231PS.BCST 12(SI)(R8*1), Z28, Z1
 	VFMADD231PS.BCST 12(SI)(R8*2), Z28, Z2
+	PREFETCHT0       (R13)
+	ADDQ             104(DI), R13
+	CMPQ             R13, 288(DI)
+	CMOVQHI          288(DI), R13
 	PREFETCHT1       (R14)(CX*4)
 	PREFETCHT1       64(R14)(CX*4)
 	ADDQ             240(DI), R14
@@ -1138,7 +1155,7 @@ one:
 	PCALIGN          $0x20
 
 next:
-	DECQ R13
+	DECQ 304(DI)
 	JNE  segment
 	JMP  summed
 
@@ -1153,7 +1170,7 @@ edge:
 	ADDQ             $0x04, SI
 	DECQ             CX
 	JNE              edge
-	DECQ             R13
+	DECQ             304(DI)
 	JNE              segment
 
 summed:
@@ -1298,13 +1315,13 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 280(DI)
+	DECQ 296(DI)
 	JNE  product
 	VZEROUPPER
 	RET
 
 // func tile3x2AVX512(t *tile)
-// Requires: AVX, AVX512F, MMX+
+// Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·tile3x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
@@ -1314,7 +1331,7 @@ TEXT ·tile3x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ  136(DI), AX
 	MOVQ  AX, 264(DI)
 	MOVQ  16(DI), AX
-	MOVQ  AX, 280(DI)
+	MOVQ  AX, 296(DI)
 	MOVQ  224(DI), AX
 	MOVQ  AX, 272(DI)
 	MOVQ  128(DI), R12
@@ -1324,37 +1341,32 @@ TEXT ·tile3x2AVX512(SB), NOSPLIT, $0-8
 	KMOVW AX, K1
 
 product:
-	MOVQ       104(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       DX, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 (AX)(R8*2)
-	MOVQ       DX, AX
-	ADDQ       120(DI), AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 (AX)(R8*2)
-	MOVQ       32(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       256(DI), BX
-	MOVQ       272(DI), R14
-	VPXORD     Z0, Z0, Z0
-	VPXORD     Z1, Z1, Z1
-	VPXORD     Z2, Z2, Z2
-	VPXORD     Z3, Z3, Z3
-	VPXORD     Z4, Z4, Z4
-	VPXORD     Z5, Z5, Z5
-	MOVQ       56(DI), R13
-	MOVQ       48(DI), AX
-	PCALIGN    $0x20
+	IMUL3Q  $0x00000002, 104(DI), AX
+	ADDQ    DX, AX
+	MOVQ    AX, 288(DI)
+	MOVQ    DX, R13
+	MOVQ    32(DI), R8
+	LEAQ    (R8)(R8*2), R9
+	LEAQ    (R8)(R8*4), R10
+	MOVQ    256(DI), BX
+	MOVQ    272(DI), R14
+	VPXORD  Z0, Z0, Z0
+	VPXORD  Z1, Z1, Z1
+	VPXORD  Z2, Z2, Z2
+	VPXORD  Z3, Z3, Z3
+	VPXORD  Z4, Z4, Z4
+	VPXORD  Z5, Z5, Z5
+	MOVQ    56(DI), AX
+	MOVQ    AX, 304(DI)
+	MOVQ    48(DI), AX
+	MOVQ    AX, 280(DI)
+	PCALIGN $0x20
 
 segment:
-	MOVQ    248(DI), SI
-	ADDQ    (AX), SI
-	ADDQ    $0x08, AX
+	MOVQ    280(DI), SI
+	MOVQ    (SI), SI
+	ADDQ    248(DI), SI
+	ADDQ    $0x08, 280(DI)
 	MOVQ    64(DI), CX
 	PCALIGN $0x20
 	CMPQ    88(DI), $0x00
@@ -1419,6 +1431,11 @@ four:
 	VBROADCASTSS 12(SI)(R8*2), Z30
 	VFMADD231PS  Z28, Z30, Z4
 	VFMADD231PS  Z29, Z30, Z5
+	PREFETCHT0   (R13)
+	PREFETCHT0   64(R13)
+	ADDQ         104(DI), R13
+	CMPQ         R13, 288(DI)
+	CMOVQHI      288(DI), R13
 	PREFETCHT1   (R14)(CX*4)
 	PREFETCHT1   64(R14)(CX*4)
 	ADDQ         240(DI), R14
@@ -1454,7 +1471,7 @@ one:
 	PCALIGN      $0x20
 
 next:
-	DECQ R13
+	DECQ 304(DI)
 	JNE  segment
 	JMP  summed
 
@@ -1477,7 +1494,7 @@ edge:
 	ADDQ         $0x04, SI
 	DECQ         CX
 	JNE          edge
-	DECQ         R13
+	DECQ         304(DI)
 	JNE          segment
 
 summed:
@@ -1704,13 +1721,13 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 280(DI)
+	DECQ 296(DI)
 	JNE  product
 	VZEROUPPER
 	RET
 
 // func tile4x1AVX512(t *tile)
-// Requires: AVX, AVX512F, MMX+
+// Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·tile4x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
@@ -1720,7 +1737,7 @@ TEXT ·tile4x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ  136(DI), AX
 	MOVQ  AX, 264(DI)
 	MOVQ  16(DI), AX
-	MOVQ  AX, 280(DI)
+	MOVQ  AX, 296(DI)
 	MOVQ  224(DI), AX
 	MOVQ  AX, 272(DI)
 	MOVQ  128(DI), R12
@@ -1730,31 +1747,30 @@ TEXT ·tile4x1AVX512(SB), NOSPLIT, $0-8
 	KMOVW AX, K1
 
 product:
-	MOVQ       104(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       DX, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 (AX)(R8*2)
-	PREFETCHT0 (AX)(R9*1)
-	MOVQ       32(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       256(DI), BX
-	MOVQ       272(DI), R14
-	VPXORD     Z0, Z0, Z0
-	VPXORD     Z1, Z1, Z1
-	VPXORD     Z2, Z2, Z2
-	VPXORD     Z3, Z3, Z3
-	MOVQ       56(DI), R13
-	MOVQ       48(DI), AX
-	PCALIGN    $0x20
+	IMUL3Q  $0x00000003, 104(DI), AX
+	ADDQ    DX, AX
+	MOVQ    AX, 288(DI)
+	MOVQ    DX, R13
+	MOVQ    32(DI), R8
+	LEAQ    (R8)(R8*2), R9
+	LEAQ    (R8)(R8*4), R10
+	MOVQ    256(DI), BX
+	MOVQ    272(DI), R14
+	VPXORD  Z0, Z0, Z0
+	VPXORD  Z1, Z1, Z1
+	VPXORD  Z2, Z2, Z2
+	VPXORD  Z3, Z3, Z3
+	MOVQ    56(DI), AX
+	MOVQ    AX, 304(DI)
+	MOVQ    48(DI), AX
+	MOVQ    AX, 280(DI)
+	PCALIGN $0x20
 
 segment:
-	MOVQ    248(DI), SI
-	ADDQ    (AX), SI
-	ADDQ    $0x08, AX
+	MOVQ    280(DI), SI
+	MOVQ    (SI), SI
+	ADDQ    248(DI), SI
+	ADDQ    $0x08, 280(DI)
 	MOVQ    64(DI), CX
 	PCALIGN $0x20
 	CMPQ    88(DI), $0x00
@@ -1791,6 +1807,10 @@ four:
 	VFMADD231PS.BCST 12(SI)(R8*1), Z28, Z1
 	VFMADD231PS.BCST 12(SI)(R8*2), Z28, Z2
 	VFMADD231PS.BCST 12(SI)(R9*1), Z28, Z3
+	PREFETCHT0       (R13)
+	ADDQ             104(DI), R13
+	CMPQ             R13, 288(DI)
+	CMOVQHI          288(DI), R13
 	PREFETCHT1       (R14)(CX*4)
 	PREFETCHT1       64(R14)(CX*4)
 	ADDQ             240(DI), R14
@@ -1819,7 +1839,7 @@ one:
 	PCALIGN          $0x20
 
 next:
-	DECQ R13
+	DECQ 304(DI)
 	JNE  segment
 	JMP  summed
 
@@ -1835,7 +1855,7 @@ edge:
 	ADDQ             $0x04, SI
 	DECQ             CX
 	JNE              edge
-	DECQ             R13
+	DECQ             304(DI)
 	JNE              segment
 
 summed:
@@ -2006,13 +2026,13 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 280(DI)
+	DECQ 296(DI)
 	JNE  product
 	VZEROUPPER
 	RET
 
 // func tile4x2AVX512(t *tile)
-// Requires: AVX, AVX512F, MMX+
+// Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·tile4x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
@@ -2022,7 +2042,7 @@ TEXT ·tile4x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ  136(DI), AX
 	MOVQ  AX, 264(DI)
 	MOVQ  16(DI), AX
-	MOVQ  AX, 280(DI)
+	MOVQ  AX, 296(DI)
 	MOVQ  224(DI), AX
 	MOVQ  AX, 272(DI)
 	MOVQ  128(DI), R12
@@ -2032,41 +2052,34 @@ TEXT ·tile4x2AVX512(SB), NOSPLIT, $0-8
 	KMOVW AX, K1
 
 product:
-	MOVQ       104(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       DX, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 (AX)(R8*2)
-	PREFETCHT0 (AX)(R9*1)
-	MOVQ       DX, AX
-	ADDQ       120(DI), AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 (AX)(R8*2)
-	PREFETCHT0 (AX)(R9*1)
-	MOVQ       32(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       256(DI), BX
-	MOVQ       272(DI), R14
-	VPXORD     Z0, Z0, Z0
-	VPXORD     Z1, Z1, Z1
-	VPXORD     Z2, Z2, Z2
-	VPXORD     Z3, Z3, Z3
-	VPXORD     Z4, Z4, Z4
-	VPXORD     Z5, Z5, Z5
-	VPXORD     Z6, Z6, Z6
-	VPXORD     Z7, Z7, Z7
-	MOVQ       56(DI), R13
-	MOVQ       48(DI), AX
-	PCALIGN    $0x20
+	IMUL3Q  $0x00000003, 104(DI), AX
+	ADDQ    DX, AX
+	MOVQ    AX, 288(DI)
+	MOVQ    DX, R13
+	MOVQ    32(DI), R8
+	LEAQ    (R8)(R8*2), R9
+	LEAQ    (R8)(R8*4), R10
+	MOVQ    256(DI), BX
+	MOVQ    272(DI), R14
+	VPXORD  Z0, Z0, Z0
+	VPXORD  Z1, Z1, Z1
+	VPXORD  Z2, Z2, Z2
+	VPXORD  Z3, Z3, Z3
+	VPXORD  Z4, Z4, Z4
+	VPXORD  Z5, Z5, Z5
+	VPXORD  Z6, Z6, Z6
+	VPXORD  Z7, Z7, Z7
+	MOVQ    56(DI), AX
+	MOVQ    AX, 304(DI)
+	MOVQ    48(DI), AX
+	MOVQ    AX, 280(DI)
+	PCALIGN $0x20
 
 segment:
-	MOVQ    248(DI), SI
-	ADDQ    (AX), SI
-	ADDQ    $0x08, AX
+	MOVQ    280(DI), SI
+	MOVQ    (SI), SI
+	ADDQ    248(DI), SI
+	ADDQ    $0x08, 280(DI)
 	MOVQ    64(DI), CX
 	PCALIGN $0x20
 	CMPQ    88(DI), $0x00
@@ -2143,6 +2156,11 @@ four:
 	VBROADCASTSS 12(SI)(R9*1), Z30
 	VFMADD231PS  Z28, Z30, Z6
 	VFMADD231PS  Z29, Z30, Z7
+	PREFETCHT0   (R13)
+	PREFETCHT0   64(R13)
+	ADDQ         104(DI), R13
+	CMPQ         R13, 288(DI)
+	CMOVQHI      288(DI), R13
 	PREFETCHT1   (R14)(CX*4)
 	PREFETCHT1   64(R14)(CX*4)
 	ADDQ         240(DI), R14
@@ -2181,7 +2199,7 @@ one:
 	PCALIGN      $0x20
 
 next:
-	DECQ R13
+	DECQ 304(DI)
 	JNE  segment
 	JMP  summed
 
@@ -2207,7 +2225,7 @@ edge:
 	ADDQ         $0x04, SI
 	DECQ         CX
 	JNE          edge
-	DECQ         R13
+	DECQ         304(DI)
 	JNE          segment
 
 summed:
@@ -2485,13 +2503,13 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 280(DI)
+	DECQ 296(DI)
 	JNE  product
 	VZEROUPPER
 	RET
 
 // func tile5x1AVX512(t *tile)
-// Requires: AVX, AVX512F, MMX+
+// Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·tile5x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
@@ -2501,7 +2519,7 @@ TEXT ·tile5x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ  136(DI), AX
 	MOVQ  AX, 264(DI)
 	MOVQ  16(DI), AX
-	MOVQ  AX, 280(DI)
+	MOVQ  AX, 296(DI)
 	MOVQ  224(DI), AX
 	MOVQ  AX, 272(DI)
 	MOVQ  128(DI), R12
@@ -2511,33 +2529,31 @@ TEXT ·tile5x1AVX512(SB), NOSPLIT, $0-8
 	KMOVW AX, K1
 
 product:
-	MOVQ       104(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       DX, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 (AX)(R8*2)
-	PREFETCHT0 (AX)(R9*1)
-	PREFETCHT0 (AX)(R8*4)
-	MOVQ       32(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       256(DI), BX
-	MOVQ       272(DI), R14
-	VPXORD     Z0, Z0, Z0
-	VPXORD     Z1, Z1, Z1
-	VPXORD     Z2, Z2, Z2
-	VPXORD     Z3, Z3, Z3
-	VPXORD     Z4, Z4, Z4
-	MOVQ       56(DI), R13
-	MOVQ       48(DI), AX
-	PCALIGN    $0x20
+	IMUL3Q  $0x00000004, 104(DI), AX
+	ADDQ    DX, AX
+	MOVQ    AX, 288(DI)
+	MOVQ    DX, R13
+	MOVQ    32(DI), R8
+	LEAQ    (R8)(R8*2), R9
+	LEAQ    (R8)(R8*4), R10
+	MOVQ    256(DI), BX
+	MOVQ    272(DI), R14
+	VPXORD  Z0, Z0, Z0
+	VPXORD  Z1, Z1, Z1
+	VPXORD  Z2, Z2, Z2
+	VPXORD  Z3, Z3, Z3
+	VPXORD  Z4, Z4, Z4
+	MOVQ    56(DI), AX
+	MOVQ    AX, 304(DI)
+	MOVQ    48(DI), AX
+	MOVQ    AX, 280(DI)
+	PCALIGN $0x20
 
 segment:
-	MOVQ    248(DI), SI
-	ADDQ    (AX), SI
-	ADDQ    $0x08, AX
+	MOVQ    280(DI), SI
+	MOVQ    (SI), SI
+	ADDQ    248(DI), SI
+	ADDQ    $0x08, 280(DI)
 	MOVQ    64(DI), CX
 	PCALIGN $0x20
 	CMPQ    88(DI), $0x00
@@ -2578,6 +2594,10 @@ four:
 	VFMADD231PS.BCST 12(SI)(R8*2), Z28, Z2
 	VFMADD231PS.BCST 12(SI)(R9*1), Z28, Z3
 	VFMADD231PS.BCST 12(SI)(R8*4), Z28, Z4
+	PREFETCHT0       (R13)
+	ADDQ             104(DI), R13
+	CMPQ             R13, 288(DI)
+	CMOVQHI          288(DI), R13
 	PREFETCHT1       (R14)(CX*4)
 	PREFETCHT1       64(R14)(CX*4)
 	ADDQ             240(DI), R14
@@ -2607,7 +2627,7 @@ one:
 	PCALIGN          $0x20
 
 next:
-	DECQ R13
+	DECQ 304(DI)
 	JNE  segment
 	JMP  summed
 
@@ -2624,7 +2644,7 @@ edge:
 	ADDQ             $0x04, SI
 	DECQ             CX
 	JNE              edge
-	DECQ             R13
+	DECQ             304(DI)
 	JNE              segment
 
 summed:
@@ -2821,13 +2841,13 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 280(DI)
+	DECQ 296(DI)
 	JNE  product
 	VZEROUPPER
 	RET
 
 // func tile5x2AVX512(t *tile)
-// Requires: AVX, AVX512F, MMX+
+// Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·tile5x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
@@ -2837,7 +2857,7 @@ TEXT ·tile5x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ  136(DI), AX
 	MOVQ  AX, 264(DI)
 	MOVQ  16(DI), AX
-	MOVQ  AX, 280(DI)
+	MOVQ  AX, 296(DI)
 	MOVQ  224(DI), AX
 	MOVQ  AX, 272(DI)
 	MOVQ  128(DI), R12
@@ -2847,45 +2867,36 @@ TEXT ·tile5x2AVX512(SB), NOSPLIT, $0-8
 	KMOVW AX, K1
 
 product:
-	MOVQ       104(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       DX, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 (AX)(R8*2)
-	PREFETCHT0 (AX)(R9*1)
-	PREFETCHT0 (AX)(R8*4)
-	MOVQ       DX, AX
-	ADDQ       120(DI), AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 (AX)(R8*2)
-	PREFETCHT0 (AX)(R9*1)
-	PREFETCHT0 (AX)(R8*4)
-	MOVQ       32(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       256(DI), BX
-	MOVQ       272(DI), R14
-	VPXORD     Z0, Z0, Z0
-	VPXORD     Z1, Z1, Z1
-	VPXORD     Z2, Z2, Z2
-	VPXORD     Z3, Z3, Z3
-	VPXORD     Z4, Z4, Z4
-	VPXORD     Z5, Z5, Z5
-	VPXORD     Z6, Z6, Z6
-	VPXORD     Z7, Z7, Z7
-	VPXORD     Z8, Z8, Z8
-	VPXORD     Z9, Z9, Z9
-	MOVQ       56(DI), R13
-	MOVQ       48(DI), AX
-	PCALIGN    $0x20
+	IMUL3Q  $0x00000004, 104(DI), AX
+	ADDQ    DX, AX
+	MOVQ    AX, 288(DI)
+	MOVQ    DX, R13
+	MOVQ    32(DI), R8
+	LEAQ    (R8)(R8*2), R9
+	LEAQ    (R8)(R8*4), R10
+	MOVQ    256(DI), BX
+	MOVQ    272(DI), R14
+	VPXORD  Z0, Z0, Z0
+	VPXORD  Z1, Z1, Z1
+	VPXORD  Z2, Z2, Z2
+	VPXORD  Z3, Z3, Z3
+	VPXORD  Z4, Z4, Z4
+	VPXORD  Z5, Z5, Z5
+	VPXORD  Z6, Z6, Z6
+	VPXORD  Z7, Z7, Z7
+	VPXORD  Z8, Z8, Z8
+	VPXORD  Z9, Z9, Z9
+	MOVQ    56(DI), AX
+	MOVQ    AX, 304(DI)
+	MOVQ    48(DI), AX
+	MOVQ    AX, 280(DI)
+	PCALIGN $0x20
 
 segment:
-	MOVQ    248(DI), SI
-	ADDQ    (AX), SI
-	ADDQ    $0x08, AX
+	MOVQ    280(DI), SI
+	MOVQ    (SI), SI
+	ADDQ    248(DI), SI
+	ADDQ    $0x08, 280(DI)
 	MOVQ    64(DI), CX
 	PCALIGN $0x20
 	CMPQ    88(DI), $0x00
@@ -2974,6 +2985,11 @@ four:
 	VBROADCASTSS 12(SI)(R8*4), Z30
 	VFMADD231PS  Z28, Z30, Z8
 	VFMADD231PS  Z29, Z30, Z9
+	PREFETCHT0   (R13)
+	PREFETCHT0   64(R13)
+	ADDQ         104(DI), R13
+	CMPQ         R13, 288(DI)
+	CMOVQHI      288(DI), R13
 	PREFETCHT1   (R14)(CX*4)
 	PREFETCHT1   64(R14)(CX*4)
 	ADDQ         240(DI), R14
@@ -3015,7 +3031,7 @@ one:
 	PCALIGN      $0x20
 
 next:
-	DECQ R13
+	DECQ 304(DI)
 	JNE  segment
 	JMP  summed
 
@@ -3044,7 +3060,7 @@ edge:
 	ADDQ         $0x04, SI
 	DECQ         CX
 	JNE          edge
-	DECQ         R13
+	DECQ         304(DI)
 	JNE          segment
 
 summed:
@@ -3373,13 +3389,13 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 280(DI)
+	DECQ 296(DI)
 	JNE  product
 	VZEROUPPER
 	RET
 
 // func tile6x1AVX512(t *tile)
-// Requires: AVX, AVX512F, MMX+
+// Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·tile6x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
@@ -3389,7 +3405,7 @@ TEXT ·tile6x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ  136(DI), AX
 	MOVQ  AX, 264(DI)
 	MOVQ  16(DI), AX
-	MOVQ  AX, 280(DI)
+	MOVQ  AX, 296(DI)
 	MOVQ  224(DI), AX
 	MOVQ  AX, 272(DI)
 	MOVQ  128(DI), R12
@@ -3399,35 +3415,32 @@ TEXT ·tile6x1AVX512(SB), NOSPLIT, $0-8
 	KMOVW AX, K1
 
 product:
-	MOVQ       104(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       DX, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 (AX)(R8*2)
-	PREFETCHT0 (AX)(R9*1)
-	PREFETCHT0 (AX)(R8*4)
-	PREFETCHT0 (AX)(R10*1)
-	MOVQ       32(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       256(DI), BX
-	MOVQ       272(DI), R14
-	VPXORD     Z0, Z0, Z0
-	VPXORD     Z1, Z1, Z1
-	VPXORD     Z2, Z2, Z2
-	VPXORD     Z3, Z3, Z3
-	VPXORD     Z4, Z4, Z4
-	VPXORD     Z5, Z5, Z5
-	MOVQ       56(DI), R13
-	MOVQ       48(DI), AX
-	PCALIGN    $0x20
+	IMUL3Q  $0x00000005, 104(DI), AX
+	ADDQ    DX, AX
+	MOVQ    AX, 288(DI)
+	MOVQ    DX, R13
+	MOVQ    32(DI), R8
+	LEAQ    (R8)(R8*2), R9
+	LEAQ    (R8)(R8*4), R10
+	MOVQ    256(DI), BX
+	MOVQ    272(DI), R14
+	VPXORD  Z0, Z0, Z0
+	VPXORD  Z1, Z1, Z1
+	VPXORD  Z2, Z2, Z2
+	VPXORD  Z3, Z3, Z3
+	VPXORD  Z4, Z4, Z4
+	VPXORD  Z5, Z5, Z5
+	MOVQ    56(DI), AX
+	MOVQ    AX, 304(DI)
+	MOVQ    48(DI), AX
+	MOVQ    AX, 280(DI)
+	PCALIGN $0x20
 
 segment:
-	MOVQ    248(DI), SI
-	ADDQ    (AX), SI
-	ADDQ    $0x08, AX
+	MOVQ    280(DI), SI
+	MOVQ    (SI), SI
+	ADDQ    248(DI), SI
+	ADDQ    $0x08, 280(DI)
 	MOVQ    64(DI), CX
 	PCALIGN $0x20
 	CMPQ    88(DI), $0x00
@@ -3472,6 +3485,10 @@ four:
 	VFMADD231PS.BCST 12(SI)(R9*1), Z28, Z3
 	VFMADD231PS.BCST 12(SI)(R8*4), Z28, Z4
 	VFMADD231PS.BCST 12(SI)(R10*1), Z28, Z5
+	PREFETCHT0       (R13)
+	ADDQ             104(DI), R13
+	CMPQ             R13, 288(DI)
+	CMOVQHI          288(DI), R13
 	PREFETCHT1       (R14)(CX*4)
 	PREFETCHT1       64(R14)(CX*4)
 	ADDQ             240(DI), R14
@@ -3502,7 +3519,7 @@ one:
 	PCALIGN          $0x20
 
 next:
-	DECQ R13
+	DECQ 304(DI)
 	JNE  segment
 	JMP  summed
 
@@ -3520,7 +3537,7 @@ edge:
 	ADDQ             $0x04, SI
 	DECQ             CX
 	JNE              edge
-	DECQ             R13
+	DECQ             304(DI)
 	JNE              segment
 
 summed:
@@ -3743,13 +3760,13 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 280(DI)
+	DECQ 296(DI)
 	JNE  product
 	VZEROUPPER
 	RET
 
 // func tile6x2AVX512(t *tile)
-// Requires: AVX, AVX512F, MMX+
+// Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·tile6x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
@@ -3759,7 +3776,7 @@ TEXT ·tile6x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ  136(DI), AX
 	MOVQ  AX, 264(DI)
 	MOVQ  16(DI), AX
-	MOVQ  AX, 280(DI)
+	MOVQ  AX, 296(DI)
 	MOVQ  224(DI), AX
 	MOVQ  AX, 272(DI)
 	MOVQ  128(DI), R12
@@ -3769,49 +3786,38 @@ TEXT ·tile6x2AVX512(SB), NOSPLIT, $0-8
 	KMOVW AX, K1
 
 product:
-	MOVQ       104(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       DX, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 (AX)(R8*2)
-	PREFETCHT0 (AX)(R9*1)
-	PREFETCHT0 (AX)(R8*4)
-	PREFETCHT0 (AX)(R10*1)
-	MOVQ       DX, AX
-	ADDQ       120(DI), AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 (AX)(R8*2)
-	PREFETCHT0 (AX)(R9*1)
-	PREFETCHT0 (AX)(R8*4)
-	PREFETCHT0 (AX)(R10*1)
-	MOVQ       32(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       256(DI), BX
-	MOVQ       272(DI), R14
-	VPXORD     Z0, Z0, Z0
-	VPXORD     Z1, Z1, Z1
-	VPXORD     Z2, Z2, Z2
-	VPXORD     Z3, Z3, Z3
-	VPXORD     Z4, Z4, Z4
-	VPXORD     Z5, Z5, Z5
-	VPXORD     Z6, Z6, Z6
-	VPXORD     Z7, Z7, Z7
-	VPXORD     Z8, Z8, Z8
-	VPXORD     Z9, Z9, Z9
-	VPXORD     Z10, Z10, Z10
-	VPXORD     Z11, Z11, Z11
-	MOVQ       56(DI), R13
-	MOVQ       48(DI), AX
-	PCALIGN    $0x20
+	IMUL3Q  $0x00000005, 104(DI), AX
+	ADDQ    DX, AX
+	MOVQ    AX, 288(DI)
+	MOVQ    DX, R13
+	MOVQ    32(DI), R8
+	LEAQ    (R8)(R8*2), R9
+	LEAQ    (R8)(R8*4), R10
+	MOVQ    256(DI), BX
+	MOVQ    272(DI), R14
+	VPXORD  Z0, Z0, Z0
+	VPXORD  Z1, Z1, Z1
+	VPXORD  Z2, Z2, Z2
+	VPXORD  Z3, Z3, Z3
+	VPXORD  Z4, Z4, Z4
+	VPXORD  Z5, Z5, Z5
+	VPXORD  Z6, Z6, Z6
+	VPXORD  Z7, Z7, Z7
+	VPXORD  Z8, Z8, Z8
+	VPXORD  Z9, Z9, Z9
+	VPXORD  Z10, Z10, Z10
+	VPXORD  Z11, Z11, Z11
+	MOVQ    56(DI), AX
+	MOVQ    AX, 304(DI)
+	MOVQ    48(DI), AX
+	MOVQ    AX, 280(DI)
+	PCALIGN $0x20
 
 segment:
-	MOVQ    248(DI), SI
-	ADDQ    (AX), SI
-	ADDQ    $0x08, AX
+	MOVQ    280(DI), SI
+	MOVQ    (SI), SI
+	ADDQ    248(DI), SI
+	ADDQ    $0x08, 280(DI)
 	MOVQ    64(DI), CX
 	PCALIGN $0x20
 	CMPQ    88(DI), $0x00
@@ -3912,6 +3918,11 @@ four:
 	VBROADCASTSS 12(SI)(R10*1), Z30
 	VFMADD231PS  Z28, Z30, Z10
 	VFMADD231PS  Z29, Z30, Z11
+	PREFETCHT0   (R13)
+	PREFETCHT0   64(R13)
+	ADDQ         104(DI), R13
+	CMPQ         R13, 288(DI)
+	CMOVQHI      288(DI), R13
 	PREFETCHT1   (R14)(CX*4)
 	PREFETCHT1   64(R14)(CX*4)
 	ADDQ         240(DI), R14
@@ -3956,7 +3967,7 @@ one:
 	PCALIGN      $0x20
 
 next:
-	DECQ R13
+	DECQ 304(DI)
 	JNE  segment
 	JMP  summed
 
@@ -3988,7 +3999,7 @@ edge:
 	ADDQ         $0x04, SI
 	DECQ         CX
 	JNE          edge
-	DECQ         R13
+	DECQ         304(DI)
 	JNE          segment
 
 summed:
@@ -4368,13 +4379,13 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 280(DI)
+	DECQ 296(DI)
 	JNE  product
 	VZEROUPPER
 	RET
 
 // func tile7x1AVX512(t *tile)
-// Requires: AVX, AVX512F, MMX+
+// Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·tile7x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
@@ -4384,7 +4395,7 @@ TEXT ·tile7x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ  136(DI), AX
 	MOVQ  AX, 264(DI)
 	MOVQ  16(DI), AX
-	MOVQ  AX, 280(DI)
+	MOVQ  AX, 296(DI)
 	MOVQ  224(DI), AX
 	MOVQ  AX, 272(DI)
 	MOVQ  128(DI), R12
@@ -4394,37 +4405,33 @@ TEXT ·tile7x1AVX512(SB), NOSPLIT, $0-8
 	KMOVW AX, K1
 
 product:
-	MOVQ       104(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       DX, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 (AX)(R8*2)
-	PREFETCHT0 (AX)(R9*1)
-	PREFETCHT0 (AX)(R8*4)
-	PREFETCHT0 (AX)(R10*1)
-	PREFETCHT0 (AX)(R9*2)
-	MOVQ       32(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       256(DI), BX
-	MOVQ       272(DI), R14
-	VPXORD     Z0, Z0, Z0
-	VPXORD     Z1, Z1, Z1
-	VPXORD     Z2, Z2, Z2
-	VPXORD     Z3, Z3, Z3
-	VPXORD     Z4, Z4, Z4
-	VPXORD     Z5, Z5, Z5
-	VPXORD     Z6, Z6, Z6
-	MOVQ       56(DI), R13
-	MOVQ       48(DI), AX
-	PCALIGN    $0x20
+	IMUL3Q  $0x00000006, 104(DI), AX
+	ADDQ    DX, AX
+	MOVQ    AX, 288(DI)
+	MOVQ    DX, R13
+	MOVQ    32(DI), R8
+	LEAQ    (R8)(R8*2), R9
+	LEAQ    (R8)(R8*4), R10
+	MOVQ    256(DI), BX
+	MOVQ    272(DI), R14
+	VPXORD  Z0, Z0, Z0
+	VPXORD  Z1, Z1, Z1
+	VPXORD  Z2, Z2, Z2
+	VPXORD  Z3, Z3, Z3
+	VPXORD  Z4, Z4, Z4
+	VPXORD  Z5, Z5, Z5
+	VPXORD  Z6, Z6, Z6
+	MOVQ    56(DI), AX
+	MOVQ    AX, 304(DI)
+	MOVQ    48(DI), AX
+	MOVQ    AX, 280(DI)
+	PCALIGN $0x20
 
 segment:
-	MOVQ    248(DI), SI
-	ADDQ    (AX), SI
-	ADDQ    $0x08, AX
+	MOVQ    280(DI), SI
+	MOVQ    (SI), SI
+	ADDQ    248(DI), SI
+	ADDQ    $0x08, 280(DI)
 	MOVQ    64(DI), CX
 	PCALIGN $0x20
 	CMPQ    88(DI), $0x00
@@ -4473,6 +4480,10 @@ four:
 	VFMADD231PS.BCST 12(SI)(R8*4), Z28, Z4
 	VFMADD231PS.BCST 12(SI)(R10*1), Z28, Z5
 	VFMADD231PS.BCST 12(SI)(R9*2), Z28, Z6
+	PREFETCHT0       (R13)
+	ADDQ             104(DI), R13
+	CMPQ             R13, 288(DI)
+	CMOVQHI          288(DI), R13
 	PREFETCHT1       (R14)(CX*4)
 	PREFETCHT1       64(R14)(CX*4)
 	ADDQ             240(DI), R14
@@ -4504,7 +4515,7 @@ one:
 	PCALIGN          $0x20
 
 next:
-	DECQ R13
+	DECQ 304(DI)
 	JNE  segment
 	JMP  summed
 
@@ -4523,7 +4534,7 @@ edge:
 	ADDQ             $0x04, SI
 	DECQ             CX
 	JNE              edge
-	DECQ             R13
+	DECQ             304(DI)
 	JNE              segment
 
 summed:
@@ -4772,13 +4783,13 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 280(DI)
+	DECQ 296(DI)
 	JNE  product
 	VZEROUPPER
 	RET
 
 // func tile7x2AVX512(t *tile)
-// Requires: AVX, AVX512F, MMX+
+// Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·tile7x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
@@ -4788,7 +4799,7 @@ TEXT ·tile7x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ  136(DI), AX
 	MOVQ  AX, 264(DI)
 	MOVQ  16(DI), AX
-	MOVQ  AX, 280(DI)
+	MOVQ  AX, 296(DI)
 	MOVQ  224(DI), AX
 	MOVQ  AX, 272(DI)
 	MOVQ  128(DI), R12
@@ -4798,53 +4809,40 @@ TEXT ·tile7x2AVX512(SB), NOSPLIT, $0-8
 	KMOVW AX, K1
 
 product:
-	MOVQ       104(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       DX, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 (AX)(R8*2)
-	PREFETCHT0 (AX)(R9*1)
-	PREFETCHT0 (AX)(R8*4)
-	PREFETCHT0 (AX)(R10*1)
-	PREFETCHT0 (AX)(R9*2)
-	MOVQ       DX, AX
-	ADDQ       120(DI), AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 (AX)(R8*2)
-	PREFETCHT0 (AX)(R9*1)
-	PREFETCHT0 (AX)(R8*4)
-	PREFETCHT0 (AX)(R10*1)
-	PREFETCHT0 (AX)(R9*2)
-	MOVQ       32(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       256(DI), BX
-	MOVQ       272(DI), R14
-	VPXORD     Z0, Z0, Z0
-	VPXORD     Z1, Z1, Z1
-	VPXORD     Z2, Z2, Z2
-	VPXORD     Z3, Z3, Z3
-	VPXORD     Z4, Z4, Z4
-	VPXORD     Z5, Z5, Z5
-	VPXORD     Z6, Z6, Z6
-	VPXORD     Z7, Z7, Z7
-	VPXORD     Z8, Z8, Z8
-	VPXORD     Z9, Z9, Z9
-	VPXORD     Z10, Z10, Z10
-	VPXORD     Z11, Z11, Z11
-	VPXORD     Z12, Z12, Z12
-	VPXORD     Z13, Z13, Z13
-	MOVQ       56(DI), R13
-	MOVQ       48(DI), AX
-	PCALIGN    $0x20
+	IMUL3Q  $0x00000006, 104(DI), AX
+	ADDQ    DX, AX
+	MOVQ    AX, 288(DI)
+	MOVQ    DX, R13
+	MOVQ    32(DI), R8
+	LEAQ    (R8)(R8*2), R9
+	LEAQ    (R8)(R8*4), R10
+	MOVQ    256(DI), BX
+	MOVQ    272(DI), R14
+	VPXORD  Z0, Z0, Z0
+	VPXORD  Z1, Z1, Z1
+	VPXORD  Z2, Z2, Z2
+	VPXORD  Z3, Z3, Z3
+	VPXORD  Z4, Z4, Z4
+	VPXORD  Z5, Z5, Z5
+	VPXORD  Z6, Z6, Z6
+	VPXORD  Z7, Z7, Z7
+	VPXORD  Z8, Z8, Z8
+	VPXORD  Z9, Z9, Z9
+	VPXORD  Z10, Z10, Z10
+	VPXORD  Z11, Z11, Z11
+	VPXORD  Z12, Z12, Z12
+	VPXORD  Z13, Z13, Z13
+	MOVQ    56(DI), AX
+	MOVQ    AX, 304(DI)
+	MOVQ    48(DI), AX
+	MOVQ    AX, 280(DI)
+	PCALIGN $0x20
 
 segment:
-	MOVQ    248(DI), SI
-	ADDQ    (AX), SI
-	ADDQ    $0x08, AX
+	MOVQ    280(DI), SI
+	MOVQ    (SI), SI
+	ADDQ    248(DI), SI
+	ADDQ    $0x08, 280(DI)
 	MOVQ    64(DI), CX
 	PCALIGN $0x20
 	CMPQ    88(DI), $0x00
@@ -4957,6 +4955,11 @@ four:
 	VBROADCASTSS 12(SI)(R9*2), Z30
 	VFMADD231PS  Z28, Z30, Z12
 	VFMADD231PS  Z29, Z30, Z13
+	PREFETCHT0   (R13)
+	PREFETCHT0   64(R13)
+	ADDQ         104(DI), R13
+	CMPQ         R13, 288(DI)
+	CMOVQHI      288(DI), R13
 	PREFETCHT1   (R14)(CX*4)
 	PREFETCHT1   64(R14)(CX*4)
 	ADDQ         240(DI), R14
@@ -5004,7 +5007,7 @@ one:
 	PCALIGN      $0x20
 
 next:
-	DECQ R13
+	DECQ 304(DI)
 	JNE  segment
 	JMP  summed
 
@@ -5039,7 +5042,7 @@ edge:
 	ADDQ         $0x04, SI
 	DECQ         CX
 	JNE          edge
-	DECQ         R13
+	DECQ         304(DI)
 	JNE          segment
 
 summed:
@@ -5470,13 +5473,13 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 280(DI)
+	DECQ 296(DI)
 	JNE  product
 	VZEROUPPER
 	RET
 
 // func tile8x1AVX512(t *tile)
-// Requires: AVX, AVX512F, MMX+
+// Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·tile8x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
@@ -5486,7 +5489,7 @@ TEXT ·tile8x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ  136(DI), AX
 	MOVQ  AX, 264(DI)
 	MOVQ  16(DI), AX
-	MOVQ  AX, 280(DI)
+	MOVQ  AX, 296(DI)
 	MOVQ  224(DI), AX
 	MOVQ  AX, 272(DI)
 	MOVQ  128(DI), R12
@@ -5496,41 +5499,35 @@ TEXT ·tile8x1AVX512(SB), NOSPLIT, $0-8
 	KMOVW AX, K1
 
 product:
-	MOVQ       104(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       DX, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 (AX)(R8*2)
-	PREFETCHT0 (AX)(R9*1)
-	PREFETCHT0 (AX)(R8*4)
-	PREFETCHT0 (AX)(R10*1)
-	PREFETCHT0 (AX)(R9*2)
-	MOVQ       DX, AX
-	ADDQ       112(DI), AX
-	PREFETCHT0 (AX)
-	MOVQ       32(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       256(DI), BX
-	MOVQ       272(DI), R14
-	VPXORD     Z0, Z0, Z0
-	VPXORD     Z1, Z1, Z1
-	VPXORD     Z2, Z2, Z2
-	VPXORD     Z3, Z3, Z3
-	VPXORD     Z4, Z4, Z4
-	VPXORD     Z5, Z5, Z5
-	VPXORD     Z6, Z6, Z6
-	VPXORD     Z7, Z7, Z7
-	MOVQ       56(DI), R13
-	MOVQ       48(DI), AX
-	PCALIGN    $0x20
+	IMUL3Q  $0x00000006, 104(DI), AX
+	ADDQ    DX, AX
+	MOVQ    AX, 288(DI)
+	MOVQ    DX, R13
+	MOVQ    32(DI), R8
+	LEAQ    (R8)(R8*2), R9
+	LEAQ    (R8)(R8*4), R10
+	MOVQ    256(DI), BX
+	MOVQ    272(DI), R14
+	VPXORD  Z0, Z0, Z0
+	VPXORD  Z1, Z1, Z1
+	VPXORD  Z2, Z2, Z2
+	VPXORD  Z3, Z3, Z3
+	VPXORD  Z4, Z4, Z4
+	VPXORD  Z5, Z5, Z5
+	VPXORD  Z6, Z6, Z6
+	VPXORD  Z7, Z7, Z7
+	MOVQ    56(DI), AX
+	MOVQ    AX, 304(DI)
+	MOVQ    48(DI), AX
+	MOVQ    AX, 280(DI)
+	MOVQ    112(DI), AX
+	PCALIGN $0x20
 
 segment:
-	MOVQ    248(DI), SI
-	ADDQ    (AX), SI
-	ADDQ    $0x08, AX
+	MOVQ    280(DI), SI
+	MOVQ    (SI), SI
+	ADDQ    248(DI), SI
+	ADDQ    $0x08, 280(DI)
 	MOVQ    40(DI), R11
 	ADDQ    SI, R11
 	MOVQ    64(DI), CX
@@ -5585,6 +5582,11 @@ four:
 	VFMADD231PS.BCST 12(SI)(R10*1), Z28, Z5
 	VFMADD231PS.BCST 12(SI)(R9*2), Z28, Z6
 	VFMADD231PS.BCST 12(R11), Z28, Z7
+	PREFETCHT0       (R13)
+	PREFETCHT0       (R13)(AX*1)
+	ADDQ             104(DI), R13
+	CMPQ             R13, 288(DI)
+	CMOVQHI          288(DI), R13
 	PREFETCHT1       (R14)(CX*4)
 	PREFETCHT1       64(R14)(CX*4)
 	ADDQ             240(DI), R14
@@ -5619,7 +5621,7 @@ one:
 	PCALIGN          $0x20
 
 next:
-	DECQ R13
+	DECQ 304(DI)
 	JNE  segment
 	JMP  summed
 
@@ -5640,7 +5642,7 @@ edge:
 	ADDQ             $0x04, R11
 	DECQ             CX
 	JNE              edge
-	DECQ             R13
+	DECQ             304(DI)
 	JNE              segment
 
 summed:
@@ -5921,13 +5923,13 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 280(DI)
+	DECQ 296(DI)
 	JNE  product
 	VZEROUPPER
 	RET
 
 // func tile8x2AVX512(t *tile)
-// Requires: AVX, AVX512F, MMX+
+// Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·tile8x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
@@ -5937,7 +5939,7 @@ TEXT ·tile8x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ  136(DI), AX
 	MOVQ  AX, 264(DI)
 	MOVQ  16(DI), AX
-	MOVQ  AX, 280(DI)
+	MOVQ  AX, 296(DI)
 	MOVQ  224(DI), AX
 	MOVQ  AX, 272(DI)
 	MOVQ  128(DI), R12
@@ -5947,62 +5949,43 @@ TEXT ·tile8x2AVX512(SB), NOSPLIT, $0-8
 	KMOVW AX, K1
 
 product:
-	MOVQ       104(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       DX, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 (AX)(R8*2)
-	PREFETCHT0 (AX)(R9*1)
-	PREFETCHT0 (AX)(R8*4)
-	PREFETCHT0 (AX)(R10*1)
-	PREFETCHT0 (AX)(R9*2)
-	MOVQ       DX, AX
-	ADDQ       112(DI), AX
-	PREFETCHT0 (AX)
-	MOVQ       DX, AX
-	ADDQ       120(DI), AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 (AX)(R8*2)
-	PREFETCHT0 (AX)(R9*1)
-	PREFETCHT0 (AX)(R8*4)
-	PREFETCHT0 (AX)(R10*1)
-	PREFETCHT0 (AX)(R9*2)
-	MOVQ       DX, AX
-	ADDQ       112(DI), AX
-	ADDQ       120(DI), AX
-	PREFETCHT0 (AX)
-	MOVQ       32(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       256(DI), BX
-	MOVQ       272(DI), R14
-	VPXORD     Z0, Z0, Z0
-	VPXORD     Z1, Z1, Z1
-	VPXORD     Z2, Z2, Z2
-	VPXORD     Z3, Z3, Z3
-	VPXORD     Z4, Z4, Z4
-	VPXORD     Z5, Z5, Z5
-	VPXORD     Z6, Z6, Z6
-	VPXORD     Z7, Z7, Z7
-	VPXORD     Z8, Z8, Z8
-	VPXORD     Z9, Z9, Z9
-	VPXORD     Z10, Z10, Z10
-	VPXORD     Z11, Z11, Z11
-	VPXORD     Z12, Z12, Z12
-	VPXORD     Z13, Z13, Z13
-	VPXORD     Z14, Z14, Z14
-	VPXORD     Z15, Z15, Z15
-	MOVQ       56(DI), R13
-	MOVQ       48(DI), AX
-	PCALIGN    $0x20
+	IMUL3Q  $0x00000006, 104(DI), AX
+	ADDQ    DX, AX
+	MOVQ    AX, 288(DI)
+	MOVQ    DX, R13
+	MOVQ    32(DI), R8
+	LEAQ    (R8)(R8*2), R9
+	LEAQ    (R8)(R8*4), R10
+	MOVQ    256(DI), BX
+	MOVQ    272(DI), R14
+	VPXORD  Z0, Z0, Z0
+	VPXORD  Z1, Z1, Z1
+	VPXORD  Z2, Z2, Z2
+	VPXORD  Z3, Z3, Z3
+	VPXORD  Z4, Z4, Z4
+	VPXORD  Z5, Z5, Z5
+	VPXORD  Z6, Z6, Z6
+	VPXORD  Z7, Z7, Z7
+	VPXORD  Z8, Z8, Z8
+	VPXORD  Z9, Z9, Z9
+	VPXORD  Z10, Z10, Z10
+	VPXORD  Z11, Z11, Z11
+	VPXORD  Z12, Z12, Z12
+	VPXORD  Z13, Z13, Z13
+	VPXORD  Z14, Z14, Z14
+	VPXORD  Z15, Z15, Z15
+	MOVQ    56(DI), AX
+	MOVQ    AX, 304(DI)
+	MOVQ    48(DI), AX
+	MOVQ    AX, 280(DI)
+	MOVQ    112(DI), AX
+	PCALIGN $0x20
 
 segment:
-	MOVQ    248(DI), SI
-	ADDQ    (AX), SI
-	ADDQ    $0x08, AX
+	MOVQ    280(DI), SI
+	MOVQ    (SI), SI
+	ADDQ    248(DI), SI
+	ADDQ    $0x08, 280(DI)
 	MOVQ    40(DI), R11
 	ADDQ    SI, R11
 	MOVQ    64(DI), CX
@@ -6129,6 +6112,13 @@ four:
 	VBROADCASTSS 12(R11), Z30
 	VFMADD231PS  Z28, Z30, Z14
 	VFMADD231PS  Z29, Z30, Z15
+	PREFETCHT0   (R13)
+	PREFETCHT0   (R13)(AX*1)
+	PREFETCHT0   64(R13)
+	PREFETCHT0   64(R13)(AX*1)
+	ADDQ         104(DI), R13
+	CMPQ         R13, 288(DI)
+	CMOVQHI      288(DI), R13
 	PREFETCHT1   (R14)(CX*4)
 	PREFETCHT1   64(R14)(CX*4)
 	ADDQ         240(DI), R14
@@ -6181,7 +6171,7 @@ one:
 	PCALIGN      $0x20
 
 next:
-	DECQ R13
+	DECQ 304(DI)
 	JNE  segment
 	JMP  summed
 
@@ -6220,7 +6210,7 @@ edge:
 	ADDQ         $0x04, R11
 	DECQ         CX
 	JNE          edge
-	DECQ         R13
+	DECQ         304(DI)
 	JNE          segment
 
 summed:
@@ -6717,13 +6707,13 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 280(DI)
+	DECQ 296(DI)
 	JNE  product
 	VZEROUPPER
 	RET
 
 // func tile9x1AVX512(t *tile)
-// Requires: AVX, AVX512F, MMX+
+// Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·tile9x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
@@ -6733,7 +6723,7 @@ TEXT ·tile9x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ  136(DI), AX
 	MOVQ  AX, 264(DI)
 	MOVQ  16(DI), AX
-	MOVQ  AX, 280(DI)
+	MOVQ  AX, 296(DI)
 	MOVQ  224(DI), AX
 	MOVQ  AX, 272(DI)
 	MOVQ  128(DI), R12
@@ -6743,43 +6733,36 @@ TEXT ·tile9x1AVX512(SB), NOSPLIT, $0-8
 	KMOVW AX, K1
 
 product:
-	MOVQ       104(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       DX, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 (AX)(R8*2)
-	PREFETCHT0 (AX)(R9*1)
-	PREFETCHT0 (AX)(R8*4)
-	PREFETCHT0 (AX)(R10*1)
-	PREFETCHT0 (AX)(R9*2)
-	MOVQ       DX, AX
-	ADDQ       112(DI), AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	MOVQ       32(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       256(DI), BX
-	MOVQ       272(DI), R14
-	VPXORD     Z0, Z0, Z0
-	VPXORD     Z1, Z1, Z1
-	VPXORD     Z2, Z2, Z2
-	VPXORD     Z3, Z3, Z3
-	VPXORD     Z4, Z4, Z4
-	VPXORD     Z5, Z5, Z5
-	VPXORD     Z6, Z6, Z6
-	VPXORD     Z7, Z7, Z7
-	VPXORD     Z8, Z8, Z8
-	MOVQ       56(DI), R13
-	MOVQ       48(DI), AX
-	PCALIGN    $0x20
+	IMUL3Q  $0x00000006, 104(DI), AX
+	ADDQ    DX, AX
+	MOVQ    AX, 288(DI)
+	MOVQ    DX, R13
+	MOVQ    32(DI), R8
+	LEAQ    (R8)(R8*2), R9
+	LEAQ    (R8)(R8*4), R10
+	MOVQ    256(DI), BX
+	MOVQ    272(DI), R14
+	VPXORD  Z0, Z0, Z0
+	VPXORD  Z1, Z1, Z1
+	VPXORD  Z2, Z2, Z2
+	VPXORD  Z3, Z3, Z3
+	VPXORD  Z4, Z4, Z4
+	VPXORD  Z5, Z5, Z5
+	VPXORD  Z6, Z6, Z6
+	VPXORD  Z7, Z7, Z7
+	VPXORD  Z8, Z8, Z8
+	MOVQ    56(DI), AX
+	MOVQ    AX, 304(DI)
+	MOVQ    48(DI), AX
+	MOVQ    AX, 280(DI)
+	MOVQ    112(DI), AX
+	PCALIGN $0x20
 
 segment:
-	MOVQ    248(DI), SI
-	ADDQ    (AX), SI
-	ADDQ    $0x08, AX
+	MOVQ    280(DI), SI
+	MOVQ    (SI), SI
+	ADDQ    248(DI), SI
+	ADDQ    $0x08, 280(DI)
 	MOVQ    40(DI), R11
 	ADDQ    SI, R11
 	MOVQ    64(DI), CX
@@ -6838,6 +6821,11 @@ four:
 	VFMADD231PS.BCST 12(SI)(R9*2), Z28, Z6
 	VFMADD231PS.BCST 12(R11), Z28, Z7
 	VFMADD231PS.BCST 12(R11)(R8*1), Z28, Z8
+	PREFETCHT0       (R13)
+	PREFETCHT0       (R13)(AX*1)
+	ADDQ             104(DI), R13
+	CMPQ             R13, 288(DI)
+	CMOVQHI          288(DI), R13
 	PREFETCHT1       (R14)(CX*4)
 	PREFETCHT1       64(R14)(CX*4)
 	ADDQ             240(DI), R14
@@ -6873,7 +6861,7 @@ one:
 	PCALIGN          $0x20
 
 next:
-	DECQ R13
+	DECQ 304(DI)
 	JNE  segment
 	JMP  summed
 
@@ -6895,7 +6883,7 @@ edge:
 	ADDQ             $0x04, R11
 	DECQ             CX
 	JNE              edge
-	DECQ             R13
+	DECQ             304(DI)
 	JNE              segment
 
 summed:
@@ -7202,13 +7190,13 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 280(DI)
+	DECQ 296(DI)
 	JNE  product
 	VZEROUPPER
 	RET
 
 // func tile9x2AVX512(t *tile)
-// Requires: AVX, AVX512F, MMX+
+// Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·tile9x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
@@ -7218,7 +7206,7 @@ TEXT ·tile9x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ  136(DI), AX
 	MOVQ  AX, 264(DI)
 	MOVQ  16(DI), AX
-	MOVQ  AX, 280(DI)
+	MOVQ  AX, 296(DI)
 	MOVQ  224(DI), AX
 	MOVQ  AX, 272(DI)
 	MOVQ  128(DI), R12
@@ -7228,66 +7216,45 @@ TEXT ·tile9x2AVX512(SB), NOSPLIT, $0-8
 	KMOVW AX, K1
 
 product:
-	MOVQ       104(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       DX, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 (AX)(R8*2)
-	PREFETCHT0 (AX)(R9*1)
-	PREFETCHT0 (AX)(R8*4)
-	PREFETCHT0 (AX)(R10*1)
-	PREFETCHT0 (AX)(R9*2)
-	MOVQ       DX, AX
-	ADDQ       112(DI), AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	MOVQ       DX, AX
-	ADDQ       120(DI), AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 (AX)(R8*2)
-	PREFETCHT0 (AX)(R9*1)
-	PREFETCHT0 (AX)(R8*4)
-	PREFETCHT0 (AX)(R10*1)
-	PREFETCHT0 (AX)(R9*2)
-	MOVQ       DX, AX
-	ADDQ       112(DI), AX
-	ADDQ       120(DI), AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	MOVQ       32(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       256(DI), BX
-	MOVQ       272(DI), R14
-	VPXORD     Z0, Z0, Z0
-	VPXORD     Z1, Z1, Z1
-	VPXORD     Z2, Z2, Z2
-	VPXORD     Z3, Z3, Z3
-	VPXORD     Z4, Z4, Z4
-	VPXORD     Z5, Z5, Z5
-	VPXORD     Z6, Z6, Z6
-	VPXORD     Z7, Z7, Z7
-	VPXORD     Z8, Z8, Z8
-	VPXORD     Z9, Z9, Z9
-	VPXORD     Z10, Z10, Z10
-	VPXORD     Z11, Z11, Z11
-	VPXORD     Z12, Z12, Z12
-	VPXORD     Z13, Z13, Z13
-	VPXORD     Z14, Z14, Z14
-	VPXORD     Z15, Z15, Z15
-	VPXORD     Z16, Z16, Z16
-	VPXORD     Z17, Z17, Z17
-	MOVQ       56(DI), R13
-	MOVQ       48(DI), AX
-	PCALIGN    $0x20
+	IMUL3Q  $0x00000006, 104(DI), AX
+	ADDQ    DX, AX
+	MOVQ    AX, 288(DI)
+	MOVQ    DX, R13
+	MOVQ    32(DI), R8
+	LEAQ    (R8)(R8*2), R9
+	LEAQ    (R8)(R8*4), R10
+	MOVQ    256(DI), BX
+	MOVQ    272(DI), R14
+	VPXORD  Z0, Z0, Z0
+	VPXORD  Z1, Z1, Z1
+	VPXORD  Z2, Z2, Z2
+	VPXORD  Z3, Z3, Z3
+	VPXORD  Z4, Z4, Z4
+	VPXORD  Z5, Z5, Z5
+	VPXORD  Z6, Z6, Z6
+	VPXORD  Z7, Z7, Z7
+	VPXORD  Z8, Z8, Z8
+	VPXORD  Z9, Z9, Z9
+	VPXORD  Z10, Z10, Z10
+	VPXORD  Z11, Z11, Z11
+	VPXORD  Z12, Z12, Z12
+	VPXORD  Z13, Z13, Z13
+	VPXORD  Z14, Z14, Z14
+	VPXORD  Z15, Z15, Z15
+	VPXORD  Z16, Z16, Z16
+	VPXORD  Z17, Z17, Z17
+	MOVQ    56(DI), AX
+	MOVQ    AX, 304(DI)
+	MOVQ    48(DI), AX
+	MOVQ    AX, 280(DI)
+	MOVQ    112(DI), AX
+	PCALIGN $0x20
 
 segment:
-	MOVQ    248(DI), SI
-	ADDQ    (AX), SI
-	ADDQ    $0x08, AX
+	MOVQ    280(DI), SI
+	MOVQ    (SI), SI
+	ADDQ    248(DI), SI
+	ADDQ    $0x08, 280(DI)
 	MOVQ    40(DI), R11
 	ADDQ    SI, R11
 	MOVQ    64(DI), CX
@@ -7426,6 +7393,13 @@ four:
 	VBROADCASTSS 12(R11)(R8*1), Z30
 	VFMADD231PS  Z28, Z30, Z16
 	VFMADD231PS  Z29, Z30, Z17
+	PREFETCHT0   (R13)
+	PREFETCHT0   (R13)(AX*1)
+	PREFETCHT0   64(R13)
+	PREFETCHT0   64(R13)(AX*1)
+	ADDQ         104(DI), R13
+	CMPQ         R13, 288(DI)
+	CMOVQHI      288(DI), R13
 	PREFETCHT1   (R14)(CX*4)
 	PREFETCHT1   64(R14)(CX*4)
 	ADDQ         240(DI), R14
@@ -7481,7 +7455,7 @@ one:
 	PCALIGN      $0x20
 
 next:
-	DECQ R13
+	DECQ 304(DI)
 	JNE  segment
 	JMP  summed
 
@@ -7523,7 +7497,7 @@ edge:
 	ADDQ         $0x04, R11
 	DECQ         CX
 	JNE          edge
-	DECQ         R13
+	DECQ         304(DI)
 	JNE          segment
 
 summed:
@@ -8071,13 +8045,13 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 280(DI)
+	DECQ 296(DI)
 	JNE  product
 	VZEROUPPER
 	RET
 
 // func tile10x1AVX512(t *tile)
-// Requires: AVX, AVX512F, MMX+
+// Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·tile10x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
@@ -8087,7 +8061,7 @@ TEXT ·tile10x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ  136(DI), AX
 	MOVQ  AX, 264(DI)
 	MOVQ  16(DI), AX
-	MOVQ  AX, 280(DI)
+	MOVQ  AX, 296(DI)
 	MOVQ  224(DI), AX
 	MOVQ  AX, 272(DI)
 	MOVQ  128(DI), R12
@@ -8097,45 +8071,37 @@ TEXT ·tile10x1AVX512(SB), NOSPLIT, $0-8
 	KMOVW AX, K1
 
 product:
-	MOVQ       104(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       DX, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 (AX)(R8*2)
-	PREFETCHT0 (AX)(R9*1)
-	PREFETCHT0 (AX)(R8*4)
-	PREFETCHT0 (AX)(R10*1)
-	PREFETCHT0 (AX)(R9*2)
-	MOVQ       DX, AX
-	ADDQ       112(DI), AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 (AX)(R8*2)
-	MOVQ       32(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       256(DI), BX
-	MOVQ       272(DI), R14
-	VPXORD     Z0, Z0, Z0
-	VPXORD     Z1, Z1, Z1
-	VPXORD     Z2, Z2, Z2
-	VPXORD     Z3, Z3, Z3
-	VPXORD     Z4, Z4, Z4
-	VPXORD     Z5, Z5, Z5
-	VPXORD     Z6, Z6, Z6
-	VPXORD     Z7, Z7, Z7
-	VPXORD     Z8, Z8, Z8
-	VPXORD     Z9, Z9, Z9
-	MOVQ       56(DI), R13
-	MOVQ       48(DI), AX
-	PCALIGN    $0x20
+	IMUL3Q  $0x00000006, 104(DI), AX
+	ADDQ    DX, AX
+	MOVQ    AX, 288(DI)
+	MOVQ    DX, R13
+	MOVQ    32(DI), R8
+	LEAQ    (R8)(R8*2), R9
+	LEAQ    (R8)(R8*4), R10
+	MOVQ    256(DI), BX
+	MOVQ    272(DI), R14
+	VPXORD  Z0, Z0, Z0
+	VPXORD  Z1, Z1, Z1
+	VPXORD  Z2, Z2, Z2
+	VPXORD  Z3, Z3, Z3
+	VPXORD  Z4, Z4, Z4
+	VPXORD  Z5, Z5, Z5
+	VPXORD  Z6, Z6, Z6
+	VPXORD  Z7, Z7, Z7
+	VPXORD  Z8, Z8, Z8
+	VPXORD  Z9, Z9, Z9
+	MOVQ    56(DI), AX
+	MOVQ    AX, 304(DI)
+	MOVQ    48(DI), AX
+	MOVQ    AX, 280(DI)
+	MOVQ    112(DI), AX
+	PCALIGN $0x20
 
 segment:
-	MOVQ    248(DI), SI
-	ADDQ    (AX), SI
-	ADDQ    $0x08, AX
+	MOVQ    280(DI), SI
+	MOVQ    (SI), SI
+	ADDQ    248(DI), SI
+	ADDQ    $0x08, 280(DI)
 	MOVQ    40(DI), R11
 	ADDQ    SI, R11
 	MOVQ    64(DI), CX
@@ -8198,6 +8164,11 @@ four:
 	VFMADD231PS.BCST 12(R11), Z28, Z7
 	VFMADD231PS.BCST 12(R11)(R8*1), Z28, Z8
 	VFMADD231PS.BCST 12(R11)(R8*2), Z28, Z9
+	PREFETCHT0       (R13)
+	PREFETCHT0       (R13)(AX*1)
+	ADDQ             104(DI), R13
+	CMPQ             R13, 288(DI)
+	CMOVQHI          288(DI), R13
 	PREFETCHT1       (R14)(CX*4)
 	PREFETCHT1       64(R14)(CX*4)
 	ADDQ             240(DI), R14
@@ -8234,7 +8205,7 @@ one:
 	PCALIGN          $0x20
 
 next:
-	DECQ R13
+	DECQ 304(DI)
 	JNE  segment
 	JMP  summed
 
@@ -8257,7 +8228,7 @@ edge:
 	ADDQ             $0x04, R11
 	DECQ             CX
 	JNE              edge
-	DECQ             R13
+	DECQ             304(DI)
 	JNE              segment
 
 summed:
@@ -8590,13 +8561,13 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 280(DI)
+	DECQ 296(DI)
 	JNE  product
 	VZEROUPPER
 	RET
 
 // func tile10x2AVX512(t *tile)
-// Requires: AVX, AVX512F, MMX+
+// Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·tile10x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
@@ -8606,7 +8577,7 @@ TEXT ·tile10x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ  136(DI), AX
 	MOVQ  AX, 264(DI)
 	MOVQ  16(DI), AX
-	MOVQ  AX, 280(DI)
+	MOVQ  AX, 296(DI)
 	MOVQ  224(DI), AX
 	MOVQ  AX, 272(DI)
 	MOVQ  128(DI), R12
@@ -8616,70 +8587,47 @@ TEXT ·tile10x2AVX512(SB), NOSPLIT, $0-8
 	KMOVW AX, K1
 
 product:
-	MOVQ       104(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       DX, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 (AX)(R8*2)
-	PREFETCHT0 (AX)(R9*1)
-	PREFETCHT0 (AX)(R8*4)
-	PREFETCHT0 (AX)(R10*1)
-	PREFETCHT0 (AX)(R9*2)
-	MOVQ       DX, AX
-	ADDQ       112(DI), AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 (AX)(R8*2)
-	MOVQ       DX, AX
-	ADDQ       120(DI), AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 (AX)(R8*2)
-	PREFETCHT0 (AX)(R9*1)
-	PREFETCHT0 (AX)(R8*4)
-	PREFETCHT0 (AX)(R10*1)
-	PREFETCHT0 (AX)(R9*2)
-	MOVQ       DX, AX
-	ADDQ       112(DI), AX
-	ADDQ       120(DI), AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 (AX)(R8*2)
-	MOVQ       32(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       256(DI), BX
-	MOVQ       272(DI), R14
-	VPXORD     Z0, Z0, Z0
-	VPXORD     Z1, Z1, Z1
-	VPXORD     Z2, Z2, Z2
-	VPXORD     Z3, Z3, Z3
-	VPXORD     Z4, Z4, Z4
-	VPXORD     Z5, Z5, Z5
-	VPXORD     Z6, Z6, Z6
-	VPXORD     Z7, Z7, Z7
-	VPXORD     Z8, Z8, Z8
-	VPXORD     Z9, Z9, Z9
-	VPXORD     Z10, Z10, Z10
-	VPXORD     Z11, Z11, Z11
-	VPXORD     Z12, Z12, Z12
-	VPXORD     Z13, Z13, Z13
-	VPXORD     Z14, Z14, Z14
-	VPXORD     Z15, Z15, Z15
-	VPXORD     Z16, Z16, Z16
-	VPXORD     Z17, Z17, Z17
-	VPXORD     Z18, Z18, Z18
-	VPXORD     Z19, Z19, Z19
-	MOVQ       56(DI), R13
-	MOVQ       48(DI), AX
-	PCALIGN    $0x20
+	IMUL3Q  $0x00000006, 104(DI), AX
+	ADDQ    DX, AX
+	MOVQ    AX, 288(DI)
+	MOVQ    DX, R13
+	MOVQ    32(DI), R8
+	LEAQ    (R8)(R8*2), R9
+	LEAQ    (R8)(R8*4), R10
+	MOVQ    256(DI), BX
+	MOVQ    272(DI), R14
+	VPXORD  Z0, Z0, Z0
+	VPXORD  Z1, Z1, Z1
+	VPXORD  Z2, Z2, Z2
+	VPXORD  Z3, Z3, Z3
+	VPXORD  Z4, Z4, Z4
+	VPXORD  Z5, Z5, Z5
+	VPXORD  Z6, Z6, Z6
+	VPXORD  Z7, Z7, Z7
+	VPXORD  Z8, Z8, Z8
+	VPXORD  Z9, Z9, Z9
+	VPXORD  Z10, Z10, Z10
+	VPXORD  Z11, Z11, Z11
+	VPXORD  Z12, Z12, Z12
+	VPXORD  Z13, Z13, Z13
+	VPXORD  Z14, Z14, Z14
+	VPXORD  Z15, Z15, Z15
+	VPXORD  Z16, Z16, Z16
+	VPXORD  Z17, Z17, Z17
+	VPXORD  Z18, Z18, Z18
+	VPXORD  Z19, Z19, Z19
+	MOVQ    56(DI), AX
+	MOVQ    AX, 304(DI)
+	MOVQ    48(DI), AX
+	MOVQ    AX, 280(DI)
+	MOVQ    112(DI), AX
+	PCALIGN $0x20
 
 segment:
-	MOVQ    248(DI), SI
-	ADDQ    (AX), SI
-	ADDQ    $0x08, AX
+	MOVQ    280(DI), SI
+	MOVQ    (SI), SI
+	ADDQ    248(DI), SI
+	ADDQ    $0x08, 280(DI)
 	MOVQ    40(DI), R11
 	ADDQ    SI, R11
 	MOVQ    64(DI), CX
@@ -8830,6 +8778,13 @@ four:
 	VBROADCASTSS 12(R11)(R8*2), Z30
 	VFMADD231PS  Z28, Z30, Z18
 	VFMADD231PS  Z29, Z30, Z19
+	PREFETCHT0   (R13)
+	PREFETCHT0   (R13)(AX*1)
+	PREFETCHT0   64(R13)
+	PREFETCHT0   64(R13)(AX*1)
+	ADDQ         104(DI), R13
+	CMPQ         R13, 288(DI)
+	CMOVQHI      288(DI), R13
 	PREFETCHT1   (R14)(CX*4)
 	PREFETCHT1   64(R14)(CX*4)
 	ADDQ         240(DI), R14
@@ -8888,7 +8843,7 @@ one:
 	PCALIGN      $0x20
 
 next:
-	DECQ R13
+	DECQ 304(DI)
 	JNE  segment
 	JMP  summed
 
@@ -8933,7 +8888,7 @@ edge:
 	ADDQ         $0x04, R11
 	DECQ         CX
 	JNE          edge
-	DECQ         R13
+	DECQ         304(DI)
 	JNE          segment
 
 summed:
@@ -9532,13 +9487,13 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 280(DI)
+	DECQ 296(DI)
 	JNE  product
 	VZEROUPPER
 	RET
 
 // func tile11x1AVX512(t *tile)
-// Requires: AVX, AVX512F, MMX+
+// Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·tile11x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
@@ -9548,7 +9503,7 @@ TEXT ·tile11x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ  136(DI), AX
 	MOVQ  AX, 264(DI)
 	MOVQ  16(DI), AX
-	MOVQ  AX, 280(DI)
+	MOVQ  AX, 296(DI)
 	MOVQ  224(DI), AX
 	MOVQ  AX, 272(DI)
 	MOVQ  128(DI), R12
@@ -9558,47 +9513,38 @@ TEXT ·tile11x1AVX512(SB), NOSPLIT, $0-8
 	KMOVW AX, K1
 
 product:
-	MOVQ       104(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       DX, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 (AX)(R8*2)
-	PREFETCHT0 (AX)(R9*1)
-	PREFETCHT0 (AX)(R8*4)
-	PREFETCHT0 (AX)(R10*1)
-	PREFETCHT0 (AX)(R9*2)
-	MOVQ       DX, AX
-	ADDQ       112(DI), AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 (AX)(R8*2)
-	PREFETCHT0 (AX)(R9*1)
-	MOVQ       32(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       256(DI), BX
-	MOVQ       272(DI), R14
-	VPXORD     Z0, Z0, Z0
-	VPXORD     Z1, Z1, Z1
-	VPXORD     Z2, Z2, Z2
-	VPXORD     Z3, Z3, Z3
-	VPXORD     Z4, Z4, Z4
-	VPXORD     Z5, Z5, Z5
-	VPXORD     Z6, Z6, Z6
-	VPXORD     Z7, Z7, Z7
-	VPXORD     Z8, Z8, Z8
-	VPXORD     Z9, Z9, Z9
-	VPXORD     Z10, Z10, Z10
-	MOVQ       56(DI), R13
-	MOVQ       48(DI), AX
-	PCALIGN    $0x20
+	IMUL3Q  $0x00000006, 104(DI), AX
+	ADDQ    DX, AX
+	MOVQ    AX, 288(DI)
+	MOVQ    DX, R13
+	MOVQ    32(DI), R8
+	LEAQ    (R8)(R8*2), R9
+	LEAQ    (R8)(R8*4), R10
+	MOVQ    256(DI), BX
+	MOVQ    272(DI), R14
+	VPXORD  Z0, Z0, Z0
+	VPXORD  Z1, Z1, Z1
+	VPXORD  Z2, Z2, Z2
+	VPXORD  Z3, Z3, Z3
+	VPXORD  Z4, Z4, Z4
+	VPXORD  Z5, Z5, Z5
+	VPXORD  Z6, Z6, Z6
+	VPXORD  Z7, Z7, Z7
+	VPXORD  Z8, Z8, Z8
+	VPXORD  Z9, Z9, Z9
+	VPXORD  Z10, Z10, Z10
+	MOVQ    56(DI), AX
+	MOVQ    AX, 304(DI)
+	MOVQ    48(DI), AX
+	MOVQ    AX, 280(DI)
+	MOVQ    112(DI), AX
+	PCALIGN $0x20
 
 segment:
-	MOVQ    248(DI), SI
-	ADDQ    (AX), SI
-	ADDQ    $0x08, AX
+	MOVQ    280(DI), SI
+	MOVQ    (SI), SI
+	ADDQ    248(DI), SI
+	ADDQ    $0x08, 280(DI)
 	MOVQ    40(DI), R11
 	ADDQ    SI, R11
 	MOVQ    64(DI), CX
@@ -9665,6 +9611,11 @@ four:
 	VFMADD231PS.BCST 12(R11)(R8*1), Z28, Z8
 	VFMADD231PS.BCST 12(R11)(R8*2), Z28, Z9
 	VFMADD231PS.BCST 12(R11)(R9*1), Z28, Z10
+	PREFETCHT0       (R13)
+	PREFETCHT0       (R13)(AX*1)
+	ADDQ             104(DI), R13
+	CMPQ             R13, 288(DI)
+	CMOVQHI          288(DI), R13
 	PREFETCHT1       (R14)(CX*4)
 	PREFETCHT1       64(R14)(CX*4)
 	ADDQ             240(DI), R14
@@ -9702,7 +9653,7 @@ one:
 	PCALIGN          $0x20
 
 next:
-	DECQ R13
+	DECQ 304(DI)
 	JNE  segment
 	JMP  summed
 
@@ -9726,7 +9677,7 @@ edge:
 	ADDQ             $0x04, R11
 	DECQ             CX
 	JNE              edge
-	DECQ             R13
+	DECQ             304(DI)
 	JNE              segment
 
 summed:
@@ -10085,13 +10036,13 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 280(DI)
+	DECQ 296(DI)
 	JNE  product
 	VZEROUPPER
 	RET
 
 // func tile11x2AVX512(t *tile)
-// Requires: AVX, AVX512F, MMX+
+// Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·tile11x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
@@ -10101,7 +10052,7 @@ TEXT ·tile11x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ  136(DI), AX
 	MOVQ  AX, 264(DI)
 	MOVQ  16(DI), AX
-	MOVQ  AX, 280(DI)
+	MOVQ  AX, 296(DI)
 	MOVQ  224(DI), AX
 	MOVQ  AX, 272(DI)
 	MOVQ  128(DI), R12
@@ -10111,74 +10062,49 @@ TEXT ·tile11x2AVX512(SB), NOSPLIT, $0-8
 	KMOVW AX, K1
 
 product:
-	MOVQ       104(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       DX, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 (AX)(R8*2)
-	PREFETCHT0 (AX)(R9*1)
-	PREFETCHT0 (AX)(R8*4)
-	PREFETCHT0 (AX)(R10*1)
-	PREFETCHT0 (AX)(R9*2)
-	MOVQ       DX, AX
-	ADDQ       112(DI), AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 (AX)(R8*2)
-	PREFETCHT0 (AX)(R9*1)
-	MOVQ       DX, AX
-	ADDQ       120(DI), AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 (AX)(R8*2)
-	PREFETCHT0 (AX)(R9*1)
-	PREFETCHT0 (AX)(R8*4)
-	PREFETCHT0 (AX)(R10*1)
-	PREFETCHT0 (AX)(R9*2)
-	MOVQ       DX, AX
-	ADDQ       112(DI), AX
-	ADDQ       120(DI), AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 (AX)(R8*2)
-	PREFETCHT0 (AX)(R9*1)
-	MOVQ       32(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       256(DI), BX
-	MOVQ       272(DI), R14
-	VPXORD     Z0, Z0, Z0
-	VPXORD     Z1, Z1, Z1
-	VPXORD     Z2, Z2, Z2
-	VPXORD     Z3, Z3, Z3
-	VPXORD     Z4, Z4, Z4
-	VPXORD     Z5, Z5, Z5
-	VPXORD     Z6, Z6, Z6
-	VPXORD     Z7, Z7, Z7
-	VPXORD     Z8, Z8, Z8
-	VPXORD     Z9, Z9, Z9
-	VPXORD     Z10, Z10, Z10
-	VPXORD     Z11, Z11, Z11
-	VPXORD     Z12, Z12, Z12
-	VPXORD     Z13, Z13, Z13
-	VPXORD     Z14, Z14, Z14
-	VPXORD     Z15, Z15, Z15
-	VPXORD     Z16, Z16, Z16
-	VPXORD     Z17, Z17, Z17
-	VPXORD     Z18, Z18, Z18
-	VPXORD     Z19, Z19, Z19
-	VPXORD     Z20, Z20, Z20
-	VPXORD     Z21, Z21, Z21
-	MOVQ       56(DI), R13
-	MOVQ       48(DI), AX
-	PCALIGN    $0x20
+	IMUL3Q  $0x00000006, 104(DI), AX
+	ADDQ    DX, AX
+	MOVQ    AX, 288(DI)
+	MOVQ    DX, R13
+	MOVQ    32(DI), R8
+	LEAQ    (R8)(R8*2), R9
+	LEAQ    (R8)(R8*4), R10
+	MOVQ    256(DI), BX
+	MOVQ    272(DI), R14
+	VPXORD  Z0, Z0, Z0
+	VPXORD  Z1, Z1, Z1
+	VPXORD  Z2, Z2, Z2
+	VPXORD  Z3, Z3, Z3
+	VPXORD  Z4, Z4, Z4
+	VPXORD  Z5, Z5, Z5
+	VPXORD  Z6, Z6, Z6
+	VPXORD  Z7, Z7, Z7
+	VPXORD  Z8, Z8, Z8
+	VPXORD  Z9, Z9, Z9
+	VPXORD  Z10, Z10, Z10
+	VPXORD  Z11, Z11, Z11
+	VPXORD  Z12, Z12, Z12
+	VPXORD  Z13, Z13, Z13
+	VPXORD  Z14, Z14, Z14
+	VPXORD  Z15, Z15, Z15
+	VPXORD  Z16, Z16, Z16
+	VPXORD  Z17, Z17, Z17
+	VPXORD  Z18, Z18, Z18
+	VPXORD  Z19, Z19, Z19
+	VPXORD  Z20, Z20, Z20
+	VPXORD  Z21, Z21, Z21
+	MOVQ    56(DI), AX
+	MOVQ    AX, 304(DI)
+	MOVQ    48(DI), AX
+	MOVQ    AX, 280(DI)
+	MOVQ    112(DI), AX
+	PCALIGN $0x20
 
 segment:
-	MOVQ    248(DI), SI
-	ADDQ    (AX), SI
-	ADDQ    $0x08, AX
+	MOVQ    280(DI), SI
+	MOVQ    (SI), SI
+	ADDQ    248(DI), SI
+	ADDQ    $0x08, 280(DI)
 	MOVQ    40(DI), R11
 	ADDQ    SI, R11
 	MOVQ    64(DI), CX
@@ -10341,6 +10267,13 @@ four:
 	VBROADCASTSS 12(R11)(R9*1), Z30
 	VFMADD231PS  Z28, Z30, Z20
 	VFMADD231PS  Z29, Z30, Z21
+	PREFETCHT0   (R13)
+	PREFETCHT0   (R13)(AX*1)
+	PREFETCHT0   64(R13)
+	PREFETCHT0   64(R13)(AX*1)
+	ADDQ         104(DI), R13
+	CMPQ         R13, 288(DI)
+	CMOVQHI      288(DI), R13
 	PREFETCHT1   (R14)(CX*4)
 	PREFETCHT1   64(R14)(CX*4)
 	ADDQ         240(DI), R14
@@ -10402,7 +10335,7 @@ one:
 	PCALIGN      $0x20
 
 next:
-	DECQ R13
+	DECQ 304(DI)
 	JNE  segment
 	JMP  summed
 
@@ -10450,7 +10383,7 @@ edge:
 	ADDQ         $0x04, R11
 	DECQ         CX
 	JNE          edge
-	DECQ         R13
+	DECQ         304(DI)
 	JNE          segment
 
 summed:
@@ -11100,13 +11033,13 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 280(DI)
+	DECQ 296(DI)
 	JNE  product
 	VZEROUPPER
 	RET
 
 // func tile12x1AVX512(t *tile)
-// Requires: AVX, AVX512F, MMX+
+// Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·tile12x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
@@ -11116,7 +11049,7 @@ TEXT ·tile12x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ  136(DI), AX
 	MOVQ  AX, 264(DI)
 	MOVQ  16(DI), AX
-	MOVQ  AX, 280(DI)
+	MOVQ  AX, 296(DI)
 	MOVQ  224(DI), AX
 	MOVQ  AX, 272(DI)
 	MOVQ  128(DI), R12
@@ -11126,49 +11059,39 @@ TEXT ·tile12x1AVX512(SB), NOSPLIT, $0-8
 	KMOVW AX, K1
 
 product:
-	MOVQ       104(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       DX, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 (AX)(R8*2)
-	PREFETCHT0 (AX)(R9*1)
-	PREFETCHT0 (AX)(R8*4)
-	PREFETCHT0 (AX)(R10*1)
-	PREFETCHT0 (AX)(R9*2)
-	MOVQ       DX, AX
-	ADDQ       112(DI), AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 (AX)(R8*2)
-	PREFETCHT0 (AX)(R9*1)
-	PREFETCHT0 (AX)(R8*4)
-	MOVQ       32(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       256(DI), BX
-	MOVQ       272(DI), R14
-	VPXORD     Z0, Z0, Z0
-	VPXORD     Z1, Z1, Z1
-	VPXORD     Z2, Z2, Z2
-	VPXORD     Z3, Z3, Z3
-	VPXORD     Z4, Z4, Z4
-	VPXORD     Z5, Z5, Z5
-	VPXORD     Z6, Z6, Z6
-	VPXORD     Z7, Z7, Z7
-	VPXORD     Z8, Z8, Z8
-	VPXORD     Z9, Z9, Z9
-	VPXORD     Z10, Z10, Z10
-	VPXORD     Z11, Z11, Z11
-	MOVQ       56(DI), R13
-	MOVQ       48(DI), AX
-	PCALIGN    $0x20
+	IMUL3Q  $0x00000006, 104(DI), AX
+	ADDQ    DX, AX
+	MOVQ    AX, 288(DI)
+	MOVQ    DX, R13
+	MOVQ    32(DI), R8
+	LEAQ    (R8)(R8*2), R9
+	LEAQ    (R8)(R8*4), R10
+	MOVQ    256(DI), BX
+	MOVQ    272(DI), R14
+	VPXORD  Z0, Z0, Z0
+	VPXORD  Z1, Z1, Z1
+	VPXORD  Z2, Z2, Z2
+	VPXORD  Z3, Z3, Z3
+	VPXORD  Z4, Z4, Z4
+	VPXORD  Z5, Z5, Z5
+	VPXORD  Z6, Z6, Z6
+	VPXORD  Z7, Z7, Z7
+	VPXORD  Z8, Z8, Z8
+	VPXORD  Z9, Z9, Z9
+	VPXORD  Z10, Z10, Z10
+	VPXORD  Z11, Z11, Z11
+	MOVQ    56(DI), AX
+	MOVQ    AX, 304(DI)
+	MOVQ    48(DI), AX
+	MOVQ    AX, 280(DI)
+	MOVQ    112(DI), AX
+	PCALIGN $0x20
 
 segment:
-	MOVQ    248(DI), SI
-	ADDQ    (AX), SI
-	ADDQ    $0x08, AX
+	MOVQ    280(DI), SI
+	MOVQ    (SI), SI
+	ADDQ    248(DI), SI
+	ADDQ    $0x08, 280(DI)
 	MOVQ    40(DI), R11
 	ADDQ    SI, R11
 	MOVQ    64(DI), CX
@@ -11239,6 +11162,11 @@ four:
 	VFMADD231PS.BCST 12(R11)(R8*2), Z28, Z9
 	VFMADD231PS.BCST 12(R11)(R9*1), Z28, Z10
 	VFMADD231PS.BCST 12(R11)(R8*4), Z28, Z11
+	PREFETCHT0       (R13)
+	PREFETCHT0       (R13)(AX*1)
+	ADDQ             104(DI), R13
+	CMPQ             R13, 288(DI)
+	CMOVQHI          288(DI), R13
 	PREFETCHT1       (R14)(CX*4)
 	PREFETCHT1       64(R14)(CX*4)
 	ADDQ             240(DI), R14
@@ -11277,7 +11205,7 @@ one:
 	PCALIGN          $0x20
 
 next:
-	DECQ R13
+	DECQ 304(DI)
 	JNE  segment
 	JMP  summed
 
@@ -11302,7 +11230,7 @@ edge:
 	ADDQ             $0x04, R11
 	DECQ             CX
 	JNE              edge
-	DECQ             R13
+	DECQ             304(DI)
 	JNE              segment
 
 summed:
@@ -11687,13 +11615,13 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 280(DI)
+	DECQ 296(DI)
 	JNE  product
 	VZEROUPPER
 	RET
 
 // func tile12x2AVX512(t *tile)
-// Requires: AVX, AVX512F, MMX+
+// Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·tile12x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
@@ -11703,7 +11631,7 @@ TEXT ·tile12x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ  136(DI), AX
 	MOVQ  AX, 264(DI)
 	MOVQ  16(DI), AX
-	MOVQ  AX, 280(DI)
+	MOVQ  AX, 296(DI)
 	MOVQ  224(DI), AX
 	MOVQ  AX, 272(DI)
 	MOVQ  128(DI), R12
@@ -11713,78 +11641,51 @@ TEXT ·tile12x2AVX512(SB), NOSPLIT, $0-8
 	KMOVW AX, K1
 
 product:
-	MOVQ       104(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       DX, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 (AX)(R8*2)
-	PREFETCHT0 (AX)(R9*1)
-	PREFETCHT0 (AX)(R8*4)
-	PREFETCHT0 (AX)(R10*1)
-	PREFETCHT0 (AX)(R9*2)
-	MOVQ       DX, AX
-	ADDQ       112(DI), AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 (AX)(R8*2)
-	PREFETCHT0 (AX)(R9*1)
-	PREFETCHT0 (AX)(R8*4)
-	MOVQ       DX, AX
-	ADDQ       120(DI), AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 (AX)(R8*2)
-	PREFETCHT0 (AX)(R9*1)
-	PREFETCHT0 (AX)(R8*4)
-	PREFETCHT0 (AX)(R10*1)
-	PREFETCHT0 (AX)(R9*2)
-	MOVQ       DX, AX
-	ADDQ       112(DI), AX
-	ADDQ       120(DI), AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 (AX)(R8*2)
-	PREFETCHT0 (AX)(R9*1)
-	PREFETCHT0 (AX)(R8*4)
-	MOVQ       32(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       256(DI), BX
-	MOVQ       272(DI), R14
-	VPXORD     Z0, Z0, Z0
-	VPXORD     Z1, Z1, Z1
-	VPXORD     Z2, Z2, Z2
-	VPXORD     Z3, Z3, Z3
-	VPXORD     Z4, Z4, Z4
-	VPXORD     Z5, Z5, Z5
-	VPXORD     Z6, Z6, Z6
-	VPXORD     Z7, Z7, Z7
-	VPXORD     Z8, Z8, Z8
-	VPXORD     Z9, Z9, Z9
-	VPXORD     Z10, Z10, Z10
-	VPXORD     Z11, Z11, Z11
-	VPXORD     Z12, Z12, Z12
-	VPXORD     Z13, Z13, Z13
-	VPXORD     Z14, Z14, Z14
-	VPXORD     Z15, Z15, Z15
-	VPXORD     Z16, Z16, Z16
-	VPXORD     Z17, Z17, Z17
-	VPXORD     Z18, Z18, Z18
-	VPXORD     Z19, Z19, Z19
-	VPXORD     Z20, Z20, Z20
-	VPXORD     Z21, Z21, Z21
-	VPXORD     Z22, Z22, Z22
-	VPXORD     Z23, Z23, Z23
-	MOVQ       56(DI), R13
-	MOVQ       48(DI), AX
-	PCALIGN    $0x20
+	IMUL3Q  $0x00000006, 104(DI), AX
+	ADDQ    DX, AX
+	MOVQ    AX, 288(DI)
+	MOVQ    DX, R13
+	MOVQ    32(DI), R8
+	LEAQ    (R8)(R8*2), R9
+	LEAQ    (R8)(R8*4), R10
+	MOVQ    256(DI), BX
+	MOVQ    272(DI), R14
+	VPXORD  Z0, Z0, Z0
+	VPXORD  Z1, Z1, Z1
+	VPXORD  Z2, Z2, Z2
+	VPXORD  Z3, Z3, Z3
+	VPXORD  Z4, Z4, Z4
+	VPXORD  Z5, Z5, Z5
+	VPXORD  Z6, Z6, Z6
+	VPXORD  Z7, Z7, Z7
+	VPXORD  Z8, Z8, Z8
+	VPXORD  Z9, Z9, Z9
+	VPXORD  Z10, Z10, Z10
+	VPXORD  Z11, Z11, Z11
+	VPXORD  Z12, Z12, Z12
+	VPXORD  Z13, Z13, Z13
+	VPXORD  Z14, Z14, Z14
+	VPXORD  Z15, Z15, Z15
+	VPXORD  Z16, Z16, Z16
+	VPXORD  Z17, Z17, Z17
+	VPXORD  Z18, Z18, Z18
+	VPXORD  Z19, Z19, Z19
+	VPXORD  Z20, Z20, Z20
+	VPXORD  Z21, Z21, Z21
+	VPXORD  Z22, Z22, Z22
+	VPXORD  Z23, Z23, Z23
+	MOVQ    56(DI), AX
+	MOVQ    AX, 304(DI)
+	MOVQ    48(DI), AX
+	MOVQ    AX, 280(DI)
+	MOVQ    112(DI), AX
+	PCALIGN $0x20
 
 segment:
-	MOVQ    248(DI), SI
-	ADDQ    (AX), SI
-	ADDQ    $0x08, AX
+	MOVQ    280(DI), SI
+	MOVQ    (SI), SI
+	ADDQ    248(DI), SI
+	ADDQ    $0x08, 280(DI)
 	MOVQ    40(DI), R11
 	ADDQ    SI, R11
 	MOVQ    64(DI), CX
@@ -11959,6 +11860,13 @@ four:
 	VBROADCASTSS 12(R11)(R8*4), Z30
 	VFMADD231PS  Z28, Z30, Z22
 	VFMADD231PS  Z29, Z30, Z23
+	PREFETCHT0   (R13)
+	PREFETCHT0   (R13)(AX*1)
+	PREFETCHT0   64(R13)
+	PREFETCHT0   64(R13)(AX*1)
+	ADDQ         104(DI), R13
+	CMPQ         R13, 288(DI)
+	CMOVQHI      288(DI), R13
 	PREFETCHT1   (R14)(CX*4)
 	PREFETCHT1   64(R14)(CX*4)
 	ADDQ         240(DI), R14
@@ -12023,7 +11931,7 @@ one:
 	PCALIGN      $0x20
 
 next:
-	DECQ R13
+	DECQ 304(DI)
 	JNE  segment
 	JMP  summed
 
@@ -12074,7 +11982,7 @@ edge:
 	ADDQ         $0x04, R11
 	DECQ         CX
 	JNE          edge
-	DECQ         R13
+	DECQ         304(DI)
 	JNE          segment
 
 summed:
@@ -12775,13 +12683,13 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 280(DI)
+	DECQ 296(DI)
 	JNE  product
 	VZEROUPPER
 	RET
 
 // func tile13x1AVX512(t *tile)
-// Requires: AVX, AVX512F, MMX+
+// Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·tile13x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
@@ -12791,7 +12699,7 @@ TEXT ·tile13x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ  136(DI), AX
 	MOVQ  AX, 264(DI)
 	MOVQ  16(DI), AX
-	MOVQ  AX, 280(DI)
+	MOVQ  AX, 296(DI)
 	MOVQ  224(DI), AX
 	MOVQ  AX, 272(DI)
 	MOVQ  128(DI), R12
@@ -12801,51 +12709,40 @@ TEXT ·tile13x1AVX512(SB), NOSPLIT, $0-8
 	KMOVW AX, K1
 
 product:
-	MOVQ       104(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       DX, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 (AX)(R8*2)
-	PREFETCHT0 (AX)(R9*1)
-	PREFETCHT0 (AX)(R8*4)
-	PREFETCHT0 (AX)(R10*1)
-	PREFETCHT0 (AX)(R9*2)
-	MOVQ       DX, AX
-	ADDQ       112(DI), AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 (AX)(R8*2)
-	PREFETCHT0 (AX)(R9*1)
-	PREFETCHT0 (AX)(R8*4)
-	PREFETCHT0 (AX)(R10*1)
-	MOVQ       32(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       256(DI), BX
-	MOVQ       272(DI), R14
-	VPXORD     Z0, Z0, Z0
-	VPXORD     Z1, Z1, Z1
-	VPXORD     Z2, Z2, Z2
-	VPXORD     Z3, Z3, Z3
-	VPXORD     Z4, Z4, Z4
-	VPXORD     Z5, Z5, Z5
-	VPXORD     Z6, Z6, Z6
-	VPXORD     Z7, Z7, Z7
-	VPXORD     Z8, Z8, Z8
-	VPXORD     Z9, Z9, Z9
-	VPXORD     Z10, Z10, Z10
-	VPXORD     Z11, Z11, Z11
-	VPXORD     Z12, Z12, Z12
-	MOVQ       56(DI), R13
-	MOVQ       48(DI), AX
-	PCALIGN    $0x20
+	IMUL3Q  $0x00000006, 104(DI), AX
+	ADDQ    DX, AX
+	MOVQ    AX, 288(DI)
+	MOVQ    DX, R13
+	MOVQ    32(DI), R8
+	LEAQ    (R8)(R8*2), R9
+	LEAQ    (R8)(R8*4), R10
+	MOVQ    256(DI), BX
+	MOVQ    272(DI), R14
+	VPXORD  Z0, Z0, Z0
+	VPXORD  Z1, Z1, Z1
+	VPXORD  Z2, Z2, Z2
+	VPXORD  Z3, Z3, Z3
+	VPXORD  Z4, Z4, Z4
+	VPXORD  Z5, Z5, Z5
+	VPXORD  Z6, Z6, Z6
+	VPXORD  Z7, Z7, Z7
+	VPXORD  Z8, Z8, Z8
+	VPXORD  Z9, Z9, Z9
+	VPXORD  Z10, Z10, Z10
+	VPXORD  Z11, Z11, Z11
+	VPXORD  Z12, Z12, Z12
+	MOVQ    56(DI), AX
+	MOVQ    AX, 304(DI)
+	MOVQ    48(DI), AX
+	MOVQ    AX, 280(DI)
+	MOVQ    112(DI), AX
+	PCALIGN $0x20
 
 segment:
-	MOVQ    248(DI), SI
-	ADDQ    (AX), SI
-	ADDQ    $0x08, AX
+	MOVQ    280(DI), SI
+	MOVQ    (SI), SI
+	ADDQ    248(DI), SI
+	ADDQ    $0x08, 280(DI)
 	MOVQ    40(DI), R11
 	ADDQ    SI, R11
 	MOVQ    64(DI), CX
@@ -12920,6 +12817,11 @@ four:
 	VFMADD231PS.BCST 12(R11)(R9*1), Z28, Z10
 	VFMADD231PS.BCST 12(R11)(R8*4), Z28, Z11
 	VFMADD231PS.BCST 12(R11)(R10*1), Z28, Z12
+	PREFETCHT0       (R13)
+	PREFETCHT0       (R13)(AX*1)
+	ADDQ             104(DI), R13
+	CMPQ             R13, 288(DI)
+	CMOVQHI          288(DI), R13
 	PREFETCHT1       (R14)(CX*4)
 	PREFETCHT1       64(R14)(CX*4)
 	ADDQ             240(DI), R14
@@ -12959,7 +12861,7 @@ one:
 	PCALIGN          $0x20
 
 next:
-	DECQ R13
+	DECQ 304(DI)
 	JNE  segment
 	JMP  summed
 
@@ -12985,7 +12887,7 @@ edge:
 	ADDQ             $0x04, R11
 	DECQ             CX
 	JNE              edge
-	DECQ             R13
+	DECQ             304(DI)
 	JNE              segment
 
 summed:
@@ -13396,13 +13298,13 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 280(DI)
+	DECQ 296(DI)
 	JNE  product
 	VZEROUPPER
 	RET
 
 // func tile13x2AVX512(t *tile)
-// Requires: AVX, AVX512F, MMX+
+// Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·tile13x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
@@ -13412,7 +13314,7 @@ TEXT ·tile13x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ  136(DI), AX
 	MOVQ  AX, 264(DI)
 	MOVQ  16(DI), AX
-	MOVQ  AX, 280(DI)
+	MOVQ  AX, 296(DI)
 	MOVQ  224(DI), AX
 	MOVQ  AX, 272(DI)
 	MOVQ  128(DI), R12
@@ -13422,82 +13324,53 @@ TEXT ·tile13x2AVX512(SB), NOSPLIT, $0-8
 	KMOVW AX, K1
 
 product:
-	MOVQ       104(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       DX, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 (AX)(R8*2)
-	PREFETCHT0 (AX)(R9*1)
-	PREFETCHT0 (AX)(R8*4)
-	PREFETCHT0 (AX)(R10*1)
-	PREFETCHT0 (AX)(R9*2)
-	MOVQ       DX, AX
-	ADDQ       112(DI), AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 (AX)(R8*2)
-	PREFETCHT0 (AX)(R9*1)
-	PREFETCHT0 (AX)(R8*4)
-	PREFETCHT0 (AX)(R10*1)
-	MOVQ       DX, AX
-	ADDQ       120(DI), AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 (AX)(R8*2)
-	PREFETCHT0 (AX)(R9*1)
-	PREFETCHT0 (AX)(R8*4)
-	PREFETCHT0 (AX)(R10*1)
-	PREFETCHT0 (AX)(R9*2)
-	MOVQ       DX, AX
-	ADDQ       112(DI), AX
-	ADDQ       120(DI), AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 (AX)(R8*2)
-	PREFETCHT0 (AX)(R9*1)
-	PREFETCHT0 (AX)(R8*4)
-	PREFETCHT0 (AX)(R10*1)
-	MOVQ       32(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       256(DI), BX
-	MOVQ       272(DI), R14
-	VPXORD     Z0, Z0, Z0
-	VPXORD     Z1, Z1, Z1
-	VPXORD     Z2, Z2, Z2
-	VPXORD     Z3, Z3, Z3
-	VPXORD     Z4, Z4, Z4
-	VPXORD     Z5, Z5, Z5
-	VPXORD     Z6, Z6, Z6
-	VPXORD     Z7, Z7, Z7
-	VPXORD     Z8, Z8, Z8
-	VPXORD     Z9, Z9, Z9
-	VPXORD     Z10, Z10, Z10
-	VPXORD     Z11, Z11, Z11
-	VPXORD     Z12, Z12, Z12
-	VPXORD     Z13, Z13, Z13
-	VPXORD     Z14, Z14, Z14
-	VPXORD     Z15, Z15, Z15
-	VPXORD     Z16, Z16, Z16
-	VPXORD     Z17, Z17, Z17
-	VPXORD     Z18, Z18, Z18
-	VPXORD     Z19, Z19, Z19
-	VPXORD     Z20, Z20, Z20
-	VPXORD     Z21, Z21, Z21
-	VPXORD     Z22, Z22, Z22
-	VPXORD     Z23, Z23, Z23
-	VPXORD     Z24, Z24, Z24
-	VPXORD     Z25, Z25, Z25
-	MOVQ       56(DI), R13
-	MOVQ       48(DI), AX
-	PCALIGN    $0x20
+	IMUL3Q  $0x00000006, 104(DI), AX
+	ADDQ    DX, AX
+	MOVQ    AX, 288(DI)
+	MOVQ    DX, R13
+	MOVQ    32(DI), R8
+	LEAQ    (R8)(R8*2), R9
+	LEAQ    (R8)(R8*4), R10
+	MOVQ    256(DI), BX
+	MOVQ    272(DI), R14
+	VPXORD  Z0, Z0, Z0
+	VPXORD  Z1, Z1, Z1
+	VPXORD  Z2, Z2, Z2
+	VPXORD  Z3, Z3, Z3
+	VPXORD  Z4, Z4, Z4
+	VPXORD  Z5, Z5, Z5
+	VPXORD  Z6, Z6, Z6
+	VPXORD  Z7, Z7, Z7
+	VPXORD  Z8, Z8, Z8
+	VPXORD  Z9, Z9, Z9
+	VPXORD  Z10, Z10, Z10
+	VPXORD  Z11, Z11, Z11
+	VPXORD  Z12, Z12, Z12
+	VPXORD  Z13, Z13, Z13
+	VPXORD  Z14, Z14, Z14
+	VPXORD  Z15, Z15, Z15
+	VPXORD  Z16, Z16, Z16
+	VPXORD  Z17, Z17, Z17
+	VPXORD  Z18, Z18, Z18
+	VPXORD  Z19, Z19, Z19
+	VPXORD  Z20, Z20, Z20
+	VPXORD  Z21, Z21, Z21
+	VPXORD  Z22, Z22, Z22
+	VPXORD  Z23, Z23, Z23
+	VPXORD  Z24, Z24, Z24
+	VPXORD  Z25, Z25, Z25
+	MOVQ    56(DI), AX
+	MOVQ    AX, 304(DI)
+	MOVQ    48(DI), AX
+	MOVQ    AX, 280(DI)
+	MOVQ    112(DI), AX
+	PCALIGN $0x20
 
 segment:
-	MOVQ    248(DI), SI
-	ADDQ    (AX), SI
-	ADDQ    $0x08, AX
+	MOVQ    280(DI), SI
+	MOVQ    (SI), SI
+	ADDQ    248(DI), SI
+	ADDQ    $0x08, 280(DI)
 	MOVQ    40(DI), R11
 	ADDQ    SI, R11
 	MOVQ    64(DI), CX
@@ -13684,6 +13557,13 @@ four:
 	VBROADCASTSS 12(R11)(R10*1), Z30
 	VFMADD231PS  Z28, Z30, Z24
 	VFMADD231PS  Z29, Z30, Z25
+	PREFETCHT0   (R13)
+	PREFETCHT0   (R13)(AX*1)
+	PREFETCHT0   64(R13)
+	PREFETCHT0   64(R13)(AX*1)
+	ADDQ         104(DI), R13
+	CMPQ         R13, 288(DI)
+	CMOVQHI      288(DI), R13
 	PREFETCHT1   (R14)(CX*4)
 	PREFETCHT1   64(R14)(CX*4)
 	ADDQ         240(DI), R14
@@ -13751,7 +13631,7 @@ one:
 	PCALIGN      $0x20
 
 next:
-	DECQ R13
+	DECQ 304(DI)
 	JNE  segment
 	JMP  summed
 
@@ -13805,7 +13685,7 @@ edge:
 	ADDQ         $0x04, R11
 	DECQ         CX
 	JNE          edge
-	DECQ         R13
+	DECQ         304(DI)
 	JNE          segment
 
 summed:
@@ -14557,13 +14437,13 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 280(DI)
+	DECQ 296(DI)
 	JNE  product
 	VZEROUPPER
 	RET
 
 // func tile14x1AVX512(t *tile)
-// Requires: AVX, AVX512F, MMX+
+// Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·tile14x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
@@ -14573,7 +14453,7 @@ TEXT ·tile14x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ  136(DI), AX
 	MOVQ  AX, 264(DI)
 	MOVQ  16(DI), AX
-	MOVQ  AX, 280(DI)
+	MOVQ  AX, 296(DI)
 	MOVQ  224(DI), AX
 	MOVQ  AX, 272(DI)
 	MOVQ  128(DI), R12
@@ -14583,53 +14463,41 @@ TEXT ·tile14x1AVX512(SB), NOSPLIT, $0-8
 	KMOVW AX, K1
 
 product:
-	MOVQ       104(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       DX, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 (AX)(R8*2)
-	PREFETCHT0 (AX)(R9*1)
-	PREFETCHT0 (AX)(R8*4)
-	PREFETCHT0 (AX)(R10*1)
-	PREFETCHT0 (AX)(R9*2)
-	MOVQ       DX, AX
-	ADDQ       112(DI), AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 (AX)(R8*2)
-	PREFETCHT0 (AX)(R9*1)
-	PREFETCHT0 (AX)(R8*4)
-	PREFETCHT0 (AX)(R10*1)
-	PREFETCHT0 (AX)(R9*2)
-	MOVQ       32(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       256(DI), BX
-	MOVQ       272(DI), R14
-	VPXORD     Z0, Z0, Z0
-	VPXORD     Z1, Z1, Z1
-	VPXORD     Z2, Z2, Z2
-	VPXORD     Z3, Z3, Z3
-	VPXORD     Z4, Z4, Z4
-	VPXORD     Z5, Z5, Z5
-	VPXORD     Z6, Z6, Z6
-	VPXORD     Z7, Z7, Z7
-	VPXORD     Z8, Z8, Z8
-	VPXORD     Z9, Z9, Z9
-	VPXORD     Z10, Z10, Z10
-	VPXORD     Z11, Z11, Z11
-	VPXORD     Z12, Z12, Z12
-	VPXORD     Z13, Z13, Z13
-	MOVQ       56(DI), R13
-	MOVQ       48(DI), AX
-	PCALIGN    $0x20
+	IMUL3Q  $0x00000006, 104(DI), AX
+	ADDQ    DX, AX
+	MOVQ    AX, 288(DI)
+	MOVQ    DX, R13
+	MOVQ    32(DI), R8
+	LEAQ    (R8)(R8*2), R9
+	LEAQ    (R8)(R8*4), R10
+	MOVQ    256(DI), BX
+	MOVQ    272(DI), R14
+	VPXORD  Z0, Z0, Z0
+	VPXORD  Z1, Z1, Z1
+	VPXORD  Z2, Z2, Z2
+	VPXORD  Z3, Z3, Z3
+	VPXORD  Z4, Z4, Z4
+	VPXORD  Z5, Z5, Z5
+	VPXORD  Z6, Z6, Z6
+	VPXORD  Z7, Z7, Z7
+	VPXORD  Z8, Z8, Z8
+	VPXORD  Z9, Z9, Z9
+	VPXORD  Z10, Z10, Z10
+	VPXORD  Z11, Z11, Z11
+	VPXORD  Z12, Z12, Z12
+	VPXORD  Z13, Z13, Z13
+	MOVQ    56(DI), AX
+	MOVQ    AX, 304(DI)
+	MOVQ    48(DI), AX
+	MOVQ    AX, 280(DI)
+	MOVQ    112(DI), AX
+	PCALIGN $0x20
 
 segment:
-	MOVQ    248(DI), SI
-	ADDQ    (AX), SI
-	ADDQ    $0x08, AX
+	MOVQ    280(DI), SI
+	MOVQ    (SI), SI
+	ADDQ    248(DI), SI
+	ADDQ    $0x08, 280(DI)
 	MOVQ    40(DI), R11
 	ADDQ    SI, R11
 	MOVQ    64(DI), CX
@@ -14708,6 +14576,11 @@ four:
 	VFMADD231PS.BCST 12(R11)(R8*4), Z28, Z11
 	VFMADD231PS.BCST 12(R11)(R10*1), Z28, Z12
 	VFMADD231PS.BCST 12(R11)(R9*2), Z28, Z13
+	PREFETCHT0       (R13)
+	PREFETCHT0       (R13)(AX*1)
+	ADDQ             104(DI), R13
+	CMPQ             R13, 288(DI)
+	CMOVQHI          288(DI), R13
 	PREFETCHT1       (R14)(CX*4)
 	PREFETCHT1       64(R14)(CX*4)
 	ADDQ             240(DI), R14
@@ -14748,7 +14621,7 @@ one:
 	PCALIGN          $0x20
 
 next:
-	DECQ R13
+	DECQ 304(DI)
 	JNE  segment
 	JMP  summed
 
@@ -14775,7 +14648,7 @@ edge:
 	ADDQ             $0x04, R11
 	DECQ             CX
 	JNE              edge
-	DECQ             R13
+	DECQ             304(DI)
 	JNE              segment
 
 summed:
@@ -15212,13 +15085,13 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 280(DI)
+	DECQ 296(DI)
 	JNE  product
 	VZEROUPPER
 	RET
 
 // func tile14x2AVX512(t *tile)
-// Requires: AVX, AVX512F, MMX+
+// Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·tile14x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
@@ -15228,7 +15101,7 @@ TEXT ·tile14x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ  136(DI), AX
 	MOVQ  AX, 264(DI)
 	MOVQ  16(DI), AX
-	MOVQ  AX, 280(DI)
+	MOVQ  AX, 296(DI)
 	MOVQ  224(DI), AX
 	MOVQ  AX, 272(DI)
 	MOVQ  128(DI), R12
@@ -15238,86 +15111,55 @@ TEXT ·tile14x2AVX512(SB), NOSPLIT, $0-8
 	KMOVW AX, K1
 
 product:
-	MOVQ       104(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       DX, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 (AX)(R8*2)
-	PREFETCHT0 (AX)(R9*1)
-	PREFETCHT0 (AX)(R8*4)
-	PREFETCHT0 (AX)(R10*1)
-	PREFETCHT0 (AX)(R9*2)
-	MOVQ       DX, AX
-	ADDQ       112(DI), AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 (AX)(R8*2)
-	PREFETCHT0 (AX)(R9*1)
-	PREFETCHT0 (AX)(R8*4)
-	PREFETCHT0 (AX)(R10*1)
-	PREFETCHT0 (AX)(R9*2)
-	MOVQ       DX, AX
-	ADDQ       120(DI), AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 (AX)(R8*2)
-	PREFETCHT0 (AX)(R9*1)
-	PREFETCHT0 (AX)(R8*4)
-	PREFETCHT0 (AX)(R10*1)
-	PREFETCHT0 (AX)(R9*2)
-	MOVQ       DX, AX
-	ADDQ       112(DI), AX
-	ADDQ       120(DI), AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 (AX)(R8*2)
-	PREFETCHT0 (AX)(R9*1)
-	PREFETCHT0 (AX)(R8*4)
-	PREFETCHT0 (AX)(R10*1)
-	PREFETCHT0 (AX)(R9*2)
-	MOVQ       32(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       256(DI), BX
-	MOVQ       272(DI), R14
-	VPXORD     Z0, Z0, Z0
-	VPXORD     Z1, Z1, Z1
-	VPXORD     Z2, Z2, Z2
-	VPXORD     Z3, Z3, Z3
-	VPXORD     Z4, Z4, Z4
-	VPXORD     Z5, Z5, Z5
-	VPXORD     Z6, Z6, Z6
-	VPXORD     Z7, Z7, Z7
-	VPXORD     Z8, Z8, Z8
-	VPXORD     Z9, Z9, Z9
-	VPXORD     Z10, Z10, Z10
-	VPXORD     Z11, Z11, Z11
-	VPXORD     Z12, Z12, Z12
-	VPXORD     Z13, Z13, Z13
-	VPXORD     Z14, Z14, Z14
-	VPXORD     Z15, Z15, Z15
-	VPXORD     Z16, Z16, Z16
-	VPXORD     Z17, Z17, Z17
-	VPXORD     Z18, Z18, Z18
-	VPXORD     Z19, Z19, Z19
-	VPXORD     Z20, Z20, Z20
-	VPXORD     Z21, Z21, Z21
-	VPXORD     Z22, Z22, Z22
-	VPXORD     Z23, Z23, Z23
-	VPXORD     Z24, Z24, Z24
-	VPXORD     Z25, Z25, Z25
-	VPXORD     Z26, Z26, Z26
-	VPXORD     Z27, Z27, Z27
-	MOVQ       56(DI), R13
-	MOVQ       48(DI), AX
-	PCALIGN    $0x20
+	IMUL3Q  $0x00000006, 104(DI), AX
+	ADDQ    DX, AX
+	MOVQ    AX, 288(DI)
+	MOVQ    DX, R13
+	MOVQ    32(DI), R8
+	LEAQ    (R8)(R8*2), R9
+	LEAQ    (R8)(R8*4), R10
+	MOVQ    256(DI), BX
+	MOVQ    272(DI), R14
+	VPXORD  Z0, Z0, Z0
+	VPXORD  Z1, Z1, Z1
+	VPXORD  Z2, Z2, Z2
+	VPXORD  Z3, Z3, Z3
+	VPXORD  Z4, Z4, Z4
+	VPXORD  Z5, Z5, Z5
+	VPXORD  Z6, Z6, Z6
+	VPXORD  Z7, Z7, Z7
+	VPXORD  Z8, Z8, Z8
+	VPXORD  Z9, Z9, Z9
+	VPXORD  Z10, Z10, Z10
+	VPXORD  Z11, Z11, Z11
+	VPXORD  Z12, Z12, Z12
+	VPXORD  Z13, Z13, Z13
+	VPXORD  Z14, Z14, Z14
+	VPXORD  Z15, Z15, Z15
+	VPXORD  Z16, Z16, Z16
+	VPXORD  Z17, Z17, Z17
+	VPXORD  Z18, Z18, Z18
+	VPXORD  Z19, Z19, Z19
+	VPXORD  Z20, Z20, Z20
+	VPXORD  Z21, Z21, Z21
+	VPXORD  Z22, Z22, Z22
+	VPXORD  Z23, Z23, Z23
+	VPXORD  Z24, Z24, Z24
+	VPXORD  Z25, Z25, Z25
+	VPXORD  Z26, Z26, Z26
+	VPXORD  Z27, Z27, Z27
+	MOVQ    56(DI), AX
+	MOVQ    AX, 304(DI)
+	MOVQ    48(DI), AX
+	MOVQ    AX, 280(DI)
+	MOVQ    112(DI), AX
+	PCALIGN $0x20
 
 segment:
-	MOVQ    248(DI), SI
-	ADDQ    (AX), SI
-	ADDQ    $0x08, AX
+	MOVQ    280(DI), SI
+	MOVQ    (SI), SI
+	ADDQ    248(DI), SI
+	ADDQ    $0x08, 280(DI)
 	MOVQ    40(DI), R11
 	ADDQ    SI, R11
 	MOVQ    64(DI), CX
@@ -15516,6 +15358,13 @@ four:
 	VBROADCASTSS 12(R11)(R9*2), Z30
 	VFMADD231PS  Z28, Z30, Z26
 	VFMADD231PS  Z29, Z30, Z27
+	PREFETCHT0   (R13)
+	PREFETCHT0   (R13)(AX*1)
+	PREFETCHT0   64(R13)
+	PREFETCHT0   64(R13)(AX*1)
+	ADDQ         104(DI), R13
+	CMPQ         R13, 288(DI)
+	CMOVQHI      288(DI), R13
 	PREFETCHT1   (R14)(CX*4)
 	PREFETCHT1   64(R14)(CX*4)
 	ADDQ         240(DI), R14
@@ -15586,7 +15435,7 @@ one:
 	PCALIGN      $0x20
 
 next:
-	DECQ R13
+	DECQ 304(DI)
 	JNE  segment
 	JMP  summed
 
@@ -15643,7 +15492,7 @@ edge:
 	ADDQ         $0x04, R11
 	DECQ         CX
 	JNE          edge
-	DECQ         R13
+	DECQ         304(DI)
 	JNE          segment
 
 summed:
@@ -16446,13 +16295,13 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 280(DI)
+	DECQ 296(DI)
 	JNE  product
 	VZEROUPPER
 	RET
 
 // func tile1x1AVX2(t *tile)
-// Requires: AVX, FMA3, MMX+
+// Requires: AVX, CMOV, FMA3, MMX+
 TEXT ·tile1x1AVX2(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), DI
 	MOVQ 24(DI), AX
@@ -16462,7 +16311,7 @@ TEXT ·tile1x1AVX2(SB), NOSPLIT, $0-8
 	MOVQ 136(DI), AX
 	MOVQ AX, 264(DI)
 	MOVQ 16(DI), AX
-	MOVQ AX, 280(DI)
+	MOVQ AX, 296(DI)
 	MOVQ 224(DI), AX
 	MOVQ AX, 272(DI)
 	MOVQ 128(DI), R12
@@ -16470,25 +16319,25 @@ TEXT ·tile1x1AVX2(SB), NOSPLIT, $0-8
 	MOVQ 80(DI), R15
 
 product:
-	MOVQ       104(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       DX, AX
-	PREFETCHT0 (AX)
-	MOVQ       32(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       256(DI), BX
-	MOVQ       272(DI), R14
-	VXORPS     Y0, Y0, Y0
-	MOVQ       56(DI), R13
-	MOVQ       48(DI), AX
-	PCALIGN    $0x20
+	MOVQ    DX, 288(DI)
+	MOVQ    DX, R13
+	MOVQ    32(DI), R8
+	LEAQ    (R8)(R8*2), R9
+	LEAQ    (R8)(R8*4), R10
+	MOVQ    256(DI), BX
+	MOVQ    272(DI), R14
+	VXORPS  Y0, Y0, Y0
+	MOVQ    56(DI), AX
+	MOVQ    AX, 304(DI)
+	MOVQ    48(DI), AX
+	MOVQ    AX, 280(DI)
+	PCALIGN $0x20
 
 segment:
-	MOVQ    248(DI), SI
-	ADDQ    (AX), SI
-	ADDQ    $0x08, AX
+	MOVQ    280(DI), SI
+	MOVQ    (SI), SI
+	ADDQ    248(DI), SI
+	ADDQ    $0x08, 280(DI)
 	MOVQ    64(DI), CX
 	PCALIGN $0x20
 	SUBQ    $0x04, CX
@@ -16515,6 +16364,10 @@ four:
 	ADDQ         R15, BX
 	VBROADCASTSS 12(SI), Y14
 	VFMADD231PS  Y12, Y14, Y0
+	PREFETCHT0   (R13)
+	ADDQ         104(DI), R13
+	CMPQ         R13, 288(DI)
+	CMOVQHI      288(DI), R13
 	PREFETCHT1   (R14)(CX*4)
 	PREFETCHT1   64(R14)(CX*4)
 	ADDQ         240(DI), R14
@@ -16541,7 +16394,7 @@ one:
 	PCALIGN      $0x20
 
 next:
-	DECQ         R13
+	DECQ         304(DI)
 	JNE          segment
 	MOVL         200(DI), AX
 	CMPL         AX, $0x3f800000
@@ -16632,13 +16485,13 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 280(DI)
+	DECQ 296(DI)
 	JNE  product
 	VZEROUPPER
 	RET
 
 // func tile1x2AVX2(t *tile)
-// Requires: AVX, FMA3, MMX+
+// Requires: AVX, CMOV, FMA3, MMX+
 TEXT ·tile1x2AVX2(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), DI
 	MOVQ 24(DI), AX
@@ -16648,7 +16501,7 @@ TEXT ·tile1x2AVX2(SB), NOSPLIT, $0-8
 	MOVQ 136(DI), AX
 	MOVQ AX, 264(DI)
 	MOVQ 16(DI), AX
-	MOVQ AX, 280(DI)
+	MOVQ AX, 296(DI)
 	MOVQ 224(DI), AX
 	MOVQ AX, 272(DI)
 	MOVQ 128(DI), R12
@@ -16656,29 +16509,26 @@ TEXT ·tile1x2AVX2(SB), NOSPLIT, $0-8
 	MOVQ 80(DI), R15
 
 product:
-	MOVQ       104(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       DX, AX
-	PREFETCHT0 (AX)
-	MOVQ       DX, AX
-	ADDQ       120(DI), AX
-	PREFETCHT0 (AX)
-	MOVQ       32(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       256(DI), BX
-	MOVQ       272(DI), R14
-	VXORPS     Y0, Y0, Y0
-	VXORPS     Y1, Y1, Y1
-	MOVQ       56(DI), R13
-	MOVQ       48(DI), AX
-	PCALIGN    $0x20
+	MOVQ    DX, 288(DI)
+	MOVQ    DX, R13
+	MOVQ    32(DI), R8
+	LEAQ    (R8)(R8*2), R9
+	LEAQ    (R8)(R8*4), R10
+	MOVQ    256(DI), BX
+	MOVQ    272(DI), R14
+	VXORPS  Y0, Y0, Y0
+	VXORPS  Y1, Y1, Y1
+	MOVQ    56(DI), AX
+	MOVQ    AX, 304(DI)
+	MOVQ    48(DI), AX
+	MOVQ    AX, 280(DI)
+	PCALIGN $0x20
 
 segment:
-	MOVQ    248(DI), SI
-	ADDQ    (AX), SI
-	ADDQ    $0x08, AX
+	MOVQ    280(DI), SI
+	MOVQ    (SI), SI
+	ADDQ    248(DI), SI
+	ADDQ    $0x08, 280(DI)
 	MOVQ    64(DI), CX
 	PCALIGN $0x20
 	SUBQ    $0x04, CX
@@ -16713,6 +16563,10 @@ four:
 	VBROADCASTSS 12(SI), Y14
 	VFMADD231PS  Y12, Y14, Y0
 	VFMADD231PS  Y13, Y14, Y1
+	PREFETCHT0   (R13)
+	ADDQ         104(DI), R13
+	CMPQ         R13, 288(DI)
+	CMOVQHI      288(DI), R13
 	PREFETCHT1   (R14)(CX*4)
 	PREFETCHT1   64(R14)(CX*4)
 	ADDQ         240(DI), R14
@@ -16741,7 +16595,7 @@ one:
 	PCALIGN      $0x20
 
 next:
-	DECQ         R13
+	DECQ         304(DI)
 	JNE          segment
 	MOVL         200(DI), AX
 	CMPL         AX, $0x3f800000
@@ -16864,13 +16718,13 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 280(DI)
+	DECQ 296(DI)
 	JNE  product
 	VZEROUPPER
 	RET
 
 // func tile2x1AVX2(t *tile)
-// Requires: AVX, FMA3, MMX+
+// Requires: AVX, CMOV, FMA3, MMX+
 TEXT ·tile2x1AVX2(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), DI
 	MOVQ 24(DI), AX
@@ -16880,7 +16734,7 @@ TEXT ·tile2x1AVX2(SB), NOSPLIT, $0-8
 	MOVQ 136(DI), AX
 	MOVQ AX, 264(DI)
 	MOVQ 16(DI), AX
-	MOVQ AX, 280(DI)
+	MOVQ AX, 296(DI)
 	MOVQ 224(DI), AX
 	MOVQ AX, 272(DI)
 	MOVQ 128(DI), R12
@@ -16888,27 +16742,28 @@ TEXT ·tile2x1AVX2(SB), NOSPLIT, $0-8
 	MOVQ 80(DI), R15
 
 product:
-	MOVQ       104(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       DX, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	MOVQ       32(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       256(DI), BX
-	MOVQ       272(DI), R14
-	VXORPS     Y0, Y0, Y0
-	VXORPS     Y1, Y1, Y1
-	MOVQ       56(DI), R13
-	MOVQ       48(DI), AX
-	PCALIGN    $0x20
+	IMUL3Q  $0x00000001, 104(DI), AX
+	ADDQ    DX, AX
+	MOVQ    AX, 288(DI)
+	MOVQ    DX, R13
+	MOVQ    32(DI), R8
+	LEAQ    (R8)(R8*2), R9
+	LEAQ    (R8)(R8*4), R10
+	MOVQ    256(DI), BX
+	MOVQ    272(DI), R14
+	VXORPS  Y0, Y0, Y0
+	VXORPS  Y1, Y1, Y1
+	MOVQ    56(DI), AX
+	MOVQ    AX, 304(DI)
+	MOVQ    48(DI), AX
+	MOVQ    AX, 280(DI)
+	PCALIGN $0x20
 
 segment:
-	MOVQ    248(DI), SI
-	ADDQ    (AX), SI
-	ADDQ    $0x08, AX
+	MOVQ    280(DI), SI
+	MOVQ    (SI), SI
+	ADDQ    248(DI), SI
+	ADDQ    $0x08, 280(DI)
 	MOVQ    64(DI), CX
 	PCALIGN $0x20
 	SUBQ    $0x04, CX
@@ -16943,6 +16798,10 @@ four:
 	VFMADD231PS  Y12, Y14, Y0
 	VBROADCASTSS 12(SI)(R8*1), Y15
 	VFMADD231PS  Y12, Y15, Y1
+	PREFETCHT0   (R13)
+	ADDQ         104(DI), R13
+	CMPQ         R13, 288(DI)
+	CMOVQHI      288(DI), R13
 	PREFETCHT1   (R14)(CX*4)
 	PREFETCHT1   64(R14)(CX*4)
 	ADDQ         240(DI), R14
@@ -16971,7 +16830,7 @@ one:
 	PCALIGN      $0x20
 
 next:
-	DECQ         R13
+	DECQ         304(DI)
 	JNE          segment
 	MOVL         200(DI), AX
 	CMPL         AX, $0x3f800000
@@ -17088,13 +16947,13 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 280(DI)
+	DECQ 296(DI)
 	JNE  product
 	VZEROUPPER
 	RET
 
 // func tile2x2AVX2(t *tile)
-// Requires: AVX, FMA3, MMX+
+// Requires: AVX, CMOV, FMA3, MMX+
 TEXT ·tile2x2AVX2(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), DI
 	MOVQ 24(DI), AX
@@ -17104,7 +16963,7 @@ TEXT ·tile2x2AVX2(SB), NOSPLIT, $0-8
 	MOVQ 136(DI), AX
 	MOVQ AX, 264(DI)
 	MOVQ 16(DI), AX
-	MOVQ AX, 280(DI)
+	MOVQ AX, 296(DI)
 	MOVQ 224(DI), AX
 	MOVQ AX, 272(DI)
 	MOVQ 128(DI), R12
@@ -17112,33 +16971,30 @@ TEXT ·tile2x2AVX2(SB), NOSPLIT, $0-8
 	MOVQ 80(DI), R15
 
 product:
-	MOVQ       104(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       DX, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	MOVQ       DX, AX
-	ADDQ       120(DI), AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	MOVQ       32(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       256(DI), BX
-	MOVQ       272(DI), R14
-	VXORPS     Y0, Y0, Y0
-	VXORPS     Y1, Y1, Y1
-	VXORPS     Y2, Y2, Y2
-	VXORPS     Y3, Y3, Y3
-	MOVQ       56(DI), R13
-	MOVQ       48(DI), AX
-	PCALIGN    $0x20
+	IMUL3Q  $0x00000001, 104(DI), AX
+	ADDQ    DX, AX
+	MOVQ    AX, 288(DI)
+	MOVQ    DX, R13
+	MOVQ    32(DI), R8
+	LEAQ    (R8)(R8*2), R9
+	LEAQ    (R8)(R8*4), R10
+	MOVQ    256(DI), BX
+	MOVQ    272(DI), R14
+	VXORPS  Y0, Y0, Y0
+	VXORPS  Y1, Y1, Y1
+	VXORPS  Y2, Y2, Y2
+	VXORPS  Y3, Y3, Y3
+	MOVQ    56(DI), AX
+	MOVQ    AX, 304(DI)
+	MOVQ    48(DI), AX
+	MOVQ    AX, 280(DI)
+	PCALIGN $0x20
 
 segment:
-	MOVQ    248(DI), SI
-	ADDQ    (AX), SI
-	ADDQ    $0x08, AX
+	MOVQ    280(DI), SI
+	MOVQ    (SI), SI
+	ADDQ    248(DI), SI
+	ADDQ    $0x08, 280(DI)
 	MOVQ    64(DI), CX
 	PCALIGN $0x20
 	SUBQ    $0x04, CX
@@ -17185,6 +17041,10 @@ four:
 	VBROADCASTSS 12(SI)(R8*1), Y15
 	VFMADD231PS  Y12, Y15, Y2
 	VFMADD231PS  Y13, Y15, Y3
+	PREFETCHT0   (R13)
+	ADDQ         104(DI), R13
+	CMPQ         R13, 288(DI)
+	CMOVQHI      288(DI), R13
 	PREFETCHT1   (R14)(CX*4)
 	PREFETCHT1   64(R14)(CX*4)
 	ADDQ         240(DI), R14
@@ -17216,7 +17076,7 @@ one:
 	PCALIGN      $0x20
 
 next:
-	DECQ         R13
+	DECQ         304(DI)
 	JNE          segment
 	MOVL         200(DI), AX
 	CMPL         AX, $0x3f800000
@@ -17390,13 +17250,13 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 280(DI)
+	DECQ 296(DI)
 	JNE  product
 	VZEROUPPER
 	RET
 
 // func tile3x1AVX2(t *tile)
-// Requires: AVX, FMA3, MMX+
+// Requires: AVX, CMOV, FMA3, MMX+
 TEXT ·tile3x1AVX2(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), DI
 	MOVQ 24(DI), AX
@@ -17406,7 +17266,7 @@ TEXT ·tile3x1AVX2(SB), NOSPLIT, $0-8
 	MOVQ 136(DI), AX
 	MOVQ AX, 264(DI)
 	MOVQ 16(DI), AX
-	MOVQ AX, 280(DI)
+	MOVQ AX, 296(DI)
 	MOVQ 224(DI), AX
 	MOVQ AX, 272(DI)
 	MOVQ 128(DI), R12
@@ -17414,29 +17274,29 @@ TEXT ·tile3x1AVX2(SB), NOSPLIT, $0-8
 	MOVQ 80(DI), R15
 
 product:
-	MOVQ       104(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       DX, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 (AX)(R8*2)
-	MOVQ       32(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       256(DI), BX
-	MOVQ       272(DI), R14
-	VXORPS     Y0, Y0, Y0
-	VXORPS     Y1, Y1, Y1
-	VXORPS     Y2, Y2, Y2
-	MOVQ       56(DI), R13
-	MOVQ       48(DI), AX
-	PCALIGN    $0x20
+	IMUL3Q  $0x00000002, 104(DI), AX
+	ADDQ    DX, AX
+	MOVQ    AX, 288(DI)
+	MOVQ    DX, R13
+	MOVQ    32(DI), R8
+	LEAQ    (R8)(R8*2), R9
+	LEAQ    (R8)(R8*4), R10
+	MOVQ    256(DI), BX
+	MOVQ    272(DI), R14
+	VXORPS  Y0, Y0, Y0
+	VXORPS  Y1, Y1, Y1
+	VXORPS  Y2, Y2, Y2
+	MOVQ    56(DI), AX
+	MOVQ    AX, 304(DI)
+	MOVQ    48(DI), AX
+	MOVQ    AX, 280(DI)
+	PCALIGN $0x20
 
 segment:
-	MOVQ    248(DI), SI
-	ADDQ    (AX), SI
-	ADDQ    $0x08, AX
+	MOVQ    280(DI), SI
+	MOVQ    (SI), SI
+	ADDQ    248(DI), SI
+	ADDQ    $0x08, 280(DI)
 	MOVQ    64(DI), CX
 	PCALIGN $0x20
 	SUBQ    $0x04, CX
@@ -17479,6 +17339,10 @@ four:
 	VFMADD231PS  Y12, Y15, Y1
 	VBROADCASTSS 12(SI)(R8*2), Y14
 	VFMADD231PS  Y12, Y14, Y2
+	PREFETCHT0   (R13)
+	ADDQ         104(DI), R13
+	CMPQ         R13, 288(DI)
+	CMOVQHI      288(DI), R13
 	PREFETCHT1   (R14)(CX*4)
 	PREFETCHT1   64(R14)(CX*4)
 	ADDQ         240(DI), R14
@@ -17509,7 +17373,7 @@ one:
 	PCALIGN      $0x20
 
 next:
-	DECQ         R13
+	DECQ         304(DI)
 	JNE          segment
 	MOVL         200(DI), AX
 	CMPL         AX, $0x3f800000
@@ -17652,13 +17516,13 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 280(DI)
+	DECQ 296(DI)
 	JNE  product
 	VZEROUPPER
 	RET
 
 // func tile3x2AVX2(t *tile)
-// Requires: AVX, FMA3, MMX+
+// Requires: AVX, CMOV, FMA3, MMX+
 TEXT ·tile3x2AVX2(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), DI
 	MOVQ 24(DI), AX
@@ -17668,7 +17532,7 @@ TEXT ·tile3x2AVX2(SB), NOSPLIT, $0-8
 	MOVQ 136(DI), AX
 	MOVQ AX, 264(DI)
 	MOVQ 16(DI), AX
-	MOVQ AX, 280(DI)
+	MOVQ AX, 296(DI)
 	MOVQ 224(DI), AX
 	MOVQ AX, 272(DI)
 	MOVQ 128(DI), R12
@@ -17676,37 +17540,32 @@ TEXT ·tile3x2AVX2(SB), NOSPLIT, $0-8
 	MOVQ 80(DI), R15
 
 product:
-	MOVQ       104(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       DX, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 (AX)(R8*2)
-	MOVQ       DX, AX
-	ADDQ       120(DI), AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 (AX)(R8*2)
-	MOVQ       32(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       256(DI), BX
-	MOVQ       272(DI), R14
-	VXORPS     Y0, Y0, Y0
-	VXORPS     Y1, Y1, Y1
-	VXORPS     Y2, Y2, Y2
-	VXORPS     Y3, Y3, Y3
-	VXORPS     Y4, Y4, Y4
-	VXORPS     Y5, Y5, Y5
-	MOVQ       56(DI), R13
-	MOVQ       48(DI), AX
-	PCALIGN    $0x20
+	IMUL3Q  $0x00000002, 104(DI), AX
+	ADDQ    DX, AX
+	MOVQ    AX, 288(DI)
+	MOVQ    DX, R13
+	MOVQ    32(DI), R8
+	LEAQ    (R8)(R8*2), R9
+	LEAQ    (R8)(R8*4), R10
+	MOVQ    256(DI), BX
+	MOVQ    272(DI), R14
+	VXORPS  Y0, Y0, Y0
+	VXORPS  Y1, Y1, Y1
+	VXORPS  Y2, Y2, Y2
+	VXORPS  Y3, Y3, Y3
+	VXORPS  Y4, Y4, Y4
+	VXORPS  Y5, Y5, Y5
+	MOVQ    56(DI), AX
+	MOVQ    AX, 304(DI)
+	MOVQ    48(DI), AX
+	MOVQ    AX, 280(DI)
+	PCALIGN $0x20
 
 segment:
-	MOVQ    248(DI), SI
-	ADDQ    (AX), SI
-	ADDQ    $0x08, AX
+	MOVQ    280(DI), SI
+	MOVQ    (SI), SI
+	ADDQ    248(DI), SI
+	ADDQ    $0x08, 280(DI)
 	MOVQ    64(DI), CX
 	PCALIGN $0x20
 	SUBQ    $0x04, CX
@@ -17765,6 +17624,10 @@ four:
 	VBROADCASTSS 12(SI)(R8*2), Y14
 	VFMADD231PS  Y12, Y14, Y4
 	VFMADD231PS  Y13, Y14, Y5
+	PREFETCHT0   (R13)
+	ADDQ         104(DI), R13
+	CMPQ         R13, 288(DI)
+	CMOVQHI      288(DI), R13
 	PREFETCHT1   (R14)(CX*4)
 	PREFETCHT1   64(R14)(CX*4)
 	ADDQ         240(DI), R14
@@ -17799,7 +17662,7 @@ one:
 	PCALIGN      $0x20
 
 next:
-	DECQ         R13
+	DECQ         304(DI)
 	JNE          segment
 	MOVL         200(DI), AX
 	CMPL         AX, $0x3f800000
@@ -18024,13 +17887,13 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 280(DI)
+	DECQ 296(DI)
 	JNE  product
 	VZEROUPPER
 	RET
 
 // func tile4x1AVX2(t *tile)
-// Requires: AVX, FMA3, MMX+
+// Requires: AVX, CMOV, FMA3, MMX+
 TEXT ·tile4x1AVX2(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), DI
 	MOVQ 24(DI), AX
@@ -18040,7 +17903,7 @@ TEXT ·tile4x1AVX2(SB), NOSPLIT, $0-8
 	MOVQ 136(DI), AX
 	MOVQ AX, 264(DI)
 	MOVQ 16(DI), AX
-	MOVQ AX, 280(DI)
+	MOVQ AX, 296(DI)
 	MOVQ 224(DI), AX
 	MOVQ AX, 272(DI)
 	MOVQ 128(DI), R12
@@ -18048,33 +17911,31 @@ TEXT ·tile4x1AVX2(SB), NOSPLIT, $0-8
 	MOVQ 80(DI), R15
 
 product:
-	MOVQ       104(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       DX, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 (AX)(R8*2)
-	MOVQ       DX, AX
-	ADDQ       112(DI), AX
-	PREFETCHT0 (AX)
-	MOVQ       32(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       256(DI), BX
-	MOVQ       272(DI), R14
-	VXORPS     Y0, Y0, Y0
-	VXORPS     Y1, Y1, Y1
-	VXORPS     Y2, Y2, Y2
-	VXORPS     Y3, Y3, Y3
-	MOVQ       56(DI), R13
-	MOVQ       48(DI), AX
-	PCALIGN    $0x20
+	IMUL3Q  $0x00000002, 104(DI), AX
+	ADDQ    DX, AX
+	MOVQ    AX, 288(DI)
+	MOVQ    DX, R13
+	MOVQ    32(DI), R8
+	LEAQ    (R8)(R8*2), R9
+	LEAQ    (R8)(R8*4), R10
+	MOVQ    256(DI), BX
+	MOVQ    272(DI), R14
+	VXORPS  Y0, Y0, Y0
+	VXORPS  Y1, Y1, Y1
+	VXORPS  Y2, Y2, Y2
+	VXORPS  Y3, Y3, Y3
+	MOVQ    56(DI), AX
+	MOVQ    AX, 304(DI)
+	MOVQ    48(DI), AX
+	MOVQ    AX, 280(DI)
+	MOVQ    112(DI), AX
+	PCALIGN $0x20
 
 segment:
-	MOVQ    248(DI), SI
-	ADDQ    (AX), SI
-	ADDQ    $0x08, AX
+	MOVQ    280(DI), SI
+	MOVQ    (SI), SI
+	ADDQ    248(DI), SI
+	ADDQ    $0x08, 280(DI)
 	MOVQ    40(DI), R11
 	ADDQ    SI, R11
 	MOVQ    64(DI), CX
@@ -18127,6 +17988,11 @@ four:
 	VFMADD231PS  Y12, Y14, Y2
 	VBROADCASTSS 12(R11), Y15
 	VFMADD231PS  Y12, Y15, Y3
+	PREFETCHT0   (R13)
+	PREFETCHT0   (R13)(AX*1)
+	ADDQ         104(DI), R13
+	CMPQ         R13, 288(DI)
+	CMOVQHI      288(DI), R13
 	PREFETCHT1   (R14)(CX*4)
 	PREFETCHT1   64(R14)(CX*4)
 	ADDQ         240(DI), R14
@@ -18161,7 +18027,7 @@ one:
 	PCALIGN      $0x20
 
 next:
-	DECQ         R13
+	DECQ         304(DI)
 	JNE          segment
 	MOVL         200(DI), AX
 	CMPL         AX, $0x3f800000
@@ -18336,13 +18202,13 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 280(DI)
+	DECQ 296(DI)
 	JNE  product
 	VZEROUPPER
 	RET
 
 // func tile4x2AVX2(t *tile)
-// Requires: AVX, FMA3, MMX+
+// Requires: AVX, CMOV, FMA3, MMX+
 TEXT ·tile4x2AVX2(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), DI
 	MOVQ 24(DI), AX
@@ -18352,7 +18218,7 @@ TEXT ·tile4x2AVX2(SB), NOSPLIT, $0-8
 	MOVQ 136(DI), AX
 	MOVQ AX, 264(DI)
 	MOVQ 16(DI), AX
-	MOVQ AX, 280(DI)
+	MOVQ AX, 296(DI)
 	MOVQ 224(DI), AX
 	MOVQ AX, 272(DI)
 	MOVQ 128(DI), R12
@@ -18360,46 +18226,35 @@ TEXT ·tile4x2AVX2(SB), NOSPLIT, $0-8
 	MOVQ 80(DI), R15
 
 product:
-	MOVQ       104(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       DX, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 (AX)(R8*2)
-	MOVQ       DX, AX
-	ADDQ       112(DI), AX
-	PREFETCHT0 (AX)
-	MOVQ       DX, AX
-	ADDQ       120(DI), AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 (AX)(R8*2)
-	MOVQ       DX, AX
-	ADDQ       112(DI), AX
-	ADDQ       120(DI), AX
-	PREFETCHT0 (AX)
-	MOVQ       32(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       256(DI), BX
-	MOVQ       272(DI), R14
-	VXORPS     Y0, Y0, Y0
-	VXORPS     Y1, Y1, Y1
-	VXORPS     Y2, Y2, Y2
-	VXORPS     Y3, Y3, Y3
-	VXORPS     Y4, Y4, Y4
-	VXORPS     Y5, Y5, Y5
-	VXORPS     Y6, Y6, Y6
-	VXORPS     Y7, Y7, Y7
-	MOVQ       56(DI), R13
-	MOVQ       48(DI), AX
-	PCALIGN    $0x20
+	IMUL3Q  $0x00000002, 104(DI), AX
+	ADDQ    DX, AX
+	MOVQ    AX, 288(DI)
+	MOVQ    DX, R13
+	MOVQ    32(DI), R8
+	LEAQ    (R8)(R8*2), R9
+	LEAQ    (R8)(R8*4), R10
+	MOVQ    256(DI), BX
+	MOVQ    272(DI), R14
+	VXORPS  Y0, Y0, Y0
+	VXORPS  Y1, Y1, Y1
+	VXORPS  Y2, Y2, Y2
+	VXORPS  Y3, Y3, Y3
+	VXORPS  Y4, Y4, Y4
+	VXORPS  Y5, Y5, Y5
+	VXORPS  Y6, Y6, Y6
+	VXORPS  Y7, Y7, Y7
+	MOVQ    56(DI), AX
+	MOVQ    AX, 304(DI)
+	MOVQ    48(DI), AX
+	MOVQ    AX, 280(DI)
+	MOVQ    112(DI), AX
+	PCALIGN $0x20
 
 segment:
-	MOVQ    248(DI), SI
-	ADDQ    (AX), SI
-	ADDQ    $0x08, AX
+	MOVQ    280(DI), SI
+	MOVQ    (SI), SI
+	ADDQ    248(DI), SI
+	ADDQ    $0x08, 280(DI)
 	MOVQ    40(DI), R11
 	ADDQ    SI, R11
 	MOVQ    64(DI), CX
@@ -18472,6 +18327,11 @@ four:
 	VBROADCASTSS 12(R11), Y15
 	VFMADD231PS  Y12, Y15, Y6
 	VFMADD231PS  Y13, Y15, Y7
+	PREFETCHT0   (R13)
+	PREFETCHT0   (R13)(AX*1)
+	ADDQ         104(DI), R13
+	CMPQ         R13, 288(DI)
+	CMOVQHI      288(DI), R13
 	PREFETCHT1   (R14)(CX*4)
 	PREFETCHT1   64(R14)(CX*4)
 	ADDQ         240(DI), R14
@@ -18511,7 +18371,7 @@ one:
 	PCALIGN      $0x20
 
 next:
-	DECQ         R13
+	DECQ         304(DI)
 	JNE          segment
 	MOVL         200(DI), AX
 	CMPL         AX, $0x3f800000
@@ -18802,13 +18662,13 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 280(DI)
+	DECQ 296(DI)
 	JNE  product
 	VZEROUPPER
 	RET
 
 // func tile5x1AVX2(t *tile)
-// Requires: AVX, FMA3, MMX+
+// Requires: AVX, CMOV, FMA3, MMX+
 TEXT ·tile5x1AVX2(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), DI
 	MOVQ 24(DI), AX
@@ -18818,7 +18678,7 @@ TEXT ·tile5x1AVX2(SB), NOSPLIT, $0-8
 	MOVQ 136(DI), AX
 	MOVQ AX, 264(DI)
 	MOVQ 16(DI), AX
-	MOVQ AX, 280(DI)
+	MOVQ AX, 296(DI)
 	MOVQ 224(DI), AX
 	MOVQ AX, 272(DI)
 	MOVQ 128(DI), R12
@@ -18826,35 +18686,32 @@ TEXT ·tile5x1AVX2(SB), NOSPLIT, $0-8
 	MOVQ 80(DI), R15
 
 product:
-	MOVQ       104(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       DX, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 (AX)(R8*2)
-	MOVQ       DX, AX
-	ADDQ       112(DI), AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	MOVQ       32(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       256(DI), BX
-	MOVQ       272(DI), R14
-	VXORPS     Y0, Y0, Y0
-	VXORPS     Y1, Y1, Y1
-	VXORPS     Y2, Y2, Y2
-	VXORPS     Y3, Y3, Y3
-	VXORPS     Y4, Y4, Y4
-	MOVQ       56(DI), R13
-	MOVQ       48(DI), AX
-	PCALIGN    $0x20
+	IMUL3Q  $0x00000002, 104(DI), AX
+	ADDQ    DX, AX
+	MOVQ    AX, 288(DI)
+	MOVQ    DX, R13
+	MOVQ    32(DI), R8
+	LEAQ    (R8)(R8*2), R9
+	LEAQ    (R8)(R8*4), R10
+	MOVQ    256(DI), BX
+	MOVQ    272(DI), R14
+	VXORPS  Y0, Y0, Y0
+	VXORPS  Y1, Y1, Y1
+	VXORPS  Y2, Y2, Y2
+	VXORPS  Y3, Y3, Y3
+	VXORPS  Y4, Y4, Y4
+	MOVQ    56(DI), AX
+	MOVQ    AX, 304(DI)
+	MOVQ    48(DI), AX
+	MOVQ    AX, 280(DI)
+	MOVQ    112(DI), AX
+	PCALIGN $0x20
 
 segment:
-	MOVQ    248(DI), SI
-	ADDQ    (AX), SI
-	ADDQ    $0x08, AX
+	MOVQ    280(DI), SI
+	MOVQ    (SI), SI
+	ADDQ    248(DI), SI
+	ADDQ    $0x08, 280(DI)
 	MOVQ    40(DI), R11
 	ADDQ    SI, R11
 	MOVQ    64(DI), CX
@@ -18915,6 +18772,11 @@ four:
 	VFMADD231PS  Y12, Y15, Y3
 	VBROADCASTSS 12(R11)(R8*1), Y14
 	VFMADD231PS  Y12, Y14, Y4
+	PREFETCHT0   (R13)
+	PREFETCHT0   (R13)(AX*1)
+	ADDQ         104(DI), R13
+	CMPQ         R13, 288(DI)
+	CMOVQHI      288(DI), R13
 	PREFETCHT1   (R14)(CX*4)
 	PREFETCHT1   64(R14)(CX*4)
 	ADDQ         240(DI), R14
@@ -18951,7 +18813,7 @@ one:
 	PCALIGN      $0x20
 
 next:
-	DECQ         R13
+	DECQ         304(DI)
 	JNE          segment
 	MOVL         200(DI), AX
 	CMPL         AX, $0x3f800000
@@ -19152,13 +19014,13 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 280(DI)
+	DECQ 296(DI)
 	JNE  product
 	VZEROUPPER
 	RET
 
 // func tile5x2AVX2(t *tile)
-// Requires: AVX, FMA3, MMX+
+// Requires: AVX, CMOV, FMA3, MMX+
 TEXT ·tile5x2AVX2(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), DI
 	MOVQ 24(DI), AX
@@ -19168,7 +19030,7 @@ TEXT ·tile5x2AVX2(SB), NOSPLIT, $0-8
 	MOVQ 136(DI), AX
 	MOVQ AX, 264(DI)
 	MOVQ 16(DI), AX
-	MOVQ AX, 280(DI)
+	MOVQ AX, 296(DI)
 	MOVQ 224(DI), AX
 	MOVQ AX, 272(DI)
 	MOVQ 128(DI), R12
@@ -19176,50 +19038,37 @@ TEXT ·tile5x2AVX2(SB), NOSPLIT, $0-8
 	MOVQ 80(DI), R15
 
 product:
-	MOVQ       104(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       DX, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 (AX)(R8*2)
-	MOVQ       DX, AX
-	ADDQ       112(DI), AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	MOVQ       DX, AX
-	ADDQ       120(DI), AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 (AX)(R8*2)
-	MOVQ       DX, AX
-	ADDQ       112(DI), AX
-	ADDQ       120(DI), AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	MOVQ       32(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       256(DI), BX
-	MOVQ       272(DI), R14
-	VXORPS     Y0, Y0, Y0
-	VXORPS     Y1, Y1, Y1
-	VXORPS     Y2, Y2, Y2
-	VXORPS     Y3, Y3, Y3
-	VXORPS     Y4, Y4, Y4
-	VXORPS     Y5, Y5, Y5
-	VXORPS     Y6, Y6, Y6
-	VXORPS     Y7, Y7, Y7
-	VXORPS     Y8, Y8, Y8
-	VXORPS     Y9, Y9, Y9
-	MOVQ       56(DI), R13
-	MOVQ       48(DI), AX
-	PCALIGN    $0x20
+	IMUL3Q  $0x00000002, 104(DI), AX
+	ADDQ    DX, AX
+	MOVQ    AX, 288(DI)
+	MOVQ    DX, R13
+	MOVQ    32(DI), R8
+	LEAQ    (R8)(R8*2), R9
+	LEAQ    (R8)(R8*4), R10
+	MOVQ    256(DI), BX
+	MOVQ    272(DI), R14
+	VXORPS  Y0, Y0, Y0
+	VXORPS  Y1, Y1, Y1
+	VXORPS  Y2, Y2, Y2
+	VXORPS  Y3, Y3, Y3
+	VXORPS  Y4, Y4, Y4
+	VXORPS  Y5, Y5, Y5
+	VXORPS  Y6, Y6, Y6
+	VXORPS  Y7, Y7, Y7
+	VXORPS  Y8, Y8, Y8
+	VXORPS  Y9, Y9, Y9
+	MOVQ    56(DI), AX
+	MOVQ    AX, 304(DI)
+	MOVQ    48(DI), AX
+	MOVQ    AX, 280(DI)
+	MOVQ    112(DI), AX
+	PCALIGN $0x20
 
 segment:
-	MOVQ    248(DI), SI
-	ADDQ    (AX), SI
-	ADDQ    $0x08, AX
+	MOVQ    280(DI), SI
+	MOVQ    (SI), SI
+	ADDQ    248(DI), SI
+	ADDQ    $0x08, 280(DI)
 	MOVQ    40(DI), R11
 	ADDQ    SI, R11
 	MOVQ    64(DI), CX
@@ -19304,6 +19153,11 @@ four:
 	VBROADCASTSS 12(R11)(R8*1), Y14
 	VFMADD231PS  Y12, Y14, Y8
 	VFMADD231PS  Y13, Y14, Y9
+	PREFETCHT0   (R13)
+	PREFETCHT0   (R13)(AX*1)
+	ADDQ         104(DI), R13
+	CMPQ         R13, 288(DI)
+	CMOVQHI      288(DI), R13
 	PREFETCHT1   (R14)(CX*4)
 	PREFETCHT1   64(R14)(CX*4)
 	ADDQ         240(DI), R14
@@ -19346,7 +19200,7 @@ one:
 	PCALIGN      $0x20
 
 next:
-	DECQ         R13
+	DECQ         304(DI)
 	JNE          segment
 	MOVL         200(DI), AX
 	CMPL         AX, $0x3f800000
@@ -19688,13 +19542,13 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 280(DI)
+	DECQ 296(DI)
 	JNE  product
 	VZEROUPPER
 	RET
 
 // func tile6x1AVX2(t *tile)
-// Requires: AVX, FMA3, MMX+
+// Requires: AVX, CMOV, FMA3, MMX+
 TEXT ·tile6x1AVX2(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), DI
 	MOVQ 24(DI), AX
@@ -19704,7 +19558,7 @@ TEXT ·tile6x1AVX2(SB), NOSPLIT, $0-8
 	MOVQ 136(DI), AX
 	MOVQ AX, 264(DI)
 	MOVQ 16(DI), AX
-	MOVQ AX, 280(DI)
+	MOVQ AX, 296(DI)
 	MOVQ 224(DI), AX
 	MOVQ AX, 272(DI)
 	MOVQ 128(DI), R12
@@ -19712,37 +19566,33 @@ TEXT ·tile6x1AVX2(SB), NOSPLIT, $0-8
 	MOVQ 80(DI), R15
 
 product:
-	MOVQ       104(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       DX, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 (AX)(R8*2)
-	MOVQ       DX, AX
-	ADDQ       112(DI), AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 (AX)(R8*2)
-	MOVQ       32(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       256(DI), BX
-	MOVQ       272(DI), R14
-	VXORPS     Y0, Y0, Y0
-	VXORPS     Y1, Y1, Y1
-	VXORPS     Y2, Y2, Y2
-	VXORPS     Y3, Y3, Y3
-	VXORPS     Y4, Y4, Y4
-	VXORPS     Y5, Y5, Y5
-	MOVQ       56(DI), R13
-	MOVQ       48(DI), AX
-	PCALIGN    $0x20
+	IMUL3Q  $0x00000002, 104(DI), AX
+	ADDQ    DX, AX
+	MOVQ    AX, 288(DI)
+	MOVQ    DX, R13
+	MOVQ    32(DI), R8
+	LEAQ    (R8)(R8*2), R9
+	LEAQ    (R8)(R8*4), R10
+	MOVQ    256(DI), BX
+	MOVQ    272(DI), R14
+	VXORPS  Y0, Y0, Y0
+	VXORPS  Y1, Y1, Y1
+	VXORPS  Y2, Y2, Y2
+	VXORPS  Y3, Y3, Y3
+	VXORPS  Y4, Y4, Y4
+	VXORPS  Y5, Y5, Y5
+	MOVQ    56(DI), AX
+	MOVQ    AX, 304(DI)
+	MOVQ    48(DI), AX
+	MOVQ    AX, 280(DI)
+	MOVQ    112(DI), AX
+	PCALIGN $0x20
 
 segment:
-	MOVQ    248(DI), SI
-	ADDQ    (AX), SI
-	ADDQ    $0x08, AX
+	MOVQ    280(DI), SI
+	MOVQ    (SI), SI
+	ADDQ    248(DI), SI
+	ADDQ    $0x08, 280(DI)
 	MOVQ    40(DI), R11
 	ADDQ    SI, R11
 	MOVQ    64(DI), CX
@@ -19811,6 +19661,11 @@ four:
 	VFMADD231PS  Y12, Y14, Y4
 	VBROADCASTSS 12(R11)(R8*2), Y15
 	VFMADD231PS  Y12, Y15, Y5
+	PREFETCHT0   (R13)
+	PREFETCHT0   (R13)(AX*1)
+	ADDQ         104(DI), R13
+	CMPQ         R13, 288(DI)
+	CMOVQHI      288(DI), R13
 	PREFETCHT1   (R14)(CX*4)
 	PREFETCHT1   64(R14)(CX*4)
 	ADDQ         240(DI), R14
@@ -19849,7 +19704,7 @@ one:
 	PCALIGN      $0x20
 
 next:
-	DECQ         R13
+	DECQ         304(DI)
 	JNE          segment
 	MOVL         200(DI), AX
 	CMPL         AX, $0x3f800000
@@ -20076,13 +19931,13 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 280(DI)
+	DECQ 296(DI)
 	JNE  product
 	VZEROUPPER
 	RET
 
 // func tile6x2AVX2(t *tile)
-// Requires: AVX, FMA3, MMX+
+// Requires: AVX, CMOV, FMA3, MMX+
 TEXT ·tile6x2AVX2(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), DI
 	MOVQ 24(DI), AX
@@ -20092,7 +19947,7 @@ TEXT ·tile6x2AVX2(SB), NOSPLIT, $0-8
 	MOVQ 136(DI), AX
 	MOVQ AX, 264(DI)
 	MOVQ 16(DI), AX
-	MOVQ AX, 280(DI)
+	MOVQ AX, 296(DI)
 	MOVQ 224(DI), AX
 	MOVQ AX, 272(DI)
 	MOVQ 128(DI), R12
@@ -20100,54 +19955,39 @@ TEXT ·tile6x2AVX2(SB), NOSPLIT, $0-8
 	MOVQ 80(DI), R15
 
 product:
-	MOVQ       104(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       DX, AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 (AX)(R8*2)
-	MOVQ       DX, AX
-	ADDQ       112(DI), AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 (AX)(R8*2)
-	MOVQ       DX, AX
-	ADDQ       120(DI), AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 (AX)(R8*2)
-	MOVQ       DX, AX
-	ADDQ       112(DI), AX
-	ADDQ       120(DI), AX
-	PREFETCHT0 (AX)
-	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 (AX)(R8*2)
-	MOVQ       32(DI), R8
-	LEAQ       (R8)(R8*2), R9
-	LEAQ       (R8)(R8*4), R10
-	MOVQ       256(DI), BX
-	MOVQ       272(DI), R14
-	VXORPS     Y0, Y0, Y0
-	VXORPS     Y1, Y1, Y1
-	VXORPS     Y2, Y2, Y2
-	VXORPS     Y3, Y3, Y3
-	VXORPS     Y4, Y4, Y4
-	VXORPS     Y5, Y5, Y5
-	VXORPS     Y6, Y6, Y6
-	VXORPS     Y7, Y7, Y7
-	VXORPS     Y8, Y8, Y8
-	VXORPS     Y9, Y9, Y9
-	VXORPS     Y10, Y10, Y10
-	VXORPS     Y11, Y11, Y11
-	MOVQ       56(DI), R13
-	MOVQ       48(DI), AX
-	PCALIGN    $0x20
+	IMUL3Q  $0x00000002, 104(DI), AX
+	ADDQ    DX, AX
+	MOVQ    AX, 288(DI)
+	MOVQ    DX, R13
+	MOVQ    32(DI), R8
+	LEAQ    (R8)(R8*2), R9
+	LEAQ    (R8)(R8*4), R10
+	MOVQ    256(DI), BX
+	MOVQ    272(DI), R14
+	VXORPS  Y0, Y0, Y0
+	VXORPS  Y1, Y1, Y1
+	VXORPS  Y2, Y2, Y2
+	VXORPS  Y3, Y3, Y3
+	VXORPS  Y4, Y4, Y4
+	VXORPS  Y5, Y5, Y5
+	VXORPS  Y6, Y6, Y6
+	VXORPS  Y7, Y7, Y7
+	VXORPS  Y8, Y8, Y8
+	VXORPS  Y9, Y9, Y9
+	VXORPS  Y10, Y10, Y10
+	VXORPS  Y11, Y11, Y11
+	MOVQ    56(DI), AX
+	MOVQ    AX, 304(DI)
+	MOVQ    48(DI), AX
+	MOVQ    AX, 280(DI)
+	MOVQ    112(DI), AX
+	PCALIGN $0x20
 
 segment:
-	MOVQ    248(DI), SI
-	ADDQ    (AX), SI
-	ADDQ    $0x08, AX
+	MOVQ    280(DI), SI
+	MOVQ    (SI), SI
+	ADDQ    248(DI), SI
+	ADDQ    $0x08, 280(DI)
 	MOVQ    40(DI), R11
 	ADDQ    SI, R11
 	MOVQ    64(DI), CX
@@ -20244,6 +20084,11 @@ four:
 	VBROADCASTSS 12(R11)(R8*2), Y15
 	VFMADD231PS  Y12, Y15, Y10
 	VFMADD231PS  Y13, Y15, Y11
+	PREFETCHT0   (R13)
+	PREFETCHT0   (R13)(AX*1)
+	ADDQ         104(DI), R13
+	CMPQ         R13, 288(DI)
+	CMOVQHI      288(DI), R13
 	PREFETCHT1   (R14)(CX*4)
 	PREFETCHT1   64(R14)(CX*4)
 	ADDQ         240(DI), R14
@@ -20289,7 +20134,7 @@ one:
 	PCALIGN      $0x20
 
 next:
-	DECQ         R13
+	DECQ         304(DI)
 	JNE          segment
 	MOVL         200(DI), AX
 	CMPL         AX, $0x3f800000
@@ -20682,7 +20527,7 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 280(DI)
+	DECQ 296(DI)
 	JNE  product
 	VZEROUPPER
 	RET

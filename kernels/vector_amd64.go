@@ -20,6 +20,8 @@ func vectorImplementation(name string) vectorKernels {
 				merge:       mergeAVX2,
 				maxBackward: maxBackwardAVX512,
 				transpose:   transposeAVX512,
+				poolMax:     poolMaxAVX512,
+				poolSum:     poolSumAVX512,
 				block:       16,
 			},
 			rowKernels: rowKernels{
@@ -72,6 +74,8 @@ func vectorImplementation(name string) vectorKernels {
 				merge:       mergeAVX2,
 				maxBackward: maxBackwardAVX2,
 				transpose:   transposeAVX2,
+				poolMax:     poolMaxAVX2,
+				poolSum:     poolSumAVX2,
 				block:       8,
 			},
 			rowKernels: rowKernels{

@@ -4314,6 +4314,184 @@ done:
 	VZEROUPPER
 	RET
 
+// func poolMaxAVX512(dst *float32, src *float32, pixels int, rows int, columns int, pixelStep int, rowStep int, columnStep int)
+// Requires: AVX, AVX512F
+TEXT ·poolMaxAVX512(SB), NOSPLIT, $0-64
+	MOVQ         dst+0(FP), DI
+	MOVQ         src+8(FP), SI
+	MOVQ         pixels+16(FP), R8
+	MOVQ         rows+24(FP), R9
+	MOVQ         columns+32(FP), R10
+	MOVQ         pixelStep+40(FP), R11
+	MOVQ         rowStep+48(FP), R12
+	MOVQ         columnStep+56(FP), R13
+	LEAQ         (R11)(R11*2), R15
+	VBROADCASTSS vectorff800000<>+0(SB), Z14
+	SUBQ         $0x04, R8
+	JLT          rest
+
+four:
+	VMOVAPS Z14, Z4
+	VMOVAPS Z14, Z5
+	VMOVAPS Z14, Z6
+	VMOVAPS Z14, Z7
+	MOVQ    SI, BX
+	MOVQ    R9, AX
+
+fourrow:
+	MOVQ BX, DX
+	MOVQ R10, CX
+
+fourcolumn:
+	VMOVUPS (DX), Z0
+	VMAXPS  Z4, Z0, Z4
+	VCMPPS  $0x03, Z0, Z0, K2
+	VMOVAPS Z0, K2, Z4
+	VMOVUPS (DX)(R11*1), Z0
+	VMAXPS  Z5, Z0, Z5
+	VCMPPS  $0x03, Z0, Z0, K2
+	VMOVAPS Z0, K2, Z5
+	VMOVUPS (DX)(R11*2), Z0
+	VMAXPS  Z6, Z0, Z6
+	VCMPPS  $0x03, Z0, Z0, K2
+	VMOVAPS Z0, K2, Z6
+	VMOVUPS (DX)(R15*1), Z0
+	VMAXPS  Z7, Z0, Z7
+	VCMPPS  $0x03, Z0, Z0, K2
+	VMOVAPS Z0, K2, Z7
+	ADDQ    R13, DX
+	DECQ    CX
+	JNE     fourcolumn
+	ADDQ    R12, BX
+	DECQ    AX
+	JNE     fourrow
+	VMOVUPS Z4, (DI)
+	VMOVUPS Z5, 64(DI)
+	VMOVUPS Z6, 128(DI)
+	VMOVUPS Z7, 192(DI)
+	ADDQ    $0x00000100, DI
+	LEAQ    (SI)(R11*4), SI
+	SUBQ    $0x04, R8
+	JGE     four
+
+rest:
+	ADDQ $0x04, R8
+	JEQ  done
+
+one:
+	VMOVAPS Z14, Z4
+	MOVQ    SI, BX
+	MOVQ    R9, AX
+
+onerow:
+	MOVQ BX, DX
+	MOVQ R10, CX
+
+onecolumn:
+	VMOVUPS (DX), Z0
+	VMAXPS  Z4, Z0, Z4
+	VCMPPS  $0x03, Z0, Z0, K2
+	VMOVAPS Z0, K2, Z4
+	ADDQ    R13, DX
+	DECQ    CX
+	JNE     onecolumn
+	ADDQ    R12, BX
+	DECQ    AX
+	JNE     onerow
+	VMOVUPS Z4, (DI)
+	ADDQ    $0x00000040, DI
+	ADDQ    R11, SI
+	DECQ    R8
+	JNE     one
+
+done:
+	VZEROUPPER
+	RET
+
+// func poolSumAVX512(dst *float32, src *float32, pixels int, rows int, columns int, pixelStep int, rowStep int, columnStep int)
+// Requires: AVX, AVX512F
+TEXT ·poolSumAVX512(SB), NOSPLIT, $0-64
+	MOVQ         dst+0(FP), DI
+	MOVQ         src+8(FP), SI
+	MOVQ         pixels+16(FP), R8
+	MOVQ         rows+24(FP), R9
+	MOVQ         columns+32(FP), R10
+	MOVQ         pixelStep+40(FP), R11
+	MOVQ         rowStep+48(FP), R12
+	MOVQ         columnStep+56(FP), R13
+	LEAQ         (R11)(R11*2), R15
+	VBROADCASTSS vector00000000<>+0(SB), Z14
+	SUBQ         $0x04, R8
+	JLT          rest
+
+four:
+	VMOVAPS Z14, Z4
+	VMOVAPS Z14, Z5
+	VMOVAPS Z14, Z6
+	VMOVAPS Z14, Z7
+	MOVQ    SI, BX
+	MOVQ    R9, AX
+
+fourrow:
+	MOVQ BX, DX
+	MOVQ R10, CX
+
+fourcolumn:
+	VMOVUPS (DX), Z0
+	VADDPS  Z0, Z4, Z4
+	VMOVUPS (DX)(R11*1), Z0
+	VADDPS  Z0, Z5, Z5
+	VMOVUPS (DX)(R11*2), Z0
+	VADDPS  Z0, Z6, Z6
+	VMOVUPS (DX)(R15*1), Z0
+	VADDPS  Z0, Z7, Z7
+	ADDQ    R13, DX
+	DECQ    CX
+	JNE     fourcolumn
+	ADDQ    R12, BX
+	DECQ    AX
+	JNE     fourrow
+	VMOVUPS Z4, (DI)
+	VMOVUPS Z5, 64(DI)
+	VMOVUPS Z6, 128(DI)
+	VMOVUPS Z7, 192(DI)
+	ADDQ    $0x00000100, DI
+	LEAQ    (SI)(R11*4), SI
+	SUBQ    $0x04, R8
+	JGE     four
+
+rest:
+	ADDQ $0x04, R8
+	JEQ  done
+
+one:
+	VMOVAPS Z14, Z4
+	MOVQ    SI, BX
+	MOVQ    R9, AX
+
+onerow:
+	MOVQ BX, DX
+	MOVQ R10, CX
+
+onecolumn:
+	VMOVUPS (DX), Z0
+	VADDPS  Z0, Z4, Z4
+	ADDQ    R13, DX
+	DECQ    CX
+	JNE     onecolumn
+	ADDQ    R12, BX
+	DECQ    AX
+	JNE     onerow
+	VMOVUPS Z4, (DI)
+	ADDQ    $0x00000040, DI
+	ADDQ    R11, SI
+	DECQ    R8
+	JNE     one
+
+done:
+	VZEROUPPER
+	RET
+
 // func clampAVX2(dst []float32, src []float32, lo float32, hi float32)
 // Requires: AVX
 TEXT ·clampAVX2(SB), NOSPLIT, $0-56
@@ -8537,6 +8715,184 @@ end63:
 	ADDQ R13, BX
 	DECQ R8
 	JNE  row
+
+done:
+	VZEROUPPER
+	RET
+
+// func poolMaxAVX2(dst *float32, src *float32, pixels int, rows int, columns int, pixelStep int, rowStep int, columnStep int)
+// Requires: AVX
+TEXT ·poolMaxAVX2(SB), NOSPLIT, $0-64
+	MOVQ         dst+0(FP), DI
+	MOVQ         src+8(FP), SI
+	MOVQ         pixels+16(FP), R8
+	MOVQ         rows+24(FP), R9
+	MOVQ         columns+32(FP), R10
+	MOVQ         pixelStep+40(FP), R11
+	MOVQ         rowStep+48(FP), R12
+	MOVQ         columnStep+56(FP), R13
+	LEAQ         (R11)(R11*2), R15
+	VBROADCASTSS vectorff800000<>+0(SB), Y14
+	SUBQ         $0x04, R8
+	JLT          rest
+
+four:
+	VMOVAPS Y14, Y4
+	VMOVAPS Y14, Y5
+	VMOVAPS Y14, Y6
+	VMOVAPS Y14, Y7
+	MOVQ    SI, BX
+	MOVQ    R9, AX
+
+fourrow:
+	MOVQ BX, DX
+	MOVQ R10, CX
+
+fourcolumn:
+	VMOVUPS   (DX), Y0
+	VMAXPS    Y4, Y0, Y4
+	VCMPPS    $0x03, Y0, Y0, Y13
+	VBLENDVPS Y13, Y0, Y4, Y4
+	VMOVUPS   (DX)(R11*1), Y0
+	VMAXPS    Y5, Y0, Y5
+	VCMPPS    $0x03, Y0, Y0, Y13
+	VBLENDVPS Y13, Y0, Y5, Y5
+	VMOVUPS   (DX)(R11*2), Y0
+	VMAXPS    Y6, Y0, Y6
+	VCMPPS    $0x03, Y0, Y0, Y13
+	VBLENDVPS Y13, Y0, Y6, Y6
+	VMOVUPS   (DX)(R15*1), Y0
+	VMAXPS    Y7, Y0, Y7
+	VCMPPS    $0x03, Y0, Y0, Y13
+	VBLENDVPS Y13, Y0, Y7, Y7
+	ADDQ      R13, DX
+	DECQ      CX
+	JNE       fourcolumn
+	ADDQ      R12, BX
+	DECQ      AX
+	JNE       fourrow
+	VMOVUPS   Y4, (DI)
+	VMOVUPS   Y5, 32(DI)
+	VMOVUPS   Y6, 64(DI)
+	VMOVUPS   Y7, 96(DI)
+	ADDQ      $0x00000080, DI
+	LEAQ      (SI)(R11*4), SI
+	SUBQ      $0x04, R8
+	JGE       four
+
+rest:
+	ADDQ $0x04, R8
+	JEQ  done
+
+one:
+	VMOVAPS Y14, Y4
+	MOVQ    SI, BX
+	MOVQ    R9, AX
+
+onerow:
+	MOVQ BX, DX
+	MOVQ R10, CX
+
+onecolumn:
+	VMOVUPS   (DX), Y0
+	VMAXPS    Y4, Y0, Y4
+	VCMPPS    $0x03, Y0, Y0, Y13
+	VBLENDVPS Y13, Y0, Y4, Y4
+	ADDQ      R13, DX
+	DECQ      CX
+	JNE       onecolumn
+	ADDQ      R12, BX
+	DECQ      AX
+	JNE       onerow
+	VMOVUPS   Y4, (DI)
+	ADDQ      $0x00000020, DI
+	ADDQ      R11, SI
+	DECQ      R8
+	JNE       one
+
+done:
+	VZEROUPPER
+	RET
+
+// func poolSumAVX2(dst *float32, src *float32, pixels int, rows int, columns int, pixelStep int, rowStep int, columnStep int)
+// Requires: AVX
+TEXT ·poolSumAVX2(SB), NOSPLIT, $0-64
+	MOVQ         dst+0(FP), DI
+	MOVQ         src+8(FP), SI
+	MOVQ         pixels+16(FP), R8
+	MOVQ         rows+24(FP), R9
+	MOVQ         columns+32(FP), R10
+	MOVQ         pixelStep+40(FP), R11
+	MOVQ         rowStep+48(FP), R12
+	MOVQ         columnStep+56(FP), R13
+	LEAQ         (R11)(R11*2), R15
+	VBROADCASTSS vector00000000<>+0(SB), Y14
+	SUBQ         $0x04, R8
+	JLT          rest
+
+four:
+	VMOVAPS Y14, Y4
+	VMOVAPS Y14, Y5
+	VMOVAPS Y14, Y6
+	VMOVAPS Y14, Y7
+	MOVQ    SI, BX
+	MOVQ    R9, AX
+
+fourrow:
+	MOVQ BX, DX
+	MOVQ R10, CX
+
+fourcolumn:
+	VMOVUPS (DX), Y0
+	VADDPS  Y0, Y4, Y4
+	VMOVUPS (DX)(R11*1), Y0
+	VADDPS  Y0, Y5, Y5
+	VMOVUPS (DX)(R11*2), Y0
+	VADDPS  Y0, Y6, Y6
+	VMOVUPS (DX)(R15*1), Y0
+	VADDPS  Y0, Y7, Y7
+	ADDQ    R13, DX
+	DECQ    CX
+	JNE     fourcolumn
+	ADDQ    R12, BX
+	DECQ    AX
+	JNE     fourrow
+	VMOVUPS Y4, (DI)
+	VMOVUPS Y5, 32(DI)
+	VMOVUPS Y6, 64(DI)
+	VMOVUPS Y7, 96(DI)
+	ADDQ    $0x00000080, DI
+	LEAQ    (SI)(R11*4), SI
+	SUBQ    $0x04, R8
+	JGE     four
+
+rest:
+	ADDQ $0x04, R8
+	JEQ  done
+
+one:
+	VMOVAPS Y14, Y4
+	MOVQ    SI, BX
+	MOVQ    R9, AX
+
+onerow:
+	MOVQ BX, DX
+	MOVQ R10, CX
+
+onecolumn:
+	VMOVUPS (DX), Y0
+	VADDPS  Y0, Y4, Y4
+	ADDQ    R13, DX
+	DECQ    CX
+	JNE     onecolumn
+	ADDQ    R12, BX
+	DECQ    AX
+	JNE     onerow
+	VMOVUPS Y4, (DI)
+	ADDQ    $0x00000020, DI
+	ADDQ    R11, SI
+	DECQ    R8
+	JNE     one
 
 done:
 	VZEROUPPER

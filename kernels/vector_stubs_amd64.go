@@ -242,6 +242,16 @@ func columnProductsAVX512(sums, products, x, y, a, b *float32, rows, n, row int)
 //go:noescape
 func maxBackwardAVX512(dx, dy, x, y *float32, rows, n, dxRow, dyRow, xRow, yRow int)
 
+// poolMaxAVX512 is poolMaxPortable.
+//
+//go:noescape
+func poolMaxAVX512(dst, src *float32, pixels, rows, columns, pixelStep, rowStep, columnStep int)
+
+// poolSumAVX512 is poolSumPortable.
+//
+//go:noescape
+func poolSumAVX512(dst, src *float32, pixels, rows, columns, pixelStep, rowStep, columnStep int)
+
 // clampAVX2 is clampPortable: dst = min(max(src, lo), hi).
 //
 //go:noescape
@@ -481,6 +491,16 @@ func columnProductsAVX2(sums, products, x, y, a, b *float32, rows, n, row int)
 //
 //go:noescape
 func maxBackwardAVX2(dx, dy, x, y *float32, rows, n, dxRow, dyRow, xRow, yRow int)
+
+// poolMaxAVX2 is poolMaxPortable.
+//
+//go:noescape
+func poolMaxAVX2(dst, src *float32, pixels, rows, columns, pixelStep, rowStep, columnStep int)
+
+// poolSumAVX2 is poolSumPortable.
+//
+//go:noescape
+func poolSumAVX2(dst, src *float32, pixels, rows, columns, pixelStep, rowStep, columnStep int)
 
 // splitAVX2 is splitPortable.
 //

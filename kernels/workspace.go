@@ -25,18 +25,12 @@ type Workspace struct {
 	zeros      []float32 // rows beyond the border of an image, never written
 	winograd   winogradJob
 	depthwise  depthwiseJob
-	broadcast  broadcastJob
-	pool       poolJob
-	normalise  normaliseJob
-	groupNorm  groupNormJob
 	int8       int8Scratch
 	quantize   quantizeScratch
 	planes     planesJob
 	attention  attentionJob
-	move       moveJob
-	gather     gatherJob
-	reduce     reduceJob
-	argMax     argMaxJob
+
+	operatorJobs
 }
 
 // cacheLine is the alignment of packed operands, in bytes.

@@ -28,15 +28,19 @@ func (v vectors) clear(r reg.VecPhysical) {
 	}
 }
 
+// scoreBlock is the number of rows of scores worked on together.
+const scoreBlock = 8
+
 // scoreRows writes the kernel that turns rows of scores into weights.
-// Registers: DI the work, SI a row, R9 rows left, R10 largest, R11 next, R12
-// sums, CX elements left, AX offset.
+// Registers: DI the work, SI a row, R8 rows of a block, BX left of them, R9
+// rows left, R10 largest, R11 next, R12 sums, R13 and R15 SI and R11 at the
+// block's start, CX elements left, AX offset.
 func scoreRows(set vectors) {
 	text("scoreRows"+set.name, "func(t *scoreRows)", "scoreRows"+set.name+" is scoreRowsPortable(t).")
 	mem := func(name string) operand.Mem { return field("scoreRows", name, reg.RDI) }
 	Load(Param("t"), reg.RDI)
 
-	weigh := &program{name: "scoreRows", result: opAdd}
+	weigh := &program{name: "scoreRows", avx512: set.masked, result: opAdd}
 	weigh.reduced = weigh.exp2(weigh.fma(weigh.load(0), weigh.scalar(0), weigh.scalar(1)))
 	weigh.store(0, weigh.reduced)
 	weigh.finish()
@@ -111,16 +115,21 @@ func scoreRows(set vectors) {
 		Label(name + "done")
 	}
 
-	Label("row")
+	// The largest of some rows first, and then their weights: a row's weights
+	// would have to wait for the end of the search.
+	Label("rows")
+	MOVQ(operand.U32(scoreBlock), reg.R8)
+	CMPQ(reg.R9, reg.R8)
+	CMOVQLT(reg.R9, reg.R8)
+	MOVQ(reg.R8, reg.RBX)
+	MOVQ(reg.RSI, reg.R13)
+	MOVQ(reg.R11, reg.R15)
+	Label("search")
 	lowest := vectorConstant(0xff800000)
-	for i, r := range results {
-		if i == 0 {
-			VBROADCASTSS(lowest, r)
-		} else {
-			VMOVAPS(results[0], r)
-		}
+	VBROADCASTSS(lowest, results[0])
+	for _, r := range results[1:] {
+		VMOVAPS(results[0], r)
 	}
-	set.clear(sum)
 	pass(s, "search", 4)
 	VMAXPS(results[3], results[1], results[1])
 	VMAXPS(results[2], results[0], results[0])
@@ -128,9 +137,19 @@ func scoreRows(set vectors) {
 	s.across(results[0], VMAXPS)
 	VMAXSS(operand.Mem{Base: reg.R10}, reg.X0, reg.X0)
 	VMOVSS(reg.X0, operand.Mem{Base: reg.R11})
+	ADDQ(mem("stride"), reg.RSI)
+	ADDQ(operand.Imm(4), reg.R10)
+	ADDQ(operand.Imm(4), reg.R11)
+	DECQ(reg.RBX)
+	JNE(operand.LabelRef("search"))
+
+	MOVQ(reg.R8, reg.RBX)
+	MOVQ(reg.R13, reg.RSI)
+	MOVQ(reg.R15, reg.R11)
+	Label("weigh")
 	// shift = -largest*scale, but 0 if all is -Inf.
 	largest := set.register(2)
-	VBROADCASTSS(reg.X0, largest)
+	VBROADCASTSS(operand.Mem{Base: reg.R11}, largest)
 	set.clear(shift)
 	if set.masked {
 		VCMPPS_BCST(operand.U8(4), lowest, largest, reg.K2)
@@ -140,16 +159,17 @@ func scoreRows(set vectors) {
 		VFNMADD231PS(scale, largest, shift)
 		VANDPS(set.register(3), shift, shift)
 	}
+	set.clear(sum)
 	pass(w, "weigh", 2)
 	w.across(sum, VADDPS)
 	VMOVSS(reg.X0, operand.Mem{Base: reg.R12})
-
 	ADDQ(mem("stride"), reg.RSI)
-	ADDQ(operand.Imm(4), reg.R10)
 	ADDQ(operand.Imm(4), reg.R11)
 	ADDQ(operand.Imm(4), reg.R12)
-	DECQ(reg.R9)
-	JNE(operand.LabelRef("row"))
+	DECQ(reg.RBX)
+	JNE(operand.LabelRef("weigh"))
+	SUBQ(reg.R8, reg.R9)
+	JNE(operand.LabelRef("rows"))
 	VZEROUPPER()
 	RET()
 }

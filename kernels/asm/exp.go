@@ -17,9 +17,13 @@ func (p *program) exp(x value) value {
 	return p.scale(y, n)
 }
 
-// exp2 is 2^x to 2 units in the last place for x up to 127; 0 where x is
-// below -126.5.
+// exp2 is 2^x to 2 units in the last place for x up to 127; where x is below
+// -126.5 it is 0, with AVX-512 subnormal.
 func (p *program) exp2(x value) value {
+	if p.avx512 { // has the fraction and the scaling as instructions
+		y := p.polynomial(p.fraction(x), 0.99999994, 0.693153083, 0.240153611, 0.0558263175, 0.00898933969, 0.00187757669)
+		return p.scale(y, x)
+	}
 	// The sum rounds x to an integer, and has it with the bias of exponents in
 	// its last bits. The biased exponent of 2^-127 is that of 0.
 	magic := p.number(3<<22 + 127)
@@ -127,7 +131,8 @@ func gradient(name string, f func(p *program, x value) value) *program {
 	return p
 }
 
-func expPrograms() []*program {
+// expPrograms are the programs of an instruction set.
+func expPrograms(avx512 bool) []*program {
 	list := []*program{
 		map1("exp", (*program).exp),
 		map1("log", (*program).log),
@@ -196,7 +201,7 @@ func expPrograms() []*program {
 	list = append(list, p)
 
 	// Of attention: powers of 2 of scores, and the gradient of scores.
-	p = &program{name: "scoreExp", doc: "scoreExpPortable(dst, src, scale, shift)", slices: []string{"dst", "src"}, scalars: []string{"scale", "shift"}, result: opAdd}
+	p = &program{name: "scoreExp", avx512: avx512, doc: "scoreExpPortable(dst, src, scale, shift)", slices: []string{"dst", "src"}, scalars: []string{"scale", "shift"}, result: opAdd}
 	p.reduced = p.exp2(p.fma(p.load(1), p.scalar(0), p.scalar(1)))
 	p.store(0, p.reduced)
 	list = append(list, p)
@@ -214,12 +219,12 @@ func exp() {
 		{name: "AVX512", width: 16, register: zmm, masked: true},
 		{name: "AVX2", width: 8, register: ymm},
 	} {
-		for _, p := range expPrograms() {
+		for _, p := range expPrograms(set.masked) {
 			writeX86(set, p)
 		}
 	}
 	var w neonWriter
-	if err := w.write(expPrograms()); err != nil {
+	if err := w.write(expPrograms(false)); err != nil {
 		panic(err)
 	}
 }

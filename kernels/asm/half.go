@@ -11,7 +11,7 @@ import (
 // AVX2 and F16C, which is as fast as memory.
 func half() {
 	convert := func(name, signature string, constants func(), body func(dst, src func(bytes int) operand.Mem), dstSize, srcSize int) {
-		text(name+"AVX2", signature, name+"AVX2 is "+name+"Portable; n is a multiple of 16.")
+		text(name+"AVX2", signature, name+"AVX2 is "+name+" of n elements, a multiple of 16.")
 		Load(Param("dst"), reg.RDI)
 		Load(Param("src"), reg.RSI)
 		Load(Param("n"), reg.RCX)
@@ -80,4 +80,29 @@ func half() {
 		VPERMQ(operand.Imm(0xd8), ymm(0), ymm(0))
 		VMOVDQU(ymm(0), dst(0))
 	}, 2, 4)
+
+	text("bfloat16PairsAVX2", "func(even, odd *float32, src *uint16, n int)", "bfloat16PairsAVX2 is bfloat16PairsPortable; n is a multiple of 8.")
+	Load(Param("even"), reg.RDI)
+	Load(Param("odd"), reg.RDX)
+	Load(Param("src"), reg.RSI)
+	Load(Param("n"), reg.RCX)
+	spread(0xffff0000, ymm(15))
+	XORL(reg.EAX, reg.EAX)
+	SUBQ(operand.Imm(8), reg.RCX)
+	JLT(operand.LabelRef("done"))
+	Label("eight")
+	at := func(base reg.Register) operand.Mem { return operand.Mem{Base: base, Index: reg.RAX, Scale: 4} }
+	VMOVDQU(at(reg.RSI), ymm(0))
+	VPSLLD(operand.Imm(16), ymm(0), ymm(1))
+	VPAND(ymm(15), ymm(0), ymm(0))
+	VMOVDQU(ymm(1), at(reg.RDI))
+	VMOVDQU(ymm(0), at(reg.RDX))
+	ADDQ(operand.Imm(8), reg.RAX)
+	SUBQ(operand.Imm(8), reg.RCX)
+	JGE(operand.LabelRef("eight"))
+	Label("done")
+	VZEROUPPER()
+	RET()
+
+	halfTiles()
 }

@@ -44,6 +44,7 @@ var families = map[string]func(){
 	"int8":      int8Tiles,
 	"quantize":  quantize,
 	"half":      half,
+	"optimizer": optimizer,
 }
 
 func main() {

@@ -22,7 +22,7 @@ func pack() {
 
 // copyPanels copies rows of panels of two vectors.
 func copyPanels(set vectors) {
-	const ahead = 4 // rows that are fetched ahead
+	const ahead = 2 // rows that are fetched ahead
 	name := "copyPanels" + set.name
 	text(name, "func(dst *float32, step int, src *float32, ld, rows, panels int)",
 		fmt.Sprintf("%s is copyPanelsPortable(%d).", name, 2*set.width))

@@ -12,7 +12,8 @@ type program struct {
 	slices  []string // parameters, the first of which gives the length
 	scalars []string
 	unroll  int // vectors of a turn of the loop, which have a result each
-	result  op  // opAdd or opMax if the kernel returns the sum or the largest of a value
+	avx512  bool
+	result  op // opAdd or opMax if the kernel returns the sum or the largest of a value
 
 	code     []instruction
 	reduced  value // value that goes into the result
@@ -44,9 +45,10 @@ const (
 	opRound           // to the nearest integer, ties to even
 	opToInt
 	opToFloat
-	opScale // a * 2^b for an integral b between -300 and 300, rounded once
-	opLess  // mask of a < b
-	opPick  // b where mask a, else c
+	opScale    // a * 2^b for an integral b between -300 and 300, rounded once; of any b rounded down with AVX-512
+	opFraction // a less a rounded down, 0 of infinities (AVX-512)
+	opLess     // mask of a < b
+	opPick     // b where mask a, else c
 )
 
 type value int
@@ -101,6 +103,7 @@ func (p *program) right(a value, n int) value {
 func (p *program) round(a value) value         { return p.emit(opRound, 0, a) }
 func (p *program) toInt(a value) value         { return p.emit(opToInt, 0, a) }
 func (p *program) toFloat(a value) value       { return p.emit(opToFloat, 0, a) }
+func (p *program) fraction(a value) value      { return p.emit(opFraction, 0, a) }
 func (p *program) scale(a, b value) value      { return p.emit(opScale, 0, a, b) }
 func (p *program) less(a, b value) value       { return p.emit(opLess, 0, a, b) }
 func (p *program) pick(mask, a, b value) value { return p.emit(opPick, 0, mask, a, b) }

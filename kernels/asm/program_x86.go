@@ -230,6 +230,9 @@ func (x *x86) body(k int) {
 			} else {
 				VROUNDPS(operand.U8(8), s, d)
 			}
+		case opFraction:
+			s := x.inRegister(c.a)
+			VREDUCEPS(operand.U8(9), s, result())
 		case opToInt:
 			s := x.inRegister(c.a)
 			VCVTPS2DQ(s, result())

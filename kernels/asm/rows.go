@@ -400,3 +400,78 @@ func (r *row) columnFunctions() {
 	VZEROUPPER()
 	RET()
 }
+
+// pools writes the functions that reduce windows of pixels of one vector each.
+// Registers: DI dst, SI the first window, R8 pixels left, R9 and R10 rows and
+// columns of a window, R11 to R13 bytes from pixel to pixel, row to row and
+// column to column, R15 three pixels; BX and DX are the current row and
+// element, AX and CX rows and columns left.
+func (r *row) pools() {
+	for _, f := range []struct {
+		name    string
+		start   float32
+		combine combination
+	}{{"poolMax", -infinity, r.larger}, {"poolSum", 0, addTo}} {
+		text(f.name+r.name, "func(dst, src *float32, pixels, rows, columns, pixelStep, rowStep, columnStep int)", f.name+r.name+" is "+f.name+"Portable.")
+		Load(Param("dst"), reg.RDI)
+		Load(Param("src"), reg.RSI)
+		Load(Param("pixels"), reg.R8)
+		Load(Param("rows"), reg.R9)
+		Load(Param("columns"), reg.R10)
+		Load(Param("pixelStep"), reg.R11)
+		Load(Param("rowStep"), reg.R12)
+		Load(Param("columnStep"), reg.R13)
+		LEAQ(operand.Mem{Base: reg.R11, Index: reg.R11, Scale: 2}, reg.R15)
+		float(f.start, r.v(14))
+		window := func(pixels int, label string) {
+			for i := range pixels {
+				VMOVAPS(r.v(14), r.v(4+i))
+			}
+			MOVQ(reg.RSI, reg.RBX)
+			MOVQ(reg.R9, reg.RAX)
+			Label(label + "row")
+			MOVQ(reg.RBX, reg.RDX)
+			MOVQ(reg.R10, reg.RCX)
+			Label(label + "column")
+			for i := range pixels {
+				m := operand.Mem{Base: reg.RDX}
+				switch i {
+				case 1, 2:
+					m.Index, m.Scale = reg.R11, uint8(i)
+				case 3:
+					m.Index, m.Scale = reg.R15, 1
+				}
+				VMOVUPS(m, r.v(0))
+				f.combine(r.register, 0, 4+i)
+			}
+			ADDQ(reg.R13, reg.RDX)
+			DECQ(reg.RCX)
+			JNE(operand.LabelRef(label + "column"))
+			ADDQ(reg.R12, reg.RBX)
+			DECQ(reg.RAX)
+			JNE(operand.LabelRef(label + "row"))
+			for i := range pixels {
+				VMOVUPS(r.v(4+i), operand.Mem{Base: reg.RDI, Disp: 4 * r.width * i})
+			}
+			ADDQ(operand.U32(4*r.width*pixels), reg.RDI)
+		}
+		SUBQ(operand.Imm(4), reg.R8)
+		JLT(operand.LabelRef("rest"))
+		Label("four")
+		window(4, "four")
+		LEAQ(operand.Mem{Base: reg.RSI, Index: reg.R11, Scale: 4}, reg.RSI)
+		SUBQ(operand.Imm(4), reg.R8)
+		JGE(operand.LabelRef("four"))
+		Label("rest")
+		ADDQ(operand.Imm(4), reg.R8)
+		JEQ(operand.LabelRef("done"))
+		Label("one")
+		window(1, "one")
+		ADDQ(reg.R11, reg.RSI)
+		DECQ(reg.R8)
+		JNE(operand.LabelRef("one"))
+		Label("done")
+		VZEROUPPER()
+		RET()
+	}
+}

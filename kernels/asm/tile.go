@@ -60,7 +60,7 @@ func tile() {
 //	DI  the tile         R12 residual or 0    R14 what is wanted next
 //	SI  A, group 1       R11 A, group 2       R8, R9, R10 aRow times 1, 3, 5
 //	BX  B                R15 bRow             CX  steps left
-//	DX  C                R13 segments left    AX  scratch
+//	DX  C                R13 C, to be fetched AX  cGroup, scratch
 //
 // Sums of row i are in registers i*columns and on; the last four (AVX2) or
 // three registers hold a row of B and an element of A.
@@ -144,6 +144,20 @@ func align() {
 	Instruction(&ir.Instruction{Opcode: "PCALIGN", Operands: []operand.Op{operand.Imm(32)}})
 }
 
+// fetchC asks for a row of each group of C, and moves on to the next, if any:
+// a few lines at a time, so as not to hold up the loads of A and B.
+func (k *tileKernel) fetchC() {
+	for i := 0; i < k.columns*k.width*4; i += 64 {
+		PREFETCHT0(operand.Mem{Base: reg.R13, Disp: i})
+		if k.rows > k.half() {
+			PREFETCHT0(operand.Mem{Base: reg.R13, Index: reg.RAX, Scale: 1, Disp: i})
+		}
+	}
+	ADDQ(k.mem("cRow"), reg.R13)
+	CMPQ(reg.R13, k.mem("cLast"))
+	CMOVQHI(k.mem("cLast"), reg.R13)
+}
+
 // each calls f with every sum and the element of C or the residual that lies
 // there, given a pointer to its first row. It leaves cRow times 1, 3 and 5 in
 // R8, R9 and R10, and changes AX.
@@ -191,8 +205,14 @@ func (k *tileKernel) generate() {
 	}
 
 	Label("product")
-	k.multiples("cRow")
-	k.each(reg.RDX, func(_ reg.VecPhysical, at operand.Mem, _ bool) { PREFETCHT0(at) })
+	if fetch := min(k.rows, k.half()) - 1; fetch > 0 {
+		IMUL3Q(operand.U32(uint32(fetch)), k.mem("cRow"), reg.RAX)
+		ADDQ(reg.RDX, reg.RAX)
+		MOVQ(reg.RAX, k.mem("cLast"))
+	} else {
+		MOVQ(reg.RDX, k.mem("cLast"))
+	}
+	MOVQ(reg.RDX, reg.R13)
 	k.multiples("aRow")
 	MOVQ(k.mem("bNow"), reg.RBX)
 	MOVQ(k.mem("nextNow"), reg.R14)
@@ -203,14 +223,20 @@ func (k *tileKernel) generate() {
 			VXORPS(k.register(i), k.register(i), k.register(i))
 		}
 	}
-	MOVQ(k.mem("segments"), reg.R13)
+	MOVQ(k.mem("segments"), reg.RAX)
+	MOVQ(reg.RAX, k.mem("segmentsNow"))
 	MOVQ(k.mem("offsets"), reg.RAX)
+	MOVQ(reg.RAX, k.mem("offsetsNow"))
+	if k.rows > k.half() {
+		MOVQ(k.mem("cGroup"), reg.RAX)
+	}
 
 	align()
 	Label("segment")
-	MOVQ(k.mem("aNow"), reg.RSI)
-	ADDQ(operand.Mem{Base: reg.RAX}, reg.RSI)
-	ADDQ(operand.Imm(8), reg.RAX)
+	MOVQ(k.mem("offsetsNow"), reg.RSI)
+	MOVQ(operand.Mem{Base: reg.RSI}, reg.RSI)
+	ADDQ(k.mem("aNow"), reg.RSI)
+	ADDQ(operand.Imm(8), k.mem("offsetsNow"))
 	if k.rows > k.half() {
 		MOVQ(k.mem("aGroup"), reg.R11)
 		ADDQ(reg.RSI, reg.R11)
@@ -228,6 +254,7 @@ func (k *tileKernel) generate() {
 	for i := range 4 {
 		k.step(4*i, false)
 	}
+	k.fetchC()
 	PREFETCHT1(operand.Mem{Base: reg.R14, Index: reg.RCX, Scale: 4})
 	PREFETCHT1(operand.Mem{Base: reg.R14, Index: reg.RCX, Scale: 4, Disp: 64})
 	ADDQ(k.mem("nextLine"), reg.R14)
@@ -257,12 +284,12 @@ func (k *tileKernel) generate() {
 	one("one", false)
 	align()
 	Label("next")
-	DECQ(reg.R13)
+	DECQ(k.mem("segmentsNow"))
 	JNE(operand.LabelRef("segment"))
 	if k.masked {
 		JMP(operand.LabelRef("summed"))
 		one("edge", true)
-		DECQ(reg.R13)
+		DECQ(k.mem("segmentsNow"))
 		JNE(operand.LabelRef("segment"))
 		Label("summed")
 	}

@@ -296,6 +296,7 @@ func vector() {
 		r.rowReductions()
 		r.columnFunctions()
 		r.maxBackward()
+		r.pools()
 	}
 	shuffles()
 	transposes()
