@@ -95,11 +95,7 @@ func (s Conv2D) fastest(in, out Layout) (a algorithm, best, second float64) {
 	case s.single() && planar:
 		return linearLayer, 0, 0
 	}
-	size := winogradSize(s)
 	s.candidates(func(c algorithm) {
-		if c == winograd4 && size != 4 || c == winograd2 && size != 2 {
-			return
-		}
 		// Leaving blocks to come back to them pays only where groups share them.
 		workIn, workOut := c.layouts()
 		if s.wholeBlocks() && (in == Blocked && workIn == Planar || out == Blocked && workOut == Planar) {
