@@ -95,11 +95,7 @@ func (s Conv2D) fastest(in, out Layout) (a algorithm, best, second float64) {
 	case s.single() && planar:
 		return linearLayer, 0, 0
 	}
-	size := winogradSize(s)
 	s.candidates(func(c algorithm) {
-		if c == winograd4 && size != 4 || c == winograd2 && size != 2 {
-			return
-		}
 		// Leaving blocks to come back to them pays only where groups share them.
 		workIn, workOut := c.layouts()
 		if s.wholeBlocks() && (in == Blocked && workIn == Planar || out == Blocked && workOut == Planar) {
@@ -208,18 +204,23 @@ func (s Conv2D) estimate(a algorithm, in, out Layout) (ns float64, ok bool) {
 		}
 		return ns, true
 	case winograd4, winograd2:
-		size, perTile, read, written, weights := 4, 22.0, 0.14, 0.39, 0.11
+		size, read, written := 4, 0.3, 0.07
 		if a == winograd2 {
-			size, perTile, read, written, weights = 2, 46, 0.18, 0.19, 0.07
+			size, read = 2, 0.21
 		}
 		elements := (size + 2) * (size + 2)
 		patches := s.N * ((outH + size - 1) / size) * ((outW + size - 1) / size)
-		count := split(patches, rows).count
-		f(0.5*tileSteps(patches, count)*panels, elements, s.C)
-		f(perTile*panels, count, elements)
+		count := winogradBlockCount(s, size, patches)
+		// Every block of tiles reads all weights, slowly if they come from
+		// memory. In tiles that could be multiplied meanwhile:
+		weights := 2
+		if 4*elements*s.C*planes > 6<<20 {
+			weights = 14
+		}
+		f(0.44*step*panels, elements, s.C, patches+weights*count)
+		f(45, (blocks(kg)+1)/2, elements, split(patches, rows).count+count)
 		f(read, patches, elements, source)
 		f(written, patches, elements, planes)
-		f(weights, elements, s.C, planes)
 		return ns, true
 	case unfoldedGemm:
 		across := split(outH*outW, 2*c).count * s.N

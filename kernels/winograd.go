@@ -4,7 +4,7 @@ import "fmt"
 
 // The points of F(4x4, 3x3) are 0, a, -a, b, -b and infinity. These ones have
 // factors that float32 holds exactly and about the least error: the root mean
-// square is 12 units in the last place of the output's own root mean square
+// square is 13 units in the last place of the output's own root mean square
 // over 64 channels of normally distributed numbers, where direct convolution
 // has 7, F(2x2, 3x3) 4, and F(4x4, 3x3) with the usual 1 and 2 has 28.
 const (
@@ -33,40 +33,6 @@ type winogradWeights struct {
 
 	rows, columns  int // tiles of an image
 	source, target int // blocks of input and output channels
-}
-
-// winogradSize returns the size of the tiles with which Winograd's method is
-// the fastest way to do s in the layout NCHWc, or 0 where direct convolution
-// is. It compares estimates in units of the time of a multiplication, whose
-// terms were fitted to measurements of some 120 shapes with AVX-512: of those
-// the choice takes more than 5% longer than the best for about one in 16. F(4)
-// has fewer products; F(2) has smaller tiles, of which less lies outside a
-// small image, and less than half the weights, which is what counts where they
-// come from memory.
-func winogradSize(s Conv2D) int {
-	if !s.winograd() {
-		return 0
-	}
-	c := tiles.width
-	in, out := (s.C+c-1)/c*c, (s.K+c-1)/c*c
-	// Direct convolution multiplies, and finishes every output.
-	size, least := 0, s.N*s.OutH()*s.OutW()*out*(9*s.C+12)
-	for _, f := range []struct{ size, input, output int }{{4, 22, 5}, {2, 15, 5}} {
-		all := s.N * ((s.OutH() + f.size - 1) / f.size) * ((s.OutW() + f.size - 1) / f.size)
-		elements := (f.size + 2) * (f.size + 2)
-		blocks := winogradBlockCount(s, f.size, all)
-		// Every block of tiles reads all weights: slowly if they come from
-		// memory.
-		read := 2
-		if 4*elements*s.C*out > 6<<20 {
-			read = 14
-		}
-		cost := elements * ((all+read*blocks)*s.C*out + all*(f.input*in+f.output*out) + blocks*2600*((out+2*c-1)/(2*c)))
-		if cost < least {
-			size, least = f.size, cost
-		}
-	}
-	return size
 }
 
 // newWinograd prepares weight [K, C, 3, 3] of a convolution of stride 1

@@ -401,3 +401,30 @@ func BenchmarkWinograd(b *testing.B) {
 		}
 	}
 }
+
+// The gradient of the input is a convolution with turned weights, which pack
+// turns itself.
+func TestWinogradTurned(t *testing.T) {
+	eachImplementation(t, func(t *testing.T) {
+		for _, size := range []int{2, 4} {
+			s := newWinogradCase(1, 37, 5, 6, 20, [4]int{1, 0, 2, 1}, size).Conv2D
+			gradient, ok := s.gradientConvolution()
+			if !ok {
+				t.Fatal("there is no gradient convolution")
+			}
+			weight := randomSlice(newRand(3), s.weightSize())
+			turned := make([]float32, len(weight))
+			turnWeights(turned, weight, s)
+			want, got := newWinograd(gradient, size, turned), newWinograd(gradient, size, turned)
+			clear(got.packed)
+			var ws Workspace
+			got.pack(&ws, weight, true)
+			if !slices.Equal(got.packed, want.packed) {
+				t.Errorf("F(%d, 3): weights turned by pack differ", size)
+			}
+			if n := testing.AllocsPerRun(3, func() { got.pack(&ws, weight, true) }); n != 0 {
+				t.Errorf("F(%d, 3): pack allocates %v times", size, n)
+			}
+		}
+	})
+}
