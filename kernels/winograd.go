@@ -62,8 +62,14 @@ func newWinograd(s Conv2D, size int, weight []float32) *winogradWeights {
 	// Transformed weights that stay in the second-level cache, or of which
 	// each is used for many tiles, are best kept. Others come from memory
 	// later than they can be computed from the fewer ones given.
-	w.pack(weight, 4*w.elements()*s.C*s.K > 1<<20 && s.N*w.rows*w.columns < 28)
+	w.pack(weight, winogradLate(size, s.N*w.rows*w.columns, s.C, s.K))
 	return w
+}
+
+// winogradLate reports whether the weights for so many tiles are transformed
+// whenever they are needed.
+func winogradLate(size, tiles, c, k int) bool {
+	return 4*(size+2)*(size+2)*c*k > 1<<20 && tiles < 28
 }
 
 // elements is the number of elements of the patch of a tile.
