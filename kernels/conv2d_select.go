@@ -134,33 +134,45 @@ func (s Conv2D) estimate(a algorithm, in, out Layout) (ns float64, ok bool) {
 	// Panels of two blocks; the last may be one, which takes more than half
 	// the time. step is a multiplication of a row by a panel.
 	panels := float64(blocks(kg)/2) + 0.6*float64(blocks(kg)%2)
-	step := map[string]float64{avx512: 1, avx2: 1, neon: 2, portable: 16}[tiles.base]
+	step := 1.0
+	switch tiles.base {
+	case neon:
+		step = 2
+	case portable:
+		step = 16
+	}
 	// A tile takes no less time than one of four rows.
 	tileSteps := func(pixels, tiles int) float64 {
 		return step * float64(tiles) * max(float64(pixels)/float64(tiles), 4)
 	}
 
-	workIn, workOut := a.layouts()
-	moved := 0 // elements that change their layout
-	switch {
-	case workIn != in:
-		moved += inputs * source
-	case in == Blocked && a == directTiles && s.Groups > 1 && cg%c != 0:
-		moved += 2 * inputs * source
-	}
-	switch {
-	case workOut != out:
-		moved += outputs * planes
-	case out == Blocked && a != blocksDepthwise && s.Groups > 1 && kg%c != 0:
-		moved += 2 * outputs * planes
-	}
 	f := func(coefficient float64, amount ...int) {
 		for _, x := range amount {
 			coefficient *= float64(x)
 		}
 		ns += coefficient
 	}
-	f(0.3, moved)
+	// Elements that change their layout; more than the second-level cache
+	// holds take longer.
+	moved := func(n int) {
+		f(0.23, n)
+		if n > 200000 {
+			f(0.27, n)
+		}
+	}
+	workIn, workOut := a.layouts()
+	switch {
+	case workIn != in:
+		moved(inputs * source)
+	case in == Blocked && a == directTiles && s.Groups > 1 && cg%c != 0:
+		moved(2 * inputs * source)
+	}
+	switch {
+	case workOut != out:
+		moved(outputs * planes)
+	case out == Blocked && s.Groups > 1 && kg%c != 0:
+		moved(2 * outputs * planes)
+	}
 
 	switch a {
 	case directTiles, directPlanes:
@@ -181,28 +193,28 @@ func (s Conv2D) estimate(a algorithm, in, out Layout) (ns float64, ok bool) {
 			count = s.N * outH * split(outW, rows).count
 		}
 		work := tileSteps(pixels, count) * panels * float64(s.Groups)
-		columns := segmentChannels(cg, c)
-		copied := 0.3
+		columns, perTile, copied, call := segmentChannels(cg, c), 68.0, 0.46, 170.0
 		if a == directPlanes {
-			columns, copied = 1, 1
+			columns, perTile, copied, call = 1, 35, 2.1, 770
+			source = s.C
 			if s.DilationW == 1 {
 				columns = s.S
 			}
 		}
-		f(0.44*work, terms)
-		f(2.5*panels, count, s.Groups, terms/columns)
-		f(67*panels, count, s.Groups)
-		f(0.07, terms, planes)
+		f(0.43*work, terms)
+		f(2.8*panels, count, s.Groups, terms/columns)
+		f(perTile*panels, count, s.Groups)
+		f(0.068, terms, planes)
 		switch {
 		case straight:
 		case single && a == directPlanes:
-			f(9.6, outputs, s.C)
+			f(9.5, outputs, s.C)
 		case single:
 			f(12, outputs, blocks(cg), s.Groups)
 		default:
 			f(copied, inputs, source)
 		}
-		return ns, true
+		return ns + call, true
 	case winograd4, winograd2:
 		size, read, written := 4, 0.3, 0.07
 		if a == winograd2 {
@@ -224,18 +236,17 @@ func (s Conv2D) estimate(a algorithm, in, out Layout) (ns float64, ok bool) {
 		return ns, true
 	case unfoldedGemm:
 		across := split(outH*outW, 2*c).count * s.N
-		packed := 0.45
+		packed, perStep := 0.56, 0.47
 		if straight {
-			across, packed = split(outputs, 2*c).count, 0.16
+			across, packed, perStep = split(outputs, 2*c).count, 0.15, 0.42
 		}
-		f(0.48*step, across, s.Groups, terms, kg)
+		f(perStep*step, across, s.Groups, terms, kg)
 		f(packed, across, 2*c, terms, s.Groups)
-		f(0.17, outputs, s.K)
+		f(0.19, outputs, s.K)
 		if !straight {
 			f(0.72, inputs, s.C)
 		}
-		f(650, 1)
-		return ns, true
+		return ns + 1500, true
 	}
 	return 0, false
 }
