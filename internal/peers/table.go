@@ -315,7 +315,7 @@ func (b *bar) verdict(results []result, peaks map[string]float64, threads int) s
 	}
 	mean, worst := summarize(results)
 	if b.mean > 0 {
-		say(mean <= b.mean, fmt.Sprintf("mean ≤ %.2f", b.mean), fmt.Sprintf("by %.0f%%", 100*(mean/b.mean-1)))
+		say(mean <= b.mean, fmt.Sprintf("mean ≤ %.2f", b.mean), fmt.Sprintf("by %.1f%%", 100*(mean/b.mean-1)))
 	}
 	if b.worst > 0 {
 		above := 0
