@@ -44,6 +44,9 @@ const (
 	// directPanels is the number of row panels up to which B is read where it
 	// lies: packing pays only if the copy is read often.
 	directPanels = 2
+	// directElements is the number of elements of B up to which a few row
+	// panels more may do so: it stays in the first-level cache.
+	directElements = 1 << 12
 	// streamedBytes is how much of B, as stored, the rows span that are read side
 	// by side where B is read once, from memory: 8 to 32 of them, as many as the
 	// processor fetches ahead at a time.
@@ -71,7 +74,7 @@ func (k *gemmKernel) planFor(p *product) gemmPlan {
 	panels := (p.m + k.rows - 1) / k.rows
 	columns := (p.n + k.nr() - 1) / k.nr()
 	plain := p.packedB == nil && !p.transB && p.b.plain(p.n)
-	x.direct = plain && p.k > 0 && panels <= directPanels
+	x.direct = plain && p.k > 0 && (panels <= directPanels || panels <= 4*directPanels && p.k*p.n <= directElements && !collide(p.b.ld*4, p.k, k.nr()*4))
 	if x.direct && panels == 1 && p.k*p.n > k.kc*k.nc/2 {
 		x.depth = min(max(streamedBytes/(4*p.b.ld), 8), 32)
 		x.width = max(k.nc, k.kc*k.nc/max(p.m, 1)/2/k.nr()*k.nr())
