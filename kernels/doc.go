@@ -1,12 +1,15 @@
-// Package kernels computes the operators of convolutional networks on the
-// processor, forward and backward: matrix multiplication, convolution, linear
-// layers, pooling, normalisation, activations and elementwise arithmetic.
+// Package kernels computes the operators of neural networks on the processor,
+// forward and backward: matrix multiplication, convolution, attention, pooling,
+// normalisation, activations, elementwise arithmetic, reductions, changes of
+// shape and steps of optimisers.
 //
-// Numbers are float32; images are [N, C, H, W] and matrices are row major.
-// Functions take slices and plain shape structs, run on the calling goroutine,
-// and allocate nothing once their [Workspace] has grown. Callers run them in
-// parallel over the batch, a Workspace each. A slice that is too short for its
-// shape is a mistake of the program and panics.
+// Numbers are float32 unless a function says otherwise; matrices are row major
+// and images are [N, C, H, W] or, where a function takes a [Layout], in blocks
+// of channels. Functions take slices and plain shape structs, and allocate
+// nothing once their [Workspace] has grown. A call runs on the calling
+// goroutine and on as many workers as [Threads] allows; callers may also run
+// calls in parallel, a Workspace each. A slice that is too short for its shape
+// is a mistake of the program and panics.
 //
 // Products and convolutions of bytes (int8) take and leave images as
 // [N, H, W, C] and are exact: every implementation gives the same bytes. See
@@ -16,7 +19,8 @@
 // a twin in Go against which it is tested; [Implementations] lists those that
 // the processor at hand can run, and the best is selected when the program
 // starts. Implementations round differently, but propagate NaN and infinities
-// alike.
+// alike. Winograd convolution, which [ConvolutionAlgorithm] names, spreads them
+// over the tile that they lie in.
 package kernels
 
 //go:generate go run ./asm -family depthwise

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Compares our kernels with other libraries and makes the table of
-# docs/kernels.md. In every round each peer's program is run for a group of
-# shapes and, at once, ours for the same; the table has the medians of the
-# rounds' ratios, with their spread.
+# docs/kernels.md. In every round each peer's program is run for a shape (where
+# it can be told which) and, at once, ours for the same; the table has the
+# medians of the rounds' ratios, with their spread.
 #
 # Usage: PEERS=FOLDER [PEERS_BUILD=FOLDER] internal/peers/table.sh OUT [GROUP...]
 #
@@ -43,12 +43,20 @@ versus() {
   "${pin[@]}" "$scratch/ours" -rows "$scratch/rows" 2>>"$out/errors" >>"$out/$name-$threads-$start-$round.csv"
 }
 models() { (cd "$PEERS_BUILD/models" && ls | grep -E "$1" | sed 's/\.onnx$//') || true; }
-onednn() { # GROUP PATTERN
-  local names; names=$(models "$2")
-  [ -z "$names" ] || versus "$1-onednn" "${pin[@]}" ./onednn "$threads" $names
+onednn() { # GROUP PATTERN: each model for itself, so that ours runs right after it
+  local name
+  for name in $(models "$2"); do versus "$1-onednn" "${pin[@]}" ./onednn "$threads" "$name"; done
 }
-onnxruntime() { # GROUP PART: every model whose name has PART
-  [ -z "$(models "$2")" ] || versus "$1-onnxruntime" "${pin[@]}" node "$peers/ort.mjs" models "$threads" "$2"
+# outclassed NAME: whether ONNX Runtime took half as long again as oneDNN before
+outclassed() {
+  cat "$out"/*-onednn-"$threads"-*.csv "$out"/*-onnxruntime-"$threads"-*.csv 2>/dev/null |
+    awk -F, -v name="$1" '$3 == name { t[$1] = $6 } END { exit !(t["onednn"] > 0 && t["onnxruntime"] > 1.5 * t["onednn"]) }'
+}
+onnxruntime() { # GROUP PATTERN: likewise, but what oneDNN outclasses only once
+  local name
+  for name in $(models "$2"); do
+    outclassed "$name" || versus "$1-onnxruntime" "${pin[@]}" node "$peers/ort.mjs" models "$threads" "$name.onnx"
+  done
 }
 blas() { # LIBRARY
   [ ! -x "$PEERS_BUILD/gemm_$1" ] || versus "gemm-$1" "${clean[@]}" "${pin[@]}" "./gemm_$1" "$1" "$threads"
@@ -64,15 +72,11 @@ for round in $(seq "$rounds"); do
     case $group in
     peak) (cd "$PEERS_BUILD" && "${pin[@]}" ./peak) >"$out/peaks-$start-$round.csv" ;;
     gemm) blas openblas; blas blis ;;
-    packed) onednn packed '^gemm_'; onnxruntime packed gemm_ ;;
-    pointwise) for part in r1s1g r1s2g; do onednn pointwise "^conv.*$part"; onnxruntime pointwise "$part"; done ;;
-    spatial) # one group
-      for part in r3s1g1.onnx r3s2g1.onnx r7s2g1.onnx; do onednn spatial "^conv.*$part"; onnxruntime spatial "$part"; done ;;
-    depthwise)
-      for g in $(models '^conv.*g[0-9]*' | sed 's/.*g//' | sort -nu | grep -vx 1); do
-        onednn depthwise "^conv.*g$g.onnx"; onnxruntime depthwise "g$g.onnx"
-      done ;;
-    attention) onnxruntime attention attention_ ;;
+    packed) onednn packed '^gemm_'; onnxruntime packed '^gemm_' ;;
+    pointwise) onednn pointwise '^conv.*r1s[12]g'; onnxruntime pointwise '^conv.*r1s[12]g' ;;
+    spatial) onednn spatial '^conv.*(r3s1|r3s2|r7s2)g1.onnx'; onnxruntime spatial '^conv.*(r3s1|r3s2|r7s2)g1.onnx' ;;
+    depthwise) onednn depthwise '^conv.*g(..|...).onnx'; onnxruntime depthwise '^conv.*g(..|...).onnx' ;;
+    attention) onnxruntime attention '^attention_' ;;
     int8) # the peak as a peer, and ONNX Runtime's whole network
       rate=$(cat "$out"/peaks-*.csv 2>/dev/null | awk -F, '$3 ~ /^vpdpbusd/ && $8 > best { best = $8 } END { print best }')
       [ -z "$rate" ] || versus int8 awk -v rate="$rate" -v threads="$threads" 'BEGIN { printf "machine,gemm,m1024n1024k1024,u8s8,%d,%.0f\n", threads, 2 * 1024 ^ 3 / rate / threads }'
@@ -84,8 +88,11 @@ for round in $(seq "$rounds"); do
       [ -n "$rows" ] || continue
       awk -F, '$1 == "onednn" && !seen[$3]++ { print $1 "," $2 "," $3 "," $4 "," $5 "," $6 }' $rows >"$scratch/shapes"
       [ -s "$scratch/shapes" ] || continue
-      ours "$scratch/shapes" >"$scratch/best"
-      "${pin[@]}" "$scratch/ours" -use avx2 -rows "$scratch/best" 2>>"$out/errors" >>"$out/avx2-$threads-$start-$round.csv" ;;
+      while read -r shape; do
+        echo "$shape" >"$scratch/shape"
+        ours "$scratch/shape" >"$scratch/best"
+        "${pin[@]}" "$scratch/ours" -use avx2 -rows "$scratch/best" 2>>"$out/errors" >>"$out/avx2-$threads-$start-$round.csv"
+      done <"$scratch/shapes" ;;
     *) echo "table.sh: unknown group $group" >&2; exit 2 ;;
     esac
   done
