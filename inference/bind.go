@@ -115,7 +115,7 @@ func bindBinary(n *graph.Node, w graph.Workload, dst, x []float32, m *memory) (f
 		blocks := kernels.BlockedSize(1, w.C, 1) / block
 		shape = []int{w.N, blocks, w.H * w.W, block}
 		yShape = shape
-		if channelFactors(n) {
+		if m.layouts[n.Inputs[1]] == kernels.Planar {
 			// Factors of an image start with a block of their own.
 			planar := y
 			y, yShape = make([]float32, w.N*blocks*block), []int{w.N, blocks, 1, block}
