@@ -336,7 +336,7 @@ func FuzzAttention(f *testing.F) {
 		k, v := randomSlice(r, s.KVHeads*s.KVLen*s.KeyDim), randomSlice(r, s.KVHeads*s.KVLen*s.ValueDim)
 		var mask []float32
 		if flags&8 != 0 {
-			mask = randomSlice(r, s.Heads*s.QueryLen*s.KVLen)
+			mask = randomSlice(r, max(s.Heads, 1)*s.QueryLen*s.KVLen)
 		}
 		checkAttention(t, &ws, s, q, k, v, mask)
 		checkAttentionGradient(t, &ws, s, q, k, v, mask, seed+1)
