@@ -11,6 +11,7 @@ import (
 const (
 	attentionKeys    = 512
 	attentionQueries = 48  // queries whose scores are worked on together, rounded up to tiles
+	attentionParts   = 8   // parts that a call is cut into at least, if it has many queries
 	attentionPart    = 512 // queries of a part, over all heads that share keys
 )
 
@@ -99,10 +100,10 @@ func (j *attentionJob) forward() {
 	j.keyDim = roundUp(j.KeyDim, 4)
 	j.outRow = roundUp(j.ValueDim, tiles.width)
 	j.blockRows = roundUp(attentionQueries, tiles.rows)
-	// A result depends on its query's row alone, so that ranges may go by the
-	// number of threads.
+	// Ranges go by the shape alone, not by the number of threads: where tiles
+	// have no masks, a row that is the last of its range may round differently.
 	j.queries = min(j.QueryLen, max(attentionPart/j.group, j.blockRows))
-	for threadCount() > 1 && j.queries > 2*j.blockRows && j.Batch*j.KVHeads*((j.QueryLen+j.queries-1)/j.queries) < 4*threadCount() {
+	for j.queries > 2*j.blockRows && j.Batch*j.KVHeads*((j.QueryLen+j.queries-1)/j.queries) < attentionParts {
 		j.queries = (j.queries + 1) / 2
 	}
 	// Vectors that lie across cache lines cost more than copies, for many queries.
