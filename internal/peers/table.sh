@@ -58,8 +58,17 @@ onnxruntime() { # GROUP PATTERN: likewise, but what oneDNN outclasses only once
     outclassed "$name" || versus "$1-onnxruntime" "${pin[@]}" node "$peers/ort.mjs" models "$threads" "$name.onnx"
   done
 }
-blas() { # LIBRARY
-  [ ! -x "$PEERS_BUILD/gemm_$1" ] || versus "gemm-$1" "${clean[@]}" "${pin[@]}" "./gemm_$1" "$1" "$threads"
+blas() { # LIBRARY: its program goes through all shapes, and stands still while ours does one
+  [ -x "$PEERS_BUILD/gemm_$1" ] || return 0
+  rm -f "$scratch/fifo"; mkfifo "$scratch/fifo"
+  (cd "$PEERS_BUILD" && exec "${clean[@]}" "${pin[@]}" "./gemm_$1" "$1" "$threads" >"$scratch/fifo") &
+  local pid=$! row
+  while IFS= read -r row; do
+    kill -STOP "$pid" 2>/dev/null || true
+    versus "gemm-$1" echo "$row"
+    kill -CONT "$pid" 2>/dev/null || true
+  done <"$scratch/fifo"
+  wait "$pid"
 }
 # ours SHAPES: rows of our own best implementation, as those of a peer
 ours() {
