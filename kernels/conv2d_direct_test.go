@@ -179,7 +179,7 @@ func TestConv2DDirectParts(t *testing.T) {
 	many.N = 31
 	eachImplementation(t, func(t *testing.T) {
 		if Implementation() == portable && testing.Short() {
-			t.Skip("slow")
+			t.Skip("takes seconds under an emulator: not with -short")
 		}
 		var ws Workspace
 		for i, s := range []Conv2D{squareConv2D(520, 7, 33, 1, 1), squareConv2D(530, 8, 40, 1, 2), squareConv2D(70, 14, 20, 3, 2), squareConv2D(40, 40, 4, 3, 1), squareConv2D(3, 60, 10, 7, 2), long, many} {

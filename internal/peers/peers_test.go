@@ -27,7 +27,7 @@ func write(t *testing.T, name, text string) string {
 
 func TestRun(t *testing.T) {
 	if testing.Short() {
-		t.Skip("measures")
+		t.Skip("times kernels, which takes seconds: not with -short")
 	}
 	path := write(t, "rows.csv", `peer,kind,shape,dtype,threads,median_ns,min_ns,gflops
 machine,peak,fma512,f32,1,10096870,10096870,152.1
@@ -94,7 +94,7 @@ onednn,gemm,gemm_m8n8k8,f8,1,1000,900,
 
 func TestRunJSON(t *testing.T) {
 	if testing.Short() {
-		t.Skip("measures")
+		t.Skip("times kernels, which takes seconds: not with -short")
 	}
 	path := write(t, "rows.csv", "onednn,gemm,gemm_m4n4k4,f32,1,1000,900,\nonednn,net,x,f32,1,1000,900,\n")
 	var stdout, stderr bytes.Buffer
