@@ -53,7 +53,7 @@ func (b *Builder) BatchNorm(name string, x *Value) *Value {
 // Linear adds x W^T + b with x [N, in] and the parameters name.weight
 // [out, in] and name.bias [out].
 func (b *Builder) Linear(name string, x *Value, out int) *Value {
-	return b.Apply(Gemm, name, Attributes{}, x,
+	return b.Apply(Linear, name, Attributes{}, x,
 		b.parameter(name+".weight", RoleWeight, out, b.dim(x, 1)), b.parameter(name+".bias", RoleBias, out))
 }
 

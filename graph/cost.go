@@ -5,7 +5,7 @@ import "fmt"
 // activationKind is the node kind of each activation; kindOp its inverse and
 // the other kinds that are work.
 var activationKind = map[Op]Kind{
-	OpRelu: Relu, OpRelu6: Clip, OpHardSwish: HardSwish, OpHardSigmoid: HardSigmoid, OpSigmoid: Sigmoid,
+	OpRelu: Relu, OpRelu6: Relu6, OpHardSwish: HardSwish, OpHardSigmoid: HardSigmoid, OpSigmoid: Sigmoid,
 }
 
 // op is the workload operator of a kind; false for kinds that only rename or
@@ -14,7 +14,7 @@ func (k Kind) op() (Op, bool) {
 	switch k {
 	case Conv:
 		return OpConv2D, true
-	case Gemm:
+	case Linear:
 		return OpLinear, true
 	case Add:
 		return OpAdd, true
@@ -36,7 +36,7 @@ func (k Kind) activation() (Op, bool) {
 	switch k {
 	case Relu:
 		return OpRelu, true
-	case Clip:
+	case Relu6:
 		return OpRelu6, true
 	case HardSwish:
 		return OpHardSwish, true
@@ -53,7 +53,7 @@ func (k Kind) activation() (Op, bool) {
 // Fuse always turns into something else.
 func (n *Node) Workload() (Workload, bool) {
 	op, ok := n.Kind.op()
-	if !ok || len(n.Inputs) == 0 {
+	if !ok || n.Plain() || len(n.Inputs) == 0 {
 		return Workload{}, false
 	}
 	a := &n.Attributes
@@ -65,7 +65,8 @@ func (n *Node) Workload() (Workload, bool) {
 	case OpConv2D:
 		w.K, _, w.R, w.S = lift(n.Inputs[1].Shape)
 	case OpLinear:
-		w.K = n.Inputs[1].Shape[0]
+		w.C, w.K = n.linearSize()
+		w.N = product(x) / w.C
 	case OpAdd, OpMul:
 		_, w.K, w.R, w.S = lift(n.Inputs[1].Shape)
 	case OpMaxPool, OpAvgPool:

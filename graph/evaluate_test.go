@@ -86,7 +86,7 @@ func compute(n *Node, in [][]float64) []float64 {
 				y[i] = x[i] * in[1][j]
 			}
 		}
-	case Gemm:
+	case Linear:
 		out, width := shape[1], xs[1]
 		for i := range y {
 			row, k := i/out, i%out

@@ -68,7 +68,7 @@ func FromWorkload(w Workload, seed uint64) (*Graph, error) {
 
 // kindOf is the node kind that does op.
 func kindOf(op Op) (Kind, bool) {
-	for _, k := range []Kind{Conv, Gemm, Add, Mul, MaxPool, AveragePool, GlobalAveragePool, Softmax} {
+	for _, k := range []Kind{Conv, Linear, Add, Mul, MaxPool, AveragePool, GlobalAveragePool, Softmax} {
 		if o, _ := k.op(); o == op {
 			return k, true
 		}

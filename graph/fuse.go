@@ -49,11 +49,15 @@ func newFusion(g *Graph) *fusion {
 	}
 	for _, n := range f.nodes {
 		for _, v := range n.Inputs {
-			f.uses[v]++
-			f.names[v.Name] = true
+			if v != nil {
+				f.uses[v]++
+				f.names[v.Name] = true
+			}
 		}
 		for _, v := range n.Outputs {
-			f.names[v.Name] = true
+			if v != nil {
+				f.names[v.Name] = true
+			}
 		}
 	}
 	for _, v := range g.Outputs {
@@ -68,7 +72,7 @@ func withoutIdentities(g *Graph) []*Node {
 	input := make(map[*Value]*Value) // of the dropped, by output
 	nodes := make([]*Node, 0, len(g.Nodes))
 	for _, n := range g.Nodes {
-		if slices.ContainsFunc(n.Inputs, func(v *Value) bool { return input[v] != nil }) {
+		if slices.ContainsFunc(n.Inputs, func(v *Value) bool { return v != nil && input[v] != nil }) {
 			copied := *n
 			copied.Inputs = slices.Clone(n.Inputs)
 			for i, v := range n.Inputs {
@@ -78,7 +82,7 @@ func withoutIdentities(g *Graph) []*Node {
 			}
 			n = &copied
 		}
-		if n.Kind == Identity && !slices.Contains(g.Outputs, n.Outputs[0]) {
+		if n.Kind == Identity && !slices.Contains(g.Outputs, n.Outputs[0]) && n.Inputs[0].Role == RoleNone {
 			input[n.Outputs[0]] = n.Inputs[0]
 			continue
 		}
@@ -106,7 +110,11 @@ func (f *fusion) pass(visit func(n *Node)) {
 
 func (f *fusion) emit(n *Node) {
 	f.nodes = append(f.nodes, n)
-	f.producer[n.Outputs[0]] = len(f.nodes) - 1
+	for _, v := range n.Outputs {
+		if v != nil {
+			f.producer[v] = len(f.nodes) - 1
+		}
+	}
 }
 
 // before is the emitted node that computes v, nil where v is given.

@@ -6,7 +6,7 @@ import (
 	"slices"
 )
 
-// foldBatchNorm emits n; a batch norm becomes part of the Conv or Gemm before
+// foldBatchNorm emits n; a batch norm becomes part of the Conv or Linear before
 // it, or, where there is none that it alone uses, a per-channel affine map.
 //
 // With s = scale / sqrt(variance + epsilon), s (W x + b - mean) + shift is

@@ -4,7 +4,7 @@ import "slices"
 
 // foldConstant emits n; an addition of or multiplication by one constant per
 // channel (as exporters write the bias of a matrix product) becomes part of
-// the Conv or Gemm before it.
+// the Conv or Linear before it.
 func (f *fusion) foldConstant(n *Node) {
 	if n.Kind != Add && n.Kind != Mul || n.Attributes.Epilogue != (Epilogue{}) {
 		f.emit(n)
@@ -28,10 +28,10 @@ func (f *fusion) foldConstant(n *Node) {
 	f.foldInto(f.absorb(x, n.Outputs[0]), scale, shift)
 }
 
-// foldable is the Conv or Gemm that computes v for one user alone.
+// foldable is the Conv or Linear that computes v for one user alone.
 func (f *fusion) foldable(v *Value) *Node {
 	p := f.before(v)
-	if p == nil || p.Kind != Conv && p.Kind != Gemm || f.uses[v] != 1 || p.Attributes.Epilogue != (Epilogue{}) {
+	if p == nil || p.Kind != Conv && p.Kind != Linear || f.uses[v] != 1 || p.Attributes.Epilogue != (Epilogue{}) {
 		return nil
 	}
 	return p

@@ -3,7 +3,7 @@ package graph
 import "slices"
 
 // fuseEpilogue emits n, or makes it the epilogue of the node before it: an
-// addition of a Conv, an activation of a Conv, Gemm, Add or Mul. The result of
+// addition of a Conv, an activation of a Conv, Linear, Add or Mul. The result of
 // that node must have no other use, and no activation yet.
 func (f *fusion) fuseEpilogue(n *Node) {
 	if n.Kind == Add && n.Attributes.Epilogue == (Epilogue{}) {
@@ -26,7 +26,7 @@ func (f *fusion) fuseEpilogue(n *Node) {
 
 func (n *Node) takesActivation() bool {
 	switch n.Kind {
-	case Conv, Gemm, Add, Mul:
+	case Conv, Linear, Add, Mul:
 		return n.Attributes.Epilogue.Activation == ""
 	}
 	return false

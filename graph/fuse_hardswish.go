@@ -56,7 +56,7 @@ func (f *fusion) only(v *Value, kind Kind) *Node {
 
 // relu6Source is x where v is relu6(x+3), and neither has another use.
 func (f *fusion) relu6Source(v *Value) *Value {
-	if clip := f.only(v, Clip); clip != nil {
+	if clip := f.only(v, Relu6); clip != nil {
 		if add := f.only(clip.Inputs[0], Add); add != nil && isScalar(add.Inputs[1], 3) {
 			return add.Inputs[0]
 		}

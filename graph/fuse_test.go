@@ -74,7 +74,7 @@ func TestFuse(t *testing.T) {
 		}, []string{"Conv/none", "Add/none", "Relu/none"}},
 		{"linear", func(b *Builder, x *Value) []*Value {
 			return []*Value{b.Activation(OpRelu6, b.BatchNorm("bn", b.Linear("fc", b.Flatten(x), 3)))}
-		}, []string{"Flatten/none", "Gemm/relu6"}},
+		}, []string{"Flatten/none", "Linear/relu6"}},
 		{"squeeze and excite", func(b *Builder, x *Value) []*Value {
 			return []*Value{b.Activation(OpRelu, b.Mul(x, b.Activation(OpHardSigmoid, conv(b, "a", b.GlobalAveragePool(x)))))}
 		}, []string{"GlobalAveragePool/none", "Conv/hsigmoid", "Mul/relu"}},

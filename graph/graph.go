@@ -3,13 +3,16 @@
 // Workload is one operator with its shapes, type and fused epilogue, and its
 // canonical name is the key under which costs are kept everywhere. The package
 // infers shapes, fuses what one kernel does in one pass, and counts
-// multiply-accumulates, parameters and bytes. It computes nothing itself.
+// multiply-accumulates, parameters and bytes. What the operators are, and what
+// they compute, is in graph/operator.
 package graph
 
 import (
 	"errors"
 	"fmt"
 	"slices"
+
+	"github.com/hwprofd/hwprofd/graph/operator"
 )
 
 // Role says what a value is for.
@@ -19,23 +22,51 @@ type Role string
 // where only the cost of the graph is asked for.
 const (
 	RoleNone     Role = ""         // an input of the graph or a node's output
-	RoleWeight   Role = "weight"   // Conv [K, C/group, R, S], Gemm [out, in]
+	RoleWeight   Role = "weight"   // Conv [K, C/group, R, S], Linear [out, in]
 	RoleBias     Role = "bias"     // [K]
 	RoleScale    Role = "scale"    // batch norm's gamma, [C]
 	RoleShift    Role = "shift"    // batch norm's beta, [C]
 	RoleMean     Role = "mean"     // batch norm's running mean, [C]
 	RoleVariance Role = "variance" // batch norm's running variance, [C]
-	RoleConstant Role = "constant" // the second operand of Add or Mul
+	RoleConstant Role = "constant" // anything else that is given
 )
 
-// Value is a tensor, row major.
+// Value is a tensor, row major. A shape without dimensions is one element.
 type Value struct {
 	Name  string
 	DType DType
 	Shape []int
-	Data  []float32 // of values with a role; nil where not filled
+	Data  []float32 // of F32 values with a role; nil where not filled
+	// Typed is the data of values with a role of other types: []int64 for I64,
+	// and so on as in operator.Tensor; nil where not filled.
+	Typed any
 	Role  Role
 }
+
+// Tensor is the data of a value with a role, which is not copied; nil where it
+// is not filled.
+func (v *Value) Tensor() *operator.Tensor {
+	switch {
+	case v.Typed != nil:
+		return &operator.Tensor{DType: v.DType, Shape: v.Shape, Data: v.Typed}
+	case v.Data != nil:
+		return &operator.Tensor{DType: F32, Shape: v.Shape, Data: v.Data}
+	}
+	return nil
+}
+
+// Fill gives the value the type, shape and data of t, which is not copied.
+func (v *Value) Fill(t *operator.Tensor) {
+	v.DType, v.Shape, v.Data, v.Typed = t.DType, t.Shape, nil, nil
+	if data, ok := t.Data.([]float32); ok {
+		v.Data = data
+	} else {
+		v.Typed = t.Data
+	}
+}
+
+// Filled reports whether the value has data.
+func (v *Value) Filled() bool { return v.Data != nil || v.Typed != nil }
 
 // Elements is the product of the dimensions.
 func (v *Value) Elements() int {
@@ -47,14 +78,21 @@ func (v *Value) Elements() int {
 }
 
 // Kind is a node's operator, by its ONNX name.
+//
+// A node whose Attributes.Named is not nil is that operator of ONNX, in its
+// newest version, with all its inputs and outputs; see package
+// graph/operator for what there is. A node without is one of the kinds below,
+// which have attributes of their own: the forms that have kernels made for
+// them.
 type Kind string
 
-// Kinds of node. x is the first input; every node has one output.
+// Kinds of node with attributes of their own. x is the first input; each has
+// one output, and computes on F32.
 const (
 	Conv               Kind = "Conv"               // x [N, C, H, W], weight [K, C/Group, R, S], bias [K] (optional), residual (with Epilogue.Add)
 	BatchNormalization Kind = "BatchNormalization" // x [N, C, ...], scale, shift, mean, variance [C]
 	Relu               Kind = "Relu"
-	Clip               Kind = "Clip" // to 0..6
+	Relu6              Kind = "Relu6" // ONNX's Clip to 0..6
 	HardSwish          Kind = "HardSwish"
 	HardSigmoid        Kind = "HardSigmoid" // relu6(x+3) / 6
 	Sigmoid            Kind = "Sigmoid"
@@ -63,7 +101,7 @@ const (
 	GlobalAveragePool  Kind = "GlobalAveragePool" // x [N, C, H, W] to [N, C, 1, 1]
 	AveragePool        Kind = "AveragePool"       // padding is not counted
 	MaxPool            Kind = "MaxPool"
-	Gemm               Kind = "Gemm" // y = x W^T + b: x [N, in], weight [out, in], bias [out] (optional)
+	Linear             Kind = "Linear" // y = x W^T + b, ONNX's Gemm or MatMul by a constant: x [..., in], weight [out, in] or, if Transposed, [in, out], bias [out] (optional), residual (with Epilogue.Add)
 	Flatten            Kind = "Flatten"
 	Reshape            Kind = "Reshape"
 	Softmax            Kind = "Softmax" // over Axis, after which only dimensions of 1 may follow
@@ -80,10 +118,15 @@ type Attributes struct {
 	Epsilon  float32  // BatchNormalization
 	Axis     int      // Flatten, Softmax; negative counts from the end
 	Shape    []int    // Reshape: 0 keeps the input's dimension, one -1 takes what is left
-	Epilogue Epilogue // Conv; Gemm, Add and Mul without Add
+	Epilogue Epilogue // Conv, Linear; Add and Mul without Add
+	// Transposed says that the weight of Linear is [in, out].
+	Transposed bool
+	// Named are the attributes of a plain operator of ONNX; see Kind.
+	Named operator.Attributes
 }
 
-// Node is one operation.
+// Node is one operation. Plain ONNX operators may leave out inputs and
+// outputs, which then are nil.
 type Node struct {
 	Name       string
 	Kind       Kind
@@ -92,9 +135,12 @@ type Node struct {
 	Attributes Attributes
 }
 
-// Bias is the bias of a Conv or Gemm, nil where it has none.
+// Plain reports whether n is a plain ONNX operator; see Kind.
+func (n *Node) Plain() bool { return n.Attributes.Named != nil }
+
+// Bias is the bias of a Conv or Linear, nil where it has none.
 func (n *Node) Bias() *Value {
-	if n.Kind != Conv && n.Kind != Gemm || n.operands() < 3 {
+	if n.Plain() || n.Kind != Conv && n.Kind != Linear || n.operands() < 3 {
 		return nil
 	}
 	return n.Inputs[2]
@@ -131,7 +177,7 @@ func (g *Graph) Parameters() []*Value {
 	seen := make(map[*Value]bool)
 	for _, n := range g.Nodes {
 		for _, v := range n.Inputs {
-			if v.Role != RoleNone && !seen[v] {
+			if v != nil && v.Role != RoleNone && !seen[v] {
 				seen[v] = true
 				list = append(list, v)
 			}
@@ -184,11 +230,12 @@ func (g *Graph) validate() error {
 			return fmt.Errorf("node %d (%s) has no name", i, n.Kind)
 		case nodes[n.Name]:
 			return fmt.Errorf("two nodes are named %q", n.Name)
-		case len(n.Outputs) != 1 || n.Outputs[0] == nil:
-			return fmt.Errorf("node %q (%s) has %d outputs, want 1", n.Name, n.Kind, len(n.Outputs))
 		}
 		nodes[n.Name] = true
 		for _, v := range n.Inputs {
+			if v == nil && n.Plain() {
+				continue
+			}
 			if v != nil && v.Role != RoleNone && values[v.Name] == nil {
 				if err := define(v); err != nil {
 					return err
@@ -198,22 +245,32 @@ func (g *Graph) validate() error {
 				return fmt.Errorf("node %q (%s) reads a value that is not defined before it: %s", n.Name, n.Kind, nameOf(v))
 			}
 		}
-		shape, err := n.outputShape()
+		types, err := n.outputTypes()
 		if err != nil {
 			return err
 		}
-		out := n.Outputs[0]
-		if out.Role != RoleNone {
-			return fmt.Errorf("node %q (%s): its output has role %q", n.Name, n.Kind, out.Role)
-		}
-		if !slices.Equal(shape, out.Shape) {
-			return fmt.Errorf("node %q (%s): output %q is %v, but the inputs give %v", n.Name, n.Kind, out.Name, out.Shape, shape)
-		}
-		if err := define(out); err != nil {
-			return err
+		for j, out := range n.Outputs {
+			if out == nil {
+				continue
+			}
+			if out.Role != RoleNone {
+				return fmt.Errorf("node %q (%s): its output has role %q", n.Name, n.Kind, out.Role)
+			}
+			if t := types[j]; out.DType != t.DType || !slices.Equal(t.Shape, out.Shape) {
+				return fmt.Errorf("node %q (%s): output %q is %s %v, but the inputs give %s %v",
+					n.Name, n.Kind, out.Name, out.DType, out.Shape, t.DType, t.Shape)
+			}
+			if err := define(out); err != nil {
+				return err
+			}
 		}
 	}
 	for _, v := range g.Outputs {
+		if v != nil && v.Role != RoleNone && values[v.Name] == nil {
+			if err := define(v); err != nil {
+				return err
+			}
+		}
 		if v == nil || values[v.Name] != v {
 			return fmt.Errorf("output %s is not defined", nameOf(v))
 		}
@@ -229,14 +286,19 @@ func nameOf(v *Value) string {
 }
 
 func checkValue(v *Value) error {
-	if v.DType != F32 {
-		return fmt.Errorf("value %q: element type %q, want %q", v.Name, v.DType, F32)
+	if v.DType.Size() == 0 {
+		return fmt.Errorf("value %q: unknown element type %q", v.Name, v.DType)
 	}
-	if !fits(v.Shape...) {
-		return fmt.Errorf("value %q: shape %v has a dimension below 1 or is too large", v.Name, v.Shape)
+	if err := operator.CheckShape(v.Shape); err != nil {
+		return fmt.Errorf("value %q: %w", v.Name, err)
 	}
-	if v.Data != nil && len(v.Data) != v.Elements() {
-		return fmt.Errorf("value %q: %d elements of data for shape %v", v.Name, len(v.Data), v.Shape)
+	if v.Data != nil && (v.DType != F32 || v.Typed != nil) {
+		return fmt.Errorf("value %q: it is of type %s but has data of type %s", v.Name, v.DType, F32)
+	}
+	if t := v.Tensor(); t != nil {
+		if err := t.Check(); err != nil {
+			return fmt.Errorf("value %q: %w", v.Name, err)
+		}
 	}
 	return nil
 }

@@ -60,7 +60,7 @@ func TestValidate(t *testing.T) {
 		{"two outputs", func(g *Graph) { g.Nodes[0].Outputs = append(g.Nodes[0].Outputs, &Value{Name: "z"}) }, "2 outputs"},
 		{"shape", func(g *Graph) { g.Nodes[0].Outputs[0].Shape = []int{1, 2, 3, 4} }, "the inputs give"},
 		{"data", func(g *Graph) { g.Nodes[0].Inputs[1].Data = make([]float32, 3) }, "3 elements of data"},
-		{"type", func(g *Graph) { g.Inputs[0].DType = "f16" }, `element type "f16"`},
+		{"type", func(g *Graph) { g.Inputs[0].DType = "f4" }, `element type "f4"`},
 		{"role of an input", func(g *Graph) { g.Inputs[0].Role = RoleWeight }, "has role"},
 		{"role of a result", func(g *Graph) { g.Nodes[0].Outputs[0].Role = RoleWeight }, "has role"},
 	} {
@@ -90,7 +90,7 @@ func TestValidate(t *testing.T) {
 
 func TestBuilderKeepsFirstError(t *testing.T) {
 	for name, build := range map[string]func(b *Builder, x *Value) *Value{
-		`"fc" (Gemm)`:        func(b *Builder, x *Value) *Value { return b.Flatten(b.Linear("fc", x, 3)) },
+		`"fc" (Linear)`:      func(b *Builder, x *Value) *Value { return b.Flatten(b.Linear("fc", x, 3)) },
 		"no activation":      func(b *Builder, x *Value) *Value { return b.Activation(OpConv2D, x) },
 		"input is missing":   func(b *Builder, x *Value) *Value { return b.Add(nil, x) },
 		"an input is":        func(b *Builder, x *Value) *Value { return b.Mul(x, nil) },

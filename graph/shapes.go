@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+
+	"github.com/hwprofd/hwprofd/graph/operator"
 )
 
 // InferShapes fills the shapes of all nodes' outputs from the shapes of the
@@ -17,24 +19,55 @@ func InferShapes(g *Graph) error {
 	return nil
 }
 
-// InferShape fills the shape of the node's output from its inputs' shapes and
-// checks that these fit the node's kind and attributes.
+// InferShape fills the types and shapes of the node's outputs from its inputs'
+// and checks that these fit the node's kind and attributes.
 func (n *Node) InferShape() error {
-	shape, err := n.outputShape()
+	types, err := n.outputTypes()
 	if err != nil {
 		return err
 	}
-	if len(n.Outputs) != 1 {
-		return fmt.Errorf("node %q (%s) has %d outputs, want 1", n.Name, n.Kind, len(n.Outputs))
+	for i, v := range n.Outputs {
+		if v != nil {
+			v.DType, v.Shape = types[i].DType, types[i].Shape
+		}
 	}
-	n.Outputs[0].Shape = shape
 	return nil
+}
+
+// outputTypes are the types of all outputs as the inputs give them.
+func (n *Node) outputTypes() ([]operator.Type, error) {
+	if n.Plain() {
+		types, err := operator.Infer(string(n.Kind), n.Attributes.Named, n.arguments(), len(n.Outputs))
+		if err != nil {
+			return nil, n.errorf("%w", err)
+		}
+		return types, nil
+	}
+	if len(n.Outputs) != 1 || n.Outputs[0] == nil {
+		return nil, n.errorf("%d outputs, want 1", len(n.Outputs))
+	}
+	shape, err := n.outputShape()
+	return []operator.Type{{DType: F32, Shape: shape}}, err
+}
+
+// arguments is what is known of the inputs.
+func (n *Node) arguments() []*operator.Argument {
+	args := make([]*operator.Argument, len(n.Inputs))
+	for i, v := range n.Inputs {
+		if v != nil {
+			args[i] = &operator.Argument{Type: operator.Type{DType: v.DType, Shape: v.Shape}, Constant: v.Tensor()}
+		}
+	}
+	return args
 }
 
 func (n *Node) outputShape() ([]int, error) {
 	for _, v := range n.Inputs {
 		if v == nil {
 			return nil, n.errorf("an input is missing")
+		}
+		if v.DType != F32 {
+			return nil, n.errorf("input %q is of type %s, want %s", v.Name, v.DType, F32)
 		}
 		if !fits(v.Shape...) {
 			return nil, n.errorf("input %q: shape %v has a dimension below 1 or is too large", v.Name, v.Shape)
@@ -60,7 +93,7 @@ func (n *Node) errorf(format string, args ...any) error {
 func (n *Node) inferredShape() ([]int, error) {
 	least, most := 1, 1
 	switch n.Kind {
-	case Conv, Gemm:
+	case Conv, Linear:
 		least, most = 2, 3
 	case Add, Mul:
 		least, most = 2, 2
@@ -74,8 +107,8 @@ func (n *Node) inferredShape() ([]int, error) {
 	switch n.Kind {
 	case Conv:
 		return n.convShape(x)
-	case Gemm:
-		return n.gemmShape(x)
+	case Linear:
+		return n.linearShape(x)
 	case MaxPool, AveragePool:
 		return n.poolShape(x)
 	case GlobalAveragePool:
@@ -93,7 +126,7 @@ func (n *Node) inferredShape() ([]int, error) {
 			}
 		}
 		return slices.Clone(x), nil
-	case Relu, Clip, HardSwish, HardSigmoid, Sigmoid, Identity:
+	case Relu, Relu6, HardSwish, HardSigmoid, Sigmoid, Identity:
 		return slices.Clone(x), nil
 	case Add, Mul:
 		y := n.Inputs[1].Shape
@@ -176,15 +209,29 @@ func (a *Attributes) windows(x []int, r, s int) (h, w int, err error) {
 	return h, w, nil
 }
 
-func (n *Node) gemmShape(x []int) ([]int, error) {
+func (n *Node) linearShape(x []int) ([]int, error) {
 	w := n.Inputs[1].Shape
-	if len(x) != 2 || len(w) != 2 || x[1] != w[1] {
-		return nil, fmt.Errorf("input is %v and weight %v, want [N in] and [out in]", x, w)
+	if len(x) < 2 || len(w) != 2 {
+		return nil, fmt.Errorf("input is %v and weight %v, want [... in] and [out in]", x, w)
 	}
-	if b := n.Bias(); b != nil && !slices.Equal(b.Shape, w[:1]) {
-		return nil, fmt.Errorf("bias is %v, want [%d]", b.Shape, w[0])
+	in, out := n.linearSize()
+	last := len(x) - 1
+	if x[last] != in {
+		return nil, fmt.Errorf("input is %v, but the weight takes %d features", x, in)
 	}
-	return []int{x[0], w[0]}, nil
+	if b := n.Bias(); b != nil && !slices.Equal(b.Shape, []int{out}) {
+		return nil, fmt.Errorf("bias is %v, want [%d]", b.Shape, out)
+	}
+	return append(slices.Clone(x[:last]), out), nil
+}
+
+// linearSize is the number of features that a Linear takes and gives.
+func (n *Node) linearSize() (in, out int) {
+	w := n.Inputs[1].Shape
+	if n.Attributes.Transposed {
+		return w[0], w[1]
+	}
+	return w[1], w[0]
 }
 
 // axis is Attributes.Axis counted from the front.
@@ -243,12 +290,12 @@ func (n *Node) checkEpilogue(out []int) error {
 		return fmt.Errorf("epilogue %q is no activation", e.Activation)
 	}
 	switch n.Kind {
-	case Conv:
+	case Conv, Linear:
 		if r := n.Residual(); r != nil && !slices.Equal(r.Shape, out) {
 			return fmt.Errorf("residual %q is %v, want %v", r.Name, r.Shape, out)
 		}
 		return nil
-	case Gemm, Add, Mul:
+	case Add, Mul:
 		if !e.Add {
 			return nil
 		}

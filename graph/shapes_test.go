@@ -47,11 +47,13 @@ func TestInferShape(t *testing.T) {
 		{"batch norm of others", BatchNormalization, Attributes{}, [][]int{{1, 3, 2, 2}, {3}, {3}, {4}, {3}}, nil, "want [3]"},
 		{"batch norm of a vector", BatchNormalization, Attributes{}, [][]int{{3}, {3}, {3}, {3}, {3}}, nil, "want [N C ...]"},
 
-		{"linear", Gemm, Attributes{}, [][]int{{2, 3}, {5, 3}, {5}}, []int{2, 5}, ""},
-		{"linear without bias", Gemm, Attributes{}, [][]int{{2, 3}, {5, 3}}, []int{2, 5}, ""},
-		{"linear of a plane", Gemm, Attributes{}, [][]int{{2, 3, 1, 1}, {5, 3}}, nil, "want [N in]"},
-		{"linear of others", Gemm, Attributes{}, [][]int{{2, 4}, {5, 3}}, nil, "want [N in]"},
-		{"linear with wrong bias", Gemm, Attributes{}, [][]int{{2, 3}, {5, 3}, {3}}, nil, "bias is [3]"},
+		{"linear", Linear, Attributes{}, [][]int{{2, 3}, {5, 3}, {5}}, []int{2, 5}, ""},
+		{"linear without bias", Linear, Attributes{}, [][]int{{2, 3}, {5, 3}}, []int{2, 5}, ""},
+		{"linear of rows of rows", Linear, Attributes{}, [][]int{{2, 4, 3}, {5, 3}}, []int{2, 4, 5}, ""},
+		{"linear of a transposed weight", Linear, Attributes{Transposed: true}, [][]int{{2, 3}, {3, 5}, {5}}, []int{2, 5}, ""},
+		{"linear of a vector", Linear, Attributes{}, [][]int{{3}, {5, 3}}, nil, "want [... in]"},
+		{"linear of others", Linear, Attributes{}, [][]int{{2, 4}, {5, 3}}, nil, "takes 3 features"},
+		{"linear with wrong bias", Linear, Attributes{}, [][]int{{2, 3}, {5, 3}, {3}}, nil, "bias is [3]"},
 
 		{"add", Add, Attributes{}, [][]int{{1, 3, 2, 2}, {1, 3, 2, 2}}, []int{1, 3, 2, 2}, ""},
 		{"broadcast", Mul, Attributes{}, [][]int{{1, 3, 2, 2}, {1, 3, 1, 1}}, []int{1, 3, 2, 2}, ""},
@@ -88,15 +90,15 @@ func TestInferShape(t *testing.T) {
 		{"residual", Conv, Attributes{Stride: one, Dilation: one, Group: 1, Epilogue: Epilogue{Add: true}}, [][]int{{1, 3, 8, 8}, {4, 3, 1, 1}, {4}, {1, 4, 8, 8}}, []int{1, 4, 8, 8}, ""},
 		{"residual without bias", Conv, Attributes{Stride: one, Dilation: one, Group: 1, Epilogue: Epilogue{Add: true}}, [][]int{{1, 3, 8, 8}, {4, 3, 1, 1}, {1, 4, 8, 8}}, []int{1, 4, 8, 8}, ""},
 		{"wrong residual", Conv, Attributes{Stride: one, Dilation: one, Group: 1, Epilogue: Epilogue{Add: true}}, [][]int{{1, 3, 8, 8}, {4, 3, 1, 1}, {1, 4, 1, 1}}, nil, "residual"},
-		{"residual of a linear layer", Gemm, Attributes{Epilogue: Epilogue{Add: true}}, [][]int{{1, 3}, {4, 3}, {4}, {1, 4}}, nil, "not supported"},
+		{"residual of a linear layer", Linear, Attributes{Epilogue: Epilogue{Add: true}}, [][]int{{1, 3}, {4, 3}, {4}, {1, 4}}, []int{1, 4}, ""},
 		{"activation of a pool", GlobalAveragePool, Attributes{Epilogue: Epilogue{Activation: OpRelu}}, [][]int{{1, 3, 2, 2}}, nil, "not supported"},
 		{"no activation", Conv, Attributes{Stride: one, Dilation: one, Group: 1, Epilogue: Epilogue{Activation: OpSoftmax}}, [][]int{{1, 3, 8, 8}, {4, 3, 1, 1}}, nil, "no activation"},
-		{"unknown", Kind("Gelu"), Attributes{}, [][]int{{1}}, nil, "unknown kind"},
+		{"unknown", Kind("Fancy"), Attributes{}, [][]int{{1}}, nil, "unknown kind"},
 	} {
 		t.Run(string(c.kind)+" "+c.name, func(t *testing.T) {
 			n := &Node{Name: "node", Kind: c.kind, Attributes: c.a, Outputs: []*Value{{Name: "y"}}}
 			for _, shape := range c.inputs {
-				n.Inputs = append(n.Inputs, &Value{Shape: shape})
+				n.Inputs = append(n.Inputs, &Value{DType: F32, Shape: shape})
 			}
 			err := n.InferShape()
 			switch {

@@ -3,24 +3,26 @@ package graph
 import (
 	"errors"
 	"fmt"
-	"math"
 	"slices"
 	"strings"
+
+	"github.com/hwprofd/hwprofd/graph/operator"
 )
 
 // DType is the element type of a tensor.
-type DType string
+type DType = operator.DType
 
-// F32 is IEEE 754 binary32.
-const F32 DType = "f32"
-
-// Size is the number of bytes of one element, 0 for an unknown type.
-func (d DType) Size() int64 {
-	if d == F32 {
-		return 4
-	}
-	return 0
-}
+// Element types that networks are made of; package operator has them all.
+const (
+	F32  = operator.F32
+	F16  = operator.F16
+	BF16 = operator.BF16
+	I8   = operator.I8
+	U8   = operator.U8
+	I32  = operator.I32
+	I64  = operator.I64
+	Bool = operator.Bool
+)
 
 // Op is the operator of a workload.
 type Op string
@@ -81,8 +83,8 @@ type Workload struct {
 // maxElements the size of a tensor, so that arithmetic on them cannot overflow,
 // on 32-bit machines either.
 const (
-	maxDim      = 1 << 24
-	maxElements = math.MaxInt32
+	maxDim      = operator.MaxDim
+	maxElements = operator.MaxElements
 )
 
 // fields says which groups of fields an operator uses.
@@ -329,8 +331,8 @@ func (w Workload) validateEpilogue(f fields) error {
 	if err != nil {
 		return err
 	}
-	if e.Add && w.Op != OpConv2D {
-		return fmt.Errorf("epilogue %q, but only conv2d adds a residual", w.Epilogue)
+	if e.Add && w.Op != OpConv2D && w.Op != OpLinear {
+		return fmt.Errorf("epilogue %q, but only conv2d and linear add a residual", w.Epilogue)
 	}
 	return nil
 }

@@ -69,7 +69,7 @@ func TestParseWorkloadRefuses(t *testing.T) {
 		"conv3d/f32/n1c1h1w1":                  "unknown operator",
 		"relu/f32/n1c64h56w56/":                "4 parts",
 		"relu/f32":                             "2 parts",
-		"relu/f64/n1c64h56w56":                 "element type",
+		"relu/f4/n1c64h56w56":                  "element type",
 		"relu/f32/n1c64h56":                    `"w"`,
 		"relu/f32/n1c64h56w56x":                "left over",
 		"relu/f32/n01c64h56w56":                "not canonical",
@@ -87,7 +87,7 @@ func TestParseWorkloadRefuses(t *testing.T) {
 		"conv2d/f32/n1c4h8w8/k4r3s3/stride2.pad1.dil1.group1/relu.add":   "epilogue",
 		"conv2d/f32/n1c4h8w8/k4r3s3/stride2.pad1.dil1.group1/add.":       "epilogue",
 		"conv2d/f32/n1c4h8w8/k4r3s3/stride2.pad1.dil1.group1/softmax":    "epilogue",
-		"linear/f32/n1c4/k4/add":                                         "only conv2d adds",
+		"linear/f32/n1c4/k4/sub":                                         "unknown epilogue",
 		"add/f32/n1c4h8w8/k3r8s8/none":                                   "broadcast",
 		"maxpool/f32/n1c4h8w8/r3s3/stride2.pad3":                         "padding",
 	} {

@@ -92,7 +92,7 @@ func takesBlocks(n *graph.Node, i int) bool {
 			return n.Inputs[0].Shape[1] > fewChannels && makesBlocks(n)
 		}
 		return makesBlocks(n)
-	case graph.Relu, graph.Clip, graph.HardSwish, graph.HardSigmoid, graph.Sigmoid, graph.MaxPool, graph.AveragePool, graph.GlobalAveragePool:
+	case graph.Relu, graph.Relu6, graph.HardSwish, graph.HardSigmoid, graph.Sigmoid, graph.MaxPool, graph.AveragePool, graph.GlobalAveragePool:
 		return true
 	case graph.Add, graph.Mul:
 		return sameShape(n) || i == 0 && channelFactors(n)
@@ -136,7 +136,7 @@ func (a *arrangement) add(n *graph.Node) {
 				first = given // read as it is
 			}
 		}
-	case graph.Relu, graph.Clip, graph.HardSwish, graph.HardSigmoid, graph.Sigmoid, graph.MaxPool, graph.AveragePool:
+	case graph.Relu, graph.Relu6, graph.HardSwish, graph.HardSigmoid, graph.Sigmoid, graph.MaxPool, graph.AveragePool:
 		layout, first = given, given
 	case graph.GlobalAveragePool:
 		first = given

@@ -98,7 +98,7 @@ func (m *memory) worksInPlace(n *graph.Node, v *graph.Value) bool {
 		return false
 	}
 	switch n.Kind {
-	case graph.Relu, graph.Clip, graph.HardSwish, graph.HardSigmoid, graph.Sigmoid, graph.Add, graph.Mul:
+	case graph.Relu, graph.Relu6, graph.HardSwish, graph.HardSigmoid, graph.Sigmoid, graph.Add, graph.Mul:
 		return true
 	case graph.Conv: // over the residual, unless that is what is convolved
 		return v == n.Residual() && m.buffers[v] != m.buffers[n.Inputs[0]]

@@ -83,7 +83,7 @@ func interpretNode(n *graph.Node, values map[*graph.Value][]float64) []float64 {
 			}
 			return sum
 		})
-	case graph.Gemm:
+	case graph.Linear:
 		weight, ws := values[n.Inputs[1]], n.Inputs[1].Shape
 		each(func(i []int) float64 {
 			sum := 0.0
@@ -166,7 +166,7 @@ func activate(k graph.Kind, x float64) float64 {
 	switch k {
 	case graph.Relu:
 		return max(x, 0)
-	case graph.Clip:
+	case graph.Relu6:
 		return relu6(x)
 	case graph.HardSwish:
 		return x * relu6(x+3) / 6

@@ -170,7 +170,7 @@ func (n *node) readClip() error {
 	}
 	// relu6((x - low) * 6 / (high - low)) * (high - low) / 6 + low
 	scale := 6 / (float64(high) - float64(low))
-	return n.affine(graph.Clip, x, scale, float32(-float64(low)*scale), 1/scale, low)
+	return n.affine(graph.Relu6, x, scale, float32(-float64(low)*scale), 1/scale, low)
 }
 
 // readHardSigmoid reads clip(alpha x + beta, 0, 1); with alpha 1/6 and beta

@@ -151,7 +151,7 @@ func (e *encoder) node(n *graph.Node) {
 		attributes = windowAttributes(a, a.Kernel[:])
 	case graph.BatchNormalization:
 		attributes = append(attributes, floatAttribute("epsilon", a.Epsilon))
-	case graph.Gemm:
+	case graph.Linear:
 		attributes = append(attributes, intAttribute("transB", 1))
 	case graph.Flatten, graph.Softmax:
 		attributes = append(attributes, intAttribute("axis", a.Axis))
@@ -190,7 +190,7 @@ func (e *encoder) node(n *graph.Node) {
 func kindOf(op graph.Op) graph.Kind {
 	switch op {
 	case graph.OpRelu6:
-		return graph.Clip
+		return graph.Relu6
 	case graph.OpHardSwish:
 		return graph.HardSwish
 	case graph.OpHardSigmoid:
@@ -204,7 +204,7 @@ func kindOf(op graph.Op) graph.Kind {
 // elementwise completes what ONNX wants of kinds without parameters.
 func (e *encoder) elementwise(kind graph.Kind, inputs []string) ([]string, []*onnxpb.AttributeProto) {
 	switch kind {
-	case graph.Clip:
+	case graph.Relu6:
 		if e.zero == "" {
 			e.zero, e.six = e.scalar("clip.min", 0), e.scalar("clip.max", 6)
 		}
@@ -215,10 +215,21 @@ func (e *encoder) elementwise(kind graph.Kind, inputs []string) ([]string, []*on
 	return inputs, nil
 }
 
+// operatorName is ONNX's name of a kind.
+func operatorName(kind graph.Kind) string {
+	switch kind {
+	case graph.Linear:
+		return "Gemm"
+	case graph.Relu6:
+		return "Clip"
+	}
+	return string(kind)
+}
+
 func (e *encoder) add(kind graph.Kind, name string, inputs []string, output string, attributes ...*onnxpb.AttributeProto) {
 	e.out.Node = append(e.out.Node, &onnxpb.NodeProto{
 		Name:      proto.String(name),
-		OpType:    proto.String(string(kind)),
+		OpType:    proto.String(operatorName(kind)),
 		Input:     inputs,
 		Output:    []string{output},
 		Attribute: attributes,

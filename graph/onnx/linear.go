@@ -35,19 +35,19 @@ func (n *node) readGemm() error {
 		return err
 	}
 	if !n.has(2) || factors[1] == 0 {
-		return n.last(graph.Gemm, graph.Attributes{}, x, weight)
+		return n.last(graph.Linear, graph.Attributes{}, x, weight)
 	}
 	if c := n.inputs[2].constant; c != nil && n.opset >= 7 && isVector(c.shape, weight.Shape[0]) {
 		bias, err := n.bias(weight.Shape[0], factors[1])
 		if err != nil {
 			return err
 		}
-		return n.last(graph.Gemm, graph.Attributes{}, x, weight, bias)
+		return n.last(graph.Linear, graph.Attributes{}, x, weight, bias)
 	}
 	if factors[1] != 1 {
 		return unsupportedf("its beta is %v for a third input that is no bias", factors[1])
 	}
-	y, err := n.inner("product", graph.Gemm, graph.Attributes{}, x, weight)
+	y, err := n.inner("product", graph.Linear, graph.Attributes{}, x, weight)
 	if err != nil {
 		return err
 	}
@@ -128,7 +128,7 @@ func (n *node) readMatMul() error {
 	rank := len(x.Shape)
 	switch {
 	case rank == 2:
-		return n.last(graph.Gemm, graph.Attributes{}, x, weight)
+		return n.last(graph.Linear, graph.Attributes{}, x, weight)
 	case rank < 2:
 		return unsupportedf("input 0 has shape %v", x.Shape)
 	}
@@ -136,7 +136,7 @@ func (n *node) readMatMul() error {
 	if err != nil {
 		return err
 	}
-	y, err := n.inner("product", graph.Gemm, graph.Attributes{}, rows, weight)
+	y, err := n.inner("product", graph.Linear, graph.Attributes{}, rows, weight)
 	if err != nil {
 		return err
 	}

@@ -281,6 +281,6 @@ func ExampleWrite() {
 		fmt.Println(n.Name, n.Kind, n.Outputs[0].Shape)
 	}
 	// Output:
-	// fc Gemm [1 3]
+	// fc Linear [1 3]
 	// fc.relu Relu [1 3]
 }

@@ -3,6 +3,7 @@ package operator
 import (
 	"fmt"
 	"math"
+	"reflect"
 )
 
 // DType is the element type of a tensor.
@@ -115,6 +116,22 @@ func CheckShape(shape []int) error {
 		if n *= int64(d); n > MaxElements {
 			return fmt.Errorf("%v is more than %d elements", shape, MaxElements)
 		}
+	}
+	return nil
+}
+
+// Check reports data that is not of the tensor's type, or does not fit its
+// shape.
+func (t *Tensor) Check() error {
+	if err := CheckShape(t.Shape); err != nil {
+		return err
+	}
+	want, data := reflect.TypeOf(Make(t.DType, 0)), reflect.ValueOf(t.Data)
+	if want == nil || !data.IsValid() || data.Type() != want {
+		return fmt.Errorf("data is a %T, which elements of type %s are not", t.Data, t.DType)
+	}
+	if n := data.Len(); n != Elements(t.Shape) {
+		return fmt.Errorf("%d elements of data for shape %v", n, t.Shape)
 	}
 	return nil
 }

@@ -34,7 +34,7 @@ const maxInputs = 5 // of a node: BatchNormalization's
 
 var activations = map[graph.Kind]kernels.Activation{
 	graph.Relu:        kernels.ReLU,
-	graph.Clip:        kernels.ReLU6,
+	graph.Relu6:        kernels.ReLU6,
 	graph.HardSwish:   kernels.HardSwish,
 	graph.HardSigmoid: kernels.HardSigmoid,
 	graph.Sigmoid:     kernels.Sigmoid,
@@ -68,7 +68,7 @@ func newNetwork(a nas.Architecture, g *graph.Graph) (*network, error) {
 			return nil, fmt.Errorf("node %s (%s) has %d inputs", s.node.Name, s.node.Kind, len(s.node.Inputs))
 		}
 		switch s.node.Kind {
-		case graph.Conv, graph.BatchNormalization, graph.Gemm, graph.Add, graph.Mul, graph.GlobalAveragePool, graph.Flatten:
+		case graph.Conv, graph.BatchNormalization, graph.Linear, graph.Add, graph.Mul, graph.GlobalAveragePool, graph.Flatten:
 		default:
 			if _, ok := activations[s.node.Kind]; !ok {
 				return nil, fmt.Errorf("node %s: %s cannot be trained", s.node.Name, s.node.Kind)
@@ -130,7 +130,7 @@ func (s *Supernet) forward(t *autograd.Tape, net *network, x *autograd.Tensor, g
 			if used != nil {
 				used(mean, variance, statistics)
 			}
-		case graph.Gemm:
+		case graph.Linear:
 			y = t.Linear(in[0], in[1], in[2])
 		case graph.Add:
 			y = t.Add(in[0], in[1])
