@@ -152,7 +152,7 @@ func near(got, want *Tensor, relative, absolute float64) error {
 		}
 		return nil
 	}
-	g, w := float64s(got), float64s(want)
+	g, w := asFloat64s(got), asFloat64s(want)
 	for i := range w {
 		same := g[i] == w[i] || math.IsNaN(g[i]) && math.IsNaN(w[i])
 		if !same && !(math.Abs(g[i]-w[i]) <= absolute+relative*math.Abs(w[i])) {
@@ -162,7 +162,7 @@ func near(got, want *Tensor, relative, absolute float64) error {
 	return nil
 }
 
-func float64s(t *Tensor) []float64 {
+func asFloat64s(t *Tensor) []float64 {
 	if x, ok := t.Data.([]float64); ok {
 		return x
 	}
