@@ -107,6 +107,8 @@ def convert(case):
     if node.op_type.startswith("Reduce") and "axes" in c["attributes"]:
         axes = np.array(c["attributes"].pop("axes")["ints"], np.int64)
         c["inputs"].append(tensor(TensorProto.INT64, axes))
+    if node.op_type in ("Cast", "CastLike") and c["outputs"][0]["type"] == "bf16":
+        raise Skip("the generator cuts off what newer versions round")
     size = sum(len(t["data"]) * 3 // 4 for t in c["inputs"] + c["outputs"] if t)
     if size > LIMIT:
         raise Skip("%d bytes" % size)
