@@ -19,7 +19,7 @@ func bind(n *graph.Node, l layouts) (*step, error) {
 		return s, nil
 	}
 	if n.Plain() {
-		return reference(n), nil
+		return bindPlain(n), nil
 	}
 	return bindTyped(n, l)
 }
@@ -58,6 +58,9 @@ func bindView(n *graph.Node) *step {
 func bindTyped(n *graph.Node, l layouts) (*step, error) {
 	w, ok := n.Workload()
 	if !ok {
+		if n.Kind == graph.BatchNormalization {
+			return bindBatchNorm(n), nil
+		}
 		return reference(n), nil
 	}
 	if err := w.Validate(); err != nil {

@@ -53,6 +53,9 @@ type step struct {
 	// views, unless nil, are the bytes after which each output starts in the
 	// memory of the first input, which the outputs share.
 	views []int
+	// joins says that the inputs follow each other in the output, so that they
+	// may be written to its memory in the first place.
+	joins bool
 }
 
 // always is a call that cannot fail.
@@ -162,7 +165,11 @@ func (p *program) plan() *Plan {
 	plan := &Plan{program: p, inputs: m.tensors(p.graph.Inputs), outputs: m.tensors(p.graph.Outputs)}
 	for _, s := range p.steps {
 		if s.kernel != nil {
-			plan.calls = append(plan.calls, s.kernel(m))
+			f := s.kernel(m)
+			if f == nil { // nothing to do, as memory was planned
+				f = func(*kernels.Workspace) error { return nil }
+			}
+			plan.calls = append(plan.calls, f)
 		}
 	}
 	return plan

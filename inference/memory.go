@@ -2,6 +2,7 @@ package inference
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/hwprofd/hwprofd/graph"
 	"github.com/hwprofd/hwprofd/graph/operator"
@@ -89,14 +90,24 @@ func planMemory(g *graph.Graph, l layouts, steps []*step) *memoryPlan {
 		add(v, -1)
 		m.places[v].buffer.last = len(g.Nodes)
 	}
+	joined := m.joinedValues(g, steps)
 	for i, n := range g.Nodes {
 		for j, out := range n.Outputs {
 			if out == nil {
 				continue
 			}
-			if s, ok := m.shared(n, j, steps[i], i); ok {
+			part, isPart := joined[out]
+			if s, ok := m.shared(n, j, steps[i], i); ok && (!isPart || steps[i].views != nil) {
 				m.places[out] = s
-			} else {
+			} else if isPart {
+				whole, ok := m.places[part.whole]
+				if !ok {
+					add(part.whole, i)
+					whole = m.places[part.whole]
+					whole.buffer.last = max(i, lastUse[part.whole])
+				}
+				m.places[out] = spot{whole.buffer, part.offset}
+			} else if _, ok := m.places[out]; !ok {
 				add(out, i)
 			}
 			b := m.places[out].buffer
@@ -105,6 +116,41 @@ func planMemory(g *graph.Graph, l layouts, steps []*step) *memoryPlan {
 	}
 	m.size = place(all)
 	return m
+}
+
+// part is where a value lies in one that it is joined to others in.
+type part struct {
+	whole  *graph.Value
+	offset int // bytes
+}
+
+// joinedValues are the values that can be written right into the result of a
+// node that joins them to others.
+func (m *memoryPlan) joinedValues(g *graph.Graph, steps []*step) map[*graph.Value]part {
+	computed := make(map[*graph.Value]bool)
+	for _, n := range g.Nodes {
+		for _, v := range n.Outputs {
+			computed[v] = true
+		}
+	}
+	joined := make(map[*graph.Value]part)
+	for i := len(g.Nodes) - 1; i >= 0; i-- {
+		if !steps[i].joins {
+			continue
+		}
+		n := g.Nodes[i]
+		at := part{whole: n.Outputs[0]}
+		if p, ok := joined[n.Outputs[0]]; ok {
+			at = p
+		}
+		for _, v := range n.Inputs {
+			if _, taken := joined[v]; computed[v] && !taken && at.offset%alignment == 0 && v != at.whole {
+				joined[v] = at
+			}
+			at.offset += m.layouts.bytes(v)
+		}
+	}
+	return joined
 }
 
 // lastUses returns for each value that is read the last step that reads it;
@@ -149,13 +195,12 @@ func (m *memoryPlan) shared(n *graph.Node, j int, s *step, i int) (spot, bool) {
 // readElsewhere reports whether n also reads the memory of its k-th input as
 // another input, element by element in another order.
 func (m *memoryPlan) readElsewhere(n *graph.Node, k int) bool {
-	b := m.places[n.Inputs[k]].buffer
-	for i, v := range n.Inputs {
-		if i != k && v != nil && m.places[v].buffer == b && (v.Elements() != n.Inputs[k].Elements() || i == 0 && windowed(n)) {
-			return true
-		}
-	}
-	return false
+	at := m.places[n.Inputs[k]]
+	return slices.ContainsFunc(n.Inputs, func(v *graph.Value) bool {
+		return v != nil && v != n.Inputs[k] && m.places[v].buffer == at.buffer &&
+			(m.places[v] != at || v.Elements() != n.Inputs[k].Elements()) ||
+			v == n.Inputs[k] && n.Inputs[0] == v && k > 0 && windowed(n) || v == n.Inputs[0] && k > 0 && windowed(n) && m.places[v] == at
+	})
 }
 
 // windowed reports whether each output element of n depends on many elements of
