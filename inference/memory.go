@@ -2,7 +2,6 @@ package inference
 
 import (
 	"fmt"
-	"slices"
 
 	"github.com/hwprofd/hwprofd/graph"
 	"github.com/hwprofd/hwprofd/graph/operator"
@@ -196,11 +195,15 @@ func (m *memoryPlan) shared(n *graph.Node, j int, s *step, i int) (spot, bool) {
 // another input, element by element in another order.
 func (m *memoryPlan) readElsewhere(n *graph.Node, k int) bool {
 	at := m.places[n.Inputs[k]]
-	return slices.ContainsFunc(n.Inputs, func(v *graph.Value) bool {
-		return v != nil && v != n.Inputs[k] && m.places[v].buffer == at.buffer &&
-			(m.places[v] != at || v.Elements() != n.Inputs[k].Elements()) ||
-			v == n.Inputs[k] && n.Inputs[0] == v && k > 0 && windowed(n) || v == n.Inputs[0] && k > 0 && windowed(n) && m.places[v] == at
-	})
+	for i, v := range n.Inputs {
+		if i == k || v == nil || m.places[v].buffer != at.buffer {
+			continue
+		}
+		if m.places[v] != at || v.Elements() != n.Inputs[k].Elements() || i == 0 && windowed(n) {
+			return true
+		}
+	}
+	return false
 }
 
 // windowed reports whether each output element of n depends on many elements of
