@@ -152,10 +152,10 @@ func inferGatherND(c *Call) ([]Type, error) {
 	return []Type{{c.In[0].DType, slices.Concat(indices[:last], data[b+indices[last]:])}}, nil
 }
 
-// blocks are where the tuples of indices in input 1 point to in data of a
+// tuples are where those of indices in input 1 point to in data of a
 // shape, each tuple of the dimensions after the first b, and the number of
 // elements there.
-func (c *Call) blocks(data []int, b int) (places []int, size int, err error) {
+func (c *Call) tuples(data []int, b int) (places []int, size int, err error) {
 	shape := c.In[1].Shape
 	n := shape[len(shape)-1]
 	list, _ := c.In[1].Ints()
@@ -188,7 +188,7 @@ func runGatherND(c *Call, out []*Tensor) error {
 	if err != nil {
 		return err
 	}
-	places, size, err := c.blocks(c.In[0].Shape, b)
+	places, size, err := c.tuples(c.In[0].Shape, b)
 	if err != nil {
 		return err
 	}
@@ -333,7 +333,7 @@ func inferScatterND(c *Call) ([]Type, error) {
 }
 
 func runScatterND(c *Call, out []*Tensor) error {
-	places, size, err := c.blocks(c.In[0].Shape, 0)
+	places, size, err := c.tuples(c.In[0].Shape, 0)
 	if err != nil {
 		return err
 	}

@@ -115,6 +115,12 @@ def convert(case):
     return c
 
 
+def write(out, cases):
+    text = json.dumps(cases, separators=(",", ":"), sort_keys=True)
+    with open(out, "wb") as f, gzip.GzipFile(fileobj=f, mode="wb", mtime=0) as z:
+        z.write(text.encode())
+
+
 def main():
     out, wanted = sys.argv[1], set(sys.argv[2:])
     cases, seen = [], set()
@@ -133,9 +139,7 @@ def main():
     missing = wanted - {c["operator"] for c in cases}
     if missing:
         print("no cases of", *sorted(missing), file=sys.stderr)
-    text = json.dumps(cases, separators=(",", ":"), sort_keys=True)
-    with open(out, "wb") as f, gzip.GzipFile(fileobj=f, mode="wb", mtime=0) as z:
-        z.write(text.encode())
+    write(out, cases)
     print("%d cases of %d operators, %s" % (len(cases), len(wanted - missing), onnx.__version__))
 
 
