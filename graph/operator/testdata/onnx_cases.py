@@ -115,10 +115,18 @@ def convert(case):
         at = c["attributes"].pop("axis", {"int": 1} if opset(case) < 20 else {"int": -2})
         c["inputs"] += [None] * (2 - len(c["inputs"]))
         c["inputs"].append(tensor(TensorProto.INT64, np.array(at["int"], np.int64)))
+    if node.op_type in ("Cast", "CastLike") and c["outputs"][0]["type"] == "bf16":
+        raise Skip("the generator cuts off what newer versions round")
     size = sum(len(t["data"]) * 3 // 4 for t in c["inputs"] + c["outputs"] if t)
     if size > LIMIT:
         raise Skip("%d bytes" % size)
     return c
+
+
+def write(out, cases):
+    text = json.dumps(cases, separators=(",", ":"), sort_keys=True)
+    with open(out, "wb") as f, gzip.GzipFile(fileobj=f, mode="wb", mtime=0) as z:
+        z.write(text.encode())
 
 
 def main():
@@ -139,9 +147,7 @@ def main():
     missing = wanted - {c["operator"] for c in cases}
     if missing:
         print("no cases of", *sorted(missing), file=sys.stderr)
-    text = json.dumps(cases, separators=(",", ":"), sort_keys=True)
-    with open(out, "wb") as f, gzip.GzipFile(fileobj=f, mode="wb", mtime=0) as z:
-        z.write(text.encode())
+    write(out, cases)
     print("%d cases of %d operators, %s" % (len(cases), len(wanted - missing), onnx.__version__))
 
 
