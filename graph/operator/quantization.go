@@ -57,7 +57,7 @@ func init() {
 			return nil
 		},
 	})
-	define("DequantizeLinear", definition{least: 2, most: 3, outputs: 1,
+	define("DequantizeLinear", definition{least: 2, most: 3, outputs: 1, exact: true,
 		infer: func(c *Call) ([]Type, error) {
 			x := c.In[0]
 			err := firstError(c.wantType(0, I8, U8, I16, U16, I32), c.wantFloat(1), c.wantSame(0, 2))
