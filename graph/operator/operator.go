@@ -81,7 +81,7 @@ func Defined(name string) bool { return definitions[name] != nil }
 func Infer(name string, a Attributes, args []*Argument, outputs int) ([]Type, error) {
 	d := definitions[name]
 	if d == nil {
-		return nil, unsupportedf("")
+		return nil, unsupportedf("operator %s is not defined", name)
 	}
 	c := &Call{Attributes: a, In: make([]*Tensor, len(args)), Outputs: outputs}
 	var half DType
@@ -89,7 +89,11 @@ func Infer(name string, a Attributes, args []*Argument, outputs int) ([]Type, er
 		if arg == nil {
 			continue
 		}
-		if err := CheckShape(arg.Shape); err != nil {
+		err := CheckShape(arg.Shape)
+		if arg.Constant != nil {
+			err = arg.Constant.Check()
+		}
+		if err != nil {
 			return nil, fmt.Errorf("input %d: %w", i, err)
 		}
 		c.In[i] = arg.Constant
@@ -125,6 +129,9 @@ func (d *definition) inferChecked(c *Call) ([]Type, error) {
 			return nil, fmt.Errorf("input %d is missing", i)
 		}
 	}
+	if c.Outputs < 1 {
+		return nil, errors.New("no outputs")
+	}
 	if d.outputs >= 0 && c.Outputs > d.outputs {
 		return nil, unsupportedf("%d outputs, of which there are %d", c.Outputs, d.outputs)
 	}
@@ -142,27 +149,65 @@ func Run(name string, a Attributes, in, out []*Tensor) error {
 	if d == nil {
 		return unsupportedf("operator %s is not defined", name)
 	}
-	c := &Call{Attributes: a, In: in, Outputs: len(out)}
-	if d.exact || !slices.ContainsFunc(in, isHalf) && !slices.ContainsFunc(out, isHalf) {
-		return d.run(c, out)
-	}
-	c.In = make([]*Tensor, len(in))
+	c := &Call{Attributes: a, In: make([]*Tensor, len(in)), Outputs: len(out)}
 	for i, t := range in {
-		c.In[i] = widened(t)
+		if t == nil {
+			continue
+		}
+		if err := t.Check(); err != nil {
+			return fmt.Errorf("input %d: %w", i, err)
+		}
+		c.In[i] = t
+		if !d.exact {
+			c.In[i] = widened(t)
+		}
+	}
+	if err := d.checkOutputs(c, out); err != nil {
+		return err
 	}
 	wide := make([]*Tensor, len(out))
+	used := false
 	for i, t := range out {
+		used = used || t != nil
 		wide[i] = t
-		if isHalf(t) {
+		if isHalf(t) && !d.exact {
 			wide[i] = New(F32, t.Shape...)
 		}
+	}
+	if !used {
+		return nil
 	}
 	if err := d.run(c, wide); err != nil {
 		return err
 	}
 	for i, t := range out {
-		if isHalf(t) {
+		if wide[i] != t {
 			narrow(t.DType, t.Data.([]uint16), wide[i].Data.([]float32))
+		}
+	}
+	return nil
+}
+
+// checkOutputs checks that out have the types that c, whose half types are
+// widened, infers.
+func (d *definition) checkOutputs(c *Call, out []*Tensor) error {
+	types, err := d.inferChecked(c)
+	if err != nil {
+		return err
+	}
+	for i, t := range out {
+		if t == nil {
+			continue
+		}
+		if err := t.Check(); err != nil {
+			return fmt.Errorf("output %d: %w", i, err)
+		}
+		want := types[i]
+		if isHalf(t) && want.DType == F32 && !d.exact {
+			want.DType = t.DType
+		}
+		if t.DType != want.DType || !slices.Equal(t.Shape, want.Shape) {
+			return fmt.Errorf("output %d is %s %v, want %s %v", i, t.DType, t.Shape, want.DType, want.Shape)
 		}
 	}
 	return nil

@@ -107,10 +107,18 @@ def convert(case):
     if node.op_type.startswith("Reduce") and "axes" in c["attributes"]:
         axes = np.array(c["attributes"].pop("axes")["ints"], np.int64)
         c["inputs"].append(tensor(TensorProto.INT64, axes))
+    if node.op_type in ("Cast", "CastLike") and c["outputs"][0]["type"] == "bf16":
+        raise Skip("the generator cuts off what newer versions round")
     size = sum(len(t["data"]) * 3 // 4 for t in c["inputs"] + c["outputs"] if t)
     if size > LIMIT:
         raise Skip("%d bytes" % size)
     return c
+
+
+def write(out, cases):
+    text = json.dumps(cases, separators=(",", ":"), sort_keys=True)
+    with open(out, "wb") as f, gzip.GzipFile(fileobj=f, mode="wb", mtime=0) as z:
+        z.write(text.encode())
 
 
 def main():
@@ -131,9 +139,7 @@ def main():
     missing = wanted - {c["operator"] for c in cases}
     if missing:
         print("no cases of", *sorted(missing), file=sys.stderr)
-    text = json.dumps(cases, separators=(",", ":"), sort_keys=True)
-    with open(out, "wb") as f, gzip.GzipFile(fileobj=f, mode="wb", mtime=0) as z:
-        z.write(text.encode())
+    write(out, cases)
     print("%d cases of %d operators, %s" % (len(cases), len(wanted - missing), onnx.__version__))
 
 
