@@ -1,9 +1,13 @@
 package graph
 
-import "fmt"
+import (
+	"fmt"
+	"math"
 
-// activationKind is the node kind of each activation; kindOp its inverse and
-// the other kinds that are work.
+	"github.com/hwprofd/hwprofd/graph/operator"
+)
+
+// activationKind is the node kind of the activations that have one of their own.
 var activationKind = map[Op]Kind{
 	OpRelu: Relu, OpRelu6: Relu6, OpHardSwish: HardSwish, OpHardSigmoid: HardSigmoid, OpSigmoid: Sigmoid,
 }
@@ -46,6 +50,74 @@ func (k Kind) activation() (Op, bool) {
 		return OpSigmoid, true
 	}
 	return "", false
+}
+
+// activation is what a node does if it is an activation that an epilogue can
+// do; false for others, and for uses of ONNX's operators that mean more.
+func (n *Node) activation() (Op, bool) {
+	if !n.Plain() {
+		return n.Kind.activation()
+	}
+	a := n.Attributes.Named
+	switch n.Kind {
+	case Relu, HardSwish, Sigmoid:
+		return n.Kind.activation()
+	case HardSigmoid:
+		alpha, err := a.Float("alpha", 0.2)
+		beta, err2 := a.Float("beta", 0.5)
+		return OpHardSigmoid, err == nil && err2 == nil && about(F32, float64(alpha), 1./6) && beta == 0.5
+	case "Tanh":
+		return OpTanh, true
+	case "Gelu":
+		approximate, err := a.String("approximate", "none")
+		if approximate == "tanh" {
+			return OpGELUTanh, err == nil
+		}
+		return OpGELU, err == nil && approximate == "none"
+	case "Swish":
+		alpha, err := a.Float("alpha", 1)
+		return OpSiLU, err == nil && alpha == 1
+	case "Clip":
+		if low, ok := clipBound(n, 1, math.Inf(-1)); !ok || low != 0 {
+			return "", false
+		}
+		switch high, ok := clipBound(n, 2, math.Inf(1)); {
+		case ok && high == 6:
+			return OpRelu6, true
+		case ok && high > math.MaxFloat32/2: // exporters write the largest number for none
+			return OpRelu, true
+		}
+	}
+	return "", false
+}
+
+// clipBound is a bound of Clip, if it is known.
+func clipBound(n *Node, i int, missing float64) (float64, bool) {
+	if i >= len(n.Inputs) || n.Inputs[i] == nil {
+		return missing, true
+	}
+	return scalarOf(n.Inputs[i])
+}
+
+// activationNode is a node that does op, without a name, inputs and outputs.
+func activationNode(op Op) *Node {
+	if kind, ok := activationKind[op]; ok {
+		return &Node{Kind: kind}
+	}
+	n := &Node{Attributes: Attributes{Named: operator.Attributes{}}}
+	switch op {
+	case OpGELU:
+		n.Kind = "Gelu"
+	case OpGELUTanh:
+		n.Kind, n.Attributes.Named["approximate"] = "Gelu", "tanh"
+	case OpSiLU:
+		n.Kind = "Swish"
+	case OpTanh:
+		n.Kind = "Tanh"
+	default:
+		return nil
+	}
+	return n
 }
 
 // Workload is the work of a node with known shapes; false for kinds that cost

@@ -38,6 +38,10 @@ const (
 	OpHardSwish     Op = "hswish"   // x * relu6(x+3) / 6
 	OpHardSigmoid   Op = "hsigmoid" // relu6(x+3) / 6
 	OpSigmoid       Op = "sigmoid"
+	OpSiLU          Op = "silu"     // x * sigmoid(x)
+	OpGELU          Op = "gelu"     // x * (1 + erf(x/sqrt(2))) / 2
+	OpGELUTanh      Op = "gelutanh" // x * (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))) / 2
+	OpTanh          Op = "tanh"
 	OpMaxPool       Op = "maxpool"
 	OpAvgPool       Op = "avgpool" // padding is not counted
 	OpGlobalAvgPool Op = "globalavgpool"
@@ -48,7 +52,7 @@ const (
 // an epilogue.
 func (op Op) IsActivation() bool {
 	switch op {
-	case OpRelu, OpRelu6, OpHardSwish, OpHardSigmoid, OpSigmoid:
+	case OpRelu, OpRelu6, OpHardSwish, OpHardSigmoid, OpSigmoid, OpSiLU, OpGELU, OpGELUTanh, OpTanh:
 		return true
 	}
 	return false

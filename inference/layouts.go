@@ -29,6 +29,9 @@ func (l layouts) elements(v *graph.Value) int {
 	return v.Elements()
 }
 
+// bytes is the memory that v takes in its layout.
+func (l layouts) bytes(v *graph.Value) int { return l.elements(v) * int(v.DType.Size()) }
+
 // arrange returns g with a layout for every value: images between
 // convolutions, and what goes with these, lie in blocks of channels. It puts
 // conversions where a value is wanted in another layout than it is made in.
@@ -67,7 +70,7 @@ func (a *arrangement) freeInputs(g *graph.Graph) {
 	planar := make(map[*graph.Value]bool)
 	for _, n := range g.Nodes {
 		for i, v := range n.Inputs {
-			if !takesBlocks(n, i) {
+			if n.Plain() || !takesBlocks(n, i) {
 				planar[v] = true
 			}
 		}
@@ -127,6 +130,10 @@ func channelFactors(n *graph.Node) bool {
 func (a *arrangement) add(n *graph.Node) {
 	// Layouts of the output, the first input and the others.
 	layout, first, others := kernels.Planar, kernels.Planar, kernels.Planar
+	if n.Plain() {
+		a.append(n, layout, first, others)
+		return
+	}
 	given := a.layouts[n.Inputs[0]]
 	switch n.Kind {
 	case graph.Conv:
@@ -148,10 +155,16 @@ func (a *arrangement) add(n *graph.Node) {
 			layout, first = given, given
 		}
 	}
+	a.append(n, layout, first, others)
+}
+
+// append appends n with its inputs and output in the given layouts.
+func (a *arrangement) append(n *graph.Node, layout, first, others kernels.Layout) {
 	m := *n
 	m.Inputs = make([]*graph.Value, len(n.Inputs))
 	for i, v := range n.Inputs {
 		switch {
+		case v == nil:
 		case v.Role != graph.RoleNone && i > 0:
 			m.Inputs[i] = v
 		case i == 0:
@@ -183,12 +196,16 @@ func (a *arrangement) in(v *graph.Value, layout kernels.Layout) *graph.Value {
 	return c
 }
 
-// bindConversion returns the call that copies src, the memory of v, to dst in
-// the other layout.
-func bindConversion(v *graph.Value, from kernels.Layout, dst, src []float32) func(*kernels.Workspace) {
-	n, c, hw, _ := image(v)
-	if from == kernels.Planar {
-		return func(ws *kernels.Workspace) { kernels.ToBlocked(ws, n, c, hw, dst, src) }
-	}
-	return func(ws *kernels.Workspace) { kernels.FromBlocked(ws, n, c, hw, dst, src) }
+// bindConversion copies a value into the other layout.
+func bindConversion(n *graph.Node, l layouts) *step {
+	v, out := n.Inputs[0], n.Outputs[0]
+	count, c, hw, _ := image(v)
+	from := l[v]
+	return &step{kernel: func(m *memory) call {
+		dst, src := m.floats(out), m.floats(v)
+		if from == kernels.Planar {
+			return always(func(ws *kernels.Workspace) { kernels.ToBlocked(ws, count, c, hw, dst, src) })
+		}
+		return always(func(ws *kernels.Workspace) { kernels.FromBlocked(ws, count, c, hw, dst, src) })
+	}}
 }

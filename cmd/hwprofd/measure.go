@@ -51,10 +51,16 @@ func newMeasureCommand() *cobra.Command {
 			if err != nil {
 				return fmt.Errorf("%s: %w", name, err)
 			}
-			plan.Run() // warm-up
+			if err := plan.Run(); err != nil { // warm-up
+				return fmt.Errorf("%s: %w", name, err)
+			}
+			steps, err := plan.Trace()
+			if err != nil {
+				return fmt.Errorf("%s: %w", name, err)
+			}
 			tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 			fmt.Fprintln(tw, "\nNODE\tWORKLOAD\tONE RUN")
-			for _, s := range plan.Trace() {
+			for _, s := range steps {
 				fmt.Fprintf(tw, "%s\t%s\t%s\n", s.Name, s.Workload, nanoseconds(float64(s.NS)))
 			}
 			return tw.Flush()

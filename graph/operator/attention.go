@@ -6,7 +6,7 @@ import (
 )
 
 func init() {
-	define("Attention", definition{least: 3, most: 7, outputs: 4,
+	define("Attention", definition{least: 3, most: 7, outputs: 4, exact: true,
 		infer: func(c *Call) ([]Type, error) {
 			a, err := c.attention()
 			if err != nil {

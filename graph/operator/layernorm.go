@@ -28,7 +28,7 @@ func init() {
 		},
 		run: func(c *Call, out []*Tensor) error { return c.normalizeLayers(out, true) },
 	})
-	define("RMSNormalization", definition{least: 2, most: 2, outputs: 1,
+	define("RMSNormalization", definition{least: 2, most: 2, outputs: 1, exact: true,
 		infer: func(c *Call) ([]Type, error) {
 			x := c.In[0]
 			if err := firstError(c.wantFloat(0), c.wantFloat(1)); err != nil {

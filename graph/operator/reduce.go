@@ -207,7 +207,7 @@ func accumulate[T, A number](f string, sum []A, x []T, w *walk) {
 				}
 			case "ReduceL1":
 				for range n {
-					total += max(A(x[i]), -A(x[i]))
+					total += magnitude(A(x[i]))
 					i += s
 				}
 			case "ReduceL2", "ReduceSumSquare":
@@ -230,7 +230,7 @@ func accumulate[T, A number](f string, sum []A, x []T, w *walk) {
 			case "ReduceProd":
 				sum[o] *= v
 			case "ReduceL1":
-				sum[o] += max(v, -v)
+				sum[o] += magnitude(v)
 			case "ReduceL2", "ReduceSumSquare":
 				sum[o] += v * v
 			default:
@@ -240,6 +240,13 @@ func accumulate[T, A number](f string, sum []A, x []T, w *walk) {
 			o += t
 		}
 	})
+}
+
+func magnitude[T number](v T) T {
+	if v < 0 {
+		return -v
+	}
+	return v
 }
 
 // sumExp adds up exponentials less a number for each sum, so that none
