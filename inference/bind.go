@@ -262,6 +262,10 @@ var activations = map[graph.Op]kernels.Activation{
 	graph.OpHardSwish:   kernels.HardSwish,
 	graph.OpHardSigmoid: kernels.HardSigmoid,
 	graph.OpSigmoid:     kernels.Sigmoid,
+	"silu":              kernels.SiLU,
+	"gelu":              kernels.GELU,
+	"gelutanh":          kernels.GELUTanh,
+	"tanh":              kernels.Tanh,
 }
 
 // activation is the kernels' name of an activation; an empty one is none.

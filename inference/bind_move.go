@@ -298,6 +298,9 @@ func bindResize(n *graph.Node) *step {
 		"round_prefer_floor": kernels.RoundPreferFloor, "round_prefer_ceil": kernels.RoundPreferCeil,
 		"floor": kernels.RoundFloor, "ceil": kernels.RoundCeil,
 	}[stringOf(n, "nearest_mode", "round_prefer_floor")]
+	if mode == kernels.ResizeCubic && coordinates == kernels.PyTorchHalfPixel {
+		return nil // the definition takes a single pixel from another place
+	}
 	if !okMode || !okCoordinates || !okRounding || intsOf(n, "axes") != nil || intOf(n, "antialias", 0) != 0 ||
 		intOf(n, "exclude_outside", 0) != 0 || stringOf(n, "keep_aspect_ratio_policy", "stretch") != "stretch" {
 		return nil
