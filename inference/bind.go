@@ -19,7 +19,7 @@ func bind(n *graph.Node, l layouts) (*step, error) {
 		return s, nil
 	}
 	if n.Plain() {
-		return bindPlain(n), nil
+		return bindPlain(n, l), nil
 	}
 	return bindTyped(n, l)
 }
