@@ -14,7 +14,7 @@ func withWeights(g *graph.Graph, seed uint64) *graph.Graph {
 	random := rand.New(rand.NewPCG(seed, 0))
 	filled := make(map[*graph.Value]*graph.Value)
 	for _, v := range g.Parameters() {
-		if v.Data == nil {
+		if !v.Filled() && v.DType == graph.F32 {
 			copied := *v
 			copied.Data = randomData(v, random)
 			filled[v] = &copied
