@@ -333,22 +333,22 @@ func deconvolve[T float32 | float64](g *convGeometry, out, x, weights, bias []T)
 }
 
 func deconvolvePlane[T float32 | float64](g *window, out, x, weights []T) {
-	for kd := range g.kernel[0] {
-		dLo, dHi, d := g.span(0, kd)
-		for kh := range g.kernel[1] {
-			hLo, hHi, h := g.span(1, kh)
-			for kw := range g.kernel[2] {
-				wLo, wHi, w := g.span(2, kw)
-				v := weights[(kd*g.kernel[1]+kh)*g.kernel[2]+kw]
-				for id := dLo; id < dHi; id++ {
-					for ih := hLo; ih < hHi; ih++ {
-						row := x[(id*g.out[1]+ih)*g.out[2]:][wLo:wHi]
-						to := ((id*g.stride[0]+d)*g.in[1]+ih*g.stride[1]+h)*g.in[2] + w
-						for i, s := range row {
-							out[to+(wLo+i)*g.stride[2]] += s * v
-						}
-					}
-				}
+	for tap, v := range weights {
+		deconvolveTap(g, out, x, tap, v)
+	}
+}
+
+// deconvolveTap adds v times what one position of the kernel reads.
+func deconvolveTap[T float32 | float64](g *window, out, x []T, tap int, v T) {
+	dLo, dHi, d := g.span(0, tap/g.kernel[2]/g.kernel[1])
+	hLo, hHi, h := g.span(1, tap/g.kernel[2]%g.kernel[1])
+	wLo, wHi, w := g.span(2, tap%g.kernel[2])
+	for id := dLo; id < dHi; id++ {
+		for ih := hLo; ih < hHi; ih++ {
+			row := x[(id*g.out[1]+ih)*g.out[2]:][wLo:wHi]
+			to := ((id*g.stride[0]+d)*g.in[1]+ih*g.stride[1]+h)*g.in[2] + w
+			for i, s := range row {
+				out[to+(wLo+i)*g.stride[2]] += s * v
 			}
 		}
 	}

@@ -7,7 +7,7 @@ import (
 )
 
 func init() {
-	define("BatchNormalization", definition{least: 5, most: 5, outputs: 3,
+	define("BatchNormalization", definition{least: 5, most: 5, outputs: 3, exact: true,
 		infer: func(c *Call) ([]Type, error) {
 			x := c.In[0]
 			err := firstError(c.wantFloat(0), c.wantFloat(1, 2), c.wantFloat(3, 4), c.wantRank(0, 1, 100))

@@ -8,7 +8,7 @@ import (
 )
 
 func init() {
-	define("Resize", definition{least: 1, most: 4, outputs: 1,
+	define("Resize", definition{least: 1, most: 4, outputs: 1, exact: true,
 		infer: func(c *Call) ([]Type, error) {
 			r, err := c.resized()
 			if err != nil {
@@ -26,7 +26,7 @@ func init() {
 	})
 	// Upsample is Resize before version 10: no offset of half a pixel, and the
 	// pixel to the left is the nearest.
-	define("Upsample", definition{least: 2, most: 2, outputs: 1,
+	define("Upsample", definition{least: 2, most: 2, outputs: 1, exact: true,
 		infer: func(c *Call) ([]Type, error) {
 			r, err := c.upsampled()
 			if err != nil {
