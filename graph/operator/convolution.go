@@ -138,7 +138,7 @@ func (c *Call) convTypes(x, w, bias int, d DType) ([]Type, error) {
 // wantPerChannel checks that input i, where given, has one element or one for
 // each output channel of weights.
 func (c *Call) wantPerChannel(i int, weights []int) error {
-	if !c.has(i) || len(c.In[i].Shape) == 0 || len(c.In[i].Shape) == 1 && c.In[i].Shape[0] == 1 {
+	if !c.has(i) || len(weights) == 0 || len(c.In[i].Shape) == 0 || len(c.In[i].Shape) == 1 && c.In[i].Shape[0] == 1 {
 		return nil
 	}
 	return c.wantShape(i, weights[0])
