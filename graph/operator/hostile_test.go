@@ -14,9 +14,9 @@ import (
 func TestDamagedCasesNeverPanic(t *testing.T) {
 	cases := neuralCases(t)
 	// Each operator gets about as many tries.
-	tries := 600
+	tries := 1500
 	if testing.Short() {
-		tries = 100
+		tries = 200
 	}
 	number := map[string]int{}
 	for _, c := range cases {
