@@ -14,10 +14,9 @@ import (
 // query's weights turn out too large, the part is done again in the general way.
 const (
 	panelVectors = 2
-	panelTiles   = 10   // tiles of keys whose weights are added up together
+	panelTiles   = 19   // tiles of keys whose weights are added up together
 	panelKeys    = 512  // keys that all panels of a part are done with before others
 	panelLeast   = 128  // queries of a part, rounded up, that are not split
-	panelPacked  = 96   // queries of a part that values are not packed for
 	panelLimit   = 1e12 // of the sum of weights
 	panelWidth   = 16   // queries of a vector
 	panelQueries = panelVectors * panelWidth
@@ -61,7 +60,6 @@ type panelValues struct {
 	keys       int
 	values     *float32
 	valueRow   int      // bytes from the values of one key to the next
-	valueStep  int      // bytes from the elements of one tile to the next
 	out        *float32 // [count*rows][panelQueries]
 	accumulate int      // not 0: out is added to
 	factor     *float32 // of results [panelQueries]; may be nil
@@ -112,7 +110,7 @@ func panelValuesPortable(t *panelValues) {
 				*x = 0
 			}
 			for k := range t.keys {
-				*x += weights[k*panelQueries+q] * *elementAtByte(t.values, i/t.rows*t.valueStep+i%t.rows*4+k*t.valueRow)
+				*x += weights[k*panelQueries+q] * *elementAtByte(t.values, k*t.valueRow+4*i)
 			}
 			if t.factor != nil {
 				*x *= *elementAt(t.factor, q)
@@ -182,9 +180,6 @@ type panelJob struct {
 	queries, ranges, keyBlocks int
 	slots                      int // panels of a part that are kept at a time
 	outRows                    int // ValueDim rounded up for transposing
-	keys                       int // at most, of a block
-	packValues                 bool
-	elements                   panelTiling // of values
 }
 
 // panelScratch is what a thread needs.
@@ -218,18 +213,12 @@ func (p *panelJob) plan(j *attentionJob) {
 		p.slots = j.group * p.queries / panelQueries
 	}
 	p.outRows = roundUp(j.ValueDim, panelWidth)
-	p.elements = panelCut(j.ValueDim)
-	p.keys = (panelCut(j.KVLen).count + p.keyBlocks - 1) / p.keyBlocks * panelRowsHigh
-	p.packValues = j.group*p.queries > panelPacked
 }
 
-func (p *panelJob) sizes() [10]int {
-	states, values := p.slots*panelQueries, 0
-	if p.packValues {
-		values = p.elements.count * p.keys * panelWidth
-	}
+func (p *panelJob) sizes() [9]int {
+	states := p.slots * panelQueries
 	return [...]int{states * p.keyDim, panelTiles * panelRowsHigh * panelQueries, states * p.outRows, states, states,
-		panelQueries, panelQueries, panelQueries * p.outRows, panelWidth * p.keyDim, values}
+		panelQueries, panelQueries, panelQueries * p.outRows, panelWidth * p.keyDim}
 }
 
 func (p *panelJob) run(j *attentionJob) {
@@ -264,7 +253,7 @@ func (p *panelJob) panels(i, b, kv, from, to, worker int) bool {
 	w := &p.scratch[worker]
 	x := &w.panel
 	memory, sizes := w.memory, p.sizes()
-	for i, s := range []*[]float32{&x.queries, &x.weights, &x.out, &x.shift, &x.sum, &x.factor, &x.logs, &x.rows, &w.edge, &w.values} {
+	for i, s := range []*[]float32{&x.queries, &x.weights, &x.out, &x.shift, &x.sum, &x.factor, &x.logs, &x.rows, &w.edge} {
 		*s = carve(&memory, sizes[i])
 	}
 	x.part.want(0, &p.k, 0, 0, 0, 0, 0)
@@ -279,9 +268,6 @@ func (p *panelJob) panels(i, b, kv, from, to, worker int) bool {
 	for block := range p.keyBlocks {
 		// Blocks are whole tiles.
 		first, last := tiles*block/p.keyBlocks, tiles*(block+1)/p.keyBlocks
-		if p.packValues {
-			p.packPanelValues(w, b, kv, panelCut(p.KVLen).start(first), panelCut(p.KVLen).start(last))
-		}
 		panel := 0
 		for g := range p.group {
 			for q := from; q < to; q += panelQueries {
@@ -294,16 +280,6 @@ func (p *panelJob) panels(i, b, kv, from, to, worker int) bool {
 		}
 	}
 	return true
-}
-
-// packPanelValues copies the values of keys from from up to to, those that go
-// with each tile together.
-func (p *panelJob) packPanelValues(w *attentionScratch, b, kv, from, to int) {
-	src := p.v.data[p.v.at(b, kv, from):]
-	for i := range p.elements.count {
-		at := p.elements.start(i)
-		gemm.pack.copyRows(&w.values[i*p.keys*panelWidth], &src[at], panelWidth, p.v.row, nil, to-from, p.elements.start(i+1)-at)
-	}
 }
 
 // panel adds tiles of keys to the results of n queries of head h, from q on, and
@@ -319,7 +295,7 @@ func (p *panelJob) panel(w *attentionScratch, slot, b, kv, h, q, n, first, last 
 		vectors: vectors, queries: &queries[0], dim: p.KeyDim,
 		keyRow: 4 * p.k.row, weights: &x.weights[0], shift: &shift[0], sum: &sum[0],
 	}
-	*v = panelValues{vectors: vectors, weights: &x.weights[0], accumulate: 1}
+	*v = panelValues{vectors: vectors, weights: &x.weights[0], valueRow: 4 * p.v.row, accumulate: 1}
 	if first == 0 {
 		if vectors < panelVectors {
 			clear(queries)
@@ -335,7 +311,7 @@ func (p *panelJob) panel(w *attentionScratch, slot, b, kv, h, q, n, first, last 
 	x.panel.begin()
 	k := attentions.panels
 	tiles := panelCut(p.KVLen)
-	elements := p.elements
+	elements := panelCut(p.ValueDim)
 	for from := first; from < last; from += panelTiles {
 		to := min(from+panelTiles, last)
 		key, end := tiles.start(from), tiles.start(to)
@@ -361,22 +337,12 @@ func (p *panelJob) panel(w *attentionScratch, slot, b, kv, h, q, n, first, last 
 		}
 		key = tiles.start(from)
 		v.keys = end - key
-		v.out = &out[0]
-		if p.packValues {
-			v.values = &w.values[(key-tiles.start(first))*panelWidth]
-			v.valueRow, v.valueStep = 4*panelWidth, 4*p.keys*panelWidth
-		} else {
-			v.values = &p.v.data[p.v.at(b, kv, key)]
-			v.valueRow = 4 * p.v.row
-		}
+		v.values, v.out = &p.v.data[p.v.at(b, kv, key)], &out[0]
 		for _, part := range [...][2]int{{elements.rows + 1, elements.high}, {elements.rows, elements.count - elements.high}} {
 			if v.rows, v.count = part[0], part[1]; v.count > 0 {
-				if !p.packValues {
-					v.valueStep = 4 * v.rows
-				}
 				v.next, v.nextStep = x.panel.take(v.count*(v.keys/4), s.queries)
 				k.values[v.rows-panelRowsLow][vectors-1](v)
-				v.values, v.out = elementAtByte(v.values, v.count*v.valueStep), elementAt(v.out, v.count*v.rows*panelQueries)
+				v.values, v.out = elementAt(v.values, v.count*v.rows), elementAt(v.out, v.count*v.rows*panelQueries)
 			}
 		}
 		v.accumulate = 1

@@ -81,20 +81,15 @@ func TestAttentionPanelTwins(t *testing.T) {
 			same("shift", shift, wantShift, lanes)
 			same("sum", sum, wantSum, lanes)
 
-			w, v := randomSlice(r, n*panelQueries), randomSlice(r, count*n*stride)
+			w, v := randomSlice(r, n*panelQueries), randomSlice(r, n*stride)
 			if rapid.Bool().Draw(t, "special values") {
 				poison(r, w)
 				poison(r, v)
 			}
 			old, factor := randomSlice(r, count*rows*panelQueries), randomSlice(r, panelQueries)
 			work := panelValues{
-				rows: rows, vectors: vectors, count: count, weights: &w[0], keys: n, values: &v[0], valueRow: 4 * stride, valueStep: 4 * rows,
+				rows: rows, vectors: vectors, count: count, weights: &w[0], keys: n, values: &v[0], valueRow: 4 * stride,
 				accumulate: r.IntN(2),
-			}
-			if r.IntN(2) == 0 { // packed
-				work.valueRow, work.valueStep = 4*panelWidth, 4*panelWidth*n
-				v = randomSlice(r, count*n*panelWidth)
-				work.values = &v[0]
 			}
 			if r.IntN(2) == 0 {
 				work.factor = &factor[0]

@@ -69,7 +69,7 @@ func (k *panelTile) step(panel operand.Mem, a func(row int) operand.Mem) {
 // scores writes the kernel that computes weights. Registers: DI the work, BX
 // queries, SI a row of keys, R11 the seventh row after it, R8, R9, R10 keyRow
 // times 1, 3, 5, R13 keys of the tile, DX weights, CX steps left, R12 tiles
-// left, R14 shift, R15 sum, AX what is wanted next.
+// left, R14 shift, R15 keys that are fetched, AX what is wanted next.
 func (k *panelTile) scores() {
 	const half = panelRowsHigh / 2
 	name := fmt.Sprintf("panelScores%dx%dAVX512", k.rows, k.columns)
@@ -83,7 +83,6 @@ func (k *panelTile) scores() {
 	MOVQ(mem("weights"), reg.RDX)
 	MOVQ(mem("count"), reg.R12)
 	MOVQ(mem("shift"), reg.R14)
-	MOVQ(mem("sum"), reg.R15)
 	MOVQ(mem("next"), reg.RAX)
 	key := func(disp int) func(row int) operand.Mem {
 		return func(row int) operand.Mem {
@@ -155,26 +154,12 @@ func (k *panelTile) scores() {
 	}
 	Label("shifted")
 
-	// 2^x, as in exp.go. What is in memory does not take the units that
-	// multiply.
 	MOVQ(mem("sum"), reg.R15)
 	sums := []reg.VecPhysical{zmm(30), zmm(31)}
 	for c := range k.columns {
 		VMOVUPS(operand.Mem{Base: reg.R15, Disp: c * panelVector}, sums[c])
 	}
-	k.each(reg.RDX, func(acc reg.VecPhysical, at operand.Mem, c int) {
-		fraction, y := zmm(28), zmm(29)
-		VREDUCEPS(operand.U8(9), acc, fraction)
-		last := len(exp2Coefficients) - 1
-		number := func(i int) operand.Mem { return vectorConstant(math.Float32bits(float32(exp2Coefficients[i]))) }
-		VBROADCASTSS(number(last), y)
-		for i := last - 1; i >= 0; i-- {
-			VFMADD213PS_BCST(number(i), fraction, y)
-		}
-		VSCALEFPS(acc, y, acc)
-		VADDPS(acc, sums[c], sums[c])
-		VMOVUPS(acc, at)
-	})
+	k.exponentials(sums)
 	for c := range k.columns {
 		VMOVUPS(sums[c], operand.Mem{Base: reg.R15, Disp: c * panelVector})
 	}
@@ -187,10 +172,42 @@ func (k *panelTile) scores() {
 	RET()
 }
 
+// exponentials replaces the sums, which it stores and adds up, by 2^x as in
+// exp.go: several side by side, as far as there are registers, as each is a
+// long chain. What is in memory does not take the units that multiply.
+func (k *panelTile) exponentials(sums []reg.VecPhysical) {
+	const most = 6 // side by side
+	number := func(i int) operand.Mem { return vectorConstant(math.Float32bits(float32(exp2Coefficients[i]))) }
+	last := len(exp2Coefficients) - 1
+	free := []reg.VecPhysical{zmm(28), zmm(29)}
+	for from := 0; from < k.rows*k.columns; {
+		n := min(len(free)/2, most, k.rows*k.columns-from)
+		for i := range n {
+			VREDUCEPS(operand.U8(9), zmm(from+i), free[2*i])
+			VBROADCASTSS(number(last), free[2*i+1])
+		}
+		for c := last - 1; c >= 0; c-- {
+			for i := range n {
+				VFMADD213PS_BCST(number(c), free[2*i], free[2*i+1])
+			}
+		}
+		for i := range n {
+			VSCALEFPS(zmm(from+i), free[2*i+1], zmm(from+i))
+		}
+		for i := range n {
+			row, c := (from+i)/k.columns, (from+i)%k.columns
+			VADDPS(zmm(from+i), sums[c], sums[c])
+			VMOVUPS(zmm(from+i), operand.Mem{Base: reg.RDX, Disp: row*panelRow + c*panelVector})
+			free = append(free, zmm(from+i))
+		}
+		from += n
+	}
+}
+
 // values writes the kernel that adds values up. Registers: DI the work, BX
 // weights, SI a row of values, R8, R9 valueRow times 1 and 3, R13 the tile's
 // elements of values, DX results, CX keys left, R12 tiles left, R14 factor,
-// AX what is wanted next.
+// R15 the row of values that is fetched, AX what is wanted next.
 func (k *panelTile) values() {
 	name := fmt.Sprintf("panelValues%dx%dAVX512", k.rows, k.columns)
 	text(name, "func(t *panelValues)", fmt.Sprintf("%s is panelValuesPortable(t) with t.rows = %d and t.vectors = %d.", name, k.rows, k.columns))
@@ -206,6 +223,7 @@ func (k *panelTile) values() {
 
 	Label("tile")
 	MOVQ(reg.R13, reg.RSI)
+	MOVQ(reg.R13, reg.R15)
 	MOVQ(mem("weights"), reg.RBX)
 	MOVQ(mem("keys"), reg.RCX)
 	CMPQ(mem("accumulate"), operand.Imm(0))
@@ -220,6 +238,9 @@ func (k *panelTile) values() {
 	align()
 	Label("four")
 	for i := range 4 {
+		PREFETCHT0(operand.Mem{Base: reg.R15, Index: reg.R8, Scale: 8})
+		PREFETCHT0(operand.Mem{Base: reg.R15, Index: reg.R8, Scale: 8, Disp: 4 * (k.rows - 1)})
+		ADDQ(reg.R8, reg.R15)
 		k.step(operand.Mem{Base: reg.RBX, Disp: i * panelRow}, func(row int) operand.Mem {
 			m := operand.Mem{Base: reg.RSI, Disp: 4 * row}
 			switch i {
@@ -257,7 +278,7 @@ func (k *panelTile) values() {
 	Label("scaled")
 	k.each(reg.RDX, func(acc reg.VecPhysical, at operand.Mem, _ int) { VMOVUPS(acc, at) })
 	ADDQ(operand.U32(uint32(k.rows*panelRow)), reg.RDX)
-	ADDQ(mem("valueStep"), reg.R13)
+	ADDQ(operand.U32(uint32(4*k.rows)), reg.R13)
 	DECQ(reg.R12)
 	JNE(operand.LabelRef("tile"))
 	VZEROUPPER()
