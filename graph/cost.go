@@ -12,30 +12,6 @@ var activationKind = map[Op]Kind{
 	OpRelu: Relu, OpRelu6: Relu6, OpHardSwish: HardSwish, OpHardSigmoid: HardSigmoid, OpSigmoid: Sigmoid,
 }
 
-// op is the workload operator of a kind; false for kinds that only rename or
-// reshape.
-func (k Kind) op() (Op, bool) {
-	switch k {
-	case Conv:
-		return OpConv2D, true
-	case Linear:
-		return OpLinear, true
-	case Add:
-		return OpAdd, true
-	case Mul:
-		return OpMul, true
-	case MaxPool:
-		return OpMaxPool, true
-	case AveragePool:
-		return OpAvgPool, true
-	case GlobalAveragePool:
-		return OpGlobalAvgPool, true
-	case Softmax:
-		return OpSoftmax, true
-	}
-	return k.activation()
-}
-
 func (k Kind) activation() (Op, bool) {
 	switch k {
 	case Relu:
@@ -120,69 +96,12 @@ func activationNode(op Op) *Node {
 	return n
 }
 
-// Workload is the work of a node with known shapes; false for kinds that cost
-// nothing (Flatten, Reshape, Identity) and for a BatchNormalization, which
-// Fuse always turns into something else.
-func (n *Node) Workload() (Workload, bool) {
-	op, ok := n.Kind.op()
-	if !ok || n.Plain() || len(n.Inputs) == 0 {
-		return Workload{}, false
-	}
-	a := &n.Attributes
-	x := n.Inputs[0].Shape
-	w := Workload{Op: op, DType: n.Inputs[0].DType}
-	w.N, w.C, w.H, w.W = lift(x)
-	f, _ := op.fields()
-	switch op {
-	case OpConv2D:
-		w.K, _, w.R, w.S = lift(n.Inputs[1].Shape)
-	case OpLinear:
-		w.C, w.K = n.linearSize()
-		w.N = product(x) / w.C
-	case OpAdd, OpMul:
-		_, w.K, w.R, w.S = lift(n.Inputs[1].Shape)
-	case OpMaxPool, OpAvgPool:
-		w.R, w.S = a.Kernel[0], a.Kernel[1]
-	case OpSoftmax:
-		axis, err := n.axis(len(x))
-		if err != nil {
-			return Workload{}, false
-		}
-		w.N, w.C = product(x[:axis]), x[axis]
-	}
-	if f&hasPlane == 0 {
-		w.H, w.W = 0, 0
-	}
-	if f&hasStride != 0 {
-		w.StrideH, w.StrideW = a.Stride[0], a.Stride[1]
-		w.PadTop, w.PadLeft, w.PadBottom, w.PadRight = a.Pad[0], a.Pad[1], a.Pad[2], a.Pad[3]
-	}
-	if f&hasGroup != 0 {
-		w.DilationH, w.DilationW, w.Group = a.Dilation[0], a.Dilation[1], a.Group
-	}
-	if f&hasEpilogue != 0 {
-		w.Epilogue = a.Epilogue.String()
-	}
-	return w, true
-}
-
-// lift gives a shape of any rank four dimensions: ones are appended, or
-// dimensions after the fourth joined to it.
-func lift(shape []int) (n, c, h, w int) {
-	d := [4]int{1, 1, 1, 1}
-	copy(d[:], shape)
-	if len(shape) > 4 {
-		d[3] = product(shape[3:])
-	}
-	return d[0], d[1], d[2], d[3]
-}
-
 // Workloads is the work of the graph as it stands, in order; Fuse it first
 // for what is really run.
 func (g *Graph) Workloads() ([]Workload, error) {
 	list := make([]Workload, 0, len(g.Nodes))
 	for _, n := range g.Nodes {
-		if n.Kind == BatchNormalization {
+		if n.typed(BatchNormalization) {
 			return nil, fmt.Errorf("graph %q: node %q is a batch norm, which is no workload: fuse the graph first", g.Name, n.Name)
 		}
 		w, ok := n.Workload()
@@ -197,8 +116,8 @@ func (g *Graph) Workloads() ([]Workload, error) {
 	return list, nil
 }
 
-// MACs is the number of multiply-accumulates of the graph's convolutions and
-// linear layers.
+// MACs is the number of multiply-accumulates of the graph's convolutions,
+// linear layers and other products.
 func (g *Graph) MACs() int64 {
 	var sum int64
 	for _, n := range g.Nodes {

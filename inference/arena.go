@@ -144,6 +144,11 @@ func alignedBytes(n int) []byte {
 	return s[skip : skip+n : skip+n]
 }
 
+// unsignedBytes is the same memory as unsigned bytes.
+func unsignedBytes(x []int8) []uint8 {
+	return unsafe.Slice((*uint8)(unsafe.Pointer(unsafe.SliceData(x))), len(x))
+}
+
 // view is memory as elements of a type: a slice as in operator.Tensor.
 func view(d operator.DType, memory []byte) any {
 	n := len(memory) / int(d.Size())

@@ -19,7 +19,7 @@ func bind(n *graph.Node, l layouts) (*step, error) {
 		return s, nil
 	}
 	if n.Plain() {
-		return bindPlain(n), nil
+		return bindPlain(n, l), nil
 	}
 	return bindTyped(n, l)
 }
@@ -262,6 +262,10 @@ var activations = map[graph.Op]kernels.Activation{
 	graph.OpHardSwish:   kernels.HardSwish,
 	graph.OpHardSigmoid: kernels.HardSigmoid,
 	graph.OpSigmoid:     kernels.Sigmoid,
+	"silu":              kernels.SiLU,
+	"gelu":              kernels.GELU,
+	"gelutanh":          kernels.GELUTanh,
+	"tanh":              kernels.Tanh,
 }
 
 // activation is the kernels' name of an activation; an empty one is none.

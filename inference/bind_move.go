@@ -298,6 +298,9 @@ func bindResize(n *graph.Node) *step {
 		"round_prefer_floor": kernels.RoundPreferFloor, "round_prefer_ceil": kernels.RoundPreferCeil,
 		"floor": kernels.RoundFloor, "ceil": kernels.RoundCeil,
 	}[stringOf(n, "nearest_mode", "round_prefer_floor")]
+	if mode == kernels.ResizeCubic && coordinates == kernels.PyTorchHalfPixel {
+		return nil // the definition takes a single pixel from another place
+	}
 	if !okMode || !okCoordinates || !okRounding || intsOf(n, "axes") != nil || intOf(n, "antialias", 0) != 0 ||
 		intOf(n, "exclude_outside", 0) != 0 || stringOf(n, "keep_aspect_ratio_policy", "stretch") != "stretch" {
 		return nil
@@ -311,6 +314,9 @@ func bindResize(n *graph.Node) *step {
 			return nil
 		}
 		r.ScaleH, r.ScaleW = float64(scales.Data[2]), float64(scales.Data[3])
+		if coordinates == kernels.AlignCorners && (r.ScaleH*float64(r.H) != float64(r.OutH) || r.ScaleW*float64(r.W) != float64(r.OutW)) {
+			return nil // the definition aligns with corners between pixels
+		}
 	}
 	return &step{kernel: func(m *memory) call {
 		dst, src := m.floats(out), m.floats(x)

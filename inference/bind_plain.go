@@ -46,6 +46,14 @@ func init() {
 		"Resize":    bindResize,
 		"ArgMax":    bindArgMax,
 
+		"QLinearMatMul":         bindQLinearMatMul,
+		"MatMulInteger":         bindMatMulInteger,
+		"QuantizeLinear":        bindQuantize,
+		"DequantizeLinear":      bindDequantize,
+		"DynamicQuantizeLinear": bindDynamicQuantize,
+		qlinearAdd:              bindQLinearAdd,
+		"Cast":                  bindCast,
+
 		"Clip": onFloats(bindClip),
 		"Pow":  onFloats(bindPow),
 	}
@@ -93,7 +101,15 @@ func onFloats(bind func(n *graph.Node) *step) func(n *graph.Node) *step {
 }
 
 // bindPlain returns the work of a plain operator.
-func bindPlain(n *graph.Node) *step {
+func bindPlain(n *graph.Node, l layouts) *step {
+	if n.Outputs[0] != nil && l[n.Outputs[0]] == pixels {
+		switch n.Kind {
+		case "QLinearConv":
+			return bindQLinearConv(n)
+		case "MaxPool":
+			return bindBytePool(n)
+		}
+	}
 	if bind := plainKernels[n.Kind]; bind != nil && kernelShapes(n) {
 		if s := bind(n); s != nil {
 			return s

@@ -304,7 +304,7 @@ func (a *attention) attend(q, k, v []float64, bias *maskBias, scores []float64) 
 				}
 				a.keep(scores, row, at, 2)
 				if some {
-					softmaxRow(row)
+					softmax(row)
 				} else {
 					clear(row)
 				}
@@ -327,20 +327,6 @@ func (a *attention) attend(q, k, v []float64, bias *maskBias, scores []float64) 
 func (a *attention) keep(scores, row []float64, at, mode int) {
 	if scores != nil && a.mode == mode {
 		copy(scores[at*a.keys:], row)
-	}
-}
-
-func softmaxRow(x []float64) {
-	top, sum := math.Inf(-1), 0.0
-	for _, v := range x {
-		top = max(top, v)
-	}
-	for i, v := range x {
-		x[i] = math.Exp(v - top)
-		sum += x[i]
-	}
-	for i := range x {
-		x[i] /= sum
 	}
 }
 

@@ -95,12 +95,20 @@ func (c *Call) wantBroadcast(i int, shape []int) error {
 
 // repeated are the elements of a tensor repeated to a shape; nil of nil.
 func repeated(t *Tensor, shape []int) []float64 {
-	x := float64s(t)
-	if t == nil || len(x) == Elements(shape) {
+	if t == nil {
+		return nil
+	}
+	return repeatedTo(float64s(t), t.Shape, shape)
+}
+
+// repeatedTo are elements x of shape from repeated to a shape; x itself where
+// that is as large.
+func repeatedTo(x []float64, from, shape []int) []float64 {
+	if len(x) == Elements(shape) {
 		return x
 	}
-	steps := broadcastSteps(t.Shape, shape)
 	y := make([]float64, Elements(shape))
+	steps := broadcastStrides(from, shape)
 	for i := range y {
 		rest, at := i, 0
 		for d := len(shape) - 1; d >= 0; d-- {
@@ -110,19 +118,6 @@ func repeated(t *Tensor, shape []int) []float64 {
 		y[i] = x[at]
 	}
 	return y
-}
-
-// broadcastSteps are how far apart neighbours along each dimension of a shape
-// are in a tensor of shape from that is repeated to it: 0 where it repeats.
-func broadcastSteps(from, shape []int) []int {
-	steps, step := make([]int, len(shape)), 1
-	for j := 1; j <= len(from); j++ {
-		if s := from[len(from)-j]; s != 1 {
-			steps[len(shape)-j] = step
-			step *= s
-		}
-	}
-	return steps
 }
 
 // normalizeLayers divides all that follows dimension axis by its standard

@@ -143,6 +143,10 @@ func init() {
 		},
 		run: runQLinearMatMul,
 	})
+	// ONNX Runtime had types of 16 bits first, in a domain of its own.
+	for _, name := range []string{"QuantizeLinear", "DequantizeLinear"} {
+		definitions["com.microsoft."+name] = definitions[name]
+	}
 }
 
 // typeAttribute is the element type that an attribute names by its number in
@@ -308,20 +312,11 @@ func (c *Call) integerProduct(a, zeroA, b, zeroB int) (*integerProduct, error) {
 		return nil, fmt.Errorf("matrices of shape %v and %v do not fit", c.In[a].Shape, c.In[b].Shape)
 	}
 	x, y = x[:len(x)-2], y[:len(y)-2]
-	p.batch = make([]int, max(len(x), len(y)))
-	for i := range p.batch {
-		p.batch[i] = 1
-		if j := i - len(p.batch) + len(x); j >= 0 {
-			p.batch[i] = x[j]
-		}
-		if j := i - len(p.batch) + len(y); j >= 0 && y[j] != 1 {
-			if p.batch[i] != 1 && p.batch[i] != y[j] {
-				return nil, fmt.Errorf("batches of shape %v and %v cannot be repeated to one", x, y)
-			}
-			p.batch[i] = y[j]
-		}
+	var err error
+	if p.batch, err = broadcast(x, y); err != nil {
+		return nil, err
 	}
-	p.a, p.b = broadcastSteps(x, p.batch), broadcastSteps(y, p.batch)
+	p.a, p.b = broadcastStrides(x, p.batch), broadcastStrides(y, p.batch)
 	p.shape = append([]int{}, p.batch...)
 	if !vectorX {
 		p.shape = append(p.shape, p.m)

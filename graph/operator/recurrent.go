@@ -153,11 +153,11 @@ func (c *Call) recurrentActivations(r *recurrent, defaults []string) error {
 		case "tanh":
 			f = math.Tanh
 		case "sigmoid":
-			f = logistic
+			f = sigmoid
 		case "softsign":
-			f = func(x float64) float64 { return x / (1 + math.Abs(x)) }
+			f = softsign
 		case "softplus":
-			f = func(x float64) float64 { return max(x, 0) + math.Log1p(math.Exp(-math.Abs(x))) }
+			f = softplus
 		case "leakyrelu":
 			a := next(&alphas, 0.01)
 			f = func(x float64) float64 { return max(x, 0) + a*min(x, 0) }
@@ -191,8 +191,6 @@ func (c *Call) recurrentActivations(r *recurrent, defaults []string) error {
 	}
 	return nil
 }
-
-func logistic(x float64) float64 { return 1 / (1 + math.Exp(-x)) }
 
 // row is which of the rows of a state, for each sequence and direction, is
 // that of a direction of a sequence.
