@@ -11,17 +11,31 @@ type pass struct {
 	name string
 	// kinds are what visit looks at; all nodes where it is nil.
 	kinds []Kind
-	// visit emits what n becomes, or returns false to leave it as it is.
+	// visit emits what n becomes, or returns false to leave it as it is. Where
+	// it is nil the pass removes what nothing needs.
 	visit func(r *rewriter, n *Node) (bool, error)
 }
 
 // passes run in this order. Some run twice, as one makes work for another.
 var passes = []pass{
+	{"constants", nil, foldConstants},
 	{"identities", identityKinds, removeIdentity},
+	{"kinds", plainKinds, assignKind},
 	{"batch-norm", []Kind{BatchNormalization}, foldBatchNorm},
+	{"layer-norm", layerNormKinds, joinLayerNorm},
+	{"rms-norm", []Kind{Mul, "Div"}, joinRMSNorm},
+	{"gelu", []Kind{Mul, "Div"}, joinGELU},
+	{"silu", []Kind{Mul}, joinSiLU},
 	{"hard-swish", []Kind{Mul, "Div"}, joinHardSwish},
 	{"affine", []Kind{Add, Mul}, foldAffine},
+	{"transposes", transposeKinds, cancelTranspose},
+	{"attention", attentionKinds, joinAttention},
+	{"transposes", transposeKinds, cancelTranspose},
+	{"identities", identityKinds, removeIdentity},
 	{"epilogues", epilogueKinds, fuseEpilogue},
+	{"squeeze-excite", []Kind{Conv}, reduceConv},
+	{"identities", identityKinds, removeIdentity},
+	{"dead-nodes", nil, nil},
 }
 
 // Passes are the names of the passes of [Optimize], in the order in which they
@@ -74,7 +88,9 @@ func Optimize(g *Graph, options ...Option) (*Graph, error) {
 		if without[passes[i].name] {
 			continue
 		}
-		if err := r.run(&passes[i]); err != nil {
+		if passes[i].visit == nil {
+			removeDead(r)
+		} else if err := r.run(&passes[i]); err != nil {
 			return nil, fmt.Errorf("optimize graph %q: pass %s: %w", g.Name, passes[i].name, err)
 		}
 	}

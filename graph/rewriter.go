@@ -18,6 +18,7 @@ type rewriter struct {
 	alias    map[*Value]*Value // what users of a removed value read instead
 	dead     map[*Node]bool    // emitted, but no longer of use
 	roles    map[roleKey]*Value
+	units    map[*Value]bool // scales of ones, which another may take the place of
 	names    map[string]bool // of values and nodes, those that are gone too
 	changed  bool
 }
@@ -37,6 +38,7 @@ func newRewriter(g *Graph) *rewriter {
 		alias:    make(map[*Value]*Value),
 		dead:     make(map[*Node]bool),
 		roles:    make(map[roleKey]*Value),
+		units:    make(map[*Value]bool),
 		names:    make(map[string]bool, 4*len(g.Nodes)),
 	}
 	for _, v := range g.Inputs {
@@ -211,7 +213,9 @@ func (r *rewriter) as(v *Value, role Role) *Value {
 	if r.roles[key] == nil {
 		copied := *v
 		copied.Role = role
-		copied.Name = r.free(v.Name)
+		if r.uses[v] > 1 {
+			copied.Name = r.free(v.Name)
+		}
 		r.roles[key] = &copied
 	}
 	return r.roles[key]

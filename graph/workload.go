@@ -464,8 +464,11 @@ func (w Workload) validate() error {
 			return errTooLarge
 		}
 		return nil
-	case OpArgMax:
-		if w.W != 1 {
+	case OpReduceSum, OpReduceMean, OpReduceMax, OpReduceMin, OpArgMax:
+		if w.H == 1 && w.W > 1 || w.C == 1 && w.H*w.W > 1 {
+			return errors.New("dimensions of 1 do not lie between others")
+		}
+		if w.Op == OpArgMax && w.W != 1 {
 			return fmt.Errorf("w is %d, but %s is over one dimension", w.W, w.Op)
 		}
 	case OpMatMul:

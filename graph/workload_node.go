@@ -52,7 +52,9 @@ func (n *Node) Workload() (Workload, bool) {
 		w.C, w.K = n.linearSize()
 		w.N = product(x) / w.C
 	case OpAdd, OpMul:
-		w.broadcast(x, n.Inputs[1].Shape)
+		if !w.broadcast(x, n.Inputs[1].Shape) {
+			return Workload{Op: op, DType: w.DType, Detail: detailOf(n).text(w.DType)}, true
+		}
 	case OpMaxPool, OpAvgPool:
 		w.R, w.S = a.Kernel[0], a.Kernel[1]
 	case OpSoftmax:

@@ -161,6 +161,8 @@ func genWorkload(t *rapid.T) Workload {
 		pad(min(w.R, w.S) - 1)
 	case OpSoftmax, OpLogSoftmax, OpLayerNorm, OpRMSNorm:
 		w.H, w.W = 0, 0
+	case OpReduceSum, OpReduceMean, OpReduceMax, OpReduceMin:
+		w.C, w.H = w.C+1, w.H+1
 	case OpMatMul:
 		w.W, w.K = 0, dim("k", 8)
 	case OpGroupNorm:

@@ -314,6 +314,9 @@ func bindResize(n *graph.Node) *step {
 			return nil
 		}
 		r.ScaleH, r.ScaleW = float64(scales.Data[2]), float64(scales.Data[3])
+		if coordinates == kernels.AlignCorners && (r.ScaleH*float64(r.H) != float64(r.OutH) || r.ScaleW*float64(r.W) != float64(r.OutW)) {
+			return nil // the definition aligns with corners between pixels
+		}
 	}
 	return &step{kernel: func(m *memory) call {
 		dst, src := m.floats(out), m.floats(x)

@@ -68,10 +68,15 @@ func newRow(w graph.Workload, m measurement, times float64) lut.Row {
 }
 
 func (p *Profiler) network(ctx context.Context, item NamedGraph, limit time.Duration) (network lut.Network, stable bool, err error) {
-	plan, err := p.compile(withWeights(item.Graph, p.options.Seed), inference.Compile)
+	plan, err := p.compile(WithWeights(item.Graph, p.options.Seed), inference.Compile)
 	if err != nil {
 		return lut.Network{}, false, err
 	}
+	return p.plan(ctx, item, plan, limit)
+}
+
+// plan measures the plan of item.
+func (p *Profiler) plan(ctx context.Context, item NamedGraph, plan *inference.Plan, limit time.Duration) (network lut.Network, stable bool, err error) {
 	m, _, err := p.measure(ctx, plan, limit)
 	if err != nil {
 		return lut.Network{}, false, fmt.Errorf("profiler: network %s: %w", item.Name, err)

@@ -22,7 +22,7 @@ const (
 	maxGenerated = 1 << 26 // elements that folding makes of fewer
 	maxFolding   = 1 << 31 // elementary operations in folding
 	maxDepth     = 64      // functions and branches in each other
-	maxNodes     = 1 << 20 // after functions are inlined
+	maxNodes     = 1 << 17 // after functions are inlined
 )
 
 // Decode reads a model from its bytes, with the defaults of [Options].

@@ -68,7 +68,9 @@ func (e *external) bytes(p *onnxpb.TensorProto) ([]byte, error) {
 		case "offset":
 			offset, err = strconv.ParseInt(value, 10, 64)
 		case "length":
-			length, err = strconv.ParseInt(value, 10, 64)
+			if length, err = strconv.ParseInt(value, 10, 64); err == nil && length < 0 {
+				err = fmt.Errorf("a length of %d bytes", length)
+			}
 		}
 		if err != nil {
 			return nil, fmt.Errorf("external data: %w", err)

@@ -65,6 +65,9 @@ func (n *node) branch() error {
 	}
 	condition := n.in[0].Tensor()
 	if condition == nil {
+		if names := n.origins(n.in[0]); len(names) == 1 && n.producers[n.in[0]] == nil {
+			return &NotConstantError{Inputs: names, Err: errors.New("which branch is taken depends on input 0")}
+		}
 		return unsupportedf("its condition is not constant")
 	}
 	flags, ok := condition.Data.([]bool)

@@ -17,6 +17,7 @@ func init() {
 		"BatchNormalization": (*node).normalizeBatchNormalization,
 		"Clip":               (*node).normalizeClip,
 		"Constant":           (*node).readConstant,
+		"DFT":                (*node).normalizeDFT,
 		"Dropout":            (*node).normalizeDropout,
 		"GridSample":         (*node).normalizeGridSample,
 		"GroupNormalization": (*node).normalizeGroupNormalization,
@@ -371,5 +372,20 @@ func (n *node) normalizeGroupNormalization() error {
 			return err
 		}
 	}
+	return nil
+}
+
+// normalizeDFT makes the axis an input, which it is since opset 20, and states
+// the one that is meant before where none is given.
+func (n *node) normalizeDFT() error {
+	if n.opset >= 20 {
+		return nil
+	}
+	axis, err := n.attributes.Int("axis", 1)
+	if err != nil {
+		return err
+	}
+	delete(n.attributes, "axis")
+	n.set(2, n.constant("axis", &operator.Tensor{DType: operator.I64, Shape: []int{}, Data: []int64{int64(axis)}}))
 	return nil
 }

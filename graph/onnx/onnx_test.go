@@ -226,25 +226,6 @@ func TestLightModels(t *testing.T) {
 	}
 }
 
-func FuzzDecode(f *testing.F) {
-	f.Add(encode(f, everyKind(f)))
-	for _, c := range readCases {
-		f.Add(marshal(f, c.model))
-	}
-	f.Fuzz(func(t *testing.T, data []byte) {
-		g, err := Decode(data)
-		if err != nil {
-			return
-		}
-		if _, err := graph.Fuse(g); err != nil && !strings.Contains(err.Error(), "variance") {
-			t.Error(err)
-		}
-		if _, err := Encode(g); err != nil {
-			t.Error(err)
-		}
-	})
-}
-
 func ExampleWrite() {
 	b := graph.NewBuilder("tiny")
 	g, err := b.Build(b.Activation(graph.OpRelu, b.Linear("fc", b.Input("x", 1, 2), 3)))

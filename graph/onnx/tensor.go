@@ -46,7 +46,8 @@ func dataType(d operator.DType) onnxpb.TensorProto_DataType {
 }
 
 // ReadTensor reads a tensor from a file of its own, as ONNX's test cases keep
-// their inputs and outputs in.
+// their inputs and outputs in. Its error is errors.ErrUnsupported where only the
+// type of the elements is not supported.
 func ReadTensor(path string) (*operator.Tensor, error) {
 	data, err := os.ReadFile(path)
 	if err != nil {

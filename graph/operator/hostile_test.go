@@ -5,7 +5,6 @@ import (
 	"maps"
 	"math"
 	"math/rand/v2"
-	"path/filepath"
 	"slices"
 	"testing"
 )
@@ -13,18 +12,11 @@ import (
 // TestDamagedCasesNeverPanic changes ONNX's cases at random: attributes,
 // shapes, types and elements. Whatever Infer accepts, Run computes or reports.
 func TestDamagedCasesNeverPanic(t *testing.T) {
-	files, _ := filepath.Glob("testdata/*.json.gz")
-	if len(files) == 0 {
-		t.Skip("no cases in testdata")
-	}
-	var cases []onnxCase
-	for _, file := range files {
-		cases = append(cases, readONNXCases(t, file)...)
-	}
+	cases := neuralCases(t)
 	// Each operator gets about as many tries.
-	tries := 600
+	tries := 1500
 	if testing.Short() {
-		tries = 100
+		tries = 200
 	}
 	number := map[string]int{}
 	for _, c := range cases {

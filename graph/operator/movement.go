@@ -242,6 +242,9 @@ func (c *Call) sliced() (starts, steps, shape []int, err error) {
 // sliceRange is the first index and the number of indices that a slice of n
 // elements takes.
 func sliceRange(start, end, step, n int) (first, count int) {
+	if n == 0 {
+		return 0, 0
+	}
 	if start < 0 {
 		start += n
 	}
