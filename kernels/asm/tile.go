@@ -316,7 +316,7 @@ func (k *tileKernel) generate() {
 // epilogue scales the sums, adds what is to be added, applies the activation
 // and stores.
 func (k *tileKernel) epilogue() {
-	x, y := k.bReg(0), k.bReg(1)
+	x := k.bReg(0)
 	accs := k.rows * k.columns
 
 	MOVL(k.mem("alpha"), reg.EAX)
@@ -371,7 +371,20 @@ func (k *tileKernel) epilogue() {
 	JEQ(operand.LabelRef("added"))
 	k.each(reg.R12, addFrom)
 	Label("added")
+	k.activate()
+	k.each(reg.RDX, func(acc reg.VecPhysical, at operand.Mem, last bool) {
+		if k.masked && last {
+			VMOVUPS(acc, reg.K1, at)
+		} else {
+			VMOVUPS(acc, at)
+		}
+	})
+}
 
+// activate applies the activation to the sums.
+func (k *tileKernel) activate() {
+	x, y := k.bReg(0), k.bReg(1)
+	accs := k.rows * k.columns
 	// MAXPS and MINPS return their last operand in Intel's order, Go's first,
 	// if either is a NaN: the sum comes first here, so that a NaN stays one.
 	MOVQ(k.mem("activation"), reg.RCX)
@@ -402,13 +415,6 @@ func (k *tileKernel) epilogue() {
 	}
 
 	Label("store")
-	k.each(reg.RDX, func(acc reg.VecPhysical, at operand.Mem, last bool) {
-		if k.masked && last {
-			VMOVUPS(acc, reg.K1, at)
-		} else {
-			VMOVUPS(acc, at)
-		}
-	})
 }
 
 // hardSigmoid sets y to clamp(x+3, low, high)/6.
