@@ -144,9 +144,12 @@ func align() {
 	Instruction(&ir.Instruction{Opcode: "PCALIGN", Operands: []operand.Op{operand.Imm(32)}})
 }
 
-// fetchC asks for a row of each group of C, and moves on to the next, if any:
-// a few lines at a time, so as not to hold up the loads of A and B.
+// fetchC asks for a row of each group of C, and moves on to the next, until
+// there is none: a few lines at a time, so as not to hold up the loads of A
+// and B.
 func (k *tileKernel) fetchC() {
+	CMPQ(reg.R13, k.mem("cLast"))
+	JHI(operand.LabelRef("fetched"))
 	for i := 0; i < k.columns*k.width*4; i += 64 {
 		PREFETCHT0(operand.Mem{Base: reg.R13, Disp: i})
 		if k.rows > k.half() {
@@ -154,8 +157,7 @@ func (k *tileKernel) fetchC() {
 		}
 	}
 	ADDQ(k.mem("cRow"), reg.R13)
-	CMPQ(reg.R13, k.mem("cLast"))
-	CMOVQHI(k.mem("cLast"), reg.R13)
+	Label("fetched")
 }
 
 // each calls f with every sum and the element of C or the residual that lies
