@@ -59,11 +59,12 @@ func (b *Builder) Linear(name string, x *Value, out int) *Value {
 
 // Activation adds an elementwise operator, named after its input: x.relu.
 func (b *Builder) Activation(op Op, x *Value) *Value {
-	kind, ok := activationKind[op]
-	if !ok {
+	n := activationNode(op)
+	if n == nil {
 		b.fail(fmt.Errorf("%q is no activation", op))
+		n = &Node{Kind: Identity}
 	}
-	return b.Apply(kind, b.free(x, string(op)), Attributes{}, x)
+	return b.Apply(n.Kind, b.free(x, string(op)), n.Attributes, x)
 }
 
 // Add adds x and y; y may have dimensions of 1 where x has more.

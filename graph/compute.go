@@ -104,7 +104,8 @@ func activationCalls(op Op) []call {
 	case OpHardSigmoid:
 		return []call{{name: "HardSigmoid", attributes: hardSigmoid()}}
 	}
-	return []call{{name: string(activationKind[op])}}
+	n := activationNode(op)
+	return []call{{name: string(n.Kind), attributes: n.Attributes.Named}}
 }
 
 func hardSigmoid() operator.Attributes {

@@ -1,35 +1,15 @@
 package graph
 
-import "fmt"
+import (
+	"fmt"
+	"math"
 
-// activationKind is the node kind of each activation; kindOp its inverse and
-// the other kinds that are work.
+	"github.com/hwprofd/hwprofd/graph/operator"
+)
+
+// activationKind is the node kind of the activations that have one of their own.
 var activationKind = map[Op]Kind{
 	OpRelu: Relu, OpRelu6: Relu6, OpHardSwish: HardSwish, OpHardSigmoid: HardSigmoid, OpSigmoid: Sigmoid,
-}
-
-// op is the workload operator of a kind; false for kinds that only rename or
-// reshape.
-func (k Kind) op() (Op, bool) {
-	switch k {
-	case Conv:
-		return OpConv2D, true
-	case Linear:
-		return OpLinear, true
-	case Add:
-		return OpAdd, true
-	case Mul:
-		return OpMul, true
-	case MaxPool:
-		return OpMaxPool, true
-	case AveragePool:
-		return OpAvgPool, true
-	case GlobalAveragePool:
-		return OpGlobalAvgPool, true
-	case Softmax:
-		return OpSoftmax, true
-	}
-	return k.activation()
 }
 
 func (k Kind) activation() (Op, bool) {
@@ -48,61 +28,72 @@ func (k Kind) activation() (Op, bool) {
 	return "", false
 }
 
-// Workload is the work of a node with known shapes; false for kinds that cost
-// nothing (Flatten, Reshape, Identity) and for a BatchNormalization, which
-// Fuse always turns into something else.
-func (n *Node) Workload() (Workload, bool) {
-	op, ok := n.Kind.op()
-	if !ok || n.Plain() || len(n.Inputs) == 0 {
-		return Workload{}, false
+// activation is what a node does if it is an activation that an epilogue can
+// do; false for others, and for uses of ONNX's operators that mean more.
+func (n *Node) activation() (Op, bool) {
+	if !n.Plain() {
+		return n.Kind.activation()
 	}
-	a := &n.Attributes
-	x := n.Inputs[0].Shape
-	w := Workload{Op: op, DType: n.Inputs[0].DType}
-	w.N, w.C, w.H, w.W = lift(x)
-	f, _ := op.fields()
-	switch op {
-	case OpConv2D:
-		w.K, _, w.R, w.S = lift(n.Inputs[1].Shape)
-	case OpLinear:
-		w.C, w.K = n.linearSize()
-		w.N = product(x) / w.C
-	case OpAdd, OpMul:
-		_, w.K, w.R, w.S = lift(n.Inputs[1].Shape)
-	case OpMaxPool, OpAvgPool:
-		w.R, w.S = a.Kernel[0], a.Kernel[1]
-	case OpSoftmax:
-		axis, err := n.axis(len(x))
-		if err != nil {
-			return Workload{}, false
+	a := n.Attributes.Named
+	switch n.Kind {
+	case Relu, HardSwish, Sigmoid:
+		return n.Kind.activation()
+	case HardSigmoid:
+		alpha, err := a.Float("alpha", 0.2)
+		beta, err2 := a.Float("beta", 0.5)
+		return OpHardSigmoid, err == nil && err2 == nil && about(F32, float64(alpha), 1./6) && beta == 0.5
+	case "Tanh":
+		return OpTanh, true
+	case "Gelu":
+		approximate, err := a.String("approximate", "none")
+		if approximate == "tanh" {
+			return OpGELUTanh, err == nil
 		}
-		w.N, w.C = product(x[:axis]), x[axis]
+		return OpGELU, err == nil && approximate == "none"
+	case "Swish":
+		alpha, err := a.Float("alpha", 1)
+		return OpSiLU, err == nil && alpha == 1
+	case "Clip":
+		if low, ok := clipBound(n, 1, math.Inf(-1)); !ok || low != 0 {
+			return "", false
+		}
+		switch high, ok := clipBound(n, 2, math.Inf(1)); {
+		case ok && high == 6:
+			return OpRelu6, true
+		case ok && high > math.MaxFloat32/2: // exporters write the largest number for none
+			return OpRelu, true
+		}
 	}
-	if f&hasPlane == 0 {
-		w.H, w.W = 0, 0
-	}
-	if f&hasStride != 0 {
-		w.StrideH, w.StrideW = a.Stride[0], a.Stride[1]
-		w.PadTop, w.PadLeft, w.PadBottom, w.PadRight = a.Pad[0], a.Pad[1], a.Pad[2], a.Pad[3]
-	}
-	if f&hasGroup != 0 {
-		w.DilationH, w.DilationW, w.Group = a.Dilation[0], a.Dilation[1], a.Group
-	}
-	if f&hasEpilogue != 0 {
-		w.Epilogue = a.Epilogue.String()
-	}
-	return w, true
+	return "", false
 }
 
-// lift gives a shape of any rank four dimensions: ones are appended, or
-// dimensions after the fourth joined to it.
-func lift(shape []int) (n, c, h, w int) {
-	d := [4]int{1, 1, 1, 1}
-	copy(d[:], shape)
-	if len(shape) > 4 {
-		d[3] = product(shape[3:])
+// clipBound is a bound of Clip, if it is known.
+func clipBound(n *Node, i int, missing float64) (float64, bool) {
+	if i >= len(n.Inputs) || n.Inputs[i] == nil {
+		return missing, true
 	}
-	return d[0], d[1], d[2], d[3]
+	return scalarOf(n.Inputs[i])
+}
+
+// activationNode is a node that does op, without a name, inputs and outputs.
+func activationNode(op Op) *Node {
+	if kind, ok := activationKind[op]; ok {
+		return &Node{Kind: kind}
+	}
+	n := &Node{Attributes: Attributes{Named: operator.Attributes{}}}
+	switch op {
+	case OpGELU:
+		n.Kind = "Gelu"
+	case OpGELUTanh:
+		n.Kind, n.Attributes.Named["approximate"] = "Gelu", "tanh"
+	case OpSiLU:
+		n.Kind = "Swish"
+	case OpTanh:
+		n.Kind = "Tanh"
+	default:
+		return nil
+	}
+	return n
 }
 
 // Workloads is the work of the graph as it stands, in order; Fuse it first
@@ -110,7 +101,7 @@ func lift(shape []int) (n, c, h, w int) {
 func (g *Graph) Workloads() ([]Workload, error) {
 	list := make([]Workload, 0, len(g.Nodes))
 	for _, n := range g.Nodes {
-		if n.Kind == BatchNormalization {
+		if n.typed(BatchNormalization) {
 			return nil, fmt.Errorf("graph %q: node %q is a batch norm, which is no workload: fuse the graph first", g.Name, n.Name)
 		}
 		w, ok := n.Workload()
@@ -125,8 +116,8 @@ func (g *Graph) Workloads() ([]Workload, error) {
 	return list, nil
 }
 
-// MACs is the number of multiply-accumulates of the graph's convolutions and
-// linear layers.
+// MACs is the number of multiply-accumulates of the graph's convolutions,
+// linear layers and other products.
 func (g *Graph) MACs() int64 {
 	var sum int64
 	for _, n := range g.Nodes {

@@ -36,7 +36,7 @@ func evaluate(g *Graph, inputs map[string][]float64) [][]float64 {
 		for _, v := range n.Inputs {
 			in = append(in, values[v])
 		}
-		y := compute(n, in)
+		y := computeNode(n, in)
 		if n.Attributes.Epilogue.Add {
 			for i, r := range in[len(in)-1] {
 				y[i] += r
@@ -54,7 +54,7 @@ func evaluate(g *Graph, inputs map[string][]float64) [][]float64 {
 	return out
 }
 
-func compute(n *Node, in [][]float64) []float64 {
+func computeNode(n *Node, in [][]float64) []float64 {
 	a, shape := n.Attributes, n.Outputs[0].Shape
 	x, xs := in[0], n.Inputs[0].Shape
 	y := make([]float64, product(shape))

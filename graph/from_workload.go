@@ -1,22 +1,23 @@
 package graph
 
 import (
-	"fmt"
 	"math"
 	"math/rand/v2"
+
+	"github.com/hwprofd/hwprofd/graph/operator"
 )
 
 // FromWorkload is a graph whose only node does w, for measuring it alone.
 // Weights are drawn from the seed, scaled so that the output has about the
-// input's size. The inputs are x, for add and mul also y, and for an epilogue
-// that adds, residual.
+// input's size. The inputs are x, for operators of two also y, and for an
+// epilogue that adds, residual; those of attention q, k, v and mask.
 func FromWorkload(w Workload, seed uint64) (*Graph, error) {
 	if err := w.Validate(); err != nil {
 		return nil, err
 	}
 	kind, ok := kindOf(w.Op)
-	if !ok {
-		return nil, fmt.Errorf("workload %s: no node does %s", w, w.Op)
+	if !ok || w.DType != F32 || w.Detail != "" {
+		return fromPlainWorkload(w, seed)
 	}
 	f, _ := w.Op.fields()
 	b := NewBuilder(w.String())
@@ -54,16 +55,51 @@ func FromWorkload(w Workload, seed uint64) (*Graph, error) {
 	if err != nil {
 		return nil, err
 	}
+	fillParameters(g, seed)
+	return g, nil
+}
+
+// fillParameters draws the parameters that have no data yet.
+func fillParameters(g *Graph, seed uint64) {
 	random := rand.New(rand.NewPCG(seed, 0))
 	for _, v := range g.Parameters() {
-		fanIn := v.Elements() / v.Shape[0]
+		if v.Filled() {
+			continue
+		}
+		fanIn := max(v.Elements(), 1)
+		if len(v.Shape) > 0 {
+			fanIn = max(fanIn/max(v.Shape[0], 1), 1)
+		}
 		scale := math.Sqrt(3 / float64(fanIn)) // uniform of variance 1/fanIn
-		v.Data = make([]float32, v.Elements())
-		for i := range v.Data {
-			v.Data[i] = float32(scale * (2*random.Float64() - 1))
+		data := make([]float32, v.Elements())
+		for i := range data {
+			data[i] = float32(scale * (2*random.Float64() - 1))
+		}
+		switch v.DType {
+		case F32:
+			v.Data = data
+		case F16, BF16:
+			bits := make([]uint16, len(data))
+			for i, x := range data {
+				bits[i] = operator.ToHalf(v.DType, x)
+			}
+			v.Typed = bits
+		case I8:
+			bytes := make([]int8, len(data))
+			for i, x := range data {
+				bytes[i] = int8(127 * x / float32(scale))
+			}
+			v.Typed = bytes
+		case U8:
+			bytes := make([]uint8, len(data))
+			for i, x := range data {
+				bytes[i] = uint8(128 + 127*x/float32(scale))
+			}
+			v.Typed = bytes
+		default:
+			v.Typed = operator.Make(v.DType, v.Elements()) // zeros are valid as indices, too
 		}
 	}
-	return g, nil
 }
 
 // kindOf is the node kind that does op.
@@ -73,6 +109,8 @@ func kindOf(op Op) (Kind, bool) {
 			return k, true
 		}
 	}
-	k, ok := activationKind[op]
-	return k, ok
+	if n := activationNode(op); n != nil && !n.Plain() {
+		return n.Kind, true
+	}
+	return "", false
 }

@@ -197,8 +197,8 @@ func (g *Graph) Validate() error {
 }
 
 func (g *Graph) validate() error {
-	if len(g.Inputs) == 0 || len(g.Outputs) == 0 {
-		return errors.New("it needs an input and an output")
+	if len(g.Outputs) == 0 {
+		return errors.New("it needs an output")
 	}
 	values := make(map[string]*Value, 4*len(g.Nodes))
 	define := func(v *Value) error {

@@ -46,7 +46,7 @@ func TestValidate(t *testing.T) {
 		err   string
 	}{
 		{"nothing", func(*Graph) {}, ""},
-		{"no output", func(g *Graph) { g.Outputs = nil }, "needs an input and an output"},
+		{"no output", func(g *Graph) { g.Outputs = nil }, "needs an output"},
 		{"unknown output", func(g *Graph) { g.Outputs = []*Value{{Name: "z"}} }, `"z" is not defined`},
 		{"nil output", func(g *Graph) { g.Outputs = []*Value{nil} }, "nil is not defined"},
 		{"nil node", func(g *Graph) { g.Nodes[1] = nil }, "node 1 is nil"},

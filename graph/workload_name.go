@@ -16,20 +16,29 @@ import (
 //	maxpool/f32/n1c64h56w56/r3s3/stride2.pad1
 //	globalavgpool/f32/n1c64h7w7
 //	softmax/f32/n1c10
+//	matmul/f32/n12c64h128/k128
+//	attention/f32/n1c12h128w128/k12r64s64/causal
+//	gather/f32/c30522x768+i64:1x128/1x128x768/-
 //
+// The last is the form of operators that do not fit the fields; see [detail].
 // Strides and dilations are written height x width, padding top x left x
 // bottom x right, as one number where all are equal.
 func (w Workload) String() string {
-	f, _ := w.Op.fields()
+	f, _ := w.fields()
 	b := make([]byte, 0, 96)
 	b = append(b, w.Op...)
 	b = append(b, '/')
 	b = append(b, w.DType...)
 	b = append(b, '/')
+	if f&hasDetail != 0 {
+		return string(append(b, w.Detail...))
+	}
 	b = number(b, "n", w.N)
 	b = number(b, "c", w.C)
-	if f&hasPlane != 0 {
+	if f&hasHeight != 0 {
 		b = number(b, "h", w.H)
+	}
+	if f&hasWidth != 0 {
 		b = number(b, "w", w.W)
 	}
 	if f&(hasOutput|hasWindow) != 0 {
@@ -47,9 +56,15 @@ func (w Workload) String() string {
 		b = numbers(b, "stride", w.StrideH, w.StrideW)
 		b = numbers(b, ".pad", w.PadTop, w.PadLeft, w.PadBottom, w.PadRight)
 	}
-	if f&hasGroup != 0 {
+	if f&hasDilation != 0 {
 		b = numbers(b, ".dil", w.DilationH, w.DilationW)
-		b = number(b, ".group", w.Group)
+		b = append(b, '.')
+	}
+	if f&hasGroup != 0 {
+		if f&hasStride == 0 {
+			b = append(b, '/')
+		}
+		b = number(b, "group", w.Group)
 	}
 	if f&hasEpilogue != 0 {
 		b = append(b, '/')
@@ -97,11 +112,15 @@ func parseWorkload(s string) (Workload, error) {
 	parts := strings.Split(s, "/")
 	w.Op = Op(parts[0])
 	f, ok := w.Op.fields()
+	if onnx := operatorNames()[w.Op]; onnx != "" && len(parts) == 5 && (!ok || !strings.HasPrefix(parts[2], "n")) {
+		w.DType, w.Detail = DType(parts[1]), strings.Join(parts[2:], "/")
+		return w, nil
+	}
 	if !ok {
 		return w, fmt.Errorf("unknown operator %q", w.Op)
 	}
 	want := 3
-	for _, group := range []fields{hasOutput | hasWindow, hasStride, hasEpilogue} {
+	for _, group := range []fields{hasOutput | hasWindow, hasStride | hasGroup, hasEpilogue} {
 		if f&group != 0 {
 			want++
 		}
@@ -114,8 +133,10 @@ func parseWorkload(s string) (Workload, error) {
 	p := parser{rest: parts[2]}
 	p.number("n", &w.N)
 	p.number("c", &w.C)
-	if f&hasPlane != 0 {
+	if f&hasHeight != 0 {
 		p.number("h", &w.H)
+	}
+	if f&hasWidth != 0 {
 		p.number("w", &w.W)
 	}
 	p.end()
@@ -132,13 +153,19 @@ func parseWorkload(s string) (Workload, error) {
 		p.end()
 		parts = parts[1:]
 	}
-	if f&hasStride != 0 {
+	if f&(hasStride|hasGroup) != 0 {
 		p.rest = parts[0]
-		p.numbers("stride", &w.StrideH, &w.StrideW)
-		p.numbers(".pad", &w.PadTop, &w.PadLeft, &w.PadBottom, &w.PadRight)
-		if f&hasGroup != 0 {
+		prefix := ""
+		if f&hasStride != 0 {
+			p.numbers("stride", &w.StrideH, &w.StrideW)
+			p.numbers(".pad", &w.PadTop, &w.PadLeft, &w.PadBottom, &w.PadRight)
+		}
+		if f&hasDilation != 0 {
 			p.numbers(".dil", &w.DilationH, &w.DilationW)
-			p.number(".group", &w.Group)
+			prefix = "."
+		}
+		if f&hasGroup != 0 {
+			p.number(prefix+"group", &w.Group)
 		}
 		p.end()
 		parts = parts[1:]

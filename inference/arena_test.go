@@ -11,25 +11,25 @@ func TestPlace(t *testing.T) {
 	tests := []struct {
 		name    string
 		buffers []*buffer
-		want    int // elements
+		want    int // bytes
 	}{
 		{"none", nil, 0},
 		{"a chain needs two", []*buffer{
-			{size: 100, first: 0, last: 1}, {size: 100, first: 1, last: 2}, {size: 100, first: 2, last: 3},
-		}, 2 * roundUp(100)},
+			{size: 400, first: 0, last: 1}, {size: 400, first: 1, last: 2}, {size: 400, first: 2, last: 3},
+		}, 2 * roundUp(400)},
 		{"small ones lie side by side where a large one was", []*buffer{
-			{size: 320, first: 0, last: 1}, {size: 160, first: 2, last: 3}, {size: 160, first: 2, last: 3},
-		}, 320},
+			{size: 1280, first: 0, last: 1}, {size: 640, first: 2, last: 3}, {size: 640, first: 2, last: 3},
+		}, 1280},
 		{"the smallest gap that fits is taken", []*buffer{
-			{size: 480, first: 0, last: 1}, // offset 0
-			{size: 320, first: 1, last: 9}, // behind it
-			{size: 64, first: 2, last: 9},  // into the gap before
-		}, 800},
+			{size: 1920, first: 0, last: 1}, // offset 0
+			{size: 1280, first: 1, last: 9}, // behind it
+			{size: 256, first: 2, last: 9},  // into the gap before
+		}, 3200},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			if got := place(test.buffers); got != test.want {
-				t.Errorf("arena of %d elements, want %d", got, test.want)
+				t.Errorf("arena of %d bytes, want %d", got, test.want)
 			}
 		})
 	}
@@ -47,7 +47,7 @@ func TestPlaceKeepsApart(t *testing.T) {
 		for range rapid.IntRange(0, 30).Draw(t, "buffers") {
 			first := rapid.IntRange(0, 19).Draw(t, "first")
 			b := &buffer{
-				size: rapid.IntRange(1, 300).Draw(t, "size"), first: first,
+				size: rapid.IntRange(1, 1200).Draw(t, "size"), first: first,
 				last: rapid.IntRange(first, 19).Draw(t, "last"),
 			}
 			buffers = append(buffers, b)
@@ -80,12 +80,12 @@ func TestPlaceKeepsApart(t *testing.T) {
 
 func TestAlignedSlice(t *testing.T) {
 	for n := range 70 {
-		s := alignedSlice(n)
+		s := alignedBytes(n)
 		if len(s) != n || cap(s) != n {
-			t.Fatalf("alignedSlice(%d) has length %d, capacity %d", n, len(s), cap(s))
+			t.Fatalf("alignedBytes(%d) has length %d, capacity %d", n, len(s), cap(s))
 		}
 		if past := uintptr(unsafe.Pointer(unsafe.SliceData(s))) % 64; n > 0 && past != 0 {
-			t.Fatalf("alignedSlice(%d) starts %d bytes past a cache line", n, past)
+			t.Fatalf("alignedBytes(%d) starts %d bytes past a cache line", n, past)
 		}
 	}
 }

@@ -23,9 +23,11 @@ func Example() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	copy(p.Inputs()[0], []float32{1, 2, 3, 4, 5, 6, 7, 8, 9})
-	p.Run()
-	fmt.Println(p.Outputs()[0])
+	copy(p.Inputs()[0].Data.([]float32), []float32{1, 2, 3, 4, 5, 6, 7, 8, 9})
+	if err := p.Run(); err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(p.Outputs()[0].Data)
 	fmt.Println(p.Workloads()[0])
 	// Output:
 	// [11 19 13 23 40 27 17 31 19]

@@ -1,43 +1,104 @@
 // Package inference runs neural networks: it compiles a [graph.Graph] into a
 // [Plan], whose weights are packed once for the kernels and whose tensors
-// share one memory arena, and runs the plan on one thread. A run allocates
-// nothing, and a traced run tells how long each workload took.
+// share one memory arena, and runs the plan. Operators that have no fast
+// kernel are computed by package operator. A run of operators with kernels
+// allocates nothing, and a traced run tells how long each workload took.
 package inference
 
 import (
+	"errors"
 	"fmt"
-	"time"
+	"runtime"
+	"sync"
+	"sync/atomic"
 
 	"github.com/hwprofd/hwprofd/graph"
+	"github.com/hwprofd/hwprofd/graph/operator"
 	"github.com/hwprofd/hwprofd/kernels"
 )
 
-// Plan is a graph ready to run. It is not safe for concurrent use.
+// Plan is a graph ready to run. It serves one goroutine at a time; for more,
+// [Plan.Fork] it.
 type Plan struct {
-	steps           []step
-	inputs, outputs [][]float32
+	program         *program
+	calls           []call
+	inputs, outputs []*operator.Tensor
 	workspace       kernels.Workspace
-	arena, naive    int64 // bytes
 }
 
-// step is one kernel call.
-type step struct {
-	name     string
-	workload graph.Workload
-	exec     func(*kernels.Workspace)
+// program is what forks of a plan share: the work of each step, packed
+// weights, and where values lie.
+type program struct {
+	graph  *graph.Graph // in execution order
+	steps  []*step      // of the graph's nodes
+	timed  []timedStep
+	memory *memoryPlan
+	naive  int64
 }
+
+// call is one kernel call on the memory of a plan.
+type call func(ws *kernels.Workspace) error
+
+// step is the work of a node.
+type step struct {
+	// pack, unless nil, lays out the weights. It is called once, before kernel.
+	pack func() error
+	// kernel returns the call that does the work on a plan's memory; nil where
+	// there is nothing to do.
+	kernel func(m *memory) call
+	// inPlace are the inputs that the first output may be written over.
+	inPlace []int
+	// reference says that package operator does the work.
+	reference bool
+	// views, unless nil, are the bytes after which each output starts in the
+	// memory of the first input, which the outputs share.
+	views []int
+	// joins says that the inputs follow each other in the output, so that they
+	// may be written to its memory in the first place.
+	joins bool
+}
+
+// always is a call that cannot fail.
+func always(run func(ws *kernels.Workspace)) call {
+	return func(ws *kernels.Workspace) error {
+		run(ws)
+		return nil
+	}
+}
+
+// Option changes how a graph is compiled.
+type Option func(*options)
+
+type options struct {
+	arena int64 // bytes
+	free  bool
+}
+
+// DefaultArenaLimit is the memory that the tensors of a plan may take, in bytes.
+const DefaultArenaLimit = 4 << 30
+
+// ArenaLimit limits the memory that the tensors of a plan may take, which is
+// checked before any is allocated.
+func ArenaLimit(bytes int64) Option { return func(o *options) { o.arena = bytes } }
 
 // Compile fuses g, packs its weights and plans its memory. All parameters of
 // g must have data; g is not changed, and later changes to its data may or may
 // not show in the plan.
-func Compile(g *graph.Graph) (*Plan, error) { return compileFused(g, false) }
+func Compile(g *graph.Graph, change ...Option) (*Plan, error) {
+	return compileFused(g, options{arena: DefaultArenaLimit}, change)
+}
 
 // CompilePart is [Compile] for a part of a network, to be timed by itself:
 // its inputs and outputs have the layout that they would have within the
 // network, which is padded and in another order than the values.
-func CompilePart(g *graph.Graph) (*Plan, error) { return compileFused(g, true) }
+func CompilePart(g *graph.Graph, change ...Option) (*Plan, error) {
+	return compileFused(g, options{arena: DefaultArenaLimit, free: true}, change)
+}
 
-func compileFused(g *graph.Graph, free bool) (*Plan, error) {
+func compileFused(g *graph.Graph, o options, change []Option) (*Plan, error) {
+	for _, f := range change {
+		f(&o)
+	}
 	if err := g.Validate(); err != nil {
 		return nil, fmt.Errorf("inference: %w", err)
 	}
@@ -48,7 +109,7 @@ func compileFused(g *graph.Graph, free bool) (*Plan, error) {
 	if err != nil {
 		return nil, fmt.Errorf("inference: %w", err)
 	}
-	p, err := compile(fused, free)
+	p, err := compile(fused, o)
 	if err != nil {
 		return nil, fmt.Errorf("inference: graph %q: %w", g.Name, err)
 	}
@@ -56,67 +117,73 @@ func compileFused(g *graph.Graph, free bool) (*Plan, error) {
 }
 
 // compile plans a graph as it is.
-func compile(g *graph.Graph, free bool) (*Plan, error) {
-	g, l := arrange(g, free)
-	m := planMemory(g, l)
-	p := &Plan{
-		arena:   int64(len(m.arena)) * 4,
-		naive:   naiveBytes(g),
-		inputs:  make([][]float32, len(g.Inputs)),
-		outputs: make([][]float32, len(g.Outputs)),
-	}
-	for i, v := range g.Inputs {
-		p.inputs[i] = m.slice(v)
-	}
-	for i, v := range g.Outputs {
-		p.outputs[i] = m.slice(v)
-	}
-	// A conversion counts as work of the step that wants it, or, at the end, of
-	// the last.
-	var conversions []func(*kernels.Workspace)
-	for _, n := range g.Nodes {
-		if sharesInput(n.Kind) {
-			continue
-		}
-		if n.Kind == conversion {
-			v := n.Inputs[0]
-			conversions = append(conversions, bindConversion(v, l[v], m.slice(n.Outputs[0]), m.slice(v)))
-			continue
-		}
-		w, ok := n.Workload()
-		if !ok {
-			return nil, fmt.Errorf("node %q: operator %s is not supported", n.Name, n.Kind)
-		}
-		exec, err := bind(n, w, m)
+func compile(g *graph.Graph, o options) (*Plan, error) {
+	naive := naiveBytes(g)
+	g, l := arrange(g, o.free)
+	p := &program{graph: g, steps: make([]*step, len(g.Nodes)), naive: naive}
+	for i, n := range g.Nodes {
+		s, err := bind(n, l)
 		if err != nil {
 			return nil, fmt.Errorf("node %q (%s): %w", n.Name, n.Kind, err)
 		}
-		p.steps = append(p.steps, step{name: n.Name, workload: w, exec: inOrder(append(conversions, exec))})
-		conversions = nil
+		p.steps[i] = s
 	}
-	if last := len(p.steps) - 1; last >= 0 && len(conversions) > 0 {
-		p.steps[last].exec = inOrder(append([]func(*kernels.Workspace){p.steps[last].exec}, conversions...))
+	p.memory = planMemory(g, l, p.steps)
+	if err := p.memory.checkLimit(o.arena); err != nil {
+		return nil, err
 	}
-	return p, nil
+	if err := p.pack(); err != nil {
+		return nil, err
+	}
+	p.time()
+	return p.plan(), nil
 }
 
-// inOrder returns a function that calls all of calls.
-func inOrder(calls []func(*kernels.Workspace)) func(*kernels.Workspace) {
-	if len(calls) == 1 {
-		return calls[0]
+// pack lays out the weights of all steps, side by side.
+func (p *program) pack() error {
+	errs := make([]error, len(p.steps))
+	var next atomic.Int64
+	var wait sync.WaitGroup
+	for range runtime.GOMAXPROCS(0) {
+		wait.Go(func() {
+			for i := int(next.Add(1)) - 1; i < len(p.steps); i = int(next.Add(1)) - 1 {
+				if s := p.steps[i]; s.pack != nil {
+					if err := s.pack(); err != nil {
+						errs[i] = fmt.Errorf("node %q (%s): %w", p.graph.Nodes[i].Name, p.graph.Nodes[i].Kind, err)
+					}
+				}
+			}
+		})
 	}
-	return func(ws *kernels.Workspace) {
-		for _, call := range calls {
-			call(ws)
+	wait.Wait()
+	return errors.Join(errs...)
+}
+
+// plan gives the program memory.
+func (p *program) plan() *Plan {
+	m := &memory{memoryPlan: p.memory, arena: alignedBytes(p.memory.size)}
+	plan := &Plan{program: p, inputs: m.tensors(p.graph.Inputs), outputs: m.tensors(p.graph.Outputs)}
+	for _, s := range p.steps {
+		if s.kernel != nil {
+			f := s.kernel(m)
+			if f == nil { // nothing to do, as memory was planned
+				f = func(*kernels.Workspace) error { return nil }
+			}
+			plan.calls = append(plan.calls, f)
 		}
 	}
+	return plan
 }
+
+// Fork returns another plan of the same graph, which shares the packed weights
+// and has memory of its own. Forks run side by side. Its inputs are zeros.
+func (p *Plan) Fork() *Plan { return p.program.plan() }
 
 // checkData reports parameters that are not filled.
 func checkData(g *graph.Graph) error {
 	first, missing := "", 0
 	for _, v := range g.Parameters() {
-		if v.Data == nil {
+		if !v.Filled() && v.Elements() > 0 {
 			if missing++; first == "" {
 				first = v.Name
 			}
@@ -131,55 +198,56 @@ func checkData(g *graph.Graph) error {
 	return nil
 }
 
-// Inputs are the graph's inputs, in its order, row major. Write them before
-// Run; they keep their values over runs.
-func (p *Plan) Inputs() [][]float32 { return p.inputs }
+// Inputs are the graph's inputs, in its order, row major, as views of the
+// plan's memory. Write them before Run; they keep their values over runs.
+func (p *Plan) Inputs() []*operator.Tensor { return p.inputs }
 
-// Outputs are the graph's outputs, in its order, row major. They are valid
-// from the end of one Run to the start of the next.
-func (p *Plan) Outputs() [][]float32 { return p.outputs }
+// Outputs are the graph's outputs, in its order, row major, as views of the
+// plan's memory. They are valid from the end of one Run to the start of the
+// next.
+func (p *Plan) Outputs() []*operator.Tensor { return p.outputs }
 
 // Run computes the outputs from the inputs. From the second call on it
-// allocates nothing.
-func (p *Plan) Run() {
-	for i := range p.steps {
-		p.steps[i].exec(&p.workspace)
+// allocates nothing, but for operators without a fast kernel. It fails only
+// where the elements of a tensor are no valid input of an operator, such as an
+// index out of range.
+func (p *Plan) Run() error {
+	for i, f := range p.calls {
+		if err := f(&p.workspace); err != nil {
+			return p.program.fail(i, err)
+		}
 	}
+	return nil
 }
 
-// Step is one workload of a traced run.
-type Step struct {
-	Name     string // of the node
-	Workload graph.Workload
-	NS       int64
-}
-
-// Trace runs once and returns the time of each workload, in execution order.
-func (p *Plan) Trace() []Step {
-	trace := make([]Step, len(p.steps))
-	last := time.Now()
-	for i := range p.steps {
-		s := &p.steps[i]
-		s.exec(&p.workspace)
-		now := time.Now()
-		trace[i] = Step{Name: s.name, Workload: s.workload, NS: now.Sub(last).Nanoseconds()}
-		last = now
+// fail is the error of the i-th call.
+func (p *program) fail(i int, err error) error {
+	for k, n := range p.graph.Nodes {
+		if p.steps[k].kernel == nil {
+			continue
+		}
+		if i == 0 {
+			return fmt.Errorf("inference: node %q (%s): %w", n.Name, n.Kind, err)
+		}
+		i--
 	}
-	return trace
+	return err
 }
 
 // Workloads are what Run computes, in execution order.
 func (p *Plan) Workloads() []graph.Workload {
-	list := make([]graph.Workload, len(p.steps))
-	for i := range p.steps {
-		list[i] = p.steps[i].workload
+	var list []graph.Workload
+	for _, t := range p.program.timed {
+		if t.workload != (graph.Workload{}) {
+			list = append(list, t.workload)
+		}
 	}
 	return list
 }
 
 // ArenaBytes is the size of the memory that inputs, outputs and all tensors
 // between them share.
-func (p *Plan) ArenaBytes() int64 { return p.arena }
+func (p *Plan) ArenaBytes() int64 { return int64(p.program.memory.size) }
 
 // NaiveBytes is what the same tensors take with memory of their own each.
-func (p *Plan) NaiveBytes() int64 { return p.naive }
+func (p *Plan) NaiveBytes() int64 { return p.program.naive }

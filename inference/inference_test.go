@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/hwprofd/hwprofd/graph"
+	"github.com/hwprofd/hwprofd/graph/operator"
 	"github.com/hwprofd/hwprofd/kernels"
 	"pgregory.net/rapid"
 )
@@ -21,20 +22,42 @@ func TestRunComputesTheGraph(t *testing.T) {
 			t.Fatal(err)
 		}
 		fillInputs(p, rapid.Uint64().Draw(t, "inputs"))
-		inputs := cloneAll(p.Inputs())
+		inputs := cloneAll(floats(p.Inputs()))
 		want := interpret(g, inputs)
 		for run := range 2 { // the second on what the first left in the arena
-			p.Run()
+			runPlan(t, p)
 			for i, v := range g.Outputs {
-				compare(t, v.Name, p.Outputs()[i], want[v])
+				compare(t, v.Name, floats(p.Outputs())[i], want[v])
 			}
-			for i, x := range p.Inputs() {
+			for i, x := range floats(p.Inputs()) {
 				if !slices.Equal(x, inputs[i]) {
 					t.Fatalf("run %d changed input %d", run, i)
 				}
 			}
 		}
 	})
+}
+
+// runPlan runs p, which must not fail.
+func runPlan(t rapid.TB, p *Plan) {
+	t.Helper()
+	if err := p.Run(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// floats are the elements of tensors of single precision.
+func floats(list []*operator.Tensor) [][]float32 {
+	data := make([][]float32, len(list))
+	for i, t := range list {
+		data[i] = t.Data.([]float32)
+	}
+	return data
+}
+
+// allocations of a run.
+func allocations(t *testing.T, p *Plan) float64 {
+	return testing.AllocsPerRun(20, func() { runPlan(t, p) })
 }
 
 func cloneAll(list [][]float32) [][]float32 {
@@ -84,10 +107,10 @@ func TestMobileNet(t *testing.T) {
 		t.Fatal(err)
 	}
 	fillInputs(p, 1)
-	p.Run()
-	compare(t, "output", p.Outputs()[0], interpret(g, p.Inputs())[g.Outputs[0]])
+	runPlan(t, p)
+	compare(t, "output", floats(p.Outputs())[0], interpret(g, floats(p.Inputs()))[g.Outputs[0]])
 
-	if allocs := testing.AllocsPerRun(20, p.Run); allocs != 0 {
+	if allocs := allocations(t, p); allocs != 0 {
 		t.Errorf("%g allocations a run", allocs)
 	}
 	if arena, naive := p.ArenaBytes(), p.NaiveBytes(); arena > naive/3 {
@@ -111,7 +134,7 @@ func TestOtherOperatorsAllocateNothing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if allocs := testing.AllocsPerRun(20, p.Run); allocs != 0 {
+	if allocs := allocations(t, p); allocs != 0 {
 		t.Errorf("%g allocations a run", allocs)
 	}
 }
@@ -134,7 +157,10 @@ func TestTraceNamesWorkloads(t *testing.T) {
 	if got := p.Workloads(); !slices.Equal(got, want) {
 		t.Errorf("workloads %v, want %v", got, want)
 	}
-	trace := p.Trace()
+	trace, err := p.Trace()
+	if err != nil {
+		t.Fatal(err)
+	}
 	if len(trace) != len(want) {
 		t.Fatalf("trace has %d steps, want %d", len(trace), len(want))
 	}
@@ -184,10 +210,10 @@ func check(t *testing.T, g *graph.Graph) *Plan {
 		t.Fatal(err)
 	}
 	fillInputs(p, 1)
-	want := interpret(g, p.Inputs())
-	p.Run()
+	want := interpret(g, floats(p.Inputs()))
+	runPlan(t, p)
 	for i, v := range g.Outputs {
-		compare(t, v.Name, p.Outputs()[i], want[v])
+		compare(t, v.Name, floats(p.Outputs())[i], want[v])
 	}
 	return p
 }
@@ -207,7 +233,7 @@ func TestBroadcast(t *testing.T) {
 }
 
 func TestResidualInPlace(t *testing.T) {
-	size := int64(4 * roundUp(kernels.BlockedSize(1, 8, 5*5)))
+	size := int64(roundUp(4 * kernels.BlockedSize(1, 8, 5*5)))
 	tests := []struct {
 		name  string
 		arena int64

@@ -9,6 +9,10 @@ import (
 // name are planar.
 type layouts map[*graph.Value]kernels.Layout
 
+// pixels is the layout of images of bytes that kernels work on: [N, H, W, C]
+// with the channels of a pixel filled up as [kernels.Int8Channels] says.
+const pixels kernels.Layout = kernels.Blocked + 1
+
 // conversion is the kind of node that copies a value into another layout.
 // Such nodes exist inside a plan only.
 const conversion graph.Kind = "layout"
@@ -25,9 +29,14 @@ func image(v *graph.Value) (n, c, hw int, ok bool) {
 func (l layouts) elements(v *graph.Value) int {
 	if n, c, hw, ok := image(v); ok && l[v] == kernels.Blocked {
 		return kernels.BlockedSize(n, c, hw)
+	} else if ok && l[v] == pixels {
+		return n * hw * kernels.Int8Channels(c)
 	}
 	return v.Elements()
 }
+
+// bytes is the memory that v takes in its layout.
+func (l layouts) bytes(v *graph.Value) int { return l.elements(v) * int(v.DType.Size()) }
 
 // arrange returns g with a layout for every value: images between
 // convolutions, and what goes with these, lie in blocks of channels. It puts
@@ -67,7 +76,7 @@ func (a *arrangement) freeInputs(g *graph.Graph) {
 	planar := make(map[*graph.Value]bool)
 	for _, n := range g.Nodes {
 		for i, v := range n.Inputs {
-			if !takesBlocks(n, i) {
+			if n.Plain() || !takesBlocks(n, i) {
 				planar[v] = true
 			}
 		}
@@ -127,6 +136,10 @@ func channelFactors(n *graph.Node) bool {
 func (a *arrangement) add(n *graph.Node) {
 	// Layouts of the output, the first input and the others.
 	layout, first, others := kernels.Planar, kernels.Planar, kernels.Planar
+	if n.Plain() {
+		a.addPlain(n)
+		return
+	}
 	given := a.layouts[n.Inputs[0]]
 	switch n.Kind {
 	case graph.Conv:
@@ -148,10 +161,42 @@ func (a *arrangement) add(n *graph.Node) {
 			layout, first = given, given
 		}
 	}
+	a.append(n, layout, first, others)
+}
+
+// onEachElement are operators that work on the elements in any order.
+var onEachElement = map[graph.Kind]bool{
+	"Relu": true, "Sigmoid": true, "Tanh": true, "HardSwish": true, "HardSigmoid": true, "LeakyRelu": true, "Gelu": true,
+	"Swish": true, "Clip": true, "Abs": true, "Neg": true, "Exp": true, "Sqrt": true, "Erf": true,
+}
+
+// addPlain appends a plain operator.
+func (a *arrangement) addPlain(n *graph.Node) {
+	layout, others := kernels.Planar, kernels.Planar
+	switch {
+	case n.Kind == "QLinearConv":
+		if _, ok := qlinearConvOf(n); ok {
+			layout = pixels
+		}
+	case takesBytePool(n):
+		layout = pixels
+	case n.Kind == qlinearAdd:
+		if len(n.Outputs[0].Shape) == 4 && (a.layouts[n.Inputs[0]] == pixels || a.layouts[n.Inputs[3]] == pixels) && bindQLinearAdd(n) != nil {
+			layout, others = pixels, pixels
+		}
+	case onEachElement[n.Kind] && isFloat(n.Inputs[0]) && a.layouts[n.Inputs[0]] == kernels.Blocked:
+		layout = kernels.Blocked
+	}
+	a.append(n, layout, layout, others)
+}
+
+// append appends n with its inputs and output in the given layouts.
+func (a *arrangement) append(n *graph.Node, layout, first, others kernels.Layout) {
 	m := *n
 	m.Inputs = make([]*graph.Value, len(n.Inputs))
 	for i, v := range n.Inputs {
 		switch {
+		case v == nil:
 		case v.Role != graph.RoleNone && i > 0:
 			m.Inputs[i] = v
 		case i == 0:
@@ -161,7 +206,7 @@ func (a *arrangement) add(n *graph.Node) {
 		}
 	}
 	a.graph.Nodes = append(a.graph.Nodes, &m)
-	if layout == kernels.Blocked {
+	if layout != kernels.Planar {
 		a.layouts[n.Outputs[0]] = layout
 	}
 }
@@ -174,21 +219,29 @@ func (a *arrangement) in(v *graph.Value, layout kernels.Layout) *graph.Value {
 	if c, ok := a.converted[v]; ok {
 		return c
 	}
-	c := &graph.Value{Name: v.Name + " as " + layout.String(), DType: v.DType, Shape: v.Shape}
+	names := map[kernels.Layout]string{kernels.Planar: "planar", kernels.Blocked: "blocked", pixels: "pixels"}
+	c := &graph.Value{Name: v.Name + " as " + names[layout], DType: v.DType, Shape: v.Shape}
 	a.converted[v] = c
-	if layout == kernels.Blocked {
+	if layout != kernels.Planar {
 		a.layouts[c] = layout
 	}
 	a.graph.Nodes = append(a.graph.Nodes, &graph.Node{Name: c.Name, Kind: conversion, Inputs: []*graph.Value{v}, Outputs: []*graph.Value{c}})
 	return c
 }
 
-// bindConversion returns the call that copies src, the memory of v, to dst in
-// the other layout.
-func bindConversion(v *graph.Value, from kernels.Layout, dst, src []float32) func(*kernels.Workspace) {
-	n, c, hw, _ := image(v)
-	if from == kernels.Planar {
-		return func(ws *kernels.Workspace) { kernels.ToBlocked(ws, n, c, hw, dst, src) }
+// bindConversion copies a value into the other layout.
+func bindConversion(n *graph.Node, l layouts) *step {
+	v, out := n.Inputs[0], n.Outputs[0]
+	count, c, hw, _ := image(v)
+	from := l[v]
+	if isByte(v) {
+		return bindPixels(n, from == pixels)
 	}
-	return func(ws *kernels.Workspace) { kernels.FromBlocked(ws, n, c, hw, dst, src) }
+	return &step{kernel: func(m *memory) call {
+		dst, src := m.floats(out), m.floats(v)
+		if from == kernels.Planar {
+			return always(func(ws *kernels.Workspace) { kernels.ToBlocked(ws, count, c, hw, dst, src) })
+		}
+		return always(func(ws *kernels.Workspace) { kernels.FromBlocked(ws, count, c, hw, dst, src) })
+	}}
 }

@@ -30,7 +30,7 @@ func fill(g *graph.Graph, seed uint64) {
 
 func fillInputs(p *Plan, seed uint64) {
 	random := rand.New(rand.NewPCG(seed, 1))
-	for _, x := range p.Inputs() {
+	for _, x := range floats(p.Inputs()) {
 		for i := range x {
 			x[i] = 4*random.Float32() - 2
 		}

@@ -2,7 +2,7 @@ package kernels
 
 func attentionImplementation(name string) attentionKernels {
 	if name == neon {
-		return attentionKernels{scoreRowsNEON, transposeRowsNEON, 4, dotRowsNEON}
+		return attentionKernels{scoreRowsNEON, transposeRowsNEON, 4, dotRowsNEON, nil}
 	}
 	return portableAttention
 }

@@ -34,6 +34,7 @@ type attentionJob struct {
 	packValue bool
 
 	decode   attentionDecode
+	panel    panelJob
 	backward attentionBackward
 	scratch  []attentionScratch // of each thread
 }
@@ -46,6 +47,7 @@ type attentionScratch struct {
 	largest, next, sum, total, difference []float32
 
 	backward backwardScratch
+	panel    panelScratch
 
 	// Work for kernels: what a function value is given would be allocated.
 	tile      tile
@@ -82,7 +84,9 @@ func (j *attentionJob) growScratch(sizes []int) {
 		j.scratch = append(j.scratch, attentionScratch{})
 	}
 	for i := range j.scratch {
-		j.scratch[i].memory = grow(j.scratch[i].memory, total)
+		if len(j.scratch[i].memory) < total {
+			j.scratch[i].memory = grow(j.scratch[i].memory, total)
+		}
 	}
 }
 
@@ -112,6 +116,10 @@ func (j *attentionJob) forward() {
 	j.ranges = (j.QueryLen + j.queries - 1) / j.queries
 	sizes := j.sizes()
 	j.growScratch(sizes[:])
+	if j.suitsPanels() {
+		j.panel.run(j)
+		return
+	}
 	if j.Multiplications() < parallelWork {
 		for i := range j.Batch * j.KVHeads * j.ranges {
 			j.part(i, 0)
@@ -127,7 +135,12 @@ const parallelWork = 1 << 18
 func (j *attentionJob) part(i, worker int) {
 	span, kv, b := i%j.ranges, i/j.ranges%j.KVHeads, i/j.ranges/j.KVHeads
 	from := span * j.queries
-	to := min(from+j.queries, j.QueryLen)
+	j.general(b, kv, from, min(from+j.queries, j.QueryLen), worker)
+}
+
+// general computes the results of queries from from up to to of the heads that
+// share keys and values kv.
+func (j *attentionJob) general(b, kv, from, to, worker int) {
 	w := &j.scratch[worker]
 	memory, sizes := w.memory, j.sizes()
 	for i, s := range []*[]float32{&w.keys, &w.values, &w.scores, &w.out, &w.edge, &w.largest, &w.next, &w.sum, &w.total, &w.difference} {

@@ -85,9 +85,10 @@ type attentionKernels struct {
 	transposeRows func(t *transposeRows)
 	together      int // rows that transposeRows transposes
 	dotRows       func(t *dotRows)
+	panels        *panelKernels // nil: attention is not done by panels
 }
 
-var portableAttention = attentionKernels{scoreRowsPortable, transposeRowsPortable, portableTransposeRows, dotRowsPortable}
+var portableAttention = attentionKernels{scoreRowsPortable, transposeRowsPortable, portableTransposeRows, dotRowsPortable, nil}
 
 // attentions is the implementation in use.
 var attentions = portableAttention

@@ -31,3 +31,163 @@ func transposeRowsAVX2(t *transposeRows)
 //
 //go:noescape
 func dotRowsAVX2(t *dotRows)
+
+// panelScores7x1AVX512 is panelScoresPortable(t) with t.rows = 7 and t.vectors = 1.
+//
+//go:noescape
+func panelScores7x1AVX512(t *panelScores)
+
+// panelValues7x1AVX512 is panelValuesPortable(t) with t.rows = 7 and t.vectors = 1.
+//
+//go:noescape
+func panelValues7x1AVX512(t *panelValues)
+
+// panelScores7x2AVX512 is panelScoresPortable(t) with t.rows = 7 and t.vectors = 2.
+//
+//go:noescape
+func panelScores7x2AVX512(t *panelScores)
+
+// panelValues7x2AVX512 is panelValuesPortable(t) with t.rows = 7 and t.vectors = 2.
+//
+//go:noescape
+func panelValues7x2AVX512(t *panelValues)
+
+// panelScores8x1AVX512 is panelScoresPortable(t) with t.rows = 8 and t.vectors = 1.
+//
+//go:noescape
+func panelScores8x1AVX512(t *panelScores)
+
+// panelValues8x1AVX512 is panelValuesPortable(t) with t.rows = 8 and t.vectors = 1.
+//
+//go:noescape
+func panelValues8x1AVX512(t *panelValues)
+
+// panelScores8x2AVX512 is panelScoresPortable(t) with t.rows = 8 and t.vectors = 2.
+//
+//go:noescape
+func panelScores8x2AVX512(t *panelScores)
+
+// panelValues8x2AVX512 is panelValuesPortable(t) with t.rows = 8 and t.vectors = 2.
+//
+//go:noescape
+func panelValues8x2AVX512(t *panelValues)
+
+// panelScores9x1AVX512 is panelScoresPortable(t) with t.rows = 9 and t.vectors = 1.
+//
+//go:noescape
+func panelScores9x1AVX512(t *panelScores)
+
+// panelValues9x1AVX512 is panelValuesPortable(t) with t.rows = 9 and t.vectors = 1.
+//
+//go:noescape
+func panelValues9x1AVX512(t *panelValues)
+
+// panelScores9x2AVX512 is panelScoresPortable(t) with t.rows = 9 and t.vectors = 2.
+//
+//go:noescape
+func panelScores9x2AVX512(t *panelScores)
+
+// panelValues9x2AVX512 is panelValuesPortable(t) with t.rows = 9 and t.vectors = 2.
+//
+//go:noescape
+func panelValues9x2AVX512(t *panelValues)
+
+// panelScores10x1AVX512 is panelScoresPortable(t) with t.rows = 10 and t.vectors = 1.
+//
+//go:noescape
+func panelScores10x1AVX512(t *panelScores)
+
+// panelValues10x1AVX512 is panelValuesPortable(t) with t.rows = 10 and t.vectors = 1.
+//
+//go:noescape
+func panelValues10x1AVX512(t *panelValues)
+
+// panelScores10x2AVX512 is panelScoresPortable(t) with t.rows = 10 and t.vectors = 2.
+//
+//go:noescape
+func panelScores10x2AVX512(t *panelScores)
+
+// panelValues10x2AVX512 is panelValuesPortable(t) with t.rows = 10 and t.vectors = 2.
+//
+//go:noescape
+func panelValues10x2AVX512(t *panelValues)
+
+// panelScores11x1AVX512 is panelScoresPortable(t) with t.rows = 11 and t.vectors = 1.
+//
+//go:noescape
+func panelScores11x1AVX512(t *panelScores)
+
+// panelValues11x1AVX512 is panelValuesPortable(t) with t.rows = 11 and t.vectors = 1.
+//
+//go:noescape
+func panelValues11x1AVX512(t *panelValues)
+
+// panelScores11x2AVX512 is panelScoresPortable(t) with t.rows = 11 and t.vectors = 2.
+//
+//go:noescape
+func panelScores11x2AVX512(t *panelScores)
+
+// panelValues11x2AVX512 is panelValuesPortable(t) with t.rows = 11 and t.vectors = 2.
+//
+//go:noescape
+func panelValues11x2AVX512(t *panelValues)
+
+// panelScores12x1AVX512 is panelScoresPortable(t) with t.rows = 12 and t.vectors = 1.
+//
+//go:noescape
+func panelScores12x1AVX512(t *panelScores)
+
+// panelValues12x1AVX512 is panelValuesPortable(t) with t.rows = 12 and t.vectors = 1.
+//
+//go:noescape
+func panelValues12x1AVX512(t *panelValues)
+
+// panelScores12x2AVX512 is panelScoresPortable(t) with t.rows = 12 and t.vectors = 2.
+//
+//go:noescape
+func panelScores12x2AVX512(t *panelScores)
+
+// panelValues12x2AVX512 is panelValuesPortable(t) with t.rows = 12 and t.vectors = 2.
+//
+//go:noescape
+func panelValues12x2AVX512(t *panelValues)
+
+// panelScores13x1AVX512 is panelScoresPortable(t) with t.rows = 13 and t.vectors = 1.
+//
+//go:noescape
+func panelScores13x1AVX512(t *panelScores)
+
+// panelValues13x1AVX512 is panelValuesPortable(t) with t.rows = 13 and t.vectors = 1.
+//
+//go:noescape
+func panelValues13x1AVX512(t *panelValues)
+
+// panelScores13x2AVX512 is panelScoresPortable(t) with t.rows = 13 and t.vectors = 2.
+//
+//go:noescape
+func panelScores13x2AVX512(t *panelScores)
+
+// panelValues13x2AVX512 is panelValuesPortable(t) with t.rows = 13 and t.vectors = 2.
+//
+//go:noescape
+func panelValues13x2AVX512(t *panelValues)
+
+// panelScores14x1AVX512 is panelScoresPortable(t) with t.rows = 14 and t.vectors = 1.
+//
+//go:noescape
+func panelScores14x1AVX512(t *panelScores)
+
+// panelValues14x1AVX512 is panelValuesPortable(t) with t.rows = 14 and t.vectors = 1.
+//
+//go:noescape
+func panelValues14x1AVX512(t *panelValues)
+
+// panelScores14x2AVX512 is panelScoresPortable(t) with t.rows = 14 and t.vectors = 2.
+//
+//go:noescape
+func panelScores14x2AVX512(t *panelScores)
+
+// panelValues14x2AVX512 is panelValuesPortable(t) with t.rows = 14 and t.vectors = 2.
+//
+//go:noescape
+func panelValues14x2AVX512(t *panelValues)

@@ -122,7 +122,7 @@ func (p *PackedConv2D) forward(ws *Workspace, dst, src, residual []float32, act 
 			p.linear.Forward(ws, s.N, dst, src, act)
 			return
 		}
-		p.linear.forward(ws, s.N, dst, src, residual, act)
+		p.linear.ForwardAdd(ws, s.N, dst, src, residual, act)
 	default:
 		k := s.C / s.Groups * s.R * s.S
 		conv2DForward(ws, p.kernel, s, &p.unfold, p.offsets, product{

@@ -60,6 +60,15 @@ type PackedLinear struct {
 // PackLinear copies weight [out, in] and bias [out], which may be nil, into
 // the layout of the implementation in use.
 func PackLinear(in, out int, weight, bias []float32) *PackedLinear {
+	return packLinear(true, in, out, weight, bias)
+}
+
+// PackLinearTransposed is [PackLinear] for a weight that is [in, out].
+func PackLinearTransposed(in, out int, weight, bias []float32) *PackedLinear {
+	return packLinear(false, in, out, weight, bias)
+}
+
+func packLinear(transB bool, in, out int, weight, bias []float32) *PackedLinear {
 	if in < 1 || out < 1 {
 		panic(fmt.Sprintf("kernels: linear layer from %d to %d", in, out))
 	}
@@ -68,17 +77,22 @@ func PackLinear(in, out int, weight, bias []float32) *PackedLinear {
 		checkLength("PackedLinear", "bias", len(bias), out)
 		bias = append([]float32(nil), bias[:out]...)
 	}
-	return &PackedLinear{weight: PackMatrix(true, in, out, weight, in), bias: bias}
+	ld := out
+	if transB {
+		ld = in
+	}
+	return &PackedLinear{weight: PackMatrix(transB, in, out, weight, ld), bias: bias}
 }
 
 // Forward computes dst = act(src weightᵀ + bias) for n rows: src is [n, in]
 // and dst is [n, out].
 func (p *PackedLinear) Forward(ws *Workspace, n int, dst, src []float32, act Activation) {
-	p.forward(ws, n, dst, src, nil, act)
+	p.ForwardAdd(ws, n, dst, src, nil, act)
 }
 
-// forward is Forward with a residual [n, out] that is added before act.
-func (p *PackedLinear) forward(ws *Workspace, n int, dst, src, residual []float32, act Activation) {
+// ForwardAdd is Forward with a residual [n, out] that is added before act; it
+// may be dst, or nil.
+func (p *PackedLinear) ForwardAdd(ws *Workspace, n int, dst, src, residual []float32, act Activation) {
 	in, out := p.weight.k, p.weight.n
 	checkLength("PackedLinear", "input", len(src), n*in)
 	checkLength("PackedLinear", "output", len(dst), n*out)

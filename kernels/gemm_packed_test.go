@@ -155,7 +155,7 @@ func TestGemmAllocatesNothing(t *testing.T) {
 	defer Threads(Threads(2))
 	eachImplementation(t, func(t *testing.T) {
 		var ws Workspace
-		const m, n, k = 50, 70, 60
+		const m, n, k = 50, 300, 70
 		a, b, c := make([]float32, 2*m*k), make([]float32, 2*k*n), make([]float32, 2*m*n)
 		packed := PackMatrix(false, k, n, b, n)
 		for name, call := range map[string]func(){

@@ -89,6 +89,8 @@ func TestGemm(t *testing.T) {
 			{m: 1, n: 40, k: 700, alpha: 1}, {m: 9, n: 65, k: 700, alpha: 1, beta: 1},
 			{m: gemm.nc + 1, n: gemm.nr() + 1, k: gemm.kc + 1, alpha: 1},
 			{m: gemm.nc + 5, n: gemm.nr(), k: gemm.kc, alpha: -1, beta: 2, transA: true},
+			{m: 3*gemm.rows + 1, n: (packedPanels+1)*gemm.nr() - 3, k: 99, alpha: 1, beta: 1, transA: true},
+			{m: 3*gemm.rows + 1, n: (packedPanels+1)*gemm.nr() + 1, k: 2*packedDepth/3 + 400, pad: [3]int{2*packedDepth - 2*packedDepth/3 - 400}, alpha: -1},
 		} {
 			g.check(t, &ws)
 		}

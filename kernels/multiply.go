@@ -11,6 +11,16 @@ type multiplication struct {
 	plan          gemmPlan
 	rows, columns partition // parts of C: panels of rows, and of columns
 	workers       []*gemmWorker
+	left          leftBlock
+	packing       bool // parts are row panels of left that are being packed
+}
+
+// leftBlock is the part of op(A) that is multiplied at a time: columns p0 to
+// p1 of row panels i0 to i1, copied if the plan says so.
+type leftBlock struct {
+	i0, i1, p0, p1 int
+	data           []float32
+	ld             int
 }
 
 // gemmPlan is how a product is gone about, which depends on its shape alone.
@@ -18,7 +28,8 @@ type gemmPlan struct {
 	dots       bool // dot products, of all rows of A or, fewColumns, of all columns of B
 	fewColumns bool
 	direct     bool // B is read where it lies
-	copyA      bool // rows of A are copied, not read where they lie
+	copyA      bool // rows of A are copied, not read where they lie,
+	packA      bool // all of a block before it is multiplied, not a panel at a time
 	inner      bool // row panels follow each other innermost, not panels of columns
 	depth      int  // rows of B of a block
 	width      int  // columns of a block
@@ -31,6 +42,7 @@ type gemmWorker struct {
 	plan   gemmPlan
 	tile   tile
 	dots   dots
+	left   leftBlock
 
 	packedRows     []float32 // of the left operand
 	packedColumns  []float32 // panels of the right operand
@@ -57,6 +69,13 @@ const (
 	// transposedPanels is the number of row panels of a transposed A that are
 	// packed together, so that a cache line of it is read once.
 	transposedPanels = 4
+	// packedPanels is the number of panels of columns above which A is packed
+	// once for all of them, in blocks of packedDepth columns and packedElements
+	// elements, which stay in the last level of the caches.
+	packedPanels   = 8
+	packedDepth    = 1024
+	packedElements = 2 << 20
+	packedLeast    = 64 // fewer columns are copied for each panel of C
 	// edgePanels is the number of row panels that go through edge at a time.
 	edgePanels = 8
 	// partWork is the number of multiplications from which on a part is worth
@@ -85,6 +104,12 @@ func (k *gemmKernel) planFor(p *product) gemmPlan {
 	x.depth = max((p.k+blocks-1)/blocks+3, 4) &^ 3
 	rowwise := !p.transA && p.a.plain(p.k)
 	x.copyA = !rowwise || columns >= copyPanels && collide(p.a.ld*4, min(p.m, k.rows), x.depth*4)
+	if x.copyA && p.batch <= 1 && p.k >= packedLeast && columns > packedPanels && panels > directPanels {
+		x.packA = true
+		blocks = (p.k + packedDepth - 1) / packedDepth
+		x.depth = max((p.k+blocks-1)/blocks+3, 4) &^ 3
+		x.width = min(max(k.kc*k.nc/x.depth/k.nr(), 1)*k.nr(), k.nc)
+	}
 	if rowwise && blocks == 1 && columns <= copyPanels && x.depth*k.nr() <= 1<<12 && panels > 1 {
 		x.inner, x.copyA = true, false
 	}
@@ -112,18 +137,44 @@ func (ws *Workspace) multiply(kernel *gemmKernel, p *product) {
 	x := &ws.gemm
 	x.product, x.kernel, x.plan = *p, kernel, kernel.planFor(p)
 	threads := threadCount()
-	x.divide(threads)
 	for len(x.workers) < threads {
 		x.workers = append(x.workers, new(gemmWorker))
 	}
-	parallel(max(x.batch, 1)*x.rows.count*x.columns.count, x)
+	panels := (p.m + kernel.rows - 1) / kernel.rows
+	x.left = leftBlock{i1: panels, p1: p.k, data: x.left.data}
+	if x.plan.packA {
+		x.multiplyPacked(panels)
+	} else {
+		x.divide(threads)
+		parallel(max(x.batch, 1)*x.rows.count*x.columns.count, x)
+	}
 	x.product = product{} // keep no operand alive
+}
+
+// multiplyPacked does a multiplication block by block of A, each of which is
+// packed first. It stays in the last level of the caches.
+func (x *multiplication) multiplyPacked(panels int) {
+	l := &x.left
+	l.ld = (x.plan.depth+15)/16*16 + 16 // not a power of two
+	chunk := split(panels, max(packedElements/(l.ld*x.kernel.rows), 1))
+	for i := range chunk.count {
+		l.i0, l.i1 = chunk.start(i), chunk.start(i+1)
+		l.data = grow(l.data, (l.i1-l.i0)*x.kernel.rows*l.ld)
+		for p := 0; p < x.k; p += x.plan.depth {
+			l.p0, l.p1 = p, min(p+x.plan.depth, x.k)
+			x.packing = true
+			parallel((l.i1-l.i0+transposedPanels-1)/transposedPanels, x)
+			x.packing = false
+			x.divide(threadCount())
+			parallel(x.rows.count*x.columns.count, x)
+		}
+	}
 }
 
 // divide cuts C into parts: some for every thread, so that one which is held
 // up delays the others little.
 func (x *multiplication) divide(threads int) {
-	panels := (x.m + x.kernel.rows - 1) / x.kernel.rows
+	panels := x.left.i1 - x.left.i0
 	columns := (x.n + x.kernel.nr() - 1) / x.kernel.nr()
 	wanted := 1
 	if threads > 1 {
@@ -148,7 +199,11 @@ func (x *multiplication) divide(threads int) {
 // part computes rectangle i of C.
 func (x *multiplication) part(i, worker int) {
 	w := x.workers[worker]
-	w.product, w.kernel, w.plan = x.product, x.kernel, x.plan
+	w.product, w.kernel, w.plan, w.left = x.product, x.kernel, x.plan, x.left
+	if x.packing {
+		w.packLeft(i*transposedPanels, transposedPanels)
+		return
+	}
 	parts := x.rows.count * x.columns.count
 	if entry := i / parts; entry > 0 {
 		w.a.data = w.a.data[entry*x.strideA:]
@@ -159,7 +214,7 @@ func (x *multiplication) part(i, worker int) {
 	row, column := i/x.columns.count, i%x.columns.count
 	nr := x.kernel.nr()
 	panels := split(x.m, x.kernel.rows)
-	i0, i1 := x.rows.start(row), x.rows.start(row+1)
+	i0, i1 := x.left.i0+x.rows.start(row), x.left.i0+x.rows.start(row+1)
 	j0, j1 := x.columns.start(column)*nr, min(x.columns.start(column+1)*nr, x.n)
 	if x.plan.dots {
 		w.dotPart(panels.start(i0), panels.start(i1), j0, j1)
@@ -168,8 +223,8 @@ func (x *multiplication) part(i, worker int) {
 	}
 	for j := j0; j < j1; j += x.plan.width {
 		end := min(j+x.plan.width, j1)
-		for p := 0; p == 0 || p < x.k; p += x.plan.depth {
-			w.block(panels, i0, i1, j, end, p, min(p+x.plan.depth, x.k))
+		for p := x.left.p0; p == x.left.p0 || p < x.left.p1; p += x.plan.depth {
+			w.block(panels, i0, i1, j, end, p, min(p+x.plan.depth, x.left.p1))
 		}
 	}
 	w.product, w.tile = product{}, tile{}
@@ -211,7 +266,9 @@ func (w *gemmWorker) block(panels partition, i0, i1, j0, j1, p0, p1 int) {
 			w.panels(a, step, b, row, rows, count, j0, j1, p0, last)
 		} else {
 			for i := range count {
-				if i0+i+1 < i1 && !w.transA && t.k > 0 {
+				if w.plan.packA {
+					w.wantPanel(panels, i0+i+1, i1, (j1-j0)/w.kernel.nr())
+				} else if i0+i+1 < i1 && !w.transA && t.k > 0 {
 					t.next = uintptr(unsafe.Pointer(&w.a.data[w.a.row(panels.start(i0+i+1))+p0%w.a.run]))
 					t.nextStep = w.a.ld * 4
 				} else {
@@ -240,7 +297,11 @@ func (w *gemmWorker) rowsA(row, rows, count, p0, p1 int) (a *float32, step int) 
 		return &noElement, 0
 	}
 	ld := w.a.ld
-	if w.plan.copyA {
+	if w.plan.packA {
+		ld = w.left.ld
+		first := split(w.m, w.kernel.rows).start(w.left.i0)
+		a = &w.left.data[(row-first)*ld]
+	} else if w.plan.copyA {
 		ld = (k+15)/16*16 + 16
 		w.packedRows = grow(w.packedRows, rows*count*ld)
 		if w.transA {
@@ -256,6 +317,38 @@ func (w *gemmWorker) rowsA(row, rows, count, p0, p1 int) (a *float32, step int) 
 	t.aRow = ld * 4
 	t.aGroup = w.kernel.rows / 2 * t.aRow
 	return a, rows * ld
+}
+
+// packLeft copies count row panels of the left block, from i on.
+func (w *gemmWorker) packLeft(i, count int) {
+	l, panels := &w.left, split(w.m, w.kernel.rows)
+	first := panels.start(l.i0)
+	row, end := panels.start(l.i0+i), panels.start(min(l.i0+i+count, l.i1))
+	to := l.data[(row-first)*l.ld:]
+	if w.transA {
+		w.kernel.pack.rows(to, l.ld, &w.a, l.p0, l.p1, row, end)
+	} else {
+		w.a.gather(to, l.ld, w.a.data, row, end-row, l.p0, l.p1)
+	}
+	w.product = product{}
+}
+
+// wantPanel has row panel i of the packed left block brought to the
+// second-level cache in the course of products products, if there is one
+// before end.
+func (w *gemmWorker) wantPanel(panels partition, i, end, products int) {
+	t, l := &w.tile, &w.left
+	t.next, t.nextStep, t.nextLine = uintptr(unsafe.Pointer(&l.data[0])), 0, 0
+	if i == end || products == 0 || t.k < 4 {
+		return
+	}
+	first, row := panels.start(l.i0), panels.start(i)
+	bytes := 4 * l.ld * (panels.start(i+1) - row) / products
+	// The kernel asks for two lines after every four steps, and goes 16 bytes
+	// back and nextLine on.
+	t.nextStep = bytes
+	t.nextLine = 16 + bytes/(t.k/4) + 1
+	t.next += uintptr(4 * (l.ld*(row-first) - (t.k - 4)))
 }
 
 // noElement stands for operands without elements.

@@ -436,3 +436,30 @@ func BenchmarkLookup(b *testing.B) {
 		}
 	}
 }
+
+// TestDetailedRows checks that workloads that only their keys tell apart stay
+// apart.
+func TestDetailedRows(t *testing.T) {
+	table := testTable(1)
+	var workloads []graph.Workload
+	for i, key := range []string{"transpose/f32/2x3x4/3x2x4/perm=[1:0:2]", "transpose/f32/4x5/5x4/perm=[1:0]"} {
+		w, err := graph.ParseWorkload(key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		workloads = append(workloads, w)
+		r := testRow(i + 1)
+		id := identify(w)
+		r.Key, r.Op, r.DType, r.N, r.C, r.H, r.W, r.K, r.R, r.S = key, id.Op, id.DType, 0, 0, 0, 0, 0, 0, 0
+		r.StrideH, r.StrideW, r.PadTop, r.PadLeft, r.PadBottom, r.PadRight, r.DilationH, r.DilationW, r.Group, r.Epilogue = 0, 0, 0, 0, 0, 0, 0, 0, 0, ""
+		table.Rows = append(table.Rows, r)
+	}
+	if err := table.Verify(); err != nil {
+		t.Fatal(err)
+	}
+	for _, w := range workloads {
+		if r, ok := table.Lookup(w); !ok || r.Key != w.String() {
+			t.Errorf("%s: found %q, %v", w, r.Key, ok)
+		}
+	}
+}

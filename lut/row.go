@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"strings"
 	"time"
 
 	"github.com/hwprofd/hwprofd/graph"
@@ -78,8 +79,13 @@ func identify(w graph.Workload) Row {
 }
 
 // workload reads the dimension columns, which are the workload that Key names
-// in every row that was validated.
+// in every row that was validated. Operators without dimensions of their own
+// have their detail in the key alone.
 func (r *Row) workload() graph.Workload {
+	detail := ""
+	if parts := strings.SplitN(r.Key, "/", 3); r.N == 0 && len(parts) == 3 {
+		detail = parts[2]
+	}
 	return graph.Workload{
 		Op: graph.Op(r.Op), DType: graph.DType(r.DType),
 		N: int(r.N), C: int(r.C), H: int(r.H), W: int(r.W),
@@ -87,7 +93,7 @@ func (r *Row) workload() graph.Workload {
 		StrideH: int(r.StrideH), StrideW: int(r.StrideW),
 		PadTop: int(r.PadTop), PadLeft: int(r.PadLeft), PadBottom: int(r.PadBottom), PadRight: int(r.PadRight),
 		DilationH: int(r.DilationH), DilationW: int(r.DilationW),
-		Group: int(r.Group), Epilogue: r.Epilogue,
+		Group: int(r.Group), Epilogue: r.Epilogue, Detail: detail,
 	}
 }
 

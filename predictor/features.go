@@ -32,9 +32,13 @@ func work(w graph.Workload) []float64 {
 	switch {
 	case w.Family() == "depthwise":
 		tiled = macs / float64(max(w.OutW(), 1)) * roundUp(w.OutW())
-	case macs > 0:
+	case macs > 0 && (w.Op == graph.OpConv2D || w.Op == graph.OpLinear || w.Op == graph.OpMatMul) && w.K > 0:
 		tiled = macs / float64(w.K) * roundUp(w.K)
-		unrolled = positions(w) * window(w) * float64(max(w.Group, 1))
+		if w.Op != graph.OpMatMul {
+			unrolled = positions(w) * window(w) * float64(max(w.Group, 1))
+		}
+	default:
+		tiled = macs
 	}
 	return []float64{1, macs, tiled, float64(w.BytesRead()), float64(w.BytesWritten()), unrolled}
 }

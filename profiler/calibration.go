@@ -48,7 +48,7 @@ func (p *Profiler) calibrate(ctx context.Context, baseline float64) error {
 		return err
 	}
 	now := newClock()
-	s := &sampler{now: now, resolution: clockResolution(now), calibrate: plan.Run, baseline: baseline}
+	s := &sampler{now: now, resolution: clockResolution(now), calibrate: runOf(plan), baseline: baseline}
 	if err := s.setBaseline(ctx, baselineTime); err != nil {
 		return fmt.Errorf("profiler: calibration: %w", err)
 	}

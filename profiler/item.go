@@ -68,10 +68,15 @@ func newRow(w graph.Workload, m measurement, times float64) lut.Row {
 }
 
 func (p *Profiler) network(ctx context.Context, item NamedGraph, limit time.Duration) (network lut.Network, stable bool, err error) {
-	plan, err := p.compile(withWeights(item.Graph, p.options.Seed), inference.Compile)
+	plan, err := p.compile(WithWeights(item.Graph, p.options.Seed), inference.Compile)
 	if err != nil {
 		return lut.Network{}, false, err
 	}
+	return p.plan(ctx, item, plan, limit)
+}
+
+// plan measures the plan of item.
+func (p *Profiler) plan(ctx context.Context, item NamedGraph, plan *inference.Plan, limit time.Duration) (network lut.Network, stable bool, err error) {
 	m, _, err := p.measure(ctx, plan, limit)
 	if err != nil {
 		return lut.Network{}, false, fmt.Errorf("profiler: network %s: %w", item.Name, err)
@@ -92,18 +97,28 @@ func (p *Profiler) network(ctx context.Context, item NamedGraph, limit time.Dura
 }
 
 // compile compiles g and fills its inputs at random.
-func (p *Profiler) compile(g *graph.Graph, compile func(*graph.Graph) (*inference.Plan, error)) (*inference.Plan, error) {
+func (p *Profiler) compile(g *graph.Graph, compile func(*graph.Graph, ...inference.Option) (*inference.Plan, error)) (*inference.Plan, error) {
 	plan, err := compile(g)
 	if err != nil {
 		return nil, fmt.Errorf("profiler: %w", err)
 	}
 	random := rand.New(rand.NewPCG(p.options.Seed, 1))
-	for _, x := range plan.Inputs() {
-		for i := range x {
-			x[i] = 2*random.Float32() - 1
+	for _, t := range plan.Inputs() {
+		if x, ok := t.Data.([]float32); ok { // others stay zero, which any operator takes
+			for i := range x {
+				x[i] = 2*random.Float32() - 1
+			}
 		}
 	}
+	if err := plan.Run(); err != nil {
+		return nil, fmt.Errorf("profiler: %w", err)
+	}
 	return plan, nil
+}
+
+// runOf runs plan, which has run before without error on the same input.
+func runOf(plan *inference.Plan) func() {
+	return func() { _ = plan.Run() }
 }
 
 // measure times plan with no garbage collection between, and returns the mean
@@ -112,7 +127,7 @@ func (p *Profiler) measure(ctx context.Context, plan *inference.Plan, limit time
 	runtime.GC() // what compiling has left, and what is running of it
 	defer debug.SetGCPercent(debug.SetGCPercent(-1))
 	start, before := time.Now(), p.joules()
-	m, err = p.sampler.measure(ctx, plan.Run, p.options.RelativeCI, limit)
+	m, err = p.sampler.measure(ctx, runOf(plan), p.options.RelativeCI, limit)
 	after, seconds := p.joules(), time.Since(start).Seconds()
 	if p.meter != nil {
 		watts = (after - before) / seconds

@@ -22,6 +22,7 @@ import (
 	"time"
 
 	"github.com/hwprofd/hwprofd/graph"
+	"github.com/hwprofd/hwprofd/inference"
 	"github.com/hwprofd/hwprofd/lut"
 	"github.com/hwprofd/hwprofd/profiler/energy"
 )
@@ -97,4 +98,16 @@ func (p *Profiler) Network(ctx context.Context, name string, g *graph.Graph) (lu
 	}
 	network, _, err := p.network(ctx, NamedGraph{Name: name, Graph: g}, p.options.MaxPerItem)
 	return network, err
+}
+
+// Plan measures a compiled network with the inputs that it has. It is stable
+// if the interval of the median is as narrow as asked; otherwise it may even
+// have too few samples for one.
+func (p *Profiler) Plan(ctx context.Context, name string, plan *inference.Plan) (network lut.Network, stable bool, err error) {
+	release, _ := pin()
+	defer release()
+	if err := p.calibrate(ctx, p.options.Baseline); err != nil {
+		return lut.Network{}, false, err
+	}
+	return p.plan(ctx, NamedGraph{Name: name}, plan, p.options.MaxPerItem)
 }

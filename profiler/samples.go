@@ -33,7 +33,7 @@ func (p *Profiler) Samples(ctx context.Context, workloads []graph.Workload, roun
 		if err != nil {
 			return nil, err
 		}
-		items[i] = timedRun{run: plan.Run, copies: float64(n)}
+		items[i] = timedRun{run: runOf(plan), copies: float64(n)}
 	}
 	runtime.GC() // what compiling has left
 	defer debug.SetGCPercent(debug.SetGCPercent(-1))

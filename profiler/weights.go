@@ -8,13 +8,13 @@ import (
 	"github.com/hwprofd/hwprofd/graph"
 )
 
-// withWeights returns g with random data in the parameters that have none, for
+// WithWeights returns g with random data in the parameters that have none, for
 // graphs of which only the time is of interest. g is not changed.
-func withWeights(g *graph.Graph, seed uint64) *graph.Graph {
+func WithWeights(g *graph.Graph, seed uint64) *graph.Graph {
 	random := rand.New(rand.NewPCG(seed, 0))
 	filled := make(map[*graph.Value]*graph.Value)
 	for _, v := range g.Parameters() {
-		if v.Data == nil {
+		if !v.Filled() && v.DType == graph.F32 {
 			copied := *v
 			copied.Data = randomData(v, random)
 			filled[v] = &copied

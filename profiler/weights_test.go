@@ -43,7 +43,7 @@ func TestWithWeightsKeepsTheGraph(t *testing.T) {
 	}
 	given := g.Parameters()[0]
 	given.Data = make([]float32, 12)
-	filled := withWeights(g, 1)
+	filled := WithWeights(g, 1)
 	for i, v := range filled.Parameters() {
 		if v.Data == nil {
 			t.Errorf("parameter %q has no data", v.Name)

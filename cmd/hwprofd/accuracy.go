@@ -28,7 +28,11 @@ func modelAccuracy(ctx context.Context, path string, images *dataset.Images) (fl
 	if err != nil {
 		return 0, fmt.Errorf("%s: %w", path, err)
 	}
-	input, output := plan.Inputs()[0], plan.Outputs()[0]
+	input, isFloat := plan.Inputs()[0].Data.([]float32)
+	output, floatsOut := plan.Outputs()[0].Data.([]float32)
+	if !isFloat || !floatsOut {
+		return 0, fmt.Errorf("%s: want an input and an output of type %s", path, graph.F32)
+	}
 	label := make([]int, 1)
 	right := 0
 	for i := range images.N {
@@ -36,7 +40,9 @@ func modelAccuracy(ctx context.Context, path string, images *dataset.Images) (fl
 			return 0, err
 		}
 		images.Batch(input, label, []int{i}, transform, nil)
-		plan.Run()
+		if err := plan.Run(); err != nil {
+			return 0, fmt.Errorf("%s: %w", path, err)
+		}
 		if slices.Index(output, slices.Max(output)) == label[0] {
 			right++
 		}

@@ -1,68 +1,215 @@
 package main
 
 import (
+	"context"
 	"fmt"
+	"io"
 	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/hwprofd/hwprofd/graph"
 	"github.com/hwprofd/hwprofd/inference"
+	"github.com/hwprofd/hwprofd/kernels"
+	"github.com/hwprofd/hwprofd/predictor"
 	"github.com/hwprofd/hwprofd/profiler"
+	"github.com/hwprofd/hwprofd/report"
 )
+
+// maxThreads bounds --threads: far more than any machine has.
+const maxThreads = 1024
 
 func newMeasureCommand() *cobra.Command {
 	var (
 		model, spaceName, architecture string
+		shapes                         []string
 		budget                         time.Duration
-		asJSON, trace                  bool
+		threads                        int
+		asJSON                         bool
+		tracePath, pprofPath           string
 	)
 	cmd := &cobra.Command{
-		Use:     "measure (--model MODEL.onnx | --space SPACE --arch ARCHITECTURE)",
-		Short:   "Run a network for real and say how long it takes",
-		Example: "  hwprofd measure --model resnet.onnx\n  hwprofd measure --model resnet.onnx --trace",
-		Args:    noArgs,
+		Use:   "measure (--model MODEL.onnx | --space SPACE --arch ARCHITECTURE)",
+		Short: "Run a network for real and say how long it takes, and where",
+		Long: `Runs a network for real and says how long it takes, and where the time goes.
+
+The time is the median over many runs with its 95% interval, corrected for
+drift as in a LUT; the table below it has the median time of each workload
+within whole runs. Weights that a model lacks are random; so are its inputs,
+uniform in -1..1, integers being 1.
+
+The trace opens in Perfetto (https://ui.perfetto.dev) and chrome://tracing, the
+profile in go tool pprof.`,
+		Example: `  hwprofd measure --model resnet.onnx
+  hwprofd measure --model detector.onnx --shape image=1x3x640x640 --threads 4
+  hwprofd measure --model resnet.onnx --trace trace.json
+  hwprofd measure --model resnet.onnx --pprof time.pb.gz && go tool pprof -top time.pb.gz`,
+		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if budget <= 0 {
+			switch {
+			case budget <= 0:
 				return usagef("--budget %v is not a time to measure for", budget)
+			case threads < 1 || threads > maxThreads:
+				return usagef("--threads %d is outside 1..%d", threads, maxThreads)
 			}
-			g, name, err := namedGraph(model, spaceName, architecture)
+			begin := time.Now()
+			g, name, err := shapedGraph(model, shapes, spaceName, architecture)
 			if err != nil {
 				return err
 			}
-			if trace && model == "" {
-				return usagef("--trace needs the weights of a --model")
-			}
-			measured, err := profiler.New(profiler.Options{MaxPerItem: budget}).Network(cmd.Context(), name, g)
+			m, err := measureNetwork(cmd.Context(), name, g, threads, budget, begin)
 			if err != nil {
 				return err
 			}
-			w := cmd.OutOrStdout()
+			if tracePath != "" {
+				if err := writeTrace(tracePath, name, m.trace.Steps); err != nil {
+					return err
+				}
+			}
+			if pprofPath != "" {
+				if err := report.WritePprof(pprofPath, name, m.prediction()); err != nil {
+					return err
+				}
+			}
 			if asJSON {
-				return writeJSON(w, measured)
+				return writeJSON(cmd.OutOrStdout(), m)
 			}
-			fmt.Fprintf(w, "%s: %s (95%% interval of the median ±%.1f%%), p10 %s, p90 %s, %d samples\n", name,
-				nanoseconds(measured.LatencyMedianNS), 100*measured.LatencyCI95NS/measured.LatencyMedianNS,
-				nanoseconds(measured.LatencyP10NS), nanoseconds(measured.LatencyP90NS), measured.Samples)
-			if !trace {
-				return nil
-			}
-			plan, err := inference.Compile(g)
-			if err != nil {
-				return fmt.Errorf("%s: %w", name, err)
-			}
-			plan.Run() // warm-up
-			tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-			fmt.Fprintln(tw, "\nNODE\tWORKLOAD\tONE RUN")
-			for _, s := range plan.Trace() {
-				fmt.Fprintf(tw, "%s\t%s\t%s\n", s.Name, s.Workload, nanoseconds(float64(s.NS)))
-			}
-			return tw.Flush()
+			return m.print(cmd.OutOrStdout())
 		},
 	}
 	addGraphFlags(cmd, &model, &spaceName, &architecture)
-	cmd.Flags().DurationVar(&budget, "budget", 2*time.Second, "longest time to measure for")
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
-	cmd.Flags().BoolVar(&trace, "trace", false, "also print the time of each node in one run")
+	flags := cmd.Flags()
+	addShapeFlag(cmd, &shapes)
+	flags.DurationVar(&budget, "budget", 2*time.Second, "longest time to measure for")
+	flags.IntVar(&threads, "threads", 1, "threads to run on")
+	flags.BoolVar(&asJSON, "json", false, "print JSON")
+	flags.StringVar(&tracePath, "trace", "", "also write one run as trace events, for Perfetto")
+	flags.StringVar(&pprofPath, "pprof", "", "also write a profile for go tool pprof")
 	return cmd
+}
+
+// networkMeasurement is what measure says about a network.
+type networkMeasurement struct {
+	Network      string  `json:"network"`
+	Threads      int     `json:"threads"`
+	MedianNS     float64 `json:"median_ns"`
+	CI95NS       float64 `json:"ci95_ns"` // half-width of the 95% interval of the median
+	Stable       bool    `json:"stable"` // the interval is as narrow as asked, 2% of the median
+	P10NS        float64 `json:"p10_ns"`
+	P90NS        float64 `json:"p90_ns"`
+	Runs         int64   `json:"runs"`          // timed samples that the median is over
+	LoadNS       int64   `json:"load_ns"`       // reading, compiling and the first run
+	ArenaBytes   int64   `json:"arena_bytes"`   // memory of all tensors but the weights
+	NaiveBytes   int64   `json:"naive_bytes"`   // the same without sharing
+	MACs         int64   `json:"macs"`          // multiply-accumulates of one run
+	TracedRuns   int     `json:"traced_runs"`   // runs that the workloads' times are over
+	TracedNS     float64 `json:"traced_ns"`     // sum of the workloads' times
+	TracedWallNS float64 `json:"traced_run_ns"` // median time of whole runs between the traced ones
+	// Workloads are in order of execution.
+	Workloads []measuredWorkload `json:"workloads"`
+
+	trace *profiler.Trace
+}
+
+type measuredWorkload struct {
+	Node     string  `json:"node"`
+	Workload string  `json:"workload"`
+	MedianNS float64 `json:"median_ns"`
+	MACs     int64   `json:"macs"`
+	Bytes    int64   `json:"bytes"`
+}
+
+// measureNetwork measures g, of which loading began at begin.
+func measureNetwork(ctx context.Context, name string, g *graph.Graph, threads int, budget time.Duration, begin time.Time) (*networkMeasurement, error) {
+	defer kernels.Threads(kernels.Threads(threads))
+	g = profiler.WithWeights(g, 1)
+	plan, err := inference.Compile(g)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	if err := fillInputs(plan, 1); err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	if err := plan.Run(); err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	load := time.Since(begin)
+	p := profiler.New(profiler.Options{MaxPerItem: budget})
+	measured, stable, err := p.Plan(ctx, name, plan)
+	if err != nil {
+		return nil, err
+	}
+	trace, err := p.Trace(ctx, plan, budget/4)
+	if err != nil {
+		return nil, err
+	}
+	m := &networkMeasurement{
+		Network: name, Threads: threads,
+		MedianNS: measured.LatencyMedianNS, CI95NS: measured.LatencyCI95NS, P10NS: measured.LatencyP10NS, P90NS: measured.LatencyP90NS,
+		Stable: stable, Runs: measured.Samples, LoadNS: load.Nanoseconds(), ArenaBytes: plan.ArenaBytes(), NaiveBytes: plan.NaiveBytes(),
+		TracedRuns: trace.Runs, TracedNS: trace.StepsNS(), TracedWallNS: trace.RunNS,
+		trace: trace,
+	}
+	for i, s := range trace.Steps {
+		m.MACs += s.MACs
+		m.Workloads = append(m.Workloads, measuredWorkload{s.Name, stepName(s), trace.MedianNS[i], s.MACs, s.Bytes})
+	}
+	return m, nil
+}
+
+// stepName is the canonical name of a step's work, or its operator's where it
+// has none.
+func stepName(s inference.Step) string {
+	if s.Workload == (graph.Workload{}) {
+		return string(s.Kind)
+	}
+	return s.Workload.String()
+}
+
+// prediction is the measurement in the form that is written as a profile.
+func (m *networkMeasurement) prediction() predictor.Prediction {
+	p := predictor.Prediction{LatencyNS: m.TracedNS}
+	for i, s := range m.trace.Steps {
+		p.Parts = append(p.Parts, predictor.Part{Workload: s.Workload, LatencyNS: m.trace.MedianNS[i], Source: "measured"})
+	}
+	return p
+}
+
+// fewestForInterval is the number of samples below which no two of them
+// enclose the median with 95% confidence: 2 * 0.5^n > 5%.
+const fewestForInterval = 6
+
+// interval describes the interval of the median.
+func (m *networkMeasurement) interval() string {
+	if m.Runs < fewestForInterval {
+		return "too few samples for an interval: raise --budget"
+	}
+	text := fmt.Sprintf("95%% interval of the median ±%.1f%%", 100*m.CI95NS/m.MedianNS)
+	if !m.Stable {
+		text += ", wider than asked: a longer --budget or a quieter machine narrows it"
+	}
+	return text
+}
+
+func (m *networkMeasurement) print(w io.Writer) error {
+	fmt.Fprintf(w, "%s: %s (%s), p10 %s, p90 %s, %d samples, %d threads\n", m.Network,
+		nanoseconds(m.MedianNS), m.interval(), nanoseconds(m.P10NS), nanoseconds(m.P90NS), m.Runs, m.Threads)
+	fmt.Fprintf(w, "%.3g GMAC, %.3g GFLOP/s; %s of memory beside the weights, %.0f%% of what tensors of their own would take; first result after %s\n\n",
+		float64(m.MACs)/1e9, 2*float64(m.MACs)/m.MedianNS, byteSize(m.ArenaBytes), 100*float64(m.ArenaBytes)/float64(max(m.NaiveBytes, 1)), nanoseconds(float64(m.LoadNS)))
+	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(tw, "NODE\tWORKLOAD\tTIME\tSHARE\tGFLOP/S\tGB/S")
+	for _, t := range m.Workloads {
+		rate := "-"
+		if t.MACs > 0 {
+			rate = fmt.Sprintf("%.1f", 2*float64(t.MACs)/t.MedianNS)
+		}
+		fmt.Fprintf(tw, "%s\t%s\t%s\t%.1f%%\t%s\t%.1f\n", t.Node, t.Workload, nanoseconds(t.MedianNS), 100*t.MedianNS/m.TracedNS, rate, float64(t.Bytes)/t.MedianNS)
+	}
+	if err := tw.Flush(); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintf(w, "\nworkloads together %s, whole runs beside them %s (%+.1f%%), medians of %d\n",
+		nanoseconds(m.TracedNS), nanoseconds(m.TracedWallNS), 100*(m.TracedWallNS/m.TracedNS-1), m.TracedRuns)
+	return err
 }

@@ -5,25 +5,39 @@ import (
 	"fmt"
 	"slices"
 
-	"google.golang.org/protobuf/proto"
-
 	"github.com/hwprofd/hwprofd/graph"
 	"github.com/hwprofd/hwprofd/graph/onnx/internal/onnxpb"
+	"github.com/hwprofd/hwprofd/graph/operator"
 )
 
 const (
-	oldestOpset = 7
+	oldestOpset = 1
 	newestOpset = 26 // of ONNX 1.22
 	newestIR    = int64(onnxpb.Version_IR_VERSION)
-	// Models nest a few levels deep; crafted ones could exhaust the stack.
-	maxNesting = 100
 )
 
-// Decode reads a model from its bytes. A symbolic batch dimension becomes 1.
-func Decode(data []byte) (*graph.Graph, error) {
-	model := &onnxpb.ModelProto{}
-	if err := (proto.UnmarshalOptions{RecursionLimit: maxNesting}).Unmarshal(data, model); err != nil {
-		return nil, fmt.Errorf("damaged, or no ONNX model: %w", err)
+// Limits of one model, so that a few crafted bytes cannot ask for much.
+const (
+	defaultLimit = 4 << 30 // bytes of all tensors
+	maxGenerated = 1 << 26 // elements that folding makes of fewer
+	maxFolding   = 1 << 31 // elementary operations in folding
+	maxDepth     = 64      // functions and branches in each other
+	maxNodes     = 1 << 17 // after functions are inlined
+)
+
+// Decode reads a model from its bytes, with the defaults of [Options].
+func Decode(data []byte) (*graph.Graph, error) { return DecodeWith(data, Options{}) }
+
+// DecodeWith reads a model from its bytes, which the graph's parameters may
+// share.
+func DecodeWith(data []byte, o Options) (*graph.Graph, error) {
+	return decode(data, o, &external{})
+}
+
+func decode(data []byte, o Options, e *external) (*graph.Graph, error) {
+	model, lifted, err := unmarshal(data)
+	if err != nil {
+		return nil, err
 	}
 	switch ir := model.GetIrVersion(); {
 	case model.Graph == nil:
@@ -32,24 +46,35 @@ func Decode(data []byte) (*graph.Graph, error) {
 		return nil, errors.New("no ONNX model, or cut short: it imports no opset")
 	case ir < 3 || ir > newestIR:
 		return nil, fmt.Errorf("IR version %d, want 3 to %d", ir, newestIR)
+	case len(model.Graph.SparseInitializer) > 0:
+		return nil, errors.New("sparse initializers are not supported")
+	}
+	if o.Limit == 0 {
+		o.Limit = defaultLimit
 	}
 	d := &decoder{
-		model:        model.Graph,
-		opsets:       make(map[string]int),
-		initializers: make(map[string]*onnxpb.TensorProto, len(model.Graph.Initializer)),
-		values:       make(map[string]operand),
-		params:       make(map[parameterKey]*graph.Value),
-		taken:        make(map[string]bool),
-		nodes:        make(map[string]bool),
-		used:         make(map[string]bool),
-		budget:       maxGenerated,
-		decoded:      &graph.Graph{Name: model.Graph.GetName()},
+		options:   o,
+		external:  e,
+		functions: make(map[string]*onnxpb.FunctionProto),
+		producers: make(map[*graph.Value]*graph.Node),
+		taken:     make(map[string]bool),
+		nodes:     make(map[string]bool),
+		memory:    o.Limit,
+		generated: maxGenerated,
+		folding:   maxFolding,
+		count:     maxNodes,
+		decoded:   &graph.Graph{Name: model.Graph.GetName()},
 	}
-	for _, o := range model.OpsetImport {
-		d.opsets[domain(o.GetDomain())] = clampInt(o.GetVersion())
-	}
-	if v := d.opsets[""]; v < oldestOpset || v > newestOpset {
+	s := newScope(nil, opsets(model.OpsetImport))
+	if v, ok := s.opsets[""]; ok && (v < oldestOpset || v > newestOpset) {
 		return nil, fmt.Errorf("opset %d, want %d to %d", v, oldestOpset, newestOpset)
+	}
+	for _, f := range model.Functions {
+		key := functionKey(f.GetDomain(), f.GetName(), f.GetOverload())
+		if d.functions[key] != nil {
+			return nil, fmt.Errorf("two functions are named %q", f.GetName())
+		}
+		d.functions[key] = f
 	}
 	for _, p := range model.MetadataProps {
 		if d.decoded.Metadata == nil {
@@ -57,10 +82,25 @@ func Decode(data []byte) (*graph.Graph, error) {
 		}
 		d.decoded.Metadata[p.GetKey()] = p.GetValue()
 	}
-	if err := d.decode(); err != nil {
+	if err := d.model(model.Graph, lifted, s); err != nil {
 		return nil, err
 	}
-	return d.decoded, nil
+	g, err := WidenHalf(d.decoded)
+	if err != nil {
+		return nil, err
+	}
+	if err := lower(g); err != nil {
+		return nil, err
+	}
+	return g, g.Validate()
+}
+
+func opsets(list []*onnxpb.OperatorSetIdProto) map[string]int {
+	m := make(map[string]int)
+	for _, o := range list {
+		m[domain(o.GetDomain())] = clampInt(o.GetVersion())
+	}
+	return m
 }
 
 // domain is a domain's name, "" for ONNX's own.
@@ -71,224 +111,218 @@ func domain(name string) string {
 	return name
 }
 
-// operand is what a name of the model stands for: a value of the graph or a
-// constant. Both are nil behind what is not supported.
-type operand struct {
-	name     string
-	value    *graph.Value
-	constant *tensor
-	variant  string // tells apart what is made from one constant
-	problem  string // why it is not supported, where no node is to blame
-}
-
-func (o operand) known() bool { return o.value != nil || o.constant != nil }
-
-// parameterKey tells apart the values made from one constant.
-type parameterKey struct {
-	name    string
-	role    graph.Role
-	variant string
-}
-
+// decoder makes a graph of plain ONNX operators, in their newest versions.
 type decoder struct {
-	model        *onnxpb.GraphProto
-	opsets       map[string]int // version by domain
-	initializers map[string]*onnxpb.TensorProto
-	values       map[string]operand
-	params       map[parameterKey]*graph.Value
-	taken        map[string]bool // names of values
-	nodes        map[string]bool // names of nodes
-	used         map[string]bool // names of values that nodes read or the model gives out
-	budget       int             // elements that may still be made without being in the file
-	decoded      *graph.Graph
-	missing      []UnsupportedNode
+	options   Options
+	external  *external
+	functions map[string]*onnxpb.FunctionProto
+	producers map[*graph.Value]*graph.Node
+	taken     map[string]bool // names of values
+	nodes     map[string]bool // names of nodes
+	memory    int64           // bytes that tensors may still take
+	generated int             // elements that folding may still make
+	folding   int64           // elementary operations that folding may still take
+	count     int             // nodes that may still be read
+	depth     int             // functions and branches being read
+	decoded   *graph.Graph
+	missing   []UnsupportedNode
+	unknown   []*NotConstantError
 }
 
-func (d *decoder) decode() error {
-	if len(d.model.SparseInitializer) > 0 {
-		return errors.New("sparse initializers are not supported")
+// symbol is what a name of the model stands for. Its value is nil behind what
+// is not supported, and where an optional argument of a function is left out.
+type symbol struct {
+	value   *graph.Value
+	problem string // why it is not supported, where no node is to blame
+	absent  bool
+}
+
+type initializer struct {
+	proto *onnxpb.TensorProto
+	raw   []byte // its data, where that has been lifted out
+}
+
+// scope is the names of a graph in the model: the main one, a branch or a
+// function.
+type scope struct {
+	parent       *scope // what a branch is in
+	opsets       map[string]int
+	symbols      map[string]symbol
+	initializers map[string]initializer
+	used         map[string]bool   // names that nodes read or the graph gives out
+	renamed      map[string]string // names that values have in the decoded graph
+	prefix       string            // of the names in the decoded graph
+	attributes   map[string]*onnxpb.AttributeProto
+}
+
+func newScope(parent *scope, opsets map[string]int) *scope {
+	s := &scope{
+		parent:       parent,
+		opsets:       opsets,
+		symbols:      make(map[string]symbol),
+		initializers: make(map[string]initializer),
+		used:         make(map[string]bool),
+		renamed:      make(map[string]string),
 	}
-	for _, t := range d.model.Initializer {
-		if d.initializers[t.GetName()] != nil {
+	if parent != nil {
+		s.prefix, s.attributes = parent.prefix, parent.attributes
+	}
+	return s
+}
+
+// initialize adds the initializers of a graph.
+func (s *scope) initialize(list []*onnxpb.TensorProto, lifted [][]byte) error {
+	for i, t := range list {
+		if s.initializers[t.GetName()].proto != nil {
 			return fmt.Errorf("two initializers are named %q", t.GetName())
 		}
-		d.initializers[t.GetName()] = t
-		d.taken[t.GetName()] = true
+		in := initializer{proto: t}
+		if i < len(lifted) {
+			in.raw = lifted[i]
+		}
+		s.initializers[t.GetName()] = in
 	}
-	for _, n := range d.model.Node {
+	return nil
+}
+
+// use notes all names that nodes read, branches in them too.
+func (s *scope) use(nodes []*onnxpb.NodeProto) {
+	for _, n := range nodes {
+		for _, name := range n.Input {
+			s.used[name] = true
+		}
+		for _, a := range n.Attribute {
+			if a.G != nil {
+				s.use(a.G.Node)
+				for _, out := range a.G.Output {
+					s.used[out.GetName()] = true
+				}
+			}
+		}
+	}
+}
+
+func (s *scope) define(name string, y symbol) error {
+	if _, ok := s.symbols[name]; ok {
+		return fmt.Errorf("value %q is defined twice", name)
+	}
+	s.symbols[name] = y
+	return nil
+}
+
+// model reads the main graph.
+func (d *decoder) model(p *onnxpb.GraphProto, lifted [][]byte, s *scope) error {
+	if err := s.initialize(p.Initializer, lifted); err != nil {
+		return err
+	}
+	for name := range s.initializers {
+		d.taken[name] = true
+	}
+	for _, n := range p.Node {
 		for _, name := range n.Output {
 			d.taken[name] = true
 		}
-		for _, name := range n.Input {
-			d.used[name] = true
-		}
 	}
-	for _, out := range d.model.Output {
-		d.used[out.GetName()] = true
+	s.use(p.Node)
+	for _, out := range p.Output {
+		s.used[out.GetName()] = true
 	}
-	for _, in := range d.model.Input {
-		if d.initializers[in.GetName()] != nil {
-			continue // before IR version 4 these are listed too
-		}
-		if err := d.input(in); err != nil {
-			return err
-		}
+	if err := d.inputs(p, s); err != nil {
+		return err
 	}
-	for _, n := range d.model.Node {
-		if err := d.node(n); err != nil {
+	for _, n := range p.Node {
+		if err := d.node(n, s); err != nil {
 			return err
 		}
 	}
 	if len(d.missing) > 0 {
 		return &UnsupportedError{Nodes: d.missing}
 	}
-	for _, out := range d.model.Output {
-		v := d.values[out.GetName()].value
-		if v == nil {
-			return fmt.Errorf("output %q is computed by no node from the inputs", out.GetName())
-		}
-		d.decoded.Outputs = append(d.decoded.Outputs, v)
+	if len(d.unknown) > 0 {
+		return mergeNotConstant(d.unknown)
 	}
-	return d.decoded.Validate()
+	for _, out := range p.Output {
+		y, ok, err := d.lookup(out.GetName(), s)
+		if err != nil {
+			return fmt.Errorf("output %q: %w", out.GetName(), err)
+		}
+		if !ok || y.value == nil {
+			return fmt.Errorf("output %q is computed by no node", out.GetName())
+		}
+		if slices.Contains(d.decoded.Outputs, y.value) {
+			return fmt.Errorf("output %q is listed twice", out.GetName())
+		}
+		d.decoded.Outputs = append(d.decoded.Outputs, y.value)
+	}
+	if len(d.decoded.Outputs) == 0 {
+		return errors.New("the graph has no output")
+	}
+	return nil
 }
 
-func (d *decoder) input(in *onnxpb.ValueInfoProto) error {
-	name := in.GetName()
-	t := in.GetType().GetTensorType()
-	if t == nil {
-		return fmt.Errorf("input %q is no tensor", name)
-	}
-	d.taken[name] = true
-	if dtype := onnxpb.TensorProto_DataType(t.GetElemType()); dtype != onnxpb.TensorProto_FLOAT {
-		problem := fmt.Sprintf("input %q is of type %s; only FLOAT is supported", name, dtype)
-		if !d.used[name] {
-			return errors.New(problem)
+// lookup finds what a name stands for; false where nothing does.
+func (d *decoder) lookup(name string, s *scope) (symbol, bool, error) {
+	for ; s != nil; s = s.parent {
+		if y, ok := s.symbols[name]; ok {
+			return y, true, nil
 		}
-		return d.define(operand{name: name, problem: problem})
-	}
-	if t.Shape == nil {
-		return fmt.Errorf("input %q has no shape", name)
-	}
-	var shape []int
-	for i, dim := range t.Shape.Dim {
-		size, fixed := dim.GetDimValue(), dim.GetDimParam() == ""
-		switch {
-		case fixed && size > 0 && size <= maxDim:
-			shape = append(shape, int(size))
-		case fixed && size > maxDim:
-			return fmt.Errorf("input %q: dimension %d is %d, above %d", name, i, size, maxDim)
-		case i == 0:
-			shape = append(shape, 1)
-		default:
-			return fmt.Errorf("input %q: dimension %d (%q) is not fixed; only the first, the batch, may be symbolic", name, i, dim.GetDimParam())
+		if in := s.initializers[name]; in.proto != nil {
+			y, err := d.initializer(name, in, s)
+			return y, true, err
 		}
 	}
-	v := &graph.Value{Name: name, DType: graph.F32, Shape: shape}
-	if err := d.define(operand{name: name, value: v}); err != nil {
+	return symbol{}, false, nil
+}
+
+// initializer is the value of an initializer that is read for the first time.
+func (d *decoder) initializer(name string, in initializer, s *scope) (symbol, error) {
+	var y symbol
+	if err := d.charge(dtypes[onnxpb.TensorProto_DataType(in.proto.GetDataType())], dimensionsOf(in.proto)); err != nil {
+		return y, err
+	}
+	t, err := d.constantTensor(in.proto, in.raw)
+	var u unsupported
+	switch {
+	case errors.As(err, &u):
+		y.problem = string(u)
+	case err != nil:
+		return y, err
+	default:
+		y.value = &graph.Value{Name: d.finalName(name, s), Role: graph.RoleConstant}
+		y.value.Fill(t)
+	}
+	return y, s.define(name, y)
+}
+
+// dimensionsOf is the tensor's shape where it is possible at all.
+func dimensionsOf(p *onnxpb.TensorProto) []int {
+	shape, err := dimensions(p.GetDims())
+	if err != nil {
+		return []int{0} // newTensor reports it
+	}
+	return shape
+}
+
+// finalName is the name that a value of the scope gets in the decoded graph.
+func (d *decoder) finalName(name string, s *scope) string {
+	if to, ok := s.renamed[name]; ok {
+		return to
+	}
+	if s.parent == nil && s.prefix == "" {
+		return name // taken from the start
+	}
+	return unique(d.taken, s.prefix+name)
+}
+
+// charge takes the memory of a tensor out of the limit.
+func (d *decoder) charge(t graph.DType, shape []int) error {
+	if err := operator.CheckShape(shape); err != nil {
 		return err
 	}
-	d.decoded.Inputs = append(d.decoded.Inputs, v)
-	return nil
-}
-
-func (d *decoder) define(o operand) error {
-	if o.name == "" {
-		return errors.New("a value has no name")
+	size := int64(operator.Elements(shape)) * t.Size()
+	if size > d.memory {
+		return fmt.Errorf("the tensors of the model take more than the limit of %d bytes", d.options.Limit)
 	}
-	if _, ok := d.values[o.name]; ok {
-		return fmt.Errorf("value %q is defined twice", o.name)
-	}
-	d.values[o.name] = o
-	return nil
-}
-
-// node reads one node. What is only not supported is noted, and what depends
-// on it passed over, so that the rest is seen too.
-func (d *decoder) node(p *onnxpb.NodeProto) error {
-	if len(p.Output) == 0 || p.Output[0] == "" {
-		return fmt.Errorf("node %q (%s) has no output", p.GetName(), p.GetOpType())
-	}
-	n := &node{decoder: d, proto: p, name: p.GetName(), opset: d.opsets[domain(p.GetDomain())]}
-	if n.name == "" {
-		n.name = p.Output[0]
-	}
-	if err := d.operands(n); err != nil {
-		return fmt.Errorf("node %q (%s): %w", n.name, p.GetOpType(), err)
-	}
-	err := n.read()
-	var u unsupported
-	if errors.As(err, &u) {
-		kind := p.GetOpType()
-		if dom := domain(p.GetDomain()); dom != "" {
-			kind = dom + "." + kind
-		}
-		d.missing = append(d.missing, UnsupportedNode{Name: n.name, Type: kind, Opset: n.opset, Reason: string(u)})
-	} else if err != nil {
-		return fmt.Errorf("node %q (%s): %w", n.name, p.GetOpType(), err)
-	}
-	// What the node has not defined is unknown to its users.
-	for i, name := range p.Output {
-		if name == "" || i == 0 && n.defined {
-			continue
-		}
-		if err := d.define(operand{name: name}); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// operands looks up what the node reads.
-func (d *decoder) operands(n *node) error {
-	for _, name := range n.proto.Input {
-		o, ok := d.values[name]
-		if t := d.initializers[name]; !ok && name != "" {
-			if t == nil {
-				return fmt.Errorf("nothing before it computes its input %q", name)
-			}
-			var u unsupported
-			var err error
-			o.name = name
-			if o.constant, err = newTensor(t); errors.As(err, &u) {
-				o.problem = string(u)
-			} else if err != nil {
-				return err
-			}
-			d.values[name] = o
-		}
-		n.inputs = append(n.inputs, o)
-	}
-	return nil
-}
-
-// parameter is the value of a constant in a role; equal uses share one. data
-// makes the elements when they are first needed.
-func (d *decoder) parameter(o operand, role graph.Role, variant string, shape []int, data func() ([]float32, error)) (*graph.Value, error) {
-	key := parameterKey{o.name, role, variant}
-	if v := d.params[key]; v != nil && slices.Equal(v.Shape, shape) {
-		return v, nil
-	}
-	elements, err := data()
-	if err != nil {
-		return nil, err
-	}
-	v := &graph.Value{Name: o.name, DType: graph.F32, Shape: shape, Data: elements, Role: role}
-	if _, used := d.params[parameterKey{name: o.name}]; used {
-		v.Name = unique(d.taken, o.name+"."+string(role))
-		if err := d.generate(len(elements)); err != nil {
-			return nil, err
-		}
-	}
-	d.params[parameterKey{name: o.name}] = v
-	d.params[key] = v
-	return v, nil
-}
-
-// generate charges n elements that the file does not hold.
-func (d *decoder) generate(n int) error {
-	if n > d.budget {
-		return fmt.Errorf("the model describes tensors of more than %d elements without holding them", maxGenerated)
-	}
-	d.budget -= n
+	d.memory -= size
 	return nil
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/hwprofd/hwprofd/graph"
 	"github.com/hwprofd/hwprofd/graph/onnx/internal/onnxpb"
+	"github.com/hwprofd/hwprofd/graph/operator"
 )
 
 func marshal(t testing.TB, m *onnxpb.ModelProto) []byte {
@@ -29,8 +30,8 @@ func marshal(t testing.TB, m *onnxpb.ModelProto) []byte {
 func model(opset int64, shape []int, parts ...any) *onnxpb.ModelProto {
 	g := &onnxpb.GraphProto{
 		Name:   proto.String("test"),
-		Input:  []*onnxpb.ValueInfoProto{valueInfo("x", shape)},
-		Output: []*onnxpb.ValueInfoProto{valueInfo("y", nil)},
+		Input:  []*onnxpb.ValueInfoProto{valueInfo("x", graph.F32, shape)},
+		Output: []*onnxpb.ValueInfoProto{valueInfo("y", graph.F32, nil)},
 	}
 	for _, p := range parts {
 		switch p := p.(type) {
@@ -67,7 +68,7 @@ func floatTensor(name string, shape []int, data ...float32) *onnxpb.TensorProto 
 }
 
 func ramp(name string, shape ...int) *onnxpb.TensorProto {
-	data := make([]float32, product(shape))
+	data := make([]float32, operator.Elements(shape))
 	for i := range data {
 		data[i] = float32(i + 1)
 	}
@@ -110,25 +111,25 @@ var readCases = []struct {
 		[]string{"AveragePool pad [1 1 1 1] stride [3 3] [1 1 2 2]"}},
 	{"gemm scaled", model(13, []int{1, 2}, ramp("w", 2, 3), ramp("b", 1, 3),
 		op("Gemm", "x w b -> y", floatAttribute("alpha", 2), floatAttribute("beta", 0.5))),
-		[]string{"Linear w=[2 8 4 10 6 12] b=[0.5 1 1.5] [1 3]"}},
+		[]string{"Linear transposed w=[2 4 6 8 10 12] b=[0.5 1 1.5] [1 3]"}},
 	{"gemm with a scalar", model(13, []int{2, 2}, ramp("w", 3, 2), floatTensor("b", nil, 4),
 		op("Gemm", "x w b -> y", intAttribute("transB", 1))),
 		[]string{"Linear w=[1 2 3 4 5 6] b=[4 4 4] [2 3]"}},
 	{"gemm with a matrix", model(13, []int{2, 2}, ramp("w", 2, 3), ramp("b", 2, 3),
 		op("Gemm", "x w b -> y")),
-		[]string{"Linear w=[1 4 2 5 3 6] [2 3]", "Add b=[1 2 3 4 5 6] [2 3]"}},
+		[]string{"Linear transposed w=[1 2 3 4 5 6] [2 3]", "Add b=[1 2 3 4 5 6] [2 3]"}},
 	{"matrix product of rank 3", model(13, []int{1, 4, 2}, ramp("w", 2, 1),
 		op("MatMul", "x w -> y")),
-		[]string{"Flatten axis 2 [4 2]", "Linear w=[1 2] [4 1]", "Reshape to [1 4 1] [1 4 1]"}},
+		[]string{"Linear transposed w=[1 2] [1 4 1]"}},
 	{"one weight for two", model(13, []int{1, 2}, ramp("w", 2, 2),
 		op("MatMul", "x w -> a"), op("Gemm", "a w -> b", intAttribute("transB", 1)), op("MatMul", "b w -> y")),
-		[]string{"Linear w=[1 3 2 4] [1 2]", "Linear w.weight=[1 2 3 4] [1 2]", "Linear w=[1 3 2 4] [1 2]"}},
+		[]string{"Linear transposed w=[1 2 3 4] [1 2]", "Linear w=[1 2 3 4] [1 2]", "Linear transposed w=[1 2 3 4] [1 2]"}},
 	{"constant first", model(13, []int{1, 2, 2, 2}, ramp("c", 2, 1, 1),
 		op("Add", "c x -> y")),
 		[]string{"Add c=[1 2] [1 2 2 2]"}},
 	{"subtraction and division", model(13, []int{1, 2, 2, 2}, floatTensor("c", nil, 2),
 		op("Sub", "x c -> a"), op("Div", "a c -> b"), op("Mul", "b c -> y")),
-		[]string{"Add c=[-2] [1 2 2 2]", "Mul c.constant=[0.5] [1 2 2 2]", "Mul c.constant.2=[2] [1 2 2 2]"}},
+		[]string{"plain Sub c=[2] [1 2 2 2]", "plain Div c=[2] [1 2 2 2]", "Mul c.constant=[2] [1 2 2 2]"}},
 	{"smaller first", model(13, []int{1, 2, 3, 3},
 		op("GlobalAveragePool", "x -> m"), op("Mul", "m x -> y")),
 		[]string{"GlobalAveragePool [1 2 1 1]", "Mul [1 2 3 3]"}},
@@ -143,13 +144,10 @@ var readCases = []struct {
 		[]string{"Relu6 [1 2]", "Relu [1 2]", "Identity [1 2]"}},
 	{"clip by inputs", model(13, []int{1, 2}, floatTensor("l", nil, -1), floatTensor("h", nil, 2),
 		op("Clip", "x l h -> a"), op("Clip", "a l -> b"), op("Clip", "b - h -> y")),
-		[]string{
-			"Mul a.scaled.by=[2] [1 2]", "Add a.shifted.by=[2] [1 2]", "Relu6 [1 2]", "Mul a.unscaled.by=[0.5] [1 2]", "Add a.unshifted.by=[-1] [1 2]",
-			"Add b.shifted.by=[1] [1 2]", "Relu [1 2]", "Add b.unshifted.by=[-1] [1 2]",
-			"Mul y.scaled.by=[-1] [1 2]", "Add y.shifted.by=[2] [1 2]", "Relu [1 2]", "Mul y.unscaled.by=[-1] [1 2]", "Add y.unshifted.by=[2] [1 2]"}},
+		[]string{"plain Clip l=[-1] h=[2] [1 2]", "plain Clip l=[-1] [1 2]", "plain Clip h=[2] [1 2]"}},
 	{"hard sigmoids", model(13, []int{1, 2},
 		op("HardSigmoid", "x -> a"), op("HardSigmoid", "a -> y", floatAttribute("alpha", 1./6))),
-		[]string{"Mul a.scaled.by=[1.2] [1 2]", "HardSigmoid [1 2]", "HardSigmoid [1 2]"}},
+		[]string{"plain HardSigmoid [1 2]", "HardSigmoid [1 2]"}},
 	{"softmax before opset 13", model(11, []int{2, 3, 4},
 		op("Softmax", "x -> y")),
 		[]string{"Flatten axis 1 [2 12]", "Softmax axis 1 [2 12]", "Reshape to [2 3 4] [2 3 4]"}},
@@ -177,6 +175,12 @@ var readCases = []struct {
 func describe(n *graph.Node) string {
 	s := string(n.Kind)
 	a := n.Attributes
+	if n.Plain() {
+		s = "plain " + s
+	}
+	if a.Transposed {
+		s += " transposed"
+	}
 	switch n.Kind {
 	case graph.Conv, graph.MaxPool, graph.AveragePool:
 		s += fmt.Sprint(" pad ", a.Pad, " stride ", a.Stride)
@@ -188,7 +192,7 @@ func describe(n *graph.Node) string {
 		s += fmt.Sprint(" epsilon ", a.Epsilon)
 	}
 	for _, v := range n.Inputs {
-		if v.Role != graph.RoleNone {
+		if v != nil && v.Role != graph.RoleNone {
 			s += fmt.Sprintf(" %s=%v", v.Name, v.Data)
 		}
 	}
@@ -225,10 +229,10 @@ func TestDecodeSharesParameters(t *testing.T) {
 
 func TestDecodeRawData(t *testing.T) {
 	w := ramp("w", 1, 1, 1, 2)
-	w.RawData, w.FloatData = rawFloat32s(w.FloatData), nil
+	w.RawData, w.FloatData = toRaw(&operator.Tensor{DType: operator.F32, Shape: []int{2}, Data: w.FloatData}), nil
 	m := model(13, []int{1, 1, 2, 2}, w, op("Conv", "x w -> y"))
 	m.IrVersion = proto.Int64(3)
-	m.Graph.Input = append(m.Graph.Input, valueInfo("w", []int{1, 1, 1, 2})) // as files of IR version 3 do
+	m.Graph.Input = append(m.Graph.Input, valueInfo("w", graph.F32, []int{1, 1, 1, 2})) // as files of IR version 3 do
 	g, err := Decode(marshal(t, m))
 	if err != nil {
 		t.Fatal(err)
@@ -261,13 +265,13 @@ func TestDecodeSymbolicBatch(t *testing.T) {
 }
 
 func TestUnsupportedNodesAreListedAtOnce(t *testing.T) {
-	named := op("Gelu", "a -> b")
+	named := op("Gelu", "x -> b")
 	named.Name = proto.String("blocks.0.act")
-	foreign := op("FusedConv", "b -> c")
-	foreign.Domain = proto.String("com.microsoft")
-	m := model(13, []int{1, 4, 8, 8}, op("Conv", "x x -> a"), named, foreign, op("Relu", "c -> d"),
-		op("MaxPool", "x -> e indices", intsAttribute("kernel_shape", 2, 2)), op("Identity", "indices -> f"),
-		&onnxpb.TensorProto{Name: proto.String("half"), DataType: proto.Int32(int32(onnxpb.TensorProto_FLOAT16))}, op("Add", "x half -> y"))
+	foreign := op("Tokenizer", "b -> c")
+	foreign.Domain = proto.String("ai.onnx.contrib")
+	m := model(13, []int{1, 4, 8, 8}, named, op("Resampled", "x -> a"), foreign, op("Relu", "c -> d"),
+		op("Loop", "x -> e"), op("Identity", "e -> f"),
+		&onnxpb.TensorProto{Name: proto.String("text"), DataType: proto.Int32(int32(onnxpb.TensorProto_STRING)), StringData: [][]byte{nil}}, op("Add", "x text -> y"))
 	m.OpsetImport = append(m.OpsetImport, &onnxpb.OperatorSetIdProto{Domain: foreign.Domain, Version: proto.Int64(1)})
 	_, err := Decode(marshal(t, m))
 	var u *UnsupportedError
@@ -275,16 +279,15 @@ func TestUnsupportedNodesAreListedAtOnce(t *testing.T) {
 		t.Fatalf("error %v, want an UnsupportedError", err)
 	}
 	want := []UnsupportedNode{
-		{"a", "Conv", 13, "input 1 is not constant"},
-		{"blocks.0.act", "Gelu", 13, ""},
-		{"c", "com.microsoft.FusedConv", 1, ""},
-		{"e", "MaxPool", 13, "output 1 is used; only the first is supported"},
-		{"y", "Add", 13, `tensor "half" is of type FLOAT16`},
+		{"blocks.0.act", "Gelu", 13, "it is an operator of opset 20 and later"},
+		{"a", "Resampled", 13, ""},
+		{"e", "Loop", 13, ""},
+		{"y", "Add", 13, `tensor "text" is of type STRING`},
 	}
 	if diff := cmp.Diff(want, u.Nodes); diff != "" {
 		t.Errorf("nodes (-want +got):\n%s", diff)
 	}
-	if s := err.Error(); !strings.HasPrefix(s, `5 nodes are not supported: "a" (Conv, opset 13): input 1 is not constant; "blocks.0.act" (Gelu, opset 13); `) {
+	if s := err.Error(); !strings.HasPrefix(s, `4 nodes are not supported: "blocks.0.act" (Gelu, opset 13): it is an operator of opset 20 and later; "a" (Resampled, opset 13); `) {
 		t.Errorf("message %q", s)
 	}
 }
@@ -305,18 +308,18 @@ func TestDecodeErrors(t *testing.T) {
 	}{
 		{"nothing", &onnxpb.ModelProto{}, "has no graph"},
 		{"no opset", spoiled(relu(), func(m *onnxpb.ModelProto) { m.OpsetImport = nil }), "imports no opset"},
-		{"old opset", model(6, []int{1, 2}, op("Relu", "x -> y")), "opset 6, want 7"},
+		{"no such opset", model(0, []int{1, 2}, op("Relu", "x -> y")), "opset 0, want 1"},
 		{"opset to come", model(99, []int{1, 2}, op("Relu", "x -> y")), "opset 99"},
 		{"IR version", spoiled(relu(), func(m *onnxpb.ModelProto) { m.IrVersion = proto.Int64(99) }), "IR version 99"},
-		{"no output", spoiled(relu(), func(m *onnxpb.ModelProto) { m.Graph.Output = nil }), "needs an input and an output"},
+		{"no output", spoiled(relu(), func(m *onnxpb.ModelProto) { m.Graph.Output = nil }), "has no output"},
 		{"unknown output", spoiled(relu(), func(m *onnxpb.ModelProto) { m.Graph.Output[0].Name = proto.String("z") }), `output "z"`},
 		{"input of no type", spoiled(relu(), func(m *onnxpb.ModelProto) { m.Graph.Input[0].Type = nil }), `input "x" is no tensor`},
 		{"input of no shape", spoiled(relu(), func(m *onnxpb.ModelProto) { m.Graph.Input[0].Type.GetTensorType().Shape = nil }), "no shape"},
 		{"input twice", spoiled(relu(), func(m *onnxpb.ModelProto) { m.Graph.Input = append(m.Graph.Input, m.Graph.Input[0]) }), "defined twice"},
 		{"huge input", model(13, []int{1, 1 << 30}, op("Relu", "x -> y")), "above"},
-		{"huge input in all", model(13, []int{1, 1 << 20, 1 << 20}, op("Relu", "x -> y")), "too large"},
+		{"huge input in all", model(13, []int{1, 1 << 20, 1 << 20}, op("Relu", "x -> y")), "more than"},
 		{"node without output", model(13, []int{1, 2}, op("Relu", "x ->")), "has no output"},
-		{"node without input", model(13, []int{1, 2}, op("Relu", "-> y")), "input 0 is missing"},
+		{"node without input", model(13, []int{1, 2}, op("Relu", "-> y")), "0 inputs"},
 		{"value from nowhere", model(13, []int{1, 2}, op("Relu", "z -> y")), `its input "z"`},
 		{"value twice", model(13, []int{1, 2}, op("Relu", "x -> y"), op("Relu", "x -> y")), "defined twice"},
 		{"cycle", model(13, []int{1, 2}, op("Relu", "z -> y"), op("Relu", "y -> z")), `its input "z"`},
@@ -325,24 +328,18 @@ func TestDecodeErrors(t *testing.T) {
 		{"ragged data", conv(&onnxpb.TensorProto{Name: proto.String("w"), DataType: proto.Int32(1), Dims: []int64{1, 1, 1, 1}, RawData: make([]byte, 7)}), "no whole number"},
 		{"negative dimension", conv(&onnxpb.TensorProto{Name: proto.String("w"), DataType: proto.Int32(1), Dims: []int64{-1, 1, 1, 1}}), "dimension 0 is -1"},
 		{"dimensions that overflow", conv(&onnxpb.TensorProto{Name: proto.String("w"), DataType: proto.Int32(1), Dims: []int64{1 << 24, 1 << 24, 1 << 24, 1 << 24}}), "more than"},
-		{"empty weight", conv(floatTensor("w", []int{0, 1, 1, 1})), "below 1"},
-		{"external data", conv(&onnxpb.TensorProto{Name: proto.String("w"), DataType: proto.Int32(1), DataLocation: onnxpb.TensorProto_EXTERNAL.Enum()}), "kept in another file"},
-		{"kernel that is none", conv(ramp("w", 1, 1, 2, 2), intsAttribute("kernel_shape", 3, 3)), "kernel_shape is [3 3]"},
-		{"attribute of another type", conv(ramp("w", 1, 1, 2, 2), floatAttribute("group", 1)), `attribute "group" is of type FLOAT`},
-		{"too many strides", conv(ramp("w", 1, 1, 2, 2), intsAttribute("strides", 1, 1, 1)), "3 numbers, want 2"},
-		{"no stride", conv(ramp("w", 1, 1, 2, 2), intsAttribute("strides", 0, 1)), "strides [0 1]"},
-		{"huge stride", conv(ramp("w", 1, 1, 2, 2), intsAttribute("strides", math.MaxInt, 1)), "each must be"},
-		{"negative padding", conv(ramp("w", 1, 1, 2, 2), intsAttribute("pads", -1, 0, 0, 0)), "padding"},
-		{"unknown padding", conv(ramp("w", 1, 1, 2, 2), text("auto_pad", "MOST")), `auto_pad is "MOST"`},
-		{"no group", conv(ramp("w", 1, 1, 2, 2), intAttribute("group", 0)), "group 0"},
+		{"external data", conv(&onnxpb.TensorProto{Name: proto.String("w"), DataType: proto.Int32(1), DataLocation: onnxpb.TensorProto_EXTERNAL.Enum()}), "another file"},
+		{"kernel that is none", conv(ramp("w", 1, 1, 2, 2), intsAttribute("kernel_shape", 3, 3)), `"kernel_shape" is [3 3]`},
+		{"attribute of another type", conv(ramp("w", 1, 1, 2, 2), floatAttribute("group", 1)), `attribute "group" is a float32`},
+		{"too many strides", conv(ramp("w", 1, 1, 2, 2), intsAttribute("strides", 1, 1, 1)), `attribute "strides" is [1 1 1], want 2`},
+		{"no stride", conv(ramp("w", 1, 1, 2, 2), intsAttribute("strides", 0, 1)), `attribute "strides" is [0 1]`},
+		{"huge stride", conv(ramp("w", 1, 1, 2, 2), intsAttribute("strides", math.MaxInt, 1)), `attribute "strides" is [2147483647 1]`},
+		{"negative padding", conv(ramp("w", 1, 1, 2, 2), intsAttribute("pads", -1, 0, 0, 0)), `attribute "pads" is [-1 0 0 0]`},
+		{"unknown padding", conv(ramp("w", 1, 1, 2, 2), text("auto_pad", "MOST")), `"auto_pad" is "MOST"`},
+		{"no group", conv(ramp("w", 1, 1, 2, 2), intAttribute("group", 0)), `attribute "group" is 0`},
 		{"pool without kernel", model(13, []int{1, 1, 4, 4}, op("MaxPool", "x -> y")), "kernel_shape"},
-		{"pool of padding", model(13, []int{1, 1, 4, 4}, op("MaxPool", "x -> y", intsAttribute("kernel_shape", 1, 1), intsAttribute("pads", 1, 1, 1, 1))), "not smaller"},
-		{"both broadcast", model(13, []int{1, 2, 3, 1}, ramp("c", 1, 2, 1, 3), op("Add", "x c -> y")), "does not broadcast"},
-		{"constants of constants", model(13, []int{1, 2}, ramp("c", 2), op("Add", "c c -> y")), "constant"},
-		{"tensors from nothing", model(13, []int{1, 2}, intTensor("s", 1<<20, 1<<10), op("ConstantOfShape", "s -> c"), op("Add", "x c -> y")), "without holding them"},
-		{"clip upside down", model(13, []int{1, 2}, floatTensor("l", nil, 2), floatTensor("h", nil, 1), op("Clip", "x l h -> y")), "bounds"},
-		{"clip by no number", model(13, []int{1, 2}, floatTensor("l", nil, float32(math.NaN())), op("Clip", "x l -> y")), "bounds"},
-		{"variance", model(13, []int{1, 1}, ramp("a", 1), op("BatchNormalization", "x a a a -> y")), "input 4 is missing"},
+		{"tensors from nothing", model(13, []int{1, 2}, intTensor("s", 1<<20, 1<<10), op("ConstantOfShape", "s -> c"), op("Add", "x c -> y")), "more than the limit of 4294967296 bytes"},
+		{"variance", model(13, []int{1, 1}, ramp("a", 1), op("BatchNormalization", "x a a a -> y")), "4 inputs, want 5"},
 		{"sparse", spoiled(relu(), func(m *onnxpb.ModelProto) { m.Graph.SparseInitializer = []*onnxpb.SparseTensorProto{{}} }), "sparse"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -13,17 +13,15 @@ import (
 
 	"github.com/hwprofd/hwprofd/graph"
 	"github.com/hwprofd/hwprofd/graph/onnx/internal/onnxpb"
+	"github.com/hwprofd/hwprofd/graph/operator"
 )
 
-const (
-	writtenIR    = 8
-	writtenOpset = 17
-	maxModel     = math.MaxInt32 // bytes; protobuf's limit
-)
+const maxModel = math.MaxInt32 // bytes; protobuf's limit
 
-// Encode is the model as bytes: opset 17, names as in g, weights inside, and
-// g.Metadata as metadata_props. Epilogues are written as nodes of their own.
-// The same graph gives the same bytes.
+// Encode is the model as bytes: names as in g, weights inside, and g.Metadata
+// as metadata_props. The opset is 17 or, where an operator needs that, a later
+// one. Epilogues are written as nodes of their own. The same graph gives the
+// same bytes.
 func Encode(g *graph.Graph) ([]byte, error) {
 	if err := g.Validate(); err != nil {
 		return nil, fmt.Errorf("encode: %w", err)
@@ -33,16 +31,18 @@ func Encode(g *graph.Graph) ([]byte, error) {
 		return nil, fmt.Errorf("encode graph %q: %w", g.Name, err)
 	}
 	for _, n := range g.Nodes {
-		e.node(n)
+		if err := e.node(n); err != nil {
+			return nil, fmt.Errorf("encode graph %q: node %q (%s): %w", g.Name, n.Name, n.Kind, err)
+		}
 	}
 	for _, v := range g.Inputs {
-		e.out.Input = append(e.out.Input, valueInfo(v.Name, v.Shape))
+		e.out.Input = append(e.out.Input, valueInfo(v.Name, v.DType, v.Shape))
 	}
 	for _, v := range g.Outputs {
-		e.out.Output = append(e.out.Output, valueInfo(v.Name, v.Shape))
+		e.out.Output = append(e.out.Output, valueInfo(v.Name, v.DType, v.Shape))
 	}
 	model := &onnxpb.ModelProto{
-		IrVersion:       proto.Int64(writtenIR),
+		IrVersion:       proto.Int64(irVersion(e.opset)),
 		ProducerName:    proto.String("hwprofd"),
 		ProducerVersion: proto.String(version()),
 		Graph:           e.out,
@@ -53,9 +53,12 @@ func Encode(g *graph.Graph) ([]byte, error) {
 	}
 	// Protobuf merges what stands one after the other. With the opset, which
 	// every reader needs, at the very end, a file cut short is always refused.
-	end := &onnxpb.ModelProto{OpsetImport: []*onnxpb.OperatorSetIdProto{
-		{Domain: proto.String(""), Version: proto.Int64(writtenOpset)},
-	}}
+	end := &onnxpb.ModelProto{}
+	for _, domain := range slices.Sorted(maps.Keys(e.domains)) {
+		model.OpsetImport = append(model.OpsetImport, &onnxpb.OperatorSetIdProto{Domain: proto.String(domain), Version: proto.Int64(1)})
+	}
+	end.OpsetImport, model.OpsetImport = append(model.OpsetImport,
+		&onnxpb.OperatorSetIdProto{Domain: proto.String(""), Version: proto.Int64(int64(e.opset))}), nil
 	options := proto.MarshalOptions{Deterministic: true}
 	data, err := options.Marshal(model)
 	if err == nil {
@@ -67,6 +70,19 @@ func Encode(g *graph.Graph) ([]byte, error) {
 	return data, nil
 }
 
+// irVersion is that of the ONNX release which brought the opset.
+func irVersion(opset int) int64 {
+	switch {
+	case opset <= 18:
+		return 8
+	case opset <= 20:
+		return 9
+	case opset <= 22:
+		return 10
+	}
+	return min(int64(opset-12), newestIR)
+}
+
 // version is that of the module in the running binary.
 func version() string {
 	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
@@ -76,20 +92,24 @@ func version() string {
 }
 
 type encoder struct {
-	graph *graph.Graph
-	out   *onnxpb.GraphProto
-	taken map[string]bool // names of values
-	nodes map[string]bool // names of nodes
-	zero  string          // names of the bounds of Clip; empty before the first
-	six   string
+	graph   *graph.Graph
+	out     *onnxpb.GraphProto
+	opset   int
+	domains map[string]bool // beside ONNX's own
+	taken   map[string]bool // names of values
+	nodes   map[string]bool // names of nodes
+	zero    string          // names of the bounds of Clip; empty before the first
+	six     string
 }
 
 func newEncoder(g *graph.Graph) *encoder {
 	e := &encoder{
-		graph: g,
-		out:   &onnxpb.GraphProto{Name: proto.String(g.Name)},
-		taken: make(map[string]bool),
-		nodes: make(map[string]bool),
+		graph:   g,
+		out:     &onnxpb.GraphProto{Name: proto.String(g.Name)},
+		opset:   oldestWritten,
+		domains: make(map[string]bool),
+		taken:   make(map[string]bool),
+		nodes:   make(map[string]bool),
 	}
 	if g.Name == "" { // the format wants one
 		e.out.Name = proto.String("graph")
@@ -97,32 +117,43 @@ func newEncoder(g *graph.Graph) *encoder {
 	for _, n := range g.Nodes {
 		e.nodes[n.Name] = true
 		for _, v := range slices.Concat(n.Inputs, n.Outputs) {
-			e.taken[v.Name] = true
+			if v != nil {
+				e.taken[v.Name] = true
+			}
 		}
 	}
-	for _, v := range g.Inputs {
+	for _, v := range slices.Concat(g.Inputs, g.Outputs) {
 		e.taken[v.Name] = true
 	}
 	return e
 }
 
+// parameters writes what is given as initializers. What is also given out is
+// that of an Identity, as a graph computes its outputs.
 func (e *encoder) parameters() error {
 	var empty []string
-	size := 0
-	for _, v := range e.graph.Parameters() {
-		if v.Data == nil {
+	size := int64(0)
+	list := e.graph.Parameters()
+	for _, v := range e.graph.Outputs {
+		if v.Role != graph.RoleNone && !slices.Contains(list, v) {
+			list = append(list, v)
+		}
+	}
+	for _, v := range list {
+		t := v.Tensor()
+		if t == nil {
 			empty = append(empty, strconv.Quote(v.Name))
 			continue
 		}
-		if size += v.Elements() * 4; size > maxModel || size < 0 {
+		if size += int64(v.Elements()) * v.DType.Size(); size > maxModel {
 			return fmt.Errorf("parameters take more than the %d bytes that a model file can hold", maxModel)
 		}
-		e.out.Initializer = append(e.out.Initializer, &onnxpb.TensorProto{
-			Name:     proto.String(v.Name),
-			DataType: proto.Int32(int32(onnxpb.TensorProto_FLOAT)),
-			Dims:     int64s(v.Shape),
-			RawData:  rawFloat32s(v.Data),
-		})
+		name := v.Name
+		if slices.Contains(e.graph.Outputs, v) {
+			name = unique(e.taken, v.Name+".given")
+			e.add("Identity", e.nodeName(name+".out"), []string{name}, []string{v.Name})
+		}
+		e.initializer(name, t)
 	}
 	if len(empty) > 0 {
 		return fmt.Errorf("%d parameters have no data: %s", len(empty), strings.Join(empty, ", "))
@@ -130,35 +161,52 @@ func (e *encoder) parameters() error {
 	return nil
 }
 
+// initializer writes a tensor.
+func (e *encoder) initializer(name string, t *operator.Tensor) {
+	e.out.Initializer = append(e.out.Initializer, tensorProto(name, t))
+}
+
+func tensorProto(name string, t *operator.Tensor) *onnxpb.TensorProto {
+	p := &onnxpb.TensorProto{
+		DataType: proto.Int32(int32(dataType(t.DType))),
+		Dims:     int64s(t.Shape),
+		RawData:  toRaw(t),
+	}
+	if name != "" {
+		p.Name = proto.String(name)
+	}
+	return p
+}
+
+// names are those of the values, "" for those left out.
+func names(list []*graph.Value) []string {
+	s := make([]string, len(list))
+	for i, v := range list {
+		if v != nil {
+			s[i] = v.Name
+		}
+	}
+	for len(s) > 0 && s[len(s)-1] == "" {
+		s = s[:len(s)-1]
+	}
+	return s
+}
+
 // node writes n, and its epilogue as further nodes.
-func (e *encoder) node(n *graph.Node) {
+func (e *encoder) node(n *graph.Node) error {
+	for _, out := range n.Outputs {
+		if out != nil && !slices.Contains(e.graph.Outputs, out) {
+			e.out.ValueInfo = append(e.out.ValueInfo, valueInfo(out.Name, out.DType, out.Shape))
+		}
+	}
+	if n.Plain() {
+		return e.plain(n)
+	}
 	a := &n.Attributes
 	inputs := n.Inputs
 	residual := n.Residual()
 	if residual != nil {
 		inputs = inputs[:len(inputs)-1]
-	}
-	var names []string
-	for _, v := range inputs {
-		names = append(names, v.Name)
-	}
-	var attributes []*onnxpb.AttributeProto
-	switch n.Kind {
-	case graph.Conv:
-		attributes = append(windowAttributes(a, n.Inputs[1].Shape[2:]),
-			intsAttribute("dilations", a.Dilation[:]...), intAttribute("group", a.Group))
-	case graph.MaxPool, graph.AveragePool:
-		attributes = windowAttributes(a, a.Kernel[:])
-	case graph.BatchNormalization:
-		attributes = append(attributes, floatAttribute("epsilon", a.Epsilon))
-	case graph.Linear:
-		attributes = append(attributes, intAttribute("transB", 1))
-	case graph.Flatten, graph.Softmax:
-		attributes = append(attributes, intAttribute("axis", a.Axis))
-	case graph.Reshape:
-		names = append(names, e.ints(n.Name+".shape", a.Shape))
-	default:
-		names, attributes = e.elementwise(n.Kind, names)
 	}
 
 	// The last node written has the output's name, those before derived ones.
@@ -172,17 +220,52 @@ func (e *encoder) node(n *graph.Node) {
 	if residual != nil {
 		result = e.inner(out.Name+".before.add", out.Shape)
 	}
-	e.add(n.Kind, n.Name, names, result, attributes...)
+	switch n.Kind {
+	case graph.Linear:
+		e.linear(n, inputs, result)
+	case graph.Reshape:
+		e.add(graph.Reshape, n.Name, append(names(inputs), e.ints(n.Name+".shape", a.Shape)), []string{result})
+	case graph.Relu6:
+		e.activation(graph.Relu6, n.Name, inputs[0].Name, result)
+	default:
+		attributes, err := attributeProtos(n.NamedAttributes())
+		if err != nil {
+			return err
+		}
+		e.add(n.Kind, n.Name, names(inputs), []string{result}, attributes...)
+	}
 	if residual != nil {
-		e.add(graph.Add, e.nodeName(n.Name+".add"), []string{result, residual.Name}, sum)
+		e.add(graph.Add, e.nodeName(n.Name+".add"), []string{result, residual.Name}, []string{sum})
 	}
 	if activation != "" {
-		kind := kindOf(activation)
-		names, attributes := e.elementwise(kind, []string{sum})
-		e.add(kind, e.nodeName(n.Name+"."+string(activation)), names, out.Name, attributes...)
+		e.activation(kindOf(activation), e.nodeName(n.Name+"."+string(activation)), sum, out.Name)
 	}
-	if !slices.Contains(e.graph.Outputs, out) {
-		e.out.ValueInfo = append(e.out.ValueInfo, valueInfo(out.Name, out.Shape))
+	return nil
+}
+
+// linear writes a Gemm, or, for more than rows of features, a MatMul with an
+// Add.
+func (e *encoder) linear(n *graph.Node, inputs []*graph.Value, result string) {
+	var attributes []*onnxpb.AttributeProto
+	if !n.Attributes.Transposed {
+		attributes = append(attributes, intAttribute("transB", 1))
+	}
+	if len(n.Inputs[0].Shape) == 2 {
+		e.add("Gemm", n.Name, names(inputs), []string{result}, attributes...)
+		return
+	}
+	weight := inputs[1].Name
+	if !n.Attributes.Transposed {
+		weight = unique(e.taken, weight+".transposed")
+		e.add("Transpose", e.nodeName(n.Name+".transpose"), []string{inputs[1].Name}, []string{weight}, intsAttribute("perm", 1, 0))
+	}
+	product := result
+	if len(inputs) > 2 {
+		product = e.inner(result+".product", n.Outputs[0].Shape)
+	}
+	e.add("MatMul", n.Name, []string{inputs[0].Name, weight}, []string{product})
+	if len(inputs) > 2 {
+		e.add(graph.Add, e.nodeName(n.Name+".bias"), []string{product, inputs[2].Name}, []string{result})
 	}
 }
 
@@ -201,45 +284,41 @@ func kindOf(op graph.Op) graph.Kind {
 	return graph.Relu
 }
 
-// elementwise completes what ONNX wants of kinds without parameters.
-func (e *encoder) elementwise(kind graph.Kind, inputs []string) ([]string, []*onnxpb.AttributeProto) {
+// activation writes an elementwise kind without parameters.
+func (e *encoder) activation(kind graph.Kind, name, input, output string) {
 	switch kind {
 	case graph.Relu6:
 		if e.zero == "" {
 			e.zero, e.six = e.scalar("clip.min", 0), e.scalar("clip.max", 6)
 		}
-		return append(inputs, e.zero, e.six), nil
+		e.add("Clip", name, []string{input, e.zero, e.six}, []string{output})
 	case graph.HardSigmoid:
-		return inputs, []*onnxpb.AttributeProto{floatAttribute("alpha", 1./6), floatAttribute("beta", 0.5)}
+		e.add(kind, name, []string{input}, []string{output}, floatAttribute("alpha", 1./6), floatAttribute("beta", 0.5))
+	default:
+		e.add(kind, name, []string{input}, []string{output})
 	}
-	return inputs, nil
 }
 
-// operatorName is ONNX's name of a kind.
-func operatorName(kind graph.Kind) string {
-	switch kind {
-	case graph.Linear:
-		return "Gemm"
-	case graph.Relu6:
-		return "Clip"
-	}
-	return string(kind)
-}
-
-func (e *encoder) add(kind graph.Kind, name string, inputs []string, output string, attributes ...*onnxpb.AttributeProto) {
-	e.out.Node = append(e.out.Node, &onnxpb.NodeProto{
+func (e *encoder) add(kind graph.Kind, name string, inputs, outputs []string, attributes ...*onnxpb.AttributeProto) {
+	p := &onnxpb.NodeProto{
 		Name:      proto.String(name),
-		OpType:    proto.String(operatorName(kind)),
+		OpType:    proto.String(string(kind)),
 		Input:     inputs,
-		Output:    []string{output},
+		Output:    outputs,
 		Attribute: attributes,
-	})
+	}
+	if i := strings.LastIndexByte(string(kind), '.'); i >= 0 {
+		p.Domain, p.OpType = proto.String(string(kind)[:i]), proto.String(string(kind)[i+1:])
+		e.domains[p.GetDomain()] = true
+	}
+	e.opset = max(e.opset, firstOpset[string(kind)])
+	e.out.Node = append(e.out.Node, p)
 }
 
 // inner names a value between the nodes that one node is written as.
 func (e *encoder) inner(name string, shape []int) string {
 	name = unique(e.taken, name)
-	e.out.ValueInfo = append(e.out.ValueInfo, valueInfo(name, shape))
+	e.out.ValueInfo = append(e.out.ValueInfo, valueInfo(name, graph.F32, shape))
 	return name
 }
 
@@ -257,31 +336,45 @@ func unique(taken map[string]bool, name string) string {
 
 func (e *encoder) scalar(name string, x float32) string {
 	name = unique(e.taken, name)
-	e.out.Initializer = append(e.out.Initializer, &onnxpb.TensorProto{
-		Name:     proto.String(name),
-		DataType: proto.Int32(int32(onnxpb.TensorProto_FLOAT)),
-		RawData:  rawFloat32s([]float32{x}),
-	})
+	e.initializer(name, &operator.Tensor{DType: operator.F32, Data: []float32{x}})
 	return name
 }
 
 func (e *encoder) ints(name string, x []int) string {
 	name = unique(e.taken, name)
-	e.out.Initializer = append(e.out.Initializer, &onnxpb.TensorProto{
-		Name:     proto.String(name),
-		DataType: proto.Int32(int32(onnxpb.TensorProto_INT64)),
-		Dims:     []int64{int64(len(x))},
-		RawData:  rawInt64s(x),
-	})
+	e.initializer(name, &operator.Tensor{DType: operator.I64, Shape: []int{len(x)}, Data: int64s(x)})
 	return name
 }
 
-func windowAttributes(a *graph.Attributes, kernel []int) []*onnxpb.AttributeProto {
-	return []*onnxpb.AttributeProto{
-		intsAttribute("kernel_shape", kernel...),
-		intsAttribute("strides", a.Stride[:]...),
-		intsAttribute("pads", a.Pad[:]...),
+// attributeProtos are attributes as a node has them, sorted by name.
+func attributeProtos(a operator.Attributes) ([]*onnxpb.AttributeProto, error) {
+	var list []*onnxpb.AttributeProto
+	for _, name := range slices.Sorted(maps.Keys(a)) {
+		p := &onnxpb.AttributeProto{Name: proto.String(name)}
+		switch x := a[name].(type) {
+		case int64:
+			p.Type, p.I = onnxpb.AttributeProto_INT.Enum(), proto.Int64(x)
+		case float32:
+			p.Type, p.F = onnxpb.AttributeProto_FLOAT.Enum(), proto.Float32(x)
+		case string:
+			p.Type, p.S = onnxpb.AttributeProto_STRING.Enum(), []byte(x)
+		case []int64:
+			p.Type, p.Ints = onnxpb.AttributeProto_INTS.Enum(), x
+		case []float32:
+			p.Type, p.Floats = onnxpb.AttributeProto_FLOATS.Enum(), x
+		case []string:
+			p.Type = onnxpb.AttributeProto_STRINGS.Enum()
+			for _, s := range x {
+				p.Strings = append(p.Strings, []byte(s))
+			}
+		case *operator.Tensor:
+			p.Type, p.T = onnxpb.AttributeProto_TENSOR.Enum(), tensorProto("", x)
+		default:
+			return nil, fmt.Errorf("attribute %q is a %T", name, x)
+		}
+		list = append(list, p)
 	}
+	return list, nil
 }
 
 func intAttribute(name string, x int) *onnxpb.AttributeProto {
@@ -296,7 +389,7 @@ func floatAttribute(name string, x float32) *onnxpb.AttributeProto {
 	return &onnxpb.AttributeProto{Name: proto.String(name), Type: onnxpb.AttributeProto_FLOAT.Enum(), F: proto.Float32(x)}
 }
 
-func valueInfo(name string, shape []int) *onnxpb.ValueInfoProto {
+func valueInfo(name string, dtype graph.DType, shape []int) *onnxpb.ValueInfoProto {
 	dims := &onnxpb.TensorShapeProto{}
 	for _, d := range shape {
 		dims.Dim = append(dims.Dim, &onnxpb.TensorShapeProto_Dimension{
@@ -306,7 +399,7 @@ func valueInfo(name string, shape []int) *onnxpb.ValueInfoProto {
 	return &onnxpb.ValueInfoProto{
 		Name: proto.String(name),
 		Type: &onnxpb.TypeProto{Value: &onnxpb.TypeProto_TensorType{TensorType: &onnxpb.TypeProto_Tensor{
-			ElemType: proto.Int32(int32(onnxpb.TensorProto_FLOAT)),
+			ElemType: proto.Int32(int32(dataType(dtype))),
 			Shape:    dims,
 		}}},
 	}

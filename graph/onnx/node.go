@@ -1,198 +1,307 @@
 package onnx
 
 import (
+	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/hwprofd/hwprofd/graph"
 	"github.com/hwprofd/hwprofd/graph/onnx/internal/onnxpb"
+	"github.com/hwprofd/hwprofd/graph/operator"
 )
 
-// node is a node of the model while it is read.
+// node is a node of the model on its way into the graph: an operator of some
+// opset, which becomes one of the newest.
 type node struct {
 	*decoder
-	proto   *onnxpb.NodeProto
-	name    string
-	opset   int
-	inputs  []operand
-	defined bool // its output has been defined
+	scope      *scope
+	proto      *onnxpb.NodeProto
+	name       string
+	op         string // with the domain, where it is not ONNX's own
+	opset      int
+	attributes operator.Attributes
+	in         []*graph.Value // nil where left out
+	out        []string       // names in the graph; "" where left out
+	// done says that what the outputs are has been said already.
+	done bool
 }
 
-// read turns the node into nodes of the graph, or does nothing if it depends on
-// one that could not be.
+// node reads one node. What is only not supported is noted, and what depends
+// on it passed over, so that the rest is seen too.
+func (d *decoder) node(p *onnxpb.NodeProto, s *scope) error {
+	n := &node{decoder: d, scope: s, proto: p, name: p.GetName(), op: p.GetOpType(), opset: s.opsets[domain(p.GetDomain())]}
+	if dom := domain(p.GetDomain()); dom != "" {
+		n.op = dom + "." + n.op
+	}
+	i := slices.IndexFunc(p.Output, func(s string) bool { return s != "" })
+	if i < 0 {
+		return fmt.Errorf("node %q (%s) has no output", n.name, n.op)
+	}
+	if n.name == "" {
+		n.name = p.Output[i]
+	}
+	n.name = s.prefix + n.name
+	if d.count--; d.count < 0 {
+		return fmt.Errorf("more than %d nodes", maxNodes)
+	}
+	ready, err := n.operands()
+	if err == nil && ready {
+		err = n.read()
+	}
+	var u unsupported
+	var o *operator.UnsupportedError
+	switch {
+	case errors.As(err, &u), errors.As(err, &o):
+		reason := string(u)
+		if o != nil {
+			reason = o.Reason
+		}
+		kind := p.GetOpType()
+		if dom := domain(p.GetDomain()); dom != "" {
+			kind = dom + "." + kind
+		}
+		d.missing = append(d.missing, UnsupportedNode{Name: n.name, Type: kind, Opset: n.opset, Reason: reason})
+	case errors.As(err, new(*NotConstantError)):
+		var c *NotConstantError
+		errors.As(err, &c)
+		c.Node, c.Type = n.name, p.GetOpType()
+		d.unknown = append(d.unknown, c)
+	case err != nil:
+		return fmt.Errorf("node %q (%s): %w", n.name, p.GetOpType(), err)
+	}
+	// What the node has not defined is unknown to its users.
+	for _, name := range p.Output {
+		if _, ok := s.symbols[name]; name != "" && (!ok || !n.done) {
+			if err := s.define(name, symbol{}); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// operands looks up what the node reads; false where that is unknown.
+func (n *node) operands() (bool, error) {
+	ready := true
+	for _, name := range n.proto.Input {
+		if name == "" {
+			n.in = append(n.in, nil)
+			continue
+		}
+		y, ok, err := n.lookup(name, n.scope)
+		if err != nil {
+			return false, err
+		}
+		if !ok {
+			return false, fmt.Errorf("nothing before it computes its input %q", name)
+		}
+		if y.problem != "" {
+			return false, unsupported(y.problem)
+		}
+		ready = ready && (y.value != nil || y.absent)
+		n.in = append(n.in, y.value)
+	}
+	for len(n.in) > 0 && n.in[len(n.in)-1] == nil {
+		n.in = n.in[:len(n.in)-1]
+	}
+	return ready, nil
+}
+
+// read turns the node into nodes of the graph.
 func (n *node) read() error {
-	read := operators[n.proto.GetOpType()]
-	if read == nil || domain(n.proto.GetDomain()) != "" {
+	for _, name := range n.proto.Output {
+		if _, ok := n.scope.symbols[name]; ok && name != "" {
+			return fmt.Errorf("value %q is defined twice", name)
+		}
+	}
+	if f := n.functions[functionKey(n.proto.GetDomain(), n.proto.GetOpType(), n.proto.GetOverload())]; f != nil {
+		return n.inline(f)
+	}
+	if n.op == "If" {
+		return n.branch()
+	}
+	if dom := domain(n.proto.GetDomain()); dom != "" && dom != "com.microsoft" {
+		return unsupported("")
+	} else if dom == "" {
+		since := firstOpset[n.op]
+		if n.opset == 0 {
+			return unsupportedf("the model does not import ONNX's operators")
+		}
+		if since > n.opset {
+			return unsupportedf("it is an operator of opset %d and later", since)
+		}
+	}
+	if normalizers[n.op] == nil && !operator.Defined(n.op) {
 		return unsupported("")
 	}
-	for _, o := range n.inputs {
-		if o.problem != "" {
-			return unsupported(o.problem)
+	if err := n.readAttributes(); err != nil {
+		return err
+	}
+	n.nameOutputs()
+	n.dropOutputs()
+	if normalize := normalizers[n.op]; normalize != nil {
+		if err := normalize(n); err != nil || n.done {
+			return err
 		}
 	}
-	for _, o := range n.inputs {
-		if o.name != "" && !o.known() {
-			return nil
+	return n.last()
+}
+
+func (n *node) nameOutputs() {
+	for _, name := range n.proto.Output {
+		if name != "" {
+			name = n.finalName(name, n.scope)
 		}
-	}
-	for i, name := range n.proto.Output[1:] {
-		if name != "" && n.used[name] {
-			return unsupportedf("output %d is used; only the first is supported", i+1)
-		}
-	}
-	for _, a := range n.proto.Attribute {
-		if a.GetRefAttrName() != "" {
-			return fmt.Errorf("attribute %q refers to a function's, but this is none", a.GetName())
-		}
-	}
-	return read(n)
-}
-
-func (n *node) has(i int) bool { return i < len(n.inputs) && n.inputs[i].name != "" }
-
-// activation is input i, which must be computed or an input of the model.
-func (n *node) activation(i int) (*graph.Value, error) {
-	if !n.has(i) {
-		return nil, fmt.Errorf("input %d is missing", i)
-	}
-	if v := n.inputs[i].value; v != nil {
-		return v, nil
-	}
-	return nil, unsupportedf("input %d is constant", i)
-}
-
-// constant is input i, which must be an initializer or a constant node's.
-func (n *node) constant(i int) (operand, error) {
-	if !n.has(i) {
-		return operand{}, fmt.Errorf("input %d is missing", i)
-	}
-	if n.inputs[i].constant == nil {
-		return operand{}, unsupportedf("input %d is not constant", i)
-	}
-	return n.inputs[i], nil
-}
-
-// floats is constant input i with its elements' type checked.
-func (n *node) floats(i int) (operand, error) {
-	o, err := n.constant(i)
-	if err == nil && o.constant.floats == nil {
-		err = fmt.Errorf("input %d is not of type FLOAT", i)
-	}
-	return o, err
-}
-
-// scalar is the number in constant input i, the default where it is left out.
-func (n *node) scalar(i int, missing float32) (float32, error) {
-	if !n.has(i) {
-		return missing, nil
-	}
-	o, err := n.floats(i)
-	if err != nil {
-		return 0, err
-	}
-	if o.constant.elements() != 1 {
-		return 0, fmt.Errorf("input %d has shape %v, want one element", i, o.constant.shape)
-	}
-	return o.constant.floats()[0], nil
-}
-
-// given is a parameter with the elements of the file as they are.
-func (n *node) given(o operand, role graph.Role, shape []int) (*graph.Value, error) {
-	return n.parameter(o, role, "", shape, func() ([]float32, error) { return o.constant.floats(), nil })
-}
-
-// fill is a new constant of one element, of the given rank.
-func (n *node) fill(suffix string, rank int, x float32) *graph.Value {
-	shape := make([]int, rank)
-	for i := range shape {
-		shape[i] = 1
-	}
-	return &graph.Value{
-		Name: unique(n.taken, n.proto.Output[0]+"."+suffix), DType: graph.F32,
-		Shape: shape, Data: []float32{x}, Role: graph.RoleConstant,
+		n.out = append(n.out, name)
 	}
 }
 
-// inner adds a node before the last of those that this one becomes.
-func (n *node) inner(suffix string, kind graph.Kind, a graph.Attributes, inputs ...*graph.Value) (*graph.Value, error) {
-	out := &graph.Value{Name: unique(n.taken, n.proto.Output[0]+"."+suffix), DType: graph.F32}
-	return out, n.add(&graph.Node{
-		Name: unique(n.nodes, n.name+"."+suffix), Kind: kind, Attributes: a, Inputs: inputs, Outputs: []*graph.Value{out},
-	})
+// dropOutputs forgets the last outputs where nothing reads them, as operators
+// compute more when more outputs are listed.
+func (n *node) dropOutputs() {
+	if n.op == "Split" { // it has as many as are listed
+		return
+	}
+	for i := len(n.out) - 1; i > 0 && (n.out[i] == "" || !n.isUsed(n.proto.Output[i])); i-- {
+		n.out = n.out[:i]
+	}
 }
 
-// last adds the node that computes this node's output.
-func (n *node) last(kind graph.Kind, a graph.Attributes, inputs ...*graph.Value) error {
-	out := &graph.Value{Name: n.proto.Output[0], DType: graph.F32}
-	err := n.add(&graph.Node{
-		Name: unique(n.nodes, n.name), Kind: kind, Attributes: a, Inputs: inputs, Outputs: []*graph.Value{out},
-	})
+func (n *node) isUsed(name string) bool {
+	return n.scope.used[name]
+}
+
+// last adds the node itself to the graph.
+func (n *node) last() error {
+	values, err := n.emit(n.name, n.op, n.attributes, n.in, n.out)
 	if err != nil {
 		return err
 	}
-	return n.become(operand{value: out})
+	return n.become(values...)
 }
 
-func (n *node) add(g *graph.Node) error {
-	n.decoded.Nodes = append(n.decoded.Nodes, g)
-	return g.InferShape()
+// become says what the outputs are.
+func (n *node) become(values ...*graph.Value) error {
+	n.done = true
+	for i, v := range values {
+		if name := n.proto.Output[i]; name != "" {
+			if err := n.scope.define(name, symbol{value: v}); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
-// become lets this node's output stand for o.
-func (n *node) become(o operand) error {
-	o.name = n.proto.Output[0]
-	n.defined = true
-	return n.define(o)
+// inner adds a node of one output before the last of those that this one
+// becomes.
+func (n *node) inner(suffix, op string, a operator.Attributes, in ...*graph.Value) (*graph.Value, error) {
+	values, err := n.emit(n.name+"."+suffix, op, a, in, []string{unique(n.taken, n.base()+"."+suffix)})
+	if err != nil {
+		return nil, err
+	}
+	return values[0], nil
 }
 
-// attribute is the one of that name and type, nil where the node has none.
-func (n *node) attribute(name string, kind onnxpb.AttributeProto_AttributeType) (*onnxpb.AttributeProto, error) {
+// base is what names of values made for this node start with.
+func (n *node) base() string {
+	for _, name := range n.out {
+		if name != "" {
+			return name
+		}
+	}
+	return n.name
+}
+
+// constant is a new constant.
+func (n *node) constant(suffix string, t *operator.Tensor) *graph.Value {
+	v := &graph.Value{Name: unique(n.taken, n.base()+"."+suffix), Role: graph.RoleConstant}
+	v.Fill(t)
+	return v
+}
+
+func (n *node) int64s(suffix string, x ...int64) *graph.Value {
+	return n.constant(suffix, &operator.Tensor{DType: operator.I64, Shape: []int{len(x)}, Data: x})
+}
+
+// has reports whether input i is given.
+func (n *node) has(i int) bool { return i < len(n.in) && n.in[i] != nil }
+
+// set makes v input i.
+func (n *node) set(i int, v *graph.Value) {
+	for len(n.in) <= i {
+		n.in = append(n.in, nil)
+	}
+	n.in[i] = v
+}
+
+// readAttributes takes over the node's attributes, those that refer to ones of
+// a function with the values that they have in this call.
+func (n *node) readAttributes() error {
+	n.attributes = operator.Attributes{}
+	list, err := n.actualAttributes()
+	if err != nil {
+		return err
+	}
+	for _, a := range list {
+		v, err := n.attribute(a)
+		if err != nil {
+			return fmt.Errorf("attribute %q: %w", a.GetName(), err)
+		}
+		if _, ok := n.attributes[a.GetName()]; ok {
+			return fmt.Errorf("attribute %q is given twice", a.GetName())
+		}
+		n.attributes[a.GetName()] = v
+	}
+	delete(n.attributes, "consumed_inputs") // of operators that once worked in place
+	return nil
+}
+
+// actualAttributes are the attributes with references resolved.
+func (n *node) actualAttributes() ([]*onnxpb.AttributeProto, error) {
+	var list []*onnxpb.AttributeProto
 	for _, a := range n.proto.Attribute {
-		if a.GetName() != name {
+		ref := a.GetRefAttrName()
+		if ref == "" {
+			list = append(list, a)
 			continue
 		}
-		if a.GetType() != kind {
-			return nil, fmt.Errorf("attribute %q is of type %s, want %s", name, a.GetType(), kind)
+		if n.scope.attributes == nil {
+			return nil, fmt.Errorf("attribute %q refers to a function's, but this is none", a.GetName())
 		}
-		return a, nil
+		if actual := n.scope.attributes[ref]; actual != nil {
+			list = append(list, &onnxpb.AttributeProto{
+				Name: a.Name, Type: actual.Type, F: actual.F, I: actual.I, S: actual.S, T: actual.T, G: actual.G,
+				Floats: actual.Floats, Ints: actual.Ints, Strings: actual.Strings,
+			})
+		}
 	}
-	return nil, nil
+	return list, nil
 }
 
-func (n *node) int(name string, missing int) (int, error) {
-	a, err := n.attribute(name, onnxpb.AttributeProto_INT)
-	if a == nil {
-		return missing, err
+func (n *node) attribute(a *onnxpb.AttributeProto) (any, error) {
+	switch a.GetType() {
+	case onnxpb.AttributeProto_INT:
+		return a.GetI(), nil
+	case onnxpb.AttributeProto_FLOAT:
+		return a.GetF(), nil
+	case onnxpb.AttributeProto_STRING:
+		return string(a.GetS()), nil
+	case onnxpb.AttributeProto_INTS:
+		return append([]int64{}, a.GetInts()...), nil
+	case onnxpb.AttributeProto_FLOATS:
+		return append([]float32{}, a.GetFloats()...), nil
+	case onnxpb.AttributeProto_STRINGS:
+		list := []string{}
+		for _, s := range a.GetStrings() {
+			list = append(list, string(s))
+		}
+		return list, nil
+	case onnxpb.AttributeProto_TENSOR:
+		if a.T == nil {
+			return nil, errors.New("it is no tensor")
+		}
+		return n.constantTensor(a.T, nil)
 	}
-	return clampInt(a.GetI()), nil
-}
-
-func (n *node) float(name string, missing float32) (float32, error) {
-	a, err := n.attribute(name, onnxpb.AttributeProto_FLOAT)
-	if a == nil {
-		return missing, err
-	}
-	return a.GetF(), nil
-}
-
-func (n *node) string(name, missing string) (string, error) {
-	a, err := n.attribute(name, onnxpb.AttributeProto_STRING)
-	if a == nil {
-		return missing, err
-	}
-	return string(a.GetS()), nil
-}
-
-// ints fills x from the attribute and reports whether the node has it.
-func (n *node) ints(name string, x []int) (bool, error) {
-	a, err := n.attribute(name, onnxpb.AttributeProto_INTS)
-	if a == nil {
-		return false, err
-	}
-	if len(a.GetInts()) != len(x) {
-		return false, fmt.Errorf("attribute %q has %d numbers, want %d", name, len(a.GetInts()), len(x))
-	}
-	for i, v := range a.GetInts() {
-		x[i] = clampInt(v)
-	}
-	return true, nil
+	return nil, unsupportedf("attribute %q is of type %s", a.GetName(), a.GetType())
 }

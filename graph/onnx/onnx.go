@@ -1,15 +1,14 @@
 // Package onnx reads and writes networks as ONNX models
 // (https://onnx.ai, docs/IR.md and docs/Operators.md of github.com/onnx/onnx).
 //
-// It reads float32 models of opset 7 and later whose operators a
-// [graph.Graph] has, with constant weights inside the file, and writes opset
-// 17 with plain operators only, which every runtime can load.
+// It reads models of opset 7 and later. Each node becomes one of the newest
+// version of its operator; what depends on constants alone is computed, so that
+// all shapes are known. It writes any graph, in the oldest opset from 17 on that
+// has all its operators.
 package onnx
 
 import (
-	"encoding/binary"
 	"fmt"
-	"math"
 	"os"
 
 	"github.com/google/renameio/v2/maybe"
@@ -17,14 +16,31 @@ import (
 	"github.com/hwprofd/hwprofd/graph"
 )
 
-// Read reads the model in a file. Nodes that have no counterpart in a graph
-// are reported all at once as an [UnsupportedError].
-func Read(path string) (*graph.Graph, error) {
-	data, err := os.ReadFile(path)
+// Read reads the model in a file, with the defaults of [Options].
+func Read(path string) (*graph.Graph, error) { return ReadWith(path, Options{}) }
+
+// ReadWith reads the model in a file. Nodes that a graph cannot hold are
+// reported all at once as an [UnsupportedError].
+//
+// The graph's parameters are, where possible, the file's own pages in memory:
+// a large model file must not be cut short while the graph is in use, or the
+// system ends the process. It may be replaced, as Write does.
+func ReadWith(path string, o Options) (*graph.Graph, error) {
+	f, err := os.Open(path)
 	if err != nil {
 		return nil, fmt.Errorf("read model: %w", err)
 	}
-	g, err := Decode(data)
+	defer f.Close()
+	data, err := contents(f)
+	if err != nil {
+		return nil, fmt.Errorf("read model: %w", err)
+	}
+	e, err := openFolder(path)
+	if err != nil {
+		return nil, fmt.Errorf("read model: %w", err)
+	}
+	defer e.close()
+	g, err := decode(data, o, e)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
@@ -42,29 +58,4 @@ func Write(path string, g *graph.Graph) error {
 		return fmt.Errorf("write model %s: %w", path, err)
 	}
 	return nil
-}
-
-// float32s reads little-endian numbers, of which raw holds a whole count.
-func float32s(raw []byte) []float32 {
-	data := make([]float32, len(raw)/4)
-	for i := range data {
-		data[i] = math.Float32frombits(binary.LittleEndian.Uint32(raw[4*i:]))
-	}
-	return data
-}
-
-func rawFloat32s(data []float32) []byte {
-	raw := make([]byte, 0, 4*len(data))
-	for _, x := range data {
-		raw = binary.LittleEndian.AppendUint32(raw, math.Float32bits(x))
-	}
-	return raw
-}
-
-func rawInt64s(data []int) []byte {
-	raw := make([]byte, 0, 8*len(data))
-	for _, x := range data {
-		raw = binary.LittleEndian.AppendUint64(raw, uint64(int64(x)))
-	}
-	return raw
 }

@@ -1,6 +1,7 @@
 package onnx
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 )
@@ -39,10 +40,16 @@ func (e *UnsupportedError) Error() string {
 	return fmt.Sprintf("%d %s not supported: %s", len(e.Nodes), what, strings.Join(lines, "; "))
 }
 
+// Is lets errors.Is find errors.ErrUnsupported.
+func (e *UnsupportedError) Is(target error) bool { return target == errors.ErrUnsupported }
+
 // unsupported is why one node cannot be read, found on the way.
 type unsupported string
 
 func (u unsupported) Error() string { return string(u) }
+
+// Is lets errors.Is find errors.ErrUnsupported.
+func (u unsupported) Is(target error) bool { return target == errors.ErrUnsupported }
 
 func unsupportedf(format string, args ...any) error {
 	return unsupported(fmt.Sprintf(format, args...))

@@ -10,6 +10,10 @@ func init() {
 	define("Einsum", definition{least: 1, most: -1, outputs: 1, infer: inferEinsum, run: runEinsum})
 }
 
+// maxProducts bounds the work, which several small inputs can make endless: a
+// walk visits all labels at once.
+const maxProducts = 1 << 42
+
 // einsum is the equation: the label of each dimension of each input and of the
 // output. Dimensions of an ellipsis are labelled by -1, -2 ... from the last.
 type einsum struct {
@@ -114,6 +118,13 @@ func inferEinsum(c *Call) ([]Type, error) {
 	shape := make([]int, len(e.out))
 	for i, label := range e.out {
 		shape[i] = e.size[label]
+	}
+	work := 1.0
+	for _, n := range e.size {
+		work *= float64(n)
+	}
+	if work > maxProducts {
+		return nil, unsupportedf("the equation takes %.0f products of elements", work)
 	}
 	return []Type{{c.In[0].DType, shape}}, c.wantNumbers(all...)
 }

@@ -172,7 +172,15 @@ func softsign(x float64) float64 {
 	return x / (1 + math.Abs(x))
 }
 
-func between01(x float64) float64 { return min(max(x, 0), 1) }
+func between01(x float64) float64 {
+	switch {
+	case x < 0:
+		return 0
+	case x > 1:
+		return 1
+	}
+	return x
+}
 
 func hardSigmoid(a Attributes) (func(float64) float64, error) {
 	alpha, err := a.Float("alpha", 0.2)

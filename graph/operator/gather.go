@@ -90,37 +90,28 @@ func inferGatherElements(c *Call) ([]Type, error) {
 }
 
 func runGatherElements(c *Call, out []*Tensor) error {
-	move := between(out[0], c.In[0])
-	return c.eachIndexed(func(i, place int) { move.copy(i, place, 1) })
+	w, indices, step, err := c.indexed()
+	if err != nil {
+		return err
+	}
+	between(out[0], c.In[0]).gather(w, indices, step)
+	return nil
 }
 
-// eachIndexed calls f for each element of input 1, an index along the axis:
-// with its place, and with that in input 0 which it means.
-func (c *Call) eachIndexed(f func(i, place int)) error {
+// indexed is a walk by input 1, which holds indices along the axis, and by
+// input 0, in which they count steps from there.
+func (c *Call) indexed() (w *walk, indices []int64, step int, err error) {
 	a, err := c.axisAttribute(0)
 	if err != nil {
-		return err
+		return nil, nil, 0, err
 	}
 	data, shape := c.In[0].Shape, c.In[1].Shape
-	places, err := c.places(1, data[a])
-	if err != nil {
-		return err
+	if indices, err = c.places(1, data[a]); err != nil {
+		return nil, nil, 0, err
 	}
 	s := strides(data)
-	step := s[a]
-	s[a] = 0
-	w := newWalk(shape, strides(shape), s)
-	if w.empty {
-		return nil
-	}
-	p, q := w.step(0), w.step(1)
-	w.rows(func(n int, at []int) {
-		for k := range n {
-			i := at[0] + k*p
-			f(i, at[1]+k*q+int(places[i])*step)
-		}
-	})
-	return nil
+	step, s[a] = s[a], 0
+	return newWalk(shape, strides(shape), s), indices, step, nil
 }
 
 // batchDims is the attribute, checked against data and indices of GatherND.
@@ -310,11 +301,33 @@ func inferScatterElements(c *Call) ([]Type, error) {
 }
 
 func runScatterElements(c *Call, out []*Tensor) error {
-	change, err := c.scatter(out[0])
+	w, indices, step, err := c.indexed()
 	if err != nil {
 		return err
 	}
-	return c.eachIndexed(func(i, place int) { change(place, i, 1) })
+	f, err := c.scatterReduction()
+	if err != nil {
+		return err
+	}
+	if f == "none" {
+		if err := runCopy(c, out); err != nil {
+			return err
+		}
+		between(out[0], c.In[2]).scatter(w, indices, step)
+		return nil
+	}
+	change, err := c.scatter(out[0])
+	if err != nil || w.empty {
+		return err
+	}
+	s := w.step(1)
+	w.rows(func(n int, at []int) {
+		for k := range n {
+			i := at[0] + k
+			change(at[1]+k*s+int(indices[i])*step, i, 1)
+		}
+	})
+	return nil
 }
 
 func inferScatterND(c *Call) ([]Type, error) {

@@ -179,6 +179,11 @@ type elements interface {
 	// choose copies where the condition is true; a walk by the tensor written
 	// to, the condition and the one read.
 	choose(w *walk, condition []bool, when bool)
+	// gather copies elements from places that indices say, in order; a walk by
+	// the indices and what they are relative to, one index being a step.
+	gather(w *walk, indices []int64, step int)
+	// scatter copies elements, in order, to places that indices say.
+	scatter(w *walk, indices []int64, step int)
 }
 
 type pair[T any] struct{ to, from []T }
@@ -227,6 +232,36 @@ func (p pair[T]) choose(w *walk, condition []bool, when bool) {
 			i += r
 			c += s
 			j += t
+		}
+	})
+}
+
+func (p pair[T]) gather(w *walk, indices []int64, step int) {
+	if w.empty {
+		return
+	}
+	s := w.step(1)
+	w.rows(func(n int, at []int) {
+		i, base := at[0], at[1]
+		for range n {
+			p.to[i] = p.from[base+int(indices[i])*step]
+			i++
+			base += s
+		}
+	})
+}
+
+func (p pair[T]) scatter(w *walk, indices []int64, step int) {
+	if w.empty {
+		return
+	}
+	s := w.step(1)
+	w.rows(func(n int, at []int) {
+		i, base := at[0], at[1]
+		for range n {
+			p.to[base+int(indices[i])*step] = p.from[i]
+			i++
+			base += s
 		}
 	})
 }

@@ -53,19 +53,31 @@ func logical(f string, to, a, b []bool, w *walk) {
 	w.rows(func(n int, at []int) {
 		i, j := at[1], at[2]
 		out := to[at[0] : at[0]+n]
-		for k := range out {
-			switch f {
-			case "And":
+		switch f {
+		case "And":
+			for k := range out {
 				out[k] = a[i] && b[j]
-			case "Or":
-				out[k] = a[i] || b[j]
-			case "Xor":
-				out[k] = a[i] != b[j]
-			case "Equal":
-				out[k] = a[i] == b[j]
+				i += s
+				j += t
 			}
-			i += s
-			j += t
+		case "Or":
+			for k := range out {
+				out[k] = a[i] || b[j]
+				i += s
+				j += t
+			}
+		case "Xor":
+			for k := range out {
+				out[k] = a[i] != b[j]
+				i += s
+				j += t
+			}
+		case "Equal":
+			for k := range out {
+				out[k] = a[i] == b[j]
+				i += s
+				j += t
+			}
 		}
 	})
 }
@@ -218,21 +230,37 @@ func bitwise[T whole](f string, to, a, b []T, w *walk) {
 	w.rows(func(n int, at []int) {
 		i, j := at[1], at[2]
 		out := to[at[0] : at[0]+n]
-		for k := range out {
-			switch f {
-			case "BitwiseAnd":
+		switch f {
+		case "BitwiseAnd":
+			for k := range out {
 				out[k] = a[i] & b[j]
-			case "BitwiseOr":
-				out[k] = a[i] | b[j]
-			case "BitwiseXor":
-				out[k] = a[i] ^ b[j]
-			case "LEFT":
-				out[k] = a[i] << uint64(b[j])
-			case "RIGHT":
-				out[k] = a[i] >> uint64(b[j])
+				i += s
+				j += t
 			}
-			i += s
-			j += t
+		case "BitwiseOr":
+			for k := range out {
+				out[k] = a[i] | b[j]
+				i += s
+				j += t
+			}
+		case "BitwiseXor":
+			for k := range out {
+				out[k] = a[i] ^ b[j]
+				i += s
+				j += t
+			}
+		case "LEFT":
+			for k := range out {
+				out[k] = a[i] << uint64(b[j])
+				i += s
+				j += t
+			}
+		case "RIGHT":
+			for k := range out {
+				out[k] = a[i] >> uint64(b[j])
+				i += s
+				j += t
+			}
 		}
 	})
 }

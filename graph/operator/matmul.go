@@ -86,6 +86,12 @@ func multiply[A, T number](to, a, b []T, w *walk, m, k, n int, sa, sb [2]int) {
 				clear(row)
 				for l := range k {
 					v, from := A(a[p+i*sa[0]+l*sa[1]]), q+l*sb[0]
+					if sb[1] == 1 {
+						for j, e := range b[from : from+n] {
+							row[j] += v * A(e)
+						}
+						continue
+					}
 					for j := range row {
 						row[j] += v * A(b[from])
 						from += sb[1]

@@ -32,13 +32,13 @@ func init() {
 			default:
 				return nil, unsupportedf("quantizing to type %s", d)
 			}
-			if _, err := c.blocks(); err != nil {
+			if _, err := c.scaleBlocks(); err != nil {
 				return nil, err
 			}
 			return c.types(Type{d, x.Shape})
 		},
 		run: func(c *Call, out []*Tensor) error {
-			b, err := c.blocks()
+			b, err := c.scaleBlocks()
 			if err != nil || out[0] == nil {
 				return err
 			}
@@ -71,13 +71,13 @@ func init() {
 			if !d.IsFloat() {
 				return nil, fmt.Errorf(`attribute "output_dtype" names %s, want a floating-point type`, d)
 			}
-			if _, err := c.blocks(); err != nil {
+			if _, err := c.scaleBlocks(); err != nil {
 				return nil, err
 			}
 			return c.types(Type{d, x.Shape})
 		},
 		run: func(c *Call, out []*Tensor) error {
-			b, err := c.blocks()
+			b, err := c.scaleBlocks()
 			if err != nil || out[0] == nil {
 				return err
 			}
@@ -163,7 +163,7 @@ func (c *Call) typeAttribute(name string, missing DType) (DType, error) {
 	return d, nil
 }
 
-// blocks is how the scales and zero points of a quantized tensor belong to its
+// scaleBlocks is how the scales and zero points of a quantized tensor belong to its
 // elements: one for all, or one for each block along a dimension.
 type blocks struct {
 	inner, size, block, count int // the blocked dimension
@@ -171,7 +171,7 @@ type blocks struct {
 	each                      bool // lines before and behind the dimension have their own
 }
 
-func (c *Call) blocks() (*blocks, error) {
+func (c *Call) scaleBlocks() (*blocks, error) {
 	x, scale := c.In[0].Shape, c.In[1].Shape
 	if err := c.wantShape(2, scale...); err != nil {
 		return nil, err

@@ -196,48 +196,31 @@ func accumulate[T, A number](f string, sum []A, x []T, w *walk) {
 	s, t := w.step(0), w.step(1)
 	w.rows(func(n int, at []int) {
 		i, o := at[0], at[1]
-		if t == 0 {
-			// One sum of the whole row stays in a register.
-			total := sum[o]
-			switch f {
-			case "ReduceProd":
-				for range n {
-					total *= A(x[i])
-					i += s
-				}
-			case "ReduceL1":
-				for range n {
-					total += magnitude(A(x[i]))
-					i += s
-				}
-			case "ReduceL2", "ReduceSumSquare":
-				for range n {
-					total += A(x[i]) * A(x[i])
-					i += s
-				}
-			default:
-				for range n {
-					total += A(x[i])
-					i += s
-				}
+		switch f {
+		case "ReduceProd":
+			for range n {
+				sum[o] *= A(x[i])
+				i += s
+				o += t
 			}
-			sum[o] = total
-			return
-		}
-		for range n {
-			v := A(x[i])
-			switch f {
-			case "ReduceProd":
-				sum[o] *= v
-			case "ReduceL1":
-				sum[o] += magnitude(v)
-			case "ReduceL2", "ReduceSumSquare":
-				sum[o] += v * v
-			default:
-				sum[o] += v
+		case "ReduceL1":
+			for range n {
+				sum[o] += magnitude(A(x[i]))
+				i += s
+				o += t
 			}
-			i += s
-			o += t
+		case "ReduceL2", "ReduceSumSquare":
+			for range n {
+				sum[o] += A(x[i]) * A(x[i])
+				i += s
+				o += t
+			}
+		default:
+			for range n {
+				sum[o] += A(x[i])
+				i += s
+				o += t
+			}
 		}
 	})
 }

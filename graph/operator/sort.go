@@ -42,15 +42,22 @@ func runTopK(c *Call, out []*Tensor) error {
 	}
 	x := c.In[0]
 	outer, n, inner := split3(x.Shape, a)
+	if k[0] == 0 {
+		return nil
+	}
 	number, index := numericOf(x.DType), make([]int, n)
+	var values elements
+	if out[0] != nil {
+		values = between(out[0], x)
+	}
 	for i := range outer {
 		for j := range inner {
 			from := i*n*inner + j
 			number.sort(x.Data, from, inner, largest != 0, index)
 			for r, m := range index[:k[0]] {
 				to := (i*k[0]+r)*inner + j
-				if out[0] != nil {
-					between(out[0], x).copy(to, from+m*inner, 1)
+				if values != nil {
+					values.copy(to, from+m*inner, 1)
 				}
 				if len(out) > 1 && out[1] != nil {
 					out[1].Data.([]int64)[to] = int64(m)

@@ -264,7 +264,7 @@ func run(path string, g *graph.Graph, dir string, random *rand.Rand) (job, [][]f
 		return f.Name(), f.Close()
 	}
 	for i, v := range g.Inputs {
-		x := plan.Inputs()[i]
+		x := plan.Inputs()[i].Data.([]float32)
 		raw := make([]byte, 0, 4*len(x))
 		for k := range x {
 			x[k] = float32(random.NormFloat64())
@@ -279,7 +279,9 @@ func run(path string, g *graph.Graph, dir string, random *rand.Rand) (job, [][]f
 		}
 		j.Inputs = append(j.Inputs, tensor{v.Name, append([]int{}, v.Shape...), name})
 	}
-	plan.Run()
+	if err := plan.Run(); err != nil {
+		return job{}, nil, err
+	}
 	var outputs [][]float32
 	for i, v := range g.Outputs {
 		name, err := file()
@@ -287,7 +289,7 @@ func run(path string, g *graph.Graph, dir string, random *rand.Rand) (job, [][]f
 			return job{}, nil, err
 		}
 		j.Outputs = append(j.Outputs, tensor{v.Name, append([]int{}, v.Shape...), name})
-		outputs = append(outputs, append([]float32(nil), plan.Outputs()[i]...))
+		outputs = append(outputs, append([]float32(nil), plan.Outputs()[i].Data.([]float32)...))
 	}
 	return j, outputs, nil
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 )
@@ -18,6 +19,8 @@ type bar struct {
 	worst       float64 // most that any ratio may be, 0 for no bar
 	peak        float64 // least share of the machine's peak, 0 for no bar
 	peakShape   func(shape string) bool
+	threads     int                    // only with so many, 0 for any number
+	amount      func(x float64) string // writes what is compared; nil for times
 }
 
 // bars are the claims, in the order of the table.
@@ -78,6 +81,28 @@ var bars = []bar{
 		name: "training, forward and backward", peers: []string{"pytorch"}, kind: "backward", dtype: "f32",
 		belongs: all, mean: .7,
 	},
+	network("net_resnet50", 1, .7), network("net_mobilenetv3", 1, .5), network("net_vit_tiny", 1, .7),
+	network("net_bert_128", 1, .85), network("net_efficientnet_b0", 1, .7),
+	network("net_resnet50_qdq", 1, .85), network("net_resnet50_b8", 1, .8),
+	network("net_resnet50", 2, .8), network("net_mobilenetv3", 2, .8), network("net_vit_tiny", 2, .8),
+	network("net_bert_128", 2, 0), network("net_efficientnet_b0", 2, 0),
+	network("net_resnet50_qdq", 2, 0), network("net_resnet50_b8", 2, 0),
+	{
+		name: "from reading ResNet-50 to its first result", peers: runtimes, kind: "load", dtype: "f32",
+		belongs: all, worst: 1,
+	},
+	{
+		name: "memory of tensors against one each", peers: []string{"naive"}, kind: "arena", dtype: "f32",
+		belongs: all, worst: .35, amount: mebibytes,
+	},
+	{
+		name: "a run against the sum of its kernels, ResNet-50", peers: []string{"kernels"}, kind: "overhead", dtype: "f32",
+		belongs: isOne([]string{"net_resnet50"}), worst: 1.02,
+	},
+	{
+		name: "a run against the sum of its kernels, MobileNetV3", peers: []string{"kernels"}, kind: "overhead", dtype: "f32",
+		belongs: isOne([]string{"net_mobilenetv3"}), worst: 1.06,
+	},
 	{
 		name: "AVX2 against AVX-512, where compute-bound", peers: []string{"hwprofd"}, dtype: "f32",
 		belongs: computeBound, worst: 2.2,
@@ -89,6 +114,13 @@ var (
 	runtimes = []string{"onednn", "onnxruntime"}
 	squares  = []string{"m256n256k256", "m512n512k512", "m1024n1024k1024", "m2048n2048k2048"}
 )
+
+// network is the claim for one network of the peers' models.
+func network(name string, threads int, worst float64) bar {
+	return bar{name: "network " + name, peers: runtimes, kind: "net", dtype: "f32", belongs: isOne([]string{name}), worst: worst, threads: threads}
+}
+
+func mebibytes(bytes float64) string { return fmt.Sprintf("%.1f MiB", bytes/(1<<20)) }
 
 func all(string) bool { return true }
 

@@ -266,6 +266,9 @@ func describePeaks(peaks map[string]float64) string {
 // results are the shapes of b, each against the peer that it does worst
 // against.
 func (b *bar) results(all []*series, threads int) []result {
+	if b.threads != 0 && b.threads != threads {
+		return nil
+	}
 	var list []result
 	at := make(map[string]int)
 	for _, s := range all {
@@ -356,13 +359,17 @@ func share(r result, peaks map[string]float64, threads int) float64 {
 func (b *bar) detail(w io.Writer, results []result, peaks map[string]float64, threads int) {
 	withPeak := b.kind == "gemm" && b.dtype == "f32" && share(results[0], peaks, threads) > 0
 	fmt.Fprintf(w, "<details><summary>%s; threads: %d, shapes: %d</summary>\n\n", b.name, threads, len(results))
-	head, rule := "| shape | better peer | its time | ours | ratio | spread |", "| --- | --- | --- | --- | --- | --- |"
+	head, rule := "| shape | better peer | its | ours | ratio | spread |", "| --- | --- | --- | --- | --- | --- |"
 	if withPeak {
 		head, rule = head+" of peak |", rule+" --- |"
 	}
 	fmt.Fprintf(w, "%s\n%s\n", head, rule)
+	amount := b.amount
+	if amount == nil {
+		amount = microseconds
+	}
 	for _, r := range results {
-		fmt.Fprintf(w, "| %s | %s | %s | %s | %.2f | %.2f..%.2f |", r.shape, r.peer, microseconds(r.peerNS), microseconds(r.oursNS), r.ratio, r.lowest, r.highest)
+		fmt.Fprintf(w, "| %s | %s | %s | %s | %.2f | %.2f..%.2f |", r.shape, r.peer, amount(r.peerNS), amount(r.oursNS), r.ratio, r.lowest, r.highest)
 		if withPeak {
 			fmt.Fprintf(w, " %.0f%% |", 100*share(r, peaks, threads))
 		}

@@ -14,10 +14,11 @@
 #                1" for one thread
 #   OUT          folder for the rounds; rounds that are there stay in the table
 #   GROUP        peak gemm packed pointwise spatial depthwise attention int8
-#                train avx2; all by default
+#                train avx2; all of these by default; or nets, which wants a
+#                folder OUT of its own
 #
 # It puts the section of this machine into docs/kernels.md, in the place of an
-# older one of the same processor.
+# older one of the same processor; the group nets into docs/networks.md.
 set -euo pipefail
 root=$(cd "$(dirname "$0")/../.." && pwd)
 [ $# -ge 1 ] && [ -n "${PEERS:-}" ] || { sed -n '2,/^set/s/^# \{0,1\}//p' "$0" >&2; exit 2; }
@@ -32,7 +33,9 @@ pin=(); [ "$threads" -gt 1 ] || pin=(taskset -c 1)
 groups=("$@"); [ ${#groups[@]} -gt 0 ] || groups=(peak gemm packed pointwise spatial depthwise attention int8 train avx2)
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
-(cd "$root" && go build -o "$scratch/ours" ./internal/peers && go run ./cmd/hwprofd device --json >"$out/device.json")
+(cd "$root" && go build -o "$scratch/ours" ./internal/peers && go build -o "$scratch/hwprofd" ./cmd/hwprofd)
+"$scratch/hwprofd" device --json >"$out/device.json"
+page=kernels; [ "${groups[0]}" != nets ] || page=networks
 clean=(env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE)
 
 # versus NAME COMMAND...: the rows that COMMAND prints, then ours beside them.
@@ -75,6 +78,27 @@ ours() {
   "${pin[@]}" "$scratch/ours" -rows "$1" 2>>"$out/errors" | awk -F, 'NR > 1 && $7 != "" { print "hwprofd," $2 "," $3 "," $4 "," $5 "," $7 }'
 }
 
+# facts NAME: what a measurement of a network says beside its time, as rows
+facts() {
+  "${pin[@]}" "$scratch/hwprofd" measure --model "$PEERS_BUILD/models/$1.onnx" --threads "$threads" --budget 2s --json |
+    node -e '
+      const m = JSON.parse(require("fs").readFileSync(0)), [name, threads] = process.argv.slice(1)
+      console.log("peer,kind,shape,dtype,threads,peer_ns,ours_ns,ratio")
+      const row = (peer, kind, theirs, ours) => console.log([peer, kind, name, "f32", threads, theirs, ours, ours / theirs].join())
+      row("naive", "arena", m.naive_bytes, m.arena_bytes)
+      row("kernels", "overhead", m.traced_ns, m.traced_run_ns)
+      ' "$1" "$threads" >"$out/facts-$1-$threads-$start-$round.csv"
+}
+# load NAME: reading a model up to its first result, in processes of their own
+load() {
+  local theirs ours
+  theirs=$(cd "$PEERS_BUILD" && "${pin[@]}" node "$root/internal/peers/ort_load.mjs" "models/$1.onnx" "$threads")
+  ours=$("${pin[@]}" "$scratch/hwprofd" measure --model "$PEERS_BUILD/models/$1.onnx" --threads "$threads" --budget 50ms --json | node -e 'console.log(JSON.parse(require("fs").readFileSync(0)).load_ns)')
+  { echo peer,kind,shape,dtype,threads,peer_ns,ours_ns,ratio
+    awk -v t="$theirs" -v o="$ours" -v name="$1" -v n="$threads" 'BEGIN { printf "onnxruntime,load,%s,f32,%d,%.0f,%.0f,%.4f\n", name, n, t, o, o / t }'
+  } >"$out/load-$1-$threads-$start-$round.csv"
+}
+
 for round in $(seq "$rounds"); do
   for group in "${groups[@]}"; do
     printf 'round %d of %d: %s (%ds)\n' "$round" "$rounds" "$group" "$SECONDS" >&2
@@ -92,6 +116,12 @@ for round in $(seq "$rounds"); do
       node=("${pin[@]}" node "$peers/ort.mjs" models "$threads" net_resnet50_qdq)
       [ -z "$(models net_resnet50_qdq)" ] || versus int8 sh -c '"$@" | sed "s/,net,net_resnet50_qdq,f32,/,int8,convolutions_of_resnet50,u8s8,/"' sh "${node[@]}" ;;
     train) versus train "${clean[@]}" "${pin[@]}" "${PYTHON:-/usr/bin/python3}" "$root/internal/peers/torch_ops.py" "$threads" ;;
+    nets)
+      for name in $(models '^net_'); do
+        versus nets "${pin[@]}" node "$peers/ort.mjs" models "$threads" "$name.onnx"
+      done
+      [ "$threads" -gt 1 ] || for name in net_resnet50 net_mobilenetv3; do facts "$name"; done
+      [ "$threads" -gt 1 ] || load net_resnet50 ;;
     avx2)
       rows=$(ls "$out"/{packed-onednn,pointwise-onednn,spatial-onednn}-"$threads"-*.csv 2>/dev/null || true)
       [ -n "$rows" ] || continue
@@ -106,4 +136,4 @@ for round in $(seq "$rounds"); do
     esac
   done
 done
-"$scratch/ours" -table "$out" -into "$root/docs/kernels.md"
+"$scratch/ours" -table "$out" -into "$root/docs/$page.md"

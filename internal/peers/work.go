@@ -16,6 +16,7 @@ var kinds = map[string]func(row) (func(), error){
 	"attention": attention,
 	"backward":  backward,
 	"int8":      int8Work,
+	"net":       net,
 }
 
 // errType says that there are no kernels for the row's element type.

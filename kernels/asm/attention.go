@@ -17,6 +17,7 @@ func attention() {
 		transposeRows(set)
 		dotRows(set)
 	}
+	attentionPanels()
 }
 
 // clear sets a register to 0.

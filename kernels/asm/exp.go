@@ -17,11 +17,14 @@ func (p *program) exp(x value) value {
 	return p.scale(y, n)
 }
 
+// exp2Coefficients are those of 2^x for x from 0 to 1.
+var exp2Coefficients = []float64{0.99999994, 0.693153083, 0.240153611, 0.0558263175, 0.00898933969, 0.00187757669}
+
 // exp2 is 2^x to 2 units in the last place for x up to 127; where x is below
 // -126.5 it is 0, with AVX-512 subnormal.
 func (p *program) exp2(x value) value {
 	if p.avx512 { // has the fraction and the scaling as instructions
-		y := p.polynomial(p.fraction(x), 0.99999994, 0.693153083, 0.240153611, 0.0558263175, 0.00898933969, 0.00187757669)
+		y := p.polynomial(p.fraction(x), exp2Coefficients...)
 		return p.scale(y, x)
 	}
 	// The sum rounds x to an integer, and has it with the bias of exponents in

@@ -114,9 +114,11 @@ func TestExportGivesTheSameAnswers(t *testing.T) {
 		}
 		right := 0
 		for n, label := range labels {
-			copy(plan.Inputs()[0], pixels[n*image:][:image])
-			plan.Run()
-			out := plan.Outputs()[0]
+			copy(plan.Inputs()[0].Data.([]float32), pixels[n*image:][:image])
+			if err := plan.Run(); err != nil {
+				t.Fatal(err)
+			}
+			out := plan.Outputs()[0].Data.([]float32)
 			for c, v := range out {
 				if want := logits.Data[n*4+c]; math.Abs(float64(v-want)) > 1e-4*(1+math.Abs(float64(want))) {
 					t.Fatalf("%s: image %d: logit %d is %v, want %v", a, n, c, v, want)

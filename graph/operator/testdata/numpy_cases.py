@@ -281,6 +281,25 @@ def moves():
             case("ScatterND", [x, index[:, :1], u], [y], reduction=f)
 
 
+def caches():
+    for kind in [np.float32, np.float16, np.int8]:
+        for axis in [1, 2, -2]:
+            for mode, starts in {"linear": [0, 2], "circular": [3, 1]}.items():
+                past = random((2, 4, 4, 3), kind)
+                update = np.take(random((2, 4, 4, 3), kind), range(2), axis)
+                y = past.copy()
+                for b in range(2):
+                    for k in range(2):
+                        at = [b] + [slice(None)] * 3
+                        at[axis], source = (starts[b] + k) % 4, list(at)
+                        source[axis] = k
+                        y[tuple(at)] = update[tuple(source)]
+                case("TensorScatter", [past, update, i64(*starts)], [y], axis=axis, mode=mode)
+    y = past.copy()
+    y[:, :, :2] = update[:, :, :2]
+    case("TensorScatter", [past, update], [y])
+
+
 def reductions():
     def logsumexp(x, **k):
         return np.log(np.sum(np.exp(x), **k))
@@ -423,7 +442,7 @@ def products():
 
 def main():
     np.seterr(all="ignore")
-    for make in (unary, binary, casts, moves, reductions, products):
+    for make in (unary, binary, casts, moves, reductions, products, caches):
         make()
     write(sys.argv[1], cases)
     print("%d cases of %d operators" % (len(cases), len({c["operator"] for c in cases})))

@@ -1,0 +1,84 @@
+package onnx
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"google.golang.org/protobuf/proto"
+
+	"github.com/hwprofd/hwprofd/graph"
+	"github.com/hwprofd/hwprofd/graph/onnx/internal/onnxpb"
+)
+
+// seeds are models of all that the reader knows, and ONNX's own cases where
+// they are at hand.
+func seeds(t testing.TB) [][]byte {
+	list := [][]byte{encode(t, everyKind(t))}
+	for _, c := range readCases {
+		list = append(list, marshal(t, c.model))
+	}
+	branches := model(13, []int{2}, &onnxpb.TensorProto{Name: proto.String("c"), DataType: proto.Int32(int32(onnxpb.TensorProto_BOOL)), RawData: []byte{1}},
+		op("If", "c -> y", branchOf("then_branch", "t", ramp("w", 2), op("Mul", "x w -> t")), branchOf("else_branch", "x")))
+	f := function("f", "x", "y", op("LeakyRelu", "x -> y", reference("alpha", "a", onnxpb.AttributeProto_FLOAT)))
+	f.Attribute = []string{"a"}
+	calls := withFunctions(model(17, []int{2}, named(op("f", "x -> y", floatAttribute("a", 0.5)), "f")), f)
+	shapes := model(13, []int{2, 3, 4}, intTensor("zero", 0), intTensor("rest", -1), op("Shape", "x -> s"),
+		op("Gather", "s zero -> n"), op("Concat", "n rest -> target", intAttribute("axis", 0)), op("Reshape", "x target -> y"))
+	for _, m := range []*onnxpb.ModelProto{branches, calls, shapes} {
+		list = append(list, marshal(t, m))
+	}
+	paths, _ := filepath.Glob(filepath.Join(cases, "node", "*", "model.onnx"))
+	for _, path := range paths {
+		data, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		list = append(list, data)
+	}
+	return list
+}
+
+// Whatever the bytes are, reading them is an error or a graph that can be
+// written and read again.
+func FuzzDecode(f *testing.F) {
+	for _, data := range seeds(f) {
+		f.Add(data)
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		g, err := DecodeWith(data, Options{Limit: 1 << 26})
+		if err != nil {
+			return
+		}
+		written, err := Encode(g)
+		if err != nil {
+			t.Fatal(err)
+		}
+		again, err := DecodeWith(written, Options{Limit: 1 << 27})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, v := range again.Outputs {
+			if w := g.Outputs[i]; v.Name != w.Name || v.DType != w.DType {
+				t.Errorf("output %q of type %s is read back as %q of type %s", w.Name, w.DType, v.Name, v.DType)
+			}
+		}
+		if _, err := graph.Fuse(g); err != nil && !strings.Contains(err.Error(), "variance") {
+			t.Error(err)
+		}
+	})
+}
+
+// A file cut short anywhere is an error or a model, and no panic. Foreign files
+// may be whole before their end.
+func TestEveryTruncation(t *testing.T) {
+	for _, data := range seeds(t)[:len(readCases)+4] {
+		for n := range data {
+			if _, err := Decode(data[:n]); err != nil && errors.Is(err, os.ErrNotExist) {
+				t.Error(err)
+			}
+		}
+	}
+}

@@ -1,0 +1,88 @@
+package graph
+
+import (
+	"slices"
+
+	"github.com/hwprofd/hwprofd/graph/operator"
+)
+
+// maxFolded bounds the elements of a constant that is computed from smaller
+// ones, so that a small model does not become a large one.
+const maxFolded = 1 << 20
+
+// random are operators whose outputs differ from run to run.
+var random = []Kind{"RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike", "Bernoulli", "Multinomial"}
+
+// foldConstants computes nodes that read constants only, and the shapes of
+// values, which are known.
+func foldConstants(r *rewriter, n *Node) (bool, error) {
+	if slices.Contains(random, n.Kind) || n.typed(BatchNormalization) {
+		return false, nil
+	}
+	var elements, result int
+	for _, v := range n.Outputs {
+		if v == nil {
+			continue
+		}
+		if r.outputs[v] {
+			return false, nil // it has to stay a value that is computed
+		}
+		result += v.Elements()
+	}
+	in := make([]*operator.Tensor, len(n.Inputs))
+	shape := n.Plain() && (n.Kind == "Shape" || n.Kind == "Size")
+	for i, v := range n.Inputs {
+		switch {
+		case v == nil:
+		case shape:
+			in[i] = &operator.Tensor{DType: v.DType, Shape: v.Shape}
+		case v.Role == RoleNone || !v.Filled():
+			return false, nil
+		default:
+			in[i] = v.Tensor()
+			elements += v.Elements()
+		}
+	}
+	if result > max(maxFolded, 2*elements) {
+		return false, nil
+	}
+	out, err := n.compute(in)
+	if err != nil {
+		return false, nil // the run will say so, unless nothing needs the node
+	}
+	r.changed = true
+	for i, v := range n.Outputs {
+		if v != nil {
+			r.alias[v] = r.constant(v.Name, out[i])
+			r.uses[r.alias[v]] += r.uses[v]
+			delete(r.producer, v)
+		}
+	}
+	r.releaseInputs(n)
+	return true, nil
+}
+
+// compute is Compute, of shapes without data too.
+func (n *Node) compute(in []*operator.Tensor) ([]*operator.Tensor, error) {
+	if in == nil || n.Kind != "Shape" && n.Kind != "Size" || !n.Plain() {
+		return n.Compute(in)
+	}
+	out := make([]*operator.Tensor, 1)
+	out[0] = operator.New(I64, n.Outputs[0].Shape...)
+	// These read the shape alone.
+	return out, operator.Run(string(n.Kind), n.Attributes.Named, in, out)
+}
+
+// removeDead leaves out what nothing needs. It visits nodes from the last.
+func removeDead(r *rewriter) {
+	for i := len(r.nodes) - 1; i >= 0; i-- {
+		n := r.nodes[i]
+		used := slices.ContainsFunc(n.Outputs, func(v *Value) bool { return v != nil && r.uses[v] > 0 })
+		if !used && !r.dead[n] {
+			r.dead[n] = true
+			r.releaseInputs(n)
+		}
+	}
+	r.nodes = slices.DeleteFunc(slices.Clone(r.nodes), func(n *Node) bool { return r.dead[n] })
+	clear(r.dead)
+}

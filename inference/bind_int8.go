@@ -1,0 +1,460 @@
+package inference
+
+import (
+	"encoding/binary"
+	"math"
+	"slices"
+
+	"github.com/hwprofd/hwprofd/graph"
+	"github.com/hwprofd/hwprofd/graph/operator"
+	"github.com/hwprofd/hwprofd/kernels"
+)
+
+// qlinearAdd is an operator that ONNX itself does not have.
+const qlinearAdd graph.Kind = "com.microsoft.QLinearAdd"
+
+// isByte reports whether v is of a type of one byte that is a number.
+func isByte(v *graph.Value) bool { return v.DType == graph.U8 || v.DType == graph.I8 }
+
+// bytesAt is the memory of a value of bytes, as unsigned ones.
+func (m *memory) bytesAt(v *graph.Value) []uint8 {
+	switch x := m.data(v).(type) {
+	case []uint8:
+		return x
+	case []int8:
+		return unsignedBytes(x)
+	}
+	panic("inference: value " + v.Name + " is not of bytes")
+}
+
+// quantization are constant scales and zero points; inner is the number of
+// elements side by side that have the same. False if they are not constant, or
+// not of a kind that kernels have.
+func quantization(scale, zero *graph.Value, bytes graph.DType, inner int) (*kernels.Quantization, bool) {
+	if !constant(scale) || scale.DType != graph.F32 || len(scale.Shape) > 1 || zero != nil && !constant(zero) || bytes != graph.U8 && bytes != graph.I8 {
+		return nil, false
+	}
+	q := &kernels.Quantization{Scale: scale.Data, Signed: bytes == graph.I8, Channels: len(scale.Data), Inner: inner}
+	if zero != nil {
+		list, ok := constantInts(zero)
+		if !ok || len(list) != q.Channels {
+			return nil, false
+		}
+		for _, z := range list {
+			q.Zero = append(q.Zero, int32(z))
+		}
+	}
+	return q, true
+}
+
+// innerOf is the number of elements side by side along the axis of scales.
+func innerOf(n *graph.Node) (int, bool) {
+	shape := n.Inputs[0].Shape
+	if n.Inputs[1].Elements() == 1 {
+		return 1, true
+	}
+	axis := axisOf(n, 1, len(shape))
+	if intOf(n, "block_size", 0) != 0 || axis < 0 || axis >= len(shape) {
+		return 0, false
+	}
+	return product(shape[axis+1:]), true
+}
+
+func bindQuantize(n *graph.Node) *step {
+	x, out := n.Inputs[0], n.Outputs[0]
+	inner, ok := innerOf(n)
+	if !ok || x.DType != graph.F32 {
+		return nil
+	}
+	q, ok := quantization(n.Inputs[1], input(n, 2), out.DType, inner)
+	if !ok {
+		return nil
+	}
+	return &step{kernel: func(m *memory) call {
+		dst, src := m.bytesAt(out), m.floats(x)
+		return always(func(ws *kernels.Workspace) { kernels.Quantize(ws, dst, src, q) })
+	}}
+}
+
+func bindDequantize(n *graph.Node) *step {
+	x, out := n.Inputs[0], n.Outputs[0]
+	inner, ok := innerOf(n)
+	if !ok || out.DType != graph.F32 {
+		return nil
+	}
+	q, ok := quantization(n.Inputs[1], input(n, 2), x.DType, inner)
+	if !ok {
+		return nil
+	}
+	return &step{kernel: func(m *memory) call {
+		dst, src := m.floats(out), m.bytesAt(x)
+		return always(func(ws *kernels.Workspace) { kernels.Dequantize(ws, dst, src, q) })
+	}}
+}
+
+func bindDynamicQuantize(n *graph.Node) *step {
+	x := n.Inputs[0]
+	if len(n.Outputs) != 3 || slices.Contains(n.Outputs, nil) {
+		return nil
+	}
+	return &step{kernel: func(m *memory) call {
+		dst, src := m.bytesAt(n.Outputs[0]), m.floats(x)
+		scale, zero := m.floats(n.Outputs[1]), m.bytesAt(n.Outputs[2])
+		q := &kernels.Quantization{Scale: scale, Zero: []int32{0}, Channels: 1, Inner: 1}
+		return always(func(ws *kernels.Workspace) {
+			scale[0], q.Zero[0] = kernels.DynamicQuantization(kernels.MinMax(ws, src))
+			zero[0] = uint8(q.Zero[0])
+			kernels.Quantize(ws, dst, src, q)
+		})
+	}}
+}
+
+// chunk is the number of elements of a tensor of bytes that are computed in
+// single precision at a time, in memory of the first-level cache.
+const chunk = 2048
+
+// bindQLinearAdd adds numbers that bytes stand for.
+func bindQLinearAdd(n *graph.Node) *step {
+	a, b, out := n.Inputs[0], n.Inputs[3], n.Outputs[0]
+	qa, okA := quantization(n.Inputs[1], n.Inputs[2], a.DType, 1)
+	qb, okB := quantization(n.Inputs[4], n.Inputs[5], b.DType, 1)
+	qc, okC := quantization(n.Inputs[6], input(n, 7), out.DType, 1)
+	if !okA || !okB || !okC || qa.Channels*qb.Channels*qc.Channels != 1 || !slices.Equal(a.Shape, b.Shape) {
+		return nil
+	}
+	return &step{inPlace: []int{0, 3}, kernel: func(m *memory) call {
+		dst, x, y := m.bytesAt(out), m.bytesAt(a), m.bytesAt(b)
+		p, q := make([]float32, chunk), make([]float32, chunk)
+		return always(func(ws *kernels.Workspace) {
+			for i := 0; i < len(dst); i += chunk {
+				end := min(i+chunk, len(dst))
+				p, q := p[:end-i], q[:end-i]
+				kernels.Dequantize(ws, p, x[i:end], qa)
+				kernels.Dequantize(ws, q, y[i:end], qb)
+				kernels.Add(p, p, q)
+				kernels.Quantize(ws, dst[i:end], p, qc)
+			}
+		})
+	}}
+}
+
+// bindCast turns integers into numbers of single precision.
+func bindCast(n *graph.Node) *step {
+	x, out := n.Inputs[0], n.Outputs[0]
+	if x.DType == out.DType {
+		return &step{kernel: func(m *memory) call {
+			in, to := []*operator.Tensor{m.tensor(x)}, []*operator.Tensor{m.tensor(out)}
+			return func(*kernels.Workspace) error { return operator.Run("Cast", n.Attributes.Named, in, to) }
+		}}
+	}
+	if x.DType != graph.I32 || out.DType != graph.F32 {
+		return nil
+	}
+	return &step{kernel: func(m *memory) call {
+		dst, src := m.floats(out), m.data(x).([]int32)
+		return always(func(*kernels.Workspace) {
+			for i, v := range src {
+				dst[i] = float32(v)
+			}
+		})
+	}}
+}
+
+// signedWeight is a constant weight of bytes as int8, with its zero points,
+// nil where they are all 0. Unsigned bytes are moved down by 128.
+func signedWeight(weight, zero *graph.Value, columns int) (w, z []int8, ok bool) {
+	if !constant(weight) || zero != nil && !constant(zero) {
+		return nil, nil, false
+	}
+	var zeros []int
+	if zero != nil {
+		if zeros, ok = constantInts(zero); !ok || len(zeros) != 1 && len(zeros) != columns {
+			return nil, nil, false
+		}
+	}
+	if len(zeros) == 0 {
+		zeros = []int{0}
+	}
+	shift := 0
+	switch x := weight.Typed.(type) {
+	case []int8:
+		w = x
+	case []uint8:
+		shift = 128
+		w = make([]int8, len(x))
+		for i, v := range x {
+			w[i] = int8(int(v) - shift)
+		}
+	default:
+		return nil, nil, false
+	}
+	z = make([]int8, columns)
+	all := 0
+	for i := range z {
+		z[i] = int8(zeros[min(i, len(zeros)-1)] - shift)
+		all |= int(z[i])
+	}
+	if all == 0 {
+		z = nil
+	}
+	return w, z, true
+}
+
+// qlinearConv is a QLinearConv taken apart.
+type qlinearConv struct {
+	shape  kernels.Conv2D
+	weight []int8
+	zero   []int8
+	input  kernels.Int8Input
+	output kernels.Int8Output
+}
+
+// qlinearConvOf reads a convolution of bytes; false if there is no kernel for
+// it.
+func qlinearConvOf(n *graph.Node) (*qlinearConv, bool) {
+	x, weight, out := n.Inputs[0], n.Inputs[3], n.Outputs[0]
+	if len(x.Shape) != 4 || x.Elements() == 0 {
+		return nil, false
+	}
+	w, ok := windowOf(n, weight.Shape[2:])
+	in, okIn := quantization(n.Inputs[1], n.Inputs[2], x.DType, 1)
+	to, okOut := quantization(n.Inputs[6], n.Inputs[7], out.DType, 1)
+	scale, bias := n.Inputs[4], input(n, 8)
+	if !ok || !okIn || !okOut || in.Channels*to.Channels != 1 || !constant(scale) || bias != nil && !constant(bias) {
+		return nil, false
+	}
+	k := weight.Shape[0]
+	if len(scale.Data) != 1 && len(scale.Data) != k {
+		return nil, false
+	}
+	c := &qlinearConv{shape: kernels.Conv2D{
+		N: x.Shape[0], C: x.Shape[1], H: x.Shape[2], W: x.Shape[3], K: k, R: w.r, S: w.s, StrideH: w.strideH, StrideW: w.strideW,
+		PadTop: w.top, PadLeft: w.left, PadBottom: w.bottom, PadRight: w.right,
+		DilationH: w.dilationH, DilationW: w.dilationW, Groups: intOf(n, "group", 1),
+	}}
+	if c.weight, c.zero, ok = signedWeight(weight, n.Inputs[5], k); !ok || c.shape.Validate() != nil {
+		return nil, false
+	}
+	c.input.Zero, c.input.Signed = zeroOf(in), in.Signed
+	c.output.Zero, c.output.Signed = zeroOf(to), to.Signed
+	for _, s := range scale.Data {
+		c.output.Scale = append(c.output.Scale, float32(float64(in.Scale[0])*float64(s)/float64(to.Scale[0])))
+	}
+	if bias != nil {
+		c.output.Bias, ok = bias.Typed.([]int32)
+	}
+	return c, ok
+}
+
+// zeroOf is the only zero point.
+func zeroOf(q *kernels.Quantization) int {
+	if q.Zero == nil {
+		return 0
+	}
+	return int(q.Zero[0])
+}
+
+// bindQLinearConv convolves images of bytes, which lie pixel by pixel.
+func bindQLinearConv(n *graph.Node) *step {
+	c, ok := qlinearConvOf(n)
+	if !ok {
+		return nil
+	}
+	var packed *kernels.PackedInt8Conv2D
+	return &step{
+		pack: func() (err error) {
+			packed, err = kernels.PackInt8Conv2D(c.shape, c.weight, c.zero)
+			return err
+		},
+		kernel: func(m *memory) call {
+			in, out := c.input, c.output
+			in.Data, out.Bytes = m.bytesAt(n.Inputs[0]), m.bytesAt(n.Outputs[0])
+			return always(func(ws *kernels.Workspace) { packed.Forward(ws, in, &out) })
+		},
+	}
+}
+
+// productOf is the shape of a product of a matrix, or a batch of them, by a
+// constant matrix; false if it is none.
+func productOf(a, b *graph.Value) (rows, k, columns int, ok bool) {
+	if len(a.Shape) < 2 || len(b.Shape) != 2 {
+		return 0, 0, 0, false
+	}
+	k, columns = b.Shape[0], b.Shape[1]
+	return product(a.Shape[:len(a.Shape)-1]), k, columns, true
+}
+
+func bindQLinearMatMul(n *graph.Node) *step {
+	a, b, out := n.Inputs[0], n.Inputs[3], n.Outputs[0]
+	rows, k, columns, ok := productOf(a, b)
+	in, okIn := quantization(n.Inputs[1], n.Inputs[2], a.DType, 1)
+	to, okOut := quantization(n.Inputs[6], n.Inputs[7], out.DType, 1)
+	scale := n.Inputs[4]
+	if !ok || !okIn || !okOut || in.Channels*to.Channels != 1 || !constant(scale) || len(scale.Shape) > 1 ||
+		len(scale.Data) != 1 && len(scale.Data) != columns {
+		return nil
+	}
+	weight, zero, ok := signedWeight(b, n.Inputs[5], columns)
+	if !ok {
+		return nil
+	}
+	var scales []float32
+	for _, s := range scale.Data {
+		scales = append(scales, float32(float64(in.Scale[0])*float64(s)/float64(to.Scale[0])))
+	}
+	var packed *kernels.PackedInt8Gemm
+	return &step{
+		pack: func() error {
+			packed = kernels.PackInt8Gemm(k, columns, weight, zero)
+			return nil
+		},
+		kernel: func(m *memory) call {
+			from := kernels.Int8Input{Data: m.bytesAt(a), Zero: zeroOf(in), Signed: in.Signed}
+			result := &kernels.Int8Output{Bytes: m.bytesAt(out), Scale: scales, Zero: zeroOf(to), Signed: to.Signed}
+			return always(func(ws *kernels.Workspace) { packed.Forward(ws, rows, from, result) })
+		},
+	}
+}
+
+func bindMatMulInteger(n *graph.Node) *step {
+	a, b, aZero, out := n.Inputs[0], n.Inputs[1], input(n, 2), n.Outputs[0]
+	rows, k, columns, ok := productOf(a, b)
+	if !ok || aZero != nil && aZero.Elements() != 1 {
+		return nil
+	}
+	weight, zero, ok := signedWeight(b, input(n, 3), columns)
+	if !ok {
+		return nil
+	}
+	var packed *kernels.PackedInt8Gemm
+	return &step{
+		pack: func() error {
+			packed = kernels.PackInt8Gemm(k, columns, weight, zero)
+			return nil
+		},
+		kernel: func(m *memory) call {
+			from := kernels.Int8Input{Data: m.bytesAt(a), Signed: a.DType == graph.I8}
+			var zero []uint8
+			if aZero != nil {
+				zero = m.bytesAt(aZero)
+			}
+			result := &kernels.Int8Output{Sums: m.data(out).([]int32)}
+			return always(func(ws *kernels.Workspace) {
+				if zero != nil {
+					from.Zero = int(zero[0])
+					if from.Signed {
+						from.Zero = int(int8(zero[0]))
+					}
+				}
+				packed.Forward(ws, rows, from, result)
+			})
+		},
+	}
+}
+
+// bindBytePool takes the maximum of windows of an image of bytes that lie pixel
+// by pixel.
+func bindBytePool(n *graph.Node) *step {
+	x, out := n.Inputs[0], n.Outputs[0]
+	w, _ := windowOf(n, intsOf(n, "kernel_shape"))
+	flip := uint64(0)
+	if x.DType == graph.I8 {
+		flip = 0x8080808080808080
+	}
+	count, h, width := x.Shape[0], x.Shape[2], x.Shape[3]
+	outH, outW := out.Shape[2], out.Shape[3]
+	pixel := kernels.Int8Channels(x.Shape[1])
+	return &step{kernel: func(m *memory) call {
+		dst, src := m.bytesAt(out), m.bytesAt(x)
+		return always(func(*kernels.Workspace) {
+			for i := range count * outH * outW {
+				image, oy, ox := i/(outH*outW), i/outW%outH, i%outW
+				to := dst[i*pixel:][:pixel]
+				first := true
+				for r := range w.r {
+					y := oy*w.strideH + r*w.dilationH - w.top
+					if y < 0 || y >= h {
+						continue
+					}
+					for s := range w.s {
+						xx := ox*w.strideW + s*w.dilationW - w.left
+						if xx < 0 || xx >= width {
+							continue
+						}
+						from := src[((image*h+y)*width+xx)*pixel:][:pixel]
+						if first {
+							copy(to, from)
+							first = false
+						} else {
+							maxBytes(to, from, flip)
+						}
+					}
+				}
+			}
+		})
+	}}
+}
+
+// takesBytePool reports whether bindBytePool does n: every window has an
+// element of the image.
+func takesBytePool(n *graph.Node) bool {
+	x, out := n.Inputs[0], n.Outputs[0]
+	if n.Kind != "MaxPool" || !isByte(x) || len(x.Shape) != 4 || x.Elements() == 0 || len(n.Outputs) != 1 {
+		return false
+	}
+	w, ok := windowOf(n, intsOf(n, "kernel_shape"))
+	covered := func(size, outputs, window, stride, dilation, before int) bool {
+		last := (outputs-1)*stride - before
+		return before <= (window-1)*dilation && last < size && (last >= 0 || last+(window-1)*dilation >= 0) && dilation <= size
+	}
+	return ok && covered(x.Shape[2], out.Shape[2], w.r, w.strideH, w.dilationH, w.top) &&
+		covered(x.Shape[3], out.Shape[3], w.s, w.strideW, w.dilationW, w.left)
+}
+
+// bindPixels copies images of bytes from channel by channel to pixel by pixel,
+// or back.
+func bindPixels(n *graph.Node, back bool) *step {
+	v := n.Inputs[0]
+	count, c, hw := v.Shape[0], v.Shape[1], product(v.Shape[2:])
+	pixel := kernels.Int8Channels(c)
+	return &step{kernel: func(m *memory) call {
+		dst, src := m.bytesAt(n.Outputs[0]), m.bytesAt(v)
+		return always(func(*kernels.Workspace) {
+			for i := range count {
+				for j := range c {
+					if back {
+						plane, from := dst[(i*c+j)*hw:][:hw], src[i*hw*pixel+j:]
+						for k := range plane {
+							plane[k] = from[k*pixel]
+						}
+						continue
+					}
+					plane, to := src[(i*c+j)*hw:][:hw], dst[i*hw*pixel+j:]
+					for k, q := range plane {
+						to[k*pixel] = q
+					}
+				}
+			}
+		})
+	}}
+}
+
+// maxBytes sets every byte of dst to the larger one of it and that of src, both
+// of a multiple of four bytes. Bytes are compared after exclusive or with flip.
+func maxBytes(dst, src []uint8, flip uint64) {
+	const high = 0x8080808080808080
+	for len(dst) >= 8 {
+		a, b := binary.LittleEndian.Uint64(dst)^flip, binary.LittleEndian.Uint64(src)^flip
+		// The high bit of each byte of at is set where that of a is at least b's.
+		low := (a | high) - (b &^ high) // the same of the bytes' other seven bits
+		at := (a&^b | ^(a^b)&low) & high
+		mask := (at >> 7) * math.MaxUint8
+		binary.LittleEndian.PutUint64(dst, (a&mask|b&^mask)^flip)
+		dst, src = dst[8:], src[8:]
+	}
+	for i, q := range src[:len(dst)] {
+		if q^uint8(flip) > dst[i]^uint8(flip) {
+			dst[i] = q
+		}
+	}
+}
