@@ -13,15 +13,15 @@ GLOBL tile6th<>(SB), RODATA|NOPTR, $4
 TEXT ·tile1x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
-	MOVQ  AX, 248(DI)
-	MOVQ  72(DI), AX
 	MOVQ  AX, 256(DI)
-	MOVQ  136(DI), AX
+	MOVQ  72(DI), AX
 	MOVQ  AX, 264(DI)
-	MOVQ  16(DI), AX
-	MOVQ  AX, 296(DI)
-	MOVQ  224(DI), AX
+	MOVQ  136(DI), AX
 	MOVQ  AX, 272(DI)
+	MOVQ  16(DI), AX
+	MOVQ  AX, 304(DI)
+	MOVQ  224(DI), AX
+	MOVQ  AX, 280(DI)
 	MOVQ  128(DI), R12
 	MOVQ  96(DI), DX
 	MOVQ  80(DI), R15
@@ -29,25 +29,25 @@ TEXT ·tile1x1AVX512(SB), NOSPLIT, $0-8
 	KMOVW AX, K1
 
 product:
-	MOVQ    DX, 288(DI)
+	MOVQ    DX, 296(DI)
 	MOVQ    DX, R13
 	MOVQ    32(DI), R8
 	LEAQ    (R8)(R8*2), R9
 	LEAQ    (R8)(R8*4), R10
-	MOVQ    256(DI), BX
-	MOVQ    272(DI), R14
+	MOVQ    264(DI), BX
+	MOVQ    280(DI), R14
 	VPXORD  Z0, Z0, Z0
 	MOVQ    56(DI), AX
-	MOVQ    AX, 304(DI)
+	MOVQ    AX, 312(DI)
 	MOVQ    48(DI), AX
-	MOVQ    AX, 280(DI)
+	MOVQ    AX, 288(DI)
 	PCALIGN $0x20
 
 segment:
-	MOVQ    280(DI), SI
+	MOVQ    288(DI), SI
 	MOVQ    (SI), SI
-	ADDQ    248(DI), SI
-	ADDQ    $0x08, 280(DI)
+	ADDQ    256(DI), SI
+	ADDQ    $0x08, 288(DI)
 	MOVQ    64(DI), CX
 	PCALIGN $0x20
 	CMPQ    88(DI), $0x00
@@ -74,8 +74,8 @@ four:
 	VFMADD231PS.BCST 12(SI), Z28, Z0
 	PREFETCHT0       (R13)
 	ADDQ             104(DI), R13
-	CMPQ             R13, 288(DI)
-	CMOVQHI          288(DI), R13
+	CMPQ             R13, 296(DI)
+	CMOVQHI          296(DI), R13
 	PREFETCHT1       (R14)(CX*4)
 	PREFETCHT1       64(R14)(CX*4)
 	ADDQ             240(DI), R14
@@ -101,7 +101,7 @@ one:
 	PCALIGN          $0x20
 
 next:
-	DECQ 304(DI)
+	DECQ 312(DI)
 	JNE  segment
 	JMP  summed
 
@@ -114,7 +114,7 @@ edge:
 	ADDQ             $0x04, SI
 	DECQ             CX
 	JNE              edge
-	DECQ             304(DI)
+	DECQ             312(DI)
 	JNE              segment
 
 summed:
@@ -135,7 +135,7 @@ scaled:
 
 accumulated:
 	MOVQ      176(DI), AX
-	MOVQ      264(DI), CX
+	MOVQ      272(DI), CX
 	CMPQ      AX, $0x01
 	JLT       biased
 	JEQ       rowbias
@@ -193,13 +193,13 @@ store:
 	MOVQ    DX, AX
 	VMOVUPS Z0, K1, (AX)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 248(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 264(DI)
-	MOVQ    232(DI), AX
+	MOVQ    168(DI), AX
 	ADDQ    AX, 272(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 280(DI)
 	MOVQ    160(DI), AX
 	ADDQ    AX, DX
 	TESTQ   R12, R12
@@ -207,7 +207,7 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 296(DI)
+	DECQ 304(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -217,15 +217,15 @@ bare:
 TEXT ·tile1x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
-	MOVQ  AX, 248(DI)
-	MOVQ  72(DI), AX
 	MOVQ  AX, 256(DI)
-	MOVQ  136(DI), AX
+	MOVQ  72(DI), AX
 	MOVQ  AX, 264(DI)
-	MOVQ  16(DI), AX
-	MOVQ  AX, 296(DI)
-	MOVQ  224(DI), AX
+	MOVQ  136(DI), AX
 	MOVQ  AX, 272(DI)
+	MOVQ  16(DI), AX
+	MOVQ  AX, 304(DI)
+	MOVQ  224(DI), AX
+	MOVQ  AX, 280(DI)
 	MOVQ  128(DI), R12
 	MOVQ  96(DI), DX
 	MOVQ  80(DI), R15
@@ -233,26 +233,26 @@ TEXT ·tile1x2AVX512(SB), NOSPLIT, $0-8
 	KMOVW AX, K1
 
 product:
-	MOVQ    DX, 288(DI)
+	MOVQ    DX, 296(DI)
 	MOVQ    DX, R13
 	MOVQ    32(DI), R8
 	LEAQ    (R8)(R8*2), R9
 	LEAQ    (R8)(R8*4), R10
-	MOVQ    256(DI), BX
-	MOVQ    272(DI), R14
+	MOVQ    264(DI), BX
+	MOVQ    280(DI), R14
 	VPXORD  Z0, Z0, Z0
 	VPXORD  Z1, Z1, Z1
 	MOVQ    56(DI), AX
-	MOVQ    AX, 304(DI)
+	MOVQ    AX, 312(DI)
 	MOVQ    48(DI), AX
-	MOVQ    AX, 280(DI)
+	MOVQ    AX, 288(DI)
 	PCALIGN $0x20
 
 segment:
-	MOVQ    280(DI), SI
+	MOVQ    288(DI), SI
 	MOVQ    (SI), SI
-	ADDQ    248(DI), SI
-	ADDQ    $0x08, 280(DI)
+	ADDQ    256(DI), SI
+	ADDQ    $0x08, 288(DI)
 	MOVQ    64(DI), CX
 	PCALIGN $0x20
 	CMPQ    88(DI), $0x00
@@ -296,8 +296,8 @@ four:
 	PREFETCHT0   (R13)
 	PREFETCHT0   64(R13)
 	ADDQ         104(DI), R13
-	CMPQ         R13, 288(DI)
-	CMOVQHI      288(DI), R13
+	CMPQ         R13, 296(DI)
+	CMOVQHI      296(DI), R13
 	PREFETCHT1   (R14)(CX*4)
 	PREFETCHT1   64(R14)(CX*4)
 	ADDQ         240(DI), R14
@@ -327,7 +327,7 @@ one:
 	PCALIGN      $0x20
 
 next:
-	DECQ 304(DI)
+	DECQ 312(DI)
 	JNE  segment
 	JMP  summed
 
@@ -344,7 +344,7 @@ edge:
 	ADDQ         $0x04, SI
 	DECQ         CX
 	JNE          edge
-	DECQ         304(DI)
+	DECQ         312(DI)
 	JNE          segment
 
 summed:
@@ -369,7 +369,7 @@ scaled:
 
 accumulated:
 	MOVQ      176(DI), AX
-	MOVQ      264(DI), CX
+	MOVQ      272(DI), CX
 	CMPQ      AX, $0x01
 	JLT       biased
 	JEQ       rowbias
@@ -455,13 +455,13 @@ store:
 	ADDQ    120(DI), AX
 	VMOVUPS Z1, K1, (AX)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 248(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 264(DI)
-	MOVQ    232(DI), AX
+	MOVQ    168(DI), AX
 	ADDQ    AX, 272(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 280(DI)
 	MOVQ    160(DI), AX
 	ADDQ    AX, DX
 	TESTQ   R12, R12
@@ -469,7 +469,7 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 296(DI)
+	DECQ 304(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -479,15 +479,15 @@ bare:
 TEXT ·tile2x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
-	MOVQ  AX, 248(DI)
-	MOVQ  72(DI), AX
 	MOVQ  AX, 256(DI)
-	MOVQ  136(DI), AX
+	MOVQ  72(DI), AX
 	MOVQ  AX, 264(DI)
-	MOVQ  16(DI), AX
-	MOVQ  AX, 296(DI)
-	MOVQ  224(DI), AX
+	MOVQ  136(DI), AX
 	MOVQ  AX, 272(DI)
+	MOVQ  16(DI), AX
+	MOVQ  AX, 304(DI)
+	MOVQ  224(DI), AX
+	MOVQ  AX, 280(DI)
 	MOVQ  128(DI), R12
 	MOVQ  96(DI), DX
 	MOVQ  80(DI), R15
@@ -497,26 +497,26 @@ TEXT ·tile2x1AVX512(SB), NOSPLIT, $0-8
 product:
 	IMUL3Q  $0x00000001, 104(DI), AX
 	ADDQ    DX, AX
-	MOVQ    AX, 288(DI)
+	MOVQ    AX, 296(DI)
 	MOVQ    DX, R13
 	MOVQ    32(DI), R8
 	LEAQ    (R8)(R8*2), R9
 	LEAQ    (R8)(R8*4), R10
-	MOVQ    256(DI), BX
-	MOVQ    272(DI), R14
+	MOVQ    264(DI), BX
+	MOVQ    280(DI), R14
 	VPXORD  Z0, Z0, Z0
 	VPXORD  Z1, Z1, Z1
 	MOVQ    56(DI), AX
-	MOVQ    AX, 304(DI)
+	MOVQ    AX, 312(DI)
 	MOVQ    48(DI), AX
-	MOVQ    AX, 280(DI)
+	MOVQ    AX, 288(DI)
 	PCALIGN $0x20
 
 segment:
-	MOVQ    280(DI), SI
+	MOVQ    288(DI), SI
 	MOVQ    (SI), SI
-	ADDQ    248(DI), SI
-	ADDQ    $0x08, 280(DI)
+	ADDQ    256(DI), SI
+	ADDQ    $0x08, 288(DI)
 	MOVQ    64(DI), CX
 	PCALIGN $0x20
 	CMPQ    88(DI), $0x00
@@ -547,8 +547,8 @@ four:
 	VFMADD231PS.BCST 12(SI)(R8*1), Z28, Z1
 	PREFETCHT0       (R13)
 	ADDQ             104(DI), R13
-	CMPQ             R13, 288(DI)
-	CMOVQHI          288(DI), R13
+	CMPQ             R13, 296(DI)
+	CMOVQHI          296(DI), R13
 	PREFETCHT1       (R14)(CX*4)
 	PREFETCHT1       64(R14)(CX*4)
 	ADDQ             240(DI), R14
@@ -575,7 +575,7 @@ one:
 	PCALIGN          $0x20
 
 next:
-	DECQ 304(DI)
+	DECQ 312(DI)
 	JNE  segment
 	JMP  summed
 
@@ -589,7 +589,7 @@ edge:
 	ADDQ             $0x04, SI
 	DECQ             CX
 	JNE              edge
-	DECQ             304(DI)
+	DECQ             312(DI)
 	JNE              segment
 
 summed:
@@ -612,7 +612,7 @@ scaled:
 
 accumulated:
 	MOVQ      176(DI), AX
-	MOVQ      264(DI), CX
+	MOVQ      272(DI), CX
 	CMPQ      AX, $0x01
 	JLT       biased
 	JEQ       rowbias
@@ -694,13 +694,13 @@ store:
 	VMOVUPS Z0, K1, (AX)
 	VMOVUPS Z1, K1, (AX)(R8*1)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 248(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 264(DI)
-	MOVQ    232(DI), AX
+	MOVQ    168(DI), AX
 	ADDQ    AX, 272(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 280(DI)
 	MOVQ    160(DI), AX
 	ADDQ    AX, DX
 	TESTQ   R12, R12
@@ -708,7 +708,7 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 296(DI)
+	DECQ 304(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -718,15 +718,15 @@ bare:
 TEXT ·tile2x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
-	MOVQ  AX, 248(DI)
-	MOVQ  72(DI), AX
 	MOVQ  AX, 256(DI)
-	MOVQ  136(DI), AX
+	MOVQ  72(DI), AX
 	MOVQ  AX, 264(DI)
-	MOVQ  16(DI), AX
-	MOVQ  AX, 296(DI)
-	MOVQ  224(DI), AX
+	MOVQ  136(DI), AX
 	MOVQ  AX, 272(DI)
+	MOVQ  16(DI), AX
+	MOVQ  AX, 304(DI)
+	MOVQ  224(DI), AX
+	MOVQ  AX, 280(DI)
 	MOVQ  128(DI), R12
 	MOVQ  96(DI), DX
 	MOVQ  80(DI), R15
@@ -736,28 +736,28 @@ TEXT ·tile2x2AVX512(SB), NOSPLIT, $0-8
 product:
 	IMUL3Q  $0x00000001, 104(DI), AX
 	ADDQ    DX, AX
-	MOVQ    AX, 288(DI)
+	MOVQ    AX, 296(DI)
 	MOVQ    DX, R13
 	MOVQ    32(DI), R8
 	LEAQ    (R8)(R8*2), R9
 	LEAQ    (R8)(R8*4), R10
-	MOVQ    256(DI), BX
-	MOVQ    272(DI), R14
+	MOVQ    264(DI), BX
+	MOVQ    280(DI), R14
 	VPXORD  Z0, Z0, Z0
 	VPXORD  Z1, Z1, Z1
 	VPXORD  Z2, Z2, Z2
 	VPXORD  Z3, Z3, Z3
 	MOVQ    56(DI), AX
-	MOVQ    AX, 304(DI)
+	MOVQ    AX, 312(DI)
 	MOVQ    48(DI), AX
-	MOVQ    AX, 280(DI)
+	MOVQ    AX, 288(DI)
 	PCALIGN $0x20
 
 segment:
-	MOVQ    280(DI), SI
+	MOVQ    288(DI), SI
 	MOVQ    (SI), SI
-	ADDQ    248(DI), SI
-	ADDQ    $0x08, 280(DI)
+	ADDQ    256(DI), SI
+	ADDQ    $0x08, 288(DI)
 	MOVQ    64(DI), CX
 	PCALIGN $0x20
 	CMPQ    88(DI), $0x00
@@ -813,8 +813,8 @@ four:
 	PREFETCHT0   (R13)
 	PREFETCHT0   64(R13)
 	ADDQ         104(DI), R13
-	CMPQ         R13, 288(DI)
-	CMOVQHI      288(DI), R13
+	CMPQ         R13, 296(DI)
+	CMOVQHI      296(DI), R13
 	PREFETCHT1   (R14)(CX*4)
 	PREFETCHT1   64(R14)(CX*4)
 	ADDQ         240(DI), R14
@@ -847,7 +847,7 @@ one:
 	PCALIGN      $0x20
 
 next:
-	DECQ 304(DI)
+	DECQ 312(DI)
 	JNE  segment
 	JMP  summed
 
@@ -867,7 +867,7 @@ edge:
 	ADDQ         $0x04, SI
 	DECQ         CX
 	JNE          edge
-	DECQ         304(DI)
+	DECQ         312(DI)
 	JNE          segment
 
 summed:
@@ -896,7 +896,7 @@ scaled:
 
 accumulated:
 	MOVQ      176(DI), AX
-	MOVQ      264(DI), CX
+	MOVQ      272(DI), CX
 	CMPQ      AX, $0x01
 	JLT       biased
 	JEQ       rowbias
@@ -1029,13 +1029,13 @@ store:
 	VMOVUPS Z1, K1, (AX)
 	VMOVUPS Z3, K1, (AX)(R8*1)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 248(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 264(DI)
-	MOVQ    232(DI), AX
+	MOVQ    168(DI), AX
 	ADDQ    AX, 272(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 280(DI)
 	MOVQ    160(DI), AX
 	ADDQ    AX, DX
 	TESTQ   R12, R12
@@ -1043,7 +1043,7 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 296(DI)
+	DECQ 304(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -1053,15 +1053,15 @@ bare:
 TEXT ·tile3x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
-	MOVQ  AX, 248(DI)
-	MOVQ  72(DI), AX
 	MOVQ  AX, 256(DI)
-	MOVQ  136(DI), AX
+	MOVQ  72(DI), AX
 	MOVQ  AX, 264(DI)
-	MOVQ  16(DI), AX
-	MOVQ  AX, 296(DI)
-	MOVQ  224(DI), AX
+	MOVQ  136(DI), AX
 	MOVQ  AX, 272(DI)
+	MOVQ  16(DI), AX
+	MOVQ  AX, 304(DI)
+	MOVQ  224(DI), AX
+	MOVQ  AX, 280(DI)
 	MOVQ  128(DI), R12
 	MOVQ  96(DI), DX
 	MOVQ  80(DI), R15
@@ -1071,27 +1071,27 @@ TEXT ·tile3x1AVX512(SB), NOSPLIT, $0-8
 product:
 	IMUL3Q  $0x00000002, 104(DI), AX
 	ADDQ    DX, AX
-	MOVQ    AX, 288(DI)
+	MOVQ    AX, 296(DI)
 	MOVQ    DX, R13
 	MOVQ    32(DI), R8
 	LEAQ    (R8)(R8*2), R9
 	LEAQ    (R8)(R8*4), R10
-	MOVQ    256(DI), BX
-	MOVQ    272(DI), R14
+	MOVQ    264(DI), BX
+	MOVQ    280(DI), R14
 	VPXORD  Z0, Z0, Z0
 	VPXORD  Z1, Z1, Z1
 	VPXORD  Z2, Z2, Z2
 	MOVQ    56(DI), AX
-	MOVQ    AX, 304(DI)
+	MOVQ    AX, 312(DI)
 	MOVQ    48(DI), AX
-	MOVQ    AX, 280(DI)
+	MOVQ    AX, 288(DI)
 	PCALIGN $0x20
 
 segment:
-	MOVQ    280(DI), SI
+	MOVQ    288(DI), SI
 	MOVQ    (SI), SI
-	ADDQ    248(DI), SI
-	ADDQ    $0x08, 280(DI)
+	ADDQ    256(DI), SI
+	ADDQ    $0x08, 288(DI)
 	MOVQ    64(DI), CX
 	PCALIGN $0x20
 	CMPQ    88(DI), $0x00
@@ -1126,8 +1126,8 @@ four:
 	VFMADD231PS.BCST 12(SI)(R8*2), Z28, Z2
 	PREFETCHT0       (R13)
 	ADDQ             104(DI), R13
-	CMPQ             R13, 288(DI)
-	CMOVQHI          288(DI), R13
+	CMPQ             R13, 296(DI)
+	CMOVQHI          296(DI), R13
 	PREFETCHT1       (R14)(CX*4)
 	PREFETCHT1       64(R14)(CX*4)
 	ADDQ             240(DI), R14
@@ -1155,7 +1155,7 @@ one:
 	PCALIGN          $0x20
 
 next:
-	DECQ 304(DI)
+	DECQ 312(DI)
 	JNE  segment
 	JMP  summed
 
@@ -1170,7 +1170,7 @@ edge:
 	ADDQ             $0x04, SI
 	DECQ             CX
 	JNE              edge
-	DECQ             304(DI)
+	DECQ             312(DI)
 	JNE              segment
 
 summed:
@@ -1195,7 +1195,7 @@ scaled:
 
 accumulated:
 	MOVQ      176(DI), AX
-	MOVQ      264(DI), CX
+	MOVQ      272(DI), CX
 	CMPQ      AX, $0x01
 	JLT       biased
 	JEQ       rowbias
@@ -1301,13 +1301,13 @@ store:
 	VMOVUPS Z1, K1, (AX)(R8*1)
 	VMOVUPS Z2, K1, (AX)(R8*2)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 248(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 264(DI)
-	MOVQ    232(DI), AX
+	MOVQ    168(DI), AX
 	ADDQ    AX, 272(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 280(DI)
 	MOVQ    160(DI), AX
 	ADDQ    AX, DX
 	TESTQ   R12, R12
@@ -1315,7 +1315,7 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 296(DI)
+	DECQ 304(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -1325,15 +1325,15 @@ bare:
 TEXT ·tile3x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
-	MOVQ  AX, 248(DI)
-	MOVQ  72(DI), AX
 	MOVQ  AX, 256(DI)
-	MOVQ  136(DI), AX
+	MOVQ  72(DI), AX
 	MOVQ  AX, 264(DI)
-	MOVQ  16(DI), AX
-	MOVQ  AX, 296(DI)
-	MOVQ  224(DI), AX
+	MOVQ  136(DI), AX
 	MOVQ  AX, 272(DI)
+	MOVQ  16(DI), AX
+	MOVQ  AX, 304(DI)
+	MOVQ  224(DI), AX
+	MOVQ  AX, 280(DI)
 	MOVQ  128(DI), R12
 	MOVQ  96(DI), DX
 	MOVQ  80(DI), R15
@@ -1343,13 +1343,13 @@ TEXT ·tile3x2AVX512(SB), NOSPLIT, $0-8
 product:
 	IMUL3Q  $0x00000002, 104(DI), AX
 	ADDQ    DX, AX
-	MOVQ    AX, 288(DI)
+	MOVQ    AX, 296(DI)
 	MOVQ    DX, R13
 	MOVQ    32(DI), R8
 	LEAQ    (R8)(R8*2), R9
 	LEAQ    (R8)(R8*4), R10
-	MOVQ    256(DI), BX
-	MOVQ    272(DI), R14
+	MOVQ    264(DI), BX
+	MOVQ    280(DI), R14
 	VPXORD  Z0, Z0, Z0
 	VPXORD  Z1, Z1, Z1
 	VPXORD  Z2, Z2, Z2
@@ -1357,16 +1357,16 @@ product:
 	VPXORD  Z4, Z4, Z4
 	VPXORD  Z5, Z5, Z5
 	MOVQ    56(DI), AX
-	MOVQ    AX, 304(DI)
+	MOVQ    AX, 312(DI)
 	MOVQ    48(DI), AX
-	MOVQ    AX, 280(DI)
+	MOVQ    AX, 288(DI)
 	PCALIGN $0x20
 
 segment:
-	MOVQ    280(DI), SI
+	MOVQ    288(DI), SI
 	MOVQ    (SI), SI
-	ADDQ    248(DI), SI
-	ADDQ    $0x08, 280(DI)
+	ADDQ    256(DI), SI
+	ADDQ    $0x08, 288(DI)
 	MOVQ    64(DI), CX
 	PCALIGN $0x20
 	CMPQ    88(DI), $0x00
@@ -1434,8 +1434,8 @@ four:
 	PREFETCHT0   (R13)
 	PREFETCHT0   64(R13)
 	ADDQ         104(DI), R13
-	CMPQ         R13, 288(DI)
-	CMOVQHI      288(DI), R13
+	CMPQ         R13, 296(DI)
+	CMOVQHI      296(DI), R13
 	PREFETCHT1   (R14)(CX*4)
 	PREFETCHT1   64(R14)(CX*4)
 	ADDQ         240(DI), R14
@@ -1471,7 +1471,7 @@ one:
 	PCALIGN      $0x20
 
 next:
-	DECQ 304(DI)
+	DECQ 312(DI)
 	JNE  segment
 	JMP  summed
 
@@ -1494,7 +1494,7 @@ edge:
 	ADDQ         $0x04, SI
 	DECQ         CX
 	JNE          edge
-	DECQ         304(DI)
+	DECQ         312(DI)
 	JNE          segment
 
 summed:
@@ -1527,7 +1527,7 @@ scaled:
 
 accumulated:
 	MOVQ      176(DI), AX
-	MOVQ      264(DI), CX
+	MOVQ      272(DI), CX
 	CMPQ      AX, $0x01
 	JLT       biased
 	JEQ       rowbias
@@ -1707,13 +1707,13 @@ store:
 	VMOVUPS Z3, K1, (AX)(R8*1)
 	VMOVUPS Z5, K1, (AX)(R8*2)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 248(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 264(DI)
-	MOVQ    232(DI), AX
+	MOVQ    168(DI), AX
 	ADDQ    AX, 272(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 280(DI)
 	MOVQ    160(DI), AX
 	ADDQ    AX, DX
 	TESTQ   R12, R12
@@ -1721,7 +1721,7 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 296(DI)
+	DECQ 304(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -1731,15 +1731,15 @@ bare:
 TEXT ·tile4x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
-	MOVQ  AX, 248(DI)
-	MOVQ  72(DI), AX
 	MOVQ  AX, 256(DI)
-	MOVQ  136(DI), AX
+	MOVQ  72(DI), AX
 	MOVQ  AX, 264(DI)
-	MOVQ  16(DI), AX
-	MOVQ  AX, 296(DI)
-	MOVQ  224(DI), AX
+	MOVQ  136(DI), AX
 	MOVQ  AX, 272(DI)
+	MOVQ  16(DI), AX
+	MOVQ  AX, 304(DI)
+	MOVQ  224(DI), AX
+	MOVQ  AX, 280(DI)
 	MOVQ  128(DI), R12
 	MOVQ  96(DI), DX
 	MOVQ  80(DI), R15
@@ -1749,28 +1749,28 @@ TEXT ·tile4x1AVX512(SB), NOSPLIT, $0-8
 product:
 	IMUL3Q  $0x00000003, 104(DI), AX
 	ADDQ    DX, AX
-	MOVQ    AX, 288(DI)
+	MOVQ    AX, 296(DI)
 	MOVQ    DX, R13
 	MOVQ    32(DI), R8
 	LEAQ    (R8)(R8*2), R9
 	LEAQ    (R8)(R8*4), R10
-	MOVQ    256(DI), BX
-	MOVQ    272(DI), R14
+	MOVQ    264(DI), BX
+	MOVQ    280(DI), R14
 	VPXORD  Z0, Z0, Z0
 	VPXORD  Z1, Z1, Z1
 	VPXORD  Z2, Z2, Z2
 	VPXORD  Z3, Z3, Z3
 	MOVQ    56(DI), AX
-	MOVQ    AX, 304(DI)
+	MOVQ    AX, 312(DI)
 	MOVQ    48(DI), AX
-	MOVQ    AX, 280(DI)
+	MOVQ    AX, 288(DI)
 	PCALIGN $0x20
 
 segment:
-	MOVQ    280(DI), SI
+	MOVQ    288(DI), SI
 	MOVQ    (SI), SI
-	ADDQ    248(DI), SI
-	ADDQ    $0x08, 280(DI)
+	ADDQ    256(DI), SI
+	ADDQ    $0x08, 288(DI)
 	MOVQ    64(DI), CX
 	PCALIGN $0x20
 	CMPQ    88(DI), $0x00
@@ -1809,8 +1809,8 @@ four:
 	VFMADD231PS.BCST 12(SI)(R9*1), Z28, Z3
 	PREFETCHT0       (R13)
 	ADDQ             104(DI), R13
-	CMPQ             R13, 288(DI)
-	CMOVQHI          288(DI), R13
+	CMPQ             R13, 296(DI)
+	CMOVQHI          296(DI), R13
 	PREFETCHT1       (R14)(CX*4)
 	PREFETCHT1       64(R14)(CX*4)
 	ADDQ             240(DI), R14
@@ -1839,7 +1839,7 @@ one:
 	PCALIGN          $0x20
 
 next:
-	DECQ 304(DI)
+	DECQ 312(DI)
 	JNE  segment
 	JMP  summed
 
@@ -1855,7 +1855,7 @@ edge:
 	ADDQ             $0x04, SI
 	DECQ             CX
 	JNE              edge
-	DECQ             304(DI)
+	DECQ             312(DI)
 	JNE              segment
 
 summed:
@@ -1882,7 +1882,7 @@ scaled:
 
 accumulated:
 	MOVQ      176(DI), AX
-	MOVQ      264(DI), CX
+	MOVQ      272(DI), CX
 	CMPQ      AX, $0x01
 	JLT       biased
 	JEQ       rowbias
@@ -2012,13 +2012,13 @@ store:
 	VMOVUPS Z2, K1, (AX)(R8*2)
 	VMOVUPS Z3, K1, (AX)(R9*1)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 248(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 264(DI)
-	MOVQ    232(DI), AX
+	MOVQ    168(DI), AX
 	ADDQ    AX, 272(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 280(DI)
 	MOVQ    160(DI), AX
 	ADDQ    AX, DX
 	TESTQ   R12, R12
@@ -2026,7 +2026,7 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 296(DI)
+	DECQ 304(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -2036,15 +2036,15 @@ bare:
 TEXT ·tile4x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
-	MOVQ  AX, 248(DI)
-	MOVQ  72(DI), AX
 	MOVQ  AX, 256(DI)
-	MOVQ  136(DI), AX
+	MOVQ  72(DI), AX
 	MOVQ  AX, 264(DI)
-	MOVQ  16(DI), AX
-	MOVQ  AX, 296(DI)
-	MOVQ  224(DI), AX
+	MOVQ  136(DI), AX
 	MOVQ  AX, 272(DI)
+	MOVQ  16(DI), AX
+	MOVQ  AX, 304(DI)
+	MOVQ  224(DI), AX
+	MOVQ  AX, 280(DI)
 	MOVQ  128(DI), R12
 	MOVQ  96(DI), DX
 	MOVQ  80(DI), R15
@@ -2054,13 +2054,13 @@ TEXT ·tile4x2AVX512(SB), NOSPLIT, $0-8
 product:
 	IMUL3Q  $0x00000003, 104(DI), AX
 	ADDQ    DX, AX
-	MOVQ    AX, 288(DI)
+	MOVQ    AX, 296(DI)
 	MOVQ    DX, R13
 	MOVQ    32(DI), R8
 	LEAQ    (R8)(R8*2), R9
 	LEAQ    (R8)(R8*4), R10
-	MOVQ    256(DI), BX
-	MOVQ    272(DI), R14
+	MOVQ    264(DI), BX
+	MOVQ    280(DI), R14
 	VPXORD  Z0, Z0, Z0
 	VPXORD  Z1, Z1, Z1
 	VPXORD  Z2, Z2, Z2
@@ -2070,16 +2070,16 @@ product:
 	VPXORD  Z6, Z6, Z6
 	VPXORD  Z7, Z7, Z7
 	MOVQ    56(DI), AX
-	MOVQ    AX, 304(DI)
+	MOVQ    AX, 312(DI)
 	MOVQ    48(DI), AX
-	MOVQ    AX, 280(DI)
+	MOVQ    AX, 288(DI)
 	PCALIGN $0x20
 
 segment:
-	MOVQ    280(DI), SI
+	MOVQ    288(DI), SI
 	MOVQ    (SI), SI
-	ADDQ    248(DI), SI
-	ADDQ    $0x08, 280(DI)
+	ADDQ    256(DI), SI
+	ADDQ    $0x08, 288(DI)
 	MOVQ    64(DI), CX
 	PCALIGN $0x20
 	CMPQ    88(DI), $0x00
@@ -2159,8 +2159,8 @@ four:
 	PREFETCHT0   (R13)
 	PREFETCHT0   64(R13)
 	ADDQ         104(DI), R13
-	CMPQ         R13, 288(DI)
-	CMOVQHI      288(DI), R13
+	CMPQ         R13, 296(DI)
+	CMOVQHI      296(DI), R13
 	PREFETCHT1   (R14)(CX*4)
 	PREFETCHT1   64(R14)(CX*4)
 	ADDQ         240(DI), R14
@@ -2199,7 +2199,7 @@ one:
 	PCALIGN      $0x20
 
 next:
-	DECQ 304(DI)
+	DECQ 312(DI)
 	JNE  segment
 	JMP  summed
 
@@ -2225,7 +2225,7 @@ edge:
 	ADDQ         $0x04, SI
 	DECQ         CX
 	JNE          edge
-	DECQ         304(DI)
+	DECQ         312(DI)
 	JNE          segment
 
 summed:
@@ -2262,7 +2262,7 @@ scaled:
 
 accumulated:
 	MOVQ      176(DI), AX
-	MOVQ      264(DI), CX
+	MOVQ      272(DI), CX
 	CMPQ      AX, $0x01
 	JLT       biased
 	JEQ       rowbias
@@ -2489,13 +2489,13 @@ store:
 	VMOVUPS Z5, K1, (AX)(R8*2)
 	VMOVUPS Z7, K1, (AX)(R9*1)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 248(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 264(DI)
-	MOVQ    232(DI), AX
+	MOVQ    168(DI), AX
 	ADDQ    AX, 272(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 280(DI)
 	MOVQ    160(DI), AX
 	ADDQ    AX, DX
 	TESTQ   R12, R12
@@ -2503,7 +2503,7 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 296(DI)
+	DECQ 304(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -2513,15 +2513,15 @@ bare:
 TEXT ·tile5x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
-	MOVQ  AX, 248(DI)
-	MOVQ  72(DI), AX
 	MOVQ  AX, 256(DI)
-	MOVQ  136(DI), AX
+	MOVQ  72(DI), AX
 	MOVQ  AX, 264(DI)
-	MOVQ  16(DI), AX
-	MOVQ  AX, 296(DI)
-	MOVQ  224(DI), AX
+	MOVQ  136(DI), AX
 	MOVQ  AX, 272(DI)
+	MOVQ  16(DI), AX
+	MOVQ  AX, 304(DI)
+	MOVQ  224(DI), AX
+	MOVQ  AX, 280(DI)
 	MOVQ  128(DI), R12
 	MOVQ  96(DI), DX
 	MOVQ  80(DI), R15
@@ -2531,29 +2531,29 @@ TEXT ·tile5x1AVX512(SB), NOSPLIT, $0-8
 product:
 	IMUL3Q  $0x00000004, 104(DI), AX
 	ADDQ    DX, AX
-	MOVQ    AX, 288(DI)
+	MOVQ    AX, 296(DI)
 	MOVQ    DX, R13
 	MOVQ    32(DI), R8
 	LEAQ    (R8)(R8*2), R9
 	LEAQ    (R8)(R8*4), R10
-	MOVQ    256(DI), BX
-	MOVQ    272(DI), R14
+	MOVQ    264(DI), BX
+	MOVQ    280(DI), R14
 	VPXORD  Z0, Z0, Z0
 	VPXORD  Z1, Z1, Z1
 	VPXORD  Z2, Z2, Z2
 	VPXORD  Z3, Z3, Z3
 	VPXORD  Z4, Z4, Z4
 	MOVQ    56(DI), AX
-	MOVQ    AX, 304(DI)
+	MOVQ    AX, 312(DI)
 	MOVQ    48(DI), AX
-	MOVQ    AX, 280(DI)
+	MOVQ    AX, 288(DI)
 	PCALIGN $0x20
 
 segment:
-	MOVQ    280(DI), SI
+	MOVQ    288(DI), SI
 	MOVQ    (SI), SI
-	ADDQ    248(DI), SI
-	ADDQ    $0x08, 280(DI)
+	ADDQ    256(DI), SI
+	ADDQ    $0x08, 288(DI)
 	MOVQ    64(DI), CX
 	PCALIGN $0x20
 	CMPQ    88(DI), $0x00
@@ -2596,8 +2596,8 @@ four:
 	VFMADD231PS.BCST 12(SI)(R8*4), Z28, Z4
 	PREFETCHT0       (R13)
 	ADDQ             104(DI), R13
-	CMPQ             R13, 288(DI)
-	CMOVQHI          288(DI), R13
+	CMPQ             R13, 296(DI)
+	CMOVQHI          296(DI), R13
 	PREFETCHT1       (R14)(CX*4)
 	PREFETCHT1       64(R14)(CX*4)
 	ADDQ             240(DI), R14
@@ -2627,7 +2627,7 @@ one:
 	PCALIGN          $0x20
 
 next:
-	DECQ 304(DI)
+	DECQ 312(DI)
 	JNE  segment
 	JMP  summed
 
@@ -2644,7 +2644,7 @@ edge:
 	ADDQ             $0x04, SI
 	DECQ             CX
 	JNE              edge
-	DECQ             304(DI)
+	DECQ             312(DI)
 	JNE              segment
 
 summed:
@@ -2673,7 +2673,7 @@ scaled:
 
 accumulated:
 	MOVQ      176(DI), AX
-	MOVQ      264(DI), CX
+	MOVQ      272(DI), CX
 	CMPQ      AX, $0x01
 	JLT       biased
 	JEQ       rowbias
@@ -2827,13 +2827,13 @@ store:
 	VMOVUPS Z3, K1, (AX)(R9*1)
 	VMOVUPS Z4, K1, (AX)(R8*4)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 248(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 264(DI)
-	MOVQ    232(DI), AX
+	MOVQ    168(DI), AX
 	ADDQ    AX, 272(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 280(DI)
 	MOVQ    160(DI), AX
 	ADDQ    AX, DX
 	TESTQ   R12, R12
@@ -2841,7 +2841,7 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 296(DI)
+	DECQ 304(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -2851,15 +2851,15 @@ bare:
 TEXT ·tile5x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
-	MOVQ  AX, 248(DI)
-	MOVQ  72(DI), AX
 	MOVQ  AX, 256(DI)
-	MOVQ  136(DI), AX
+	MOVQ  72(DI), AX
 	MOVQ  AX, 264(DI)
-	MOVQ  16(DI), AX
-	MOVQ  AX, 296(DI)
-	MOVQ  224(DI), AX
+	MOVQ  136(DI), AX
 	MOVQ  AX, 272(DI)
+	MOVQ  16(DI), AX
+	MOVQ  AX, 304(DI)
+	MOVQ  224(DI), AX
+	MOVQ  AX, 280(DI)
 	MOVQ  128(DI), R12
 	MOVQ  96(DI), DX
 	MOVQ  80(DI), R15
@@ -2869,13 +2869,13 @@ TEXT ·tile5x2AVX512(SB), NOSPLIT, $0-8
 product:
 	IMUL3Q  $0x00000004, 104(DI), AX
 	ADDQ    DX, AX
-	MOVQ    AX, 288(DI)
+	MOVQ    AX, 296(DI)
 	MOVQ    DX, R13
 	MOVQ    32(DI), R8
 	LEAQ    (R8)(R8*2), R9
 	LEAQ    (R8)(R8*4), R10
-	MOVQ    256(DI), BX
-	MOVQ    272(DI), R14
+	MOVQ    264(DI), BX
+	MOVQ    280(DI), R14
 	VPXORD  Z0, Z0, Z0
 	VPXORD  Z1, Z1, Z1
 	VPXORD  Z2, Z2, Z2
@@ -2887,16 +2887,16 @@ product:
 	VPXORD  Z8, Z8, Z8
 	VPXORD  Z9, Z9, Z9
 	MOVQ    56(DI), AX
-	MOVQ    AX, 304(DI)
+	MOVQ    AX, 312(DI)
 	MOVQ    48(DI), AX
-	MOVQ    AX, 280(DI)
+	MOVQ    AX, 288(DI)
 	PCALIGN $0x20
 
 segment:
-	MOVQ    280(DI), SI
+	MOVQ    288(DI), SI
 	MOVQ    (SI), SI
-	ADDQ    248(DI), SI
-	ADDQ    $0x08, 280(DI)
+	ADDQ    256(DI), SI
+	ADDQ    $0x08, 288(DI)
 	MOVQ    64(DI), CX
 	PCALIGN $0x20
 	CMPQ    88(DI), $0x00
@@ -2988,8 +2988,8 @@ four:
 	PREFETCHT0   (R13)
 	PREFETCHT0   64(R13)
 	ADDQ         104(DI), R13
-	CMPQ         R13, 288(DI)
-	CMOVQHI      288(DI), R13
+	CMPQ         R13, 296(DI)
+	CMOVQHI      296(DI), R13
 	PREFETCHT1   (R14)(CX*4)
 	PREFETCHT1   64(R14)(CX*4)
 	ADDQ         240(DI), R14
@@ -3031,7 +3031,7 @@ one:
 	PCALIGN      $0x20
 
 next:
-	DECQ 304(DI)
+	DECQ 312(DI)
 	JNE  segment
 	JMP  summed
 
@@ -3060,7 +3060,7 @@ edge:
 	ADDQ         $0x04, SI
 	DECQ         CX
 	JNE          edge
-	DECQ         304(DI)
+	DECQ         312(DI)
 	JNE          segment
 
 summed:
@@ -3101,7 +3101,7 @@ scaled:
 
 accumulated:
 	MOVQ      176(DI), AX
-	MOVQ      264(DI), CX
+	MOVQ      272(DI), CX
 	CMPQ      AX, $0x01
 	JLT       biased
 	JEQ       rowbias
@@ -3375,13 +3375,13 @@ store:
 	VMOVUPS Z7, K1, (AX)(R9*1)
 	VMOVUPS Z9, K1, (AX)(R8*4)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 248(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 264(DI)
-	MOVQ    232(DI), AX
+	MOVQ    168(DI), AX
 	ADDQ    AX, 272(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 280(DI)
 	MOVQ    160(DI), AX
 	ADDQ    AX, DX
 	TESTQ   R12, R12
@@ -3389,7 +3389,7 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 296(DI)
+	DECQ 304(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -3399,15 +3399,15 @@ bare:
 TEXT ·tile6x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
-	MOVQ  AX, 248(DI)
-	MOVQ  72(DI), AX
 	MOVQ  AX, 256(DI)
-	MOVQ  136(DI), AX
+	MOVQ  72(DI), AX
 	MOVQ  AX, 264(DI)
-	MOVQ  16(DI), AX
-	MOVQ  AX, 296(DI)
-	MOVQ  224(DI), AX
+	MOVQ  136(DI), AX
 	MOVQ  AX, 272(DI)
+	MOVQ  16(DI), AX
+	MOVQ  AX, 304(DI)
+	MOVQ  224(DI), AX
+	MOVQ  AX, 280(DI)
 	MOVQ  128(DI), R12
 	MOVQ  96(DI), DX
 	MOVQ  80(DI), R15
@@ -3417,13 +3417,13 @@ TEXT ·tile6x1AVX512(SB), NOSPLIT, $0-8
 product:
 	IMUL3Q  $0x00000005, 104(DI), AX
 	ADDQ    DX, AX
-	MOVQ    AX, 288(DI)
+	MOVQ    AX, 296(DI)
 	MOVQ    DX, R13
 	MOVQ    32(DI), R8
 	LEAQ    (R8)(R8*2), R9
 	LEAQ    (R8)(R8*4), R10
-	MOVQ    256(DI), BX
-	MOVQ    272(DI), R14
+	MOVQ    264(DI), BX
+	MOVQ    280(DI), R14
 	VPXORD  Z0, Z0, Z0
 	VPXORD  Z1, Z1, Z1
 	VPXORD  Z2, Z2, Z2
@@ -3431,16 +3431,16 @@ product:
 	VPXORD  Z4, Z4, Z4
 	VPXORD  Z5, Z5, Z5
 	MOVQ    56(DI), AX
-	MOVQ    AX, 304(DI)
+	MOVQ    AX, 312(DI)
 	MOVQ    48(DI), AX
-	MOVQ    AX, 280(DI)
+	MOVQ    AX, 288(DI)
 	PCALIGN $0x20
 
 segment:
-	MOVQ    280(DI), SI
+	MOVQ    288(DI), SI
 	MOVQ    (SI), SI
-	ADDQ    248(DI), SI
-	ADDQ    $0x08, 280(DI)
+	ADDQ    256(DI), SI
+	ADDQ    $0x08, 288(DI)
 	MOVQ    64(DI), CX
 	PCALIGN $0x20
 	CMPQ    88(DI), $0x00
@@ -3487,8 +3487,8 @@ four:
 	VFMADD231PS.BCST 12(SI)(R10*1), Z28, Z5
 	PREFETCHT0       (R13)
 	ADDQ             104(DI), R13
-	CMPQ             R13, 288(DI)
-	CMOVQHI          288(DI), R13
+	CMPQ             R13, 296(DI)
+	CMOVQHI          296(DI), R13
 	PREFETCHT1       (R14)(CX*4)
 	PREFETCHT1       64(R14)(CX*4)
 	ADDQ             240(DI), R14
@@ -3519,7 +3519,7 @@ one:
 	PCALIGN          $0x20
 
 next:
-	DECQ 304(DI)
+	DECQ 312(DI)
 	JNE  segment
 	JMP  summed
 
@@ -3537,7 +3537,7 @@ edge:
 	ADDQ             $0x04, SI
 	DECQ             CX
 	JNE              edge
-	DECQ             304(DI)
+	DECQ             312(DI)
 	JNE              segment
 
 summed:
@@ -3568,7 +3568,7 @@ scaled:
 
 accumulated:
 	MOVQ      176(DI), AX
-	MOVQ      264(DI), CX
+	MOVQ      272(DI), CX
 	CMPQ      AX, $0x01
 	JLT       biased
 	JEQ       rowbias
@@ -3746,13 +3746,13 @@ store:
 	VMOVUPS Z4, K1, (AX)(R8*4)
 	VMOVUPS Z5, K1, (AX)(R10*1)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 248(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 264(DI)
-	MOVQ    232(DI), AX
+	MOVQ    168(DI), AX
 	ADDQ    AX, 272(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 280(DI)
 	MOVQ    160(DI), AX
 	ADDQ    AX, DX
 	TESTQ   R12, R12
@@ -3760,7 +3760,7 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 296(DI)
+	DECQ 304(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -3770,15 +3770,15 @@ bare:
 TEXT ·tile6x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
-	MOVQ  AX, 248(DI)
-	MOVQ  72(DI), AX
 	MOVQ  AX, 256(DI)
-	MOVQ  136(DI), AX
+	MOVQ  72(DI), AX
 	MOVQ  AX, 264(DI)
-	MOVQ  16(DI), AX
-	MOVQ  AX, 296(DI)
-	MOVQ  224(DI), AX
+	MOVQ  136(DI), AX
 	MOVQ  AX, 272(DI)
+	MOVQ  16(DI), AX
+	MOVQ  AX, 304(DI)
+	MOVQ  224(DI), AX
+	MOVQ  AX, 280(DI)
 	MOVQ  128(DI), R12
 	MOVQ  96(DI), DX
 	MOVQ  80(DI), R15
@@ -3788,13 +3788,13 @@ TEXT ·tile6x2AVX512(SB), NOSPLIT, $0-8
 product:
 	IMUL3Q  $0x00000005, 104(DI), AX
 	ADDQ    DX, AX
-	MOVQ    AX, 288(DI)
+	MOVQ    AX, 296(DI)
 	MOVQ    DX, R13
 	MOVQ    32(DI), R8
 	LEAQ    (R8)(R8*2), R9
 	LEAQ    (R8)(R8*4), R10
-	MOVQ    256(DI), BX
-	MOVQ    272(DI), R14
+	MOVQ    264(DI), BX
+	MOVQ    280(DI), R14
 	VPXORD  Z0, Z0, Z0
 	VPXORD  Z1, Z1, Z1
 	VPXORD  Z2, Z2, Z2
@@ -3808,16 +3808,16 @@ product:
 	VPXORD  Z10, Z10, Z10
 	VPXORD  Z11, Z11, Z11
 	MOVQ    56(DI), AX
-	MOVQ    AX, 304(DI)
+	MOVQ    AX, 312(DI)
 	MOVQ    48(DI), AX
-	MOVQ    AX, 280(DI)
+	MOVQ    AX, 288(DI)
 	PCALIGN $0x20
 
 segment:
-	MOVQ    280(DI), SI
+	MOVQ    288(DI), SI
 	MOVQ    (SI), SI
-	ADDQ    248(DI), SI
-	ADDQ    $0x08, 280(DI)
+	ADDQ    256(DI), SI
+	ADDQ    $0x08, 288(DI)
 	MOVQ    64(DI), CX
 	PCALIGN $0x20
 	CMPQ    88(DI), $0x00
@@ -3921,8 +3921,8 @@ four:
 	PREFETCHT0   (R13)
 	PREFETCHT0   64(R13)
 	ADDQ         104(DI), R13
-	CMPQ         R13, 288(DI)
-	CMOVQHI      288(DI), R13
+	CMPQ         R13, 296(DI)
+	CMOVQHI      296(DI), R13
 	PREFETCHT1   (R14)(CX*4)
 	PREFETCHT1   64(R14)(CX*4)
 	ADDQ         240(DI), R14
@@ -3967,7 +3967,7 @@ one:
 	PCALIGN      $0x20
 
 next:
-	DECQ 304(DI)
+	DECQ 312(DI)
 	JNE  segment
 	JMP  summed
 
@@ -3999,7 +3999,7 @@ edge:
 	ADDQ         $0x04, SI
 	DECQ         CX
 	JNE          edge
-	DECQ         304(DI)
+	DECQ         312(DI)
 	JNE          segment
 
 summed:
@@ -4044,7 +4044,7 @@ scaled:
 
 accumulated:
 	MOVQ      176(DI), AX
-	MOVQ      264(DI), CX
+	MOVQ      272(DI), CX
 	CMPQ      AX, $0x01
 	JLT       biased
 	JEQ       rowbias
@@ -4365,13 +4365,13 @@ store:
 	VMOVUPS Z9, K1, (AX)(R8*4)
 	VMOVUPS Z11, K1, (AX)(R10*1)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 248(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 264(DI)
-	MOVQ    232(DI), AX
+	MOVQ    168(DI), AX
 	ADDQ    AX, 272(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 280(DI)
 	MOVQ    160(DI), AX
 	ADDQ    AX, DX
 	TESTQ   R12, R12
@@ -4379,7 +4379,7 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 296(DI)
+	DECQ 304(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -4389,15 +4389,15 @@ bare:
 TEXT ·tile7x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
-	MOVQ  AX, 248(DI)
-	MOVQ  72(DI), AX
 	MOVQ  AX, 256(DI)
-	MOVQ  136(DI), AX
+	MOVQ  72(DI), AX
 	MOVQ  AX, 264(DI)
-	MOVQ  16(DI), AX
-	MOVQ  AX, 296(DI)
-	MOVQ  224(DI), AX
+	MOVQ  136(DI), AX
 	MOVQ  AX, 272(DI)
+	MOVQ  16(DI), AX
+	MOVQ  AX, 304(DI)
+	MOVQ  224(DI), AX
+	MOVQ  AX, 280(DI)
 	MOVQ  128(DI), R12
 	MOVQ  96(DI), DX
 	MOVQ  80(DI), R15
@@ -4407,13 +4407,13 @@ TEXT ·tile7x1AVX512(SB), NOSPLIT, $0-8
 product:
 	IMUL3Q  $0x00000006, 104(DI), AX
 	ADDQ    DX, AX
-	MOVQ    AX, 288(DI)
+	MOVQ    AX, 296(DI)
 	MOVQ    DX, R13
 	MOVQ    32(DI), R8
 	LEAQ    (R8)(R8*2), R9
 	LEAQ    (R8)(R8*4), R10
-	MOVQ    256(DI), BX
-	MOVQ    272(DI), R14
+	MOVQ    264(DI), BX
+	MOVQ    280(DI), R14
 	VPXORD  Z0, Z0, Z0
 	VPXORD  Z1, Z1, Z1
 	VPXORD  Z2, Z2, Z2
@@ -4422,16 +4422,16 @@ product:
 	VPXORD  Z5, Z5, Z5
 	VPXORD  Z6, Z6, Z6
 	MOVQ    56(DI), AX
-	MOVQ    AX, 304(DI)
+	MOVQ    AX, 312(DI)
 	MOVQ    48(DI), AX
-	MOVQ    AX, 280(DI)
+	MOVQ    AX, 288(DI)
 	PCALIGN $0x20
 
 segment:
-	MOVQ    280(DI), SI
+	MOVQ    288(DI), SI
 	MOVQ    (SI), SI
-	ADDQ    248(DI), SI
-	ADDQ    $0x08, 280(DI)
+	ADDQ    256(DI), SI
+	ADDQ    $0x08, 288(DI)
 	MOVQ    64(DI), CX
 	PCALIGN $0x20
 	CMPQ    88(DI), $0x00
@@ -4482,8 +4482,8 @@ four:
 	VFMADD231PS.BCST 12(SI)(R9*2), Z28, Z6
 	PREFETCHT0       (R13)
 	ADDQ             104(DI), R13
-	CMPQ             R13, 288(DI)
-	CMOVQHI          288(DI), R13
+	CMPQ             R13, 296(DI)
+	CMOVQHI          296(DI), R13
 	PREFETCHT1       (R14)(CX*4)
 	PREFETCHT1       64(R14)(CX*4)
 	ADDQ             240(DI), R14
@@ -4515,7 +4515,7 @@ one:
 	PCALIGN          $0x20
 
 next:
-	DECQ 304(DI)
+	DECQ 312(DI)
 	JNE  segment
 	JMP  summed
 
@@ -4534,7 +4534,7 @@ edge:
 	ADDQ             $0x04, SI
 	DECQ             CX
 	JNE              edge
-	DECQ             304(DI)
+	DECQ             312(DI)
 	JNE              segment
 
 summed:
@@ -4567,7 +4567,7 @@ scaled:
 
 accumulated:
 	MOVQ      176(DI), AX
-	MOVQ      264(DI), CX
+	MOVQ      272(DI), CX
 	CMPQ      AX, $0x01
 	JLT       biased
 	JEQ       rowbias
@@ -4769,13 +4769,13 @@ store:
 	VMOVUPS Z5, K1, (AX)(R10*1)
 	VMOVUPS Z6, K1, (AX)(R9*2)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 248(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 264(DI)
-	MOVQ    232(DI), AX
+	MOVQ    168(DI), AX
 	ADDQ    AX, 272(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 280(DI)
 	MOVQ    160(DI), AX
 	ADDQ    AX, DX
 	TESTQ   R12, R12
@@ -4783,7 +4783,7 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 296(DI)
+	DECQ 304(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -4793,15 +4793,15 @@ bare:
 TEXT ·tile7x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
-	MOVQ  AX, 248(DI)
-	MOVQ  72(DI), AX
 	MOVQ  AX, 256(DI)
-	MOVQ  136(DI), AX
+	MOVQ  72(DI), AX
 	MOVQ  AX, 264(DI)
-	MOVQ  16(DI), AX
-	MOVQ  AX, 296(DI)
-	MOVQ  224(DI), AX
+	MOVQ  136(DI), AX
 	MOVQ  AX, 272(DI)
+	MOVQ  16(DI), AX
+	MOVQ  AX, 304(DI)
+	MOVQ  224(DI), AX
+	MOVQ  AX, 280(DI)
 	MOVQ  128(DI), R12
 	MOVQ  96(DI), DX
 	MOVQ  80(DI), R15
@@ -4811,13 +4811,13 @@ TEXT ·tile7x2AVX512(SB), NOSPLIT, $0-8
 product:
 	IMUL3Q  $0x00000006, 104(DI), AX
 	ADDQ    DX, AX
-	MOVQ    AX, 288(DI)
+	MOVQ    AX, 296(DI)
 	MOVQ    DX, R13
 	MOVQ    32(DI), R8
 	LEAQ    (R8)(R8*2), R9
 	LEAQ    (R8)(R8*4), R10
-	MOVQ    256(DI), BX
-	MOVQ    272(DI), R14
+	MOVQ    264(DI), BX
+	MOVQ    280(DI), R14
 	VPXORD  Z0, Z0, Z0
 	VPXORD  Z1, Z1, Z1
 	VPXORD  Z2, Z2, Z2
@@ -4833,16 +4833,16 @@ product:
 	VPXORD  Z12, Z12, Z12
 	VPXORD  Z13, Z13, Z13
 	MOVQ    56(DI), AX
-	MOVQ    AX, 304(DI)
+	MOVQ    AX, 312(DI)
 	MOVQ    48(DI), AX
-	MOVQ    AX, 280(DI)
+	MOVQ    AX, 288(DI)
 	PCALIGN $0x20
 
 segment:
-	MOVQ    280(DI), SI
+	MOVQ    288(DI), SI
 	MOVQ    (SI), SI
-	ADDQ    248(DI), SI
-	ADDQ    $0x08, 280(DI)
+	ADDQ    256(DI), SI
+	ADDQ    $0x08, 288(DI)
 	MOVQ    64(DI), CX
 	PCALIGN $0x20
 	CMPQ    88(DI), $0x00
@@ -4958,8 +4958,8 @@ four:
 	PREFETCHT0   (R13)
 	PREFETCHT0   64(R13)
 	ADDQ         104(DI), R13
-	CMPQ         R13, 288(DI)
-	CMOVQHI      288(DI), R13
+	CMPQ         R13, 296(DI)
+	CMOVQHI      296(DI), R13
 	PREFETCHT1   (R14)(CX*4)
 	PREFETCHT1   64(R14)(CX*4)
 	ADDQ         240(DI), R14
@@ -5007,7 +5007,7 @@ one:
 	PCALIGN      $0x20
 
 next:
-	DECQ 304(DI)
+	DECQ 312(DI)
 	JNE  segment
 	JMP  summed
 
@@ -5042,7 +5042,7 @@ edge:
 	ADDQ         $0x04, SI
 	DECQ         CX
 	JNE          edge
-	DECQ         304(DI)
+	DECQ         312(DI)
 	JNE          segment
 
 summed:
@@ -5091,7 +5091,7 @@ scaled:
 
 accumulated:
 	MOVQ      176(DI), AX
-	MOVQ      264(DI), CX
+	MOVQ      272(DI), CX
 	CMPQ      AX, $0x01
 	JLT       biased
 	JEQ       rowbias
@@ -5459,13 +5459,13 @@ store:
 	VMOVUPS Z11, K1, (AX)(R10*1)
 	VMOVUPS Z13, K1, (AX)(R9*2)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 248(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 264(DI)
-	MOVQ    232(DI), AX
+	MOVQ    168(DI), AX
 	ADDQ    AX, 272(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 280(DI)
 	MOVQ    160(DI), AX
 	ADDQ    AX, DX
 	TESTQ   R12, R12
@@ -5473,7 +5473,7 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 296(DI)
+	DECQ 304(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -5483,15 +5483,15 @@ bare:
 TEXT ·tile8x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
-	MOVQ  AX, 248(DI)
-	MOVQ  72(DI), AX
 	MOVQ  AX, 256(DI)
-	MOVQ  136(DI), AX
+	MOVQ  72(DI), AX
 	MOVQ  AX, 264(DI)
-	MOVQ  16(DI), AX
-	MOVQ  AX, 296(DI)
-	MOVQ  224(DI), AX
+	MOVQ  136(DI), AX
 	MOVQ  AX, 272(DI)
+	MOVQ  16(DI), AX
+	MOVQ  AX, 304(DI)
+	MOVQ  224(DI), AX
+	MOVQ  AX, 280(DI)
 	MOVQ  128(DI), R12
 	MOVQ  96(DI), DX
 	MOVQ  80(DI), R15
@@ -5501,13 +5501,13 @@ TEXT ·tile8x1AVX512(SB), NOSPLIT, $0-8
 product:
 	IMUL3Q  $0x00000006, 104(DI), AX
 	ADDQ    DX, AX
-	MOVQ    AX, 288(DI)
+	MOVQ    AX, 296(DI)
 	MOVQ    DX, R13
 	MOVQ    32(DI), R8
 	LEAQ    (R8)(R8*2), R9
 	LEAQ    (R8)(R8*4), R10
-	MOVQ    256(DI), BX
-	MOVQ    272(DI), R14
+	MOVQ    264(DI), BX
+	MOVQ    280(DI), R14
 	VPXORD  Z0, Z0, Z0
 	VPXORD  Z1, Z1, Z1
 	VPXORD  Z2, Z2, Z2
@@ -5517,17 +5517,17 @@ product:
 	VPXORD  Z6, Z6, Z6
 	VPXORD  Z7, Z7, Z7
 	MOVQ    56(DI), AX
-	MOVQ    AX, 304(DI)
+	MOVQ    AX, 312(DI)
 	MOVQ    48(DI), AX
-	MOVQ    AX, 280(DI)
+	MOVQ    AX, 288(DI)
 	MOVQ    112(DI), AX
 	PCALIGN $0x20
 
 segment:
-	MOVQ    280(DI), SI
+	MOVQ    288(DI), SI
 	MOVQ    (SI), SI
-	ADDQ    248(DI), SI
-	ADDQ    $0x08, 280(DI)
+	ADDQ    256(DI), SI
+	ADDQ    $0x08, 288(DI)
 	MOVQ    40(DI), R11
 	ADDQ    SI, R11
 	MOVQ    64(DI), CX
@@ -5585,8 +5585,8 @@ four:
 	PREFETCHT0       (R13)
 	PREFETCHT0       (R13)(AX*1)
 	ADDQ             104(DI), R13
-	CMPQ             R13, 288(DI)
-	CMOVQHI          288(DI), R13
+	CMPQ             R13, 296(DI)
+	CMOVQHI          296(DI), R13
 	PREFETCHT1       (R14)(CX*4)
 	PREFETCHT1       64(R14)(CX*4)
 	ADDQ             240(DI), R14
@@ -5621,7 +5621,7 @@ one:
 	PCALIGN          $0x20
 
 next:
-	DECQ 304(DI)
+	DECQ 312(DI)
 	JNE  segment
 	JMP  summed
 
@@ -5642,7 +5642,7 @@ edge:
 	ADDQ             $0x04, R11
 	DECQ             CX
 	JNE              edge
-	DECQ             304(DI)
+	DECQ             312(DI)
 	JNE              segment
 
 summed:
@@ -5679,7 +5679,7 @@ scaled:
 
 accumulated:
 	MOVQ      176(DI), AX
-	MOVQ      264(DI), CX
+	MOVQ      272(DI), CX
 	CMPQ      AX, $0x01
 	JLT       biased
 	JEQ       rowbias
@@ -5909,13 +5909,13 @@ store:
 	ADDQ    112(DI), AX
 	VMOVUPS Z7, K1, (AX)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 248(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 264(DI)
-	MOVQ    232(DI), AX
+	MOVQ    168(DI), AX
 	ADDQ    AX, 272(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 280(DI)
 	MOVQ    160(DI), AX
 	ADDQ    AX, DX
 	TESTQ   R12, R12
@@ -5923,7 +5923,7 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 296(DI)
+	DECQ 304(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -5933,15 +5933,15 @@ bare:
 TEXT ·tile8x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
-	MOVQ  AX, 248(DI)
-	MOVQ  72(DI), AX
 	MOVQ  AX, 256(DI)
-	MOVQ  136(DI), AX
+	MOVQ  72(DI), AX
 	MOVQ  AX, 264(DI)
-	MOVQ  16(DI), AX
-	MOVQ  AX, 296(DI)
-	MOVQ  224(DI), AX
+	MOVQ  136(DI), AX
 	MOVQ  AX, 272(DI)
+	MOVQ  16(DI), AX
+	MOVQ  AX, 304(DI)
+	MOVQ  224(DI), AX
+	MOVQ  AX, 280(DI)
 	MOVQ  128(DI), R12
 	MOVQ  96(DI), DX
 	MOVQ  80(DI), R15
@@ -5951,13 +5951,13 @@ TEXT ·tile8x2AVX512(SB), NOSPLIT, $0-8
 product:
 	IMUL3Q  $0x00000006, 104(DI), AX
 	ADDQ    DX, AX
-	MOVQ    AX, 288(DI)
+	MOVQ    AX, 296(DI)
 	MOVQ    DX, R13
 	MOVQ    32(DI), R8
 	LEAQ    (R8)(R8*2), R9
 	LEAQ    (R8)(R8*4), R10
-	MOVQ    256(DI), BX
-	MOVQ    272(DI), R14
+	MOVQ    264(DI), BX
+	MOVQ    280(DI), R14
 	VPXORD  Z0, Z0, Z0
 	VPXORD  Z1, Z1, Z1
 	VPXORD  Z2, Z2, Z2
@@ -5975,17 +5975,17 @@ product:
 	VPXORD  Z14, Z14, Z14
 	VPXORD  Z15, Z15, Z15
 	MOVQ    56(DI), AX
-	MOVQ    AX, 304(DI)
+	MOVQ    AX, 312(DI)
 	MOVQ    48(DI), AX
-	MOVQ    AX, 280(DI)
+	MOVQ    AX, 288(DI)
 	MOVQ    112(DI), AX
 	PCALIGN $0x20
 
 segment:
-	MOVQ    280(DI), SI
+	MOVQ    288(DI), SI
 	MOVQ    (SI), SI
-	ADDQ    248(DI), SI
-	ADDQ    $0x08, 280(DI)
+	ADDQ    256(DI), SI
+	ADDQ    $0x08, 288(DI)
 	MOVQ    40(DI), R11
 	ADDQ    SI, R11
 	MOVQ    64(DI), CX
@@ -6117,8 +6117,8 @@ four:
 	PREFETCHT0   64(R13)
 	PREFETCHT0   64(R13)(AX*1)
 	ADDQ         104(DI), R13
-	CMPQ         R13, 288(DI)
-	CMOVQHI      288(DI), R13
+	CMPQ         R13, 296(DI)
+	CMOVQHI      296(DI), R13
 	PREFETCHT1   (R14)(CX*4)
 	PREFETCHT1   64(R14)(CX*4)
 	ADDQ         240(DI), R14
@@ -6171,7 +6171,7 @@ one:
 	PCALIGN      $0x20
 
 next:
-	DECQ 304(DI)
+	DECQ 312(DI)
 	JNE  segment
 	JMP  summed
 
@@ -6210,7 +6210,7 @@ edge:
 	ADDQ         $0x04, R11
 	DECQ         CX
 	JNE          edge
-	DECQ         304(DI)
+	DECQ         312(DI)
 	JNE          segment
 
 summed:
@@ -6268,7 +6268,7 @@ scaled:
 
 accumulated:
 	MOVQ      176(DI), AX
-	MOVQ      264(DI), CX
+	MOVQ      272(DI), CX
 	CMPQ      AX, $0x01
 	JLT       biased
 	JEQ       rowbias
@@ -6693,13 +6693,13 @@ store:
 	ADDQ    120(DI), AX
 	VMOVUPS Z15, K1, (AX)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 248(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 264(DI)
-	MOVQ    232(DI), AX
+	MOVQ    168(DI), AX
 	ADDQ    AX, 272(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 280(DI)
 	MOVQ    160(DI), AX
 	ADDQ    AX, DX
 	TESTQ   R12, R12
@@ -6707,7 +6707,7 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 296(DI)
+	DECQ 304(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -6717,15 +6717,15 @@ bare:
 TEXT ·tile9x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
-	MOVQ  AX, 248(DI)
-	MOVQ  72(DI), AX
 	MOVQ  AX, 256(DI)
-	MOVQ  136(DI), AX
+	MOVQ  72(DI), AX
 	MOVQ  AX, 264(DI)
-	MOVQ  16(DI), AX
-	MOVQ  AX, 296(DI)
-	MOVQ  224(DI), AX
+	MOVQ  136(DI), AX
 	MOVQ  AX, 272(DI)
+	MOVQ  16(DI), AX
+	MOVQ  AX, 304(DI)
+	MOVQ  224(DI), AX
+	MOVQ  AX, 280(DI)
 	MOVQ  128(DI), R12
 	MOVQ  96(DI), DX
 	MOVQ  80(DI), R15
@@ -6735,13 +6735,13 @@ TEXT ·tile9x1AVX512(SB), NOSPLIT, $0-8
 product:
 	IMUL3Q  $0x00000006, 104(DI), AX
 	ADDQ    DX, AX
-	MOVQ    AX, 288(DI)
+	MOVQ    AX, 296(DI)
 	MOVQ    DX, R13
 	MOVQ    32(DI), R8
 	LEAQ    (R8)(R8*2), R9
 	LEAQ    (R8)(R8*4), R10
-	MOVQ    256(DI), BX
-	MOVQ    272(DI), R14
+	MOVQ    264(DI), BX
+	MOVQ    280(DI), R14
 	VPXORD  Z0, Z0, Z0
 	VPXORD  Z1, Z1, Z1
 	VPXORD  Z2, Z2, Z2
@@ -6752,17 +6752,17 @@ product:
 	VPXORD  Z7, Z7, Z7
 	VPXORD  Z8, Z8, Z8
 	MOVQ    56(DI), AX
-	MOVQ    AX, 304(DI)
+	MOVQ    AX, 312(DI)
 	MOVQ    48(DI), AX
-	MOVQ    AX, 280(DI)
+	MOVQ    AX, 288(DI)
 	MOVQ    112(DI), AX
 	PCALIGN $0x20
 
 segment:
-	MOVQ    280(DI), SI
+	MOVQ    288(DI), SI
 	MOVQ    (SI), SI
-	ADDQ    248(DI), SI
-	ADDQ    $0x08, 280(DI)
+	ADDQ    256(DI), SI
+	ADDQ    $0x08, 288(DI)
 	MOVQ    40(DI), R11
 	ADDQ    SI, R11
 	MOVQ    64(DI), CX
@@ -6824,8 +6824,8 @@ four:
 	PREFETCHT0       (R13)
 	PREFETCHT0       (R13)(AX*1)
 	ADDQ             104(DI), R13
-	CMPQ             R13, 288(DI)
-	CMOVQHI          288(DI), R13
+	CMPQ             R13, 296(DI)
+	CMOVQHI          296(DI), R13
 	PREFETCHT1       (R14)(CX*4)
 	PREFETCHT1       64(R14)(CX*4)
 	ADDQ             240(DI), R14
@@ -6861,7 +6861,7 @@ one:
 	PCALIGN          $0x20
 
 next:
-	DECQ 304(DI)
+	DECQ 312(DI)
 	JNE  segment
 	JMP  summed
 
@@ -6883,7 +6883,7 @@ edge:
 	ADDQ             $0x04, R11
 	DECQ             CX
 	JNE              edge
-	DECQ             304(DI)
+	DECQ             312(DI)
 	JNE              segment
 
 summed:
@@ -6922,7 +6922,7 @@ scaled:
 
 accumulated:
 	MOVQ      176(DI), AX
-	MOVQ      264(DI), CX
+	MOVQ      272(DI), CX
 	CMPQ      AX, $0x01
 	JLT       biased
 	JEQ       rowbias
@@ -7176,13 +7176,13 @@ store:
 	VMOVUPS Z7, K1, (AX)
 	VMOVUPS Z8, K1, (AX)(R8*1)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 248(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 264(DI)
-	MOVQ    232(DI), AX
+	MOVQ    168(DI), AX
 	ADDQ    AX, 272(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 280(DI)
 	MOVQ    160(DI), AX
 	ADDQ    AX, DX
 	TESTQ   R12, R12
@@ -7190,7 +7190,7 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 296(DI)
+	DECQ 304(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -7200,15 +7200,15 @@ bare:
 TEXT ·tile9x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
-	MOVQ  AX, 248(DI)
-	MOVQ  72(DI), AX
 	MOVQ  AX, 256(DI)
-	MOVQ  136(DI), AX
+	MOVQ  72(DI), AX
 	MOVQ  AX, 264(DI)
-	MOVQ  16(DI), AX
-	MOVQ  AX, 296(DI)
-	MOVQ  224(DI), AX
+	MOVQ  136(DI), AX
 	MOVQ  AX, 272(DI)
+	MOVQ  16(DI), AX
+	MOVQ  AX, 304(DI)
+	MOVQ  224(DI), AX
+	MOVQ  AX, 280(DI)
 	MOVQ  128(DI), R12
 	MOVQ  96(DI), DX
 	MOVQ  80(DI), R15
@@ -7218,13 +7218,13 @@ TEXT ·tile9x2AVX512(SB), NOSPLIT, $0-8
 product:
 	IMUL3Q  $0x00000006, 104(DI), AX
 	ADDQ    DX, AX
-	MOVQ    AX, 288(DI)
+	MOVQ    AX, 296(DI)
 	MOVQ    DX, R13
 	MOVQ    32(DI), R8
 	LEAQ    (R8)(R8*2), R9
 	LEAQ    (R8)(R8*4), R10
-	MOVQ    256(DI), BX
-	MOVQ    272(DI), R14
+	MOVQ    264(DI), BX
+	MOVQ    280(DI), R14
 	VPXORD  Z0, Z0, Z0
 	VPXORD  Z1, Z1, Z1
 	VPXORD  Z2, Z2, Z2
@@ -7244,17 +7244,17 @@ product:
 	VPXORD  Z16, Z16, Z16
 	VPXORD  Z17, Z17, Z17
 	MOVQ    56(DI), AX
-	MOVQ    AX, 304(DI)
+	MOVQ    AX, 312(DI)
 	MOVQ    48(DI), AX
-	MOVQ    AX, 280(DI)
+	MOVQ    AX, 288(DI)
 	MOVQ    112(DI), AX
 	PCALIGN $0x20
 
 segment:
-	MOVQ    280(DI), SI
+	MOVQ    288(DI), SI
 	MOVQ    (SI), SI
-	ADDQ    248(DI), SI
-	ADDQ    $0x08, 280(DI)
+	ADDQ    256(DI), SI
+	ADDQ    $0x08, 288(DI)
 	MOVQ    40(DI), R11
 	ADDQ    SI, R11
 	MOVQ    64(DI), CX
@@ -7398,8 +7398,8 @@ four:
 	PREFETCHT0   64(R13)
 	PREFETCHT0   64(R13)(AX*1)
 	ADDQ         104(DI), R13
-	CMPQ         R13, 288(DI)
-	CMOVQHI      288(DI), R13
+	CMPQ         R13, 296(DI)
+	CMOVQHI      296(DI), R13
 	PREFETCHT1   (R14)(CX*4)
 	PREFETCHT1   64(R14)(CX*4)
 	ADDQ         240(DI), R14
@@ -7455,7 +7455,7 @@ one:
 	PCALIGN      $0x20
 
 next:
-	DECQ 304(DI)
+	DECQ 312(DI)
 	JNE  segment
 	JMP  summed
 
@@ -7497,7 +7497,7 @@ edge:
 	ADDQ         $0x04, R11
 	DECQ         CX
 	JNE          edge
-	DECQ         304(DI)
+	DECQ         312(DI)
 	JNE          segment
 
 summed:
@@ -7559,7 +7559,7 @@ scaled:
 
 accumulated:
 	MOVQ      176(DI), AX
-	MOVQ      264(DI), CX
+	MOVQ      272(DI), CX
 	CMPQ      AX, $0x01
 	JLT       biased
 	JEQ       rowbias
@@ -8031,13 +8031,13 @@ store:
 	VMOVUPS Z15, K1, (AX)
 	VMOVUPS Z17, K1, (AX)(R8*1)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 248(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 264(DI)
-	MOVQ    232(DI), AX
+	MOVQ    168(DI), AX
 	ADDQ    AX, 272(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 280(DI)
 	MOVQ    160(DI), AX
 	ADDQ    AX, DX
 	TESTQ   R12, R12
@@ -8045,7 +8045,7 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 296(DI)
+	DECQ 304(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -8055,15 +8055,15 @@ bare:
 TEXT ·tile10x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
-	MOVQ  AX, 248(DI)
-	MOVQ  72(DI), AX
 	MOVQ  AX, 256(DI)
-	MOVQ  136(DI), AX
+	MOVQ  72(DI), AX
 	MOVQ  AX, 264(DI)
-	MOVQ  16(DI), AX
-	MOVQ  AX, 296(DI)
-	MOVQ  224(DI), AX
+	MOVQ  136(DI), AX
 	MOVQ  AX, 272(DI)
+	MOVQ  16(DI), AX
+	MOVQ  AX, 304(DI)
+	MOVQ  224(DI), AX
+	MOVQ  AX, 280(DI)
 	MOVQ  128(DI), R12
 	MOVQ  96(DI), DX
 	MOVQ  80(DI), R15
@@ -8073,13 +8073,13 @@ TEXT ·tile10x1AVX512(SB), NOSPLIT, $0-8
 product:
 	IMUL3Q  $0x00000006, 104(DI), AX
 	ADDQ    DX, AX
-	MOVQ    AX, 288(DI)
+	MOVQ    AX, 296(DI)
 	MOVQ    DX, R13
 	MOVQ    32(DI), R8
 	LEAQ    (R8)(R8*2), R9
 	LEAQ    (R8)(R8*4), R10
-	MOVQ    256(DI), BX
-	MOVQ    272(DI), R14
+	MOVQ    264(DI), BX
+	MOVQ    280(DI), R14
 	VPXORD  Z0, Z0, Z0
 	VPXORD  Z1, Z1, Z1
 	VPXORD  Z2, Z2, Z2
@@ -8091,17 +8091,17 @@ product:
 	VPXORD  Z8, Z8, Z8
 	VPXORD  Z9, Z9, Z9
 	MOVQ    56(DI), AX
-	MOVQ    AX, 304(DI)
+	MOVQ    AX, 312(DI)
 	MOVQ    48(DI), AX
-	MOVQ    AX, 280(DI)
+	MOVQ    AX, 288(DI)
 	MOVQ    112(DI), AX
 	PCALIGN $0x20
 
 segment:
-	MOVQ    280(DI), SI
+	MOVQ    288(DI), SI
 	MOVQ    (SI), SI
-	ADDQ    248(DI), SI
-	ADDQ    $0x08, 280(DI)
+	ADDQ    256(DI), SI
+	ADDQ    $0x08, 288(DI)
 	MOVQ    40(DI), R11
 	ADDQ    SI, R11
 	MOVQ    64(DI), CX
@@ -8167,8 +8167,8 @@ four:
 	PREFETCHT0       (R13)
 	PREFETCHT0       (R13)(AX*1)
 	ADDQ             104(DI), R13
-	CMPQ             R13, 288(DI)
-	CMOVQHI          288(DI), R13
+	CMPQ             R13, 296(DI)
+	CMOVQHI          296(DI), R13
 	PREFETCHT1       (R14)(CX*4)
 	PREFETCHT1       64(R14)(CX*4)
 	ADDQ             240(DI), R14
@@ -8205,7 +8205,7 @@ one:
 	PCALIGN          $0x20
 
 next:
-	DECQ 304(DI)
+	DECQ 312(DI)
 	JNE  segment
 	JMP  summed
 
@@ -8228,7 +8228,7 @@ edge:
 	ADDQ             $0x04, R11
 	DECQ             CX
 	JNE              edge
-	DECQ             304(DI)
+	DECQ             312(DI)
 	JNE              segment
 
 summed:
@@ -8269,7 +8269,7 @@ scaled:
 
 accumulated:
 	MOVQ      176(DI), AX
-	MOVQ      264(DI), CX
+	MOVQ      272(DI), CX
 	CMPQ      AX, $0x01
 	JLT       biased
 	JEQ       rowbias
@@ -8547,13 +8547,13 @@ store:
 	VMOVUPS Z8, K1, (AX)(R8*1)
 	VMOVUPS Z9, K1, (AX)(R8*2)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 248(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 264(DI)
-	MOVQ    232(DI), AX
+	MOVQ    168(DI), AX
 	ADDQ    AX, 272(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 280(DI)
 	MOVQ    160(DI), AX
 	ADDQ    AX, DX
 	TESTQ   R12, R12
@@ -8561,7 +8561,7 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 296(DI)
+	DECQ 304(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -8571,15 +8571,15 @@ bare:
 TEXT ·tile10x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
-	MOVQ  AX, 248(DI)
-	MOVQ  72(DI), AX
 	MOVQ  AX, 256(DI)
-	MOVQ  136(DI), AX
+	MOVQ  72(DI), AX
 	MOVQ  AX, 264(DI)
-	MOVQ  16(DI), AX
-	MOVQ  AX, 296(DI)
-	MOVQ  224(DI), AX
+	MOVQ  136(DI), AX
 	MOVQ  AX, 272(DI)
+	MOVQ  16(DI), AX
+	MOVQ  AX, 304(DI)
+	MOVQ  224(DI), AX
+	MOVQ  AX, 280(DI)
 	MOVQ  128(DI), R12
 	MOVQ  96(DI), DX
 	MOVQ  80(DI), R15
@@ -8589,13 +8589,13 @@ TEXT ·tile10x2AVX512(SB), NOSPLIT, $0-8
 product:
 	IMUL3Q  $0x00000006, 104(DI), AX
 	ADDQ    DX, AX
-	MOVQ    AX, 288(DI)
+	MOVQ    AX, 296(DI)
 	MOVQ    DX, R13
 	MOVQ    32(DI), R8
 	LEAQ    (R8)(R8*2), R9
 	LEAQ    (R8)(R8*4), R10
-	MOVQ    256(DI), BX
-	MOVQ    272(DI), R14
+	MOVQ    264(DI), BX
+	MOVQ    280(DI), R14
 	VPXORD  Z0, Z0, Z0
 	VPXORD  Z1, Z1, Z1
 	VPXORD  Z2, Z2, Z2
@@ -8617,17 +8617,17 @@ product:
 	VPXORD  Z18, Z18, Z18
 	VPXORD  Z19, Z19, Z19
 	MOVQ    56(DI), AX
-	MOVQ    AX, 304(DI)
+	MOVQ    AX, 312(DI)
 	MOVQ    48(DI), AX
-	MOVQ    AX, 280(DI)
+	MOVQ    AX, 288(DI)
 	MOVQ    112(DI), AX
 	PCALIGN $0x20
 
 segment:
-	MOVQ    280(DI), SI
+	MOVQ    288(DI), SI
 	MOVQ    (SI), SI
-	ADDQ    248(DI), SI
-	ADDQ    $0x08, 280(DI)
+	ADDQ    256(DI), SI
+	ADDQ    $0x08, 288(DI)
 	MOVQ    40(DI), R11
 	ADDQ    SI, R11
 	MOVQ    64(DI), CX
@@ -8783,8 +8783,8 @@ four:
 	PREFETCHT0   64(R13)
 	PREFETCHT0   64(R13)(AX*1)
 	ADDQ         104(DI), R13
-	CMPQ         R13, 288(DI)
-	CMOVQHI      288(DI), R13
+	CMPQ         R13, 296(DI)
+	CMOVQHI      296(DI), R13
 	PREFETCHT1   (R14)(CX*4)
 	PREFETCHT1   64(R14)(CX*4)
 	ADDQ         240(DI), R14
@@ -8843,7 +8843,7 @@ one:
 	PCALIGN      $0x20
 
 next:
-	DECQ 304(DI)
+	DECQ 312(DI)
 	JNE  segment
 	JMP  summed
 
@@ -8888,7 +8888,7 @@ edge:
 	ADDQ         $0x04, R11
 	DECQ         CX
 	JNE          edge
-	DECQ         304(DI)
+	DECQ         312(DI)
 	JNE          segment
 
 summed:
@@ -8954,7 +8954,7 @@ scaled:
 
 accumulated:
 	MOVQ      176(DI), AX
-	MOVQ      264(DI), CX
+	MOVQ      272(DI), CX
 	CMPQ      AX, $0x01
 	JLT       biased
 	JEQ       rowbias
@@ -9473,13 +9473,13 @@ store:
 	VMOVUPS Z17, K1, (AX)(R8*1)
 	VMOVUPS Z19, K1, (AX)(R8*2)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 248(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 264(DI)
-	MOVQ    232(DI), AX
+	MOVQ    168(DI), AX
 	ADDQ    AX, 272(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 280(DI)
 	MOVQ    160(DI), AX
 	ADDQ    AX, DX
 	TESTQ   R12, R12
@@ -9487,7 +9487,7 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 296(DI)
+	DECQ 304(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -9497,15 +9497,15 @@ bare:
 TEXT ·tile11x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
-	MOVQ  AX, 248(DI)
-	MOVQ  72(DI), AX
 	MOVQ  AX, 256(DI)
-	MOVQ  136(DI), AX
+	MOVQ  72(DI), AX
 	MOVQ  AX, 264(DI)
-	MOVQ  16(DI), AX
-	MOVQ  AX, 296(DI)
-	MOVQ  224(DI), AX
+	MOVQ  136(DI), AX
 	MOVQ  AX, 272(DI)
+	MOVQ  16(DI), AX
+	MOVQ  AX, 304(DI)
+	MOVQ  224(DI), AX
+	MOVQ  AX, 280(DI)
 	MOVQ  128(DI), R12
 	MOVQ  96(DI), DX
 	MOVQ  80(DI), R15
@@ -9515,13 +9515,13 @@ TEXT ·tile11x1AVX512(SB), NOSPLIT, $0-8
 product:
 	IMUL3Q  $0x00000006, 104(DI), AX
 	ADDQ    DX, AX
-	MOVQ    AX, 288(DI)
+	MOVQ    AX, 296(DI)
 	MOVQ    DX, R13
 	MOVQ    32(DI), R8
 	LEAQ    (R8)(R8*2), R9
 	LEAQ    (R8)(R8*4), R10
-	MOVQ    256(DI), BX
-	MOVQ    272(DI), R14
+	MOVQ    264(DI), BX
+	MOVQ    280(DI), R14
 	VPXORD  Z0, Z0, Z0
 	VPXORD  Z1, Z1, Z1
 	VPXORD  Z2, Z2, Z2
@@ -9534,17 +9534,17 @@ product:
 	VPXORD  Z9, Z9, Z9
 	VPXORD  Z10, Z10, Z10
 	MOVQ    56(DI), AX
-	MOVQ    AX, 304(DI)
+	MOVQ    AX, 312(DI)
 	MOVQ    48(DI), AX
-	MOVQ    AX, 280(DI)
+	MOVQ    AX, 288(DI)
 	MOVQ    112(DI), AX
 	PCALIGN $0x20
 
 segment:
-	MOVQ    280(DI), SI
+	MOVQ    288(DI), SI
 	MOVQ    (SI), SI
-	ADDQ    248(DI), SI
-	ADDQ    $0x08, 280(DI)
+	ADDQ    256(DI), SI
+	ADDQ    $0x08, 288(DI)
 	MOVQ    40(DI), R11
 	ADDQ    SI, R11
 	MOVQ    64(DI), CX
@@ -9614,8 +9614,8 @@ four:
 	PREFETCHT0       (R13)
 	PREFETCHT0       (R13)(AX*1)
 	ADDQ             104(DI), R13
-	CMPQ             R13, 288(DI)
-	CMOVQHI          288(DI), R13
+	CMPQ             R13, 296(DI)
+	CMOVQHI          296(DI), R13
 	PREFETCHT1       (R14)(CX*4)
 	PREFETCHT1       64(R14)(CX*4)
 	ADDQ             240(DI), R14
@@ -9653,7 +9653,7 @@ one:
 	PCALIGN          $0x20
 
 next:
-	DECQ 304(DI)
+	DECQ 312(DI)
 	JNE  segment
 	JMP  summed
 
@@ -9677,7 +9677,7 @@ edge:
 	ADDQ             $0x04, R11
 	DECQ             CX
 	JNE              edge
-	DECQ             304(DI)
+	DECQ             312(DI)
 	JNE              segment
 
 summed:
@@ -9720,7 +9720,7 @@ scaled:
 
 accumulated:
 	MOVQ      176(DI), AX
-	MOVQ      264(DI), CX
+	MOVQ      272(DI), CX
 	CMPQ      AX, $0x01
 	JLT       biased
 	JEQ       rowbias
@@ -10022,13 +10022,13 @@ store:
 	VMOVUPS Z9, K1, (AX)(R8*2)
 	VMOVUPS Z10, K1, (AX)(R9*1)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 248(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 264(DI)
-	MOVQ    232(DI), AX
+	MOVQ    168(DI), AX
 	ADDQ    AX, 272(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 280(DI)
 	MOVQ    160(DI), AX
 	ADDQ    AX, DX
 	TESTQ   R12, R12
@@ -10036,7 +10036,7 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 296(DI)
+	DECQ 304(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -10046,15 +10046,15 @@ bare:
 TEXT ·tile11x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
-	MOVQ  AX, 248(DI)
-	MOVQ  72(DI), AX
 	MOVQ  AX, 256(DI)
-	MOVQ  136(DI), AX
+	MOVQ  72(DI), AX
 	MOVQ  AX, 264(DI)
-	MOVQ  16(DI), AX
-	MOVQ  AX, 296(DI)
-	MOVQ  224(DI), AX
+	MOVQ  136(DI), AX
 	MOVQ  AX, 272(DI)
+	MOVQ  16(DI), AX
+	MOVQ  AX, 304(DI)
+	MOVQ  224(DI), AX
+	MOVQ  AX, 280(DI)
 	MOVQ  128(DI), R12
 	MOVQ  96(DI), DX
 	MOVQ  80(DI), R15
@@ -10064,13 +10064,13 @@ TEXT ·tile11x2AVX512(SB), NOSPLIT, $0-8
 product:
 	IMUL3Q  $0x00000006, 104(DI), AX
 	ADDQ    DX, AX
-	MOVQ    AX, 288(DI)
+	MOVQ    AX, 296(DI)
 	MOVQ    DX, R13
 	MOVQ    32(DI), R8
 	LEAQ    (R8)(R8*2), R9
 	LEAQ    (R8)(R8*4), R10
-	MOVQ    256(DI), BX
-	MOVQ    272(DI), R14
+	MOVQ    264(DI), BX
+	MOVQ    280(DI), R14
 	VPXORD  Z0, Z0, Z0
 	VPXORD  Z1, Z1, Z1
 	VPXORD  Z2, Z2, Z2
@@ -10094,17 +10094,17 @@ product:
 	VPXORD  Z20, Z20, Z20
 	VPXORD  Z21, Z21, Z21
 	MOVQ    56(DI), AX
-	MOVQ    AX, 304(DI)
+	MOVQ    AX, 312(DI)
 	MOVQ    48(DI), AX
-	MOVQ    AX, 280(DI)
+	MOVQ    AX, 288(DI)
 	MOVQ    112(DI), AX
 	PCALIGN $0x20
 
 segment:
-	MOVQ    280(DI), SI
+	MOVQ    288(DI), SI
 	MOVQ    (SI), SI
-	ADDQ    248(DI), SI
-	ADDQ    $0x08, 280(DI)
+	ADDQ    256(DI), SI
+	ADDQ    $0x08, 288(DI)
 	MOVQ    40(DI), R11
 	ADDQ    SI, R11
 	MOVQ    64(DI), CX
@@ -10272,8 +10272,8 @@ four:
 	PREFETCHT0   64(R13)
 	PREFETCHT0   64(R13)(AX*1)
 	ADDQ         104(DI), R13
-	CMPQ         R13, 288(DI)
-	CMOVQHI      288(DI), R13
+	CMPQ         R13, 296(DI)
+	CMOVQHI      296(DI), R13
 	PREFETCHT1   (R14)(CX*4)
 	PREFETCHT1   64(R14)(CX*4)
 	ADDQ         240(DI), R14
@@ -10335,7 +10335,7 @@ one:
 	PCALIGN      $0x20
 
 next:
-	DECQ 304(DI)
+	DECQ 312(DI)
 	JNE  segment
 	JMP  summed
 
@@ -10383,7 +10383,7 @@ edge:
 	ADDQ         $0x04, R11
 	DECQ         CX
 	JNE          edge
-	DECQ         304(DI)
+	DECQ         312(DI)
 	JNE          segment
 
 summed:
@@ -10453,7 +10453,7 @@ scaled:
 
 accumulated:
 	MOVQ      176(DI), AX
-	MOVQ      264(DI), CX
+	MOVQ      272(DI), CX
 	CMPQ      AX, $0x01
 	JLT       biased
 	JEQ       rowbias
@@ -11019,13 +11019,13 @@ store:
 	VMOVUPS Z19, K1, (AX)(R8*2)
 	VMOVUPS Z21, K1, (AX)(R9*1)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 248(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 264(DI)
-	MOVQ    232(DI), AX
+	MOVQ    168(DI), AX
 	ADDQ    AX, 272(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 280(DI)
 	MOVQ    160(DI), AX
 	ADDQ    AX, DX
 	TESTQ   R12, R12
@@ -11033,7 +11033,7 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 296(DI)
+	DECQ 304(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -11043,15 +11043,15 @@ bare:
 TEXT ·tile12x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
-	MOVQ  AX, 248(DI)
-	MOVQ  72(DI), AX
 	MOVQ  AX, 256(DI)
-	MOVQ  136(DI), AX
+	MOVQ  72(DI), AX
 	MOVQ  AX, 264(DI)
-	MOVQ  16(DI), AX
-	MOVQ  AX, 296(DI)
-	MOVQ  224(DI), AX
+	MOVQ  136(DI), AX
 	MOVQ  AX, 272(DI)
+	MOVQ  16(DI), AX
+	MOVQ  AX, 304(DI)
+	MOVQ  224(DI), AX
+	MOVQ  AX, 280(DI)
 	MOVQ  128(DI), R12
 	MOVQ  96(DI), DX
 	MOVQ  80(DI), R15
@@ -11061,13 +11061,13 @@ TEXT ·tile12x1AVX512(SB), NOSPLIT, $0-8
 product:
 	IMUL3Q  $0x00000006, 104(DI), AX
 	ADDQ    DX, AX
-	MOVQ    AX, 288(DI)
+	MOVQ    AX, 296(DI)
 	MOVQ    DX, R13
 	MOVQ    32(DI), R8
 	LEAQ    (R8)(R8*2), R9
 	LEAQ    (R8)(R8*4), R10
-	MOVQ    256(DI), BX
-	MOVQ    272(DI), R14
+	MOVQ    264(DI), BX
+	MOVQ    280(DI), R14
 	VPXORD  Z0, Z0, Z0
 	VPXORD  Z1, Z1, Z1
 	VPXORD  Z2, Z2, Z2
@@ -11081,17 +11081,17 @@ product:
 	VPXORD  Z10, Z10, Z10
 	VPXORD  Z11, Z11, Z11
 	MOVQ    56(DI), AX
-	MOVQ    AX, 304(DI)
+	MOVQ    AX, 312(DI)
 	MOVQ    48(DI), AX
-	MOVQ    AX, 280(DI)
+	MOVQ    AX, 288(DI)
 	MOVQ    112(DI), AX
 	PCALIGN $0x20
 
 segment:
-	MOVQ    280(DI), SI
+	MOVQ    288(DI), SI
 	MOVQ    (SI), SI
-	ADDQ    248(DI), SI
-	ADDQ    $0x08, 280(DI)
+	ADDQ    256(DI), SI
+	ADDQ    $0x08, 288(DI)
 	MOVQ    40(DI), R11
 	ADDQ    SI, R11
 	MOVQ    64(DI), CX
@@ -11165,8 +11165,8 @@ four:
 	PREFETCHT0       (R13)
 	PREFETCHT0       (R13)(AX*1)
 	ADDQ             104(DI), R13
-	CMPQ             R13, 288(DI)
-	CMOVQHI          288(DI), R13
+	CMPQ             R13, 296(DI)
+	CMOVQHI          296(DI), R13
 	PREFETCHT1       (R14)(CX*4)
 	PREFETCHT1       64(R14)(CX*4)
 	ADDQ             240(DI), R14
@@ -11205,7 +11205,7 @@ one:
 	PCALIGN          $0x20
 
 next:
-	DECQ 304(DI)
+	DECQ 312(DI)
 	JNE  segment
 	JMP  summed
 
@@ -11230,7 +11230,7 @@ edge:
 	ADDQ             $0x04, R11
 	DECQ             CX
 	JNE              edge
-	DECQ             304(DI)
+	DECQ             312(DI)
 	JNE              segment
 
 summed:
@@ -11275,7 +11275,7 @@ scaled:
 
 accumulated:
 	MOVQ      176(DI), AX
-	MOVQ      264(DI), CX
+	MOVQ      272(DI), CX
 	CMPQ      AX, $0x01
 	JLT       biased
 	JEQ       rowbias
@@ -11601,13 +11601,13 @@ store:
 	VMOVUPS Z10, K1, (AX)(R9*1)
 	VMOVUPS Z11, K1, (AX)(R8*4)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 248(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 264(DI)
-	MOVQ    232(DI), AX
+	MOVQ    168(DI), AX
 	ADDQ    AX, 272(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 280(DI)
 	MOVQ    160(DI), AX
 	ADDQ    AX, DX
 	TESTQ   R12, R12
@@ -11615,7 +11615,7 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 296(DI)
+	DECQ 304(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -11625,15 +11625,15 @@ bare:
 TEXT ·tile12x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
-	MOVQ  AX, 248(DI)
-	MOVQ  72(DI), AX
 	MOVQ  AX, 256(DI)
-	MOVQ  136(DI), AX
+	MOVQ  72(DI), AX
 	MOVQ  AX, 264(DI)
-	MOVQ  16(DI), AX
-	MOVQ  AX, 296(DI)
-	MOVQ  224(DI), AX
+	MOVQ  136(DI), AX
 	MOVQ  AX, 272(DI)
+	MOVQ  16(DI), AX
+	MOVQ  AX, 304(DI)
+	MOVQ  224(DI), AX
+	MOVQ  AX, 280(DI)
 	MOVQ  128(DI), R12
 	MOVQ  96(DI), DX
 	MOVQ  80(DI), R15
@@ -11643,13 +11643,13 @@ TEXT ·tile12x2AVX512(SB), NOSPLIT, $0-8
 product:
 	IMUL3Q  $0x00000006, 104(DI), AX
 	ADDQ    DX, AX
-	MOVQ    AX, 288(DI)
+	MOVQ    AX, 296(DI)
 	MOVQ    DX, R13
 	MOVQ    32(DI), R8
 	LEAQ    (R8)(R8*2), R9
 	LEAQ    (R8)(R8*4), R10
-	MOVQ    256(DI), BX
-	MOVQ    272(DI), R14
+	MOVQ    264(DI), BX
+	MOVQ    280(DI), R14
 	VPXORD  Z0, Z0, Z0
 	VPXORD  Z1, Z1, Z1
 	VPXORD  Z2, Z2, Z2
@@ -11675,17 +11675,17 @@ product:
 	VPXORD  Z22, Z22, Z22
 	VPXORD  Z23, Z23, Z23
 	MOVQ    56(DI), AX
-	MOVQ    AX, 304(DI)
+	MOVQ    AX, 312(DI)
 	MOVQ    48(DI), AX
-	MOVQ    AX, 280(DI)
+	MOVQ    AX, 288(DI)
 	MOVQ    112(DI), AX
 	PCALIGN $0x20
 
 segment:
-	MOVQ    280(DI), SI
+	MOVQ    288(DI), SI
 	MOVQ    (SI), SI
-	ADDQ    248(DI), SI
-	ADDQ    $0x08, 280(DI)
+	ADDQ    256(DI), SI
+	ADDQ    $0x08, 288(DI)
 	MOVQ    40(DI), R11
 	ADDQ    SI, R11
 	MOVQ    64(DI), CX
@@ -11865,8 +11865,8 @@ four:
 	PREFETCHT0   64(R13)
 	PREFETCHT0   64(R13)(AX*1)
 	ADDQ         104(DI), R13
-	CMPQ         R13, 288(DI)
-	CMOVQHI      288(DI), R13
+	CMPQ         R13, 296(DI)
+	CMOVQHI      296(DI), R13
 	PREFETCHT1   (R14)(CX*4)
 	PREFETCHT1   64(R14)(CX*4)
 	ADDQ         240(DI), R14
@@ -11931,7 +11931,7 @@ one:
 	PCALIGN      $0x20
 
 next:
-	DECQ 304(DI)
+	DECQ 312(DI)
 	JNE  segment
 	JMP  summed
 
@@ -11982,7 +11982,7 @@ edge:
 	ADDQ         $0x04, R11
 	DECQ         CX
 	JNE          edge
-	DECQ         304(DI)
+	DECQ         312(DI)
 	JNE          segment
 
 summed:
@@ -12056,7 +12056,7 @@ scaled:
 
 accumulated:
 	MOVQ      176(DI), AX
-	MOVQ      264(DI), CX
+	MOVQ      272(DI), CX
 	CMPQ      AX, $0x01
 	JLT       biased
 	JEQ       rowbias
@@ -12669,13 +12669,13 @@ store:
 	VMOVUPS Z21, K1, (AX)(R9*1)
 	VMOVUPS Z23, K1, (AX)(R8*4)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 248(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 264(DI)
-	MOVQ    232(DI), AX
+	MOVQ    168(DI), AX
 	ADDQ    AX, 272(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 280(DI)
 	MOVQ    160(DI), AX
 	ADDQ    AX, DX
 	TESTQ   R12, R12
@@ -12683,7 +12683,7 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 296(DI)
+	DECQ 304(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -12693,15 +12693,15 @@ bare:
 TEXT ·tile13x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
-	MOVQ  AX, 248(DI)
-	MOVQ  72(DI), AX
 	MOVQ  AX, 256(DI)
-	MOVQ  136(DI), AX
+	MOVQ  72(DI), AX
 	MOVQ  AX, 264(DI)
-	MOVQ  16(DI), AX
-	MOVQ  AX, 296(DI)
-	MOVQ  224(DI), AX
+	MOVQ  136(DI), AX
 	MOVQ  AX, 272(DI)
+	MOVQ  16(DI), AX
+	MOVQ  AX, 304(DI)
+	MOVQ  224(DI), AX
+	MOVQ  AX, 280(DI)
 	MOVQ  128(DI), R12
 	MOVQ  96(DI), DX
 	MOVQ  80(DI), R15
@@ -12711,13 +12711,13 @@ TEXT ·tile13x1AVX512(SB), NOSPLIT, $0-8
 product:
 	IMUL3Q  $0x00000006, 104(DI), AX
 	ADDQ    DX, AX
-	MOVQ    AX, 288(DI)
+	MOVQ    AX, 296(DI)
 	MOVQ    DX, R13
 	MOVQ    32(DI), R8
 	LEAQ    (R8)(R8*2), R9
 	LEAQ    (R8)(R8*4), R10
-	MOVQ    256(DI), BX
-	MOVQ    272(DI), R14
+	MOVQ    264(DI), BX
+	MOVQ    280(DI), R14
 	VPXORD  Z0, Z0, Z0
 	VPXORD  Z1, Z1, Z1
 	VPXORD  Z2, Z2, Z2
@@ -12732,17 +12732,17 @@ product:
 	VPXORD  Z11, Z11, Z11
 	VPXORD  Z12, Z12, Z12
 	MOVQ    56(DI), AX
-	MOVQ    AX, 304(DI)
+	MOVQ    AX, 312(DI)
 	MOVQ    48(DI), AX
-	MOVQ    AX, 280(DI)
+	MOVQ    AX, 288(DI)
 	MOVQ    112(DI), AX
 	PCALIGN $0x20
 
 segment:
-	MOVQ    280(DI), SI
+	MOVQ    288(DI), SI
 	MOVQ    (SI), SI
-	ADDQ    248(DI), SI
-	ADDQ    $0x08, 280(DI)
+	ADDQ    256(DI), SI
+	ADDQ    $0x08, 288(DI)
 	MOVQ    40(DI), R11
 	ADDQ    SI, R11
 	MOVQ    64(DI), CX
@@ -12820,8 +12820,8 @@ four:
 	PREFETCHT0       (R13)
 	PREFETCHT0       (R13)(AX*1)
 	ADDQ             104(DI), R13
-	CMPQ             R13, 288(DI)
-	CMOVQHI          288(DI), R13
+	CMPQ             R13, 296(DI)
+	CMOVQHI          296(DI), R13
 	PREFETCHT1       (R14)(CX*4)
 	PREFETCHT1       64(R14)(CX*4)
 	ADDQ             240(DI), R14
@@ -12861,7 +12861,7 @@ one:
 	PCALIGN          $0x20
 
 next:
-	DECQ 304(DI)
+	DECQ 312(DI)
 	JNE  segment
 	JMP  summed
 
@@ -12887,7 +12887,7 @@ edge:
 	ADDQ             $0x04, R11
 	DECQ             CX
 	JNE              edge
-	DECQ             304(DI)
+	DECQ             312(DI)
 	JNE              segment
 
 summed:
@@ -12934,7 +12934,7 @@ scaled:
 
 accumulated:
 	MOVQ      176(DI), AX
-	MOVQ      264(DI), CX
+	MOVQ      272(DI), CX
 	CMPQ      AX, $0x01
 	JLT       biased
 	JEQ       rowbias
@@ -13284,13 +13284,13 @@ store:
 	VMOVUPS Z11, K1, (AX)(R8*4)
 	VMOVUPS Z12, K1, (AX)(R10*1)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 248(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 264(DI)
-	MOVQ    232(DI), AX
+	MOVQ    168(DI), AX
 	ADDQ    AX, 272(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 280(DI)
 	MOVQ    160(DI), AX
 	ADDQ    AX, DX
 	TESTQ   R12, R12
@@ -13298,7 +13298,7 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 296(DI)
+	DECQ 304(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -13308,15 +13308,15 @@ bare:
 TEXT ·tile13x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
-	MOVQ  AX, 248(DI)
-	MOVQ  72(DI), AX
 	MOVQ  AX, 256(DI)
-	MOVQ  136(DI), AX
+	MOVQ  72(DI), AX
 	MOVQ  AX, 264(DI)
-	MOVQ  16(DI), AX
-	MOVQ  AX, 296(DI)
-	MOVQ  224(DI), AX
+	MOVQ  136(DI), AX
 	MOVQ  AX, 272(DI)
+	MOVQ  16(DI), AX
+	MOVQ  AX, 304(DI)
+	MOVQ  224(DI), AX
+	MOVQ  AX, 280(DI)
 	MOVQ  128(DI), R12
 	MOVQ  96(DI), DX
 	MOVQ  80(DI), R15
@@ -13326,13 +13326,13 @@ TEXT ·tile13x2AVX512(SB), NOSPLIT, $0-8
 product:
 	IMUL3Q  $0x00000006, 104(DI), AX
 	ADDQ    DX, AX
-	MOVQ    AX, 288(DI)
+	MOVQ    AX, 296(DI)
 	MOVQ    DX, R13
 	MOVQ    32(DI), R8
 	LEAQ    (R8)(R8*2), R9
 	LEAQ    (R8)(R8*4), R10
-	MOVQ    256(DI), BX
-	MOVQ    272(DI), R14
+	MOVQ    264(DI), BX
+	MOVQ    280(DI), R14
 	VPXORD  Z0, Z0, Z0
 	VPXORD  Z1, Z1, Z1
 	VPXORD  Z2, Z2, Z2
@@ -13360,17 +13360,17 @@ product:
 	VPXORD  Z24, Z24, Z24
 	VPXORD  Z25, Z25, Z25
 	MOVQ    56(DI), AX
-	MOVQ    AX, 304(DI)
+	MOVQ    AX, 312(DI)
 	MOVQ    48(DI), AX
-	MOVQ    AX, 280(DI)
+	MOVQ    AX, 288(DI)
 	MOVQ    112(DI), AX
 	PCALIGN $0x20
 
 segment:
-	MOVQ    280(DI), SI
+	MOVQ    288(DI), SI
 	MOVQ    (SI), SI
-	ADDQ    248(DI), SI
-	ADDQ    $0x08, 280(DI)
+	ADDQ    256(DI), SI
+	ADDQ    $0x08, 288(DI)
 	MOVQ    40(DI), R11
 	ADDQ    SI, R11
 	MOVQ    64(DI), CX
@@ -13562,8 +13562,8 @@ four:
 	PREFETCHT0   64(R13)
 	PREFETCHT0   64(R13)(AX*1)
 	ADDQ         104(DI), R13
-	CMPQ         R13, 288(DI)
-	CMOVQHI      288(DI), R13
+	CMPQ         R13, 296(DI)
+	CMOVQHI      296(DI), R13
 	PREFETCHT1   (R14)(CX*4)
 	PREFETCHT1   64(R14)(CX*4)
 	ADDQ         240(DI), R14
@@ -13631,7 +13631,7 @@ one:
 	PCALIGN      $0x20
 
 next:
-	DECQ 304(DI)
+	DECQ 312(DI)
 	JNE  segment
 	JMP  summed
 
@@ -13685,7 +13685,7 @@ edge:
 	ADDQ         $0x04, R11
 	DECQ         CX
 	JNE          edge
-	DECQ         304(DI)
+	DECQ         312(DI)
 	JNE          segment
 
 summed:
@@ -13763,7 +13763,7 @@ scaled:
 
 accumulated:
 	MOVQ      176(DI), AX
-	MOVQ      264(DI), CX
+	MOVQ      272(DI), CX
 	CMPQ      AX, $0x01
 	JLT       biased
 	JEQ       rowbias
@@ -14423,13 +14423,13 @@ store:
 	VMOVUPS Z23, K1, (AX)(R8*4)
 	VMOVUPS Z25, K1, (AX)(R10*1)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 248(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 264(DI)
-	MOVQ    232(DI), AX
+	MOVQ    168(DI), AX
 	ADDQ    AX, 272(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 280(DI)
 	MOVQ    160(DI), AX
 	ADDQ    AX, DX
 	TESTQ   R12, R12
@@ -14437,7 +14437,7 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 296(DI)
+	DECQ 304(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -14447,15 +14447,15 @@ bare:
 TEXT ·tile14x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
-	MOVQ  AX, 248(DI)
-	MOVQ  72(DI), AX
 	MOVQ  AX, 256(DI)
-	MOVQ  136(DI), AX
+	MOVQ  72(DI), AX
 	MOVQ  AX, 264(DI)
-	MOVQ  16(DI), AX
-	MOVQ  AX, 296(DI)
-	MOVQ  224(DI), AX
+	MOVQ  136(DI), AX
 	MOVQ  AX, 272(DI)
+	MOVQ  16(DI), AX
+	MOVQ  AX, 304(DI)
+	MOVQ  224(DI), AX
+	MOVQ  AX, 280(DI)
 	MOVQ  128(DI), R12
 	MOVQ  96(DI), DX
 	MOVQ  80(DI), R15
@@ -14465,13 +14465,13 @@ TEXT ·tile14x1AVX512(SB), NOSPLIT, $0-8
 product:
 	IMUL3Q  $0x00000006, 104(DI), AX
 	ADDQ    DX, AX
-	MOVQ    AX, 288(DI)
+	MOVQ    AX, 296(DI)
 	MOVQ    DX, R13
 	MOVQ    32(DI), R8
 	LEAQ    (R8)(R8*2), R9
 	LEAQ    (R8)(R8*4), R10
-	MOVQ    256(DI), BX
-	MOVQ    272(DI), R14
+	MOVQ    264(DI), BX
+	MOVQ    280(DI), R14
 	VPXORD  Z0, Z0, Z0
 	VPXORD  Z1, Z1, Z1
 	VPXORD  Z2, Z2, Z2
@@ -14487,17 +14487,17 @@ product:
 	VPXORD  Z12, Z12, Z12
 	VPXORD  Z13, Z13, Z13
 	MOVQ    56(DI), AX
-	MOVQ    AX, 304(DI)
+	MOVQ    AX, 312(DI)
 	MOVQ    48(DI), AX
-	MOVQ    AX, 280(DI)
+	MOVQ    AX, 288(DI)
 	MOVQ    112(DI), AX
 	PCALIGN $0x20
 
 segment:
-	MOVQ    280(DI), SI
+	MOVQ    288(DI), SI
 	MOVQ    (SI), SI
-	ADDQ    248(DI), SI
-	ADDQ    $0x08, 280(DI)
+	ADDQ    256(DI), SI
+	ADDQ    $0x08, 288(DI)
 	MOVQ    40(DI), R11
 	ADDQ    SI, R11
 	MOVQ    64(DI), CX
@@ -14579,8 +14579,8 @@ four:
 	PREFETCHT0       (R13)
 	PREFETCHT0       (R13)(AX*1)
 	ADDQ             104(DI), R13
-	CMPQ             R13, 288(DI)
-	CMOVQHI          288(DI), R13
+	CMPQ             R13, 296(DI)
+	CMOVQHI          296(DI), R13
 	PREFETCHT1       (R14)(CX*4)
 	PREFETCHT1       64(R14)(CX*4)
 	ADDQ             240(DI), R14
@@ -14621,7 +14621,7 @@ one:
 	PCALIGN          $0x20
 
 next:
-	DECQ 304(DI)
+	DECQ 312(DI)
 	JNE  segment
 	JMP  summed
 
@@ -14648,7 +14648,7 @@ edge:
 	ADDQ             $0x04, R11
 	DECQ             CX
 	JNE              edge
-	DECQ             304(DI)
+	DECQ             312(DI)
 	JNE              segment
 
 summed:
@@ -14697,7 +14697,7 @@ scaled:
 
 accumulated:
 	MOVQ      176(DI), AX
-	MOVQ      264(DI), CX
+	MOVQ      272(DI), CX
 	CMPQ      AX, $0x01
 	JLT       biased
 	JEQ       rowbias
@@ -15071,13 +15071,13 @@ store:
 	VMOVUPS Z12, K1, (AX)(R10*1)
 	VMOVUPS Z13, K1, (AX)(R9*2)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 248(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 264(DI)
-	MOVQ    232(DI), AX
+	MOVQ    168(DI), AX
 	ADDQ    AX, 272(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 280(DI)
 	MOVQ    160(DI), AX
 	ADDQ    AX, DX
 	TESTQ   R12, R12
@@ -15085,7 +15085,7 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 296(DI)
+	DECQ 304(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -15095,15 +15095,15 @@ bare:
 TEXT ·tile14x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
-	MOVQ  AX, 248(DI)
-	MOVQ  72(DI), AX
 	MOVQ  AX, 256(DI)
-	MOVQ  136(DI), AX
+	MOVQ  72(DI), AX
 	MOVQ  AX, 264(DI)
-	MOVQ  16(DI), AX
-	MOVQ  AX, 296(DI)
-	MOVQ  224(DI), AX
+	MOVQ  136(DI), AX
 	MOVQ  AX, 272(DI)
+	MOVQ  16(DI), AX
+	MOVQ  AX, 304(DI)
+	MOVQ  224(DI), AX
+	MOVQ  AX, 280(DI)
 	MOVQ  128(DI), R12
 	MOVQ  96(DI), DX
 	MOVQ  80(DI), R15
@@ -15113,13 +15113,13 @@ TEXT ·tile14x2AVX512(SB), NOSPLIT, $0-8
 product:
 	IMUL3Q  $0x00000006, 104(DI), AX
 	ADDQ    DX, AX
-	MOVQ    AX, 288(DI)
+	MOVQ    AX, 296(DI)
 	MOVQ    DX, R13
 	MOVQ    32(DI), R8
 	LEAQ    (R8)(R8*2), R9
 	LEAQ    (R8)(R8*4), R10
-	MOVQ    256(DI), BX
-	MOVQ    272(DI), R14
+	MOVQ    264(DI), BX
+	MOVQ    280(DI), R14
 	VPXORD  Z0, Z0, Z0
 	VPXORD  Z1, Z1, Z1
 	VPXORD  Z2, Z2, Z2
@@ -15149,17 +15149,17 @@ product:
 	VPXORD  Z26, Z26, Z26
 	VPXORD  Z27, Z27, Z27
 	MOVQ    56(DI), AX
-	MOVQ    AX, 304(DI)
+	MOVQ    AX, 312(DI)
 	MOVQ    48(DI), AX
-	MOVQ    AX, 280(DI)
+	MOVQ    AX, 288(DI)
 	MOVQ    112(DI), AX
 	PCALIGN $0x20
 
 segment:
-	MOVQ    280(DI), SI
+	MOVQ    288(DI), SI
 	MOVQ    (SI), SI
-	ADDQ    248(DI), SI
-	ADDQ    $0x08, 280(DI)
+	ADDQ    256(DI), SI
+	ADDQ    $0x08, 288(DI)
 	MOVQ    40(DI), R11
 	ADDQ    SI, R11
 	MOVQ    64(DI), CX
@@ -15363,8 +15363,8 @@ four:
 	PREFETCHT0   64(R13)
 	PREFETCHT0   64(R13)(AX*1)
 	ADDQ         104(DI), R13
-	CMPQ         R13, 288(DI)
-	CMOVQHI      288(DI), R13
+	CMPQ         R13, 296(DI)
+	CMOVQHI      296(DI), R13
 	PREFETCHT1   (R14)(CX*4)
 	PREFETCHT1   64(R14)(CX*4)
 	ADDQ         240(DI), R14
@@ -15435,7 +15435,7 @@ one:
 	PCALIGN      $0x20
 
 next:
-	DECQ 304(DI)
+	DECQ 312(DI)
 	JNE  segment
 	JMP  summed
 
@@ -15492,7 +15492,7 @@ edge:
 	ADDQ         $0x04, R11
 	DECQ         CX
 	JNE          edge
-	DECQ         304(DI)
+	DECQ         312(DI)
 	JNE          segment
 
 summed:
@@ -15574,7 +15574,7 @@ scaled:
 
 accumulated:
 	MOVQ      176(DI), AX
-	MOVQ      264(DI), CX
+	MOVQ      272(DI), CX
 	CMPQ      AX, $0x01
 	JLT       biased
 	JEQ       rowbias
@@ -16281,13 +16281,13 @@ store:
 	VMOVUPS Z25, K1, (AX)(R10*1)
 	VMOVUPS Z27, K1, (AX)(R9*2)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 248(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 264(DI)
-	MOVQ    232(DI), AX
+	MOVQ    168(DI), AX
 	ADDQ    AX, 272(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 280(DI)
 	MOVQ    160(DI), AX
 	ADDQ    AX, DX
 	TESTQ   R12, R12
@@ -16295,7 +16295,7 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 296(DI)
+	DECQ 304(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -16305,39 +16305,39 @@ bare:
 TEXT ·tile1x1AVX2(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), DI
 	MOVQ 24(DI), AX
-	MOVQ AX, 248(DI)
-	MOVQ 72(DI), AX
 	MOVQ AX, 256(DI)
-	MOVQ 136(DI), AX
+	MOVQ 72(DI), AX
 	MOVQ AX, 264(DI)
-	MOVQ 16(DI), AX
-	MOVQ AX, 296(DI)
-	MOVQ 224(DI), AX
+	MOVQ 136(DI), AX
 	MOVQ AX, 272(DI)
+	MOVQ 16(DI), AX
+	MOVQ AX, 304(DI)
+	MOVQ 224(DI), AX
+	MOVQ AX, 280(DI)
 	MOVQ 128(DI), R12
 	MOVQ 96(DI), DX
 	MOVQ 80(DI), R15
 
 product:
-	MOVQ    DX, 288(DI)
+	MOVQ    DX, 296(DI)
 	MOVQ    DX, R13
 	MOVQ    32(DI), R8
 	LEAQ    (R8)(R8*2), R9
 	LEAQ    (R8)(R8*4), R10
-	MOVQ    256(DI), BX
-	MOVQ    272(DI), R14
+	MOVQ    264(DI), BX
+	MOVQ    280(DI), R14
 	VXORPS  Y0, Y0, Y0
 	MOVQ    56(DI), AX
-	MOVQ    AX, 304(DI)
+	MOVQ    AX, 312(DI)
 	MOVQ    48(DI), AX
-	MOVQ    AX, 280(DI)
+	MOVQ    AX, 288(DI)
 	PCALIGN $0x20
 
 segment:
-	MOVQ    280(DI), SI
+	MOVQ    288(DI), SI
 	MOVQ    (SI), SI
-	ADDQ    248(DI), SI
-	ADDQ    $0x08, 280(DI)
+	ADDQ    256(DI), SI
+	ADDQ    $0x08, 288(DI)
 	MOVQ    64(DI), CX
 	PCALIGN $0x20
 	SUBQ    $0x04, CX
@@ -16366,8 +16366,8 @@ four:
 	VFMADD231PS  Y12, Y14, Y0
 	PREFETCHT0   (R13)
 	ADDQ         104(DI), R13
-	CMPQ         R13, 288(DI)
-	CMOVQHI      288(DI), R13
+	CMPQ         R13, 296(DI)
+	CMOVQHI      296(DI), R13
 	PREFETCHT1   (R14)(CX*4)
 	PREFETCHT1   64(R14)(CX*4)
 	ADDQ         240(DI), R14
@@ -16394,7 +16394,7 @@ one:
 	PCALIGN      $0x20
 
 next:
-	DECQ         304(DI)
+	DECQ         312(DI)
 	JNE          segment
 	MOVL         200(DI), AX
 	CMPL         AX, $0x3f800000
@@ -16413,7 +16413,7 @@ scaled:
 
 accumulated:
 	MOVQ    176(DI), AX
-	MOVQ    264(DI), CX
+	MOVQ    272(DI), CX
 	CMPQ    AX, $0x01
 	JLT     biased
 	JEQ     rowbias
@@ -16471,13 +16471,13 @@ store:
 	MOVQ    DX, AX
 	VMOVUPS Y0, (AX)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 248(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 264(DI)
-	MOVQ    232(DI), AX
+	MOVQ    168(DI), AX
 	ADDQ    AX, 272(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 280(DI)
 	MOVQ    160(DI), AX
 	ADDQ    AX, DX
 	TESTQ   R12, R12
@@ -16485,7 +16485,7 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 296(DI)
+	DECQ 304(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -16495,40 +16495,40 @@ bare:
 TEXT ·tile1x2AVX2(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), DI
 	MOVQ 24(DI), AX
-	MOVQ AX, 248(DI)
-	MOVQ 72(DI), AX
 	MOVQ AX, 256(DI)
-	MOVQ 136(DI), AX
+	MOVQ 72(DI), AX
 	MOVQ AX, 264(DI)
-	MOVQ 16(DI), AX
-	MOVQ AX, 296(DI)
-	MOVQ 224(DI), AX
+	MOVQ 136(DI), AX
 	MOVQ AX, 272(DI)
+	MOVQ 16(DI), AX
+	MOVQ AX, 304(DI)
+	MOVQ 224(DI), AX
+	MOVQ AX, 280(DI)
 	MOVQ 128(DI), R12
 	MOVQ 96(DI), DX
 	MOVQ 80(DI), R15
 
 product:
-	MOVQ    DX, 288(DI)
+	MOVQ    DX, 296(DI)
 	MOVQ    DX, R13
 	MOVQ    32(DI), R8
 	LEAQ    (R8)(R8*2), R9
 	LEAQ    (R8)(R8*4), R10
-	MOVQ    256(DI), BX
-	MOVQ    272(DI), R14
+	MOVQ    264(DI), BX
+	MOVQ    280(DI), R14
 	VXORPS  Y0, Y0, Y0
 	VXORPS  Y1, Y1, Y1
 	MOVQ    56(DI), AX
-	MOVQ    AX, 304(DI)
+	MOVQ    AX, 312(DI)
 	MOVQ    48(DI), AX
-	MOVQ    AX, 280(DI)
+	MOVQ    AX, 288(DI)
 	PCALIGN $0x20
 
 segment:
-	MOVQ    280(DI), SI
+	MOVQ    288(DI), SI
 	MOVQ    (SI), SI
-	ADDQ    248(DI), SI
-	ADDQ    $0x08, 280(DI)
+	ADDQ    256(DI), SI
+	ADDQ    $0x08, 288(DI)
 	MOVQ    64(DI), CX
 	PCALIGN $0x20
 	SUBQ    $0x04, CX
@@ -16565,8 +16565,8 @@ four:
 	VFMADD231PS  Y13, Y14, Y1
 	PREFETCHT0   (R13)
 	ADDQ         104(DI), R13
-	CMPQ         R13, 288(DI)
-	CMOVQHI      288(DI), R13
+	CMPQ         R13, 296(DI)
+	CMOVQHI      296(DI), R13
 	PREFETCHT1   (R14)(CX*4)
 	PREFETCHT1   64(R14)(CX*4)
 	ADDQ         240(DI), R14
@@ -16595,7 +16595,7 @@ one:
 	PCALIGN      $0x20
 
 next:
-	DECQ         304(DI)
+	DECQ         312(DI)
 	JNE          segment
 	MOVL         200(DI), AX
 	CMPL         AX, $0x3f800000
@@ -16618,7 +16618,7 @@ scaled:
 
 accumulated:
 	MOVQ    176(DI), AX
-	MOVQ    264(DI), CX
+	MOVQ    272(DI), CX
 	CMPQ    AX, $0x01
 	JLT     biased
 	JEQ     rowbias
@@ -16704,13 +16704,13 @@ store:
 	ADDQ    120(DI), AX
 	VMOVUPS Y1, (AX)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 248(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 264(DI)
-	MOVQ    232(DI), AX
+	MOVQ    168(DI), AX
 	ADDQ    AX, 272(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 280(DI)
 	MOVQ    160(DI), AX
 	ADDQ    AX, DX
 	TESTQ   R12, R12
@@ -16718,7 +16718,7 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 296(DI)
+	DECQ 304(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -16728,15 +16728,15 @@ bare:
 TEXT ·tile2x1AVX2(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), DI
 	MOVQ 24(DI), AX
-	MOVQ AX, 248(DI)
-	MOVQ 72(DI), AX
 	MOVQ AX, 256(DI)
-	MOVQ 136(DI), AX
+	MOVQ 72(DI), AX
 	MOVQ AX, 264(DI)
-	MOVQ 16(DI), AX
-	MOVQ AX, 296(DI)
-	MOVQ 224(DI), AX
+	MOVQ 136(DI), AX
 	MOVQ AX, 272(DI)
+	MOVQ 16(DI), AX
+	MOVQ AX, 304(DI)
+	MOVQ 224(DI), AX
+	MOVQ AX, 280(DI)
 	MOVQ 128(DI), R12
 	MOVQ 96(DI), DX
 	MOVQ 80(DI), R15
@@ -16744,26 +16744,26 @@ TEXT ·tile2x1AVX2(SB), NOSPLIT, $0-8
 product:
 	IMUL3Q  $0x00000001, 104(DI), AX
 	ADDQ    DX, AX
-	MOVQ    AX, 288(DI)
+	MOVQ    AX, 296(DI)
 	MOVQ    DX, R13
 	MOVQ    32(DI), R8
 	LEAQ    (R8)(R8*2), R9
 	LEAQ    (R8)(R8*4), R10
-	MOVQ    256(DI), BX
-	MOVQ    272(DI), R14
+	MOVQ    264(DI), BX
+	MOVQ    280(DI), R14
 	VXORPS  Y0, Y0, Y0
 	VXORPS  Y1, Y1, Y1
 	MOVQ    56(DI), AX
-	MOVQ    AX, 304(DI)
+	MOVQ    AX, 312(DI)
 	MOVQ    48(DI), AX
-	MOVQ    AX, 280(DI)
+	MOVQ    AX, 288(DI)
 	PCALIGN $0x20
 
 segment:
-	MOVQ    280(DI), SI
+	MOVQ    288(DI), SI
 	MOVQ    (SI), SI
-	ADDQ    248(DI), SI
-	ADDQ    $0x08, 280(DI)
+	ADDQ    256(DI), SI
+	ADDQ    $0x08, 288(DI)
 	MOVQ    64(DI), CX
 	PCALIGN $0x20
 	SUBQ    $0x04, CX
@@ -16800,8 +16800,8 @@ four:
 	VFMADD231PS  Y12, Y15, Y1
 	PREFETCHT0   (R13)
 	ADDQ         104(DI), R13
-	CMPQ         R13, 288(DI)
-	CMOVQHI      288(DI), R13
+	CMPQ         R13, 296(DI)
+	CMOVQHI      296(DI), R13
 	PREFETCHT1   (R14)(CX*4)
 	PREFETCHT1   64(R14)(CX*4)
 	ADDQ         240(DI), R14
@@ -16830,7 +16830,7 @@ one:
 	PCALIGN      $0x20
 
 next:
-	DECQ         304(DI)
+	DECQ         312(DI)
 	JNE          segment
 	MOVL         200(DI), AX
 	CMPL         AX, $0x3f800000
@@ -16851,7 +16851,7 @@ scaled:
 
 accumulated:
 	MOVQ    176(DI), AX
-	MOVQ    264(DI), CX
+	MOVQ    272(DI), CX
 	CMPQ    AX, $0x01
 	JLT     biased
 	JEQ     rowbias
@@ -16933,13 +16933,13 @@ store:
 	VMOVUPS Y0, (AX)
 	VMOVUPS Y1, (AX)(R8*1)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 248(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 264(DI)
-	MOVQ    232(DI), AX
+	MOVQ    168(DI), AX
 	ADDQ    AX, 272(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 280(DI)
 	MOVQ    160(DI), AX
 	ADDQ    AX, DX
 	TESTQ   R12, R12
@@ -16947,7 +16947,7 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 296(DI)
+	DECQ 304(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -16957,15 +16957,15 @@ bare:
 TEXT ·tile2x2AVX2(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), DI
 	MOVQ 24(DI), AX
-	MOVQ AX, 248(DI)
-	MOVQ 72(DI), AX
 	MOVQ AX, 256(DI)
-	MOVQ 136(DI), AX
+	MOVQ 72(DI), AX
 	MOVQ AX, 264(DI)
-	MOVQ 16(DI), AX
-	MOVQ AX, 296(DI)
-	MOVQ 224(DI), AX
+	MOVQ 136(DI), AX
 	MOVQ AX, 272(DI)
+	MOVQ 16(DI), AX
+	MOVQ AX, 304(DI)
+	MOVQ 224(DI), AX
+	MOVQ AX, 280(DI)
 	MOVQ 128(DI), R12
 	MOVQ 96(DI), DX
 	MOVQ 80(DI), R15
@@ -16973,28 +16973,28 @@ TEXT ·tile2x2AVX2(SB), NOSPLIT, $0-8
 product:
 	IMUL3Q  $0x00000001, 104(DI), AX
 	ADDQ    DX, AX
-	MOVQ    AX, 288(DI)
+	MOVQ    AX, 296(DI)
 	MOVQ    DX, R13
 	MOVQ    32(DI), R8
 	LEAQ    (R8)(R8*2), R9
 	LEAQ    (R8)(R8*4), R10
-	MOVQ    256(DI), BX
-	MOVQ    272(DI), R14
+	MOVQ    264(DI), BX
+	MOVQ    280(DI), R14
 	VXORPS  Y0, Y0, Y0
 	VXORPS  Y1, Y1, Y1
 	VXORPS  Y2, Y2, Y2
 	VXORPS  Y3, Y3, Y3
 	MOVQ    56(DI), AX
-	MOVQ    AX, 304(DI)
+	MOVQ    AX, 312(DI)
 	MOVQ    48(DI), AX
-	MOVQ    AX, 280(DI)
+	MOVQ    AX, 288(DI)
 	PCALIGN $0x20
 
 segment:
-	MOVQ    280(DI), SI
+	MOVQ    288(DI), SI
 	MOVQ    (SI), SI
-	ADDQ    248(DI), SI
-	ADDQ    $0x08, 280(DI)
+	ADDQ    256(DI), SI
+	ADDQ    $0x08, 288(DI)
 	MOVQ    64(DI), CX
 	PCALIGN $0x20
 	SUBQ    $0x04, CX
@@ -17043,8 +17043,8 @@ four:
 	VFMADD231PS  Y13, Y15, Y3
 	PREFETCHT0   (R13)
 	ADDQ         104(DI), R13
-	CMPQ         R13, 288(DI)
-	CMOVQHI      288(DI), R13
+	CMPQ         R13, 296(DI)
+	CMOVQHI      296(DI), R13
 	PREFETCHT1   (R14)(CX*4)
 	PREFETCHT1   64(R14)(CX*4)
 	ADDQ         240(DI), R14
@@ -17076,7 +17076,7 @@ one:
 	PCALIGN      $0x20
 
 next:
-	DECQ         304(DI)
+	DECQ         312(DI)
 	JNE          segment
 	MOVL         200(DI), AX
 	CMPL         AX, $0x3f800000
@@ -17103,7 +17103,7 @@ scaled:
 
 accumulated:
 	MOVQ    176(DI), AX
-	MOVQ    264(DI), CX
+	MOVQ    272(DI), CX
 	CMPQ    AX, $0x01
 	JLT     biased
 	JEQ     rowbias
@@ -17236,13 +17236,13 @@ store:
 	VMOVUPS Y1, (AX)
 	VMOVUPS Y3, (AX)(R8*1)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 248(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 264(DI)
-	MOVQ    232(DI), AX
+	MOVQ    168(DI), AX
 	ADDQ    AX, 272(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 280(DI)
 	MOVQ    160(DI), AX
 	ADDQ    AX, DX
 	TESTQ   R12, R12
@@ -17250,7 +17250,7 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 296(DI)
+	DECQ 304(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -17260,15 +17260,15 @@ bare:
 TEXT ·tile3x1AVX2(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), DI
 	MOVQ 24(DI), AX
-	MOVQ AX, 248(DI)
-	MOVQ 72(DI), AX
 	MOVQ AX, 256(DI)
-	MOVQ 136(DI), AX
+	MOVQ 72(DI), AX
 	MOVQ AX, 264(DI)
-	MOVQ 16(DI), AX
-	MOVQ AX, 296(DI)
-	MOVQ 224(DI), AX
+	MOVQ 136(DI), AX
 	MOVQ AX, 272(DI)
+	MOVQ 16(DI), AX
+	MOVQ AX, 304(DI)
+	MOVQ 224(DI), AX
+	MOVQ AX, 280(DI)
 	MOVQ 128(DI), R12
 	MOVQ 96(DI), DX
 	MOVQ 80(DI), R15
@@ -17276,27 +17276,27 @@ TEXT ·tile3x1AVX2(SB), NOSPLIT, $0-8
 product:
 	IMUL3Q  $0x00000002, 104(DI), AX
 	ADDQ    DX, AX
-	MOVQ    AX, 288(DI)
+	MOVQ    AX, 296(DI)
 	MOVQ    DX, R13
 	MOVQ    32(DI), R8
 	LEAQ    (R8)(R8*2), R9
 	LEAQ    (R8)(R8*4), R10
-	MOVQ    256(DI), BX
-	MOVQ    272(DI), R14
+	MOVQ    264(DI), BX
+	MOVQ    280(DI), R14
 	VXORPS  Y0, Y0, Y0
 	VXORPS  Y1, Y1, Y1
 	VXORPS  Y2, Y2, Y2
 	MOVQ    56(DI), AX
-	MOVQ    AX, 304(DI)
+	MOVQ    AX, 312(DI)
 	MOVQ    48(DI), AX
-	MOVQ    AX, 280(DI)
+	MOVQ    AX, 288(DI)
 	PCALIGN $0x20
 
 segment:
-	MOVQ    280(DI), SI
+	MOVQ    288(DI), SI
 	MOVQ    (SI), SI
-	ADDQ    248(DI), SI
-	ADDQ    $0x08, 280(DI)
+	ADDQ    256(DI), SI
+	ADDQ    $0x08, 288(DI)
 	MOVQ    64(DI), CX
 	PCALIGN $0x20
 	SUBQ    $0x04, CX
@@ -17341,8 +17341,8 @@ four:
 	VFMADD231PS  Y12, Y14, Y2
 	PREFETCHT0   (R13)
 	ADDQ         104(DI), R13
-	CMPQ         R13, 288(DI)
-	CMOVQHI      288(DI), R13
+	CMPQ         R13, 296(DI)
+	CMOVQHI      296(DI), R13
 	PREFETCHT1   (R14)(CX*4)
 	PREFETCHT1   64(R14)(CX*4)
 	ADDQ         240(DI), R14
@@ -17373,7 +17373,7 @@ one:
 	PCALIGN      $0x20
 
 next:
-	DECQ         304(DI)
+	DECQ         312(DI)
 	JNE          segment
 	MOVL         200(DI), AX
 	CMPL         AX, $0x3f800000
@@ -17396,7 +17396,7 @@ scaled:
 
 accumulated:
 	MOVQ    176(DI), AX
-	MOVQ    264(DI), CX
+	MOVQ    272(DI), CX
 	CMPQ    AX, $0x01
 	JLT     biased
 	JEQ     rowbias
@@ -17502,13 +17502,13 @@ store:
 	VMOVUPS Y1, (AX)(R8*1)
 	VMOVUPS Y2, (AX)(R8*2)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 248(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 264(DI)
-	MOVQ    232(DI), AX
+	MOVQ    168(DI), AX
 	ADDQ    AX, 272(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 280(DI)
 	MOVQ    160(DI), AX
 	ADDQ    AX, DX
 	TESTQ   R12, R12
@@ -17516,7 +17516,7 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 296(DI)
+	DECQ 304(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -17526,15 +17526,15 @@ bare:
 TEXT ·tile3x2AVX2(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), DI
 	MOVQ 24(DI), AX
-	MOVQ AX, 248(DI)
-	MOVQ 72(DI), AX
 	MOVQ AX, 256(DI)
-	MOVQ 136(DI), AX
+	MOVQ 72(DI), AX
 	MOVQ AX, 264(DI)
-	MOVQ 16(DI), AX
-	MOVQ AX, 296(DI)
-	MOVQ 224(DI), AX
+	MOVQ 136(DI), AX
 	MOVQ AX, 272(DI)
+	MOVQ 16(DI), AX
+	MOVQ AX, 304(DI)
+	MOVQ 224(DI), AX
+	MOVQ AX, 280(DI)
 	MOVQ 128(DI), R12
 	MOVQ 96(DI), DX
 	MOVQ 80(DI), R15
@@ -17542,13 +17542,13 @@ TEXT ·tile3x2AVX2(SB), NOSPLIT, $0-8
 product:
 	IMUL3Q  $0x00000002, 104(DI), AX
 	ADDQ    DX, AX
-	MOVQ    AX, 288(DI)
+	MOVQ    AX, 296(DI)
 	MOVQ    DX, R13
 	MOVQ    32(DI), R8
 	LEAQ    (R8)(R8*2), R9
 	LEAQ    (R8)(R8*4), R10
-	MOVQ    256(DI), BX
-	MOVQ    272(DI), R14
+	MOVQ    264(DI), BX
+	MOVQ    280(DI), R14
 	VXORPS  Y0, Y0, Y0
 	VXORPS  Y1, Y1, Y1
 	VXORPS  Y2, Y2, Y2
@@ -17556,16 +17556,16 @@ product:
 	VXORPS  Y4, Y4, Y4
 	VXORPS  Y5, Y5, Y5
 	MOVQ    56(DI), AX
-	MOVQ    AX, 304(DI)
+	MOVQ    AX, 312(DI)
 	MOVQ    48(DI), AX
-	MOVQ    AX, 280(DI)
+	MOVQ    AX, 288(DI)
 	PCALIGN $0x20
 
 segment:
-	MOVQ    280(DI), SI
+	MOVQ    288(DI), SI
 	MOVQ    (SI), SI
-	ADDQ    248(DI), SI
-	ADDQ    $0x08, 280(DI)
+	ADDQ    256(DI), SI
+	ADDQ    $0x08, 288(DI)
 	MOVQ    64(DI), CX
 	PCALIGN $0x20
 	SUBQ    $0x04, CX
@@ -17626,8 +17626,8 @@ four:
 	VFMADD231PS  Y13, Y14, Y5
 	PREFETCHT0   (R13)
 	ADDQ         104(DI), R13
-	CMPQ         R13, 288(DI)
-	CMOVQHI      288(DI), R13
+	CMPQ         R13, 296(DI)
+	CMOVQHI      296(DI), R13
 	PREFETCHT1   (R14)(CX*4)
 	PREFETCHT1   64(R14)(CX*4)
 	ADDQ         240(DI), R14
@@ -17662,7 +17662,7 @@ one:
 	PCALIGN      $0x20
 
 next:
-	DECQ         304(DI)
+	DECQ         312(DI)
 	JNE          segment
 	MOVL         200(DI), AX
 	CMPL         AX, $0x3f800000
@@ -17693,7 +17693,7 @@ scaled:
 
 accumulated:
 	MOVQ    176(DI), AX
-	MOVQ    264(DI), CX
+	MOVQ    272(DI), CX
 	CMPQ    AX, $0x01
 	JLT     biased
 	JEQ     rowbias
@@ -17873,13 +17873,13 @@ store:
 	VMOVUPS Y3, (AX)(R8*1)
 	VMOVUPS Y5, (AX)(R8*2)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 248(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 264(DI)
-	MOVQ    232(DI), AX
+	MOVQ    168(DI), AX
 	ADDQ    AX, 272(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 280(DI)
 	MOVQ    160(DI), AX
 	ADDQ    AX, DX
 	TESTQ   R12, R12
@@ -17887,7 +17887,7 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 296(DI)
+	DECQ 304(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -17897,15 +17897,15 @@ bare:
 TEXT ·tile4x1AVX2(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), DI
 	MOVQ 24(DI), AX
-	MOVQ AX, 248(DI)
-	MOVQ 72(DI), AX
 	MOVQ AX, 256(DI)
-	MOVQ 136(DI), AX
+	MOVQ 72(DI), AX
 	MOVQ AX, 264(DI)
-	MOVQ 16(DI), AX
-	MOVQ AX, 296(DI)
-	MOVQ 224(DI), AX
+	MOVQ 136(DI), AX
 	MOVQ AX, 272(DI)
+	MOVQ 16(DI), AX
+	MOVQ AX, 304(DI)
+	MOVQ 224(DI), AX
+	MOVQ AX, 280(DI)
 	MOVQ 128(DI), R12
 	MOVQ 96(DI), DX
 	MOVQ 80(DI), R15
@@ -17913,29 +17913,29 @@ TEXT ·tile4x1AVX2(SB), NOSPLIT, $0-8
 product:
 	IMUL3Q  $0x00000002, 104(DI), AX
 	ADDQ    DX, AX
-	MOVQ    AX, 288(DI)
+	MOVQ    AX, 296(DI)
 	MOVQ    DX, R13
 	MOVQ    32(DI), R8
 	LEAQ    (R8)(R8*2), R9
 	LEAQ    (R8)(R8*4), R10
-	MOVQ    256(DI), BX
-	MOVQ    272(DI), R14
+	MOVQ    264(DI), BX
+	MOVQ    280(DI), R14
 	VXORPS  Y0, Y0, Y0
 	VXORPS  Y1, Y1, Y1
 	VXORPS  Y2, Y2, Y2
 	VXORPS  Y3, Y3, Y3
 	MOVQ    56(DI), AX
-	MOVQ    AX, 304(DI)
+	MOVQ    AX, 312(DI)
 	MOVQ    48(DI), AX
-	MOVQ    AX, 280(DI)
+	MOVQ    AX, 288(DI)
 	MOVQ    112(DI), AX
 	PCALIGN $0x20
 
 segment:
-	MOVQ    280(DI), SI
+	MOVQ    288(DI), SI
 	MOVQ    (SI), SI
-	ADDQ    248(DI), SI
-	ADDQ    $0x08, 280(DI)
+	ADDQ    256(DI), SI
+	ADDQ    $0x08, 288(DI)
 	MOVQ    40(DI), R11
 	ADDQ    SI, R11
 	MOVQ    64(DI), CX
@@ -17991,8 +17991,8 @@ four:
 	PREFETCHT0   (R13)
 	PREFETCHT0   (R13)(AX*1)
 	ADDQ         104(DI), R13
-	CMPQ         R13, 288(DI)
-	CMOVQHI      288(DI), R13
+	CMPQ         R13, 296(DI)
+	CMOVQHI      296(DI), R13
 	PREFETCHT1   (R14)(CX*4)
 	PREFETCHT1   64(R14)(CX*4)
 	ADDQ         240(DI), R14
@@ -18027,7 +18027,7 @@ one:
 	PCALIGN      $0x20
 
 next:
-	DECQ         304(DI)
+	DECQ         312(DI)
 	JNE          segment
 	MOVL         200(DI), AX
 	CMPL         AX, $0x3f800000
@@ -18054,7 +18054,7 @@ scaled:
 
 accumulated:
 	MOVQ    176(DI), AX
-	MOVQ    264(DI), CX
+	MOVQ    272(DI), CX
 	CMPQ    AX, $0x01
 	JLT     biased
 	JEQ     rowbias
@@ -18188,13 +18188,13 @@ store:
 	ADDQ    112(DI), AX
 	VMOVUPS Y3, (AX)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 248(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 264(DI)
-	MOVQ    232(DI), AX
+	MOVQ    168(DI), AX
 	ADDQ    AX, 272(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 280(DI)
 	MOVQ    160(DI), AX
 	ADDQ    AX, DX
 	TESTQ   R12, R12
@@ -18202,7 +18202,7 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 296(DI)
+	DECQ 304(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -18212,15 +18212,15 @@ bare:
 TEXT ·tile4x2AVX2(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), DI
 	MOVQ 24(DI), AX
-	MOVQ AX, 248(DI)
-	MOVQ 72(DI), AX
 	MOVQ AX, 256(DI)
-	MOVQ 136(DI), AX
+	MOVQ 72(DI), AX
 	MOVQ AX, 264(DI)
-	MOVQ 16(DI), AX
-	MOVQ AX, 296(DI)
-	MOVQ 224(DI), AX
+	MOVQ 136(DI), AX
 	MOVQ AX, 272(DI)
+	MOVQ 16(DI), AX
+	MOVQ AX, 304(DI)
+	MOVQ 224(DI), AX
+	MOVQ AX, 280(DI)
 	MOVQ 128(DI), R12
 	MOVQ 96(DI), DX
 	MOVQ 80(DI), R15
@@ -18228,13 +18228,13 @@ TEXT ·tile4x2AVX2(SB), NOSPLIT, $0-8
 product:
 	IMUL3Q  $0x00000002, 104(DI), AX
 	ADDQ    DX, AX
-	MOVQ    AX, 288(DI)
+	MOVQ    AX, 296(DI)
 	MOVQ    DX, R13
 	MOVQ    32(DI), R8
 	LEAQ    (R8)(R8*2), R9
 	LEAQ    (R8)(R8*4), R10
-	MOVQ    256(DI), BX
-	MOVQ    272(DI), R14
+	MOVQ    264(DI), BX
+	MOVQ    280(DI), R14
 	VXORPS  Y0, Y0, Y0
 	VXORPS  Y1, Y1, Y1
 	VXORPS  Y2, Y2, Y2
@@ -18244,17 +18244,17 @@ product:
 	VXORPS  Y6, Y6, Y6
 	VXORPS  Y7, Y7, Y7
 	MOVQ    56(DI), AX
-	MOVQ    AX, 304(DI)
+	MOVQ    AX, 312(DI)
 	MOVQ    48(DI), AX
-	MOVQ    AX, 280(DI)
+	MOVQ    AX, 288(DI)
 	MOVQ    112(DI), AX
 	PCALIGN $0x20
 
 segment:
-	MOVQ    280(DI), SI
+	MOVQ    288(DI), SI
 	MOVQ    (SI), SI
-	ADDQ    248(DI), SI
-	ADDQ    $0x08, 280(DI)
+	ADDQ    256(DI), SI
+	ADDQ    $0x08, 288(DI)
 	MOVQ    40(DI), R11
 	ADDQ    SI, R11
 	MOVQ    64(DI), CX
@@ -18330,8 +18330,8 @@ four:
 	PREFETCHT0   (R13)
 	PREFETCHT0   (R13)(AX*1)
 	ADDQ         104(DI), R13
-	CMPQ         R13, 288(DI)
-	CMOVQHI      288(DI), R13
+	CMPQ         R13, 296(DI)
+	CMOVQHI      296(DI), R13
 	PREFETCHT1   (R14)(CX*4)
 	PREFETCHT1   64(R14)(CX*4)
 	ADDQ         240(DI), R14
@@ -18371,7 +18371,7 @@ one:
 	PCALIGN      $0x20
 
 next:
-	DECQ         304(DI)
+	DECQ         312(DI)
 	JNE          segment
 	MOVL         200(DI), AX
 	CMPL         AX, $0x3f800000
@@ -18411,7 +18411,7 @@ scaled:
 
 accumulated:
 	MOVQ    176(DI), AX
-	MOVQ    264(DI), CX
+	MOVQ    272(DI), CX
 	CMPQ    AX, $0x01
 	JLT     biased
 	JEQ     rowbias
@@ -18648,13 +18648,13 @@ store:
 	ADDQ    120(DI), AX
 	VMOVUPS Y7, (AX)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 248(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 264(DI)
-	MOVQ    232(DI), AX
+	MOVQ    168(DI), AX
 	ADDQ    AX, 272(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 280(DI)
 	MOVQ    160(DI), AX
 	ADDQ    AX, DX
 	TESTQ   R12, R12
@@ -18662,7 +18662,7 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 296(DI)
+	DECQ 304(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -18672,15 +18672,15 @@ bare:
 TEXT ·tile5x1AVX2(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), DI
 	MOVQ 24(DI), AX
-	MOVQ AX, 248(DI)
-	MOVQ 72(DI), AX
 	MOVQ AX, 256(DI)
-	MOVQ 136(DI), AX
+	MOVQ 72(DI), AX
 	MOVQ AX, 264(DI)
-	MOVQ 16(DI), AX
-	MOVQ AX, 296(DI)
-	MOVQ 224(DI), AX
+	MOVQ 136(DI), AX
 	MOVQ AX, 272(DI)
+	MOVQ 16(DI), AX
+	MOVQ AX, 304(DI)
+	MOVQ 224(DI), AX
+	MOVQ AX, 280(DI)
 	MOVQ 128(DI), R12
 	MOVQ 96(DI), DX
 	MOVQ 80(DI), R15
@@ -18688,30 +18688,30 @@ TEXT ·tile5x1AVX2(SB), NOSPLIT, $0-8
 product:
 	IMUL3Q  $0x00000002, 104(DI), AX
 	ADDQ    DX, AX
-	MOVQ    AX, 288(DI)
+	MOVQ    AX, 296(DI)
 	MOVQ    DX, R13
 	MOVQ    32(DI), R8
 	LEAQ    (R8)(R8*2), R9
 	LEAQ    (R8)(R8*4), R10
-	MOVQ    256(DI), BX
-	MOVQ    272(DI), R14
+	MOVQ    264(DI), BX
+	MOVQ    280(DI), R14
 	VXORPS  Y0, Y0, Y0
 	VXORPS  Y1, Y1, Y1
 	VXORPS  Y2, Y2, Y2
 	VXORPS  Y3, Y3, Y3
 	VXORPS  Y4, Y4, Y4
 	MOVQ    56(DI), AX
-	MOVQ    AX, 304(DI)
+	MOVQ    AX, 312(DI)
 	MOVQ    48(DI), AX
-	MOVQ    AX, 280(DI)
+	MOVQ    AX, 288(DI)
 	MOVQ    112(DI), AX
 	PCALIGN $0x20
 
 segment:
-	MOVQ    280(DI), SI
+	MOVQ    288(DI), SI
 	MOVQ    (SI), SI
-	ADDQ    248(DI), SI
-	ADDQ    $0x08, 280(DI)
+	ADDQ    256(DI), SI
+	ADDQ    $0x08, 288(DI)
 	MOVQ    40(DI), R11
 	ADDQ    SI, R11
 	MOVQ    64(DI), CX
@@ -18775,8 +18775,8 @@ four:
 	PREFETCHT0   (R13)
 	PREFETCHT0   (R13)(AX*1)
 	ADDQ         104(DI), R13
-	CMPQ         R13, 288(DI)
-	CMOVQHI      288(DI), R13
+	CMPQ         R13, 296(DI)
+	CMOVQHI      296(DI), R13
 	PREFETCHT1   (R14)(CX*4)
 	PREFETCHT1   64(R14)(CX*4)
 	ADDQ         240(DI), R14
@@ -18813,7 +18813,7 @@ one:
 	PCALIGN      $0x20
 
 next:
-	DECQ         304(DI)
+	DECQ         312(DI)
 	JNE          segment
 	MOVL         200(DI), AX
 	CMPL         AX, $0x3f800000
@@ -18842,7 +18842,7 @@ scaled:
 
 accumulated:
 	MOVQ    176(DI), AX
-	MOVQ    264(DI), CX
+	MOVQ    272(DI), CX
 	CMPQ    AX, $0x01
 	JLT     biased
 	JEQ     rowbias
@@ -19000,13 +19000,13 @@ store:
 	VMOVUPS Y3, (AX)
 	VMOVUPS Y4, (AX)(R8*1)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 248(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 264(DI)
-	MOVQ    232(DI), AX
+	MOVQ    168(DI), AX
 	ADDQ    AX, 272(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 280(DI)
 	MOVQ    160(DI), AX
 	ADDQ    AX, DX
 	TESTQ   R12, R12
@@ -19014,7 +19014,7 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 296(DI)
+	DECQ 304(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -19024,15 +19024,15 @@ bare:
 TEXT ·tile5x2AVX2(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), DI
 	MOVQ 24(DI), AX
-	MOVQ AX, 248(DI)
-	MOVQ 72(DI), AX
 	MOVQ AX, 256(DI)
-	MOVQ 136(DI), AX
+	MOVQ 72(DI), AX
 	MOVQ AX, 264(DI)
-	MOVQ 16(DI), AX
-	MOVQ AX, 296(DI)
-	MOVQ 224(DI), AX
+	MOVQ 136(DI), AX
 	MOVQ AX, 272(DI)
+	MOVQ 16(DI), AX
+	MOVQ AX, 304(DI)
+	MOVQ 224(DI), AX
+	MOVQ AX, 280(DI)
 	MOVQ 128(DI), R12
 	MOVQ 96(DI), DX
 	MOVQ 80(DI), R15
@@ -19040,13 +19040,13 @@ TEXT ·tile5x2AVX2(SB), NOSPLIT, $0-8
 product:
 	IMUL3Q  $0x00000002, 104(DI), AX
 	ADDQ    DX, AX
-	MOVQ    AX, 288(DI)
+	MOVQ    AX, 296(DI)
 	MOVQ    DX, R13
 	MOVQ    32(DI), R8
 	LEAQ    (R8)(R8*2), R9
 	LEAQ    (R8)(R8*4), R10
-	MOVQ    256(DI), BX
-	MOVQ    272(DI), R14
+	MOVQ    264(DI), BX
+	MOVQ    280(DI), R14
 	VXORPS  Y0, Y0, Y0
 	VXORPS  Y1, Y1, Y1
 	VXORPS  Y2, Y2, Y2
@@ -19058,17 +19058,17 @@ product:
 	VXORPS  Y8, Y8, Y8
 	VXORPS  Y9, Y9, Y9
 	MOVQ    56(DI), AX
-	MOVQ    AX, 304(DI)
+	MOVQ    AX, 312(DI)
 	MOVQ    48(DI), AX
-	MOVQ    AX, 280(DI)
+	MOVQ    AX, 288(DI)
 	MOVQ    112(DI), AX
 	PCALIGN $0x20
 
 segment:
-	MOVQ    280(DI), SI
+	MOVQ    288(DI), SI
 	MOVQ    (SI), SI
-	ADDQ    248(DI), SI
-	ADDQ    $0x08, 280(DI)
+	ADDQ    256(DI), SI
+	ADDQ    $0x08, 288(DI)
 	MOVQ    40(DI), R11
 	ADDQ    SI, R11
 	MOVQ    64(DI), CX
@@ -19156,8 +19156,8 @@ four:
 	PREFETCHT0   (R13)
 	PREFETCHT0   (R13)(AX*1)
 	ADDQ         104(DI), R13
-	CMPQ         R13, 288(DI)
-	CMOVQHI      288(DI), R13
+	CMPQ         R13, 296(DI)
+	CMOVQHI      296(DI), R13
 	PREFETCHT1   (R14)(CX*4)
 	PREFETCHT1   64(R14)(CX*4)
 	ADDQ         240(DI), R14
@@ -19200,7 +19200,7 @@ one:
 	PCALIGN      $0x20
 
 next:
-	DECQ         304(DI)
+	DECQ         312(DI)
 	JNE          segment
 	MOVL         200(DI), AX
 	CMPL         AX, $0x3f800000
@@ -19244,7 +19244,7 @@ scaled:
 
 accumulated:
 	MOVQ    176(DI), AX
-	MOVQ    264(DI), CX
+	MOVQ    272(DI), CX
 	CMPQ    AX, $0x01
 	JLT     biased
 	JEQ     rowbias
@@ -19528,13 +19528,13 @@ store:
 	VMOVUPS Y7, (AX)
 	VMOVUPS Y9, (AX)(R8*1)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 248(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 264(DI)
-	MOVQ    232(DI), AX
+	MOVQ    168(DI), AX
 	ADDQ    AX, 272(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 280(DI)
 	MOVQ    160(DI), AX
 	ADDQ    AX, DX
 	TESTQ   R12, R12
@@ -19542,7 +19542,7 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 296(DI)
+	DECQ 304(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -19552,15 +19552,15 @@ bare:
 TEXT ·tile6x1AVX2(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), DI
 	MOVQ 24(DI), AX
-	MOVQ AX, 248(DI)
-	MOVQ 72(DI), AX
 	MOVQ AX, 256(DI)
-	MOVQ 136(DI), AX
+	MOVQ 72(DI), AX
 	MOVQ AX, 264(DI)
-	MOVQ 16(DI), AX
-	MOVQ AX, 296(DI)
-	MOVQ 224(DI), AX
+	MOVQ 136(DI), AX
 	MOVQ AX, 272(DI)
+	MOVQ 16(DI), AX
+	MOVQ AX, 304(DI)
+	MOVQ 224(DI), AX
+	MOVQ AX, 280(DI)
 	MOVQ 128(DI), R12
 	MOVQ 96(DI), DX
 	MOVQ 80(DI), R15
@@ -19568,13 +19568,13 @@ TEXT ·tile6x1AVX2(SB), NOSPLIT, $0-8
 product:
 	IMUL3Q  $0x00000002, 104(DI), AX
 	ADDQ    DX, AX
-	MOVQ    AX, 288(DI)
+	MOVQ    AX, 296(DI)
 	MOVQ    DX, R13
 	MOVQ    32(DI), R8
 	LEAQ    (R8)(R8*2), R9
 	LEAQ    (R8)(R8*4), R10
-	MOVQ    256(DI), BX
-	MOVQ    272(DI), R14
+	MOVQ    264(DI), BX
+	MOVQ    280(DI), R14
 	VXORPS  Y0, Y0, Y0
 	VXORPS  Y1, Y1, Y1
 	VXORPS  Y2, Y2, Y2
@@ -19582,17 +19582,17 @@ product:
 	VXORPS  Y4, Y4, Y4
 	VXORPS  Y5, Y5, Y5
 	MOVQ    56(DI), AX
-	MOVQ    AX, 304(DI)
+	MOVQ    AX, 312(DI)
 	MOVQ    48(DI), AX
-	MOVQ    AX, 280(DI)
+	MOVQ    AX, 288(DI)
 	MOVQ    112(DI), AX
 	PCALIGN $0x20
 
 segment:
-	MOVQ    280(DI), SI
+	MOVQ    288(DI), SI
 	MOVQ    (SI), SI
-	ADDQ    248(DI), SI
-	ADDQ    $0x08, 280(DI)
+	ADDQ    256(DI), SI
+	ADDQ    $0x08, 288(DI)
 	MOVQ    40(DI), R11
 	ADDQ    SI, R11
 	MOVQ    64(DI), CX
@@ -19664,8 +19664,8 @@ four:
 	PREFETCHT0   (R13)
 	PREFETCHT0   (R13)(AX*1)
 	ADDQ         104(DI), R13
-	CMPQ         R13, 288(DI)
-	CMOVQHI      288(DI), R13
+	CMPQ         R13, 296(DI)
+	CMOVQHI      296(DI), R13
 	PREFETCHT1   (R14)(CX*4)
 	PREFETCHT1   64(R14)(CX*4)
 	ADDQ         240(DI), R14
@@ -19704,7 +19704,7 @@ one:
 	PCALIGN      $0x20
 
 next:
-	DECQ         304(DI)
+	DECQ         312(DI)
 	JNE          segment
 	MOVL         200(DI), AX
 	CMPL         AX, $0x3f800000
@@ -19735,7 +19735,7 @@ scaled:
 
 accumulated:
 	MOVQ    176(DI), AX
-	MOVQ    264(DI), CX
+	MOVQ    272(DI), CX
 	CMPQ    AX, $0x01
 	JLT     biased
 	JEQ     rowbias
@@ -19917,13 +19917,13 @@ store:
 	VMOVUPS Y4, (AX)(R8*1)
 	VMOVUPS Y5, (AX)(R8*2)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 248(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 264(DI)
-	MOVQ    232(DI), AX
+	MOVQ    168(DI), AX
 	ADDQ    AX, 272(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 280(DI)
 	MOVQ    160(DI), AX
 	ADDQ    AX, DX
 	TESTQ   R12, R12
@@ -19931,7 +19931,7 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 296(DI)
+	DECQ 304(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -19941,15 +19941,15 @@ bare:
 TEXT ·tile6x2AVX2(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), DI
 	MOVQ 24(DI), AX
-	MOVQ AX, 248(DI)
-	MOVQ 72(DI), AX
 	MOVQ AX, 256(DI)
-	MOVQ 136(DI), AX
+	MOVQ 72(DI), AX
 	MOVQ AX, 264(DI)
-	MOVQ 16(DI), AX
-	MOVQ AX, 296(DI)
-	MOVQ 224(DI), AX
+	MOVQ 136(DI), AX
 	MOVQ AX, 272(DI)
+	MOVQ 16(DI), AX
+	MOVQ AX, 304(DI)
+	MOVQ 224(DI), AX
+	MOVQ AX, 280(DI)
 	MOVQ 128(DI), R12
 	MOVQ 96(DI), DX
 	MOVQ 80(DI), R15
@@ -19957,13 +19957,13 @@ TEXT ·tile6x2AVX2(SB), NOSPLIT, $0-8
 product:
 	IMUL3Q  $0x00000002, 104(DI), AX
 	ADDQ    DX, AX
-	MOVQ    AX, 288(DI)
+	MOVQ    AX, 296(DI)
 	MOVQ    DX, R13
 	MOVQ    32(DI), R8
 	LEAQ    (R8)(R8*2), R9
 	LEAQ    (R8)(R8*4), R10
-	MOVQ    256(DI), BX
-	MOVQ    272(DI), R14
+	MOVQ    264(DI), BX
+	MOVQ    280(DI), R14
 	VXORPS  Y0, Y0, Y0
 	VXORPS  Y1, Y1, Y1
 	VXORPS  Y2, Y2, Y2
@@ -19977,17 +19977,17 @@ product:
 	VXORPS  Y10, Y10, Y10
 	VXORPS  Y11, Y11, Y11
 	MOVQ    56(DI), AX
-	MOVQ    AX, 304(DI)
+	MOVQ    AX, 312(DI)
 	MOVQ    48(DI), AX
-	MOVQ    AX, 280(DI)
+	MOVQ    AX, 288(DI)
 	MOVQ    112(DI), AX
 	PCALIGN $0x20
 
 segment:
-	MOVQ    280(DI), SI
+	MOVQ    288(DI), SI
 	MOVQ    (SI), SI
-	ADDQ    248(DI), SI
-	ADDQ    $0x08, 280(DI)
+	ADDQ    256(DI), SI
+	ADDQ    $0x08, 288(DI)
 	MOVQ    40(DI), R11
 	ADDQ    SI, R11
 	MOVQ    64(DI), CX
@@ -20087,8 +20087,8 @@ four:
 	PREFETCHT0   (R13)
 	PREFETCHT0   (R13)(AX*1)
 	ADDQ         104(DI), R13
-	CMPQ         R13, 288(DI)
-	CMOVQHI      288(DI), R13
+	CMPQ         R13, 296(DI)
+	CMOVQHI      296(DI), R13
 	PREFETCHT1   (R14)(CX*4)
 	PREFETCHT1   64(R14)(CX*4)
 	ADDQ         240(DI), R14
@@ -20134,7 +20134,7 @@ one:
 	PCALIGN      $0x20
 
 next:
-	DECQ         304(DI)
+	DECQ         312(DI)
 	JNE          segment
 	MOVL         200(DI), AX
 	CMPL         AX, $0x3f800000
@@ -20182,7 +20182,7 @@ scaled:
 
 accumulated:
 	MOVQ    176(DI), AX
-	MOVQ    264(DI), CX
+	MOVQ    272(DI), CX
 	CMPQ    AX, $0x01
 	JLT     biased
 	JEQ     rowbias
@@ -20513,13 +20513,13 @@ store:
 	VMOVUPS Y9, (AX)(R8*1)
 	VMOVUPS Y11, (AX)(R8*2)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 248(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 264(DI)
-	MOVQ    232(DI), AX
+	MOVQ    168(DI), AX
 	ADDQ    AX, 272(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 280(DI)
 	MOVQ    160(DI), AX
 	ADDQ    AX, DX
 	TESTQ   R12, R12
@@ -20527,7 +20527,7 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 296(DI)
+	DECQ 304(DI)
 	JNE  product
 	VZEROUPPER
 	RET
