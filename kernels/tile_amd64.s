@@ -13,15 +13,15 @@ GLOBL tile6th<>(SB), RODATA|NOPTR, $4
 TEXT ·tile1x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
-	MOVQ  AX, 248(DI)
-	MOVQ  72(DI), AX
 	MOVQ  AX, 256(DI)
-	MOVQ  136(DI), AX
+	MOVQ  72(DI), AX
 	MOVQ  AX, 264(DI)
-	MOVQ  16(DI), AX
-	MOVQ  AX, 296(DI)
-	MOVQ  224(DI), AX
+	MOVQ  136(DI), AX
 	MOVQ  AX, 272(DI)
+	MOVQ  16(DI), AX
+	MOVQ  AX, 304(DI)
+	MOVQ  224(DI), AX
+	MOVQ  AX, 280(DI)
 	MOVQ  128(DI), R12
 	MOVQ  96(DI), DX
 	MOVQ  80(DI), R15
@@ -29,25 +29,25 @@ TEXT ·tile1x1AVX512(SB), NOSPLIT, $0-8
 	KMOVW AX, K1
 
 product:
-	MOVQ    DX, 288(DI)
+	MOVQ    DX, 296(DI)
 	MOVQ    DX, R13
 	MOVQ    32(DI), R8
 	LEAQ    (R8)(R8*2), R9
 	LEAQ    (R8)(R8*4), R10
-	MOVQ    256(DI), BX
-	MOVQ    272(DI), R14
+	MOVQ    264(DI), BX
+	MOVQ    280(DI), R14
 	VPXORD  Z0, Z0, Z0
 	MOVQ    56(DI), AX
-	MOVQ    AX, 304(DI)
+	MOVQ    AX, 312(DI)
 	MOVQ    48(DI), AX
-	MOVQ    AX, 280(DI)
+	MOVQ    AX, 288(DI)
 	PCALIGN $0x20
 
 segment:
-	MOVQ    280(DI), SI
+	MOVQ    288(DI), SI
 	MOVQ    (SI), SI
-	ADDQ    248(DI), SI
-	ADDQ    $0x08, 280(DI)
+	ADDQ    256(DI), SI
+	ADDQ    $0x08, 288(DI)
 	MOVQ    64(DI), CX
 	PCALIGN $0x20
 	CMPQ    88(DI), $0x00
@@ -72,7 +72,7 @@ four:
 	PREFETCHT0       (BX)(R15*8)
 	ADDQ             R15, BX
 	VFMADD231PS.BCST 12(SI), Z28, Z0
-	CMPQ             R13, 288(DI)
+	CMPQ             R13, 296(DI)
 	JHI              fetched
 	PREFETCHT0       (R13)
 	ADDQ             104(DI), R13
@@ -103,7 +103,7 @@ one:
 	PCALIGN          $0x20
 
 next:
-	DECQ 304(DI)
+	DECQ 312(DI)
 	JNE  segment
 	JMP  summed
 
@@ -116,7 +116,7 @@ edge:
 	ADDQ             $0x04, SI
 	DECQ             CX
 	JNE              edge
-	DECQ             304(DI)
+	DECQ             312(DI)
 	JNE              segment
 
 summed:
@@ -137,7 +137,7 @@ scaled:
 
 accumulated:
 	MOVQ      176(DI), AX
-	MOVQ      264(DI), CX
+	MOVQ      272(DI), CX
 	CMPQ      AX, $0x01
 	JLT       biased
 	JEQ       rowbias
@@ -195,13 +195,13 @@ store:
 	MOVQ    DX, AX
 	VMOVUPS Z0, K1, (AX)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 248(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 264(DI)
-	MOVQ    232(DI), AX
+	MOVQ    168(DI), AX
 	ADDQ    AX, 272(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 280(DI)
 	MOVQ    160(DI), AX
 	ADDQ    AX, DX
 	TESTQ   R12, R12
@@ -209,7 +209,7 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 296(DI)
+	DECQ 304(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -219,15 +219,15 @@ bare:
 TEXT ·tile1x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
-	MOVQ  AX, 248(DI)
-	MOVQ  72(DI), AX
 	MOVQ  AX, 256(DI)
-	MOVQ  136(DI), AX
+	MOVQ  72(DI), AX
 	MOVQ  AX, 264(DI)
-	MOVQ  16(DI), AX
-	MOVQ  AX, 296(DI)
-	MOVQ  224(DI), AX
+	MOVQ  136(DI), AX
 	MOVQ  AX, 272(DI)
+	MOVQ  16(DI), AX
+	MOVQ  AX, 304(DI)
+	MOVQ  224(DI), AX
+	MOVQ  AX, 280(DI)
 	MOVQ  128(DI), R12
 	MOVQ  96(DI), DX
 	MOVQ  80(DI), R15
@@ -235,26 +235,26 @@ TEXT ·tile1x2AVX512(SB), NOSPLIT, $0-8
 	KMOVW AX, K1
 
 product:
-	MOVQ    DX, 288(DI)
+	MOVQ    DX, 296(DI)
 	MOVQ    DX, R13
 	MOVQ    32(DI), R8
 	LEAQ    (R8)(R8*2), R9
 	LEAQ    (R8)(R8*4), R10
-	MOVQ    256(DI), BX
-	MOVQ    272(DI), R14
+	MOVQ    264(DI), BX
+	MOVQ    280(DI), R14
 	VPXORD  Z0, Z0, Z0
 	VPXORD  Z1, Z1, Z1
 	MOVQ    56(DI), AX
-	MOVQ    AX, 304(DI)
+	MOVQ    AX, 312(DI)
 	MOVQ    48(DI), AX
-	MOVQ    AX, 280(DI)
+	MOVQ    AX, 288(DI)
 	PCALIGN $0x20
 
 segment:
-	MOVQ    280(DI), SI
+	MOVQ    288(DI), SI
 	MOVQ    (SI), SI
-	ADDQ    248(DI), SI
-	ADDQ    $0x08, 280(DI)
+	ADDQ    256(DI), SI
+	ADDQ    $0x08, 288(DI)
 	MOVQ    64(DI), CX
 	PCALIGN $0x20
 	CMPQ    88(DI), $0x00
@@ -295,7 +295,7 @@ four:
 	VBROADCASTSS 12(SI), Z30
 	VFMADD231PS  Z28, Z30, Z0
 	VFMADD231PS  Z29, Z30, Z1
-	CMPQ         R13, 288(DI)
+	CMPQ         R13, 296(DI)
 	JHI          fetched
 	PREFETCHT0   (R13)
 	PREFETCHT0   64(R13)
@@ -331,7 +331,7 @@ one:
 	PCALIGN      $0x20
 
 next:
-	DECQ 304(DI)
+	DECQ 312(DI)
 	JNE  segment
 	JMP  summed
 
@@ -348,7 +348,7 @@ edge:
 	ADDQ         $0x04, SI
 	DECQ         CX
 	JNE          edge
-	DECQ         304(DI)
+	DECQ         312(DI)
 	JNE          segment
 
 summed:
@@ -373,7 +373,7 @@ scaled:
 
 accumulated:
 	MOVQ      176(DI), AX
-	MOVQ      264(DI), CX
+	MOVQ      272(DI), CX
 	CMPQ      AX, $0x01
 	JLT       biased
 	JEQ       rowbias
@@ -459,13 +459,13 @@ store:
 	ADDQ    120(DI), AX
 	VMOVUPS Z1, K1, (AX)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 248(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 264(DI)
-	MOVQ    232(DI), AX
+	MOVQ    168(DI), AX
 	ADDQ    AX, 272(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 280(DI)
 	MOVQ    160(DI), AX
 	ADDQ    AX, DX
 	TESTQ   R12, R12
@@ -473,7 +473,7 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 296(DI)
+	DECQ 304(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -483,15 +483,15 @@ bare:
 TEXT ·tile2x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
-	MOVQ  AX, 248(DI)
-	MOVQ  72(DI), AX
 	MOVQ  AX, 256(DI)
-	MOVQ  136(DI), AX
+	MOVQ  72(DI), AX
 	MOVQ  AX, 264(DI)
-	MOVQ  16(DI), AX
-	MOVQ  AX, 296(DI)
-	MOVQ  224(DI), AX
+	MOVQ  136(DI), AX
 	MOVQ  AX, 272(DI)
+	MOVQ  16(DI), AX
+	MOVQ  AX, 304(DI)
+	MOVQ  224(DI), AX
+	MOVQ  AX, 280(DI)
 	MOVQ  128(DI), R12
 	MOVQ  96(DI), DX
 	MOVQ  80(DI), R15
@@ -501,26 +501,26 @@ TEXT ·tile2x1AVX512(SB), NOSPLIT, $0-8
 product:
 	IMUL3Q  $0x00000001, 104(DI), AX
 	ADDQ    DX, AX
-	MOVQ    AX, 288(DI)
+	MOVQ    AX, 296(DI)
 	MOVQ    DX, R13
 	MOVQ    32(DI), R8
 	LEAQ    (R8)(R8*2), R9
 	LEAQ    (R8)(R8*4), R10
-	MOVQ    256(DI), BX
-	MOVQ    272(DI), R14
+	MOVQ    264(DI), BX
+	MOVQ    280(DI), R14
 	VPXORD  Z0, Z0, Z0
 	VPXORD  Z1, Z1, Z1
 	MOVQ    56(DI), AX
-	MOVQ    AX, 304(DI)
+	MOVQ    AX, 312(DI)
 	MOVQ    48(DI), AX
-	MOVQ    AX, 280(DI)
+	MOVQ    AX, 288(DI)
 	PCALIGN $0x20
 
 segment:
-	MOVQ    280(DI), SI
+	MOVQ    288(DI), SI
 	MOVQ    (SI), SI
-	ADDQ    248(DI), SI
-	ADDQ    $0x08, 280(DI)
+	ADDQ    256(DI), SI
+	ADDQ    $0x08, 288(DI)
 	MOVQ    64(DI), CX
 	PCALIGN $0x20
 	CMPQ    88(DI), $0x00
@@ -549,7 +549,7 @@ four:
 	ADDQ             R15, BX
 	VFMADD231PS.BCST 12(SI), Z28, Z0
 	VFMADD231PS.BCST 12(SI)(R8*1), Z28, Z1
-	CMPQ             R13, 288(DI)
+	CMPQ             R13, 296(DI)
 	JHI              fetched
 	PREFETCHT0       (R13)
 	ADDQ             104(DI), R13
@@ -581,7 +581,7 @@ one:
 	PCALIGN          $0x20
 
 next:
-	DECQ 304(DI)
+	DECQ 312(DI)
 	JNE  segment
 	JMP  summed
 
@@ -595,7 +595,7 @@ edge:
 	ADDQ             $0x04, SI
 	DECQ             CX
 	JNE              edge
-	DECQ             304(DI)
+	DECQ             312(DI)
 	JNE              segment
 
 summed:
@@ -618,7 +618,7 @@ scaled:
 
 accumulated:
 	MOVQ      176(DI), AX
-	MOVQ      264(DI), CX
+	MOVQ      272(DI), CX
 	CMPQ      AX, $0x01
 	JLT       biased
 	JEQ       rowbias
@@ -700,13 +700,13 @@ store:
 	VMOVUPS Z0, K1, (AX)
 	VMOVUPS Z1, K1, (AX)(R8*1)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 248(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 264(DI)
-	MOVQ    232(DI), AX
+	MOVQ    168(DI), AX
 	ADDQ    AX, 272(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 280(DI)
 	MOVQ    160(DI), AX
 	ADDQ    AX, DX
 	TESTQ   R12, R12
@@ -714,7 +714,7 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 296(DI)
+	DECQ 304(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -724,15 +724,15 @@ bare:
 TEXT ·tile2x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
-	MOVQ  AX, 248(DI)
-	MOVQ  72(DI), AX
 	MOVQ  AX, 256(DI)
-	MOVQ  136(DI), AX
+	MOVQ  72(DI), AX
 	MOVQ  AX, 264(DI)
-	MOVQ  16(DI), AX
-	MOVQ  AX, 296(DI)
-	MOVQ  224(DI), AX
+	MOVQ  136(DI), AX
 	MOVQ  AX, 272(DI)
+	MOVQ  16(DI), AX
+	MOVQ  AX, 304(DI)
+	MOVQ  224(DI), AX
+	MOVQ  AX, 280(DI)
 	MOVQ  128(DI), R12
 	MOVQ  96(DI), DX
 	MOVQ  80(DI), R15
@@ -742,28 +742,28 @@ TEXT ·tile2x2AVX512(SB), NOSPLIT, $0-8
 product:
 	IMUL3Q  $0x00000001, 104(DI), AX
 	ADDQ    DX, AX
-	MOVQ    AX, 288(DI)
+	MOVQ    AX, 296(DI)
 	MOVQ    DX, R13
 	MOVQ    32(DI), R8
 	LEAQ    (R8)(R8*2), R9
 	LEAQ    (R8)(R8*4), R10
-	MOVQ    256(DI), BX
-	MOVQ    272(DI), R14
+	MOVQ    264(DI), BX
+	MOVQ    280(DI), R14
 	VPXORD  Z0, Z0, Z0
 	VPXORD  Z1, Z1, Z1
 	VPXORD  Z2, Z2, Z2
 	VPXORD  Z3, Z3, Z3
 	MOVQ    56(DI), AX
-	MOVQ    AX, 304(DI)
+	MOVQ    AX, 312(DI)
 	MOVQ    48(DI), AX
-	MOVQ    AX, 280(DI)
+	MOVQ    AX, 288(DI)
 	PCALIGN $0x20
 
 segment:
-	MOVQ    280(DI), SI
+	MOVQ    288(DI), SI
 	MOVQ    (SI), SI
-	ADDQ    248(DI), SI
-	ADDQ    $0x08, 280(DI)
+	ADDQ    256(DI), SI
+	ADDQ    $0x08, 288(DI)
 	MOVQ    64(DI), CX
 	PCALIGN $0x20
 	CMPQ    88(DI), $0x00
@@ -816,7 +816,7 @@ four:
 	VBROADCASTSS 12(SI)(R8*1), Z30
 	VFMADD231PS  Z28, Z30, Z2
 	VFMADD231PS  Z29, Z30, Z3
-	CMPQ         R13, 288(DI)
+	CMPQ         R13, 296(DI)
 	JHI          fetched
 	PREFETCHT0   (R13)
 	PREFETCHT0   64(R13)
@@ -855,7 +855,7 @@ one:
 	PCALIGN      $0x20
 
 next:
-	DECQ 304(DI)
+	DECQ 312(DI)
 	JNE  segment
 	JMP  summed
 
@@ -875,7 +875,7 @@ edge:
 	ADDQ         $0x04, SI
 	DECQ         CX
 	JNE          edge
-	DECQ         304(DI)
+	DECQ         312(DI)
 	JNE          segment
 
 summed:
@@ -904,7 +904,7 @@ scaled:
 
 accumulated:
 	MOVQ      176(DI), AX
-	MOVQ      264(DI), CX
+	MOVQ      272(DI), CX
 	CMPQ      AX, $0x01
 	JLT       biased
 	JEQ       rowbias
@@ -1037,13 +1037,13 @@ store:
 	VMOVUPS Z1, K1, (AX)
 	VMOVUPS Z3, K1, (AX)(R8*1)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 248(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 264(DI)
-	MOVQ    232(DI), AX
+	MOVQ    168(DI), AX
 	ADDQ    AX, 272(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 280(DI)
 	MOVQ    160(DI), AX
 	ADDQ    AX, DX
 	TESTQ   R12, R12
@@ -1051,7 +1051,7 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 296(DI)
+	DECQ 304(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -1061,15 +1061,15 @@ bare:
 TEXT ·tile3x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
-	MOVQ  AX, 248(DI)
-	MOVQ  72(DI), AX
 	MOVQ  AX, 256(DI)
-	MOVQ  136(DI), AX
+	MOVQ  72(DI), AX
 	MOVQ  AX, 264(DI)
-	MOVQ  16(DI), AX
-	MOVQ  AX, 296(DI)
-	MOVQ  224(DI), AX
+	MOVQ  136(DI), AX
 	MOVQ  AX, 272(DI)
+	MOVQ  16(DI), AX
+	MOVQ  AX, 304(DI)
+	MOVQ  224(DI), AX
+	MOVQ  AX, 280(DI)
 	MOVQ  128(DI), R12
 	MOVQ  96(DI), DX
 	MOVQ  80(DI), R15
@@ -1079,27 +1079,27 @@ TEXT ·tile3x1AVX512(SB), NOSPLIT, $0-8
 product:
 	IMUL3Q  $0x00000002, 104(DI), AX
 	ADDQ    DX, AX
-	MOVQ    AX, 288(DI)
+	MOVQ    AX, 296(DI)
 	MOVQ    DX, R13
 	MOVQ    32(DI), R8
 	LEAQ    (R8)(R8*2), R9
 	LEAQ    (R8)(R8*4), R10
-	MOVQ    256(DI), BX
-	MOVQ    272(DI), R14
+	MOVQ    264(DI), BX
+	MOVQ    280(DI), R14
 	VPXORD  Z0, Z0, Z0
 	VPXORD  Z1, Z1, Z1
 	VPXORD  Z2, Z2, Z2
 	MOVQ    56(DI), AX
-	MOVQ    AX, 304(DI)
+	MOVQ    AX, 312(DI)
 	MOVQ    48(DI), AX
-	MOVQ    AX, 280(DI)
+	MOVQ    AX, 288(DI)
 	PCALIGN $0x20
 
 segment:
-	MOVQ    280(DI), SI
+	MOVQ    288(DI), SI
 	MOVQ    (SI), SI
-	ADDQ    248(DI), SI
-	ADDQ    $0x08, 280(DI)
+	ADDQ    256(DI), SI
+	ADDQ    $0x08, 288(DI)
 	MOVQ    64(DI), CX
 	PCALIGN $0x20
 	CMPQ    88(DI), $0x00
@@ -1132,7 +1132,7 @@ four:
 	VFMADD231PS.BCST 12(SI), Z28, Z0
 	VFMADD231PS.BCST 12(SI)(R8*1), Z28, Z1
 	VFMADD231PS.BCST 12(SI)(R8*2), Z28, Z2
-	CMPQ             R13, 288(DI)
+	CMPQ             R13, 296(DI)
 	JHI              fetched
 	PREFETCHT0       (R13)
 	ADDQ             104(DI), R13
@@ -1165,7 +1165,7 @@ one:
 	PCALIGN          $0x20
 
 next:
-	DECQ 304(DI)
+	DECQ 312(DI)
 	JNE  segment
 	JMP  summed
 
@@ -1180,7 +1180,7 @@ edge:
 	ADDQ             $0x04, SI
 	DECQ             CX
 	JNE              edge
-	DECQ             304(DI)
+	DECQ             312(DI)
 	JNE              segment
 
 summed:
@@ -1205,7 +1205,7 @@ scaled:
 
 accumulated:
 	MOVQ      176(DI), AX
-	MOVQ      264(DI), CX
+	MOVQ      272(DI), CX
 	CMPQ      AX, $0x01
 	JLT       biased
 	JEQ       rowbias
@@ -1311,13 +1311,13 @@ store:
 	VMOVUPS Z1, K1, (AX)(R8*1)
 	VMOVUPS Z2, K1, (AX)(R8*2)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 248(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 264(DI)
-	MOVQ    232(DI), AX
+	MOVQ    168(DI), AX
 	ADDQ    AX, 272(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 280(DI)
 	MOVQ    160(DI), AX
 	ADDQ    AX, DX
 	TESTQ   R12, R12
@@ -1325,7 +1325,7 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 296(DI)
+	DECQ 304(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -1335,15 +1335,15 @@ bare:
 TEXT ·tile3x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
-	MOVQ  AX, 248(DI)
-	MOVQ  72(DI), AX
 	MOVQ  AX, 256(DI)
-	MOVQ  136(DI), AX
+	MOVQ  72(DI), AX
 	MOVQ  AX, 264(DI)
-	MOVQ  16(DI), AX
-	MOVQ  AX, 296(DI)
-	MOVQ  224(DI), AX
+	MOVQ  136(DI), AX
 	MOVQ  AX, 272(DI)
+	MOVQ  16(DI), AX
+	MOVQ  AX, 304(DI)
+	MOVQ  224(DI), AX
+	MOVQ  AX, 280(DI)
 	MOVQ  128(DI), R12
 	MOVQ  96(DI), DX
 	MOVQ  80(DI), R15
@@ -1353,13 +1353,13 @@ TEXT ·tile3x2AVX512(SB), NOSPLIT, $0-8
 product:
 	IMUL3Q  $0x00000002, 104(DI), AX
 	ADDQ    DX, AX
-	MOVQ    AX, 288(DI)
+	MOVQ    AX, 296(DI)
 	MOVQ    DX, R13
 	MOVQ    32(DI), R8
 	LEAQ    (R8)(R8*2), R9
 	LEAQ    (R8)(R8*4), R10
-	MOVQ    256(DI), BX
-	MOVQ    272(DI), R14
+	MOVQ    264(DI), BX
+	MOVQ    280(DI), R14
 	VPXORD  Z0, Z0, Z0
 	VPXORD  Z1, Z1, Z1
 	VPXORD  Z2, Z2, Z2
@@ -1367,16 +1367,16 @@ product:
 	VPXORD  Z4, Z4, Z4
 	VPXORD  Z5, Z5, Z5
 	MOVQ    56(DI), AX
-	MOVQ    AX, 304(DI)
+	MOVQ    AX, 312(DI)
 	MOVQ    48(DI), AX
-	MOVQ    AX, 280(DI)
+	MOVQ    AX, 288(DI)
 	PCALIGN $0x20
 
 segment:
-	MOVQ    280(DI), SI
+	MOVQ    288(DI), SI
 	MOVQ    (SI), SI
-	ADDQ    248(DI), SI
-	ADDQ    $0x08, 280(DI)
+	ADDQ    256(DI), SI
+	ADDQ    $0x08, 288(DI)
 	MOVQ    64(DI), CX
 	PCALIGN $0x20
 	CMPQ    88(DI), $0x00
@@ -1441,7 +1441,7 @@ four:
 	VBROADCASTSS 12(SI)(R8*2), Z30
 	VFMADD231PS  Z28, Z30, Z4
 	VFMADD231PS  Z29, Z30, Z5
-	CMPQ         R13, 288(DI)
+	CMPQ         R13, 296(DI)
 	JHI          fetched
 	PREFETCHT0   (R13)
 	PREFETCHT0   64(R13)
@@ -1483,7 +1483,7 @@ one:
 	PCALIGN      $0x20
 
 next:
-	DECQ 304(DI)
+	DECQ 312(DI)
 	JNE  segment
 	JMP  summed
 
@@ -1506,7 +1506,7 @@ edge:
 	ADDQ         $0x04, SI
 	DECQ         CX
 	JNE          edge
-	DECQ         304(DI)
+	DECQ         312(DI)
 	JNE          segment
 
 summed:
@@ -1539,7 +1539,7 @@ scaled:
 
 accumulated:
 	MOVQ      176(DI), AX
-	MOVQ      264(DI), CX
+	MOVQ      272(DI), CX
 	CMPQ      AX, $0x01
 	JLT       biased
 	JEQ       rowbias
@@ -1719,13 +1719,13 @@ store:
 	VMOVUPS Z3, K1, (AX)(R8*1)
 	VMOVUPS Z5, K1, (AX)(R8*2)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 248(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 264(DI)
-	MOVQ    232(DI), AX
+	MOVQ    168(DI), AX
 	ADDQ    AX, 272(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 280(DI)
 	MOVQ    160(DI), AX
 	ADDQ    AX, DX
 	TESTQ   R12, R12
@@ -1733,7 +1733,7 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 296(DI)
+	DECQ 304(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -1743,15 +1743,15 @@ bare:
 TEXT ·tile4x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
-	MOVQ  AX, 248(DI)
-	MOVQ  72(DI), AX
 	MOVQ  AX, 256(DI)
-	MOVQ  136(DI), AX
+	MOVQ  72(DI), AX
 	MOVQ  AX, 264(DI)
-	MOVQ  16(DI), AX
-	MOVQ  AX, 296(DI)
-	MOVQ  224(DI), AX
+	MOVQ  136(DI), AX
 	MOVQ  AX, 272(DI)
+	MOVQ  16(DI), AX
+	MOVQ  AX, 304(DI)
+	MOVQ  224(DI), AX
+	MOVQ  AX, 280(DI)
 	MOVQ  128(DI), R12
 	MOVQ  96(DI), DX
 	MOVQ  80(DI), R15
@@ -1761,28 +1761,28 @@ TEXT ·tile4x1AVX512(SB), NOSPLIT, $0-8
 product:
 	IMUL3Q  $0x00000003, 104(DI), AX
 	ADDQ    DX, AX
-	MOVQ    AX, 288(DI)
+	MOVQ    AX, 296(DI)
 	MOVQ    DX, R13
 	MOVQ    32(DI), R8
 	LEAQ    (R8)(R8*2), R9
 	LEAQ    (R8)(R8*4), R10
-	MOVQ    256(DI), BX
-	MOVQ    272(DI), R14
+	MOVQ    264(DI), BX
+	MOVQ    280(DI), R14
 	VPXORD  Z0, Z0, Z0
 	VPXORD  Z1, Z1, Z1
 	VPXORD  Z2, Z2, Z2
 	VPXORD  Z3, Z3, Z3
 	MOVQ    56(DI), AX
-	MOVQ    AX, 304(DI)
+	MOVQ    AX, 312(DI)
 	MOVQ    48(DI), AX
-	MOVQ    AX, 280(DI)
+	MOVQ    AX, 288(DI)
 	PCALIGN $0x20
 
 segment:
-	MOVQ    280(DI), SI
+	MOVQ    288(DI), SI
 	MOVQ    (SI), SI
-	ADDQ    248(DI), SI
-	ADDQ    $0x08, 280(DI)
+	ADDQ    256(DI), SI
+	ADDQ    $0x08, 288(DI)
 	MOVQ    64(DI), CX
 	PCALIGN $0x20
 	CMPQ    88(DI), $0x00
@@ -1819,7 +1819,7 @@ four:
 	VFMADD231PS.BCST 12(SI)(R8*1), Z28, Z1
 	VFMADD231PS.BCST 12(SI)(R8*2), Z28, Z2
 	VFMADD231PS.BCST 12(SI)(R9*1), Z28, Z3
-	CMPQ             R13, 288(DI)
+	CMPQ             R13, 296(DI)
 	JHI              fetched
 	PREFETCHT0       (R13)
 	ADDQ             104(DI), R13
@@ -1853,7 +1853,7 @@ one:
 	PCALIGN          $0x20
 
 next:
-	DECQ 304(DI)
+	DECQ 312(DI)
 	JNE  segment
 	JMP  summed
 
@@ -1869,7 +1869,7 @@ edge:
 	ADDQ             $0x04, SI
 	DECQ             CX
 	JNE              edge
-	DECQ             304(DI)
+	DECQ             312(DI)
 	JNE              segment
 
 summed:
@@ -1896,7 +1896,7 @@ scaled:
 
 accumulated:
 	MOVQ      176(DI), AX
-	MOVQ      264(DI), CX
+	MOVQ      272(DI), CX
 	CMPQ      AX, $0x01
 	JLT       biased
 	JEQ       rowbias
@@ -2026,13 +2026,13 @@ store:
 	VMOVUPS Z2, K1, (AX)(R8*2)
 	VMOVUPS Z3, K1, (AX)(R9*1)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 248(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 264(DI)
-	MOVQ    232(DI), AX
+	MOVQ    168(DI), AX
 	ADDQ    AX, 272(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 280(DI)
 	MOVQ    160(DI), AX
 	ADDQ    AX, DX
 	TESTQ   R12, R12
@@ -2040,7 +2040,7 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 296(DI)
+	DECQ 304(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -2050,15 +2050,15 @@ bare:
 TEXT ·tile4x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
-	MOVQ  AX, 248(DI)
-	MOVQ  72(DI), AX
 	MOVQ  AX, 256(DI)
-	MOVQ  136(DI), AX
+	MOVQ  72(DI), AX
 	MOVQ  AX, 264(DI)
-	MOVQ  16(DI), AX
-	MOVQ  AX, 296(DI)
-	MOVQ  224(DI), AX
+	MOVQ  136(DI), AX
 	MOVQ  AX, 272(DI)
+	MOVQ  16(DI), AX
+	MOVQ  AX, 304(DI)
+	MOVQ  224(DI), AX
+	MOVQ  AX, 280(DI)
 	MOVQ  128(DI), R12
 	MOVQ  96(DI), DX
 	MOVQ  80(DI), R15
@@ -2068,13 +2068,13 @@ TEXT ·tile4x2AVX512(SB), NOSPLIT, $0-8
 product:
 	IMUL3Q  $0x00000003, 104(DI), AX
 	ADDQ    DX, AX
-	MOVQ    AX, 288(DI)
+	MOVQ    AX, 296(DI)
 	MOVQ    DX, R13
 	MOVQ    32(DI), R8
 	LEAQ    (R8)(R8*2), R9
 	LEAQ    (R8)(R8*4), R10
-	MOVQ    256(DI), BX
-	MOVQ    272(DI), R14
+	MOVQ    264(DI), BX
+	MOVQ    280(DI), R14
 	VPXORD  Z0, Z0, Z0
 	VPXORD  Z1, Z1, Z1
 	VPXORD  Z2, Z2, Z2
@@ -2084,16 +2084,16 @@ product:
 	VPXORD  Z6, Z6, Z6
 	VPXORD  Z7, Z7, Z7
 	MOVQ    56(DI), AX
-	MOVQ    AX, 304(DI)
+	MOVQ    AX, 312(DI)
 	MOVQ    48(DI), AX
-	MOVQ    AX, 280(DI)
+	MOVQ    AX, 288(DI)
 	PCALIGN $0x20
 
 segment:
-	MOVQ    280(DI), SI
+	MOVQ    288(DI), SI
 	MOVQ    (SI), SI
-	ADDQ    248(DI), SI
-	ADDQ    $0x08, 280(DI)
+	ADDQ    256(DI), SI
+	ADDQ    $0x08, 288(DI)
 	MOVQ    64(DI), CX
 	PCALIGN $0x20
 	CMPQ    88(DI), $0x00
@@ -2170,7 +2170,7 @@ four:
 	VBROADCASTSS 12(SI)(R9*1), Z30
 	VFMADD231PS  Z28, Z30, Z6
 	VFMADD231PS  Z29, Z30, Z7
-	CMPQ         R13, 288(DI)
+	CMPQ         R13, 296(DI)
 	JHI          fetched
 	PREFETCHT0   (R13)
 	PREFETCHT0   64(R13)
@@ -2215,7 +2215,7 @@ one:
 	PCALIGN      $0x20
 
 next:
-	DECQ 304(DI)
+	DECQ 312(DI)
 	JNE  segment
 	JMP  summed
 
@@ -2241,7 +2241,7 @@ edge:
 	ADDQ         $0x04, SI
 	DECQ         CX
 	JNE          edge
-	DECQ         304(DI)
+	DECQ         312(DI)
 	JNE          segment
 
 summed:
@@ -2278,7 +2278,7 @@ scaled:
 
 accumulated:
 	MOVQ      176(DI), AX
-	MOVQ      264(DI), CX
+	MOVQ      272(DI), CX
 	CMPQ      AX, $0x01
 	JLT       biased
 	JEQ       rowbias
@@ -2505,13 +2505,13 @@ store:
 	VMOVUPS Z5, K1, (AX)(R8*2)
 	VMOVUPS Z7, K1, (AX)(R9*1)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 248(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 264(DI)
-	MOVQ    232(DI), AX
+	MOVQ    168(DI), AX
 	ADDQ    AX, 272(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 280(DI)
 	MOVQ    160(DI), AX
 	ADDQ    AX, DX
 	TESTQ   R12, R12
@@ -2519,7 +2519,7 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 296(DI)
+	DECQ 304(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -2529,15 +2529,15 @@ bare:
 TEXT ·tile5x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
-	MOVQ  AX, 248(DI)
-	MOVQ  72(DI), AX
 	MOVQ  AX, 256(DI)
-	MOVQ  136(DI), AX
+	MOVQ  72(DI), AX
 	MOVQ  AX, 264(DI)
-	MOVQ  16(DI), AX
-	MOVQ  AX, 296(DI)
-	MOVQ  224(DI), AX
+	MOVQ  136(DI), AX
 	MOVQ  AX, 272(DI)
+	MOVQ  16(DI), AX
+	MOVQ  AX, 304(DI)
+	MOVQ  224(DI), AX
+	MOVQ  AX, 280(DI)
 	MOVQ  128(DI), R12
 	MOVQ  96(DI), DX
 	MOVQ  80(DI), R15
@@ -2547,29 +2547,29 @@ TEXT ·tile5x1AVX512(SB), NOSPLIT, $0-8
 product:
 	IMUL3Q  $0x00000004, 104(DI), AX
 	ADDQ    DX, AX
-	MOVQ    AX, 288(DI)
+	MOVQ    AX, 296(DI)
 	MOVQ    DX, R13
 	MOVQ    32(DI), R8
 	LEAQ    (R8)(R8*2), R9
 	LEAQ    (R8)(R8*4), R10
-	MOVQ    256(DI), BX
-	MOVQ    272(DI), R14
+	MOVQ    264(DI), BX
+	MOVQ    280(DI), R14
 	VPXORD  Z0, Z0, Z0
 	VPXORD  Z1, Z1, Z1
 	VPXORD  Z2, Z2, Z2
 	VPXORD  Z3, Z3, Z3
 	VPXORD  Z4, Z4, Z4
 	MOVQ    56(DI), AX
-	MOVQ    AX, 304(DI)
+	MOVQ    AX, 312(DI)
 	MOVQ    48(DI), AX
-	MOVQ    AX, 280(DI)
+	MOVQ    AX, 288(DI)
 	PCALIGN $0x20
 
 segment:
-	MOVQ    280(DI), SI
+	MOVQ    288(DI), SI
 	MOVQ    (SI), SI
-	ADDQ    248(DI), SI
-	ADDQ    $0x08, 280(DI)
+	ADDQ    256(DI), SI
+	ADDQ    $0x08, 288(DI)
 	MOVQ    64(DI), CX
 	PCALIGN $0x20
 	CMPQ    88(DI), $0x00
@@ -2610,7 +2610,7 @@ four:
 	VFMADD231PS.BCST 12(SI)(R8*2), Z28, Z2
 	VFMADD231PS.BCST 12(SI)(R9*1), Z28, Z3
 	VFMADD231PS.BCST 12(SI)(R8*4), Z28, Z4
-	CMPQ             R13, 288(DI)
+	CMPQ             R13, 296(DI)
 	JHI              fetched
 	PREFETCHT0       (R13)
 	ADDQ             104(DI), R13
@@ -2645,7 +2645,7 @@ one:
 	PCALIGN          $0x20
 
 next:
-	DECQ 304(DI)
+	DECQ 312(DI)
 	JNE  segment
 	JMP  summed
 
@@ -2662,7 +2662,7 @@ edge:
 	ADDQ             $0x04, SI
 	DECQ             CX
 	JNE              edge
-	DECQ             304(DI)
+	DECQ             312(DI)
 	JNE              segment
 
 summed:
@@ -2691,7 +2691,7 @@ scaled:
 
 accumulated:
 	MOVQ      176(DI), AX
-	MOVQ      264(DI), CX
+	MOVQ      272(DI), CX
 	CMPQ      AX, $0x01
 	JLT       biased
 	JEQ       rowbias
@@ -2845,13 +2845,13 @@ store:
 	VMOVUPS Z3, K1, (AX)(R9*1)
 	VMOVUPS Z4, K1, (AX)(R8*4)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 248(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 264(DI)
-	MOVQ    232(DI), AX
+	MOVQ    168(DI), AX
 	ADDQ    AX, 272(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 280(DI)
 	MOVQ    160(DI), AX
 	ADDQ    AX, DX
 	TESTQ   R12, R12
@@ -2859,7 +2859,7 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 296(DI)
+	DECQ 304(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -2869,15 +2869,15 @@ bare:
 TEXT ·tile5x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
-	MOVQ  AX, 248(DI)
-	MOVQ  72(DI), AX
 	MOVQ  AX, 256(DI)
-	MOVQ  136(DI), AX
+	MOVQ  72(DI), AX
 	MOVQ  AX, 264(DI)
-	MOVQ  16(DI), AX
-	MOVQ  AX, 296(DI)
-	MOVQ  224(DI), AX
+	MOVQ  136(DI), AX
 	MOVQ  AX, 272(DI)
+	MOVQ  16(DI), AX
+	MOVQ  AX, 304(DI)
+	MOVQ  224(DI), AX
+	MOVQ  AX, 280(DI)
 	MOVQ  128(DI), R12
 	MOVQ  96(DI), DX
 	MOVQ  80(DI), R15
@@ -2887,13 +2887,13 @@ TEXT ·tile5x2AVX512(SB), NOSPLIT, $0-8
 product:
 	IMUL3Q  $0x00000004, 104(DI), AX
 	ADDQ    DX, AX
-	MOVQ    AX, 288(DI)
+	MOVQ    AX, 296(DI)
 	MOVQ    DX, R13
 	MOVQ    32(DI), R8
 	LEAQ    (R8)(R8*2), R9
 	LEAQ    (R8)(R8*4), R10
-	MOVQ    256(DI), BX
-	MOVQ    272(DI), R14
+	MOVQ    264(DI), BX
+	MOVQ    280(DI), R14
 	VPXORD  Z0, Z0, Z0
 	VPXORD  Z1, Z1, Z1
 	VPXORD  Z2, Z2, Z2
@@ -2905,16 +2905,16 @@ product:
 	VPXORD  Z8, Z8, Z8
 	VPXORD  Z9, Z9, Z9
 	MOVQ    56(DI), AX
-	MOVQ    AX, 304(DI)
+	MOVQ    AX, 312(DI)
 	MOVQ    48(DI), AX
-	MOVQ    AX, 280(DI)
+	MOVQ    AX, 288(DI)
 	PCALIGN $0x20
 
 segment:
-	MOVQ    280(DI), SI
+	MOVQ    288(DI), SI
 	MOVQ    (SI), SI
-	ADDQ    248(DI), SI
-	ADDQ    $0x08, 280(DI)
+	ADDQ    256(DI), SI
+	ADDQ    $0x08, 288(DI)
 	MOVQ    64(DI), CX
 	PCALIGN $0x20
 	CMPQ    88(DI), $0x00
@@ -3003,7 +3003,7 @@ four:
 	VBROADCASTSS 12(SI)(R8*4), Z30
 	VFMADD231PS  Z28, Z30, Z8
 	VFMADD231PS  Z29, Z30, Z9
-	CMPQ         R13, 288(DI)
+	CMPQ         R13, 296(DI)
 	JHI          fetched
 	PREFETCHT0   (R13)
 	PREFETCHT0   64(R13)
@@ -3051,7 +3051,7 @@ one:
 	PCALIGN      $0x20
 
 next:
-	DECQ 304(DI)
+	DECQ 312(DI)
 	JNE  segment
 	JMP  summed
 
@@ -3080,7 +3080,7 @@ edge:
 	ADDQ         $0x04, SI
 	DECQ         CX
 	JNE          edge
-	DECQ         304(DI)
+	DECQ         312(DI)
 	JNE          segment
 
 summed:
@@ -3121,7 +3121,7 @@ scaled:
 
 accumulated:
 	MOVQ      176(DI), AX
-	MOVQ      264(DI), CX
+	MOVQ      272(DI), CX
 	CMPQ      AX, $0x01
 	JLT       biased
 	JEQ       rowbias
@@ -3395,13 +3395,13 @@ store:
 	VMOVUPS Z7, K1, (AX)(R9*1)
 	VMOVUPS Z9, K1, (AX)(R8*4)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 248(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 264(DI)
-	MOVQ    232(DI), AX
+	MOVQ    168(DI), AX
 	ADDQ    AX, 272(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 280(DI)
 	MOVQ    160(DI), AX
 	ADDQ    AX, DX
 	TESTQ   R12, R12
@@ -3409,7 +3409,7 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 296(DI)
+	DECQ 304(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -3419,15 +3419,15 @@ bare:
 TEXT ·tile6x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
-	MOVQ  AX, 248(DI)
-	MOVQ  72(DI), AX
 	MOVQ  AX, 256(DI)
-	MOVQ  136(DI), AX
+	MOVQ  72(DI), AX
 	MOVQ  AX, 264(DI)
-	MOVQ  16(DI), AX
-	MOVQ  AX, 296(DI)
-	MOVQ  224(DI), AX
+	MOVQ  136(DI), AX
 	MOVQ  AX, 272(DI)
+	MOVQ  16(DI), AX
+	MOVQ  AX, 304(DI)
+	MOVQ  224(DI), AX
+	MOVQ  AX, 280(DI)
 	MOVQ  128(DI), R12
 	MOVQ  96(DI), DX
 	MOVQ  80(DI), R15
@@ -3437,13 +3437,13 @@ TEXT ·tile6x1AVX512(SB), NOSPLIT, $0-8
 product:
 	IMUL3Q  $0x00000005, 104(DI), AX
 	ADDQ    DX, AX
-	MOVQ    AX, 288(DI)
+	MOVQ    AX, 296(DI)
 	MOVQ    DX, R13
 	MOVQ    32(DI), R8
 	LEAQ    (R8)(R8*2), R9
 	LEAQ    (R8)(R8*4), R10
-	MOVQ    256(DI), BX
-	MOVQ    272(DI), R14
+	MOVQ    264(DI), BX
+	MOVQ    280(DI), R14
 	VPXORD  Z0, Z0, Z0
 	VPXORD  Z1, Z1, Z1
 	VPXORD  Z2, Z2, Z2
@@ -3451,16 +3451,16 @@ product:
 	VPXORD  Z4, Z4, Z4
 	VPXORD  Z5, Z5, Z5
 	MOVQ    56(DI), AX
-	MOVQ    AX, 304(DI)
+	MOVQ    AX, 312(DI)
 	MOVQ    48(DI), AX
-	MOVQ    AX, 280(DI)
+	MOVQ    AX, 288(DI)
 	PCALIGN $0x20
 
 segment:
-	MOVQ    280(DI), SI
+	MOVQ    288(DI), SI
 	MOVQ    (SI), SI
-	ADDQ    248(DI), SI
-	ADDQ    $0x08, 280(DI)
+	ADDQ    256(DI), SI
+	ADDQ    $0x08, 288(DI)
 	MOVQ    64(DI), CX
 	PCALIGN $0x20
 	CMPQ    88(DI), $0x00
@@ -3505,7 +3505,7 @@ four:
 	VFMADD231PS.BCST 12(SI)(R9*1), Z28, Z3
 	VFMADD231PS.BCST 12(SI)(R8*4), Z28, Z4
 	VFMADD231PS.BCST 12(SI)(R10*1), Z28, Z5
-	CMPQ             R13, 288(DI)
+	CMPQ             R13, 296(DI)
 	JHI              fetched
 	PREFETCHT0       (R13)
 	ADDQ             104(DI), R13
@@ -3541,7 +3541,7 @@ one:
 	PCALIGN          $0x20
 
 next:
-	DECQ 304(DI)
+	DECQ 312(DI)
 	JNE  segment
 	JMP  summed
 
@@ -3559,7 +3559,7 @@ edge:
 	ADDQ             $0x04, SI
 	DECQ             CX
 	JNE              edge
-	DECQ             304(DI)
+	DECQ             312(DI)
 	JNE              segment
 
 summed:
@@ -3590,7 +3590,7 @@ scaled:
 
 accumulated:
 	MOVQ      176(DI), AX
-	MOVQ      264(DI), CX
+	MOVQ      272(DI), CX
 	CMPQ      AX, $0x01
 	JLT       biased
 	JEQ       rowbias
@@ -3768,13 +3768,13 @@ store:
 	VMOVUPS Z4, K1, (AX)(R8*4)
 	VMOVUPS Z5, K1, (AX)(R10*1)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 248(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 264(DI)
-	MOVQ    232(DI), AX
+	MOVQ    168(DI), AX
 	ADDQ    AX, 272(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 280(DI)
 	MOVQ    160(DI), AX
 	ADDQ    AX, DX
 	TESTQ   R12, R12
@@ -3782,7 +3782,7 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 296(DI)
+	DECQ 304(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -3792,15 +3792,15 @@ bare:
 TEXT ·tile6x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
-	MOVQ  AX, 248(DI)
-	MOVQ  72(DI), AX
 	MOVQ  AX, 256(DI)
-	MOVQ  136(DI), AX
+	MOVQ  72(DI), AX
 	MOVQ  AX, 264(DI)
-	MOVQ  16(DI), AX
-	MOVQ  AX, 296(DI)
-	MOVQ  224(DI), AX
+	MOVQ  136(DI), AX
 	MOVQ  AX, 272(DI)
+	MOVQ  16(DI), AX
+	MOVQ  AX, 304(DI)
+	MOVQ  224(DI), AX
+	MOVQ  AX, 280(DI)
 	MOVQ  128(DI), R12
 	MOVQ  96(DI), DX
 	MOVQ  80(DI), R15
@@ -3810,13 +3810,13 @@ TEXT ·tile6x2AVX512(SB), NOSPLIT, $0-8
 product:
 	IMUL3Q  $0x00000005, 104(DI), AX
 	ADDQ    DX, AX
-	MOVQ    AX, 288(DI)
+	MOVQ    AX, 296(DI)
 	MOVQ    DX, R13
 	MOVQ    32(DI), R8
 	LEAQ    (R8)(R8*2), R9
 	LEAQ    (R8)(R8*4), R10
-	MOVQ    256(DI), BX
-	MOVQ    272(DI), R14
+	MOVQ    264(DI), BX
+	MOVQ    280(DI), R14
 	VPXORD  Z0, Z0, Z0
 	VPXORD  Z1, Z1, Z1
 	VPXORD  Z2, Z2, Z2
@@ -3830,16 +3830,16 @@ product:
 	VPXORD  Z10, Z10, Z10
 	VPXORD  Z11, Z11, Z11
 	MOVQ    56(DI), AX
-	MOVQ    AX, 304(DI)
+	MOVQ    AX, 312(DI)
 	MOVQ    48(DI), AX
-	MOVQ    AX, 280(DI)
+	MOVQ    AX, 288(DI)
 	PCALIGN $0x20
 
 segment:
-	MOVQ    280(DI), SI
+	MOVQ    288(DI), SI
 	MOVQ    (SI), SI
-	ADDQ    248(DI), SI
-	ADDQ    $0x08, 280(DI)
+	ADDQ    256(DI), SI
+	ADDQ    $0x08, 288(DI)
 	MOVQ    64(DI), CX
 	PCALIGN $0x20
 	CMPQ    88(DI), $0x00
@@ -3940,7 +3940,7 @@ four:
 	VBROADCASTSS 12(SI)(R10*1), Z30
 	VFMADD231PS  Z28, Z30, Z10
 	VFMADD231PS  Z29, Z30, Z11
-	CMPQ         R13, 288(DI)
+	CMPQ         R13, 296(DI)
 	JHI          fetched
 	PREFETCHT0   (R13)
 	PREFETCHT0   64(R13)
@@ -3991,7 +3991,7 @@ one:
 	PCALIGN      $0x20
 
 next:
-	DECQ 304(DI)
+	DECQ 312(DI)
 	JNE  segment
 	JMP  summed
 
@@ -4023,7 +4023,7 @@ edge:
 	ADDQ         $0x04, SI
 	DECQ         CX
 	JNE          edge
-	DECQ         304(DI)
+	DECQ         312(DI)
 	JNE          segment
 
 summed:
@@ -4068,7 +4068,7 @@ scaled:
 
 accumulated:
 	MOVQ      176(DI), AX
-	MOVQ      264(DI), CX
+	MOVQ      272(DI), CX
 	CMPQ      AX, $0x01
 	JLT       biased
 	JEQ       rowbias
@@ -4389,13 +4389,13 @@ store:
 	VMOVUPS Z9, K1, (AX)(R8*4)
 	VMOVUPS Z11, K1, (AX)(R10*1)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 248(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 264(DI)
-	MOVQ    232(DI), AX
+	MOVQ    168(DI), AX
 	ADDQ    AX, 272(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 280(DI)
 	MOVQ    160(DI), AX
 	ADDQ    AX, DX
 	TESTQ   R12, R12
@@ -4403,7 +4403,7 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 296(DI)
+	DECQ 304(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -4413,15 +4413,15 @@ bare:
 TEXT ·tile7x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
-	MOVQ  AX, 248(DI)
-	MOVQ  72(DI), AX
 	MOVQ  AX, 256(DI)
-	MOVQ  136(DI), AX
+	MOVQ  72(DI), AX
 	MOVQ  AX, 264(DI)
-	MOVQ  16(DI), AX
-	MOVQ  AX, 296(DI)
-	MOVQ  224(DI), AX
+	MOVQ  136(DI), AX
 	MOVQ  AX, 272(DI)
+	MOVQ  16(DI), AX
+	MOVQ  AX, 304(DI)
+	MOVQ  224(DI), AX
+	MOVQ  AX, 280(DI)
 	MOVQ  128(DI), R12
 	MOVQ  96(DI), DX
 	MOVQ  80(DI), R15
@@ -4431,13 +4431,13 @@ TEXT ·tile7x1AVX512(SB), NOSPLIT, $0-8
 product:
 	IMUL3Q  $0x00000006, 104(DI), AX
 	ADDQ    DX, AX
-	MOVQ    AX, 288(DI)
+	MOVQ    AX, 296(DI)
 	MOVQ    DX, R13
 	MOVQ    32(DI), R8
 	LEAQ    (R8)(R8*2), R9
 	LEAQ    (R8)(R8*4), R10
-	MOVQ    256(DI), BX
-	MOVQ    272(DI), R14
+	MOVQ    264(DI), BX
+	MOVQ    280(DI), R14
 	VPXORD  Z0, Z0, Z0
 	VPXORD  Z1, Z1, Z1
 	VPXORD  Z2, Z2, Z2
@@ -4446,16 +4446,16 @@ product:
 	VPXORD  Z5, Z5, Z5
 	VPXORD  Z6, Z6, Z6
 	MOVQ    56(DI), AX
-	MOVQ    AX, 304(DI)
+	MOVQ    AX, 312(DI)
 	MOVQ    48(DI), AX
-	MOVQ    AX, 280(DI)
+	MOVQ    AX, 288(DI)
 	PCALIGN $0x20
 
 segment:
-	MOVQ    280(DI), SI
+	MOVQ    288(DI), SI
 	MOVQ    (SI), SI
-	ADDQ    248(DI), SI
-	ADDQ    $0x08, 280(DI)
+	ADDQ    256(DI), SI
+	ADDQ    $0x08, 288(DI)
 	MOVQ    64(DI), CX
 	PCALIGN $0x20
 	CMPQ    88(DI), $0x00
@@ -4504,7 +4504,7 @@ four:
 	VFMADD231PS.BCST 12(SI)(R8*4), Z28, Z4
 	VFMADD231PS.BCST 12(SI)(R10*1), Z28, Z5
 	VFMADD231PS.BCST 12(SI)(R9*2), Z28, Z6
-	CMPQ             R13, 288(DI)
+	CMPQ             R13, 296(DI)
 	JHI              fetched
 	PREFETCHT0       (R13)
 	ADDQ             104(DI), R13
@@ -4541,7 +4541,7 @@ one:
 	PCALIGN          $0x20
 
 next:
-	DECQ 304(DI)
+	DECQ 312(DI)
 	JNE  segment
 	JMP  summed
 
@@ -4560,7 +4560,7 @@ edge:
 	ADDQ             $0x04, SI
 	DECQ             CX
 	JNE              edge
-	DECQ             304(DI)
+	DECQ             312(DI)
 	JNE              segment
 
 summed:
@@ -4593,7 +4593,7 @@ scaled:
 
 accumulated:
 	MOVQ      176(DI), AX
-	MOVQ      264(DI), CX
+	MOVQ      272(DI), CX
 	CMPQ      AX, $0x01
 	JLT       biased
 	JEQ       rowbias
@@ -4795,13 +4795,13 @@ store:
 	VMOVUPS Z5, K1, (AX)(R10*1)
 	VMOVUPS Z6, K1, (AX)(R9*2)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 248(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 264(DI)
-	MOVQ    232(DI), AX
+	MOVQ    168(DI), AX
 	ADDQ    AX, 272(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 280(DI)
 	MOVQ    160(DI), AX
 	ADDQ    AX, DX
 	TESTQ   R12, R12
@@ -4809,7 +4809,7 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 296(DI)
+	DECQ 304(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -4819,15 +4819,15 @@ bare:
 TEXT ·tile7x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
-	MOVQ  AX, 248(DI)
-	MOVQ  72(DI), AX
 	MOVQ  AX, 256(DI)
-	MOVQ  136(DI), AX
+	MOVQ  72(DI), AX
 	MOVQ  AX, 264(DI)
-	MOVQ  16(DI), AX
-	MOVQ  AX, 296(DI)
-	MOVQ  224(DI), AX
+	MOVQ  136(DI), AX
 	MOVQ  AX, 272(DI)
+	MOVQ  16(DI), AX
+	MOVQ  AX, 304(DI)
+	MOVQ  224(DI), AX
+	MOVQ  AX, 280(DI)
 	MOVQ  128(DI), R12
 	MOVQ  96(DI), DX
 	MOVQ  80(DI), R15
@@ -4837,13 +4837,13 @@ TEXT ·tile7x2AVX512(SB), NOSPLIT, $0-8
 product:
 	IMUL3Q  $0x00000006, 104(DI), AX
 	ADDQ    DX, AX
-	MOVQ    AX, 288(DI)
+	MOVQ    AX, 296(DI)
 	MOVQ    DX, R13
 	MOVQ    32(DI), R8
 	LEAQ    (R8)(R8*2), R9
 	LEAQ    (R8)(R8*4), R10
-	MOVQ    256(DI), BX
-	MOVQ    272(DI), R14
+	MOVQ    264(DI), BX
+	MOVQ    280(DI), R14
 	VPXORD  Z0, Z0, Z0
 	VPXORD  Z1, Z1, Z1
 	VPXORD  Z2, Z2, Z2
@@ -4859,16 +4859,16 @@ product:
 	VPXORD  Z12, Z12, Z12
 	VPXORD  Z13, Z13, Z13
 	MOVQ    56(DI), AX
-	MOVQ    AX, 304(DI)
+	MOVQ    AX, 312(DI)
 	MOVQ    48(DI), AX
-	MOVQ    AX, 280(DI)
+	MOVQ    AX, 288(DI)
 	PCALIGN $0x20
 
 segment:
-	MOVQ    280(DI), SI
+	MOVQ    288(DI), SI
 	MOVQ    (SI), SI
-	ADDQ    248(DI), SI
-	ADDQ    $0x08, 280(DI)
+	ADDQ    256(DI), SI
+	ADDQ    $0x08, 288(DI)
 	MOVQ    64(DI), CX
 	PCALIGN $0x20
 	CMPQ    88(DI), $0x00
@@ -4981,7 +4981,7 @@ four:
 	VBROADCASTSS 12(SI)(R9*2), Z30
 	VFMADD231PS  Z28, Z30, Z12
 	VFMADD231PS  Z29, Z30, Z13
-	CMPQ         R13, 288(DI)
+	CMPQ         R13, 296(DI)
 	JHI          fetched
 	PREFETCHT0   (R13)
 	PREFETCHT0   64(R13)
@@ -5035,7 +5035,7 @@ one:
 	PCALIGN      $0x20
 
 next:
-	DECQ 304(DI)
+	DECQ 312(DI)
 	JNE  segment
 	JMP  summed
 
@@ -5070,7 +5070,7 @@ edge:
 	ADDQ         $0x04, SI
 	DECQ         CX
 	JNE          edge
-	DECQ         304(DI)
+	DECQ         312(DI)
 	JNE          segment
 
 summed:
@@ -5119,7 +5119,7 @@ scaled:
 
 accumulated:
 	MOVQ      176(DI), AX
-	MOVQ      264(DI), CX
+	MOVQ      272(DI), CX
 	CMPQ      AX, $0x01
 	JLT       biased
 	JEQ       rowbias
@@ -5487,13 +5487,13 @@ store:
 	VMOVUPS Z11, K1, (AX)(R10*1)
 	VMOVUPS Z13, K1, (AX)(R9*2)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 248(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 264(DI)
-	MOVQ    232(DI), AX
+	MOVQ    168(DI), AX
 	ADDQ    AX, 272(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 280(DI)
 	MOVQ    160(DI), AX
 	ADDQ    AX, DX
 	TESTQ   R12, R12
@@ -5501,7 +5501,7 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 296(DI)
+	DECQ 304(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -5511,15 +5511,15 @@ bare:
 TEXT ·tile8x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
-	MOVQ  AX, 248(DI)
-	MOVQ  72(DI), AX
 	MOVQ  AX, 256(DI)
-	MOVQ  136(DI), AX
+	MOVQ  72(DI), AX
 	MOVQ  AX, 264(DI)
-	MOVQ  16(DI), AX
-	MOVQ  AX, 296(DI)
-	MOVQ  224(DI), AX
+	MOVQ  136(DI), AX
 	MOVQ  AX, 272(DI)
+	MOVQ  16(DI), AX
+	MOVQ  AX, 304(DI)
+	MOVQ  224(DI), AX
+	MOVQ  AX, 280(DI)
 	MOVQ  128(DI), R12
 	MOVQ  96(DI), DX
 	MOVQ  80(DI), R15
@@ -5529,13 +5529,13 @@ TEXT ·tile8x1AVX512(SB), NOSPLIT, $0-8
 product:
 	IMUL3Q  $0x00000006, 104(DI), AX
 	ADDQ    DX, AX
-	MOVQ    AX, 288(DI)
+	MOVQ    AX, 296(DI)
 	MOVQ    DX, R13
 	MOVQ    32(DI), R8
 	LEAQ    (R8)(R8*2), R9
 	LEAQ    (R8)(R8*4), R10
-	MOVQ    256(DI), BX
-	MOVQ    272(DI), R14
+	MOVQ    264(DI), BX
+	MOVQ    280(DI), R14
 	VPXORD  Z0, Z0, Z0
 	VPXORD  Z1, Z1, Z1
 	VPXORD  Z2, Z2, Z2
@@ -5545,17 +5545,17 @@ product:
 	VPXORD  Z6, Z6, Z6
 	VPXORD  Z7, Z7, Z7
 	MOVQ    56(DI), AX
-	MOVQ    AX, 304(DI)
+	MOVQ    AX, 312(DI)
 	MOVQ    48(DI), AX
-	MOVQ    AX, 280(DI)
+	MOVQ    AX, 288(DI)
 	MOVQ    112(DI), AX
 	PCALIGN $0x20
 
 segment:
-	MOVQ    280(DI), SI
+	MOVQ    288(DI), SI
 	MOVQ    (SI), SI
-	ADDQ    248(DI), SI
-	ADDQ    $0x08, 280(DI)
+	ADDQ    256(DI), SI
+	ADDQ    $0x08, 288(DI)
 	MOVQ    40(DI), R11
 	ADDQ    SI, R11
 	MOVQ    64(DI), CX
@@ -5610,7 +5610,7 @@ four:
 	VFMADD231PS.BCST 12(SI)(R10*1), Z28, Z5
 	VFMADD231PS.BCST 12(SI)(R9*2), Z28, Z6
 	VFMADD231PS.BCST 12(R11), Z28, Z7
-	CMPQ             R13, 288(DI)
+	CMPQ             R13, 296(DI)
 	JHI              fetched
 	PREFETCHT0       (R13)
 	PREFETCHT0       (R13)(AX*1)
@@ -5651,7 +5651,7 @@ one:
 	PCALIGN          $0x20
 
 next:
-	DECQ 304(DI)
+	DECQ 312(DI)
 	JNE  segment
 	JMP  summed
 
@@ -5672,7 +5672,7 @@ edge:
 	ADDQ             $0x04, R11
 	DECQ             CX
 	JNE              edge
-	DECQ             304(DI)
+	DECQ             312(DI)
 	JNE              segment
 
 summed:
@@ -5709,7 +5709,7 @@ scaled:
 
 accumulated:
 	MOVQ      176(DI), AX
-	MOVQ      264(DI), CX
+	MOVQ      272(DI), CX
 	CMPQ      AX, $0x01
 	JLT       biased
 	JEQ       rowbias
@@ -5939,13 +5939,13 @@ store:
 	ADDQ    112(DI), AX
 	VMOVUPS Z7, K1, (AX)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 248(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 264(DI)
-	MOVQ    232(DI), AX
+	MOVQ    168(DI), AX
 	ADDQ    AX, 272(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 280(DI)
 	MOVQ    160(DI), AX
 	ADDQ    AX, DX
 	TESTQ   R12, R12
@@ -5953,7 +5953,7 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 296(DI)
+	DECQ 304(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -5963,15 +5963,15 @@ bare:
 TEXT ·tile8x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
-	MOVQ  AX, 248(DI)
-	MOVQ  72(DI), AX
 	MOVQ  AX, 256(DI)
-	MOVQ  136(DI), AX
+	MOVQ  72(DI), AX
 	MOVQ  AX, 264(DI)
-	MOVQ  16(DI), AX
-	MOVQ  AX, 296(DI)
-	MOVQ  224(DI), AX
+	MOVQ  136(DI), AX
 	MOVQ  AX, 272(DI)
+	MOVQ  16(DI), AX
+	MOVQ  AX, 304(DI)
+	MOVQ  224(DI), AX
+	MOVQ  AX, 280(DI)
 	MOVQ  128(DI), R12
 	MOVQ  96(DI), DX
 	MOVQ  80(DI), R15
@@ -5981,13 +5981,13 @@ TEXT ·tile8x2AVX512(SB), NOSPLIT, $0-8
 product:
 	IMUL3Q  $0x00000006, 104(DI), AX
 	ADDQ    DX, AX
-	MOVQ    AX, 288(DI)
+	MOVQ    AX, 296(DI)
 	MOVQ    DX, R13
 	MOVQ    32(DI), R8
 	LEAQ    (R8)(R8*2), R9
 	LEAQ    (R8)(R8*4), R10
-	MOVQ    256(DI), BX
-	MOVQ    272(DI), R14
+	MOVQ    264(DI), BX
+	MOVQ    280(DI), R14
 	VPXORD  Z0, Z0, Z0
 	VPXORD  Z1, Z1, Z1
 	VPXORD  Z2, Z2, Z2
@@ -6005,17 +6005,17 @@ product:
 	VPXORD  Z14, Z14, Z14
 	VPXORD  Z15, Z15, Z15
 	MOVQ    56(DI), AX
-	MOVQ    AX, 304(DI)
+	MOVQ    AX, 312(DI)
 	MOVQ    48(DI), AX
-	MOVQ    AX, 280(DI)
+	MOVQ    AX, 288(DI)
 	MOVQ    112(DI), AX
 	PCALIGN $0x20
 
 segment:
-	MOVQ    280(DI), SI
+	MOVQ    288(DI), SI
 	MOVQ    (SI), SI
-	ADDQ    248(DI), SI
-	ADDQ    $0x08, 280(DI)
+	ADDQ    256(DI), SI
+	ADDQ    $0x08, 288(DI)
 	MOVQ    40(DI), R11
 	ADDQ    SI, R11
 	MOVQ    64(DI), CX
@@ -6142,7 +6142,7 @@ four:
 	VBROADCASTSS 12(R11), Z30
 	VFMADD231PS  Z28, Z30, Z14
 	VFMADD231PS  Z29, Z30, Z15
-	CMPQ         R13, 288(DI)
+	CMPQ         R13, 296(DI)
 	JHI          fetched
 	PREFETCHT0   (R13)
 	PREFETCHT0   (R13)(AX*1)
@@ -6203,7 +6203,7 @@ one:
 	PCALIGN      $0x20
 
 next:
-	DECQ 304(DI)
+	DECQ 312(DI)
 	JNE  segment
 	JMP  summed
 
@@ -6242,7 +6242,7 @@ edge:
 	ADDQ         $0x04, R11
 	DECQ         CX
 	JNE          edge
-	DECQ         304(DI)
+	DECQ         312(DI)
 	JNE          segment
 
 summed:
@@ -6300,7 +6300,7 @@ scaled:
 
 accumulated:
 	MOVQ      176(DI), AX
-	MOVQ      264(DI), CX
+	MOVQ      272(DI), CX
 	CMPQ      AX, $0x01
 	JLT       biased
 	JEQ       rowbias
@@ -6725,13 +6725,13 @@ store:
 	ADDQ    120(DI), AX
 	VMOVUPS Z15, K1, (AX)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 248(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 264(DI)
-	MOVQ    232(DI), AX
+	MOVQ    168(DI), AX
 	ADDQ    AX, 272(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 280(DI)
 	MOVQ    160(DI), AX
 	ADDQ    AX, DX
 	TESTQ   R12, R12
@@ -6739,7 +6739,7 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 296(DI)
+	DECQ 304(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -6749,15 +6749,15 @@ bare:
 TEXT ·tile9x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
-	MOVQ  AX, 248(DI)
-	MOVQ  72(DI), AX
 	MOVQ  AX, 256(DI)
-	MOVQ  136(DI), AX
+	MOVQ  72(DI), AX
 	MOVQ  AX, 264(DI)
-	MOVQ  16(DI), AX
-	MOVQ  AX, 296(DI)
-	MOVQ  224(DI), AX
+	MOVQ  136(DI), AX
 	MOVQ  AX, 272(DI)
+	MOVQ  16(DI), AX
+	MOVQ  AX, 304(DI)
+	MOVQ  224(DI), AX
+	MOVQ  AX, 280(DI)
 	MOVQ  128(DI), R12
 	MOVQ  96(DI), DX
 	MOVQ  80(DI), R15
@@ -6767,13 +6767,13 @@ TEXT ·tile9x1AVX512(SB), NOSPLIT, $0-8
 product:
 	IMUL3Q  $0x00000006, 104(DI), AX
 	ADDQ    DX, AX
-	MOVQ    AX, 288(DI)
+	MOVQ    AX, 296(DI)
 	MOVQ    DX, R13
 	MOVQ    32(DI), R8
 	LEAQ    (R8)(R8*2), R9
 	LEAQ    (R8)(R8*4), R10
-	MOVQ    256(DI), BX
-	MOVQ    272(DI), R14
+	MOVQ    264(DI), BX
+	MOVQ    280(DI), R14
 	VPXORD  Z0, Z0, Z0
 	VPXORD  Z1, Z1, Z1
 	VPXORD  Z2, Z2, Z2
@@ -6784,17 +6784,17 @@ product:
 	VPXORD  Z7, Z7, Z7
 	VPXORD  Z8, Z8, Z8
 	MOVQ    56(DI), AX
-	MOVQ    AX, 304(DI)
+	MOVQ    AX, 312(DI)
 	MOVQ    48(DI), AX
-	MOVQ    AX, 280(DI)
+	MOVQ    AX, 288(DI)
 	MOVQ    112(DI), AX
 	PCALIGN $0x20
 
 segment:
-	MOVQ    280(DI), SI
+	MOVQ    288(DI), SI
 	MOVQ    (SI), SI
-	ADDQ    248(DI), SI
-	ADDQ    $0x08, 280(DI)
+	ADDQ    256(DI), SI
+	ADDQ    $0x08, 288(DI)
 	MOVQ    40(DI), R11
 	ADDQ    SI, R11
 	MOVQ    64(DI), CX
@@ -6853,7 +6853,7 @@ four:
 	VFMADD231PS.BCST 12(SI)(R9*2), Z28, Z6
 	VFMADD231PS.BCST 12(R11), Z28, Z7
 	VFMADD231PS.BCST 12(R11)(R8*1), Z28, Z8
-	CMPQ             R13, 288(DI)
+	CMPQ             R13, 296(DI)
 	JHI              fetched
 	PREFETCHT0       (R13)
 	PREFETCHT0       (R13)(AX*1)
@@ -6895,7 +6895,7 @@ one:
 	PCALIGN          $0x20
 
 next:
-	DECQ 304(DI)
+	DECQ 312(DI)
 	JNE  segment
 	JMP  summed
 
@@ -6917,7 +6917,7 @@ edge:
 	ADDQ             $0x04, R11
 	DECQ             CX
 	JNE              edge
-	DECQ             304(DI)
+	DECQ             312(DI)
 	JNE              segment
 
 summed:
@@ -6956,7 +6956,7 @@ scaled:
 
 accumulated:
 	MOVQ      176(DI), AX
-	MOVQ      264(DI), CX
+	MOVQ      272(DI), CX
 	CMPQ      AX, $0x01
 	JLT       biased
 	JEQ       rowbias
@@ -7210,13 +7210,13 @@ store:
 	VMOVUPS Z7, K1, (AX)
 	VMOVUPS Z8, K1, (AX)(R8*1)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 248(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 264(DI)
-	MOVQ    232(DI), AX
+	MOVQ    168(DI), AX
 	ADDQ    AX, 272(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 280(DI)
 	MOVQ    160(DI), AX
 	ADDQ    AX, DX
 	TESTQ   R12, R12
@@ -7224,7 +7224,7 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 296(DI)
+	DECQ 304(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -7234,15 +7234,15 @@ bare:
 TEXT ·tile9x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
-	MOVQ  AX, 248(DI)
-	MOVQ  72(DI), AX
 	MOVQ  AX, 256(DI)
-	MOVQ  136(DI), AX
+	MOVQ  72(DI), AX
 	MOVQ  AX, 264(DI)
-	MOVQ  16(DI), AX
-	MOVQ  AX, 296(DI)
-	MOVQ  224(DI), AX
+	MOVQ  136(DI), AX
 	MOVQ  AX, 272(DI)
+	MOVQ  16(DI), AX
+	MOVQ  AX, 304(DI)
+	MOVQ  224(DI), AX
+	MOVQ  AX, 280(DI)
 	MOVQ  128(DI), R12
 	MOVQ  96(DI), DX
 	MOVQ  80(DI), R15
@@ -7252,13 +7252,13 @@ TEXT ·tile9x2AVX512(SB), NOSPLIT, $0-8
 product:
 	IMUL3Q  $0x00000006, 104(DI), AX
 	ADDQ    DX, AX
-	MOVQ    AX, 288(DI)
+	MOVQ    AX, 296(DI)
 	MOVQ    DX, R13
 	MOVQ    32(DI), R8
 	LEAQ    (R8)(R8*2), R9
 	LEAQ    (R8)(R8*4), R10
-	MOVQ    256(DI), BX
-	MOVQ    272(DI), R14
+	MOVQ    264(DI), BX
+	MOVQ    280(DI), R14
 	VPXORD  Z0, Z0, Z0
 	VPXORD  Z1, Z1, Z1
 	VPXORD  Z2, Z2, Z2
@@ -7278,17 +7278,17 @@ product:
 	VPXORD  Z16, Z16, Z16
 	VPXORD  Z17, Z17, Z17
 	MOVQ    56(DI), AX
-	MOVQ    AX, 304(DI)
+	MOVQ    AX, 312(DI)
 	MOVQ    48(DI), AX
-	MOVQ    AX, 280(DI)
+	MOVQ    AX, 288(DI)
 	MOVQ    112(DI), AX
 	PCALIGN $0x20
 
 segment:
-	MOVQ    280(DI), SI
+	MOVQ    288(DI), SI
 	MOVQ    (SI), SI
-	ADDQ    248(DI), SI
-	ADDQ    $0x08, 280(DI)
+	ADDQ    256(DI), SI
+	ADDQ    $0x08, 288(DI)
 	MOVQ    40(DI), R11
 	ADDQ    SI, R11
 	MOVQ    64(DI), CX
@@ -7427,7 +7427,7 @@ four:
 	VBROADCASTSS 12(R11)(R8*1), Z30
 	VFMADD231PS  Z28, Z30, Z16
 	VFMADD231PS  Z29, Z30, Z17
-	CMPQ         R13, 288(DI)
+	CMPQ         R13, 296(DI)
 	JHI          fetched
 	PREFETCHT0   (R13)
 	PREFETCHT0   (R13)(AX*1)
@@ -7491,7 +7491,7 @@ one:
 	PCALIGN      $0x20
 
 next:
-	DECQ 304(DI)
+	DECQ 312(DI)
 	JNE  segment
 	JMP  summed
 
@@ -7533,7 +7533,7 @@ edge:
 	ADDQ         $0x04, R11
 	DECQ         CX
 	JNE          edge
-	DECQ         304(DI)
+	DECQ         312(DI)
 	JNE          segment
 
 summed:
@@ -7595,7 +7595,7 @@ scaled:
 
 accumulated:
 	MOVQ      176(DI), AX
-	MOVQ      264(DI), CX
+	MOVQ      272(DI), CX
 	CMPQ      AX, $0x01
 	JLT       biased
 	JEQ       rowbias
@@ -8067,13 +8067,13 @@ store:
 	VMOVUPS Z15, K1, (AX)
 	VMOVUPS Z17, K1, (AX)(R8*1)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 248(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 264(DI)
-	MOVQ    232(DI), AX
+	MOVQ    168(DI), AX
 	ADDQ    AX, 272(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 280(DI)
 	MOVQ    160(DI), AX
 	ADDQ    AX, DX
 	TESTQ   R12, R12
@@ -8081,7 +8081,7 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 296(DI)
+	DECQ 304(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -8091,15 +8091,15 @@ bare:
 TEXT ·tile10x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
-	MOVQ  AX, 248(DI)
-	MOVQ  72(DI), AX
 	MOVQ  AX, 256(DI)
-	MOVQ  136(DI), AX
+	MOVQ  72(DI), AX
 	MOVQ  AX, 264(DI)
-	MOVQ  16(DI), AX
-	MOVQ  AX, 296(DI)
-	MOVQ  224(DI), AX
+	MOVQ  136(DI), AX
 	MOVQ  AX, 272(DI)
+	MOVQ  16(DI), AX
+	MOVQ  AX, 304(DI)
+	MOVQ  224(DI), AX
+	MOVQ  AX, 280(DI)
 	MOVQ  128(DI), R12
 	MOVQ  96(DI), DX
 	MOVQ  80(DI), R15
@@ -8109,13 +8109,13 @@ TEXT ·tile10x1AVX512(SB), NOSPLIT, $0-8
 product:
 	IMUL3Q  $0x00000006, 104(DI), AX
 	ADDQ    DX, AX
-	MOVQ    AX, 288(DI)
+	MOVQ    AX, 296(DI)
 	MOVQ    DX, R13
 	MOVQ    32(DI), R8
 	LEAQ    (R8)(R8*2), R9
 	LEAQ    (R8)(R8*4), R10
-	MOVQ    256(DI), BX
-	MOVQ    272(DI), R14
+	MOVQ    264(DI), BX
+	MOVQ    280(DI), R14
 	VPXORD  Z0, Z0, Z0
 	VPXORD  Z1, Z1, Z1
 	VPXORD  Z2, Z2, Z2
@@ -8127,17 +8127,17 @@ product:
 	VPXORD  Z8, Z8, Z8
 	VPXORD  Z9, Z9, Z9
 	MOVQ    56(DI), AX
-	MOVQ    AX, 304(DI)
+	MOVQ    AX, 312(DI)
 	MOVQ    48(DI), AX
-	MOVQ    AX, 280(DI)
+	MOVQ    AX, 288(DI)
 	MOVQ    112(DI), AX
 	PCALIGN $0x20
 
 segment:
-	MOVQ    280(DI), SI
+	MOVQ    288(DI), SI
 	MOVQ    (SI), SI
-	ADDQ    248(DI), SI
-	ADDQ    $0x08, 280(DI)
+	ADDQ    256(DI), SI
+	ADDQ    $0x08, 288(DI)
 	MOVQ    40(DI), R11
 	ADDQ    SI, R11
 	MOVQ    64(DI), CX
@@ -8200,7 +8200,7 @@ four:
 	VFMADD231PS.BCST 12(R11), Z28, Z7
 	VFMADD231PS.BCST 12(R11)(R8*1), Z28, Z8
 	VFMADD231PS.BCST 12(R11)(R8*2), Z28, Z9
-	CMPQ             R13, 288(DI)
+	CMPQ             R13, 296(DI)
 	JHI              fetched
 	PREFETCHT0       (R13)
 	PREFETCHT0       (R13)(AX*1)
@@ -8243,7 +8243,7 @@ one:
 	PCALIGN          $0x20
 
 next:
-	DECQ 304(DI)
+	DECQ 312(DI)
 	JNE  segment
 	JMP  summed
 
@@ -8266,7 +8266,7 @@ edge:
 	ADDQ             $0x04, R11
 	DECQ             CX
 	JNE              edge
-	DECQ             304(DI)
+	DECQ             312(DI)
 	JNE              segment
 
 summed:
@@ -8307,7 +8307,7 @@ scaled:
 
 accumulated:
 	MOVQ      176(DI), AX
-	MOVQ      264(DI), CX
+	MOVQ      272(DI), CX
 	CMPQ      AX, $0x01
 	JLT       biased
 	JEQ       rowbias
@@ -8585,13 +8585,13 @@ store:
 	VMOVUPS Z8, K1, (AX)(R8*1)
 	VMOVUPS Z9, K1, (AX)(R8*2)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 248(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 264(DI)
-	MOVQ    232(DI), AX
+	MOVQ    168(DI), AX
 	ADDQ    AX, 272(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 280(DI)
 	MOVQ    160(DI), AX
 	ADDQ    AX, DX
 	TESTQ   R12, R12
@@ -8599,7 +8599,7 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 296(DI)
+	DECQ 304(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -8609,15 +8609,15 @@ bare:
 TEXT ·tile10x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
-	MOVQ  AX, 248(DI)
-	MOVQ  72(DI), AX
 	MOVQ  AX, 256(DI)
-	MOVQ  136(DI), AX
+	MOVQ  72(DI), AX
 	MOVQ  AX, 264(DI)
-	MOVQ  16(DI), AX
-	MOVQ  AX, 296(DI)
-	MOVQ  224(DI), AX
+	MOVQ  136(DI), AX
 	MOVQ  AX, 272(DI)
+	MOVQ  16(DI), AX
+	MOVQ  AX, 304(DI)
+	MOVQ  224(DI), AX
+	MOVQ  AX, 280(DI)
 	MOVQ  128(DI), R12
 	MOVQ  96(DI), DX
 	MOVQ  80(DI), R15
@@ -8627,13 +8627,13 @@ TEXT ·tile10x2AVX512(SB), NOSPLIT, $0-8
 product:
 	IMUL3Q  $0x00000006, 104(DI), AX
 	ADDQ    DX, AX
-	MOVQ    AX, 288(DI)
+	MOVQ    AX, 296(DI)
 	MOVQ    DX, R13
 	MOVQ    32(DI), R8
 	LEAQ    (R8)(R8*2), R9
 	LEAQ    (R8)(R8*4), R10
-	MOVQ    256(DI), BX
-	MOVQ    272(DI), R14
+	MOVQ    264(DI), BX
+	MOVQ    280(DI), R14
 	VPXORD  Z0, Z0, Z0
 	VPXORD  Z1, Z1, Z1
 	VPXORD  Z2, Z2, Z2
@@ -8655,17 +8655,17 @@ product:
 	VPXORD  Z18, Z18, Z18
 	VPXORD  Z19, Z19, Z19
 	MOVQ    56(DI), AX
-	MOVQ    AX, 304(DI)
+	MOVQ    AX, 312(DI)
 	MOVQ    48(DI), AX
-	MOVQ    AX, 280(DI)
+	MOVQ    AX, 288(DI)
 	MOVQ    112(DI), AX
 	PCALIGN $0x20
 
 segment:
-	MOVQ    280(DI), SI
+	MOVQ    288(DI), SI
 	MOVQ    (SI), SI
-	ADDQ    248(DI), SI
-	ADDQ    $0x08, 280(DI)
+	ADDQ    256(DI), SI
+	ADDQ    $0x08, 288(DI)
 	MOVQ    40(DI), R11
 	ADDQ    SI, R11
 	MOVQ    64(DI), CX
@@ -8816,7 +8816,7 @@ four:
 	VBROADCASTSS 12(R11)(R8*2), Z30
 	VFMADD231PS  Z28, Z30, Z18
 	VFMADD231PS  Z29, Z30, Z19
-	CMPQ         R13, 288(DI)
+	CMPQ         R13, 296(DI)
 	JHI          fetched
 	PREFETCHT0   (R13)
 	PREFETCHT0   (R13)(AX*1)
@@ -8883,7 +8883,7 @@ one:
 	PCALIGN      $0x20
 
 next:
-	DECQ 304(DI)
+	DECQ 312(DI)
 	JNE  segment
 	JMP  summed
 
@@ -8928,7 +8928,7 @@ edge:
 	ADDQ         $0x04, R11
 	DECQ         CX
 	JNE          edge
-	DECQ         304(DI)
+	DECQ         312(DI)
 	JNE          segment
 
 summed:
@@ -8994,7 +8994,7 @@ scaled:
 
 accumulated:
 	MOVQ      176(DI), AX
-	MOVQ      264(DI), CX
+	MOVQ      272(DI), CX
 	CMPQ      AX, $0x01
 	JLT       biased
 	JEQ       rowbias
@@ -9513,13 +9513,13 @@ store:
 	VMOVUPS Z17, K1, (AX)(R8*1)
 	VMOVUPS Z19, K1, (AX)(R8*2)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 248(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 264(DI)
-	MOVQ    232(DI), AX
+	MOVQ    168(DI), AX
 	ADDQ    AX, 272(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 280(DI)
 	MOVQ    160(DI), AX
 	ADDQ    AX, DX
 	TESTQ   R12, R12
@@ -9527,7 +9527,7 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 296(DI)
+	DECQ 304(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -9537,15 +9537,15 @@ bare:
 TEXT ·tile11x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
-	MOVQ  AX, 248(DI)
-	MOVQ  72(DI), AX
 	MOVQ  AX, 256(DI)
-	MOVQ  136(DI), AX
+	MOVQ  72(DI), AX
 	MOVQ  AX, 264(DI)
-	MOVQ  16(DI), AX
-	MOVQ  AX, 296(DI)
-	MOVQ  224(DI), AX
+	MOVQ  136(DI), AX
 	MOVQ  AX, 272(DI)
+	MOVQ  16(DI), AX
+	MOVQ  AX, 304(DI)
+	MOVQ  224(DI), AX
+	MOVQ  AX, 280(DI)
 	MOVQ  128(DI), R12
 	MOVQ  96(DI), DX
 	MOVQ  80(DI), R15
@@ -9555,13 +9555,13 @@ TEXT ·tile11x1AVX512(SB), NOSPLIT, $0-8
 product:
 	IMUL3Q  $0x00000006, 104(DI), AX
 	ADDQ    DX, AX
-	MOVQ    AX, 288(DI)
+	MOVQ    AX, 296(DI)
 	MOVQ    DX, R13
 	MOVQ    32(DI), R8
 	LEAQ    (R8)(R8*2), R9
 	LEAQ    (R8)(R8*4), R10
-	MOVQ    256(DI), BX
-	MOVQ    272(DI), R14
+	MOVQ    264(DI), BX
+	MOVQ    280(DI), R14
 	VPXORD  Z0, Z0, Z0
 	VPXORD  Z1, Z1, Z1
 	VPXORD  Z2, Z2, Z2
@@ -9574,17 +9574,17 @@ product:
 	VPXORD  Z9, Z9, Z9
 	VPXORD  Z10, Z10, Z10
 	MOVQ    56(DI), AX
-	MOVQ    AX, 304(DI)
+	MOVQ    AX, 312(DI)
 	MOVQ    48(DI), AX
-	MOVQ    AX, 280(DI)
+	MOVQ    AX, 288(DI)
 	MOVQ    112(DI), AX
 	PCALIGN $0x20
 
 segment:
-	MOVQ    280(DI), SI
+	MOVQ    288(DI), SI
 	MOVQ    (SI), SI
-	ADDQ    248(DI), SI
-	ADDQ    $0x08, 280(DI)
+	ADDQ    256(DI), SI
+	ADDQ    $0x08, 288(DI)
 	MOVQ    40(DI), R11
 	ADDQ    SI, R11
 	MOVQ    64(DI), CX
@@ -9651,7 +9651,7 @@ four:
 	VFMADD231PS.BCST 12(R11)(R8*1), Z28, Z8
 	VFMADD231PS.BCST 12(R11)(R8*2), Z28, Z9
 	VFMADD231PS.BCST 12(R11)(R9*1), Z28, Z10
-	CMPQ             R13, 288(DI)
+	CMPQ             R13, 296(DI)
 	JHI              fetched
 	PREFETCHT0       (R13)
 	PREFETCHT0       (R13)(AX*1)
@@ -9695,7 +9695,7 @@ one:
 	PCALIGN          $0x20
 
 next:
-	DECQ 304(DI)
+	DECQ 312(DI)
 	JNE  segment
 	JMP  summed
 
@@ -9719,7 +9719,7 @@ edge:
 	ADDQ             $0x04, R11
 	DECQ             CX
 	JNE              edge
-	DECQ             304(DI)
+	DECQ             312(DI)
 	JNE              segment
 
 summed:
@@ -9762,7 +9762,7 @@ scaled:
 
 accumulated:
 	MOVQ      176(DI), AX
-	MOVQ      264(DI), CX
+	MOVQ      272(DI), CX
 	CMPQ      AX, $0x01
 	JLT       biased
 	JEQ       rowbias
@@ -10064,13 +10064,13 @@ store:
 	VMOVUPS Z9, K1, (AX)(R8*2)
 	VMOVUPS Z10, K1, (AX)(R9*1)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 248(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 264(DI)
-	MOVQ    232(DI), AX
+	MOVQ    168(DI), AX
 	ADDQ    AX, 272(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 280(DI)
 	MOVQ    160(DI), AX
 	ADDQ    AX, DX
 	TESTQ   R12, R12
@@ -10078,7 +10078,7 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 296(DI)
+	DECQ 304(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -10088,15 +10088,15 @@ bare:
 TEXT ·tile11x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
-	MOVQ  AX, 248(DI)
-	MOVQ  72(DI), AX
 	MOVQ  AX, 256(DI)
-	MOVQ  136(DI), AX
+	MOVQ  72(DI), AX
 	MOVQ  AX, 264(DI)
-	MOVQ  16(DI), AX
-	MOVQ  AX, 296(DI)
-	MOVQ  224(DI), AX
+	MOVQ  136(DI), AX
 	MOVQ  AX, 272(DI)
+	MOVQ  16(DI), AX
+	MOVQ  AX, 304(DI)
+	MOVQ  224(DI), AX
+	MOVQ  AX, 280(DI)
 	MOVQ  128(DI), R12
 	MOVQ  96(DI), DX
 	MOVQ  80(DI), R15
@@ -10106,13 +10106,13 @@ TEXT ·tile11x2AVX512(SB), NOSPLIT, $0-8
 product:
 	IMUL3Q  $0x00000006, 104(DI), AX
 	ADDQ    DX, AX
-	MOVQ    AX, 288(DI)
+	MOVQ    AX, 296(DI)
 	MOVQ    DX, R13
 	MOVQ    32(DI), R8
 	LEAQ    (R8)(R8*2), R9
 	LEAQ    (R8)(R8*4), R10
-	MOVQ    256(DI), BX
-	MOVQ    272(DI), R14
+	MOVQ    264(DI), BX
+	MOVQ    280(DI), R14
 	VPXORD  Z0, Z0, Z0
 	VPXORD  Z1, Z1, Z1
 	VPXORD  Z2, Z2, Z2
@@ -10136,17 +10136,17 @@ product:
 	VPXORD  Z20, Z20, Z20
 	VPXORD  Z21, Z21, Z21
 	MOVQ    56(DI), AX
-	MOVQ    AX, 304(DI)
+	MOVQ    AX, 312(DI)
 	MOVQ    48(DI), AX
-	MOVQ    AX, 280(DI)
+	MOVQ    AX, 288(DI)
 	MOVQ    112(DI), AX
 	PCALIGN $0x20
 
 segment:
-	MOVQ    280(DI), SI
+	MOVQ    288(DI), SI
 	MOVQ    (SI), SI
-	ADDQ    248(DI), SI
-	ADDQ    $0x08, 280(DI)
+	ADDQ    256(DI), SI
+	ADDQ    $0x08, 288(DI)
 	MOVQ    40(DI), R11
 	ADDQ    SI, R11
 	MOVQ    64(DI), CX
@@ -10309,7 +10309,7 @@ four:
 	VBROADCASTSS 12(R11)(R9*1), Z30
 	VFMADD231PS  Z28, Z30, Z20
 	VFMADD231PS  Z29, Z30, Z21
-	CMPQ         R13, 288(DI)
+	CMPQ         R13, 296(DI)
 	JHI          fetched
 	PREFETCHT0   (R13)
 	PREFETCHT0   (R13)(AX*1)
@@ -10379,7 +10379,7 @@ one:
 	PCALIGN      $0x20
 
 next:
-	DECQ 304(DI)
+	DECQ 312(DI)
 	JNE  segment
 	JMP  summed
 
@@ -10427,7 +10427,7 @@ edge:
 	ADDQ         $0x04, R11
 	DECQ         CX
 	JNE          edge
-	DECQ         304(DI)
+	DECQ         312(DI)
 	JNE          segment
 
 summed:
@@ -10497,7 +10497,7 @@ scaled:
 
 accumulated:
 	MOVQ      176(DI), AX
-	MOVQ      264(DI), CX
+	MOVQ      272(DI), CX
 	CMPQ      AX, $0x01
 	JLT       biased
 	JEQ       rowbias
@@ -11063,13 +11063,13 @@ store:
 	VMOVUPS Z19, K1, (AX)(R8*2)
 	VMOVUPS Z21, K1, (AX)(R9*1)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 248(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 264(DI)
-	MOVQ    232(DI), AX
+	MOVQ    168(DI), AX
 	ADDQ    AX, 272(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 280(DI)
 	MOVQ    160(DI), AX
 	ADDQ    AX, DX
 	TESTQ   R12, R12
@@ -11077,7 +11077,7 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 296(DI)
+	DECQ 304(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -11087,15 +11087,15 @@ bare:
 TEXT ·tile12x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
-	MOVQ  AX, 248(DI)
-	MOVQ  72(DI), AX
 	MOVQ  AX, 256(DI)
-	MOVQ  136(DI), AX
+	MOVQ  72(DI), AX
 	MOVQ  AX, 264(DI)
-	MOVQ  16(DI), AX
-	MOVQ  AX, 296(DI)
-	MOVQ  224(DI), AX
+	MOVQ  136(DI), AX
 	MOVQ  AX, 272(DI)
+	MOVQ  16(DI), AX
+	MOVQ  AX, 304(DI)
+	MOVQ  224(DI), AX
+	MOVQ  AX, 280(DI)
 	MOVQ  128(DI), R12
 	MOVQ  96(DI), DX
 	MOVQ  80(DI), R15
@@ -11105,13 +11105,13 @@ TEXT ·tile12x1AVX512(SB), NOSPLIT, $0-8
 product:
 	IMUL3Q  $0x00000006, 104(DI), AX
 	ADDQ    DX, AX
-	MOVQ    AX, 288(DI)
+	MOVQ    AX, 296(DI)
 	MOVQ    DX, R13
 	MOVQ    32(DI), R8
 	LEAQ    (R8)(R8*2), R9
 	LEAQ    (R8)(R8*4), R10
-	MOVQ    256(DI), BX
-	MOVQ    272(DI), R14
+	MOVQ    264(DI), BX
+	MOVQ    280(DI), R14
 	VPXORD  Z0, Z0, Z0
 	VPXORD  Z1, Z1, Z1
 	VPXORD  Z2, Z2, Z2
@@ -11125,17 +11125,17 @@ product:
 	VPXORD  Z10, Z10, Z10
 	VPXORD  Z11, Z11, Z11
 	MOVQ    56(DI), AX
-	MOVQ    AX, 304(DI)
+	MOVQ    AX, 312(DI)
 	MOVQ    48(DI), AX
-	MOVQ    AX, 280(DI)
+	MOVQ    AX, 288(DI)
 	MOVQ    112(DI), AX
 	PCALIGN $0x20
 
 segment:
-	MOVQ    280(DI), SI
+	MOVQ    288(DI), SI
 	MOVQ    (SI), SI
-	ADDQ    248(DI), SI
-	ADDQ    $0x08, 280(DI)
+	ADDQ    256(DI), SI
+	ADDQ    $0x08, 288(DI)
 	MOVQ    40(DI), R11
 	ADDQ    SI, R11
 	MOVQ    64(DI), CX
@@ -11206,7 +11206,7 @@ four:
 	VFMADD231PS.BCST 12(R11)(R8*2), Z28, Z9
 	VFMADD231PS.BCST 12(R11)(R9*1), Z28, Z10
 	VFMADD231PS.BCST 12(R11)(R8*4), Z28, Z11
-	CMPQ             R13, 288(DI)
+	CMPQ             R13, 296(DI)
 	JHI              fetched
 	PREFETCHT0       (R13)
 	PREFETCHT0       (R13)(AX*1)
@@ -11251,7 +11251,7 @@ one:
 	PCALIGN          $0x20
 
 next:
-	DECQ 304(DI)
+	DECQ 312(DI)
 	JNE  segment
 	JMP  summed
 
@@ -11276,7 +11276,7 @@ edge:
 	ADDQ             $0x04, R11
 	DECQ             CX
 	JNE              edge
-	DECQ             304(DI)
+	DECQ             312(DI)
 	JNE              segment
 
 summed:
@@ -11321,7 +11321,7 @@ scaled:
 
 accumulated:
 	MOVQ      176(DI), AX
-	MOVQ      264(DI), CX
+	MOVQ      272(DI), CX
 	CMPQ      AX, $0x01
 	JLT       biased
 	JEQ       rowbias
@@ -11647,13 +11647,13 @@ store:
 	VMOVUPS Z10, K1, (AX)(R9*1)
 	VMOVUPS Z11, K1, (AX)(R8*4)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 248(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 264(DI)
-	MOVQ    232(DI), AX
+	MOVQ    168(DI), AX
 	ADDQ    AX, 272(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 280(DI)
 	MOVQ    160(DI), AX
 	ADDQ    AX, DX
 	TESTQ   R12, R12
@@ -11661,7 +11661,7 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 296(DI)
+	DECQ 304(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -11671,15 +11671,15 @@ bare:
 TEXT ·tile12x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
-	MOVQ  AX, 248(DI)
-	MOVQ  72(DI), AX
 	MOVQ  AX, 256(DI)
-	MOVQ  136(DI), AX
+	MOVQ  72(DI), AX
 	MOVQ  AX, 264(DI)
-	MOVQ  16(DI), AX
-	MOVQ  AX, 296(DI)
-	MOVQ  224(DI), AX
+	MOVQ  136(DI), AX
 	MOVQ  AX, 272(DI)
+	MOVQ  16(DI), AX
+	MOVQ  AX, 304(DI)
+	MOVQ  224(DI), AX
+	MOVQ  AX, 280(DI)
 	MOVQ  128(DI), R12
 	MOVQ  96(DI), DX
 	MOVQ  80(DI), R15
@@ -11689,13 +11689,13 @@ TEXT ·tile12x2AVX512(SB), NOSPLIT, $0-8
 product:
 	IMUL3Q  $0x00000006, 104(DI), AX
 	ADDQ    DX, AX
-	MOVQ    AX, 288(DI)
+	MOVQ    AX, 296(DI)
 	MOVQ    DX, R13
 	MOVQ    32(DI), R8
 	LEAQ    (R8)(R8*2), R9
 	LEAQ    (R8)(R8*4), R10
-	MOVQ    256(DI), BX
-	MOVQ    272(DI), R14
+	MOVQ    264(DI), BX
+	MOVQ    280(DI), R14
 	VPXORD  Z0, Z0, Z0
 	VPXORD  Z1, Z1, Z1
 	VPXORD  Z2, Z2, Z2
@@ -11721,17 +11721,17 @@ product:
 	VPXORD  Z22, Z22, Z22
 	VPXORD  Z23, Z23, Z23
 	MOVQ    56(DI), AX
-	MOVQ    AX, 304(DI)
+	MOVQ    AX, 312(DI)
 	MOVQ    48(DI), AX
-	MOVQ    AX, 280(DI)
+	MOVQ    AX, 288(DI)
 	MOVQ    112(DI), AX
 	PCALIGN $0x20
 
 segment:
-	MOVQ    280(DI), SI
+	MOVQ    288(DI), SI
 	MOVQ    (SI), SI
-	ADDQ    248(DI), SI
-	ADDQ    $0x08, 280(DI)
+	ADDQ    256(DI), SI
+	ADDQ    $0x08, 288(DI)
 	MOVQ    40(DI), R11
 	ADDQ    SI, R11
 	MOVQ    64(DI), CX
@@ -11906,7 +11906,7 @@ four:
 	VBROADCASTSS 12(R11)(R8*4), Z30
 	VFMADD231PS  Z28, Z30, Z22
 	VFMADD231PS  Z29, Z30, Z23
-	CMPQ         R13, 288(DI)
+	CMPQ         R13, 296(DI)
 	JHI          fetched
 	PREFETCHT0   (R13)
 	PREFETCHT0   (R13)(AX*1)
@@ -11979,7 +11979,7 @@ one:
 	PCALIGN      $0x20
 
 next:
-	DECQ 304(DI)
+	DECQ 312(DI)
 	JNE  segment
 	JMP  summed
 
@@ -12030,7 +12030,7 @@ edge:
 	ADDQ         $0x04, R11
 	DECQ         CX
 	JNE          edge
-	DECQ         304(DI)
+	DECQ         312(DI)
 	JNE          segment
 
 summed:
@@ -12104,7 +12104,7 @@ scaled:
 
 accumulated:
 	MOVQ      176(DI), AX
-	MOVQ      264(DI), CX
+	MOVQ      272(DI), CX
 	CMPQ      AX, $0x01
 	JLT       biased
 	JEQ       rowbias
@@ -12717,13 +12717,13 @@ store:
 	VMOVUPS Z21, K1, (AX)(R9*1)
 	VMOVUPS Z23, K1, (AX)(R8*4)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 248(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 264(DI)
-	MOVQ    232(DI), AX
+	MOVQ    168(DI), AX
 	ADDQ    AX, 272(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 280(DI)
 	MOVQ    160(DI), AX
 	ADDQ    AX, DX
 	TESTQ   R12, R12
@@ -12731,7 +12731,7 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 296(DI)
+	DECQ 304(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -12741,15 +12741,15 @@ bare:
 TEXT ·tile13x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
-	MOVQ  AX, 248(DI)
-	MOVQ  72(DI), AX
 	MOVQ  AX, 256(DI)
-	MOVQ  136(DI), AX
+	MOVQ  72(DI), AX
 	MOVQ  AX, 264(DI)
-	MOVQ  16(DI), AX
-	MOVQ  AX, 296(DI)
-	MOVQ  224(DI), AX
+	MOVQ  136(DI), AX
 	MOVQ  AX, 272(DI)
+	MOVQ  16(DI), AX
+	MOVQ  AX, 304(DI)
+	MOVQ  224(DI), AX
+	MOVQ  AX, 280(DI)
 	MOVQ  128(DI), R12
 	MOVQ  96(DI), DX
 	MOVQ  80(DI), R15
@@ -12759,13 +12759,13 @@ TEXT ·tile13x1AVX512(SB), NOSPLIT, $0-8
 product:
 	IMUL3Q  $0x00000006, 104(DI), AX
 	ADDQ    DX, AX
-	MOVQ    AX, 288(DI)
+	MOVQ    AX, 296(DI)
 	MOVQ    DX, R13
 	MOVQ    32(DI), R8
 	LEAQ    (R8)(R8*2), R9
 	LEAQ    (R8)(R8*4), R10
-	MOVQ    256(DI), BX
-	MOVQ    272(DI), R14
+	MOVQ    264(DI), BX
+	MOVQ    280(DI), R14
 	VPXORD  Z0, Z0, Z0
 	VPXORD  Z1, Z1, Z1
 	VPXORD  Z2, Z2, Z2
@@ -12780,17 +12780,17 @@ product:
 	VPXORD  Z11, Z11, Z11
 	VPXORD  Z12, Z12, Z12
 	MOVQ    56(DI), AX
-	MOVQ    AX, 304(DI)
+	MOVQ    AX, 312(DI)
 	MOVQ    48(DI), AX
-	MOVQ    AX, 280(DI)
+	MOVQ    AX, 288(DI)
 	MOVQ    112(DI), AX
 	PCALIGN $0x20
 
 segment:
-	MOVQ    280(DI), SI
+	MOVQ    288(DI), SI
 	MOVQ    (SI), SI
-	ADDQ    248(DI), SI
-	ADDQ    $0x08, 280(DI)
+	ADDQ    256(DI), SI
+	ADDQ    $0x08, 288(DI)
 	MOVQ    40(DI), R11
 	ADDQ    SI, R11
 	MOVQ    64(DI), CX
@@ -12865,7 +12865,7 @@ four:
 	VFMADD231PS.BCST 12(R11)(R9*1), Z28, Z10
 	VFMADD231PS.BCST 12(R11)(R8*4), Z28, Z11
 	VFMADD231PS.BCST 12(R11)(R10*1), Z28, Z12
-	CMPQ             R13, 288(DI)
+	CMPQ             R13, 296(DI)
 	JHI              fetched
 	PREFETCHT0       (R13)
 	PREFETCHT0       (R13)(AX*1)
@@ -12911,7 +12911,7 @@ one:
 	PCALIGN          $0x20
 
 next:
-	DECQ 304(DI)
+	DECQ 312(DI)
 	JNE  segment
 	JMP  summed
 
@@ -12937,7 +12937,7 @@ edge:
 	ADDQ             $0x04, R11
 	DECQ             CX
 	JNE              edge
-	DECQ             304(DI)
+	DECQ             312(DI)
 	JNE              segment
 
 summed:
@@ -12984,7 +12984,7 @@ scaled:
 
 accumulated:
 	MOVQ      176(DI), AX
-	MOVQ      264(DI), CX
+	MOVQ      272(DI), CX
 	CMPQ      AX, $0x01
 	JLT       biased
 	JEQ       rowbias
@@ -13334,13 +13334,13 @@ store:
 	VMOVUPS Z11, K1, (AX)(R8*4)
 	VMOVUPS Z12, K1, (AX)(R10*1)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 248(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 264(DI)
-	MOVQ    232(DI), AX
+	MOVQ    168(DI), AX
 	ADDQ    AX, 272(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 280(DI)
 	MOVQ    160(DI), AX
 	ADDQ    AX, DX
 	TESTQ   R12, R12
@@ -13348,7 +13348,7 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 296(DI)
+	DECQ 304(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -13358,15 +13358,15 @@ bare:
 TEXT ·tile13x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
-	MOVQ  AX, 248(DI)
-	MOVQ  72(DI), AX
 	MOVQ  AX, 256(DI)
-	MOVQ  136(DI), AX
+	MOVQ  72(DI), AX
 	MOVQ  AX, 264(DI)
-	MOVQ  16(DI), AX
-	MOVQ  AX, 296(DI)
-	MOVQ  224(DI), AX
+	MOVQ  136(DI), AX
 	MOVQ  AX, 272(DI)
+	MOVQ  16(DI), AX
+	MOVQ  AX, 304(DI)
+	MOVQ  224(DI), AX
+	MOVQ  AX, 280(DI)
 	MOVQ  128(DI), R12
 	MOVQ  96(DI), DX
 	MOVQ  80(DI), R15
@@ -13376,13 +13376,13 @@ TEXT ·tile13x2AVX512(SB), NOSPLIT, $0-8
 product:
 	IMUL3Q  $0x00000006, 104(DI), AX
 	ADDQ    DX, AX
-	MOVQ    AX, 288(DI)
+	MOVQ    AX, 296(DI)
 	MOVQ    DX, R13
 	MOVQ    32(DI), R8
 	LEAQ    (R8)(R8*2), R9
 	LEAQ    (R8)(R8*4), R10
-	MOVQ    256(DI), BX
-	MOVQ    272(DI), R14
+	MOVQ    264(DI), BX
+	MOVQ    280(DI), R14
 	VPXORD  Z0, Z0, Z0
 	VPXORD  Z1, Z1, Z1
 	VPXORD  Z2, Z2, Z2
@@ -13410,17 +13410,17 @@ product:
 	VPXORD  Z24, Z24, Z24
 	VPXORD  Z25, Z25, Z25
 	MOVQ    56(DI), AX
-	MOVQ    AX, 304(DI)
+	MOVQ    AX, 312(DI)
 	MOVQ    48(DI), AX
-	MOVQ    AX, 280(DI)
+	MOVQ    AX, 288(DI)
 	MOVQ    112(DI), AX
 	PCALIGN $0x20
 
 segment:
-	MOVQ    280(DI), SI
+	MOVQ    288(DI), SI
 	MOVQ    (SI), SI
-	ADDQ    248(DI), SI
-	ADDQ    $0x08, 280(DI)
+	ADDQ    256(DI), SI
+	ADDQ    $0x08, 288(DI)
 	MOVQ    40(DI), R11
 	ADDQ    SI, R11
 	MOVQ    64(DI), CX
@@ -13607,7 +13607,7 @@ four:
 	VBROADCASTSS 12(R11)(R10*1), Z30
 	VFMADD231PS  Z28, Z30, Z24
 	VFMADD231PS  Z29, Z30, Z25
-	CMPQ         R13, 288(DI)
+	CMPQ         R13, 296(DI)
 	JHI          fetched
 	PREFETCHT0   (R13)
 	PREFETCHT0   (R13)(AX*1)
@@ -13683,7 +13683,7 @@ one:
 	PCALIGN      $0x20
 
 next:
-	DECQ 304(DI)
+	DECQ 312(DI)
 	JNE  segment
 	JMP  summed
 
@@ -13737,7 +13737,7 @@ edge:
 	ADDQ         $0x04, R11
 	DECQ         CX
 	JNE          edge
-	DECQ         304(DI)
+	DECQ         312(DI)
 	JNE          segment
 
 summed:
@@ -13815,7 +13815,7 @@ scaled:
 
 accumulated:
 	MOVQ      176(DI), AX
-	MOVQ      264(DI), CX
+	MOVQ      272(DI), CX
 	CMPQ      AX, $0x01
 	JLT       biased
 	JEQ       rowbias
@@ -14475,13 +14475,13 @@ store:
 	VMOVUPS Z23, K1, (AX)(R8*4)
 	VMOVUPS Z25, K1, (AX)(R10*1)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 248(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 264(DI)
-	MOVQ    232(DI), AX
+	MOVQ    168(DI), AX
 	ADDQ    AX, 272(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 280(DI)
 	MOVQ    160(DI), AX
 	ADDQ    AX, DX
 	TESTQ   R12, R12
@@ -14489,7 +14489,7 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 296(DI)
+	DECQ 304(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -14499,15 +14499,15 @@ bare:
 TEXT ·tile14x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
-	MOVQ  AX, 248(DI)
-	MOVQ  72(DI), AX
 	MOVQ  AX, 256(DI)
-	MOVQ  136(DI), AX
+	MOVQ  72(DI), AX
 	MOVQ  AX, 264(DI)
-	MOVQ  16(DI), AX
-	MOVQ  AX, 296(DI)
-	MOVQ  224(DI), AX
+	MOVQ  136(DI), AX
 	MOVQ  AX, 272(DI)
+	MOVQ  16(DI), AX
+	MOVQ  AX, 304(DI)
+	MOVQ  224(DI), AX
+	MOVQ  AX, 280(DI)
 	MOVQ  128(DI), R12
 	MOVQ  96(DI), DX
 	MOVQ  80(DI), R15
@@ -14517,13 +14517,13 @@ TEXT ·tile14x1AVX512(SB), NOSPLIT, $0-8
 product:
 	IMUL3Q  $0x00000006, 104(DI), AX
 	ADDQ    DX, AX
-	MOVQ    AX, 288(DI)
+	MOVQ    AX, 296(DI)
 	MOVQ    DX, R13
 	MOVQ    32(DI), R8
 	LEAQ    (R8)(R8*2), R9
 	LEAQ    (R8)(R8*4), R10
-	MOVQ    256(DI), BX
-	MOVQ    272(DI), R14
+	MOVQ    264(DI), BX
+	MOVQ    280(DI), R14
 	VPXORD  Z0, Z0, Z0
 	VPXORD  Z1, Z1, Z1
 	VPXORD  Z2, Z2, Z2
@@ -14539,17 +14539,17 @@ product:
 	VPXORD  Z12, Z12, Z12
 	VPXORD  Z13, Z13, Z13
 	MOVQ    56(DI), AX
-	MOVQ    AX, 304(DI)
+	MOVQ    AX, 312(DI)
 	MOVQ    48(DI), AX
-	MOVQ    AX, 280(DI)
+	MOVQ    AX, 288(DI)
 	MOVQ    112(DI), AX
 	PCALIGN $0x20
 
 segment:
-	MOVQ    280(DI), SI
+	MOVQ    288(DI), SI
 	MOVQ    (SI), SI
-	ADDQ    248(DI), SI
-	ADDQ    $0x08, 280(DI)
+	ADDQ    256(DI), SI
+	ADDQ    $0x08, 288(DI)
 	MOVQ    40(DI), R11
 	ADDQ    SI, R11
 	MOVQ    64(DI), CX
@@ -14628,7 +14628,7 @@ four:
 	VFMADD231PS.BCST 12(R11)(R8*4), Z28, Z11
 	VFMADD231PS.BCST 12(R11)(R10*1), Z28, Z12
 	VFMADD231PS.BCST 12(R11)(R9*2), Z28, Z13
-	CMPQ             R13, 288(DI)
+	CMPQ             R13, 296(DI)
 	JHI              fetched
 	PREFETCHT0       (R13)
 	PREFETCHT0       (R13)(AX*1)
@@ -14675,7 +14675,7 @@ one:
 	PCALIGN          $0x20
 
 next:
-	DECQ 304(DI)
+	DECQ 312(DI)
 	JNE  segment
 	JMP  summed
 
@@ -14702,7 +14702,7 @@ edge:
 	ADDQ             $0x04, R11
 	DECQ             CX
 	JNE              edge
-	DECQ             304(DI)
+	DECQ             312(DI)
 	JNE              segment
 
 summed:
@@ -14751,7 +14751,7 @@ scaled:
 
 accumulated:
 	MOVQ      176(DI), AX
-	MOVQ      264(DI), CX
+	MOVQ      272(DI), CX
 	CMPQ      AX, $0x01
 	JLT       biased
 	JEQ       rowbias
@@ -15125,13 +15125,13 @@ store:
 	VMOVUPS Z12, K1, (AX)(R10*1)
 	VMOVUPS Z13, K1, (AX)(R9*2)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 248(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 264(DI)
-	MOVQ    232(DI), AX
+	MOVQ    168(DI), AX
 	ADDQ    AX, 272(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 280(DI)
 	MOVQ    160(DI), AX
 	ADDQ    AX, DX
 	TESTQ   R12, R12
@@ -15139,7 +15139,7 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 296(DI)
+	DECQ 304(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -15149,15 +15149,15 @@ bare:
 TEXT ·tile14x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
-	MOVQ  AX, 248(DI)
-	MOVQ  72(DI), AX
 	MOVQ  AX, 256(DI)
-	MOVQ  136(DI), AX
+	MOVQ  72(DI), AX
 	MOVQ  AX, 264(DI)
-	MOVQ  16(DI), AX
-	MOVQ  AX, 296(DI)
-	MOVQ  224(DI), AX
+	MOVQ  136(DI), AX
 	MOVQ  AX, 272(DI)
+	MOVQ  16(DI), AX
+	MOVQ  AX, 304(DI)
+	MOVQ  224(DI), AX
+	MOVQ  AX, 280(DI)
 	MOVQ  128(DI), R12
 	MOVQ  96(DI), DX
 	MOVQ  80(DI), R15
@@ -15167,13 +15167,13 @@ TEXT ·tile14x2AVX512(SB), NOSPLIT, $0-8
 product:
 	IMUL3Q  $0x00000006, 104(DI), AX
 	ADDQ    DX, AX
-	MOVQ    AX, 288(DI)
+	MOVQ    AX, 296(DI)
 	MOVQ    DX, R13
 	MOVQ    32(DI), R8
 	LEAQ    (R8)(R8*2), R9
 	LEAQ    (R8)(R8*4), R10
-	MOVQ    256(DI), BX
-	MOVQ    272(DI), R14
+	MOVQ    264(DI), BX
+	MOVQ    280(DI), R14
 	VPXORD  Z0, Z0, Z0
 	VPXORD  Z1, Z1, Z1
 	VPXORD  Z2, Z2, Z2
@@ -15203,17 +15203,17 @@ product:
 	VPXORD  Z26, Z26, Z26
 	VPXORD  Z27, Z27, Z27
 	MOVQ    56(DI), AX
-	MOVQ    AX, 304(DI)
+	MOVQ    AX, 312(DI)
 	MOVQ    48(DI), AX
-	MOVQ    AX, 280(DI)
+	MOVQ    AX, 288(DI)
 	MOVQ    112(DI), AX
 	PCALIGN $0x20
 
 segment:
-	MOVQ    280(DI), SI
+	MOVQ    288(DI), SI
 	MOVQ    (SI), SI
-	ADDQ    248(DI), SI
-	ADDQ    $0x08, 280(DI)
+	ADDQ    256(DI), SI
+	ADDQ    $0x08, 288(DI)
 	MOVQ    40(DI), R11
 	ADDQ    SI, R11
 	MOVQ    64(DI), CX
@@ -15412,7 +15412,7 @@ four:
 	VBROADCASTSS 12(R11)(R9*2), Z30
 	VFMADD231PS  Z28, Z30, Z26
 	VFMADD231PS  Z29, Z30, Z27
-	CMPQ         R13, 288(DI)
+	CMPQ         R13, 296(DI)
 	JHI          fetched
 	PREFETCHT0   (R13)
 	PREFETCHT0   (R13)(AX*1)
@@ -15491,7 +15491,7 @@ one:
 	PCALIGN      $0x20
 
 next:
-	DECQ 304(DI)
+	DECQ 312(DI)
 	JNE  segment
 	JMP  summed
 
@@ -15548,7 +15548,7 @@ edge:
 	ADDQ         $0x04, R11
 	DECQ         CX
 	JNE          edge
-	DECQ         304(DI)
+	DECQ         312(DI)
 	JNE          segment
 
 summed:
@@ -15630,7 +15630,7 @@ scaled:
 
 accumulated:
 	MOVQ      176(DI), AX
-	MOVQ      264(DI), CX
+	MOVQ      272(DI), CX
 	CMPQ      AX, $0x01
 	JLT       biased
 	JEQ       rowbias
@@ -16337,13 +16337,13 @@ store:
 	VMOVUPS Z25, K1, (AX)(R10*1)
 	VMOVUPS Z27, K1, (AX)(R9*2)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 248(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 264(DI)
-	MOVQ    232(DI), AX
+	MOVQ    168(DI), AX
 	ADDQ    AX, 272(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 280(DI)
 	MOVQ    160(DI), AX
 	ADDQ    AX, DX
 	TESTQ   R12, R12
@@ -16351,7 +16351,7 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 296(DI)
+	DECQ 304(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -16361,39 +16361,39 @@ bare:
 TEXT ·tile1x1AVX2(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), DI
 	MOVQ 24(DI), AX
-	MOVQ AX, 248(DI)
-	MOVQ 72(DI), AX
 	MOVQ AX, 256(DI)
-	MOVQ 136(DI), AX
+	MOVQ 72(DI), AX
 	MOVQ AX, 264(DI)
-	MOVQ 16(DI), AX
-	MOVQ AX, 296(DI)
-	MOVQ 224(DI), AX
+	MOVQ 136(DI), AX
 	MOVQ AX, 272(DI)
+	MOVQ 16(DI), AX
+	MOVQ AX, 304(DI)
+	MOVQ 224(DI), AX
+	MOVQ AX, 280(DI)
 	MOVQ 128(DI), R12
 	MOVQ 96(DI), DX
 	MOVQ 80(DI), R15
 
 product:
-	MOVQ    DX, 288(DI)
+	MOVQ    DX, 296(DI)
 	MOVQ    DX, R13
 	MOVQ    32(DI), R8
 	LEAQ    (R8)(R8*2), R9
 	LEAQ    (R8)(R8*4), R10
-	MOVQ    256(DI), BX
-	MOVQ    272(DI), R14
+	MOVQ    264(DI), BX
+	MOVQ    280(DI), R14
 	VXORPS  Y0, Y0, Y0
 	MOVQ    56(DI), AX
-	MOVQ    AX, 304(DI)
+	MOVQ    AX, 312(DI)
 	MOVQ    48(DI), AX
-	MOVQ    AX, 280(DI)
+	MOVQ    AX, 288(DI)
 	PCALIGN $0x20
 
 segment:
-	MOVQ    280(DI), SI
+	MOVQ    288(DI), SI
 	MOVQ    (SI), SI
-	ADDQ    248(DI), SI
-	ADDQ    $0x08, 280(DI)
+	ADDQ    256(DI), SI
+	ADDQ    $0x08, 288(DI)
 	MOVQ    64(DI), CX
 	PCALIGN $0x20
 	SUBQ    $0x04, CX
@@ -16420,7 +16420,7 @@ four:
 	ADDQ         R15, BX
 	VBROADCASTSS 12(SI), Y14
 	VFMADD231PS  Y12, Y14, Y0
-	CMPQ         R13, 288(DI)
+	CMPQ         R13, 296(DI)
 	JHI          fetched
 	PREFETCHT0   (R13)
 	ADDQ         104(DI), R13
@@ -16452,7 +16452,7 @@ one:
 	PCALIGN      $0x20
 
 next:
-	DECQ         304(DI)
+	DECQ         312(DI)
 	JNE          segment
 	MOVL         200(DI), AX
 	CMPL         AX, $0x3f800000
@@ -16471,7 +16471,7 @@ scaled:
 
 accumulated:
 	MOVQ    176(DI), AX
-	MOVQ    264(DI), CX
+	MOVQ    272(DI), CX
 	CMPQ    AX, $0x01
 	JLT     biased
 	JEQ     rowbias
@@ -16529,13 +16529,13 @@ store:
 	MOVQ    DX, AX
 	VMOVUPS Y0, (AX)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 248(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 264(DI)
-	MOVQ    232(DI), AX
+	MOVQ    168(DI), AX
 	ADDQ    AX, 272(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 280(DI)
 	MOVQ    160(DI), AX
 	ADDQ    AX, DX
 	TESTQ   R12, R12
@@ -16543,7 +16543,7 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 296(DI)
+	DECQ 304(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -16553,40 +16553,40 @@ bare:
 TEXT ·tile1x2AVX2(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), DI
 	MOVQ 24(DI), AX
-	MOVQ AX, 248(DI)
-	MOVQ 72(DI), AX
 	MOVQ AX, 256(DI)
-	MOVQ 136(DI), AX
+	MOVQ 72(DI), AX
 	MOVQ AX, 264(DI)
-	MOVQ 16(DI), AX
-	MOVQ AX, 296(DI)
-	MOVQ 224(DI), AX
+	MOVQ 136(DI), AX
 	MOVQ AX, 272(DI)
+	MOVQ 16(DI), AX
+	MOVQ AX, 304(DI)
+	MOVQ 224(DI), AX
+	MOVQ AX, 280(DI)
 	MOVQ 128(DI), R12
 	MOVQ 96(DI), DX
 	MOVQ 80(DI), R15
 
 product:
-	MOVQ    DX, 288(DI)
+	MOVQ    DX, 296(DI)
 	MOVQ    DX, R13
 	MOVQ    32(DI), R8
 	LEAQ    (R8)(R8*2), R9
 	LEAQ    (R8)(R8*4), R10
-	MOVQ    256(DI), BX
-	MOVQ    272(DI), R14
+	MOVQ    264(DI), BX
+	MOVQ    280(DI), R14
 	VXORPS  Y0, Y0, Y0
 	VXORPS  Y1, Y1, Y1
 	MOVQ    56(DI), AX
-	MOVQ    AX, 304(DI)
+	MOVQ    AX, 312(DI)
 	MOVQ    48(DI), AX
-	MOVQ    AX, 280(DI)
+	MOVQ    AX, 288(DI)
 	PCALIGN $0x20
 
 segment:
-	MOVQ    280(DI), SI
+	MOVQ    288(DI), SI
 	MOVQ    (SI), SI
-	ADDQ    248(DI), SI
-	ADDQ    $0x08, 280(DI)
+	ADDQ    256(DI), SI
+	ADDQ    $0x08, 288(DI)
 	MOVQ    64(DI), CX
 	PCALIGN $0x20
 	SUBQ    $0x04, CX
@@ -16621,7 +16621,7 @@ four:
 	VBROADCASTSS 12(SI), Y14
 	VFMADD231PS  Y12, Y14, Y0
 	VFMADD231PS  Y13, Y14, Y1
-	CMPQ         R13, 288(DI)
+	CMPQ         R13, 296(DI)
 	JHI          fetched
 	PREFETCHT0   (R13)
 	ADDQ         104(DI), R13
@@ -16655,7 +16655,7 @@ one:
 	PCALIGN      $0x20
 
 next:
-	DECQ         304(DI)
+	DECQ         312(DI)
 	JNE          segment
 	MOVL         200(DI), AX
 	CMPL         AX, $0x3f800000
@@ -16678,7 +16678,7 @@ scaled:
 
 accumulated:
 	MOVQ    176(DI), AX
-	MOVQ    264(DI), CX
+	MOVQ    272(DI), CX
 	CMPQ    AX, $0x01
 	JLT     biased
 	JEQ     rowbias
@@ -16764,13 +16764,13 @@ store:
 	ADDQ    120(DI), AX
 	VMOVUPS Y1, (AX)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 248(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 264(DI)
-	MOVQ    232(DI), AX
+	MOVQ    168(DI), AX
 	ADDQ    AX, 272(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 280(DI)
 	MOVQ    160(DI), AX
 	ADDQ    AX, DX
 	TESTQ   R12, R12
@@ -16778,7 +16778,7 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 296(DI)
+	DECQ 304(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -16788,15 +16788,15 @@ bare:
 TEXT ·tile2x1AVX2(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), DI
 	MOVQ 24(DI), AX
-	MOVQ AX, 248(DI)
-	MOVQ 72(DI), AX
 	MOVQ AX, 256(DI)
-	MOVQ 136(DI), AX
+	MOVQ 72(DI), AX
 	MOVQ AX, 264(DI)
-	MOVQ 16(DI), AX
-	MOVQ AX, 296(DI)
-	MOVQ 224(DI), AX
+	MOVQ 136(DI), AX
 	MOVQ AX, 272(DI)
+	MOVQ 16(DI), AX
+	MOVQ AX, 304(DI)
+	MOVQ 224(DI), AX
+	MOVQ AX, 280(DI)
 	MOVQ 128(DI), R12
 	MOVQ 96(DI), DX
 	MOVQ 80(DI), R15
@@ -16804,26 +16804,26 @@ TEXT ·tile2x1AVX2(SB), NOSPLIT, $0-8
 product:
 	IMUL3Q  $0x00000001, 104(DI), AX
 	ADDQ    DX, AX
-	MOVQ    AX, 288(DI)
+	MOVQ    AX, 296(DI)
 	MOVQ    DX, R13
 	MOVQ    32(DI), R8
 	LEAQ    (R8)(R8*2), R9
 	LEAQ    (R8)(R8*4), R10
-	MOVQ    256(DI), BX
-	MOVQ    272(DI), R14
+	MOVQ    264(DI), BX
+	MOVQ    280(DI), R14
 	VXORPS  Y0, Y0, Y0
 	VXORPS  Y1, Y1, Y1
 	MOVQ    56(DI), AX
-	MOVQ    AX, 304(DI)
+	MOVQ    AX, 312(DI)
 	MOVQ    48(DI), AX
-	MOVQ    AX, 280(DI)
+	MOVQ    AX, 288(DI)
 	PCALIGN $0x20
 
 segment:
-	MOVQ    280(DI), SI
+	MOVQ    288(DI), SI
 	MOVQ    (SI), SI
-	ADDQ    248(DI), SI
-	ADDQ    $0x08, 280(DI)
+	ADDQ    256(DI), SI
+	ADDQ    $0x08, 288(DI)
 	MOVQ    64(DI), CX
 	PCALIGN $0x20
 	SUBQ    $0x04, CX
@@ -16858,7 +16858,7 @@ four:
 	VFMADD231PS  Y12, Y14, Y0
 	VBROADCASTSS 12(SI)(R8*1), Y15
 	VFMADD231PS  Y12, Y15, Y1
-	CMPQ         R13, 288(DI)
+	CMPQ         R13, 296(DI)
 	JHI          fetched
 	PREFETCHT0   (R13)
 	ADDQ         104(DI), R13
@@ -16892,7 +16892,7 @@ one:
 	PCALIGN      $0x20
 
 next:
-	DECQ         304(DI)
+	DECQ         312(DI)
 	JNE          segment
 	MOVL         200(DI), AX
 	CMPL         AX, $0x3f800000
@@ -16913,7 +16913,7 @@ scaled:
 
 accumulated:
 	MOVQ    176(DI), AX
-	MOVQ    264(DI), CX
+	MOVQ    272(DI), CX
 	CMPQ    AX, $0x01
 	JLT     biased
 	JEQ     rowbias
@@ -16995,13 +16995,13 @@ store:
 	VMOVUPS Y0, (AX)
 	VMOVUPS Y1, (AX)(R8*1)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 248(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 264(DI)
-	MOVQ    232(DI), AX
+	MOVQ    168(DI), AX
 	ADDQ    AX, 272(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 280(DI)
 	MOVQ    160(DI), AX
 	ADDQ    AX, DX
 	TESTQ   R12, R12
@@ -17009,7 +17009,7 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 296(DI)
+	DECQ 304(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -17019,15 +17019,15 @@ bare:
 TEXT ·tile2x2AVX2(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), DI
 	MOVQ 24(DI), AX
-	MOVQ AX, 248(DI)
-	MOVQ 72(DI), AX
 	MOVQ AX, 256(DI)
-	MOVQ 136(DI), AX
+	MOVQ 72(DI), AX
 	MOVQ AX, 264(DI)
-	MOVQ 16(DI), AX
-	MOVQ AX, 296(DI)
-	MOVQ 224(DI), AX
+	MOVQ 136(DI), AX
 	MOVQ AX, 272(DI)
+	MOVQ 16(DI), AX
+	MOVQ AX, 304(DI)
+	MOVQ 224(DI), AX
+	MOVQ AX, 280(DI)
 	MOVQ 128(DI), R12
 	MOVQ 96(DI), DX
 	MOVQ 80(DI), R15
@@ -17035,28 +17035,28 @@ TEXT ·tile2x2AVX2(SB), NOSPLIT, $0-8
 product:
 	IMUL3Q  $0x00000001, 104(DI), AX
 	ADDQ    DX, AX
-	MOVQ    AX, 288(DI)
+	MOVQ    AX, 296(DI)
 	MOVQ    DX, R13
 	MOVQ    32(DI), R8
 	LEAQ    (R8)(R8*2), R9
 	LEAQ    (R8)(R8*4), R10
-	MOVQ    256(DI), BX
-	MOVQ    272(DI), R14
+	MOVQ    264(DI), BX
+	MOVQ    280(DI), R14
 	VXORPS  Y0, Y0, Y0
 	VXORPS  Y1, Y1, Y1
 	VXORPS  Y2, Y2, Y2
 	VXORPS  Y3, Y3, Y3
 	MOVQ    56(DI), AX
-	MOVQ    AX, 304(DI)
+	MOVQ    AX, 312(DI)
 	MOVQ    48(DI), AX
-	MOVQ    AX, 280(DI)
+	MOVQ    AX, 288(DI)
 	PCALIGN $0x20
 
 segment:
-	MOVQ    280(DI), SI
+	MOVQ    288(DI), SI
 	MOVQ    (SI), SI
-	ADDQ    248(DI), SI
-	ADDQ    $0x08, 280(DI)
+	ADDQ    256(DI), SI
+	ADDQ    $0x08, 288(DI)
 	MOVQ    64(DI), CX
 	PCALIGN $0x20
 	SUBQ    $0x04, CX
@@ -17103,7 +17103,7 @@ four:
 	VBROADCASTSS 12(SI)(R8*1), Y15
 	VFMADD231PS  Y12, Y15, Y2
 	VFMADD231PS  Y13, Y15, Y3
-	CMPQ         R13, 288(DI)
+	CMPQ         R13, 296(DI)
 	JHI          fetched
 	PREFETCHT0   (R13)
 	ADDQ         104(DI), R13
@@ -17140,7 +17140,7 @@ one:
 	PCALIGN      $0x20
 
 next:
-	DECQ         304(DI)
+	DECQ         312(DI)
 	JNE          segment
 	MOVL         200(DI), AX
 	CMPL         AX, $0x3f800000
@@ -17167,7 +17167,7 @@ scaled:
 
 accumulated:
 	MOVQ    176(DI), AX
-	MOVQ    264(DI), CX
+	MOVQ    272(DI), CX
 	CMPQ    AX, $0x01
 	JLT     biased
 	JEQ     rowbias
@@ -17300,13 +17300,13 @@ store:
 	VMOVUPS Y1, (AX)
 	VMOVUPS Y3, (AX)(R8*1)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 248(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 264(DI)
-	MOVQ    232(DI), AX
+	MOVQ    168(DI), AX
 	ADDQ    AX, 272(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 280(DI)
 	MOVQ    160(DI), AX
 	ADDQ    AX, DX
 	TESTQ   R12, R12
@@ -17314,7 +17314,7 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 296(DI)
+	DECQ 304(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -17324,15 +17324,15 @@ bare:
 TEXT ·tile3x1AVX2(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), DI
 	MOVQ 24(DI), AX
-	MOVQ AX, 248(DI)
-	MOVQ 72(DI), AX
 	MOVQ AX, 256(DI)
-	MOVQ 136(DI), AX
+	MOVQ 72(DI), AX
 	MOVQ AX, 264(DI)
-	MOVQ 16(DI), AX
-	MOVQ AX, 296(DI)
-	MOVQ 224(DI), AX
+	MOVQ 136(DI), AX
 	MOVQ AX, 272(DI)
+	MOVQ 16(DI), AX
+	MOVQ AX, 304(DI)
+	MOVQ 224(DI), AX
+	MOVQ AX, 280(DI)
 	MOVQ 128(DI), R12
 	MOVQ 96(DI), DX
 	MOVQ 80(DI), R15
@@ -17340,27 +17340,27 @@ TEXT ·tile3x1AVX2(SB), NOSPLIT, $0-8
 product:
 	IMUL3Q  $0x00000002, 104(DI), AX
 	ADDQ    DX, AX
-	MOVQ    AX, 288(DI)
+	MOVQ    AX, 296(DI)
 	MOVQ    DX, R13
 	MOVQ    32(DI), R8
 	LEAQ    (R8)(R8*2), R9
 	LEAQ    (R8)(R8*4), R10
-	MOVQ    256(DI), BX
-	MOVQ    272(DI), R14
+	MOVQ    264(DI), BX
+	MOVQ    280(DI), R14
 	VXORPS  Y0, Y0, Y0
 	VXORPS  Y1, Y1, Y1
 	VXORPS  Y2, Y2, Y2
 	MOVQ    56(DI), AX
-	MOVQ    AX, 304(DI)
+	MOVQ    AX, 312(DI)
 	MOVQ    48(DI), AX
-	MOVQ    AX, 280(DI)
+	MOVQ    AX, 288(DI)
 	PCALIGN $0x20
 
 segment:
-	MOVQ    280(DI), SI
+	MOVQ    288(DI), SI
 	MOVQ    (SI), SI
-	ADDQ    248(DI), SI
-	ADDQ    $0x08, 280(DI)
+	ADDQ    256(DI), SI
+	ADDQ    $0x08, 288(DI)
 	MOVQ    64(DI), CX
 	PCALIGN $0x20
 	SUBQ    $0x04, CX
@@ -17403,7 +17403,7 @@ four:
 	VFMADD231PS  Y12, Y15, Y1
 	VBROADCASTSS 12(SI)(R8*2), Y14
 	VFMADD231PS  Y12, Y14, Y2
-	CMPQ         R13, 288(DI)
+	CMPQ         R13, 296(DI)
 	JHI          fetched
 	PREFETCHT0   (R13)
 	ADDQ         104(DI), R13
@@ -17439,7 +17439,7 @@ one:
 	PCALIGN      $0x20
 
 next:
-	DECQ         304(DI)
+	DECQ         312(DI)
 	JNE          segment
 	MOVL         200(DI), AX
 	CMPL         AX, $0x3f800000
@@ -17462,7 +17462,7 @@ scaled:
 
 accumulated:
 	MOVQ    176(DI), AX
-	MOVQ    264(DI), CX
+	MOVQ    272(DI), CX
 	CMPQ    AX, $0x01
 	JLT     biased
 	JEQ     rowbias
@@ -17568,13 +17568,13 @@ store:
 	VMOVUPS Y1, (AX)(R8*1)
 	VMOVUPS Y2, (AX)(R8*2)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 248(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 264(DI)
-	MOVQ    232(DI), AX
+	MOVQ    168(DI), AX
 	ADDQ    AX, 272(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 280(DI)
 	MOVQ    160(DI), AX
 	ADDQ    AX, DX
 	TESTQ   R12, R12
@@ -17582,7 +17582,7 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 296(DI)
+	DECQ 304(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -17592,15 +17592,15 @@ bare:
 TEXT ·tile3x2AVX2(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), DI
 	MOVQ 24(DI), AX
-	MOVQ AX, 248(DI)
-	MOVQ 72(DI), AX
 	MOVQ AX, 256(DI)
-	MOVQ 136(DI), AX
+	MOVQ 72(DI), AX
 	MOVQ AX, 264(DI)
-	MOVQ 16(DI), AX
-	MOVQ AX, 296(DI)
-	MOVQ 224(DI), AX
+	MOVQ 136(DI), AX
 	MOVQ AX, 272(DI)
+	MOVQ 16(DI), AX
+	MOVQ AX, 304(DI)
+	MOVQ 224(DI), AX
+	MOVQ AX, 280(DI)
 	MOVQ 128(DI), R12
 	MOVQ 96(DI), DX
 	MOVQ 80(DI), R15
@@ -17608,13 +17608,13 @@ TEXT ·tile3x2AVX2(SB), NOSPLIT, $0-8
 product:
 	IMUL3Q  $0x00000002, 104(DI), AX
 	ADDQ    DX, AX
-	MOVQ    AX, 288(DI)
+	MOVQ    AX, 296(DI)
 	MOVQ    DX, R13
 	MOVQ    32(DI), R8
 	LEAQ    (R8)(R8*2), R9
 	LEAQ    (R8)(R8*4), R10
-	MOVQ    256(DI), BX
-	MOVQ    272(DI), R14
+	MOVQ    264(DI), BX
+	MOVQ    280(DI), R14
 	VXORPS  Y0, Y0, Y0
 	VXORPS  Y1, Y1, Y1
 	VXORPS  Y2, Y2, Y2
@@ -17622,16 +17622,16 @@ product:
 	VXORPS  Y4, Y4, Y4
 	VXORPS  Y5, Y5, Y5
 	MOVQ    56(DI), AX
-	MOVQ    AX, 304(DI)
+	MOVQ    AX, 312(DI)
 	MOVQ    48(DI), AX
-	MOVQ    AX, 280(DI)
+	MOVQ    AX, 288(DI)
 	PCALIGN $0x20
 
 segment:
-	MOVQ    280(DI), SI
+	MOVQ    288(DI), SI
 	MOVQ    (SI), SI
-	ADDQ    248(DI), SI
-	ADDQ    $0x08, 280(DI)
+	ADDQ    256(DI), SI
+	ADDQ    $0x08, 288(DI)
 	MOVQ    64(DI), CX
 	PCALIGN $0x20
 	SUBQ    $0x04, CX
@@ -17690,7 +17690,7 @@ four:
 	VBROADCASTSS 12(SI)(R8*2), Y14
 	VFMADD231PS  Y12, Y14, Y4
 	VFMADD231PS  Y13, Y14, Y5
-	CMPQ         R13, 288(DI)
+	CMPQ         R13, 296(DI)
 	JHI          fetched
 	PREFETCHT0   (R13)
 	ADDQ         104(DI), R13
@@ -17730,7 +17730,7 @@ one:
 	PCALIGN      $0x20
 
 next:
-	DECQ         304(DI)
+	DECQ         312(DI)
 	JNE          segment
 	MOVL         200(DI), AX
 	CMPL         AX, $0x3f800000
@@ -17761,7 +17761,7 @@ scaled:
 
 accumulated:
 	MOVQ    176(DI), AX
-	MOVQ    264(DI), CX
+	MOVQ    272(DI), CX
 	CMPQ    AX, $0x01
 	JLT     biased
 	JEQ     rowbias
@@ -17941,13 +17941,13 @@ store:
 	VMOVUPS Y3, (AX)(R8*1)
 	VMOVUPS Y5, (AX)(R8*2)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 248(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 264(DI)
-	MOVQ    232(DI), AX
+	MOVQ    168(DI), AX
 	ADDQ    AX, 272(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 280(DI)
 	MOVQ    160(DI), AX
 	ADDQ    AX, DX
 	TESTQ   R12, R12
@@ -17955,7 +17955,7 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 296(DI)
+	DECQ 304(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -17965,15 +17965,15 @@ bare:
 TEXT ·tile4x1AVX2(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), DI
 	MOVQ 24(DI), AX
-	MOVQ AX, 248(DI)
-	MOVQ 72(DI), AX
 	MOVQ AX, 256(DI)
-	MOVQ 136(DI), AX
+	MOVQ 72(DI), AX
 	MOVQ AX, 264(DI)
-	MOVQ 16(DI), AX
-	MOVQ AX, 296(DI)
-	MOVQ 224(DI), AX
+	MOVQ 136(DI), AX
 	MOVQ AX, 272(DI)
+	MOVQ 16(DI), AX
+	MOVQ AX, 304(DI)
+	MOVQ 224(DI), AX
+	MOVQ AX, 280(DI)
 	MOVQ 128(DI), R12
 	MOVQ 96(DI), DX
 	MOVQ 80(DI), R15
@@ -17981,29 +17981,29 @@ TEXT ·tile4x1AVX2(SB), NOSPLIT, $0-8
 product:
 	IMUL3Q  $0x00000002, 104(DI), AX
 	ADDQ    DX, AX
-	MOVQ    AX, 288(DI)
+	MOVQ    AX, 296(DI)
 	MOVQ    DX, R13
 	MOVQ    32(DI), R8
 	LEAQ    (R8)(R8*2), R9
 	LEAQ    (R8)(R8*4), R10
-	MOVQ    256(DI), BX
-	MOVQ    272(DI), R14
+	MOVQ    264(DI), BX
+	MOVQ    280(DI), R14
 	VXORPS  Y0, Y0, Y0
 	VXORPS  Y1, Y1, Y1
 	VXORPS  Y2, Y2, Y2
 	VXORPS  Y3, Y3, Y3
 	MOVQ    56(DI), AX
-	MOVQ    AX, 304(DI)
+	MOVQ    AX, 312(DI)
 	MOVQ    48(DI), AX
-	MOVQ    AX, 280(DI)
+	MOVQ    AX, 288(DI)
 	MOVQ    112(DI), AX
 	PCALIGN $0x20
 
 segment:
-	MOVQ    280(DI), SI
+	MOVQ    288(DI), SI
 	MOVQ    (SI), SI
-	ADDQ    248(DI), SI
-	ADDQ    $0x08, 280(DI)
+	ADDQ    256(DI), SI
+	ADDQ    $0x08, 288(DI)
 	MOVQ    40(DI), R11
 	ADDQ    SI, R11
 	MOVQ    64(DI), CX
@@ -18056,7 +18056,7 @@ four:
 	VFMADD231PS  Y12, Y14, Y2
 	VBROADCASTSS 12(R11), Y15
 	VFMADD231PS  Y12, Y15, Y3
-	CMPQ         R13, 288(DI)
+	CMPQ         R13, 296(DI)
 	JHI          fetched
 	PREFETCHT0   (R13)
 	PREFETCHT0   (R13)(AX*1)
@@ -18097,7 +18097,7 @@ one:
 	PCALIGN      $0x20
 
 next:
-	DECQ         304(DI)
+	DECQ         312(DI)
 	JNE          segment
 	MOVL         200(DI), AX
 	CMPL         AX, $0x3f800000
@@ -18124,7 +18124,7 @@ scaled:
 
 accumulated:
 	MOVQ    176(DI), AX
-	MOVQ    264(DI), CX
+	MOVQ    272(DI), CX
 	CMPQ    AX, $0x01
 	JLT     biased
 	JEQ     rowbias
@@ -18258,13 +18258,13 @@ store:
 	ADDQ    112(DI), AX
 	VMOVUPS Y3, (AX)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 248(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 264(DI)
-	MOVQ    232(DI), AX
+	MOVQ    168(DI), AX
 	ADDQ    AX, 272(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 280(DI)
 	MOVQ    160(DI), AX
 	ADDQ    AX, DX
 	TESTQ   R12, R12
@@ -18272,7 +18272,7 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 296(DI)
+	DECQ 304(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -18282,15 +18282,15 @@ bare:
 TEXT ·tile4x2AVX2(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), DI
 	MOVQ 24(DI), AX
-	MOVQ AX, 248(DI)
-	MOVQ 72(DI), AX
 	MOVQ AX, 256(DI)
-	MOVQ 136(DI), AX
+	MOVQ 72(DI), AX
 	MOVQ AX, 264(DI)
-	MOVQ 16(DI), AX
-	MOVQ AX, 296(DI)
-	MOVQ 224(DI), AX
+	MOVQ 136(DI), AX
 	MOVQ AX, 272(DI)
+	MOVQ 16(DI), AX
+	MOVQ AX, 304(DI)
+	MOVQ 224(DI), AX
+	MOVQ AX, 280(DI)
 	MOVQ 128(DI), R12
 	MOVQ 96(DI), DX
 	MOVQ 80(DI), R15
@@ -18298,13 +18298,13 @@ TEXT ·tile4x2AVX2(SB), NOSPLIT, $0-8
 product:
 	IMUL3Q  $0x00000002, 104(DI), AX
 	ADDQ    DX, AX
-	MOVQ    AX, 288(DI)
+	MOVQ    AX, 296(DI)
 	MOVQ    DX, R13
 	MOVQ    32(DI), R8
 	LEAQ    (R8)(R8*2), R9
 	LEAQ    (R8)(R8*4), R10
-	MOVQ    256(DI), BX
-	MOVQ    272(DI), R14
+	MOVQ    264(DI), BX
+	MOVQ    280(DI), R14
 	VXORPS  Y0, Y0, Y0
 	VXORPS  Y1, Y1, Y1
 	VXORPS  Y2, Y2, Y2
@@ -18314,17 +18314,17 @@ product:
 	VXORPS  Y6, Y6, Y6
 	VXORPS  Y7, Y7, Y7
 	MOVQ    56(DI), AX
-	MOVQ    AX, 304(DI)
+	MOVQ    AX, 312(DI)
 	MOVQ    48(DI), AX
-	MOVQ    AX, 280(DI)
+	MOVQ    AX, 288(DI)
 	MOVQ    112(DI), AX
 	PCALIGN $0x20
 
 segment:
-	MOVQ    280(DI), SI
+	MOVQ    288(DI), SI
 	MOVQ    (SI), SI
-	ADDQ    248(DI), SI
-	ADDQ    $0x08, 280(DI)
+	ADDQ    256(DI), SI
+	ADDQ    $0x08, 288(DI)
 	MOVQ    40(DI), R11
 	ADDQ    SI, R11
 	MOVQ    64(DI), CX
@@ -18397,7 +18397,7 @@ four:
 	VBROADCASTSS 12(R11), Y15
 	VFMADD231PS  Y12, Y15, Y6
 	VFMADD231PS  Y13, Y15, Y7
-	CMPQ         R13, 288(DI)
+	CMPQ         R13, 296(DI)
 	JHI          fetched
 	PREFETCHT0   (R13)
 	PREFETCHT0   (R13)(AX*1)
@@ -18443,7 +18443,7 @@ one:
 	PCALIGN      $0x20
 
 next:
-	DECQ         304(DI)
+	DECQ         312(DI)
 	JNE          segment
 	MOVL         200(DI), AX
 	CMPL         AX, $0x3f800000
@@ -18483,7 +18483,7 @@ scaled:
 
 accumulated:
 	MOVQ    176(DI), AX
-	MOVQ    264(DI), CX
+	MOVQ    272(DI), CX
 	CMPQ    AX, $0x01
 	JLT     biased
 	JEQ     rowbias
@@ -18720,13 +18720,13 @@ store:
 	ADDQ    120(DI), AX
 	VMOVUPS Y7, (AX)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 248(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 264(DI)
-	MOVQ    232(DI), AX
+	MOVQ    168(DI), AX
 	ADDQ    AX, 272(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 280(DI)
 	MOVQ    160(DI), AX
 	ADDQ    AX, DX
 	TESTQ   R12, R12
@@ -18734,7 +18734,7 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 296(DI)
+	DECQ 304(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -18744,15 +18744,15 @@ bare:
 TEXT ·tile5x1AVX2(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), DI
 	MOVQ 24(DI), AX
-	MOVQ AX, 248(DI)
-	MOVQ 72(DI), AX
 	MOVQ AX, 256(DI)
-	MOVQ 136(DI), AX
+	MOVQ 72(DI), AX
 	MOVQ AX, 264(DI)
-	MOVQ 16(DI), AX
-	MOVQ AX, 296(DI)
-	MOVQ 224(DI), AX
+	MOVQ 136(DI), AX
 	MOVQ AX, 272(DI)
+	MOVQ 16(DI), AX
+	MOVQ AX, 304(DI)
+	MOVQ 224(DI), AX
+	MOVQ AX, 280(DI)
 	MOVQ 128(DI), R12
 	MOVQ 96(DI), DX
 	MOVQ 80(DI), R15
@@ -18760,30 +18760,30 @@ TEXT ·tile5x1AVX2(SB), NOSPLIT, $0-8
 product:
 	IMUL3Q  $0x00000002, 104(DI), AX
 	ADDQ    DX, AX
-	MOVQ    AX, 288(DI)
+	MOVQ    AX, 296(DI)
 	MOVQ    DX, R13
 	MOVQ    32(DI), R8
 	LEAQ    (R8)(R8*2), R9
 	LEAQ    (R8)(R8*4), R10
-	MOVQ    256(DI), BX
-	MOVQ    272(DI), R14
+	MOVQ    264(DI), BX
+	MOVQ    280(DI), R14
 	VXORPS  Y0, Y0, Y0
 	VXORPS  Y1, Y1, Y1
 	VXORPS  Y2, Y2, Y2
 	VXORPS  Y3, Y3, Y3
 	VXORPS  Y4, Y4, Y4
 	MOVQ    56(DI), AX
-	MOVQ    AX, 304(DI)
+	MOVQ    AX, 312(DI)
 	MOVQ    48(DI), AX
-	MOVQ    AX, 280(DI)
+	MOVQ    AX, 288(DI)
 	MOVQ    112(DI), AX
 	PCALIGN $0x20
 
 segment:
-	MOVQ    280(DI), SI
+	MOVQ    288(DI), SI
 	MOVQ    (SI), SI
-	ADDQ    248(DI), SI
-	ADDQ    $0x08, 280(DI)
+	ADDQ    256(DI), SI
+	ADDQ    $0x08, 288(DI)
 	MOVQ    40(DI), R11
 	ADDQ    SI, R11
 	MOVQ    64(DI), CX
@@ -18844,7 +18844,7 @@ four:
 	VFMADD231PS  Y12, Y15, Y3
 	VBROADCASTSS 12(R11)(R8*1), Y14
 	VFMADD231PS  Y12, Y14, Y4
-	CMPQ         R13, 288(DI)
+	CMPQ         R13, 296(DI)
 	JHI          fetched
 	PREFETCHT0   (R13)
 	PREFETCHT0   (R13)(AX*1)
@@ -18887,7 +18887,7 @@ one:
 	PCALIGN      $0x20
 
 next:
-	DECQ         304(DI)
+	DECQ         312(DI)
 	JNE          segment
 	MOVL         200(DI), AX
 	CMPL         AX, $0x3f800000
@@ -18916,7 +18916,7 @@ scaled:
 
 accumulated:
 	MOVQ    176(DI), AX
-	MOVQ    264(DI), CX
+	MOVQ    272(DI), CX
 	CMPQ    AX, $0x01
 	JLT     biased
 	JEQ     rowbias
@@ -19074,13 +19074,13 @@ store:
 	VMOVUPS Y3, (AX)
 	VMOVUPS Y4, (AX)(R8*1)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 248(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 264(DI)
-	MOVQ    232(DI), AX
+	MOVQ    168(DI), AX
 	ADDQ    AX, 272(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 280(DI)
 	MOVQ    160(DI), AX
 	ADDQ    AX, DX
 	TESTQ   R12, R12
@@ -19088,7 +19088,7 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 296(DI)
+	DECQ 304(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -19098,15 +19098,15 @@ bare:
 TEXT ·tile5x2AVX2(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), DI
 	MOVQ 24(DI), AX
-	MOVQ AX, 248(DI)
-	MOVQ 72(DI), AX
 	MOVQ AX, 256(DI)
-	MOVQ 136(DI), AX
+	MOVQ 72(DI), AX
 	MOVQ AX, 264(DI)
-	MOVQ 16(DI), AX
-	MOVQ AX, 296(DI)
-	MOVQ 224(DI), AX
+	MOVQ 136(DI), AX
 	MOVQ AX, 272(DI)
+	MOVQ 16(DI), AX
+	MOVQ AX, 304(DI)
+	MOVQ 224(DI), AX
+	MOVQ AX, 280(DI)
 	MOVQ 128(DI), R12
 	MOVQ 96(DI), DX
 	MOVQ 80(DI), R15
@@ -19114,13 +19114,13 @@ TEXT ·tile5x2AVX2(SB), NOSPLIT, $0-8
 product:
 	IMUL3Q  $0x00000002, 104(DI), AX
 	ADDQ    DX, AX
-	MOVQ    AX, 288(DI)
+	MOVQ    AX, 296(DI)
 	MOVQ    DX, R13
 	MOVQ    32(DI), R8
 	LEAQ    (R8)(R8*2), R9
 	LEAQ    (R8)(R8*4), R10
-	MOVQ    256(DI), BX
-	MOVQ    272(DI), R14
+	MOVQ    264(DI), BX
+	MOVQ    280(DI), R14
 	VXORPS  Y0, Y0, Y0
 	VXORPS  Y1, Y1, Y1
 	VXORPS  Y2, Y2, Y2
@@ -19132,17 +19132,17 @@ product:
 	VXORPS  Y8, Y8, Y8
 	VXORPS  Y9, Y9, Y9
 	MOVQ    56(DI), AX
-	MOVQ    AX, 304(DI)
+	MOVQ    AX, 312(DI)
 	MOVQ    48(DI), AX
-	MOVQ    AX, 280(DI)
+	MOVQ    AX, 288(DI)
 	MOVQ    112(DI), AX
 	PCALIGN $0x20
 
 segment:
-	MOVQ    280(DI), SI
+	MOVQ    288(DI), SI
 	MOVQ    (SI), SI
-	ADDQ    248(DI), SI
-	ADDQ    $0x08, 280(DI)
+	ADDQ    256(DI), SI
+	ADDQ    $0x08, 288(DI)
 	MOVQ    40(DI), R11
 	ADDQ    SI, R11
 	MOVQ    64(DI), CX
@@ -19227,7 +19227,7 @@ four:
 	VBROADCASTSS 12(R11)(R8*1), Y14
 	VFMADD231PS  Y12, Y14, Y8
 	VFMADD231PS  Y13, Y14, Y9
-	CMPQ         R13, 288(DI)
+	CMPQ         R13, 296(DI)
 	JHI          fetched
 	PREFETCHT0   (R13)
 	PREFETCHT0   (R13)(AX*1)
@@ -19276,7 +19276,7 @@ one:
 	PCALIGN      $0x20
 
 next:
-	DECQ         304(DI)
+	DECQ         312(DI)
 	JNE          segment
 	MOVL         200(DI), AX
 	CMPL         AX, $0x3f800000
@@ -19320,7 +19320,7 @@ scaled:
 
 accumulated:
 	MOVQ    176(DI), AX
-	MOVQ    264(DI), CX
+	MOVQ    272(DI), CX
 	CMPQ    AX, $0x01
 	JLT     biased
 	JEQ     rowbias
@@ -19604,13 +19604,13 @@ store:
 	VMOVUPS Y7, (AX)
 	VMOVUPS Y9, (AX)(R8*1)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 248(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 264(DI)
-	MOVQ    232(DI), AX
+	MOVQ    168(DI), AX
 	ADDQ    AX, 272(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 280(DI)
 	MOVQ    160(DI), AX
 	ADDQ    AX, DX
 	TESTQ   R12, R12
@@ -19618,7 +19618,7 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 296(DI)
+	DECQ 304(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -19628,15 +19628,15 @@ bare:
 TEXT ·tile6x1AVX2(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), DI
 	MOVQ 24(DI), AX
-	MOVQ AX, 248(DI)
-	MOVQ 72(DI), AX
 	MOVQ AX, 256(DI)
-	MOVQ 136(DI), AX
+	MOVQ 72(DI), AX
 	MOVQ AX, 264(DI)
-	MOVQ 16(DI), AX
-	MOVQ AX, 296(DI)
-	MOVQ 224(DI), AX
+	MOVQ 136(DI), AX
 	MOVQ AX, 272(DI)
+	MOVQ 16(DI), AX
+	MOVQ AX, 304(DI)
+	MOVQ 224(DI), AX
+	MOVQ AX, 280(DI)
 	MOVQ 128(DI), R12
 	MOVQ 96(DI), DX
 	MOVQ 80(DI), R15
@@ -19644,13 +19644,13 @@ TEXT ·tile6x1AVX2(SB), NOSPLIT, $0-8
 product:
 	IMUL3Q  $0x00000002, 104(DI), AX
 	ADDQ    DX, AX
-	MOVQ    AX, 288(DI)
+	MOVQ    AX, 296(DI)
 	MOVQ    DX, R13
 	MOVQ    32(DI), R8
 	LEAQ    (R8)(R8*2), R9
 	LEAQ    (R8)(R8*4), R10
-	MOVQ    256(DI), BX
-	MOVQ    272(DI), R14
+	MOVQ    264(DI), BX
+	MOVQ    280(DI), R14
 	VXORPS  Y0, Y0, Y0
 	VXORPS  Y1, Y1, Y1
 	VXORPS  Y2, Y2, Y2
@@ -19658,17 +19658,17 @@ product:
 	VXORPS  Y4, Y4, Y4
 	VXORPS  Y5, Y5, Y5
 	MOVQ    56(DI), AX
-	MOVQ    AX, 304(DI)
+	MOVQ    AX, 312(DI)
 	MOVQ    48(DI), AX
-	MOVQ    AX, 280(DI)
+	MOVQ    AX, 288(DI)
 	MOVQ    112(DI), AX
 	PCALIGN $0x20
 
 segment:
-	MOVQ    280(DI), SI
+	MOVQ    288(DI), SI
 	MOVQ    (SI), SI
-	ADDQ    248(DI), SI
-	ADDQ    $0x08, 280(DI)
+	ADDQ    256(DI), SI
+	ADDQ    $0x08, 288(DI)
 	MOVQ    40(DI), R11
 	ADDQ    SI, R11
 	MOVQ    64(DI), CX
@@ -19737,7 +19737,7 @@ four:
 	VFMADD231PS  Y12, Y14, Y4
 	VBROADCASTSS 12(R11)(R8*2), Y15
 	VFMADD231PS  Y12, Y15, Y5
-	CMPQ         R13, 288(DI)
+	CMPQ         R13, 296(DI)
 	JHI          fetched
 	PREFETCHT0   (R13)
 	PREFETCHT0   (R13)(AX*1)
@@ -19782,7 +19782,7 @@ one:
 	PCALIGN      $0x20
 
 next:
-	DECQ         304(DI)
+	DECQ         312(DI)
 	JNE          segment
 	MOVL         200(DI), AX
 	CMPL         AX, $0x3f800000
@@ -19813,7 +19813,7 @@ scaled:
 
 accumulated:
 	MOVQ    176(DI), AX
-	MOVQ    264(DI), CX
+	MOVQ    272(DI), CX
 	CMPQ    AX, $0x01
 	JLT     biased
 	JEQ     rowbias
@@ -19995,13 +19995,13 @@ store:
 	VMOVUPS Y4, (AX)(R8*1)
 	VMOVUPS Y5, (AX)(R8*2)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 248(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 264(DI)
-	MOVQ    232(DI), AX
+	MOVQ    168(DI), AX
 	ADDQ    AX, 272(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 280(DI)
 	MOVQ    160(DI), AX
 	ADDQ    AX, DX
 	TESTQ   R12, R12
@@ -20009,7 +20009,7 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 296(DI)
+	DECQ 304(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -20019,15 +20019,15 @@ bare:
 TEXT ·tile6x2AVX2(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), DI
 	MOVQ 24(DI), AX
-	MOVQ AX, 248(DI)
-	MOVQ 72(DI), AX
 	MOVQ AX, 256(DI)
-	MOVQ 136(DI), AX
+	MOVQ 72(DI), AX
 	MOVQ AX, 264(DI)
-	MOVQ 16(DI), AX
-	MOVQ AX, 296(DI)
-	MOVQ 224(DI), AX
+	MOVQ 136(DI), AX
 	MOVQ AX, 272(DI)
+	MOVQ 16(DI), AX
+	MOVQ AX, 304(DI)
+	MOVQ 224(DI), AX
+	MOVQ AX, 280(DI)
 	MOVQ 128(DI), R12
 	MOVQ 96(DI), DX
 	MOVQ 80(DI), R15
@@ -20035,13 +20035,13 @@ TEXT ·tile6x2AVX2(SB), NOSPLIT, $0-8
 product:
 	IMUL3Q  $0x00000002, 104(DI), AX
 	ADDQ    DX, AX
-	MOVQ    AX, 288(DI)
+	MOVQ    AX, 296(DI)
 	MOVQ    DX, R13
 	MOVQ    32(DI), R8
 	LEAQ    (R8)(R8*2), R9
 	LEAQ    (R8)(R8*4), R10
-	MOVQ    256(DI), BX
-	MOVQ    272(DI), R14
+	MOVQ    264(DI), BX
+	MOVQ    280(DI), R14
 	VXORPS  Y0, Y0, Y0
 	VXORPS  Y1, Y1, Y1
 	VXORPS  Y2, Y2, Y2
@@ -20055,17 +20055,17 @@ product:
 	VXORPS  Y10, Y10, Y10
 	VXORPS  Y11, Y11, Y11
 	MOVQ    56(DI), AX
-	MOVQ    AX, 304(DI)
+	MOVQ    AX, 312(DI)
 	MOVQ    48(DI), AX
-	MOVQ    AX, 280(DI)
+	MOVQ    AX, 288(DI)
 	MOVQ    112(DI), AX
 	PCALIGN $0x20
 
 segment:
-	MOVQ    280(DI), SI
+	MOVQ    288(DI), SI
 	MOVQ    (SI), SI
-	ADDQ    248(DI), SI
-	ADDQ    $0x08, 280(DI)
+	ADDQ    256(DI), SI
+	ADDQ    $0x08, 288(DI)
 	MOVQ    40(DI), R11
 	ADDQ    SI, R11
 	MOVQ    64(DI), CX
@@ -20162,7 +20162,7 @@ four:
 	VBROADCASTSS 12(R11)(R8*2), Y15
 	VFMADD231PS  Y12, Y15, Y10
 	VFMADD231PS  Y13, Y15, Y11
-	CMPQ         R13, 288(DI)
+	CMPQ         R13, 296(DI)
 	JHI          fetched
 	PREFETCHT0   (R13)
 	PREFETCHT0   (R13)(AX*1)
@@ -20214,7 +20214,7 @@ one:
 	PCALIGN      $0x20
 
 next:
-	DECQ         304(DI)
+	DECQ         312(DI)
 	JNE          segment
 	MOVL         200(DI), AX
 	CMPL         AX, $0x3f800000
@@ -20262,7 +20262,7 @@ scaled:
 
 accumulated:
 	MOVQ    176(DI), AX
-	MOVQ    264(DI), CX
+	MOVQ    272(DI), CX
 	CMPQ    AX, $0x01
 	JLT     biased
 	JEQ     rowbias
@@ -20593,13 +20593,13 @@ store:
 	VMOVUPS Y9, (AX)(R8*1)
 	VMOVUPS Y11, (AX)(R8*2)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 248(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 264(DI)
-	MOVQ    232(DI), AX
+	MOVQ    168(DI), AX
 	ADDQ    AX, 272(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 280(DI)
 	MOVQ    160(DI), AX
 	ADDQ    AX, DX
 	TESTQ   R12, R12
@@ -20607,7 +20607,7 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 296(DI)
+	DECQ 304(DI)
 	JNE  product
 	VZEROUPPER
 	RET
