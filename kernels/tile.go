@@ -67,6 +67,10 @@ type tile struct {
 	next     uintptr
 	nextStep int
 	nextLine int
+	// What lies ahead bytes from a segment of A is brought there, too: the line
+	// and the next but one, or, for the second half of a block, those between.
+	// Only the kernels for blocks do so.
+	ahead int
 
 	// For the kernel: where it is. Not pointers, since they go on past the end.
 	//lint:ignore U1000 only the assembly uses them
@@ -114,7 +118,19 @@ type tileKernel struct {
 	// masked tells that columns which mask leaves out are neither read nor
 	// written; elsewhere mask must be full.
 	masked bool
+
+	// blocks has kernels, [rows][vectors-1], for images in blocks of channels:
+	// rows of A, B and C that lie side by side, segments of blockColumns columns,
+	// all columns there, and no bias of rows. It is nil where run has to do.
+	blocks [][3]func(t *tile)
+	take   func(to, from *float32, count, step int) // copies blocks, likewise
 }
+
+// What the kernels for blocks of channels expect.
+const (
+	blockColumns = 8 // of a segment
+	tripleRows   = 9 // most rows of a tile of three vectors
+)
 
 // multiply runs t on k.
 func (k *tileKernel) multiply(t *tile) { k.run[t.rows][t.vectors-1](t) }

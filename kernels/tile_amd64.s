@@ -9,19 +9,19 @@ DATA tile6th<>+0(SB)/4, $(0.16666667)
 GLOBL tile6th<>(SB), RODATA|NOPTR, $4
 
 // func tile1x1AVX512(t *tile)
-// Requires: AVX, AVX512F, CMOV, MMX+
+// Requires: AVX, AVX512F, MMX+
 TEXT ·tile1x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
-	MOVQ  AX, 248(DI)
-	MOVQ  72(DI), AX
 	MOVQ  AX, 256(DI)
-	MOVQ  136(DI), AX
+	MOVQ  72(DI), AX
 	MOVQ  AX, 264(DI)
-	MOVQ  16(DI), AX
-	MOVQ  AX, 296(DI)
-	MOVQ  224(DI), AX
+	MOVQ  136(DI), AX
 	MOVQ  AX, 272(DI)
+	MOVQ  16(DI), AX
+	MOVQ  AX, 304(DI)
+	MOVQ  224(DI), AX
+	MOVQ  AX, 280(DI)
 	MOVQ  128(DI), R12
 	MOVQ  96(DI), DX
 	MOVQ  80(DI), R15
@@ -29,25 +29,25 @@ TEXT ·tile1x1AVX512(SB), NOSPLIT, $0-8
 	KMOVW AX, K1
 
 product:
-	MOVQ    DX, 288(DI)
+	MOVQ    DX, 296(DI)
 	MOVQ    DX, R13
 	MOVQ    32(DI), R8
 	LEAQ    (R8)(R8*2), R9
 	LEAQ    (R8)(R8*4), R10
-	MOVQ    256(DI), BX
-	MOVQ    272(DI), R14
+	MOVQ    264(DI), BX
+	MOVQ    280(DI), R14
 	VPXORD  Z0, Z0, Z0
 	MOVQ    56(DI), AX
-	MOVQ    AX, 304(DI)
+	MOVQ    AX, 312(DI)
 	MOVQ    48(DI), AX
-	MOVQ    AX, 280(DI)
+	MOVQ    AX, 288(DI)
 	PCALIGN $0x20
 
 segment:
-	MOVQ    280(DI), SI
+	MOVQ    288(DI), SI
 	MOVQ    (SI), SI
-	ADDQ    248(DI), SI
-	ADDQ    $0x08, 280(DI)
+	ADDQ    256(DI), SI
+	ADDQ    $0x08, 288(DI)
 	MOVQ    64(DI), CX
 	PCALIGN $0x20
 	CMPQ    88(DI), $0x00
@@ -72,18 +72,20 @@ four:
 	PREFETCHT0       (BX)(R15*8)
 	ADDQ             R15, BX
 	VFMADD231PS.BCST 12(SI), Z28, Z0
+	CMPQ             R13, 296(DI)
+	JHI              fetched
 	PREFETCHT0       (R13)
 	ADDQ             104(DI), R13
-	CMPQ             R13, 288(DI)
-	CMOVQHI          288(DI), R13
-	PREFETCHT1       (R14)(CX*4)
-	PREFETCHT1       64(R14)(CX*4)
-	ADDQ             240(DI), R14
-	PCALIGN          $0x20
-	ADDQ             $0x10, SI
-	SUBQ             $0x04, CX
-	JGE              four
-	PCALIGN          $0x20
+
+fetched:
+	PREFETCHT1 (R14)(CX*4)
+	PREFETCHT1 64(R14)(CX*4)
+	ADDQ       240(DI), R14
+	PCALIGN    $0x20
+	ADDQ       $0x10, SI
+	SUBQ       $0x04, CX
+	JGE        four
+	PCALIGN    $0x20
 
 rest:
 	ADDQ $0x04, CX
@@ -101,7 +103,7 @@ one:
 	PCALIGN          $0x20
 
 next:
-	DECQ 304(DI)
+	DECQ 312(DI)
 	JNE  segment
 	JMP  summed
 
@@ -114,7 +116,7 @@ edge:
 	ADDQ             $0x04, SI
 	DECQ             CX
 	JNE              edge
-	DECQ             304(DI)
+	DECQ             312(DI)
 	JNE              segment
 
 summed:
@@ -135,7 +137,7 @@ scaled:
 
 accumulated:
 	MOVQ      176(DI), AX
-	MOVQ      264(DI), CX
+	MOVQ      272(DI), CX
 	CMPQ      AX, $0x01
 	JLT       biased
 	JEQ       rowbias
@@ -193,13 +195,13 @@ store:
 	MOVQ    DX, AX
 	VMOVUPS Z0, K1, (AX)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 248(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 264(DI)
-	MOVQ    232(DI), AX
+	MOVQ    168(DI), AX
 	ADDQ    AX, 272(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 280(DI)
 	MOVQ    160(DI), AX
 	ADDQ    AX, DX
 	TESTQ   R12, R12
@@ -207,25 +209,25 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 296(DI)
+	DECQ 304(DI)
 	JNE  product
 	VZEROUPPER
 	RET
 
 // func tile1x2AVX512(t *tile)
-// Requires: AVX, AVX512F, CMOV, MMX+
+// Requires: AVX, AVX512F, MMX+
 TEXT ·tile1x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
-	MOVQ  AX, 248(DI)
-	MOVQ  72(DI), AX
 	MOVQ  AX, 256(DI)
-	MOVQ  136(DI), AX
+	MOVQ  72(DI), AX
 	MOVQ  AX, 264(DI)
-	MOVQ  16(DI), AX
-	MOVQ  AX, 296(DI)
-	MOVQ  224(DI), AX
+	MOVQ  136(DI), AX
 	MOVQ  AX, 272(DI)
+	MOVQ  16(DI), AX
+	MOVQ  AX, 304(DI)
+	MOVQ  224(DI), AX
+	MOVQ  AX, 280(DI)
 	MOVQ  128(DI), R12
 	MOVQ  96(DI), DX
 	MOVQ  80(DI), R15
@@ -233,26 +235,26 @@ TEXT ·tile1x2AVX512(SB), NOSPLIT, $0-8
 	KMOVW AX, K1
 
 product:
-	MOVQ    DX, 288(DI)
+	MOVQ    DX, 296(DI)
 	MOVQ    DX, R13
 	MOVQ    32(DI), R8
 	LEAQ    (R8)(R8*2), R9
 	LEAQ    (R8)(R8*4), R10
-	MOVQ    256(DI), BX
-	MOVQ    272(DI), R14
+	MOVQ    264(DI), BX
+	MOVQ    280(DI), R14
 	VPXORD  Z0, Z0, Z0
 	VPXORD  Z1, Z1, Z1
 	MOVQ    56(DI), AX
-	MOVQ    AX, 304(DI)
+	MOVQ    AX, 312(DI)
 	MOVQ    48(DI), AX
-	MOVQ    AX, 280(DI)
+	MOVQ    AX, 288(DI)
 	PCALIGN $0x20
 
 segment:
-	MOVQ    280(DI), SI
+	MOVQ    288(DI), SI
 	MOVQ    (SI), SI
-	ADDQ    248(DI), SI
-	ADDQ    $0x08, 280(DI)
+	ADDQ    256(DI), SI
+	ADDQ    $0x08, 288(DI)
 	MOVQ    64(DI), CX
 	PCALIGN $0x20
 	CMPQ    88(DI), $0x00
@@ -293,19 +295,21 @@ four:
 	VBROADCASTSS 12(SI), Z30
 	VFMADD231PS  Z28, Z30, Z0
 	VFMADD231PS  Z29, Z30, Z1
+	CMPQ         R13, 296(DI)
+	JHI          fetched
 	PREFETCHT0   (R13)
 	PREFETCHT0   64(R13)
 	ADDQ         104(DI), R13
-	CMPQ         R13, 288(DI)
-	CMOVQHI      288(DI), R13
-	PREFETCHT1   (R14)(CX*4)
-	PREFETCHT1   64(R14)(CX*4)
-	ADDQ         240(DI), R14
-	PCALIGN      $0x20
-	ADDQ         $0x10, SI
-	SUBQ         $0x04, CX
-	JGE          four
-	PCALIGN      $0x20
+
+fetched:
+	PREFETCHT1 (R14)(CX*4)
+	PREFETCHT1 64(R14)(CX*4)
+	ADDQ       240(DI), R14
+	PCALIGN    $0x20
+	ADDQ       $0x10, SI
+	SUBQ       $0x04, CX
+	JGE        four
+	PCALIGN    $0x20
 
 rest:
 	ADDQ $0x04, CX
@@ -327,7 +331,7 @@ one:
 	PCALIGN      $0x20
 
 next:
-	DECQ 304(DI)
+	DECQ 312(DI)
 	JNE  segment
 	JMP  summed
 
@@ -344,7 +348,7 @@ edge:
 	ADDQ         $0x04, SI
 	DECQ         CX
 	JNE          edge
-	DECQ         304(DI)
+	DECQ         312(DI)
 	JNE          segment
 
 summed:
@@ -369,7 +373,7 @@ scaled:
 
 accumulated:
 	MOVQ      176(DI), AX
-	MOVQ      264(DI), CX
+	MOVQ      272(DI), CX
 	CMPQ      AX, $0x01
 	JLT       biased
 	JEQ       rowbias
@@ -455,13 +459,13 @@ store:
 	ADDQ    120(DI), AX
 	VMOVUPS Z1, K1, (AX)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 248(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 264(DI)
-	MOVQ    232(DI), AX
+	MOVQ    168(DI), AX
 	ADDQ    AX, 272(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 280(DI)
 	MOVQ    160(DI), AX
 	ADDQ    AX, DX
 	TESTQ   R12, R12
@@ -469,25 +473,25 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 296(DI)
+	DECQ 304(DI)
 	JNE  product
 	VZEROUPPER
 	RET
 
 // func tile2x1AVX512(t *tile)
-// Requires: AVX, AVX512F, CMOV, MMX+
+// Requires: AVX, AVX512F, MMX+
 TEXT ·tile2x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
-	MOVQ  AX, 248(DI)
-	MOVQ  72(DI), AX
 	MOVQ  AX, 256(DI)
-	MOVQ  136(DI), AX
+	MOVQ  72(DI), AX
 	MOVQ  AX, 264(DI)
-	MOVQ  16(DI), AX
-	MOVQ  AX, 296(DI)
-	MOVQ  224(DI), AX
+	MOVQ  136(DI), AX
 	MOVQ  AX, 272(DI)
+	MOVQ  16(DI), AX
+	MOVQ  AX, 304(DI)
+	MOVQ  224(DI), AX
+	MOVQ  AX, 280(DI)
 	MOVQ  128(DI), R12
 	MOVQ  96(DI), DX
 	MOVQ  80(DI), R15
@@ -497,26 +501,26 @@ TEXT ·tile2x1AVX512(SB), NOSPLIT, $0-8
 product:
 	IMUL3Q  $0x00000001, 104(DI), AX
 	ADDQ    DX, AX
-	MOVQ    AX, 288(DI)
+	MOVQ    AX, 296(DI)
 	MOVQ    DX, R13
 	MOVQ    32(DI), R8
 	LEAQ    (R8)(R8*2), R9
 	LEAQ    (R8)(R8*4), R10
-	MOVQ    256(DI), BX
-	MOVQ    272(DI), R14
+	MOVQ    264(DI), BX
+	MOVQ    280(DI), R14
 	VPXORD  Z0, Z0, Z0
 	VPXORD  Z1, Z1, Z1
 	MOVQ    56(DI), AX
-	MOVQ    AX, 304(DI)
+	MOVQ    AX, 312(DI)
 	MOVQ    48(DI), AX
-	MOVQ    AX, 280(DI)
+	MOVQ    AX, 288(DI)
 	PCALIGN $0x20
 
 segment:
-	MOVQ    280(DI), SI
+	MOVQ    288(DI), SI
 	MOVQ    (SI), SI
-	ADDQ    248(DI), SI
-	ADDQ    $0x08, 280(DI)
+	ADDQ    256(DI), SI
+	ADDQ    $0x08, 288(DI)
 	MOVQ    64(DI), CX
 	PCALIGN $0x20
 	CMPQ    88(DI), $0x00
@@ -545,18 +549,20 @@ four:
 	ADDQ             R15, BX
 	VFMADD231PS.BCST 12(SI), Z28, Z0
 	VFMADD231PS.BCST 12(SI)(R8*1), Z28, Z1
+	CMPQ             R13, 296(DI)
+	JHI              fetched
 	PREFETCHT0       (R13)
 	ADDQ             104(DI), R13
-	CMPQ             R13, 288(DI)
-	CMOVQHI          288(DI), R13
-	PREFETCHT1       (R14)(CX*4)
-	PREFETCHT1       64(R14)(CX*4)
-	ADDQ             240(DI), R14
-	PCALIGN          $0x20
-	ADDQ             $0x10, SI
-	SUBQ             $0x04, CX
-	JGE              four
-	PCALIGN          $0x20
+
+fetched:
+	PREFETCHT1 (R14)(CX*4)
+	PREFETCHT1 64(R14)(CX*4)
+	ADDQ       240(DI), R14
+	PCALIGN    $0x20
+	ADDQ       $0x10, SI
+	SUBQ       $0x04, CX
+	JGE        four
+	PCALIGN    $0x20
 
 rest:
 	ADDQ $0x04, CX
@@ -575,7 +581,7 @@ one:
 	PCALIGN          $0x20
 
 next:
-	DECQ 304(DI)
+	DECQ 312(DI)
 	JNE  segment
 	JMP  summed
 
@@ -589,7 +595,7 @@ edge:
 	ADDQ             $0x04, SI
 	DECQ             CX
 	JNE              edge
-	DECQ             304(DI)
+	DECQ             312(DI)
 	JNE              segment
 
 summed:
@@ -612,7 +618,7 @@ scaled:
 
 accumulated:
 	MOVQ      176(DI), AX
-	MOVQ      264(DI), CX
+	MOVQ      272(DI), CX
 	CMPQ      AX, $0x01
 	JLT       biased
 	JEQ       rowbias
@@ -694,13 +700,13 @@ store:
 	VMOVUPS Z0, K1, (AX)
 	VMOVUPS Z1, K1, (AX)(R8*1)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 248(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 264(DI)
-	MOVQ    232(DI), AX
+	MOVQ    168(DI), AX
 	ADDQ    AX, 272(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 280(DI)
 	MOVQ    160(DI), AX
 	ADDQ    AX, DX
 	TESTQ   R12, R12
@@ -708,25 +714,25 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 296(DI)
+	DECQ 304(DI)
 	JNE  product
 	VZEROUPPER
 	RET
 
 // func tile2x2AVX512(t *tile)
-// Requires: AVX, AVX512F, CMOV, MMX+
+// Requires: AVX, AVX512F, MMX+
 TEXT ·tile2x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
-	MOVQ  AX, 248(DI)
-	MOVQ  72(DI), AX
 	MOVQ  AX, 256(DI)
-	MOVQ  136(DI), AX
+	MOVQ  72(DI), AX
 	MOVQ  AX, 264(DI)
-	MOVQ  16(DI), AX
-	MOVQ  AX, 296(DI)
-	MOVQ  224(DI), AX
+	MOVQ  136(DI), AX
 	MOVQ  AX, 272(DI)
+	MOVQ  16(DI), AX
+	MOVQ  AX, 304(DI)
+	MOVQ  224(DI), AX
+	MOVQ  AX, 280(DI)
 	MOVQ  128(DI), R12
 	MOVQ  96(DI), DX
 	MOVQ  80(DI), R15
@@ -736,28 +742,28 @@ TEXT ·tile2x2AVX512(SB), NOSPLIT, $0-8
 product:
 	IMUL3Q  $0x00000001, 104(DI), AX
 	ADDQ    DX, AX
-	MOVQ    AX, 288(DI)
+	MOVQ    AX, 296(DI)
 	MOVQ    DX, R13
 	MOVQ    32(DI), R8
 	LEAQ    (R8)(R8*2), R9
 	LEAQ    (R8)(R8*4), R10
-	MOVQ    256(DI), BX
-	MOVQ    272(DI), R14
+	MOVQ    264(DI), BX
+	MOVQ    280(DI), R14
 	VPXORD  Z0, Z0, Z0
 	VPXORD  Z1, Z1, Z1
 	VPXORD  Z2, Z2, Z2
 	VPXORD  Z3, Z3, Z3
 	MOVQ    56(DI), AX
-	MOVQ    AX, 304(DI)
+	MOVQ    AX, 312(DI)
 	MOVQ    48(DI), AX
-	MOVQ    AX, 280(DI)
+	MOVQ    AX, 288(DI)
 	PCALIGN $0x20
 
 segment:
-	MOVQ    280(DI), SI
+	MOVQ    288(DI), SI
 	MOVQ    (SI), SI
-	ADDQ    248(DI), SI
-	ADDQ    $0x08, 280(DI)
+	ADDQ    256(DI), SI
+	ADDQ    $0x08, 288(DI)
 	MOVQ    64(DI), CX
 	PCALIGN $0x20
 	CMPQ    88(DI), $0x00
@@ -810,19 +816,21 @@ four:
 	VBROADCASTSS 12(SI)(R8*1), Z30
 	VFMADD231PS  Z28, Z30, Z2
 	VFMADD231PS  Z29, Z30, Z3
+	CMPQ         R13, 296(DI)
+	JHI          fetched
 	PREFETCHT0   (R13)
 	PREFETCHT0   64(R13)
 	ADDQ         104(DI), R13
-	CMPQ         R13, 288(DI)
-	CMOVQHI      288(DI), R13
-	PREFETCHT1   (R14)(CX*4)
-	PREFETCHT1   64(R14)(CX*4)
-	ADDQ         240(DI), R14
-	PCALIGN      $0x20
-	ADDQ         $0x10, SI
-	SUBQ         $0x04, CX
-	JGE          four
-	PCALIGN      $0x20
+
+fetched:
+	PREFETCHT1 (R14)(CX*4)
+	PREFETCHT1 64(R14)(CX*4)
+	ADDQ       240(DI), R14
+	PCALIGN    $0x20
+	ADDQ       $0x10, SI
+	SUBQ       $0x04, CX
+	JGE        four
+	PCALIGN    $0x20
 
 rest:
 	ADDQ $0x04, CX
@@ -847,7 +855,7 @@ one:
 	PCALIGN      $0x20
 
 next:
-	DECQ 304(DI)
+	DECQ 312(DI)
 	JNE  segment
 	JMP  summed
 
@@ -867,7 +875,7 @@ edge:
 	ADDQ         $0x04, SI
 	DECQ         CX
 	JNE          edge
-	DECQ         304(DI)
+	DECQ         312(DI)
 	JNE          segment
 
 summed:
@@ -896,7 +904,7 @@ scaled:
 
 accumulated:
 	MOVQ      176(DI), AX
-	MOVQ      264(DI), CX
+	MOVQ      272(DI), CX
 	CMPQ      AX, $0x01
 	JLT       biased
 	JEQ       rowbias
@@ -1029,13 +1037,13 @@ store:
 	VMOVUPS Z1, K1, (AX)
 	VMOVUPS Z3, K1, (AX)(R8*1)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 248(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 264(DI)
-	MOVQ    232(DI), AX
+	MOVQ    168(DI), AX
 	ADDQ    AX, 272(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 280(DI)
 	MOVQ    160(DI), AX
 	ADDQ    AX, DX
 	TESTQ   R12, R12
@@ -1043,25 +1051,25 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 296(DI)
+	DECQ 304(DI)
 	JNE  product
 	VZEROUPPER
 	RET
 
 // func tile3x1AVX512(t *tile)
-// Requires: AVX, AVX512F, CMOV, MMX+
+// Requires: AVX, AVX512F, MMX+
 TEXT ·tile3x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
-	MOVQ  AX, 248(DI)
-	MOVQ  72(DI), AX
 	MOVQ  AX, 256(DI)
-	MOVQ  136(DI), AX
+	MOVQ  72(DI), AX
 	MOVQ  AX, 264(DI)
-	MOVQ  16(DI), AX
-	MOVQ  AX, 296(DI)
-	MOVQ  224(DI), AX
+	MOVQ  136(DI), AX
 	MOVQ  AX, 272(DI)
+	MOVQ  16(DI), AX
+	MOVQ  AX, 304(DI)
+	MOVQ  224(DI), AX
+	MOVQ  AX, 280(DI)
 	MOVQ  128(DI), R12
 	MOVQ  96(DI), DX
 	MOVQ  80(DI), R15
@@ -1071,27 +1079,27 @@ TEXT ·tile3x1AVX512(SB), NOSPLIT, $0-8
 product:
 	IMUL3Q  $0x00000002, 104(DI), AX
 	ADDQ    DX, AX
-	MOVQ    AX, 288(DI)
+	MOVQ    AX, 296(DI)
 	MOVQ    DX, R13
 	MOVQ    32(DI), R8
 	LEAQ    (R8)(R8*2), R9
 	LEAQ    (R8)(R8*4), R10
-	MOVQ    256(DI), BX
-	MOVQ    272(DI), R14
+	MOVQ    264(DI), BX
+	MOVQ    280(DI), R14
 	VPXORD  Z0, Z0, Z0
 	VPXORD  Z1, Z1, Z1
 	VPXORD  Z2, Z2, Z2
 	MOVQ    56(DI), AX
-	MOVQ    AX, 304(DI)
+	MOVQ    AX, 312(DI)
 	MOVQ    48(DI), AX
-	MOVQ    AX, 280(DI)
+	MOVQ    AX, 288(DI)
 	PCALIGN $0x20
 
 segment:
-	MOVQ    280(DI), SI
+	MOVQ    288(DI), SI
 	MOVQ    (SI), SI
-	ADDQ    248(DI), SI
-	ADDQ    $0x08, 280(DI)
+	ADDQ    256(DI), SI
+	ADDQ    $0x08, 288(DI)
 	MOVQ    64(DI), CX
 	PCALIGN $0x20
 	CMPQ    88(DI), $0x00
@@ -1124,18 +1132,20 @@ four:
 	VFMADD231PS.BCST 12(SI), Z28, Z0
 	VFMADD231PS.BCST 12(SI)(R8*1), Z28, Z1
 	VFMADD231PS.BCST 12(SI)(R8*2), Z28, Z2
+	CMPQ             R13, 296(DI)
+	JHI              fetched
 	PREFETCHT0       (R13)
 	ADDQ             104(DI), R13
-	CMPQ             R13, 288(DI)
-	CMOVQHI          288(DI), R13
-	PREFETCHT1       (R14)(CX*4)
-	PREFETCHT1       64(R14)(CX*4)
-	ADDQ             240(DI), R14
-	PCALIGN          $0x20
-	ADDQ             $0x10, SI
-	SUBQ             $0x04, CX
-	JGE              four
-	PCALIGN          $0x20
+
+fetched:
+	PREFETCHT1 (R14)(CX*4)
+	PREFETCHT1 64(R14)(CX*4)
+	ADDQ       240(DI), R14
+	PCALIGN    $0x20
+	ADDQ       $0x10, SI
+	SUBQ       $0x04, CX
+	JGE        four
+	PCALIGN    $0x20
 
 rest:
 	ADDQ $0x04, CX
@@ -1155,7 +1165,7 @@ one:
 	PCALIGN          $0x20
 
 next:
-	DECQ 304(DI)
+	DECQ 312(DI)
 	JNE  segment
 	JMP  summed
 
@@ -1170,7 +1180,7 @@ edge:
 	ADDQ             $0x04, SI
 	DECQ             CX
 	JNE              edge
-	DECQ             304(DI)
+	DECQ             312(DI)
 	JNE              segment
 
 summed:
@@ -1195,7 +1205,7 @@ scaled:
 
 accumulated:
 	MOVQ      176(DI), AX
-	MOVQ      264(DI), CX
+	MOVQ      272(DI), CX
 	CMPQ      AX, $0x01
 	JLT       biased
 	JEQ       rowbias
@@ -1301,13 +1311,13 @@ store:
 	VMOVUPS Z1, K1, (AX)(R8*1)
 	VMOVUPS Z2, K1, (AX)(R8*2)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 248(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 264(DI)
-	MOVQ    232(DI), AX
+	MOVQ    168(DI), AX
 	ADDQ    AX, 272(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 280(DI)
 	MOVQ    160(DI), AX
 	ADDQ    AX, DX
 	TESTQ   R12, R12
@@ -1315,25 +1325,25 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 296(DI)
+	DECQ 304(DI)
 	JNE  product
 	VZEROUPPER
 	RET
 
 // func tile3x2AVX512(t *tile)
-// Requires: AVX, AVX512F, CMOV, MMX+
+// Requires: AVX, AVX512F, MMX+
 TEXT ·tile3x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
-	MOVQ  AX, 248(DI)
-	MOVQ  72(DI), AX
 	MOVQ  AX, 256(DI)
-	MOVQ  136(DI), AX
+	MOVQ  72(DI), AX
 	MOVQ  AX, 264(DI)
-	MOVQ  16(DI), AX
-	MOVQ  AX, 296(DI)
-	MOVQ  224(DI), AX
+	MOVQ  136(DI), AX
 	MOVQ  AX, 272(DI)
+	MOVQ  16(DI), AX
+	MOVQ  AX, 304(DI)
+	MOVQ  224(DI), AX
+	MOVQ  AX, 280(DI)
 	MOVQ  128(DI), R12
 	MOVQ  96(DI), DX
 	MOVQ  80(DI), R15
@@ -1343,13 +1353,13 @@ TEXT ·tile3x2AVX512(SB), NOSPLIT, $0-8
 product:
 	IMUL3Q  $0x00000002, 104(DI), AX
 	ADDQ    DX, AX
-	MOVQ    AX, 288(DI)
+	MOVQ    AX, 296(DI)
 	MOVQ    DX, R13
 	MOVQ    32(DI), R8
 	LEAQ    (R8)(R8*2), R9
 	LEAQ    (R8)(R8*4), R10
-	MOVQ    256(DI), BX
-	MOVQ    272(DI), R14
+	MOVQ    264(DI), BX
+	MOVQ    280(DI), R14
 	VPXORD  Z0, Z0, Z0
 	VPXORD  Z1, Z1, Z1
 	VPXORD  Z2, Z2, Z2
@@ -1357,16 +1367,16 @@ product:
 	VPXORD  Z4, Z4, Z4
 	VPXORD  Z5, Z5, Z5
 	MOVQ    56(DI), AX
-	MOVQ    AX, 304(DI)
+	MOVQ    AX, 312(DI)
 	MOVQ    48(DI), AX
-	MOVQ    AX, 280(DI)
+	MOVQ    AX, 288(DI)
 	PCALIGN $0x20
 
 segment:
-	MOVQ    280(DI), SI
+	MOVQ    288(DI), SI
 	MOVQ    (SI), SI
-	ADDQ    248(DI), SI
-	ADDQ    $0x08, 280(DI)
+	ADDQ    256(DI), SI
+	ADDQ    $0x08, 288(DI)
 	MOVQ    64(DI), CX
 	PCALIGN $0x20
 	CMPQ    88(DI), $0x00
@@ -1431,19 +1441,21 @@ four:
 	VBROADCASTSS 12(SI)(R8*2), Z30
 	VFMADD231PS  Z28, Z30, Z4
 	VFMADD231PS  Z29, Z30, Z5
+	CMPQ         R13, 296(DI)
+	JHI          fetched
 	PREFETCHT0   (R13)
 	PREFETCHT0   64(R13)
 	ADDQ         104(DI), R13
-	CMPQ         R13, 288(DI)
-	CMOVQHI      288(DI), R13
-	PREFETCHT1   (R14)(CX*4)
-	PREFETCHT1   64(R14)(CX*4)
-	ADDQ         240(DI), R14
-	PCALIGN      $0x20
-	ADDQ         $0x10, SI
-	SUBQ         $0x04, CX
-	JGE          four
-	PCALIGN      $0x20
+
+fetched:
+	PREFETCHT1 (R14)(CX*4)
+	PREFETCHT1 64(R14)(CX*4)
+	ADDQ       240(DI), R14
+	PCALIGN    $0x20
+	ADDQ       $0x10, SI
+	SUBQ       $0x04, CX
+	JGE        four
+	PCALIGN    $0x20
 
 rest:
 	ADDQ $0x04, CX
@@ -1471,7 +1483,7 @@ one:
 	PCALIGN      $0x20
 
 next:
-	DECQ 304(DI)
+	DECQ 312(DI)
 	JNE  segment
 	JMP  summed
 
@@ -1494,7 +1506,7 @@ edge:
 	ADDQ         $0x04, SI
 	DECQ         CX
 	JNE          edge
-	DECQ         304(DI)
+	DECQ         312(DI)
 	JNE          segment
 
 summed:
@@ -1527,7 +1539,7 @@ scaled:
 
 accumulated:
 	MOVQ      176(DI), AX
-	MOVQ      264(DI), CX
+	MOVQ      272(DI), CX
 	CMPQ      AX, $0x01
 	JLT       biased
 	JEQ       rowbias
@@ -1707,13 +1719,13 @@ store:
 	VMOVUPS Z3, K1, (AX)(R8*1)
 	VMOVUPS Z5, K1, (AX)(R8*2)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 248(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 264(DI)
-	MOVQ    232(DI), AX
+	MOVQ    168(DI), AX
 	ADDQ    AX, 272(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 280(DI)
 	MOVQ    160(DI), AX
 	ADDQ    AX, DX
 	TESTQ   R12, R12
@@ -1721,25 +1733,25 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 296(DI)
+	DECQ 304(DI)
 	JNE  product
 	VZEROUPPER
 	RET
 
 // func tile4x1AVX512(t *tile)
-// Requires: AVX, AVX512F, CMOV, MMX+
+// Requires: AVX, AVX512F, MMX+
 TEXT ·tile4x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
-	MOVQ  AX, 248(DI)
-	MOVQ  72(DI), AX
 	MOVQ  AX, 256(DI)
-	MOVQ  136(DI), AX
+	MOVQ  72(DI), AX
 	MOVQ  AX, 264(DI)
-	MOVQ  16(DI), AX
-	MOVQ  AX, 296(DI)
-	MOVQ  224(DI), AX
+	MOVQ  136(DI), AX
 	MOVQ  AX, 272(DI)
+	MOVQ  16(DI), AX
+	MOVQ  AX, 304(DI)
+	MOVQ  224(DI), AX
+	MOVQ  AX, 280(DI)
 	MOVQ  128(DI), R12
 	MOVQ  96(DI), DX
 	MOVQ  80(DI), R15
@@ -1749,28 +1761,28 @@ TEXT ·tile4x1AVX512(SB), NOSPLIT, $0-8
 product:
 	IMUL3Q  $0x00000003, 104(DI), AX
 	ADDQ    DX, AX
-	MOVQ    AX, 288(DI)
+	MOVQ    AX, 296(DI)
 	MOVQ    DX, R13
 	MOVQ    32(DI), R8
 	LEAQ    (R8)(R8*2), R9
 	LEAQ    (R8)(R8*4), R10
-	MOVQ    256(DI), BX
-	MOVQ    272(DI), R14
+	MOVQ    264(DI), BX
+	MOVQ    280(DI), R14
 	VPXORD  Z0, Z0, Z0
 	VPXORD  Z1, Z1, Z1
 	VPXORD  Z2, Z2, Z2
 	VPXORD  Z3, Z3, Z3
 	MOVQ    56(DI), AX
-	MOVQ    AX, 304(DI)
+	MOVQ    AX, 312(DI)
 	MOVQ    48(DI), AX
-	MOVQ    AX, 280(DI)
+	MOVQ    AX, 288(DI)
 	PCALIGN $0x20
 
 segment:
-	MOVQ    280(DI), SI
+	MOVQ    288(DI), SI
 	MOVQ    (SI), SI
-	ADDQ    248(DI), SI
-	ADDQ    $0x08, 280(DI)
+	ADDQ    256(DI), SI
+	ADDQ    $0x08, 288(DI)
 	MOVQ    64(DI), CX
 	PCALIGN $0x20
 	CMPQ    88(DI), $0x00
@@ -1807,18 +1819,20 @@ four:
 	VFMADD231PS.BCST 12(SI)(R8*1), Z28, Z1
 	VFMADD231PS.BCST 12(SI)(R8*2), Z28, Z2
 	VFMADD231PS.BCST 12(SI)(R9*1), Z28, Z3
+	CMPQ             R13, 296(DI)
+	JHI              fetched
 	PREFETCHT0       (R13)
 	ADDQ             104(DI), R13
-	CMPQ             R13, 288(DI)
-	CMOVQHI          288(DI), R13
-	PREFETCHT1       (R14)(CX*4)
-	PREFETCHT1       64(R14)(CX*4)
-	ADDQ             240(DI), R14
-	PCALIGN          $0x20
-	ADDQ             $0x10, SI
-	SUBQ             $0x04, CX
-	JGE              four
-	PCALIGN          $0x20
+
+fetched:
+	PREFETCHT1 (R14)(CX*4)
+	PREFETCHT1 64(R14)(CX*4)
+	ADDQ       240(DI), R14
+	PCALIGN    $0x20
+	ADDQ       $0x10, SI
+	SUBQ       $0x04, CX
+	JGE        four
+	PCALIGN    $0x20
 
 rest:
 	ADDQ $0x04, CX
@@ -1839,7 +1853,7 @@ one:
 	PCALIGN          $0x20
 
 next:
-	DECQ 304(DI)
+	DECQ 312(DI)
 	JNE  segment
 	JMP  summed
 
@@ -1855,7 +1869,7 @@ edge:
 	ADDQ             $0x04, SI
 	DECQ             CX
 	JNE              edge
-	DECQ             304(DI)
+	DECQ             312(DI)
 	JNE              segment
 
 summed:
@@ -1882,7 +1896,7 @@ scaled:
 
 accumulated:
 	MOVQ      176(DI), AX
-	MOVQ      264(DI), CX
+	MOVQ      272(DI), CX
 	CMPQ      AX, $0x01
 	JLT       biased
 	JEQ       rowbias
@@ -2012,13 +2026,13 @@ store:
 	VMOVUPS Z2, K1, (AX)(R8*2)
 	VMOVUPS Z3, K1, (AX)(R9*1)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 248(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 264(DI)
-	MOVQ    232(DI), AX
+	MOVQ    168(DI), AX
 	ADDQ    AX, 272(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 280(DI)
 	MOVQ    160(DI), AX
 	ADDQ    AX, DX
 	TESTQ   R12, R12
@@ -2026,25 +2040,25 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 296(DI)
+	DECQ 304(DI)
 	JNE  product
 	VZEROUPPER
 	RET
 
 // func tile4x2AVX512(t *tile)
-// Requires: AVX, AVX512F, CMOV, MMX+
+// Requires: AVX, AVX512F, MMX+
 TEXT ·tile4x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
-	MOVQ  AX, 248(DI)
-	MOVQ  72(DI), AX
 	MOVQ  AX, 256(DI)
-	MOVQ  136(DI), AX
+	MOVQ  72(DI), AX
 	MOVQ  AX, 264(DI)
-	MOVQ  16(DI), AX
-	MOVQ  AX, 296(DI)
-	MOVQ  224(DI), AX
+	MOVQ  136(DI), AX
 	MOVQ  AX, 272(DI)
+	MOVQ  16(DI), AX
+	MOVQ  AX, 304(DI)
+	MOVQ  224(DI), AX
+	MOVQ  AX, 280(DI)
 	MOVQ  128(DI), R12
 	MOVQ  96(DI), DX
 	MOVQ  80(DI), R15
@@ -2054,13 +2068,13 @@ TEXT ·tile4x2AVX512(SB), NOSPLIT, $0-8
 product:
 	IMUL3Q  $0x00000003, 104(DI), AX
 	ADDQ    DX, AX
-	MOVQ    AX, 288(DI)
+	MOVQ    AX, 296(DI)
 	MOVQ    DX, R13
 	MOVQ    32(DI), R8
 	LEAQ    (R8)(R8*2), R9
 	LEAQ    (R8)(R8*4), R10
-	MOVQ    256(DI), BX
-	MOVQ    272(DI), R14
+	MOVQ    264(DI), BX
+	MOVQ    280(DI), R14
 	VPXORD  Z0, Z0, Z0
 	VPXORD  Z1, Z1, Z1
 	VPXORD  Z2, Z2, Z2
@@ -2070,16 +2084,16 @@ product:
 	VPXORD  Z6, Z6, Z6
 	VPXORD  Z7, Z7, Z7
 	MOVQ    56(DI), AX
-	MOVQ    AX, 304(DI)
+	MOVQ    AX, 312(DI)
 	MOVQ    48(DI), AX
-	MOVQ    AX, 280(DI)
+	MOVQ    AX, 288(DI)
 	PCALIGN $0x20
 
 segment:
-	MOVQ    280(DI), SI
+	MOVQ    288(DI), SI
 	MOVQ    (SI), SI
-	ADDQ    248(DI), SI
-	ADDQ    $0x08, 280(DI)
+	ADDQ    256(DI), SI
+	ADDQ    $0x08, 288(DI)
 	MOVQ    64(DI), CX
 	PCALIGN $0x20
 	CMPQ    88(DI), $0x00
@@ -2156,19 +2170,21 @@ four:
 	VBROADCASTSS 12(SI)(R9*1), Z30
 	VFMADD231PS  Z28, Z30, Z6
 	VFMADD231PS  Z29, Z30, Z7
+	CMPQ         R13, 296(DI)
+	JHI          fetched
 	PREFETCHT0   (R13)
 	PREFETCHT0   64(R13)
 	ADDQ         104(DI), R13
-	CMPQ         R13, 288(DI)
-	CMOVQHI      288(DI), R13
-	PREFETCHT1   (R14)(CX*4)
-	PREFETCHT1   64(R14)(CX*4)
-	ADDQ         240(DI), R14
-	PCALIGN      $0x20
-	ADDQ         $0x10, SI
-	SUBQ         $0x04, CX
-	JGE          four
-	PCALIGN      $0x20
+
+fetched:
+	PREFETCHT1 (R14)(CX*4)
+	PREFETCHT1 64(R14)(CX*4)
+	ADDQ       240(DI), R14
+	PCALIGN    $0x20
+	ADDQ       $0x10, SI
+	SUBQ       $0x04, CX
+	JGE        four
+	PCALIGN    $0x20
 
 rest:
 	ADDQ $0x04, CX
@@ -2199,7 +2215,7 @@ one:
 	PCALIGN      $0x20
 
 next:
-	DECQ 304(DI)
+	DECQ 312(DI)
 	JNE  segment
 	JMP  summed
 
@@ -2225,7 +2241,7 @@ edge:
 	ADDQ         $0x04, SI
 	DECQ         CX
 	JNE          edge
-	DECQ         304(DI)
+	DECQ         312(DI)
 	JNE          segment
 
 summed:
@@ -2262,7 +2278,7 @@ scaled:
 
 accumulated:
 	MOVQ      176(DI), AX
-	MOVQ      264(DI), CX
+	MOVQ      272(DI), CX
 	CMPQ      AX, $0x01
 	JLT       biased
 	JEQ       rowbias
@@ -2489,13 +2505,13 @@ store:
 	VMOVUPS Z5, K1, (AX)(R8*2)
 	VMOVUPS Z7, K1, (AX)(R9*1)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 248(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 264(DI)
-	MOVQ    232(DI), AX
+	MOVQ    168(DI), AX
 	ADDQ    AX, 272(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 280(DI)
 	MOVQ    160(DI), AX
 	ADDQ    AX, DX
 	TESTQ   R12, R12
@@ -2503,25 +2519,25 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 296(DI)
+	DECQ 304(DI)
 	JNE  product
 	VZEROUPPER
 	RET
 
 // func tile5x1AVX512(t *tile)
-// Requires: AVX, AVX512F, CMOV, MMX+
+// Requires: AVX, AVX512F, MMX+
 TEXT ·tile5x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
-	MOVQ  AX, 248(DI)
-	MOVQ  72(DI), AX
 	MOVQ  AX, 256(DI)
-	MOVQ  136(DI), AX
+	MOVQ  72(DI), AX
 	MOVQ  AX, 264(DI)
-	MOVQ  16(DI), AX
-	MOVQ  AX, 296(DI)
-	MOVQ  224(DI), AX
+	MOVQ  136(DI), AX
 	MOVQ  AX, 272(DI)
+	MOVQ  16(DI), AX
+	MOVQ  AX, 304(DI)
+	MOVQ  224(DI), AX
+	MOVQ  AX, 280(DI)
 	MOVQ  128(DI), R12
 	MOVQ  96(DI), DX
 	MOVQ  80(DI), R15
@@ -2531,29 +2547,29 @@ TEXT ·tile5x1AVX512(SB), NOSPLIT, $0-8
 product:
 	IMUL3Q  $0x00000004, 104(DI), AX
 	ADDQ    DX, AX
-	MOVQ    AX, 288(DI)
+	MOVQ    AX, 296(DI)
 	MOVQ    DX, R13
 	MOVQ    32(DI), R8
 	LEAQ    (R8)(R8*2), R9
 	LEAQ    (R8)(R8*4), R10
-	MOVQ    256(DI), BX
-	MOVQ    272(DI), R14
+	MOVQ    264(DI), BX
+	MOVQ    280(DI), R14
 	VPXORD  Z0, Z0, Z0
 	VPXORD  Z1, Z1, Z1
 	VPXORD  Z2, Z2, Z2
 	VPXORD  Z3, Z3, Z3
 	VPXORD  Z4, Z4, Z4
 	MOVQ    56(DI), AX
-	MOVQ    AX, 304(DI)
+	MOVQ    AX, 312(DI)
 	MOVQ    48(DI), AX
-	MOVQ    AX, 280(DI)
+	MOVQ    AX, 288(DI)
 	PCALIGN $0x20
 
 segment:
-	MOVQ    280(DI), SI
+	MOVQ    288(DI), SI
 	MOVQ    (SI), SI
-	ADDQ    248(DI), SI
-	ADDQ    $0x08, 280(DI)
+	ADDQ    256(DI), SI
+	ADDQ    $0x08, 288(DI)
 	MOVQ    64(DI), CX
 	PCALIGN $0x20
 	CMPQ    88(DI), $0x00
@@ -2594,18 +2610,20 @@ four:
 	VFMADD231PS.BCST 12(SI)(R8*2), Z28, Z2
 	VFMADD231PS.BCST 12(SI)(R9*1), Z28, Z3
 	VFMADD231PS.BCST 12(SI)(R8*4), Z28, Z4
+	CMPQ             R13, 296(DI)
+	JHI              fetched
 	PREFETCHT0       (R13)
 	ADDQ             104(DI), R13
-	CMPQ             R13, 288(DI)
-	CMOVQHI          288(DI), R13
-	PREFETCHT1       (R14)(CX*4)
-	PREFETCHT1       64(R14)(CX*4)
-	ADDQ             240(DI), R14
-	PCALIGN          $0x20
-	ADDQ             $0x10, SI
-	SUBQ             $0x04, CX
-	JGE              four
-	PCALIGN          $0x20
+
+fetched:
+	PREFETCHT1 (R14)(CX*4)
+	PREFETCHT1 64(R14)(CX*4)
+	ADDQ       240(DI), R14
+	PCALIGN    $0x20
+	ADDQ       $0x10, SI
+	SUBQ       $0x04, CX
+	JGE        four
+	PCALIGN    $0x20
 
 rest:
 	ADDQ $0x04, CX
@@ -2627,7 +2645,7 @@ one:
 	PCALIGN          $0x20
 
 next:
-	DECQ 304(DI)
+	DECQ 312(DI)
 	JNE  segment
 	JMP  summed
 
@@ -2644,7 +2662,7 @@ edge:
 	ADDQ             $0x04, SI
 	DECQ             CX
 	JNE              edge
-	DECQ             304(DI)
+	DECQ             312(DI)
 	JNE              segment
 
 summed:
@@ -2673,7 +2691,7 @@ scaled:
 
 accumulated:
 	MOVQ      176(DI), AX
-	MOVQ      264(DI), CX
+	MOVQ      272(DI), CX
 	CMPQ      AX, $0x01
 	JLT       biased
 	JEQ       rowbias
@@ -2827,13 +2845,13 @@ store:
 	VMOVUPS Z3, K1, (AX)(R9*1)
 	VMOVUPS Z4, K1, (AX)(R8*4)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 248(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 264(DI)
-	MOVQ    232(DI), AX
+	MOVQ    168(DI), AX
 	ADDQ    AX, 272(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 280(DI)
 	MOVQ    160(DI), AX
 	ADDQ    AX, DX
 	TESTQ   R12, R12
@@ -2841,25 +2859,25 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 296(DI)
+	DECQ 304(DI)
 	JNE  product
 	VZEROUPPER
 	RET
 
 // func tile5x2AVX512(t *tile)
-// Requires: AVX, AVX512F, CMOV, MMX+
+// Requires: AVX, AVX512F, MMX+
 TEXT ·tile5x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
-	MOVQ  AX, 248(DI)
-	MOVQ  72(DI), AX
 	MOVQ  AX, 256(DI)
-	MOVQ  136(DI), AX
+	MOVQ  72(DI), AX
 	MOVQ  AX, 264(DI)
-	MOVQ  16(DI), AX
-	MOVQ  AX, 296(DI)
-	MOVQ  224(DI), AX
+	MOVQ  136(DI), AX
 	MOVQ  AX, 272(DI)
+	MOVQ  16(DI), AX
+	MOVQ  AX, 304(DI)
+	MOVQ  224(DI), AX
+	MOVQ  AX, 280(DI)
 	MOVQ  128(DI), R12
 	MOVQ  96(DI), DX
 	MOVQ  80(DI), R15
@@ -2869,13 +2887,13 @@ TEXT ·tile5x2AVX512(SB), NOSPLIT, $0-8
 product:
 	IMUL3Q  $0x00000004, 104(DI), AX
 	ADDQ    DX, AX
-	MOVQ    AX, 288(DI)
+	MOVQ    AX, 296(DI)
 	MOVQ    DX, R13
 	MOVQ    32(DI), R8
 	LEAQ    (R8)(R8*2), R9
 	LEAQ    (R8)(R8*4), R10
-	MOVQ    256(DI), BX
-	MOVQ    272(DI), R14
+	MOVQ    264(DI), BX
+	MOVQ    280(DI), R14
 	VPXORD  Z0, Z0, Z0
 	VPXORD  Z1, Z1, Z1
 	VPXORD  Z2, Z2, Z2
@@ -2887,16 +2905,16 @@ product:
 	VPXORD  Z8, Z8, Z8
 	VPXORD  Z9, Z9, Z9
 	MOVQ    56(DI), AX
-	MOVQ    AX, 304(DI)
+	MOVQ    AX, 312(DI)
 	MOVQ    48(DI), AX
-	MOVQ    AX, 280(DI)
+	MOVQ    AX, 288(DI)
 	PCALIGN $0x20
 
 segment:
-	MOVQ    280(DI), SI
+	MOVQ    288(DI), SI
 	MOVQ    (SI), SI
-	ADDQ    248(DI), SI
-	ADDQ    $0x08, 280(DI)
+	ADDQ    256(DI), SI
+	ADDQ    $0x08, 288(DI)
 	MOVQ    64(DI), CX
 	PCALIGN $0x20
 	CMPQ    88(DI), $0x00
@@ -2985,19 +3003,21 @@ four:
 	VBROADCASTSS 12(SI)(R8*4), Z30
 	VFMADD231PS  Z28, Z30, Z8
 	VFMADD231PS  Z29, Z30, Z9
+	CMPQ         R13, 296(DI)
+	JHI          fetched
 	PREFETCHT0   (R13)
 	PREFETCHT0   64(R13)
 	ADDQ         104(DI), R13
-	CMPQ         R13, 288(DI)
-	CMOVQHI      288(DI), R13
-	PREFETCHT1   (R14)(CX*4)
-	PREFETCHT1   64(R14)(CX*4)
-	ADDQ         240(DI), R14
-	PCALIGN      $0x20
-	ADDQ         $0x10, SI
-	SUBQ         $0x04, CX
-	JGE          four
-	PCALIGN      $0x20
+
+fetched:
+	PREFETCHT1 (R14)(CX*4)
+	PREFETCHT1 64(R14)(CX*4)
+	ADDQ       240(DI), R14
+	PCALIGN    $0x20
+	ADDQ       $0x10, SI
+	SUBQ       $0x04, CX
+	JGE        four
+	PCALIGN    $0x20
 
 rest:
 	ADDQ $0x04, CX
@@ -3031,7 +3051,7 @@ one:
 	PCALIGN      $0x20
 
 next:
-	DECQ 304(DI)
+	DECQ 312(DI)
 	JNE  segment
 	JMP  summed
 
@@ -3060,7 +3080,7 @@ edge:
 	ADDQ         $0x04, SI
 	DECQ         CX
 	JNE          edge
-	DECQ         304(DI)
+	DECQ         312(DI)
 	JNE          segment
 
 summed:
@@ -3101,7 +3121,7 @@ scaled:
 
 accumulated:
 	MOVQ      176(DI), AX
-	MOVQ      264(DI), CX
+	MOVQ      272(DI), CX
 	CMPQ      AX, $0x01
 	JLT       biased
 	JEQ       rowbias
@@ -3375,13 +3395,13 @@ store:
 	VMOVUPS Z7, K1, (AX)(R9*1)
 	VMOVUPS Z9, K1, (AX)(R8*4)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 248(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 264(DI)
-	MOVQ    232(DI), AX
+	MOVQ    168(DI), AX
 	ADDQ    AX, 272(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 280(DI)
 	MOVQ    160(DI), AX
 	ADDQ    AX, DX
 	TESTQ   R12, R12
@@ -3389,25 +3409,25 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 296(DI)
+	DECQ 304(DI)
 	JNE  product
 	VZEROUPPER
 	RET
 
 // func tile6x1AVX512(t *tile)
-// Requires: AVX, AVX512F, CMOV, MMX+
+// Requires: AVX, AVX512F, MMX+
 TEXT ·tile6x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
-	MOVQ  AX, 248(DI)
-	MOVQ  72(DI), AX
 	MOVQ  AX, 256(DI)
-	MOVQ  136(DI), AX
+	MOVQ  72(DI), AX
 	MOVQ  AX, 264(DI)
-	MOVQ  16(DI), AX
-	MOVQ  AX, 296(DI)
-	MOVQ  224(DI), AX
+	MOVQ  136(DI), AX
 	MOVQ  AX, 272(DI)
+	MOVQ  16(DI), AX
+	MOVQ  AX, 304(DI)
+	MOVQ  224(DI), AX
+	MOVQ  AX, 280(DI)
 	MOVQ  128(DI), R12
 	MOVQ  96(DI), DX
 	MOVQ  80(DI), R15
@@ -3417,13 +3437,13 @@ TEXT ·tile6x1AVX512(SB), NOSPLIT, $0-8
 product:
 	IMUL3Q  $0x00000005, 104(DI), AX
 	ADDQ    DX, AX
-	MOVQ    AX, 288(DI)
+	MOVQ    AX, 296(DI)
 	MOVQ    DX, R13
 	MOVQ    32(DI), R8
 	LEAQ    (R8)(R8*2), R9
 	LEAQ    (R8)(R8*4), R10
-	MOVQ    256(DI), BX
-	MOVQ    272(DI), R14
+	MOVQ    264(DI), BX
+	MOVQ    280(DI), R14
 	VPXORD  Z0, Z0, Z0
 	VPXORD  Z1, Z1, Z1
 	VPXORD  Z2, Z2, Z2
@@ -3431,16 +3451,16 @@ product:
 	VPXORD  Z4, Z4, Z4
 	VPXORD  Z5, Z5, Z5
 	MOVQ    56(DI), AX
-	MOVQ    AX, 304(DI)
+	MOVQ    AX, 312(DI)
 	MOVQ    48(DI), AX
-	MOVQ    AX, 280(DI)
+	MOVQ    AX, 288(DI)
 	PCALIGN $0x20
 
 segment:
-	MOVQ    280(DI), SI
+	MOVQ    288(DI), SI
 	MOVQ    (SI), SI
-	ADDQ    248(DI), SI
-	ADDQ    $0x08, 280(DI)
+	ADDQ    256(DI), SI
+	ADDQ    $0x08, 288(DI)
 	MOVQ    64(DI), CX
 	PCALIGN $0x20
 	CMPQ    88(DI), $0x00
@@ -3485,18 +3505,20 @@ four:
 	VFMADD231PS.BCST 12(SI)(R9*1), Z28, Z3
 	VFMADD231PS.BCST 12(SI)(R8*4), Z28, Z4
 	VFMADD231PS.BCST 12(SI)(R10*1), Z28, Z5
+	CMPQ             R13, 296(DI)
+	JHI              fetched
 	PREFETCHT0       (R13)
 	ADDQ             104(DI), R13
-	CMPQ             R13, 288(DI)
-	CMOVQHI          288(DI), R13
-	PREFETCHT1       (R14)(CX*4)
-	PREFETCHT1       64(R14)(CX*4)
-	ADDQ             240(DI), R14
-	PCALIGN          $0x20
-	ADDQ             $0x10, SI
-	SUBQ             $0x04, CX
-	JGE              four
-	PCALIGN          $0x20
+
+fetched:
+	PREFETCHT1 (R14)(CX*4)
+	PREFETCHT1 64(R14)(CX*4)
+	ADDQ       240(DI), R14
+	PCALIGN    $0x20
+	ADDQ       $0x10, SI
+	SUBQ       $0x04, CX
+	JGE        four
+	PCALIGN    $0x20
 
 rest:
 	ADDQ $0x04, CX
@@ -3519,7 +3541,7 @@ one:
 	PCALIGN          $0x20
 
 next:
-	DECQ 304(DI)
+	DECQ 312(DI)
 	JNE  segment
 	JMP  summed
 
@@ -3537,7 +3559,7 @@ edge:
 	ADDQ             $0x04, SI
 	DECQ             CX
 	JNE              edge
-	DECQ             304(DI)
+	DECQ             312(DI)
 	JNE              segment
 
 summed:
@@ -3568,7 +3590,7 @@ scaled:
 
 accumulated:
 	MOVQ      176(DI), AX
-	MOVQ      264(DI), CX
+	MOVQ      272(DI), CX
 	CMPQ      AX, $0x01
 	JLT       biased
 	JEQ       rowbias
@@ -3746,13 +3768,13 @@ store:
 	VMOVUPS Z4, K1, (AX)(R8*4)
 	VMOVUPS Z5, K1, (AX)(R10*1)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 248(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 264(DI)
-	MOVQ    232(DI), AX
+	MOVQ    168(DI), AX
 	ADDQ    AX, 272(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 280(DI)
 	MOVQ    160(DI), AX
 	ADDQ    AX, DX
 	TESTQ   R12, R12
@@ -3760,25 +3782,25 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 296(DI)
+	DECQ 304(DI)
 	JNE  product
 	VZEROUPPER
 	RET
 
 // func tile6x2AVX512(t *tile)
-// Requires: AVX, AVX512F, CMOV, MMX+
+// Requires: AVX, AVX512F, MMX+
 TEXT ·tile6x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
-	MOVQ  AX, 248(DI)
-	MOVQ  72(DI), AX
 	MOVQ  AX, 256(DI)
-	MOVQ  136(DI), AX
+	MOVQ  72(DI), AX
 	MOVQ  AX, 264(DI)
-	MOVQ  16(DI), AX
-	MOVQ  AX, 296(DI)
-	MOVQ  224(DI), AX
+	MOVQ  136(DI), AX
 	MOVQ  AX, 272(DI)
+	MOVQ  16(DI), AX
+	MOVQ  AX, 304(DI)
+	MOVQ  224(DI), AX
+	MOVQ  AX, 280(DI)
 	MOVQ  128(DI), R12
 	MOVQ  96(DI), DX
 	MOVQ  80(DI), R15
@@ -3788,13 +3810,13 @@ TEXT ·tile6x2AVX512(SB), NOSPLIT, $0-8
 product:
 	IMUL3Q  $0x00000005, 104(DI), AX
 	ADDQ    DX, AX
-	MOVQ    AX, 288(DI)
+	MOVQ    AX, 296(DI)
 	MOVQ    DX, R13
 	MOVQ    32(DI), R8
 	LEAQ    (R8)(R8*2), R9
 	LEAQ    (R8)(R8*4), R10
-	MOVQ    256(DI), BX
-	MOVQ    272(DI), R14
+	MOVQ    264(DI), BX
+	MOVQ    280(DI), R14
 	VPXORD  Z0, Z0, Z0
 	VPXORD  Z1, Z1, Z1
 	VPXORD  Z2, Z2, Z2
@@ -3808,16 +3830,16 @@ product:
 	VPXORD  Z10, Z10, Z10
 	VPXORD  Z11, Z11, Z11
 	MOVQ    56(DI), AX
-	MOVQ    AX, 304(DI)
+	MOVQ    AX, 312(DI)
 	MOVQ    48(DI), AX
-	MOVQ    AX, 280(DI)
+	MOVQ    AX, 288(DI)
 	PCALIGN $0x20
 
 segment:
-	MOVQ    280(DI), SI
+	MOVQ    288(DI), SI
 	MOVQ    (SI), SI
-	ADDQ    248(DI), SI
-	ADDQ    $0x08, 280(DI)
+	ADDQ    256(DI), SI
+	ADDQ    $0x08, 288(DI)
 	MOVQ    64(DI), CX
 	PCALIGN $0x20
 	CMPQ    88(DI), $0x00
@@ -3918,19 +3940,21 @@ four:
 	VBROADCASTSS 12(SI)(R10*1), Z30
 	VFMADD231PS  Z28, Z30, Z10
 	VFMADD231PS  Z29, Z30, Z11
+	CMPQ         R13, 296(DI)
+	JHI          fetched
 	PREFETCHT0   (R13)
 	PREFETCHT0   64(R13)
 	ADDQ         104(DI), R13
-	CMPQ         R13, 288(DI)
-	CMOVQHI      288(DI), R13
-	PREFETCHT1   (R14)(CX*4)
-	PREFETCHT1   64(R14)(CX*4)
-	ADDQ         240(DI), R14
-	PCALIGN      $0x20
-	ADDQ         $0x10, SI
-	SUBQ         $0x04, CX
-	JGE          four
-	PCALIGN      $0x20
+
+fetched:
+	PREFETCHT1 (R14)(CX*4)
+	PREFETCHT1 64(R14)(CX*4)
+	ADDQ       240(DI), R14
+	PCALIGN    $0x20
+	ADDQ       $0x10, SI
+	SUBQ       $0x04, CX
+	JGE        four
+	PCALIGN    $0x20
 
 rest:
 	ADDQ $0x04, CX
@@ -3967,7 +3991,7 @@ one:
 	PCALIGN      $0x20
 
 next:
-	DECQ 304(DI)
+	DECQ 312(DI)
 	JNE  segment
 	JMP  summed
 
@@ -3999,7 +4023,7 @@ edge:
 	ADDQ         $0x04, SI
 	DECQ         CX
 	JNE          edge
-	DECQ         304(DI)
+	DECQ         312(DI)
 	JNE          segment
 
 summed:
@@ -4044,7 +4068,7 @@ scaled:
 
 accumulated:
 	MOVQ      176(DI), AX
-	MOVQ      264(DI), CX
+	MOVQ      272(DI), CX
 	CMPQ      AX, $0x01
 	JLT       biased
 	JEQ       rowbias
@@ -4365,13 +4389,13 @@ store:
 	VMOVUPS Z9, K1, (AX)(R8*4)
 	VMOVUPS Z11, K1, (AX)(R10*1)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 248(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 264(DI)
-	MOVQ    232(DI), AX
+	MOVQ    168(DI), AX
 	ADDQ    AX, 272(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 280(DI)
 	MOVQ    160(DI), AX
 	ADDQ    AX, DX
 	TESTQ   R12, R12
@@ -4379,25 +4403,25 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 296(DI)
+	DECQ 304(DI)
 	JNE  product
 	VZEROUPPER
 	RET
 
 // func tile7x1AVX512(t *tile)
-// Requires: AVX, AVX512F, CMOV, MMX+
+// Requires: AVX, AVX512F, MMX+
 TEXT ·tile7x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
-	MOVQ  AX, 248(DI)
-	MOVQ  72(DI), AX
 	MOVQ  AX, 256(DI)
-	MOVQ  136(DI), AX
+	MOVQ  72(DI), AX
 	MOVQ  AX, 264(DI)
-	MOVQ  16(DI), AX
-	MOVQ  AX, 296(DI)
-	MOVQ  224(DI), AX
+	MOVQ  136(DI), AX
 	MOVQ  AX, 272(DI)
+	MOVQ  16(DI), AX
+	MOVQ  AX, 304(DI)
+	MOVQ  224(DI), AX
+	MOVQ  AX, 280(DI)
 	MOVQ  128(DI), R12
 	MOVQ  96(DI), DX
 	MOVQ  80(DI), R15
@@ -4407,13 +4431,13 @@ TEXT ·tile7x1AVX512(SB), NOSPLIT, $0-8
 product:
 	IMUL3Q  $0x00000006, 104(DI), AX
 	ADDQ    DX, AX
-	MOVQ    AX, 288(DI)
+	MOVQ    AX, 296(DI)
 	MOVQ    DX, R13
 	MOVQ    32(DI), R8
 	LEAQ    (R8)(R8*2), R9
 	LEAQ    (R8)(R8*4), R10
-	MOVQ    256(DI), BX
-	MOVQ    272(DI), R14
+	MOVQ    264(DI), BX
+	MOVQ    280(DI), R14
 	VPXORD  Z0, Z0, Z0
 	VPXORD  Z1, Z1, Z1
 	VPXORD  Z2, Z2, Z2
@@ -4422,16 +4446,16 @@ product:
 	VPXORD  Z5, Z5, Z5
 	VPXORD  Z6, Z6, Z6
 	MOVQ    56(DI), AX
-	MOVQ    AX, 304(DI)
+	MOVQ    AX, 312(DI)
 	MOVQ    48(DI), AX
-	MOVQ    AX, 280(DI)
+	MOVQ    AX, 288(DI)
 	PCALIGN $0x20
 
 segment:
-	MOVQ    280(DI), SI
+	MOVQ    288(DI), SI
 	MOVQ    (SI), SI
-	ADDQ    248(DI), SI
-	ADDQ    $0x08, 280(DI)
+	ADDQ    256(DI), SI
+	ADDQ    $0x08, 288(DI)
 	MOVQ    64(DI), CX
 	PCALIGN $0x20
 	CMPQ    88(DI), $0x00
@@ -4480,18 +4504,20 @@ four:
 	VFMADD231PS.BCST 12(SI)(R8*4), Z28, Z4
 	VFMADD231PS.BCST 12(SI)(R10*1), Z28, Z5
 	VFMADD231PS.BCST 12(SI)(R9*2), Z28, Z6
+	CMPQ             R13, 296(DI)
+	JHI              fetched
 	PREFETCHT0       (R13)
 	ADDQ             104(DI), R13
-	CMPQ             R13, 288(DI)
-	CMOVQHI          288(DI), R13
-	PREFETCHT1       (R14)(CX*4)
-	PREFETCHT1       64(R14)(CX*4)
-	ADDQ             240(DI), R14
-	PCALIGN          $0x20
-	ADDQ             $0x10, SI
-	SUBQ             $0x04, CX
-	JGE              four
-	PCALIGN          $0x20
+
+fetched:
+	PREFETCHT1 (R14)(CX*4)
+	PREFETCHT1 64(R14)(CX*4)
+	ADDQ       240(DI), R14
+	PCALIGN    $0x20
+	ADDQ       $0x10, SI
+	SUBQ       $0x04, CX
+	JGE        four
+	PCALIGN    $0x20
 
 rest:
 	ADDQ $0x04, CX
@@ -4515,7 +4541,7 @@ one:
 	PCALIGN          $0x20
 
 next:
-	DECQ 304(DI)
+	DECQ 312(DI)
 	JNE  segment
 	JMP  summed
 
@@ -4534,7 +4560,7 @@ edge:
 	ADDQ             $0x04, SI
 	DECQ             CX
 	JNE              edge
-	DECQ             304(DI)
+	DECQ             312(DI)
 	JNE              segment
 
 summed:
@@ -4567,7 +4593,7 @@ scaled:
 
 accumulated:
 	MOVQ      176(DI), AX
-	MOVQ      264(DI), CX
+	MOVQ      272(DI), CX
 	CMPQ      AX, $0x01
 	JLT       biased
 	JEQ       rowbias
@@ -4769,13 +4795,13 @@ store:
 	VMOVUPS Z5, K1, (AX)(R10*1)
 	VMOVUPS Z6, K1, (AX)(R9*2)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 248(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 264(DI)
-	MOVQ    232(DI), AX
+	MOVQ    168(DI), AX
 	ADDQ    AX, 272(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 280(DI)
 	MOVQ    160(DI), AX
 	ADDQ    AX, DX
 	TESTQ   R12, R12
@@ -4783,25 +4809,25 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 296(DI)
+	DECQ 304(DI)
 	JNE  product
 	VZEROUPPER
 	RET
 
 // func tile7x2AVX512(t *tile)
-// Requires: AVX, AVX512F, CMOV, MMX+
+// Requires: AVX, AVX512F, MMX+
 TEXT ·tile7x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
-	MOVQ  AX, 248(DI)
-	MOVQ  72(DI), AX
 	MOVQ  AX, 256(DI)
-	MOVQ  136(DI), AX
+	MOVQ  72(DI), AX
 	MOVQ  AX, 264(DI)
-	MOVQ  16(DI), AX
-	MOVQ  AX, 296(DI)
-	MOVQ  224(DI), AX
+	MOVQ  136(DI), AX
 	MOVQ  AX, 272(DI)
+	MOVQ  16(DI), AX
+	MOVQ  AX, 304(DI)
+	MOVQ  224(DI), AX
+	MOVQ  AX, 280(DI)
 	MOVQ  128(DI), R12
 	MOVQ  96(DI), DX
 	MOVQ  80(DI), R15
@@ -4811,13 +4837,13 @@ TEXT ·tile7x2AVX512(SB), NOSPLIT, $0-8
 product:
 	IMUL3Q  $0x00000006, 104(DI), AX
 	ADDQ    DX, AX
-	MOVQ    AX, 288(DI)
+	MOVQ    AX, 296(DI)
 	MOVQ    DX, R13
 	MOVQ    32(DI), R8
 	LEAQ    (R8)(R8*2), R9
 	LEAQ    (R8)(R8*4), R10
-	MOVQ    256(DI), BX
-	MOVQ    272(DI), R14
+	MOVQ    264(DI), BX
+	MOVQ    280(DI), R14
 	VPXORD  Z0, Z0, Z0
 	VPXORD  Z1, Z1, Z1
 	VPXORD  Z2, Z2, Z2
@@ -4833,16 +4859,16 @@ product:
 	VPXORD  Z12, Z12, Z12
 	VPXORD  Z13, Z13, Z13
 	MOVQ    56(DI), AX
-	MOVQ    AX, 304(DI)
+	MOVQ    AX, 312(DI)
 	MOVQ    48(DI), AX
-	MOVQ    AX, 280(DI)
+	MOVQ    AX, 288(DI)
 	PCALIGN $0x20
 
 segment:
-	MOVQ    280(DI), SI
+	MOVQ    288(DI), SI
 	MOVQ    (SI), SI
-	ADDQ    248(DI), SI
-	ADDQ    $0x08, 280(DI)
+	ADDQ    256(DI), SI
+	ADDQ    $0x08, 288(DI)
 	MOVQ    64(DI), CX
 	PCALIGN $0x20
 	CMPQ    88(DI), $0x00
@@ -4955,19 +4981,21 @@ four:
 	VBROADCASTSS 12(SI)(R9*2), Z30
 	VFMADD231PS  Z28, Z30, Z12
 	VFMADD231PS  Z29, Z30, Z13
+	CMPQ         R13, 296(DI)
+	JHI          fetched
 	PREFETCHT0   (R13)
 	PREFETCHT0   64(R13)
 	ADDQ         104(DI), R13
-	CMPQ         R13, 288(DI)
-	CMOVQHI      288(DI), R13
-	PREFETCHT1   (R14)(CX*4)
-	PREFETCHT1   64(R14)(CX*4)
-	ADDQ         240(DI), R14
-	PCALIGN      $0x20
-	ADDQ         $0x10, SI
-	SUBQ         $0x04, CX
-	JGE          four
-	PCALIGN      $0x20
+
+fetched:
+	PREFETCHT1 (R14)(CX*4)
+	PREFETCHT1 64(R14)(CX*4)
+	ADDQ       240(DI), R14
+	PCALIGN    $0x20
+	ADDQ       $0x10, SI
+	SUBQ       $0x04, CX
+	JGE        four
+	PCALIGN    $0x20
 
 rest:
 	ADDQ $0x04, CX
@@ -5007,7 +5035,7 @@ one:
 	PCALIGN      $0x20
 
 next:
-	DECQ 304(DI)
+	DECQ 312(DI)
 	JNE  segment
 	JMP  summed
 
@@ -5042,7 +5070,7 @@ edge:
 	ADDQ         $0x04, SI
 	DECQ         CX
 	JNE          edge
-	DECQ         304(DI)
+	DECQ         312(DI)
 	JNE          segment
 
 summed:
@@ -5091,7 +5119,7 @@ scaled:
 
 accumulated:
 	MOVQ      176(DI), AX
-	MOVQ      264(DI), CX
+	MOVQ      272(DI), CX
 	CMPQ      AX, $0x01
 	JLT       biased
 	JEQ       rowbias
@@ -5459,13 +5487,13 @@ store:
 	VMOVUPS Z11, K1, (AX)(R10*1)
 	VMOVUPS Z13, K1, (AX)(R9*2)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 248(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 264(DI)
-	MOVQ    232(DI), AX
+	MOVQ    168(DI), AX
 	ADDQ    AX, 272(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 280(DI)
 	MOVQ    160(DI), AX
 	ADDQ    AX, DX
 	TESTQ   R12, R12
@@ -5473,25 +5501,25 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 296(DI)
+	DECQ 304(DI)
 	JNE  product
 	VZEROUPPER
 	RET
 
 // func tile8x1AVX512(t *tile)
-// Requires: AVX, AVX512F, CMOV, MMX+
+// Requires: AVX, AVX512F, MMX+
 TEXT ·tile8x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
-	MOVQ  AX, 248(DI)
-	MOVQ  72(DI), AX
 	MOVQ  AX, 256(DI)
-	MOVQ  136(DI), AX
+	MOVQ  72(DI), AX
 	MOVQ  AX, 264(DI)
-	MOVQ  16(DI), AX
-	MOVQ  AX, 296(DI)
-	MOVQ  224(DI), AX
+	MOVQ  136(DI), AX
 	MOVQ  AX, 272(DI)
+	MOVQ  16(DI), AX
+	MOVQ  AX, 304(DI)
+	MOVQ  224(DI), AX
+	MOVQ  AX, 280(DI)
 	MOVQ  128(DI), R12
 	MOVQ  96(DI), DX
 	MOVQ  80(DI), R15
@@ -5501,13 +5529,13 @@ TEXT ·tile8x1AVX512(SB), NOSPLIT, $0-8
 product:
 	IMUL3Q  $0x00000006, 104(DI), AX
 	ADDQ    DX, AX
-	MOVQ    AX, 288(DI)
+	MOVQ    AX, 296(DI)
 	MOVQ    DX, R13
 	MOVQ    32(DI), R8
 	LEAQ    (R8)(R8*2), R9
 	LEAQ    (R8)(R8*4), R10
-	MOVQ    256(DI), BX
-	MOVQ    272(DI), R14
+	MOVQ    264(DI), BX
+	MOVQ    280(DI), R14
 	VPXORD  Z0, Z0, Z0
 	VPXORD  Z1, Z1, Z1
 	VPXORD  Z2, Z2, Z2
@@ -5517,17 +5545,17 @@ product:
 	VPXORD  Z6, Z6, Z6
 	VPXORD  Z7, Z7, Z7
 	MOVQ    56(DI), AX
-	MOVQ    AX, 304(DI)
+	MOVQ    AX, 312(DI)
 	MOVQ    48(DI), AX
-	MOVQ    AX, 280(DI)
+	MOVQ    AX, 288(DI)
 	MOVQ    112(DI), AX
 	PCALIGN $0x20
 
 segment:
-	MOVQ    280(DI), SI
+	MOVQ    288(DI), SI
 	MOVQ    (SI), SI
-	ADDQ    248(DI), SI
-	ADDQ    $0x08, 280(DI)
+	ADDQ    256(DI), SI
+	ADDQ    $0x08, 288(DI)
 	MOVQ    40(DI), R11
 	ADDQ    SI, R11
 	MOVQ    64(DI), CX
@@ -5582,20 +5610,22 @@ four:
 	VFMADD231PS.BCST 12(SI)(R10*1), Z28, Z5
 	VFMADD231PS.BCST 12(SI)(R9*2), Z28, Z6
 	VFMADD231PS.BCST 12(R11), Z28, Z7
+	CMPQ             R13, 296(DI)
+	JHI              fetched
 	PREFETCHT0       (R13)
 	PREFETCHT0       (R13)(AX*1)
 	ADDQ             104(DI), R13
-	CMPQ             R13, 288(DI)
-	CMOVQHI          288(DI), R13
-	PREFETCHT1       (R14)(CX*4)
-	PREFETCHT1       64(R14)(CX*4)
-	ADDQ             240(DI), R14
-	PCALIGN          $0x20
-	ADDQ             $0x10, SI
-	ADDQ             $0x10, R11
-	SUBQ             $0x04, CX
-	JGE              four
-	PCALIGN          $0x20
+
+fetched:
+	PREFETCHT1 (R14)(CX*4)
+	PREFETCHT1 64(R14)(CX*4)
+	ADDQ       240(DI), R14
+	PCALIGN    $0x20
+	ADDQ       $0x10, SI
+	ADDQ       $0x10, R11
+	SUBQ       $0x04, CX
+	JGE        four
+	PCALIGN    $0x20
 
 rest:
 	ADDQ $0x04, CX
@@ -5621,7 +5651,7 @@ one:
 	PCALIGN          $0x20
 
 next:
-	DECQ 304(DI)
+	DECQ 312(DI)
 	JNE  segment
 	JMP  summed
 
@@ -5642,7 +5672,7 @@ edge:
 	ADDQ             $0x04, R11
 	DECQ             CX
 	JNE              edge
-	DECQ             304(DI)
+	DECQ             312(DI)
 	JNE              segment
 
 summed:
@@ -5679,7 +5709,7 @@ scaled:
 
 accumulated:
 	MOVQ      176(DI), AX
-	MOVQ      264(DI), CX
+	MOVQ      272(DI), CX
 	CMPQ      AX, $0x01
 	JLT       biased
 	JEQ       rowbias
@@ -5909,13 +5939,13 @@ store:
 	ADDQ    112(DI), AX
 	VMOVUPS Z7, K1, (AX)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 248(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 264(DI)
-	MOVQ    232(DI), AX
+	MOVQ    168(DI), AX
 	ADDQ    AX, 272(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 280(DI)
 	MOVQ    160(DI), AX
 	ADDQ    AX, DX
 	TESTQ   R12, R12
@@ -5923,25 +5953,25 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 296(DI)
+	DECQ 304(DI)
 	JNE  product
 	VZEROUPPER
 	RET
 
 // func tile8x2AVX512(t *tile)
-// Requires: AVX, AVX512F, CMOV, MMX+
+// Requires: AVX, AVX512F, MMX+
 TEXT ·tile8x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
-	MOVQ  AX, 248(DI)
-	MOVQ  72(DI), AX
 	MOVQ  AX, 256(DI)
-	MOVQ  136(DI), AX
+	MOVQ  72(DI), AX
 	MOVQ  AX, 264(DI)
-	MOVQ  16(DI), AX
-	MOVQ  AX, 296(DI)
-	MOVQ  224(DI), AX
+	MOVQ  136(DI), AX
 	MOVQ  AX, 272(DI)
+	MOVQ  16(DI), AX
+	MOVQ  AX, 304(DI)
+	MOVQ  224(DI), AX
+	MOVQ  AX, 280(DI)
 	MOVQ  128(DI), R12
 	MOVQ  96(DI), DX
 	MOVQ  80(DI), R15
@@ -5951,13 +5981,13 @@ TEXT ·tile8x2AVX512(SB), NOSPLIT, $0-8
 product:
 	IMUL3Q  $0x00000006, 104(DI), AX
 	ADDQ    DX, AX
-	MOVQ    AX, 288(DI)
+	MOVQ    AX, 296(DI)
 	MOVQ    DX, R13
 	MOVQ    32(DI), R8
 	LEAQ    (R8)(R8*2), R9
 	LEAQ    (R8)(R8*4), R10
-	MOVQ    256(DI), BX
-	MOVQ    272(DI), R14
+	MOVQ    264(DI), BX
+	MOVQ    280(DI), R14
 	VPXORD  Z0, Z0, Z0
 	VPXORD  Z1, Z1, Z1
 	VPXORD  Z2, Z2, Z2
@@ -5975,17 +6005,17 @@ product:
 	VPXORD  Z14, Z14, Z14
 	VPXORD  Z15, Z15, Z15
 	MOVQ    56(DI), AX
-	MOVQ    AX, 304(DI)
+	MOVQ    AX, 312(DI)
 	MOVQ    48(DI), AX
-	MOVQ    AX, 280(DI)
+	MOVQ    AX, 288(DI)
 	MOVQ    112(DI), AX
 	PCALIGN $0x20
 
 segment:
-	MOVQ    280(DI), SI
+	MOVQ    288(DI), SI
 	MOVQ    (SI), SI
-	ADDQ    248(DI), SI
-	ADDQ    $0x08, 280(DI)
+	ADDQ    256(DI), SI
+	ADDQ    $0x08, 288(DI)
 	MOVQ    40(DI), R11
 	ADDQ    SI, R11
 	MOVQ    64(DI), CX
@@ -6112,22 +6142,24 @@ four:
 	VBROADCASTSS 12(R11), Z30
 	VFMADD231PS  Z28, Z30, Z14
 	VFMADD231PS  Z29, Z30, Z15
+	CMPQ         R13, 296(DI)
+	JHI          fetched
 	PREFETCHT0   (R13)
 	PREFETCHT0   (R13)(AX*1)
 	PREFETCHT0   64(R13)
 	PREFETCHT0   64(R13)(AX*1)
 	ADDQ         104(DI), R13
-	CMPQ         R13, 288(DI)
-	CMOVQHI      288(DI), R13
-	PREFETCHT1   (R14)(CX*4)
-	PREFETCHT1   64(R14)(CX*4)
-	ADDQ         240(DI), R14
-	PCALIGN      $0x20
-	ADDQ         $0x10, SI
-	ADDQ         $0x10, R11
-	SUBQ         $0x04, CX
-	JGE          four
-	PCALIGN      $0x20
+
+fetched:
+	PREFETCHT1 (R14)(CX*4)
+	PREFETCHT1 64(R14)(CX*4)
+	ADDQ       240(DI), R14
+	PCALIGN    $0x20
+	ADDQ       $0x10, SI
+	ADDQ       $0x10, R11
+	SUBQ       $0x04, CX
+	JGE        four
+	PCALIGN    $0x20
 
 rest:
 	ADDQ $0x04, CX
@@ -6171,7 +6203,7 @@ one:
 	PCALIGN      $0x20
 
 next:
-	DECQ 304(DI)
+	DECQ 312(DI)
 	JNE  segment
 	JMP  summed
 
@@ -6210,7 +6242,7 @@ edge:
 	ADDQ         $0x04, R11
 	DECQ         CX
 	JNE          edge
-	DECQ         304(DI)
+	DECQ         312(DI)
 	JNE          segment
 
 summed:
@@ -6268,7 +6300,7 @@ scaled:
 
 accumulated:
 	MOVQ      176(DI), AX
-	MOVQ      264(DI), CX
+	MOVQ      272(DI), CX
 	CMPQ      AX, $0x01
 	JLT       biased
 	JEQ       rowbias
@@ -6693,13 +6725,13 @@ store:
 	ADDQ    120(DI), AX
 	VMOVUPS Z15, K1, (AX)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 248(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 264(DI)
-	MOVQ    232(DI), AX
+	MOVQ    168(DI), AX
 	ADDQ    AX, 272(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 280(DI)
 	MOVQ    160(DI), AX
 	ADDQ    AX, DX
 	TESTQ   R12, R12
@@ -6707,25 +6739,25 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 296(DI)
+	DECQ 304(DI)
 	JNE  product
 	VZEROUPPER
 	RET
 
 // func tile9x1AVX512(t *tile)
-// Requires: AVX, AVX512F, CMOV, MMX+
+// Requires: AVX, AVX512F, MMX+
 TEXT ·tile9x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
-	MOVQ  AX, 248(DI)
-	MOVQ  72(DI), AX
 	MOVQ  AX, 256(DI)
-	MOVQ  136(DI), AX
+	MOVQ  72(DI), AX
 	MOVQ  AX, 264(DI)
-	MOVQ  16(DI), AX
-	MOVQ  AX, 296(DI)
-	MOVQ  224(DI), AX
+	MOVQ  136(DI), AX
 	MOVQ  AX, 272(DI)
+	MOVQ  16(DI), AX
+	MOVQ  AX, 304(DI)
+	MOVQ  224(DI), AX
+	MOVQ  AX, 280(DI)
 	MOVQ  128(DI), R12
 	MOVQ  96(DI), DX
 	MOVQ  80(DI), R15
@@ -6735,13 +6767,13 @@ TEXT ·tile9x1AVX512(SB), NOSPLIT, $0-8
 product:
 	IMUL3Q  $0x00000006, 104(DI), AX
 	ADDQ    DX, AX
-	MOVQ    AX, 288(DI)
+	MOVQ    AX, 296(DI)
 	MOVQ    DX, R13
 	MOVQ    32(DI), R8
 	LEAQ    (R8)(R8*2), R9
 	LEAQ    (R8)(R8*4), R10
-	MOVQ    256(DI), BX
-	MOVQ    272(DI), R14
+	MOVQ    264(DI), BX
+	MOVQ    280(DI), R14
 	VPXORD  Z0, Z0, Z0
 	VPXORD  Z1, Z1, Z1
 	VPXORD  Z2, Z2, Z2
@@ -6752,17 +6784,17 @@ product:
 	VPXORD  Z7, Z7, Z7
 	VPXORD  Z8, Z8, Z8
 	MOVQ    56(DI), AX
-	MOVQ    AX, 304(DI)
+	MOVQ    AX, 312(DI)
 	MOVQ    48(DI), AX
-	MOVQ    AX, 280(DI)
+	MOVQ    AX, 288(DI)
 	MOVQ    112(DI), AX
 	PCALIGN $0x20
 
 segment:
-	MOVQ    280(DI), SI
+	MOVQ    288(DI), SI
 	MOVQ    (SI), SI
-	ADDQ    248(DI), SI
-	ADDQ    $0x08, 280(DI)
+	ADDQ    256(DI), SI
+	ADDQ    $0x08, 288(DI)
 	MOVQ    40(DI), R11
 	ADDQ    SI, R11
 	MOVQ    64(DI), CX
@@ -6821,20 +6853,22 @@ four:
 	VFMADD231PS.BCST 12(SI)(R9*2), Z28, Z6
 	VFMADD231PS.BCST 12(R11), Z28, Z7
 	VFMADD231PS.BCST 12(R11)(R8*1), Z28, Z8
+	CMPQ             R13, 296(DI)
+	JHI              fetched
 	PREFETCHT0       (R13)
 	PREFETCHT0       (R13)(AX*1)
 	ADDQ             104(DI), R13
-	CMPQ             R13, 288(DI)
-	CMOVQHI          288(DI), R13
-	PREFETCHT1       (R14)(CX*4)
-	PREFETCHT1       64(R14)(CX*4)
-	ADDQ             240(DI), R14
-	PCALIGN          $0x20
-	ADDQ             $0x10, SI
-	ADDQ             $0x10, R11
-	SUBQ             $0x04, CX
-	JGE              four
-	PCALIGN          $0x20
+
+fetched:
+	PREFETCHT1 (R14)(CX*4)
+	PREFETCHT1 64(R14)(CX*4)
+	ADDQ       240(DI), R14
+	PCALIGN    $0x20
+	ADDQ       $0x10, SI
+	ADDQ       $0x10, R11
+	SUBQ       $0x04, CX
+	JGE        four
+	PCALIGN    $0x20
 
 rest:
 	ADDQ $0x04, CX
@@ -6861,7 +6895,7 @@ one:
 	PCALIGN          $0x20
 
 next:
-	DECQ 304(DI)
+	DECQ 312(DI)
 	JNE  segment
 	JMP  summed
 
@@ -6883,7 +6917,7 @@ edge:
 	ADDQ             $0x04, R11
 	DECQ             CX
 	JNE              edge
-	DECQ             304(DI)
+	DECQ             312(DI)
 	JNE              segment
 
 summed:
@@ -6922,7 +6956,7 @@ scaled:
 
 accumulated:
 	MOVQ      176(DI), AX
-	MOVQ      264(DI), CX
+	MOVQ      272(DI), CX
 	CMPQ      AX, $0x01
 	JLT       biased
 	JEQ       rowbias
@@ -7176,13 +7210,13 @@ store:
 	VMOVUPS Z7, K1, (AX)
 	VMOVUPS Z8, K1, (AX)(R8*1)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 248(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 264(DI)
-	MOVQ    232(DI), AX
+	MOVQ    168(DI), AX
 	ADDQ    AX, 272(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 280(DI)
 	MOVQ    160(DI), AX
 	ADDQ    AX, DX
 	TESTQ   R12, R12
@@ -7190,25 +7224,25 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 296(DI)
+	DECQ 304(DI)
 	JNE  product
 	VZEROUPPER
 	RET
 
 // func tile9x2AVX512(t *tile)
-// Requires: AVX, AVX512F, CMOV, MMX+
+// Requires: AVX, AVX512F, MMX+
 TEXT ·tile9x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
-	MOVQ  AX, 248(DI)
-	MOVQ  72(DI), AX
 	MOVQ  AX, 256(DI)
-	MOVQ  136(DI), AX
+	MOVQ  72(DI), AX
 	MOVQ  AX, 264(DI)
-	MOVQ  16(DI), AX
-	MOVQ  AX, 296(DI)
-	MOVQ  224(DI), AX
+	MOVQ  136(DI), AX
 	MOVQ  AX, 272(DI)
+	MOVQ  16(DI), AX
+	MOVQ  AX, 304(DI)
+	MOVQ  224(DI), AX
+	MOVQ  AX, 280(DI)
 	MOVQ  128(DI), R12
 	MOVQ  96(DI), DX
 	MOVQ  80(DI), R15
@@ -7218,13 +7252,13 @@ TEXT ·tile9x2AVX512(SB), NOSPLIT, $0-8
 product:
 	IMUL3Q  $0x00000006, 104(DI), AX
 	ADDQ    DX, AX
-	MOVQ    AX, 288(DI)
+	MOVQ    AX, 296(DI)
 	MOVQ    DX, R13
 	MOVQ    32(DI), R8
 	LEAQ    (R8)(R8*2), R9
 	LEAQ    (R8)(R8*4), R10
-	MOVQ    256(DI), BX
-	MOVQ    272(DI), R14
+	MOVQ    264(DI), BX
+	MOVQ    280(DI), R14
 	VPXORD  Z0, Z0, Z0
 	VPXORD  Z1, Z1, Z1
 	VPXORD  Z2, Z2, Z2
@@ -7244,17 +7278,17 @@ product:
 	VPXORD  Z16, Z16, Z16
 	VPXORD  Z17, Z17, Z17
 	MOVQ    56(DI), AX
-	MOVQ    AX, 304(DI)
+	MOVQ    AX, 312(DI)
 	MOVQ    48(DI), AX
-	MOVQ    AX, 280(DI)
+	MOVQ    AX, 288(DI)
 	MOVQ    112(DI), AX
 	PCALIGN $0x20
 
 segment:
-	MOVQ    280(DI), SI
+	MOVQ    288(DI), SI
 	MOVQ    (SI), SI
-	ADDQ    248(DI), SI
-	ADDQ    $0x08, 280(DI)
+	ADDQ    256(DI), SI
+	ADDQ    $0x08, 288(DI)
 	MOVQ    40(DI), R11
 	ADDQ    SI, R11
 	MOVQ    64(DI), CX
@@ -7393,22 +7427,24 @@ four:
 	VBROADCASTSS 12(R11)(R8*1), Z30
 	VFMADD231PS  Z28, Z30, Z16
 	VFMADD231PS  Z29, Z30, Z17
+	CMPQ         R13, 296(DI)
+	JHI          fetched
 	PREFETCHT0   (R13)
 	PREFETCHT0   (R13)(AX*1)
 	PREFETCHT0   64(R13)
 	PREFETCHT0   64(R13)(AX*1)
 	ADDQ         104(DI), R13
-	CMPQ         R13, 288(DI)
-	CMOVQHI      288(DI), R13
-	PREFETCHT1   (R14)(CX*4)
-	PREFETCHT1   64(R14)(CX*4)
-	ADDQ         240(DI), R14
-	PCALIGN      $0x20
-	ADDQ         $0x10, SI
-	ADDQ         $0x10, R11
-	SUBQ         $0x04, CX
-	JGE          four
-	PCALIGN      $0x20
+
+fetched:
+	PREFETCHT1 (R14)(CX*4)
+	PREFETCHT1 64(R14)(CX*4)
+	ADDQ       240(DI), R14
+	PCALIGN    $0x20
+	ADDQ       $0x10, SI
+	ADDQ       $0x10, R11
+	SUBQ       $0x04, CX
+	JGE        four
+	PCALIGN    $0x20
 
 rest:
 	ADDQ $0x04, CX
@@ -7455,7 +7491,7 @@ one:
 	PCALIGN      $0x20
 
 next:
-	DECQ 304(DI)
+	DECQ 312(DI)
 	JNE  segment
 	JMP  summed
 
@@ -7497,7 +7533,7 @@ edge:
 	ADDQ         $0x04, R11
 	DECQ         CX
 	JNE          edge
-	DECQ         304(DI)
+	DECQ         312(DI)
 	JNE          segment
 
 summed:
@@ -7559,7 +7595,7 @@ scaled:
 
 accumulated:
 	MOVQ      176(DI), AX
-	MOVQ      264(DI), CX
+	MOVQ      272(DI), CX
 	CMPQ      AX, $0x01
 	JLT       biased
 	JEQ       rowbias
@@ -8031,13 +8067,13 @@ store:
 	VMOVUPS Z15, K1, (AX)
 	VMOVUPS Z17, K1, (AX)(R8*1)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 248(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 264(DI)
-	MOVQ    232(DI), AX
+	MOVQ    168(DI), AX
 	ADDQ    AX, 272(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 280(DI)
 	MOVQ    160(DI), AX
 	ADDQ    AX, DX
 	TESTQ   R12, R12
@@ -8045,25 +8081,25 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 296(DI)
+	DECQ 304(DI)
 	JNE  product
 	VZEROUPPER
 	RET
 
 // func tile10x1AVX512(t *tile)
-// Requires: AVX, AVX512F, CMOV, MMX+
+// Requires: AVX, AVX512F, MMX+
 TEXT ·tile10x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
-	MOVQ  AX, 248(DI)
-	MOVQ  72(DI), AX
 	MOVQ  AX, 256(DI)
-	MOVQ  136(DI), AX
+	MOVQ  72(DI), AX
 	MOVQ  AX, 264(DI)
-	MOVQ  16(DI), AX
-	MOVQ  AX, 296(DI)
-	MOVQ  224(DI), AX
+	MOVQ  136(DI), AX
 	MOVQ  AX, 272(DI)
+	MOVQ  16(DI), AX
+	MOVQ  AX, 304(DI)
+	MOVQ  224(DI), AX
+	MOVQ  AX, 280(DI)
 	MOVQ  128(DI), R12
 	MOVQ  96(DI), DX
 	MOVQ  80(DI), R15
@@ -8073,13 +8109,13 @@ TEXT ·tile10x1AVX512(SB), NOSPLIT, $0-8
 product:
 	IMUL3Q  $0x00000006, 104(DI), AX
 	ADDQ    DX, AX
-	MOVQ    AX, 288(DI)
+	MOVQ    AX, 296(DI)
 	MOVQ    DX, R13
 	MOVQ    32(DI), R8
 	LEAQ    (R8)(R8*2), R9
 	LEAQ    (R8)(R8*4), R10
-	MOVQ    256(DI), BX
-	MOVQ    272(DI), R14
+	MOVQ    264(DI), BX
+	MOVQ    280(DI), R14
 	VPXORD  Z0, Z0, Z0
 	VPXORD  Z1, Z1, Z1
 	VPXORD  Z2, Z2, Z2
@@ -8091,17 +8127,17 @@ product:
 	VPXORD  Z8, Z8, Z8
 	VPXORD  Z9, Z9, Z9
 	MOVQ    56(DI), AX
-	MOVQ    AX, 304(DI)
+	MOVQ    AX, 312(DI)
 	MOVQ    48(DI), AX
-	MOVQ    AX, 280(DI)
+	MOVQ    AX, 288(DI)
 	MOVQ    112(DI), AX
 	PCALIGN $0x20
 
 segment:
-	MOVQ    280(DI), SI
+	MOVQ    288(DI), SI
 	MOVQ    (SI), SI
-	ADDQ    248(DI), SI
-	ADDQ    $0x08, 280(DI)
+	ADDQ    256(DI), SI
+	ADDQ    $0x08, 288(DI)
 	MOVQ    40(DI), R11
 	ADDQ    SI, R11
 	MOVQ    64(DI), CX
@@ -8164,20 +8200,22 @@ four:
 	VFMADD231PS.BCST 12(R11), Z28, Z7
 	VFMADD231PS.BCST 12(R11)(R8*1), Z28, Z8
 	VFMADD231PS.BCST 12(R11)(R8*2), Z28, Z9
+	CMPQ             R13, 296(DI)
+	JHI              fetched
 	PREFETCHT0       (R13)
 	PREFETCHT0       (R13)(AX*1)
 	ADDQ             104(DI), R13
-	CMPQ             R13, 288(DI)
-	CMOVQHI          288(DI), R13
-	PREFETCHT1       (R14)(CX*4)
-	PREFETCHT1       64(R14)(CX*4)
-	ADDQ             240(DI), R14
-	PCALIGN          $0x20
-	ADDQ             $0x10, SI
-	ADDQ             $0x10, R11
-	SUBQ             $0x04, CX
-	JGE              four
-	PCALIGN          $0x20
+
+fetched:
+	PREFETCHT1 (R14)(CX*4)
+	PREFETCHT1 64(R14)(CX*4)
+	ADDQ       240(DI), R14
+	PCALIGN    $0x20
+	ADDQ       $0x10, SI
+	ADDQ       $0x10, R11
+	SUBQ       $0x04, CX
+	JGE        four
+	PCALIGN    $0x20
 
 rest:
 	ADDQ $0x04, CX
@@ -8205,7 +8243,7 @@ one:
 	PCALIGN          $0x20
 
 next:
-	DECQ 304(DI)
+	DECQ 312(DI)
 	JNE  segment
 	JMP  summed
 
@@ -8228,7 +8266,7 @@ edge:
 	ADDQ             $0x04, R11
 	DECQ             CX
 	JNE              edge
-	DECQ             304(DI)
+	DECQ             312(DI)
 	JNE              segment
 
 summed:
@@ -8269,7 +8307,7 @@ scaled:
 
 accumulated:
 	MOVQ      176(DI), AX
-	MOVQ      264(DI), CX
+	MOVQ      272(DI), CX
 	CMPQ      AX, $0x01
 	JLT       biased
 	JEQ       rowbias
@@ -8547,13 +8585,13 @@ store:
 	VMOVUPS Z8, K1, (AX)(R8*1)
 	VMOVUPS Z9, K1, (AX)(R8*2)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 248(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 264(DI)
-	MOVQ    232(DI), AX
+	MOVQ    168(DI), AX
 	ADDQ    AX, 272(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 280(DI)
 	MOVQ    160(DI), AX
 	ADDQ    AX, DX
 	TESTQ   R12, R12
@@ -8561,25 +8599,25 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 296(DI)
+	DECQ 304(DI)
 	JNE  product
 	VZEROUPPER
 	RET
 
 // func tile10x2AVX512(t *tile)
-// Requires: AVX, AVX512F, CMOV, MMX+
+// Requires: AVX, AVX512F, MMX+
 TEXT ·tile10x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
-	MOVQ  AX, 248(DI)
-	MOVQ  72(DI), AX
 	MOVQ  AX, 256(DI)
-	MOVQ  136(DI), AX
+	MOVQ  72(DI), AX
 	MOVQ  AX, 264(DI)
-	MOVQ  16(DI), AX
-	MOVQ  AX, 296(DI)
-	MOVQ  224(DI), AX
+	MOVQ  136(DI), AX
 	MOVQ  AX, 272(DI)
+	MOVQ  16(DI), AX
+	MOVQ  AX, 304(DI)
+	MOVQ  224(DI), AX
+	MOVQ  AX, 280(DI)
 	MOVQ  128(DI), R12
 	MOVQ  96(DI), DX
 	MOVQ  80(DI), R15
@@ -8589,13 +8627,13 @@ TEXT ·tile10x2AVX512(SB), NOSPLIT, $0-8
 product:
 	IMUL3Q  $0x00000006, 104(DI), AX
 	ADDQ    DX, AX
-	MOVQ    AX, 288(DI)
+	MOVQ    AX, 296(DI)
 	MOVQ    DX, R13
 	MOVQ    32(DI), R8
 	LEAQ    (R8)(R8*2), R9
 	LEAQ    (R8)(R8*4), R10
-	MOVQ    256(DI), BX
-	MOVQ    272(DI), R14
+	MOVQ    264(DI), BX
+	MOVQ    280(DI), R14
 	VPXORD  Z0, Z0, Z0
 	VPXORD  Z1, Z1, Z1
 	VPXORD  Z2, Z2, Z2
@@ -8617,17 +8655,17 @@ product:
 	VPXORD  Z18, Z18, Z18
 	VPXORD  Z19, Z19, Z19
 	MOVQ    56(DI), AX
-	MOVQ    AX, 304(DI)
+	MOVQ    AX, 312(DI)
 	MOVQ    48(DI), AX
-	MOVQ    AX, 280(DI)
+	MOVQ    AX, 288(DI)
 	MOVQ    112(DI), AX
 	PCALIGN $0x20
 
 segment:
-	MOVQ    280(DI), SI
+	MOVQ    288(DI), SI
 	MOVQ    (SI), SI
-	ADDQ    248(DI), SI
-	ADDQ    $0x08, 280(DI)
+	ADDQ    256(DI), SI
+	ADDQ    $0x08, 288(DI)
 	MOVQ    40(DI), R11
 	ADDQ    SI, R11
 	MOVQ    64(DI), CX
@@ -8778,22 +8816,24 @@ four:
 	VBROADCASTSS 12(R11)(R8*2), Z30
 	VFMADD231PS  Z28, Z30, Z18
 	VFMADD231PS  Z29, Z30, Z19
+	CMPQ         R13, 296(DI)
+	JHI          fetched
 	PREFETCHT0   (R13)
 	PREFETCHT0   (R13)(AX*1)
 	PREFETCHT0   64(R13)
 	PREFETCHT0   64(R13)(AX*1)
 	ADDQ         104(DI), R13
-	CMPQ         R13, 288(DI)
-	CMOVQHI      288(DI), R13
-	PREFETCHT1   (R14)(CX*4)
-	PREFETCHT1   64(R14)(CX*4)
-	ADDQ         240(DI), R14
-	PCALIGN      $0x20
-	ADDQ         $0x10, SI
-	ADDQ         $0x10, R11
-	SUBQ         $0x04, CX
-	JGE          four
-	PCALIGN      $0x20
+
+fetched:
+	PREFETCHT1 (R14)(CX*4)
+	PREFETCHT1 64(R14)(CX*4)
+	ADDQ       240(DI), R14
+	PCALIGN    $0x20
+	ADDQ       $0x10, SI
+	ADDQ       $0x10, R11
+	SUBQ       $0x04, CX
+	JGE        four
+	PCALIGN    $0x20
 
 rest:
 	ADDQ $0x04, CX
@@ -8843,7 +8883,7 @@ one:
 	PCALIGN      $0x20
 
 next:
-	DECQ 304(DI)
+	DECQ 312(DI)
 	JNE  segment
 	JMP  summed
 
@@ -8888,7 +8928,7 @@ edge:
 	ADDQ         $0x04, R11
 	DECQ         CX
 	JNE          edge
-	DECQ         304(DI)
+	DECQ         312(DI)
 	JNE          segment
 
 summed:
@@ -8954,7 +8994,7 @@ scaled:
 
 accumulated:
 	MOVQ      176(DI), AX
-	MOVQ      264(DI), CX
+	MOVQ      272(DI), CX
 	CMPQ      AX, $0x01
 	JLT       biased
 	JEQ       rowbias
@@ -9473,13 +9513,13 @@ store:
 	VMOVUPS Z17, K1, (AX)(R8*1)
 	VMOVUPS Z19, K1, (AX)(R8*2)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 248(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 264(DI)
-	MOVQ    232(DI), AX
+	MOVQ    168(DI), AX
 	ADDQ    AX, 272(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 280(DI)
 	MOVQ    160(DI), AX
 	ADDQ    AX, DX
 	TESTQ   R12, R12
@@ -9487,25 +9527,25 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 296(DI)
+	DECQ 304(DI)
 	JNE  product
 	VZEROUPPER
 	RET
 
 // func tile11x1AVX512(t *tile)
-// Requires: AVX, AVX512F, CMOV, MMX+
+// Requires: AVX, AVX512F, MMX+
 TEXT ·tile11x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
-	MOVQ  AX, 248(DI)
-	MOVQ  72(DI), AX
 	MOVQ  AX, 256(DI)
-	MOVQ  136(DI), AX
+	MOVQ  72(DI), AX
 	MOVQ  AX, 264(DI)
-	MOVQ  16(DI), AX
-	MOVQ  AX, 296(DI)
-	MOVQ  224(DI), AX
+	MOVQ  136(DI), AX
 	MOVQ  AX, 272(DI)
+	MOVQ  16(DI), AX
+	MOVQ  AX, 304(DI)
+	MOVQ  224(DI), AX
+	MOVQ  AX, 280(DI)
 	MOVQ  128(DI), R12
 	MOVQ  96(DI), DX
 	MOVQ  80(DI), R15
@@ -9515,13 +9555,13 @@ TEXT ·tile11x1AVX512(SB), NOSPLIT, $0-8
 product:
 	IMUL3Q  $0x00000006, 104(DI), AX
 	ADDQ    DX, AX
-	MOVQ    AX, 288(DI)
+	MOVQ    AX, 296(DI)
 	MOVQ    DX, R13
 	MOVQ    32(DI), R8
 	LEAQ    (R8)(R8*2), R9
 	LEAQ    (R8)(R8*4), R10
-	MOVQ    256(DI), BX
-	MOVQ    272(DI), R14
+	MOVQ    264(DI), BX
+	MOVQ    280(DI), R14
 	VPXORD  Z0, Z0, Z0
 	VPXORD  Z1, Z1, Z1
 	VPXORD  Z2, Z2, Z2
@@ -9534,17 +9574,17 @@ product:
 	VPXORD  Z9, Z9, Z9
 	VPXORD  Z10, Z10, Z10
 	MOVQ    56(DI), AX
-	MOVQ    AX, 304(DI)
+	MOVQ    AX, 312(DI)
 	MOVQ    48(DI), AX
-	MOVQ    AX, 280(DI)
+	MOVQ    AX, 288(DI)
 	MOVQ    112(DI), AX
 	PCALIGN $0x20
 
 segment:
-	MOVQ    280(DI), SI
+	MOVQ    288(DI), SI
 	MOVQ    (SI), SI
-	ADDQ    248(DI), SI
-	ADDQ    $0x08, 280(DI)
+	ADDQ    256(DI), SI
+	ADDQ    $0x08, 288(DI)
 	MOVQ    40(DI), R11
 	ADDQ    SI, R11
 	MOVQ    64(DI), CX
@@ -9611,20 +9651,22 @@ four:
 	VFMADD231PS.BCST 12(R11)(R8*1), Z28, Z8
 	VFMADD231PS.BCST 12(R11)(R8*2), Z28, Z9
 	VFMADD231PS.BCST 12(R11)(R9*1), Z28, Z10
+	CMPQ             R13, 296(DI)
+	JHI              fetched
 	PREFETCHT0       (R13)
 	PREFETCHT0       (R13)(AX*1)
 	ADDQ             104(DI), R13
-	CMPQ             R13, 288(DI)
-	CMOVQHI          288(DI), R13
-	PREFETCHT1       (R14)(CX*4)
-	PREFETCHT1       64(R14)(CX*4)
-	ADDQ             240(DI), R14
-	PCALIGN          $0x20
-	ADDQ             $0x10, SI
-	ADDQ             $0x10, R11
-	SUBQ             $0x04, CX
-	JGE              four
-	PCALIGN          $0x20
+
+fetched:
+	PREFETCHT1 (R14)(CX*4)
+	PREFETCHT1 64(R14)(CX*4)
+	ADDQ       240(DI), R14
+	PCALIGN    $0x20
+	ADDQ       $0x10, SI
+	ADDQ       $0x10, R11
+	SUBQ       $0x04, CX
+	JGE        four
+	PCALIGN    $0x20
 
 rest:
 	ADDQ $0x04, CX
@@ -9653,7 +9695,7 @@ one:
 	PCALIGN          $0x20
 
 next:
-	DECQ 304(DI)
+	DECQ 312(DI)
 	JNE  segment
 	JMP  summed
 
@@ -9677,7 +9719,7 @@ edge:
 	ADDQ             $0x04, R11
 	DECQ             CX
 	JNE              edge
-	DECQ             304(DI)
+	DECQ             312(DI)
 	JNE              segment
 
 summed:
@@ -9720,7 +9762,7 @@ scaled:
 
 accumulated:
 	MOVQ      176(DI), AX
-	MOVQ      264(DI), CX
+	MOVQ      272(DI), CX
 	CMPQ      AX, $0x01
 	JLT       biased
 	JEQ       rowbias
@@ -10022,13 +10064,13 @@ store:
 	VMOVUPS Z9, K1, (AX)(R8*2)
 	VMOVUPS Z10, K1, (AX)(R9*1)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 248(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 264(DI)
-	MOVQ    232(DI), AX
+	MOVQ    168(DI), AX
 	ADDQ    AX, 272(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 280(DI)
 	MOVQ    160(DI), AX
 	ADDQ    AX, DX
 	TESTQ   R12, R12
@@ -10036,25 +10078,25 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 296(DI)
+	DECQ 304(DI)
 	JNE  product
 	VZEROUPPER
 	RET
 
 // func tile11x2AVX512(t *tile)
-// Requires: AVX, AVX512F, CMOV, MMX+
+// Requires: AVX, AVX512F, MMX+
 TEXT ·tile11x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
-	MOVQ  AX, 248(DI)
-	MOVQ  72(DI), AX
 	MOVQ  AX, 256(DI)
-	MOVQ  136(DI), AX
+	MOVQ  72(DI), AX
 	MOVQ  AX, 264(DI)
-	MOVQ  16(DI), AX
-	MOVQ  AX, 296(DI)
-	MOVQ  224(DI), AX
+	MOVQ  136(DI), AX
 	MOVQ  AX, 272(DI)
+	MOVQ  16(DI), AX
+	MOVQ  AX, 304(DI)
+	MOVQ  224(DI), AX
+	MOVQ  AX, 280(DI)
 	MOVQ  128(DI), R12
 	MOVQ  96(DI), DX
 	MOVQ  80(DI), R15
@@ -10064,13 +10106,13 @@ TEXT ·tile11x2AVX512(SB), NOSPLIT, $0-8
 product:
 	IMUL3Q  $0x00000006, 104(DI), AX
 	ADDQ    DX, AX
-	MOVQ    AX, 288(DI)
+	MOVQ    AX, 296(DI)
 	MOVQ    DX, R13
 	MOVQ    32(DI), R8
 	LEAQ    (R8)(R8*2), R9
 	LEAQ    (R8)(R8*4), R10
-	MOVQ    256(DI), BX
-	MOVQ    272(DI), R14
+	MOVQ    264(DI), BX
+	MOVQ    280(DI), R14
 	VPXORD  Z0, Z0, Z0
 	VPXORD  Z1, Z1, Z1
 	VPXORD  Z2, Z2, Z2
@@ -10094,17 +10136,17 @@ product:
 	VPXORD  Z20, Z20, Z20
 	VPXORD  Z21, Z21, Z21
 	MOVQ    56(DI), AX
-	MOVQ    AX, 304(DI)
+	MOVQ    AX, 312(DI)
 	MOVQ    48(DI), AX
-	MOVQ    AX, 280(DI)
+	MOVQ    AX, 288(DI)
 	MOVQ    112(DI), AX
 	PCALIGN $0x20
 
 segment:
-	MOVQ    280(DI), SI
+	MOVQ    288(DI), SI
 	MOVQ    (SI), SI
-	ADDQ    248(DI), SI
-	ADDQ    $0x08, 280(DI)
+	ADDQ    256(DI), SI
+	ADDQ    $0x08, 288(DI)
 	MOVQ    40(DI), R11
 	ADDQ    SI, R11
 	MOVQ    64(DI), CX
@@ -10267,22 +10309,24 @@ four:
 	VBROADCASTSS 12(R11)(R9*1), Z30
 	VFMADD231PS  Z28, Z30, Z20
 	VFMADD231PS  Z29, Z30, Z21
+	CMPQ         R13, 296(DI)
+	JHI          fetched
 	PREFETCHT0   (R13)
 	PREFETCHT0   (R13)(AX*1)
 	PREFETCHT0   64(R13)
 	PREFETCHT0   64(R13)(AX*1)
 	ADDQ         104(DI), R13
-	CMPQ         R13, 288(DI)
-	CMOVQHI      288(DI), R13
-	PREFETCHT1   (R14)(CX*4)
-	PREFETCHT1   64(R14)(CX*4)
-	ADDQ         240(DI), R14
-	PCALIGN      $0x20
-	ADDQ         $0x10, SI
-	ADDQ         $0x10, R11
-	SUBQ         $0x04, CX
-	JGE          four
-	PCALIGN      $0x20
+
+fetched:
+	PREFETCHT1 (R14)(CX*4)
+	PREFETCHT1 64(R14)(CX*4)
+	ADDQ       240(DI), R14
+	PCALIGN    $0x20
+	ADDQ       $0x10, SI
+	ADDQ       $0x10, R11
+	SUBQ       $0x04, CX
+	JGE        four
+	PCALIGN    $0x20
 
 rest:
 	ADDQ $0x04, CX
@@ -10335,7 +10379,7 @@ one:
 	PCALIGN      $0x20
 
 next:
-	DECQ 304(DI)
+	DECQ 312(DI)
 	JNE  segment
 	JMP  summed
 
@@ -10383,7 +10427,7 @@ edge:
 	ADDQ         $0x04, R11
 	DECQ         CX
 	JNE          edge
-	DECQ         304(DI)
+	DECQ         312(DI)
 	JNE          segment
 
 summed:
@@ -10453,7 +10497,7 @@ scaled:
 
 accumulated:
 	MOVQ      176(DI), AX
-	MOVQ      264(DI), CX
+	MOVQ      272(DI), CX
 	CMPQ      AX, $0x01
 	JLT       biased
 	JEQ       rowbias
@@ -11019,13 +11063,13 @@ store:
 	VMOVUPS Z19, K1, (AX)(R8*2)
 	VMOVUPS Z21, K1, (AX)(R9*1)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 248(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 264(DI)
-	MOVQ    232(DI), AX
+	MOVQ    168(DI), AX
 	ADDQ    AX, 272(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 280(DI)
 	MOVQ    160(DI), AX
 	ADDQ    AX, DX
 	TESTQ   R12, R12
@@ -11033,25 +11077,25 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 296(DI)
+	DECQ 304(DI)
 	JNE  product
 	VZEROUPPER
 	RET
 
 // func tile12x1AVX512(t *tile)
-// Requires: AVX, AVX512F, CMOV, MMX+
+// Requires: AVX, AVX512F, MMX+
 TEXT ·tile12x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
-	MOVQ  AX, 248(DI)
-	MOVQ  72(DI), AX
 	MOVQ  AX, 256(DI)
-	MOVQ  136(DI), AX
+	MOVQ  72(DI), AX
 	MOVQ  AX, 264(DI)
-	MOVQ  16(DI), AX
-	MOVQ  AX, 296(DI)
-	MOVQ  224(DI), AX
+	MOVQ  136(DI), AX
 	MOVQ  AX, 272(DI)
+	MOVQ  16(DI), AX
+	MOVQ  AX, 304(DI)
+	MOVQ  224(DI), AX
+	MOVQ  AX, 280(DI)
 	MOVQ  128(DI), R12
 	MOVQ  96(DI), DX
 	MOVQ  80(DI), R15
@@ -11061,13 +11105,13 @@ TEXT ·tile12x1AVX512(SB), NOSPLIT, $0-8
 product:
 	IMUL3Q  $0x00000006, 104(DI), AX
 	ADDQ    DX, AX
-	MOVQ    AX, 288(DI)
+	MOVQ    AX, 296(DI)
 	MOVQ    DX, R13
 	MOVQ    32(DI), R8
 	LEAQ    (R8)(R8*2), R9
 	LEAQ    (R8)(R8*4), R10
-	MOVQ    256(DI), BX
-	MOVQ    272(DI), R14
+	MOVQ    264(DI), BX
+	MOVQ    280(DI), R14
 	VPXORD  Z0, Z0, Z0
 	VPXORD  Z1, Z1, Z1
 	VPXORD  Z2, Z2, Z2
@@ -11081,17 +11125,17 @@ product:
 	VPXORD  Z10, Z10, Z10
 	VPXORD  Z11, Z11, Z11
 	MOVQ    56(DI), AX
-	MOVQ    AX, 304(DI)
+	MOVQ    AX, 312(DI)
 	MOVQ    48(DI), AX
-	MOVQ    AX, 280(DI)
+	MOVQ    AX, 288(DI)
 	MOVQ    112(DI), AX
 	PCALIGN $0x20
 
 segment:
-	MOVQ    280(DI), SI
+	MOVQ    288(DI), SI
 	MOVQ    (SI), SI
-	ADDQ    248(DI), SI
-	ADDQ    $0x08, 280(DI)
+	ADDQ    256(DI), SI
+	ADDQ    $0x08, 288(DI)
 	MOVQ    40(DI), R11
 	ADDQ    SI, R11
 	MOVQ    64(DI), CX
@@ -11162,20 +11206,22 @@ four:
 	VFMADD231PS.BCST 12(R11)(R8*2), Z28, Z9
 	VFMADD231PS.BCST 12(R11)(R9*1), Z28, Z10
 	VFMADD231PS.BCST 12(R11)(R8*4), Z28, Z11
+	CMPQ             R13, 296(DI)
+	JHI              fetched
 	PREFETCHT0       (R13)
 	PREFETCHT0       (R13)(AX*1)
 	ADDQ             104(DI), R13
-	CMPQ             R13, 288(DI)
-	CMOVQHI          288(DI), R13
-	PREFETCHT1       (R14)(CX*4)
-	PREFETCHT1       64(R14)(CX*4)
-	ADDQ             240(DI), R14
-	PCALIGN          $0x20
-	ADDQ             $0x10, SI
-	ADDQ             $0x10, R11
-	SUBQ             $0x04, CX
-	JGE              four
-	PCALIGN          $0x20
+
+fetched:
+	PREFETCHT1 (R14)(CX*4)
+	PREFETCHT1 64(R14)(CX*4)
+	ADDQ       240(DI), R14
+	PCALIGN    $0x20
+	ADDQ       $0x10, SI
+	ADDQ       $0x10, R11
+	SUBQ       $0x04, CX
+	JGE        four
+	PCALIGN    $0x20
 
 rest:
 	ADDQ $0x04, CX
@@ -11205,7 +11251,7 @@ one:
 	PCALIGN          $0x20
 
 next:
-	DECQ 304(DI)
+	DECQ 312(DI)
 	JNE  segment
 	JMP  summed
 
@@ -11230,7 +11276,7 @@ edge:
 	ADDQ             $0x04, R11
 	DECQ             CX
 	JNE              edge
-	DECQ             304(DI)
+	DECQ             312(DI)
 	JNE              segment
 
 summed:
@@ -11275,7 +11321,7 @@ scaled:
 
 accumulated:
 	MOVQ      176(DI), AX
-	MOVQ      264(DI), CX
+	MOVQ      272(DI), CX
 	CMPQ      AX, $0x01
 	JLT       biased
 	JEQ       rowbias
@@ -11601,13 +11647,13 @@ store:
 	VMOVUPS Z10, K1, (AX)(R9*1)
 	VMOVUPS Z11, K1, (AX)(R8*4)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 248(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 264(DI)
-	MOVQ    232(DI), AX
+	MOVQ    168(DI), AX
 	ADDQ    AX, 272(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 280(DI)
 	MOVQ    160(DI), AX
 	ADDQ    AX, DX
 	TESTQ   R12, R12
@@ -11615,25 +11661,25 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 296(DI)
+	DECQ 304(DI)
 	JNE  product
 	VZEROUPPER
 	RET
 
 // func tile12x2AVX512(t *tile)
-// Requires: AVX, AVX512F, CMOV, MMX+
+// Requires: AVX, AVX512F, MMX+
 TEXT ·tile12x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
-	MOVQ  AX, 248(DI)
-	MOVQ  72(DI), AX
 	MOVQ  AX, 256(DI)
-	MOVQ  136(DI), AX
+	MOVQ  72(DI), AX
 	MOVQ  AX, 264(DI)
-	MOVQ  16(DI), AX
-	MOVQ  AX, 296(DI)
-	MOVQ  224(DI), AX
+	MOVQ  136(DI), AX
 	MOVQ  AX, 272(DI)
+	MOVQ  16(DI), AX
+	MOVQ  AX, 304(DI)
+	MOVQ  224(DI), AX
+	MOVQ  AX, 280(DI)
 	MOVQ  128(DI), R12
 	MOVQ  96(DI), DX
 	MOVQ  80(DI), R15
@@ -11643,13 +11689,13 @@ TEXT ·tile12x2AVX512(SB), NOSPLIT, $0-8
 product:
 	IMUL3Q  $0x00000006, 104(DI), AX
 	ADDQ    DX, AX
-	MOVQ    AX, 288(DI)
+	MOVQ    AX, 296(DI)
 	MOVQ    DX, R13
 	MOVQ    32(DI), R8
 	LEAQ    (R8)(R8*2), R9
 	LEAQ    (R8)(R8*4), R10
-	MOVQ    256(DI), BX
-	MOVQ    272(DI), R14
+	MOVQ    264(DI), BX
+	MOVQ    280(DI), R14
 	VPXORD  Z0, Z0, Z0
 	VPXORD  Z1, Z1, Z1
 	VPXORD  Z2, Z2, Z2
@@ -11675,17 +11721,17 @@ product:
 	VPXORD  Z22, Z22, Z22
 	VPXORD  Z23, Z23, Z23
 	MOVQ    56(DI), AX
-	MOVQ    AX, 304(DI)
+	MOVQ    AX, 312(DI)
 	MOVQ    48(DI), AX
-	MOVQ    AX, 280(DI)
+	MOVQ    AX, 288(DI)
 	MOVQ    112(DI), AX
 	PCALIGN $0x20
 
 segment:
-	MOVQ    280(DI), SI
+	MOVQ    288(DI), SI
 	MOVQ    (SI), SI
-	ADDQ    248(DI), SI
-	ADDQ    $0x08, 280(DI)
+	ADDQ    256(DI), SI
+	ADDQ    $0x08, 288(DI)
 	MOVQ    40(DI), R11
 	ADDQ    SI, R11
 	MOVQ    64(DI), CX
@@ -11860,22 +11906,24 @@ four:
 	VBROADCASTSS 12(R11)(R8*4), Z30
 	VFMADD231PS  Z28, Z30, Z22
 	VFMADD231PS  Z29, Z30, Z23
+	CMPQ         R13, 296(DI)
+	JHI          fetched
 	PREFETCHT0   (R13)
 	PREFETCHT0   (R13)(AX*1)
 	PREFETCHT0   64(R13)
 	PREFETCHT0   64(R13)(AX*1)
 	ADDQ         104(DI), R13
-	CMPQ         R13, 288(DI)
-	CMOVQHI      288(DI), R13
-	PREFETCHT1   (R14)(CX*4)
-	PREFETCHT1   64(R14)(CX*4)
-	ADDQ         240(DI), R14
-	PCALIGN      $0x20
-	ADDQ         $0x10, SI
-	ADDQ         $0x10, R11
-	SUBQ         $0x04, CX
-	JGE          four
-	PCALIGN      $0x20
+
+fetched:
+	PREFETCHT1 (R14)(CX*4)
+	PREFETCHT1 64(R14)(CX*4)
+	ADDQ       240(DI), R14
+	PCALIGN    $0x20
+	ADDQ       $0x10, SI
+	ADDQ       $0x10, R11
+	SUBQ       $0x04, CX
+	JGE        four
+	PCALIGN    $0x20
 
 rest:
 	ADDQ $0x04, CX
@@ -11931,7 +11979,7 @@ one:
 	PCALIGN      $0x20
 
 next:
-	DECQ 304(DI)
+	DECQ 312(DI)
 	JNE  segment
 	JMP  summed
 
@@ -11982,7 +12030,7 @@ edge:
 	ADDQ         $0x04, R11
 	DECQ         CX
 	JNE          edge
-	DECQ         304(DI)
+	DECQ         312(DI)
 	JNE          segment
 
 summed:
@@ -12056,7 +12104,7 @@ scaled:
 
 accumulated:
 	MOVQ      176(DI), AX
-	MOVQ      264(DI), CX
+	MOVQ      272(DI), CX
 	CMPQ      AX, $0x01
 	JLT       biased
 	JEQ       rowbias
@@ -12669,13 +12717,13 @@ store:
 	VMOVUPS Z21, K1, (AX)(R9*1)
 	VMOVUPS Z23, K1, (AX)(R8*4)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 248(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 264(DI)
-	MOVQ    232(DI), AX
+	MOVQ    168(DI), AX
 	ADDQ    AX, 272(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 280(DI)
 	MOVQ    160(DI), AX
 	ADDQ    AX, DX
 	TESTQ   R12, R12
@@ -12683,25 +12731,25 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 296(DI)
+	DECQ 304(DI)
 	JNE  product
 	VZEROUPPER
 	RET
 
 // func tile13x1AVX512(t *tile)
-// Requires: AVX, AVX512F, CMOV, MMX+
+// Requires: AVX, AVX512F, MMX+
 TEXT ·tile13x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
-	MOVQ  AX, 248(DI)
-	MOVQ  72(DI), AX
 	MOVQ  AX, 256(DI)
-	MOVQ  136(DI), AX
+	MOVQ  72(DI), AX
 	MOVQ  AX, 264(DI)
-	MOVQ  16(DI), AX
-	MOVQ  AX, 296(DI)
-	MOVQ  224(DI), AX
+	MOVQ  136(DI), AX
 	MOVQ  AX, 272(DI)
+	MOVQ  16(DI), AX
+	MOVQ  AX, 304(DI)
+	MOVQ  224(DI), AX
+	MOVQ  AX, 280(DI)
 	MOVQ  128(DI), R12
 	MOVQ  96(DI), DX
 	MOVQ  80(DI), R15
@@ -12711,13 +12759,13 @@ TEXT ·tile13x1AVX512(SB), NOSPLIT, $0-8
 product:
 	IMUL3Q  $0x00000006, 104(DI), AX
 	ADDQ    DX, AX
-	MOVQ    AX, 288(DI)
+	MOVQ    AX, 296(DI)
 	MOVQ    DX, R13
 	MOVQ    32(DI), R8
 	LEAQ    (R8)(R8*2), R9
 	LEAQ    (R8)(R8*4), R10
-	MOVQ    256(DI), BX
-	MOVQ    272(DI), R14
+	MOVQ    264(DI), BX
+	MOVQ    280(DI), R14
 	VPXORD  Z0, Z0, Z0
 	VPXORD  Z1, Z1, Z1
 	VPXORD  Z2, Z2, Z2
@@ -12732,17 +12780,17 @@ product:
 	VPXORD  Z11, Z11, Z11
 	VPXORD  Z12, Z12, Z12
 	MOVQ    56(DI), AX
-	MOVQ    AX, 304(DI)
+	MOVQ    AX, 312(DI)
 	MOVQ    48(DI), AX
-	MOVQ    AX, 280(DI)
+	MOVQ    AX, 288(DI)
 	MOVQ    112(DI), AX
 	PCALIGN $0x20
 
 segment:
-	MOVQ    280(DI), SI
+	MOVQ    288(DI), SI
 	MOVQ    (SI), SI
-	ADDQ    248(DI), SI
-	ADDQ    $0x08, 280(DI)
+	ADDQ    256(DI), SI
+	ADDQ    $0x08, 288(DI)
 	MOVQ    40(DI), R11
 	ADDQ    SI, R11
 	MOVQ    64(DI), CX
@@ -12817,20 +12865,22 @@ four:
 	VFMADD231PS.BCST 12(R11)(R9*1), Z28, Z10
 	VFMADD231PS.BCST 12(R11)(R8*4), Z28, Z11
 	VFMADD231PS.BCST 12(R11)(R10*1), Z28, Z12
+	CMPQ             R13, 296(DI)
+	JHI              fetched
 	PREFETCHT0       (R13)
 	PREFETCHT0       (R13)(AX*1)
 	ADDQ             104(DI), R13
-	CMPQ             R13, 288(DI)
-	CMOVQHI          288(DI), R13
-	PREFETCHT1       (R14)(CX*4)
-	PREFETCHT1       64(R14)(CX*4)
-	ADDQ             240(DI), R14
-	PCALIGN          $0x20
-	ADDQ             $0x10, SI
-	ADDQ             $0x10, R11
-	SUBQ             $0x04, CX
-	JGE              four
-	PCALIGN          $0x20
+
+fetched:
+	PREFETCHT1 (R14)(CX*4)
+	PREFETCHT1 64(R14)(CX*4)
+	ADDQ       240(DI), R14
+	PCALIGN    $0x20
+	ADDQ       $0x10, SI
+	ADDQ       $0x10, R11
+	SUBQ       $0x04, CX
+	JGE        four
+	PCALIGN    $0x20
 
 rest:
 	ADDQ $0x04, CX
@@ -12861,7 +12911,7 @@ one:
 	PCALIGN          $0x20
 
 next:
-	DECQ 304(DI)
+	DECQ 312(DI)
 	JNE  segment
 	JMP  summed
 
@@ -12887,7 +12937,7 @@ edge:
 	ADDQ             $0x04, R11
 	DECQ             CX
 	JNE              edge
-	DECQ             304(DI)
+	DECQ             312(DI)
 	JNE              segment
 
 summed:
@@ -12934,7 +12984,7 @@ scaled:
 
 accumulated:
 	MOVQ      176(DI), AX
-	MOVQ      264(DI), CX
+	MOVQ      272(DI), CX
 	CMPQ      AX, $0x01
 	JLT       biased
 	JEQ       rowbias
@@ -13284,13 +13334,13 @@ store:
 	VMOVUPS Z11, K1, (AX)(R8*4)
 	VMOVUPS Z12, K1, (AX)(R10*1)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 248(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 264(DI)
-	MOVQ    232(DI), AX
+	MOVQ    168(DI), AX
 	ADDQ    AX, 272(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 280(DI)
 	MOVQ    160(DI), AX
 	ADDQ    AX, DX
 	TESTQ   R12, R12
@@ -13298,25 +13348,25 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 296(DI)
+	DECQ 304(DI)
 	JNE  product
 	VZEROUPPER
 	RET
 
 // func tile13x2AVX512(t *tile)
-// Requires: AVX, AVX512F, CMOV, MMX+
+// Requires: AVX, AVX512F, MMX+
 TEXT ·tile13x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
-	MOVQ  AX, 248(DI)
-	MOVQ  72(DI), AX
 	MOVQ  AX, 256(DI)
-	MOVQ  136(DI), AX
+	MOVQ  72(DI), AX
 	MOVQ  AX, 264(DI)
-	MOVQ  16(DI), AX
-	MOVQ  AX, 296(DI)
-	MOVQ  224(DI), AX
+	MOVQ  136(DI), AX
 	MOVQ  AX, 272(DI)
+	MOVQ  16(DI), AX
+	MOVQ  AX, 304(DI)
+	MOVQ  224(DI), AX
+	MOVQ  AX, 280(DI)
 	MOVQ  128(DI), R12
 	MOVQ  96(DI), DX
 	MOVQ  80(DI), R15
@@ -13326,13 +13376,13 @@ TEXT ·tile13x2AVX512(SB), NOSPLIT, $0-8
 product:
 	IMUL3Q  $0x00000006, 104(DI), AX
 	ADDQ    DX, AX
-	MOVQ    AX, 288(DI)
+	MOVQ    AX, 296(DI)
 	MOVQ    DX, R13
 	MOVQ    32(DI), R8
 	LEAQ    (R8)(R8*2), R9
 	LEAQ    (R8)(R8*4), R10
-	MOVQ    256(DI), BX
-	MOVQ    272(DI), R14
+	MOVQ    264(DI), BX
+	MOVQ    280(DI), R14
 	VPXORD  Z0, Z0, Z0
 	VPXORD  Z1, Z1, Z1
 	VPXORD  Z2, Z2, Z2
@@ -13360,17 +13410,17 @@ product:
 	VPXORD  Z24, Z24, Z24
 	VPXORD  Z25, Z25, Z25
 	MOVQ    56(DI), AX
-	MOVQ    AX, 304(DI)
+	MOVQ    AX, 312(DI)
 	MOVQ    48(DI), AX
-	MOVQ    AX, 280(DI)
+	MOVQ    AX, 288(DI)
 	MOVQ    112(DI), AX
 	PCALIGN $0x20
 
 segment:
-	MOVQ    280(DI), SI
+	MOVQ    288(DI), SI
 	MOVQ    (SI), SI
-	ADDQ    248(DI), SI
-	ADDQ    $0x08, 280(DI)
+	ADDQ    256(DI), SI
+	ADDQ    $0x08, 288(DI)
 	MOVQ    40(DI), R11
 	ADDQ    SI, R11
 	MOVQ    64(DI), CX
@@ -13557,22 +13607,24 @@ four:
 	VBROADCASTSS 12(R11)(R10*1), Z30
 	VFMADD231PS  Z28, Z30, Z24
 	VFMADD231PS  Z29, Z30, Z25
+	CMPQ         R13, 296(DI)
+	JHI          fetched
 	PREFETCHT0   (R13)
 	PREFETCHT0   (R13)(AX*1)
 	PREFETCHT0   64(R13)
 	PREFETCHT0   64(R13)(AX*1)
 	ADDQ         104(DI), R13
-	CMPQ         R13, 288(DI)
-	CMOVQHI      288(DI), R13
-	PREFETCHT1   (R14)(CX*4)
-	PREFETCHT1   64(R14)(CX*4)
-	ADDQ         240(DI), R14
-	PCALIGN      $0x20
-	ADDQ         $0x10, SI
-	ADDQ         $0x10, R11
-	SUBQ         $0x04, CX
-	JGE          four
-	PCALIGN      $0x20
+
+fetched:
+	PREFETCHT1 (R14)(CX*4)
+	PREFETCHT1 64(R14)(CX*4)
+	ADDQ       240(DI), R14
+	PCALIGN    $0x20
+	ADDQ       $0x10, SI
+	ADDQ       $0x10, R11
+	SUBQ       $0x04, CX
+	JGE        four
+	PCALIGN    $0x20
 
 rest:
 	ADDQ $0x04, CX
@@ -13631,7 +13683,7 @@ one:
 	PCALIGN      $0x20
 
 next:
-	DECQ 304(DI)
+	DECQ 312(DI)
 	JNE  segment
 	JMP  summed
 
@@ -13685,7 +13737,7 @@ edge:
 	ADDQ         $0x04, R11
 	DECQ         CX
 	JNE          edge
-	DECQ         304(DI)
+	DECQ         312(DI)
 	JNE          segment
 
 summed:
@@ -13763,7 +13815,7 @@ scaled:
 
 accumulated:
 	MOVQ      176(DI), AX
-	MOVQ      264(DI), CX
+	MOVQ      272(DI), CX
 	CMPQ      AX, $0x01
 	JLT       biased
 	JEQ       rowbias
@@ -14423,13 +14475,13 @@ store:
 	VMOVUPS Z23, K1, (AX)(R8*4)
 	VMOVUPS Z25, K1, (AX)(R10*1)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 248(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 264(DI)
-	MOVQ    232(DI), AX
+	MOVQ    168(DI), AX
 	ADDQ    AX, 272(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 280(DI)
 	MOVQ    160(DI), AX
 	ADDQ    AX, DX
 	TESTQ   R12, R12
@@ -14437,25 +14489,25 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 296(DI)
+	DECQ 304(DI)
 	JNE  product
 	VZEROUPPER
 	RET
 
 // func tile14x1AVX512(t *tile)
-// Requires: AVX, AVX512F, CMOV, MMX+
+// Requires: AVX, AVX512F, MMX+
 TEXT ·tile14x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
-	MOVQ  AX, 248(DI)
-	MOVQ  72(DI), AX
 	MOVQ  AX, 256(DI)
-	MOVQ  136(DI), AX
+	MOVQ  72(DI), AX
 	MOVQ  AX, 264(DI)
-	MOVQ  16(DI), AX
-	MOVQ  AX, 296(DI)
-	MOVQ  224(DI), AX
+	MOVQ  136(DI), AX
 	MOVQ  AX, 272(DI)
+	MOVQ  16(DI), AX
+	MOVQ  AX, 304(DI)
+	MOVQ  224(DI), AX
+	MOVQ  AX, 280(DI)
 	MOVQ  128(DI), R12
 	MOVQ  96(DI), DX
 	MOVQ  80(DI), R15
@@ -14465,13 +14517,13 @@ TEXT ·tile14x1AVX512(SB), NOSPLIT, $0-8
 product:
 	IMUL3Q  $0x00000006, 104(DI), AX
 	ADDQ    DX, AX
-	MOVQ    AX, 288(DI)
+	MOVQ    AX, 296(DI)
 	MOVQ    DX, R13
 	MOVQ    32(DI), R8
 	LEAQ    (R8)(R8*2), R9
 	LEAQ    (R8)(R8*4), R10
-	MOVQ    256(DI), BX
-	MOVQ    272(DI), R14
+	MOVQ    264(DI), BX
+	MOVQ    280(DI), R14
 	VPXORD  Z0, Z0, Z0
 	VPXORD  Z1, Z1, Z1
 	VPXORD  Z2, Z2, Z2
@@ -14487,17 +14539,17 @@ product:
 	VPXORD  Z12, Z12, Z12
 	VPXORD  Z13, Z13, Z13
 	MOVQ    56(DI), AX
-	MOVQ    AX, 304(DI)
+	MOVQ    AX, 312(DI)
 	MOVQ    48(DI), AX
-	MOVQ    AX, 280(DI)
+	MOVQ    AX, 288(DI)
 	MOVQ    112(DI), AX
 	PCALIGN $0x20
 
 segment:
-	MOVQ    280(DI), SI
+	MOVQ    288(DI), SI
 	MOVQ    (SI), SI
-	ADDQ    248(DI), SI
-	ADDQ    $0x08, 280(DI)
+	ADDQ    256(DI), SI
+	ADDQ    $0x08, 288(DI)
 	MOVQ    40(DI), R11
 	ADDQ    SI, R11
 	MOVQ    64(DI), CX
@@ -14576,20 +14628,22 @@ four:
 	VFMADD231PS.BCST 12(R11)(R8*4), Z28, Z11
 	VFMADD231PS.BCST 12(R11)(R10*1), Z28, Z12
 	VFMADD231PS.BCST 12(R11)(R9*2), Z28, Z13
+	CMPQ             R13, 296(DI)
+	JHI              fetched
 	PREFETCHT0       (R13)
 	PREFETCHT0       (R13)(AX*1)
 	ADDQ             104(DI), R13
-	CMPQ             R13, 288(DI)
-	CMOVQHI          288(DI), R13
-	PREFETCHT1       (R14)(CX*4)
-	PREFETCHT1       64(R14)(CX*4)
-	ADDQ             240(DI), R14
-	PCALIGN          $0x20
-	ADDQ             $0x10, SI
-	ADDQ             $0x10, R11
-	SUBQ             $0x04, CX
-	JGE              four
-	PCALIGN          $0x20
+
+fetched:
+	PREFETCHT1 (R14)(CX*4)
+	PREFETCHT1 64(R14)(CX*4)
+	ADDQ       240(DI), R14
+	PCALIGN    $0x20
+	ADDQ       $0x10, SI
+	ADDQ       $0x10, R11
+	SUBQ       $0x04, CX
+	JGE        four
+	PCALIGN    $0x20
 
 rest:
 	ADDQ $0x04, CX
@@ -14621,7 +14675,7 @@ one:
 	PCALIGN          $0x20
 
 next:
-	DECQ 304(DI)
+	DECQ 312(DI)
 	JNE  segment
 	JMP  summed
 
@@ -14648,7 +14702,7 @@ edge:
 	ADDQ             $0x04, R11
 	DECQ             CX
 	JNE              edge
-	DECQ             304(DI)
+	DECQ             312(DI)
 	JNE              segment
 
 summed:
@@ -14697,7 +14751,7 @@ scaled:
 
 accumulated:
 	MOVQ      176(DI), AX
-	MOVQ      264(DI), CX
+	MOVQ      272(DI), CX
 	CMPQ      AX, $0x01
 	JLT       biased
 	JEQ       rowbias
@@ -15071,13 +15125,13 @@ store:
 	VMOVUPS Z12, K1, (AX)(R10*1)
 	VMOVUPS Z13, K1, (AX)(R9*2)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 248(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 264(DI)
-	MOVQ    232(DI), AX
+	MOVQ    168(DI), AX
 	ADDQ    AX, 272(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 280(DI)
 	MOVQ    160(DI), AX
 	ADDQ    AX, DX
 	TESTQ   R12, R12
@@ -15085,25 +15139,25 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 296(DI)
+	DECQ 304(DI)
 	JNE  product
 	VZEROUPPER
 	RET
 
 // func tile14x2AVX512(t *tile)
-// Requires: AVX, AVX512F, CMOV, MMX+
+// Requires: AVX, AVX512F, MMX+
 TEXT ·tile14x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
-	MOVQ  AX, 248(DI)
-	MOVQ  72(DI), AX
 	MOVQ  AX, 256(DI)
-	MOVQ  136(DI), AX
+	MOVQ  72(DI), AX
 	MOVQ  AX, 264(DI)
-	MOVQ  16(DI), AX
-	MOVQ  AX, 296(DI)
-	MOVQ  224(DI), AX
+	MOVQ  136(DI), AX
 	MOVQ  AX, 272(DI)
+	MOVQ  16(DI), AX
+	MOVQ  AX, 304(DI)
+	MOVQ  224(DI), AX
+	MOVQ  AX, 280(DI)
 	MOVQ  128(DI), R12
 	MOVQ  96(DI), DX
 	MOVQ  80(DI), R15
@@ -15113,13 +15167,13 @@ TEXT ·tile14x2AVX512(SB), NOSPLIT, $0-8
 product:
 	IMUL3Q  $0x00000006, 104(DI), AX
 	ADDQ    DX, AX
-	MOVQ    AX, 288(DI)
+	MOVQ    AX, 296(DI)
 	MOVQ    DX, R13
 	MOVQ    32(DI), R8
 	LEAQ    (R8)(R8*2), R9
 	LEAQ    (R8)(R8*4), R10
-	MOVQ    256(DI), BX
-	MOVQ    272(DI), R14
+	MOVQ    264(DI), BX
+	MOVQ    280(DI), R14
 	VPXORD  Z0, Z0, Z0
 	VPXORD  Z1, Z1, Z1
 	VPXORD  Z2, Z2, Z2
@@ -15149,17 +15203,17 @@ product:
 	VPXORD  Z26, Z26, Z26
 	VPXORD  Z27, Z27, Z27
 	MOVQ    56(DI), AX
-	MOVQ    AX, 304(DI)
+	MOVQ    AX, 312(DI)
 	MOVQ    48(DI), AX
-	MOVQ    AX, 280(DI)
+	MOVQ    AX, 288(DI)
 	MOVQ    112(DI), AX
 	PCALIGN $0x20
 
 segment:
-	MOVQ    280(DI), SI
+	MOVQ    288(DI), SI
 	MOVQ    (SI), SI
-	ADDQ    248(DI), SI
-	ADDQ    $0x08, 280(DI)
+	ADDQ    256(DI), SI
+	ADDQ    $0x08, 288(DI)
 	MOVQ    40(DI), R11
 	ADDQ    SI, R11
 	MOVQ    64(DI), CX
@@ -15358,22 +15412,24 @@ four:
 	VBROADCASTSS 12(R11)(R9*2), Z30
 	VFMADD231PS  Z28, Z30, Z26
 	VFMADD231PS  Z29, Z30, Z27
+	CMPQ         R13, 296(DI)
+	JHI          fetched
 	PREFETCHT0   (R13)
 	PREFETCHT0   (R13)(AX*1)
 	PREFETCHT0   64(R13)
 	PREFETCHT0   64(R13)(AX*1)
 	ADDQ         104(DI), R13
-	CMPQ         R13, 288(DI)
-	CMOVQHI      288(DI), R13
-	PREFETCHT1   (R14)(CX*4)
-	PREFETCHT1   64(R14)(CX*4)
-	ADDQ         240(DI), R14
-	PCALIGN      $0x20
-	ADDQ         $0x10, SI
-	ADDQ         $0x10, R11
-	SUBQ         $0x04, CX
-	JGE          four
-	PCALIGN      $0x20
+
+fetched:
+	PREFETCHT1 (R14)(CX*4)
+	PREFETCHT1 64(R14)(CX*4)
+	ADDQ       240(DI), R14
+	PCALIGN    $0x20
+	ADDQ       $0x10, SI
+	ADDQ       $0x10, R11
+	SUBQ       $0x04, CX
+	JGE        four
+	PCALIGN    $0x20
 
 rest:
 	ADDQ $0x04, CX
@@ -15435,7 +15491,7 @@ one:
 	PCALIGN      $0x20
 
 next:
-	DECQ 304(DI)
+	DECQ 312(DI)
 	JNE  segment
 	JMP  summed
 
@@ -15492,7 +15548,7 @@ edge:
 	ADDQ         $0x04, R11
 	DECQ         CX
 	JNE          edge
-	DECQ         304(DI)
+	DECQ         312(DI)
 	JNE          segment
 
 summed:
@@ -15574,7 +15630,7 @@ scaled:
 
 accumulated:
 	MOVQ      176(DI), AX
-	MOVQ      264(DI), CX
+	MOVQ      272(DI), CX
 	CMPQ      AX, $0x01
 	JLT       biased
 	JEQ       rowbias
@@ -16281,13 +16337,13 @@ store:
 	VMOVUPS Z25, K1, (AX)(R10*1)
 	VMOVUPS Z27, K1, (AX)(R9*2)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 248(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 264(DI)
-	MOVQ    232(DI), AX
+	MOVQ    168(DI), AX
 	ADDQ    AX, 272(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 280(DI)
 	MOVQ    160(DI), AX
 	ADDQ    AX, DX
 	TESTQ   R12, R12
@@ -16295,49 +16351,49 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 296(DI)
+	DECQ 304(DI)
 	JNE  product
 	VZEROUPPER
 	RET
 
 // func tile1x1AVX2(t *tile)
-// Requires: AVX, CMOV, FMA3, MMX+
+// Requires: AVX, FMA3, MMX+
 TEXT ·tile1x1AVX2(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), DI
 	MOVQ 24(DI), AX
-	MOVQ AX, 248(DI)
-	MOVQ 72(DI), AX
 	MOVQ AX, 256(DI)
-	MOVQ 136(DI), AX
+	MOVQ 72(DI), AX
 	MOVQ AX, 264(DI)
-	MOVQ 16(DI), AX
-	MOVQ AX, 296(DI)
-	MOVQ 224(DI), AX
+	MOVQ 136(DI), AX
 	MOVQ AX, 272(DI)
+	MOVQ 16(DI), AX
+	MOVQ AX, 304(DI)
+	MOVQ 224(DI), AX
+	MOVQ AX, 280(DI)
 	MOVQ 128(DI), R12
 	MOVQ 96(DI), DX
 	MOVQ 80(DI), R15
 
 product:
-	MOVQ    DX, 288(DI)
+	MOVQ    DX, 296(DI)
 	MOVQ    DX, R13
 	MOVQ    32(DI), R8
 	LEAQ    (R8)(R8*2), R9
 	LEAQ    (R8)(R8*4), R10
-	MOVQ    256(DI), BX
-	MOVQ    272(DI), R14
+	MOVQ    264(DI), BX
+	MOVQ    280(DI), R14
 	VXORPS  Y0, Y0, Y0
 	MOVQ    56(DI), AX
-	MOVQ    AX, 304(DI)
+	MOVQ    AX, 312(DI)
 	MOVQ    48(DI), AX
-	MOVQ    AX, 280(DI)
+	MOVQ    AX, 288(DI)
 	PCALIGN $0x20
 
 segment:
-	MOVQ    280(DI), SI
+	MOVQ    288(DI), SI
 	MOVQ    (SI), SI
-	ADDQ    248(DI), SI
-	ADDQ    $0x08, 280(DI)
+	ADDQ    256(DI), SI
+	ADDQ    $0x08, 288(DI)
 	MOVQ    64(DI), CX
 	PCALIGN $0x20
 	SUBQ    $0x04, CX
@@ -16364,18 +16420,20 @@ four:
 	ADDQ         R15, BX
 	VBROADCASTSS 12(SI), Y14
 	VFMADD231PS  Y12, Y14, Y0
+	CMPQ         R13, 296(DI)
+	JHI          fetched
 	PREFETCHT0   (R13)
 	ADDQ         104(DI), R13
-	CMPQ         R13, 288(DI)
-	CMOVQHI      288(DI), R13
-	PREFETCHT1   (R14)(CX*4)
-	PREFETCHT1   64(R14)(CX*4)
-	ADDQ         240(DI), R14
-	PCALIGN      $0x20
-	ADDQ         $0x10, SI
-	SUBQ         $0x04, CX
-	JGE          four
-	PCALIGN      $0x20
+
+fetched:
+	PREFETCHT1 (R14)(CX*4)
+	PREFETCHT1 64(R14)(CX*4)
+	ADDQ       240(DI), R14
+	PCALIGN    $0x20
+	ADDQ       $0x10, SI
+	SUBQ       $0x04, CX
+	JGE        four
+	PCALIGN    $0x20
 
 rest:
 	ADDQ $0x04, CX
@@ -16394,7 +16452,7 @@ one:
 	PCALIGN      $0x20
 
 next:
-	DECQ         304(DI)
+	DECQ         312(DI)
 	JNE          segment
 	MOVL         200(DI), AX
 	CMPL         AX, $0x3f800000
@@ -16413,7 +16471,7 @@ scaled:
 
 accumulated:
 	MOVQ    176(DI), AX
-	MOVQ    264(DI), CX
+	MOVQ    272(DI), CX
 	CMPQ    AX, $0x01
 	JLT     biased
 	JEQ     rowbias
@@ -16471,13 +16529,13 @@ store:
 	MOVQ    DX, AX
 	VMOVUPS Y0, (AX)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 248(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 264(DI)
-	MOVQ    232(DI), AX
+	MOVQ    168(DI), AX
 	ADDQ    AX, 272(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 280(DI)
 	MOVQ    160(DI), AX
 	ADDQ    AX, DX
 	TESTQ   R12, R12
@@ -16485,50 +16543,50 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 296(DI)
+	DECQ 304(DI)
 	JNE  product
 	VZEROUPPER
 	RET
 
 // func tile1x2AVX2(t *tile)
-// Requires: AVX, CMOV, FMA3, MMX+
+// Requires: AVX, FMA3, MMX+
 TEXT ·tile1x2AVX2(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), DI
 	MOVQ 24(DI), AX
-	MOVQ AX, 248(DI)
-	MOVQ 72(DI), AX
 	MOVQ AX, 256(DI)
-	MOVQ 136(DI), AX
+	MOVQ 72(DI), AX
 	MOVQ AX, 264(DI)
-	MOVQ 16(DI), AX
-	MOVQ AX, 296(DI)
-	MOVQ 224(DI), AX
+	MOVQ 136(DI), AX
 	MOVQ AX, 272(DI)
+	MOVQ 16(DI), AX
+	MOVQ AX, 304(DI)
+	MOVQ 224(DI), AX
+	MOVQ AX, 280(DI)
 	MOVQ 128(DI), R12
 	MOVQ 96(DI), DX
 	MOVQ 80(DI), R15
 
 product:
-	MOVQ    DX, 288(DI)
+	MOVQ    DX, 296(DI)
 	MOVQ    DX, R13
 	MOVQ    32(DI), R8
 	LEAQ    (R8)(R8*2), R9
 	LEAQ    (R8)(R8*4), R10
-	MOVQ    256(DI), BX
-	MOVQ    272(DI), R14
+	MOVQ    264(DI), BX
+	MOVQ    280(DI), R14
 	VXORPS  Y0, Y0, Y0
 	VXORPS  Y1, Y1, Y1
 	MOVQ    56(DI), AX
-	MOVQ    AX, 304(DI)
+	MOVQ    AX, 312(DI)
 	MOVQ    48(DI), AX
-	MOVQ    AX, 280(DI)
+	MOVQ    AX, 288(DI)
 	PCALIGN $0x20
 
 segment:
-	MOVQ    280(DI), SI
+	MOVQ    288(DI), SI
 	MOVQ    (SI), SI
-	ADDQ    248(DI), SI
-	ADDQ    $0x08, 280(DI)
+	ADDQ    256(DI), SI
+	ADDQ    $0x08, 288(DI)
 	MOVQ    64(DI), CX
 	PCALIGN $0x20
 	SUBQ    $0x04, CX
@@ -16563,18 +16621,20 @@ four:
 	VBROADCASTSS 12(SI), Y14
 	VFMADD231PS  Y12, Y14, Y0
 	VFMADD231PS  Y13, Y14, Y1
+	CMPQ         R13, 296(DI)
+	JHI          fetched
 	PREFETCHT0   (R13)
 	ADDQ         104(DI), R13
-	CMPQ         R13, 288(DI)
-	CMOVQHI      288(DI), R13
-	PREFETCHT1   (R14)(CX*4)
-	PREFETCHT1   64(R14)(CX*4)
-	ADDQ         240(DI), R14
-	PCALIGN      $0x20
-	ADDQ         $0x10, SI
-	SUBQ         $0x04, CX
-	JGE          four
-	PCALIGN      $0x20
+
+fetched:
+	PREFETCHT1 (R14)(CX*4)
+	PREFETCHT1 64(R14)(CX*4)
+	ADDQ       240(DI), R14
+	PCALIGN    $0x20
+	ADDQ       $0x10, SI
+	SUBQ       $0x04, CX
+	JGE        four
+	PCALIGN    $0x20
 
 rest:
 	ADDQ $0x04, CX
@@ -16595,7 +16655,7 @@ one:
 	PCALIGN      $0x20
 
 next:
-	DECQ         304(DI)
+	DECQ         312(DI)
 	JNE          segment
 	MOVL         200(DI), AX
 	CMPL         AX, $0x3f800000
@@ -16618,7 +16678,7 @@ scaled:
 
 accumulated:
 	MOVQ    176(DI), AX
-	MOVQ    264(DI), CX
+	MOVQ    272(DI), CX
 	CMPQ    AX, $0x01
 	JLT     biased
 	JEQ     rowbias
@@ -16704,13 +16764,13 @@ store:
 	ADDQ    120(DI), AX
 	VMOVUPS Y1, (AX)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 248(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 264(DI)
-	MOVQ    232(DI), AX
+	MOVQ    168(DI), AX
 	ADDQ    AX, 272(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 280(DI)
 	MOVQ    160(DI), AX
 	ADDQ    AX, DX
 	TESTQ   R12, R12
@@ -16718,25 +16778,25 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 296(DI)
+	DECQ 304(DI)
 	JNE  product
 	VZEROUPPER
 	RET
 
 // func tile2x1AVX2(t *tile)
-// Requires: AVX, CMOV, FMA3, MMX+
+// Requires: AVX, FMA3, MMX+
 TEXT ·tile2x1AVX2(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), DI
 	MOVQ 24(DI), AX
-	MOVQ AX, 248(DI)
-	MOVQ 72(DI), AX
 	MOVQ AX, 256(DI)
-	MOVQ 136(DI), AX
+	MOVQ 72(DI), AX
 	MOVQ AX, 264(DI)
-	MOVQ 16(DI), AX
-	MOVQ AX, 296(DI)
-	MOVQ 224(DI), AX
+	MOVQ 136(DI), AX
 	MOVQ AX, 272(DI)
+	MOVQ 16(DI), AX
+	MOVQ AX, 304(DI)
+	MOVQ 224(DI), AX
+	MOVQ AX, 280(DI)
 	MOVQ 128(DI), R12
 	MOVQ 96(DI), DX
 	MOVQ 80(DI), R15
@@ -16744,26 +16804,26 @@ TEXT ·tile2x1AVX2(SB), NOSPLIT, $0-8
 product:
 	IMUL3Q  $0x00000001, 104(DI), AX
 	ADDQ    DX, AX
-	MOVQ    AX, 288(DI)
+	MOVQ    AX, 296(DI)
 	MOVQ    DX, R13
 	MOVQ    32(DI), R8
 	LEAQ    (R8)(R8*2), R9
 	LEAQ    (R8)(R8*4), R10
-	MOVQ    256(DI), BX
-	MOVQ    272(DI), R14
+	MOVQ    264(DI), BX
+	MOVQ    280(DI), R14
 	VXORPS  Y0, Y0, Y0
 	VXORPS  Y1, Y1, Y1
 	MOVQ    56(DI), AX
-	MOVQ    AX, 304(DI)
+	MOVQ    AX, 312(DI)
 	MOVQ    48(DI), AX
-	MOVQ    AX, 280(DI)
+	MOVQ    AX, 288(DI)
 	PCALIGN $0x20
 
 segment:
-	MOVQ    280(DI), SI
+	MOVQ    288(DI), SI
 	MOVQ    (SI), SI
-	ADDQ    248(DI), SI
-	ADDQ    $0x08, 280(DI)
+	ADDQ    256(DI), SI
+	ADDQ    $0x08, 288(DI)
 	MOVQ    64(DI), CX
 	PCALIGN $0x20
 	SUBQ    $0x04, CX
@@ -16798,18 +16858,20 @@ four:
 	VFMADD231PS  Y12, Y14, Y0
 	VBROADCASTSS 12(SI)(R8*1), Y15
 	VFMADD231PS  Y12, Y15, Y1
+	CMPQ         R13, 296(DI)
+	JHI          fetched
 	PREFETCHT0   (R13)
 	ADDQ         104(DI), R13
-	CMPQ         R13, 288(DI)
-	CMOVQHI      288(DI), R13
-	PREFETCHT1   (R14)(CX*4)
-	PREFETCHT1   64(R14)(CX*4)
-	ADDQ         240(DI), R14
-	PCALIGN      $0x20
-	ADDQ         $0x10, SI
-	SUBQ         $0x04, CX
-	JGE          four
-	PCALIGN      $0x20
+
+fetched:
+	PREFETCHT1 (R14)(CX*4)
+	PREFETCHT1 64(R14)(CX*4)
+	ADDQ       240(DI), R14
+	PCALIGN    $0x20
+	ADDQ       $0x10, SI
+	SUBQ       $0x04, CX
+	JGE        four
+	PCALIGN    $0x20
 
 rest:
 	ADDQ $0x04, CX
@@ -16830,7 +16892,7 @@ one:
 	PCALIGN      $0x20
 
 next:
-	DECQ         304(DI)
+	DECQ         312(DI)
 	JNE          segment
 	MOVL         200(DI), AX
 	CMPL         AX, $0x3f800000
@@ -16851,7 +16913,7 @@ scaled:
 
 accumulated:
 	MOVQ    176(DI), AX
-	MOVQ    264(DI), CX
+	MOVQ    272(DI), CX
 	CMPQ    AX, $0x01
 	JLT     biased
 	JEQ     rowbias
@@ -16933,13 +16995,13 @@ store:
 	VMOVUPS Y0, (AX)
 	VMOVUPS Y1, (AX)(R8*1)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 248(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 264(DI)
-	MOVQ    232(DI), AX
+	MOVQ    168(DI), AX
 	ADDQ    AX, 272(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 280(DI)
 	MOVQ    160(DI), AX
 	ADDQ    AX, DX
 	TESTQ   R12, R12
@@ -16947,25 +17009,25 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 296(DI)
+	DECQ 304(DI)
 	JNE  product
 	VZEROUPPER
 	RET
 
 // func tile2x2AVX2(t *tile)
-// Requires: AVX, CMOV, FMA3, MMX+
+// Requires: AVX, FMA3, MMX+
 TEXT ·tile2x2AVX2(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), DI
 	MOVQ 24(DI), AX
-	MOVQ AX, 248(DI)
-	MOVQ 72(DI), AX
 	MOVQ AX, 256(DI)
-	MOVQ 136(DI), AX
+	MOVQ 72(DI), AX
 	MOVQ AX, 264(DI)
-	MOVQ 16(DI), AX
-	MOVQ AX, 296(DI)
-	MOVQ 224(DI), AX
+	MOVQ 136(DI), AX
 	MOVQ AX, 272(DI)
+	MOVQ 16(DI), AX
+	MOVQ AX, 304(DI)
+	MOVQ 224(DI), AX
+	MOVQ AX, 280(DI)
 	MOVQ 128(DI), R12
 	MOVQ 96(DI), DX
 	MOVQ 80(DI), R15
@@ -16973,28 +17035,28 @@ TEXT ·tile2x2AVX2(SB), NOSPLIT, $0-8
 product:
 	IMUL3Q  $0x00000001, 104(DI), AX
 	ADDQ    DX, AX
-	MOVQ    AX, 288(DI)
+	MOVQ    AX, 296(DI)
 	MOVQ    DX, R13
 	MOVQ    32(DI), R8
 	LEAQ    (R8)(R8*2), R9
 	LEAQ    (R8)(R8*4), R10
-	MOVQ    256(DI), BX
-	MOVQ    272(DI), R14
+	MOVQ    264(DI), BX
+	MOVQ    280(DI), R14
 	VXORPS  Y0, Y0, Y0
 	VXORPS  Y1, Y1, Y1
 	VXORPS  Y2, Y2, Y2
 	VXORPS  Y3, Y3, Y3
 	MOVQ    56(DI), AX
-	MOVQ    AX, 304(DI)
+	MOVQ    AX, 312(DI)
 	MOVQ    48(DI), AX
-	MOVQ    AX, 280(DI)
+	MOVQ    AX, 288(DI)
 	PCALIGN $0x20
 
 segment:
-	MOVQ    280(DI), SI
+	MOVQ    288(DI), SI
 	MOVQ    (SI), SI
-	ADDQ    248(DI), SI
-	ADDQ    $0x08, 280(DI)
+	ADDQ    256(DI), SI
+	ADDQ    $0x08, 288(DI)
 	MOVQ    64(DI), CX
 	PCALIGN $0x20
 	SUBQ    $0x04, CX
@@ -17041,18 +17103,20 @@ four:
 	VBROADCASTSS 12(SI)(R8*1), Y15
 	VFMADD231PS  Y12, Y15, Y2
 	VFMADD231PS  Y13, Y15, Y3
+	CMPQ         R13, 296(DI)
+	JHI          fetched
 	PREFETCHT0   (R13)
 	ADDQ         104(DI), R13
-	CMPQ         R13, 288(DI)
-	CMOVQHI      288(DI), R13
-	PREFETCHT1   (R14)(CX*4)
-	PREFETCHT1   64(R14)(CX*4)
-	ADDQ         240(DI), R14
-	PCALIGN      $0x20
-	ADDQ         $0x10, SI
-	SUBQ         $0x04, CX
-	JGE          four
-	PCALIGN      $0x20
+
+fetched:
+	PREFETCHT1 (R14)(CX*4)
+	PREFETCHT1 64(R14)(CX*4)
+	ADDQ       240(DI), R14
+	PCALIGN    $0x20
+	ADDQ       $0x10, SI
+	SUBQ       $0x04, CX
+	JGE        four
+	PCALIGN    $0x20
 
 rest:
 	ADDQ $0x04, CX
@@ -17076,7 +17140,7 @@ one:
 	PCALIGN      $0x20
 
 next:
-	DECQ         304(DI)
+	DECQ         312(DI)
 	JNE          segment
 	MOVL         200(DI), AX
 	CMPL         AX, $0x3f800000
@@ -17103,7 +17167,7 @@ scaled:
 
 accumulated:
 	MOVQ    176(DI), AX
-	MOVQ    264(DI), CX
+	MOVQ    272(DI), CX
 	CMPQ    AX, $0x01
 	JLT     biased
 	JEQ     rowbias
@@ -17236,13 +17300,13 @@ store:
 	VMOVUPS Y1, (AX)
 	VMOVUPS Y3, (AX)(R8*1)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 248(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 264(DI)
-	MOVQ    232(DI), AX
+	MOVQ    168(DI), AX
 	ADDQ    AX, 272(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 280(DI)
 	MOVQ    160(DI), AX
 	ADDQ    AX, DX
 	TESTQ   R12, R12
@@ -17250,25 +17314,25 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 296(DI)
+	DECQ 304(DI)
 	JNE  product
 	VZEROUPPER
 	RET
 
 // func tile3x1AVX2(t *tile)
-// Requires: AVX, CMOV, FMA3, MMX+
+// Requires: AVX, FMA3, MMX+
 TEXT ·tile3x1AVX2(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), DI
 	MOVQ 24(DI), AX
-	MOVQ AX, 248(DI)
-	MOVQ 72(DI), AX
 	MOVQ AX, 256(DI)
-	MOVQ 136(DI), AX
+	MOVQ 72(DI), AX
 	MOVQ AX, 264(DI)
-	MOVQ 16(DI), AX
-	MOVQ AX, 296(DI)
-	MOVQ 224(DI), AX
+	MOVQ 136(DI), AX
 	MOVQ AX, 272(DI)
+	MOVQ 16(DI), AX
+	MOVQ AX, 304(DI)
+	MOVQ 224(DI), AX
+	MOVQ AX, 280(DI)
 	MOVQ 128(DI), R12
 	MOVQ 96(DI), DX
 	MOVQ 80(DI), R15
@@ -17276,27 +17340,27 @@ TEXT ·tile3x1AVX2(SB), NOSPLIT, $0-8
 product:
 	IMUL3Q  $0x00000002, 104(DI), AX
 	ADDQ    DX, AX
-	MOVQ    AX, 288(DI)
+	MOVQ    AX, 296(DI)
 	MOVQ    DX, R13
 	MOVQ    32(DI), R8
 	LEAQ    (R8)(R8*2), R9
 	LEAQ    (R8)(R8*4), R10
-	MOVQ    256(DI), BX
-	MOVQ    272(DI), R14
+	MOVQ    264(DI), BX
+	MOVQ    280(DI), R14
 	VXORPS  Y0, Y0, Y0
 	VXORPS  Y1, Y1, Y1
 	VXORPS  Y2, Y2, Y2
 	MOVQ    56(DI), AX
-	MOVQ    AX, 304(DI)
+	MOVQ    AX, 312(DI)
 	MOVQ    48(DI), AX
-	MOVQ    AX, 280(DI)
+	MOVQ    AX, 288(DI)
 	PCALIGN $0x20
 
 segment:
-	MOVQ    280(DI), SI
+	MOVQ    288(DI), SI
 	MOVQ    (SI), SI
-	ADDQ    248(DI), SI
-	ADDQ    $0x08, 280(DI)
+	ADDQ    256(DI), SI
+	ADDQ    $0x08, 288(DI)
 	MOVQ    64(DI), CX
 	PCALIGN $0x20
 	SUBQ    $0x04, CX
@@ -17339,18 +17403,20 @@ four:
 	VFMADD231PS  Y12, Y15, Y1
 	VBROADCASTSS 12(SI)(R8*2), Y14
 	VFMADD231PS  Y12, Y14, Y2
+	CMPQ         R13, 296(DI)
+	JHI          fetched
 	PREFETCHT0   (R13)
 	ADDQ         104(DI), R13
-	CMPQ         R13, 288(DI)
-	CMOVQHI      288(DI), R13
-	PREFETCHT1   (R14)(CX*4)
-	PREFETCHT1   64(R14)(CX*4)
-	ADDQ         240(DI), R14
-	PCALIGN      $0x20
-	ADDQ         $0x10, SI
-	SUBQ         $0x04, CX
-	JGE          four
-	PCALIGN      $0x20
+
+fetched:
+	PREFETCHT1 (R14)(CX*4)
+	PREFETCHT1 64(R14)(CX*4)
+	ADDQ       240(DI), R14
+	PCALIGN    $0x20
+	ADDQ       $0x10, SI
+	SUBQ       $0x04, CX
+	JGE        four
+	PCALIGN    $0x20
 
 rest:
 	ADDQ $0x04, CX
@@ -17373,7 +17439,7 @@ one:
 	PCALIGN      $0x20
 
 next:
-	DECQ         304(DI)
+	DECQ         312(DI)
 	JNE          segment
 	MOVL         200(DI), AX
 	CMPL         AX, $0x3f800000
@@ -17396,7 +17462,7 @@ scaled:
 
 accumulated:
 	MOVQ    176(DI), AX
-	MOVQ    264(DI), CX
+	MOVQ    272(DI), CX
 	CMPQ    AX, $0x01
 	JLT     biased
 	JEQ     rowbias
@@ -17502,13 +17568,13 @@ store:
 	VMOVUPS Y1, (AX)(R8*1)
 	VMOVUPS Y2, (AX)(R8*2)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 248(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 264(DI)
-	MOVQ    232(DI), AX
+	MOVQ    168(DI), AX
 	ADDQ    AX, 272(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 280(DI)
 	MOVQ    160(DI), AX
 	ADDQ    AX, DX
 	TESTQ   R12, R12
@@ -17516,25 +17582,25 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 296(DI)
+	DECQ 304(DI)
 	JNE  product
 	VZEROUPPER
 	RET
 
 // func tile3x2AVX2(t *tile)
-// Requires: AVX, CMOV, FMA3, MMX+
+// Requires: AVX, FMA3, MMX+
 TEXT ·tile3x2AVX2(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), DI
 	MOVQ 24(DI), AX
-	MOVQ AX, 248(DI)
-	MOVQ 72(DI), AX
 	MOVQ AX, 256(DI)
-	MOVQ 136(DI), AX
+	MOVQ 72(DI), AX
 	MOVQ AX, 264(DI)
-	MOVQ 16(DI), AX
-	MOVQ AX, 296(DI)
-	MOVQ 224(DI), AX
+	MOVQ 136(DI), AX
 	MOVQ AX, 272(DI)
+	MOVQ 16(DI), AX
+	MOVQ AX, 304(DI)
+	MOVQ 224(DI), AX
+	MOVQ AX, 280(DI)
 	MOVQ 128(DI), R12
 	MOVQ 96(DI), DX
 	MOVQ 80(DI), R15
@@ -17542,13 +17608,13 @@ TEXT ·tile3x2AVX2(SB), NOSPLIT, $0-8
 product:
 	IMUL3Q  $0x00000002, 104(DI), AX
 	ADDQ    DX, AX
-	MOVQ    AX, 288(DI)
+	MOVQ    AX, 296(DI)
 	MOVQ    DX, R13
 	MOVQ    32(DI), R8
 	LEAQ    (R8)(R8*2), R9
 	LEAQ    (R8)(R8*4), R10
-	MOVQ    256(DI), BX
-	MOVQ    272(DI), R14
+	MOVQ    264(DI), BX
+	MOVQ    280(DI), R14
 	VXORPS  Y0, Y0, Y0
 	VXORPS  Y1, Y1, Y1
 	VXORPS  Y2, Y2, Y2
@@ -17556,16 +17622,16 @@ product:
 	VXORPS  Y4, Y4, Y4
 	VXORPS  Y5, Y5, Y5
 	MOVQ    56(DI), AX
-	MOVQ    AX, 304(DI)
+	MOVQ    AX, 312(DI)
 	MOVQ    48(DI), AX
-	MOVQ    AX, 280(DI)
+	MOVQ    AX, 288(DI)
 	PCALIGN $0x20
 
 segment:
-	MOVQ    280(DI), SI
+	MOVQ    288(DI), SI
 	MOVQ    (SI), SI
-	ADDQ    248(DI), SI
-	ADDQ    $0x08, 280(DI)
+	ADDQ    256(DI), SI
+	ADDQ    $0x08, 288(DI)
 	MOVQ    64(DI), CX
 	PCALIGN $0x20
 	SUBQ    $0x04, CX
@@ -17624,18 +17690,20 @@ four:
 	VBROADCASTSS 12(SI)(R8*2), Y14
 	VFMADD231PS  Y12, Y14, Y4
 	VFMADD231PS  Y13, Y14, Y5
+	CMPQ         R13, 296(DI)
+	JHI          fetched
 	PREFETCHT0   (R13)
 	ADDQ         104(DI), R13
-	CMPQ         R13, 288(DI)
-	CMOVQHI      288(DI), R13
-	PREFETCHT1   (R14)(CX*4)
-	PREFETCHT1   64(R14)(CX*4)
-	ADDQ         240(DI), R14
-	PCALIGN      $0x20
-	ADDQ         $0x10, SI
-	SUBQ         $0x04, CX
-	JGE          four
-	PCALIGN      $0x20
+
+fetched:
+	PREFETCHT1 (R14)(CX*4)
+	PREFETCHT1 64(R14)(CX*4)
+	ADDQ       240(DI), R14
+	PCALIGN    $0x20
+	ADDQ       $0x10, SI
+	SUBQ       $0x04, CX
+	JGE        four
+	PCALIGN    $0x20
 
 rest:
 	ADDQ $0x04, CX
@@ -17662,7 +17730,7 @@ one:
 	PCALIGN      $0x20
 
 next:
-	DECQ         304(DI)
+	DECQ         312(DI)
 	JNE          segment
 	MOVL         200(DI), AX
 	CMPL         AX, $0x3f800000
@@ -17693,7 +17761,7 @@ scaled:
 
 accumulated:
 	MOVQ    176(DI), AX
-	MOVQ    264(DI), CX
+	MOVQ    272(DI), CX
 	CMPQ    AX, $0x01
 	JLT     biased
 	JEQ     rowbias
@@ -17873,13 +17941,13 @@ store:
 	VMOVUPS Y3, (AX)(R8*1)
 	VMOVUPS Y5, (AX)(R8*2)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 248(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 264(DI)
-	MOVQ    232(DI), AX
+	MOVQ    168(DI), AX
 	ADDQ    AX, 272(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 280(DI)
 	MOVQ    160(DI), AX
 	ADDQ    AX, DX
 	TESTQ   R12, R12
@@ -17887,25 +17955,25 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 296(DI)
+	DECQ 304(DI)
 	JNE  product
 	VZEROUPPER
 	RET
 
 // func tile4x1AVX2(t *tile)
-// Requires: AVX, CMOV, FMA3, MMX+
+// Requires: AVX, FMA3, MMX+
 TEXT ·tile4x1AVX2(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), DI
 	MOVQ 24(DI), AX
-	MOVQ AX, 248(DI)
-	MOVQ 72(DI), AX
 	MOVQ AX, 256(DI)
-	MOVQ 136(DI), AX
+	MOVQ 72(DI), AX
 	MOVQ AX, 264(DI)
-	MOVQ 16(DI), AX
-	MOVQ AX, 296(DI)
-	MOVQ 224(DI), AX
+	MOVQ 136(DI), AX
 	MOVQ AX, 272(DI)
+	MOVQ 16(DI), AX
+	MOVQ AX, 304(DI)
+	MOVQ 224(DI), AX
+	MOVQ AX, 280(DI)
 	MOVQ 128(DI), R12
 	MOVQ 96(DI), DX
 	MOVQ 80(DI), R15
@@ -17913,29 +17981,29 @@ TEXT ·tile4x1AVX2(SB), NOSPLIT, $0-8
 product:
 	IMUL3Q  $0x00000002, 104(DI), AX
 	ADDQ    DX, AX
-	MOVQ    AX, 288(DI)
+	MOVQ    AX, 296(DI)
 	MOVQ    DX, R13
 	MOVQ    32(DI), R8
 	LEAQ    (R8)(R8*2), R9
 	LEAQ    (R8)(R8*4), R10
-	MOVQ    256(DI), BX
-	MOVQ    272(DI), R14
+	MOVQ    264(DI), BX
+	MOVQ    280(DI), R14
 	VXORPS  Y0, Y0, Y0
 	VXORPS  Y1, Y1, Y1
 	VXORPS  Y2, Y2, Y2
 	VXORPS  Y3, Y3, Y3
 	MOVQ    56(DI), AX
-	MOVQ    AX, 304(DI)
+	MOVQ    AX, 312(DI)
 	MOVQ    48(DI), AX
-	MOVQ    AX, 280(DI)
+	MOVQ    AX, 288(DI)
 	MOVQ    112(DI), AX
 	PCALIGN $0x20
 
 segment:
-	MOVQ    280(DI), SI
+	MOVQ    288(DI), SI
 	MOVQ    (SI), SI
-	ADDQ    248(DI), SI
-	ADDQ    $0x08, 280(DI)
+	ADDQ    256(DI), SI
+	ADDQ    $0x08, 288(DI)
 	MOVQ    40(DI), R11
 	ADDQ    SI, R11
 	MOVQ    64(DI), CX
@@ -17988,20 +18056,22 @@ four:
 	VFMADD231PS  Y12, Y14, Y2
 	VBROADCASTSS 12(R11), Y15
 	VFMADD231PS  Y12, Y15, Y3
+	CMPQ         R13, 296(DI)
+	JHI          fetched
 	PREFETCHT0   (R13)
 	PREFETCHT0   (R13)(AX*1)
 	ADDQ         104(DI), R13
-	CMPQ         R13, 288(DI)
-	CMOVQHI      288(DI), R13
-	PREFETCHT1   (R14)(CX*4)
-	PREFETCHT1   64(R14)(CX*4)
-	ADDQ         240(DI), R14
-	PCALIGN      $0x20
-	ADDQ         $0x10, SI
-	ADDQ         $0x10, R11
-	SUBQ         $0x04, CX
-	JGE          four
-	PCALIGN      $0x20
+
+fetched:
+	PREFETCHT1 (R14)(CX*4)
+	PREFETCHT1 64(R14)(CX*4)
+	ADDQ       240(DI), R14
+	PCALIGN    $0x20
+	ADDQ       $0x10, SI
+	ADDQ       $0x10, R11
+	SUBQ       $0x04, CX
+	JGE        four
+	PCALIGN    $0x20
 
 rest:
 	ADDQ $0x04, CX
@@ -18027,7 +18097,7 @@ one:
 	PCALIGN      $0x20
 
 next:
-	DECQ         304(DI)
+	DECQ         312(DI)
 	JNE          segment
 	MOVL         200(DI), AX
 	CMPL         AX, $0x3f800000
@@ -18054,7 +18124,7 @@ scaled:
 
 accumulated:
 	MOVQ    176(DI), AX
-	MOVQ    264(DI), CX
+	MOVQ    272(DI), CX
 	CMPQ    AX, $0x01
 	JLT     biased
 	JEQ     rowbias
@@ -18188,13 +18258,13 @@ store:
 	ADDQ    112(DI), AX
 	VMOVUPS Y3, (AX)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 248(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 264(DI)
-	MOVQ    232(DI), AX
+	MOVQ    168(DI), AX
 	ADDQ    AX, 272(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 280(DI)
 	MOVQ    160(DI), AX
 	ADDQ    AX, DX
 	TESTQ   R12, R12
@@ -18202,25 +18272,25 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 296(DI)
+	DECQ 304(DI)
 	JNE  product
 	VZEROUPPER
 	RET
 
 // func tile4x2AVX2(t *tile)
-// Requires: AVX, CMOV, FMA3, MMX+
+// Requires: AVX, FMA3, MMX+
 TEXT ·tile4x2AVX2(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), DI
 	MOVQ 24(DI), AX
-	MOVQ AX, 248(DI)
-	MOVQ 72(DI), AX
 	MOVQ AX, 256(DI)
-	MOVQ 136(DI), AX
+	MOVQ 72(DI), AX
 	MOVQ AX, 264(DI)
-	MOVQ 16(DI), AX
-	MOVQ AX, 296(DI)
-	MOVQ 224(DI), AX
+	MOVQ 136(DI), AX
 	MOVQ AX, 272(DI)
+	MOVQ 16(DI), AX
+	MOVQ AX, 304(DI)
+	MOVQ 224(DI), AX
+	MOVQ AX, 280(DI)
 	MOVQ 128(DI), R12
 	MOVQ 96(DI), DX
 	MOVQ 80(DI), R15
@@ -18228,13 +18298,13 @@ TEXT ·tile4x2AVX2(SB), NOSPLIT, $0-8
 product:
 	IMUL3Q  $0x00000002, 104(DI), AX
 	ADDQ    DX, AX
-	MOVQ    AX, 288(DI)
+	MOVQ    AX, 296(DI)
 	MOVQ    DX, R13
 	MOVQ    32(DI), R8
 	LEAQ    (R8)(R8*2), R9
 	LEAQ    (R8)(R8*4), R10
-	MOVQ    256(DI), BX
-	MOVQ    272(DI), R14
+	MOVQ    264(DI), BX
+	MOVQ    280(DI), R14
 	VXORPS  Y0, Y0, Y0
 	VXORPS  Y1, Y1, Y1
 	VXORPS  Y2, Y2, Y2
@@ -18244,17 +18314,17 @@ product:
 	VXORPS  Y6, Y6, Y6
 	VXORPS  Y7, Y7, Y7
 	MOVQ    56(DI), AX
-	MOVQ    AX, 304(DI)
+	MOVQ    AX, 312(DI)
 	MOVQ    48(DI), AX
-	MOVQ    AX, 280(DI)
+	MOVQ    AX, 288(DI)
 	MOVQ    112(DI), AX
 	PCALIGN $0x20
 
 segment:
-	MOVQ    280(DI), SI
+	MOVQ    288(DI), SI
 	MOVQ    (SI), SI
-	ADDQ    248(DI), SI
-	ADDQ    $0x08, 280(DI)
+	ADDQ    256(DI), SI
+	ADDQ    $0x08, 288(DI)
 	MOVQ    40(DI), R11
 	ADDQ    SI, R11
 	MOVQ    64(DI), CX
@@ -18327,20 +18397,22 @@ four:
 	VBROADCASTSS 12(R11), Y15
 	VFMADD231PS  Y12, Y15, Y6
 	VFMADD231PS  Y13, Y15, Y7
+	CMPQ         R13, 296(DI)
+	JHI          fetched
 	PREFETCHT0   (R13)
 	PREFETCHT0   (R13)(AX*1)
 	ADDQ         104(DI), R13
-	CMPQ         R13, 288(DI)
-	CMOVQHI      288(DI), R13
-	PREFETCHT1   (R14)(CX*4)
-	PREFETCHT1   64(R14)(CX*4)
-	ADDQ         240(DI), R14
-	PCALIGN      $0x20
-	ADDQ         $0x10, SI
-	ADDQ         $0x10, R11
-	SUBQ         $0x04, CX
-	JGE          four
-	PCALIGN      $0x20
+
+fetched:
+	PREFETCHT1 (R14)(CX*4)
+	PREFETCHT1 64(R14)(CX*4)
+	ADDQ       240(DI), R14
+	PCALIGN    $0x20
+	ADDQ       $0x10, SI
+	ADDQ       $0x10, R11
+	SUBQ       $0x04, CX
+	JGE        four
+	PCALIGN    $0x20
 
 rest:
 	ADDQ $0x04, CX
@@ -18371,7 +18443,7 @@ one:
 	PCALIGN      $0x20
 
 next:
-	DECQ         304(DI)
+	DECQ         312(DI)
 	JNE          segment
 	MOVL         200(DI), AX
 	CMPL         AX, $0x3f800000
@@ -18411,7 +18483,7 @@ scaled:
 
 accumulated:
 	MOVQ    176(DI), AX
-	MOVQ    264(DI), CX
+	MOVQ    272(DI), CX
 	CMPQ    AX, $0x01
 	JLT     biased
 	JEQ     rowbias
@@ -18648,13 +18720,13 @@ store:
 	ADDQ    120(DI), AX
 	VMOVUPS Y7, (AX)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 248(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 264(DI)
-	MOVQ    232(DI), AX
+	MOVQ    168(DI), AX
 	ADDQ    AX, 272(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 280(DI)
 	MOVQ    160(DI), AX
 	ADDQ    AX, DX
 	TESTQ   R12, R12
@@ -18662,25 +18734,25 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 296(DI)
+	DECQ 304(DI)
 	JNE  product
 	VZEROUPPER
 	RET
 
 // func tile5x1AVX2(t *tile)
-// Requires: AVX, CMOV, FMA3, MMX+
+// Requires: AVX, FMA3, MMX+
 TEXT ·tile5x1AVX2(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), DI
 	MOVQ 24(DI), AX
-	MOVQ AX, 248(DI)
-	MOVQ 72(DI), AX
 	MOVQ AX, 256(DI)
-	MOVQ 136(DI), AX
+	MOVQ 72(DI), AX
 	MOVQ AX, 264(DI)
-	MOVQ 16(DI), AX
-	MOVQ AX, 296(DI)
-	MOVQ 224(DI), AX
+	MOVQ 136(DI), AX
 	MOVQ AX, 272(DI)
+	MOVQ 16(DI), AX
+	MOVQ AX, 304(DI)
+	MOVQ 224(DI), AX
+	MOVQ AX, 280(DI)
 	MOVQ 128(DI), R12
 	MOVQ 96(DI), DX
 	MOVQ 80(DI), R15
@@ -18688,30 +18760,30 @@ TEXT ·tile5x1AVX2(SB), NOSPLIT, $0-8
 product:
 	IMUL3Q  $0x00000002, 104(DI), AX
 	ADDQ    DX, AX
-	MOVQ    AX, 288(DI)
+	MOVQ    AX, 296(DI)
 	MOVQ    DX, R13
 	MOVQ    32(DI), R8
 	LEAQ    (R8)(R8*2), R9
 	LEAQ    (R8)(R8*4), R10
-	MOVQ    256(DI), BX
-	MOVQ    272(DI), R14
+	MOVQ    264(DI), BX
+	MOVQ    280(DI), R14
 	VXORPS  Y0, Y0, Y0
 	VXORPS  Y1, Y1, Y1
 	VXORPS  Y2, Y2, Y2
 	VXORPS  Y3, Y3, Y3
 	VXORPS  Y4, Y4, Y4
 	MOVQ    56(DI), AX
-	MOVQ    AX, 304(DI)
+	MOVQ    AX, 312(DI)
 	MOVQ    48(DI), AX
-	MOVQ    AX, 280(DI)
+	MOVQ    AX, 288(DI)
 	MOVQ    112(DI), AX
 	PCALIGN $0x20
 
 segment:
-	MOVQ    280(DI), SI
+	MOVQ    288(DI), SI
 	MOVQ    (SI), SI
-	ADDQ    248(DI), SI
-	ADDQ    $0x08, 280(DI)
+	ADDQ    256(DI), SI
+	ADDQ    $0x08, 288(DI)
 	MOVQ    40(DI), R11
 	ADDQ    SI, R11
 	MOVQ    64(DI), CX
@@ -18772,20 +18844,22 @@ four:
 	VFMADD231PS  Y12, Y15, Y3
 	VBROADCASTSS 12(R11)(R8*1), Y14
 	VFMADD231PS  Y12, Y14, Y4
+	CMPQ         R13, 296(DI)
+	JHI          fetched
 	PREFETCHT0   (R13)
 	PREFETCHT0   (R13)(AX*1)
 	ADDQ         104(DI), R13
-	CMPQ         R13, 288(DI)
-	CMOVQHI      288(DI), R13
-	PREFETCHT1   (R14)(CX*4)
-	PREFETCHT1   64(R14)(CX*4)
-	ADDQ         240(DI), R14
-	PCALIGN      $0x20
-	ADDQ         $0x10, SI
-	ADDQ         $0x10, R11
-	SUBQ         $0x04, CX
-	JGE          four
-	PCALIGN      $0x20
+
+fetched:
+	PREFETCHT1 (R14)(CX*4)
+	PREFETCHT1 64(R14)(CX*4)
+	ADDQ       240(DI), R14
+	PCALIGN    $0x20
+	ADDQ       $0x10, SI
+	ADDQ       $0x10, R11
+	SUBQ       $0x04, CX
+	JGE        four
+	PCALIGN    $0x20
 
 rest:
 	ADDQ $0x04, CX
@@ -18813,7 +18887,7 @@ one:
 	PCALIGN      $0x20
 
 next:
-	DECQ         304(DI)
+	DECQ         312(DI)
 	JNE          segment
 	MOVL         200(DI), AX
 	CMPL         AX, $0x3f800000
@@ -18842,7 +18916,7 @@ scaled:
 
 accumulated:
 	MOVQ    176(DI), AX
-	MOVQ    264(DI), CX
+	MOVQ    272(DI), CX
 	CMPQ    AX, $0x01
 	JLT     biased
 	JEQ     rowbias
@@ -19000,13 +19074,13 @@ store:
 	VMOVUPS Y3, (AX)
 	VMOVUPS Y4, (AX)(R8*1)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 248(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 264(DI)
-	MOVQ    232(DI), AX
+	MOVQ    168(DI), AX
 	ADDQ    AX, 272(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 280(DI)
 	MOVQ    160(DI), AX
 	ADDQ    AX, DX
 	TESTQ   R12, R12
@@ -19014,25 +19088,25 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 296(DI)
+	DECQ 304(DI)
 	JNE  product
 	VZEROUPPER
 	RET
 
 // func tile5x2AVX2(t *tile)
-// Requires: AVX, CMOV, FMA3, MMX+
+// Requires: AVX, FMA3, MMX+
 TEXT ·tile5x2AVX2(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), DI
 	MOVQ 24(DI), AX
-	MOVQ AX, 248(DI)
-	MOVQ 72(DI), AX
 	MOVQ AX, 256(DI)
-	MOVQ 136(DI), AX
+	MOVQ 72(DI), AX
 	MOVQ AX, 264(DI)
-	MOVQ 16(DI), AX
-	MOVQ AX, 296(DI)
-	MOVQ 224(DI), AX
+	MOVQ 136(DI), AX
 	MOVQ AX, 272(DI)
+	MOVQ 16(DI), AX
+	MOVQ AX, 304(DI)
+	MOVQ 224(DI), AX
+	MOVQ AX, 280(DI)
 	MOVQ 128(DI), R12
 	MOVQ 96(DI), DX
 	MOVQ 80(DI), R15
@@ -19040,13 +19114,13 @@ TEXT ·tile5x2AVX2(SB), NOSPLIT, $0-8
 product:
 	IMUL3Q  $0x00000002, 104(DI), AX
 	ADDQ    DX, AX
-	MOVQ    AX, 288(DI)
+	MOVQ    AX, 296(DI)
 	MOVQ    DX, R13
 	MOVQ    32(DI), R8
 	LEAQ    (R8)(R8*2), R9
 	LEAQ    (R8)(R8*4), R10
-	MOVQ    256(DI), BX
-	MOVQ    272(DI), R14
+	MOVQ    264(DI), BX
+	MOVQ    280(DI), R14
 	VXORPS  Y0, Y0, Y0
 	VXORPS  Y1, Y1, Y1
 	VXORPS  Y2, Y2, Y2
@@ -19058,17 +19132,17 @@ product:
 	VXORPS  Y8, Y8, Y8
 	VXORPS  Y9, Y9, Y9
 	MOVQ    56(DI), AX
-	MOVQ    AX, 304(DI)
+	MOVQ    AX, 312(DI)
 	MOVQ    48(DI), AX
-	MOVQ    AX, 280(DI)
+	MOVQ    AX, 288(DI)
 	MOVQ    112(DI), AX
 	PCALIGN $0x20
 
 segment:
-	MOVQ    280(DI), SI
+	MOVQ    288(DI), SI
 	MOVQ    (SI), SI
-	ADDQ    248(DI), SI
-	ADDQ    $0x08, 280(DI)
+	ADDQ    256(DI), SI
+	ADDQ    $0x08, 288(DI)
 	MOVQ    40(DI), R11
 	ADDQ    SI, R11
 	MOVQ    64(DI), CX
@@ -19153,20 +19227,22 @@ four:
 	VBROADCASTSS 12(R11)(R8*1), Y14
 	VFMADD231PS  Y12, Y14, Y8
 	VFMADD231PS  Y13, Y14, Y9
+	CMPQ         R13, 296(DI)
+	JHI          fetched
 	PREFETCHT0   (R13)
 	PREFETCHT0   (R13)(AX*1)
 	ADDQ         104(DI), R13
-	CMPQ         R13, 288(DI)
-	CMOVQHI      288(DI), R13
-	PREFETCHT1   (R14)(CX*4)
-	PREFETCHT1   64(R14)(CX*4)
-	ADDQ         240(DI), R14
-	PCALIGN      $0x20
-	ADDQ         $0x10, SI
-	ADDQ         $0x10, R11
-	SUBQ         $0x04, CX
-	JGE          four
-	PCALIGN      $0x20
+
+fetched:
+	PREFETCHT1 (R14)(CX*4)
+	PREFETCHT1 64(R14)(CX*4)
+	ADDQ       240(DI), R14
+	PCALIGN    $0x20
+	ADDQ       $0x10, SI
+	ADDQ       $0x10, R11
+	SUBQ       $0x04, CX
+	JGE        four
+	PCALIGN    $0x20
 
 rest:
 	ADDQ $0x04, CX
@@ -19200,7 +19276,7 @@ one:
 	PCALIGN      $0x20
 
 next:
-	DECQ         304(DI)
+	DECQ         312(DI)
 	JNE          segment
 	MOVL         200(DI), AX
 	CMPL         AX, $0x3f800000
@@ -19244,7 +19320,7 @@ scaled:
 
 accumulated:
 	MOVQ    176(DI), AX
-	MOVQ    264(DI), CX
+	MOVQ    272(DI), CX
 	CMPQ    AX, $0x01
 	JLT     biased
 	JEQ     rowbias
@@ -19528,13 +19604,13 @@ store:
 	VMOVUPS Y7, (AX)
 	VMOVUPS Y9, (AX)(R8*1)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 248(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 264(DI)
-	MOVQ    232(DI), AX
+	MOVQ    168(DI), AX
 	ADDQ    AX, 272(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 280(DI)
 	MOVQ    160(DI), AX
 	ADDQ    AX, DX
 	TESTQ   R12, R12
@@ -19542,25 +19618,25 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 296(DI)
+	DECQ 304(DI)
 	JNE  product
 	VZEROUPPER
 	RET
 
 // func tile6x1AVX2(t *tile)
-// Requires: AVX, CMOV, FMA3, MMX+
+// Requires: AVX, FMA3, MMX+
 TEXT ·tile6x1AVX2(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), DI
 	MOVQ 24(DI), AX
-	MOVQ AX, 248(DI)
-	MOVQ 72(DI), AX
 	MOVQ AX, 256(DI)
-	MOVQ 136(DI), AX
+	MOVQ 72(DI), AX
 	MOVQ AX, 264(DI)
-	MOVQ 16(DI), AX
-	MOVQ AX, 296(DI)
-	MOVQ 224(DI), AX
+	MOVQ 136(DI), AX
 	MOVQ AX, 272(DI)
+	MOVQ 16(DI), AX
+	MOVQ AX, 304(DI)
+	MOVQ 224(DI), AX
+	MOVQ AX, 280(DI)
 	MOVQ 128(DI), R12
 	MOVQ 96(DI), DX
 	MOVQ 80(DI), R15
@@ -19568,13 +19644,13 @@ TEXT ·tile6x1AVX2(SB), NOSPLIT, $0-8
 product:
 	IMUL3Q  $0x00000002, 104(DI), AX
 	ADDQ    DX, AX
-	MOVQ    AX, 288(DI)
+	MOVQ    AX, 296(DI)
 	MOVQ    DX, R13
 	MOVQ    32(DI), R8
 	LEAQ    (R8)(R8*2), R9
 	LEAQ    (R8)(R8*4), R10
-	MOVQ    256(DI), BX
-	MOVQ    272(DI), R14
+	MOVQ    264(DI), BX
+	MOVQ    280(DI), R14
 	VXORPS  Y0, Y0, Y0
 	VXORPS  Y1, Y1, Y1
 	VXORPS  Y2, Y2, Y2
@@ -19582,17 +19658,17 @@ product:
 	VXORPS  Y4, Y4, Y4
 	VXORPS  Y5, Y5, Y5
 	MOVQ    56(DI), AX
-	MOVQ    AX, 304(DI)
+	MOVQ    AX, 312(DI)
 	MOVQ    48(DI), AX
-	MOVQ    AX, 280(DI)
+	MOVQ    AX, 288(DI)
 	MOVQ    112(DI), AX
 	PCALIGN $0x20
 
 segment:
-	MOVQ    280(DI), SI
+	MOVQ    288(DI), SI
 	MOVQ    (SI), SI
-	ADDQ    248(DI), SI
-	ADDQ    $0x08, 280(DI)
+	ADDQ    256(DI), SI
+	ADDQ    $0x08, 288(DI)
 	MOVQ    40(DI), R11
 	ADDQ    SI, R11
 	MOVQ    64(DI), CX
@@ -19661,20 +19737,22 @@ four:
 	VFMADD231PS  Y12, Y14, Y4
 	VBROADCASTSS 12(R11)(R8*2), Y15
 	VFMADD231PS  Y12, Y15, Y5
+	CMPQ         R13, 296(DI)
+	JHI          fetched
 	PREFETCHT0   (R13)
 	PREFETCHT0   (R13)(AX*1)
 	ADDQ         104(DI), R13
-	CMPQ         R13, 288(DI)
-	CMOVQHI      288(DI), R13
-	PREFETCHT1   (R14)(CX*4)
-	PREFETCHT1   64(R14)(CX*4)
-	ADDQ         240(DI), R14
-	PCALIGN      $0x20
-	ADDQ         $0x10, SI
-	ADDQ         $0x10, R11
-	SUBQ         $0x04, CX
-	JGE          four
-	PCALIGN      $0x20
+
+fetched:
+	PREFETCHT1 (R14)(CX*4)
+	PREFETCHT1 64(R14)(CX*4)
+	ADDQ       240(DI), R14
+	PCALIGN    $0x20
+	ADDQ       $0x10, SI
+	ADDQ       $0x10, R11
+	SUBQ       $0x04, CX
+	JGE        four
+	PCALIGN    $0x20
 
 rest:
 	ADDQ $0x04, CX
@@ -19704,7 +19782,7 @@ one:
 	PCALIGN      $0x20
 
 next:
-	DECQ         304(DI)
+	DECQ         312(DI)
 	JNE          segment
 	MOVL         200(DI), AX
 	CMPL         AX, $0x3f800000
@@ -19735,7 +19813,7 @@ scaled:
 
 accumulated:
 	MOVQ    176(DI), AX
-	MOVQ    264(DI), CX
+	MOVQ    272(DI), CX
 	CMPQ    AX, $0x01
 	JLT     biased
 	JEQ     rowbias
@@ -19917,13 +19995,13 @@ store:
 	VMOVUPS Y4, (AX)(R8*1)
 	VMOVUPS Y5, (AX)(R8*2)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 248(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 264(DI)
-	MOVQ    232(DI), AX
+	MOVQ    168(DI), AX
 	ADDQ    AX, 272(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 280(DI)
 	MOVQ    160(DI), AX
 	ADDQ    AX, DX
 	TESTQ   R12, R12
@@ -19931,25 +20009,25 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 296(DI)
+	DECQ 304(DI)
 	JNE  product
 	VZEROUPPER
 	RET
 
 // func tile6x2AVX2(t *tile)
-// Requires: AVX, CMOV, FMA3, MMX+
+// Requires: AVX, FMA3, MMX+
 TEXT ·tile6x2AVX2(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), DI
 	MOVQ 24(DI), AX
-	MOVQ AX, 248(DI)
-	MOVQ 72(DI), AX
 	MOVQ AX, 256(DI)
-	MOVQ 136(DI), AX
+	MOVQ 72(DI), AX
 	MOVQ AX, 264(DI)
-	MOVQ 16(DI), AX
-	MOVQ AX, 296(DI)
-	MOVQ 224(DI), AX
+	MOVQ 136(DI), AX
 	MOVQ AX, 272(DI)
+	MOVQ 16(DI), AX
+	MOVQ AX, 304(DI)
+	MOVQ 224(DI), AX
+	MOVQ AX, 280(DI)
 	MOVQ 128(DI), R12
 	MOVQ 96(DI), DX
 	MOVQ 80(DI), R15
@@ -19957,13 +20035,13 @@ TEXT ·tile6x2AVX2(SB), NOSPLIT, $0-8
 product:
 	IMUL3Q  $0x00000002, 104(DI), AX
 	ADDQ    DX, AX
-	MOVQ    AX, 288(DI)
+	MOVQ    AX, 296(DI)
 	MOVQ    DX, R13
 	MOVQ    32(DI), R8
 	LEAQ    (R8)(R8*2), R9
 	LEAQ    (R8)(R8*4), R10
-	MOVQ    256(DI), BX
-	MOVQ    272(DI), R14
+	MOVQ    264(DI), BX
+	MOVQ    280(DI), R14
 	VXORPS  Y0, Y0, Y0
 	VXORPS  Y1, Y1, Y1
 	VXORPS  Y2, Y2, Y2
@@ -19977,17 +20055,17 @@ product:
 	VXORPS  Y10, Y10, Y10
 	VXORPS  Y11, Y11, Y11
 	MOVQ    56(DI), AX
-	MOVQ    AX, 304(DI)
+	MOVQ    AX, 312(DI)
 	MOVQ    48(DI), AX
-	MOVQ    AX, 280(DI)
+	MOVQ    AX, 288(DI)
 	MOVQ    112(DI), AX
 	PCALIGN $0x20
 
 segment:
-	MOVQ    280(DI), SI
+	MOVQ    288(DI), SI
 	MOVQ    (SI), SI
-	ADDQ    248(DI), SI
-	ADDQ    $0x08, 280(DI)
+	ADDQ    256(DI), SI
+	ADDQ    $0x08, 288(DI)
 	MOVQ    40(DI), R11
 	ADDQ    SI, R11
 	MOVQ    64(DI), CX
@@ -20084,20 +20162,22 @@ four:
 	VBROADCASTSS 12(R11)(R8*2), Y15
 	VFMADD231PS  Y12, Y15, Y10
 	VFMADD231PS  Y13, Y15, Y11
+	CMPQ         R13, 296(DI)
+	JHI          fetched
 	PREFETCHT0   (R13)
 	PREFETCHT0   (R13)(AX*1)
 	ADDQ         104(DI), R13
-	CMPQ         R13, 288(DI)
-	CMOVQHI      288(DI), R13
-	PREFETCHT1   (R14)(CX*4)
-	PREFETCHT1   64(R14)(CX*4)
-	ADDQ         240(DI), R14
-	PCALIGN      $0x20
-	ADDQ         $0x10, SI
-	ADDQ         $0x10, R11
-	SUBQ         $0x04, CX
-	JGE          four
-	PCALIGN      $0x20
+
+fetched:
+	PREFETCHT1 (R14)(CX*4)
+	PREFETCHT1 64(R14)(CX*4)
+	ADDQ       240(DI), R14
+	PCALIGN    $0x20
+	ADDQ       $0x10, SI
+	ADDQ       $0x10, R11
+	SUBQ       $0x04, CX
+	JGE        four
+	PCALIGN    $0x20
 
 rest:
 	ADDQ $0x04, CX
@@ -20134,7 +20214,7 @@ one:
 	PCALIGN      $0x20
 
 next:
-	DECQ         304(DI)
+	DECQ         312(DI)
 	JNE          segment
 	MOVL         200(DI), AX
 	CMPL         AX, $0x3f800000
@@ -20182,7 +20262,7 @@ scaled:
 
 accumulated:
 	MOVQ    176(DI), AX
-	MOVQ    264(DI), CX
+	MOVQ    272(DI), CX
 	CMPQ    AX, $0x01
 	JLT     biased
 	JEQ     rowbias
@@ -20513,13 +20593,13 @@ store:
 	VMOVUPS Y9, (AX)(R8*1)
 	VMOVUPS Y11, (AX)(R8*2)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 248(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 264(DI)
-	MOVQ    232(DI), AX
+	MOVQ    168(DI), AX
 	ADDQ    AX, 272(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 280(DI)
 	MOVQ    160(DI), AX
 	ADDQ    AX, DX
 	TESTQ   R12, R12
@@ -20527,7 +20607,7 @@ store:
 	ADDQ    AX, R12
 
 bare:
-	DECQ 296(DI)
+	DECQ 304(DI)
 	JNE  product
 	VZEROUPPER
 	RET
