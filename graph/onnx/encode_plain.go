@@ -76,7 +76,7 @@ func newerOpset(n *graph.Node) int {
 		if has("dilations") {
 			return 19
 		}
-	case kind == "GridSample":
+	case kind == "GridSample", kind == "DFT":
 		return 20
 	case kind == "GroupNormalization":
 		return 21
