@@ -58,6 +58,20 @@ func Names() []string { return slices.Sorted(maps.Keys(networks)) }
 // Build makes the network of that name. The same options make the same graph,
 // weights included.
 func Build(name string, o Options) (*graph.Graph, error) {
+	g, err := unfilled(name, o)
+	if err != nil {
+		return nil, err
+	}
+	for _, v := range g.Parameters() {
+		if !v.Filled() {
+			fill(v, o.Seed)
+		}
+	}
+	return g, nil
+}
+
+// unfilled is the network without the weights that no node needs to be made.
+func unfilled(name string, o Options) (*graph.Graph, error) {
 	n, ok := networks[name]
 	if !ok {
 		return nil, fmt.Errorf("zoo: there is no %q; there are %s", name, strings.Join(Names(), ", "))
@@ -86,11 +100,6 @@ func Build(name string, o Options) (*graph.Graph, error) {
 	g, err := m.Build(n.make(m)...)
 	if err != nil {
 		return nil, fmt.Errorf("zoo: %w", err)
-	}
-	for _, v := range g.Parameters() {
-		if !v.Filled() {
-			fill(v, o.Seed)
-		}
 	}
 	return g, nil
 }

@@ -33,7 +33,7 @@ func TestPublishedSizes(t *testing.T) {
 		"mobilenetv3": {5.48, 0.22}, "efficientnet_b0": {5.29, 0.39}, "vit_tiny": {5.72, 1.26}, "tdnn": {4.94, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
-			g, err := Build(name, Options{})
+			g, err := unfilled(name, Options{})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -47,31 +47,10 @@ func TestPublishedSizes(t *testing.T) {
 	}
 }
 
-// inputs are tensors for a graph: numbers around 0, ids and masks of ones.
-func inputs(g *graph.Graph) map[*graph.Value]*operator.Tensor {
-	given := make(map[*graph.Value]*operator.Tensor)
-	for _, v := range g.Inputs {
-		x := operator.New(v.DType, v.Shape...)
-		switch data := x.Data.(type) {
-		case []float32:
-			random := named(v.Name, 7)
-			for i := range data {
-				data[i] = float32(random.NormFloat64())
-			}
-		case []int64:
-			for i := range data {
-				data[i] = 1
-			}
-		}
-		given[v] = x
-	}
-	return given
-}
-
 // compute evaluates a graph by definition.
 func compute(t *testing.T, g *graph.Graph) []*operator.Tensor {
 	t.Helper()
-	values := inputs(g)
+	values := RandomInputs(g, 7)
 	for _, v := range g.Parameters() {
 		values[v] = v.Tensor()
 	}
@@ -119,6 +98,37 @@ func TestSmall(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestVariants looks at half precision and int8: they compute about the same.
+func TestVariants(t *testing.T) {
+	for _, name := range Names() {
+		g, err := Build(name, small[name])
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := compute(t, g)[0]
+		for variant, make := range map[string]func() (*graph.Graph, error){
+			"half": func() (*graph.Graph, error) { return Half(g) },
+			"int8": func() (*graph.Graph, error) { return Quantize(g, 7) },
+		} {
+			t.Run(name+"/"+variant, func(t *testing.T) {
+				v, err := make()
+				if err != nil {
+					t.Fatal(err)
+				}
+				got, _ := compute(t, v)[0].Floats()
+				var away, size float64
+				for i, x := range want.Data.([]float32) {
+					away += float64(got[i]-x) * float64(got[i]-x)
+					size += float64(x) * float64(x)
+				}
+				if !(away < 0.1*size) {
+					t.Errorf("it differs by %v of the output", math.Sqrt(away/size))
+				}
+			})
+		}
 	}
 }
 
