@@ -20,6 +20,8 @@ type pass struct {
 var passes = []pass{
 	{"constants", nil, foldConstants},
 	{"identities", identityKinds, removeIdentity},
+	{"quantization", quantizationKinds, joinQuantized},
+	{"constants", []Kind{"DequantizeLinear"}, foldConstant},
 	{"kinds", plainKinds, assignKind},
 	{"batch-norm", []Kind{BatchNormalization}, foldBatchNorm},
 	{"layer-norm", layerNormKinds, joinLayerNorm},
