@@ -13,17 +13,21 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/hwprofd/hwprofd/graph"
 	"github.com/hwprofd/hwprofd/graph/onnx"
+	"github.com/hwprofd/hwprofd/graph/operator"
+	"github.com/hwprofd/hwprofd/graph/zoo"
 	"github.com/hwprofd/hwprofd/inference"
 )
 
 var (
 	peers  = flag.String("peers", filepath.Join("..", "..", "..", "shared", "peers", "build"), "folder with node_modules/onnxruntime-node")
+	full   = flag.Bool("full", false, "check the networks of the zoo as published, not small ones")
 	models = flag.String("models", "", "folder with the *.onnx files to check, instead of the test's own")
 )
 
@@ -93,6 +97,59 @@ func TestForeign(t *testing.T) {
 	}
 	t.Run("checker", func(t *testing.T) { checkModels(t, rewritten) })
 	t.Run("outputs", func(t *testing.T) { compare(t, slices.Concat(paths, rewritten), slices.Concat(graphs, graphs)) })
+}
+
+// TestZoo checks networks of the zoo, as they are and optimized, and what is
+// read back of both.
+func TestZoo(t *testing.T) {
+	skipWithModels(t)
+	dir := t.TempDir()
+	var paths []string
+	var graphs []*graph.Graph
+	add := func(name string, g *graph.Graph, err error) {
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		fused, err := graph.Fuse(g)
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		for suffix, g := range map[string]*graph.Graph{"": g, "_optimized": fused} {
+			path := filepath.Join(dir, name+suffix+".onnx")
+			if err := onnx.Write(path, g); err != nil {
+				t.Fatal(err)
+			}
+			back, err := onnx.Read(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			paths, graphs = append(paths, path), append(graphs, back)
+		}
+	}
+	for _, name := range zoo.Names() {
+		o := zoo.Options{Width: 0.25, Depth: 2, Classes: 10, Batch: 2}
+		switch name {
+		case "bert", "gpt_block":
+			o.Size = 6
+		case "tdnn":
+			o.Size = 50
+		default:
+			o.Size = 64
+		}
+		if *full {
+			o = zoo.Options{}
+		}
+		g, err := zoo.Build(name, o)
+		add(name, g, err)
+		if *full {
+			continue
+		}
+		half, err := zoo.Half(g)
+		add(name+"_f16", half, err)
+		int8, err := zoo.Quantize(g, 1)
+		add(name+"_qdq", int8, err)
+	}
+	compare(t, paths, graphs)
 }
 
 // TestBackendCases compares those of ONNX's backend tests that we read.
@@ -181,7 +238,13 @@ type job struct {
 type tensor struct {
 	Name string `json:"name"`
 	Dims []int  `json:"dims"`
+	Type string `json:"type"`
 	File string `json:"file"`
+}
+
+// typeNames are ONNX Runtime's names of the types that inputs have.
+var typeNames = map[operator.DType]string{
+	operator.F32: "float32", operator.F16: "float16", operator.I64: "int64", operator.U8: "uint8", operator.I8: "int8", operator.I32: "int32",
 }
 
 // compare runs each graph here and its file in ONNX Runtime, on the same random
@@ -198,7 +261,7 @@ func compare(t *testing.T, paths []string, graphs []*graph.Graph) {
 	dir := t.TempDir()
 	random := rand.New(rand.NewPCG(1, 1))
 	jobs := make([]job, len(paths))
-	ours := make([][][]float32, len(paths))
+	ours := make([][]*operator.Tensor, len(paths))
 	for i, path := range paths {
 		if jobs[i], ours[i], err = run(path, graphs[i], dir, random); err != nil {
 			t.Fatal(err)
@@ -226,27 +289,60 @@ func compare(t *testing.T, paths []string, graphs []*graph.Graph) {
 			if err != nil {
 				continue // reported above
 			}
-			if len(data) != 4*len(ours[i][o]) {
-				t.Errorf("%s: output %s has %d elements here, %d in ONNX Runtime", path, output.Name, len(ours[i][o]), len(data)/4)
+			got := ours[i][o]
+			theirs := operator.New(got.DType, got.Shape...)
+			if len(data) != binary.Size(theirs.Data) {
+				t.Errorf("%s: output %s has %d bytes here, %d in ONNX Runtime", path, output.Name, binary.Size(theirs.Data), len(data))
 				continue
 			}
-			worst, largest := 0., 1.
-			for k, got := range ours[i][o] {
-				want := float64(math.Float32frombits(binary.LittleEndian.Uint32(data[4*k:])))
-				worst = max(worst, math.Abs(float64(got)-want))
-				largest = max(largest, math.Abs(want))
+			if _, err := binary.Decode(data, binary.LittleEndian, theirs.Data); err != nil {
+				t.Fatal(err)
 			}
-			worst /= largest
-			if !(worst <= tolerance) {
-				t.Errorf("%s: output %s differs from ONNX Runtime by %.3g", path, output.Name, worst)
-			}
-			t.Logf("%s: output %s differs by %.2g", path, output.Name, worst)
+			check(t, path, output.Name, got, theirs)
 		}
 	}
 }
 
+// check compares an output with ONNX Runtime's. Half precision may differ by
+// more, and int8 inside, whose outputs are floats or bytes, by a step in one
+// element of a thousand.
+func check(t *testing.T, path, output string, got, want *operator.Tensor) {
+	t.Helper()
+	if x, ok := got.Ints(); ok {
+		y, _ := want.Ints()
+		steps := 0
+		for k := range x {
+			if d := x[k] - y[k]; d < -1 || d > 1 {
+				t.Errorf("%s: element %d of output %s is %d here, %d in ONNX Runtime", path, k, output, x[k], y[k])
+				return
+			} else if d != 0 {
+				steps++
+			}
+		}
+		if steps > len(x)/1000 {
+			t.Errorf("%s: %d of %d elements of output %s differ", path, steps, len(x), output)
+		}
+		return
+	}
+	x, _ := got.Floats()
+	y, _ := want.Floats()
+	worst, largest, allowed := 0., 1., tolerance
+	if got.DType.IsHalf() {
+		allowed = 1e-2
+	}
+	for k := range x {
+		worst = max(worst, math.Abs(float64(x[k])-float64(y[k])))
+		largest = max(largest, math.Abs(float64(y[k])))
+	}
+	worst /= largest
+	if !(worst <= allowed) {
+		t.Errorf("%s: output %s differs from ONNX Runtime by %.3g", path, output, worst)
+	}
+	t.Logf("%s: output %s differs by %.2g", path, output, worst)
+}
+
 // run runs g here on random inputs, which it leaves in dir.
-func run(path string, g *graph.Graph, dir string, random *rand.Rand) (job, [][]float32, error) {
+func run(path string, g *graph.Graph, dir string, random *rand.Rand) (job, []*operator.Tensor, error) {
 	plan, err := inference.Compile(g)
 	if err != nil {
 		return job{}, nil, err
@@ -263,12 +359,13 @@ func run(path string, g *graph.Graph, dir string, random *rand.Rand) (job, [][]f
 		}
 		return f.Name(), f.Close()
 	}
+	given := zoo.RandomInputs(g, random.Uint64())
 	for i, v := range g.Inputs {
-		x := plan.Inputs()[i].Data.([]float32)
-		raw := make([]byte, 0, 4*len(x))
-		for k := range x {
-			x[k] = float32(random.NormFloat64())
-			raw = binary.LittleEndian.AppendUint32(raw, math.Float32bits(x[k]))
+		t := given[v]
+		reflect.Copy(reflect.ValueOf(plan.Inputs()[i].Data), reflect.ValueOf(t.Data))
+		raw, err := binary.Append(nil, binary.LittleEndian, t.Data)
+		if err != nil {
+			return job{}, nil, err
 		}
 		name, err := file()
 		if err == nil {
@@ -277,21 +374,19 @@ func run(path string, g *graph.Graph, dir string, random *rand.Rand) (job, [][]f
 		if err != nil {
 			return job{}, nil, err
 		}
-		j.Inputs = append(j.Inputs, tensor{v.Name, append([]int{}, v.Shape...), name})
+		j.Inputs = append(j.Inputs, tensor{v.Name, append([]int{}, v.Shape...), typeNames[v.DType], name})
 	}
 	if err := plan.Run(); err != nil {
 		return job{}, nil, err
 	}
-	var outputs [][]float32
-	for i, v := range g.Outputs {
+	for _, v := range g.Outputs {
 		name, err := file()
 		if err != nil {
 			return job{}, nil, err
 		}
-		j.Outputs = append(j.Outputs, tensor{v.Name, append([]int{}, v.Shape...), name})
-		outputs = append(outputs, append([]float32(nil), plan.Outputs()[i].Data.([]float32)...))
+		j.Outputs = append(j.Outputs, tensor{Name: v.Name, File: name})
 	}
-	return j, outputs, nil
+	return j, plan.Outputs(), nil
 }
 
 // everyKind is a network with each kind of node and each epilogue.
