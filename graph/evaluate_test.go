@@ -9,7 +9,7 @@ import (
 func fill(g *Graph, seed uint64) {
 	random := rand.New(rand.NewPCG(seed, 1))
 	for _, v := range g.Parameters() {
-		if v.Data != nil {
+		if v.Filled() {
 			continue
 		}
 		v.Data = make([]float32, v.Elements())

@@ -33,6 +33,8 @@ var passes = []pass{
 	{"transposes", transposeKinds, cancelTranspose},
 	{"identities", identityKinds, removeIdentity},
 	{"epilogues", epilogueKinds, fuseEpilogue},
+	{"squeeze-excite", []Kind{Conv}, reduceConv},
+	{"identities", identityKinds, removeIdentity},
 	{"dead-nodes", nil, nil},
 }
 

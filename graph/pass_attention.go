@@ -27,10 +27,10 @@ func joinAttention(r *rewriter, n *Node) (bool, error) {
 		return false, nil
 	}
 	weights := r.withoutNaNGuard(n.Inputs[0])
-	softmax := r.only(weights, Softmax)
+	softmax := r.before(weights, Softmax)
 	v := n.Inputs[1]
 	rank := len(v.Shape)
-	if softmax == nil || rank < 3 || rank > 4 || len(weights.Shape) != rank || v.Role != RoleNone || !softmax.overLast() {
+	if softmax == nil || weights == n.Inputs[0] && r.uses[weights] != 1 || rank < 3 || rank > 4 || len(weights.Shape) != rank || v.Role != RoleNone || !softmax.overLast() {
 		return false, nil
 	}
 	scores := softmax.Inputs[0]

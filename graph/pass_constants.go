@@ -33,9 +33,7 @@ func foldConstants(r *rewriter, n *Node) (bool, error) {
 	shape := n.Plain() && (n.Kind == "Shape" || n.Kind == "Size")
 	for i, v := range n.Inputs {
 		switch {
-		case v == nil:
-		case shape:
-			in[i] = &operator.Tensor{DType: v.DType, Shape: v.Shape}
+		case v == nil, shape:
 		case v.Role == RoleNone || !v.Filled():
 			return false, nil
 		default:
@@ -46,7 +44,11 @@ func foldConstants(r *rewriter, n *Node) (bool, error) {
 	if result > max(maxFolded, 2*elements) {
 		return false, nil
 	}
-	out, err := n.compute(in)
+	compute := func() ([]*operator.Tensor, error) { return n.Compute(in) }
+	if shape {
+		compute = n.shapeOf
+	}
+	out, err := compute()
 	if err != nil {
 		return false, nil // the run will say so, unless nothing needs the node
 	}
@@ -62,15 +64,23 @@ func foldConstants(r *rewriter, n *Node) (bool, error) {
 	return true, nil
 }
 
-// compute is Compute, of shapes without data too.
-func (n *Node) compute(in []*operator.Tensor) ([]*operator.Tensor, error) {
-	if in == nil || n.Kind != "Shape" && n.Kind != "Size" || !n.Plain() {
-		return n.Compute(in)
+// shapeOf is the result of a Shape or Size, which read the shape alone.
+func (n *Node) shapeOf() ([]*operator.Tensor, error) {
+	x, out := n.Inputs[0], operator.New(I64, n.Outputs[0].Shape...)
+	list := out.Data.([]int64)
+	if n.Kind == "Size" {
+		list[0] = int64(x.Elements())
+		return []*operator.Tensor{out}, nil
 	}
-	out := make([]*operator.Tensor, 1)
-	out[0] = operator.New(I64, n.Outputs[0].Shape...)
-	// These read the shape alone.
-	return out, operator.Run(string(n.Kind), n.Attributes.Named, in, out)
+	start, err := n.Attributes.Named.Int("start", 0)
+	if start < 0 {
+		start += len(x.Shape)
+	}
+	start = max(start, 0)
+	for i := range list {
+		list[i] = int64(x.Shape[start+i])
+	}
+	return []*operator.Tensor{out}, err
 }
 
 // removeDead leaves out what nothing needs. It visits nodes from the last.

@@ -8,6 +8,18 @@ var identityKinds = []Kind{Identity, "Dropout", "Cast", Reshape, "Squeeze", "Uns
 // to the same type or shape, an addition of 0 or multiplication by 1. What
 // reads it reads its input.
 func removeIdentity(r *rewriter, n *Node) (bool, error) {
+	if n.typed(Reshape) {
+		if p := r.before(n.Inputs[0], Reshape); p != nil && !p.Plain() { // of two, the last counts
+			m := *n
+			m.Inputs, m.Attributes.Shape = p.Inputs, n.Outputs[0].Shape
+			if x := p.Inputs[0]; slices.Equal(x.Shape, m.Attributes.Shape) && !r.outputs[n.Outputs[0]] {
+				r.forward(n, x)
+			} else {
+				r.replace(n, &m)
+			}
+			return true, nil
+		}
+	}
 	out, x := n.Outputs[0], identical(r, n)
 	if out == nil || x == nil || r.outputs[out] || !n.onlyFirstOutput() || x.DType != out.DType || !slices.Equal(x.Shape, out.Shape) {
 		return false, nil

@@ -25,6 +25,7 @@ type direct struct {
 	h, w                int // of the input
 	in, out             view
 	inBlocks, outBlocks int       // of a group
+	channels            int       // of the input, of a group
 	outSize             int       // elements of the output
 	bias                []float32 // of all blocks
 	phases              []phase
@@ -48,13 +49,41 @@ type phase struct {
 	inPlace                bool
 	compact                bool // the strip holds only pixels that are read
 	strip                  view // of the copy if not in place
+	split                  int  // not 0: the columns of the strip of each remainder modulo the stride,
+	splitCols              int  // of which there are split, lie side by side, so many of them
 	rowParts, colParts     partition
 
 	k       int       // columns of a segment
 	offsets []int     // of the segments
 	chunks  partition // of the segments
 	stream  bool      // weights are fetched ahead
-	packed  []float32 // weights [groups][panels of blocks][segments][k][vectors * c]
+	blocks  bool      // tiles are those for blocks of channels
+	panels  panels    // of blocks
+	packed  []float32 // weights [groups][panels][segments][k][vectors * c]
+}
+
+// panels is a division of blocks of output channels: triples of them, if any,
+// then pairs, then what is left.
+type panels struct{ blocks, triples, count int }
+
+// panelsOf divides blocks into pairs, or, if there may be triples, so that none
+// is left single.
+func panelsOf(blocks int, triples bool) panels {
+	p := panels{blocks: blocks}
+	if triples && blocks > 2 {
+		p.triples = blocks % 2
+	}
+	p.count = p.triples + (blocks-3*p.triples+1)/2
+	return p
+}
+
+// start returns the first block of a panel, and the number of its blocks.
+func (p panels) start(i int) (block, vectors int) {
+	if i < p.triples {
+		return 3 * i, 3
+	}
+	block = 2*i + p.triples
+	return block, min(2, p.blocks-block)
 }
 
 // Sizes in bytes that blocking goes by.
@@ -65,6 +94,7 @@ const (
 	l2Weights   = 512 << 10
 	smallPanel  = 24 << 10
 	largePanel  = 36 << 10
+	blockPanel  = 128 << 10
 	planarStrip = 64 << 10 // input of a region
 	smallStrip  = 128 << 10
 	largeStrip  = 640 << 10
@@ -106,7 +136,7 @@ func newDirect(s Conv2D, layout Layout, weight, bias []float32) *direct {
 func (d *direct) pack(layout Layout, cg, kg, run int, bias []float32, weightAt func(k, c, index int) float32) {
 	d.kernel = tiles
 	c := d.kernel.width
-	d.inBlocks, d.outBlocks = cg, blocks(kg)
+	d.inBlocks, d.outBlocks, d.channels = cg, blocks(kg), cg
 	if layout == Blocked {
 		d.inBlocks = blocks(cg)
 	}
@@ -123,6 +153,7 @@ func (d *direct) pack(layout Layout, cg, kg, run int, bias []float32, weightAt f
 			p.k, p.offsets, p.chunks = 1, noOffsets[:], split(1, 1)
 			p.rowParts, p.colParts = split(p.rows, p.rows), split(p.cols, p.cols)
 			p.inPlace = true
+			p.panels = panelsOf(d.outBlocks, false)
 			p.packed = aligned(d.groups * d.outBlocks * c)
 			clear(p.packed)
 			continue
@@ -149,6 +180,11 @@ func (p *phase) measure(d *direct, layout Layout) {
 	}
 	p.compact = single && (!p.inPlace || p.sy > 1 || p.sx > 1)
 	p.inPlace = p.inPlace && !p.compact
+	p.blocks = layout == Blocked && d.kernel.blocks != nil && segmentChannels(d.channels, d.kernel.width)%blockColumns == 0 &&
+		p.dx == 1 && d.in.pixel == d.kernel.width && d.out.pixel == d.kernel.width
+	if p.blocks && p.sx > 1 && !p.compact { // pixels of a tile lie side by side in the strip
+		p.inPlace, p.split = false, min(p.sx, p.maxX-p.minX+1)
+	}
 
 	unit := d.in.pixel
 	if layout == Blocked {
@@ -156,6 +192,9 @@ func (p *phase) measure(d *direct, layout Layout) {
 	}
 	stripRows := func(rows int) int { return (rows-1)*p.sy + p.maxY - p.minY + 1 }
 	stripCols := func(cols int) int { return (cols-1)*p.sx + p.maxX - p.minX + 1 }
+	if p.split > 0 {
+		stripCols = func(cols int) int { return p.split * (cols + (p.maxX-p.minX)/p.sx) }
+	}
 	if p.compact {
 		stripRows = func(rows int) int { return rows }
 		stripCols = stripRows
@@ -182,7 +221,17 @@ func (p *phase) measure(d *direct, layout Layout) {
 		p.strip.row = stripCols(cols) * unit
 		p.strip.block = stripRows(rows) * p.strip.row
 		p.strip.pixel = unit
+		p.splitCols = stripCols(cols) / max(p.split, 1)
 	}
+}
+
+// column returns where column x of the taps lies in a row of the strip, in
+// pixels.
+func (p *phase) column(x int) int {
+	if p.split > 0 {
+		return x%p.sx*p.splitCols + x/p.sx
+	}
+	return x
 }
 
 // packPhase lists the segments of a phase and packs its weights.
@@ -193,6 +242,9 @@ func (d *direct) packPhase(p *phase, layout Layout, cg, kg, run int, weightAt fu
 	if layout == Blocked {
 		run = 1
 		step = segmentChannels(cg, c)
+		if p.blocks {
+			step = blockColumns
+		}
 		p.k = step
 	}
 	p.offsets = nil
@@ -201,7 +253,7 @@ func (d *direct) packPhase(p *phase, layout Layout, cg, kg, run int, weightAt fu
 	for b := range d.inBlocks {
 		for i := 0; i < len(p.taps); i += run {
 			t := p.taps[i]
-			base := b*p.strip.block + (t.y-p.minY)*p.strip.row + (t.x-p.minX)*p.strip.pixel
+			base := b*p.strip.block + (t.y-p.minY)*p.strip.row + p.column(t.x-p.minX)*p.strip.pixel
 			if layout == Planar {
 				p.offsets = append(p.offsets, 4*base)
 				sources = append(sources, source{b, i})
@@ -217,13 +269,18 @@ func (d *direct) packPhase(p *phase, layout Layout, cg, kg, run int, weightAt fu
 	if 4*d.outBlocks*c*len(sources)*p.k > l2Weights {
 		panel, p.stream = largePanel, true
 	}
+	if p.blocks && !p.stream {
+		panel = blockPanel
+	}
 	p.chunks = split(len(sources), max(panel/(8*c*p.k), 1))
+	p.panels = panelsOf(d.outBlocks, p.blocks)
 
 	p.packed = aligned(d.groups * d.outBlocks * len(sources) * p.k * c)
 	at := 0
 	for g := range d.groups {
-		for b := 0; b < d.outBlocks; b += 2 {
-			width := min(2, d.outBlocks-b) * c
+		for q := range p.panels.count {
+			b, vectors := p.panels.start(q)
+			width := vectors * c
 			for _, s := range sources {
 				for i := range p.k {
 					channel, index := s.channel, p.taps[s.tap].index

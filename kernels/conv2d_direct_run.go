@@ -53,7 +53,7 @@ func (j *directJob) run(threads int) {
 		}
 	}
 	parts := d.images * d.groups * p.rowParts.count * p.colParts.count
-	panels := (d.outBlocks + 1) / 2
+	panels := p.panels.count
 	splits := 1
 	if threads > 1 {
 		splits = min(max(regionParts*threads/parts, 1), panels)
@@ -88,6 +88,9 @@ func (j *directJob) part(i, worker int) {
 	default:
 		p.fillStrip(d, w.strip, j.src[from:], y0, y1, x0, x1)
 		r.src, r.srcRow, r.srcPixel = w.strip, p.sy*p.strip.row, p.sx*p.strip.pixel
+		if p.split > 0 {
+			r.srcPixel = p.strip.pixel
+		}
 		if p.compact {
 			r.srcRow, r.srcPixel = p.strip.row, p.strip.pixel
 			if p.colParts.count == 1 { // rows follow each other here and in the output
@@ -107,6 +110,9 @@ func (p *phase) fillStrip(d *direct, strip, src []float32, y0, y1, x0, x1 int) {
 	if p.compact {
 		rows, cols, rowStep = y1-y0, x1-x0, p.sy
 	}
+	if p.split > 0 {
+		cols = p.split * p.splitCols
+	}
 	column := x0*p.sx + p.minX // on the image, of the strip's first pixel
 	left, right := min(max(-column, 0), cols), max(min(cols, d.w-column), 0)
 	for b := range d.inBlocks {
@@ -118,8 +124,15 @@ func (p *phase) fillStrip(d *direct, strip, src []float32, y0, y1, x0, x1 int) {
 				continue
 			}
 			from := src[b*d.in.block+y*d.in.row:][:d.w*unit]
-			if p.compact {
+			switch {
+			case p.compact:
 				takePixels(to, from, unit, column, p.sx)
+				continue
+			case p.split > 0:
+				n := (x1 - x0 + (p.maxX-p.minX)/p.sx) * unit
+				for i := range p.split {
+					takePixels(to[i*p.splitCols*unit:][:n], from, unit, column+i, p.sx)
+				}
 				continue
 			}
 			clear(to[:left*unit])
@@ -153,6 +166,7 @@ type directRegion struct {
 	job              *directJob
 	worker           *directWorker
 	rows, cols       int
+	tileRows         int       // most of a tile of the panel
 	src              []float32 // from the first pixel on
 	dst              int       // where the first pixel of the group lies
 	srcRow, srcPixel int       // distances in elements
@@ -169,14 +183,19 @@ func (r *directRegion) run(group, q0, q1 int) {
 	*t = j.tile
 	c := d.kernel.width
 	t.mask, t.alpha, t.k = 1<<c-1, 1, p.k
+	r.next = uintptr(unsafe.Pointer(&p.packed[0])) // something that is there
 	t.aRow, t.cRow, t.cVector = 4*r.srcPixel, 4*r.dstPixel, 4*d.out.block
 	steps := len(p.offsets) * p.k
 	dst := r.dst
 	for q := q0; q < q1; q++ {
-		t.vectors = min(2, d.outBlocks-2*q)
-		t.bRow = 4 * c * t.vectors
-		block := group*d.outBlocks + 2*q
-		r.dst = dst + 2*q*d.out.block
+		first, vectors := p.panels.start(q)
+		t.vectors, t.bRow = vectors, 4*c*vectors
+		r.tileRows = d.kernel.rows
+		if vectors == 3 {
+			r.tileRows = tripleRows
+		}
+		block := group*d.outBlocks + first
+		r.dst = dst + first*d.out.block
 		for chunk := range p.chunks.count {
 			first := p.chunks.start(chunk)
 			t.offsets, t.segments = &p.offsets[first], p.chunks.start(chunk+1)-first
@@ -199,6 +218,9 @@ func (r *directRegion) run(group, q0, q1 int) {
 				r.next = uintptr(unsafe.Pointer(weights)) + uintptr(bytes)
 				t.nextStep = (bytes/r.tileCount() + cacheLine) &^ (cacheLine - 1)
 				t.nextLine = t.nextStep / max(t.segments*p.k/4, 1)
+				if p.blocks {
+					t.nextLine = t.nextStep / t.segments
+				}
 			}
 			r.tiles(weights, bias)
 		}
@@ -208,7 +230,7 @@ func (r *directRegion) run(group, q0, q1 int) {
 
 // tileCount returns the number of tiles of the region.
 func (r *directRegion) tileCount() int {
-	rows := r.job.d.kernel.rows
+	rows := r.tileRows
 	if r.cols == rows/2 {
 		return (r.rows + 1) / 2
 	}
@@ -217,17 +239,16 @@ func (r *directRegion) tileCount() int {
 
 // tiles computes the tiles of the region with one panel of weights.
 func (r *directRegion) tiles(weights, bias *float32) {
-	kernel := r.job.d.kernel
-	half := kernel.rows / 2
-	if r.cols == half && r.rows > 1 { // two rows to a tile
-		r.products(weights, bias, 0, 0, kernel.rows, r.srcRow, r.dstRow, r.rows/2, 2*r.srcRow, 2*r.dstRow)
+	half := r.job.d.kernel.rows / 2
+	if r.cols == half && r.rows > 1 && r.tileRows == 2*half { // two rows to a tile
+		r.products(weights, bias, 0, 0, r.tileRows, r.srcRow, r.dstRow, r.rows/2, 2*r.srcRow, 2*r.dstRow)
 		if r.rows%2 != 0 {
 			last := r.rows - 1
 			r.products(weights, bias, last*r.srcRow, last*r.dstRow, half, 0, 0, 1, 0, 0)
 		}
 		return
 	}
-	parts := split(r.cols, kernel.rows)
+	parts := split(r.cols, r.tileRows)
 	if r.rows >= parts.count {
 		for i := range parts.count {
 			x, n := parts.start(i), parts.start(i+1)-parts.start(i)
@@ -261,6 +282,10 @@ func (r *directRegion) products(weights, bias *float32, src, dst, rows, srcGroup
 		t.residual = &j.residual[r.dst+dst]
 	}
 	t.next = r.next
-	j.d.kernel.multiply(t)
+	if j.p.blocks {
+		j.d.kernel.blocks[rows][t.vectors-1](t)
+	} else {
+		j.d.kernel.multiply(t)
+	}
 	r.next += uintptr(count * t.nextStep)
 }

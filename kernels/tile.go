@@ -114,7 +114,18 @@ type tileKernel struct {
 	// masked tells that columns which mask leaves out are neither read nor
 	// written; elsewhere mask must be full.
 	masked bool
+
+	// blocks has kernels, [rows][vectors-1], for images in blocks of channels:
+	// rows of A, B and C that lie side by side, segments of blockColumns columns,
+	// all columns there, and no bias of rows. It is nil where run has to do.
+	blocks [][3]func(t *tile)
 }
+
+// What the kernels for blocks of channels expect.
+const (
+	blockColumns = 8 // of a segment
+	tripleRows   = 9 // most rows of a tile of three vectors
+)
 
 // multiply runs t on k.
 func (k *tileKernel) multiply(t *tile) { k.run[t.rows][t.vectors-1](t) }

@@ -15,6 +15,21 @@ var avx512Tiles = &tileKernel{base: avx512, width: 16, rows: 14, masked: true, r
 	12: {tile12x1AVX512, tile12x2AVX512},
 	13: {tile13x1AVX512, tile13x2AVX512},
 	14: {tile14x1AVX512, tile14x2AVX512},
+}, blocks: [][3]func(*tile){
+	1:  {blockTile1x1AVX512, blockTile1x2AVX512, blockTile1x3AVX512},
+	2:  {blockTile2x1AVX512, blockTile2x2AVX512, blockTile2x3AVX512},
+	3:  {blockTile3x1AVX512, blockTile3x2AVX512, blockTile3x3AVX512},
+	4:  {blockTile4x1AVX512, blockTile4x2AVX512, blockTile4x3AVX512},
+	5:  {blockTile5x1AVX512, blockTile5x2AVX512, blockTile5x3AVX512},
+	6:  {blockTile6x1AVX512, blockTile6x2AVX512, blockTile6x3AVX512},
+	7:  {blockTile7x1AVX512, blockTile7x2AVX512, blockTile7x3AVX512},
+	8:  {blockTile8x1AVX512, blockTile8x2AVX512, blockTile8x3AVX512},
+	9:  {blockTile9x1AVX512, blockTile9x2AVX512, blockTile9x3AVX512},
+	10: {blockTile10x1AVX512, blockTile10x2AVX512},
+	11: {blockTile11x1AVX512, blockTile11x2AVX512},
+	12: {blockTile12x1AVX512, blockTile12x2AVX512},
+	13: {blockTile13x1AVX512, blockTile13x2AVX512},
+	14: {blockTile14x1AVX512, blockTile14x2AVX512},
 }}
 
 var avx2Tiles = &tileKernel{base: avx2, width: 8, rows: 6, run: [][2]func(*tile){

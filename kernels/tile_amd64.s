@@ -9,7 +9,7 @@ DATA tile6th<>+0(SB)/4, $(0.16666667)
 GLOBL tile6th<>(SB), RODATA|NOPTR, $4
 
 // func tile1x1AVX512(t *tile)
-// Requires: AVX, AVX512F, CMOV, MMX+
+// Requires: AVX, AVX512F, MMX+
 TEXT ·tile1x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
@@ -72,18 +72,20 @@ four:
 	PREFETCHT0       (BX)(R15*8)
 	ADDQ             R15, BX
 	VFMADD231PS.BCST 12(SI), Z28, Z0
+	CMPQ             R13, 288(DI)
+	JHI              fetched
 	PREFETCHT0       (R13)
 	ADDQ             104(DI), R13
-	CMPQ             R13, 288(DI)
-	CMOVQHI          288(DI), R13
-	PREFETCHT1       (R14)(CX*4)
-	PREFETCHT1       64(R14)(CX*4)
-	ADDQ             240(DI), R14
-	PCALIGN          $0x20
-	ADDQ             $0x10, SI
-	SUBQ             $0x04, CX
-	JGE              four
-	PCALIGN          $0x20
+
+fetched:
+	PREFETCHT1 (R14)(CX*4)
+	PREFETCHT1 64(R14)(CX*4)
+	ADDQ       240(DI), R14
+	PCALIGN    $0x20
+	ADDQ       $0x10, SI
+	SUBQ       $0x04, CX
+	JGE        four
+	PCALIGN    $0x20
 
 rest:
 	ADDQ $0x04, CX
@@ -213,7 +215,7 @@ bare:
 	RET
 
 // func tile1x2AVX512(t *tile)
-// Requires: AVX, AVX512F, CMOV, MMX+
+// Requires: AVX, AVX512F, MMX+
 TEXT ·tile1x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
@@ -293,19 +295,21 @@ four:
 	VBROADCASTSS 12(SI), Z30
 	VFMADD231PS  Z28, Z30, Z0
 	VFMADD231PS  Z29, Z30, Z1
+	CMPQ         R13, 288(DI)
+	JHI          fetched
 	PREFETCHT0   (R13)
 	PREFETCHT0   64(R13)
 	ADDQ         104(DI), R13
-	CMPQ         R13, 288(DI)
-	CMOVQHI      288(DI), R13
-	PREFETCHT1   (R14)(CX*4)
-	PREFETCHT1   64(R14)(CX*4)
-	ADDQ         240(DI), R14
-	PCALIGN      $0x20
-	ADDQ         $0x10, SI
-	SUBQ         $0x04, CX
-	JGE          four
-	PCALIGN      $0x20
+
+fetched:
+	PREFETCHT1 (R14)(CX*4)
+	PREFETCHT1 64(R14)(CX*4)
+	ADDQ       240(DI), R14
+	PCALIGN    $0x20
+	ADDQ       $0x10, SI
+	SUBQ       $0x04, CX
+	JGE        four
+	PCALIGN    $0x20
 
 rest:
 	ADDQ $0x04, CX
@@ -475,7 +479,7 @@ bare:
 	RET
 
 // func tile2x1AVX512(t *tile)
-// Requires: AVX, AVX512F, CMOV, MMX+
+// Requires: AVX, AVX512F, MMX+
 TEXT ·tile2x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
@@ -545,18 +549,20 @@ four:
 	ADDQ             R15, BX
 	VFMADD231PS.BCST 12(SI), Z28, Z0
 	VFMADD231PS.BCST 12(SI)(R8*1), Z28, Z1
+	CMPQ             R13, 288(DI)
+	JHI              fetched
 	PREFETCHT0       (R13)
 	ADDQ             104(DI), R13
-	CMPQ             R13, 288(DI)
-	CMOVQHI          288(DI), R13
-	PREFETCHT1       (R14)(CX*4)
-	PREFETCHT1       64(R14)(CX*4)
-	ADDQ             240(DI), R14
-	PCALIGN          $0x20
-	ADDQ             $0x10, SI
-	SUBQ             $0x04, CX
-	JGE              four
-	PCALIGN          $0x20
+
+fetched:
+	PREFETCHT1 (R14)(CX*4)
+	PREFETCHT1 64(R14)(CX*4)
+	ADDQ       240(DI), R14
+	PCALIGN    $0x20
+	ADDQ       $0x10, SI
+	SUBQ       $0x04, CX
+	JGE        four
+	PCALIGN    $0x20
 
 rest:
 	ADDQ $0x04, CX
@@ -714,7 +720,7 @@ bare:
 	RET
 
 // func tile2x2AVX512(t *tile)
-// Requires: AVX, AVX512F, CMOV, MMX+
+// Requires: AVX, AVX512F, MMX+
 TEXT ·tile2x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
@@ -810,19 +816,21 @@ four:
 	VBROADCASTSS 12(SI)(R8*1), Z30
 	VFMADD231PS  Z28, Z30, Z2
 	VFMADD231PS  Z29, Z30, Z3
+	CMPQ         R13, 288(DI)
+	JHI          fetched
 	PREFETCHT0   (R13)
 	PREFETCHT0   64(R13)
 	ADDQ         104(DI), R13
-	CMPQ         R13, 288(DI)
-	CMOVQHI      288(DI), R13
-	PREFETCHT1   (R14)(CX*4)
-	PREFETCHT1   64(R14)(CX*4)
-	ADDQ         240(DI), R14
-	PCALIGN      $0x20
-	ADDQ         $0x10, SI
-	SUBQ         $0x04, CX
-	JGE          four
-	PCALIGN      $0x20
+
+fetched:
+	PREFETCHT1 (R14)(CX*4)
+	PREFETCHT1 64(R14)(CX*4)
+	ADDQ       240(DI), R14
+	PCALIGN    $0x20
+	ADDQ       $0x10, SI
+	SUBQ       $0x04, CX
+	JGE        four
+	PCALIGN    $0x20
 
 rest:
 	ADDQ $0x04, CX
@@ -1049,7 +1057,7 @@ bare:
 	RET
 
 // func tile3x1AVX512(t *tile)
-// Requires: AVX, AVX512F, CMOV, MMX+
+// Requires: AVX, AVX512F, MMX+
 TEXT ·tile3x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
@@ -1124,18 +1132,20 @@ four:
 	VFMADD231PS.BCST 12(SI), Z28, Z0
 	VFMADD231PS.BCST 12(SI)(R8*1), Z28, Z1
 	VFMADD231PS.BCST 12(SI)(R8*2), Z28, Z2
+	CMPQ             R13, 288(DI)
+	JHI              fetched
 	PREFETCHT0       (R13)
 	ADDQ             104(DI), R13
-	CMPQ             R13, 288(DI)
-	CMOVQHI          288(DI), R13
-	PREFETCHT1       (R14)(CX*4)
-	PREFETCHT1       64(R14)(CX*4)
-	ADDQ             240(DI), R14
-	PCALIGN          $0x20
-	ADDQ             $0x10, SI
-	SUBQ             $0x04, CX
-	JGE              four
-	PCALIGN          $0x20
+
+fetched:
+	PREFETCHT1 (R14)(CX*4)
+	PREFETCHT1 64(R14)(CX*4)
+	ADDQ       240(DI), R14
+	PCALIGN    $0x20
+	ADDQ       $0x10, SI
+	SUBQ       $0x04, CX
+	JGE        four
+	PCALIGN    $0x20
 
 rest:
 	ADDQ $0x04, CX
@@ -1321,7 +1331,7 @@ bare:
 	RET
 
 // func tile3x2AVX512(t *tile)
-// Requires: AVX, AVX512F, CMOV, MMX+
+// Requires: AVX, AVX512F, MMX+
 TEXT ·tile3x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
@@ -1431,19 +1441,21 @@ four:
 	VBROADCASTSS 12(SI)(R8*2), Z30
 	VFMADD231PS  Z28, Z30, Z4
 	VFMADD231PS  Z29, Z30, Z5
+	CMPQ         R13, 288(DI)
+	JHI          fetched
 	PREFETCHT0   (R13)
 	PREFETCHT0   64(R13)
 	ADDQ         104(DI), R13
-	CMPQ         R13, 288(DI)
-	CMOVQHI      288(DI), R13
-	PREFETCHT1   (R14)(CX*4)
-	PREFETCHT1   64(R14)(CX*4)
-	ADDQ         240(DI), R14
-	PCALIGN      $0x20
-	ADDQ         $0x10, SI
-	SUBQ         $0x04, CX
-	JGE          four
-	PCALIGN      $0x20
+
+fetched:
+	PREFETCHT1 (R14)(CX*4)
+	PREFETCHT1 64(R14)(CX*4)
+	ADDQ       240(DI), R14
+	PCALIGN    $0x20
+	ADDQ       $0x10, SI
+	SUBQ       $0x04, CX
+	JGE        four
+	PCALIGN    $0x20
 
 rest:
 	ADDQ $0x04, CX
@@ -1727,7 +1739,7 @@ bare:
 	RET
 
 // func tile4x1AVX512(t *tile)
-// Requires: AVX, AVX512F, CMOV, MMX+
+// Requires: AVX, AVX512F, MMX+
 TEXT ·tile4x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
@@ -1807,18 +1819,20 @@ four:
 	VFMADD231PS.BCST 12(SI)(R8*1), Z28, Z1
 	VFMADD231PS.BCST 12(SI)(R8*2), Z28, Z2
 	VFMADD231PS.BCST 12(SI)(R9*1), Z28, Z3
+	CMPQ             R13, 288(DI)
+	JHI              fetched
 	PREFETCHT0       (R13)
 	ADDQ             104(DI), R13
-	CMPQ             R13, 288(DI)
-	CMOVQHI          288(DI), R13
-	PREFETCHT1       (R14)(CX*4)
-	PREFETCHT1       64(R14)(CX*4)
-	ADDQ             240(DI), R14
-	PCALIGN          $0x20
-	ADDQ             $0x10, SI
-	SUBQ             $0x04, CX
-	JGE              four
-	PCALIGN          $0x20
+
+fetched:
+	PREFETCHT1 (R14)(CX*4)
+	PREFETCHT1 64(R14)(CX*4)
+	ADDQ       240(DI), R14
+	PCALIGN    $0x20
+	ADDQ       $0x10, SI
+	SUBQ       $0x04, CX
+	JGE        four
+	PCALIGN    $0x20
 
 rest:
 	ADDQ $0x04, CX
@@ -2032,7 +2046,7 @@ bare:
 	RET
 
 // func tile4x2AVX512(t *tile)
-// Requires: AVX, AVX512F, CMOV, MMX+
+// Requires: AVX, AVX512F, MMX+
 TEXT ·tile4x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
@@ -2156,19 +2170,21 @@ four:
 	VBROADCASTSS 12(SI)(R9*1), Z30
 	VFMADD231PS  Z28, Z30, Z6
 	VFMADD231PS  Z29, Z30, Z7
+	CMPQ         R13, 288(DI)
+	JHI          fetched
 	PREFETCHT0   (R13)
 	PREFETCHT0   64(R13)
 	ADDQ         104(DI), R13
-	CMPQ         R13, 288(DI)
-	CMOVQHI      288(DI), R13
-	PREFETCHT1   (R14)(CX*4)
-	PREFETCHT1   64(R14)(CX*4)
-	ADDQ         240(DI), R14
-	PCALIGN      $0x20
-	ADDQ         $0x10, SI
-	SUBQ         $0x04, CX
-	JGE          four
-	PCALIGN      $0x20
+
+fetched:
+	PREFETCHT1 (R14)(CX*4)
+	PREFETCHT1 64(R14)(CX*4)
+	ADDQ       240(DI), R14
+	PCALIGN    $0x20
+	ADDQ       $0x10, SI
+	SUBQ       $0x04, CX
+	JGE        four
+	PCALIGN    $0x20
 
 rest:
 	ADDQ $0x04, CX
@@ -2509,7 +2525,7 @@ bare:
 	RET
 
 // func tile5x1AVX512(t *tile)
-// Requires: AVX, AVX512F, CMOV, MMX+
+// Requires: AVX, AVX512F, MMX+
 TEXT ·tile5x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
@@ -2594,18 +2610,20 @@ four:
 	VFMADD231PS.BCST 12(SI)(R8*2), Z28, Z2
 	VFMADD231PS.BCST 12(SI)(R9*1), Z28, Z3
 	VFMADD231PS.BCST 12(SI)(R8*4), Z28, Z4
+	CMPQ             R13, 288(DI)
+	JHI              fetched
 	PREFETCHT0       (R13)
 	ADDQ             104(DI), R13
-	CMPQ             R13, 288(DI)
-	CMOVQHI          288(DI), R13
-	PREFETCHT1       (R14)(CX*4)
-	PREFETCHT1       64(R14)(CX*4)
-	ADDQ             240(DI), R14
-	PCALIGN          $0x20
-	ADDQ             $0x10, SI
-	SUBQ             $0x04, CX
-	JGE              four
-	PCALIGN          $0x20
+
+fetched:
+	PREFETCHT1 (R14)(CX*4)
+	PREFETCHT1 64(R14)(CX*4)
+	ADDQ       240(DI), R14
+	PCALIGN    $0x20
+	ADDQ       $0x10, SI
+	SUBQ       $0x04, CX
+	JGE        four
+	PCALIGN    $0x20
 
 rest:
 	ADDQ $0x04, CX
@@ -2847,7 +2865,7 @@ bare:
 	RET
 
 // func tile5x2AVX512(t *tile)
-// Requires: AVX, AVX512F, CMOV, MMX+
+// Requires: AVX, AVX512F, MMX+
 TEXT ·tile5x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
@@ -2985,19 +3003,21 @@ four:
 	VBROADCASTSS 12(SI)(R8*4), Z30
 	VFMADD231PS  Z28, Z30, Z8
 	VFMADD231PS  Z29, Z30, Z9
+	CMPQ         R13, 288(DI)
+	JHI          fetched
 	PREFETCHT0   (R13)
 	PREFETCHT0   64(R13)
 	ADDQ         104(DI), R13
-	CMPQ         R13, 288(DI)
-	CMOVQHI      288(DI), R13
-	PREFETCHT1   (R14)(CX*4)
-	PREFETCHT1   64(R14)(CX*4)
-	ADDQ         240(DI), R14
-	PCALIGN      $0x20
-	ADDQ         $0x10, SI
-	SUBQ         $0x04, CX
-	JGE          four
-	PCALIGN      $0x20
+
+fetched:
+	PREFETCHT1 (R14)(CX*4)
+	PREFETCHT1 64(R14)(CX*4)
+	ADDQ       240(DI), R14
+	PCALIGN    $0x20
+	ADDQ       $0x10, SI
+	SUBQ       $0x04, CX
+	JGE        four
+	PCALIGN    $0x20
 
 rest:
 	ADDQ $0x04, CX
@@ -3395,7 +3415,7 @@ bare:
 	RET
 
 // func tile6x1AVX512(t *tile)
-// Requires: AVX, AVX512F, CMOV, MMX+
+// Requires: AVX, AVX512F, MMX+
 TEXT ·tile6x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
@@ -3485,18 +3505,20 @@ four:
 	VFMADD231PS.BCST 12(SI)(R9*1), Z28, Z3
 	VFMADD231PS.BCST 12(SI)(R8*4), Z28, Z4
 	VFMADD231PS.BCST 12(SI)(R10*1), Z28, Z5
+	CMPQ             R13, 288(DI)
+	JHI              fetched
 	PREFETCHT0       (R13)
 	ADDQ             104(DI), R13
-	CMPQ             R13, 288(DI)
-	CMOVQHI          288(DI), R13
-	PREFETCHT1       (R14)(CX*4)
-	PREFETCHT1       64(R14)(CX*4)
-	ADDQ             240(DI), R14
-	PCALIGN          $0x20
-	ADDQ             $0x10, SI
-	SUBQ             $0x04, CX
-	JGE              four
-	PCALIGN          $0x20
+
+fetched:
+	PREFETCHT1 (R14)(CX*4)
+	PREFETCHT1 64(R14)(CX*4)
+	ADDQ       240(DI), R14
+	PCALIGN    $0x20
+	ADDQ       $0x10, SI
+	SUBQ       $0x04, CX
+	JGE        four
+	PCALIGN    $0x20
 
 rest:
 	ADDQ $0x04, CX
@@ -3766,7 +3788,7 @@ bare:
 	RET
 
 // func tile6x2AVX512(t *tile)
-// Requires: AVX, AVX512F, CMOV, MMX+
+// Requires: AVX, AVX512F, MMX+
 TEXT ·tile6x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
@@ -3918,19 +3940,21 @@ four:
 	VBROADCASTSS 12(SI)(R10*1), Z30
 	VFMADD231PS  Z28, Z30, Z10
 	VFMADD231PS  Z29, Z30, Z11
+	CMPQ         R13, 288(DI)
+	JHI          fetched
 	PREFETCHT0   (R13)
 	PREFETCHT0   64(R13)
 	ADDQ         104(DI), R13
-	CMPQ         R13, 288(DI)
-	CMOVQHI      288(DI), R13
-	PREFETCHT1   (R14)(CX*4)
-	PREFETCHT1   64(R14)(CX*4)
-	ADDQ         240(DI), R14
-	PCALIGN      $0x20
-	ADDQ         $0x10, SI
-	SUBQ         $0x04, CX
-	JGE          four
-	PCALIGN      $0x20
+
+fetched:
+	PREFETCHT1 (R14)(CX*4)
+	PREFETCHT1 64(R14)(CX*4)
+	ADDQ       240(DI), R14
+	PCALIGN    $0x20
+	ADDQ       $0x10, SI
+	SUBQ       $0x04, CX
+	JGE        four
+	PCALIGN    $0x20
 
 rest:
 	ADDQ $0x04, CX
@@ -4385,7 +4409,7 @@ bare:
 	RET
 
 // func tile7x1AVX512(t *tile)
-// Requires: AVX, AVX512F, CMOV, MMX+
+// Requires: AVX, AVX512F, MMX+
 TEXT ·tile7x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
@@ -4480,18 +4504,20 @@ four:
 	VFMADD231PS.BCST 12(SI)(R8*4), Z28, Z4
 	VFMADD231PS.BCST 12(SI)(R10*1), Z28, Z5
 	VFMADD231PS.BCST 12(SI)(R9*2), Z28, Z6
+	CMPQ             R13, 288(DI)
+	JHI              fetched
 	PREFETCHT0       (R13)
 	ADDQ             104(DI), R13
-	CMPQ             R13, 288(DI)
-	CMOVQHI          288(DI), R13
-	PREFETCHT1       (R14)(CX*4)
-	PREFETCHT1       64(R14)(CX*4)
-	ADDQ             240(DI), R14
-	PCALIGN          $0x20
-	ADDQ             $0x10, SI
-	SUBQ             $0x04, CX
-	JGE              four
-	PCALIGN          $0x20
+
+fetched:
+	PREFETCHT1 (R14)(CX*4)
+	PREFETCHT1 64(R14)(CX*4)
+	ADDQ       240(DI), R14
+	PCALIGN    $0x20
+	ADDQ       $0x10, SI
+	SUBQ       $0x04, CX
+	JGE        four
+	PCALIGN    $0x20
 
 rest:
 	ADDQ $0x04, CX
@@ -4789,7 +4815,7 @@ bare:
 	RET
 
 // func tile7x2AVX512(t *tile)
-// Requires: AVX, AVX512F, CMOV, MMX+
+// Requires: AVX, AVX512F, MMX+
 TEXT ·tile7x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
@@ -4955,19 +4981,21 @@ four:
 	VBROADCASTSS 12(SI)(R9*2), Z30
 	VFMADD231PS  Z28, Z30, Z12
 	VFMADD231PS  Z29, Z30, Z13
+	CMPQ         R13, 288(DI)
+	JHI          fetched
 	PREFETCHT0   (R13)
 	PREFETCHT0   64(R13)
 	ADDQ         104(DI), R13
-	CMPQ         R13, 288(DI)
-	CMOVQHI      288(DI), R13
-	PREFETCHT1   (R14)(CX*4)
-	PREFETCHT1   64(R14)(CX*4)
-	ADDQ         240(DI), R14
-	PCALIGN      $0x20
-	ADDQ         $0x10, SI
-	SUBQ         $0x04, CX
-	JGE          four
-	PCALIGN      $0x20
+
+fetched:
+	PREFETCHT1 (R14)(CX*4)
+	PREFETCHT1 64(R14)(CX*4)
+	ADDQ       240(DI), R14
+	PCALIGN    $0x20
+	ADDQ       $0x10, SI
+	SUBQ       $0x04, CX
+	JGE        four
+	PCALIGN    $0x20
 
 rest:
 	ADDQ $0x04, CX
@@ -5479,7 +5507,7 @@ bare:
 	RET
 
 // func tile8x1AVX512(t *tile)
-// Requires: AVX, AVX512F, CMOV, MMX+
+// Requires: AVX, AVX512F, MMX+
 TEXT ·tile8x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
@@ -5582,20 +5610,22 @@ four:
 	VFMADD231PS.BCST 12(SI)(R10*1), Z28, Z5
 	VFMADD231PS.BCST 12(SI)(R9*2), Z28, Z6
 	VFMADD231PS.BCST 12(R11), Z28, Z7
+	CMPQ             R13, 288(DI)
+	JHI              fetched
 	PREFETCHT0       (R13)
 	PREFETCHT0       (R13)(AX*1)
 	ADDQ             104(DI), R13
-	CMPQ             R13, 288(DI)
-	CMOVQHI          288(DI), R13
-	PREFETCHT1       (R14)(CX*4)
-	PREFETCHT1       64(R14)(CX*4)
-	ADDQ             240(DI), R14
-	PCALIGN          $0x20
-	ADDQ             $0x10, SI
-	ADDQ             $0x10, R11
-	SUBQ             $0x04, CX
-	JGE              four
-	PCALIGN          $0x20
+
+fetched:
+	PREFETCHT1 (R14)(CX*4)
+	PREFETCHT1 64(R14)(CX*4)
+	ADDQ       240(DI), R14
+	PCALIGN    $0x20
+	ADDQ       $0x10, SI
+	ADDQ       $0x10, R11
+	SUBQ       $0x04, CX
+	JGE        four
+	PCALIGN    $0x20
 
 rest:
 	ADDQ $0x04, CX
@@ -5929,7 +5959,7 @@ bare:
 	RET
 
 // func tile8x2AVX512(t *tile)
-// Requires: AVX, AVX512F, CMOV, MMX+
+// Requires: AVX, AVX512F, MMX+
 TEXT ·tile8x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
@@ -6112,22 +6142,24 @@ four:
 	VBROADCASTSS 12(R11), Z30
 	VFMADD231PS  Z28, Z30, Z14
 	VFMADD231PS  Z29, Z30, Z15
+	CMPQ         R13, 288(DI)
+	JHI          fetched
 	PREFETCHT0   (R13)
 	PREFETCHT0   (R13)(AX*1)
 	PREFETCHT0   64(R13)
 	PREFETCHT0   64(R13)(AX*1)
 	ADDQ         104(DI), R13
-	CMPQ         R13, 288(DI)
-	CMOVQHI      288(DI), R13
-	PREFETCHT1   (R14)(CX*4)
-	PREFETCHT1   64(R14)(CX*4)
-	ADDQ         240(DI), R14
-	PCALIGN      $0x20
-	ADDQ         $0x10, SI
-	ADDQ         $0x10, R11
-	SUBQ         $0x04, CX
-	JGE          four
-	PCALIGN      $0x20
+
+fetched:
+	PREFETCHT1 (R14)(CX*4)
+	PREFETCHT1 64(R14)(CX*4)
+	ADDQ       240(DI), R14
+	PCALIGN    $0x20
+	ADDQ       $0x10, SI
+	ADDQ       $0x10, R11
+	SUBQ       $0x04, CX
+	JGE        four
+	PCALIGN    $0x20
 
 rest:
 	ADDQ $0x04, CX
@@ -6713,7 +6745,7 @@ bare:
 	RET
 
 // func tile9x1AVX512(t *tile)
-// Requires: AVX, AVX512F, CMOV, MMX+
+// Requires: AVX, AVX512F, MMX+
 TEXT ·tile9x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
@@ -6821,20 +6853,22 @@ four:
 	VFMADD231PS.BCST 12(SI)(R9*2), Z28, Z6
 	VFMADD231PS.BCST 12(R11), Z28, Z7
 	VFMADD231PS.BCST 12(R11)(R8*1), Z28, Z8
+	CMPQ             R13, 288(DI)
+	JHI              fetched
 	PREFETCHT0       (R13)
 	PREFETCHT0       (R13)(AX*1)
 	ADDQ             104(DI), R13
-	CMPQ             R13, 288(DI)
-	CMOVQHI          288(DI), R13
-	PREFETCHT1       (R14)(CX*4)
-	PREFETCHT1       64(R14)(CX*4)
-	ADDQ             240(DI), R14
-	PCALIGN          $0x20
-	ADDQ             $0x10, SI
-	ADDQ             $0x10, R11
-	SUBQ             $0x04, CX
-	JGE              four
-	PCALIGN          $0x20
+
+fetched:
+	PREFETCHT1 (R14)(CX*4)
+	PREFETCHT1 64(R14)(CX*4)
+	ADDQ       240(DI), R14
+	PCALIGN    $0x20
+	ADDQ       $0x10, SI
+	ADDQ       $0x10, R11
+	SUBQ       $0x04, CX
+	JGE        four
+	PCALIGN    $0x20
 
 rest:
 	ADDQ $0x04, CX
@@ -7196,7 +7230,7 @@ bare:
 	RET
 
 // func tile9x2AVX512(t *tile)
-// Requires: AVX, AVX512F, CMOV, MMX+
+// Requires: AVX, AVX512F, MMX+
 TEXT ·tile9x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
@@ -7393,22 +7427,24 @@ four:
 	VBROADCASTSS 12(R11)(R8*1), Z30
 	VFMADD231PS  Z28, Z30, Z16
 	VFMADD231PS  Z29, Z30, Z17
+	CMPQ         R13, 288(DI)
+	JHI          fetched
 	PREFETCHT0   (R13)
 	PREFETCHT0   (R13)(AX*1)
 	PREFETCHT0   64(R13)
 	PREFETCHT0   64(R13)(AX*1)
 	ADDQ         104(DI), R13
-	CMPQ         R13, 288(DI)
-	CMOVQHI      288(DI), R13
-	PREFETCHT1   (R14)(CX*4)
-	PREFETCHT1   64(R14)(CX*4)
-	ADDQ         240(DI), R14
-	PCALIGN      $0x20
-	ADDQ         $0x10, SI
-	ADDQ         $0x10, R11
-	SUBQ         $0x04, CX
-	JGE          four
-	PCALIGN      $0x20
+
+fetched:
+	PREFETCHT1 (R14)(CX*4)
+	PREFETCHT1 64(R14)(CX*4)
+	ADDQ       240(DI), R14
+	PCALIGN    $0x20
+	ADDQ       $0x10, SI
+	ADDQ       $0x10, R11
+	SUBQ       $0x04, CX
+	JGE        four
+	PCALIGN    $0x20
 
 rest:
 	ADDQ $0x04, CX
@@ -8051,7 +8087,7 @@ bare:
 	RET
 
 // func tile10x1AVX512(t *tile)
-// Requires: AVX, AVX512F, CMOV, MMX+
+// Requires: AVX, AVX512F, MMX+
 TEXT ·tile10x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
@@ -8164,20 +8200,22 @@ four:
 	VFMADD231PS.BCST 12(R11), Z28, Z7
 	VFMADD231PS.BCST 12(R11)(R8*1), Z28, Z8
 	VFMADD231PS.BCST 12(R11)(R8*2), Z28, Z9
+	CMPQ             R13, 288(DI)
+	JHI              fetched
 	PREFETCHT0       (R13)
 	PREFETCHT0       (R13)(AX*1)
 	ADDQ             104(DI), R13
-	CMPQ             R13, 288(DI)
-	CMOVQHI          288(DI), R13
-	PREFETCHT1       (R14)(CX*4)
-	PREFETCHT1       64(R14)(CX*4)
-	ADDQ             240(DI), R14
-	PCALIGN          $0x20
-	ADDQ             $0x10, SI
-	ADDQ             $0x10, R11
-	SUBQ             $0x04, CX
-	JGE              four
-	PCALIGN          $0x20
+
+fetched:
+	PREFETCHT1 (R14)(CX*4)
+	PREFETCHT1 64(R14)(CX*4)
+	ADDQ       240(DI), R14
+	PCALIGN    $0x20
+	ADDQ       $0x10, SI
+	ADDQ       $0x10, R11
+	SUBQ       $0x04, CX
+	JGE        four
+	PCALIGN    $0x20
 
 rest:
 	ADDQ $0x04, CX
@@ -8567,7 +8605,7 @@ bare:
 	RET
 
 // func tile10x2AVX512(t *tile)
-// Requires: AVX, AVX512F, CMOV, MMX+
+// Requires: AVX, AVX512F, MMX+
 TEXT ·tile10x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
@@ -8778,22 +8816,24 @@ four:
 	VBROADCASTSS 12(R11)(R8*2), Z30
 	VFMADD231PS  Z28, Z30, Z18
 	VFMADD231PS  Z29, Z30, Z19
+	CMPQ         R13, 288(DI)
+	JHI          fetched
 	PREFETCHT0   (R13)
 	PREFETCHT0   (R13)(AX*1)
 	PREFETCHT0   64(R13)
 	PREFETCHT0   64(R13)(AX*1)
 	ADDQ         104(DI), R13
-	CMPQ         R13, 288(DI)
-	CMOVQHI      288(DI), R13
-	PREFETCHT1   (R14)(CX*4)
-	PREFETCHT1   64(R14)(CX*4)
-	ADDQ         240(DI), R14
-	PCALIGN      $0x20
-	ADDQ         $0x10, SI
-	ADDQ         $0x10, R11
-	SUBQ         $0x04, CX
-	JGE          four
-	PCALIGN      $0x20
+
+fetched:
+	PREFETCHT1 (R14)(CX*4)
+	PREFETCHT1 64(R14)(CX*4)
+	ADDQ       240(DI), R14
+	PCALIGN    $0x20
+	ADDQ       $0x10, SI
+	ADDQ       $0x10, R11
+	SUBQ       $0x04, CX
+	JGE        four
+	PCALIGN    $0x20
 
 rest:
 	ADDQ $0x04, CX
@@ -9493,7 +9533,7 @@ bare:
 	RET
 
 // func tile11x1AVX512(t *tile)
-// Requires: AVX, AVX512F, CMOV, MMX+
+// Requires: AVX, AVX512F, MMX+
 TEXT ·tile11x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
@@ -9611,20 +9651,22 @@ four:
 	VFMADD231PS.BCST 12(R11)(R8*1), Z28, Z8
 	VFMADD231PS.BCST 12(R11)(R8*2), Z28, Z9
 	VFMADD231PS.BCST 12(R11)(R9*1), Z28, Z10
+	CMPQ             R13, 288(DI)
+	JHI              fetched
 	PREFETCHT0       (R13)
 	PREFETCHT0       (R13)(AX*1)
 	ADDQ             104(DI), R13
-	CMPQ             R13, 288(DI)
-	CMOVQHI          288(DI), R13
-	PREFETCHT1       (R14)(CX*4)
-	PREFETCHT1       64(R14)(CX*4)
-	ADDQ             240(DI), R14
-	PCALIGN          $0x20
-	ADDQ             $0x10, SI
-	ADDQ             $0x10, R11
-	SUBQ             $0x04, CX
-	JGE              four
-	PCALIGN          $0x20
+
+fetched:
+	PREFETCHT1 (R14)(CX*4)
+	PREFETCHT1 64(R14)(CX*4)
+	ADDQ       240(DI), R14
+	PCALIGN    $0x20
+	ADDQ       $0x10, SI
+	ADDQ       $0x10, R11
+	SUBQ       $0x04, CX
+	JGE        four
+	PCALIGN    $0x20
 
 rest:
 	ADDQ $0x04, CX
@@ -10042,7 +10084,7 @@ bare:
 	RET
 
 // func tile11x2AVX512(t *tile)
-// Requires: AVX, AVX512F, CMOV, MMX+
+// Requires: AVX, AVX512F, MMX+
 TEXT ·tile11x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
@@ -10267,22 +10309,24 @@ four:
 	VBROADCASTSS 12(R11)(R9*1), Z30
 	VFMADD231PS  Z28, Z30, Z20
 	VFMADD231PS  Z29, Z30, Z21
+	CMPQ         R13, 288(DI)
+	JHI          fetched
 	PREFETCHT0   (R13)
 	PREFETCHT0   (R13)(AX*1)
 	PREFETCHT0   64(R13)
 	PREFETCHT0   64(R13)(AX*1)
 	ADDQ         104(DI), R13
-	CMPQ         R13, 288(DI)
-	CMOVQHI      288(DI), R13
-	PREFETCHT1   (R14)(CX*4)
-	PREFETCHT1   64(R14)(CX*4)
-	ADDQ         240(DI), R14
-	PCALIGN      $0x20
-	ADDQ         $0x10, SI
-	ADDQ         $0x10, R11
-	SUBQ         $0x04, CX
-	JGE          four
-	PCALIGN      $0x20
+
+fetched:
+	PREFETCHT1 (R14)(CX*4)
+	PREFETCHT1 64(R14)(CX*4)
+	ADDQ       240(DI), R14
+	PCALIGN    $0x20
+	ADDQ       $0x10, SI
+	ADDQ       $0x10, R11
+	SUBQ       $0x04, CX
+	JGE        four
+	PCALIGN    $0x20
 
 rest:
 	ADDQ $0x04, CX
@@ -11039,7 +11083,7 @@ bare:
 	RET
 
 // func tile12x1AVX512(t *tile)
-// Requires: AVX, AVX512F, CMOV, MMX+
+// Requires: AVX, AVX512F, MMX+
 TEXT ·tile12x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
@@ -11162,20 +11206,22 @@ four:
 	VFMADD231PS.BCST 12(R11)(R8*2), Z28, Z9
 	VFMADD231PS.BCST 12(R11)(R9*1), Z28, Z10
 	VFMADD231PS.BCST 12(R11)(R8*4), Z28, Z11
+	CMPQ             R13, 288(DI)
+	JHI              fetched
 	PREFETCHT0       (R13)
 	PREFETCHT0       (R13)(AX*1)
 	ADDQ             104(DI), R13
-	CMPQ             R13, 288(DI)
-	CMOVQHI          288(DI), R13
-	PREFETCHT1       (R14)(CX*4)
-	PREFETCHT1       64(R14)(CX*4)
-	ADDQ             240(DI), R14
-	PCALIGN          $0x20
-	ADDQ             $0x10, SI
-	ADDQ             $0x10, R11
-	SUBQ             $0x04, CX
-	JGE              four
-	PCALIGN          $0x20
+
+fetched:
+	PREFETCHT1 (R14)(CX*4)
+	PREFETCHT1 64(R14)(CX*4)
+	ADDQ       240(DI), R14
+	PCALIGN    $0x20
+	ADDQ       $0x10, SI
+	ADDQ       $0x10, R11
+	SUBQ       $0x04, CX
+	JGE        four
+	PCALIGN    $0x20
 
 rest:
 	ADDQ $0x04, CX
@@ -11621,7 +11667,7 @@ bare:
 	RET
 
 // func tile12x2AVX512(t *tile)
-// Requires: AVX, AVX512F, CMOV, MMX+
+// Requires: AVX, AVX512F, MMX+
 TEXT ·tile12x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
@@ -11860,22 +11906,24 @@ four:
 	VBROADCASTSS 12(R11)(R8*4), Z30
 	VFMADD231PS  Z28, Z30, Z22
 	VFMADD231PS  Z29, Z30, Z23
+	CMPQ         R13, 288(DI)
+	JHI          fetched
 	PREFETCHT0   (R13)
 	PREFETCHT0   (R13)(AX*1)
 	PREFETCHT0   64(R13)
 	PREFETCHT0   64(R13)(AX*1)
 	ADDQ         104(DI), R13
-	CMPQ         R13, 288(DI)
-	CMOVQHI      288(DI), R13
-	PREFETCHT1   (R14)(CX*4)
-	PREFETCHT1   64(R14)(CX*4)
-	ADDQ         240(DI), R14
-	PCALIGN      $0x20
-	ADDQ         $0x10, SI
-	ADDQ         $0x10, R11
-	SUBQ         $0x04, CX
-	JGE          four
-	PCALIGN      $0x20
+
+fetched:
+	PREFETCHT1 (R14)(CX*4)
+	PREFETCHT1 64(R14)(CX*4)
+	ADDQ       240(DI), R14
+	PCALIGN    $0x20
+	ADDQ       $0x10, SI
+	ADDQ       $0x10, R11
+	SUBQ       $0x04, CX
+	JGE        four
+	PCALIGN    $0x20
 
 rest:
 	ADDQ $0x04, CX
@@ -12689,7 +12737,7 @@ bare:
 	RET
 
 // func tile13x1AVX512(t *tile)
-// Requires: AVX, AVX512F, CMOV, MMX+
+// Requires: AVX, AVX512F, MMX+
 TEXT ·tile13x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
@@ -12817,20 +12865,22 @@ four:
 	VFMADD231PS.BCST 12(R11)(R9*1), Z28, Z10
 	VFMADD231PS.BCST 12(R11)(R8*4), Z28, Z11
 	VFMADD231PS.BCST 12(R11)(R10*1), Z28, Z12
+	CMPQ             R13, 288(DI)
+	JHI              fetched
 	PREFETCHT0       (R13)
 	PREFETCHT0       (R13)(AX*1)
 	ADDQ             104(DI), R13
-	CMPQ             R13, 288(DI)
-	CMOVQHI          288(DI), R13
-	PREFETCHT1       (R14)(CX*4)
-	PREFETCHT1       64(R14)(CX*4)
-	ADDQ             240(DI), R14
-	PCALIGN          $0x20
-	ADDQ             $0x10, SI
-	ADDQ             $0x10, R11
-	SUBQ             $0x04, CX
-	JGE              four
-	PCALIGN          $0x20
+
+fetched:
+	PREFETCHT1 (R14)(CX*4)
+	PREFETCHT1 64(R14)(CX*4)
+	ADDQ       240(DI), R14
+	PCALIGN    $0x20
+	ADDQ       $0x10, SI
+	ADDQ       $0x10, R11
+	SUBQ       $0x04, CX
+	JGE        four
+	PCALIGN    $0x20
 
 rest:
 	ADDQ $0x04, CX
@@ -13304,7 +13354,7 @@ bare:
 	RET
 
 // func tile13x2AVX512(t *tile)
-// Requires: AVX, AVX512F, CMOV, MMX+
+// Requires: AVX, AVX512F, MMX+
 TEXT ·tile13x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
@@ -13557,22 +13607,24 @@ four:
 	VBROADCASTSS 12(R11)(R10*1), Z30
 	VFMADD231PS  Z28, Z30, Z24
 	VFMADD231PS  Z29, Z30, Z25
+	CMPQ         R13, 288(DI)
+	JHI          fetched
 	PREFETCHT0   (R13)
 	PREFETCHT0   (R13)(AX*1)
 	PREFETCHT0   64(R13)
 	PREFETCHT0   64(R13)(AX*1)
 	ADDQ         104(DI), R13
-	CMPQ         R13, 288(DI)
-	CMOVQHI      288(DI), R13
-	PREFETCHT1   (R14)(CX*4)
-	PREFETCHT1   64(R14)(CX*4)
-	ADDQ         240(DI), R14
-	PCALIGN      $0x20
-	ADDQ         $0x10, SI
-	ADDQ         $0x10, R11
-	SUBQ         $0x04, CX
-	JGE          four
-	PCALIGN      $0x20
+
+fetched:
+	PREFETCHT1 (R14)(CX*4)
+	PREFETCHT1 64(R14)(CX*4)
+	ADDQ       240(DI), R14
+	PCALIGN    $0x20
+	ADDQ       $0x10, SI
+	ADDQ       $0x10, R11
+	SUBQ       $0x04, CX
+	JGE        four
+	PCALIGN    $0x20
 
 rest:
 	ADDQ $0x04, CX
@@ -14443,7 +14495,7 @@ bare:
 	RET
 
 // func tile14x1AVX512(t *tile)
-// Requires: AVX, AVX512F, CMOV, MMX+
+// Requires: AVX, AVX512F, MMX+
 TEXT ·tile14x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
@@ -14576,20 +14628,22 @@ four:
 	VFMADD231PS.BCST 12(R11)(R8*4), Z28, Z11
 	VFMADD231PS.BCST 12(R11)(R10*1), Z28, Z12
 	VFMADD231PS.BCST 12(R11)(R9*2), Z28, Z13
+	CMPQ             R13, 288(DI)
+	JHI              fetched
 	PREFETCHT0       (R13)
 	PREFETCHT0       (R13)(AX*1)
 	ADDQ             104(DI), R13
-	CMPQ             R13, 288(DI)
-	CMOVQHI          288(DI), R13
-	PREFETCHT1       (R14)(CX*4)
-	PREFETCHT1       64(R14)(CX*4)
-	ADDQ             240(DI), R14
-	PCALIGN          $0x20
-	ADDQ             $0x10, SI
-	ADDQ             $0x10, R11
-	SUBQ             $0x04, CX
-	JGE              four
-	PCALIGN          $0x20
+
+fetched:
+	PREFETCHT1 (R14)(CX*4)
+	PREFETCHT1 64(R14)(CX*4)
+	ADDQ       240(DI), R14
+	PCALIGN    $0x20
+	ADDQ       $0x10, SI
+	ADDQ       $0x10, R11
+	SUBQ       $0x04, CX
+	JGE        four
+	PCALIGN    $0x20
 
 rest:
 	ADDQ $0x04, CX
@@ -15091,7 +15145,7 @@ bare:
 	RET
 
 // func tile14x2AVX512(t *tile)
-// Requires: AVX, AVX512F, CMOV, MMX+
+// Requires: AVX, AVX512F, MMX+
 TEXT ·tile14x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
@@ -15358,22 +15412,24 @@ four:
 	VBROADCASTSS 12(R11)(R9*2), Z30
 	VFMADD231PS  Z28, Z30, Z26
 	VFMADD231PS  Z29, Z30, Z27
+	CMPQ         R13, 288(DI)
+	JHI          fetched
 	PREFETCHT0   (R13)
 	PREFETCHT0   (R13)(AX*1)
 	PREFETCHT0   64(R13)
 	PREFETCHT0   64(R13)(AX*1)
 	ADDQ         104(DI), R13
-	CMPQ         R13, 288(DI)
-	CMOVQHI      288(DI), R13
-	PREFETCHT1   (R14)(CX*4)
-	PREFETCHT1   64(R14)(CX*4)
-	ADDQ         240(DI), R14
-	PCALIGN      $0x20
-	ADDQ         $0x10, SI
-	ADDQ         $0x10, R11
-	SUBQ         $0x04, CX
-	JGE          four
-	PCALIGN      $0x20
+
+fetched:
+	PREFETCHT1 (R14)(CX*4)
+	PREFETCHT1 64(R14)(CX*4)
+	ADDQ       240(DI), R14
+	PCALIGN    $0x20
+	ADDQ       $0x10, SI
+	ADDQ       $0x10, R11
+	SUBQ       $0x04, CX
+	JGE        four
+	PCALIGN    $0x20
 
 rest:
 	ADDQ $0x04, CX
@@ -16301,7 +16357,7 @@ bare:
 	RET
 
 // func tile1x1AVX2(t *tile)
-// Requires: AVX, CMOV, FMA3, MMX+
+// Requires: AVX, FMA3, MMX+
 TEXT ·tile1x1AVX2(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), DI
 	MOVQ 24(DI), AX
@@ -16364,18 +16420,20 @@ four:
 	ADDQ         R15, BX
 	VBROADCASTSS 12(SI), Y14
 	VFMADD231PS  Y12, Y14, Y0
+	CMPQ         R13, 288(DI)
+	JHI          fetched
 	PREFETCHT0   (R13)
 	ADDQ         104(DI), R13
-	CMPQ         R13, 288(DI)
-	CMOVQHI      288(DI), R13
-	PREFETCHT1   (R14)(CX*4)
-	PREFETCHT1   64(R14)(CX*4)
-	ADDQ         240(DI), R14
-	PCALIGN      $0x20
-	ADDQ         $0x10, SI
-	SUBQ         $0x04, CX
-	JGE          four
-	PCALIGN      $0x20
+
+fetched:
+	PREFETCHT1 (R14)(CX*4)
+	PREFETCHT1 64(R14)(CX*4)
+	ADDQ       240(DI), R14
+	PCALIGN    $0x20
+	ADDQ       $0x10, SI
+	SUBQ       $0x04, CX
+	JGE        four
+	PCALIGN    $0x20
 
 rest:
 	ADDQ $0x04, CX
@@ -16491,7 +16549,7 @@ bare:
 	RET
 
 // func tile1x2AVX2(t *tile)
-// Requires: AVX, CMOV, FMA3, MMX+
+// Requires: AVX, FMA3, MMX+
 TEXT ·tile1x2AVX2(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), DI
 	MOVQ 24(DI), AX
@@ -16563,18 +16621,20 @@ four:
 	VBROADCASTSS 12(SI), Y14
 	VFMADD231PS  Y12, Y14, Y0
 	VFMADD231PS  Y13, Y14, Y1
+	CMPQ         R13, 288(DI)
+	JHI          fetched
 	PREFETCHT0   (R13)
 	ADDQ         104(DI), R13
-	CMPQ         R13, 288(DI)
-	CMOVQHI      288(DI), R13
-	PREFETCHT1   (R14)(CX*4)
-	PREFETCHT1   64(R14)(CX*4)
-	ADDQ         240(DI), R14
-	PCALIGN      $0x20
-	ADDQ         $0x10, SI
-	SUBQ         $0x04, CX
-	JGE          four
-	PCALIGN      $0x20
+
+fetched:
+	PREFETCHT1 (R14)(CX*4)
+	PREFETCHT1 64(R14)(CX*4)
+	ADDQ       240(DI), R14
+	PCALIGN    $0x20
+	ADDQ       $0x10, SI
+	SUBQ       $0x04, CX
+	JGE        four
+	PCALIGN    $0x20
 
 rest:
 	ADDQ $0x04, CX
@@ -16724,7 +16784,7 @@ bare:
 	RET
 
 // func tile2x1AVX2(t *tile)
-// Requires: AVX, CMOV, FMA3, MMX+
+// Requires: AVX, FMA3, MMX+
 TEXT ·tile2x1AVX2(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), DI
 	MOVQ 24(DI), AX
@@ -16798,18 +16858,20 @@ four:
 	VFMADD231PS  Y12, Y14, Y0
 	VBROADCASTSS 12(SI)(R8*1), Y15
 	VFMADD231PS  Y12, Y15, Y1
+	CMPQ         R13, 288(DI)
+	JHI          fetched
 	PREFETCHT0   (R13)
 	ADDQ         104(DI), R13
-	CMPQ         R13, 288(DI)
-	CMOVQHI      288(DI), R13
-	PREFETCHT1   (R14)(CX*4)
-	PREFETCHT1   64(R14)(CX*4)
-	ADDQ         240(DI), R14
-	PCALIGN      $0x20
-	ADDQ         $0x10, SI
-	SUBQ         $0x04, CX
-	JGE          four
-	PCALIGN      $0x20
+
+fetched:
+	PREFETCHT1 (R14)(CX*4)
+	PREFETCHT1 64(R14)(CX*4)
+	ADDQ       240(DI), R14
+	PCALIGN    $0x20
+	ADDQ       $0x10, SI
+	SUBQ       $0x04, CX
+	JGE        four
+	PCALIGN    $0x20
 
 rest:
 	ADDQ $0x04, CX
@@ -16953,7 +17015,7 @@ bare:
 	RET
 
 // func tile2x2AVX2(t *tile)
-// Requires: AVX, CMOV, FMA3, MMX+
+// Requires: AVX, FMA3, MMX+
 TEXT ·tile2x2AVX2(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), DI
 	MOVQ 24(DI), AX
@@ -17041,18 +17103,20 @@ four:
 	VBROADCASTSS 12(SI)(R8*1), Y15
 	VFMADD231PS  Y12, Y15, Y2
 	VFMADD231PS  Y13, Y15, Y3
+	CMPQ         R13, 288(DI)
+	JHI          fetched
 	PREFETCHT0   (R13)
 	ADDQ         104(DI), R13
-	CMPQ         R13, 288(DI)
-	CMOVQHI      288(DI), R13
-	PREFETCHT1   (R14)(CX*4)
-	PREFETCHT1   64(R14)(CX*4)
-	ADDQ         240(DI), R14
-	PCALIGN      $0x20
-	ADDQ         $0x10, SI
-	SUBQ         $0x04, CX
-	JGE          four
-	PCALIGN      $0x20
+
+fetched:
+	PREFETCHT1 (R14)(CX*4)
+	PREFETCHT1 64(R14)(CX*4)
+	ADDQ       240(DI), R14
+	PCALIGN    $0x20
+	ADDQ       $0x10, SI
+	SUBQ       $0x04, CX
+	JGE        four
+	PCALIGN    $0x20
 
 rest:
 	ADDQ $0x04, CX
@@ -17256,7 +17320,7 @@ bare:
 	RET
 
 // func tile3x1AVX2(t *tile)
-// Requires: AVX, CMOV, FMA3, MMX+
+// Requires: AVX, FMA3, MMX+
 TEXT ·tile3x1AVX2(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), DI
 	MOVQ 24(DI), AX
@@ -17339,18 +17403,20 @@ four:
 	VFMADD231PS  Y12, Y15, Y1
 	VBROADCASTSS 12(SI)(R8*2), Y14
 	VFMADD231PS  Y12, Y14, Y2
+	CMPQ         R13, 288(DI)
+	JHI          fetched
 	PREFETCHT0   (R13)
 	ADDQ         104(DI), R13
-	CMPQ         R13, 288(DI)
-	CMOVQHI      288(DI), R13
-	PREFETCHT1   (R14)(CX*4)
-	PREFETCHT1   64(R14)(CX*4)
-	ADDQ         240(DI), R14
-	PCALIGN      $0x20
-	ADDQ         $0x10, SI
-	SUBQ         $0x04, CX
-	JGE          four
-	PCALIGN      $0x20
+
+fetched:
+	PREFETCHT1 (R14)(CX*4)
+	PREFETCHT1 64(R14)(CX*4)
+	ADDQ       240(DI), R14
+	PCALIGN    $0x20
+	ADDQ       $0x10, SI
+	SUBQ       $0x04, CX
+	JGE        four
+	PCALIGN    $0x20
 
 rest:
 	ADDQ $0x04, CX
@@ -17522,7 +17588,7 @@ bare:
 	RET
 
 // func tile3x2AVX2(t *tile)
-// Requires: AVX, CMOV, FMA3, MMX+
+// Requires: AVX, FMA3, MMX+
 TEXT ·tile3x2AVX2(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), DI
 	MOVQ 24(DI), AX
@@ -17624,18 +17690,20 @@ four:
 	VBROADCASTSS 12(SI)(R8*2), Y14
 	VFMADD231PS  Y12, Y14, Y4
 	VFMADD231PS  Y13, Y14, Y5
+	CMPQ         R13, 288(DI)
+	JHI          fetched
 	PREFETCHT0   (R13)
 	ADDQ         104(DI), R13
-	CMPQ         R13, 288(DI)
-	CMOVQHI      288(DI), R13
-	PREFETCHT1   (R14)(CX*4)
-	PREFETCHT1   64(R14)(CX*4)
-	ADDQ         240(DI), R14
-	PCALIGN      $0x20
-	ADDQ         $0x10, SI
-	SUBQ         $0x04, CX
-	JGE          four
-	PCALIGN      $0x20
+
+fetched:
+	PREFETCHT1 (R14)(CX*4)
+	PREFETCHT1 64(R14)(CX*4)
+	ADDQ       240(DI), R14
+	PCALIGN    $0x20
+	ADDQ       $0x10, SI
+	SUBQ       $0x04, CX
+	JGE        four
+	PCALIGN    $0x20
 
 rest:
 	ADDQ $0x04, CX
@@ -17893,7 +17961,7 @@ bare:
 	RET
 
 // func tile4x1AVX2(t *tile)
-// Requires: AVX, CMOV, FMA3, MMX+
+// Requires: AVX, FMA3, MMX+
 TEXT ·tile4x1AVX2(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), DI
 	MOVQ 24(DI), AX
@@ -17988,20 +18056,22 @@ four:
 	VFMADD231PS  Y12, Y14, Y2
 	VBROADCASTSS 12(R11), Y15
 	VFMADD231PS  Y12, Y15, Y3
+	CMPQ         R13, 288(DI)
+	JHI          fetched
 	PREFETCHT0   (R13)
 	PREFETCHT0   (R13)(AX*1)
 	ADDQ         104(DI), R13
-	CMPQ         R13, 288(DI)
-	CMOVQHI      288(DI), R13
-	PREFETCHT1   (R14)(CX*4)
-	PREFETCHT1   64(R14)(CX*4)
-	ADDQ         240(DI), R14
-	PCALIGN      $0x20
-	ADDQ         $0x10, SI
-	ADDQ         $0x10, R11
-	SUBQ         $0x04, CX
-	JGE          four
-	PCALIGN      $0x20
+
+fetched:
+	PREFETCHT1 (R14)(CX*4)
+	PREFETCHT1 64(R14)(CX*4)
+	ADDQ       240(DI), R14
+	PCALIGN    $0x20
+	ADDQ       $0x10, SI
+	ADDQ       $0x10, R11
+	SUBQ       $0x04, CX
+	JGE        four
+	PCALIGN    $0x20
 
 rest:
 	ADDQ $0x04, CX
@@ -18208,7 +18278,7 @@ bare:
 	RET
 
 // func tile4x2AVX2(t *tile)
-// Requires: AVX, CMOV, FMA3, MMX+
+// Requires: AVX, FMA3, MMX+
 TEXT ·tile4x2AVX2(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), DI
 	MOVQ 24(DI), AX
@@ -18327,20 +18397,22 @@ four:
 	VBROADCASTSS 12(R11), Y15
 	VFMADD231PS  Y12, Y15, Y6
 	VFMADD231PS  Y13, Y15, Y7
+	CMPQ         R13, 288(DI)
+	JHI          fetched
 	PREFETCHT0   (R13)
 	PREFETCHT0   (R13)(AX*1)
 	ADDQ         104(DI), R13
-	CMPQ         R13, 288(DI)
-	CMOVQHI      288(DI), R13
-	PREFETCHT1   (R14)(CX*4)
-	PREFETCHT1   64(R14)(CX*4)
-	ADDQ         240(DI), R14
-	PCALIGN      $0x20
-	ADDQ         $0x10, SI
-	ADDQ         $0x10, R11
-	SUBQ         $0x04, CX
-	JGE          four
-	PCALIGN      $0x20
+
+fetched:
+	PREFETCHT1 (R14)(CX*4)
+	PREFETCHT1 64(R14)(CX*4)
+	ADDQ       240(DI), R14
+	PCALIGN    $0x20
+	ADDQ       $0x10, SI
+	ADDQ       $0x10, R11
+	SUBQ       $0x04, CX
+	JGE        four
+	PCALIGN    $0x20
 
 rest:
 	ADDQ $0x04, CX
@@ -18668,7 +18740,7 @@ bare:
 	RET
 
 // func tile5x1AVX2(t *tile)
-// Requires: AVX, CMOV, FMA3, MMX+
+// Requires: AVX, FMA3, MMX+
 TEXT ·tile5x1AVX2(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), DI
 	MOVQ 24(DI), AX
@@ -18772,20 +18844,22 @@ four:
 	VFMADD231PS  Y12, Y15, Y3
 	VBROADCASTSS 12(R11)(R8*1), Y14
 	VFMADD231PS  Y12, Y14, Y4
+	CMPQ         R13, 288(DI)
+	JHI          fetched
 	PREFETCHT0   (R13)
 	PREFETCHT0   (R13)(AX*1)
 	ADDQ         104(DI), R13
-	CMPQ         R13, 288(DI)
-	CMOVQHI      288(DI), R13
-	PREFETCHT1   (R14)(CX*4)
-	PREFETCHT1   64(R14)(CX*4)
-	ADDQ         240(DI), R14
-	PCALIGN      $0x20
-	ADDQ         $0x10, SI
-	ADDQ         $0x10, R11
-	SUBQ         $0x04, CX
-	JGE          four
-	PCALIGN      $0x20
+
+fetched:
+	PREFETCHT1 (R14)(CX*4)
+	PREFETCHT1 64(R14)(CX*4)
+	ADDQ       240(DI), R14
+	PCALIGN    $0x20
+	ADDQ       $0x10, SI
+	ADDQ       $0x10, R11
+	SUBQ       $0x04, CX
+	JGE        four
+	PCALIGN    $0x20
 
 rest:
 	ADDQ $0x04, CX
@@ -19020,7 +19094,7 @@ bare:
 	RET
 
 // func tile5x2AVX2(t *tile)
-// Requires: AVX, CMOV, FMA3, MMX+
+// Requires: AVX, FMA3, MMX+
 TEXT ·tile5x2AVX2(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), DI
 	MOVQ 24(DI), AX
@@ -19153,20 +19227,22 @@ four:
 	VBROADCASTSS 12(R11)(R8*1), Y14
 	VFMADD231PS  Y12, Y14, Y8
 	VFMADD231PS  Y13, Y14, Y9
+	CMPQ         R13, 288(DI)
+	JHI          fetched
 	PREFETCHT0   (R13)
 	PREFETCHT0   (R13)(AX*1)
 	ADDQ         104(DI), R13
-	CMPQ         R13, 288(DI)
-	CMOVQHI      288(DI), R13
-	PREFETCHT1   (R14)(CX*4)
-	PREFETCHT1   64(R14)(CX*4)
-	ADDQ         240(DI), R14
-	PCALIGN      $0x20
-	ADDQ         $0x10, SI
-	ADDQ         $0x10, R11
-	SUBQ         $0x04, CX
-	JGE          four
-	PCALIGN      $0x20
+
+fetched:
+	PREFETCHT1 (R14)(CX*4)
+	PREFETCHT1 64(R14)(CX*4)
+	ADDQ       240(DI), R14
+	PCALIGN    $0x20
+	ADDQ       $0x10, SI
+	ADDQ       $0x10, R11
+	SUBQ       $0x04, CX
+	JGE        four
+	PCALIGN    $0x20
 
 rest:
 	ADDQ $0x04, CX
@@ -19548,7 +19624,7 @@ bare:
 	RET
 
 // func tile6x1AVX2(t *tile)
-// Requires: AVX, CMOV, FMA3, MMX+
+// Requires: AVX, FMA3, MMX+
 TEXT ·tile6x1AVX2(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), DI
 	MOVQ 24(DI), AX
@@ -19661,20 +19737,22 @@ four:
 	VFMADD231PS  Y12, Y14, Y4
 	VBROADCASTSS 12(R11)(R8*2), Y15
 	VFMADD231PS  Y12, Y15, Y5
+	CMPQ         R13, 288(DI)
+	JHI          fetched
 	PREFETCHT0   (R13)
 	PREFETCHT0   (R13)(AX*1)
 	ADDQ         104(DI), R13
-	CMPQ         R13, 288(DI)
-	CMOVQHI      288(DI), R13
-	PREFETCHT1   (R14)(CX*4)
-	PREFETCHT1   64(R14)(CX*4)
-	ADDQ         240(DI), R14
-	PCALIGN      $0x20
-	ADDQ         $0x10, SI
-	ADDQ         $0x10, R11
-	SUBQ         $0x04, CX
-	JGE          four
-	PCALIGN      $0x20
+
+fetched:
+	PREFETCHT1 (R14)(CX*4)
+	PREFETCHT1 64(R14)(CX*4)
+	ADDQ       240(DI), R14
+	PCALIGN    $0x20
+	ADDQ       $0x10, SI
+	ADDQ       $0x10, R11
+	SUBQ       $0x04, CX
+	JGE        four
+	PCALIGN    $0x20
 
 rest:
 	ADDQ $0x04, CX
@@ -19937,7 +20015,7 @@ bare:
 	RET
 
 // func tile6x2AVX2(t *tile)
-// Requires: AVX, CMOV, FMA3, MMX+
+// Requires: AVX, FMA3, MMX+
 TEXT ·tile6x2AVX2(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), DI
 	MOVQ 24(DI), AX
@@ -20084,20 +20162,22 @@ four:
 	VBROADCASTSS 12(R11)(R8*2), Y15
 	VFMADD231PS  Y12, Y15, Y10
 	VFMADD231PS  Y13, Y15, Y11
+	CMPQ         R13, 288(DI)
+	JHI          fetched
 	PREFETCHT0   (R13)
 	PREFETCHT0   (R13)(AX*1)
 	ADDQ         104(DI), R13
-	CMPQ         R13, 288(DI)
-	CMOVQHI      288(DI), R13
-	PREFETCHT1   (R14)(CX*4)
-	PREFETCHT1   64(R14)(CX*4)
-	ADDQ         240(DI), R14
-	PCALIGN      $0x20
-	ADDQ         $0x10, SI
-	ADDQ         $0x10, R11
-	SUBQ         $0x04, CX
-	JGE          four
-	PCALIGN      $0x20
+
+fetched:
+	PREFETCHT1 (R14)(CX*4)
+	PREFETCHT1 64(R14)(CX*4)
+	ADDQ       240(DI), R14
+	PCALIGN    $0x20
+	ADDQ       $0x10, SI
+	ADDQ       $0x10, R11
+	SUBQ       $0x04, CX
+	JGE        four
+	PCALIGN    $0x20
 
 rest:
 	ADDQ $0x04, CX

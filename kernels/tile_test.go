@@ -4,6 +4,7 @@ import (
 	"math"
 	"slices"
 	"testing"
+	"unsafe"
 )
 
 // The assembly kernels do to a tile what their Go twin does, and touch nothing
@@ -79,6 +80,79 @@ func TestTileTwin(t *testing.T) {
 							}
 							t.Fatalf("rows %d, vectors %d, k %d, columns %d, flags %d: element %d is %v, want %v", rows, vectors, k, columns, flags, i, g, w)
 						}
+					}
+				}
+			}
+		}
+	})
+}
+
+// The kernels for images in blocks of channels do what the same twin does.
+func TestBlockTileTwin(t *testing.T) {
+	eachImplementation(t, func(t *testing.T) {
+		if tiles.blocks == nil {
+			t.Skip("none here")
+		}
+		r := newRand(8)
+		width, group := tiles.width, tiles.rows/2
+		for rows, run := range tiles.blocks {
+			for vectors := 1; vectors <= 3; vectors++ {
+				if rows == 0 || run[vectors-1] == nil {
+					continue
+				}
+				for flags := range 32 {
+					const count = 2
+					segments, pixels := 1+r.IntN(5), 2*tiles.rows+r.IntN(9)
+					aGroup, cGroup := width*(group+r.IntN(3)), width*(group+r.IntN(3))
+					cVector := width * pixels
+					offsets := make([]int, segments)
+					for i := range offsets {
+						offsets[i] = 4 * r.IntN(8*width)
+					}
+					a := randomSlice(r, 8*width+count*(aGroup+group*width)+blockColumns)
+					b := randomSlice(r, segments*blockColumns*width*vectors)
+					c := randomSlice(r, count*cVector*vectors+2*cGroup)
+					residual, bias := randomSlice(r, len(c)), randomSlice(r, width*vectors)
+					switch flags / 8 {
+					case 1:
+						poison(r, c)
+						poison(r, residual)
+					case 2:
+						poison(r, a)
+					}
+					x := tile{
+						rows: rows, vectors: vectors,
+						aRow: 4 * width, aGroup: 4 * aGroup, offsets: &offsets[0], segments: segments, k: blockColumns,
+						bRow: 4 * width * vectors, cRow: 4 * width, cGroup: 4 * cGroup, cVector: 4 * cVector,
+						aStep: 4 * aGroup, cStep: 4 * cVector * vectors, accumulate: flags & 1, alpha: 1, mask: 1<<width - 1,
+					}
+					if flags&2 != 0 {
+						x.biasKind, x.bias = columnBias, &bias[0]
+					}
+					if rows <= group {
+						x.aStep = 4 * width * rows
+					}
+					x.setActivation([]Activation{NoActivation, ReLU6, HardSwish, HardSigmoid}[r.IntN(4)])
+					run := func(kernel func(*tile), c []float32) {
+						y := x
+						y.count, y.a, y.b, y.c, y.next = count, &a[0], &b[0], &c[0], uintptr(unsafe.Pointer(&a[0]))
+						switch {
+						case flags%16 == 12: // over the residual
+							y.residual = &c[0]
+						case flags&4 != 0:
+							y.residual = &residual[0]
+						}
+						kernel(&y)
+					}
+					got, want := slices.Clone(c), slices.Clone(c)
+					run(tiles.blocks[rows][vectors-1], got)
+					run(func(t *tile) { tilePortable(t, width, group) }, want)
+					for i := range got {
+						g, w := float64(got[i]), float64(want[i])
+						if g == w || math.IsNaN(g) && math.IsNaN(w) || math.Abs(g-w) <= 1e-4*(1+math.Abs(w)) {
+							continue
+						}
+						t.Fatalf("rows %d, vectors %d, segments %d, flags %d: element %d is %v, want %v", rows, vectors, segments, flags, i, g, w)
 					}
 				}
 			}

@@ -1,6 +1,9 @@
 package kernels
 
-import "fmt"
+import (
+	"fmt"
+	"unsafe"
+)
 
 // The points of F(4x4, 3x3) are 0, a, -a, b, -b and infinity. These ones have
 // factors that float32 holds exactly and about the least error: the root mean
@@ -347,6 +350,11 @@ func (j *winogradJob) transform(x *winogradScratch, dst []float32, from, to, blo
 	}
 }
 
+// winogradAhead is the size in bytes of a panel of weights up to which the next
+// is fetched while one is used: both have room in the first-level cache, or
+// nearly so.
+const winogradAhead = 32 << 10
+
 // multiply sets the matrix of products of element e to that of the
 // transformed inputs of count tiles and the weights.
 func (j *winogradJob) multiply(x *winogradScratch, input, product []float32, count, e int) {
@@ -361,6 +369,11 @@ func (j *winogradJob) multiply(x *winogradScratch, input, product []float32, cou
 	for block := 0; block < j.target; block += 2 {
 		t.vectors = min(2, j.target-block)
 		t.b, t.bRow = &j.packed[e*j.plane+block*c*s.C], 4*c*t.vectors
+		if panel := s.C * t.bRow; panel <= winogradAhead {
+			t.next = uintptr(unsafe.Pointer(t.b)) + uintptr(panel)
+			t.nextStep = (panel/p.count + cacheLine) &^ (cacheLine - 1)
+			t.nextLine = t.nextStep / max(s.C/4, 1)
+		}
 		for _, part := range [2]struct{ from, count, rows int }{
 			{0, p.extra, p.base + 1}, {p.start(p.extra), p.count - p.extra, p.base},
 		} {
@@ -371,6 +384,7 @@ func (j *winogradJob) multiply(x *winogradScratch, input, product []float32, cou
 			t.a = &input[e*m.inputPlane+part.from*m.inputRow]
 			t.c = &product[e*m.outputPlane+part.from*m.outputRow+block*c]
 			j.tiles.multiply(t)
+			t.next += uintptr(part.count * t.nextStep)
 		}
 	}
 }

@@ -115,7 +115,7 @@ func (c *Call) roiAlign() (*roiAlign, error) {
 }
 
 // maxSamples bounds how many points are taken along one side of one element.
-const maxSamples = 1 << 14
+const maxSamples = 1 << 11
 
 // cell is a point of an image between four pixels.
 type cell struct {

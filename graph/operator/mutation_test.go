@@ -109,7 +109,7 @@ func (m *mutant) resized(x *Tensor, shape []int) *Tensor {
 	return y
 }
 
-func (m *mutant) run(name string) (err error, panicked any) {
+func (m *mutant) run(name string) (panicked any, err error) {
 	defer func() { panicked = recover() }()
 	args := make([]*Argument, len(m.in))
 	for i, x := range m.in {
@@ -122,7 +122,7 @@ func (m *mutant) run(name string) (err error, panicked any) {
 	}
 	types, err := Infer(name, m.attributes, args, m.outputs)
 	if err != nil {
-		return err, nil
+		return nil, err
 	}
 	out := make([]*Tensor, len(types))
 	for i, t := range types {
@@ -133,7 +133,7 @@ func (m *mutant) run(name string) (err error, panicked any) {
 			out[i] = New(t.DType, t.Shape...)
 		}
 	}
-	return Run(name, m.attributes, m.in, out), nil
+	return nil, Run(name, m.attributes, m.in, out)
 }
 
 // TestMutantsDoNotPanic changes cases that are right a little, since what is
@@ -162,7 +162,7 @@ func TestMutantsDoNotPanic(t *testing.T) {
 					m.change()
 				}
 				runs++
-				err, panicked := m.run(c.Operator)
+				panicked, err := m.run(c.Operator)
 				if panicked != nil {
 					t.Errorf("%s (%s), round %d, changes %v, attributes %v: panic: %v", c.Name, c.Operator, seed, m.changes, m.attributes, panicked)
 				}

@@ -185,6 +185,9 @@ func (c *Call) dft() (*dft, error) {
 	if d.length < 1 {
 		return nil, fmt.Errorf("a transform of %d elements of an input of shape %v", d.length, x)
 	}
+	if err := checkTransform(d.length); err != nil {
+		return nil, err
+	}
 	d.shape = append([]int{}, x...)
 	d.shape[d.axis], d.shape[len(x)-1] = d.length, 2
 	if d.onesided && !d.inverse {
@@ -194,6 +197,21 @@ func (c *Call) dft() (*dft, error) {
 		d.shape[len(x)-1] = 1
 	}
 	return d, nil
+}
+
+// checkTransform bounds the work of a transform, which grows with its length
+// times the largest prime factor of that.
+func checkTransform(length int) error {
+	rest := length
+	for p := 2; p*p <= rest; p++ {
+		for rest%p == 0 && rest > p {
+			rest /= p
+		}
+	}
+	if int64(length)*int64(rest) > 1<<30 {
+		return unsupportedf("a transform of %d elements, which has the prime factor %d", length, rest)
+	}
+	return nil
 }
 
 func (d *dft) run(x, out *Tensor) {
@@ -283,6 +301,9 @@ func (c *Call) stft() (*stft, error) {
 	}
 	if s.length < 1 || s.length > s.signal {
 		return nil, fmt.Errorf("frames of %d elements of a signal of %d", s.length, s.signal)
+	}
+	if err := checkTransform(s.length); err != nil {
+		return nil, err
 	}
 	s.frames = 1 + (s.signal-s.length)/s.step
 	s.bins = s.length

@@ -34,6 +34,7 @@ var families = map[string]func(){
 	"depthwise": depthwise,
 	"dots":      dots,
 	"attention": attention,
+	"blocktile": blockTile,
 	"exp":       exp,
 	"layout":    layout,
 	"peak":      peak,

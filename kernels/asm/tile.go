@@ -144,9 +144,12 @@ func align() {
 	Instruction(&ir.Instruction{Opcode: "PCALIGN", Operands: []operand.Op{operand.Imm(32)}})
 }
 
-// fetchC asks for a row of each group of C, and moves on to the next, if any:
-// a few lines at a time, so as not to hold up the loads of A and B.
+// fetchC asks for a row of each group of C, and moves on to the next, until
+// there is none: a few lines at a time, so as not to hold up the loads of A
+// and B.
 func (k *tileKernel) fetchC() {
+	CMPQ(reg.R13, k.mem("cLast"))
+	JHI(operand.LabelRef("fetched"))
 	for i := 0; i < k.columns*k.width*4; i += 64 {
 		PREFETCHT0(operand.Mem{Base: reg.R13, Disp: i})
 		if k.rows > k.half() {
@@ -154,8 +157,7 @@ func (k *tileKernel) fetchC() {
 		}
 	}
 	ADDQ(k.mem("cRow"), reg.R13)
-	CMPQ(reg.R13, k.mem("cLast"))
-	CMOVQHI(k.mem("cLast"), reg.R13)
+	Label("fetched")
 }
 
 // each calls f with every sum and the element of C or the residual that lies
@@ -316,7 +318,7 @@ func (k *tileKernel) generate() {
 // epilogue scales the sums, adds what is to be added, applies the activation
 // and stores.
 func (k *tileKernel) epilogue() {
-	x, y := k.bReg(0), k.bReg(1)
+	x := k.bReg(0)
 	accs := k.rows * k.columns
 
 	MOVL(k.mem("alpha"), reg.EAX)
@@ -371,7 +373,20 @@ func (k *tileKernel) epilogue() {
 	JEQ(operand.LabelRef("added"))
 	k.each(reg.R12, addFrom)
 	Label("added")
+	k.activate()
+	k.each(reg.RDX, func(acc reg.VecPhysical, at operand.Mem, last bool) {
+		if k.masked && last {
+			VMOVUPS(acc, reg.K1, at)
+		} else {
+			VMOVUPS(acc, at)
+		}
+	})
+}
 
+// activate applies the activation to the sums.
+func (k *tileKernel) activate() {
+	x, y := k.bReg(0), k.bReg(1)
+	accs := k.rows * k.columns
 	// MAXPS and MINPS return their last operand in Intel's order, Go's first,
 	// if either is a NaN: the sum comes first here, so that a NaN stays one.
 	MOVQ(k.mem("activation"), reg.RCX)
@@ -402,13 +417,6 @@ func (k *tileKernel) epilogue() {
 	}
 
 	Label("store")
-	k.each(reg.RDX, func(acc reg.VecPhysical, at operand.Mem, last bool) {
-		if k.masked && last {
-			VMOVUPS(acc, reg.K1, at)
-		} else {
-			VMOVUPS(acc, at)
-		}
-	})
 }
 
 // hardSigmoid sets y to clamp(x+3, low, high)/6.
