@@ -12,6 +12,15 @@ const oldestWritten = 17
 
 // plain writes a node that is an operator of ONNX.
 func (e *encoder) plain(n *graph.Node) error {
+	if n.Kind == "Swish" {
+		alpha, err := n.Attributes.Named.Float("alpha", 1)
+		if err != nil {
+			return err
+		}
+		out := n.Outputs[0]
+		e.swish(n.Name, n.Inputs[0].Name, out.Name, alpha, out.DType, out.Shape)
+		return nil
+	}
 	attributes, err := attributeProtos(n.Attributes.Named)
 	if err != nil {
 		return err
