@@ -7,12 +7,12 @@ import fs from 'node:fs';
 
 const require = createRequire(process.cwd() + '/');
 const ort = require('onnxruntime-node');
-const arrays = { float32: Float32Array, float16: Uint16Array, int64: BigInt64Array, uint8: Uint8Array, int8: Int8Array, int32: Int32Array };
+const arrays = { float32: Float32Array, float16: Uint16Array, int64: BigInt64Array, uint8: Uint8Array, int8: Int8Array, int32: Int32Array, float64: Float64Array, bool: Uint8Array, int16: Int16Array, uint16: Uint16Array, uint32: Uint32Array, uint64: BigUint64Array };
 for (const job of JSON.parse(fs.readFileSync(0))) {
   try {
     const session = await ort.InferenceSession.create(job.model, { intraOpNumThreads: 1, logSeverityLevel: 3 });
     const feeds = {};
-    for (const { name, dims, type, file } of job.inputs) {
+    for (const { name, dims, type, file } of job.inputs ?? []) {
       const bytes = Uint8Array.from(fs.readFileSync(file)); // aligned
       feeds[name] = new ort.Tensor(type, new arrays[type](bytes.buffer), dims);
     }
