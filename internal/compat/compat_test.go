@@ -223,8 +223,8 @@ func report(t *testing.T, paths []string, out []byte) []string {
 		t.Fatalf("%d lines for %d models:\n%s", len(lines), len(paths), out)
 	}
 	for i, line := range lines {
-		switch {
-		case strings.Contains(line, "Could not find an implementation"):
+		switch { // some cases of ONNX's it does not run itself
+		case strings.Contains(line, "Could not find an implementation"), strings.Contains(line, "running Dropout node"):
 			t.Logf("%s: %s", paths[i], line)
 		case line != "ok":
 			t.Errorf("%s: %s", paths[i], line)
