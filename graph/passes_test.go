@@ -40,7 +40,7 @@ func (n *net) c(x float32) *Value { return n.tensor([]float32{x}) }
 // tensor is a constant.
 func (n *net) tensor(data any, shape ...int) *Value {
 	n.count++
-	v := n.parameter(fmt.Sprint("c", n.count), RoleConstant)
+	v := n.Parameter(fmt.Sprint("c", n.count), RoleConstant)
 	d := map[string]DType{"[]float32": F32, "[]int64": I64, "[]int8": I8, "[]uint8": U8, "[]int32": I32, "[]bool": Bool}[fmt.Sprintf("%T", data)]
 	v.Fill(&operator.Tensor{DType: d, Shape: slices.Clip(shape), Data: data})
 	return v
@@ -51,7 +51,7 @@ func (n *net) ints(x ...int64) *Value { return n.tensor(x, len(x)) }
 // w is a constant of numbers that are drawn later.
 func (n *net) w(shape ...int) *Value {
 	n.count++
-	return n.parameter(fmt.Sprint("w", n.count), RoleConstant, shape...)
+	return n.Parameter(fmt.Sprint("w", n.count), RoleConstant, shape...)
 }
 
 func (n *net) add(x, y *Value) *Value    { return n.op("Add", in(x, y)) }
