@@ -68,14 +68,14 @@ func (p *plainBuilder) given(name string, role Role, shape ...int) *Value {
 }
 
 func (p *plainBuilder) givenOf(d DType, name string, role Role, shape ...int) *Value {
-	v := p.parameter(name, role, shape...)
+	v := p.Parameter(name, role, shape...)
 	v.DType = d
 	return v
 }
 
 // constant is a parameter with these elements.
 func (p *plainBuilder) constant(name string, t *operator.Tensor) *Value {
-	v := p.parameter(name, RoleConstant)
+	v := p.Parameter(name, RoleConstant)
 	v.Fill(t)
 	return v
 }
@@ -187,7 +187,9 @@ func (p *plainBuilder) fields(n *Node) bool {
 			p.input("y", w.N, w.K, w.R, w.S), p.scale("y_scale", step), p.zero("y_zero", d),
 			p.scale("z_scale", step), p.zero("z_zero", d),
 		}
-		return w.Epilogue == "none"
+		if w.Epilogue != "none" {
+			return false
+		}
 	case op.isBinary():
 		n.Kind = Kind(operatorNames()[op])
 		n.Inputs = []*Value{p.input("x", plane...), p.input("y", w.N, w.K, w.R, w.S)}

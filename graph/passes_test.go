@@ -240,6 +240,32 @@ var passCases = []struct {
 		s := n.op("Where", in(n.tensor(seen, 4, 4), n.matmul(q, n.transpose(k, 0, 2, 1)), n.c(-3e38)))
 		return n.matmul(n.softmax(s), v)
 	}, "Transpose MatMul Where Softmax MatMul", "Reshape Reshape Reshape Attention Reshape"},
+	{"attention of shared heads", func(n *net) *Value {
+		x := n.Input("x", 1, 5, 12)
+		split := func(heads int) *Value {
+			y := n.matmul(x, n.w(12, heads*3))
+			return n.transpose(n.reshape(y, 1, 5, int64(heads), 3), 0, 2, 1, 3)
+		}
+		repeat := func(v *Value) *Value {
+			v = n.op("Expand", in(n.op("Unsqueeze", in(v, n.ints(2))), n.ints(1, 2, 2, 5, 3)))
+			return n.reshape(v, 1, 4, 5, 3)
+		}
+		q, k, v := split(4), repeat(split(2)), repeat(split(2))
+		y := n.matmul(n.softmax(n.div(n.matmul(q, n.transpose(k, 0, 1, 3, 2)), n.c(2))), v)
+		return n.reshape(n.transpose(y, 0, 2, 1, 3), 1, 5, 12)
+	}, "MatMul Reshape Transpose MatMul Reshape Transpose Unsqueeze Expand Reshape MatMul Reshape Transpose Unsqueeze Expand Reshape Transpose MatMul Div Softmax MatMul Transpose Reshape",
+		"Linear Linear Linear Attention"},
+	{"attention of torch.nn.MultiheadAttention", func(n *net) *Value {
+		x := n.Input("x", 1, 5, 12)
+		y := n.transpose(x, 1, 0, 2)
+		q := n.transpose(n.reshape(n.dense(y, 12), 5, 3, 4), 1, 0, 2)
+		k := n.transpose(n.reshape(n.dense(y, 12), 5, 3, 4), 1, 0, 2)
+		v := n.transpose(n.reshape(n.dense(y, 12), 5, 3, 4), 1, 0, 2)
+		a := n.matmul(n.softmax(n.matmul(n.div(q, n.c(2)), n.transpose(k, 0, 2, 1))), v)
+		z := n.dense(n.reshape(n.transpose(a, 1, 0, 2), 5, 12), 12)
+		return n.add(x, n.transpose(n.reshape(z, 5, 1, 12), 1, 0, 2))
+	}, "Transpose MatMul Add Reshape Transpose MatMul Add Reshape Transpose MatMul Add Reshape Transpose Div Transpose MatMul Softmax MatMul Transpose Reshape MatMul Add Reshape Transpose Add",
+		"Reshape Linear Linear Linear Reshape Reshape Reshape Attention Reshape Reshape Linear/add Reshape"},
 	{"attention by a computed selection", func(n *net) *Value {
 		q, k, v := n.Input("q", 1, 2, 4, 8), n.Input("k", 1, 2, 5, 8), n.Input("v", 1, 2, 5, 8)
 		s := n.op("Where", in(n.op("Greater", in(n.Input("keep", 1, 1, 1, 5), n.c(-0.5))), n.matmul(q, n.transpose(k, 0, 1, 3, 2)), n.c(-1e9)))
