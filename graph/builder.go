@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+
+	"github.com/hwprofd/hwprofd/graph/operator"
 )
 
 // Builder makes a graph node by node and infers each shape on the way. The
@@ -20,9 +22,12 @@ func NewBuilder(name string) *Builder {
 	return &Builder{graph: Graph{Name: name}, names: make(map[string]bool)}
 }
 
-// Input adds an input of the graph.
-func (b *Builder) Input(name string, shape ...int) *Value {
-	v := &Value{Name: name, DType: F32, Shape: shape}
+// Input adds an input of the graph, of type F32.
+func (b *Builder) Input(name string, shape ...int) *Value { return b.TypedInput(name, F32, shape...) }
+
+// TypedInput adds an input of any type.
+func (b *Builder) TypedInput(name string, d DType, shape ...int) *Value {
+	v := &Value{Name: name, DType: d, Shape: shape}
 	b.define(v)
 	b.graph.Inputs = append(b.graph.Inputs, v)
 	return v
@@ -32,9 +37,9 @@ func (b *Builder) Input(name string, shape ...int) *Value {
 // name.weight [out, C/group, kernelH, kernelW] and, if asked for, name.bias
 // [out]. The padding is the same on all sides.
 func (b *Builder) Conv(name string, x *Value, out, kernelH, kernelW, stride, pad, group int, bias bool) *Value {
-	inputs := []*Value{x, b.parameter(name+".weight", RoleWeight, out, b.dim(x, 1)/max(group, 1), kernelH, kernelW)}
+	inputs := []*Value{x, b.Parameter(name+".weight", RoleWeight, out, b.dim(x, 1)/max(group, 1), kernelH, kernelW)}
 	if bias {
-		inputs = append(inputs, b.parameter(name+".bias", RoleBias, out))
+		inputs = append(inputs, b.Parameter(name+".bias", RoleBias, out))
 	}
 	return b.Apply(Conv, name, Attributes{
 		Stride: [2]int{stride, stride}, Pad: [4]int{pad, pad, pad, pad}, Dilation: [2]int{1, 1}, Group: group,
@@ -46,15 +51,15 @@ func (b *Builder) Conv(name string, x *Value, out, kernelH, kernelW, stride, pad
 func (b *Builder) BatchNorm(name string, x *Value) *Value {
 	c := b.dim(x, 1)
 	return b.Apply(BatchNormalization, name, Attributes{Epsilon: 1e-5}, x,
-		b.parameter(name+".scale", RoleScale, c), b.parameter(name+".shift", RoleShift, c),
-		b.parameter(name+".mean", RoleMean, c), b.parameter(name+".variance", RoleVariance, c))
+		b.Parameter(name+".scale", RoleScale, c), b.Parameter(name+".shift", RoleShift, c),
+		b.Parameter(name+".mean", RoleMean, c), b.Parameter(name+".variance", RoleVariance, c))
 }
 
 // Linear adds x W^T + b with x [N, in] and the parameters name.weight
 // [out, in] and name.bias [out].
 func (b *Builder) Linear(name string, x *Value, out int) *Value {
 	return b.Apply(Linear, name, Attributes{}, x,
-		b.parameter(name+".weight", RoleWeight, out, b.dim(x, 1)), b.parameter(name+".bias", RoleBias, out))
+		b.Parameter(name+".weight", RoleWeight, out, b.dim(x, 1)), b.Parameter(name+".bias", RoleBias, out))
 }
 
 // Activation adds an elementwise operator, named after its input: x.relu.
@@ -133,7 +138,25 @@ func (b *Builder) Build(outputs ...*Value) (*Graph, error) {
 	return &g, nil
 }
 
-func (b *Builder) parameter(name string, role Role, shape ...int) *Value {
+// Operator adds a plain operator of ONNX with one output. Inputs that are left
+// out are nil.
+func (b *Builder) Operator(kind Kind, name string, a operator.Attributes, inputs ...*Value) *Value {
+	if a == nil {
+		a = operator.Attributes{}
+	}
+	return b.Apply(kind, name, Attributes{Named: a}, inputs...)
+}
+
+// Constant adds a value with data.
+func (b *Builder) Constant(name string, t *operator.Tensor) *Value {
+	v := &Value{Name: name, Role: RoleConstant}
+	v.Fill(t)
+	b.define(v)
+	return v
+}
+
+// Parameter adds a value of type F32 that is given, without data.
+func (b *Builder) Parameter(name string, role Role, shape ...int) *Value {
 	v := &Value{Name: name, DType: F32, Shape: shape, Role: role}
 	b.define(v)
 	return v

@@ -40,10 +40,10 @@ func FromWorkload(w Workload, seed uint64) (*Graph, error) {
 	switch w.Op {
 	case OpConv2D:
 		inputs = append(inputs,
-			b.parameter("weight", RoleWeight, w.K, w.C/w.Group, w.R, w.S), b.parameter("bias", RoleBias, w.K))
+			b.Parameter("weight", RoleWeight, w.K, w.C/w.Group, w.R, w.S), b.Parameter("bias", RoleBias, w.K))
 		a.Kernel = [2]int{}
 	case OpLinear:
-		inputs = append(inputs, b.parameter("weight", RoleWeight, w.K, w.C), b.parameter("bias", RoleBias, w.K))
+		inputs = append(inputs, b.Parameter("weight", RoleWeight, w.K, w.C), b.Parameter("bias", RoleBias, w.K))
 	case OpAdd, OpMul:
 		inputs = append(inputs, b.Input("y", w.N, w.K, w.R, w.S))
 		a.Kernel = [2]int{}

@@ -68,14 +68,14 @@ func (p *plainBuilder) given(name string, role Role, shape ...int) *Value {
 }
 
 func (p *plainBuilder) givenOf(d DType, name string, role Role, shape ...int) *Value {
-	v := p.parameter(name, role, shape...)
+	v := p.Parameter(name, role, shape...)
 	v.DType = d
 	return v
 }
 
 // constant is a parameter with these elements.
 func (p *plainBuilder) constant(name string, t *operator.Tensor) *Value {
-	v := p.parameter(name, RoleConstant)
+	v := p.Parameter(name, RoleConstant)
 	v.Fill(t)
 	return v
 }

@@ -20,6 +20,8 @@ type pass struct {
 var passes = []pass{
 	{"constants", nil, foldConstants},
 	{"identities", identityKinds, removeIdentity},
+	{"quantization", quantizationKinds, joinQuantized},
+	{"constants", []Kind{"DequantizeLinear"}, foldConstant},
 	{"kinds", plainKinds, assignKind},
 	{"batch-norm", []Kind{BatchNormalization}, foldBatchNorm},
 	{"layer-norm", layerNormKinds, joinLayerNorm},
@@ -30,6 +32,9 @@ var passes = []pass{
 	{"affine", []Kind{Add, Mul}, foldAffine},
 	{"transposes", transposeKinds, cancelTranspose},
 	{"attention", attentionKinds, joinAttention},
+	{"transposes", transposeKinds, cancelTranspose},
+	{"identities", identityKinds, removeIdentity},
+	{"attention", []Kind{Reshape}, joinAttention},
 	{"transposes", transposeKinds, cancelTranspose},
 	{"identities", identityKinds, removeIdentity},
 	{"epilogues", epilogueKinds, fuseEpilogue},

@@ -14,8 +14,16 @@ const maxFolded = 1 << 20
 var random = []Kind{"RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike", "Bernoulli", "Multinomial"}
 
 // foldConstants computes nodes that read constants only, and the shapes of
-// values, which are known.
+// values, which are known. Bytes that stand for numbers stay such until it is
+// clear whether they may.
 func foldConstants(r *rewriter, n *Node) (bool, error) {
+	if n.Kind == "DequantizeLinear" {
+		return false, nil
+	}
+	return foldConstant(r, n)
+}
+
+func foldConstant(r *rewriter, n *Node) (bool, error) {
 	if slices.Contains(random, n.Kind) || n.typed(BatchNormalization) {
 		return false, nil
 	}

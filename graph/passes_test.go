@@ -70,7 +70,9 @@ func (n *net) reshape(x *Value, shape ...int64) *Value {
 
 func (n *net) softmax(x *Value) *Value { return n.op("Softmax", in(x), "axis", int64(-1)) }
 
-func (n *net) mean(x *Value) *Value { return n.op("ReduceMean", in(x, n.ints(-1)), "keepdims", int64(1)) }
+func (n *net) mean(x *Value) *Value {
+	return n.op("ReduceMean", in(x, n.ints(-1)), "keepdims", int64(1))
+}
 
 // dense is a product with a constant and a bias.
 func (n *net) dense(x *Value, features int) *Value {
@@ -238,6 +240,32 @@ var passCases = []struct {
 		s := n.op("Where", in(n.tensor(seen, 4, 4), n.matmul(q, n.transpose(k, 0, 2, 1)), n.c(-3e38)))
 		return n.matmul(n.softmax(s), v)
 	}, "Transpose MatMul Where Softmax MatMul", "Reshape Reshape Reshape Attention Reshape"},
+	{"attention of shared heads", func(n *net) *Value {
+		x := n.Input("x", 1, 5, 12)
+		split := func(heads int) *Value {
+			y := n.matmul(x, n.w(12, heads*3))
+			return n.transpose(n.reshape(y, 1, 5, int64(heads), 3), 0, 2, 1, 3)
+		}
+		repeat := func(v *Value) *Value {
+			v = n.op("Expand", in(n.op("Unsqueeze", in(v, n.ints(2))), n.ints(1, 2, 2, 5, 3)))
+			return n.reshape(v, 1, 4, 5, 3)
+		}
+		q, k, v := split(4), repeat(split(2)), repeat(split(2))
+		y := n.matmul(n.softmax(n.div(n.matmul(q, n.transpose(k, 0, 1, 3, 2)), n.c(2))), v)
+		return n.reshape(n.transpose(y, 0, 2, 1, 3), 1, 5, 12)
+	}, "MatMul Reshape Transpose MatMul Reshape Transpose Unsqueeze Expand Reshape MatMul Reshape Transpose Unsqueeze Expand Reshape Transpose MatMul Div Softmax MatMul Transpose Reshape",
+		"Linear Linear Linear Attention"},
+	{"attention of torch.nn.MultiheadAttention", func(n *net) *Value {
+		x := n.Input("x", 1, 5, 12)
+		y := n.transpose(x, 1, 0, 2)
+		q := n.transpose(n.reshape(n.dense(y, 12), 5, 3, 4), 1, 0, 2)
+		k := n.transpose(n.reshape(n.dense(y, 12), 5, 3, 4), 1, 0, 2)
+		v := n.transpose(n.reshape(n.dense(y, 12), 5, 3, 4), 1, 0, 2)
+		a := n.matmul(n.softmax(n.matmul(n.div(q, n.c(2)), n.transpose(k, 0, 2, 1))), v)
+		z := n.dense(n.reshape(n.transpose(a, 1, 0, 2), 5, 12), 12)
+		return n.add(x, n.transpose(n.reshape(z, 5, 1, 12), 1, 0, 2))
+	}, "Transpose MatMul Add Reshape Transpose MatMul Add Reshape Transpose MatMul Add Reshape Transpose Div Transpose MatMul Softmax MatMul Transpose Reshape MatMul Add Reshape Transpose Add",
+		"Reshape Linear Linear Linear Reshape Reshape Reshape Attention Reshape Reshape Linear/add Reshape"},
 	{"attention by a computed selection", func(n *net) *Value {
 		q, k, v := n.Input("q", 1, 2, 4, 8), n.Input("k", 1, 2, 5, 8), n.Input("v", 1, 2, 5, 8)
 		s := n.op("Where", in(n.op("Greater", in(n.Input("keep", 1, 1, 1, 5), n.c(-0.5))), n.matmul(q, n.transpose(k, 0, 1, 3, 2)), n.c(-1e9)))
@@ -427,4 +455,113 @@ func TestOptimizeRandom(t *testing.T) {
 		}
 		checkOptimized(t, g, Without(without...))
 	})
+}
+
+// TestQuantization checks that operators between dequantizing and quantizing
+// work on bytes, and differ by no more than a step from numbers.
+func TestQuantization(t *testing.T) {
+	const step = 0.05
+	type chain struct{ *net }
+	q := func(n chain, x *Value, zero uint8) *Value {
+		return n.op("QuantizeLinear", in(x, n.c(step), n.tensor([]uint8{zero})))
+	}
+	dq := func(n chain, x *Value, zero uint8) *Value {
+		return n.op("DequantizeLinear", in(x, n.c(step), n.tensor([]uint8{zero})))
+	}
+	weight := func(n chain, shape ...int) *Value {
+		data := make([]int8, product(shape))
+		scales := make([]float32, shape[0])
+		for i := range data {
+			data[i] = int8(i*37%255 - 127)
+			scales[i*shape[0]/len(data)] = 0.002 * float32(1+i%3)
+		}
+		return n.op("DequantizeLinear", in(n.tensor(data, shape...), n.tensor(scales, shape[0]), n.tensor(make([]int8, shape[0]), shape[0])), "axis", int64(0))
+	}
+	for _, c := range []struct {
+		name        string
+		build       func(n chain, x *Value) *Value // x dequantized, its zero 128
+		after       string
+		different   int // steps
+		inputShape  []int
+		leavesFloat bool
+	}{
+		{name: "convolution and relu", inputShape: []int{1, 3, 5, 5}, different: 1, after: "QLinearConv",
+			build: func(n chain, x *Value) *Value {
+				y := n.op("Conv", in(x, weight(n, 4, 3, 3, 3), n.w(4)), "pads", []int64{1, 1, 1, 1})
+				return q(n, n.op("Relu", in(y)), 0)
+			}},
+		{name: "a relu that quantizing does not do", inputShape: []int{1, 3, 5, 5}, different: 1, after: "DequantizeLinear Conv/relu QuantizeLinear",
+			build: func(n chain, x *Value) *Value {
+				return q(n, n.op("Relu", in(n.op("Conv", in(x, weight(n, 4, 3, 1, 1))))), 128)
+			}},
+		{name: "residual block", inputShape: []int{1, 4, 5, 5}, different: 1, after: "QLinearConv QLinearConv com.microsoft.QLinearAdd MaxPool com.microsoft.QLinearGlobalAveragePool",
+			build: func(n chain, x *Value) *Value {
+				y := q(n, n.op("Relu", in(n.op("Conv", in(x, weight(n, 4, 4, 3, 3), n.w(4)), "pads", []int64{1, 1, 1, 1}))), 0)
+				y = q(n, n.op("Conv", in(dq(n, y, 0), weight(n, 4, 4, 1, 1), n.w(4))), 128)
+				y = q(n, n.op("Relu", in(n.add(dq(n, y, 128), x))), 0)
+				y = q(n, n.op("MaxPool", in(dq(n, y, 0)), "kernel_shape", []int64{2, 2}), 0)
+				return q(n, n.op("GlobalAveragePool", in(dq(n, y, 0))), 0)
+			}},
+		{name: "product", inputShape: []int{2, 3, 4}, different: 1, after: "QLinearMatMul Transpose",
+			build: func(n chain, x *Value) *Value {
+				w := n.op("DequantizeLinear", in(n.tensor([]int8{1, -2, 3, 100, 5, 6, -77, 8}, 4, 2), n.c(0.01)))
+				y := q(n, n.matmul(x, w), 128)
+				return q(n, n.transpose(dq(n, y, 128), 1, 0, 2), 128)
+			}},
+		{name: "result as numbers", inputShape: []int{1, 3, 5, 5}, after: "DequantizeLinear Conv", leavesFloat: true,
+			build: func(n chain, x *Value) *Value { return n.op("Conv", in(x, weight(n, 4, 3, 1, 1), n.w(4))) }},
+		{name: "quantizing what was", inputShape: []int{2, 3}, after: "Max",
+			build: func(n chain, x *Value) *Value {
+				y := q(n, x, 128)
+				return n.op("Max", in(y, n.tensor([]uint8{7})))
+			}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			n := chain{newNet()}
+			x := n.Input("x", c.inputShape...)
+			x.DType = U8
+			g, err := n.Build(c.build(n, dq(n, x, 128)))
+			if err != nil {
+				t.Fatal(err)
+			}
+			fill(g, 2)
+			optimized, err := Fuse(g)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := optimized.Validate(); err != nil {
+				t.Fatal(err)
+			}
+			if got := kindsOf(optimized); got != c.after {
+				t.Errorf("after: %s, want %s", got, c.after)
+			}
+			inputs := randomInputs(g, 4)
+			want, err := compute(g, inputs)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, err := compute(optimized, inputs)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if c.leavesFloat {
+				if problem := difference(got[0], want[0]); problem != "" {
+					t.Error(problem)
+				}
+				return
+			}
+			a, _ := want[0].Ints()
+			b, _ := got[0].Ints()
+			least, most := a[0], a[0]
+			for i := range a {
+				least, most = min(least, a[i]), max(most, a[i])
+				if d := a[i] - b[i]; d > int64(c.different) || -d > int64(c.different) {
+					t.Fatalf("byte %d is %d, was %d", i, b[i], a[i])
+				}
+			}
+			if least == most {
+				t.Errorf("all bytes are %d: nothing is tested", least)
+			}
+		})
+	}
 }

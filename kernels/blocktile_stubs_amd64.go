@@ -223,3 +223,8 @@ func blockTile8x3AVX512(t *tile)
 //
 //go:noescape
 func blockTile9x3AVX512(t *tile)
+
+// takeBlocksAVX512 copies count blocks of 16 elements, step bytes apart, as takePixels does.
+//
+//go:noescape
+func takeBlocksAVX512(to, from *float32, count, step int)

@@ -91,14 +91,23 @@ const (
 	// Weights up to l2Weights stay in the second-level cache while the regions
 	// of an image go by; a part of their rows, smallPanel, in the first-level
 	// cache. Larger ones are read once a region, which is larger, too.
-	l2Weights   = 512 << 10
-	smallPanel  = 24 << 10
-	largePanel  = 36 << 10
-	blockPanel  = 128 << 10
+	l2Weights  = 512 << 10
+	smallPanel = 24 << 10
+	largePanel = 36 << 10
+	// Kernels for blocks of channels need little of the first-level cache, and
+	// machines that have them a large second-level one.
+	l2BlockWeights = 704 << 10
+	blockPanel     = 128 << 10
+
 	planarStrip = 64 << 10 // input of a region
 	smallStrip  = 128 << 10
 	largeStrip  = 640 << 10
 )
+
+// chunkSegments is the number of segments up to which a chunk of weights goes:
+// in larger images each is on a page of its own, of which the processor knows
+// 64 at a time.
+const chunkSegments = 32
 
 // regionParts is the number of parts that each thread should get.
 const regionParts = 4
@@ -201,7 +210,7 @@ func (p *phase) measure(d *direct, layout Layout) {
 	}
 	budget := smallStrip
 	switch {
-	case 4*len(p.taps)*d.inBlocks*unit*d.outBlocks*d.kernel.width > l2Weights:
+	case p.large(4 * len(p.taps) * d.inBlocks * unit * d.outBlocks * d.kernel.width):
 		budget = largeStrip
 	case layout == Planar:
 		budget = planarStrip
@@ -223,6 +232,15 @@ func (p *phase) measure(d *direct, layout Layout) {
 		p.strip.pixel = unit
 		p.splitCols = stripCols(cols) / max(p.split, 1)
 	}
+}
+
+// large reports whether weights of so many bytes are too many to stay in the
+// second-level cache.
+func (p *phase) large(bytes int) bool {
+	if p.blocks {
+		return bytes > l2BlockWeights
+	}
+	return bytes > l2Weights
 }
 
 // column returns where column x of the taps lies in a row of the strip, in
@@ -266,13 +284,13 @@ func (d *direct) packPhase(p *phase, layout Layout, cg, kg, run int, weightAt fu
 		}
 	}
 	panel := smallPanel
-	if 4*d.outBlocks*c*len(sources)*p.k > l2Weights {
+	switch {
+	case p.large(4 * d.outBlocks * c * len(sources) * p.k):
 		panel, p.stream = largePanel, true
-	}
-	if p.blocks && !p.stream {
+	case p.blocks:
 		panel = blockPanel
 	}
-	p.chunks = split(len(sources), max(panel/(8*c*p.k), 1))
+	p.chunks = split(len(sources), max(min(panel/(8*c*p.k), chunkSegments), 1))
 	p.panels = panelsOf(d.outBlocks, p.blocks)
 
 	p.packed = aligned(d.groups * d.outBlocks * len(sources) * p.k * c)

@@ -85,6 +85,9 @@ func (j *directJob) part(i, worker int) {
 	case p.inPlace:
 		r.src = j.src[from+(y0*p.sy+p.minY)*d.in.row+(x0*p.sx+p.minX)*d.in.pixel:]
 		r.srcRow, r.srcPixel = p.sy*d.in.row, p.sx*d.in.pixel
+		if p.rows == 1 && xPart+1 < p.colParts.count {
+			r.ahead = 4 * (x1 - x0) * r.srcPixel
+		}
 	default:
 		p.fillStrip(d, w.strip, j.src[from:], y0, y1, x0, x1)
 		r.src, r.srcRow, r.srcPixel = w.strip, p.sy*p.strip.row, p.sx*p.strip.pixel
@@ -126,12 +129,12 @@ func (p *phase) fillStrip(d *direct, strip, src []float32, y0, y1, x0, x1 int) {
 			from := src[b*d.in.block+y*d.in.row:][:d.w*unit]
 			switch {
 			case p.compact:
-				takePixels(to, from, unit, column, p.sx)
+				takePixels(d.kernel.take, to, from, unit, column, p.sx)
 				continue
 			case p.split > 0:
 				n := (x1 - x0 + (p.maxX-p.minX)/p.sx) * unit
 				for i := range p.split {
-					takePixels(to[i*p.splitCols*unit:][:n], from, unit, column+i, p.sx)
+					takePixels(d.kernel.take, to[i*p.splitCols*unit:][:n], from, unit, column+i, p.sx)
 				}
 				continue
 			}
@@ -145,19 +148,29 @@ func (p *phase) fillStrip(d *direct, strip, src []float32, y0, y1, x0, x1 int) {
 }
 
 // takePixels copies every step-th pixel of a row from the given column on,
-// which may lie outside.
-func takePixels(to, from []float32, unit, column, step int) {
-	for at := 0; at < len(to); at += unit {
-		x := column * unit
-		switch {
-		case x < 0 || x >= len(from):
-			clear(to[at : at+unit])
-		case unit == 16:
-			*(*[16]float32)(to[at:]) = *(*[16]float32)(from[x:])
-		default:
-			copy(to[at:at+unit], from[x:])
+// which may lie outside; take may do so for blocks.
+func takePixels(take func(to, from *float32, count, step int), to, from []float32, unit, column, step int) {
+	before := 0 // elements outside, on the left
+	if column < 0 {
+		before = min((-column+step-1)/step*unit, len(to))
+	}
+	first := column*unit + before*step
+	inside := 0
+	if first < len(from) {
+		inside = min((len(from)-first+step*unit-1)/(step*unit)*unit, len(to)-before)
+	}
+	clear(to[:before])
+	clear(to[before+inside:])
+	switch {
+	case inside == 0:
+	case take != nil && unit == 16:
+		_ = from[first+(inside-unit)*step:][:unit]
+		take(&to[before], &from[first], inside/unit, 4*step*unit)
+	default:
+		to, from = to[before:before+inside], from[first:]
+		for at := 0; at < inside; at += unit {
+			copy(to[at:at+unit], from[at*step:])
 		}
-		column += step
 	}
 }
 
@@ -171,6 +184,7 @@ type directRegion struct {
 	dst              int       // where the first pixel of the group lies
 	srcRow, srcPixel int       // distances in elements
 	next             uintptr   // weights to bring closer
+	ahead            int       // bytes to the next region, of which to do so, or 0
 	dstRow, dstPixel int
 	residual         bool
 }
@@ -211,6 +225,10 @@ func (r *directRegion) run(group, q0, q1 int) {
 			}
 			if chunk == p.chunks.count-1 {
 				t.activation = j.tile.activation
+			}
+			t.ahead = 0
+			if r.ahead > 0 && q <= d.kernel.rows/4 { // four lines of each block at a time
+				t.ahead = r.ahead + 4*cacheLine*q
 			}
 			if p.stream {
 				// Over all tiles, the next chunk is fetched.

@@ -67,12 +67,16 @@ type tile struct {
 	next     uintptr
 	nextStep int
 	nextLine int
+	// What lies ahead bytes from a segment of A is brought there, too: the line
+	// and the next but one, or, for the second half of a block, those between.
+	// Only the kernels for blocks do so.
+	ahead int
 
 	// For the kernel: where it is. Not pointers, since they go on past the end.
 	//lint:ignore U1000 only the assembly uses them
-	aNow, bNow, biasNow, nextNow, offsetsNow, cLast uintptr
-	//lint:ignore U1000 only the assembly uses them
-	countNow, segmentsNow int
+	aNow, bNow, cNow, biasNow, residualNow, nextNow, cLast uintptr
+	//lint:ignore U1000 only the assembly uses it
+	countNow int
 }
 
 // Where the elements of a tile's bias belong.
@@ -119,6 +123,7 @@ type tileKernel struct {
 	// rows of A, B and C that lie side by side, segments of blockColumns columns,
 	// all columns there, and no bias of rows. It is nil where run has to do.
 	blocks [][3]func(t *tile)
+	take   func(to, from *float32, count, step int) // copies blocks, likewise
 }
 
 // What the kernels for blocks of channels expect.

@@ -15,7 +15,7 @@ var avx512Tiles = &tileKernel{base: avx512, width: 16, rows: 14, masked: true, r
 	12: {tile12x1AVX512, tile12x2AVX512},
 	13: {tile13x1AVX512, tile13x2AVX512},
 	14: {tile14x1AVX512, tile14x2AVX512},
-}, blocks: [][3]func(*tile){
+}, take: takeBlocksAVX512, blocks: [][3]func(*tile){
 	1:  {blockTile1x1AVX512, blockTile1x2AVX512, blockTile1x3AVX512},
 	2:  {blockTile2x1AVX512, blockTile2x2AVX512, blockTile2x3AVX512},
 	3:  {blockTile3x1AVX512, blockTile3x2AVX512, blockTile3x3AVX512},

@@ -13,41 +13,41 @@ GLOBL tile6th<>(SB), RODATA|NOPTR, $4
 TEXT ·tile1x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
-	MOVQ  AX, 248(DI)
-	MOVQ  72(DI), AX
 	MOVQ  AX, 256(DI)
-	MOVQ  136(DI), AX
+	MOVQ  72(DI), AX
 	MOVQ  AX, 264(DI)
-	MOVQ  16(DI), AX
-	MOVQ  AX, 296(DI)
-	MOVQ  224(DI), AX
+	MOVQ  96(DI), AX
 	MOVQ  AX, 272(DI)
-	MOVQ  128(DI), R12
-	MOVQ  96(DI), DX
+	MOVQ  136(DI), AX
+	MOVQ  AX, 280(DI)
+	MOVQ  128(DI), AX
+	MOVQ  AX, 288(DI)
+	MOVQ  16(DI), AX
+	MOVQ  AX, 312(DI)
+	MOVQ  224(DI), AX
+	MOVQ  AX, 296(DI)
 	MOVQ  80(DI), R15
 	MOVQ  192(DI), AX
 	KMOVW AX, K1
 
 product:
-	MOVQ    DX, 288(DI)
+	MOVQ    272(DI), DX
+	MOVQ    DX, 304(DI)
 	MOVQ    DX, R13
 	MOVQ    32(DI), R8
 	LEAQ    (R8)(R8*2), R9
 	LEAQ    (R8)(R8*4), R10
-	MOVQ    256(DI), BX
-	MOVQ    272(DI), R14
+	MOVQ    264(DI), BX
+	MOVQ    296(DI), R14
 	VPXORD  Z0, Z0, Z0
-	MOVQ    56(DI), AX
-	MOVQ    AX, 304(DI)
-	MOVQ    48(DI), AX
-	MOVQ    AX, 280(DI)
+	MOVQ    56(DI), R12
+	MOVQ    48(DI), DX
 	PCALIGN $0x20
 
 segment:
-	MOVQ    280(DI), SI
-	MOVQ    (SI), SI
-	ADDQ    248(DI), SI
-	ADDQ    $0x08, 280(DI)
+	MOVQ    (DX), SI
+	ADDQ    256(DI), SI
+	ADDQ    $0x08, DX
 	MOVQ    64(DI), CX
 	PCALIGN $0x20
 	CMPQ    88(DI), $0x00
@@ -72,7 +72,7 @@ four:
 	PREFETCHT0       (BX)(R15*8)
 	ADDQ             R15, BX
 	VFMADD231PS.BCST 12(SI), Z28, Z0
-	CMPQ             R13, 288(DI)
+	CMPQ             R13, 304(DI)
 	JHI              fetched
 	PREFETCHT0       (R13)
 	ADDQ             104(DI), R13
@@ -103,7 +103,7 @@ one:
 	PCALIGN          $0x20
 
 next:
-	DECQ 304(DI)
+	DECQ R12
 	JNE  segment
 	JMP  summed
 
@@ -116,10 +116,12 @@ edge:
 	ADDQ             $0x04, SI
 	DECQ             CX
 	JNE              edge
-	DECQ             304(DI)
+	DECQ             R12
 	JNE              segment
 
 summed:
+	MOVQ         272(DI), DX
+	MOVQ         288(DI), R12
 	MOVL         200(DI), AX
 	CMPL         AX, $0x3f800000
 	JEQ          scaled
@@ -137,7 +139,7 @@ scaled:
 
 accumulated:
 	MOVQ      176(DI), AX
-	MOVQ      264(DI), CX
+	MOVQ      280(DI), CX
 	CMPQ      AX, $0x01
 	JLT       biased
 	JEQ       rowbias
@@ -195,21 +197,22 @@ store:
 	MOVQ    DX, AX
 	VMOVUPS Z0, K1, (AX)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 248(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 264(DI)
-	MOVQ    232(DI), AX
-	ADDQ    AX, 272(DI)
 	MOVQ    160(DI), AX
-	ADDQ    AX, DX
+	ADDQ    AX, 272(DI)
+	MOVQ    168(DI), AX
+	ADDQ    AX, 280(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 296(DI)
 	TESTQ   R12, R12
 	JEQ     bare
-	ADDQ    AX, R12
+	MOVQ    160(DI), AX
+	ADDQ    AX, 288(DI)
 
 bare:
-	DECQ 296(DI)
+	DECQ 312(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -219,42 +222,42 @@ bare:
 TEXT ·tile1x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
-	MOVQ  AX, 248(DI)
-	MOVQ  72(DI), AX
 	MOVQ  AX, 256(DI)
-	MOVQ  136(DI), AX
+	MOVQ  72(DI), AX
 	MOVQ  AX, 264(DI)
-	MOVQ  16(DI), AX
-	MOVQ  AX, 296(DI)
-	MOVQ  224(DI), AX
+	MOVQ  96(DI), AX
 	MOVQ  AX, 272(DI)
-	MOVQ  128(DI), R12
-	MOVQ  96(DI), DX
+	MOVQ  136(DI), AX
+	MOVQ  AX, 280(DI)
+	MOVQ  128(DI), AX
+	MOVQ  AX, 288(DI)
+	MOVQ  16(DI), AX
+	MOVQ  AX, 312(DI)
+	MOVQ  224(DI), AX
+	MOVQ  AX, 296(DI)
 	MOVQ  80(DI), R15
 	MOVQ  192(DI), AX
 	KMOVW AX, K1
 
 product:
-	MOVQ    DX, 288(DI)
+	MOVQ    272(DI), DX
+	MOVQ    DX, 304(DI)
 	MOVQ    DX, R13
 	MOVQ    32(DI), R8
 	LEAQ    (R8)(R8*2), R9
 	LEAQ    (R8)(R8*4), R10
-	MOVQ    256(DI), BX
-	MOVQ    272(DI), R14
+	MOVQ    264(DI), BX
+	MOVQ    296(DI), R14
 	VPXORD  Z0, Z0, Z0
 	VPXORD  Z1, Z1, Z1
-	MOVQ    56(DI), AX
-	MOVQ    AX, 304(DI)
-	MOVQ    48(DI), AX
-	MOVQ    AX, 280(DI)
+	MOVQ    56(DI), R12
+	MOVQ    48(DI), DX
 	PCALIGN $0x20
 
 segment:
-	MOVQ    280(DI), SI
-	MOVQ    (SI), SI
-	ADDQ    248(DI), SI
-	ADDQ    $0x08, 280(DI)
+	MOVQ    (DX), SI
+	ADDQ    256(DI), SI
+	ADDQ    $0x08, DX
 	MOVQ    64(DI), CX
 	PCALIGN $0x20
 	CMPQ    88(DI), $0x00
@@ -295,7 +298,7 @@ four:
 	VBROADCASTSS 12(SI), Z30
 	VFMADD231PS  Z28, Z30, Z0
 	VFMADD231PS  Z29, Z30, Z1
-	CMPQ         R13, 288(DI)
+	CMPQ         R13, 304(DI)
 	JHI          fetched
 	PREFETCHT0   (R13)
 	PREFETCHT0   64(R13)
@@ -331,7 +334,7 @@ one:
 	PCALIGN      $0x20
 
 next:
-	DECQ 304(DI)
+	DECQ R12
 	JNE  segment
 	JMP  summed
 
@@ -348,10 +351,12 @@ edge:
 	ADDQ         $0x04, SI
 	DECQ         CX
 	JNE          edge
-	DECQ         304(DI)
+	DECQ         R12
 	JNE          segment
 
 summed:
+	MOVQ         272(DI), DX
+	MOVQ         288(DI), R12
 	MOVL         200(DI), AX
 	CMPL         AX, $0x3f800000
 	JEQ          scaled
@@ -373,7 +378,7 @@ scaled:
 
 accumulated:
 	MOVQ      176(DI), AX
-	MOVQ      264(DI), CX
+	MOVQ      280(DI), CX
 	CMPQ      AX, $0x01
 	JLT       biased
 	JEQ       rowbias
@@ -459,21 +464,22 @@ store:
 	ADDQ    120(DI), AX
 	VMOVUPS Z1, K1, (AX)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 248(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 264(DI)
-	MOVQ    232(DI), AX
-	ADDQ    AX, 272(DI)
 	MOVQ    160(DI), AX
-	ADDQ    AX, DX
+	ADDQ    AX, 272(DI)
+	MOVQ    168(DI), AX
+	ADDQ    AX, 280(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 296(DI)
 	TESTQ   R12, R12
 	JEQ     bare
-	ADDQ    AX, R12
+	MOVQ    160(DI), AX
+	ADDQ    AX, 288(DI)
 
 bare:
-	DECQ 296(DI)
+	DECQ 312(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -483,44 +489,44 @@ bare:
 TEXT ·tile2x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
-	MOVQ  AX, 248(DI)
-	MOVQ  72(DI), AX
 	MOVQ  AX, 256(DI)
-	MOVQ  136(DI), AX
+	MOVQ  72(DI), AX
 	MOVQ  AX, 264(DI)
-	MOVQ  16(DI), AX
-	MOVQ  AX, 296(DI)
-	MOVQ  224(DI), AX
+	MOVQ  96(DI), AX
 	MOVQ  AX, 272(DI)
-	MOVQ  128(DI), R12
-	MOVQ  96(DI), DX
+	MOVQ  136(DI), AX
+	MOVQ  AX, 280(DI)
+	MOVQ  128(DI), AX
+	MOVQ  AX, 288(DI)
+	MOVQ  16(DI), AX
+	MOVQ  AX, 312(DI)
+	MOVQ  224(DI), AX
+	MOVQ  AX, 296(DI)
 	MOVQ  80(DI), R15
 	MOVQ  192(DI), AX
 	KMOVW AX, K1
 
 product:
+	MOVQ    272(DI), DX
 	IMUL3Q  $0x00000001, 104(DI), AX
 	ADDQ    DX, AX
-	MOVQ    AX, 288(DI)
+	MOVQ    AX, 304(DI)
 	MOVQ    DX, R13
 	MOVQ    32(DI), R8
 	LEAQ    (R8)(R8*2), R9
 	LEAQ    (R8)(R8*4), R10
-	MOVQ    256(DI), BX
-	MOVQ    272(DI), R14
+	MOVQ    264(DI), BX
+	MOVQ    296(DI), R14
 	VPXORD  Z0, Z0, Z0
 	VPXORD  Z1, Z1, Z1
-	MOVQ    56(DI), AX
-	MOVQ    AX, 304(DI)
-	MOVQ    48(DI), AX
-	MOVQ    AX, 280(DI)
+	MOVQ    56(DI), R12
+	MOVQ    48(DI), DX
 	PCALIGN $0x20
 
 segment:
-	MOVQ    280(DI), SI
-	MOVQ    (SI), SI
-	ADDQ    248(DI), SI
-	ADDQ    $0x08, 280(DI)
+	MOVQ    (DX), SI
+	ADDQ    256(DI), SI
+	ADDQ    $0x08, DX
 	MOVQ    64(DI), CX
 	PCALIGN $0x20
 	CMPQ    88(DI), $0x00
@@ -549,7 +555,7 @@ four:
 	ADDQ             R15, BX
 	VFMADD231PS.BCST 12(SI), Z28, Z0
 	VFMADD231PS.BCST 12(SI)(R8*1), Z28, Z1
-	CMPQ             R13, 288(DI)
+	CMPQ             R13, 304(DI)
 	JHI              fetched
 	PREFETCHT0       (R13)
 	ADDQ             104(DI), R13
@@ -581,7 +587,7 @@ one:
 	PCALIGN          $0x20
 
 next:
-	DECQ 304(DI)
+	DECQ R12
 	JNE  segment
 	JMP  summed
 
@@ -595,10 +601,12 @@ edge:
 	ADDQ             $0x04, SI
 	DECQ             CX
 	JNE              edge
-	DECQ             304(DI)
+	DECQ             R12
 	JNE              segment
 
 summed:
+	MOVQ         272(DI), DX
+	MOVQ         288(DI), R12
 	MOVL         200(DI), AX
 	CMPL         AX, $0x3f800000
 	JEQ          scaled
@@ -618,7 +626,7 @@ scaled:
 
 accumulated:
 	MOVQ      176(DI), AX
-	MOVQ      264(DI), CX
+	MOVQ      280(DI), CX
 	CMPQ      AX, $0x01
 	JLT       biased
 	JEQ       rowbias
@@ -700,21 +708,22 @@ store:
 	VMOVUPS Z0, K1, (AX)
 	VMOVUPS Z1, K1, (AX)(R8*1)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 248(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 264(DI)
-	MOVQ    232(DI), AX
-	ADDQ    AX, 272(DI)
 	MOVQ    160(DI), AX
-	ADDQ    AX, DX
+	ADDQ    AX, 272(DI)
+	MOVQ    168(DI), AX
+	ADDQ    AX, 280(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 296(DI)
 	TESTQ   R12, R12
 	JEQ     bare
-	ADDQ    AX, R12
+	MOVQ    160(DI), AX
+	ADDQ    AX, 288(DI)
 
 bare:
-	DECQ 296(DI)
+	DECQ 312(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -724,46 +733,46 @@ bare:
 TEXT ·tile2x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
-	MOVQ  AX, 248(DI)
-	MOVQ  72(DI), AX
 	MOVQ  AX, 256(DI)
-	MOVQ  136(DI), AX
+	MOVQ  72(DI), AX
 	MOVQ  AX, 264(DI)
-	MOVQ  16(DI), AX
-	MOVQ  AX, 296(DI)
-	MOVQ  224(DI), AX
+	MOVQ  96(DI), AX
 	MOVQ  AX, 272(DI)
-	MOVQ  128(DI), R12
-	MOVQ  96(DI), DX
+	MOVQ  136(DI), AX
+	MOVQ  AX, 280(DI)
+	MOVQ  128(DI), AX
+	MOVQ  AX, 288(DI)
+	MOVQ  16(DI), AX
+	MOVQ  AX, 312(DI)
+	MOVQ  224(DI), AX
+	MOVQ  AX, 296(DI)
 	MOVQ  80(DI), R15
 	MOVQ  192(DI), AX
 	KMOVW AX, K1
 
 product:
+	MOVQ    272(DI), DX
 	IMUL3Q  $0x00000001, 104(DI), AX
 	ADDQ    DX, AX
-	MOVQ    AX, 288(DI)
+	MOVQ    AX, 304(DI)
 	MOVQ    DX, R13
 	MOVQ    32(DI), R8
 	LEAQ    (R8)(R8*2), R9
 	LEAQ    (R8)(R8*4), R10
-	MOVQ    256(DI), BX
-	MOVQ    272(DI), R14
+	MOVQ    264(DI), BX
+	MOVQ    296(DI), R14
 	VPXORD  Z0, Z0, Z0
 	VPXORD  Z1, Z1, Z1
 	VPXORD  Z2, Z2, Z2
 	VPXORD  Z3, Z3, Z3
-	MOVQ    56(DI), AX
-	MOVQ    AX, 304(DI)
-	MOVQ    48(DI), AX
-	MOVQ    AX, 280(DI)
+	MOVQ    56(DI), R12
+	MOVQ    48(DI), DX
 	PCALIGN $0x20
 
 segment:
-	MOVQ    280(DI), SI
-	MOVQ    (SI), SI
-	ADDQ    248(DI), SI
-	ADDQ    $0x08, 280(DI)
+	MOVQ    (DX), SI
+	ADDQ    256(DI), SI
+	ADDQ    $0x08, DX
 	MOVQ    64(DI), CX
 	PCALIGN $0x20
 	CMPQ    88(DI), $0x00
@@ -816,7 +825,7 @@ four:
 	VBROADCASTSS 12(SI)(R8*1), Z30
 	VFMADD231PS  Z28, Z30, Z2
 	VFMADD231PS  Z29, Z30, Z3
-	CMPQ         R13, 288(DI)
+	CMPQ         R13, 304(DI)
 	JHI          fetched
 	PREFETCHT0   (R13)
 	PREFETCHT0   64(R13)
@@ -855,7 +864,7 @@ one:
 	PCALIGN      $0x20
 
 next:
-	DECQ 304(DI)
+	DECQ R12
 	JNE  segment
 	JMP  summed
 
@@ -875,10 +884,12 @@ edge:
 	ADDQ         $0x04, SI
 	DECQ         CX
 	JNE          edge
-	DECQ         304(DI)
+	DECQ         R12
 	JNE          segment
 
 summed:
+	MOVQ         272(DI), DX
+	MOVQ         288(DI), R12
 	MOVL         200(DI), AX
 	CMPL         AX, $0x3f800000
 	JEQ          scaled
@@ -904,7 +915,7 @@ scaled:
 
 accumulated:
 	MOVQ      176(DI), AX
-	MOVQ      264(DI), CX
+	MOVQ      280(DI), CX
 	CMPQ      AX, $0x01
 	JLT       biased
 	JEQ       rowbias
@@ -1037,21 +1048,22 @@ store:
 	VMOVUPS Z1, K1, (AX)
 	VMOVUPS Z3, K1, (AX)(R8*1)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 248(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 264(DI)
-	MOVQ    232(DI), AX
-	ADDQ    AX, 272(DI)
 	MOVQ    160(DI), AX
-	ADDQ    AX, DX
+	ADDQ    AX, 272(DI)
+	MOVQ    168(DI), AX
+	ADDQ    AX, 280(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 296(DI)
 	TESTQ   R12, R12
 	JEQ     bare
-	ADDQ    AX, R12
+	MOVQ    160(DI), AX
+	ADDQ    AX, 288(DI)
 
 bare:
-	DECQ 296(DI)
+	DECQ 312(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -1061,45 +1073,45 @@ bare:
 TEXT ·tile3x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
-	MOVQ  AX, 248(DI)
-	MOVQ  72(DI), AX
 	MOVQ  AX, 256(DI)
-	MOVQ  136(DI), AX
+	MOVQ  72(DI), AX
 	MOVQ  AX, 264(DI)
-	MOVQ  16(DI), AX
-	MOVQ  AX, 296(DI)
-	MOVQ  224(DI), AX
+	MOVQ  96(DI), AX
 	MOVQ  AX, 272(DI)
-	MOVQ  128(DI), R12
-	MOVQ  96(DI), DX
+	MOVQ  136(DI), AX
+	MOVQ  AX, 280(DI)
+	MOVQ  128(DI), AX
+	MOVQ  AX, 288(DI)
+	MOVQ  16(DI), AX
+	MOVQ  AX, 312(DI)
+	MOVQ  224(DI), AX
+	MOVQ  AX, 296(DI)
 	MOVQ  80(DI), R15
 	MOVQ  192(DI), AX
 	KMOVW AX, K1
 
 product:
+	MOVQ    272(DI), DX
 	IMUL3Q  $0x00000002, 104(DI), AX
 	ADDQ    DX, AX
-	MOVQ    AX, 288(DI)
+	MOVQ    AX, 304(DI)
 	MOVQ    DX, R13
 	MOVQ    32(DI), R8
 	LEAQ    (R8)(R8*2), R9
 	LEAQ    (R8)(R8*4), R10
-	MOVQ    256(DI), BX
-	MOVQ    272(DI), R14
+	MOVQ    264(DI), BX
+	MOVQ    296(DI), R14
 	VPXORD  Z0, Z0, Z0
 	VPXORD  Z1, Z1, Z1
 	VPXORD  Z2, Z2, Z2
-	MOVQ    56(DI), AX
-	MOVQ    AX, 304(DI)
-	MOVQ    48(DI), AX
-	MOVQ    AX, 280(DI)
+	MOVQ    56(DI), R12
+	MOVQ    48(DI), DX
 	PCALIGN $0x20
 
 segment:
-	MOVQ    280(DI), SI
-	MOVQ    (SI), SI
-	ADDQ    248(DI), SI
-	ADDQ    $0x08, 280(DI)
+	MOVQ    (DX), SI
+	ADDQ    256(DI), SI
+	ADDQ    $0x08, DX
 	MOVQ    64(DI), CX
 	PCALIGN $0x20
 	CMPQ    88(DI), $0x00
@@ -1132,7 +1144,7 @@ four:
 	VFMADD231PS.BCST 12(SI), Z28, Z0
 	VFMADD231PS.BCST 12(SI)(R8*1), Z28, Z1
 	VFMADD231PS.BCST 12(SI)(R8*2), Z28, Z2
-	CMPQ             R13, 288(DI)
+	CMPQ             R13, 304(DI)
 	JHI              fetched
 	PREFETCHT0       (R13)
 	ADDQ             104(DI), R13
@@ -1165,7 +1177,7 @@ one:
 	PCALIGN          $0x20
 
 next:
-	DECQ 304(DI)
+	DECQ R12
 	JNE  segment
 	JMP  summed
 
@@ -1180,10 +1192,12 @@ edge:
 	ADDQ             $0x04, SI
 	DECQ             CX
 	JNE              edge
-	DECQ             304(DI)
+	DECQ             R12
 	JNE              segment
 
 summed:
+	MOVQ         272(DI), DX
+	MOVQ         288(DI), R12
 	MOVL         200(DI), AX
 	CMPL         AX, $0x3f800000
 	JEQ          scaled
@@ -1205,7 +1219,7 @@ scaled:
 
 accumulated:
 	MOVQ      176(DI), AX
-	MOVQ      264(DI), CX
+	MOVQ      280(DI), CX
 	CMPQ      AX, $0x01
 	JLT       biased
 	JEQ       rowbias
@@ -1311,21 +1325,22 @@ store:
 	VMOVUPS Z1, K1, (AX)(R8*1)
 	VMOVUPS Z2, K1, (AX)(R8*2)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 248(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 264(DI)
-	MOVQ    232(DI), AX
-	ADDQ    AX, 272(DI)
 	MOVQ    160(DI), AX
-	ADDQ    AX, DX
+	ADDQ    AX, 272(DI)
+	MOVQ    168(DI), AX
+	ADDQ    AX, 280(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 296(DI)
 	TESTQ   R12, R12
 	JEQ     bare
-	ADDQ    AX, R12
+	MOVQ    160(DI), AX
+	ADDQ    AX, 288(DI)
 
 bare:
-	DECQ 296(DI)
+	DECQ 312(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -1335,48 +1350,48 @@ bare:
 TEXT ·tile3x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
-	MOVQ  AX, 248(DI)
-	MOVQ  72(DI), AX
 	MOVQ  AX, 256(DI)
-	MOVQ  136(DI), AX
+	MOVQ  72(DI), AX
 	MOVQ  AX, 264(DI)
-	MOVQ  16(DI), AX
-	MOVQ  AX, 296(DI)
-	MOVQ  224(DI), AX
+	MOVQ  96(DI), AX
 	MOVQ  AX, 272(DI)
-	MOVQ  128(DI), R12
-	MOVQ  96(DI), DX
+	MOVQ  136(DI), AX
+	MOVQ  AX, 280(DI)
+	MOVQ  128(DI), AX
+	MOVQ  AX, 288(DI)
+	MOVQ  16(DI), AX
+	MOVQ  AX, 312(DI)
+	MOVQ  224(DI), AX
+	MOVQ  AX, 296(DI)
 	MOVQ  80(DI), R15
 	MOVQ  192(DI), AX
 	KMOVW AX, K1
 
 product:
+	MOVQ    272(DI), DX
 	IMUL3Q  $0x00000002, 104(DI), AX
 	ADDQ    DX, AX
-	MOVQ    AX, 288(DI)
+	MOVQ    AX, 304(DI)
 	MOVQ    DX, R13
 	MOVQ    32(DI), R8
 	LEAQ    (R8)(R8*2), R9
 	LEAQ    (R8)(R8*4), R10
-	MOVQ    256(DI), BX
-	MOVQ    272(DI), R14
+	MOVQ    264(DI), BX
+	MOVQ    296(DI), R14
 	VPXORD  Z0, Z0, Z0
 	VPXORD  Z1, Z1, Z1
 	VPXORD  Z2, Z2, Z2
 	VPXORD  Z3, Z3, Z3
 	VPXORD  Z4, Z4, Z4
 	VPXORD  Z5, Z5, Z5
-	MOVQ    56(DI), AX
-	MOVQ    AX, 304(DI)
-	MOVQ    48(DI), AX
-	MOVQ    AX, 280(DI)
+	MOVQ    56(DI), R12
+	MOVQ    48(DI), DX
 	PCALIGN $0x20
 
 segment:
-	MOVQ    280(DI), SI
-	MOVQ    (SI), SI
-	ADDQ    248(DI), SI
-	ADDQ    $0x08, 280(DI)
+	MOVQ    (DX), SI
+	ADDQ    256(DI), SI
+	ADDQ    $0x08, DX
 	MOVQ    64(DI), CX
 	PCALIGN $0x20
 	CMPQ    88(DI), $0x00
@@ -1441,7 +1456,7 @@ four:
 	VBROADCASTSS 12(SI)(R8*2), Z30
 	VFMADD231PS  Z28, Z30, Z4
 	VFMADD231PS  Z29, Z30, Z5
-	CMPQ         R13, 288(DI)
+	CMPQ         R13, 304(DI)
 	JHI          fetched
 	PREFETCHT0   (R13)
 	PREFETCHT0   64(R13)
@@ -1483,7 +1498,7 @@ one:
 	PCALIGN      $0x20
 
 next:
-	DECQ 304(DI)
+	DECQ R12
 	JNE  segment
 	JMP  summed
 
@@ -1506,10 +1521,12 @@ edge:
 	ADDQ         $0x04, SI
 	DECQ         CX
 	JNE          edge
-	DECQ         304(DI)
+	DECQ         R12
 	JNE          segment
 
 summed:
+	MOVQ         272(DI), DX
+	MOVQ         288(DI), R12
 	MOVL         200(DI), AX
 	CMPL         AX, $0x3f800000
 	JEQ          scaled
@@ -1539,7 +1556,7 @@ scaled:
 
 accumulated:
 	MOVQ      176(DI), AX
-	MOVQ      264(DI), CX
+	MOVQ      280(DI), CX
 	CMPQ      AX, $0x01
 	JLT       biased
 	JEQ       rowbias
@@ -1719,21 +1736,22 @@ store:
 	VMOVUPS Z3, K1, (AX)(R8*1)
 	VMOVUPS Z5, K1, (AX)(R8*2)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 248(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 264(DI)
-	MOVQ    232(DI), AX
-	ADDQ    AX, 272(DI)
 	MOVQ    160(DI), AX
-	ADDQ    AX, DX
+	ADDQ    AX, 272(DI)
+	MOVQ    168(DI), AX
+	ADDQ    AX, 280(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 296(DI)
 	TESTQ   R12, R12
 	JEQ     bare
-	ADDQ    AX, R12
+	MOVQ    160(DI), AX
+	ADDQ    AX, 288(DI)
 
 bare:
-	DECQ 296(DI)
+	DECQ 312(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -1743,46 +1761,46 @@ bare:
 TEXT ·tile4x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
-	MOVQ  AX, 248(DI)
-	MOVQ  72(DI), AX
 	MOVQ  AX, 256(DI)
-	MOVQ  136(DI), AX
+	MOVQ  72(DI), AX
 	MOVQ  AX, 264(DI)
-	MOVQ  16(DI), AX
-	MOVQ  AX, 296(DI)
-	MOVQ  224(DI), AX
+	MOVQ  96(DI), AX
 	MOVQ  AX, 272(DI)
-	MOVQ  128(DI), R12
-	MOVQ  96(DI), DX
+	MOVQ  136(DI), AX
+	MOVQ  AX, 280(DI)
+	MOVQ  128(DI), AX
+	MOVQ  AX, 288(DI)
+	MOVQ  16(DI), AX
+	MOVQ  AX, 312(DI)
+	MOVQ  224(DI), AX
+	MOVQ  AX, 296(DI)
 	MOVQ  80(DI), R15
 	MOVQ  192(DI), AX
 	KMOVW AX, K1
 
 product:
+	MOVQ    272(DI), DX
 	IMUL3Q  $0x00000003, 104(DI), AX
 	ADDQ    DX, AX
-	MOVQ    AX, 288(DI)
+	MOVQ    AX, 304(DI)
 	MOVQ    DX, R13
 	MOVQ    32(DI), R8
 	LEAQ    (R8)(R8*2), R9
 	LEAQ    (R8)(R8*4), R10
-	MOVQ    256(DI), BX
-	MOVQ    272(DI), R14
+	MOVQ    264(DI), BX
+	MOVQ    296(DI), R14
 	VPXORD  Z0, Z0, Z0
 	VPXORD  Z1, Z1, Z1
 	VPXORD  Z2, Z2, Z2
 	VPXORD  Z3, Z3, Z3
-	MOVQ    56(DI), AX
-	MOVQ    AX, 304(DI)
-	MOVQ    48(DI), AX
-	MOVQ    AX, 280(DI)
+	MOVQ    56(DI), R12
+	MOVQ    48(DI), DX
 	PCALIGN $0x20
 
 segment:
-	MOVQ    280(DI), SI
-	MOVQ    (SI), SI
-	ADDQ    248(DI), SI
-	ADDQ    $0x08, 280(DI)
+	MOVQ    (DX), SI
+	ADDQ    256(DI), SI
+	ADDQ    $0x08, DX
 	MOVQ    64(DI), CX
 	PCALIGN $0x20
 	CMPQ    88(DI), $0x00
@@ -1819,7 +1837,7 @@ four:
 	VFMADD231PS.BCST 12(SI)(R8*1), Z28, Z1
 	VFMADD231PS.BCST 12(SI)(R8*2), Z28, Z2
 	VFMADD231PS.BCST 12(SI)(R9*1), Z28, Z3
-	CMPQ             R13, 288(DI)
+	CMPQ             R13, 304(DI)
 	JHI              fetched
 	PREFETCHT0       (R13)
 	ADDQ             104(DI), R13
@@ -1853,7 +1871,7 @@ one:
 	PCALIGN          $0x20
 
 next:
-	DECQ 304(DI)
+	DECQ R12
 	JNE  segment
 	JMP  summed
 
@@ -1869,10 +1887,12 @@ edge:
 	ADDQ             $0x04, SI
 	DECQ             CX
 	JNE              edge
-	DECQ             304(DI)
+	DECQ             R12
 	JNE              segment
 
 summed:
+	MOVQ         272(DI), DX
+	MOVQ         288(DI), R12
 	MOVL         200(DI), AX
 	CMPL         AX, $0x3f800000
 	JEQ          scaled
@@ -1896,7 +1916,7 @@ scaled:
 
 accumulated:
 	MOVQ      176(DI), AX
-	MOVQ      264(DI), CX
+	MOVQ      280(DI), CX
 	CMPQ      AX, $0x01
 	JLT       biased
 	JEQ       rowbias
@@ -2026,21 +2046,22 @@ store:
 	VMOVUPS Z2, K1, (AX)(R8*2)
 	VMOVUPS Z3, K1, (AX)(R9*1)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 248(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 264(DI)
-	MOVQ    232(DI), AX
-	ADDQ    AX, 272(DI)
 	MOVQ    160(DI), AX
-	ADDQ    AX, DX
+	ADDQ    AX, 272(DI)
+	MOVQ    168(DI), AX
+	ADDQ    AX, 280(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 296(DI)
 	TESTQ   R12, R12
 	JEQ     bare
-	ADDQ    AX, R12
+	MOVQ    160(DI), AX
+	ADDQ    AX, 288(DI)
 
 bare:
-	DECQ 296(DI)
+	DECQ 312(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -2050,31 +2071,34 @@ bare:
 TEXT ·tile4x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
-	MOVQ  AX, 248(DI)
-	MOVQ  72(DI), AX
 	MOVQ  AX, 256(DI)
-	MOVQ  136(DI), AX
+	MOVQ  72(DI), AX
 	MOVQ  AX, 264(DI)
-	MOVQ  16(DI), AX
-	MOVQ  AX, 296(DI)
-	MOVQ  224(DI), AX
+	MOVQ  96(DI), AX
 	MOVQ  AX, 272(DI)
-	MOVQ  128(DI), R12
-	MOVQ  96(DI), DX
+	MOVQ  136(DI), AX
+	MOVQ  AX, 280(DI)
+	MOVQ  128(DI), AX
+	MOVQ  AX, 288(DI)
+	MOVQ  16(DI), AX
+	MOVQ  AX, 312(DI)
+	MOVQ  224(DI), AX
+	MOVQ  AX, 296(DI)
 	MOVQ  80(DI), R15
 	MOVQ  192(DI), AX
 	KMOVW AX, K1
 
 product:
+	MOVQ    272(DI), DX
 	IMUL3Q  $0x00000003, 104(DI), AX
 	ADDQ    DX, AX
-	MOVQ    AX, 288(DI)
+	MOVQ    AX, 304(DI)
 	MOVQ    DX, R13
 	MOVQ    32(DI), R8
 	LEAQ    (R8)(R8*2), R9
 	LEAQ    (R8)(R8*4), R10
-	MOVQ    256(DI), BX
-	MOVQ    272(DI), R14
+	MOVQ    264(DI), BX
+	MOVQ    296(DI), R14
 	VPXORD  Z0, Z0, Z0
 	VPXORD  Z1, Z1, Z1
 	VPXORD  Z2, Z2, Z2
@@ -2083,17 +2107,14 @@ product:
 	VPXORD  Z5, Z5, Z5
 	VPXORD  Z6, Z6, Z6
 	VPXORD  Z7, Z7, Z7
-	MOVQ    56(DI), AX
-	MOVQ    AX, 304(DI)
-	MOVQ    48(DI), AX
-	MOVQ    AX, 280(DI)
+	MOVQ    56(DI), R12
+	MOVQ    48(DI), DX
 	PCALIGN $0x20
 
 segment:
-	MOVQ    280(DI), SI
-	MOVQ    (SI), SI
-	ADDQ    248(DI), SI
-	ADDQ    $0x08, 280(DI)
+	MOVQ    (DX), SI
+	ADDQ    256(DI), SI
+	ADDQ    $0x08, DX
 	MOVQ    64(DI), CX
 	PCALIGN $0x20
 	CMPQ    88(DI), $0x00
@@ -2170,7 +2191,7 @@ four:
 	VBROADCASTSS 12(SI)(R9*1), Z30
 	VFMADD231PS  Z28, Z30, Z6
 	VFMADD231PS  Z29, Z30, Z7
-	CMPQ         R13, 288(DI)
+	CMPQ         R13, 304(DI)
 	JHI          fetched
 	PREFETCHT0   (R13)
 	PREFETCHT0   64(R13)
@@ -2215,7 +2236,7 @@ one:
 	PCALIGN      $0x20
 
 next:
-	DECQ 304(DI)
+	DECQ R12
 	JNE  segment
 	JMP  summed
 
@@ -2241,10 +2262,12 @@ edge:
 	ADDQ         $0x04, SI
 	DECQ         CX
 	JNE          edge
-	DECQ         304(DI)
+	DECQ         R12
 	JNE          segment
 
 summed:
+	MOVQ         272(DI), DX
+	MOVQ         288(DI), R12
 	MOVL         200(DI), AX
 	CMPL         AX, $0x3f800000
 	JEQ          scaled
@@ -2278,7 +2301,7 @@ scaled:
 
 accumulated:
 	MOVQ      176(DI), AX
-	MOVQ      264(DI), CX
+	MOVQ      280(DI), CX
 	CMPQ      AX, $0x01
 	JLT       biased
 	JEQ       rowbias
@@ -2505,21 +2528,22 @@ store:
 	VMOVUPS Z5, K1, (AX)(R8*2)
 	VMOVUPS Z7, K1, (AX)(R9*1)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 248(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 264(DI)
-	MOVQ    232(DI), AX
-	ADDQ    AX, 272(DI)
 	MOVQ    160(DI), AX
-	ADDQ    AX, DX
+	ADDQ    AX, 272(DI)
+	MOVQ    168(DI), AX
+	ADDQ    AX, 280(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 296(DI)
 	TESTQ   R12, R12
 	JEQ     bare
-	ADDQ    AX, R12
+	MOVQ    160(DI), AX
+	ADDQ    AX, 288(DI)
 
 bare:
-	DECQ 296(DI)
+	DECQ 312(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -2529,47 +2553,47 @@ bare:
 TEXT ·tile5x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
-	MOVQ  AX, 248(DI)
-	MOVQ  72(DI), AX
 	MOVQ  AX, 256(DI)
-	MOVQ  136(DI), AX
+	MOVQ  72(DI), AX
 	MOVQ  AX, 264(DI)
-	MOVQ  16(DI), AX
-	MOVQ  AX, 296(DI)
-	MOVQ  224(DI), AX
+	MOVQ  96(DI), AX
 	MOVQ  AX, 272(DI)
-	MOVQ  128(DI), R12
-	MOVQ  96(DI), DX
+	MOVQ  136(DI), AX
+	MOVQ  AX, 280(DI)
+	MOVQ  128(DI), AX
+	MOVQ  AX, 288(DI)
+	MOVQ  16(DI), AX
+	MOVQ  AX, 312(DI)
+	MOVQ  224(DI), AX
+	MOVQ  AX, 296(DI)
 	MOVQ  80(DI), R15
 	MOVQ  192(DI), AX
 	KMOVW AX, K1
 
 product:
+	MOVQ    272(DI), DX
 	IMUL3Q  $0x00000004, 104(DI), AX
 	ADDQ    DX, AX
-	MOVQ    AX, 288(DI)
+	MOVQ    AX, 304(DI)
 	MOVQ    DX, R13
 	MOVQ    32(DI), R8
 	LEAQ    (R8)(R8*2), R9
 	LEAQ    (R8)(R8*4), R10
-	MOVQ    256(DI), BX
-	MOVQ    272(DI), R14
+	MOVQ    264(DI), BX
+	MOVQ    296(DI), R14
 	VPXORD  Z0, Z0, Z0
 	VPXORD  Z1, Z1, Z1
 	VPXORD  Z2, Z2, Z2
 	VPXORD  Z3, Z3, Z3
 	VPXORD  Z4, Z4, Z4
-	MOVQ    56(DI), AX
-	MOVQ    AX, 304(DI)
-	MOVQ    48(DI), AX
-	MOVQ    AX, 280(DI)
+	MOVQ    56(DI), R12
+	MOVQ    48(DI), DX
 	PCALIGN $0x20
 
 segment:
-	MOVQ    280(DI), SI
-	MOVQ    (SI), SI
-	ADDQ    248(DI), SI
-	ADDQ    $0x08, 280(DI)
+	MOVQ    (DX), SI
+	ADDQ    256(DI), SI
+	ADDQ    $0x08, DX
 	MOVQ    64(DI), CX
 	PCALIGN $0x20
 	CMPQ    88(DI), $0x00
@@ -2610,7 +2634,7 @@ four:
 	VFMADD231PS.BCST 12(SI)(R8*2), Z28, Z2
 	VFMADD231PS.BCST 12(SI)(R9*1), Z28, Z3
 	VFMADD231PS.BCST 12(SI)(R8*4), Z28, Z4
-	CMPQ             R13, 288(DI)
+	CMPQ             R13, 304(DI)
 	JHI              fetched
 	PREFETCHT0       (R13)
 	ADDQ             104(DI), R13
@@ -2645,7 +2669,7 @@ one:
 	PCALIGN          $0x20
 
 next:
-	DECQ 304(DI)
+	DECQ R12
 	JNE  segment
 	JMP  summed
 
@@ -2662,10 +2686,12 @@ edge:
 	ADDQ             $0x04, SI
 	DECQ             CX
 	JNE              edge
-	DECQ             304(DI)
+	DECQ             R12
 	JNE              segment
 
 summed:
+	MOVQ         272(DI), DX
+	MOVQ         288(DI), R12
 	MOVL         200(DI), AX
 	CMPL         AX, $0x3f800000
 	JEQ          scaled
@@ -2691,7 +2717,7 @@ scaled:
 
 accumulated:
 	MOVQ      176(DI), AX
-	MOVQ      264(DI), CX
+	MOVQ      280(DI), CX
 	CMPQ      AX, $0x01
 	JLT       biased
 	JEQ       rowbias
@@ -2845,21 +2871,22 @@ store:
 	VMOVUPS Z3, K1, (AX)(R9*1)
 	VMOVUPS Z4, K1, (AX)(R8*4)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 248(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 264(DI)
-	MOVQ    232(DI), AX
-	ADDQ    AX, 272(DI)
 	MOVQ    160(DI), AX
-	ADDQ    AX, DX
+	ADDQ    AX, 272(DI)
+	MOVQ    168(DI), AX
+	ADDQ    AX, 280(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 296(DI)
 	TESTQ   R12, R12
 	JEQ     bare
-	ADDQ    AX, R12
+	MOVQ    160(DI), AX
+	ADDQ    AX, 288(DI)
 
 bare:
-	DECQ 296(DI)
+	DECQ 312(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -2869,31 +2896,34 @@ bare:
 TEXT ·tile5x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
-	MOVQ  AX, 248(DI)
-	MOVQ  72(DI), AX
 	MOVQ  AX, 256(DI)
-	MOVQ  136(DI), AX
+	MOVQ  72(DI), AX
 	MOVQ  AX, 264(DI)
-	MOVQ  16(DI), AX
-	MOVQ  AX, 296(DI)
-	MOVQ  224(DI), AX
+	MOVQ  96(DI), AX
 	MOVQ  AX, 272(DI)
-	MOVQ  128(DI), R12
-	MOVQ  96(DI), DX
+	MOVQ  136(DI), AX
+	MOVQ  AX, 280(DI)
+	MOVQ  128(DI), AX
+	MOVQ  AX, 288(DI)
+	MOVQ  16(DI), AX
+	MOVQ  AX, 312(DI)
+	MOVQ  224(DI), AX
+	MOVQ  AX, 296(DI)
 	MOVQ  80(DI), R15
 	MOVQ  192(DI), AX
 	KMOVW AX, K1
 
 product:
+	MOVQ    272(DI), DX
 	IMUL3Q  $0x00000004, 104(DI), AX
 	ADDQ    DX, AX
-	MOVQ    AX, 288(DI)
+	MOVQ    AX, 304(DI)
 	MOVQ    DX, R13
 	MOVQ    32(DI), R8
 	LEAQ    (R8)(R8*2), R9
 	LEAQ    (R8)(R8*4), R10
-	MOVQ    256(DI), BX
-	MOVQ    272(DI), R14
+	MOVQ    264(DI), BX
+	MOVQ    296(DI), R14
 	VPXORD  Z0, Z0, Z0
 	VPXORD  Z1, Z1, Z1
 	VPXORD  Z2, Z2, Z2
@@ -2904,17 +2934,14 @@ product:
 	VPXORD  Z7, Z7, Z7
 	VPXORD  Z8, Z8, Z8
 	VPXORD  Z9, Z9, Z9
-	MOVQ    56(DI), AX
-	MOVQ    AX, 304(DI)
-	MOVQ    48(DI), AX
-	MOVQ    AX, 280(DI)
+	MOVQ    56(DI), R12
+	MOVQ    48(DI), DX
 	PCALIGN $0x20
 
 segment:
-	MOVQ    280(DI), SI
-	MOVQ    (SI), SI
-	ADDQ    248(DI), SI
-	ADDQ    $0x08, 280(DI)
+	MOVQ    (DX), SI
+	ADDQ    256(DI), SI
+	ADDQ    $0x08, DX
 	MOVQ    64(DI), CX
 	PCALIGN $0x20
 	CMPQ    88(DI), $0x00
@@ -3003,7 +3030,7 @@ four:
 	VBROADCASTSS 12(SI)(R8*4), Z30
 	VFMADD231PS  Z28, Z30, Z8
 	VFMADD231PS  Z29, Z30, Z9
-	CMPQ         R13, 288(DI)
+	CMPQ         R13, 304(DI)
 	JHI          fetched
 	PREFETCHT0   (R13)
 	PREFETCHT0   64(R13)
@@ -3051,7 +3078,7 @@ one:
 	PCALIGN      $0x20
 
 next:
-	DECQ 304(DI)
+	DECQ R12
 	JNE  segment
 	JMP  summed
 
@@ -3080,10 +3107,12 @@ edge:
 	ADDQ         $0x04, SI
 	DECQ         CX
 	JNE          edge
-	DECQ         304(DI)
+	DECQ         R12
 	JNE          segment
 
 summed:
+	MOVQ         272(DI), DX
+	MOVQ         288(DI), R12
 	MOVL         200(DI), AX
 	CMPL         AX, $0x3f800000
 	JEQ          scaled
@@ -3121,7 +3150,7 @@ scaled:
 
 accumulated:
 	MOVQ      176(DI), AX
-	MOVQ      264(DI), CX
+	MOVQ      280(DI), CX
 	CMPQ      AX, $0x01
 	JLT       biased
 	JEQ       rowbias
@@ -3395,21 +3424,22 @@ store:
 	VMOVUPS Z7, K1, (AX)(R9*1)
 	VMOVUPS Z9, K1, (AX)(R8*4)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 248(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 264(DI)
-	MOVQ    232(DI), AX
-	ADDQ    AX, 272(DI)
 	MOVQ    160(DI), AX
-	ADDQ    AX, DX
+	ADDQ    AX, 272(DI)
+	MOVQ    168(DI), AX
+	ADDQ    AX, 280(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 296(DI)
 	TESTQ   R12, R12
 	JEQ     bare
-	ADDQ    AX, R12
+	MOVQ    160(DI), AX
+	ADDQ    AX, 288(DI)
 
 bare:
-	DECQ 296(DI)
+	DECQ 312(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -3419,48 +3449,48 @@ bare:
 TEXT ·tile6x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
-	MOVQ  AX, 248(DI)
-	MOVQ  72(DI), AX
 	MOVQ  AX, 256(DI)
-	MOVQ  136(DI), AX
+	MOVQ  72(DI), AX
 	MOVQ  AX, 264(DI)
-	MOVQ  16(DI), AX
-	MOVQ  AX, 296(DI)
-	MOVQ  224(DI), AX
+	MOVQ  96(DI), AX
 	MOVQ  AX, 272(DI)
-	MOVQ  128(DI), R12
-	MOVQ  96(DI), DX
+	MOVQ  136(DI), AX
+	MOVQ  AX, 280(DI)
+	MOVQ  128(DI), AX
+	MOVQ  AX, 288(DI)
+	MOVQ  16(DI), AX
+	MOVQ  AX, 312(DI)
+	MOVQ  224(DI), AX
+	MOVQ  AX, 296(DI)
 	MOVQ  80(DI), R15
 	MOVQ  192(DI), AX
 	KMOVW AX, K1
 
 product:
+	MOVQ    272(DI), DX
 	IMUL3Q  $0x00000005, 104(DI), AX
 	ADDQ    DX, AX
-	MOVQ    AX, 288(DI)
+	MOVQ    AX, 304(DI)
 	MOVQ    DX, R13
 	MOVQ    32(DI), R8
 	LEAQ    (R8)(R8*2), R9
 	LEAQ    (R8)(R8*4), R10
-	MOVQ    256(DI), BX
-	MOVQ    272(DI), R14
+	MOVQ    264(DI), BX
+	MOVQ    296(DI), R14
 	VPXORD  Z0, Z0, Z0
 	VPXORD  Z1, Z1, Z1
 	VPXORD  Z2, Z2, Z2
 	VPXORD  Z3, Z3, Z3
 	VPXORD  Z4, Z4, Z4
 	VPXORD  Z5, Z5, Z5
-	MOVQ    56(DI), AX
-	MOVQ    AX, 304(DI)
-	MOVQ    48(DI), AX
-	MOVQ    AX, 280(DI)
+	MOVQ    56(DI), R12
+	MOVQ    48(DI), DX
 	PCALIGN $0x20
 
 segment:
-	MOVQ    280(DI), SI
-	MOVQ    (SI), SI
-	ADDQ    248(DI), SI
-	ADDQ    $0x08, 280(DI)
+	MOVQ    (DX), SI
+	ADDQ    256(DI), SI
+	ADDQ    $0x08, DX
 	MOVQ    64(DI), CX
 	PCALIGN $0x20
 	CMPQ    88(DI), $0x00
@@ -3505,7 +3535,7 @@ four:
 	VFMADD231PS.BCST 12(SI)(R9*1), Z28, Z3
 	VFMADD231PS.BCST 12(SI)(R8*4), Z28, Z4
 	VFMADD231PS.BCST 12(SI)(R10*1), Z28, Z5
-	CMPQ             R13, 288(DI)
+	CMPQ             R13, 304(DI)
 	JHI              fetched
 	PREFETCHT0       (R13)
 	ADDQ             104(DI), R13
@@ -3541,7 +3571,7 @@ one:
 	PCALIGN          $0x20
 
 next:
-	DECQ 304(DI)
+	DECQ R12
 	JNE  segment
 	JMP  summed
 
@@ -3559,10 +3589,12 @@ edge:
 	ADDQ             $0x04, SI
 	DECQ             CX
 	JNE              edge
-	DECQ             304(DI)
+	DECQ             R12
 	JNE              segment
 
 summed:
+	MOVQ         272(DI), DX
+	MOVQ         288(DI), R12
 	MOVL         200(DI), AX
 	CMPL         AX, $0x3f800000
 	JEQ          scaled
@@ -3590,7 +3622,7 @@ scaled:
 
 accumulated:
 	MOVQ      176(DI), AX
-	MOVQ      264(DI), CX
+	MOVQ      280(DI), CX
 	CMPQ      AX, $0x01
 	JLT       biased
 	JEQ       rowbias
@@ -3768,21 +3800,22 @@ store:
 	VMOVUPS Z4, K1, (AX)(R8*4)
 	VMOVUPS Z5, K1, (AX)(R10*1)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 248(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 264(DI)
-	MOVQ    232(DI), AX
-	ADDQ    AX, 272(DI)
 	MOVQ    160(DI), AX
-	ADDQ    AX, DX
+	ADDQ    AX, 272(DI)
+	MOVQ    168(DI), AX
+	ADDQ    AX, 280(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 296(DI)
 	TESTQ   R12, R12
 	JEQ     bare
-	ADDQ    AX, R12
+	MOVQ    160(DI), AX
+	ADDQ    AX, 288(DI)
 
 bare:
-	DECQ 296(DI)
+	DECQ 312(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -3792,31 +3825,34 @@ bare:
 TEXT ·tile6x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
-	MOVQ  AX, 248(DI)
-	MOVQ  72(DI), AX
 	MOVQ  AX, 256(DI)
-	MOVQ  136(DI), AX
+	MOVQ  72(DI), AX
 	MOVQ  AX, 264(DI)
-	MOVQ  16(DI), AX
-	MOVQ  AX, 296(DI)
-	MOVQ  224(DI), AX
+	MOVQ  96(DI), AX
 	MOVQ  AX, 272(DI)
-	MOVQ  128(DI), R12
-	MOVQ  96(DI), DX
+	MOVQ  136(DI), AX
+	MOVQ  AX, 280(DI)
+	MOVQ  128(DI), AX
+	MOVQ  AX, 288(DI)
+	MOVQ  16(DI), AX
+	MOVQ  AX, 312(DI)
+	MOVQ  224(DI), AX
+	MOVQ  AX, 296(DI)
 	MOVQ  80(DI), R15
 	MOVQ  192(DI), AX
 	KMOVW AX, K1
 
 product:
+	MOVQ    272(DI), DX
 	IMUL3Q  $0x00000005, 104(DI), AX
 	ADDQ    DX, AX
-	MOVQ    AX, 288(DI)
+	MOVQ    AX, 304(DI)
 	MOVQ    DX, R13
 	MOVQ    32(DI), R8
 	LEAQ    (R8)(R8*2), R9
 	LEAQ    (R8)(R8*4), R10
-	MOVQ    256(DI), BX
-	MOVQ    272(DI), R14
+	MOVQ    264(DI), BX
+	MOVQ    296(DI), R14
 	VPXORD  Z0, Z0, Z0
 	VPXORD  Z1, Z1, Z1
 	VPXORD  Z2, Z2, Z2
@@ -3829,17 +3865,14 @@ product:
 	VPXORD  Z9, Z9, Z9
 	VPXORD  Z10, Z10, Z10
 	VPXORD  Z11, Z11, Z11
-	MOVQ    56(DI), AX
-	MOVQ    AX, 304(DI)
-	MOVQ    48(DI), AX
-	MOVQ    AX, 280(DI)
+	MOVQ    56(DI), R12
+	MOVQ    48(DI), DX
 	PCALIGN $0x20
 
 segment:
-	MOVQ    280(DI), SI
-	MOVQ    (SI), SI
-	ADDQ    248(DI), SI
-	ADDQ    $0x08, 280(DI)
+	MOVQ    (DX), SI
+	ADDQ    256(DI), SI
+	ADDQ    $0x08, DX
 	MOVQ    64(DI), CX
 	PCALIGN $0x20
 	CMPQ    88(DI), $0x00
@@ -3940,7 +3973,7 @@ four:
 	VBROADCASTSS 12(SI)(R10*1), Z30
 	VFMADD231PS  Z28, Z30, Z10
 	VFMADD231PS  Z29, Z30, Z11
-	CMPQ         R13, 288(DI)
+	CMPQ         R13, 304(DI)
 	JHI          fetched
 	PREFETCHT0   (R13)
 	PREFETCHT0   64(R13)
@@ -3991,7 +4024,7 @@ one:
 	PCALIGN      $0x20
 
 next:
-	DECQ 304(DI)
+	DECQ R12
 	JNE  segment
 	JMP  summed
 
@@ -4023,10 +4056,12 @@ edge:
 	ADDQ         $0x04, SI
 	DECQ         CX
 	JNE          edge
-	DECQ         304(DI)
+	DECQ         R12
 	JNE          segment
 
 summed:
+	MOVQ         272(DI), DX
+	MOVQ         288(DI), R12
 	MOVL         200(DI), AX
 	CMPL         AX, $0x3f800000
 	JEQ          scaled
@@ -4068,7 +4103,7 @@ scaled:
 
 accumulated:
 	MOVQ      176(DI), AX
-	MOVQ      264(DI), CX
+	MOVQ      280(DI), CX
 	CMPQ      AX, $0x01
 	JLT       biased
 	JEQ       rowbias
@@ -4389,21 +4424,22 @@ store:
 	VMOVUPS Z9, K1, (AX)(R8*4)
 	VMOVUPS Z11, K1, (AX)(R10*1)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 248(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 264(DI)
-	MOVQ    232(DI), AX
-	ADDQ    AX, 272(DI)
 	MOVQ    160(DI), AX
-	ADDQ    AX, DX
+	ADDQ    AX, 272(DI)
+	MOVQ    168(DI), AX
+	ADDQ    AX, 280(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 296(DI)
 	TESTQ   R12, R12
 	JEQ     bare
-	ADDQ    AX, R12
+	MOVQ    160(DI), AX
+	ADDQ    AX, 288(DI)
 
 bare:
-	DECQ 296(DI)
+	DECQ 312(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -4413,31 +4449,34 @@ bare:
 TEXT ·tile7x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
-	MOVQ  AX, 248(DI)
-	MOVQ  72(DI), AX
 	MOVQ  AX, 256(DI)
-	MOVQ  136(DI), AX
+	MOVQ  72(DI), AX
 	MOVQ  AX, 264(DI)
-	MOVQ  16(DI), AX
-	MOVQ  AX, 296(DI)
-	MOVQ  224(DI), AX
+	MOVQ  96(DI), AX
 	MOVQ  AX, 272(DI)
-	MOVQ  128(DI), R12
-	MOVQ  96(DI), DX
+	MOVQ  136(DI), AX
+	MOVQ  AX, 280(DI)
+	MOVQ  128(DI), AX
+	MOVQ  AX, 288(DI)
+	MOVQ  16(DI), AX
+	MOVQ  AX, 312(DI)
+	MOVQ  224(DI), AX
+	MOVQ  AX, 296(DI)
 	MOVQ  80(DI), R15
 	MOVQ  192(DI), AX
 	KMOVW AX, K1
 
 product:
+	MOVQ    272(DI), DX
 	IMUL3Q  $0x00000006, 104(DI), AX
 	ADDQ    DX, AX
-	MOVQ    AX, 288(DI)
+	MOVQ    AX, 304(DI)
 	MOVQ    DX, R13
 	MOVQ    32(DI), R8
 	LEAQ    (R8)(R8*2), R9
 	LEAQ    (R8)(R8*4), R10
-	MOVQ    256(DI), BX
-	MOVQ    272(DI), R14
+	MOVQ    264(DI), BX
+	MOVQ    296(DI), R14
 	VPXORD  Z0, Z0, Z0
 	VPXORD  Z1, Z1, Z1
 	VPXORD  Z2, Z2, Z2
@@ -4445,17 +4484,14 @@ product:
 	VPXORD  Z4, Z4, Z4
 	VPXORD  Z5, Z5, Z5
 	VPXORD  Z6, Z6, Z6
-	MOVQ    56(DI), AX
-	MOVQ    AX, 304(DI)
-	MOVQ    48(DI), AX
-	MOVQ    AX, 280(DI)
+	MOVQ    56(DI), R12
+	MOVQ    48(DI), DX
 	PCALIGN $0x20
 
 segment:
-	MOVQ    280(DI), SI
-	MOVQ    (SI), SI
-	ADDQ    248(DI), SI
-	ADDQ    $0x08, 280(DI)
+	MOVQ    (DX), SI
+	ADDQ    256(DI), SI
+	ADDQ    $0x08, DX
 	MOVQ    64(DI), CX
 	PCALIGN $0x20
 	CMPQ    88(DI), $0x00
@@ -4504,7 +4540,7 @@ four:
 	VFMADD231PS.BCST 12(SI)(R8*4), Z28, Z4
 	VFMADD231PS.BCST 12(SI)(R10*1), Z28, Z5
 	VFMADD231PS.BCST 12(SI)(R9*2), Z28, Z6
-	CMPQ             R13, 288(DI)
+	CMPQ             R13, 304(DI)
 	JHI              fetched
 	PREFETCHT0       (R13)
 	ADDQ             104(DI), R13
@@ -4541,7 +4577,7 @@ one:
 	PCALIGN          $0x20
 
 next:
-	DECQ 304(DI)
+	DECQ R12
 	JNE  segment
 	JMP  summed
 
@@ -4560,10 +4596,12 @@ edge:
 	ADDQ             $0x04, SI
 	DECQ             CX
 	JNE              edge
-	DECQ             304(DI)
+	DECQ             R12
 	JNE              segment
 
 summed:
+	MOVQ         272(DI), DX
+	MOVQ         288(DI), R12
 	MOVL         200(DI), AX
 	CMPL         AX, $0x3f800000
 	JEQ          scaled
@@ -4593,7 +4631,7 @@ scaled:
 
 accumulated:
 	MOVQ      176(DI), AX
-	MOVQ      264(DI), CX
+	MOVQ      280(DI), CX
 	CMPQ      AX, $0x01
 	JLT       biased
 	JEQ       rowbias
@@ -4795,21 +4833,22 @@ store:
 	VMOVUPS Z5, K1, (AX)(R10*1)
 	VMOVUPS Z6, K1, (AX)(R9*2)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 248(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 264(DI)
-	MOVQ    232(DI), AX
-	ADDQ    AX, 272(DI)
 	MOVQ    160(DI), AX
-	ADDQ    AX, DX
+	ADDQ    AX, 272(DI)
+	MOVQ    168(DI), AX
+	ADDQ    AX, 280(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 296(DI)
 	TESTQ   R12, R12
 	JEQ     bare
-	ADDQ    AX, R12
+	MOVQ    160(DI), AX
+	ADDQ    AX, 288(DI)
 
 bare:
-	DECQ 296(DI)
+	DECQ 312(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -4819,31 +4858,34 @@ bare:
 TEXT ·tile7x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
-	MOVQ  AX, 248(DI)
-	MOVQ  72(DI), AX
 	MOVQ  AX, 256(DI)
-	MOVQ  136(DI), AX
+	MOVQ  72(DI), AX
 	MOVQ  AX, 264(DI)
-	MOVQ  16(DI), AX
-	MOVQ  AX, 296(DI)
-	MOVQ  224(DI), AX
+	MOVQ  96(DI), AX
 	MOVQ  AX, 272(DI)
-	MOVQ  128(DI), R12
-	MOVQ  96(DI), DX
+	MOVQ  136(DI), AX
+	MOVQ  AX, 280(DI)
+	MOVQ  128(DI), AX
+	MOVQ  AX, 288(DI)
+	MOVQ  16(DI), AX
+	MOVQ  AX, 312(DI)
+	MOVQ  224(DI), AX
+	MOVQ  AX, 296(DI)
 	MOVQ  80(DI), R15
 	MOVQ  192(DI), AX
 	KMOVW AX, K1
 
 product:
+	MOVQ    272(DI), DX
 	IMUL3Q  $0x00000006, 104(DI), AX
 	ADDQ    DX, AX
-	MOVQ    AX, 288(DI)
+	MOVQ    AX, 304(DI)
 	MOVQ    DX, R13
 	MOVQ    32(DI), R8
 	LEAQ    (R8)(R8*2), R9
 	LEAQ    (R8)(R8*4), R10
-	MOVQ    256(DI), BX
-	MOVQ    272(DI), R14
+	MOVQ    264(DI), BX
+	MOVQ    296(DI), R14
 	VPXORD  Z0, Z0, Z0
 	VPXORD  Z1, Z1, Z1
 	VPXORD  Z2, Z2, Z2
@@ -4858,17 +4900,14 @@ product:
 	VPXORD  Z11, Z11, Z11
 	VPXORD  Z12, Z12, Z12
 	VPXORD  Z13, Z13, Z13
-	MOVQ    56(DI), AX
-	MOVQ    AX, 304(DI)
-	MOVQ    48(DI), AX
-	MOVQ    AX, 280(DI)
+	MOVQ    56(DI), R12
+	MOVQ    48(DI), DX
 	PCALIGN $0x20
 
 segment:
-	MOVQ    280(DI), SI
-	MOVQ    (SI), SI
-	ADDQ    248(DI), SI
-	ADDQ    $0x08, 280(DI)
+	MOVQ    (DX), SI
+	ADDQ    256(DI), SI
+	ADDQ    $0x08, DX
 	MOVQ    64(DI), CX
 	PCALIGN $0x20
 	CMPQ    88(DI), $0x00
@@ -4981,7 +5020,7 @@ four:
 	VBROADCASTSS 12(SI)(R9*2), Z30
 	VFMADD231PS  Z28, Z30, Z12
 	VFMADD231PS  Z29, Z30, Z13
-	CMPQ         R13, 288(DI)
+	CMPQ         R13, 304(DI)
 	JHI          fetched
 	PREFETCHT0   (R13)
 	PREFETCHT0   64(R13)
@@ -5035,7 +5074,7 @@ one:
 	PCALIGN      $0x20
 
 next:
-	DECQ 304(DI)
+	DECQ R12
 	JNE  segment
 	JMP  summed
 
@@ -5070,10 +5109,12 @@ edge:
 	ADDQ         $0x04, SI
 	DECQ         CX
 	JNE          edge
-	DECQ         304(DI)
+	DECQ         R12
 	JNE          segment
 
 summed:
+	MOVQ         272(DI), DX
+	MOVQ         288(DI), R12
 	MOVL         200(DI), AX
 	CMPL         AX, $0x3f800000
 	JEQ          scaled
@@ -5119,7 +5160,7 @@ scaled:
 
 accumulated:
 	MOVQ      176(DI), AX
-	MOVQ      264(DI), CX
+	MOVQ      280(DI), CX
 	CMPQ      AX, $0x01
 	JLT       biased
 	JEQ       rowbias
@@ -5487,21 +5528,22 @@ store:
 	VMOVUPS Z11, K1, (AX)(R10*1)
 	VMOVUPS Z13, K1, (AX)(R9*2)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 248(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 264(DI)
-	MOVQ    232(DI), AX
-	ADDQ    AX, 272(DI)
 	MOVQ    160(DI), AX
-	ADDQ    AX, DX
+	ADDQ    AX, 272(DI)
+	MOVQ    168(DI), AX
+	ADDQ    AX, 280(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 296(DI)
 	TESTQ   R12, R12
 	JEQ     bare
-	ADDQ    AX, R12
+	MOVQ    160(DI), AX
+	ADDQ    AX, 288(DI)
 
 bare:
-	DECQ 296(DI)
+	DECQ 312(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -5511,31 +5553,34 @@ bare:
 TEXT ·tile8x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
-	MOVQ  AX, 248(DI)
-	MOVQ  72(DI), AX
 	MOVQ  AX, 256(DI)
-	MOVQ  136(DI), AX
+	MOVQ  72(DI), AX
 	MOVQ  AX, 264(DI)
-	MOVQ  16(DI), AX
-	MOVQ  AX, 296(DI)
-	MOVQ  224(DI), AX
+	MOVQ  96(DI), AX
 	MOVQ  AX, 272(DI)
-	MOVQ  128(DI), R12
-	MOVQ  96(DI), DX
+	MOVQ  136(DI), AX
+	MOVQ  AX, 280(DI)
+	MOVQ  128(DI), AX
+	MOVQ  AX, 288(DI)
+	MOVQ  16(DI), AX
+	MOVQ  AX, 312(DI)
+	MOVQ  224(DI), AX
+	MOVQ  AX, 296(DI)
 	MOVQ  80(DI), R15
 	MOVQ  192(DI), AX
 	KMOVW AX, K1
 
 product:
+	MOVQ    272(DI), DX
 	IMUL3Q  $0x00000006, 104(DI), AX
 	ADDQ    DX, AX
-	MOVQ    AX, 288(DI)
+	MOVQ    AX, 304(DI)
 	MOVQ    DX, R13
 	MOVQ    32(DI), R8
 	LEAQ    (R8)(R8*2), R9
 	LEAQ    (R8)(R8*4), R10
-	MOVQ    256(DI), BX
-	MOVQ    272(DI), R14
+	MOVQ    264(DI), BX
+	MOVQ    296(DI), R14
 	VPXORD  Z0, Z0, Z0
 	VPXORD  Z1, Z1, Z1
 	VPXORD  Z2, Z2, Z2
@@ -5544,18 +5589,15 @@ product:
 	VPXORD  Z5, Z5, Z5
 	VPXORD  Z6, Z6, Z6
 	VPXORD  Z7, Z7, Z7
-	MOVQ    56(DI), AX
-	MOVQ    AX, 304(DI)
-	MOVQ    48(DI), AX
-	MOVQ    AX, 280(DI)
+	MOVQ    56(DI), R12
+	MOVQ    48(DI), DX
 	MOVQ    112(DI), AX
 	PCALIGN $0x20
 
 segment:
-	MOVQ    280(DI), SI
-	MOVQ    (SI), SI
-	ADDQ    248(DI), SI
-	ADDQ    $0x08, 280(DI)
+	MOVQ    (DX), SI
+	ADDQ    256(DI), SI
+	ADDQ    $0x08, DX
 	MOVQ    40(DI), R11
 	ADDQ    SI, R11
 	MOVQ    64(DI), CX
@@ -5610,7 +5652,7 @@ four:
 	VFMADD231PS.BCST 12(SI)(R10*1), Z28, Z5
 	VFMADD231PS.BCST 12(SI)(R9*2), Z28, Z6
 	VFMADD231PS.BCST 12(R11), Z28, Z7
-	CMPQ             R13, 288(DI)
+	CMPQ             R13, 304(DI)
 	JHI              fetched
 	PREFETCHT0       (R13)
 	PREFETCHT0       (R13)(AX*1)
@@ -5651,7 +5693,7 @@ one:
 	PCALIGN          $0x20
 
 next:
-	DECQ 304(DI)
+	DECQ R12
 	JNE  segment
 	JMP  summed
 
@@ -5672,10 +5714,12 @@ edge:
 	ADDQ             $0x04, R11
 	DECQ             CX
 	JNE              edge
-	DECQ             304(DI)
+	DECQ             R12
 	JNE              segment
 
 summed:
+	MOVQ         272(DI), DX
+	MOVQ         288(DI), R12
 	MOVL         200(DI), AX
 	CMPL         AX, $0x3f800000
 	JEQ          scaled
@@ -5709,7 +5753,7 @@ scaled:
 
 accumulated:
 	MOVQ      176(DI), AX
-	MOVQ      264(DI), CX
+	MOVQ      280(DI), CX
 	CMPQ      AX, $0x01
 	JLT       biased
 	JEQ       rowbias
@@ -5939,21 +5983,22 @@ store:
 	ADDQ    112(DI), AX
 	VMOVUPS Z7, K1, (AX)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 248(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 264(DI)
-	MOVQ    232(DI), AX
-	ADDQ    AX, 272(DI)
 	MOVQ    160(DI), AX
-	ADDQ    AX, DX
+	ADDQ    AX, 272(DI)
+	MOVQ    168(DI), AX
+	ADDQ    AX, 280(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 296(DI)
 	TESTQ   R12, R12
 	JEQ     bare
-	ADDQ    AX, R12
+	MOVQ    160(DI), AX
+	ADDQ    AX, 288(DI)
 
 bare:
-	DECQ 296(DI)
+	DECQ 312(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -5963,31 +6008,34 @@ bare:
 TEXT ·tile8x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
-	MOVQ  AX, 248(DI)
-	MOVQ  72(DI), AX
 	MOVQ  AX, 256(DI)
-	MOVQ  136(DI), AX
+	MOVQ  72(DI), AX
 	MOVQ  AX, 264(DI)
-	MOVQ  16(DI), AX
-	MOVQ  AX, 296(DI)
-	MOVQ  224(DI), AX
+	MOVQ  96(DI), AX
 	MOVQ  AX, 272(DI)
-	MOVQ  128(DI), R12
-	MOVQ  96(DI), DX
+	MOVQ  136(DI), AX
+	MOVQ  AX, 280(DI)
+	MOVQ  128(DI), AX
+	MOVQ  AX, 288(DI)
+	MOVQ  16(DI), AX
+	MOVQ  AX, 312(DI)
+	MOVQ  224(DI), AX
+	MOVQ  AX, 296(DI)
 	MOVQ  80(DI), R15
 	MOVQ  192(DI), AX
 	KMOVW AX, K1
 
 product:
+	MOVQ    272(DI), DX
 	IMUL3Q  $0x00000006, 104(DI), AX
 	ADDQ    DX, AX
-	MOVQ    AX, 288(DI)
+	MOVQ    AX, 304(DI)
 	MOVQ    DX, R13
 	MOVQ    32(DI), R8
 	LEAQ    (R8)(R8*2), R9
 	LEAQ    (R8)(R8*4), R10
-	MOVQ    256(DI), BX
-	MOVQ    272(DI), R14
+	MOVQ    264(DI), BX
+	MOVQ    296(DI), R14
 	VPXORD  Z0, Z0, Z0
 	VPXORD  Z1, Z1, Z1
 	VPXORD  Z2, Z2, Z2
@@ -6004,18 +6052,15 @@ product:
 	VPXORD  Z13, Z13, Z13
 	VPXORD  Z14, Z14, Z14
 	VPXORD  Z15, Z15, Z15
-	MOVQ    56(DI), AX
-	MOVQ    AX, 304(DI)
-	MOVQ    48(DI), AX
-	MOVQ    AX, 280(DI)
+	MOVQ    56(DI), R12
+	MOVQ    48(DI), DX
 	MOVQ    112(DI), AX
 	PCALIGN $0x20
 
 segment:
-	MOVQ    280(DI), SI
-	MOVQ    (SI), SI
-	ADDQ    248(DI), SI
-	ADDQ    $0x08, 280(DI)
+	MOVQ    (DX), SI
+	ADDQ    256(DI), SI
+	ADDQ    $0x08, DX
 	MOVQ    40(DI), R11
 	ADDQ    SI, R11
 	MOVQ    64(DI), CX
@@ -6142,7 +6187,7 @@ four:
 	VBROADCASTSS 12(R11), Z30
 	VFMADD231PS  Z28, Z30, Z14
 	VFMADD231PS  Z29, Z30, Z15
-	CMPQ         R13, 288(DI)
+	CMPQ         R13, 304(DI)
 	JHI          fetched
 	PREFETCHT0   (R13)
 	PREFETCHT0   (R13)(AX*1)
@@ -6203,7 +6248,7 @@ one:
 	PCALIGN      $0x20
 
 next:
-	DECQ 304(DI)
+	DECQ R12
 	JNE  segment
 	JMP  summed
 
@@ -6242,10 +6287,12 @@ edge:
 	ADDQ         $0x04, R11
 	DECQ         CX
 	JNE          edge
-	DECQ         304(DI)
+	DECQ         R12
 	JNE          segment
 
 summed:
+	MOVQ         272(DI), DX
+	MOVQ         288(DI), R12
 	MOVL         200(DI), AX
 	CMPL         AX, $0x3f800000
 	JEQ          scaled
@@ -6300,7 +6347,7 @@ scaled:
 
 accumulated:
 	MOVQ      176(DI), AX
-	MOVQ      264(DI), CX
+	MOVQ      280(DI), CX
 	CMPQ      AX, $0x01
 	JLT       biased
 	JEQ       rowbias
@@ -6725,21 +6772,22 @@ store:
 	ADDQ    120(DI), AX
 	VMOVUPS Z15, K1, (AX)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 248(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 264(DI)
-	MOVQ    232(DI), AX
-	ADDQ    AX, 272(DI)
 	MOVQ    160(DI), AX
-	ADDQ    AX, DX
+	ADDQ    AX, 272(DI)
+	MOVQ    168(DI), AX
+	ADDQ    AX, 280(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 296(DI)
 	TESTQ   R12, R12
 	JEQ     bare
-	ADDQ    AX, R12
+	MOVQ    160(DI), AX
+	ADDQ    AX, 288(DI)
 
 bare:
-	DECQ 296(DI)
+	DECQ 312(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -6749,31 +6797,34 @@ bare:
 TEXT ·tile9x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
-	MOVQ  AX, 248(DI)
-	MOVQ  72(DI), AX
 	MOVQ  AX, 256(DI)
-	MOVQ  136(DI), AX
+	MOVQ  72(DI), AX
 	MOVQ  AX, 264(DI)
-	MOVQ  16(DI), AX
-	MOVQ  AX, 296(DI)
-	MOVQ  224(DI), AX
+	MOVQ  96(DI), AX
 	MOVQ  AX, 272(DI)
-	MOVQ  128(DI), R12
-	MOVQ  96(DI), DX
+	MOVQ  136(DI), AX
+	MOVQ  AX, 280(DI)
+	MOVQ  128(DI), AX
+	MOVQ  AX, 288(DI)
+	MOVQ  16(DI), AX
+	MOVQ  AX, 312(DI)
+	MOVQ  224(DI), AX
+	MOVQ  AX, 296(DI)
 	MOVQ  80(DI), R15
 	MOVQ  192(DI), AX
 	KMOVW AX, K1
 
 product:
+	MOVQ    272(DI), DX
 	IMUL3Q  $0x00000006, 104(DI), AX
 	ADDQ    DX, AX
-	MOVQ    AX, 288(DI)
+	MOVQ    AX, 304(DI)
 	MOVQ    DX, R13
 	MOVQ    32(DI), R8
 	LEAQ    (R8)(R8*2), R9
 	LEAQ    (R8)(R8*4), R10
-	MOVQ    256(DI), BX
-	MOVQ    272(DI), R14
+	MOVQ    264(DI), BX
+	MOVQ    296(DI), R14
 	VPXORD  Z0, Z0, Z0
 	VPXORD  Z1, Z1, Z1
 	VPXORD  Z2, Z2, Z2
@@ -6783,18 +6834,15 @@ product:
 	VPXORD  Z6, Z6, Z6
 	VPXORD  Z7, Z7, Z7
 	VPXORD  Z8, Z8, Z8
-	MOVQ    56(DI), AX
-	MOVQ    AX, 304(DI)
-	MOVQ    48(DI), AX
-	MOVQ    AX, 280(DI)
+	MOVQ    56(DI), R12
+	MOVQ    48(DI), DX
 	MOVQ    112(DI), AX
 	PCALIGN $0x20
 
 segment:
-	MOVQ    280(DI), SI
-	MOVQ    (SI), SI
-	ADDQ    248(DI), SI
-	ADDQ    $0x08, 280(DI)
+	MOVQ    (DX), SI
+	ADDQ    256(DI), SI
+	ADDQ    $0x08, DX
 	MOVQ    40(DI), R11
 	ADDQ    SI, R11
 	MOVQ    64(DI), CX
@@ -6853,7 +6901,7 @@ four:
 	VFMADD231PS.BCST 12(SI)(R9*2), Z28, Z6
 	VFMADD231PS.BCST 12(R11), Z28, Z7
 	VFMADD231PS.BCST 12(R11)(R8*1), Z28, Z8
-	CMPQ             R13, 288(DI)
+	CMPQ             R13, 304(DI)
 	JHI              fetched
 	PREFETCHT0       (R13)
 	PREFETCHT0       (R13)(AX*1)
@@ -6895,7 +6943,7 @@ one:
 	PCALIGN          $0x20
 
 next:
-	DECQ 304(DI)
+	DECQ R12
 	JNE  segment
 	JMP  summed
 
@@ -6917,10 +6965,12 @@ edge:
 	ADDQ             $0x04, R11
 	DECQ             CX
 	JNE              edge
-	DECQ             304(DI)
+	DECQ             R12
 	JNE              segment
 
 summed:
+	MOVQ         272(DI), DX
+	MOVQ         288(DI), R12
 	MOVL         200(DI), AX
 	CMPL         AX, $0x3f800000
 	JEQ          scaled
@@ -6956,7 +7006,7 @@ scaled:
 
 accumulated:
 	MOVQ      176(DI), AX
-	MOVQ      264(DI), CX
+	MOVQ      280(DI), CX
 	CMPQ      AX, $0x01
 	JLT       biased
 	JEQ       rowbias
@@ -7210,21 +7260,22 @@ store:
 	VMOVUPS Z7, K1, (AX)
 	VMOVUPS Z8, K1, (AX)(R8*1)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 248(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 264(DI)
-	MOVQ    232(DI), AX
-	ADDQ    AX, 272(DI)
 	MOVQ    160(DI), AX
-	ADDQ    AX, DX
+	ADDQ    AX, 272(DI)
+	MOVQ    168(DI), AX
+	ADDQ    AX, 280(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 296(DI)
 	TESTQ   R12, R12
 	JEQ     bare
-	ADDQ    AX, R12
+	MOVQ    160(DI), AX
+	ADDQ    AX, 288(DI)
 
 bare:
-	DECQ 296(DI)
+	DECQ 312(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -7234,31 +7285,34 @@ bare:
 TEXT ·tile9x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
-	MOVQ  AX, 248(DI)
-	MOVQ  72(DI), AX
 	MOVQ  AX, 256(DI)
-	MOVQ  136(DI), AX
+	MOVQ  72(DI), AX
 	MOVQ  AX, 264(DI)
-	MOVQ  16(DI), AX
-	MOVQ  AX, 296(DI)
-	MOVQ  224(DI), AX
+	MOVQ  96(DI), AX
 	MOVQ  AX, 272(DI)
-	MOVQ  128(DI), R12
-	MOVQ  96(DI), DX
+	MOVQ  136(DI), AX
+	MOVQ  AX, 280(DI)
+	MOVQ  128(DI), AX
+	MOVQ  AX, 288(DI)
+	MOVQ  16(DI), AX
+	MOVQ  AX, 312(DI)
+	MOVQ  224(DI), AX
+	MOVQ  AX, 296(DI)
 	MOVQ  80(DI), R15
 	MOVQ  192(DI), AX
 	KMOVW AX, K1
 
 product:
+	MOVQ    272(DI), DX
 	IMUL3Q  $0x00000006, 104(DI), AX
 	ADDQ    DX, AX
-	MOVQ    AX, 288(DI)
+	MOVQ    AX, 304(DI)
 	MOVQ    DX, R13
 	MOVQ    32(DI), R8
 	LEAQ    (R8)(R8*2), R9
 	LEAQ    (R8)(R8*4), R10
-	MOVQ    256(DI), BX
-	MOVQ    272(DI), R14
+	MOVQ    264(DI), BX
+	MOVQ    296(DI), R14
 	VPXORD  Z0, Z0, Z0
 	VPXORD  Z1, Z1, Z1
 	VPXORD  Z2, Z2, Z2
@@ -7277,18 +7331,15 @@ product:
 	VPXORD  Z15, Z15, Z15
 	VPXORD  Z16, Z16, Z16
 	VPXORD  Z17, Z17, Z17
-	MOVQ    56(DI), AX
-	MOVQ    AX, 304(DI)
-	MOVQ    48(DI), AX
-	MOVQ    AX, 280(DI)
+	MOVQ    56(DI), R12
+	MOVQ    48(DI), DX
 	MOVQ    112(DI), AX
 	PCALIGN $0x20
 
 segment:
-	MOVQ    280(DI), SI
-	MOVQ    (SI), SI
-	ADDQ    248(DI), SI
-	ADDQ    $0x08, 280(DI)
+	MOVQ    (DX), SI
+	ADDQ    256(DI), SI
+	ADDQ    $0x08, DX
 	MOVQ    40(DI), R11
 	ADDQ    SI, R11
 	MOVQ    64(DI), CX
@@ -7427,7 +7478,7 @@ four:
 	VBROADCASTSS 12(R11)(R8*1), Z30
 	VFMADD231PS  Z28, Z30, Z16
 	VFMADD231PS  Z29, Z30, Z17
-	CMPQ         R13, 288(DI)
+	CMPQ         R13, 304(DI)
 	JHI          fetched
 	PREFETCHT0   (R13)
 	PREFETCHT0   (R13)(AX*1)
@@ -7491,7 +7542,7 @@ one:
 	PCALIGN      $0x20
 
 next:
-	DECQ 304(DI)
+	DECQ R12
 	JNE  segment
 	JMP  summed
 
@@ -7533,10 +7584,12 @@ edge:
 	ADDQ         $0x04, R11
 	DECQ         CX
 	JNE          edge
-	DECQ         304(DI)
+	DECQ         R12
 	JNE          segment
 
 summed:
+	MOVQ         272(DI), DX
+	MOVQ         288(DI), R12
 	MOVL         200(DI), AX
 	CMPL         AX, $0x3f800000
 	JEQ          scaled
@@ -7595,7 +7648,7 @@ scaled:
 
 accumulated:
 	MOVQ      176(DI), AX
-	MOVQ      264(DI), CX
+	MOVQ      280(DI), CX
 	CMPQ      AX, $0x01
 	JLT       biased
 	JEQ       rowbias
@@ -8067,21 +8120,22 @@ store:
 	VMOVUPS Z15, K1, (AX)
 	VMOVUPS Z17, K1, (AX)(R8*1)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 248(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 264(DI)
-	MOVQ    232(DI), AX
-	ADDQ    AX, 272(DI)
 	MOVQ    160(DI), AX
-	ADDQ    AX, DX
+	ADDQ    AX, 272(DI)
+	MOVQ    168(DI), AX
+	ADDQ    AX, 280(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 296(DI)
 	TESTQ   R12, R12
 	JEQ     bare
-	ADDQ    AX, R12
+	MOVQ    160(DI), AX
+	ADDQ    AX, 288(DI)
 
 bare:
-	DECQ 296(DI)
+	DECQ 312(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -8091,31 +8145,34 @@ bare:
 TEXT ·tile10x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
-	MOVQ  AX, 248(DI)
-	MOVQ  72(DI), AX
 	MOVQ  AX, 256(DI)
-	MOVQ  136(DI), AX
+	MOVQ  72(DI), AX
 	MOVQ  AX, 264(DI)
-	MOVQ  16(DI), AX
-	MOVQ  AX, 296(DI)
-	MOVQ  224(DI), AX
+	MOVQ  96(DI), AX
 	MOVQ  AX, 272(DI)
-	MOVQ  128(DI), R12
-	MOVQ  96(DI), DX
+	MOVQ  136(DI), AX
+	MOVQ  AX, 280(DI)
+	MOVQ  128(DI), AX
+	MOVQ  AX, 288(DI)
+	MOVQ  16(DI), AX
+	MOVQ  AX, 312(DI)
+	MOVQ  224(DI), AX
+	MOVQ  AX, 296(DI)
 	MOVQ  80(DI), R15
 	MOVQ  192(DI), AX
 	KMOVW AX, K1
 
 product:
+	MOVQ    272(DI), DX
 	IMUL3Q  $0x00000006, 104(DI), AX
 	ADDQ    DX, AX
-	MOVQ    AX, 288(DI)
+	MOVQ    AX, 304(DI)
 	MOVQ    DX, R13
 	MOVQ    32(DI), R8
 	LEAQ    (R8)(R8*2), R9
 	LEAQ    (R8)(R8*4), R10
-	MOVQ    256(DI), BX
-	MOVQ    272(DI), R14
+	MOVQ    264(DI), BX
+	MOVQ    296(DI), R14
 	VPXORD  Z0, Z0, Z0
 	VPXORD  Z1, Z1, Z1
 	VPXORD  Z2, Z2, Z2
@@ -8126,18 +8183,15 @@ product:
 	VPXORD  Z7, Z7, Z7
 	VPXORD  Z8, Z8, Z8
 	VPXORD  Z9, Z9, Z9
-	MOVQ    56(DI), AX
-	MOVQ    AX, 304(DI)
-	MOVQ    48(DI), AX
-	MOVQ    AX, 280(DI)
+	MOVQ    56(DI), R12
+	MOVQ    48(DI), DX
 	MOVQ    112(DI), AX
 	PCALIGN $0x20
 
 segment:
-	MOVQ    280(DI), SI
-	MOVQ    (SI), SI
-	ADDQ    248(DI), SI
-	ADDQ    $0x08, 280(DI)
+	MOVQ    (DX), SI
+	ADDQ    256(DI), SI
+	ADDQ    $0x08, DX
 	MOVQ    40(DI), R11
 	ADDQ    SI, R11
 	MOVQ    64(DI), CX
@@ -8200,7 +8254,7 @@ four:
 	VFMADD231PS.BCST 12(R11), Z28, Z7
 	VFMADD231PS.BCST 12(R11)(R8*1), Z28, Z8
 	VFMADD231PS.BCST 12(R11)(R8*2), Z28, Z9
-	CMPQ             R13, 288(DI)
+	CMPQ             R13, 304(DI)
 	JHI              fetched
 	PREFETCHT0       (R13)
 	PREFETCHT0       (R13)(AX*1)
@@ -8243,7 +8297,7 @@ one:
 	PCALIGN          $0x20
 
 next:
-	DECQ 304(DI)
+	DECQ R12
 	JNE  segment
 	JMP  summed
 
@@ -8266,10 +8320,12 @@ edge:
 	ADDQ             $0x04, R11
 	DECQ             CX
 	JNE              edge
-	DECQ             304(DI)
+	DECQ             R12
 	JNE              segment
 
 summed:
+	MOVQ         272(DI), DX
+	MOVQ         288(DI), R12
 	MOVL         200(DI), AX
 	CMPL         AX, $0x3f800000
 	JEQ          scaled
@@ -8307,7 +8363,7 @@ scaled:
 
 accumulated:
 	MOVQ      176(DI), AX
-	MOVQ      264(DI), CX
+	MOVQ      280(DI), CX
 	CMPQ      AX, $0x01
 	JLT       biased
 	JEQ       rowbias
@@ -8585,21 +8641,22 @@ store:
 	VMOVUPS Z8, K1, (AX)(R8*1)
 	VMOVUPS Z9, K1, (AX)(R8*2)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 248(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 264(DI)
-	MOVQ    232(DI), AX
-	ADDQ    AX, 272(DI)
 	MOVQ    160(DI), AX
-	ADDQ    AX, DX
+	ADDQ    AX, 272(DI)
+	MOVQ    168(DI), AX
+	ADDQ    AX, 280(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 296(DI)
 	TESTQ   R12, R12
 	JEQ     bare
-	ADDQ    AX, R12
+	MOVQ    160(DI), AX
+	ADDQ    AX, 288(DI)
 
 bare:
-	DECQ 296(DI)
+	DECQ 312(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -8609,31 +8666,34 @@ bare:
 TEXT ·tile10x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
-	MOVQ  AX, 248(DI)
-	MOVQ  72(DI), AX
 	MOVQ  AX, 256(DI)
-	MOVQ  136(DI), AX
+	MOVQ  72(DI), AX
 	MOVQ  AX, 264(DI)
-	MOVQ  16(DI), AX
-	MOVQ  AX, 296(DI)
-	MOVQ  224(DI), AX
+	MOVQ  96(DI), AX
 	MOVQ  AX, 272(DI)
-	MOVQ  128(DI), R12
-	MOVQ  96(DI), DX
+	MOVQ  136(DI), AX
+	MOVQ  AX, 280(DI)
+	MOVQ  128(DI), AX
+	MOVQ  AX, 288(DI)
+	MOVQ  16(DI), AX
+	MOVQ  AX, 312(DI)
+	MOVQ  224(DI), AX
+	MOVQ  AX, 296(DI)
 	MOVQ  80(DI), R15
 	MOVQ  192(DI), AX
 	KMOVW AX, K1
 
 product:
+	MOVQ    272(DI), DX
 	IMUL3Q  $0x00000006, 104(DI), AX
 	ADDQ    DX, AX
-	MOVQ    AX, 288(DI)
+	MOVQ    AX, 304(DI)
 	MOVQ    DX, R13
 	MOVQ    32(DI), R8
 	LEAQ    (R8)(R8*2), R9
 	LEAQ    (R8)(R8*4), R10
-	MOVQ    256(DI), BX
-	MOVQ    272(DI), R14
+	MOVQ    264(DI), BX
+	MOVQ    296(DI), R14
 	VPXORD  Z0, Z0, Z0
 	VPXORD  Z1, Z1, Z1
 	VPXORD  Z2, Z2, Z2
@@ -8654,18 +8714,15 @@ product:
 	VPXORD  Z17, Z17, Z17
 	VPXORD  Z18, Z18, Z18
 	VPXORD  Z19, Z19, Z19
-	MOVQ    56(DI), AX
-	MOVQ    AX, 304(DI)
-	MOVQ    48(DI), AX
-	MOVQ    AX, 280(DI)
+	MOVQ    56(DI), R12
+	MOVQ    48(DI), DX
 	MOVQ    112(DI), AX
 	PCALIGN $0x20
 
 segment:
-	MOVQ    280(DI), SI
-	MOVQ    (SI), SI
-	ADDQ    248(DI), SI
-	ADDQ    $0x08, 280(DI)
+	MOVQ    (DX), SI
+	ADDQ    256(DI), SI
+	ADDQ    $0x08, DX
 	MOVQ    40(DI), R11
 	ADDQ    SI, R11
 	MOVQ    64(DI), CX
@@ -8816,7 +8873,7 @@ four:
 	VBROADCASTSS 12(R11)(R8*2), Z30
 	VFMADD231PS  Z28, Z30, Z18
 	VFMADD231PS  Z29, Z30, Z19
-	CMPQ         R13, 288(DI)
+	CMPQ         R13, 304(DI)
 	JHI          fetched
 	PREFETCHT0   (R13)
 	PREFETCHT0   (R13)(AX*1)
@@ -8883,7 +8940,7 @@ one:
 	PCALIGN      $0x20
 
 next:
-	DECQ 304(DI)
+	DECQ R12
 	JNE  segment
 	JMP  summed
 
@@ -8928,10 +8985,12 @@ edge:
 	ADDQ         $0x04, R11
 	DECQ         CX
 	JNE          edge
-	DECQ         304(DI)
+	DECQ         R12
 	JNE          segment
 
 summed:
+	MOVQ         272(DI), DX
+	MOVQ         288(DI), R12
 	MOVL         200(DI), AX
 	CMPL         AX, $0x3f800000
 	JEQ          scaled
@@ -8994,7 +9053,7 @@ scaled:
 
 accumulated:
 	MOVQ      176(DI), AX
-	MOVQ      264(DI), CX
+	MOVQ      280(DI), CX
 	CMPQ      AX, $0x01
 	JLT       biased
 	JEQ       rowbias
@@ -9513,21 +9572,22 @@ store:
 	VMOVUPS Z17, K1, (AX)(R8*1)
 	VMOVUPS Z19, K1, (AX)(R8*2)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 248(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 264(DI)
-	MOVQ    232(DI), AX
-	ADDQ    AX, 272(DI)
 	MOVQ    160(DI), AX
-	ADDQ    AX, DX
+	ADDQ    AX, 272(DI)
+	MOVQ    168(DI), AX
+	ADDQ    AX, 280(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 296(DI)
 	TESTQ   R12, R12
 	JEQ     bare
-	ADDQ    AX, R12
+	MOVQ    160(DI), AX
+	ADDQ    AX, 288(DI)
 
 bare:
-	DECQ 296(DI)
+	DECQ 312(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -9537,31 +9597,34 @@ bare:
 TEXT ·tile11x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
-	MOVQ  AX, 248(DI)
-	MOVQ  72(DI), AX
 	MOVQ  AX, 256(DI)
-	MOVQ  136(DI), AX
+	MOVQ  72(DI), AX
 	MOVQ  AX, 264(DI)
-	MOVQ  16(DI), AX
-	MOVQ  AX, 296(DI)
-	MOVQ  224(DI), AX
+	MOVQ  96(DI), AX
 	MOVQ  AX, 272(DI)
-	MOVQ  128(DI), R12
-	MOVQ  96(DI), DX
+	MOVQ  136(DI), AX
+	MOVQ  AX, 280(DI)
+	MOVQ  128(DI), AX
+	MOVQ  AX, 288(DI)
+	MOVQ  16(DI), AX
+	MOVQ  AX, 312(DI)
+	MOVQ  224(DI), AX
+	MOVQ  AX, 296(DI)
 	MOVQ  80(DI), R15
 	MOVQ  192(DI), AX
 	KMOVW AX, K1
 
 product:
+	MOVQ    272(DI), DX
 	IMUL3Q  $0x00000006, 104(DI), AX
 	ADDQ    DX, AX
-	MOVQ    AX, 288(DI)
+	MOVQ    AX, 304(DI)
 	MOVQ    DX, R13
 	MOVQ    32(DI), R8
 	LEAQ    (R8)(R8*2), R9
 	LEAQ    (R8)(R8*4), R10
-	MOVQ    256(DI), BX
-	MOVQ    272(DI), R14
+	MOVQ    264(DI), BX
+	MOVQ    296(DI), R14
 	VPXORD  Z0, Z0, Z0
 	VPXORD  Z1, Z1, Z1
 	VPXORD  Z2, Z2, Z2
@@ -9573,18 +9636,15 @@ product:
 	VPXORD  Z8, Z8, Z8
 	VPXORD  Z9, Z9, Z9
 	VPXORD  Z10, Z10, Z10
-	MOVQ    56(DI), AX
-	MOVQ    AX, 304(DI)
-	MOVQ    48(DI), AX
-	MOVQ    AX, 280(DI)
+	MOVQ    56(DI), R12
+	MOVQ    48(DI), DX
 	MOVQ    112(DI), AX
 	PCALIGN $0x20
 
 segment:
-	MOVQ    280(DI), SI
-	MOVQ    (SI), SI
-	ADDQ    248(DI), SI
-	ADDQ    $0x08, 280(DI)
+	MOVQ    (DX), SI
+	ADDQ    256(DI), SI
+	ADDQ    $0x08, DX
 	MOVQ    40(DI), R11
 	ADDQ    SI, R11
 	MOVQ    64(DI), CX
@@ -9651,7 +9711,7 @@ four:
 	VFMADD231PS.BCST 12(R11)(R8*1), Z28, Z8
 	VFMADD231PS.BCST 12(R11)(R8*2), Z28, Z9
 	VFMADD231PS.BCST 12(R11)(R9*1), Z28, Z10
-	CMPQ             R13, 288(DI)
+	CMPQ             R13, 304(DI)
 	JHI              fetched
 	PREFETCHT0       (R13)
 	PREFETCHT0       (R13)(AX*1)
@@ -9695,7 +9755,7 @@ one:
 	PCALIGN          $0x20
 
 next:
-	DECQ 304(DI)
+	DECQ R12
 	JNE  segment
 	JMP  summed
 
@@ -9719,10 +9779,12 @@ edge:
 	ADDQ             $0x04, R11
 	DECQ             CX
 	JNE              edge
-	DECQ             304(DI)
+	DECQ             R12
 	JNE              segment
 
 summed:
+	MOVQ         272(DI), DX
+	MOVQ         288(DI), R12
 	MOVL         200(DI), AX
 	CMPL         AX, $0x3f800000
 	JEQ          scaled
@@ -9762,7 +9824,7 @@ scaled:
 
 accumulated:
 	MOVQ      176(DI), AX
-	MOVQ      264(DI), CX
+	MOVQ      280(DI), CX
 	CMPQ      AX, $0x01
 	JLT       biased
 	JEQ       rowbias
@@ -10064,21 +10126,22 @@ store:
 	VMOVUPS Z9, K1, (AX)(R8*2)
 	VMOVUPS Z10, K1, (AX)(R9*1)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 248(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 264(DI)
-	MOVQ    232(DI), AX
-	ADDQ    AX, 272(DI)
 	MOVQ    160(DI), AX
-	ADDQ    AX, DX
+	ADDQ    AX, 272(DI)
+	MOVQ    168(DI), AX
+	ADDQ    AX, 280(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 296(DI)
 	TESTQ   R12, R12
 	JEQ     bare
-	ADDQ    AX, R12
+	MOVQ    160(DI), AX
+	ADDQ    AX, 288(DI)
 
 bare:
-	DECQ 296(DI)
+	DECQ 312(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -10088,31 +10151,34 @@ bare:
 TEXT ·tile11x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
-	MOVQ  AX, 248(DI)
-	MOVQ  72(DI), AX
 	MOVQ  AX, 256(DI)
-	MOVQ  136(DI), AX
+	MOVQ  72(DI), AX
 	MOVQ  AX, 264(DI)
-	MOVQ  16(DI), AX
-	MOVQ  AX, 296(DI)
-	MOVQ  224(DI), AX
+	MOVQ  96(DI), AX
 	MOVQ  AX, 272(DI)
-	MOVQ  128(DI), R12
-	MOVQ  96(DI), DX
+	MOVQ  136(DI), AX
+	MOVQ  AX, 280(DI)
+	MOVQ  128(DI), AX
+	MOVQ  AX, 288(DI)
+	MOVQ  16(DI), AX
+	MOVQ  AX, 312(DI)
+	MOVQ  224(DI), AX
+	MOVQ  AX, 296(DI)
 	MOVQ  80(DI), R15
 	MOVQ  192(DI), AX
 	KMOVW AX, K1
 
 product:
+	MOVQ    272(DI), DX
 	IMUL3Q  $0x00000006, 104(DI), AX
 	ADDQ    DX, AX
-	MOVQ    AX, 288(DI)
+	MOVQ    AX, 304(DI)
 	MOVQ    DX, R13
 	MOVQ    32(DI), R8
 	LEAQ    (R8)(R8*2), R9
 	LEAQ    (R8)(R8*4), R10
-	MOVQ    256(DI), BX
-	MOVQ    272(DI), R14
+	MOVQ    264(DI), BX
+	MOVQ    296(DI), R14
 	VPXORD  Z0, Z0, Z0
 	VPXORD  Z1, Z1, Z1
 	VPXORD  Z2, Z2, Z2
@@ -10135,18 +10201,15 @@ product:
 	VPXORD  Z19, Z19, Z19
 	VPXORD  Z20, Z20, Z20
 	VPXORD  Z21, Z21, Z21
-	MOVQ    56(DI), AX
-	MOVQ    AX, 304(DI)
-	MOVQ    48(DI), AX
-	MOVQ    AX, 280(DI)
+	MOVQ    56(DI), R12
+	MOVQ    48(DI), DX
 	MOVQ    112(DI), AX
 	PCALIGN $0x20
 
 segment:
-	MOVQ    280(DI), SI
-	MOVQ    (SI), SI
-	ADDQ    248(DI), SI
-	ADDQ    $0x08, 280(DI)
+	MOVQ    (DX), SI
+	ADDQ    256(DI), SI
+	ADDQ    $0x08, DX
 	MOVQ    40(DI), R11
 	ADDQ    SI, R11
 	MOVQ    64(DI), CX
@@ -10309,7 +10372,7 @@ four:
 	VBROADCASTSS 12(R11)(R9*1), Z30
 	VFMADD231PS  Z28, Z30, Z20
 	VFMADD231PS  Z29, Z30, Z21
-	CMPQ         R13, 288(DI)
+	CMPQ         R13, 304(DI)
 	JHI          fetched
 	PREFETCHT0   (R13)
 	PREFETCHT0   (R13)(AX*1)
@@ -10379,7 +10442,7 @@ one:
 	PCALIGN      $0x20
 
 next:
-	DECQ 304(DI)
+	DECQ R12
 	JNE  segment
 	JMP  summed
 
@@ -10427,10 +10490,12 @@ edge:
 	ADDQ         $0x04, R11
 	DECQ         CX
 	JNE          edge
-	DECQ         304(DI)
+	DECQ         R12
 	JNE          segment
 
 summed:
+	MOVQ         272(DI), DX
+	MOVQ         288(DI), R12
 	MOVL         200(DI), AX
 	CMPL         AX, $0x3f800000
 	JEQ          scaled
@@ -10497,7 +10562,7 @@ scaled:
 
 accumulated:
 	MOVQ      176(DI), AX
-	MOVQ      264(DI), CX
+	MOVQ      280(DI), CX
 	CMPQ      AX, $0x01
 	JLT       biased
 	JEQ       rowbias
@@ -11063,21 +11128,22 @@ store:
 	VMOVUPS Z19, K1, (AX)(R8*2)
 	VMOVUPS Z21, K1, (AX)(R9*1)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 248(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 264(DI)
-	MOVQ    232(DI), AX
-	ADDQ    AX, 272(DI)
 	MOVQ    160(DI), AX
-	ADDQ    AX, DX
+	ADDQ    AX, 272(DI)
+	MOVQ    168(DI), AX
+	ADDQ    AX, 280(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 296(DI)
 	TESTQ   R12, R12
 	JEQ     bare
-	ADDQ    AX, R12
+	MOVQ    160(DI), AX
+	ADDQ    AX, 288(DI)
 
 bare:
-	DECQ 296(DI)
+	DECQ 312(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -11087,31 +11153,34 @@ bare:
 TEXT ·tile12x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
-	MOVQ  AX, 248(DI)
-	MOVQ  72(DI), AX
 	MOVQ  AX, 256(DI)
-	MOVQ  136(DI), AX
+	MOVQ  72(DI), AX
 	MOVQ  AX, 264(DI)
-	MOVQ  16(DI), AX
-	MOVQ  AX, 296(DI)
-	MOVQ  224(DI), AX
+	MOVQ  96(DI), AX
 	MOVQ  AX, 272(DI)
-	MOVQ  128(DI), R12
-	MOVQ  96(DI), DX
+	MOVQ  136(DI), AX
+	MOVQ  AX, 280(DI)
+	MOVQ  128(DI), AX
+	MOVQ  AX, 288(DI)
+	MOVQ  16(DI), AX
+	MOVQ  AX, 312(DI)
+	MOVQ  224(DI), AX
+	MOVQ  AX, 296(DI)
 	MOVQ  80(DI), R15
 	MOVQ  192(DI), AX
 	KMOVW AX, K1
 
 product:
+	MOVQ    272(DI), DX
 	IMUL3Q  $0x00000006, 104(DI), AX
 	ADDQ    DX, AX
-	MOVQ    AX, 288(DI)
+	MOVQ    AX, 304(DI)
 	MOVQ    DX, R13
 	MOVQ    32(DI), R8
 	LEAQ    (R8)(R8*2), R9
 	LEAQ    (R8)(R8*4), R10
-	MOVQ    256(DI), BX
-	MOVQ    272(DI), R14
+	MOVQ    264(DI), BX
+	MOVQ    296(DI), R14
 	VPXORD  Z0, Z0, Z0
 	VPXORD  Z1, Z1, Z1
 	VPXORD  Z2, Z2, Z2
@@ -11124,18 +11193,15 @@ product:
 	VPXORD  Z9, Z9, Z9
 	VPXORD  Z10, Z10, Z10
 	VPXORD  Z11, Z11, Z11
-	MOVQ    56(DI), AX
-	MOVQ    AX, 304(DI)
-	MOVQ    48(DI), AX
-	MOVQ    AX, 280(DI)
+	MOVQ    56(DI), R12
+	MOVQ    48(DI), DX
 	MOVQ    112(DI), AX
 	PCALIGN $0x20
 
 segment:
-	MOVQ    280(DI), SI
-	MOVQ    (SI), SI
-	ADDQ    248(DI), SI
-	ADDQ    $0x08, 280(DI)
+	MOVQ    (DX), SI
+	ADDQ    256(DI), SI
+	ADDQ    $0x08, DX
 	MOVQ    40(DI), R11
 	ADDQ    SI, R11
 	MOVQ    64(DI), CX
@@ -11206,7 +11272,7 @@ four:
 	VFMADD231PS.BCST 12(R11)(R8*2), Z28, Z9
 	VFMADD231PS.BCST 12(R11)(R9*1), Z28, Z10
 	VFMADD231PS.BCST 12(R11)(R8*4), Z28, Z11
-	CMPQ             R13, 288(DI)
+	CMPQ             R13, 304(DI)
 	JHI              fetched
 	PREFETCHT0       (R13)
 	PREFETCHT0       (R13)(AX*1)
@@ -11251,7 +11317,7 @@ one:
 	PCALIGN          $0x20
 
 next:
-	DECQ 304(DI)
+	DECQ R12
 	JNE  segment
 	JMP  summed
 
@@ -11276,10 +11342,12 @@ edge:
 	ADDQ             $0x04, R11
 	DECQ             CX
 	JNE              edge
-	DECQ             304(DI)
+	DECQ             R12
 	JNE              segment
 
 summed:
+	MOVQ         272(DI), DX
+	MOVQ         288(DI), R12
 	MOVL         200(DI), AX
 	CMPL         AX, $0x3f800000
 	JEQ          scaled
@@ -11321,7 +11389,7 @@ scaled:
 
 accumulated:
 	MOVQ      176(DI), AX
-	MOVQ      264(DI), CX
+	MOVQ      280(DI), CX
 	CMPQ      AX, $0x01
 	JLT       biased
 	JEQ       rowbias
@@ -11647,21 +11715,22 @@ store:
 	VMOVUPS Z10, K1, (AX)(R9*1)
 	VMOVUPS Z11, K1, (AX)(R8*4)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 248(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 264(DI)
-	MOVQ    232(DI), AX
-	ADDQ    AX, 272(DI)
 	MOVQ    160(DI), AX
-	ADDQ    AX, DX
+	ADDQ    AX, 272(DI)
+	MOVQ    168(DI), AX
+	ADDQ    AX, 280(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 296(DI)
 	TESTQ   R12, R12
 	JEQ     bare
-	ADDQ    AX, R12
+	MOVQ    160(DI), AX
+	ADDQ    AX, 288(DI)
 
 bare:
-	DECQ 296(DI)
+	DECQ 312(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -11671,31 +11740,34 @@ bare:
 TEXT ·tile12x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
-	MOVQ  AX, 248(DI)
-	MOVQ  72(DI), AX
 	MOVQ  AX, 256(DI)
-	MOVQ  136(DI), AX
+	MOVQ  72(DI), AX
 	MOVQ  AX, 264(DI)
-	MOVQ  16(DI), AX
-	MOVQ  AX, 296(DI)
-	MOVQ  224(DI), AX
+	MOVQ  96(DI), AX
 	MOVQ  AX, 272(DI)
-	MOVQ  128(DI), R12
-	MOVQ  96(DI), DX
+	MOVQ  136(DI), AX
+	MOVQ  AX, 280(DI)
+	MOVQ  128(DI), AX
+	MOVQ  AX, 288(DI)
+	MOVQ  16(DI), AX
+	MOVQ  AX, 312(DI)
+	MOVQ  224(DI), AX
+	MOVQ  AX, 296(DI)
 	MOVQ  80(DI), R15
 	MOVQ  192(DI), AX
 	KMOVW AX, K1
 
 product:
+	MOVQ    272(DI), DX
 	IMUL3Q  $0x00000006, 104(DI), AX
 	ADDQ    DX, AX
-	MOVQ    AX, 288(DI)
+	MOVQ    AX, 304(DI)
 	MOVQ    DX, R13
 	MOVQ    32(DI), R8
 	LEAQ    (R8)(R8*2), R9
 	LEAQ    (R8)(R8*4), R10
-	MOVQ    256(DI), BX
-	MOVQ    272(DI), R14
+	MOVQ    264(DI), BX
+	MOVQ    296(DI), R14
 	VPXORD  Z0, Z0, Z0
 	VPXORD  Z1, Z1, Z1
 	VPXORD  Z2, Z2, Z2
@@ -11720,18 +11792,15 @@ product:
 	VPXORD  Z21, Z21, Z21
 	VPXORD  Z22, Z22, Z22
 	VPXORD  Z23, Z23, Z23
-	MOVQ    56(DI), AX
-	MOVQ    AX, 304(DI)
-	MOVQ    48(DI), AX
-	MOVQ    AX, 280(DI)
+	MOVQ    56(DI), R12
+	MOVQ    48(DI), DX
 	MOVQ    112(DI), AX
 	PCALIGN $0x20
 
 segment:
-	MOVQ    280(DI), SI
-	MOVQ    (SI), SI
-	ADDQ    248(DI), SI
-	ADDQ    $0x08, 280(DI)
+	MOVQ    (DX), SI
+	ADDQ    256(DI), SI
+	ADDQ    $0x08, DX
 	MOVQ    40(DI), R11
 	ADDQ    SI, R11
 	MOVQ    64(DI), CX
@@ -11906,7 +11975,7 @@ four:
 	VBROADCASTSS 12(R11)(R8*4), Z30
 	VFMADD231PS  Z28, Z30, Z22
 	VFMADD231PS  Z29, Z30, Z23
-	CMPQ         R13, 288(DI)
+	CMPQ         R13, 304(DI)
 	JHI          fetched
 	PREFETCHT0   (R13)
 	PREFETCHT0   (R13)(AX*1)
@@ -11979,7 +12048,7 @@ one:
 	PCALIGN      $0x20
 
 next:
-	DECQ 304(DI)
+	DECQ R12
 	JNE  segment
 	JMP  summed
 
@@ -12030,10 +12099,12 @@ edge:
 	ADDQ         $0x04, R11
 	DECQ         CX
 	JNE          edge
-	DECQ         304(DI)
+	DECQ         R12
 	JNE          segment
 
 summed:
+	MOVQ         272(DI), DX
+	MOVQ         288(DI), R12
 	MOVL         200(DI), AX
 	CMPL         AX, $0x3f800000
 	JEQ          scaled
@@ -12104,7 +12175,7 @@ scaled:
 
 accumulated:
 	MOVQ      176(DI), AX
-	MOVQ      264(DI), CX
+	MOVQ      280(DI), CX
 	CMPQ      AX, $0x01
 	JLT       biased
 	JEQ       rowbias
@@ -12717,21 +12788,22 @@ store:
 	VMOVUPS Z21, K1, (AX)(R9*1)
 	VMOVUPS Z23, K1, (AX)(R8*4)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 248(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 264(DI)
-	MOVQ    232(DI), AX
-	ADDQ    AX, 272(DI)
 	MOVQ    160(DI), AX
-	ADDQ    AX, DX
+	ADDQ    AX, 272(DI)
+	MOVQ    168(DI), AX
+	ADDQ    AX, 280(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 296(DI)
 	TESTQ   R12, R12
 	JEQ     bare
-	ADDQ    AX, R12
+	MOVQ    160(DI), AX
+	ADDQ    AX, 288(DI)
 
 bare:
-	DECQ 296(DI)
+	DECQ 312(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -12741,31 +12813,34 @@ bare:
 TEXT ·tile13x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
-	MOVQ  AX, 248(DI)
-	MOVQ  72(DI), AX
 	MOVQ  AX, 256(DI)
-	MOVQ  136(DI), AX
+	MOVQ  72(DI), AX
 	MOVQ  AX, 264(DI)
-	MOVQ  16(DI), AX
-	MOVQ  AX, 296(DI)
-	MOVQ  224(DI), AX
+	MOVQ  96(DI), AX
 	MOVQ  AX, 272(DI)
-	MOVQ  128(DI), R12
-	MOVQ  96(DI), DX
+	MOVQ  136(DI), AX
+	MOVQ  AX, 280(DI)
+	MOVQ  128(DI), AX
+	MOVQ  AX, 288(DI)
+	MOVQ  16(DI), AX
+	MOVQ  AX, 312(DI)
+	MOVQ  224(DI), AX
+	MOVQ  AX, 296(DI)
 	MOVQ  80(DI), R15
 	MOVQ  192(DI), AX
 	KMOVW AX, K1
 
 product:
+	MOVQ    272(DI), DX
 	IMUL3Q  $0x00000006, 104(DI), AX
 	ADDQ    DX, AX
-	MOVQ    AX, 288(DI)
+	MOVQ    AX, 304(DI)
 	MOVQ    DX, R13
 	MOVQ    32(DI), R8
 	LEAQ    (R8)(R8*2), R9
 	LEAQ    (R8)(R8*4), R10
-	MOVQ    256(DI), BX
-	MOVQ    272(DI), R14
+	MOVQ    264(DI), BX
+	MOVQ    296(DI), R14
 	VPXORD  Z0, Z0, Z0
 	VPXORD  Z1, Z1, Z1
 	VPXORD  Z2, Z2, Z2
@@ -12779,18 +12854,15 @@ product:
 	VPXORD  Z10, Z10, Z10
 	VPXORD  Z11, Z11, Z11
 	VPXORD  Z12, Z12, Z12
-	MOVQ    56(DI), AX
-	MOVQ    AX, 304(DI)
-	MOVQ    48(DI), AX
-	MOVQ    AX, 280(DI)
+	MOVQ    56(DI), R12
+	MOVQ    48(DI), DX
 	MOVQ    112(DI), AX
 	PCALIGN $0x20
 
 segment:
-	MOVQ    280(DI), SI
-	MOVQ    (SI), SI
-	ADDQ    248(DI), SI
-	ADDQ    $0x08, 280(DI)
+	MOVQ    (DX), SI
+	ADDQ    256(DI), SI
+	ADDQ    $0x08, DX
 	MOVQ    40(DI), R11
 	ADDQ    SI, R11
 	MOVQ    64(DI), CX
@@ -12865,7 +12937,7 @@ four:
 	VFMADD231PS.BCST 12(R11)(R9*1), Z28, Z10
 	VFMADD231PS.BCST 12(R11)(R8*4), Z28, Z11
 	VFMADD231PS.BCST 12(R11)(R10*1), Z28, Z12
-	CMPQ             R13, 288(DI)
+	CMPQ             R13, 304(DI)
 	JHI              fetched
 	PREFETCHT0       (R13)
 	PREFETCHT0       (R13)(AX*1)
@@ -12911,7 +12983,7 @@ one:
 	PCALIGN          $0x20
 
 next:
-	DECQ 304(DI)
+	DECQ R12
 	JNE  segment
 	JMP  summed
 
@@ -12937,10 +13009,12 @@ edge:
 	ADDQ             $0x04, R11
 	DECQ             CX
 	JNE              edge
-	DECQ             304(DI)
+	DECQ             R12
 	JNE              segment
 
 summed:
+	MOVQ         272(DI), DX
+	MOVQ         288(DI), R12
 	MOVL         200(DI), AX
 	CMPL         AX, $0x3f800000
 	JEQ          scaled
@@ -12984,7 +13058,7 @@ scaled:
 
 accumulated:
 	MOVQ      176(DI), AX
-	MOVQ      264(DI), CX
+	MOVQ      280(DI), CX
 	CMPQ      AX, $0x01
 	JLT       biased
 	JEQ       rowbias
@@ -13334,21 +13408,22 @@ store:
 	VMOVUPS Z11, K1, (AX)(R8*4)
 	VMOVUPS Z12, K1, (AX)(R10*1)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 248(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 264(DI)
-	MOVQ    232(DI), AX
-	ADDQ    AX, 272(DI)
 	MOVQ    160(DI), AX
-	ADDQ    AX, DX
+	ADDQ    AX, 272(DI)
+	MOVQ    168(DI), AX
+	ADDQ    AX, 280(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 296(DI)
 	TESTQ   R12, R12
 	JEQ     bare
-	ADDQ    AX, R12
+	MOVQ    160(DI), AX
+	ADDQ    AX, 288(DI)
 
 bare:
-	DECQ 296(DI)
+	DECQ 312(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -13358,31 +13433,34 @@ bare:
 TEXT ·tile13x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
-	MOVQ  AX, 248(DI)
-	MOVQ  72(DI), AX
 	MOVQ  AX, 256(DI)
-	MOVQ  136(DI), AX
+	MOVQ  72(DI), AX
 	MOVQ  AX, 264(DI)
-	MOVQ  16(DI), AX
-	MOVQ  AX, 296(DI)
-	MOVQ  224(DI), AX
+	MOVQ  96(DI), AX
 	MOVQ  AX, 272(DI)
-	MOVQ  128(DI), R12
-	MOVQ  96(DI), DX
+	MOVQ  136(DI), AX
+	MOVQ  AX, 280(DI)
+	MOVQ  128(DI), AX
+	MOVQ  AX, 288(DI)
+	MOVQ  16(DI), AX
+	MOVQ  AX, 312(DI)
+	MOVQ  224(DI), AX
+	MOVQ  AX, 296(DI)
 	MOVQ  80(DI), R15
 	MOVQ  192(DI), AX
 	KMOVW AX, K1
 
 product:
+	MOVQ    272(DI), DX
 	IMUL3Q  $0x00000006, 104(DI), AX
 	ADDQ    DX, AX
-	MOVQ    AX, 288(DI)
+	MOVQ    AX, 304(DI)
 	MOVQ    DX, R13
 	MOVQ    32(DI), R8
 	LEAQ    (R8)(R8*2), R9
 	LEAQ    (R8)(R8*4), R10
-	MOVQ    256(DI), BX
-	MOVQ    272(DI), R14
+	MOVQ    264(DI), BX
+	MOVQ    296(DI), R14
 	VPXORD  Z0, Z0, Z0
 	VPXORD  Z1, Z1, Z1
 	VPXORD  Z2, Z2, Z2
@@ -13409,18 +13487,15 @@ product:
 	VPXORD  Z23, Z23, Z23
 	VPXORD  Z24, Z24, Z24
 	VPXORD  Z25, Z25, Z25
-	MOVQ    56(DI), AX
-	MOVQ    AX, 304(DI)
-	MOVQ    48(DI), AX
-	MOVQ    AX, 280(DI)
+	MOVQ    56(DI), R12
+	MOVQ    48(DI), DX
 	MOVQ    112(DI), AX
 	PCALIGN $0x20
 
 segment:
-	MOVQ    280(DI), SI
-	MOVQ    (SI), SI
-	ADDQ    248(DI), SI
-	ADDQ    $0x08, 280(DI)
+	MOVQ    (DX), SI
+	ADDQ    256(DI), SI
+	ADDQ    $0x08, DX
 	MOVQ    40(DI), R11
 	ADDQ    SI, R11
 	MOVQ    64(DI), CX
@@ -13607,7 +13682,7 @@ four:
 	VBROADCASTSS 12(R11)(R10*1), Z30
 	VFMADD231PS  Z28, Z30, Z24
 	VFMADD231PS  Z29, Z30, Z25
-	CMPQ         R13, 288(DI)
+	CMPQ         R13, 304(DI)
 	JHI          fetched
 	PREFETCHT0   (R13)
 	PREFETCHT0   (R13)(AX*1)
@@ -13683,7 +13758,7 @@ one:
 	PCALIGN      $0x20
 
 next:
-	DECQ 304(DI)
+	DECQ R12
 	JNE  segment
 	JMP  summed
 
@@ -13737,10 +13812,12 @@ edge:
 	ADDQ         $0x04, R11
 	DECQ         CX
 	JNE          edge
-	DECQ         304(DI)
+	DECQ         R12
 	JNE          segment
 
 summed:
+	MOVQ         272(DI), DX
+	MOVQ         288(DI), R12
 	MOVL         200(DI), AX
 	CMPL         AX, $0x3f800000
 	JEQ          scaled
@@ -13815,7 +13892,7 @@ scaled:
 
 accumulated:
 	MOVQ      176(DI), AX
-	MOVQ      264(DI), CX
+	MOVQ      280(DI), CX
 	CMPQ      AX, $0x01
 	JLT       biased
 	JEQ       rowbias
@@ -14475,21 +14552,22 @@ store:
 	VMOVUPS Z23, K1, (AX)(R8*4)
 	VMOVUPS Z25, K1, (AX)(R10*1)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 248(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 264(DI)
-	MOVQ    232(DI), AX
-	ADDQ    AX, 272(DI)
 	MOVQ    160(DI), AX
-	ADDQ    AX, DX
+	ADDQ    AX, 272(DI)
+	MOVQ    168(DI), AX
+	ADDQ    AX, 280(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 296(DI)
 	TESTQ   R12, R12
 	JEQ     bare
-	ADDQ    AX, R12
+	MOVQ    160(DI), AX
+	ADDQ    AX, 288(DI)
 
 bare:
-	DECQ 296(DI)
+	DECQ 312(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -14499,31 +14577,34 @@ bare:
 TEXT ·tile14x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
-	MOVQ  AX, 248(DI)
-	MOVQ  72(DI), AX
 	MOVQ  AX, 256(DI)
-	MOVQ  136(DI), AX
+	MOVQ  72(DI), AX
 	MOVQ  AX, 264(DI)
-	MOVQ  16(DI), AX
-	MOVQ  AX, 296(DI)
-	MOVQ  224(DI), AX
+	MOVQ  96(DI), AX
 	MOVQ  AX, 272(DI)
-	MOVQ  128(DI), R12
-	MOVQ  96(DI), DX
+	MOVQ  136(DI), AX
+	MOVQ  AX, 280(DI)
+	MOVQ  128(DI), AX
+	MOVQ  AX, 288(DI)
+	MOVQ  16(DI), AX
+	MOVQ  AX, 312(DI)
+	MOVQ  224(DI), AX
+	MOVQ  AX, 296(DI)
 	MOVQ  80(DI), R15
 	MOVQ  192(DI), AX
 	KMOVW AX, K1
 
 product:
+	MOVQ    272(DI), DX
 	IMUL3Q  $0x00000006, 104(DI), AX
 	ADDQ    DX, AX
-	MOVQ    AX, 288(DI)
+	MOVQ    AX, 304(DI)
 	MOVQ    DX, R13
 	MOVQ    32(DI), R8
 	LEAQ    (R8)(R8*2), R9
 	LEAQ    (R8)(R8*4), R10
-	MOVQ    256(DI), BX
-	MOVQ    272(DI), R14
+	MOVQ    264(DI), BX
+	MOVQ    296(DI), R14
 	VPXORD  Z0, Z0, Z0
 	VPXORD  Z1, Z1, Z1
 	VPXORD  Z2, Z2, Z2
@@ -14538,18 +14619,15 @@ product:
 	VPXORD  Z11, Z11, Z11
 	VPXORD  Z12, Z12, Z12
 	VPXORD  Z13, Z13, Z13
-	MOVQ    56(DI), AX
-	MOVQ    AX, 304(DI)
-	MOVQ    48(DI), AX
-	MOVQ    AX, 280(DI)
+	MOVQ    56(DI), R12
+	MOVQ    48(DI), DX
 	MOVQ    112(DI), AX
 	PCALIGN $0x20
 
 segment:
-	MOVQ    280(DI), SI
-	MOVQ    (SI), SI
-	ADDQ    248(DI), SI
-	ADDQ    $0x08, 280(DI)
+	MOVQ    (DX), SI
+	ADDQ    256(DI), SI
+	ADDQ    $0x08, DX
 	MOVQ    40(DI), R11
 	ADDQ    SI, R11
 	MOVQ    64(DI), CX
@@ -14628,7 +14706,7 @@ four:
 	VFMADD231PS.BCST 12(R11)(R8*4), Z28, Z11
 	VFMADD231PS.BCST 12(R11)(R10*1), Z28, Z12
 	VFMADD231PS.BCST 12(R11)(R9*2), Z28, Z13
-	CMPQ             R13, 288(DI)
+	CMPQ             R13, 304(DI)
 	JHI              fetched
 	PREFETCHT0       (R13)
 	PREFETCHT0       (R13)(AX*1)
@@ -14675,7 +14753,7 @@ one:
 	PCALIGN          $0x20
 
 next:
-	DECQ 304(DI)
+	DECQ R12
 	JNE  segment
 	JMP  summed
 
@@ -14702,10 +14780,12 @@ edge:
 	ADDQ             $0x04, R11
 	DECQ             CX
 	JNE              edge
-	DECQ             304(DI)
+	DECQ             R12
 	JNE              segment
 
 summed:
+	MOVQ         272(DI), DX
+	MOVQ         288(DI), R12
 	MOVL         200(DI), AX
 	CMPL         AX, $0x3f800000
 	JEQ          scaled
@@ -14751,7 +14831,7 @@ scaled:
 
 accumulated:
 	MOVQ      176(DI), AX
-	MOVQ      264(DI), CX
+	MOVQ      280(DI), CX
 	CMPQ      AX, $0x01
 	JLT       biased
 	JEQ       rowbias
@@ -15125,21 +15205,22 @@ store:
 	VMOVUPS Z12, K1, (AX)(R10*1)
 	VMOVUPS Z13, K1, (AX)(R9*2)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 248(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 264(DI)
-	MOVQ    232(DI), AX
-	ADDQ    AX, 272(DI)
 	MOVQ    160(DI), AX
-	ADDQ    AX, DX
+	ADDQ    AX, 272(DI)
+	MOVQ    168(DI), AX
+	ADDQ    AX, 280(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 296(DI)
 	TESTQ   R12, R12
 	JEQ     bare
-	ADDQ    AX, R12
+	MOVQ    160(DI), AX
+	ADDQ    AX, 288(DI)
 
 bare:
-	DECQ 296(DI)
+	DECQ 312(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -15149,31 +15230,34 @@ bare:
 TEXT ·tile14x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  24(DI), AX
-	MOVQ  AX, 248(DI)
-	MOVQ  72(DI), AX
 	MOVQ  AX, 256(DI)
-	MOVQ  136(DI), AX
+	MOVQ  72(DI), AX
 	MOVQ  AX, 264(DI)
-	MOVQ  16(DI), AX
-	MOVQ  AX, 296(DI)
-	MOVQ  224(DI), AX
+	MOVQ  96(DI), AX
 	MOVQ  AX, 272(DI)
-	MOVQ  128(DI), R12
-	MOVQ  96(DI), DX
+	MOVQ  136(DI), AX
+	MOVQ  AX, 280(DI)
+	MOVQ  128(DI), AX
+	MOVQ  AX, 288(DI)
+	MOVQ  16(DI), AX
+	MOVQ  AX, 312(DI)
+	MOVQ  224(DI), AX
+	MOVQ  AX, 296(DI)
 	MOVQ  80(DI), R15
 	MOVQ  192(DI), AX
 	KMOVW AX, K1
 
 product:
+	MOVQ    272(DI), DX
 	IMUL3Q  $0x00000006, 104(DI), AX
 	ADDQ    DX, AX
-	MOVQ    AX, 288(DI)
+	MOVQ    AX, 304(DI)
 	MOVQ    DX, R13
 	MOVQ    32(DI), R8
 	LEAQ    (R8)(R8*2), R9
 	LEAQ    (R8)(R8*4), R10
-	MOVQ    256(DI), BX
-	MOVQ    272(DI), R14
+	MOVQ    264(DI), BX
+	MOVQ    296(DI), R14
 	VPXORD  Z0, Z0, Z0
 	VPXORD  Z1, Z1, Z1
 	VPXORD  Z2, Z2, Z2
@@ -15202,18 +15286,15 @@ product:
 	VPXORD  Z25, Z25, Z25
 	VPXORD  Z26, Z26, Z26
 	VPXORD  Z27, Z27, Z27
-	MOVQ    56(DI), AX
-	MOVQ    AX, 304(DI)
-	MOVQ    48(DI), AX
-	MOVQ    AX, 280(DI)
+	MOVQ    56(DI), R12
+	MOVQ    48(DI), DX
 	MOVQ    112(DI), AX
 	PCALIGN $0x20
 
 segment:
-	MOVQ    280(DI), SI
-	MOVQ    (SI), SI
-	ADDQ    248(DI), SI
-	ADDQ    $0x08, 280(DI)
+	MOVQ    (DX), SI
+	ADDQ    256(DI), SI
+	ADDQ    $0x08, DX
 	MOVQ    40(DI), R11
 	ADDQ    SI, R11
 	MOVQ    64(DI), CX
@@ -15412,7 +15493,7 @@ four:
 	VBROADCASTSS 12(R11)(R9*2), Z30
 	VFMADD231PS  Z28, Z30, Z26
 	VFMADD231PS  Z29, Z30, Z27
-	CMPQ         R13, 288(DI)
+	CMPQ         R13, 304(DI)
 	JHI          fetched
 	PREFETCHT0   (R13)
 	PREFETCHT0   (R13)(AX*1)
@@ -15491,7 +15572,7 @@ one:
 	PCALIGN      $0x20
 
 next:
-	DECQ 304(DI)
+	DECQ R12
 	JNE  segment
 	JMP  summed
 
@@ -15548,10 +15629,12 @@ edge:
 	ADDQ         $0x04, R11
 	DECQ         CX
 	JNE          edge
-	DECQ         304(DI)
+	DECQ         R12
 	JNE          segment
 
 summed:
+	MOVQ         272(DI), DX
+	MOVQ         288(DI), R12
 	MOVL         200(DI), AX
 	CMPL         AX, $0x3f800000
 	JEQ          scaled
@@ -15630,7 +15713,7 @@ scaled:
 
 accumulated:
 	MOVQ      176(DI), AX
-	MOVQ      264(DI), CX
+	MOVQ      280(DI), CX
 	CMPQ      AX, $0x01
 	JLT       biased
 	JEQ       rowbias
@@ -16337,21 +16420,22 @@ store:
 	VMOVUPS Z25, K1, (AX)(R10*1)
 	VMOVUPS Z27, K1, (AX)(R9*2)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 248(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 264(DI)
-	MOVQ    232(DI), AX
-	ADDQ    AX, 272(DI)
 	MOVQ    160(DI), AX
-	ADDQ    AX, DX
+	ADDQ    AX, 272(DI)
+	MOVQ    168(DI), AX
+	ADDQ    AX, 280(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 296(DI)
 	TESTQ   R12, R12
 	JEQ     bare
-	ADDQ    AX, R12
+	MOVQ    160(DI), AX
+	ADDQ    AX, 288(DI)
 
 bare:
-	DECQ 296(DI)
+	DECQ 312(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -16361,39 +16445,39 @@ bare:
 TEXT ·tile1x1AVX2(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), DI
 	MOVQ 24(DI), AX
-	MOVQ AX, 248(DI)
-	MOVQ 72(DI), AX
 	MOVQ AX, 256(DI)
-	MOVQ 136(DI), AX
+	MOVQ 72(DI), AX
 	MOVQ AX, 264(DI)
-	MOVQ 16(DI), AX
-	MOVQ AX, 296(DI)
-	MOVQ 224(DI), AX
+	MOVQ 96(DI), AX
 	MOVQ AX, 272(DI)
-	MOVQ 128(DI), R12
-	MOVQ 96(DI), DX
+	MOVQ 136(DI), AX
+	MOVQ AX, 280(DI)
+	MOVQ 128(DI), AX
+	MOVQ AX, 288(DI)
+	MOVQ 16(DI), AX
+	MOVQ AX, 312(DI)
+	MOVQ 224(DI), AX
+	MOVQ AX, 296(DI)
 	MOVQ 80(DI), R15
 
 product:
-	MOVQ    DX, 288(DI)
+	MOVQ    272(DI), DX
+	MOVQ    DX, 304(DI)
 	MOVQ    DX, R13
 	MOVQ    32(DI), R8
 	LEAQ    (R8)(R8*2), R9
 	LEAQ    (R8)(R8*4), R10
-	MOVQ    256(DI), BX
-	MOVQ    272(DI), R14
+	MOVQ    264(DI), BX
+	MOVQ    296(DI), R14
 	VXORPS  Y0, Y0, Y0
-	MOVQ    56(DI), AX
-	MOVQ    AX, 304(DI)
-	MOVQ    48(DI), AX
-	MOVQ    AX, 280(DI)
+	MOVQ    56(DI), R12
+	MOVQ    48(DI), DX
 	PCALIGN $0x20
 
 segment:
-	MOVQ    280(DI), SI
-	MOVQ    (SI), SI
-	ADDQ    248(DI), SI
-	ADDQ    $0x08, 280(DI)
+	MOVQ    (DX), SI
+	ADDQ    256(DI), SI
+	ADDQ    $0x08, DX
 	MOVQ    64(DI), CX
 	PCALIGN $0x20
 	SUBQ    $0x04, CX
@@ -16420,7 +16504,7 @@ four:
 	ADDQ         R15, BX
 	VBROADCASTSS 12(SI), Y14
 	VFMADD231PS  Y12, Y14, Y0
-	CMPQ         R13, 288(DI)
+	CMPQ         R13, 304(DI)
 	JHI          fetched
 	PREFETCHT0   (R13)
 	ADDQ         104(DI), R13
@@ -16452,8 +16536,10 @@ one:
 	PCALIGN      $0x20
 
 next:
-	DECQ         304(DI)
+	DECQ         R12
 	JNE          segment
+	MOVQ         272(DI), DX
+	MOVQ         288(DI), R12
 	MOVL         200(DI), AX
 	CMPL         AX, $0x3f800000
 	JEQ          scaled
@@ -16471,7 +16557,7 @@ scaled:
 
 accumulated:
 	MOVQ    176(DI), AX
-	MOVQ    264(DI), CX
+	MOVQ    280(DI), CX
 	CMPQ    AX, $0x01
 	JLT     biased
 	JEQ     rowbias
@@ -16529,21 +16615,22 @@ store:
 	MOVQ    DX, AX
 	VMOVUPS Y0, (AX)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 248(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 264(DI)
-	MOVQ    232(DI), AX
-	ADDQ    AX, 272(DI)
 	MOVQ    160(DI), AX
-	ADDQ    AX, DX
+	ADDQ    AX, 272(DI)
+	MOVQ    168(DI), AX
+	ADDQ    AX, 280(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 296(DI)
 	TESTQ   R12, R12
 	JEQ     bare
-	ADDQ    AX, R12
+	MOVQ    160(DI), AX
+	ADDQ    AX, 288(DI)
 
 bare:
-	DECQ 296(DI)
+	DECQ 312(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -16553,40 +16640,40 @@ bare:
 TEXT ·tile1x2AVX2(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), DI
 	MOVQ 24(DI), AX
-	MOVQ AX, 248(DI)
-	MOVQ 72(DI), AX
 	MOVQ AX, 256(DI)
-	MOVQ 136(DI), AX
+	MOVQ 72(DI), AX
 	MOVQ AX, 264(DI)
-	MOVQ 16(DI), AX
-	MOVQ AX, 296(DI)
-	MOVQ 224(DI), AX
+	MOVQ 96(DI), AX
 	MOVQ AX, 272(DI)
-	MOVQ 128(DI), R12
-	MOVQ 96(DI), DX
+	MOVQ 136(DI), AX
+	MOVQ AX, 280(DI)
+	MOVQ 128(DI), AX
+	MOVQ AX, 288(DI)
+	MOVQ 16(DI), AX
+	MOVQ AX, 312(DI)
+	MOVQ 224(DI), AX
+	MOVQ AX, 296(DI)
 	MOVQ 80(DI), R15
 
 product:
-	MOVQ    DX, 288(DI)
+	MOVQ    272(DI), DX
+	MOVQ    DX, 304(DI)
 	MOVQ    DX, R13
 	MOVQ    32(DI), R8
 	LEAQ    (R8)(R8*2), R9
 	LEAQ    (R8)(R8*4), R10
-	MOVQ    256(DI), BX
-	MOVQ    272(DI), R14
+	MOVQ    264(DI), BX
+	MOVQ    296(DI), R14
 	VXORPS  Y0, Y0, Y0
 	VXORPS  Y1, Y1, Y1
-	MOVQ    56(DI), AX
-	MOVQ    AX, 304(DI)
-	MOVQ    48(DI), AX
-	MOVQ    AX, 280(DI)
+	MOVQ    56(DI), R12
+	MOVQ    48(DI), DX
 	PCALIGN $0x20
 
 segment:
-	MOVQ    280(DI), SI
-	MOVQ    (SI), SI
-	ADDQ    248(DI), SI
-	ADDQ    $0x08, 280(DI)
+	MOVQ    (DX), SI
+	ADDQ    256(DI), SI
+	ADDQ    $0x08, DX
 	MOVQ    64(DI), CX
 	PCALIGN $0x20
 	SUBQ    $0x04, CX
@@ -16621,7 +16708,7 @@ four:
 	VBROADCASTSS 12(SI), Y14
 	VFMADD231PS  Y12, Y14, Y0
 	VFMADD231PS  Y13, Y14, Y1
-	CMPQ         R13, 288(DI)
+	CMPQ         R13, 304(DI)
 	JHI          fetched
 	PREFETCHT0   (R13)
 	ADDQ         104(DI), R13
@@ -16655,8 +16742,10 @@ one:
 	PCALIGN      $0x20
 
 next:
-	DECQ         304(DI)
+	DECQ         R12
 	JNE          segment
+	MOVQ         272(DI), DX
+	MOVQ         288(DI), R12
 	MOVL         200(DI), AX
 	CMPL         AX, $0x3f800000
 	JEQ          scaled
@@ -16678,7 +16767,7 @@ scaled:
 
 accumulated:
 	MOVQ    176(DI), AX
-	MOVQ    264(DI), CX
+	MOVQ    280(DI), CX
 	CMPQ    AX, $0x01
 	JLT     biased
 	JEQ     rowbias
@@ -16764,21 +16853,22 @@ store:
 	ADDQ    120(DI), AX
 	VMOVUPS Y1, (AX)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 248(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 264(DI)
-	MOVQ    232(DI), AX
-	ADDQ    AX, 272(DI)
 	MOVQ    160(DI), AX
-	ADDQ    AX, DX
+	ADDQ    AX, 272(DI)
+	MOVQ    168(DI), AX
+	ADDQ    AX, 280(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 296(DI)
 	TESTQ   R12, R12
 	JEQ     bare
-	ADDQ    AX, R12
+	MOVQ    160(DI), AX
+	ADDQ    AX, 288(DI)
 
 bare:
-	DECQ 296(DI)
+	DECQ 312(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -16788,42 +16878,42 @@ bare:
 TEXT ·tile2x1AVX2(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), DI
 	MOVQ 24(DI), AX
-	MOVQ AX, 248(DI)
-	MOVQ 72(DI), AX
 	MOVQ AX, 256(DI)
-	MOVQ 136(DI), AX
+	MOVQ 72(DI), AX
 	MOVQ AX, 264(DI)
-	MOVQ 16(DI), AX
-	MOVQ AX, 296(DI)
-	MOVQ 224(DI), AX
+	MOVQ 96(DI), AX
 	MOVQ AX, 272(DI)
-	MOVQ 128(DI), R12
-	MOVQ 96(DI), DX
+	MOVQ 136(DI), AX
+	MOVQ AX, 280(DI)
+	MOVQ 128(DI), AX
+	MOVQ AX, 288(DI)
+	MOVQ 16(DI), AX
+	MOVQ AX, 312(DI)
+	MOVQ 224(DI), AX
+	MOVQ AX, 296(DI)
 	MOVQ 80(DI), R15
 
 product:
+	MOVQ    272(DI), DX
 	IMUL3Q  $0x00000001, 104(DI), AX
 	ADDQ    DX, AX
-	MOVQ    AX, 288(DI)
+	MOVQ    AX, 304(DI)
 	MOVQ    DX, R13
 	MOVQ    32(DI), R8
 	LEAQ    (R8)(R8*2), R9
 	LEAQ    (R8)(R8*4), R10
-	MOVQ    256(DI), BX
-	MOVQ    272(DI), R14
+	MOVQ    264(DI), BX
+	MOVQ    296(DI), R14
 	VXORPS  Y0, Y0, Y0
 	VXORPS  Y1, Y1, Y1
-	MOVQ    56(DI), AX
-	MOVQ    AX, 304(DI)
-	MOVQ    48(DI), AX
-	MOVQ    AX, 280(DI)
+	MOVQ    56(DI), R12
+	MOVQ    48(DI), DX
 	PCALIGN $0x20
 
 segment:
-	MOVQ    280(DI), SI
-	MOVQ    (SI), SI
-	ADDQ    248(DI), SI
-	ADDQ    $0x08, 280(DI)
+	MOVQ    (DX), SI
+	ADDQ    256(DI), SI
+	ADDQ    $0x08, DX
 	MOVQ    64(DI), CX
 	PCALIGN $0x20
 	SUBQ    $0x04, CX
@@ -16858,7 +16948,7 @@ four:
 	VFMADD231PS  Y12, Y14, Y0
 	VBROADCASTSS 12(SI)(R8*1), Y15
 	VFMADD231PS  Y12, Y15, Y1
-	CMPQ         R13, 288(DI)
+	CMPQ         R13, 304(DI)
 	JHI          fetched
 	PREFETCHT0   (R13)
 	ADDQ         104(DI), R13
@@ -16892,8 +16982,10 @@ one:
 	PCALIGN      $0x20
 
 next:
-	DECQ         304(DI)
+	DECQ         R12
 	JNE          segment
+	MOVQ         272(DI), DX
+	MOVQ         288(DI), R12
 	MOVL         200(DI), AX
 	CMPL         AX, $0x3f800000
 	JEQ          scaled
@@ -16913,7 +17005,7 @@ scaled:
 
 accumulated:
 	MOVQ    176(DI), AX
-	MOVQ    264(DI), CX
+	MOVQ    280(DI), CX
 	CMPQ    AX, $0x01
 	JLT     biased
 	JEQ     rowbias
@@ -16995,21 +17087,22 @@ store:
 	VMOVUPS Y0, (AX)
 	VMOVUPS Y1, (AX)(R8*1)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 248(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 264(DI)
-	MOVQ    232(DI), AX
-	ADDQ    AX, 272(DI)
 	MOVQ    160(DI), AX
-	ADDQ    AX, DX
+	ADDQ    AX, 272(DI)
+	MOVQ    168(DI), AX
+	ADDQ    AX, 280(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 296(DI)
 	TESTQ   R12, R12
 	JEQ     bare
-	ADDQ    AX, R12
+	MOVQ    160(DI), AX
+	ADDQ    AX, 288(DI)
 
 bare:
-	DECQ 296(DI)
+	DECQ 312(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -17019,44 +17112,44 @@ bare:
 TEXT ·tile2x2AVX2(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), DI
 	MOVQ 24(DI), AX
-	MOVQ AX, 248(DI)
-	MOVQ 72(DI), AX
 	MOVQ AX, 256(DI)
-	MOVQ 136(DI), AX
+	MOVQ 72(DI), AX
 	MOVQ AX, 264(DI)
-	MOVQ 16(DI), AX
-	MOVQ AX, 296(DI)
-	MOVQ 224(DI), AX
+	MOVQ 96(DI), AX
 	MOVQ AX, 272(DI)
-	MOVQ 128(DI), R12
-	MOVQ 96(DI), DX
+	MOVQ 136(DI), AX
+	MOVQ AX, 280(DI)
+	MOVQ 128(DI), AX
+	MOVQ AX, 288(DI)
+	MOVQ 16(DI), AX
+	MOVQ AX, 312(DI)
+	MOVQ 224(DI), AX
+	MOVQ AX, 296(DI)
 	MOVQ 80(DI), R15
 
 product:
+	MOVQ    272(DI), DX
 	IMUL3Q  $0x00000001, 104(DI), AX
 	ADDQ    DX, AX
-	MOVQ    AX, 288(DI)
+	MOVQ    AX, 304(DI)
 	MOVQ    DX, R13
 	MOVQ    32(DI), R8
 	LEAQ    (R8)(R8*2), R9
 	LEAQ    (R8)(R8*4), R10
-	MOVQ    256(DI), BX
-	MOVQ    272(DI), R14
+	MOVQ    264(DI), BX
+	MOVQ    296(DI), R14
 	VXORPS  Y0, Y0, Y0
 	VXORPS  Y1, Y1, Y1
 	VXORPS  Y2, Y2, Y2
 	VXORPS  Y3, Y3, Y3
-	MOVQ    56(DI), AX
-	MOVQ    AX, 304(DI)
-	MOVQ    48(DI), AX
-	MOVQ    AX, 280(DI)
+	MOVQ    56(DI), R12
+	MOVQ    48(DI), DX
 	PCALIGN $0x20
 
 segment:
-	MOVQ    280(DI), SI
-	MOVQ    (SI), SI
-	ADDQ    248(DI), SI
-	ADDQ    $0x08, 280(DI)
+	MOVQ    (DX), SI
+	ADDQ    256(DI), SI
+	ADDQ    $0x08, DX
 	MOVQ    64(DI), CX
 	PCALIGN $0x20
 	SUBQ    $0x04, CX
@@ -17103,7 +17196,7 @@ four:
 	VBROADCASTSS 12(SI)(R8*1), Y15
 	VFMADD231PS  Y12, Y15, Y2
 	VFMADD231PS  Y13, Y15, Y3
-	CMPQ         R13, 288(DI)
+	CMPQ         R13, 304(DI)
 	JHI          fetched
 	PREFETCHT0   (R13)
 	ADDQ         104(DI), R13
@@ -17140,8 +17233,10 @@ one:
 	PCALIGN      $0x20
 
 next:
-	DECQ         304(DI)
+	DECQ         R12
 	JNE          segment
+	MOVQ         272(DI), DX
+	MOVQ         288(DI), R12
 	MOVL         200(DI), AX
 	CMPL         AX, $0x3f800000
 	JEQ          scaled
@@ -17167,7 +17262,7 @@ scaled:
 
 accumulated:
 	MOVQ    176(DI), AX
-	MOVQ    264(DI), CX
+	MOVQ    280(DI), CX
 	CMPQ    AX, $0x01
 	JLT     biased
 	JEQ     rowbias
@@ -17300,21 +17395,22 @@ store:
 	VMOVUPS Y1, (AX)
 	VMOVUPS Y3, (AX)(R8*1)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 248(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 264(DI)
-	MOVQ    232(DI), AX
-	ADDQ    AX, 272(DI)
 	MOVQ    160(DI), AX
-	ADDQ    AX, DX
+	ADDQ    AX, 272(DI)
+	MOVQ    168(DI), AX
+	ADDQ    AX, 280(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 296(DI)
 	TESTQ   R12, R12
 	JEQ     bare
-	ADDQ    AX, R12
+	MOVQ    160(DI), AX
+	ADDQ    AX, 288(DI)
 
 bare:
-	DECQ 296(DI)
+	DECQ 312(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -17324,43 +17420,43 @@ bare:
 TEXT ·tile3x1AVX2(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), DI
 	MOVQ 24(DI), AX
-	MOVQ AX, 248(DI)
-	MOVQ 72(DI), AX
 	MOVQ AX, 256(DI)
-	MOVQ 136(DI), AX
+	MOVQ 72(DI), AX
 	MOVQ AX, 264(DI)
-	MOVQ 16(DI), AX
-	MOVQ AX, 296(DI)
-	MOVQ 224(DI), AX
+	MOVQ 96(DI), AX
 	MOVQ AX, 272(DI)
-	MOVQ 128(DI), R12
-	MOVQ 96(DI), DX
+	MOVQ 136(DI), AX
+	MOVQ AX, 280(DI)
+	MOVQ 128(DI), AX
+	MOVQ AX, 288(DI)
+	MOVQ 16(DI), AX
+	MOVQ AX, 312(DI)
+	MOVQ 224(DI), AX
+	MOVQ AX, 296(DI)
 	MOVQ 80(DI), R15
 
 product:
+	MOVQ    272(DI), DX
 	IMUL3Q  $0x00000002, 104(DI), AX
 	ADDQ    DX, AX
-	MOVQ    AX, 288(DI)
+	MOVQ    AX, 304(DI)
 	MOVQ    DX, R13
 	MOVQ    32(DI), R8
 	LEAQ    (R8)(R8*2), R9
 	LEAQ    (R8)(R8*4), R10
-	MOVQ    256(DI), BX
-	MOVQ    272(DI), R14
+	MOVQ    264(DI), BX
+	MOVQ    296(DI), R14
 	VXORPS  Y0, Y0, Y0
 	VXORPS  Y1, Y1, Y1
 	VXORPS  Y2, Y2, Y2
-	MOVQ    56(DI), AX
-	MOVQ    AX, 304(DI)
-	MOVQ    48(DI), AX
-	MOVQ    AX, 280(DI)
+	MOVQ    56(DI), R12
+	MOVQ    48(DI), DX
 	PCALIGN $0x20
 
 segment:
-	MOVQ    280(DI), SI
-	MOVQ    (SI), SI
-	ADDQ    248(DI), SI
-	ADDQ    $0x08, 280(DI)
+	MOVQ    (DX), SI
+	ADDQ    256(DI), SI
+	ADDQ    $0x08, DX
 	MOVQ    64(DI), CX
 	PCALIGN $0x20
 	SUBQ    $0x04, CX
@@ -17403,7 +17499,7 @@ four:
 	VFMADD231PS  Y12, Y15, Y1
 	VBROADCASTSS 12(SI)(R8*2), Y14
 	VFMADD231PS  Y12, Y14, Y2
-	CMPQ         R13, 288(DI)
+	CMPQ         R13, 304(DI)
 	JHI          fetched
 	PREFETCHT0   (R13)
 	ADDQ         104(DI), R13
@@ -17439,8 +17535,10 @@ one:
 	PCALIGN      $0x20
 
 next:
-	DECQ         304(DI)
+	DECQ         R12
 	JNE          segment
+	MOVQ         272(DI), DX
+	MOVQ         288(DI), R12
 	MOVL         200(DI), AX
 	CMPL         AX, $0x3f800000
 	JEQ          scaled
@@ -17462,7 +17560,7 @@ scaled:
 
 accumulated:
 	MOVQ    176(DI), AX
-	MOVQ    264(DI), CX
+	MOVQ    280(DI), CX
 	CMPQ    AX, $0x01
 	JLT     biased
 	JEQ     rowbias
@@ -17568,21 +17666,22 @@ store:
 	VMOVUPS Y1, (AX)(R8*1)
 	VMOVUPS Y2, (AX)(R8*2)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 248(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 264(DI)
-	MOVQ    232(DI), AX
-	ADDQ    AX, 272(DI)
 	MOVQ    160(DI), AX
-	ADDQ    AX, DX
+	ADDQ    AX, 272(DI)
+	MOVQ    168(DI), AX
+	ADDQ    AX, 280(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 296(DI)
 	TESTQ   R12, R12
 	JEQ     bare
-	ADDQ    AX, R12
+	MOVQ    160(DI), AX
+	ADDQ    AX, 288(DI)
 
 bare:
-	DECQ 296(DI)
+	DECQ 312(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -17592,46 +17691,46 @@ bare:
 TEXT ·tile3x2AVX2(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), DI
 	MOVQ 24(DI), AX
-	MOVQ AX, 248(DI)
-	MOVQ 72(DI), AX
 	MOVQ AX, 256(DI)
-	MOVQ 136(DI), AX
+	MOVQ 72(DI), AX
 	MOVQ AX, 264(DI)
-	MOVQ 16(DI), AX
-	MOVQ AX, 296(DI)
-	MOVQ 224(DI), AX
+	MOVQ 96(DI), AX
 	MOVQ AX, 272(DI)
-	MOVQ 128(DI), R12
-	MOVQ 96(DI), DX
+	MOVQ 136(DI), AX
+	MOVQ AX, 280(DI)
+	MOVQ 128(DI), AX
+	MOVQ AX, 288(DI)
+	MOVQ 16(DI), AX
+	MOVQ AX, 312(DI)
+	MOVQ 224(DI), AX
+	MOVQ AX, 296(DI)
 	MOVQ 80(DI), R15
 
 product:
+	MOVQ    272(DI), DX
 	IMUL3Q  $0x00000002, 104(DI), AX
 	ADDQ    DX, AX
-	MOVQ    AX, 288(DI)
+	MOVQ    AX, 304(DI)
 	MOVQ    DX, R13
 	MOVQ    32(DI), R8
 	LEAQ    (R8)(R8*2), R9
 	LEAQ    (R8)(R8*4), R10
-	MOVQ    256(DI), BX
-	MOVQ    272(DI), R14
+	MOVQ    264(DI), BX
+	MOVQ    296(DI), R14
 	VXORPS  Y0, Y0, Y0
 	VXORPS  Y1, Y1, Y1
 	VXORPS  Y2, Y2, Y2
 	VXORPS  Y3, Y3, Y3
 	VXORPS  Y4, Y4, Y4
 	VXORPS  Y5, Y5, Y5
-	MOVQ    56(DI), AX
-	MOVQ    AX, 304(DI)
-	MOVQ    48(DI), AX
-	MOVQ    AX, 280(DI)
+	MOVQ    56(DI), R12
+	MOVQ    48(DI), DX
 	PCALIGN $0x20
 
 segment:
-	MOVQ    280(DI), SI
-	MOVQ    (SI), SI
-	ADDQ    248(DI), SI
-	ADDQ    $0x08, 280(DI)
+	MOVQ    (DX), SI
+	ADDQ    256(DI), SI
+	ADDQ    $0x08, DX
 	MOVQ    64(DI), CX
 	PCALIGN $0x20
 	SUBQ    $0x04, CX
@@ -17690,7 +17789,7 @@ four:
 	VBROADCASTSS 12(SI)(R8*2), Y14
 	VFMADD231PS  Y12, Y14, Y4
 	VFMADD231PS  Y13, Y14, Y5
-	CMPQ         R13, 288(DI)
+	CMPQ         R13, 304(DI)
 	JHI          fetched
 	PREFETCHT0   (R13)
 	ADDQ         104(DI), R13
@@ -17730,8 +17829,10 @@ one:
 	PCALIGN      $0x20
 
 next:
-	DECQ         304(DI)
+	DECQ         R12
 	JNE          segment
+	MOVQ         272(DI), DX
+	MOVQ         288(DI), R12
 	MOVL         200(DI), AX
 	CMPL         AX, $0x3f800000
 	JEQ          scaled
@@ -17761,7 +17862,7 @@ scaled:
 
 accumulated:
 	MOVQ    176(DI), AX
-	MOVQ    264(DI), CX
+	MOVQ    280(DI), CX
 	CMPQ    AX, $0x01
 	JLT     biased
 	JEQ     rowbias
@@ -17941,21 +18042,22 @@ store:
 	VMOVUPS Y3, (AX)(R8*1)
 	VMOVUPS Y5, (AX)(R8*2)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 248(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 264(DI)
-	MOVQ    232(DI), AX
-	ADDQ    AX, 272(DI)
 	MOVQ    160(DI), AX
-	ADDQ    AX, DX
+	ADDQ    AX, 272(DI)
+	MOVQ    168(DI), AX
+	ADDQ    AX, 280(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 296(DI)
 	TESTQ   R12, R12
 	JEQ     bare
-	ADDQ    AX, R12
+	MOVQ    160(DI), AX
+	ADDQ    AX, 288(DI)
 
 bare:
-	DECQ 296(DI)
+	DECQ 312(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -17965,45 +18067,45 @@ bare:
 TEXT ·tile4x1AVX2(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), DI
 	MOVQ 24(DI), AX
-	MOVQ AX, 248(DI)
-	MOVQ 72(DI), AX
 	MOVQ AX, 256(DI)
-	MOVQ 136(DI), AX
+	MOVQ 72(DI), AX
 	MOVQ AX, 264(DI)
-	MOVQ 16(DI), AX
-	MOVQ AX, 296(DI)
-	MOVQ 224(DI), AX
+	MOVQ 96(DI), AX
 	MOVQ AX, 272(DI)
-	MOVQ 128(DI), R12
-	MOVQ 96(DI), DX
+	MOVQ 136(DI), AX
+	MOVQ AX, 280(DI)
+	MOVQ 128(DI), AX
+	MOVQ AX, 288(DI)
+	MOVQ 16(DI), AX
+	MOVQ AX, 312(DI)
+	MOVQ 224(DI), AX
+	MOVQ AX, 296(DI)
 	MOVQ 80(DI), R15
 
 product:
+	MOVQ    272(DI), DX
 	IMUL3Q  $0x00000002, 104(DI), AX
 	ADDQ    DX, AX
-	MOVQ    AX, 288(DI)
+	MOVQ    AX, 304(DI)
 	MOVQ    DX, R13
 	MOVQ    32(DI), R8
 	LEAQ    (R8)(R8*2), R9
 	LEAQ    (R8)(R8*4), R10
-	MOVQ    256(DI), BX
-	MOVQ    272(DI), R14
+	MOVQ    264(DI), BX
+	MOVQ    296(DI), R14
 	VXORPS  Y0, Y0, Y0
 	VXORPS  Y1, Y1, Y1
 	VXORPS  Y2, Y2, Y2
 	VXORPS  Y3, Y3, Y3
-	MOVQ    56(DI), AX
-	MOVQ    AX, 304(DI)
-	MOVQ    48(DI), AX
-	MOVQ    AX, 280(DI)
+	MOVQ    56(DI), R12
+	MOVQ    48(DI), DX
 	MOVQ    112(DI), AX
 	PCALIGN $0x20
 
 segment:
-	MOVQ    280(DI), SI
-	MOVQ    (SI), SI
-	ADDQ    248(DI), SI
-	ADDQ    $0x08, 280(DI)
+	MOVQ    (DX), SI
+	ADDQ    256(DI), SI
+	ADDQ    $0x08, DX
 	MOVQ    40(DI), R11
 	ADDQ    SI, R11
 	MOVQ    64(DI), CX
@@ -18056,7 +18158,7 @@ four:
 	VFMADD231PS  Y12, Y14, Y2
 	VBROADCASTSS 12(R11), Y15
 	VFMADD231PS  Y12, Y15, Y3
-	CMPQ         R13, 288(DI)
+	CMPQ         R13, 304(DI)
 	JHI          fetched
 	PREFETCHT0   (R13)
 	PREFETCHT0   (R13)(AX*1)
@@ -18097,8 +18199,10 @@ one:
 	PCALIGN      $0x20
 
 next:
-	DECQ         304(DI)
+	DECQ         R12
 	JNE          segment
+	MOVQ         272(DI), DX
+	MOVQ         288(DI), R12
 	MOVL         200(DI), AX
 	CMPL         AX, $0x3f800000
 	JEQ          scaled
@@ -18124,7 +18228,7 @@ scaled:
 
 accumulated:
 	MOVQ    176(DI), AX
-	MOVQ    264(DI), CX
+	MOVQ    280(DI), CX
 	CMPQ    AX, $0x01
 	JLT     biased
 	JEQ     rowbias
@@ -18258,21 +18362,22 @@ store:
 	ADDQ    112(DI), AX
 	VMOVUPS Y3, (AX)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 248(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 264(DI)
-	MOVQ    232(DI), AX
-	ADDQ    AX, 272(DI)
 	MOVQ    160(DI), AX
-	ADDQ    AX, DX
+	ADDQ    AX, 272(DI)
+	MOVQ    168(DI), AX
+	ADDQ    AX, 280(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 296(DI)
 	TESTQ   R12, R12
 	JEQ     bare
-	ADDQ    AX, R12
+	MOVQ    160(DI), AX
+	ADDQ    AX, 288(DI)
 
 bare:
-	DECQ 296(DI)
+	DECQ 312(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -18282,29 +18387,32 @@ bare:
 TEXT ·tile4x2AVX2(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), DI
 	MOVQ 24(DI), AX
-	MOVQ AX, 248(DI)
-	MOVQ 72(DI), AX
 	MOVQ AX, 256(DI)
-	MOVQ 136(DI), AX
+	MOVQ 72(DI), AX
 	MOVQ AX, 264(DI)
-	MOVQ 16(DI), AX
-	MOVQ AX, 296(DI)
-	MOVQ 224(DI), AX
+	MOVQ 96(DI), AX
 	MOVQ AX, 272(DI)
-	MOVQ 128(DI), R12
-	MOVQ 96(DI), DX
+	MOVQ 136(DI), AX
+	MOVQ AX, 280(DI)
+	MOVQ 128(DI), AX
+	MOVQ AX, 288(DI)
+	MOVQ 16(DI), AX
+	MOVQ AX, 312(DI)
+	MOVQ 224(DI), AX
+	MOVQ AX, 296(DI)
 	MOVQ 80(DI), R15
 
 product:
+	MOVQ    272(DI), DX
 	IMUL3Q  $0x00000002, 104(DI), AX
 	ADDQ    DX, AX
-	MOVQ    AX, 288(DI)
+	MOVQ    AX, 304(DI)
 	MOVQ    DX, R13
 	MOVQ    32(DI), R8
 	LEAQ    (R8)(R8*2), R9
 	LEAQ    (R8)(R8*4), R10
-	MOVQ    256(DI), BX
-	MOVQ    272(DI), R14
+	MOVQ    264(DI), BX
+	MOVQ    296(DI), R14
 	VXORPS  Y0, Y0, Y0
 	VXORPS  Y1, Y1, Y1
 	VXORPS  Y2, Y2, Y2
@@ -18313,18 +18421,15 @@ product:
 	VXORPS  Y5, Y5, Y5
 	VXORPS  Y6, Y6, Y6
 	VXORPS  Y7, Y7, Y7
-	MOVQ    56(DI), AX
-	MOVQ    AX, 304(DI)
-	MOVQ    48(DI), AX
-	MOVQ    AX, 280(DI)
+	MOVQ    56(DI), R12
+	MOVQ    48(DI), DX
 	MOVQ    112(DI), AX
 	PCALIGN $0x20
 
 segment:
-	MOVQ    280(DI), SI
-	MOVQ    (SI), SI
-	ADDQ    248(DI), SI
-	ADDQ    $0x08, 280(DI)
+	MOVQ    (DX), SI
+	ADDQ    256(DI), SI
+	ADDQ    $0x08, DX
 	MOVQ    40(DI), R11
 	ADDQ    SI, R11
 	MOVQ    64(DI), CX
@@ -18397,7 +18502,7 @@ four:
 	VBROADCASTSS 12(R11), Y15
 	VFMADD231PS  Y12, Y15, Y6
 	VFMADD231PS  Y13, Y15, Y7
-	CMPQ         R13, 288(DI)
+	CMPQ         R13, 304(DI)
 	JHI          fetched
 	PREFETCHT0   (R13)
 	PREFETCHT0   (R13)(AX*1)
@@ -18443,8 +18548,10 @@ one:
 	PCALIGN      $0x20
 
 next:
-	DECQ         304(DI)
+	DECQ         R12
 	JNE          segment
+	MOVQ         272(DI), DX
+	MOVQ         288(DI), R12
 	MOVL         200(DI), AX
 	CMPL         AX, $0x3f800000
 	JEQ          scaled
@@ -18483,7 +18590,7 @@ scaled:
 
 accumulated:
 	MOVQ    176(DI), AX
-	MOVQ    264(DI), CX
+	MOVQ    280(DI), CX
 	CMPQ    AX, $0x01
 	JLT     biased
 	JEQ     rowbias
@@ -18720,21 +18827,22 @@ store:
 	ADDQ    120(DI), AX
 	VMOVUPS Y7, (AX)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 248(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 264(DI)
-	MOVQ    232(DI), AX
-	ADDQ    AX, 272(DI)
 	MOVQ    160(DI), AX
-	ADDQ    AX, DX
+	ADDQ    AX, 272(DI)
+	MOVQ    168(DI), AX
+	ADDQ    AX, 280(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 296(DI)
 	TESTQ   R12, R12
 	JEQ     bare
-	ADDQ    AX, R12
+	MOVQ    160(DI), AX
+	ADDQ    AX, 288(DI)
 
 bare:
-	DECQ 296(DI)
+	DECQ 312(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -18744,46 +18852,46 @@ bare:
 TEXT ·tile5x1AVX2(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), DI
 	MOVQ 24(DI), AX
-	MOVQ AX, 248(DI)
-	MOVQ 72(DI), AX
 	MOVQ AX, 256(DI)
-	MOVQ 136(DI), AX
+	MOVQ 72(DI), AX
 	MOVQ AX, 264(DI)
-	MOVQ 16(DI), AX
-	MOVQ AX, 296(DI)
-	MOVQ 224(DI), AX
+	MOVQ 96(DI), AX
 	MOVQ AX, 272(DI)
-	MOVQ 128(DI), R12
-	MOVQ 96(DI), DX
+	MOVQ 136(DI), AX
+	MOVQ AX, 280(DI)
+	MOVQ 128(DI), AX
+	MOVQ AX, 288(DI)
+	MOVQ 16(DI), AX
+	MOVQ AX, 312(DI)
+	MOVQ 224(DI), AX
+	MOVQ AX, 296(DI)
 	MOVQ 80(DI), R15
 
 product:
+	MOVQ    272(DI), DX
 	IMUL3Q  $0x00000002, 104(DI), AX
 	ADDQ    DX, AX
-	MOVQ    AX, 288(DI)
+	MOVQ    AX, 304(DI)
 	MOVQ    DX, R13
 	MOVQ    32(DI), R8
 	LEAQ    (R8)(R8*2), R9
 	LEAQ    (R8)(R8*4), R10
-	MOVQ    256(DI), BX
-	MOVQ    272(DI), R14
+	MOVQ    264(DI), BX
+	MOVQ    296(DI), R14
 	VXORPS  Y0, Y0, Y0
 	VXORPS  Y1, Y1, Y1
 	VXORPS  Y2, Y2, Y2
 	VXORPS  Y3, Y3, Y3
 	VXORPS  Y4, Y4, Y4
-	MOVQ    56(DI), AX
-	MOVQ    AX, 304(DI)
-	MOVQ    48(DI), AX
-	MOVQ    AX, 280(DI)
+	MOVQ    56(DI), R12
+	MOVQ    48(DI), DX
 	MOVQ    112(DI), AX
 	PCALIGN $0x20
 
 segment:
-	MOVQ    280(DI), SI
-	MOVQ    (SI), SI
-	ADDQ    248(DI), SI
-	ADDQ    $0x08, 280(DI)
+	MOVQ    (DX), SI
+	ADDQ    256(DI), SI
+	ADDQ    $0x08, DX
 	MOVQ    40(DI), R11
 	ADDQ    SI, R11
 	MOVQ    64(DI), CX
@@ -18844,7 +18952,7 @@ four:
 	VFMADD231PS  Y12, Y15, Y3
 	VBROADCASTSS 12(R11)(R8*1), Y14
 	VFMADD231PS  Y12, Y14, Y4
-	CMPQ         R13, 288(DI)
+	CMPQ         R13, 304(DI)
 	JHI          fetched
 	PREFETCHT0   (R13)
 	PREFETCHT0   (R13)(AX*1)
@@ -18887,8 +18995,10 @@ one:
 	PCALIGN      $0x20
 
 next:
-	DECQ         304(DI)
+	DECQ         R12
 	JNE          segment
+	MOVQ         272(DI), DX
+	MOVQ         288(DI), R12
 	MOVL         200(DI), AX
 	CMPL         AX, $0x3f800000
 	JEQ          scaled
@@ -18916,7 +19026,7 @@ scaled:
 
 accumulated:
 	MOVQ    176(DI), AX
-	MOVQ    264(DI), CX
+	MOVQ    280(DI), CX
 	CMPQ    AX, $0x01
 	JLT     biased
 	JEQ     rowbias
@@ -19074,21 +19184,22 @@ store:
 	VMOVUPS Y3, (AX)
 	VMOVUPS Y4, (AX)(R8*1)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 248(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 264(DI)
-	MOVQ    232(DI), AX
-	ADDQ    AX, 272(DI)
 	MOVQ    160(DI), AX
-	ADDQ    AX, DX
+	ADDQ    AX, 272(DI)
+	MOVQ    168(DI), AX
+	ADDQ    AX, 280(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 296(DI)
 	TESTQ   R12, R12
 	JEQ     bare
-	ADDQ    AX, R12
+	MOVQ    160(DI), AX
+	ADDQ    AX, 288(DI)
 
 bare:
-	DECQ 296(DI)
+	DECQ 312(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -19098,29 +19209,32 @@ bare:
 TEXT ·tile5x2AVX2(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), DI
 	MOVQ 24(DI), AX
-	MOVQ AX, 248(DI)
-	MOVQ 72(DI), AX
 	MOVQ AX, 256(DI)
-	MOVQ 136(DI), AX
+	MOVQ 72(DI), AX
 	MOVQ AX, 264(DI)
-	MOVQ 16(DI), AX
-	MOVQ AX, 296(DI)
-	MOVQ 224(DI), AX
+	MOVQ 96(DI), AX
 	MOVQ AX, 272(DI)
-	MOVQ 128(DI), R12
-	MOVQ 96(DI), DX
+	MOVQ 136(DI), AX
+	MOVQ AX, 280(DI)
+	MOVQ 128(DI), AX
+	MOVQ AX, 288(DI)
+	MOVQ 16(DI), AX
+	MOVQ AX, 312(DI)
+	MOVQ 224(DI), AX
+	MOVQ AX, 296(DI)
 	MOVQ 80(DI), R15
 
 product:
+	MOVQ    272(DI), DX
 	IMUL3Q  $0x00000002, 104(DI), AX
 	ADDQ    DX, AX
-	MOVQ    AX, 288(DI)
+	MOVQ    AX, 304(DI)
 	MOVQ    DX, R13
 	MOVQ    32(DI), R8
 	LEAQ    (R8)(R8*2), R9
 	LEAQ    (R8)(R8*4), R10
-	MOVQ    256(DI), BX
-	MOVQ    272(DI), R14
+	MOVQ    264(DI), BX
+	MOVQ    296(DI), R14
 	VXORPS  Y0, Y0, Y0
 	VXORPS  Y1, Y1, Y1
 	VXORPS  Y2, Y2, Y2
@@ -19131,18 +19245,15 @@ product:
 	VXORPS  Y7, Y7, Y7
 	VXORPS  Y8, Y8, Y8
 	VXORPS  Y9, Y9, Y9
-	MOVQ    56(DI), AX
-	MOVQ    AX, 304(DI)
-	MOVQ    48(DI), AX
-	MOVQ    AX, 280(DI)
+	MOVQ    56(DI), R12
+	MOVQ    48(DI), DX
 	MOVQ    112(DI), AX
 	PCALIGN $0x20
 
 segment:
-	MOVQ    280(DI), SI
-	MOVQ    (SI), SI
-	ADDQ    248(DI), SI
-	ADDQ    $0x08, 280(DI)
+	MOVQ    (DX), SI
+	ADDQ    256(DI), SI
+	ADDQ    $0x08, DX
 	MOVQ    40(DI), R11
 	ADDQ    SI, R11
 	MOVQ    64(DI), CX
@@ -19227,7 +19338,7 @@ four:
 	VBROADCASTSS 12(R11)(R8*1), Y14
 	VFMADD231PS  Y12, Y14, Y8
 	VFMADD231PS  Y13, Y14, Y9
-	CMPQ         R13, 288(DI)
+	CMPQ         R13, 304(DI)
 	JHI          fetched
 	PREFETCHT0   (R13)
 	PREFETCHT0   (R13)(AX*1)
@@ -19276,8 +19387,10 @@ one:
 	PCALIGN      $0x20
 
 next:
-	DECQ         304(DI)
+	DECQ         R12
 	JNE          segment
+	MOVQ         272(DI), DX
+	MOVQ         288(DI), R12
 	MOVL         200(DI), AX
 	CMPL         AX, $0x3f800000
 	JEQ          scaled
@@ -19320,7 +19433,7 @@ scaled:
 
 accumulated:
 	MOVQ    176(DI), AX
-	MOVQ    264(DI), CX
+	MOVQ    280(DI), CX
 	CMPQ    AX, $0x01
 	JLT     biased
 	JEQ     rowbias
@@ -19604,21 +19717,22 @@ store:
 	VMOVUPS Y7, (AX)
 	VMOVUPS Y9, (AX)(R8*1)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 248(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 264(DI)
-	MOVQ    232(DI), AX
-	ADDQ    AX, 272(DI)
 	MOVQ    160(DI), AX
-	ADDQ    AX, DX
+	ADDQ    AX, 272(DI)
+	MOVQ    168(DI), AX
+	ADDQ    AX, 280(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 296(DI)
 	TESTQ   R12, R12
 	JEQ     bare
-	ADDQ    AX, R12
+	MOVQ    160(DI), AX
+	ADDQ    AX, 288(DI)
 
 bare:
-	DECQ 296(DI)
+	DECQ 312(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -19628,47 +19742,47 @@ bare:
 TEXT ·tile6x1AVX2(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), DI
 	MOVQ 24(DI), AX
-	MOVQ AX, 248(DI)
-	MOVQ 72(DI), AX
 	MOVQ AX, 256(DI)
-	MOVQ 136(DI), AX
+	MOVQ 72(DI), AX
 	MOVQ AX, 264(DI)
-	MOVQ 16(DI), AX
-	MOVQ AX, 296(DI)
-	MOVQ 224(DI), AX
+	MOVQ 96(DI), AX
 	MOVQ AX, 272(DI)
-	MOVQ 128(DI), R12
-	MOVQ 96(DI), DX
+	MOVQ 136(DI), AX
+	MOVQ AX, 280(DI)
+	MOVQ 128(DI), AX
+	MOVQ AX, 288(DI)
+	MOVQ 16(DI), AX
+	MOVQ AX, 312(DI)
+	MOVQ 224(DI), AX
+	MOVQ AX, 296(DI)
 	MOVQ 80(DI), R15
 
 product:
+	MOVQ    272(DI), DX
 	IMUL3Q  $0x00000002, 104(DI), AX
 	ADDQ    DX, AX
-	MOVQ    AX, 288(DI)
+	MOVQ    AX, 304(DI)
 	MOVQ    DX, R13
 	MOVQ    32(DI), R8
 	LEAQ    (R8)(R8*2), R9
 	LEAQ    (R8)(R8*4), R10
-	MOVQ    256(DI), BX
-	MOVQ    272(DI), R14
+	MOVQ    264(DI), BX
+	MOVQ    296(DI), R14
 	VXORPS  Y0, Y0, Y0
 	VXORPS  Y1, Y1, Y1
 	VXORPS  Y2, Y2, Y2
 	VXORPS  Y3, Y3, Y3
 	VXORPS  Y4, Y4, Y4
 	VXORPS  Y5, Y5, Y5
-	MOVQ    56(DI), AX
-	MOVQ    AX, 304(DI)
-	MOVQ    48(DI), AX
-	MOVQ    AX, 280(DI)
+	MOVQ    56(DI), R12
+	MOVQ    48(DI), DX
 	MOVQ    112(DI), AX
 	PCALIGN $0x20
 
 segment:
-	MOVQ    280(DI), SI
-	MOVQ    (SI), SI
-	ADDQ    248(DI), SI
-	ADDQ    $0x08, 280(DI)
+	MOVQ    (DX), SI
+	ADDQ    256(DI), SI
+	ADDQ    $0x08, DX
 	MOVQ    40(DI), R11
 	ADDQ    SI, R11
 	MOVQ    64(DI), CX
@@ -19737,7 +19851,7 @@ four:
 	VFMADD231PS  Y12, Y14, Y4
 	VBROADCASTSS 12(R11)(R8*2), Y15
 	VFMADD231PS  Y12, Y15, Y5
-	CMPQ         R13, 288(DI)
+	CMPQ         R13, 304(DI)
 	JHI          fetched
 	PREFETCHT0   (R13)
 	PREFETCHT0   (R13)(AX*1)
@@ -19782,8 +19896,10 @@ one:
 	PCALIGN      $0x20
 
 next:
-	DECQ         304(DI)
+	DECQ         R12
 	JNE          segment
+	MOVQ         272(DI), DX
+	MOVQ         288(DI), R12
 	MOVL         200(DI), AX
 	CMPL         AX, $0x3f800000
 	JEQ          scaled
@@ -19813,7 +19929,7 @@ scaled:
 
 accumulated:
 	MOVQ    176(DI), AX
-	MOVQ    264(DI), CX
+	MOVQ    280(DI), CX
 	CMPQ    AX, $0x01
 	JLT     biased
 	JEQ     rowbias
@@ -19995,21 +20111,22 @@ store:
 	VMOVUPS Y4, (AX)(R8*1)
 	VMOVUPS Y5, (AX)(R8*2)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 248(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 264(DI)
-	MOVQ    232(DI), AX
-	ADDQ    AX, 272(DI)
 	MOVQ    160(DI), AX
-	ADDQ    AX, DX
+	ADDQ    AX, 272(DI)
+	MOVQ    168(DI), AX
+	ADDQ    AX, 280(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 296(DI)
 	TESTQ   R12, R12
 	JEQ     bare
-	ADDQ    AX, R12
+	MOVQ    160(DI), AX
+	ADDQ    AX, 288(DI)
 
 bare:
-	DECQ 296(DI)
+	DECQ 312(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -20019,29 +20136,32 @@ bare:
 TEXT ·tile6x2AVX2(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), DI
 	MOVQ 24(DI), AX
-	MOVQ AX, 248(DI)
-	MOVQ 72(DI), AX
 	MOVQ AX, 256(DI)
-	MOVQ 136(DI), AX
+	MOVQ 72(DI), AX
 	MOVQ AX, 264(DI)
-	MOVQ 16(DI), AX
-	MOVQ AX, 296(DI)
-	MOVQ 224(DI), AX
+	MOVQ 96(DI), AX
 	MOVQ AX, 272(DI)
-	MOVQ 128(DI), R12
-	MOVQ 96(DI), DX
+	MOVQ 136(DI), AX
+	MOVQ AX, 280(DI)
+	MOVQ 128(DI), AX
+	MOVQ AX, 288(DI)
+	MOVQ 16(DI), AX
+	MOVQ AX, 312(DI)
+	MOVQ 224(DI), AX
+	MOVQ AX, 296(DI)
 	MOVQ 80(DI), R15
 
 product:
+	MOVQ    272(DI), DX
 	IMUL3Q  $0x00000002, 104(DI), AX
 	ADDQ    DX, AX
-	MOVQ    AX, 288(DI)
+	MOVQ    AX, 304(DI)
 	MOVQ    DX, R13
 	MOVQ    32(DI), R8
 	LEAQ    (R8)(R8*2), R9
 	LEAQ    (R8)(R8*4), R10
-	MOVQ    256(DI), BX
-	MOVQ    272(DI), R14
+	MOVQ    264(DI), BX
+	MOVQ    296(DI), R14
 	VXORPS  Y0, Y0, Y0
 	VXORPS  Y1, Y1, Y1
 	VXORPS  Y2, Y2, Y2
@@ -20054,18 +20174,15 @@ product:
 	VXORPS  Y9, Y9, Y9
 	VXORPS  Y10, Y10, Y10
 	VXORPS  Y11, Y11, Y11
-	MOVQ    56(DI), AX
-	MOVQ    AX, 304(DI)
-	MOVQ    48(DI), AX
-	MOVQ    AX, 280(DI)
+	MOVQ    56(DI), R12
+	MOVQ    48(DI), DX
 	MOVQ    112(DI), AX
 	PCALIGN $0x20
 
 segment:
-	MOVQ    280(DI), SI
-	MOVQ    (SI), SI
-	ADDQ    248(DI), SI
-	ADDQ    $0x08, 280(DI)
+	MOVQ    (DX), SI
+	ADDQ    256(DI), SI
+	ADDQ    $0x08, DX
 	MOVQ    40(DI), R11
 	ADDQ    SI, R11
 	MOVQ    64(DI), CX
@@ -20162,7 +20279,7 @@ four:
 	VBROADCASTSS 12(R11)(R8*2), Y15
 	VFMADD231PS  Y12, Y15, Y10
 	VFMADD231PS  Y13, Y15, Y11
-	CMPQ         R13, 288(DI)
+	CMPQ         R13, 304(DI)
 	JHI          fetched
 	PREFETCHT0   (R13)
 	PREFETCHT0   (R13)(AX*1)
@@ -20214,8 +20331,10 @@ one:
 	PCALIGN      $0x20
 
 next:
-	DECQ         304(DI)
+	DECQ         R12
 	JNE          segment
+	MOVQ         272(DI), DX
+	MOVQ         288(DI), R12
 	MOVL         200(DI), AX
 	CMPL         AX, $0x3f800000
 	JEQ          scaled
@@ -20262,7 +20381,7 @@ scaled:
 
 accumulated:
 	MOVQ    176(DI), AX
-	MOVQ    264(DI), CX
+	MOVQ    280(DI), CX
 	CMPQ    AX, $0x01
 	JLT     biased
 	JEQ     rowbias
@@ -20593,21 +20712,22 @@ store:
 	VMOVUPS Y9, (AX)(R8*1)
 	VMOVUPS Y11, (AX)(R8*2)
 	MOVQ    144(DI), AX
-	ADDQ    AX, 248(DI)
-	MOVQ    152(DI), AX
 	ADDQ    AX, 256(DI)
-	MOVQ    168(DI), AX
+	MOVQ    152(DI), AX
 	ADDQ    AX, 264(DI)
-	MOVQ    232(DI), AX
-	ADDQ    AX, 272(DI)
 	MOVQ    160(DI), AX
-	ADDQ    AX, DX
+	ADDQ    AX, 272(DI)
+	MOVQ    168(DI), AX
+	ADDQ    AX, 280(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 296(DI)
 	TESTQ   R12, R12
 	JEQ     bare
-	ADDQ    AX, R12
+	MOVQ    160(DI), AX
+	ADDQ    AX, 288(DI)
 
 bare:
-	DECQ 296(DI)
+	DECQ 312(DI)
 	JNE  product
 	VZEROUPPER
 	RET

@@ -21,7 +21,7 @@ func newGraphCommand() *cobra.Command {
 		Args:  verbRequired,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(newGraphShowCommand(), newGraphOptimizeCommand(), newGraphPassesCommand())
+	cmd.AddCommand(newGraphShowCommand(), newGraphOptimizeCommand(), newGraphPassesCommand(), newGraphZooCommand())
 	return cmd
 }
 

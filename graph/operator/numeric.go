@@ -61,6 +61,9 @@ func (c *Call) wantNumbers(inputs ...int) error {
 		if c.has(i) && numericOf(c.In[i].DType) == nil {
 			return fmt.Errorf("input %d is of type %s, want numbers", i, c.In[i].DType)
 		}
+		if first := inputs[0]; c.has(i) && c.has(first) && c.given != nil && c.given[i] != c.given[first] {
+			return fmt.Errorf("input %d is of type %s, want %s as input %d is", i, c.given[i], c.given[first], first)
+		}
 	}
 	return c.wantSame(inputs...)
 }

@@ -27,6 +27,8 @@ type Call struct {
 	In []*Tensor
 	// Outputs is the number of outputs that the node lists.
 	Outputs int
+	// given are the types of inputs before those of half types were widened.
+	given []DType
 }
 
 // NotConstantError says that the types of outputs depend on the elements of an
@@ -83,7 +85,7 @@ func Infer(name string, a Attributes, args []*Argument, outputs int) ([]Type, er
 	if d == nil {
 		return nil, unsupportedf("operator %s is not defined", name)
 	}
-	c := &Call{Attributes: a, In: make([]*Tensor, len(args)), Outputs: outputs}
+	c := &Call{Attributes: a, In: make([]*Tensor, len(args)), Outputs: outputs, given: make([]DType, len(args))}
 	var half DType
 	for i, arg := range args {
 		if arg == nil {
@@ -100,6 +102,7 @@ func Infer(name string, a Attributes, args []*Argument, outputs int) ([]Type, er
 		if arg.Constant == nil {
 			c.In[i] = &Tensor{DType: arg.DType, Shape: arg.Shape}
 		}
+		c.given[i] = c.In[i].DType
 		if arg.DType.IsHalf() && !d.exact {
 			half = arg.DType
 			c.In[i] = widened(c.In[i])
@@ -149,7 +152,7 @@ func Run(name string, a Attributes, in, out []*Tensor) error {
 	if d == nil {
 		return unsupportedf("operator %s is not defined", name)
 	}
-	c := &Call{Attributes: a, In: make([]*Tensor, len(in)), Outputs: len(out)}
+	c := &Call{Attributes: a, In: make([]*Tensor, len(in)), Outputs: len(out), given: make([]DType, len(in))}
 	for i, t := range in {
 		if t == nil {
 			continue
@@ -157,7 +160,7 @@ func Run(name string, a Attributes, in, out []*Tensor) error {
 		if err := t.Check(); err != nil {
 			return fmt.Errorf("input %d: %w", i, err)
 		}
-		c.In[i] = t
+		c.given[i], c.In[i] = t.DType, t
 		if !d.exact {
 			c.In[i] = widened(t)
 		}

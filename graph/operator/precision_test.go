@@ -84,3 +84,35 @@ func TestEveryPrecisionGivesTheSame(t *testing.T) {
 		}
 	}
 }
+
+// Outputs that have a type of their own keep it when inputs are of a half one.
+func TestOutputsKeepTheirOwnType(t *testing.T) {
+	half := func(shape ...int) *Tensor { return New(F16, shape...) }
+	for _, c := range []struct {
+		operator string
+		a        Attributes
+		in       []*Tensor
+		want     []DType
+	}{
+		{"DequantizeLinear", Attributes{"output_dtype": int64(1)}, []*Tensor{New(I8, 3), half()}, []DType{F32}},
+		{"DequantizeLinear", nil, []*Tensor{New(I8, 3), half()}, []DType{F16}},
+		{"LayerNormalization", nil, []*Tensor{half(2, 3), half(3)}, []DType{F16, F32, F32}},
+		{"RMSNormalization", nil, []*Tensor{half(2, 3), New(F32, 3)}, []DType{F32}},
+		{"Resize", nil, []*Tensor{New(F32, 2), nil, nil, {DType: I64, Shape: []int{1}, Data: []int64{3}}}, []DType{F32}},
+		{"BatchNormalization", Attributes{"training_mode": int64(1)},
+			[]*Tensor{half(2, 3), half(3), half(3), New(F32, 3), New(F32, 3)}, []DType{F16, F32, F32}},
+		{"Attention", nil, []*Tensor{New(F32, 1, 1, 2, 3), New(F32, 1, 1, 2, 3), half(1, 1, 2, 3)}, []DType{F32, F32, F16}},
+		{"GridSample", nil, []*Tensor{New(F32, 1, 1, 2, 3), half(1, 2, 2, 2)}, []DType{F32}},
+	} {
+		got, err := Evaluate(c.operator, c.a, c.in, len(c.want))
+		if err != nil {
+			t.Errorf("%s: %v", c.operator, err)
+			continue
+		}
+		for i, g := range got {
+			if g.DType != c.want[i] {
+				t.Errorf("%s: output %d is of type %s, want %s", c.operator, i, g.DType, c.want[i])
+			}
+		}
+	}
+}

@@ -167,6 +167,7 @@ func TestWrongDataIsAnError(t *testing.T) {
 		"Gather": {x, index}, "GatherElements": {x, index}, "ScatterElements": {x, index, New(F32, 1)},
 		"Div": {one, zero}, "Mod": {one, zero}, "CumSum": {x, vector(1)}, "Range": {zero, one, zero},
 		"TopK": {x, vector(4)}, "GatherND": {x, {I64, []int{1, 1}, []int64{-4}}}, "Slice": {x, vector(0), vector(1), vector(0), vector(0)},
+		"Add": {x, New(F16, 3)}, "MatMul": {New(BF16, 3), New(F16, 3)}, "Max": {x, x, New(F64, 3)},
 		"ArgMax": {New(F32, 0)}, "Reshape": {x, vector(2)}, "Squeeze": {x, vector(0)}, "Unsqueeze": {x, vector(0, 0)},
 	} {
 		if out, err := Evaluate(name, nil, in, 1); err == nil {

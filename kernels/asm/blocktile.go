@@ -21,6 +21,27 @@ func blockTile() {
 			k.generate()
 		}
 	}
+	takeBlocks()
+}
+
+// takeBlocks writes the kernel that copies blocks, every so many bytes one.
+func takeBlocks() {
+	text("takeBlocksAVX512", "func(to, from *float32, count, step int)",
+		"takeBlocksAVX512 copies count blocks of 16 elements, step bytes apart, as takePixels does.")
+	Load(Param("to"), reg.RDI)
+	Load(Param("from"), reg.RSI)
+	Load(Param("count"), reg.RCX)
+	Load(Param("step"), reg.RDX)
+	Label("copy")
+	PREFETCHT0(operand.Mem{Base: reg.RSI, Index: reg.RDX, Scale: 8})
+	VMOVUPS(operand.Mem{Base: reg.RSI}, reg.Z0)
+	VMOVUPS(reg.Z0, operand.Mem{Base: reg.RDI})
+	ADDQ(reg.RDX, reg.RSI)
+	ADDQ(operand.Imm(64), reg.RDI)
+	DECQ(reg.RCX)
+	JNE(operand.LabelRef("copy"))
+	VZEROUPPER()
+	RET()
 }
 
 // blockColumns is the number of columns of A that a segment has.
@@ -29,7 +50,7 @@ const blockColumns = 8
 // blockTileKernel generates the kernel of tiles of some rows and vectors of
 // columns. Registers:
 //
-//	DI  the tile         R8  a                R12 residual - c
+//	DI  the tile         R8  a                R12 ahead
 //	SI  A, group 1       R11 A, group 2       R13 products left
 //	BX  B                R9  aGroup           R14 what is wanted next
 //	DX  C, group 1       R10 C, group 2       R15 cVector
@@ -103,17 +124,17 @@ func (k *blockTileKernel) generate() {
 	for _, x := range []struct {
 		name string
 		to   reg.GPPhysical
-	}{{"a", reg.R8}, {"aGroup", reg.R9}, {"c", reg.RDX}, {"cVector", reg.R15}, {"residual", reg.R12}, {"count", reg.R13}, {"next", reg.R14}} {
+	}{{"a", reg.R8}, {"aGroup", reg.R9}, {"c", reg.RDX}, {"cVector", reg.R15}, {"ahead", reg.R12}, {"count", reg.R13}, {"next", reg.R14}} {
 		MOVQ(k.mem(x.name), x.to)
 	}
-	SUBQ(reg.RDX, reg.R12)
 
 	align()
 	Label("product")
+	k.begin()
 	MOVQ(k.mem("offsets"), reg.RAX)
 	MOVQ(k.mem("segments"), reg.RCX)
 	MOVQ(k.mem("b"), reg.RBX)
-	k.begin()
+	align()
 
 	Label("segment")
 	MOVQ(operand.Mem{Base: reg.RAX}, reg.RSI)
@@ -124,8 +145,12 @@ func (k *blockTileKernel) generate() {
 	for i := range blockColumns {
 		k.step(i)
 	}
-	PREFETCHT1(operand.Mem{Base: reg.R14})
-	PREFETCHT1(operand.Mem{Base: reg.R14, Disp: 64})
+	// The two halves of a block ask for different lines.
+	PREFETCHT1(operand.Mem{Base: reg.RSI, Index: reg.R12, Scale: 1, Disp: 32})
+	PREFETCHT1(operand.Mem{Base: reg.RSI, Index: reg.R12, Scale: 1, Disp: 32 + 128})
+	for i := range 4 {
+		PREFETCHT1(operand.Mem{Base: reg.R14, Disp: 64 * i})
+	}
 	ADDQ(k.mem("nextLine"), reg.R14)
 	ADDQ(operand.Imm(8), reg.RAX)
 	ADDQ(operand.U32(64*blockColumns*uint32(k.columns)), reg.RBX)
@@ -171,7 +196,8 @@ func (k *blockTileKernel) begin() {
 	Label("accumulated")
 	CMPQ(k.mem("residual"), operand.Imm(0))
 	JEQ(operand.LabelRef("added"))
-	k.each(reg.R12, add)
-	align()
+	MOVQ(k.mem("residual"), reg.RAX)
+	SUBQ(k.mem("c"), reg.RAX)
+	k.each(reg.RAX, add)
 	Label("added")
 }
