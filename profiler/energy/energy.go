@@ -79,27 +79,46 @@ const Tolerance = 0.02
 // coarse for the work and the time given.
 var ErrResolution = errors.New("too coarse a meter")
 
-// Idle returns what the meter shows while the process sleeps, for as long as
-// half of [Tolerance] needs, but no longer than limit.
+// The idle power is subtracted from all that is measured later, and has to be
+// the more exact: to idleTolerance where the limit allows it.
+const (
+	idleTime      = 2 * time.Second
+	idleTolerance = Tolerance / 4
+)
+
+// Idle returns what the meter shows while the process sleeps, in no more than
+// limit.
 func Idle(ctx context.Context, m Meter, limit time.Duration) (Energy, error) {
 	d := m.Description()
-	wait := min(time.Duration(2/Tolerance)*d.Period, limit)
-	idle, err := m.Measure(func() {
-		select {
-		case <-ctx.Done():
-		case <-time.After(wait):
+	wait := min(max(2*d.Shortest(), idleTime), limit)
+	for {
+		idle, err := m.Measure(func() {
+			select {
+			case <-ctx.Done():
+			case <-time.After(wait):
+			}
+		})
+		if err := ctx.Err(); err != nil {
+			return Energy{}, err
 		}
-	})
-	if err := ctx.Err(); err != nil {
-		return Energy{}, err
+		if err != nil {
+			return Energy{}, err
+		}
+		if !(idle.Seconds() > 0) {
+			return Energy{}, fmt.Errorf("energy: %s: no time passed while the idle power was measured", d.Name)
+		}
+		limit -= wait
+		longer := limit
+		if want := idleTolerance * idle.Joules; idle.Bound <= want {
+			return idle, nil
+		} else if want > 0 {
+			longer = min(limit, time.Duration(float64(wait)*1.1*idle.Bound/want))
+		}
+		if longer <= wait { // no more than that is had
+			return idle, nil
+		}
+		wait = longer
 	}
-	if err != nil {
-		return Energy{}, err
-	}
-	if !(idle.Seconds() > 0) {
-		return Energy{}, fmt.Errorf("energy: %s: no time passed while the idle power was measured", d.Name)
-	}
-	return idle, nil
 }
 
 // PerRun repeats run until the meter's resolution makes the net energy of one

@@ -64,7 +64,7 @@ func integrate(samples []sample, start, end time.Time, allowed time.Duration) (E
 	}
 	e := Energy{Start: start, End: end, Samples: len(within)}
 	var longest time.Duration
-	highest := 0.0
+	lowest, highest := within[0].watts, within[0].watts
 	for i := range within[1:] {
 		a, b := within[i], within[i+1]
 		gap := b.at.Sub(a.at)
@@ -72,7 +72,7 @@ func integrate(samples []sample, start, end time.Time, allowed time.Duration) (E
 			return Energy{}, fmt.Errorf("samples are missing: none for %v from %s on, where one comes every %v", gap.Round(time.Millisecond), a.at.Format("15:04:05.000"), usualPeriod(samples).Round(time.Microsecond))
 		}
 		longest = max(longest, gap)
-		highest = max(highest, a.watts, b.watts)
+		lowest, highest = min(lowest, b.watts), max(highest, b.watts)
 		from, to := a, b
 		if from.at.Before(start) {
 			from = between(a, b, start)
@@ -82,8 +82,8 @@ func integrate(samples []sample, start, end time.Time, allowed time.Duration) (E
 		}
 		e.Joules += (from.watts + to.watts) / 2 * to.at.Sub(from.at).Seconds()
 	}
-	// What happens between two samples at either end is not seen.
-	e.Bound = highest * longest.Seconds()
+	// When the power changed between two samples, as at the ends, is not seen.
+	e.Bound = (highest - lowest) * longest.Seconds()
 	return e, nil
 }
 
