@@ -37,13 +37,12 @@ func (p *Profiler) workload(ctx context.Context, w graph.Workload, limit time.Du
 	if err != nil {
 		return lut.Row{}, err
 	}
-	begin := p.sampler.now()
-	m, err := p.measure(ctx, plan, p.timingShare(limit))
+	m, err := p.measure(ctx, plan, limit)
 	if err != nil {
 		return lut.Row{}, fmt.Errorf("profiler: %s: %w", w, err)
 	}
 	row := newRow(w, m, float64(n))
-	if err := p.meterRow(ctx, &row, w, plan, n, limit-(p.sampler.now()-begin)); err != nil {
+	if err := p.meterRow(ctx, &row, w, plan, n); err != nil {
 		return lut.Row{}, fmt.Errorf("profiler: %s: %w", w, err)
 	}
 	return row, nil

@@ -26,30 +26,31 @@ const (
 type metering struct {
 	meter    energy.Meter // nil where there is none, or none any more
 	idle     energy.Energy
-	failures int  // in a row
-	coarse   bool // it was said that the meter is too coarse for some rows
+	until    time.Duration // on the sampler's clock: the end of the item's share of the budget, 0 without one
+	failures int           // in a row
+	coarse   bool          // it was said that the meter is too coarse for some rows
 }
 
-// timingShare is the part of an item's limit in which it is timed: with a
-// budget, energy has to do with the other half and what timing leaves.
-func (p *Profiler) timingShare(limit time.Duration) time.Duration {
-	if p.metering.meter != nil && p.options.Budget > 0 {
-		return limit / 2
+// timingShare is the part of an item's share of the budget in which it is
+// timed: energy has the other half and what timing leaves.
+func (p *Profiler) timingShare(share time.Duration) time.Duration {
+	if p.metering.meter != nil {
+		return share / 2
 	}
-	return limit
+	return share
 }
 
 // meterRow replaces the modelled energy of row, of which plan does the work
 // times times, by a measured one: the net energy, without what the idle machine
 // would have used. Where the meter does not tell it the row stays modelled. It
 // fails only where ctx ended.
-func (p *Profiler) meterRow(ctx context.Context, row *lut.Row, w graph.Workload, plan *inference.Plan, times int, left time.Duration) error {
+func (p *Profiler) meterRow(ctx context.Context, row *lut.Row, w graph.Workload, plan *inference.Plan, times int) error {
 	if p.metering.meter == nil {
 		return nil
 	}
 	limit := p.options.MaxEnergyPerItem
-	if p.options.Budget > 0 {
-		limit = min(limit, left)
+	if p.metering.until > 0 {
+		limit = min(limit, p.metering.until-p.sampler.now())
 	}
 	e, err := p.energyOf(ctx, plan, limit)
 	if err := ctx.Err(); err != nil {
