@@ -32,12 +32,13 @@ type metering struct {
 }
 
 // timingShare is the part of an item's share of the budget in which it is
-// timed: energy has the other half and what timing leaves.
+// timed. The rest, what a meter usually needs and at most half, is for energy,
+// with what timing leaves.
 func (p *Profiler) timingShare(share time.Duration) time.Duration {
-	if p.metering.meter != nil {
-		return share / 2
+	if p.metering.meter == nil {
+		return share
 	}
-	return share
+	return share - min(share/2, 2*p.metering.meter.Description().Shortest())
 }
 
 // meterRow replaces the modelled energy of row, of which plan does the work

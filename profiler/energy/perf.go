@@ -182,6 +182,9 @@ func parseCPUs(text string) ([]int, error) {
 		for cpu := lo; cpu <= hi; cpu++ {
 			cpus = append(cpus, cpu)
 		}
+		if len(cpus) > maxCPU {
+			return nil, fmt.Errorf("%.40q lists more than %d CPUs", text, maxCPU)
+		}
 	}
 	return cpus, nil
 }
