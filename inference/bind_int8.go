@@ -4,7 +4,6 @@ import (
 	"slices"
 
 	"github.com/hwprofd/hwprofd/graph"
-	"github.com/hwprofd/hwprofd/graph/operator"
 	"github.com/hwprofd/hwprofd/kernels"
 )
 
@@ -125,12 +124,6 @@ func bindQLinearAdd(n *graph.Node) *step {
 // bindCast turns integers into numbers of single precision.
 func bindCast(n *graph.Node) *step {
 	x, out := n.Inputs[0], n.Outputs[0]
-	if x.DType == out.DType {
-		return &step{kernel: func(m *memory) call {
-			in, to := []*operator.Tensor{m.tensor(x)}, []*operator.Tensor{m.tensor(out)}
-			return func(*kernels.Workspace) error { return operator.Run("Cast", n.Attributes.Named, in, to) }
-		}}
-	}
 	if x.DType != graph.I32 || out.DType != graph.F32 {
 		return nil
 	}

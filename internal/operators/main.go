@@ -61,8 +61,3 @@ func page() string {
 	}
 	return b.String()
 }
-
-var all = []operator.DType{
-	operator.F32, operator.F64, operator.F16, operator.BF16, operator.I8, operator.I16, operator.I32, operator.I64,
-	operator.U8, operator.U16, operator.U32, operator.U64, operator.Bool,
-}
