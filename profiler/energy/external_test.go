@@ -238,8 +238,8 @@ func TestCommand(t *testing.T) {
 	}
 }
 
-// TestPowermetrics reads what powermetrics printed on an Apple M2 and on an
-// Intel Mac.
+// TestPowermetrics reads text in the form that powermetrics prints on an Apple
+// M2 and on an Intel Mac; the figures are made up.
 func TestPowermetrics(t *testing.T) {
 	for name, want := range map[string][]float64{
 		"powermetrics-m2.txt":    {4.833, 4.911},
