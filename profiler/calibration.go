@@ -90,11 +90,10 @@ func (p *Profiler) rebase(t *lut.Table) {
 		for _, v := range []*float64{&r.LatencyMedianNS, &r.LatencyMeanNS, &r.LatencyP10NS, &r.LatencyP90NS, &r.LatencyCI95NS} {
 			*v *= scale
 		}
-		mj := *r.EnergyMJ * scale // the meter's power for a shorter time
-		if r.EnergySource == energy.ModelSource {
-			mj = energy.Model(r.MACs, r.Bytes, r.LatencyMedianNS)
+		if r.EnergySource == energy.ModelSource { // a meter's figure is not of the latency
+			mj := energy.Model(r.MACs, r.Bytes, r.LatencyMedianNS)
+			r.EnergyMJ = &mj
 		}
-		r.EnergyMJ = &mj
 	}
 	for i := range t.Networks {
 		n := &t.Networks[i]

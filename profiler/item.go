@@ -37,14 +37,13 @@ func (p *Profiler) workload(ctx context.Context, w graph.Workload, limit time.Du
 	if err != nil {
 		return lut.Row{}, err
 	}
-	m, watts, err := p.measure(ctx, plan, limit)
+	m, err := p.measure(ctx, plan, limit)
 	if err != nil {
 		return lut.Row{}, fmt.Errorf("profiler: %s: %w", w, err)
 	}
 	row := newRow(w, m, float64(n))
-	if watts > 0 {
-		*row.EnergyMJ = watts * row.LatencyMedianNS * 1e-6
-		row.EnergySource = p.meter.Name()
+	if err := p.meterRow(ctx, &row, w, plan, n); err != nil {
+		return lut.Row{}, fmt.Errorf("profiler: %s: %w", w, err)
 	}
 	return row, nil
 }
@@ -77,7 +76,7 @@ func (p *Profiler) network(ctx context.Context, item NamedGraph, limit time.Dura
 
 // plan measures the plan of item.
 func (p *Profiler) plan(ctx context.Context, item NamedGraph, plan *inference.Plan, limit time.Duration) (network lut.Network, stable bool, err error) {
-	m, _, err := p.measure(ctx, plan, limit)
+	m, err := p.measure(ctx, plan, limit)
 	if err != nil {
 		return lut.Network{}, false, fmt.Errorf("profiler: network %s: %w", item.Name, err)
 	}
@@ -121,28 +120,9 @@ func runOf(plan *inference.Plan) func() {
 	return func() { _ = plan.Run() }
 }
 
-// measure times plan with no garbage collection between, and returns the mean
-// power meanwhile, 0 where no meter tells it.
-func (p *Profiler) measure(ctx context.Context, plan *inference.Plan, limit time.Duration) (m measurement, watts float64, err error) {
+// measure times plan with no garbage collection between.
+func (p *Profiler) measure(ctx context.Context, plan *inference.Plan, limit time.Duration) (measurement, error) {
 	runtime.GC() // what compiling has left, and what is running of it
 	defer debug.SetGCPercent(debug.SetGCPercent(-1))
-	start, before := time.Now(), p.joules()
-	m, err = p.sampler.measure(ctx, runOf(plan), p.options.RelativeCI, limit)
-	after, seconds := p.joules(), time.Since(start).Seconds()
-	if p.meter != nil {
-		watts = (after - before) / seconds
-	}
-	return m, watts, err
-}
-
-// joules reads the meter, and does without it from the first failure on.
-func (p *Profiler) joules() float64 {
-	if p.meter == nil {
-		return 0
-	}
-	j, err := p.meter.Joules()
-	if err != nil {
-		p.meter = nil
-	}
-	return j
+	return p.sampler.measure(ctx, runOf(plan), p.options.RelativeCI, limit)
 }

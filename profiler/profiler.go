@@ -42,24 +42,28 @@ type Options struct {
 	Baseline float64
 	// Seed decides the order of measuring and the values of weights and inputs.
 	Seed uint64
+	// Meter measures the energy of workloads, each repeated for long enough in
+	// a run of its own, at most for MaxEnergyPerItem: 2 s by default. Without
+	// a meter, and where it fails or is too coarse, energy is modelled.
+	Meter            energy.Meter
+	MaxEnergyPerItem time.Duration
+	// Metered, if set, is called with what the meter measured of a workload.
+	Metered func(w graph.Workload, e energy.WorkEnergy)
+	// Warn, if set, is called with what the user should know: that the meter
+	// fails, and what that means for the table.
+	Warn func(message string)
 	// Progress, if set, is called by Run before each item and after the last,
 	// with the number of items done and in total, the name of the one that
 	// begins, and an estimate of the time left.
 	Progress func(done, total int, current string, left time.Duration)
 }
 
-// meter counts joules from some moment on.
-type meter interface {
-	Name() string
-	Joules() (float64, error)
-}
-
 // Profiler measures on the machine it runs on. It is not safe for concurrent
 // use, and two of them at work at the same time disturb each other.
 type Profiler struct {
-	options Options
-	meter   meter // nil where there is none to read
-	sampler *sampler
+	options  Options
+	metering metering
+	sampler  *sampler
 }
 
 // New returns a profiler. It measures nothing before the first call of one of
@@ -71,11 +75,10 @@ func New(options Options) *Profiler {
 	if options.MaxPerItem == 0 {
 		options.MaxPerItem = time.Second
 	}
-	p := &Profiler{options: options}
-	if rapl, err := energy.OpenRAPL(energy.PowercapRoot); err == nil {
-		p.meter = rapl
+	if options.MaxEnergyPerItem == 0 {
+		options.MaxEnergyPerItem = 2 * time.Second
 	}
-	return p
+	return &Profiler{options: options, metering: metering{meter: options.Meter}}
 }
 
 // Workload measures one workload.

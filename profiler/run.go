@@ -152,7 +152,9 @@ func (p *Profiler) measureAll(begin time.Duration, items []item) error {
 				left = min(left, count*(p.sampler.now()-start)/time.Duration(kept))
 			}
 			if p.options.Budget > 0 {
-				limit = min(limit, rest()/count)
+				share := rest() / count
+				p.metering.until = p.sampler.now() + share
+				limit = min(limit, p.timingShare(share))
 				left = max(min(left, rest()), 0)
 			}
 			p.progress(kept, total, item.name, left)

@@ -24,7 +24,6 @@ func fakeProfiler(options Options, noise float64) *Profiler {
 	rng := rand.New(rand.NewPCG(1, 1))
 	var clock time.Duration
 	p := New(options)
-	p.meter = nil
 	p.sampler = &sampler{
 		now: func() time.Duration {
 			clock += time.Duration(150e3 * math.Exp(noise*rng.NormFloat64()))
@@ -271,35 +270,6 @@ func TestRunErrors(t *testing.T) {
 	_, err = fakeProfiler(Options{}, 0.01).Run(context.Background(), filepath.Join(t.TempDir(), "x"), fakeMeta, bad, nil)
 	if err == nil || !strings.Contains(err.Error(), `unknown operator "lstm"`) {
 		t.Errorf("unknown operator: error %v", err)
-	}
-}
-
-// risingMeter counts 3 joules more at each reading, until it vanishes.
-type risingMeter struct {
-	readings, vanishes int
-}
-
-func (m *risingMeter) Name() string { return "fake" }
-
-func (m *risingMeter) Joules() (float64, error) {
-	if m.readings++; m.readings > m.vanishes {
-		return 0, os.ErrNotExist
-	}
-	return 3 * float64(m.readings), nil
-}
-
-func TestEnergyComesFromTheMeter(t *testing.T) {
-	workloads, _ := fakeWork(t)
-	p := fakeProfiler(Options{}, 0.01)
-	p.meter = &risingMeter{vanishes: 3}
-	for _, want := range []string{"fake", "modelled", "modelled"} { // the second vanishes in between
-		row, err := p.Workload(context.Background(), workloads[0])
-		if err != nil {
-			t.Fatal(err)
-		}
-		if row.EnergySource != want || row.EnergyMJ == nil || *row.EnergyMJ <= 0 {
-			t.Errorf("energy %v of %q, want one of %q", row.EnergyMJ, row.EnergySource, want)
-		}
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 
 	"github.com/hwprofd/hwprofd/device"
 	"github.com/hwprofd/hwprofd/kernels"
+	"github.com/hwprofd/hwprofd/profiler/energy"
 )
 
 func newDeviceCommand() *cobra.Command {
@@ -20,7 +21,8 @@ func newDeviceCommand() *cobra.Command {
 		Short: "Say what machine this is, and which energy meters it has",
 		Long: `Says what machine this is: processor, cores, instruction sets, caches, memory,
 clock, energy meters, and the fingerprint that a LUT measured here carries. The
-fingerprint stays the same over reboots.
+fingerprint stays the same over reboots. For a meter that is missing or cannot
+be read it says why; profile --meter takes those that can.
 
 With --kernels it says which kernel runs on this machine and why: for the
 workloads that are named, else for a typical one of every family.`,
@@ -48,7 +50,8 @@ workloads that are named, else for a typical one of every family.`,
 					Fingerprint string   `json:"fingerprint"`
 					Kernels     []string `json:"kernels"`
 					device.Info
-				}{info.Fingerprint(), kernels.Implementations(), info})
+					Meters []energy.Found `json:"meters"`
+				}{info.Fingerprint(), kernels.Implementations(), info, energy.Find()})
 			}
 			return printDevice(cmd.OutOrStdout(), info)
 		},
@@ -94,16 +97,7 @@ func printDevice(w io.Writer, info device.Info) error {
 	} else {
 		row("virtual", "no sign of it")
 	}
-	if len(info.EnergyMeters) == 0 {
-		row("energy meters", "none; energy will be modelled and marked so")
-	}
-	for _, m := range info.EnergyMeters {
-		state := "readable"
-		if !m.Readable {
-			state = "needs more rights"
-		}
-		row("energy meter", "%s %s (%s, %s)", m.Source, m.Name, m.Quantity, state)
-	}
+	printMeters(row, energy.Find())
 	for _, what := range info.Unseen {
 		row("not seen", "%s", what)
 	}

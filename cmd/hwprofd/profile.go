@@ -25,6 +25,7 @@ func newProfileCommand() *cobra.Command {
 		budget            time.Duration
 		seed              uint64
 		resume            bool
+		meter             meterFlags
 	)
 	cmd := &cobra.Command{
 		Use:   "profile -o FILE (--space SPACE | --model MODEL.onnx ...)",
@@ -35,7 +36,11 @@ space, with --model those of ONNX files. Some whole networks are measured too,
 from which the predictor learns what a sum of workloads misses.
 
 Every measurement is kept in a journal beside the file at once. An interrupted
-run goes on with --resume.`,
+run goes on with --resume.
+
+Energy is that above the idle machine, by a meter where the processor's can be
+read ('hwprofd device' lists them) or --meter names another, else it is modelled
+and marked so.`,
 		Example: "  hwprofd profile -o pi4.lut.parquet --space mobile28 --budget 5m\n  hwprofd profile -o pi4.lut.parquet --model resnet.onnx --model vit.onnx",
 		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -61,10 +66,21 @@ run goes on with --resume.`,
 				return err
 			}
 			p := newProgress(cmd.ErrOrStderr())
+			m, err := meter.open(p.say)
+			if err != nil {
+				return err
+			}
+			if m != nil {
+				defer m.Close()
+			}
 			p.begin("profile: %d workloads, %d networks", len(workloads), len(networks))
-			prof := profiler.New(profiler.Options{Budget: budget, Seed: seed, Progress: func(done, total int, current string, left time.Duration) {
-				p.report(float64(done)/float64(total), left, current)
-			}})
+			prof := profiler.New(profiler.Options{
+				Budget: budget, Seed: seed,
+				Meter: m, MaxEnergyPerItem: meter.time, Warn: func(message string) { p.say("%s", message) },
+				Progress: func(done, total int, current string, left time.Duration) {
+					p.report(float64(done)/float64(total), left, current)
+				},
+			})
 			table, err := prof.Run(cmd.Context(), output, tableMeta(info), workloads, networks)
 			if err != nil {
 				if cmd.Context().Err() != nil {
@@ -72,7 +88,7 @@ run goes on with --resume.`,
 				}
 				return err
 			}
-			p.say("%s: %d workloads and %d networks", output, len(table.Rows), len(table.Networks))
+			p.say("%s: %d workloads and %d networks; energy of %s", output, len(table.Rows), len(table.Networks), energySources(table))
 			return nil
 		},
 	}
@@ -83,6 +99,7 @@ run goes on with --resume.`,
 	flags.DurationVar(&budget, "budget", 5*time.Minute, "time to measure for")
 	flags.Uint64Var(&seed, "seed", 1, "seed of the choice and order of workloads")
 	flags.BoolVar(&resume, "resume", false, "go on with an interrupted run of the same file")
+	meter.add(flags)
 	return cmd
 }
 

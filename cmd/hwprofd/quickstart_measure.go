@@ -92,8 +92,16 @@ func (q *quickstart) profile(ctx context.Context, budget time.Duration) error {
 	q.progress.say("      %d workloads and %d whole networks of space %s", len(workloads), len(networks), q.space.Name())
 	// What is left of the budget may be short after interruptions; what is
 	// missing is measured all the same.
+	meter, err := (&meterFlags{}).open(q.progress.say)
+	if err != nil {
+		return err
+	}
+	if meter != nil {
+		defer meter.Close()
+	}
 	p := profiler.New(profiler.Options{
 		Budget: max(budget, whole/4), Seed: q.folder.state.Seed,
+		Meter: meter, Warn: func(message string) { q.progress.say("      %s", message) },
 		Progress: func(done, total int, current string, left time.Duration) {
 			q.progress.report(float64(done)/float64(total), left, current)
 		},

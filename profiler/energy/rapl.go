@@ -1,96 +1,74 @@
 package energy
 
 import (
-	"errors"
-	"fmt"
-	"os"
-	"path/filepath"
-	"strconv"
+	"io/fs"
+	"path"
 	"strings"
+	"time"
 )
 
-// PowercapRoot is where Linux shows its power capping domains, RAPL among
-// them (Documentation/power/powercap/powercap.rst in the kernel's sources).
-const PowercapRoot = "/sys/class/powercap"
+// RAPL brings its counters up to date once in about a millisecond (Intel's
+// Software Developer's Manual, volume 3, 'RAPL Interfaces').
+const raplPeriod = time.Millisecond
 
-// RAPL reads the energy counters of the processor packages through Linux's
-// powercap interface. It counts all that runs on the packages, not one
-// process. It is not safe for concurrent use.
-type RAPL struct {
-	domains []domain
-	total   float64 // joules since OpenRAPL
+// raplResolution is the coarsest step of a RAPL counter: 1/2^14 J on most
+// processors.
+const raplResolution = 1.0 / (1 << 14)
+
+// raplZones are RAPL's kinds of domain with what they cover.
+var raplZones = []struct{ name, covers string }{
+	{"package", "processor packages: cores, caches, memory controller"},
+	{"core", "cores, a part of the packages"},
+	{"uncore", "integrated graphics, a part of the packages"},
+	{"dram", "memory"},
+	{"psys", "whole platform, as its maker wired it"},
 }
 
-// domain is one package's counter; it counts microjoules and wraps to zero
-// after span.
-type domain struct {
-	path string
-	last uint64
-	span uint64
-}
-
-// OpenRAPL finds the package domains under root, which is [PowercapRoot] on a
-// real machine. It fails where there are none, as in most virtual machines, or
-// where they may not be read: since Linux 5.10 only root reads them.
-func OpenRAPL(root string) (*RAPL, error) {
-	names, err := filepath.Glob(filepath.Join(root, "intel-rapl:*", "name"))
-	if err != nil {
-		return nil, fmt.Errorf("energy: %s: %w", root, err)
-	}
-	r := &RAPL{}
-	for _, name := range names {
-		label, err := os.ReadFile(name)
+// findRAPL finds the energy counters of the powercap framework, which Intel's
+// and AMD's processors have (the kernel's Documentation/power/powercap). The
+// domains of one kind, such as the packages of two sockets, are one meter.
+func findRAPL(root fs.FS) []Found {
+	// A zone of both drivers, by MSR and by MMIO, would count twice.
+	const zones = "sys/class/powercap/intel-rapl:*"
+	of := map[string][]string{}
+	for _, name := range glob(root, zones+"/name") {
+		text, err := readText(root, name)
 		if err != nil {
-			return nil, fmt.Errorf("energy: %w", err)
+			continue
 		}
-		if !strings.HasPrefix(string(label), "package") {
-			continue // core and DRAM domains are parts of, or beside, a package
-		}
-		d := domain{path: filepath.Join(filepath.Dir(name), "energy_uj")}
-		if d.span, err = readCounter(filepath.Join(filepath.Dir(name), "max_energy_range_uj")); err != nil {
-			return nil, err
-		}
-		if d.last, err = readCounter(d.path); err != nil {
-			return nil, err
-		}
-		r.domains = append(r.domains, d)
+		kind, _, _ := strings.Cut(text, "-") // package-0
+		of[kind] = append(of[kind], path.Dir(name))
 	}
-	if len(r.domains) == 0 {
-		return nil, fmt.Errorf("energy: %s: no RAPL package domain: %w", root, errors.ErrUnsupported)
+	var found []Found
+	for _, zone := range raplZones {
+		if dirs := of[zone.name]; len(dirs) > 0 {
+			found = append(found, raplMeter(root, zone.name, zone.covers, dirs))
+		}
 	}
-	return r, nil
+	if len(found) == 0 {
+		return absent("rapl", "no zone in /sys/class/powercap: the module intel_rapl_msr is not loaded, or this is a virtual machine, or no x86 processor")
+	}
+	return found
 }
 
-// Name is what a row's energy source says.
-func (r *RAPL) Name() string { return "rapl" }
-
-// Joules returns the energy used by all packages since OpenRAPL. It must be
-// called more often than a counter wraps, which takes minutes at full load.
-func (r *RAPL) Joules() (float64, error) {
-	for i := range r.domains {
-		d := &r.domains[i]
-		now, err := readCounter(d.path)
-		if err != nil {
-			return 0, err
+func raplMeter(root fs.FS, name, covers string, dirs []string) Found {
+	c := &counter{about: Description{Name: "rapl/" + name, Covers: covers, Resolution: raplResolution, Period: raplPeriod}}
+	f := Found{Processor: name == "package", open: func() (Meter, error) { return c, nil }}
+	for _, dir := range dirs {
+		file := dir + "/energy_uj"
+		d := domain{name: "/" + file, unit: 1e-6, read: func() (uint64, error) { return readCounter(root, file) }}
+		if _, err := d.read(); f.Problem == "" {
+			f.Problem = problem(err, "since Linux 5.10 it needs root, or: chmod a+r "+"/"+file)
 		}
-		used := now - d.last
-		if now < d.last {
-			used = d.span - d.last + now
+		var err error
+		if d.span, err = readCounter(root, dir+"/max_energy_range_uj"); f.Problem == "" {
+			f.Problem = problem(err, "it needs root")
 		}
-		r.total += float64(used) * 1e-6
-		d.last = now
+		if wrap := float64(d.span) * 1e-6; c.about.Wrap == 0 || wrap < c.about.Wrap {
+			c.about.Wrap = wrap
+		}
+		c.domains = append(c.domains, d)
 	}
-	return r.total, nil
-}
-
-func readCounter(path string) (uint64, error) {
-	text, err := os.ReadFile(path)
-	if err != nil {
-		return 0, fmt.Errorf("energy: %w", err)
-	}
-	n, err := strconv.ParseUint(strings.TrimSpace(string(text)), 10, 64)
-	if err != nil {
-		return 0, fmt.Errorf("energy: %s: %q is not a count of microjoules", path, strings.TrimSpace(string(text)))
-	}
-	return n, nil
+	f.Description = c.about
+	return f
 }

@@ -1,0 +1,115 @@
+package profiler
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"runtime/debug"
+	"time"
+
+	"github.com/hwprofd/hwprofd/graph"
+	"github.com/hwprofd/hwprofd/inference"
+	"github.com/hwprofd/hwprofd/lut"
+	"github.com/hwprofd/hwprofd/profiler/energy"
+)
+
+const (
+	// The idle power changes with temperature and with what else runs, and is
+	// measured anew when it is this old.
+	idleLasts = 5 * time.Minute
+	// A meter that fails so often in a row has vanished.
+	failuresToGiveUp = 3
+)
+
+// metering is how a profiler stands with its meter.
+type metering struct {
+	meter    energy.Meter // nil where there is none, or none any more
+	idle     energy.Energy
+	until    time.Duration // on the sampler's clock: the end of the item's share of the budget, 0 without one
+	failures int           // in a row
+	coarse   bool          // it was said that the meter is too coarse for some rows
+}
+
+// timingShare is the part of an item's share of the budget in which it is
+// timed. The rest, what a meter usually needs and at most half, is for energy,
+// with what timing leaves.
+func (p *Profiler) timingShare(share time.Duration) time.Duration {
+	if p.metering.meter == nil {
+		return share
+	}
+	return share - min(share/2, 2*p.metering.meter.Description().Shortest())
+}
+
+// meterRow replaces the modelled energy of row, of which plan does the work
+// times times, by a measured one: the net energy, without what the idle machine
+// would have used. Where the meter does not tell it the row stays modelled. It
+// fails only where ctx ended.
+func (p *Profiler) meterRow(ctx context.Context, row *lut.Row, w graph.Workload, plan *inference.Plan, times int) error {
+	if p.metering.meter == nil {
+		return nil
+	}
+	limit := p.options.MaxEnergyPerItem
+	if p.metering.until > 0 {
+		limit = min(limit, p.metering.until-p.sampler.now())
+	}
+	e, err := p.energyOf(ctx, plan, limit)
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if err != nil {
+		p.meterFailed(w, err)
+		return nil
+	}
+	p.metering.failures = 0
+	e.GrossJoules /= float64(times)
+	e.NetJoules /= float64(times)
+	e.BoundJoules /= float64(times)
+	e.Runs *= times
+	*row.EnergyMJ = e.NetJoules * 1e3
+	row.EnergySource = p.metering.meter.Description().Name
+	if p.options.Metered != nil {
+		p.options.Metered(w, e)
+	}
+	return nil
+}
+
+// energyOf returns the energy of one run of plan.
+func (p *Profiler) energyOf(ctx context.Context, plan *inference.Plan, limit time.Duration) (energy.WorkEnergy, error) {
+	m := &p.metering
+	runtime.GC()
+	defer debug.SetGCPercent(debug.SetGCPercent(-1))
+	if m.idle.End.IsZero() || time.Since(m.idle.End) > idleLasts {
+		var err error
+		if m.idle, err = energy.Idle(ctx, m.meter, p.options.MaxEnergyPerItem); err != nil {
+			m.idle = energy.Energy{}
+			return energy.WorkEnergy{}, err
+		}
+	}
+	return energy.PerRun(ctx, m.meter, m.idle, limit, runOf(plan))
+}
+
+// meterFailed says why w has a modelled energy, and gives up a meter that does
+// not recover.
+func (p *Profiler) meterFailed(w graph.Workload, err error) {
+	m := &p.metering
+	if errors.Is(err, energy.ErrResolution) {
+		if !m.coarse {
+			p.warn(fmt.Sprintf("%s: energy is modelled, as in other rows like it, which are marked and not named again: %v", w, err))
+		}
+		m.coarse = true
+		return
+	}
+	m.failures++
+	p.warn(fmt.Sprintf("%s: energy is modelled: %v", w, err))
+	if m.failures == failuresToGiveUp {
+		p.warn(fmt.Sprintf("meter %s failed %d times in a row and is given up: all further energies are modelled", m.meter.Description().Name, m.failures))
+		m.meter = nil
+	}
+}
+
+func (p *Profiler) warn(message string) {
+	if p.options.Warn != nil {
+		p.options.Warn(message)
+	}
+}
