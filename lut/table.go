@@ -31,6 +31,7 @@ package lut
 import (
 	"errors"
 	"fmt"
+	"runtime"
 	"slices"
 	"sync"
 	"time"
@@ -84,7 +85,7 @@ type Table struct {
 	Networks []Network
 
 	indexed sync.Once
-	index   map[graph.Workload]int // of warm rows
+	index   index
 }
 
 // identity is what only one row of a table may have.
@@ -94,18 +95,14 @@ type identity struct{ key, cache string }
 // Rows must not change after the first call.
 func (t *Table) Lookup(w graph.Workload) (Row, bool) {
 	t.indexed.Do(func() {
-		t.index = make(map[graph.Workload]int, len(t.Rows))
-		for i := range t.Rows {
-			if t.Rows[i].Cache == CacheWarm {
-				t.index[t.Rows[i].workload()] = i
-			}
+		if t.index.slots == nil {
+			t.index, _ = t.indexRows()
 		}
 	})
-	i, ok := t.index[w]
-	if !ok {
-		return Row{}, false
+	if i := t.find(w.String(), CacheWarm); i >= 0 {
+		return t.Rows[i], true
 	}
-	return t.Rows[i], true
+	return Row{}, false
 }
 
 // Verify reports the first thing that no sound table has: a schema that is not
@@ -113,40 +110,75 @@ func (t *Table) Lookup(w graph.Workload) (Row, bool) {
 // or there twice. Rows are counted from 0. [Read], [Table.Write] and
 // [Journal] verify by themselves.
 func (t *Table) Verify() error {
-	if err := t.verify(); err != nil {
+	if _, err := t.verify(); err != nil {
 		return fmt.Errorf("lut: %w", err)
 	}
 	return nil
 }
 
-func (t *Table) verify() error {
+// verify also returns the index that it made.
+func (t *Table) verify() (x index, err error) {
 	if err := t.Meta.validate(); err != nil {
-		return err
+		return x, err
 	}
-	rows := make(map[identity]int, len(t.Rows))
-	for i := range t.Rows {
-		r := &t.Rows[i]
-		if err := r.validate(); err != nil {
-			return fmt.Errorf("row %d: %w", i, err)
-		}
-		id := identity{r.Key, r.Cache}
-		if first, twice := rows[id]; twice {
-			return fmt.Errorf("row %d: %s (%s) is already in row %d", i, r.Key, r.Cache, first)
-		}
-		rows[id] = i
+	if x, err = t.verifyRows(); err != nil {
+		return x, err
 	}
 	names := make(map[string]bool, len(t.Networks))
 	for i := range t.Networks {
 		n := &t.Networks[i]
 		if err := n.validate(); err != nil {
-			return fmt.Errorf("network %d: %w", i, err)
+			return x, fmt.Errorf("network %d: %w", i, err)
 		}
 		if names[n.Name] {
-			return fmt.Errorf("network %d: %q is there twice", i, n.Name)
+			return x, fmt.Errorf("network %d: %q is there twice", i, n.Name)
 		}
 		names[n.Name] = true
 	}
-	return nil
+	return x, nil
+}
+
+// verifyRows checks each row alone, in parallel, then that none is there twice.
+func (t *Table) verifyRows() (index, error) {
+	workers := min(runtime.GOMAXPROCS(0), len(t.Rows)/1000+1)
+	failed := make([]error, workers)
+	var group sync.WaitGroup
+	for i := range workers {
+		group.Go(func() {
+			for n := i * len(t.Rows) / workers; n < (i+1)*len(t.Rows)/workers; n++ {
+				if err := t.Rows[n].validate(); err != nil {
+					failed[i] = fmt.Errorf("row %d: %w", n, err)
+					return
+				}
+			}
+		})
+	}
+	group.Wait()
+	for _, err := range failed {
+		if err != nil { // the first rows' first
+			return index{}, err
+		}
+	}
+	return t.indexRows()
+}
+
+// indexRows makes an index of the keys in their cache states, or tells which
+// row has those of an earlier one.
+func (t *Table) indexRows() (x index, err error) {
+	x = newIndex(len(t.Rows))
+	for i := range t.Rows {
+		r := &t.Rows[i]
+		first := x.add(x.hash(r.Key, r.Cache), i, func(at int) bool { return t.Rows[at].Key == r.Key && t.Rows[at].Cache == r.Cache })
+		if first >= 0 && err == nil {
+			err = fmt.Errorf("row %d: %s (%s) is already in row %d", i, r.Key, r.Cache, first)
+		}
+	}
+	return x, err
+}
+
+// find returns the number of a row, or -1.
+func (t *Table) find(key, cache string) int {
+	return t.index.find(t.index.hash(key, cache), func(at int) bool { return t.Rows[at].Key == key && t.Rows[at].Cache == cache })
 }
 
 func (m *Meta) validate() error {
