@@ -132,7 +132,11 @@ func (t *Table) metadata() (map[string]string, error) {
 		metaPrefix + "created":         t.Meta.Created.UTC().Format(time.RFC3339Nano),
 		sumKey:                         noSum,
 	}
-	for name, value := range map[string]any{"device": t.Meta.Device, "protocol": t.Meta.Protocol, "networks": t.Networks} {
+	objects := map[string]any{"device": t.Meta.Device, "protocol": t.Meta.Protocol, "networks": t.Networks}
+	if t.Published != nil {
+		objects["published"] = t.Published
+	}
+	for name, value := range objects {
 		text, err := json.Marshal(value)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", name, err)
@@ -174,6 +178,9 @@ func (t *Table) setMetadata(get func(string) (string, bool)) error {
 	parse("device", object(&t.Meta.Device))
 	parse("protocol", object(&t.Meta.Protocol))
 	parse("networks", object(&t.Networks))
+	if _, ok := get(metaPrefix + "published"); ok {
+		parse("published", object(&t.Published))
+	}
 	return failed
 }
 

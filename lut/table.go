@@ -25,7 +25,8 @@
 // The Parquet metadata carries, below keys that begin with "hwprofd.", the
 // schema version, the device and its fingerprint, the runtime and its version,
 // the threads, the measurement protocol, whole networks that were measured on
-// the same device, and a SHA-256 over the whole file.
+// the same device, a published table that was imported, if any, and a SHA-256
+// over the whole file.
 package lut
 
 import (
@@ -83,6 +84,9 @@ type Table struct {
 	Meta     Meta
 	Rows     []Row
 	Networks []Network
+	// Published is set in a table that was imported, if it has entries that are
+	// no rows.
+	Published *Published
 
 	indexed sync.Once
 	index   index
@@ -123,6 +127,11 @@ func (t *Table) verify() (x index, err error) {
 	}
 	if x, err = t.verifyRows(); err != nil {
 		return x, err
+	}
+	if t.Published != nil {
+		if err := t.Published.Validate(); err != nil {
+			return x, fmt.Errorf("published table: %w", err)
+		}
 	}
 	names := make(map[string]bool, len(t.Networks))
 	for i := range t.Networks {
