@@ -58,7 +58,7 @@ func Diff(old, new *Table, o DiffOptions) (*Differences, error) {
 	if err != nil {
 		return nil, fmt.Errorf("lut: %w", err)
 	}
-	d := &Differences{}
+	d := &Differences{OnlyOld: []string{}, OnlyNew: []string{}}
 	matched := make([]bool, len(new.Rows))
 	logs := 0.0
 	for i := range old.Rows {
