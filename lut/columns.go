@@ -6,7 +6,9 @@ import (
 	"io"
 	"reflect"
 	"runtime"
+	"slices"
 	"strings"
+	"sync"
 	"time"
 	"unsafe"
 
@@ -33,36 +35,56 @@ var columns = func() []column {
 	return list
 }()
 
-// readRows reads the rows of a file whose columns were checked, a column at a
-// time, some columns at once: one tenth of the time that reading row by row
-// takes. The number of rows that the footer claims is not trusted with memory;
-// that of the keys, which were read, is.
+// readRows reads the rows of a file whose columns were checked: each column
+// into values of its type, some columns at once, then the rows in blocks that
+// stay in the caches. That takes a third of the time of reading row by row. The
+// number of rows that the footer claims is not trusted with memory; that of the
+// keys, which were read, is.
 func readRows(f *parquet.File) ([]Row, error) {
-	index := make([]int, len(columns)) // of the column in the file
+	fill := make([]func(rows []Row, first int), len(columns))
+	counts := make([]int, len(columns))
+	var group errgroup.Group
+	group.SetLimit(runtime.GOMAXPROCS(0))
 	for i, c := range columns {
 		leaf, ok := f.Schema().Lookup(c.name)
 		if !ok {
 			return nil, fmt.Errorf("column %s is missing", c.name)
 		}
-		index[i] = leaf.ColumnIndex
-	}
-	keys, err := readKeys(f, index[0])
-	if err != nil {
-		return nil, err
-	}
-	rows := make([]Row, len(keys))
-	for i := range keys {
-		rows[i].Key = keys[i]
-	}
-	var group errgroup.Group
-	group.SetLimit(runtime.GOMAXPROCS(0))
-	for i, c := range columns[1:] {
 		group.Go(func() (err error) {
 			defer recoverDamage(&err)
-			return c.read(f, index[i+1], rows)
+			fill[i], counts[i], err = c.load(f, leaf.ColumnIndex)
+			return err
 		})
 	}
-	return rows, group.Wait()
+	if err := group.Wait(); err != nil {
+		return nil, err
+	}
+	for i, c := range columns {
+		if counts[i] != counts[0] {
+			return nil, fmt.Errorf("row %d: damaged: column %s: %d values for %d keys", min(counts[i], counts[0]), c.name, counts[i], counts[0])
+		}
+	}
+	rows := make([]Row, counts[0])
+	inParallel(len(rows), func(from, to int) {
+		const block = 256
+		for first := from; first < to; first += block {
+			part := rows[first:min(first+block, to)]
+			for _, f := range fill {
+				f(part, first)
+			}
+		}
+	})
+	return rows, nil
+}
+
+// inParallel splits n rows among the processors.
+func inParallel(n int, work func(from, to int)) {
+	workers := min(runtime.GOMAXPROCS(0), n/1000+1)
+	var group sync.WaitGroup
+	for i := range workers {
+		group.Go(func() { work(i*n/workers, (i+1)*n/workers) })
+	}
+	group.Wait()
 }
 
 // recoverDamage makes an error of a panic of the Parquet reader, which may
@@ -71,45 +93,6 @@ func recoverDamage(err *error) {
 	if p := recover(); p != nil {
 		*err = fmt.Errorf("damaged: %s", firstLine(fmt.Sprint(p)))
 	}
-}
-
-// eachPage calls take with each page of a column and the number of its first
-// row.
-func eachPage(f *parquet.File, index int, take func(page parquet.Page, first int) error) (rows int, err error) {
-	for _, group := range f.RowGroups() {
-		pages := group.ColumnChunks()[index].Pages()
-		for {
-			page, err := pages.ReadPage()
-			if errors.Is(err, io.EOF) {
-				break
-			}
-			if err == nil {
-				err = take(page, rows)
-				rows += int(page.NumValues())
-				parquet.Release(page)
-			}
-			if err != nil {
-				pages.Close()
-				return rows, err
-			}
-		}
-		if err := pages.Close(); err != nil {
-			return rows, err
-		}
-	}
-	return rows, nil
-}
-
-func readKeys(f *parquet.File, index int) ([]string, error) {
-	var keys []string
-	_, err := eachPage(f, index, func(page parquet.Page, _ int) error {
-		keys = append(keys, pageStrings(page)...)
-		return nil
-	})
-	if err != nil {
-		return nil, fmt.Errorf("row %d: damaged: column key: %s", len(keys), firstLine(err.Error()))
-	}
-	return keys, nil
 }
 
 // pageStrings are the values of a page, of which the nulls are left out.
@@ -153,75 +136,111 @@ func pageInt32(page parquet.Page) []int32    { v := page.Data(); return v.Int32(
 func pageInt64(page parquet.Page) []int64    { v := page.Data(); return v.Int64() }
 func pageDouble(page parquet.Page) []float64 { v := page.Data(); return v.Double() }
 
-// read fills the field of the column in every row.
-func (c column) read(f *parquet.File, index int, rows []Row) error {
-	n, err := eachPage(f, index, func(page parquet.Page, first int) error {
-		if int(page.NumValues()) > len(rows)-first {
-			return errors.New("it has more values than there are keys")
-		}
-		return c.take(page, rows[first:first+int(page.NumValues())])
-	})
-	if err == nil && n != len(rows) {
-		err = errors.New("no data")
-	}
-	if err != nil {
-		return fmt.Errorf("row %d: damaged: column %s: %s", n, c.name, firstLine(err.Error()))
-	}
-	return nil
-}
-
-func (c column) take(page parquet.Page, rows []Row) error {
+// load reads a column, and returns what assigns its values to the rows from
+// first on, and their number.
+func (c column) load(f *parquet.File, index int) (fill func(rows []Row, first int), n int, err error) {
 	switch c.typ {
 	case reflect.TypeFor[string]():
-		return put(c, page, rows, pageStrings(page), func(to *string, v *string) { *to = *v })
+		return loadAs(c, f, index, pageStrings, func(to, v *string) { *to = *v })
 	case reflect.TypeFor[int32]():
-		return put(c, page, rows, numbers(page, pageInt32), func(to *int32, v *int32) { *to = *v })
+		return loadAs(c, f, index, func(p parquet.Page) []int32 { return numbers(p, pageInt32) }, func(to, v *int32) { *to = *v })
 	case reflect.TypeFor[int64]():
-		return put(c, page, rows, numbers(page, pageInt64), func(to *int64, v *int64) { *to = *v })
+		return loadAs(c, f, index, func(p parquet.Page) []int64 { return numbers(p, pageInt64) }, func(to, v *int64) { *to = *v })
 	case reflect.TypeFor[float64]():
-		return put(c, page, rows, numbers(page, pageDouble), func(to *float64, v *float64) { *to = *v })
+		return loadAs(c, f, index, func(p parquet.Page) []float64 { return numbers(p, pageDouble) }, func(to, v *float64) { *to = *v })
 	case reflect.TypeFor[*float64]():
-		kept := append([]float64(nil), numbers(page, pageDouble)...) // the page's own memory is used again
-		return put(c, page, rows, kept, func(to **float64, v *float64) { *to = v })
+		return loadAs(c, f, index, pagePointers, func(to, v **float64) { *to = *v })
 	case reflect.TypeFor[time.Time]():
-		return put(c, page, rows, numbers(page, pageInt64), func(to *time.Time, v *int64) { *to = time.UnixMicro(*v).UTC() })
+		return loadAs(c, f, index, func(p parquet.Page) []int64 { return numbers(p, pageInt64) }, func(to *time.Time, v *int64) { *to = time.UnixMicro(*v).UTC() })
 	case reflect.TypeFor[bool]():
-		values := make([]parquet.Value, len(rows))
-		n, err := page.Values().ReadValues(values)
-		if err != nil && !errors.Is(err, io.EOF) {
-			return err
-		}
-		return put(c, page, rows, values[:n], func(to *bool, v *parquet.Value) { *to = v.Boolean() })
+		return loadAs(c, f, index, pageBools, func(to, v *bool) { *to = *v })
 	}
-	return fmt.Errorf("there is no reader of %s", c.typ)
+	return nil, 0, fmt.Errorf("column %s: there is no reader of %s", c.name, c.typ)
 }
 
-// put assigns the values of a page to the rows that are not null in it.
-func put[F, V any](c column, page parquet.Page, rows []Row, values []V, assign func(*F, *V)) error {
-	field := func(i int) *F { return (*F)(unsafe.Add(unsafe.Pointer(&rows[i]), c.offset)) }
+func pagePointers(page parquet.Page) []*float64 {
+	values := slices.Clone(numbers(page, pageDouble)) // the page's own memory is used again
+	list := make([]*float64, len(values))
+	for i := range values {
+		list[i] = &values[i]
+	}
+	return list
+}
+
+func pageBools(page parquet.Page) []bool {
+	list := make([]bool, 0, page.NumValues())
+	var buffer [512]parquet.Value
+	for r := page.Values(); ; {
+		n, err := r.ReadValues(buffer[:])
+		for _, v := range buffer[:n] {
+			list = append(list, v.Boolean())
+		}
+		if err != nil || n == 0 { // what is missing is found by its number
+			return list
+		}
+	}
+}
+
+func loadAs[F, V any](c column, f *parquet.File, index int, read func(parquet.Page) []V, assign func(*F, *V)) (func([]Row, int), int, error) {
+	all, err := loadValues(f, index, read)
+	if err != nil {
+		return nil, 0, fmt.Errorf("row %d: damaged: column %s: %s", len(all), c.name, firstLine(err.Error()))
+	}
+	return func(rows []Row, first int) {
+		values := all[first : first+len(rows)]
+		for i := range values {
+			assign((*F)(unsafe.Add(unsafe.Pointer(&rows[i]), c.offset)), &values[i])
+		}
+	}, len(all), nil
+}
+
+// loadValues reads all values of a column, with the zero value for nulls.
+func loadValues[V any](f *parquet.File, index int, read func(parquet.Page) []V) (all []V, err error) {
+	// As many as the footer claims, as far as so large a file may hold.
+	all = make([]V, 0, max(0, min(f.NumRows(), f.Size()/16)))
+	for _, group := range f.RowGroups() {
+		pages := group.ColumnChunks()[index].Pages()
+		for {
+			page, err := pages.ReadPage()
+			if errors.Is(err, io.EOF) {
+				break
+			}
+			if err == nil {
+				all, err = appendPage(all, page, read(page))
+				parquet.Release(page)
+			}
+			if err != nil {
+				pages.Close()
+				return all, err
+			}
+		}
+		if err := pages.Close(); err != nil {
+			return all, err
+		}
+	}
+	return all, nil
+}
+
+func appendPage[V any](all []V, page parquet.Page, values []V) ([]V, error) {
 	levels := page.DefinitionLevels()
 	if levels == nil {
-		if len(values) != len(rows) {
-			return fmt.Errorf("%d values in a page of %d", len(values), len(rows))
+		if int64(len(values)) != page.NumValues() {
+			return all, fmt.Errorf("%d values in a page of %d", len(values), page.NumValues())
 		}
-		for i := range values {
-			assign(field(i), &values[i])
-		}
-		return nil
-	}
-	if len(levels) != len(rows) {
-		return fmt.Errorf("%d levels in a page of %d", len(levels), len(rows))
+		return append(all, values...), nil
 	}
 	next := 0
-	for i, level := range levels {
-		if level == 0 {
-			continue
+	all = slices.Grow(all, len(levels))
+	for _, level := range levels {
+		var v V
+		if level > 0 {
+			if next == len(values) {
+				return all, fmt.Errorf("%d values are fewer than the levels tell", len(values))
+			}
+			v = values[next]
+			next++
 		}
-		if next == len(values) {
-			return fmt.Errorf("%d values are fewer than the levels tell", len(values))
-		}
-		assign(field(i), &values[next])
-		next++
+		all = append(all, v)
 	}
-	return nil
+	return all, nil
 }

@@ -96,7 +96,7 @@ func (t *Table) Write(path string) error {
 }
 
 func (t *Table) encode() ([]byte, error) {
-	if _, err := t.verify(); err != nil {
+	if _, err := t.verify(1); err != nil {
 		return nil, err
 	}
 	if t.Meta.Schema != Schema {
@@ -210,7 +210,7 @@ func decode(data []byte) (t *Table, err error) {
 	if t.Rows, err = readRows(f); err != nil {
 		return nil, err
 	}
-	t.index, err = t.verify()
+	t.index, err = t.verify(len(t.Rows)/sampledKeys + 1)
 	return t, err
 }
 

@@ -83,8 +83,10 @@ func identify(w graph.Workload) Row {
 // have their detail in the key alone.
 func (r *Row) workload() graph.Workload {
 	detail := ""
-	if parts := strings.SplitN(r.Key, "/", 3); r.N == 0 && len(parts) == 3 {
-		detail = parts[2]
+	if r.N == 0 {
+		if parts := strings.SplitN(r.Key, "/", 3); len(parts) == 3 {
+			detail = parts[2]
+		}
 	}
 	return graph.Workload{
 		Op: graph.Op(r.Op), DType: graph.DType(r.DType),
@@ -113,6 +115,11 @@ func (r *Row) validate() error {
 	if err := r.validateKey(); err != nil {
 		return err
 	}
+	return r.validateValues()
+}
+
+// validateValues checks everything but the key.
+func (r *Row) validateValues() error {
 	if r.Cache != CacheWarm && r.Cache != CacheCold {
 		return fmt.Errorf("cache_state is %q, want %s or %s", r.Cache, CacheWarm, CacheCold)
 	}

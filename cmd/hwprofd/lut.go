@@ -126,6 +126,9 @@ faster than the processor can be.`,
 			if err != nil {
 				return err
 			}
+			if err := table.Verify(); err != nil { // every key, where reading compares some of a large table
+				return fmt.Errorf("%s: %w", args[0], err)
+			}
 			warnings := table.Implausible()
 			unstable := 0
 			for _, r := range table.Rows {
