@@ -6,13 +6,13 @@ import (
 	"io"
 	"reflect"
 	"runtime"
-	"slices"
 	"strings"
 	"sync"
 	"time"
 	"unsafe"
 
 	"github.com/parquet-go/parquet-go"
+	"github.com/parquet-go/parquet-go/encoding"
 	"golang.org/x/sync/errgroup"
 )
 
@@ -95,80 +95,58 @@ func recoverDamage(err *error) {
 	}
 }
 
-// pageStrings are the values of a page, of which the nulls are left out.
-func pageStrings(page parquet.Page) []string {
+// Each of the following appends the values of a page, without the nulls.
+
+func appendStrings(list []string, page parquet.Page) []string {
 	if dictionary := page.Dictionary(); dictionary != nil {
-		return lookUp(page, pageStrings(dictionary.Page()))
+		return lookUp(list, page, appendStrings(nil, dictionary.Page()))
 	}
 	values := page.Data()
 	data, offsets := values.ByteArray()
-	if len(offsets) == 0 {
-		return nil
-	}
 	all := string(data) // one allocation a page
-	list := make([]string, len(offsets)-1)
-	for i := range list {
-		list[i] = all[offsets[i]:offsets[i+1]]
+	for i := 1; i < len(offsets); i++ {
+		list = append(list, all[offsets[i-1]:offsets[i]])
 	}
 	return list
 }
 
-// lookUp replaces the indexes of a page by the entries of its dictionary.
-func lookUp[T any](page parquet.Page, entries []T) []T {
-	values := page.Data()
-	indexes := values.Int32()
-	list := make([]T, len(indexes))
-	for i, at := range indexes {
-		list[i] = entries[at]
-	}
-	return list
+func appendInt32(list []int32, page parquet.Page) []int32 {
+	return appendNumbers(list, page, func(v encoding.Values) []int32 { return v.Int32() })
 }
 
-// numbers are the values of a page, of which the nulls are left out.
-func numbers[T any](page parquet.Page, plain func(parquet.Page) []T) []T {
+func appendInt64(list []int64, page parquet.Page) []int64 {
+	return appendNumbers(list, page, func(v encoding.Values) []int64 { return v.Int64() })
+}
+
+func appendFloat64(list []float64, page parquet.Page) []float64 {
+	return appendNumbers(list, page, func(v encoding.Values) []float64 { return v.Double() })
+}
+
+func appendNumbers[T any](list []T, page parquet.Page, plain func(encoding.Values) []T) []T {
 	if dictionary := page.Dictionary(); dictionary != nil {
-		return lookUp(page, plain(dictionary.Page()))
+		return lookUp(list, page, plain(dictionary.Page().Data()))
 	}
-	return plain(page)
+	return append(list, plain(page.Data())...)
 }
 
-func pageInt32(page parquet.Page) []int32    { v := page.Data(); return v.Int32() }
-func pageInt64(page parquet.Page) []int64    { v := page.Data(); return v.Int64() }
-func pageDouble(page parquet.Page) []float64 { v := page.Data(); return v.Double() }
-
-// load reads a column, and returns what assigns its values to the rows from
-// first on, and their number.
-func (c column) load(f *parquet.File, index int) (fill func(rows []Row, first int), n int, err error) {
-	switch c.typ {
-	case reflect.TypeFor[string]():
-		return loadAs(c, f, index, pageStrings, func(to, v *string) { *to = *v })
-	case reflect.TypeFor[int32]():
-		return loadAs(c, f, index, func(p parquet.Page) []int32 { return numbers(p, pageInt32) }, func(to, v *int32) { *to = *v })
-	case reflect.TypeFor[int64]():
-		return loadAs(c, f, index, func(p parquet.Page) []int64 { return numbers(p, pageInt64) }, func(to, v *int64) { *to = *v })
-	case reflect.TypeFor[float64]():
-		return loadAs(c, f, index, func(p parquet.Page) []float64 { return numbers(p, pageDouble) }, func(to, v *float64) { *to = *v })
-	case reflect.TypeFor[*float64]():
-		return loadAs(c, f, index, pagePointers, func(to, v **float64) { *to = *v })
-	case reflect.TypeFor[time.Time]():
-		return loadAs(c, f, index, func(p parquet.Page) []int64 { return numbers(p, pageInt64) }, func(to *time.Time, v *int64) { *to = time.UnixMicro(*v).UTC() })
-	case reflect.TypeFor[bool]():
-		return loadAs(c, f, index, pageBools, func(to, v *bool) { *to = *v })
-	}
-	return nil, 0, fmt.Errorf("column %s: there is no reader of %s", c.name, c.typ)
-}
-
-func pagePointers(page parquet.Page) []*float64 {
-	values := slices.Clone(numbers(page, pageDouble)) // the page's own memory is used again
-	list := make([]*float64, len(values))
-	for i := range values {
-		list[i] = &values[i]
+// lookUp appends the entries of a dictionary that the indexes of a page name.
+func lookUp[T any](list []T, page parquet.Page, entries []T) []T {
+	values := page.Data()
+	for _, at := range values.Int32() {
+		list = append(list, entries[at])
 	}
 	return list
 }
 
-func pageBools(page parquet.Page) []bool {
-	list := make([]bool, 0, page.NumValues())
+func appendPointers(list []*float64, page parquet.Page) []*float64 {
+	values := appendFloat64(nil, page)
+	for i := range values {
+		list = append(list, &values[i])
+	}
+	return list
+}
+
+func appendBools(list []bool, page parquet.Page) []bool {
 	var buffer [512]parquet.Value
 	for r := page.Values(); ; {
 		n, err := r.ReadValues(buffer[:])
@@ -181,7 +159,29 @@ func pageBools(page parquet.Page) []bool {
 	}
 }
 
-func loadAs[F, V any](c column, f *parquet.File, index int, read func(parquet.Page) []V, assign func(*F, *V)) (func([]Row, int), int, error) {
+// load reads a column, and returns what assigns its values to the rows from
+// first on, and their number.
+func (c column) load(f *parquet.File, index int) (fill func(rows []Row, first int), n int, err error) {
+	switch c.typ {
+	case reflect.TypeFor[string]():
+		return loadAs(c, f, index, appendStrings, func(to, v *string) { *to = *v })
+	case reflect.TypeFor[int32]():
+		return loadAs(c, f, index, appendInt32, func(to, v *int32) { *to = *v })
+	case reflect.TypeFor[int64]():
+		return loadAs(c, f, index, appendInt64, func(to, v *int64) { *to = *v })
+	case reflect.TypeFor[float64]():
+		return loadAs(c, f, index, appendFloat64, func(to, v *float64) { *to = *v })
+	case reflect.TypeFor[*float64]():
+		return loadAs(c, f, index, appendPointers, func(to, v **float64) { *to = *v })
+	case reflect.TypeFor[time.Time]():
+		return loadAs(c, f, index, appendInt64, func(to *time.Time, v *int64) { *to = time.UnixMicro(*v).UTC() })
+	case reflect.TypeFor[bool]():
+		return loadAs(c, f, index, appendBools, func(to, v *bool) { *to = *v })
+	}
+	return nil, 0, fmt.Errorf("column %s: there is no reader of %s", c.name, c.typ)
+}
+
+func loadAs[F, V any](c column, f *parquet.File, index int, read func([]V, parquet.Page) []V, assign func(*F, *V)) (func([]Row, int), int, error) {
 	all, err := loadValues(f, index, read)
 	if err != nil {
 		return nil, 0, fmt.Errorf("row %d: damaged: column %s: %s", len(all), c.name, firstLine(err.Error()))
@@ -195,7 +195,7 @@ func loadAs[F, V any](c column, f *parquet.File, index int, read func(parquet.Pa
 }
 
 // loadValues reads all values of a column, with the zero value for nulls.
-func loadValues[V any](f *parquet.File, index int, read func(parquet.Page) []V) (all []V, err error) {
+func loadValues[V any](f *parquet.File, index int, read func([]V, parquet.Page) []V) (all []V, err error) {
 	// As many as the footer claims, as far as so large a file may hold.
 	all = make([]V, 0, max(0, min(f.NumRows(), f.Size()/16)))
 	for _, group := range f.RowGroups() {
@@ -206,7 +206,7 @@ func loadValues[V any](f *parquet.File, index int, read func(parquet.Page) []V) 
 				break
 			}
 			if err == nil {
-				all, err = appendPage(all, page, read(page))
+				all, err = appendPage(all, page, read)
 				parquet.Release(page)
 			}
 			if err != nil {
@@ -221,24 +221,24 @@ func loadValues[V any](f *parquet.File, index int, read func(parquet.Page) []V) 
 	return all, nil
 }
 
-func appendPage[V any](all []V, page parquet.Page, values []V) ([]V, error) {
+func appendPage[V any](all []V, page parquet.Page, read func([]V, parquet.Page) []V) ([]V, error) {
 	levels := page.DefinitionLevels()
 	if levels == nil {
-		if int64(len(values)) != page.NumValues() {
-			return all, fmt.Errorf("%d values in a page of %d", len(values), page.NumValues())
+		n := len(all)
+		all = read(all, page)
+		if int64(len(all)-n) != page.NumValues() {
+			return all, fmt.Errorf("%d values in a page of %d", len(all)-n, page.NumValues())
 		}
-		return append(all, values...), nil
+		return all, nil
 	}
-	next := 0
-	all = slices.Grow(all, len(levels))
+	values := read(nil, page)
 	for _, level := range levels {
 		var v V
 		if level > 0 {
-			if next == len(values) {
-				return all, fmt.Errorf("%d values are fewer than the levels tell", len(values))
+			if len(values) == 0 {
+				return all, errors.New("a page has fewer values than its levels tell")
 			}
-			v = values[next]
-			next++
+			v, values = values[0], values[1:]
 		}
 		all = append(all, v)
 	}
