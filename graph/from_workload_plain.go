@@ -187,7 +187,9 @@ func (p *plainBuilder) fields(n *Node) bool {
 			p.input("y", w.N, w.K, w.R, w.S), p.scale("y_scale", step), p.zero("y_zero", d),
 			p.scale("z_scale", step), p.zero("z_zero", d),
 		}
-		return w.Epilogue == "none"
+		if w.Epilogue != "none" {
+			return false
+		}
 	case op.isBinary():
 		n.Kind = Kind(operatorNames()[op])
 		n.Inputs = []*Value{p.input("x", plane...), p.input("y", w.N, w.K, w.R, w.S)}

@@ -99,9 +99,25 @@ func joinAttention(r *rewriter, n *Node) (bool, error) {
 		nodes = append(nodes, hidden)
 	}
 	inputs := []*Value{q, k, v}
+	if rank == 4 {
+		fewK, fewV := r.unrepeated(k, nodes), r.unrepeated(v, nil)
+		if fewK != nil && fewV != nil && fewK.Shape[1] == fewV.Shape[1] {
+			inputs = []*Value{q, fewK, fewV}
+		}
+	}
 	out := n.Outputs[0]
 	if rank == 3 {
 		for i, x := range inputs {
+			if tokens := r.tokensFirst(x, nodes); tokens != nil {
+				shape := tokens.Shape
+				image := r.value(x.Name+".tokens", F32, 1, shape[0], shape[1], shape[2])
+				lifted, node := r.transposed(image, headsFirst, x.Name+".heads")
+				nodes = append(nodes,
+					&Node{Name: r.free(image.Name), Kind: Reshape, Inputs: []*Value{tokens}, Outputs: []*Value{image}, Attributes: Attributes{Shape: image.Shape}},
+					node)
+				inputs[i] = lifted
+				continue
+			}
 			lifted := r.value(x.Name+".heads", F32, append([]int{1}, x.Shape...)...)
 			nodes = append(nodes, &Node{Name: r.free(lifted.Name), Kind: Reshape, Inputs: []*Value{x}, Outputs: []*Value{lifted}, Attributes: Attributes{Shape: lifted.Shape}})
 			inputs[i] = lifted
@@ -119,6 +135,51 @@ func joinAttention(r *rewriter, n *Node) (bool, error) {
 	}
 	r.replace(n, nodes...)
 	return true, nil
+}
+
+// made is the node that computes v, emitted or in the list.
+func (r *rewriter) made(v *Value, nodes []*Node) *Node {
+	for _, n := range nodes {
+		if n.Outputs[0] == v {
+			return n
+		}
+	}
+	return r.producer[v]
+}
+
+// unrepeated is x [batch, groups, tokens, elements] where v is x with each
+// head repeated for the queries of its group; nil where it is not.
+func (r *rewriter) unrepeated(v *Value, nodes []*Node) *Value {
+	joined := r.made(v, nodes)
+	if joined == nil || !joined.typed(Reshape) {
+		return nil
+	}
+	repeated := r.before(joined.Inputs[0], "Expand")
+	if repeated == nil {
+		return nil
+	}
+	single := r.before(repeated.Inputs[0], Reshape)
+	if single == nil || !single.typed(Reshape) {
+		return nil
+	}
+	x, one, many := single.Inputs[0], repeated.Inputs[0].Shape, joined.Inputs[0].Shape
+	if len(x.Shape) != 4 || len(one) != 5 || len(many) != 5 || one[2] != 1 {
+		return nil
+	}
+	b, h, s, d := x.Shape[0], x.Shape[1], x.Shape[2], x.Shape[3]
+	if !slices.Equal(one, []int{b, h, 1, s, d}) || !slices.Equal(many, []int{b, h, many[2], s, d}) || !slices.Equal(v.Shape, []int{b, h * many[2], s, d}) {
+		return nil
+	}
+	return x
+}
+
+// tokensFirst is x [tokens, heads, elements] where v is x with the first two
+// swapped; nil where it is not.
+func (r *rewriter) tokensFirst(v *Value, nodes []*Node) *Value {
+	if p := r.made(v, nodes); p != nil && p.Kind == "Transpose" && slices.Equal(p.permutation(), []int{1, 0, 2}) {
+		return p.Inputs[0]
+	}
+	return nil
 }
 
 // overLast reports whether a softmax is over the last dimension.

@@ -21,6 +21,9 @@ func fuseEpilogue(r *rewriter, n *Node) (bool, error) {
 			return true, nil
 		}
 	}
+	if n.Kind == Add && n.Attributes.Epilogue == (Epilogue{}) && r.addReshaped(n) {
+		return true, nil
+	}
 	if op, ok := n.activation(); ok {
 		x := n.Inputs[0]
 		if p := r.producer[x]; p != nil && r.uses[x] == 1 && p.typed(Conv, Linear, Add, Mul) && p.Attributes.Epilogue.Activation == "" {
@@ -49,6 +52,34 @@ func (r *rewriter) residual(n *Node) (result, other *Value) {
 		}
 	}
 	return result, other
+}
+
+// addReshaped lets a Linear add what is added to its result in another shape.
+func (r *rewriter) addReshaped(n *Node) bool {
+	for i, v := range n.Inputs {
+		other := n.Inputs[1-i]
+		view := r.only(v, Reshape)
+		if view == nil || !view.typed(Reshape) || other.Role != RoleNone || !slices.Equal(other.Shape, v.Shape) {
+			continue
+		}
+		result := view.Inputs[0]
+		p := r.foldable(result)
+		if p == nil || p.Kind != Linear {
+			continue
+		}
+		residual := r.value(other.Name+".reshaped", F32, result.Shape...)
+		sum := r.value(result.Name+".sum", F32, result.Shape...)
+		fused := *p
+		fused.Inputs = append(slices.Clone(p.Inputs), residual)
+		fused.Outputs = []*Value{sum}
+		fused.Attributes.Epilogue.Add = true
+		r.replace(n,
+			&Node{Name: r.free(residual.Name), Kind: Reshape, Inputs: []*Value{other}, Outputs: []*Value{residual}, Attributes: Attributes{Shape: residual.Shape}},
+			&fused,
+			&Node{Name: n.Name, Kind: Reshape, Inputs: []*Value{sum}, Outputs: n.Outputs, Attributes: Attributes{Shape: n.Outputs[0].Shape}})
+		return true
+	}
+	return false
 }
 
 // position is the place of an emitted node, found from the end.

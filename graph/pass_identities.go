@@ -42,9 +42,11 @@ func identical(r *rewriter, n *Node) *Value {
 	case Identity, Reshape, "Squeeze", "Unsqueeze", Flatten, "Expand", "Cast":
 		return x
 	case "Dropout":
-		if training := n.in(2); training == nil {
+		training := n.in(2)
+		if training == nil {
 			return x
-		} else if t := training.Tensor(); training.Role != RoleNone && t != nil && !t.Data.([]bool)[0] {
+		}
+		if on, ok := training.Typed.([]bool); ok && training.Role != RoleNone && len(on) == 1 && !on[0] {
 			return x
 		}
 	case "Concat", "Sum", "Max", "Min":

@@ -22,7 +22,7 @@ type quantized struct {
 // bytes; biases become whole numbers of products of steps.
 func joinQuantized(r *rewriter, n *Node) (bool, error) {
 	y, scale, zero, out := n.Inputs[0], n.in(1), n.in(2), n.Outputs[0]
-	if out == nil || out.DType != U8 && out.DType != I8 || y.DType != F32 || !isScalarConstant(scale) || zero != nil && !isScalarConstant(zero) {
+	if out == nil || out.DType != U8 && out.DType != I8 || y.DType != F32 || !isScalarConstant(scale) || scale.Data == nil || zero != nil && !isScalarConstant(zero) {
 		return false, nil
 	}
 	if block, err := n.Attributes.Named.Int("block_size", 0); err != nil || block != 0 {
@@ -73,7 +73,8 @@ func (r *rewriter) dequantized(v *Value) (quantized, bool) {
 	q.axis = axis
 	d := q.bytes.DType
 	ok := err == nil && err2 == nil && block == 0 && v.DType == F32 && (d == U8 || d == I8 || d == I32) &&
-		given(q.scale) && q.scale.Data != nil && len(q.scale.Shape) <= 1 && (q.zero == nil || given(q.zero) && q.zero.Filled())
+		given(q.scale) && len(q.scale.Data) > 0 && len(q.scale.Shape) <= 1 &&
+		(q.zero == nil || given(q.zero) && q.zero.Filled() && q.zero.DType == d && q.zero.Elements() == q.scale.Elements())
 	return q, ok
 }
 

@@ -34,6 +34,17 @@ func cancelTranspose(r *rewriter, n *Node) (bool, error) {
 		r.replace(n, &Node{Name: n.Name, Kind: Reshape, Inputs: n.Inputs, Outputs: n.Outputs, Attributes: Attributes{Shape: out.Shape}})
 		return true, nil
 	}
+	if p := r.only(x, Reshape); p != nil && p.typed(Reshape) && len(p.Inputs[0].Shape) == len(x.Shape)+1 && p.Inputs[0].Shape[0] == 1 &&
+		slices.Equal(p.Inputs[0].Shape[1:], x.Shape) {
+		// A leading 1 may go after the transpose as well.
+		with := []int{0}
+		for _, at := range perm {
+			with = append(with, at+1)
+		}
+		y, node := r.transposed(p.Inputs[0], with, n.Name+".transposed")
+		r.replace(n, node, &Node{Name: n.Name, Kind: Reshape, Inputs: []*Value{y}, Outputs: n.Outputs, Attributes: Attributes{Shape: out.Shape}})
+		return true, nil
+	}
 	lift := lifting{r: r, perm: perm}
 	if !lift.possible(x, 0) || lift.cancelled == 0 {
 		return false, nil

@@ -40,7 +40,7 @@ func (n *net) c(x float32) *Value { return n.tensor([]float32{x}) }
 // tensor is a constant.
 func (n *net) tensor(data any, shape ...int) *Value {
 	n.count++
-	v := n.parameter(fmt.Sprint("c", n.count), RoleConstant)
+	v := n.Parameter(fmt.Sprint("c", n.count), RoleConstant)
 	d := map[string]DType{"[]float32": F32, "[]int64": I64, "[]int8": I8, "[]uint8": U8, "[]int32": I32, "[]bool": Bool}[fmt.Sprintf("%T", data)]
 	v.Fill(&operator.Tensor{DType: d, Shape: slices.Clip(shape), Data: data})
 	return v
@@ -51,7 +51,7 @@ func (n *net) ints(x ...int64) *Value { return n.tensor(x, len(x)) }
 // w is a constant of numbers that are drawn later.
 func (n *net) w(shape ...int) *Value {
 	n.count++
-	return n.parameter(fmt.Sprint("w", n.count), RoleConstant, shape...)
+	return n.Parameter(fmt.Sprint("w", n.count), RoleConstant, shape...)
 }
 
 func (n *net) add(x, y *Value) *Value    { return n.op("Add", in(x, y)) }
@@ -240,6 +240,48 @@ var passCases = []struct {
 		s := n.op("Where", in(n.tensor(seen, 4, 4), n.matmul(q, n.transpose(k, 0, 2, 1)), n.c(-3e38)))
 		return n.matmul(n.softmax(s), v)
 	}, "Transpose MatMul Where Softmax MatMul", "Reshape Reshape Reshape Attention Reshape"},
+	{"a mask that only looks causal", func(n *net) *Value {
+		q, k, v := n.Input("q", 1, 2, 3, 4), n.Input("k", 1, 2, 3, 4), n.Input("v", 1, 2, 3, 4)
+		hidden := float32(math.Inf(-1))
+		mask := n.tensor([]float32{0, hidden, hidden, 0, 2, hidden, 0, 0, 0}, 3, 3)
+		return n.matmul(n.softmax(n.add(n.matmul(q, n.transpose(k, 0, 1, 3, 2)), mask)), v)
+	}, "Transpose MatMul Add Softmax MatMul", "Attention"},
+	{"layer norm with two scales", func(n *net) *Value {
+		x := n.Input("x", 3, 8)
+		d := n.sub(x, n.mean(x))
+		z := n.div(d, n.op("Sqrt", in(n.add(n.mean(n.mul(d, d)), n.c(1e-5)))))
+		return n.mul(n.mul(z, n.w(8)), n.w(8))
+	}, "ReduceMean Sub Mul ReduceMean Add Sqrt Div Mul Mul", "LayerNormalization Mul"},
+	{"a result that is constant", func(n *net) *Value {
+		n.Input("x", 1)
+		return n.op("Exp", in(n.op("Neg", in(n.w(3)))))
+	}, "Neg Exp", "Exp"},
+	{"attention of shared heads", func(n *net) *Value {
+		x := n.Input("x", 1, 5, 12)
+		split := func(heads int) *Value {
+			y := n.matmul(x, n.w(12, heads*3))
+			return n.transpose(n.reshape(y, 1, 5, int64(heads), 3), 0, 2, 1, 3)
+		}
+		repeat := func(v *Value) *Value {
+			v = n.op("Expand", in(n.op("Unsqueeze", in(v, n.ints(2))), n.ints(1, 2, 2, 5, 3)))
+			return n.reshape(v, 1, 4, 5, 3)
+		}
+		q, k, v := split(4), repeat(split(2)), repeat(split(2))
+		y := n.matmul(n.softmax(n.div(n.matmul(q, n.transpose(k, 0, 1, 3, 2)), n.c(2))), v)
+		return n.reshape(n.transpose(y, 0, 2, 1, 3), 1, 5, 12)
+	}, "MatMul Reshape Transpose MatMul Reshape Transpose Unsqueeze Expand Reshape MatMul Reshape Transpose Unsqueeze Expand Reshape Transpose MatMul Div Softmax MatMul Transpose Reshape",
+		"Linear Linear Linear Attention"},
+	{"attention of torch.nn.MultiheadAttention", func(n *net) *Value {
+		x := n.Input("x", 1, 5, 12)
+		y := n.transpose(x, 1, 0, 2)
+		q := n.transpose(n.reshape(n.dense(y, 12), 5, 3, 4), 1, 0, 2)
+		k := n.transpose(n.reshape(n.dense(y, 12), 5, 3, 4), 1, 0, 2)
+		v := n.transpose(n.reshape(n.dense(y, 12), 5, 3, 4), 1, 0, 2)
+		a := n.matmul(n.softmax(n.matmul(n.div(q, n.c(2)), n.transpose(k, 0, 2, 1))), v)
+		z := n.dense(n.reshape(n.transpose(a, 1, 0, 2), 5, 12), 12)
+		return n.add(x, n.transpose(n.reshape(z, 5, 1, 12), 1, 0, 2))
+	}, "Transpose MatMul Add Reshape Transpose MatMul Add Reshape Transpose MatMul Add Reshape Transpose Div Transpose MatMul Softmax MatMul Transpose Reshape MatMul Add Reshape Transpose Add",
+		"Reshape Linear Linear Linear Reshape Reshape Reshape Attention Reshape Reshape Linear/add Reshape"},
 	{"attention by a computed selection", func(n *net) *Value {
 		q, k, v := n.Input("q", 1, 2, 4, 8), n.Input("k", 1, 2, 5, 8), n.Input("v", 1, 2, 5, 8)
 		s := n.op("Where", in(n.op("Greater", in(n.Input("keep", 1, 1, 1, 5), n.c(-0.5))), n.matmul(q, n.transpose(k, 0, 1, 3, 2)), n.c(-1e9)))
@@ -467,6 +509,16 @@ func TestQuantization(t *testing.T) {
 		{name: "a relu that quantizing does not do", inputShape: []int{1, 3, 5, 5}, different: 1, after: "DequantizeLinear Conv/relu QuantizeLinear",
 			build: func(n chain, x *Value) *Value {
 				return q(n, n.op("Relu", in(n.op("Conv", in(x, weight(n, 4, 3, 1, 1))))), 128)
+			}},
+		{name: "a relu of signed bytes", inputShape: []int{1, 3, 5, 5}, different: 1, after: "QLinearConv",
+			build: func(n chain, x *Value) *Value {
+				y := n.op("Relu", in(n.op("Conv", in(x, weight(n, 4, 3, 1, 1)))))
+				return n.op("QuantizeLinear", in(y, n.c(step), n.tensor([]int8{-128})))
+			}},
+		{name: "a maximum in other steps", inputShape: []int{1, 3, 4, 4}, after: "DequantizeLinear MaxPool QuantizeLinear",
+			build: func(n chain, x *Value) *Value {
+				y := n.op("MaxPool", in(x), "kernel_shape", []int64{2, 2})
+				return n.op("QuantizeLinear", in(y, n.c(2*step), n.tensor([]uint8{128})))
 			}},
 		{name: "residual block", inputShape: []int{1, 4, 5, 5}, different: 1, after: "QLinearConv QLinearConv com.microsoft.QLinearAdd MaxPool com.microsoft.QLinearGlobalAveragePool",
 			build: func(n chain, x *Value) *Value {

@@ -61,6 +61,10 @@ func attentionOf(n *graph.Node) (attention, bool) {
 	return a, a.readMask()
 }
 
+// maxMask is the number of elements of a mask as the kernel wants it up to which
+// memory beside the arena is taken for it.
+const maxMask = 1 << 26
+
 // readMask checks the shape of the mask.
 func (a *attention) readMask() bool {
 	if a.mask == nil {
@@ -78,7 +82,8 @@ func (a *attention) readMask() bool {
 		}
 	}
 	a.MaskPerHead = a.maskShape[1] > 1
-	return a.maskShape[3] == a.KVLen
+	whole := int64(a.maskShape[0]) * int64(a.maskShape[1]) * int64(a.QueryLen) * int64(a.KVLen)
+	return a.maskShape[3] == a.KVLen && whole <= maxMask
 }
 
 // bindAttention is ONNX's Attention on images of heads or on projections as

@@ -1,12 +1,9 @@
 package inference
 
 import (
-	"encoding/binary"
-	"math"
 	"slices"
 
 	"github.com/hwprofd/hwprofd/graph"
-	"github.com/hwprofd/hwprofd/graph/operator"
 	"github.com/hwprofd/hwprofd/kernels"
 )
 
@@ -109,10 +106,6 @@ func bindDynamicQuantize(n *graph.Node) *step {
 	}}
 }
 
-// chunk is the number of elements of a tensor of bytes that are computed in
-// single precision at a time, in memory of the first-level cache.
-const chunk = 2048
-
 // bindQLinearAdd adds numbers that bytes stand for.
 func bindQLinearAdd(n *graph.Node) *step {
 	a, b, out := n.Inputs[0], n.Inputs[3], n.Outputs[0]
@@ -124,29 +117,13 @@ func bindQLinearAdd(n *graph.Node) *step {
 	}
 	return &step{inPlace: []int{0, 3}, kernel: func(m *memory) call {
 		dst, x, y := m.bytesAt(out), m.bytesAt(a), m.bytesAt(b)
-		p, q := make([]float32, chunk), make([]float32, chunk)
-		return always(func(ws *kernels.Workspace) {
-			for i := 0; i < len(dst); i += chunk {
-				end := min(i+chunk, len(dst))
-				p, q := p[:end-i], q[:end-i]
-				kernels.Dequantize(ws, p, x[i:end], qa)
-				kernels.Dequantize(ws, q, y[i:end], qb)
-				kernels.Add(p, p, q)
-				kernels.Quantize(ws, dst[i:end], p, qc)
-			}
-		})
+		return always(func(ws *kernels.Workspace) { kernels.AddBytes(ws, dst, x, y, qc, qa, qb) })
 	}}
 }
 
 // bindCast turns integers into numbers of single precision.
 func bindCast(n *graph.Node) *step {
 	x, out := n.Inputs[0], n.Outputs[0]
-	if x.DType == out.DType {
-		return &step{kernel: func(m *memory) call {
-			in, to := []*operator.Tensor{m.tensor(x)}, []*operator.Tensor{m.tensor(out)}
-			return func(*kernels.Workspace) error { return operator.Run("Cast", n.Attributes.Named, in, to) }
-		}}
-	}
 	if x.DType != graph.I32 || out.DType != graph.F32 {
 		return nil
 	}
@@ -352,47 +329,67 @@ func bindMatMulInteger(n *graph.Node) *step {
 	}
 }
 
-// bindBytePool takes the maximum of windows of an image of bytes that lie pixel
-// by pixel.
+// bytePool is a pool of images of bytes that lie pixel by pixel.
+type bytePool struct {
+	window
+	count, h, w, outH, outW, pixel int
+	signed                         bool
+	row                            []uint8 // the largest of the rows under a window
+}
+
+// bindBytePool takes the maximum of windows of an image of bytes.
 func bindBytePool(n *graph.Node) *step {
 	x, out := n.Inputs[0], n.Outputs[0]
 	w, _ := windowOf(n, intsOf(n, "kernel_shape"))
-	flip := uint64(0)
-	if x.DType == graph.I8 {
-		flip = 0x8080808080808080
+	p := bytePool{
+		window: w, count: x.Shape[0], h: x.Shape[2], w: x.Shape[3], outH: out.Shape[2], outW: out.Shape[3],
+		pixel: kernels.Int8Channels(x.Shape[1]), signed: x.DType == graph.I8,
 	}
-	count, h, width := x.Shape[0], x.Shape[2], x.Shape[3]
-	outH, outW := out.Shape[2], out.Shape[3]
-	pixel := kernels.Int8Channels(x.Shape[1])
 	return &step{kernel: func(m *memory) call {
 		dst, src := m.bytesAt(out), m.bytesAt(x)
-		return always(func(*kernels.Workspace) {
-			for i := range count * outH * outW {
-				image, oy, ox := i/(outH*outW), i/outW%outH, i%outW
-				to := dst[i*pixel:][:pixel]
-				first := true
-				for r := range w.r {
-					y := oy*w.strideH + r*w.dilationH - w.top
-					if y < 0 || y >= h {
-						continue
-					}
-					for s := range w.s {
-						xx := ox*w.strideW + s*w.dilationW - w.left
-						if xx < 0 || xx >= width {
-							continue
-						}
-						from := src[((image*h+y)*width+xx)*pixel:][:pixel]
-						if first {
-							copy(to, from)
-							first = false
-						} else {
-							maxBytes(to, from, flip)
-						}
-					}
+		p := p
+		p.row = make([]uint8, p.w*p.pixel)
+		return always(func(ws *kernels.Workspace) { p.run(ws, dst, src) })
+	}}
+}
+
+// run reduces rows first, then the pixels of the result.
+func (p *bytePool) run(ws *kernels.Workspace, dst, src []uint8) {
+	line := p.w * p.pixel
+	for i := range p.count * p.outH {
+		image, oy := i/p.outH, i%p.outH
+		row, first := src[:0], true
+		for r := range p.r {
+			y := oy*p.strideH + r*p.dilationH - p.top
+			if y < 0 || y >= p.h {
+				continue
+			}
+			from := src[(image*p.h+y)*line:][:line]
+			if first {
+				row, first = from, false
+				continue
+			}
+			kernels.MaxBytes(ws, p.row, row, from, p.signed)
+			row = p.row
+		}
+		for ox := range p.outW {
+			to := dst[(i*p.outW+ox)*p.pixel:][:p.pixel]
+			first := true
+			for s := range p.s {
+				x := ox*p.strideW + s*p.dilationW - p.left
+				if x < 0 || x >= p.w {
+					continue
+				}
+				from := row[x*p.pixel:][:p.pixel]
+				if first {
+					copy(to, from)
+					first = false
+				} else {
+					kernels.MaxBytes(ws, to, to, from, p.signed)
 				}
 			}
-		})
-	}}
+		}
+	}
 }
 
 // takesBytePool reports whether bindBytePool does n: every window has an
@@ -437,24 +434,4 @@ func bindPixels(n *graph.Node, back bool) *step {
 			}
 		})
 	}}
-}
-
-// maxBytes sets every byte of dst to the larger one of it and that of src, both
-// of a multiple of four bytes. Bytes are compared after exclusive or with flip.
-func maxBytes(dst, src []uint8, flip uint64) {
-	const high = 0x8080808080808080
-	for len(dst) >= 8 {
-		a, b := binary.LittleEndian.Uint64(dst)^flip, binary.LittleEndian.Uint64(src)^flip
-		// The high bit of each byte of at is set where that of a is at least b's.
-		low := (a | high) - (b &^ high) // the same of the bytes' other seven bits
-		at := (a&^b | ^(a^b)&low) & high
-		mask := (at >> 7) * math.MaxUint8
-		binary.LittleEndian.PutUint64(dst, (a&mask|b&^mask)^flip)
-		dst, src = dst[8:], src[8:]
-	}
-	for i, q := range src[:len(dst)] {
-		if q^uint8(flip) > dst[i]^uint8(flip) {
-			dst[i] = q
-		}
-	}
 }

@@ -105,7 +105,11 @@ func compileFused(g *graph.Graph, o options, change []Option) (*Plan, error) {
 	if err := checkData(g); err != nil {
 		return nil, fmt.Errorf("inference: graph %q: %w", g.Name, err)
 	}
-	fused, err := graph.Fuse(g)
+	var passes []graph.Option
+	if o.free { // a part may have nodes that are only there to be timed
+		passes = append(passes, graph.Without("dead-nodes"))
+	}
+	fused, err := graph.Optimize(g, passes...)
 	if err != nil {
 		return nil, fmt.Errorf("inference: %w", err)
 	}

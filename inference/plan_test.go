@@ -16,8 +16,51 @@ import (
 // TestForksRunSideBySide runs forks of one plan on several goroutines, with
 // kernels on one thread and on several, and wants the bits of a run alone.
 func TestForksRunSideBySide(t *testing.T) {
-	g := mobileNet(t)
-	fill(g, 1)
+	convolutions := mobileNet(t)
+	fill(convolutions, 1)
+	for name, g := range map[string]*graph.Graph{"convolutions": convolutions, "attention": encoder(t)} {
+		t.Run(name, func(t *testing.T) { testForks(t, g) })
+	}
+}
+
+// encoder is a layer of a transformer, in plain operators.
+func encoder(t testing.TB) *graph.Graph {
+	t.Helper()
+	b := &plainGraph{Builder: graph.NewBuilder("encoder")}
+	x := b.Input("x", 1, 7, 16)
+	norm := func(x *graph.Value) *graph.Value {
+		return b.apply("LayerNormalization", nil, x, b.constant(16), b.constant(16))
+	}
+	dense := func(x *graph.Value, in, out int) *graph.Value {
+		return b.apply("Add", nil, b.apply("MatMul", nil, x, b.constant(in, out)), b.constant(out))
+	}
+	heads := operator.Attributes{"q_num_heads": int64(2), "kv_num_heads": int64(2)}
+	y := norm(x)
+	y = b.apply("Attention", heads, dense(y, 16, 16), dense(y, 16, 16), dense(y, 16, 16), b.constant(1, 7))
+	x = b.apply("Add", nil, x, dense(y, 16, 16))
+	y = dense(b.apply("Gelu", nil, dense(norm(x), 16, 32)), 32, 16)
+	x = b.apply("Concat", operator.Attributes{"axis": int64(1)}, b.apply("Add", nil, x, y), b.apply("Softmax", nil, y))
+	g, err := b.Build(b.apply("ReduceMean", nil, b.apply("Transpose", operator.Attributes{"perm": ints64(0, 2, 1)}, x), b.ints(-1)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return g
+}
+
+// TestPlainOperatorsAllocateNothing covers a layer of a transformer.
+func TestPlainOperatorsAllocateNothing(t *testing.T) {
+	p := comparePlan(t, encoder(t))
+	for _, s := range p.program.timed {
+		if s.reference {
+			t.Errorf("%s (%s) has no kernel", s.name, s.kind)
+		}
+	}
+	if allocs := allocations(t, p); allocs != 0 {
+		t.Errorf("%g allocations a run", allocs)
+	}
+}
+
+func testForks(t *testing.T, g *graph.Graph) {
 	p, err := Compile(g)
 	if err != nil {
 		t.Fatal(err)

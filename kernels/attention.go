@@ -95,7 +95,8 @@ func (s *Attention) visible(i int) int {
 // sum of exponentials of each query, which AttentionBackward needs. A query
 // that sees no key has the result 0 and the logarithm -Inf. A weight of 0 makes
 // NaN of a value that is not finite, hidden or not, and weights below 2^-126 of
-// the largest may count as 0. No matrix of QueryLen by KVLen is stored.
+// the largest may count as 0; values above 1e26 may overflow. No matrix of
+// QueryLen by KVLen is stored.
 func AttentionForward(ws *Workspace, s Attention, dst, q, k, v, mask, logs []float32) {
 	const function = "AttentionForward"
 	s.resolve(function, mask)

@@ -1125,7 +1125,7 @@ shifted:
 	RET
 
 // func panelValues7x1AVX512(t *panelValues)
-// Requires: AVX, AVX512F, MMX+
+// Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·panelValues7x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), DI
 	MOVQ 48(DI), R8
@@ -1134,11 +1134,12 @@ TEXT ·panelValues7x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ 56(DI), DX
 	MOVQ 16(DI), R12
 	MOVQ 72(DI), R14
-	MOVQ 80(DI), AX
 
 tile:
 	MOVQ   R13, SI
 	MOVQ   R13, R15
+	MOVQ   80(DI), AX
+	ADDQ   $0x40, 80(DI)
 	MOVQ   24(DI), BX
 	MOVQ   32(DI), CX
 	CMPQ   64(DI), $0x00
@@ -1212,7 +1213,9 @@ four:
 	VFMADD231PS.BCST 20(SI)(R9*1), Z28, Z5
 	VFMADD231PS.BCST 24(SI)(R9*1), Z28, Z6
 	PREFETCHT1       (AX)
-	ADDQ             88(DI), AX
+	ADDQ             96(DI), AX
+	CMPQ             AX, 88(DI)
+	CMOVQHI          88(DI), AX
 	ADDQ             $0x00000200, BX
 	LEAQ             (SI)(R8*4), SI
 	SUBQ             $0x04, CX
@@ -1258,6 +1261,7 @@ scaled:
 	VMOVUPS Z6, 768(DX)
 	ADDQ    $0x00000380, DX
 	ADDQ    $0x0000001c, R13
+	ADDQ    $0x40, 88(DI)
 	DECQ    R12
 	JNE     tile
 	VZEROUPPER
@@ -1636,7 +1640,7 @@ shifted:
 	RET
 
 // func panelValues7x2AVX512(t *panelValues)
-// Requires: AVX, AVX512F, MMX+
+// Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·panelValues7x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), DI
 	MOVQ 48(DI), R8
@@ -1645,11 +1649,12 @@ TEXT ·panelValues7x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ 56(DI), DX
 	MOVQ 16(DI), R12
 	MOVQ 72(DI), R14
-	MOVQ 80(DI), AX
 
 tile:
 	MOVQ   R13, SI
 	MOVQ   R13, R15
+	MOVQ   80(DI), AX
+	ADDQ   $0x40, 80(DI)
 	MOVQ   24(DI), BX
 	MOVQ   32(DI), CX
 	CMPQ   64(DI), $0x00
@@ -1797,7 +1802,9 @@ four:
 	VFMADD231PS  Z28, Z30, Z12
 	VFMADD231PS  Z29, Z30, Z13
 	PREFETCHT1   (AX)
-	ADDQ         88(DI), AX
+	ADDQ         96(DI), AX
+	CMPQ         AX, 88(DI)
+	CMOVQHI      88(DI), AX
 	ADDQ         $0x00000200, BX
 	LEAQ         (SI)(R8*4), SI
 	SUBQ         $0x04, CX
@@ -1873,6 +1880,7 @@ scaled:
 	VMOVUPS Z13, 832(DX)
 	ADDQ    $0x00000380, DX
 	ADDQ    $0x0000001c, R13
+	ADDQ    $0x40, 88(DI)
 	DECQ    R12
 	JNE     tile
 	VZEROUPPER
@@ -2098,7 +2106,7 @@ shifted:
 	RET
 
 // func panelValues8x1AVX512(t *panelValues)
-// Requires: AVX, AVX512F, MMX+
+// Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·panelValues8x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), DI
 	MOVQ 48(DI), R8
@@ -2107,11 +2115,12 @@ TEXT ·panelValues8x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ 56(DI), DX
 	MOVQ 16(DI), R12
 	MOVQ 72(DI), R14
-	MOVQ 80(DI), AX
 
 tile:
 	MOVQ   R13, SI
 	MOVQ   R13, R15
+	MOVQ   80(DI), AX
+	ADDQ   $0x40, 80(DI)
 	MOVQ   24(DI), BX
 	MOVQ   32(DI), CX
 	CMPQ   64(DI), $0x00
@@ -2191,7 +2200,9 @@ four:
 	VFMADD231PS.BCST 24(SI)(R9*1), Z28, Z6
 	VFMADD231PS.BCST 28(SI)(R9*1), Z28, Z7
 	PREFETCHT1       (AX)
-	ADDQ             88(DI), AX
+	ADDQ             96(DI), AX
+	CMPQ             AX, 88(DI)
+	CMOVQHI          88(DI), AX
 	ADDQ             $0x00000200, BX
 	LEAQ             (SI)(R8*4), SI
 	SUBQ             $0x04, CX
@@ -2240,6 +2251,7 @@ scaled:
 	VMOVUPS Z7, 896(DX)
 	ADDQ    $0x00000400, DX
 	ADDQ    $0x00000020, R13
+	ADDQ    $0x40, 88(DI)
 	DECQ    R12
 	JNE     tile
 	VZEROUPPER
@@ -2659,7 +2671,7 @@ shifted:
 	RET
 
 // func panelValues8x2AVX512(t *panelValues)
-// Requires: AVX, AVX512F, MMX+
+// Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·panelValues8x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), DI
 	MOVQ 48(DI), R8
@@ -2668,11 +2680,12 @@ TEXT ·panelValues8x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ 56(DI), DX
 	MOVQ 16(DI), R12
 	MOVQ 72(DI), R14
-	MOVQ 80(DI), AX
 
 tile:
 	MOVQ   R13, SI
 	MOVQ   R13, R15
+	MOVQ   80(DI), AX
+	ADDQ   $0x40, 80(DI)
 	MOVQ   24(DI), BX
 	MOVQ   32(DI), CX
 	CMPQ   64(DI), $0x00
@@ -2836,7 +2849,9 @@ four:
 	VFMADD231PS  Z28, Z30, Z14
 	VFMADD231PS  Z29, Z30, Z15
 	PREFETCHT1   (AX)
-	ADDQ         88(DI), AX
+	ADDQ         96(DI), AX
+	CMPQ         AX, 88(DI)
+	CMOVQHI      88(DI), AX
 	ADDQ         $0x00000200, BX
 	LEAQ         (SI)(R8*4), SI
 	SUBQ         $0x04, CX
@@ -2919,6 +2934,7 @@ scaled:
 	VMOVUPS Z15, 960(DX)
 	ADDQ    $0x00000400, DX
 	ADDQ    $0x00000020, R13
+	ADDQ    $0x40, 88(DI)
 	DECQ    R12
 	JNE     tile
 	VZEROUPPER
@@ -3162,7 +3178,7 @@ shifted:
 	RET
 
 // func panelValues9x1AVX512(t *panelValues)
-// Requires: AVX, AVX512F, MMX+
+// Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·panelValues9x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), DI
 	MOVQ 48(DI), R8
@@ -3171,11 +3187,12 @@ TEXT ·panelValues9x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ 56(DI), DX
 	MOVQ 16(DI), R12
 	MOVQ 72(DI), R14
-	MOVQ 80(DI), AX
 
 tile:
 	MOVQ   R13, SI
 	MOVQ   R13, R15
+	MOVQ   80(DI), AX
+	ADDQ   $0x40, 80(DI)
 	MOVQ   24(DI), BX
 	MOVQ   32(DI), CX
 	CMPQ   64(DI), $0x00
@@ -3261,7 +3278,9 @@ four:
 	VFMADD231PS.BCST 28(SI)(R9*1), Z28, Z7
 	VFMADD231PS.BCST 32(SI)(R9*1), Z28, Z8
 	PREFETCHT1       (AX)
-	ADDQ             88(DI), AX
+	ADDQ             96(DI), AX
+	CMPQ             AX, 88(DI)
+	CMOVQHI          88(DI), AX
 	ADDQ             $0x00000200, BX
 	LEAQ             (SI)(R8*4), SI
 	SUBQ             $0x04, CX
@@ -3313,6 +3332,7 @@ scaled:
 	VMOVUPS Z8, 1024(DX)
 	ADDQ    $0x00000480, DX
 	ADDQ    $0x00000024, R13
+	ADDQ    $0x40, 88(DI)
 	DECQ    R12
 	JNE     tile
 	VZEROUPPER
@@ -3773,7 +3793,7 @@ shifted:
 	RET
 
 // func panelValues9x2AVX512(t *panelValues)
-// Requires: AVX, AVX512F, MMX+
+// Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·panelValues9x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), DI
 	MOVQ 48(DI), R8
@@ -3782,11 +3802,12 @@ TEXT ·panelValues9x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ 56(DI), DX
 	MOVQ 16(DI), R12
 	MOVQ 72(DI), R14
-	MOVQ 80(DI), AX
 
 tile:
 	MOVQ   R13, SI
 	MOVQ   R13, R15
+	MOVQ   80(DI), AX
+	ADDQ   $0x40, 80(DI)
 	MOVQ   24(DI), BX
 	MOVQ   32(DI), CX
 	CMPQ   64(DI), $0x00
@@ -3966,7 +3987,9 @@ four:
 	VFMADD231PS  Z28, Z30, Z16
 	VFMADD231PS  Z29, Z30, Z17
 	PREFETCHT1   (AX)
-	ADDQ         88(DI), AX
+	ADDQ         96(DI), AX
+	CMPQ         AX, 88(DI)
+	CMOVQHI      88(DI), AX
 	ADDQ         $0x00000200, BX
 	LEAQ         (SI)(R8*4), SI
 	SUBQ         $0x04, CX
@@ -4056,6 +4079,7 @@ scaled:
 	VMOVUPS Z17, 1088(DX)
 	ADDQ    $0x00000480, DX
 	ADDQ    $0x00000024, R13
+	ADDQ    $0x40, 88(DI)
 	DECQ    R12
 	JNE     tile
 	VZEROUPPER
@@ -4317,7 +4341,7 @@ shifted:
 	RET
 
 // func panelValues10x1AVX512(t *panelValues)
-// Requires: AVX, AVX512F, MMX+
+// Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·panelValues10x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), DI
 	MOVQ 48(DI), R8
@@ -4326,11 +4350,12 @@ TEXT ·panelValues10x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ 56(DI), DX
 	MOVQ 16(DI), R12
 	MOVQ 72(DI), R14
-	MOVQ 80(DI), AX
 
 tile:
 	MOVQ   R13, SI
 	MOVQ   R13, R15
+	MOVQ   80(DI), AX
+	ADDQ   $0x40, 80(DI)
 	MOVQ   24(DI), BX
 	MOVQ   32(DI), CX
 	CMPQ   64(DI), $0x00
@@ -4422,7 +4447,9 @@ four:
 	VFMADD231PS.BCST 32(SI)(R9*1), Z28, Z8
 	VFMADD231PS.BCST 36(SI)(R9*1), Z28, Z9
 	PREFETCHT1       (AX)
-	ADDQ             88(DI), AX
+	ADDQ             96(DI), AX
+	CMPQ             AX, 88(DI)
+	CMOVQHI          88(DI), AX
 	ADDQ             $0x00000200, BX
 	LEAQ             (SI)(R8*4), SI
 	SUBQ             $0x04, CX
@@ -4477,6 +4504,7 @@ scaled:
 	VMOVUPS Z9, 1152(DX)
 	ADDQ    $0x00000500, DX
 	ADDQ    $0x00000028, R13
+	ADDQ    $0x40, 88(DI)
 	DECQ    R12
 	JNE     tile
 	VZEROUPPER
@@ -4978,7 +5006,7 @@ shifted:
 	RET
 
 // func panelValues10x2AVX512(t *panelValues)
-// Requires: AVX, AVX512F, MMX+
+// Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·panelValues10x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), DI
 	MOVQ 48(DI), R8
@@ -4987,11 +5015,12 @@ TEXT ·panelValues10x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ 56(DI), DX
 	MOVQ 16(DI), R12
 	MOVQ 72(DI), R14
-	MOVQ 80(DI), AX
 
 tile:
 	MOVQ   R13, SI
 	MOVQ   R13, R15
+	MOVQ   80(DI), AX
+	ADDQ   $0x40, 80(DI)
 	MOVQ   24(DI), BX
 	MOVQ   32(DI), CX
 	CMPQ   64(DI), $0x00
@@ -5187,7 +5216,9 @@ four:
 	VFMADD231PS  Z28, Z30, Z18
 	VFMADD231PS  Z29, Z30, Z19
 	PREFETCHT1   (AX)
-	ADDQ         88(DI), AX
+	ADDQ         96(DI), AX
+	CMPQ         AX, 88(DI)
+	CMOVQHI      88(DI), AX
 	ADDQ         $0x00000200, BX
 	LEAQ         (SI)(R8*4), SI
 	SUBQ         $0x04, CX
@@ -5284,6 +5315,7 @@ scaled:
 	VMOVUPS Z19, 1216(DX)
 	ADDQ    $0x00000500, DX
 	ADDQ    $0x00000028, R13
+	ADDQ    $0x40, 88(DI)
 	DECQ    R12
 	JNE     tile
 	VZEROUPPER
@@ -5563,7 +5595,7 @@ shifted:
 	RET
 
 // func panelValues11x1AVX512(t *panelValues)
-// Requires: AVX, AVX512F, MMX+
+// Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·panelValues11x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), DI
 	MOVQ 48(DI), R8
@@ -5572,11 +5604,12 @@ TEXT ·panelValues11x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ 56(DI), DX
 	MOVQ 16(DI), R12
 	MOVQ 72(DI), R14
-	MOVQ 80(DI), AX
 
 tile:
 	MOVQ   R13, SI
 	MOVQ   R13, R15
+	MOVQ   80(DI), AX
+	ADDQ   $0x40, 80(DI)
 	MOVQ   24(DI), BX
 	MOVQ   32(DI), CX
 	CMPQ   64(DI), $0x00
@@ -5674,7 +5707,9 @@ four:
 	VFMADD231PS.BCST 36(SI)(R9*1), Z28, Z9
 	VFMADD231PS.BCST 40(SI)(R9*1), Z28, Z10
 	PREFETCHT1       (AX)
-	ADDQ             88(DI), AX
+	ADDQ             96(DI), AX
+	CMPQ             AX, 88(DI)
+	CMOVQHI          88(DI), AX
 	ADDQ             $0x00000200, BX
 	LEAQ             (SI)(R8*4), SI
 	SUBQ             $0x04, CX
@@ -5732,6 +5767,7 @@ scaled:
 	VMOVUPS Z10, 1280(DX)
 	ADDQ    $0x00000580, DX
 	ADDQ    $0x0000002c, R13
+	ADDQ    $0x40, 88(DI)
 	DECQ    R12
 	JNE     tile
 	VZEROUPPER
@@ -6274,7 +6310,7 @@ shifted:
 	RET
 
 // func panelValues11x2AVX512(t *panelValues)
-// Requires: AVX, AVX512F, MMX+
+// Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·panelValues11x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), DI
 	MOVQ 48(DI), R8
@@ -6283,11 +6319,12 @@ TEXT ·panelValues11x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ 56(DI), DX
 	MOVQ 16(DI), R12
 	MOVQ 72(DI), R14
-	MOVQ 80(DI), AX
 
 tile:
 	MOVQ   R13, SI
 	MOVQ   R13, R15
+	MOVQ   80(DI), AX
+	ADDQ   $0x40, 80(DI)
 	MOVQ   24(DI), BX
 	MOVQ   32(DI), CX
 	CMPQ   64(DI), $0x00
@@ -6499,7 +6536,9 @@ four:
 	VFMADD231PS  Z28, Z30, Z20
 	VFMADD231PS  Z29, Z30, Z21
 	PREFETCHT1   (AX)
-	ADDQ         88(DI), AX
+	ADDQ         96(DI), AX
+	CMPQ         AX, 88(DI)
+	CMOVQHI      88(DI), AX
 	ADDQ         $0x00000200, BX
 	LEAQ         (SI)(R8*4), SI
 	SUBQ         $0x04, CX
@@ -6603,6 +6642,7 @@ scaled:
 	VMOVUPS Z21, 1344(DX)
 	ADDQ    $0x00000580, DX
 	ADDQ    $0x0000002c, R13
+	ADDQ    $0x40, 88(DI)
 	DECQ    R12
 	JNE     tile
 	VZEROUPPER
@@ -6900,7 +6940,7 @@ shifted:
 	RET
 
 // func panelValues12x1AVX512(t *panelValues)
-// Requires: AVX, AVX512F, MMX+
+// Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·panelValues12x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), DI
 	MOVQ 48(DI), R8
@@ -6909,11 +6949,12 @@ TEXT ·panelValues12x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ 56(DI), DX
 	MOVQ 16(DI), R12
 	MOVQ 72(DI), R14
-	MOVQ 80(DI), AX
 
 tile:
 	MOVQ   R13, SI
 	MOVQ   R13, R15
+	MOVQ   80(DI), AX
+	ADDQ   $0x40, 80(DI)
 	MOVQ   24(DI), BX
 	MOVQ   32(DI), CX
 	CMPQ   64(DI), $0x00
@@ -7017,7 +7058,9 @@ four:
 	VFMADD231PS.BCST 40(SI)(R9*1), Z28, Z10
 	VFMADD231PS.BCST 44(SI)(R9*1), Z28, Z11
 	PREFETCHT1       (AX)
-	ADDQ             88(DI), AX
+	ADDQ             96(DI), AX
+	CMPQ             AX, 88(DI)
+	CMOVQHI          88(DI), AX
 	ADDQ             $0x00000200, BX
 	LEAQ             (SI)(R8*4), SI
 	SUBQ             $0x04, CX
@@ -7078,6 +7121,7 @@ scaled:
 	VMOVUPS Z11, 1408(DX)
 	ADDQ    $0x00000600, DX
 	ADDQ    $0x00000030, R13
+	ADDQ    $0x40, 88(DI)
 	DECQ    R12
 	JNE     tile
 	VZEROUPPER
@@ -7661,7 +7705,7 @@ shifted:
 	RET
 
 // func panelValues12x2AVX512(t *panelValues)
-// Requires: AVX, AVX512F, MMX+
+// Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·panelValues12x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), DI
 	MOVQ 48(DI), R8
@@ -7670,11 +7714,12 @@ TEXT ·panelValues12x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ 56(DI), DX
 	MOVQ 16(DI), R12
 	MOVQ 72(DI), R14
-	MOVQ 80(DI), AX
 
 tile:
 	MOVQ   R13, SI
 	MOVQ   R13, R15
+	MOVQ   80(DI), AX
+	ADDQ   $0x40, 80(DI)
 	MOVQ   24(DI), BX
 	MOVQ   32(DI), CX
 	CMPQ   64(DI), $0x00
@@ -7902,7 +7947,9 @@ four:
 	VFMADD231PS  Z28, Z30, Z22
 	VFMADD231PS  Z29, Z30, Z23
 	PREFETCHT1   (AX)
-	ADDQ         88(DI), AX
+	ADDQ         96(DI), AX
+	CMPQ         AX, 88(DI)
+	CMOVQHI      88(DI), AX
 	ADDQ         $0x00000200, BX
 	LEAQ         (SI)(R8*4), SI
 	SUBQ         $0x04, CX
@@ -8013,6 +8060,7 @@ scaled:
 	VMOVUPS Z23, 1472(DX)
 	ADDQ    $0x00000600, DX
 	ADDQ    $0x00000030, R13
+	ADDQ    $0x40, 88(DI)
 	DECQ    R12
 	JNE     tile
 	VZEROUPPER
@@ -8328,7 +8376,7 @@ shifted:
 	RET
 
 // func panelValues13x1AVX512(t *panelValues)
-// Requires: AVX, AVX512F, MMX+
+// Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·panelValues13x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), DI
 	MOVQ 48(DI), R8
@@ -8337,11 +8385,12 @@ TEXT ·panelValues13x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ 56(DI), DX
 	MOVQ 16(DI), R12
 	MOVQ 72(DI), R14
-	MOVQ 80(DI), AX
 
 tile:
 	MOVQ   R13, SI
 	MOVQ   R13, R15
+	MOVQ   80(DI), AX
+	ADDQ   $0x40, 80(DI)
 	MOVQ   24(DI), BX
 	MOVQ   32(DI), CX
 	CMPQ   64(DI), $0x00
@@ -8451,7 +8500,9 @@ four:
 	VFMADD231PS.BCST 44(SI)(R9*1), Z28, Z11
 	VFMADD231PS.BCST 48(SI)(R9*1), Z28, Z12
 	PREFETCHT1       (AX)
-	ADDQ             88(DI), AX
+	ADDQ             96(DI), AX
+	CMPQ             AX, 88(DI)
+	CMOVQHI          88(DI), AX
 	ADDQ             $0x00000200, BX
 	LEAQ             (SI)(R8*4), SI
 	SUBQ             $0x04, CX
@@ -8515,6 +8566,7 @@ scaled:
 	VMOVUPS Z12, 1536(DX)
 	ADDQ    $0x00000680, DX
 	ADDQ    $0x00000034, R13
+	ADDQ    $0x40, 88(DI)
 	DECQ    R12
 	JNE     tile
 	VZEROUPPER
@@ -9139,7 +9191,7 @@ shifted:
 	RET
 
 // func panelValues13x2AVX512(t *panelValues)
-// Requires: AVX, AVX512F, MMX+
+// Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·panelValues13x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), DI
 	MOVQ 48(DI), R8
@@ -9148,11 +9200,12 @@ TEXT ·panelValues13x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ 56(DI), DX
 	MOVQ 16(DI), R12
 	MOVQ 72(DI), R14
-	MOVQ 80(DI), AX
 
 tile:
 	MOVQ   R13, SI
 	MOVQ   R13, R15
+	MOVQ   80(DI), AX
+	ADDQ   $0x40, 80(DI)
 	MOVQ   24(DI), BX
 	MOVQ   32(DI), CX
 	CMPQ   64(DI), $0x00
@@ -9396,7 +9449,9 @@ four:
 	VFMADD231PS  Z28, Z30, Z24
 	VFMADD231PS  Z29, Z30, Z25
 	PREFETCHT1   (AX)
-	ADDQ         88(DI), AX
+	ADDQ         96(DI), AX
+	CMPQ         AX, 88(DI)
+	CMOVQHI      88(DI), AX
 	ADDQ         $0x00000200, BX
 	LEAQ         (SI)(R8*4), SI
 	SUBQ         $0x04, CX
@@ -9514,6 +9569,7 @@ scaled:
 	VMOVUPS Z25, 1600(DX)
 	ADDQ    $0x00000680, DX
 	ADDQ    $0x00000034, R13
+	ADDQ    $0x40, 88(DI)
 	DECQ    R12
 	JNE     tile
 	VZEROUPPER
@@ -9847,7 +9903,7 @@ shifted:
 	RET
 
 // func panelValues14x1AVX512(t *panelValues)
-// Requires: AVX, AVX512F, MMX+
+// Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·panelValues14x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), DI
 	MOVQ 48(DI), R8
@@ -9856,11 +9912,12 @@ TEXT ·panelValues14x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ 56(DI), DX
 	MOVQ 16(DI), R12
 	MOVQ 72(DI), R14
-	MOVQ 80(DI), AX
 
 tile:
 	MOVQ   R13, SI
 	MOVQ   R13, R15
+	MOVQ   80(DI), AX
+	ADDQ   $0x40, 80(DI)
 	MOVQ   24(DI), BX
 	MOVQ   32(DI), CX
 	CMPQ   64(DI), $0x00
@@ -9976,7 +10033,9 @@ four:
 	VFMADD231PS.BCST 48(SI)(R9*1), Z28, Z12
 	VFMADD231PS.BCST 52(SI)(R9*1), Z28, Z13
 	PREFETCHT1       (AX)
-	ADDQ             88(DI), AX
+	ADDQ             96(DI), AX
+	CMPQ             AX, 88(DI)
+	CMOVQHI          88(DI), AX
 	ADDQ             $0x00000200, BX
 	LEAQ             (SI)(R8*4), SI
 	SUBQ             $0x04, CX
@@ -10043,6 +10102,7 @@ scaled:
 	VMOVUPS Z13, 1664(DX)
 	ADDQ    $0x00000700, DX
 	ADDQ    $0x00000038, R13
+	ADDQ    $0x40, 88(DI)
 	DECQ    R12
 	JNE     tile
 	VZEROUPPER
@@ -10708,7 +10768,7 @@ shifted:
 	RET
 
 // func panelValues14x2AVX512(t *panelValues)
-// Requires: AVX, AVX512F, MMX+
+// Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·panelValues14x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), DI
 	MOVQ 48(DI), R8
@@ -10717,11 +10777,12 @@ TEXT ·panelValues14x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ 56(DI), DX
 	MOVQ 16(DI), R12
 	MOVQ 72(DI), R14
-	MOVQ 80(DI), AX
 
 tile:
 	MOVQ   R13, SI
 	MOVQ   R13, R15
+	MOVQ   80(DI), AX
+	ADDQ   $0x40, 80(DI)
 	MOVQ   24(DI), BX
 	MOVQ   32(DI), CX
 	CMPQ   64(DI), $0x00
@@ -10981,7 +11042,9 @@ four:
 	VFMADD231PS  Z28, Z30, Z26
 	VFMADD231PS  Z29, Z30, Z27
 	PREFETCHT1   (AX)
-	ADDQ         88(DI), AX
+	ADDQ         96(DI), AX
+	CMPQ         AX, 88(DI)
+	CMOVQHI      88(DI), AX
 	ADDQ         $0x00000200, BX
 	LEAQ         (SI)(R8*4), SI
 	SUBQ         $0x04, CX
@@ -11106,6 +11169,7 @@ scaled:
 	VMOVUPS Z27, 1728(DX)
 	ADDQ    $0x00000700, DX
 	ADDQ    $0x00000038, R13
+	ADDQ    $0x40, 88(DI)
 	DECQ    R12
 	JNE     tile
 	VZEROUPPER

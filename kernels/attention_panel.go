@@ -17,6 +17,8 @@ const (
 	panelTiles   = 19   // tiles of keys whose weights are added up together
 	panelKeys    = 512  // keys that all panels of a part are done with before others
 	panelLeast   = 128  // queries of a part, rounded up, that are not split
+	panelCopied  = 64   // queries that values are copied for if they lie apart
+	panelTokens  = 64   // tokens that are copied together
 	panelLimit   = 1e12 // of the sum of weights
 	panelWidth   = 16   // queries of a vector
 	panelQueries = panelVectors * panelWidth
@@ -64,8 +66,10 @@ type panelValues struct {
 	accumulate int      // not 0: out is added to
 	factor     *float32 // of results [panelQueries]; may be nil
 
-	next     uintptr // as of panelScores
-	nextStep int
+	// What is wanted next: during each tile, a column of lines from next to
+	// nextLast. The kernel moves both on by a line for every tile.
+	next, nextLast uintptr
+	nextStep       int
 }
 
 func panelScoresPortable(t *panelScores) {
@@ -119,51 +123,54 @@ func panelValuesPortable(t *panelValues) {
 	}
 }
 
-// fetchedRows are rows that will be wanted.
-type fetchedRows struct {
-	base               uintptr
-	row, rows, columns int // row in bytes, columns in lines
-}
-
-// fetcher deals out the lines of some rows, a column of lines after the other.
+// fetcher deals out what will be wanted: rows of one operand, and then of
+// another.
 type fetcher struct {
-	queue        [2]fetchedRows
-	item         int
-	column, line int
+	queue [2]struct {
+		base uintptr
+		row  int // bytes from one row to the next
+		rows int
+		size int // bytes of a row
+	}
+	item, done int // done: bytes of all rows, or of each
 }
 
-// want makes rows the i-th of what is dealt out: length rows of n elements of
-// sequence b and head h of o, from row from on.
+// want makes the i-th of the two length rows of n elements of sequence b and
+// head h of o, from row from on.
 func (f *fetcher) want(i int, o *operand, b, h, from, length, n int) {
-	f.queue[i] = fetchedRows{}
-	if length <= 0 {
-		return
+	x := &f.queue[i]
+	f.item, f.done, x.rows = 0, 0, 0
+	if length > 0 {
+		x.base, x.row, x.rows, x.size = uintptr(unsafe.Pointer(&o.data[o.at(b, h, from)])), 4*o.row, length, 4*n
 	}
-	r := fetchedRows{base: uintptr(unsafe.Pointer(&o.data[o.at(b, h, from)])), row: 4 * o.row, rows: length, columns: (4*n + cacheLine - 1) / cacheLine}
-	if o.row == n {
-		r = fetchedRows{base: r.base, row: cacheLine, rows: (4*n*length + cacheLine - 1) / cacheLine, columns: 1}
-	}
-	f.queue[i] = r
 }
 
-func (f *fetcher) begin() { f.item, f.column, f.line = 0, 0, 0 }
-
-// take returns where the next lines are, and the distance from one to the next.
-// If there are none, it is that of idle.
-func (f *fetcher) take(lines int, idle *float32) (next uintptr, step int) {
+// line is where the next of lines lines are, of rows that are adjacent. If there
+// are none it is idle.
+func (f *fetcher) line(lines int, idle *float32) (next uintptr, step int) {
 	for ; f.item < len(f.queue); f.item++ {
-		r := &f.queue[f.item]
-		for ; f.column < r.columns; f.column++ {
-			if f.line < r.rows {
-				next = r.base + uintptr(f.column*cacheLine+f.line*r.row)
-				f.line += lines
-				return next, r.row
-			}
-			f.line = 0
+		if x := &f.queue[f.item]; x.row == x.size && f.done < x.rows*x.size {
+			next = x.base + uintptr(f.done)
+			f.done += lines * cacheLine
+			return next, cacheLine
 		}
-		f.column = 0
+		f.done = 0
 	}
 	return uintptr(unsafe.Pointer(idle)), 0
+}
+
+// column is where the next of columns columns of lines begins and ends.
+func (f *fetcher) column(columns int, idle *float32) (next, last uintptr, step int) {
+	for ; f.item < len(f.queue); f.item++ {
+		if x := &f.queue[f.item]; x.rows > 0 && f.done < x.size {
+			next = x.base + uintptr(f.done)
+			f.done += columns * cacheLine
+			return next, next + uintptr((x.rows-1)*x.row), x.row
+		}
+		f.done = 0
+	}
+	next = uintptr(unsafe.Pointer(idle))
+	return next, next, 0
 }
 
 // panelKernels are the kernels of each number of rows and vectors,
@@ -180,14 +187,19 @@ type panelJob struct {
 	queries, ranges, keyBlocks int
 	slots                      int // panels of a part that are kept at a time
 	outRows                    int // ValueDim rounded up for transposing
+
+	values   operand // v, or a copy of a sequence's
+	copied   []float32
+	copying  bool // parts copy a sequence's values
+	from, to int  // parts that are done in this turn
 }
 
 // panelScratch is what a thread needs.
 type panelScratch struct {
-	queries, weights, out, shift, sum, factor, logs, rows []float32
+	queries, weights, out, shift, sum, factor, rows []float32
 
-	scores panelScores
-	values panelValues
+	score panelScores
+	weigh panelValues
 
 	part  fetcher // keys and values of the next part
 	panel fetcher // results of this panel, queries of the next
@@ -215,29 +227,73 @@ func (p *panelJob) plan(j *attentionJob) {
 	p.outRows = roundUp(j.ValueDim, panelWidth)
 }
 
-func (p *panelJob) sizes() [9]int {
+func (p *panelJob) sizes() [8]int {
 	states := p.slots * panelQueries
 	return [...]int{states * p.keyDim, panelTiles * panelRowsHigh * panelQueries, states * p.outRows, states, states,
-		panelQueries, panelQueries, panelQueries * p.outRows, panelWidth * p.keyDim}
+		panelQueries, panelQueries * p.outRows, panelWidth * p.keyDim}
 }
 
 func (p *panelJob) run(j *attentionJob) {
 	p.plan(j)
 	sizes := p.sizes()
 	j.growScratch(sizes[:])
-	if parts := j.Batch * j.KVHeads * p.ranges; j.Multiplications() < parallelWork {
-		for i := range parts {
-			p.part(i, 0)
-		}
-	} else {
-		parallel(parts, p)
+	p.values = j.v
+	turns := 1
+	// Rows far from each other share few sets of the caches, and lie on as many
+	// pages as there are: a sequence's values, of which a tile reads a line a
+	// row, are put together beforehand. For keys that would cost what it saves.
+	copied := j.v.row != j.ValueDim && j.group*j.QueryLen >= panelCopied
+	if copied {
+		turns = j.Batch
+		p.copied = grow(p.copied, j.KVHeads*j.KVLen*j.ValueDim)
+		p.values = operand{p.copied, 0, j.KVLen * j.ValueDim, j.ValueDim}
 	}
-	p.attentionJob = nil
+	parts := j.Batch * j.KVHeads * p.ranges / turns
+	for turn := range turns {
+		p.from, p.to = turn*parts, (turn+1)*parts
+		if copied {
+			p.copying = true
+			p.each((j.KVLen + panelTokens - 1) / panelTokens)
+			p.copying = false
+		}
+		p.each(parts)
+	}
+	for i := range p.scratch {
+		x := &p.scratch[i].panel
+		x.score, x.weigh = panelScores{}, panelValues{}
+	}
+	p.attentionJob, p.values = nil, operand{}
+}
+
+// each does parts parts, on all threads if the call is worth it.
+func (p *panelJob) each(parts int) {
+	if p.Multiplications() >= parallelWork {
+		parallel(parts, p)
+		return
+	}
+	for i := range parts {
+		p.part(i, 0)
+	}
+}
+
+// copyTokens copies the values of the i-th panelTokens tokens.
+func (p *panelJob) copyTokens(i int) {
+	b := p.from / (p.KVHeads * p.ranges)
+	for t := i * panelTokens; t < min((i+1)*panelTokens, p.KVLen); t++ {
+		for h := range p.KVHeads {
+			copy(p.values.data[p.values.at(b, h, t):][:p.ValueDim], p.v.data[p.v.at(b, h, t):])
+		}
+	}
 }
 
 // part does part i, in the general way if the first keys do not show how large
 // scores get.
 func (p *panelJob) part(i, worker int) {
+	if p.copying {
+		p.copyTokens(i)
+		return
+	}
+	i += p.from
 	span, kv, b := i%p.ranges, i/p.ranges%p.KVHeads, i/p.ranges/p.KVHeads
 	from := span * p.queries
 	to := min(from+p.queries, p.QueryLen)
@@ -249,28 +305,27 @@ func (p *panelJob) part(i, worker int) {
 }
 
 // panels reports whether it succeeded.
-func (p *panelJob) panels(i, b, kv, from, to, worker int) bool {
+func (p *panelJob) panels(i, b, kv, queries, to, worker int) bool {
 	w := &p.scratch[worker]
 	x := &w.panel
 	memory, sizes := w.memory, p.sizes()
-	for i, s := range []*[]float32{&x.queries, &x.weights, &x.out, &x.shift, &x.sum, &x.factor, &x.logs, &x.rows, &w.edge} {
+	for i, s := range []*[]float32{&x.queries, &x.weights, &x.out, &x.shift, &x.sum, &x.factor, &x.rows, &w.edge} {
 		*s = carve(&memory, sizes[i])
 	}
 	x.part.want(0, &p.k, 0, 0, 0, 0, 0)
-	x.part.want(1, &p.v, 0, 0, 0, 0, 0)
-	if next := i + threadCount(); next < p.Batch*p.KVHeads*p.ranges && next/p.ranges != i/p.ranges {
+	x.part.want(1, &p.values, 0, 0, 0, 0, 0)
+	if next := i + threadCount(); next < p.to && next/p.ranges != i/p.ranges {
 		b, kv := next/p.ranges/p.KVHeads, next/p.ranges%p.KVHeads
 		x.part.want(0, &p.k, b, kv, 0, p.KVLen, p.KeyDim)
-		x.part.want(1, &p.v, b, kv, 0, p.KVLen, p.ValueDim)
+		x.part.want(1, &p.values, b, kv, 0, p.KVLen, p.ValueDim)
 	}
-	x.part.begin()
-	tiles := panelCut(p.KVLen).count
+	tiles := panelCut(p.KVLen)
 	for block := range p.keyBlocks {
 		// Blocks are whole tiles.
-		first, last := tiles*block/p.keyBlocks, tiles*(block+1)/p.keyBlocks
+		first, last := tiles.count*block/p.keyBlocks, tiles.count*(block+1)/p.keyBlocks
 		panel := 0
 		for g := range p.group {
-			for q := from; q < to; q += panelQueries {
+			for q := queries; q < to; q += panelQueries {
 				n := min(panelQueries, to-q)
 				if !p.panel(w, panel%p.slots, b, kv, kv*p.group+g, q, n, first, last) {
 					return false
@@ -289,13 +344,13 @@ func (p *panelJob) panel(w *attentionScratch, slot, b, kv, h, q, n, first, last 
 	queries := x.queries[slot*p.keyDim*panelQueries:][:p.keyDim*panelQueries]
 	out := x.out[slot*p.outRows*panelQueries:][:p.outRows*panelQueries]
 	shift, sum := x.shift[slot*panelQueries:][:panelQueries], x.sum[slot*panelQueries:][:panelQueries]
-	s, v := &x.scores, &x.values
+	s, v := &x.score, &x.weigh
 	vectors := (n + panelWidth - 1) / panelWidth
 	*s = panelScores{
 		vectors: vectors, queries: &queries[0], dim: p.KeyDim,
 		keyRow: 4 * p.k.row, weights: &x.weights[0], shift: &shift[0], sum: &sum[0],
 	}
-	*v = panelValues{vectors: vectors, weights: &x.weights[0], valueRow: 4 * p.v.row, accumulate: 1}
+	*v = panelValues{vectors: vectors, weights: &x.weights[0], valueRow: 4 * p.values.row, accumulate: 1}
 	if first == 0 {
 		if vectors < panelVectors {
 			clear(queries)
@@ -308,7 +363,6 @@ func (p *panelJob) panel(w *attentionScratch, slot, b, kv, h, q, n, first, last 
 	}
 	x.panel.want(0, &p.q, b, h, q+n, min(panelQueries, p.QueryLen-q-n), p.KeyDim)
 	x.panel.want(1, &p.dst, b, h, q, n, p.ValueDim)
-	x.panel.begin()
 	k := attentions.panels
 	tiles := panelCut(p.KVLen)
 	elements := panelCut(p.ValueDim)
@@ -319,7 +373,7 @@ func (p *panelJob) panel(w *attentionScratch, slot, b, kv, h, q, n, first, last 
 		for _, part := range [...][2]int{{tiles.rows + 1, high}, {tiles.rows, to - from - high}} {
 			if s.rows, s.count = part[0], part[1]; s.count > 0 {
 				s.keys = &p.k.data[p.k.at(b, kv, key)]
-				s.next, s.nextStep = x.part.take(s.count*(s.dim/4), s.queries)
+				s.next, s.nextStep = x.part.line(s.count*(s.dim/4), s.queries)
 				k.scores[s.rows-panelRowsLow][vectors-1](s)
 				s.weights = elementAt(s.weights, s.count*s.rows*panelQueries)
 				key += s.count * s.rows
@@ -337,10 +391,10 @@ func (p *panelJob) panel(w *attentionScratch, slot, b, kv, h, q, n, first, last 
 		}
 		key = tiles.start(from)
 		v.keys = end - key
-		v.values, v.out = &p.v.data[p.v.at(b, kv, key)], &out[0]
+		v.values, v.out = &p.values.data[p.values.at(b, kv, key)], &out[0]
 		for _, part := range [...][2]int{{elements.rows + 1, elements.high}, {elements.rows, elements.count - elements.high}} {
 			if v.rows, v.count = part[0], part[1]; v.count > 0 {
-				v.next, v.nextStep = x.panel.take(v.count*(v.keys/4), s.queries)
+				v.next, v.nextLast, v.nextStep = x.panel.column(v.count, s.queries)
 				k.values[v.rows-panelRowsLow][vectors-1](v)
 				v.values, v.out = elementAt(v.values, v.count*v.rows), elementAt(v.out, v.count*v.rows*panelQueries)
 			}

@@ -284,17 +284,20 @@ func TestAttentionRepeats(t *testing.T) {
 	for _, s := range []Attention{
 		{Batch: 1, Heads: 6, KVHeads: 3, QueryLen: 150, KVLen: 600, KeyDim: 20, ValueDim: 24, Causal: true},
 		{Batch: 1, Heads: 4, KVHeads: 2, QueryLen: 1, KVLen: 3000, KeyDim: 32, ValueDim: 32},
+		{Batch: 2, Heads: 6, KVHeads: 3, QueryLen: 150, KVLen: 600, KeyDim: 20, ValueDim: 24, Interleaved: true},
+		{Batch: 1, Heads: 2, QueryLen: 200, KVLen: 100, KeyDim: 32, ValueDim: 32},
 	} {
 		var ws Workspace
 		r := newRand(5)
-		q, k := randomSlice(r, s.Heads*s.QueryLen*s.KeyDim), randomSlice(r, s.KVHeads*s.KVLen*s.KeyDim)
-		v := randomSlice(r, s.KVHeads*s.KVLen*s.ValueDim)
+		s.resolve("", nil)
+		q, k := randomSlice(r, s.Batch*s.Heads*s.QueryLen*s.KeyDim), randomSlice(r, s.Batch*s.KVHeads*s.KVLen*s.KeyDim)
+		v := randomSlice(r, s.Batch*s.KVHeads*s.KVLen*s.ValueDim)
 		var first []float32
 		for _, n := range []int{1, 2, 3, 2} {
 			Threads(n)
-			dst := make([]float32, s.Heads*s.QueryLen*s.ValueDim)
+			dst := make([]float32, s.Batch*s.Heads*s.QueryLen*s.ValueDim)
 			dq, dk, dv := make([]float32, len(q)), make([]float32, len(k)), make([]float32, len(v))
-			logs := make([]float32, s.Heads*s.QueryLen)
+			logs := make([]float32, s.Batch*s.Heads*s.QueryLen)
 			run := func() {
 				AttentionForward(&ws, s, dst, q, k, v, nil, logs)
 				clear(dq)

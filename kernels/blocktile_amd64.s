@@ -72,6 +72,8 @@ segment:
 	PREFETCHT1       160(SI)(R12*1)
 	PREFETCHT1       (R14)
 	PREFETCHT1       64(R14)
+	PREFETCHT1       128(R14)
+	PREFETCHT1       192(R14)
 	ADDQ             240(DI), R14
 	ADDQ             $0x08, AX
 	ADDQ             $0x00000200, BX
@@ -197,6 +199,8 @@ segment:
 	PREFETCHT1       160(SI)(R12*1)
 	PREFETCHT1       (R14)
 	PREFETCHT1       64(R14)
+	PREFETCHT1       128(R14)
+	PREFETCHT1       192(R14)
 	ADDQ             240(DI), R14
 	ADDQ             $0x08, AX
 	ADDQ             $0x00000200, BX
@@ -354,6 +358,8 @@ segment:
 	PREFETCHT1       160(SI)(R12*1)
 	PREFETCHT1       (R14)
 	PREFETCHT1       64(R14)
+	PREFETCHT1       128(R14)
+	PREFETCHT1       192(R14)
 	ADDQ             240(DI), R14
 	ADDQ             $0x08, AX
 	ADDQ             $0x00000200, BX
@@ -543,6 +549,8 @@ segment:
 	PREFETCHT1       160(SI)(R12*1)
 	PREFETCHT1       (R14)
 	PREFETCHT1       64(R14)
+	PREFETCHT1       128(R14)
+	PREFETCHT1       192(R14)
 	ADDQ             240(DI), R14
 	ADDQ             $0x08, AX
 	ADDQ             $0x00000200, BX
@@ -764,6 +772,8 @@ segment:
 	PREFETCHT1       160(SI)(R12*1)
 	PREFETCHT1       (R14)
 	PREFETCHT1       64(R14)
+	PREFETCHT1       128(R14)
+	PREFETCHT1       192(R14)
 	ADDQ             240(DI), R14
 	ADDQ             $0x08, AX
 	ADDQ             $0x00000200, BX
@@ -1017,6 +1027,8 @@ segment:
 	PREFETCHT1       160(SI)(R12*1)
 	PREFETCHT1       (R14)
 	PREFETCHT1       64(R14)
+	PREFETCHT1       128(R14)
+	PREFETCHT1       192(R14)
 	ADDQ             240(DI), R14
 	ADDQ             $0x08, AX
 	ADDQ             $0x00000200, BX
@@ -1302,6 +1314,8 @@ segment:
 	PREFETCHT1       160(SI)(R12*1)
 	PREFETCHT1       (R14)
 	PREFETCHT1       64(R14)
+	PREFETCHT1       128(R14)
+	PREFETCHT1       192(R14)
 	ADDQ             240(DI), R14
 	ADDQ             $0x08, AX
 	ADDQ             $0x00000200, BX
@@ -1622,6 +1636,8 @@ segment:
 	PREFETCHT1       160(SI)(R12*1)
 	PREFETCHT1       (R14)
 	PREFETCHT1       64(R14)
+	PREFETCHT1       128(R14)
+	PREFETCHT1       192(R14)
 	ADDQ             240(DI), R14
 	ADDQ             $0x08, AX
 	ADDQ             $0x00000200, BX
@@ -1974,6 +1990,8 @@ segment:
 	PREFETCHT1       160(SI)(R12*1)
 	PREFETCHT1       (R14)
 	PREFETCHT1       64(R14)
+	PREFETCHT1       128(R14)
+	PREFETCHT1       192(R14)
 	ADDQ             240(DI), R14
 	ADDQ             $0x08, AX
 	ADDQ             $0x00000200, BX
@@ -2358,6 +2376,8 @@ segment:
 	PREFETCHT1       160(SI)(R12*1)
 	PREFETCHT1       (R14)
 	PREFETCHT1       64(R14)
+	PREFETCHT1       128(R14)
+	PREFETCHT1       192(R14)
 	ADDQ             240(DI), R14
 	ADDQ             $0x08, AX
 	ADDQ             $0x00000200, BX
@@ -2774,6 +2794,8 @@ segment:
 	PREFETCHT1       160(SI)(R12*1)
 	PREFETCHT1       (R14)
 	PREFETCHT1       64(R14)
+	PREFETCHT1       128(R14)
+	PREFETCHT1       192(R14)
 	ADDQ             240(DI), R14
 	ADDQ             $0x08, AX
 	ADDQ             $0x00000200, BX
@@ -3222,6 +3244,8 @@ segment:
 	PREFETCHT1       160(SI)(R12*1)
 	PREFETCHT1       (R14)
 	PREFETCHT1       64(R14)
+	PREFETCHT1       128(R14)
+	PREFETCHT1       192(R14)
 	ADDQ             240(DI), R14
 	ADDQ             $0x08, AX
 	ADDQ             $0x00000200, BX
@@ -3702,6 +3726,8 @@ segment:
 	PREFETCHT1       160(SI)(R12*1)
 	PREFETCHT1       (R14)
 	PREFETCHT1       64(R14)
+	PREFETCHT1       128(R14)
+	PREFETCHT1       192(R14)
 	ADDQ             240(DI), R14
 	ADDQ             $0x08, AX
 	ADDQ             $0x00000200, BX
@@ -4214,6 +4240,8 @@ segment:
 	PREFETCHT1       160(SI)(R12*1)
 	PREFETCHT1       (R14)
 	PREFETCHT1       64(R14)
+	PREFETCHT1       128(R14)
+	PREFETCHT1       192(R14)
 	ADDQ             240(DI), R14
 	ADDQ             $0x08, AX
 	ADDQ             $0x00000200, BX
@@ -4617,6 +4645,8 @@ segment:
 	PREFETCHT1   160(SI)(R12*1)
 	PREFETCHT1   (R14)
 	PREFETCHT1   64(R14)
+	PREFETCHT1   128(R14)
+	PREFETCHT1   192(R14)
 	ADDQ         240(DI), R14
 	ADDQ         $0x08, AX
 	ADDQ         $0x00000400, BX
@@ -4805,6 +4835,8 @@ segment:
 	PREFETCHT1       160(SI)(R12*1)
 	PREFETCHT1       (R14)
 	PREFETCHT1       64(R14)
+	PREFETCHT1       128(R14)
+	PREFETCHT1       192(R14)
 	ADDQ             240(DI), R14
 	ADDQ             $0x08, AX
 	ADDQ             $0x00000400, BX
@@ -5065,6 +5097,8 @@ segment:
 	PREFETCHT1       160(SI)(R12*1)
 	PREFETCHT1       (R14)
 	PREFETCHT1       64(R14)
+	PREFETCHT1       128(R14)
+	PREFETCHT1       192(R14)
 	ADDQ             240(DI), R14
 	ADDQ             $0x08, AX
 	ADDQ             $0x00000400, BX
@@ -5397,6 +5431,8 @@ segment:
 	PREFETCHT1       160(SI)(R12*1)
 	PREFETCHT1       (R14)
 	PREFETCHT1       64(R14)
+	PREFETCHT1       128(R14)
+	PREFETCHT1       192(R14)
 	ADDQ             240(DI), R14
 	ADDQ             $0x08, AX
 	ADDQ             $0x00000400, BX
@@ -5793,6 +5829,8 @@ segment:
 	PREFETCHT1       160(SI)(R12*1)
 	PREFETCHT1       (R14)
 	PREFETCHT1       64(R14)
+	PREFETCHT1       128(R14)
+	PREFETCHT1       192(R14)
 	ADDQ             240(DI), R14
 	ADDQ             $0x08, AX
 	ADDQ             $0x00000400, BX
@@ -6261,6 +6299,8 @@ segment:
 	PREFETCHT1       160(SI)(R12*1)
 	PREFETCHT1       (R14)
 	PREFETCHT1       64(R14)
+	PREFETCHT1       128(R14)
+	PREFETCHT1       192(R14)
 	ADDQ             240(DI), R14
 	ADDQ             $0x08, AX
 	ADDQ             $0x00000400, BX
@@ -6801,6 +6841,8 @@ segment:
 	PREFETCHT1       160(SI)(R12*1)
 	PREFETCHT1       (R14)
 	PREFETCHT1       64(R14)
+	PREFETCHT1       128(R14)
+	PREFETCHT1       192(R14)
 	ADDQ             240(DI), R14
 	ADDQ             $0x08, AX
 	ADDQ             $0x00000400, BX
@@ -7410,6 +7452,8 @@ segment:
 	PREFETCHT1       160(SI)(R12*1)
 	PREFETCHT1       (R14)
 	PREFETCHT1       64(R14)
+	PREFETCHT1       128(R14)
+	PREFETCHT1       192(R14)
 	ADDQ             240(DI), R14
 	ADDQ             $0x08, AX
 	ADDQ             $0x00000400, BX
@@ -8092,6 +8136,8 @@ segment:
 	PREFETCHT1       160(SI)(R12*1)
 	PREFETCHT1       (R14)
 	PREFETCHT1       64(R14)
+	PREFETCHT1       128(R14)
+	PREFETCHT1       192(R14)
 	ADDQ             240(DI), R14
 	ADDQ             $0x08, AX
 	ADDQ             $0x00000400, BX
@@ -8846,6 +8892,8 @@ segment:
 	PREFETCHT1       160(SI)(R12*1)
 	PREFETCHT1       (R14)
 	PREFETCHT1       64(R14)
+	PREFETCHT1       128(R14)
+	PREFETCHT1       192(R14)
 	ADDQ             240(DI), R14
 	ADDQ             $0x08, AX
 	ADDQ             $0x00000400, BX
@@ -9664,6 +9712,8 @@ segment:
 	PREFETCHT1       160(SI)(R12*1)
 	PREFETCHT1       (R14)
 	PREFETCHT1       64(R14)
+	PREFETCHT1       128(R14)
+	PREFETCHT1       192(R14)
 	ADDQ             240(DI), R14
 	ADDQ             $0x08, AX
 	ADDQ             $0x00000400, BX
@@ -10554,6 +10604,8 @@ segment:
 	PREFETCHT1       160(SI)(R12*1)
 	PREFETCHT1       (R14)
 	PREFETCHT1       64(R14)
+	PREFETCHT1       128(R14)
+	PREFETCHT1       192(R14)
 	ADDQ             240(DI), R14
 	ADDQ             $0x08, AX
 	ADDQ             $0x00000400, BX
@@ -11516,6 +11568,8 @@ segment:
 	PREFETCHT1       160(SI)(R12*1)
 	PREFETCHT1       (R14)
 	PREFETCHT1       64(R14)
+	PREFETCHT1       128(R14)
+	PREFETCHT1       192(R14)
 	ADDQ             240(DI), R14
 	ADDQ             $0x08, AX
 	ADDQ             $0x00000400, BX
@@ -12542,6 +12596,8 @@ segment:
 	PREFETCHT1       160(SI)(R12*1)
 	PREFETCHT1       (R14)
 	PREFETCHT1       64(R14)
+	PREFETCHT1       128(R14)
+	PREFETCHT1       192(R14)
 	ADDQ             240(DI), R14
 	ADDQ             $0x08, AX
 	ADDQ             $0x00000400, BX
@@ -13249,6 +13305,8 @@ segment:
 	PREFETCHT1   160(SI)(R12*1)
 	PREFETCHT1   (R14)
 	PREFETCHT1   64(R14)
+	PREFETCHT1   128(R14)
+	PREFETCHT1   192(R14)
 	ADDQ         240(DI), R14
 	ADDQ         $0x08, AX
 	ADDQ         $0x00000600, BX
@@ -13492,6 +13550,8 @@ segment:
 	PREFETCHT1       160(SI)(R12*1)
 	PREFETCHT1       (R14)
 	PREFETCHT1       64(R14)
+	PREFETCHT1       128(R14)
+	PREFETCHT1       192(R14)
 	ADDQ             240(DI), R14
 	ADDQ             $0x08, AX
 	ADDQ             $0x00000600, BX
@@ -13839,6 +13899,8 @@ segment:
 	PREFETCHT1       160(SI)(R12*1)
 	PREFETCHT1       (R14)
 	PREFETCHT1       64(R14)
+	PREFETCHT1       128(R14)
+	PREFETCHT1       192(R14)
 	ADDQ             240(DI), R14
 	ADDQ             $0x08, AX
 	ADDQ             $0x00000600, BX
@@ -14290,6 +14352,8 @@ segment:
 	PREFETCHT1       160(SI)(R12*1)
 	PREFETCHT1       (R14)
 	PREFETCHT1       64(R14)
+	PREFETCHT1       128(R14)
+	PREFETCHT1       192(R14)
 	ADDQ             240(DI), R14
 	ADDQ             $0x08, AX
 	ADDQ             $0x00000600, BX
@@ -14837,6 +14901,8 @@ segment:
 	PREFETCHT1       160(SI)(R12*1)
 	PREFETCHT1       (R14)
 	PREFETCHT1       64(R14)
+	PREFETCHT1       128(R14)
+	PREFETCHT1       192(R14)
 	ADDQ             240(DI), R14
 	ADDQ             $0x08, AX
 	ADDQ             $0x00000600, BX
@@ -15488,6 +15554,8 @@ segment:
 	PREFETCHT1       160(SI)(R12*1)
 	PREFETCHT1       (R14)
 	PREFETCHT1       64(R14)
+	PREFETCHT1       128(R14)
+	PREFETCHT1       192(R14)
 	ADDQ             240(DI), R14
 	ADDQ             $0x08, AX
 	ADDQ             $0x00000600, BX
@@ -16243,6 +16311,8 @@ segment:
 	PREFETCHT1       160(SI)(R12*1)
 	PREFETCHT1       (R14)
 	PREFETCHT1       64(R14)
+	PREFETCHT1       128(R14)
+	PREFETCHT1       192(R14)
 	ADDQ             240(DI), R14
 	ADDQ             $0x08, AX
 	ADDQ             $0x00000600, BX
@@ -17101,6 +17171,8 @@ segment:
 	PREFETCHT1       160(SI)(R12*1)
 	PREFETCHT1       (R14)
 	PREFETCHT1       64(R14)
+	PREFETCHT1       128(R14)
+	PREFETCHT1       192(R14)
 	ADDQ             240(DI), R14
 	ADDQ             $0x08, AX
 	ADDQ             $0x00000600, BX
@@ -18065,6 +18137,8 @@ segment:
 	PREFETCHT1       160(SI)(R12*1)
 	PREFETCHT1       (R14)
 	PREFETCHT1       64(R14)
+	PREFETCHT1       128(R14)
+	PREFETCHT1       192(R14)
 	ADDQ             240(DI), R14
 	ADDQ             $0x08, AX
 	ADDQ             $0x00000600, BX

@@ -104,6 +104,11 @@ const (
 	largeStrip  = 640 << 10
 )
 
+// chunkSegments is the number of segments up to which a chunk of weights goes:
+// in larger images each is on a page of its own, of which the processor knows
+// 64 at a time.
+const chunkSegments = 32
+
 // regionParts is the number of parts that each thread should get.
 const regionParts = 4
 
@@ -285,7 +290,7 @@ func (d *direct) packPhase(p *phase, layout Layout, cg, kg, run int, weightAt fu
 	case p.blocks:
 		panel = blockPanel
 	}
-	p.chunks = split(len(sources), max(panel/(8*c*p.k), 1))
+	p.chunks = split(len(sources), max(min(panel/(8*c*p.k), chunkSegments), 1))
 	p.panels = panelsOf(d.outBlocks, p.blocks)
 
 	p.packed = aligned(d.groups * d.outBlocks * len(sources) * p.k * c)

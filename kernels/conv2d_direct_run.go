@@ -11,6 +11,7 @@ type directJob struct {
 	dst, src, residual []float32
 	tile               tile // what all tiles have in common
 	activation         Activation
+	late               Activation // of results that have just been written
 	workers            []directWorker
 }
 
@@ -28,8 +29,13 @@ func (d *direct) forward(ws *Workspace, dst, src, residual []float32, act Activa
 	j := &ws.direct
 	j.d, j.dst, j.src, j.residual, j.activation = d, dst, src, residual, act
 	fused := j.tile.setActivation(act)
+	j.late = NoActivation
 	if !fused {
 		j.activation = NoActivation
+		// A panel of a region is still in the cache when it is done.
+		if p := &d.phases[0]; len(d.phases) == 1 && p.dy == 1 && p.dx == 1 && d.out.pixel == d.kernel.width {
+			j.late, fused = act, true
+		}
 	}
 	for len(j.workers) < threadCount() {
 		j.workers = append(j.workers, directWorker{})
@@ -241,6 +247,14 @@ func (r *directRegion) run(group, q0, q1 int) {
 				}
 			}
 			r.tiles(weights, bias)
+		}
+		if j.late != NoActivation {
+			for v := range t.vectors {
+				for y := range r.rows {
+					x := j.dst[r.dst+v*d.out.block+y*r.dstRow:][:r.cols*r.dstPixel]
+					Activate(j.late, x, x)
+				}
+			}
 		}
 	}
 	t.a, t.b, t.c, t.residual, t.bias, t.offsets = nil, nil, nil, nil, nil, nil

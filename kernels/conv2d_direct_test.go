@@ -245,3 +245,35 @@ func TestConv2DLayoutsAllocateNothing(t *testing.T) {
 		}
 	})
 }
+
+// Copying pixels with the kernel or without gives the same, and touches
+// nothing else.
+func TestTakePixels(t *testing.T) {
+	if tiles.take == nil {
+		t.Skip("no kernel here")
+	}
+	r := newRand(3)
+	for range 300 {
+		unit := tiles.width
+		from := randomSlice(r, unit*(1+r.IntN(20)))
+		column, step := r.IntN(30)-12, 1+r.IntN(4)
+		n := unit * r.IntN(12)
+		got := randomSlice(r, n+unit)
+		want := slices.Clone(got)
+		takePixels(tiles.take, got[:n], from, unit, column, step)
+		for i := range n {
+			x := column + i/unit*step
+			want[i] = 0
+			if x >= 0 && x < len(from)/unit {
+				want[i] = from[x*unit+i%unit]
+			}
+		}
+		if !slices.Equal(got, want) {
+			t.Fatalf("%d elements from column %d of %d pixels, every %d: got %v, want %v", n, column, len(from)/unit, step, got, want)
+		}
+		takePixels(nil, got[:n], from, unit, column, step)
+		if !slices.Equal(got, want) {
+			t.Fatalf("without the kernel: got %v, want %v", got, want)
+		}
+	}
+}

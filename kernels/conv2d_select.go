@@ -194,7 +194,13 @@ func (s Conv2D) estimate(a algorithm, in, out Layout) (ns float64, ok bool) {
 		}
 		work := tileSteps(pixels, count) * panels * float64(s.Groups)
 		columns, perTile, copied, call := segmentChannels(cg, c), 68.0, 0.46, 170.0
-		if a == directPlanes {
+		switch {
+		case a == directTiles && tiles.blocks != nil && columns%blockColumns == 0:
+			columns, perTile = 2*c, 40
+			if b := blocks(kg); b > 1 { // none is left single
+				work *= float64(b) / 2 / panels
+			}
+		case a == directPlanes:
 			columns, perTile, copied, call = 1, 35, 2.1, 770
 			source = s.C
 			if s.DilationW == 1 {
@@ -233,7 +239,7 @@ func (s Conv2D) estimate(a algorithm, in, out Layout) (ns float64, ok bool) {
 		f(45, (blocks(kg)+1)/2, elements, split(patches, rows).count+count)
 		f(read, patches, elements, source)
 		f(written, patches, elements, planes)
-		return ns, true
+		return 1.15 * ns, true
 	case unfoldedGemm:
 		across := split(outH*outW, 2*c).count * s.N
 		packed, perStep := 0.56, 0.47

@@ -191,6 +191,7 @@ type depthwiseJob struct {
 	d                  *blockedDepthwise
 	dst, src, residual []float32
 	strips             int              // of a block
+	late               Activation       // that the kernels do not know
 	workers            []depthwiseStrip // of each thread
 	template           depthwiseStrip   // what all parts have in common
 	images             [][]float32      // scratch of each thread, for one block
@@ -223,7 +224,10 @@ func (d *blockedDepthwise) forward(ws *Workspace, dst, src, residual []float32, 
 		weightRow: s.S * pixel, srcTap: s.DilationW * pixel, srcOutput: s.StrideW * pixel,
 	}
 	var t tile
-	fused := t.setActivation(act)
+	j.late = NoActivation
+	if !t.setActivation(act) {
+		j.late = act
+	}
 	j.template.activation, j.template.low, j.template.high = t.activation, t.low, t.high
 
 	threads := threadCount()
@@ -255,9 +259,6 @@ func (d *blockedDepthwise) forward(ws *Workspace, dst, src, residual []float32, 
 	// What the call was given is not kept alive.
 	clear(j.workers)
 	j.d, j.dst, j.src, j.residual, j.template = nil, nil, nil, nil, depthwiseStrip{}
-	if !fused {
-		Activate(act, dst[:size], dst[:size])
-	}
 }
 
 // depthwiseSerial is the number of multiplications below which a convolution
@@ -291,6 +292,10 @@ func (j *depthwiseJob) part(i, worker int) {
 		t.spans, t.spanCount = &d.tapSpans[0], n
 		t.lineCount, t.lineAt, t.dstAt = to-from, 0, 0 // which columns has changed
 		d.kernels.taps(t)
+	}
+	if j.late != NoActivation { // while the strip is in the cache
+		x := j.dst[out : out+(to-from)*outW*width]
+		Activate(j.late, x, x)
 	}
 }
 

@@ -30,6 +30,7 @@ package kernels
 //go:generate go run ./asm -family peak
 //go:generate go run ./asm -family int8
 //go:generate go run ./asm -family quantize
+//go:generate go run ./asm -family bytes
 //go:generate go run ./asm -family half
 //go:generate go run ./asm -family optimizer
 //go:generate go run ./asm -family tile

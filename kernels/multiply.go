@@ -108,7 +108,9 @@ func (k *gemmKernel) planFor(p *product) gemmPlan {
 		x.packA = true
 		blocks = (p.k + packedDepth - 1) / packedDepth
 		x.depth = max((p.k+blocks-1)/blocks+3, 4) &^ 3
-		x.width = min(max(k.kc*k.nc/x.depth/k.nr(), 1)*k.nr(), k.nc)
+		// Half of the second-level cache is enough, since A need not be copied
+		// again for every block.
+		x.width = min(max(k.kc*k.nc*2/3/x.depth/k.nr(), 1)*k.nr(), k.nc)
 	}
 	if rowwise && blocks == 1 && columns <= copyPanels && x.depth*k.nr() <= 1<<12 && panels > 1 {
 		x.inner, x.copyA = true, false

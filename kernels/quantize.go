@@ -101,6 +101,8 @@ func (x *Quantization) check(n int) {
 
 // quantizeScratch is the scratch memory of quantisation.
 type quantizeScratch struct {
+	sum     byteSumJob
+	max     byteMax
 	job     quantizeJob
 	extents extentJob
 }

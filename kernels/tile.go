@@ -74,9 +74,9 @@ type tile struct {
 
 	// For the kernel: where it is. Not pointers, since they go on past the end.
 	//lint:ignore U1000 only the assembly uses them
-	aNow, bNow, biasNow, nextNow, offsetsNow, cLast uintptr
-	//lint:ignore U1000 only the assembly uses them
-	countNow, segmentsNow int
+	aNow, bNow, cNow, biasNow, residualNow, nextNow, cLast uintptr
+	//lint:ignore U1000 only the assembly uses it
+	countNow int
 }
 
 // Where the elements of a tile's bias belong.

@@ -16,38 +16,38 @@ TEXT ·tile1x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ  AX, 256(DI)
 	MOVQ  72(DI), AX
 	MOVQ  AX, 264(DI)
-	MOVQ  136(DI), AX
+	MOVQ  96(DI), AX
 	MOVQ  AX, 272(DI)
-	MOVQ  16(DI), AX
-	MOVQ  AX, 304(DI)
-	MOVQ  224(DI), AX
+	MOVQ  136(DI), AX
 	MOVQ  AX, 280(DI)
-	MOVQ  128(DI), R12
-	MOVQ  96(DI), DX
+	MOVQ  128(DI), AX
+	MOVQ  AX, 288(DI)
+	MOVQ  16(DI), AX
+	MOVQ  AX, 312(DI)
+	MOVQ  224(DI), AX
+	MOVQ  AX, 296(DI)
 	MOVQ  80(DI), R15
 	MOVQ  192(DI), AX
 	KMOVW AX, K1
 
 product:
-	MOVQ    DX, 296(DI)
+	MOVQ    272(DI), DX
+	MOVQ    DX, 304(DI)
 	MOVQ    DX, R13
 	MOVQ    32(DI), R8
 	LEAQ    (R8)(R8*2), R9
 	LEAQ    (R8)(R8*4), R10
 	MOVQ    264(DI), BX
-	MOVQ    280(DI), R14
+	MOVQ    296(DI), R14
 	VPXORD  Z0, Z0, Z0
-	MOVQ    56(DI), AX
-	MOVQ    AX, 312(DI)
-	MOVQ    48(DI), AX
-	MOVQ    AX, 288(DI)
+	MOVQ    56(DI), R12
+	MOVQ    48(DI), DX
 	PCALIGN $0x20
 
 segment:
-	MOVQ    288(DI), SI
-	MOVQ    (SI), SI
+	MOVQ    (DX), SI
 	ADDQ    256(DI), SI
-	ADDQ    $0x08, 288(DI)
+	ADDQ    $0x08, DX
 	MOVQ    64(DI), CX
 	PCALIGN $0x20
 	CMPQ    88(DI), $0x00
@@ -72,7 +72,7 @@ four:
 	PREFETCHT0       (BX)(R15*8)
 	ADDQ             R15, BX
 	VFMADD231PS.BCST 12(SI), Z28, Z0
-	CMPQ             R13, 296(DI)
+	CMPQ             R13, 304(DI)
 	JHI              fetched
 	PREFETCHT0       (R13)
 	ADDQ             104(DI), R13
@@ -103,7 +103,7 @@ one:
 	PCALIGN          $0x20
 
 next:
-	DECQ 312(DI)
+	DECQ R12
 	JNE  segment
 	JMP  summed
 
@@ -116,10 +116,12 @@ edge:
 	ADDQ             $0x04, SI
 	DECQ             CX
 	JNE              edge
-	DECQ             312(DI)
+	DECQ             R12
 	JNE              segment
 
 summed:
+	MOVQ         272(DI), DX
+	MOVQ         288(DI), R12
 	MOVL         200(DI), AX
 	CMPL         AX, $0x3f800000
 	JEQ          scaled
@@ -137,7 +139,7 @@ scaled:
 
 accumulated:
 	MOVQ      176(DI), AX
-	MOVQ      272(DI), CX
+	MOVQ      280(DI), CX
 	CMPQ      AX, $0x01
 	JLT       biased
 	JEQ       rowbias
@@ -198,18 +200,19 @@ store:
 	ADDQ    AX, 256(DI)
 	MOVQ    152(DI), AX
 	ADDQ    AX, 264(DI)
-	MOVQ    168(DI), AX
-	ADDQ    AX, 272(DI)
-	MOVQ    232(DI), AX
-	ADDQ    AX, 280(DI)
 	MOVQ    160(DI), AX
-	ADDQ    AX, DX
+	ADDQ    AX, 272(DI)
+	MOVQ    168(DI), AX
+	ADDQ    AX, 280(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 296(DI)
 	TESTQ   R12, R12
 	JEQ     bare
-	ADDQ    AX, R12
+	MOVQ    160(DI), AX
+	ADDQ    AX, 288(DI)
 
 bare:
-	DECQ 304(DI)
+	DECQ 312(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -222,39 +225,39 @@ TEXT ·tile1x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ  AX, 256(DI)
 	MOVQ  72(DI), AX
 	MOVQ  AX, 264(DI)
-	MOVQ  136(DI), AX
+	MOVQ  96(DI), AX
 	MOVQ  AX, 272(DI)
-	MOVQ  16(DI), AX
-	MOVQ  AX, 304(DI)
-	MOVQ  224(DI), AX
+	MOVQ  136(DI), AX
 	MOVQ  AX, 280(DI)
-	MOVQ  128(DI), R12
-	MOVQ  96(DI), DX
+	MOVQ  128(DI), AX
+	MOVQ  AX, 288(DI)
+	MOVQ  16(DI), AX
+	MOVQ  AX, 312(DI)
+	MOVQ  224(DI), AX
+	MOVQ  AX, 296(DI)
 	MOVQ  80(DI), R15
 	MOVQ  192(DI), AX
 	KMOVW AX, K1
 
 product:
-	MOVQ    DX, 296(DI)
+	MOVQ    272(DI), DX
+	MOVQ    DX, 304(DI)
 	MOVQ    DX, R13
 	MOVQ    32(DI), R8
 	LEAQ    (R8)(R8*2), R9
 	LEAQ    (R8)(R8*4), R10
 	MOVQ    264(DI), BX
-	MOVQ    280(DI), R14
+	MOVQ    296(DI), R14
 	VPXORD  Z0, Z0, Z0
 	VPXORD  Z1, Z1, Z1
-	MOVQ    56(DI), AX
-	MOVQ    AX, 312(DI)
-	MOVQ    48(DI), AX
-	MOVQ    AX, 288(DI)
+	MOVQ    56(DI), R12
+	MOVQ    48(DI), DX
 	PCALIGN $0x20
 
 segment:
-	MOVQ    288(DI), SI
-	MOVQ    (SI), SI
+	MOVQ    (DX), SI
 	ADDQ    256(DI), SI
-	ADDQ    $0x08, 288(DI)
+	ADDQ    $0x08, DX
 	MOVQ    64(DI), CX
 	PCALIGN $0x20
 	CMPQ    88(DI), $0x00
@@ -295,7 +298,7 @@ four:
 	VBROADCASTSS 12(SI), Z30
 	VFMADD231PS  Z28, Z30, Z0
 	VFMADD231PS  Z29, Z30, Z1
-	CMPQ         R13, 296(DI)
+	CMPQ         R13, 304(DI)
 	JHI          fetched
 	PREFETCHT0   (R13)
 	PREFETCHT0   64(R13)
@@ -331,7 +334,7 @@ one:
 	PCALIGN      $0x20
 
 next:
-	DECQ 312(DI)
+	DECQ R12
 	JNE  segment
 	JMP  summed
 
@@ -348,10 +351,12 @@ edge:
 	ADDQ         $0x04, SI
 	DECQ         CX
 	JNE          edge
-	DECQ         312(DI)
+	DECQ         R12
 	JNE          segment
 
 summed:
+	MOVQ         272(DI), DX
+	MOVQ         288(DI), R12
 	MOVL         200(DI), AX
 	CMPL         AX, $0x3f800000
 	JEQ          scaled
@@ -373,7 +378,7 @@ scaled:
 
 accumulated:
 	MOVQ      176(DI), AX
-	MOVQ      272(DI), CX
+	MOVQ      280(DI), CX
 	CMPQ      AX, $0x01
 	JLT       biased
 	JEQ       rowbias
@@ -462,18 +467,19 @@ store:
 	ADDQ    AX, 256(DI)
 	MOVQ    152(DI), AX
 	ADDQ    AX, 264(DI)
-	MOVQ    168(DI), AX
-	ADDQ    AX, 272(DI)
-	MOVQ    232(DI), AX
-	ADDQ    AX, 280(DI)
 	MOVQ    160(DI), AX
-	ADDQ    AX, DX
+	ADDQ    AX, 272(DI)
+	MOVQ    168(DI), AX
+	ADDQ    AX, 280(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 296(DI)
 	TESTQ   R12, R12
 	JEQ     bare
-	ADDQ    AX, R12
+	MOVQ    160(DI), AX
+	ADDQ    AX, 288(DI)
 
 bare:
-	DECQ 304(DI)
+	DECQ 312(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -486,41 +492,41 @@ TEXT ·tile2x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ  AX, 256(DI)
 	MOVQ  72(DI), AX
 	MOVQ  AX, 264(DI)
-	MOVQ  136(DI), AX
+	MOVQ  96(DI), AX
 	MOVQ  AX, 272(DI)
-	MOVQ  16(DI), AX
-	MOVQ  AX, 304(DI)
-	MOVQ  224(DI), AX
+	MOVQ  136(DI), AX
 	MOVQ  AX, 280(DI)
-	MOVQ  128(DI), R12
-	MOVQ  96(DI), DX
+	MOVQ  128(DI), AX
+	MOVQ  AX, 288(DI)
+	MOVQ  16(DI), AX
+	MOVQ  AX, 312(DI)
+	MOVQ  224(DI), AX
+	MOVQ  AX, 296(DI)
 	MOVQ  80(DI), R15
 	MOVQ  192(DI), AX
 	KMOVW AX, K1
 
 product:
+	MOVQ    272(DI), DX
 	IMUL3Q  $0x00000001, 104(DI), AX
 	ADDQ    DX, AX
-	MOVQ    AX, 296(DI)
+	MOVQ    AX, 304(DI)
 	MOVQ    DX, R13
 	MOVQ    32(DI), R8
 	LEAQ    (R8)(R8*2), R9
 	LEAQ    (R8)(R8*4), R10
 	MOVQ    264(DI), BX
-	MOVQ    280(DI), R14
+	MOVQ    296(DI), R14
 	VPXORD  Z0, Z0, Z0
 	VPXORD  Z1, Z1, Z1
-	MOVQ    56(DI), AX
-	MOVQ    AX, 312(DI)
-	MOVQ    48(DI), AX
-	MOVQ    AX, 288(DI)
+	MOVQ    56(DI), R12
+	MOVQ    48(DI), DX
 	PCALIGN $0x20
 
 segment:
-	MOVQ    288(DI), SI
-	MOVQ    (SI), SI
+	MOVQ    (DX), SI
 	ADDQ    256(DI), SI
-	ADDQ    $0x08, 288(DI)
+	ADDQ    $0x08, DX
 	MOVQ    64(DI), CX
 	PCALIGN $0x20
 	CMPQ    88(DI), $0x00
@@ -549,7 +555,7 @@ four:
 	ADDQ             R15, BX
 	VFMADD231PS.BCST 12(SI), Z28, Z0
 	VFMADD231PS.BCST 12(SI)(R8*1), Z28, Z1
-	CMPQ             R13, 296(DI)
+	CMPQ             R13, 304(DI)
 	JHI              fetched
 	PREFETCHT0       (R13)
 	ADDQ             104(DI), R13
@@ -581,7 +587,7 @@ one:
 	PCALIGN          $0x20
 
 next:
-	DECQ 312(DI)
+	DECQ R12
 	JNE  segment
 	JMP  summed
 
@@ -595,10 +601,12 @@ edge:
 	ADDQ             $0x04, SI
 	DECQ             CX
 	JNE              edge
-	DECQ             312(DI)
+	DECQ             R12
 	JNE              segment
 
 summed:
+	MOVQ         272(DI), DX
+	MOVQ         288(DI), R12
 	MOVL         200(DI), AX
 	CMPL         AX, $0x3f800000
 	JEQ          scaled
@@ -618,7 +626,7 @@ scaled:
 
 accumulated:
 	MOVQ      176(DI), AX
-	MOVQ      272(DI), CX
+	MOVQ      280(DI), CX
 	CMPQ      AX, $0x01
 	JLT       biased
 	JEQ       rowbias
@@ -703,18 +711,19 @@ store:
 	ADDQ    AX, 256(DI)
 	MOVQ    152(DI), AX
 	ADDQ    AX, 264(DI)
-	MOVQ    168(DI), AX
-	ADDQ    AX, 272(DI)
-	MOVQ    232(DI), AX
-	ADDQ    AX, 280(DI)
 	MOVQ    160(DI), AX
-	ADDQ    AX, DX
+	ADDQ    AX, 272(DI)
+	MOVQ    168(DI), AX
+	ADDQ    AX, 280(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 296(DI)
 	TESTQ   R12, R12
 	JEQ     bare
-	ADDQ    AX, R12
+	MOVQ    160(DI), AX
+	ADDQ    AX, 288(DI)
 
 bare:
-	DECQ 304(DI)
+	DECQ 312(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -727,43 +736,43 @@ TEXT ·tile2x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ  AX, 256(DI)
 	MOVQ  72(DI), AX
 	MOVQ  AX, 264(DI)
-	MOVQ  136(DI), AX
+	MOVQ  96(DI), AX
 	MOVQ  AX, 272(DI)
-	MOVQ  16(DI), AX
-	MOVQ  AX, 304(DI)
-	MOVQ  224(DI), AX
+	MOVQ  136(DI), AX
 	MOVQ  AX, 280(DI)
-	MOVQ  128(DI), R12
-	MOVQ  96(DI), DX
+	MOVQ  128(DI), AX
+	MOVQ  AX, 288(DI)
+	MOVQ  16(DI), AX
+	MOVQ  AX, 312(DI)
+	MOVQ  224(DI), AX
+	MOVQ  AX, 296(DI)
 	MOVQ  80(DI), R15
 	MOVQ  192(DI), AX
 	KMOVW AX, K1
 
 product:
+	MOVQ    272(DI), DX
 	IMUL3Q  $0x00000001, 104(DI), AX
 	ADDQ    DX, AX
-	MOVQ    AX, 296(DI)
+	MOVQ    AX, 304(DI)
 	MOVQ    DX, R13
 	MOVQ    32(DI), R8
 	LEAQ    (R8)(R8*2), R9
 	LEAQ    (R8)(R8*4), R10
 	MOVQ    264(DI), BX
-	MOVQ    280(DI), R14
+	MOVQ    296(DI), R14
 	VPXORD  Z0, Z0, Z0
 	VPXORD  Z1, Z1, Z1
 	VPXORD  Z2, Z2, Z2
 	VPXORD  Z3, Z3, Z3
-	MOVQ    56(DI), AX
-	MOVQ    AX, 312(DI)
-	MOVQ    48(DI), AX
-	MOVQ    AX, 288(DI)
+	MOVQ    56(DI), R12
+	MOVQ    48(DI), DX
 	PCALIGN $0x20
 
 segment:
-	MOVQ    288(DI), SI
-	MOVQ    (SI), SI
+	MOVQ    (DX), SI
 	ADDQ    256(DI), SI
-	ADDQ    $0x08, 288(DI)
+	ADDQ    $0x08, DX
 	MOVQ    64(DI), CX
 	PCALIGN $0x20
 	CMPQ    88(DI), $0x00
@@ -816,7 +825,7 @@ four:
 	VBROADCASTSS 12(SI)(R8*1), Z30
 	VFMADD231PS  Z28, Z30, Z2
 	VFMADD231PS  Z29, Z30, Z3
-	CMPQ         R13, 296(DI)
+	CMPQ         R13, 304(DI)
 	JHI          fetched
 	PREFETCHT0   (R13)
 	PREFETCHT0   64(R13)
@@ -855,7 +864,7 @@ one:
 	PCALIGN      $0x20
 
 next:
-	DECQ 312(DI)
+	DECQ R12
 	JNE  segment
 	JMP  summed
 
@@ -875,10 +884,12 @@ edge:
 	ADDQ         $0x04, SI
 	DECQ         CX
 	JNE          edge
-	DECQ         312(DI)
+	DECQ         R12
 	JNE          segment
 
 summed:
+	MOVQ         272(DI), DX
+	MOVQ         288(DI), R12
 	MOVL         200(DI), AX
 	CMPL         AX, $0x3f800000
 	JEQ          scaled
@@ -904,7 +915,7 @@ scaled:
 
 accumulated:
 	MOVQ      176(DI), AX
-	MOVQ      272(DI), CX
+	MOVQ      280(DI), CX
 	CMPQ      AX, $0x01
 	JLT       biased
 	JEQ       rowbias
@@ -1040,18 +1051,19 @@ store:
 	ADDQ    AX, 256(DI)
 	MOVQ    152(DI), AX
 	ADDQ    AX, 264(DI)
-	MOVQ    168(DI), AX
-	ADDQ    AX, 272(DI)
-	MOVQ    232(DI), AX
-	ADDQ    AX, 280(DI)
 	MOVQ    160(DI), AX
-	ADDQ    AX, DX
+	ADDQ    AX, 272(DI)
+	MOVQ    168(DI), AX
+	ADDQ    AX, 280(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 296(DI)
 	TESTQ   R12, R12
 	JEQ     bare
-	ADDQ    AX, R12
+	MOVQ    160(DI), AX
+	ADDQ    AX, 288(DI)
 
 bare:
-	DECQ 304(DI)
+	DECQ 312(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -1064,42 +1076,42 @@ TEXT ·tile3x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ  AX, 256(DI)
 	MOVQ  72(DI), AX
 	MOVQ  AX, 264(DI)
-	MOVQ  136(DI), AX
+	MOVQ  96(DI), AX
 	MOVQ  AX, 272(DI)
-	MOVQ  16(DI), AX
-	MOVQ  AX, 304(DI)
-	MOVQ  224(DI), AX
+	MOVQ  136(DI), AX
 	MOVQ  AX, 280(DI)
-	MOVQ  128(DI), R12
-	MOVQ  96(DI), DX
+	MOVQ  128(DI), AX
+	MOVQ  AX, 288(DI)
+	MOVQ  16(DI), AX
+	MOVQ  AX, 312(DI)
+	MOVQ  224(DI), AX
+	MOVQ  AX, 296(DI)
 	MOVQ  80(DI), R15
 	MOVQ  192(DI), AX
 	KMOVW AX, K1
 
 product:
+	MOVQ    272(DI), DX
 	IMUL3Q  $0x00000002, 104(DI), AX
 	ADDQ    DX, AX
-	MOVQ    AX, 296(DI)
+	MOVQ    AX, 304(DI)
 	MOVQ    DX, R13
 	MOVQ    32(DI), R8
 	LEAQ    (R8)(R8*2), R9
 	LEAQ    (R8)(R8*4), R10
 	MOVQ    264(DI), BX
-	MOVQ    280(DI), R14
+	MOVQ    296(DI), R14
 	VPXORD  Z0, Z0, Z0
 	VPXORD  Z1, Z1, Z1
 	VPXORD  Z2, Z2, Z2
-	MOVQ    56(DI), AX
-	MOVQ    AX, 312(DI)
-	MOVQ    48(DI), AX
-	MOVQ    AX, 288(DI)
+	MOVQ    56(DI), R12
+	MOVQ    48(DI), DX
 	PCALIGN $0x20
 
 segment:
-	MOVQ    288(DI), SI
-	MOVQ    (SI), SI
+	MOVQ    (DX), SI
 	ADDQ    256(DI), SI
-	ADDQ    $0x08, 288(DI)
+	ADDQ    $0x08, DX
 	MOVQ    64(DI), CX
 	PCALIGN $0x20
 	CMPQ    88(DI), $0x00
@@ -1132,7 +1144,7 @@ four:
 	VFMADD231PS.BCST 12(SI), Z28, Z0
 	VFMADD231PS.BCST 12(SI)(R8*1), Z28, Z1
 	VFMADD231PS.BCST 12(SI)(R8*2), Z28, Z2
-	CMPQ             R13, 296(DI)
+	CMPQ             R13, 304(DI)
 	JHI              fetched
 	PREFETCHT0       (R13)
 	ADDQ             104(DI), R13
@@ -1165,7 +1177,7 @@ one:
 	PCALIGN          $0x20
 
 next:
-	DECQ 312(DI)
+	DECQ R12
 	JNE  segment
 	JMP  summed
 
@@ -1180,10 +1192,12 @@ edge:
 	ADDQ             $0x04, SI
 	DECQ             CX
 	JNE              edge
-	DECQ             312(DI)
+	DECQ             R12
 	JNE              segment
 
 summed:
+	MOVQ         272(DI), DX
+	MOVQ         288(DI), R12
 	MOVL         200(DI), AX
 	CMPL         AX, $0x3f800000
 	JEQ          scaled
@@ -1205,7 +1219,7 @@ scaled:
 
 accumulated:
 	MOVQ      176(DI), AX
-	MOVQ      272(DI), CX
+	MOVQ      280(DI), CX
 	CMPQ      AX, $0x01
 	JLT       biased
 	JEQ       rowbias
@@ -1314,18 +1328,19 @@ store:
 	ADDQ    AX, 256(DI)
 	MOVQ    152(DI), AX
 	ADDQ    AX, 264(DI)
-	MOVQ    168(DI), AX
-	ADDQ    AX, 272(DI)
-	MOVQ    232(DI), AX
-	ADDQ    AX, 280(DI)
 	MOVQ    160(DI), AX
-	ADDQ    AX, DX
+	ADDQ    AX, 272(DI)
+	MOVQ    168(DI), AX
+	ADDQ    AX, 280(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 296(DI)
 	TESTQ   R12, R12
 	JEQ     bare
-	ADDQ    AX, R12
+	MOVQ    160(DI), AX
+	ADDQ    AX, 288(DI)
 
 bare:
-	DECQ 304(DI)
+	DECQ 312(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -1338,45 +1353,45 @@ TEXT ·tile3x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ  AX, 256(DI)
 	MOVQ  72(DI), AX
 	MOVQ  AX, 264(DI)
-	MOVQ  136(DI), AX
+	MOVQ  96(DI), AX
 	MOVQ  AX, 272(DI)
-	MOVQ  16(DI), AX
-	MOVQ  AX, 304(DI)
-	MOVQ  224(DI), AX
+	MOVQ  136(DI), AX
 	MOVQ  AX, 280(DI)
-	MOVQ  128(DI), R12
-	MOVQ  96(DI), DX
+	MOVQ  128(DI), AX
+	MOVQ  AX, 288(DI)
+	MOVQ  16(DI), AX
+	MOVQ  AX, 312(DI)
+	MOVQ  224(DI), AX
+	MOVQ  AX, 296(DI)
 	MOVQ  80(DI), R15
 	MOVQ  192(DI), AX
 	KMOVW AX, K1
 
 product:
+	MOVQ    272(DI), DX
 	IMUL3Q  $0x00000002, 104(DI), AX
 	ADDQ    DX, AX
-	MOVQ    AX, 296(DI)
+	MOVQ    AX, 304(DI)
 	MOVQ    DX, R13
 	MOVQ    32(DI), R8
 	LEAQ    (R8)(R8*2), R9
 	LEAQ    (R8)(R8*4), R10
 	MOVQ    264(DI), BX
-	MOVQ    280(DI), R14
+	MOVQ    296(DI), R14
 	VPXORD  Z0, Z0, Z0
 	VPXORD  Z1, Z1, Z1
 	VPXORD  Z2, Z2, Z2
 	VPXORD  Z3, Z3, Z3
 	VPXORD  Z4, Z4, Z4
 	VPXORD  Z5, Z5, Z5
-	MOVQ    56(DI), AX
-	MOVQ    AX, 312(DI)
-	MOVQ    48(DI), AX
-	MOVQ    AX, 288(DI)
+	MOVQ    56(DI), R12
+	MOVQ    48(DI), DX
 	PCALIGN $0x20
 
 segment:
-	MOVQ    288(DI), SI
-	MOVQ    (SI), SI
+	MOVQ    (DX), SI
 	ADDQ    256(DI), SI
-	ADDQ    $0x08, 288(DI)
+	ADDQ    $0x08, DX
 	MOVQ    64(DI), CX
 	PCALIGN $0x20
 	CMPQ    88(DI), $0x00
@@ -1441,7 +1456,7 @@ four:
 	VBROADCASTSS 12(SI)(R8*2), Z30
 	VFMADD231PS  Z28, Z30, Z4
 	VFMADD231PS  Z29, Z30, Z5
-	CMPQ         R13, 296(DI)
+	CMPQ         R13, 304(DI)
 	JHI          fetched
 	PREFETCHT0   (R13)
 	PREFETCHT0   64(R13)
@@ -1483,7 +1498,7 @@ one:
 	PCALIGN      $0x20
 
 next:
-	DECQ 312(DI)
+	DECQ R12
 	JNE  segment
 	JMP  summed
 
@@ -1506,10 +1521,12 @@ edge:
 	ADDQ         $0x04, SI
 	DECQ         CX
 	JNE          edge
-	DECQ         312(DI)
+	DECQ         R12
 	JNE          segment
 
 summed:
+	MOVQ         272(DI), DX
+	MOVQ         288(DI), R12
 	MOVL         200(DI), AX
 	CMPL         AX, $0x3f800000
 	JEQ          scaled
@@ -1539,7 +1556,7 @@ scaled:
 
 accumulated:
 	MOVQ      176(DI), AX
-	MOVQ      272(DI), CX
+	MOVQ      280(DI), CX
 	CMPQ      AX, $0x01
 	JLT       biased
 	JEQ       rowbias
@@ -1722,18 +1739,19 @@ store:
 	ADDQ    AX, 256(DI)
 	MOVQ    152(DI), AX
 	ADDQ    AX, 264(DI)
-	MOVQ    168(DI), AX
-	ADDQ    AX, 272(DI)
-	MOVQ    232(DI), AX
-	ADDQ    AX, 280(DI)
 	MOVQ    160(DI), AX
-	ADDQ    AX, DX
+	ADDQ    AX, 272(DI)
+	MOVQ    168(DI), AX
+	ADDQ    AX, 280(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 296(DI)
 	TESTQ   R12, R12
 	JEQ     bare
-	ADDQ    AX, R12
+	MOVQ    160(DI), AX
+	ADDQ    AX, 288(DI)
 
 bare:
-	DECQ 304(DI)
+	DECQ 312(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -1746,43 +1764,43 @@ TEXT ·tile4x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ  AX, 256(DI)
 	MOVQ  72(DI), AX
 	MOVQ  AX, 264(DI)
-	MOVQ  136(DI), AX
+	MOVQ  96(DI), AX
 	MOVQ  AX, 272(DI)
-	MOVQ  16(DI), AX
-	MOVQ  AX, 304(DI)
-	MOVQ  224(DI), AX
+	MOVQ  136(DI), AX
 	MOVQ  AX, 280(DI)
-	MOVQ  128(DI), R12
-	MOVQ  96(DI), DX
+	MOVQ  128(DI), AX
+	MOVQ  AX, 288(DI)
+	MOVQ  16(DI), AX
+	MOVQ  AX, 312(DI)
+	MOVQ  224(DI), AX
+	MOVQ  AX, 296(DI)
 	MOVQ  80(DI), R15
 	MOVQ  192(DI), AX
 	KMOVW AX, K1
 
 product:
+	MOVQ    272(DI), DX
 	IMUL3Q  $0x00000003, 104(DI), AX
 	ADDQ    DX, AX
-	MOVQ    AX, 296(DI)
+	MOVQ    AX, 304(DI)
 	MOVQ    DX, R13
 	MOVQ    32(DI), R8
 	LEAQ    (R8)(R8*2), R9
 	LEAQ    (R8)(R8*4), R10
 	MOVQ    264(DI), BX
-	MOVQ    280(DI), R14
+	MOVQ    296(DI), R14
 	VPXORD  Z0, Z0, Z0
 	VPXORD  Z1, Z1, Z1
 	VPXORD  Z2, Z2, Z2
 	VPXORD  Z3, Z3, Z3
-	MOVQ    56(DI), AX
-	MOVQ    AX, 312(DI)
-	MOVQ    48(DI), AX
-	MOVQ    AX, 288(DI)
+	MOVQ    56(DI), R12
+	MOVQ    48(DI), DX
 	PCALIGN $0x20
 
 segment:
-	MOVQ    288(DI), SI
-	MOVQ    (SI), SI
+	MOVQ    (DX), SI
 	ADDQ    256(DI), SI
-	ADDQ    $0x08, 288(DI)
+	ADDQ    $0x08, DX
 	MOVQ    64(DI), CX
 	PCALIGN $0x20
 	CMPQ    88(DI), $0x00
@@ -1819,7 +1837,7 @@ four:
 	VFMADD231PS.BCST 12(SI)(R8*1), Z28, Z1
 	VFMADD231PS.BCST 12(SI)(R8*2), Z28, Z2
 	VFMADD231PS.BCST 12(SI)(R9*1), Z28, Z3
-	CMPQ             R13, 296(DI)
+	CMPQ             R13, 304(DI)
 	JHI              fetched
 	PREFETCHT0       (R13)
 	ADDQ             104(DI), R13
@@ -1853,7 +1871,7 @@ one:
 	PCALIGN          $0x20
 
 next:
-	DECQ 312(DI)
+	DECQ R12
 	JNE  segment
 	JMP  summed
 
@@ -1869,10 +1887,12 @@ edge:
 	ADDQ             $0x04, SI
 	DECQ             CX
 	JNE              edge
-	DECQ             312(DI)
+	DECQ             R12
 	JNE              segment
 
 summed:
+	MOVQ         272(DI), DX
+	MOVQ         288(DI), R12
 	MOVL         200(DI), AX
 	CMPL         AX, $0x3f800000
 	JEQ          scaled
@@ -1896,7 +1916,7 @@ scaled:
 
 accumulated:
 	MOVQ      176(DI), AX
-	MOVQ      272(DI), CX
+	MOVQ      280(DI), CX
 	CMPQ      AX, $0x01
 	JLT       biased
 	JEQ       rowbias
@@ -2029,18 +2049,19 @@ store:
 	ADDQ    AX, 256(DI)
 	MOVQ    152(DI), AX
 	ADDQ    AX, 264(DI)
-	MOVQ    168(DI), AX
-	ADDQ    AX, 272(DI)
-	MOVQ    232(DI), AX
-	ADDQ    AX, 280(DI)
 	MOVQ    160(DI), AX
-	ADDQ    AX, DX
+	ADDQ    AX, 272(DI)
+	MOVQ    168(DI), AX
+	ADDQ    AX, 280(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 296(DI)
 	TESTQ   R12, R12
 	JEQ     bare
-	ADDQ    AX, R12
+	MOVQ    160(DI), AX
+	ADDQ    AX, 288(DI)
 
 bare:
-	DECQ 304(DI)
+	DECQ 312(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -2053,28 +2074,31 @@ TEXT ·tile4x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ  AX, 256(DI)
 	MOVQ  72(DI), AX
 	MOVQ  AX, 264(DI)
-	MOVQ  136(DI), AX
+	MOVQ  96(DI), AX
 	MOVQ  AX, 272(DI)
-	MOVQ  16(DI), AX
-	MOVQ  AX, 304(DI)
-	MOVQ  224(DI), AX
+	MOVQ  136(DI), AX
 	MOVQ  AX, 280(DI)
-	MOVQ  128(DI), R12
-	MOVQ  96(DI), DX
+	MOVQ  128(DI), AX
+	MOVQ  AX, 288(DI)
+	MOVQ  16(DI), AX
+	MOVQ  AX, 312(DI)
+	MOVQ  224(DI), AX
+	MOVQ  AX, 296(DI)
 	MOVQ  80(DI), R15
 	MOVQ  192(DI), AX
 	KMOVW AX, K1
 
 product:
+	MOVQ    272(DI), DX
 	IMUL3Q  $0x00000003, 104(DI), AX
 	ADDQ    DX, AX
-	MOVQ    AX, 296(DI)
+	MOVQ    AX, 304(DI)
 	MOVQ    DX, R13
 	MOVQ    32(DI), R8
 	LEAQ    (R8)(R8*2), R9
 	LEAQ    (R8)(R8*4), R10
 	MOVQ    264(DI), BX
-	MOVQ    280(DI), R14
+	MOVQ    296(DI), R14
 	VPXORD  Z0, Z0, Z0
 	VPXORD  Z1, Z1, Z1
 	VPXORD  Z2, Z2, Z2
@@ -2083,17 +2107,14 @@ product:
 	VPXORD  Z5, Z5, Z5
 	VPXORD  Z6, Z6, Z6
 	VPXORD  Z7, Z7, Z7
-	MOVQ    56(DI), AX
-	MOVQ    AX, 312(DI)
-	MOVQ    48(DI), AX
-	MOVQ    AX, 288(DI)
+	MOVQ    56(DI), R12
+	MOVQ    48(DI), DX
 	PCALIGN $0x20
 
 segment:
-	MOVQ    288(DI), SI
-	MOVQ    (SI), SI
+	MOVQ    (DX), SI
 	ADDQ    256(DI), SI
-	ADDQ    $0x08, 288(DI)
+	ADDQ    $0x08, DX
 	MOVQ    64(DI), CX
 	PCALIGN $0x20
 	CMPQ    88(DI), $0x00
@@ -2170,7 +2191,7 @@ four:
 	VBROADCASTSS 12(SI)(R9*1), Z30
 	VFMADD231PS  Z28, Z30, Z6
 	VFMADD231PS  Z29, Z30, Z7
-	CMPQ         R13, 296(DI)
+	CMPQ         R13, 304(DI)
 	JHI          fetched
 	PREFETCHT0   (R13)
 	PREFETCHT0   64(R13)
@@ -2215,7 +2236,7 @@ one:
 	PCALIGN      $0x20
 
 next:
-	DECQ 312(DI)
+	DECQ R12
 	JNE  segment
 	JMP  summed
 
@@ -2241,10 +2262,12 @@ edge:
 	ADDQ         $0x04, SI
 	DECQ         CX
 	JNE          edge
-	DECQ         312(DI)
+	DECQ         R12
 	JNE          segment
 
 summed:
+	MOVQ         272(DI), DX
+	MOVQ         288(DI), R12
 	MOVL         200(DI), AX
 	CMPL         AX, $0x3f800000
 	JEQ          scaled
@@ -2278,7 +2301,7 @@ scaled:
 
 accumulated:
 	MOVQ      176(DI), AX
-	MOVQ      272(DI), CX
+	MOVQ      280(DI), CX
 	CMPQ      AX, $0x01
 	JLT       biased
 	JEQ       rowbias
@@ -2508,18 +2531,19 @@ store:
 	ADDQ    AX, 256(DI)
 	MOVQ    152(DI), AX
 	ADDQ    AX, 264(DI)
-	MOVQ    168(DI), AX
-	ADDQ    AX, 272(DI)
-	MOVQ    232(DI), AX
-	ADDQ    AX, 280(DI)
 	MOVQ    160(DI), AX
-	ADDQ    AX, DX
+	ADDQ    AX, 272(DI)
+	MOVQ    168(DI), AX
+	ADDQ    AX, 280(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 296(DI)
 	TESTQ   R12, R12
 	JEQ     bare
-	ADDQ    AX, R12
+	MOVQ    160(DI), AX
+	ADDQ    AX, 288(DI)
 
 bare:
-	DECQ 304(DI)
+	DECQ 312(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -2532,44 +2556,44 @@ TEXT ·tile5x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ  AX, 256(DI)
 	MOVQ  72(DI), AX
 	MOVQ  AX, 264(DI)
-	MOVQ  136(DI), AX
+	MOVQ  96(DI), AX
 	MOVQ  AX, 272(DI)
-	MOVQ  16(DI), AX
-	MOVQ  AX, 304(DI)
-	MOVQ  224(DI), AX
+	MOVQ  136(DI), AX
 	MOVQ  AX, 280(DI)
-	MOVQ  128(DI), R12
-	MOVQ  96(DI), DX
+	MOVQ  128(DI), AX
+	MOVQ  AX, 288(DI)
+	MOVQ  16(DI), AX
+	MOVQ  AX, 312(DI)
+	MOVQ  224(DI), AX
+	MOVQ  AX, 296(DI)
 	MOVQ  80(DI), R15
 	MOVQ  192(DI), AX
 	KMOVW AX, K1
 
 product:
+	MOVQ    272(DI), DX
 	IMUL3Q  $0x00000004, 104(DI), AX
 	ADDQ    DX, AX
-	MOVQ    AX, 296(DI)
+	MOVQ    AX, 304(DI)
 	MOVQ    DX, R13
 	MOVQ    32(DI), R8
 	LEAQ    (R8)(R8*2), R9
 	LEAQ    (R8)(R8*4), R10
 	MOVQ    264(DI), BX
-	MOVQ    280(DI), R14
+	MOVQ    296(DI), R14
 	VPXORD  Z0, Z0, Z0
 	VPXORD  Z1, Z1, Z1
 	VPXORD  Z2, Z2, Z2
 	VPXORD  Z3, Z3, Z3
 	VPXORD  Z4, Z4, Z4
-	MOVQ    56(DI), AX
-	MOVQ    AX, 312(DI)
-	MOVQ    48(DI), AX
-	MOVQ    AX, 288(DI)
+	MOVQ    56(DI), R12
+	MOVQ    48(DI), DX
 	PCALIGN $0x20
 
 segment:
-	MOVQ    288(DI), SI
-	MOVQ    (SI), SI
+	MOVQ    (DX), SI
 	ADDQ    256(DI), SI
-	ADDQ    $0x08, 288(DI)
+	ADDQ    $0x08, DX
 	MOVQ    64(DI), CX
 	PCALIGN $0x20
 	CMPQ    88(DI), $0x00
@@ -2610,7 +2634,7 @@ four:
 	VFMADD231PS.BCST 12(SI)(R8*2), Z28, Z2
 	VFMADD231PS.BCST 12(SI)(R9*1), Z28, Z3
 	VFMADD231PS.BCST 12(SI)(R8*4), Z28, Z4
-	CMPQ             R13, 296(DI)
+	CMPQ             R13, 304(DI)
 	JHI              fetched
 	PREFETCHT0       (R13)
 	ADDQ             104(DI), R13
@@ -2645,7 +2669,7 @@ one:
 	PCALIGN          $0x20
 
 next:
-	DECQ 312(DI)
+	DECQ R12
 	JNE  segment
 	JMP  summed
 
@@ -2662,10 +2686,12 @@ edge:
 	ADDQ             $0x04, SI
 	DECQ             CX
 	JNE              edge
-	DECQ             312(DI)
+	DECQ             R12
 	JNE              segment
 
 summed:
+	MOVQ         272(DI), DX
+	MOVQ         288(DI), R12
 	MOVL         200(DI), AX
 	CMPL         AX, $0x3f800000
 	JEQ          scaled
@@ -2691,7 +2717,7 @@ scaled:
 
 accumulated:
 	MOVQ      176(DI), AX
-	MOVQ      272(DI), CX
+	MOVQ      280(DI), CX
 	CMPQ      AX, $0x01
 	JLT       biased
 	JEQ       rowbias
@@ -2848,18 +2874,19 @@ store:
 	ADDQ    AX, 256(DI)
 	MOVQ    152(DI), AX
 	ADDQ    AX, 264(DI)
-	MOVQ    168(DI), AX
-	ADDQ    AX, 272(DI)
-	MOVQ    232(DI), AX
-	ADDQ    AX, 280(DI)
 	MOVQ    160(DI), AX
-	ADDQ    AX, DX
+	ADDQ    AX, 272(DI)
+	MOVQ    168(DI), AX
+	ADDQ    AX, 280(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 296(DI)
 	TESTQ   R12, R12
 	JEQ     bare
-	ADDQ    AX, R12
+	MOVQ    160(DI), AX
+	ADDQ    AX, 288(DI)
 
 bare:
-	DECQ 304(DI)
+	DECQ 312(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -2872,28 +2899,31 @@ TEXT ·tile5x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ  AX, 256(DI)
 	MOVQ  72(DI), AX
 	MOVQ  AX, 264(DI)
-	MOVQ  136(DI), AX
+	MOVQ  96(DI), AX
 	MOVQ  AX, 272(DI)
-	MOVQ  16(DI), AX
-	MOVQ  AX, 304(DI)
-	MOVQ  224(DI), AX
+	MOVQ  136(DI), AX
 	MOVQ  AX, 280(DI)
-	MOVQ  128(DI), R12
-	MOVQ  96(DI), DX
+	MOVQ  128(DI), AX
+	MOVQ  AX, 288(DI)
+	MOVQ  16(DI), AX
+	MOVQ  AX, 312(DI)
+	MOVQ  224(DI), AX
+	MOVQ  AX, 296(DI)
 	MOVQ  80(DI), R15
 	MOVQ  192(DI), AX
 	KMOVW AX, K1
 
 product:
+	MOVQ    272(DI), DX
 	IMUL3Q  $0x00000004, 104(DI), AX
 	ADDQ    DX, AX
-	MOVQ    AX, 296(DI)
+	MOVQ    AX, 304(DI)
 	MOVQ    DX, R13
 	MOVQ    32(DI), R8
 	LEAQ    (R8)(R8*2), R9
 	LEAQ    (R8)(R8*4), R10
 	MOVQ    264(DI), BX
-	MOVQ    280(DI), R14
+	MOVQ    296(DI), R14
 	VPXORD  Z0, Z0, Z0
 	VPXORD  Z1, Z1, Z1
 	VPXORD  Z2, Z2, Z2
@@ -2904,17 +2934,14 @@ product:
 	VPXORD  Z7, Z7, Z7
 	VPXORD  Z8, Z8, Z8
 	VPXORD  Z9, Z9, Z9
-	MOVQ    56(DI), AX
-	MOVQ    AX, 312(DI)
-	MOVQ    48(DI), AX
-	MOVQ    AX, 288(DI)
+	MOVQ    56(DI), R12
+	MOVQ    48(DI), DX
 	PCALIGN $0x20
 
 segment:
-	MOVQ    288(DI), SI
-	MOVQ    (SI), SI
+	MOVQ    (DX), SI
 	ADDQ    256(DI), SI
-	ADDQ    $0x08, 288(DI)
+	ADDQ    $0x08, DX
 	MOVQ    64(DI), CX
 	PCALIGN $0x20
 	CMPQ    88(DI), $0x00
@@ -3003,7 +3030,7 @@ four:
 	VBROADCASTSS 12(SI)(R8*4), Z30
 	VFMADD231PS  Z28, Z30, Z8
 	VFMADD231PS  Z29, Z30, Z9
-	CMPQ         R13, 296(DI)
+	CMPQ         R13, 304(DI)
 	JHI          fetched
 	PREFETCHT0   (R13)
 	PREFETCHT0   64(R13)
@@ -3051,7 +3078,7 @@ one:
 	PCALIGN      $0x20
 
 next:
-	DECQ 312(DI)
+	DECQ R12
 	JNE  segment
 	JMP  summed
 
@@ -3080,10 +3107,12 @@ edge:
 	ADDQ         $0x04, SI
 	DECQ         CX
 	JNE          edge
-	DECQ         312(DI)
+	DECQ         R12
 	JNE          segment
 
 summed:
+	MOVQ         272(DI), DX
+	MOVQ         288(DI), R12
 	MOVL         200(DI), AX
 	CMPL         AX, $0x3f800000
 	JEQ          scaled
@@ -3121,7 +3150,7 @@ scaled:
 
 accumulated:
 	MOVQ      176(DI), AX
-	MOVQ      272(DI), CX
+	MOVQ      280(DI), CX
 	CMPQ      AX, $0x01
 	JLT       biased
 	JEQ       rowbias
@@ -3398,18 +3427,19 @@ store:
 	ADDQ    AX, 256(DI)
 	MOVQ    152(DI), AX
 	ADDQ    AX, 264(DI)
-	MOVQ    168(DI), AX
-	ADDQ    AX, 272(DI)
-	MOVQ    232(DI), AX
-	ADDQ    AX, 280(DI)
 	MOVQ    160(DI), AX
-	ADDQ    AX, DX
+	ADDQ    AX, 272(DI)
+	MOVQ    168(DI), AX
+	ADDQ    AX, 280(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 296(DI)
 	TESTQ   R12, R12
 	JEQ     bare
-	ADDQ    AX, R12
+	MOVQ    160(DI), AX
+	ADDQ    AX, 288(DI)
 
 bare:
-	DECQ 304(DI)
+	DECQ 312(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -3422,45 +3452,45 @@ TEXT ·tile6x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ  AX, 256(DI)
 	MOVQ  72(DI), AX
 	MOVQ  AX, 264(DI)
-	MOVQ  136(DI), AX
+	MOVQ  96(DI), AX
 	MOVQ  AX, 272(DI)
-	MOVQ  16(DI), AX
-	MOVQ  AX, 304(DI)
-	MOVQ  224(DI), AX
+	MOVQ  136(DI), AX
 	MOVQ  AX, 280(DI)
-	MOVQ  128(DI), R12
-	MOVQ  96(DI), DX
+	MOVQ  128(DI), AX
+	MOVQ  AX, 288(DI)
+	MOVQ  16(DI), AX
+	MOVQ  AX, 312(DI)
+	MOVQ  224(DI), AX
+	MOVQ  AX, 296(DI)
 	MOVQ  80(DI), R15
 	MOVQ  192(DI), AX
 	KMOVW AX, K1
 
 product:
+	MOVQ    272(DI), DX
 	IMUL3Q  $0x00000005, 104(DI), AX
 	ADDQ    DX, AX
-	MOVQ    AX, 296(DI)
+	MOVQ    AX, 304(DI)
 	MOVQ    DX, R13
 	MOVQ    32(DI), R8
 	LEAQ    (R8)(R8*2), R9
 	LEAQ    (R8)(R8*4), R10
 	MOVQ    264(DI), BX
-	MOVQ    280(DI), R14
+	MOVQ    296(DI), R14
 	VPXORD  Z0, Z0, Z0
 	VPXORD  Z1, Z1, Z1
 	VPXORD  Z2, Z2, Z2
 	VPXORD  Z3, Z3, Z3
 	VPXORD  Z4, Z4, Z4
 	VPXORD  Z5, Z5, Z5
-	MOVQ    56(DI), AX
-	MOVQ    AX, 312(DI)
-	MOVQ    48(DI), AX
-	MOVQ    AX, 288(DI)
+	MOVQ    56(DI), R12
+	MOVQ    48(DI), DX
 	PCALIGN $0x20
 
 segment:
-	MOVQ    288(DI), SI
-	MOVQ    (SI), SI
+	MOVQ    (DX), SI
 	ADDQ    256(DI), SI
-	ADDQ    $0x08, 288(DI)
+	ADDQ    $0x08, DX
 	MOVQ    64(DI), CX
 	PCALIGN $0x20
 	CMPQ    88(DI), $0x00
@@ -3505,7 +3535,7 @@ four:
 	VFMADD231PS.BCST 12(SI)(R9*1), Z28, Z3
 	VFMADD231PS.BCST 12(SI)(R8*4), Z28, Z4
 	VFMADD231PS.BCST 12(SI)(R10*1), Z28, Z5
-	CMPQ             R13, 296(DI)
+	CMPQ             R13, 304(DI)
 	JHI              fetched
 	PREFETCHT0       (R13)
 	ADDQ             104(DI), R13
@@ -3541,7 +3571,7 @@ one:
 	PCALIGN          $0x20
 
 next:
-	DECQ 312(DI)
+	DECQ R12
 	JNE  segment
 	JMP  summed
 
@@ -3559,10 +3589,12 @@ edge:
 	ADDQ             $0x04, SI
 	DECQ             CX
 	JNE              edge
-	DECQ             312(DI)
+	DECQ             R12
 	JNE              segment
 
 summed:
+	MOVQ         272(DI), DX
+	MOVQ         288(DI), R12
 	MOVL         200(DI), AX
 	CMPL         AX, $0x3f800000
 	JEQ          scaled
@@ -3590,7 +3622,7 @@ scaled:
 
 accumulated:
 	MOVQ      176(DI), AX
-	MOVQ      272(DI), CX
+	MOVQ      280(DI), CX
 	CMPQ      AX, $0x01
 	JLT       biased
 	JEQ       rowbias
@@ -3771,18 +3803,19 @@ store:
 	ADDQ    AX, 256(DI)
 	MOVQ    152(DI), AX
 	ADDQ    AX, 264(DI)
-	MOVQ    168(DI), AX
-	ADDQ    AX, 272(DI)
-	MOVQ    232(DI), AX
-	ADDQ    AX, 280(DI)
 	MOVQ    160(DI), AX
-	ADDQ    AX, DX
+	ADDQ    AX, 272(DI)
+	MOVQ    168(DI), AX
+	ADDQ    AX, 280(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 296(DI)
 	TESTQ   R12, R12
 	JEQ     bare
-	ADDQ    AX, R12
+	MOVQ    160(DI), AX
+	ADDQ    AX, 288(DI)
 
 bare:
-	DECQ 304(DI)
+	DECQ 312(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -3795,28 +3828,31 @@ TEXT ·tile6x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ  AX, 256(DI)
 	MOVQ  72(DI), AX
 	MOVQ  AX, 264(DI)
-	MOVQ  136(DI), AX
+	MOVQ  96(DI), AX
 	MOVQ  AX, 272(DI)
-	MOVQ  16(DI), AX
-	MOVQ  AX, 304(DI)
-	MOVQ  224(DI), AX
+	MOVQ  136(DI), AX
 	MOVQ  AX, 280(DI)
-	MOVQ  128(DI), R12
-	MOVQ  96(DI), DX
+	MOVQ  128(DI), AX
+	MOVQ  AX, 288(DI)
+	MOVQ  16(DI), AX
+	MOVQ  AX, 312(DI)
+	MOVQ  224(DI), AX
+	MOVQ  AX, 296(DI)
 	MOVQ  80(DI), R15
 	MOVQ  192(DI), AX
 	KMOVW AX, K1
 
 product:
+	MOVQ    272(DI), DX
 	IMUL3Q  $0x00000005, 104(DI), AX
 	ADDQ    DX, AX
-	MOVQ    AX, 296(DI)
+	MOVQ    AX, 304(DI)
 	MOVQ    DX, R13
 	MOVQ    32(DI), R8
 	LEAQ    (R8)(R8*2), R9
 	LEAQ    (R8)(R8*4), R10
 	MOVQ    264(DI), BX
-	MOVQ    280(DI), R14
+	MOVQ    296(DI), R14
 	VPXORD  Z0, Z0, Z0
 	VPXORD  Z1, Z1, Z1
 	VPXORD  Z2, Z2, Z2
@@ -3829,17 +3865,14 @@ product:
 	VPXORD  Z9, Z9, Z9
 	VPXORD  Z10, Z10, Z10
 	VPXORD  Z11, Z11, Z11
-	MOVQ    56(DI), AX
-	MOVQ    AX, 312(DI)
-	MOVQ    48(DI), AX
-	MOVQ    AX, 288(DI)
+	MOVQ    56(DI), R12
+	MOVQ    48(DI), DX
 	PCALIGN $0x20
 
 segment:
-	MOVQ    288(DI), SI
-	MOVQ    (SI), SI
+	MOVQ    (DX), SI
 	ADDQ    256(DI), SI
-	ADDQ    $0x08, 288(DI)
+	ADDQ    $0x08, DX
 	MOVQ    64(DI), CX
 	PCALIGN $0x20
 	CMPQ    88(DI), $0x00
@@ -3940,7 +3973,7 @@ four:
 	VBROADCASTSS 12(SI)(R10*1), Z30
 	VFMADD231PS  Z28, Z30, Z10
 	VFMADD231PS  Z29, Z30, Z11
-	CMPQ         R13, 296(DI)
+	CMPQ         R13, 304(DI)
 	JHI          fetched
 	PREFETCHT0   (R13)
 	PREFETCHT0   64(R13)
@@ -3991,7 +4024,7 @@ one:
 	PCALIGN      $0x20
 
 next:
-	DECQ 312(DI)
+	DECQ R12
 	JNE  segment
 	JMP  summed
 
@@ -4023,10 +4056,12 @@ edge:
 	ADDQ         $0x04, SI
 	DECQ         CX
 	JNE          edge
-	DECQ         312(DI)
+	DECQ         R12
 	JNE          segment
 
 summed:
+	MOVQ         272(DI), DX
+	MOVQ         288(DI), R12
 	MOVL         200(DI), AX
 	CMPL         AX, $0x3f800000
 	JEQ          scaled
@@ -4068,7 +4103,7 @@ scaled:
 
 accumulated:
 	MOVQ      176(DI), AX
-	MOVQ      272(DI), CX
+	MOVQ      280(DI), CX
 	CMPQ      AX, $0x01
 	JLT       biased
 	JEQ       rowbias
@@ -4392,18 +4427,19 @@ store:
 	ADDQ    AX, 256(DI)
 	MOVQ    152(DI), AX
 	ADDQ    AX, 264(DI)
-	MOVQ    168(DI), AX
-	ADDQ    AX, 272(DI)
-	MOVQ    232(DI), AX
-	ADDQ    AX, 280(DI)
 	MOVQ    160(DI), AX
-	ADDQ    AX, DX
+	ADDQ    AX, 272(DI)
+	MOVQ    168(DI), AX
+	ADDQ    AX, 280(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 296(DI)
 	TESTQ   R12, R12
 	JEQ     bare
-	ADDQ    AX, R12
+	MOVQ    160(DI), AX
+	ADDQ    AX, 288(DI)
 
 bare:
-	DECQ 304(DI)
+	DECQ 312(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -4416,28 +4452,31 @@ TEXT ·tile7x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ  AX, 256(DI)
 	MOVQ  72(DI), AX
 	MOVQ  AX, 264(DI)
-	MOVQ  136(DI), AX
+	MOVQ  96(DI), AX
 	MOVQ  AX, 272(DI)
-	MOVQ  16(DI), AX
-	MOVQ  AX, 304(DI)
-	MOVQ  224(DI), AX
+	MOVQ  136(DI), AX
 	MOVQ  AX, 280(DI)
-	MOVQ  128(DI), R12
-	MOVQ  96(DI), DX
+	MOVQ  128(DI), AX
+	MOVQ  AX, 288(DI)
+	MOVQ  16(DI), AX
+	MOVQ  AX, 312(DI)
+	MOVQ  224(DI), AX
+	MOVQ  AX, 296(DI)
 	MOVQ  80(DI), R15
 	MOVQ  192(DI), AX
 	KMOVW AX, K1
 
 product:
+	MOVQ    272(DI), DX
 	IMUL3Q  $0x00000006, 104(DI), AX
 	ADDQ    DX, AX
-	MOVQ    AX, 296(DI)
+	MOVQ    AX, 304(DI)
 	MOVQ    DX, R13
 	MOVQ    32(DI), R8
 	LEAQ    (R8)(R8*2), R9
 	LEAQ    (R8)(R8*4), R10
 	MOVQ    264(DI), BX
-	MOVQ    280(DI), R14
+	MOVQ    296(DI), R14
 	VPXORD  Z0, Z0, Z0
 	VPXORD  Z1, Z1, Z1
 	VPXORD  Z2, Z2, Z2
@@ -4445,17 +4484,14 @@ product:
 	VPXORD  Z4, Z4, Z4
 	VPXORD  Z5, Z5, Z5
 	VPXORD  Z6, Z6, Z6
-	MOVQ    56(DI), AX
-	MOVQ    AX, 312(DI)
-	MOVQ    48(DI), AX
-	MOVQ    AX, 288(DI)
+	MOVQ    56(DI), R12
+	MOVQ    48(DI), DX
 	PCALIGN $0x20
 
 segment:
-	MOVQ    288(DI), SI
-	MOVQ    (SI), SI
+	MOVQ    (DX), SI
 	ADDQ    256(DI), SI
-	ADDQ    $0x08, 288(DI)
+	ADDQ    $0x08, DX
 	MOVQ    64(DI), CX
 	PCALIGN $0x20
 	CMPQ    88(DI), $0x00
@@ -4504,7 +4540,7 @@ four:
 	VFMADD231PS.BCST 12(SI)(R8*4), Z28, Z4
 	VFMADD231PS.BCST 12(SI)(R10*1), Z28, Z5
 	VFMADD231PS.BCST 12(SI)(R9*2), Z28, Z6
-	CMPQ             R13, 296(DI)
+	CMPQ             R13, 304(DI)
 	JHI              fetched
 	PREFETCHT0       (R13)
 	ADDQ             104(DI), R13
@@ -4541,7 +4577,7 @@ one:
 	PCALIGN          $0x20
 
 next:
-	DECQ 312(DI)
+	DECQ R12
 	JNE  segment
 	JMP  summed
 
@@ -4560,10 +4596,12 @@ edge:
 	ADDQ             $0x04, SI
 	DECQ             CX
 	JNE              edge
-	DECQ             312(DI)
+	DECQ             R12
 	JNE              segment
 
 summed:
+	MOVQ         272(DI), DX
+	MOVQ         288(DI), R12
 	MOVL         200(DI), AX
 	CMPL         AX, $0x3f800000
 	JEQ          scaled
@@ -4593,7 +4631,7 @@ scaled:
 
 accumulated:
 	MOVQ      176(DI), AX
-	MOVQ      272(DI), CX
+	MOVQ      280(DI), CX
 	CMPQ      AX, $0x01
 	JLT       biased
 	JEQ       rowbias
@@ -4798,18 +4836,19 @@ store:
 	ADDQ    AX, 256(DI)
 	MOVQ    152(DI), AX
 	ADDQ    AX, 264(DI)
-	MOVQ    168(DI), AX
-	ADDQ    AX, 272(DI)
-	MOVQ    232(DI), AX
-	ADDQ    AX, 280(DI)
 	MOVQ    160(DI), AX
-	ADDQ    AX, DX
+	ADDQ    AX, 272(DI)
+	MOVQ    168(DI), AX
+	ADDQ    AX, 280(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 296(DI)
 	TESTQ   R12, R12
 	JEQ     bare
-	ADDQ    AX, R12
+	MOVQ    160(DI), AX
+	ADDQ    AX, 288(DI)
 
 bare:
-	DECQ 304(DI)
+	DECQ 312(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -4822,28 +4861,31 @@ TEXT ·tile7x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ  AX, 256(DI)
 	MOVQ  72(DI), AX
 	MOVQ  AX, 264(DI)
-	MOVQ  136(DI), AX
+	MOVQ  96(DI), AX
 	MOVQ  AX, 272(DI)
-	MOVQ  16(DI), AX
-	MOVQ  AX, 304(DI)
-	MOVQ  224(DI), AX
+	MOVQ  136(DI), AX
 	MOVQ  AX, 280(DI)
-	MOVQ  128(DI), R12
-	MOVQ  96(DI), DX
+	MOVQ  128(DI), AX
+	MOVQ  AX, 288(DI)
+	MOVQ  16(DI), AX
+	MOVQ  AX, 312(DI)
+	MOVQ  224(DI), AX
+	MOVQ  AX, 296(DI)
 	MOVQ  80(DI), R15
 	MOVQ  192(DI), AX
 	KMOVW AX, K1
 
 product:
+	MOVQ    272(DI), DX
 	IMUL3Q  $0x00000006, 104(DI), AX
 	ADDQ    DX, AX
-	MOVQ    AX, 296(DI)
+	MOVQ    AX, 304(DI)
 	MOVQ    DX, R13
 	MOVQ    32(DI), R8
 	LEAQ    (R8)(R8*2), R9
 	LEAQ    (R8)(R8*4), R10
 	MOVQ    264(DI), BX
-	MOVQ    280(DI), R14
+	MOVQ    296(DI), R14
 	VPXORD  Z0, Z0, Z0
 	VPXORD  Z1, Z1, Z1
 	VPXORD  Z2, Z2, Z2
@@ -4858,17 +4900,14 @@ product:
 	VPXORD  Z11, Z11, Z11
 	VPXORD  Z12, Z12, Z12
 	VPXORD  Z13, Z13, Z13
-	MOVQ    56(DI), AX
-	MOVQ    AX, 312(DI)
-	MOVQ    48(DI), AX
-	MOVQ    AX, 288(DI)
+	MOVQ    56(DI), R12
+	MOVQ    48(DI), DX
 	PCALIGN $0x20
 
 segment:
-	MOVQ    288(DI), SI
-	MOVQ    (SI), SI
+	MOVQ    (DX), SI
 	ADDQ    256(DI), SI
-	ADDQ    $0x08, 288(DI)
+	ADDQ    $0x08, DX
 	MOVQ    64(DI), CX
 	PCALIGN $0x20
 	CMPQ    88(DI), $0x00
@@ -4981,7 +5020,7 @@ four:
 	VBROADCASTSS 12(SI)(R9*2), Z30
 	VFMADD231PS  Z28, Z30, Z12
 	VFMADD231PS  Z29, Z30, Z13
-	CMPQ         R13, 296(DI)
+	CMPQ         R13, 304(DI)
 	JHI          fetched
 	PREFETCHT0   (R13)
 	PREFETCHT0   64(R13)
@@ -5035,7 +5074,7 @@ one:
 	PCALIGN      $0x20
 
 next:
-	DECQ 312(DI)
+	DECQ R12
 	JNE  segment
 	JMP  summed
 
@@ -5070,10 +5109,12 @@ edge:
 	ADDQ         $0x04, SI
 	DECQ         CX
 	JNE          edge
-	DECQ         312(DI)
+	DECQ         R12
 	JNE          segment
 
 summed:
+	MOVQ         272(DI), DX
+	MOVQ         288(DI), R12
 	MOVL         200(DI), AX
 	CMPL         AX, $0x3f800000
 	JEQ          scaled
@@ -5119,7 +5160,7 @@ scaled:
 
 accumulated:
 	MOVQ      176(DI), AX
-	MOVQ      272(DI), CX
+	MOVQ      280(DI), CX
 	CMPQ      AX, $0x01
 	JLT       biased
 	JEQ       rowbias
@@ -5490,18 +5531,19 @@ store:
 	ADDQ    AX, 256(DI)
 	MOVQ    152(DI), AX
 	ADDQ    AX, 264(DI)
-	MOVQ    168(DI), AX
-	ADDQ    AX, 272(DI)
-	MOVQ    232(DI), AX
-	ADDQ    AX, 280(DI)
 	MOVQ    160(DI), AX
-	ADDQ    AX, DX
+	ADDQ    AX, 272(DI)
+	MOVQ    168(DI), AX
+	ADDQ    AX, 280(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 296(DI)
 	TESTQ   R12, R12
 	JEQ     bare
-	ADDQ    AX, R12
+	MOVQ    160(DI), AX
+	ADDQ    AX, 288(DI)
 
 bare:
-	DECQ 304(DI)
+	DECQ 312(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -5514,28 +5556,31 @@ TEXT ·tile8x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ  AX, 256(DI)
 	MOVQ  72(DI), AX
 	MOVQ  AX, 264(DI)
-	MOVQ  136(DI), AX
+	MOVQ  96(DI), AX
 	MOVQ  AX, 272(DI)
-	MOVQ  16(DI), AX
-	MOVQ  AX, 304(DI)
-	MOVQ  224(DI), AX
+	MOVQ  136(DI), AX
 	MOVQ  AX, 280(DI)
-	MOVQ  128(DI), R12
-	MOVQ  96(DI), DX
+	MOVQ  128(DI), AX
+	MOVQ  AX, 288(DI)
+	MOVQ  16(DI), AX
+	MOVQ  AX, 312(DI)
+	MOVQ  224(DI), AX
+	MOVQ  AX, 296(DI)
 	MOVQ  80(DI), R15
 	MOVQ  192(DI), AX
 	KMOVW AX, K1
 
 product:
+	MOVQ    272(DI), DX
 	IMUL3Q  $0x00000006, 104(DI), AX
 	ADDQ    DX, AX
-	MOVQ    AX, 296(DI)
+	MOVQ    AX, 304(DI)
 	MOVQ    DX, R13
 	MOVQ    32(DI), R8
 	LEAQ    (R8)(R8*2), R9
 	LEAQ    (R8)(R8*4), R10
 	MOVQ    264(DI), BX
-	MOVQ    280(DI), R14
+	MOVQ    296(DI), R14
 	VPXORD  Z0, Z0, Z0
 	VPXORD  Z1, Z1, Z1
 	VPXORD  Z2, Z2, Z2
@@ -5544,18 +5589,15 @@ product:
 	VPXORD  Z5, Z5, Z5
 	VPXORD  Z6, Z6, Z6
 	VPXORD  Z7, Z7, Z7
-	MOVQ    56(DI), AX
-	MOVQ    AX, 312(DI)
-	MOVQ    48(DI), AX
-	MOVQ    AX, 288(DI)
+	MOVQ    56(DI), R12
+	MOVQ    48(DI), DX
 	MOVQ    112(DI), AX
 	PCALIGN $0x20
 
 segment:
-	MOVQ    288(DI), SI
-	MOVQ    (SI), SI
+	MOVQ    (DX), SI
 	ADDQ    256(DI), SI
-	ADDQ    $0x08, 288(DI)
+	ADDQ    $0x08, DX
 	MOVQ    40(DI), R11
 	ADDQ    SI, R11
 	MOVQ    64(DI), CX
@@ -5610,7 +5652,7 @@ four:
 	VFMADD231PS.BCST 12(SI)(R10*1), Z28, Z5
 	VFMADD231PS.BCST 12(SI)(R9*2), Z28, Z6
 	VFMADD231PS.BCST 12(R11), Z28, Z7
-	CMPQ             R13, 296(DI)
+	CMPQ             R13, 304(DI)
 	JHI              fetched
 	PREFETCHT0       (R13)
 	PREFETCHT0       (R13)(AX*1)
@@ -5651,7 +5693,7 @@ one:
 	PCALIGN          $0x20
 
 next:
-	DECQ 312(DI)
+	DECQ R12
 	JNE  segment
 	JMP  summed
 
@@ -5672,10 +5714,12 @@ edge:
 	ADDQ             $0x04, R11
 	DECQ             CX
 	JNE              edge
-	DECQ             312(DI)
+	DECQ             R12
 	JNE              segment
 
 summed:
+	MOVQ         272(DI), DX
+	MOVQ         288(DI), R12
 	MOVL         200(DI), AX
 	CMPL         AX, $0x3f800000
 	JEQ          scaled
@@ -5709,7 +5753,7 @@ scaled:
 
 accumulated:
 	MOVQ      176(DI), AX
-	MOVQ      272(DI), CX
+	MOVQ      280(DI), CX
 	CMPQ      AX, $0x01
 	JLT       biased
 	JEQ       rowbias
@@ -5942,18 +5986,19 @@ store:
 	ADDQ    AX, 256(DI)
 	MOVQ    152(DI), AX
 	ADDQ    AX, 264(DI)
-	MOVQ    168(DI), AX
-	ADDQ    AX, 272(DI)
-	MOVQ    232(DI), AX
-	ADDQ    AX, 280(DI)
 	MOVQ    160(DI), AX
-	ADDQ    AX, DX
+	ADDQ    AX, 272(DI)
+	MOVQ    168(DI), AX
+	ADDQ    AX, 280(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 296(DI)
 	TESTQ   R12, R12
 	JEQ     bare
-	ADDQ    AX, R12
+	MOVQ    160(DI), AX
+	ADDQ    AX, 288(DI)
 
 bare:
-	DECQ 304(DI)
+	DECQ 312(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -5966,28 +6011,31 @@ TEXT ·tile8x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ  AX, 256(DI)
 	MOVQ  72(DI), AX
 	MOVQ  AX, 264(DI)
-	MOVQ  136(DI), AX
+	MOVQ  96(DI), AX
 	MOVQ  AX, 272(DI)
-	MOVQ  16(DI), AX
-	MOVQ  AX, 304(DI)
-	MOVQ  224(DI), AX
+	MOVQ  136(DI), AX
 	MOVQ  AX, 280(DI)
-	MOVQ  128(DI), R12
-	MOVQ  96(DI), DX
+	MOVQ  128(DI), AX
+	MOVQ  AX, 288(DI)
+	MOVQ  16(DI), AX
+	MOVQ  AX, 312(DI)
+	MOVQ  224(DI), AX
+	MOVQ  AX, 296(DI)
 	MOVQ  80(DI), R15
 	MOVQ  192(DI), AX
 	KMOVW AX, K1
 
 product:
+	MOVQ    272(DI), DX
 	IMUL3Q  $0x00000006, 104(DI), AX
 	ADDQ    DX, AX
-	MOVQ    AX, 296(DI)
+	MOVQ    AX, 304(DI)
 	MOVQ    DX, R13
 	MOVQ    32(DI), R8
 	LEAQ    (R8)(R8*2), R9
 	LEAQ    (R8)(R8*4), R10
 	MOVQ    264(DI), BX
-	MOVQ    280(DI), R14
+	MOVQ    296(DI), R14
 	VPXORD  Z0, Z0, Z0
 	VPXORD  Z1, Z1, Z1
 	VPXORD  Z2, Z2, Z2
@@ -6004,18 +6052,15 @@ product:
 	VPXORD  Z13, Z13, Z13
 	VPXORD  Z14, Z14, Z14
 	VPXORD  Z15, Z15, Z15
-	MOVQ    56(DI), AX
-	MOVQ    AX, 312(DI)
-	MOVQ    48(DI), AX
-	MOVQ    AX, 288(DI)
+	MOVQ    56(DI), R12
+	MOVQ    48(DI), DX
 	MOVQ    112(DI), AX
 	PCALIGN $0x20
 
 segment:
-	MOVQ    288(DI), SI
-	MOVQ    (SI), SI
+	MOVQ    (DX), SI
 	ADDQ    256(DI), SI
-	ADDQ    $0x08, 288(DI)
+	ADDQ    $0x08, DX
 	MOVQ    40(DI), R11
 	ADDQ    SI, R11
 	MOVQ    64(DI), CX
@@ -6142,7 +6187,7 @@ four:
 	VBROADCASTSS 12(R11), Z30
 	VFMADD231PS  Z28, Z30, Z14
 	VFMADD231PS  Z29, Z30, Z15
-	CMPQ         R13, 296(DI)
+	CMPQ         R13, 304(DI)
 	JHI          fetched
 	PREFETCHT0   (R13)
 	PREFETCHT0   (R13)(AX*1)
@@ -6203,7 +6248,7 @@ one:
 	PCALIGN      $0x20
 
 next:
-	DECQ 312(DI)
+	DECQ R12
 	JNE  segment
 	JMP  summed
 
@@ -6242,10 +6287,12 @@ edge:
 	ADDQ         $0x04, R11
 	DECQ         CX
 	JNE          edge
-	DECQ         312(DI)
+	DECQ         R12
 	JNE          segment
 
 summed:
+	MOVQ         272(DI), DX
+	MOVQ         288(DI), R12
 	MOVL         200(DI), AX
 	CMPL         AX, $0x3f800000
 	JEQ          scaled
@@ -6300,7 +6347,7 @@ scaled:
 
 accumulated:
 	MOVQ      176(DI), AX
-	MOVQ      272(DI), CX
+	MOVQ      280(DI), CX
 	CMPQ      AX, $0x01
 	JLT       biased
 	JEQ       rowbias
@@ -6728,18 +6775,19 @@ store:
 	ADDQ    AX, 256(DI)
 	MOVQ    152(DI), AX
 	ADDQ    AX, 264(DI)
-	MOVQ    168(DI), AX
-	ADDQ    AX, 272(DI)
-	MOVQ    232(DI), AX
-	ADDQ    AX, 280(DI)
 	MOVQ    160(DI), AX
-	ADDQ    AX, DX
+	ADDQ    AX, 272(DI)
+	MOVQ    168(DI), AX
+	ADDQ    AX, 280(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 296(DI)
 	TESTQ   R12, R12
 	JEQ     bare
-	ADDQ    AX, R12
+	MOVQ    160(DI), AX
+	ADDQ    AX, 288(DI)
 
 bare:
-	DECQ 304(DI)
+	DECQ 312(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -6752,28 +6800,31 @@ TEXT ·tile9x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ  AX, 256(DI)
 	MOVQ  72(DI), AX
 	MOVQ  AX, 264(DI)
-	MOVQ  136(DI), AX
+	MOVQ  96(DI), AX
 	MOVQ  AX, 272(DI)
-	MOVQ  16(DI), AX
-	MOVQ  AX, 304(DI)
-	MOVQ  224(DI), AX
+	MOVQ  136(DI), AX
 	MOVQ  AX, 280(DI)
-	MOVQ  128(DI), R12
-	MOVQ  96(DI), DX
+	MOVQ  128(DI), AX
+	MOVQ  AX, 288(DI)
+	MOVQ  16(DI), AX
+	MOVQ  AX, 312(DI)
+	MOVQ  224(DI), AX
+	MOVQ  AX, 296(DI)
 	MOVQ  80(DI), R15
 	MOVQ  192(DI), AX
 	KMOVW AX, K1
 
 product:
+	MOVQ    272(DI), DX
 	IMUL3Q  $0x00000006, 104(DI), AX
 	ADDQ    DX, AX
-	MOVQ    AX, 296(DI)
+	MOVQ    AX, 304(DI)
 	MOVQ    DX, R13
 	MOVQ    32(DI), R8
 	LEAQ    (R8)(R8*2), R9
 	LEAQ    (R8)(R8*4), R10
 	MOVQ    264(DI), BX
-	MOVQ    280(DI), R14
+	MOVQ    296(DI), R14
 	VPXORD  Z0, Z0, Z0
 	VPXORD  Z1, Z1, Z1
 	VPXORD  Z2, Z2, Z2
@@ -6783,18 +6834,15 @@ product:
 	VPXORD  Z6, Z6, Z6
 	VPXORD  Z7, Z7, Z7
 	VPXORD  Z8, Z8, Z8
-	MOVQ    56(DI), AX
-	MOVQ    AX, 312(DI)
-	MOVQ    48(DI), AX
-	MOVQ    AX, 288(DI)
+	MOVQ    56(DI), R12
+	MOVQ    48(DI), DX
 	MOVQ    112(DI), AX
 	PCALIGN $0x20
 
 segment:
-	MOVQ    288(DI), SI
-	MOVQ    (SI), SI
+	MOVQ    (DX), SI
 	ADDQ    256(DI), SI
-	ADDQ    $0x08, 288(DI)
+	ADDQ    $0x08, DX
 	MOVQ    40(DI), R11
 	ADDQ    SI, R11
 	MOVQ    64(DI), CX
@@ -6853,7 +6901,7 @@ four:
 	VFMADD231PS.BCST 12(SI)(R9*2), Z28, Z6
 	VFMADD231PS.BCST 12(R11), Z28, Z7
 	VFMADD231PS.BCST 12(R11)(R8*1), Z28, Z8
-	CMPQ             R13, 296(DI)
+	CMPQ             R13, 304(DI)
 	JHI              fetched
 	PREFETCHT0       (R13)
 	PREFETCHT0       (R13)(AX*1)
@@ -6895,7 +6943,7 @@ one:
 	PCALIGN          $0x20
 
 next:
-	DECQ 312(DI)
+	DECQ R12
 	JNE  segment
 	JMP  summed
 
@@ -6917,10 +6965,12 @@ edge:
 	ADDQ             $0x04, R11
 	DECQ             CX
 	JNE              edge
-	DECQ             312(DI)
+	DECQ             R12
 	JNE              segment
 
 summed:
+	MOVQ         272(DI), DX
+	MOVQ         288(DI), R12
 	MOVL         200(DI), AX
 	CMPL         AX, $0x3f800000
 	JEQ          scaled
@@ -6956,7 +7006,7 @@ scaled:
 
 accumulated:
 	MOVQ      176(DI), AX
-	MOVQ      272(DI), CX
+	MOVQ      280(DI), CX
 	CMPQ      AX, $0x01
 	JLT       biased
 	JEQ       rowbias
@@ -7213,18 +7263,19 @@ store:
 	ADDQ    AX, 256(DI)
 	MOVQ    152(DI), AX
 	ADDQ    AX, 264(DI)
-	MOVQ    168(DI), AX
-	ADDQ    AX, 272(DI)
-	MOVQ    232(DI), AX
-	ADDQ    AX, 280(DI)
 	MOVQ    160(DI), AX
-	ADDQ    AX, DX
+	ADDQ    AX, 272(DI)
+	MOVQ    168(DI), AX
+	ADDQ    AX, 280(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 296(DI)
 	TESTQ   R12, R12
 	JEQ     bare
-	ADDQ    AX, R12
+	MOVQ    160(DI), AX
+	ADDQ    AX, 288(DI)
 
 bare:
-	DECQ 304(DI)
+	DECQ 312(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -7237,28 +7288,31 @@ TEXT ·tile9x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ  AX, 256(DI)
 	MOVQ  72(DI), AX
 	MOVQ  AX, 264(DI)
-	MOVQ  136(DI), AX
+	MOVQ  96(DI), AX
 	MOVQ  AX, 272(DI)
-	MOVQ  16(DI), AX
-	MOVQ  AX, 304(DI)
-	MOVQ  224(DI), AX
+	MOVQ  136(DI), AX
 	MOVQ  AX, 280(DI)
-	MOVQ  128(DI), R12
-	MOVQ  96(DI), DX
+	MOVQ  128(DI), AX
+	MOVQ  AX, 288(DI)
+	MOVQ  16(DI), AX
+	MOVQ  AX, 312(DI)
+	MOVQ  224(DI), AX
+	MOVQ  AX, 296(DI)
 	MOVQ  80(DI), R15
 	MOVQ  192(DI), AX
 	KMOVW AX, K1
 
 product:
+	MOVQ    272(DI), DX
 	IMUL3Q  $0x00000006, 104(DI), AX
 	ADDQ    DX, AX
-	MOVQ    AX, 296(DI)
+	MOVQ    AX, 304(DI)
 	MOVQ    DX, R13
 	MOVQ    32(DI), R8
 	LEAQ    (R8)(R8*2), R9
 	LEAQ    (R8)(R8*4), R10
 	MOVQ    264(DI), BX
-	MOVQ    280(DI), R14
+	MOVQ    296(DI), R14
 	VPXORD  Z0, Z0, Z0
 	VPXORD  Z1, Z1, Z1
 	VPXORD  Z2, Z2, Z2
@@ -7277,18 +7331,15 @@ product:
 	VPXORD  Z15, Z15, Z15
 	VPXORD  Z16, Z16, Z16
 	VPXORD  Z17, Z17, Z17
-	MOVQ    56(DI), AX
-	MOVQ    AX, 312(DI)
-	MOVQ    48(DI), AX
-	MOVQ    AX, 288(DI)
+	MOVQ    56(DI), R12
+	MOVQ    48(DI), DX
 	MOVQ    112(DI), AX
 	PCALIGN $0x20
 
 segment:
-	MOVQ    288(DI), SI
-	MOVQ    (SI), SI
+	MOVQ    (DX), SI
 	ADDQ    256(DI), SI
-	ADDQ    $0x08, 288(DI)
+	ADDQ    $0x08, DX
 	MOVQ    40(DI), R11
 	ADDQ    SI, R11
 	MOVQ    64(DI), CX
@@ -7427,7 +7478,7 @@ four:
 	VBROADCASTSS 12(R11)(R8*1), Z30
 	VFMADD231PS  Z28, Z30, Z16
 	VFMADD231PS  Z29, Z30, Z17
-	CMPQ         R13, 296(DI)
+	CMPQ         R13, 304(DI)
 	JHI          fetched
 	PREFETCHT0   (R13)
 	PREFETCHT0   (R13)(AX*1)
@@ -7491,7 +7542,7 @@ one:
 	PCALIGN      $0x20
 
 next:
-	DECQ 312(DI)
+	DECQ R12
 	JNE  segment
 	JMP  summed
 
@@ -7533,10 +7584,12 @@ edge:
 	ADDQ         $0x04, R11
 	DECQ         CX
 	JNE          edge
-	DECQ         312(DI)
+	DECQ         R12
 	JNE          segment
 
 summed:
+	MOVQ         272(DI), DX
+	MOVQ         288(DI), R12
 	MOVL         200(DI), AX
 	CMPL         AX, $0x3f800000
 	JEQ          scaled
@@ -7595,7 +7648,7 @@ scaled:
 
 accumulated:
 	MOVQ      176(DI), AX
-	MOVQ      272(DI), CX
+	MOVQ      280(DI), CX
 	CMPQ      AX, $0x01
 	JLT       biased
 	JEQ       rowbias
@@ -8070,18 +8123,19 @@ store:
 	ADDQ    AX, 256(DI)
 	MOVQ    152(DI), AX
 	ADDQ    AX, 264(DI)
-	MOVQ    168(DI), AX
-	ADDQ    AX, 272(DI)
-	MOVQ    232(DI), AX
-	ADDQ    AX, 280(DI)
 	MOVQ    160(DI), AX
-	ADDQ    AX, DX
+	ADDQ    AX, 272(DI)
+	MOVQ    168(DI), AX
+	ADDQ    AX, 280(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 296(DI)
 	TESTQ   R12, R12
 	JEQ     bare
-	ADDQ    AX, R12
+	MOVQ    160(DI), AX
+	ADDQ    AX, 288(DI)
 
 bare:
-	DECQ 304(DI)
+	DECQ 312(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -8094,28 +8148,31 @@ TEXT ·tile10x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ  AX, 256(DI)
 	MOVQ  72(DI), AX
 	MOVQ  AX, 264(DI)
-	MOVQ  136(DI), AX
+	MOVQ  96(DI), AX
 	MOVQ  AX, 272(DI)
-	MOVQ  16(DI), AX
-	MOVQ  AX, 304(DI)
-	MOVQ  224(DI), AX
+	MOVQ  136(DI), AX
 	MOVQ  AX, 280(DI)
-	MOVQ  128(DI), R12
-	MOVQ  96(DI), DX
+	MOVQ  128(DI), AX
+	MOVQ  AX, 288(DI)
+	MOVQ  16(DI), AX
+	MOVQ  AX, 312(DI)
+	MOVQ  224(DI), AX
+	MOVQ  AX, 296(DI)
 	MOVQ  80(DI), R15
 	MOVQ  192(DI), AX
 	KMOVW AX, K1
 
 product:
+	MOVQ    272(DI), DX
 	IMUL3Q  $0x00000006, 104(DI), AX
 	ADDQ    DX, AX
-	MOVQ    AX, 296(DI)
+	MOVQ    AX, 304(DI)
 	MOVQ    DX, R13
 	MOVQ    32(DI), R8
 	LEAQ    (R8)(R8*2), R9
 	LEAQ    (R8)(R8*4), R10
 	MOVQ    264(DI), BX
-	MOVQ    280(DI), R14
+	MOVQ    296(DI), R14
 	VPXORD  Z0, Z0, Z0
 	VPXORD  Z1, Z1, Z1
 	VPXORD  Z2, Z2, Z2
@@ -8126,18 +8183,15 @@ product:
 	VPXORD  Z7, Z7, Z7
 	VPXORD  Z8, Z8, Z8
 	VPXORD  Z9, Z9, Z9
-	MOVQ    56(DI), AX
-	MOVQ    AX, 312(DI)
-	MOVQ    48(DI), AX
-	MOVQ    AX, 288(DI)
+	MOVQ    56(DI), R12
+	MOVQ    48(DI), DX
 	MOVQ    112(DI), AX
 	PCALIGN $0x20
 
 segment:
-	MOVQ    288(DI), SI
-	MOVQ    (SI), SI
+	MOVQ    (DX), SI
 	ADDQ    256(DI), SI
-	ADDQ    $0x08, 288(DI)
+	ADDQ    $0x08, DX
 	MOVQ    40(DI), R11
 	ADDQ    SI, R11
 	MOVQ    64(DI), CX
@@ -8200,7 +8254,7 @@ four:
 	VFMADD231PS.BCST 12(R11), Z28, Z7
 	VFMADD231PS.BCST 12(R11)(R8*1), Z28, Z8
 	VFMADD231PS.BCST 12(R11)(R8*2), Z28, Z9
-	CMPQ             R13, 296(DI)
+	CMPQ             R13, 304(DI)
 	JHI              fetched
 	PREFETCHT0       (R13)
 	PREFETCHT0       (R13)(AX*1)
@@ -8243,7 +8297,7 @@ one:
 	PCALIGN          $0x20
 
 next:
-	DECQ 312(DI)
+	DECQ R12
 	JNE  segment
 	JMP  summed
 
@@ -8266,10 +8320,12 @@ edge:
 	ADDQ             $0x04, R11
 	DECQ             CX
 	JNE              edge
-	DECQ             312(DI)
+	DECQ             R12
 	JNE              segment
 
 summed:
+	MOVQ         272(DI), DX
+	MOVQ         288(DI), R12
 	MOVL         200(DI), AX
 	CMPL         AX, $0x3f800000
 	JEQ          scaled
@@ -8307,7 +8363,7 @@ scaled:
 
 accumulated:
 	MOVQ      176(DI), AX
-	MOVQ      272(DI), CX
+	MOVQ      280(DI), CX
 	CMPQ      AX, $0x01
 	JLT       biased
 	JEQ       rowbias
@@ -8588,18 +8644,19 @@ store:
 	ADDQ    AX, 256(DI)
 	MOVQ    152(DI), AX
 	ADDQ    AX, 264(DI)
-	MOVQ    168(DI), AX
-	ADDQ    AX, 272(DI)
-	MOVQ    232(DI), AX
-	ADDQ    AX, 280(DI)
 	MOVQ    160(DI), AX
-	ADDQ    AX, DX
+	ADDQ    AX, 272(DI)
+	MOVQ    168(DI), AX
+	ADDQ    AX, 280(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 296(DI)
 	TESTQ   R12, R12
 	JEQ     bare
-	ADDQ    AX, R12
+	MOVQ    160(DI), AX
+	ADDQ    AX, 288(DI)
 
 bare:
-	DECQ 304(DI)
+	DECQ 312(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -8612,28 +8669,31 @@ TEXT ·tile10x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ  AX, 256(DI)
 	MOVQ  72(DI), AX
 	MOVQ  AX, 264(DI)
-	MOVQ  136(DI), AX
+	MOVQ  96(DI), AX
 	MOVQ  AX, 272(DI)
-	MOVQ  16(DI), AX
-	MOVQ  AX, 304(DI)
-	MOVQ  224(DI), AX
+	MOVQ  136(DI), AX
 	MOVQ  AX, 280(DI)
-	MOVQ  128(DI), R12
-	MOVQ  96(DI), DX
+	MOVQ  128(DI), AX
+	MOVQ  AX, 288(DI)
+	MOVQ  16(DI), AX
+	MOVQ  AX, 312(DI)
+	MOVQ  224(DI), AX
+	MOVQ  AX, 296(DI)
 	MOVQ  80(DI), R15
 	MOVQ  192(DI), AX
 	KMOVW AX, K1
 
 product:
+	MOVQ    272(DI), DX
 	IMUL3Q  $0x00000006, 104(DI), AX
 	ADDQ    DX, AX
-	MOVQ    AX, 296(DI)
+	MOVQ    AX, 304(DI)
 	MOVQ    DX, R13
 	MOVQ    32(DI), R8
 	LEAQ    (R8)(R8*2), R9
 	LEAQ    (R8)(R8*4), R10
 	MOVQ    264(DI), BX
-	MOVQ    280(DI), R14
+	MOVQ    296(DI), R14
 	VPXORD  Z0, Z0, Z0
 	VPXORD  Z1, Z1, Z1
 	VPXORD  Z2, Z2, Z2
@@ -8654,18 +8714,15 @@ product:
 	VPXORD  Z17, Z17, Z17
 	VPXORD  Z18, Z18, Z18
 	VPXORD  Z19, Z19, Z19
-	MOVQ    56(DI), AX
-	MOVQ    AX, 312(DI)
-	MOVQ    48(DI), AX
-	MOVQ    AX, 288(DI)
+	MOVQ    56(DI), R12
+	MOVQ    48(DI), DX
 	MOVQ    112(DI), AX
 	PCALIGN $0x20
 
 segment:
-	MOVQ    288(DI), SI
-	MOVQ    (SI), SI
+	MOVQ    (DX), SI
 	ADDQ    256(DI), SI
-	ADDQ    $0x08, 288(DI)
+	ADDQ    $0x08, DX
 	MOVQ    40(DI), R11
 	ADDQ    SI, R11
 	MOVQ    64(DI), CX
@@ -8816,7 +8873,7 @@ four:
 	VBROADCASTSS 12(R11)(R8*2), Z30
 	VFMADD231PS  Z28, Z30, Z18
 	VFMADD231PS  Z29, Z30, Z19
-	CMPQ         R13, 296(DI)
+	CMPQ         R13, 304(DI)
 	JHI          fetched
 	PREFETCHT0   (R13)
 	PREFETCHT0   (R13)(AX*1)
@@ -8883,7 +8940,7 @@ one:
 	PCALIGN      $0x20
 
 next:
-	DECQ 312(DI)
+	DECQ R12
 	JNE  segment
 	JMP  summed
 
@@ -8928,10 +8985,12 @@ edge:
 	ADDQ         $0x04, R11
 	DECQ         CX
 	JNE          edge
-	DECQ         312(DI)
+	DECQ         R12
 	JNE          segment
 
 summed:
+	MOVQ         272(DI), DX
+	MOVQ         288(DI), R12
 	MOVL         200(DI), AX
 	CMPL         AX, $0x3f800000
 	JEQ          scaled
@@ -8994,7 +9053,7 @@ scaled:
 
 accumulated:
 	MOVQ      176(DI), AX
-	MOVQ      272(DI), CX
+	MOVQ      280(DI), CX
 	CMPQ      AX, $0x01
 	JLT       biased
 	JEQ       rowbias
@@ -9516,18 +9575,19 @@ store:
 	ADDQ    AX, 256(DI)
 	MOVQ    152(DI), AX
 	ADDQ    AX, 264(DI)
-	MOVQ    168(DI), AX
-	ADDQ    AX, 272(DI)
-	MOVQ    232(DI), AX
-	ADDQ    AX, 280(DI)
 	MOVQ    160(DI), AX
-	ADDQ    AX, DX
+	ADDQ    AX, 272(DI)
+	MOVQ    168(DI), AX
+	ADDQ    AX, 280(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 296(DI)
 	TESTQ   R12, R12
 	JEQ     bare
-	ADDQ    AX, R12
+	MOVQ    160(DI), AX
+	ADDQ    AX, 288(DI)
 
 bare:
-	DECQ 304(DI)
+	DECQ 312(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -9540,28 +9600,31 @@ TEXT ·tile11x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ  AX, 256(DI)
 	MOVQ  72(DI), AX
 	MOVQ  AX, 264(DI)
-	MOVQ  136(DI), AX
+	MOVQ  96(DI), AX
 	MOVQ  AX, 272(DI)
-	MOVQ  16(DI), AX
-	MOVQ  AX, 304(DI)
-	MOVQ  224(DI), AX
+	MOVQ  136(DI), AX
 	MOVQ  AX, 280(DI)
-	MOVQ  128(DI), R12
-	MOVQ  96(DI), DX
+	MOVQ  128(DI), AX
+	MOVQ  AX, 288(DI)
+	MOVQ  16(DI), AX
+	MOVQ  AX, 312(DI)
+	MOVQ  224(DI), AX
+	MOVQ  AX, 296(DI)
 	MOVQ  80(DI), R15
 	MOVQ  192(DI), AX
 	KMOVW AX, K1
 
 product:
+	MOVQ    272(DI), DX
 	IMUL3Q  $0x00000006, 104(DI), AX
 	ADDQ    DX, AX
-	MOVQ    AX, 296(DI)
+	MOVQ    AX, 304(DI)
 	MOVQ    DX, R13
 	MOVQ    32(DI), R8
 	LEAQ    (R8)(R8*2), R9
 	LEAQ    (R8)(R8*4), R10
 	MOVQ    264(DI), BX
-	MOVQ    280(DI), R14
+	MOVQ    296(DI), R14
 	VPXORD  Z0, Z0, Z0
 	VPXORD  Z1, Z1, Z1
 	VPXORD  Z2, Z2, Z2
@@ -9573,18 +9636,15 @@ product:
 	VPXORD  Z8, Z8, Z8
 	VPXORD  Z9, Z9, Z9
 	VPXORD  Z10, Z10, Z10
-	MOVQ    56(DI), AX
-	MOVQ    AX, 312(DI)
-	MOVQ    48(DI), AX
-	MOVQ    AX, 288(DI)
+	MOVQ    56(DI), R12
+	MOVQ    48(DI), DX
 	MOVQ    112(DI), AX
 	PCALIGN $0x20
 
 segment:
-	MOVQ    288(DI), SI
-	MOVQ    (SI), SI
+	MOVQ    (DX), SI
 	ADDQ    256(DI), SI
-	ADDQ    $0x08, 288(DI)
+	ADDQ    $0x08, DX
 	MOVQ    40(DI), R11
 	ADDQ    SI, R11
 	MOVQ    64(DI), CX
@@ -9651,7 +9711,7 @@ four:
 	VFMADD231PS.BCST 12(R11)(R8*1), Z28, Z8
 	VFMADD231PS.BCST 12(R11)(R8*2), Z28, Z9
 	VFMADD231PS.BCST 12(R11)(R9*1), Z28, Z10
-	CMPQ             R13, 296(DI)
+	CMPQ             R13, 304(DI)
 	JHI              fetched
 	PREFETCHT0       (R13)
 	PREFETCHT0       (R13)(AX*1)
@@ -9695,7 +9755,7 @@ one:
 	PCALIGN          $0x20
 
 next:
-	DECQ 312(DI)
+	DECQ R12
 	JNE  segment
 	JMP  summed
 
@@ -9719,10 +9779,12 @@ edge:
 	ADDQ             $0x04, R11
 	DECQ             CX
 	JNE              edge
-	DECQ             312(DI)
+	DECQ             R12
 	JNE              segment
 
 summed:
+	MOVQ         272(DI), DX
+	MOVQ         288(DI), R12
 	MOVL         200(DI), AX
 	CMPL         AX, $0x3f800000
 	JEQ          scaled
@@ -9762,7 +9824,7 @@ scaled:
 
 accumulated:
 	MOVQ      176(DI), AX
-	MOVQ      272(DI), CX
+	MOVQ      280(DI), CX
 	CMPQ      AX, $0x01
 	JLT       biased
 	JEQ       rowbias
@@ -10067,18 +10129,19 @@ store:
 	ADDQ    AX, 256(DI)
 	MOVQ    152(DI), AX
 	ADDQ    AX, 264(DI)
-	MOVQ    168(DI), AX
-	ADDQ    AX, 272(DI)
-	MOVQ    232(DI), AX
-	ADDQ    AX, 280(DI)
 	MOVQ    160(DI), AX
-	ADDQ    AX, DX
+	ADDQ    AX, 272(DI)
+	MOVQ    168(DI), AX
+	ADDQ    AX, 280(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 296(DI)
 	TESTQ   R12, R12
 	JEQ     bare
-	ADDQ    AX, R12
+	MOVQ    160(DI), AX
+	ADDQ    AX, 288(DI)
 
 bare:
-	DECQ 304(DI)
+	DECQ 312(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -10091,28 +10154,31 @@ TEXT ·tile11x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ  AX, 256(DI)
 	MOVQ  72(DI), AX
 	MOVQ  AX, 264(DI)
-	MOVQ  136(DI), AX
+	MOVQ  96(DI), AX
 	MOVQ  AX, 272(DI)
-	MOVQ  16(DI), AX
-	MOVQ  AX, 304(DI)
-	MOVQ  224(DI), AX
+	MOVQ  136(DI), AX
 	MOVQ  AX, 280(DI)
-	MOVQ  128(DI), R12
-	MOVQ  96(DI), DX
+	MOVQ  128(DI), AX
+	MOVQ  AX, 288(DI)
+	MOVQ  16(DI), AX
+	MOVQ  AX, 312(DI)
+	MOVQ  224(DI), AX
+	MOVQ  AX, 296(DI)
 	MOVQ  80(DI), R15
 	MOVQ  192(DI), AX
 	KMOVW AX, K1
 
 product:
+	MOVQ    272(DI), DX
 	IMUL3Q  $0x00000006, 104(DI), AX
 	ADDQ    DX, AX
-	MOVQ    AX, 296(DI)
+	MOVQ    AX, 304(DI)
 	MOVQ    DX, R13
 	MOVQ    32(DI), R8
 	LEAQ    (R8)(R8*2), R9
 	LEAQ    (R8)(R8*4), R10
 	MOVQ    264(DI), BX
-	MOVQ    280(DI), R14
+	MOVQ    296(DI), R14
 	VPXORD  Z0, Z0, Z0
 	VPXORD  Z1, Z1, Z1
 	VPXORD  Z2, Z2, Z2
@@ -10135,18 +10201,15 @@ product:
 	VPXORD  Z19, Z19, Z19
 	VPXORD  Z20, Z20, Z20
 	VPXORD  Z21, Z21, Z21
-	MOVQ    56(DI), AX
-	MOVQ    AX, 312(DI)
-	MOVQ    48(DI), AX
-	MOVQ    AX, 288(DI)
+	MOVQ    56(DI), R12
+	MOVQ    48(DI), DX
 	MOVQ    112(DI), AX
 	PCALIGN $0x20
 
 segment:
-	MOVQ    288(DI), SI
-	MOVQ    (SI), SI
+	MOVQ    (DX), SI
 	ADDQ    256(DI), SI
-	ADDQ    $0x08, 288(DI)
+	ADDQ    $0x08, DX
 	MOVQ    40(DI), R11
 	ADDQ    SI, R11
 	MOVQ    64(DI), CX
@@ -10309,7 +10372,7 @@ four:
 	VBROADCASTSS 12(R11)(R9*1), Z30
 	VFMADD231PS  Z28, Z30, Z20
 	VFMADD231PS  Z29, Z30, Z21
-	CMPQ         R13, 296(DI)
+	CMPQ         R13, 304(DI)
 	JHI          fetched
 	PREFETCHT0   (R13)
 	PREFETCHT0   (R13)(AX*1)
@@ -10379,7 +10442,7 @@ one:
 	PCALIGN      $0x20
 
 next:
-	DECQ 312(DI)
+	DECQ R12
 	JNE  segment
 	JMP  summed
 
@@ -10427,10 +10490,12 @@ edge:
 	ADDQ         $0x04, R11
 	DECQ         CX
 	JNE          edge
-	DECQ         312(DI)
+	DECQ         R12
 	JNE          segment
 
 summed:
+	MOVQ         272(DI), DX
+	MOVQ         288(DI), R12
 	MOVL         200(DI), AX
 	CMPL         AX, $0x3f800000
 	JEQ          scaled
@@ -10497,7 +10562,7 @@ scaled:
 
 accumulated:
 	MOVQ      176(DI), AX
-	MOVQ      272(DI), CX
+	MOVQ      280(DI), CX
 	CMPQ      AX, $0x01
 	JLT       biased
 	JEQ       rowbias
@@ -11066,18 +11131,19 @@ store:
 	ADDQ    AX, 256(DI)
 	MOVQ    152(DI), AX
 	ADDQ    AX, 264(DI)
-	MOVQ    168(DI), AX
-	ADDQ    AX, 272(DI)
-	MOVQ    232(DI), AX
-	ADDQ    AX, 280(DI)
 	MOVQ    160(DI), AX
-	ADDQ    AX, DX
+	ADDQ    AX, 272(DI)
+	MOVQ    168(DI), AX
+	ADDQ    AX, 280(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 296(DI)
 	TESTQ   R12, R12
 	JEQ     bare
-	ADDQ    AX, R12
+	MOVQ    160(DI), AX
+	ADDQ    AX, 288(DI)
 
 bare:
-	DECQ 304(DI)
+	DECQ 312(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -11090,28 +11156,31 @@ TEXT ·tile12x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ  AX, 256(DI)
 	MOVQ  72(DI), AX
 	MOVQ  AX, 264(DI)
-	MOVQ  136(DI), AX
+	MOVQ  96(DI), AX
 	MOVQ  AX, 272(DI)
-	MOVQ  16(DI), AX
-	MOVQ  AX, 304(DI)
-	MOVQ  224(DI), AX
+	MOVQ  136(DI), AX
 	MOVQ  AX, 280(DI)
-	MOVQ  128(DI), R12
-	MOVQ  96(DI), DX
+	MOVQ  128(DI), AX
+	MOVQ  AX, 288(DI)
+	MOVQ  16(DI), AX
+	MOVQ  AX, 312(DI)
+	MOVQ  224(DI), AX
+	MOVQ  AX, 296(DI)
 	MOVQ  80(DI), R15
 	MOVQ  192(DI), AX
 	KMOVW AX, K1
 
 product:
+	MOVQ    272(DI), DX
 	IMUL3Q  $0x00000006, 104(DI), AX
 	ADDQ    DX, AX
-	MOVQ    AX, 296(DI)
+	MOVQ    AX, 304(DI)
 	MOVQ    DX, R13
 	MOVQ    32(DI), R8
 	LEAQ    (R8)(R8*2), R9
 	LEAQ    (R8)(R8*4), R10
 	MOVQ    264(DI), BX
-	MOVQ    280(DI), R14
+	MOVQ    296(DI), R14
 	VPXORD  Z0, Z0, Z0
 	VPXORD  Z1, Z1, Z1
 	VPXORD  Z2, Z2, Z2
@@ -11124,18 +11193,15 @@ product:
 	VPXORD  Z9, Z9, Z9
 	VPXORD  Z10, Z10, Z10
 	VPXORD  Z11, Z11, Z11
-	MOVQ    56(DI), AX
-	MOVQ    AX, 312(DI)
-	MOVQ    48(DI), AX
-	MOVQ    AX, 288(DI)
+	MOVQ    56(DI), R12
+	MOVQ    48(DI), DX
 	MOVQ    112(DI), AX
 	PCALIGN $0x20
 
 segment:
-	MOVQ    288(DI), SI
-	MOVQ    (SI), SI
+	MOVQ    (DX), SI
 	ADDQ    256(DI), SI
-	ADDQ    $0x08, 288(DI)
+	ADDQ    $0x08, DX
 	MOVQ    40(DI), R11
 	ADDQ    SI, R11
 	MOVQ    64(DI), CX
@@ -11206,7 +11272,7 @@ four:
 	VFMADD231PS.BCST 12(R11)(R8*2), Z28, Z9
 	VFMADD231PS.BCST 12(R11)(R9*1), Z28, Z10
 	VFMADD231PS.BCST 12(R11)(R8*4), Z28, Z11
-	CMPQ             R13, 296(DI)
+	CMPQ             R13, 304(DI)
 	JHI              fetched
 	PREFETCHT0       (R13)
 	PREFETCHT0       (R13)(AX*1)
@@ -11251,7 +11317,7 @@ one:
 	PCALIGN          $0x20
 
 next:
-	DECQ 312(DI)
+	DECQ R12
 	JNE  segment
 	JMP  summed
 
@@ -11276,10 +11342,12 @@ edge:
 	ADDQ             $0x04, R11
 	DECQ             CX
 	JNE              edge
-	DECQ             312(DI)
+	DECQ             R12
 	JNE              segment
 
 summed:
+	MOVQ         272(DI), DX
+	MOVQ         288(DI), R12
 	MOVL         200(DI), AX
 	CMPL         AX, $0x3f800000
 	JEQ          scaled
@@ -11321,7 +11389,7 @@ scaled:
 
 accumulated:
 	MOVQ      176(DI), AX
-	MOVQ      272(DI), CX
+	MOVQ      280(DI), CX
 	CMPQ      AX, $0x01
 	JLT       biased
 	JEQ       rowbias
@@ -11650,18 +11718,19 @@ store:
 	ADDQ    AX, 256(DI)
 	MOVQ    152(DI), AX
 	ADDQ    AX, 264(DI)
-	MOVQ    168(DI), AX
-	ADDQ    AX, 272(DI)
-	MOVQ    232(DI), AX
-	ADDQ    AX, 280(DI)
 	MOVQ    160(DI), AX
-	ADDQ    AX, DX
+	ADDQ    AX, 272(DI)
+	MOVQ    168(DI), AX
+	ADDQ    AX, 280(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 296(DI)
 	TESTQ   R12, R12
 	JEQ     bare
-	ADDQ    AX, R12
+	MOVQ    160(DI), AX
+	ADDQ    AX, 288(DI)
 
 bare:
-	DECQ 304(DI)
+	DECQ 312(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -11674,28 +11743,31 @@ TEXT ·tile12x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ  AX, 256(DI)
 	MOVQ  72(DI), AX
 	MOVQ  AX, 264(DI)
-	MOVQ  136(DI), AX
+	MOVQ  96(DI), AX
 	MOVQ  AX, 272(DI)
-	MOVQ  16(DI), AX
-	MOVQ  AX, 304(DI)
-	MOVQ  224(DI), AX
+	MOVQ  136(DI), AX
 	MOVQ  AX, 280(DI)
-	MOVQ  128(DI), R12
-	MOVQ  96(DI), DX
+	MOVQ  128(DI), AX
+	MOVQ  AX, 288(DI)
+	MOVQ  16(DI), AX
+	MOVQ  AX, 312(DI)
+	MOVQ  224(DI), AX
+	MOVQ  AX, 296(DI)
 	MOVQ  80(DI), R15
 	MOVQ  192(DI), AX
 	KMOVW AX, K1
 
 product:
+	MOVQ    272(DI), DX
 	IMUL3Q  $0x00000006, 104(DI), AX
 	ADDQ    DX, AX
-	MOVQ    AX, 296(DI)
+	MOVQ    AX, 304(DI)
 	MOVQ    DX, R13
 	MOVQ    32(DI), R8
 	LEAQ    (R8)(R8*2), R9
 	LEAQ    (R8)(R8*4), R10
 	MOVQ    264(DI), BX
-	MOVQ    280(DI), R14
+	MOVQ    296(DI), R14
 	VPXORD  Z0, Z0, Z0
 	VPXORD  Z1, Z1, Z1
 	VPXORD  Z2, Z2, Z2
@@ -11720,18 +11792,15 @@ product:
 	VPXORD  Z21, Z21, Z21
 	VPXORD  Z22, Z22, Z22
 	VPXORD  Z23, Z23, Z23
-	MOVQ    56(DI), AX
-	MOVQ    AX, 312(DI)
-	MOVQ    48(DI), AX
-	MOVQ    AX, 288(DI)
+	MOVQ    56(DI), R12
+	MOVQ    48(DI), DX
 	MOVQ    112(DI), AX
 	PCALIGN $0x20
 
 segment:
-	MOVQ    288(DI), SI
-	MOVQ    (SI), SI
+	MOVQ    (DX), SI
 	ADDQ    256(DI), SI
-	ADDQ    $0x08, 288(DI)
+	ADDQ    $0x08, DX
 	MOVQ    40(DI), R11
 	ADDQ    SI, R11
 	MOVQ    64(DI), CX
@@ -11906,7 +11975,7 @@ four:
 	VBROADCASTSS 12(R11)(R8*4), Z30
 	VFMADD231PS  Z28, Z30, Z22
 	VFMADD231PS  Z29, Z30, Z23
-	CMPQ         R13, 296(DI)
+	CMPQ         R13, 304(DI)
 	JHI          fetched
 	PREFETCHT0   (R13)
 	PREFETCHT0   (R13)(AX*1)
@@ -11979,7 +12048,7 @@ one:
 	PCALIGN      $0x20
 
 next:
-	DECQ 312(DI)
+	DECQ R12
 	JNE  segment
 	JMP  summed
 
@@ -12030,10 +12099,12 @@ edge:
 	ADDQ         $0x04, R11
 	DECQ         CX
 	JNE          edge
-	DECQ         312(DI)
+	DECQ         R12
 	JNE          segment
 
 summed:
+	MOVQ         272(DI), DX
+	MOVQ         288(DI), R12
 	MOVL         200(DI), AX
 	CMPL         AX, $0x3f800000
 	JEQ          scaled
@@ -12104,7 +12175,7 @@ scaled:
 
 accumulated:
 	MOVQ      176(DI), AX
-	MOVQ      272(DI), CX
+	MOVQ      280(DI), CX
 	CMPQ      AX, $0x01
 	JLT       biased
 	JEQ       rowbias
@@ -12720,18 +12791,19 @@ store:
 	ADDQ    AX, 256(DI)
 	MOVQ    152(DI), AX
 	ADDQ    AX, 264(DI)
-	MOVQ    168(DI), AX
-	ADDQ    AX, 272(DI)
-	MOVQ    232(DI), AX
-	ADDQ    AX, 280(DI)
 	MOVQ    160(DI), AX
-	ADDQ    AX, DX
+	ADDQ    AX, 272(DI)
+	MOVQ    168(DI), AX
+	ADDQ    AX, 280(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 296(DI)
 	TESTQ   R12, R12
 	JEQ     bare
-	ADDQ    AX, R12
+	MOVQ    160(DI), AX
+	ADDQ    AX, 288(DI)
 
 bare:
-	DECQ 304(DI)
+	DECQ 312(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -12744,28 +12816,31 @@ TEXT ·tile13x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ  AX, 256(DI)
 	MOVQ  72(DI), AX
 	MOVQ  AX, 264(DI)
-	MOVQ  136(DI), AX
+	MOVQ  96(DI), AX
 	MOVQ  AX, 272(DI)
-	MOVQ  16(DI), AX
-	MOVQ  AX, 304(DI)
-	MOVQ  224(DI), AX
+	MOVQ  136(DI), AX
 	MOVQ  AX, 280(DI)
-	MOVQ  128(DI), R12
-	MOVQ  96(DI), DX
+	MOVQ  128(DI), AX
+	MOVQ  AX, 288(DI)
+	MOVQ  16(DI), AX
+	MOVQ  AX, 312(DI)
+	MOVQ  224(DI), AX
+	MOVQ  AX, 296(DI)
 	MOVQ  80(DI), R15
 	MOVQ  192(DI), AX
 	KMOVW AX, K1
 
 product:
+	MOVQ    272(DI), DX
 	IMUL3Q  $0x00000006, 104(DI), AX
 	ADDQ    DX, AX
-	MOVQ    AX, 296(DI)
+	MOVQ    AX, 304(DI)
 	MOVQ    DX, R13
 	MOVQ    32(DI), R8
 	LEAQ    (R8)(R8*2), R9
 	LEAQ    (R8)(R8*4), R10
 	MOVQ    264(DI), BX
-	MOVQ    280(DI), R14
+	MOVQ    296(DI), R14
 	VPXORD  Z0, Z0, Z0
 	VPXORD  Z1, Z1, Z1
 	VPXORD  Z2, Z2, Z2
@@ -12779,18 +12854,15 @@ product:
 	VPXORD  Z10, Z10, Z10
 	VPXORD  Z11, Z11, Z11
 	VPXORD  Z12, Z12, Z12
-	MOVQ    56(DI), AX
-	MOVQ    AX, 312(DI)
-	MOVQ    48(DI), AX
-	MOVQ    AX, 288(DI)
+	MOVQ    56(DI), R12
+	MOVQ    48(DI), DX
 	MOVQ    112(DI), AX
 	PCALIGN $0x20
 
 segment:
-	MOVQ    288(DI), SI
-	MOVQ    (SI), SI
+	MOVQ    (DX), SI
 	ADDQ    256(DI), SI
-	ADDQ    $0x08, 288(DI)
+	ADDQ    $0x08, DX
 	MOVQ    40(DI), R11
 	ADDQ    SI, R11
 	MOVQ    64(DI), CX
@@ -12865,7 +12937,7 @@ four:
 	VFMADD231PS.BCST 12(R11)(R9*1), Z28, Z10
 	VFMADD231PS.BCST 12(R11)(R8*4), Z28, Z11
 	VFMADD231PS.BCST 12(R11)(R10*1), Z28, Z12
-	CMPQ             R13, 296(DI)
+	CMPQ             R13, 304(DI)
 	JHI              fetched
 	PREFETCHT0       (R13)
 	PREFETCHT0       (R13)(AX*1)
@@ -12911,7 +12983,7 @@ one:
 	PCALIGN          $0x20
 
 next:
-	DECQ 312(DI)
+	DECQ R12
 	JNE  segment
 	JMP  summed
 
@@ -12937,10 +13009,12 @@ edge:
 	ADDQ             $0x04, R11
 	DECQ             CX
 	JNE              edge
-	DECQ             312(DI)
+	DECQ             R12
 	JNE              segment
 
 summed:
+	MOVQ         272(DI), DX
+	MOVQ         288(DI), R12
 	MOVL         200(DI), AX
 	CMPL         AX, $0x3f800000
 	JEQ          scaled
@@ -12984,7 +13058,7 @@ scaled:
 
 accumulated:
 	MOVQ      176(DI), AX
-	MOVQ      272(DI), CX
+	MOVQ      280(DI), CX
 	CMPQ      AX, $0x01
 	JLT       biased
 	JEQ       rowbias
@@ -13337,18 +13411,19 @@ store:
 	ADDQ    AX, 256(DI)
 	MOVQ    152(DI), AX
 	ADDQ    AX, 264(DI)
-	MOVQ    168(DI), AX
-	ADDQ    AX, 272(DI)
-	MOVQ    232(DI), AX
-	ADDQ    AX, 280(DI)
 	MOVQ    160(DI), AX
-	ADDQ    AX, DX
+	ADDQ    AX, 272(DI)
+	MOVQ    168(DI), AX
+	ADDQ    AX, 280(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 296(DI)
 	TESTQ   R12, R12
 	JEQ     bare
-	ADDQ    AX, R12
+	MOVQ    160(DI), AX
+	ADDQ    AX, 288(DI)
 
 bare:
-	DECQ 304(DI)
+	DECQ 312(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -13361,28 +13436,31 @@ TEXT ·tile13x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ  AX, 256(DI)
 	MOVQ  72(DI), AX
 	MOVQ  AX, 264(DI)
-	MOVQ  136(DI), AX
+	MOVQ  96(DI), AX
 	MOVQ  AX, 272(DI)
-	MOVQ  16(DI), AX
-	MOVQ  AX, 304(DI)
-	MOVQ  224(DI), AX
+	MOVQ  136(DI), AX
 	MOVQ  AX, 280(DI)
-	MOVQ  128(DI), R12
-	MOVQ  96(DI), DX
+	MOVQ  128(DI), AX
+	MOVQ  AX, 288(DI)
+	MOVQ  16(DI), AX
+	MOVQ  AX, 312(DI)
+	MOVQ  224(DI), AX
+	MOVQ  AX, 296(DI)
 	MOVQ  80(DI), R15
 	MOVQ  192(DI), AX
 	KMOVW AX, K1
 
 product:
+	MOVQ    272(DI), DX
 	IMUL3Q  $0x00000006, 104(DI), AX
 	ADDQ    DX, AX
-	MOVQ    AX, 296(DI)
+	MOVQ    AX, 304(DI)
 	MOVQ    DX, R13
 	MOVQ    32(DI), R8
 	LEAQ    (R8)(R8*2), R9
 	LEAQ    (R8)(R8*4), R10
 	MOVQ    264(DI), BX
-	MOVQ    280(DI), R14
+	MOVQ    296(DI), R14
 	VPXORD  Z0, Z0, Z0
 	VPXORD  Z1, Z1, Z1
 	VPXORD  Z2, Z2, Z2
@@ -13409,18 +13487,15 @@ product:
 	VPXORD  Z23, Z23, Z23
 	VPXORD  Z24, Z24, Z24
 	VPXORD  Z25, Z25, Z25
-	MOVQ    56(DI), AX
-	MOVQ    AX, 312(DI)
-	MOVQ    48(DI), AX
-	MOVQ    AX, 288(DI)
+	MOVQ    56(DI), R12
+	MOVQ    48(DI), DX
 	MOVQ    112(DI), AX
 	PCALIGN $0x20
 
 segment:
-	MOVQ    288(DI), SI
-	MOVQ    (SI), SI
+	MOVQ    (DX), SI
 	ADDQ    256(DI), SI
-	ADDQ    $0x08, 288(DI)
+	ADDQ    $0x08, DX
 	MOVQ    40(DI), R11
 	ADDQ    SI, R11
 	MOVQ    64(DI), CX
@@ -13607,7 +13682,7 @@ four:
 	VBROADCASTSS 12(R11)(R10*1), Z30
 	VFMADD231PS  Z28, Z30, Z24
 	VFMADD231PS  Z29, Z30, Z25
-	CMPQ         R13, 296(DI)
+	CMPQ         R13, 304(DI)
 	JHI          fetched
 	PREFETCHT0   (R13)
 	PREFETCHT0   (R13)(AX*1)
@@ -13683,7 +13758,7 @@ one:
 	PCALIGN      $0x20
 
 next:
-	DECQ 312(DI)
+	DECQ R12
 	JNE  segment
 	JMP  summed
 
@@ -13737,10 +13812,12 @@ edge:
 	ADDQ         $0x04, R11
 	DECQ         CX
 	JNE          edge
-	DECQ         312(DI)
+	DECQ         R12
 	JNE          segment
 
 summed:
+	MOVQ         272(DI), DX
+	MOVQ         288(DI), R12
 	MOVL         200(DI), AX
 	CMPL         AX, $0x3f800000
 	JEQ          scaled
@@ -13815,7 +13892,7 @@ scaled:
 
 accumulated:
 	MOVQ      176(DI), AX
-	MOVQ      272(DI), CX
+	MOVQ      280(DI), CX
 	CMPQ      AX, $0x01
 	JLT       biased
 	JEQ       rowbias
@@ -14478,18 +14555,19 @@ store:
 	ADDQ    AX, 256(DI)
 	MOVQ    152(DI), AX
 	ADDQ    AX, 264(DI)
-	MOVQ    168(DI), AX
-	ADDQ    AX, 272(DI)
-	MOVQ    232(DI), AX
-	ADDQ    AX, 280(DI)
 	MOVQ    160(DI), AX
-	ADDQ    AX, DX
+	ADDQ    AX, 272(DI)
+	MOVQ    168(DI), AX
+	ADDQ    AX, 280(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 296(DI)
 	TESTQ   R12, R12
 	JEQ     bare
-	ADDQ    AX, R12
+	MOVQ    160(DI), AX
+	ADDQ    AX, 288(DI)
 
 bare:
-	DECQ 304(DI)
+	DECQ 312(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -14502,28 +14580,31 @@ TEXT ·tile14x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ  AX, 256(DI)
 	MOVQ  72(DI), AX
 	MOVQ  AX, 264(DI)
-	MOVQ  136(DI), AX
+	MOVQ  96(DI), AX
 	MOVQ  AX, 272(DI)
-	MOVQ  16(DI), AX
-	MOVQ  AX, 304(DI)
-	MOVQ  224(DI), AX
+	MOVQ  136(DI), AX
 	MOVQ  AX, 280(DI)
-	MOVQ  128(DI), R12
-	MOVQ  96(DI), DX
+	MOVQ  128(DI), AX
+	MOVQ  AX, 288(DI)
+	MOVQ  16(DI), AX
+	MOVQ  AX, 312(DI)
+	MOVQ  224(DI), AX
+	MOVQ  AX, 296(DI)
 	MOVQ  80(DI), R15
 	MOVQ  192(DI), AX
 	KMOVW AX, K1
 
 product:
+	MOVQ    272(DI), DX
 	IMUL3Q  $0x00000006, 104(DI), AX
 	ADDQ    DX, AX
-	MOVQ    AX, 296(DI)
+	MOVQ    AX, 304(DI)
 	MOVQ    DX, R13
 	MOVQ    32(DI), R8
 	LEAQ    (R8)(R8*2), R9
 	LEAQ    (R8)(R8*4), R10
 	MOVQ    264(DI), BX
-	MOVQ    280(DI), R14
+	MOVQ    296(DI), R14
 	VPXORD  Z0, Z0, Z0
 	VPXORD  Z1, Z1, Z1
 	VPXORD  Z2, Z2, Z2
@@ -14538,18 +14619,15 @@ product:
 	VPXORD  Z11, Z11, Z11
 	VPXORD  Z12, Z12, Z12
 	VPXORD  Z13, Z13, Z13
-	MOVQ    56(DI), AX
-	MOVQ    AX, 312(DI)
-	MOVQ    48(DI), AX
-	MOVQ    AX, 288(DI)
+	MOVQ    56(DI), R12
+	MOVQ    48(DI), DX
 	MOVQ    112(DI), AX
 	PCALIGN $0x20
 
 segment:
-	MOVQ    288(DI), SI
-	MOVQ    (SI), SI
+	MOVQ    (DX), SI
 	ADDQ    256(DI), SI
-	ADDQ    $0x08, 288(DI)
+	ADDQ    $0x08, DX
 	MOVQ    40(DI), R11
 	ADDQ    SI, R11
 	MOVQ    64(DI), CX
@@ -14628,7 +14706,7 @@ four:
 	VFMADD231PS.BCST 12(R11)(R8*4), Z28, Z11
 	VFMADD231PS.BCST 12(R11)(R10*1), Z28, Z12
 	VFMADD231PS.BCST 12(R11)(R9*2), Z28, Z13
-	CMPQ             R13, 296(DI)
+	CMPQ             R13, 304(DI)
 	JHI              fetched
 	PREFETCHT0       (R13)
 	PREFETCHT0       (R13)(AX*1)
@@ -14675,7 +14753,7 @@ one:
 	PCALIGN          $0x20
 
 next:
-	DECQ 312(DI)
+	DECQ R12
 	JNE  segment
 	JMP  summed
 
@@ -14702,10 +14780,12 @@ edge:
 	ADDQ             $0x04, R11
 	DECQ             CX
 	JNE              edge
-	DECQ             312(DI)
+	DECQ             R12
 	JNE              segment
 
 summed:
+	MOVQ         272(DI), DX
+	MOVQ         288(DI), R12
 	MOVL         200(DI), AX
 	CMPL         AX, $0x3f800000
 	JEQ          scaled
@@ -14751,7 +14831,7 @@ scaled:
 
 accumulated:
 	MOVQ      176(DI), AX
-	MOVQ      272(DI), CX
+	MOVQ      280(DI), CX
 	CMPQ      AX, $0x01
 	JLT       biased
 	JEQ       rowbias
@@ -15128,18 +15208,19 @@ store:
 	ADDQ    AX, 256(DI)
 	MOVQ    152(DI), AX
 	ADDQ    AX, 264(DI)
-	MOVQ    168(DI), AX
-	ADDQ    AX, 272(DI)
-	MOVQ    232(DI), AX
-	ADDQ    AX, 280(DI)
 	MOVQ    160(DI), AX
-	ADDQ    AX, DX
+	ADDQ    AX, 272(DI)
+	MOVQ    168(DI), AX
+	ADDQ    AX, 280(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 296(DI)
 	TESTQ   R12, R12
 	JEQ     bare
-	ADDQ    AX, R12
+	MOVQ    160(DI), AX
+	ADDQ    AX, 288(DI)
 
 bare:
-	DECQ 304(DI)
+	DECQ 312(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -15152,28 +15233,31 @@ TEXT ·tile14x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ  AX, 256(DI)
 	MOVQ  72(DI), AX
 	MOVQ  AX, 264(DI)
-	MOVQ  136(DI), AX
+	MOVQ  96(DI), AX
 	MOVQ  AX, 272(DI)
-	MOVQ  16(DI), AX
-	MOVQ  AX, 304(DI)
-	MOVQ  224(DI), AX
+	MOVQ  136(DI), AX
 	MOVQ  AX, 280(DI)
-	MOVQ  128(DI), R12
-	MOVQ  96(DI), DX
+	MOVQ  128(DI), AX
+	MOVQ  AX, 288(DI)
+	MOVQ  16(DI), AX
+	MOVQ  AX, 312(DI)
+	MOVQ  224(DI), AX
+	MOVQ  AX, 296(DI)
 	MOVQ  80(DI), R15
 	MOVQ  192(DI), AX
 	KMOVW AX, K1
 
 product:
+	MOVQ    272(DI), DX
 	IMUL3Q  $0x00000006, 104(DI), AX
 	ADDQ    DX, AX
-	MOVQ    AX, 296(DI)
+	MOVQ    AX, 304(DI)
 	MOVQ    DX, R13
 	MOVQ    32(DI), R8
 	LEAQ    (R8)(R8*2), R9
 	LEAQ    (R8)(R8*4), R10
 	MOVQ    264(DI), BX
-	MOVQ    280(DI), R14
+	MOVQ    296(DI), R14
 	VPXORD  Z0, Z0, Z0
 	VPXORD  Z1, Z1, Z1
 	VPXORD  Z2, Z2, Z2
@@ -15202,18 +15286,15 @@ product:
 	VPXORD  Z25, Z25, Z25
 	VPXORD  Z26, Z26, Z26
 	VPXORD  Z27, Z27, Z27
-	MOVQ    56(DI), AX
-	MOVQ    AX, 312(DI)
-	MOVQ    48(DI), AX
-	MOVQ    AX, 288(DI)
+	MOVQ    56(DI), R12
+	MOVQ    48(DI), DX
 	MOVQ    112(DI), AX
 	PCALIGN $0x20
 
 segment:
-	MOVQ    288(DI), SI
-	MOVQ    (SI), SI
+	MOVQ    (DX), SI
 	ADDQ    256(DI), SI
-	ADDQ    $0x08, 288(DI)
+	ADDQ    $0x08, DX
 	MOVQ    40(DI), R11
 	ADDQ    SI, R11
 	MOVQ    64(DI), CX
@@ -15412,7 +15493,7 @@ four:
 	VBROADCASTSS 12(R11)(R9*2), Z30
 	VFMADD231PS  Z28, Z30, Z26
 	VFMADD231PS  Z29, Z30, Z27
-	CMPQ         R13, 296(DI)
+	CMPQ         R13, 304(DI)
 	JHI          fetched
 	PREFETCHT0   (R13)
 	PREFETCHT0   (R13)(AX*1)
@@ -15491,7 +15572,7 @@ one:
 	PCALIGN      $0x20
 
 next:
-	DECQ 312(DI)
+	DECQ R12
 	JNE  segment
 	JMP  summed
 
@@ -15548,10 +15629,12 @@ edge:
 	ADDQ         $0x04, R11
 	DECQ         CX
 	JNE          edge
-	DECQ         312(DI)
+	DECQ         R12
 	JNE          segment
 
 summed:
+	MOVQ         272(DI), DX
+	MOVQ         288(DI), R12
 	MOVL         200(DI), AX
 	CMPL         AX, $0x3f800000
 	JEQ          scaled
@@ -15630,7 +15713,7 @@ scaled:
 
 accumulated:
 	MOVQ      176(DI), AX
-	MOVQ      272(DI), CX
+	MOVQ      280(DI), CX
 	CMPQ      AX, $0x01
 	JLT       biased
 	JEQ       rowbias
@@ -16340,18 +16423,19 @@ store:
 	ADDQ    AX, 256(DI)
 	MOVQ    152(DI), AX
 	ADDQ    AX, 264(DI)
-	MOVQ    168(DI), AX
-	ADDQ    AX, 272(DI)
-	MOVQ    232(DI), AX
-	ADDQ    AX, 280(DI)
 	MOVQ    160(DI), AX
-	ADDQ    AX, DX
+	ADDQ    AX, 272(DI)
+	MOVQ    168(DI), AX
+	ADDQ    AX, 280(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 296(DI)
 	TESTQ   R12, R12
 	JEQ     bare
-	ADDQ    AX, R12
+	MOVQ    160(DI), AX
+	ADDQ    AX, 288(DI)
 
 bare:
-	DECQ 304(DI)
+	DECQ 312(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -16364,36 +16448,36 @@ TEXT ·tile1x1AVX2(SB), NOSPLIT, $0-8
 	MOVQ AX, 256(DI)
 	MOVQ 72(DI), AX
 	MOVQ AX, 264(DI)
-	MOVQ 136(DI), AX
+	MOVQ 96(DI), AX
 	MOVQ AX, 272(DI)
-	MOVQ 16(DI), AX
-	MOVQ AX, 304(DI)
-	MOVQ 224(DI), AX
+	MOVQ 136(DI), AX
 	MOVQ AX, 280(DI)
-	MOVQ 128(DI), R12
-	MOVQ 96(DI), DX
+	MOVQ 128(DI), AX
+	MOVQ AX, 288(DI)
+	MOVQ 16(DI), AX
+	MOVQ AX, 312(DI)
+	MOVQ 224(DI), AX
+	MOVQ AX, 296(DI)
 	MOVQ 80(DI), R15
 
 product:
-	MOVQ    DX, 296(DI)
+	MOVQ    272(DI), DX
+	MOVQ    DX, 304(DI)
 	MOVQ    DX, R13
 	MOVQ    32(DI), R8
 	LEAQ    (R8)(R8*2), R9
 	LEAQ    (R8)(R8*4), R10
 	MOVQ    264(DI), BX
-	MOVQ    280(DI), R14
+	MOVQ    296(DI), R14
 	VXORPS  Y0, Y0, Y0
-	MOVQ    56(DI), AX
-	MOVQ    AX, 312(DI)
-	MOVQ    48(DI), AX
-	MOVQ    AX, 288(DI)
+	MOVQ    56(DI), R12
+	MOVQ    48(DI), DX
 	PCALIGN $0x20
 
 segment:
-	MOVQ    288(DI), SI
-	MOVQ    (SI), SI
+	MOVQ    (DX), SI
 	ADDQ    256(DI), SI
-	ADDQ    $0x08, 288(DI)
+	ADDQ    $0x08, DX
 	MOVQ    64(DI), CX
 	PCALIGN $0x20
 	SUBQ    $0x04, CX
@@ -16420,7 +16504,7 @@ four:
 	ADDQ         R15, BX
 	VBROADCASTSS 12(SI), Y14
 	VFMADD231PS  Y12, Y14, Y0
-	CMPQ         R13, 296(DI)
+	CMPQ         R13, 304(DI)
 	JHI          fetched
 	PREFETCHT0   (R13)
 	ADDQ         104(DI), R13
@@ -16452,8 +16536,10 @@ one:
 	PCALIGN      $0x20
 
 next:
-	DECQ         312(DI)
+	DECQ         R12
 	JNE          segment
+	MOVQ         272(DI), DX
+	MOVQ         288(DI), R12
 	MOVL         200(DI), AX
 	CMPL         AX, $0x3f800000
 	JEQ          scaled
@@ -16471,7 +16557,7 @@ scaled:
 
 accumulated:
 	MOVQ    176(DI), AX
-	MOVQ    272(DI), CX
+	MOVQ    280(DI), CX
 	CMPQ    AX, $0x01
 	JLT     biased
 	JEQ     rowbias
@@ -16532,18 +16618,19 @@ store:
 	ADDQ    AX, 256(DI)
 	MOVQ    152(DI), AX
 	ADDQ    AX, 264(DI)
-	MOVQ    168(DI), AX
-	ADDQ    AX, 272(DI)
-	MOVQ    232(DI), AX
-	ADDQ    AX, 280(DI)
 	MOVQ    160(DI), AX
-	ADDQ    AX, DX
+	ADDQ    AX, 272(DI)
+	MOVQ    168(DI), AX
+	ADDQ    AX, 280(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 296(DI)
 	TESTQ   R12, R12
 	JEQ     bare
-	ADDQ    AX, R12
+	MOVQ    160(DI), AX
+	ADDQ    AX, 288(DI)
 
 bare:
-	DECQ 304(DI)
+	DECQ 312(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -16556,37 +16643,37 @@ TEXT ·tile1x2AVX2(SB), NOSPLIT, $0-8
 	MOVQ AX, 256(DI)
 	MOVQ 72(DI), AX
 	MOVQ AX, 264(DI)
-	MOVQ 136(DI), AX
+	MOVQ 96(DI), AX
 	MOVQ AX, 272(DI)
-	MOVQ 16(DI), AX
-	MOVQ AX, 304(DI)
-	MOVQ 224(DI), AX
+	MOVQ 136(DI), AX
 	MOVQ AX, 280(DI)
-	MOVQ 128(DI), R12
-	MOVQ 96(DI), DX
+	MOVQ 128(DI), AX
+	MOVQ AX, 288(DI)
+	MOVQ 16(DI), AX
+	MOVQ AX, 312(DI)
+	MOVQ 224(DI), AX
+	MOVQ AX, 296(DI)
 	MOVQ 80(DI), R15
 
 product:
-	MOVQ    DX, 296(DI)
+	MOVQ    272(DI), DX
+	MOVQ    DX, 304(DI)
 	MOVQ    DX, R13
 	MOVQ    32(DI), R8
 	LEAQ    (R8)(R8*2), R9
 	LEAQ    (R8)(R8*4), R10
 	MOVQ    264(DI), BX
-	MOVQ    280(DI), R14
+	MOVQ    296(DI), R14
 	VXORPS  Y0, Y0, Y0
 	VXORPS  Y1, Y1, Y1
-	MOVQ    56(DI), AX
-	MOVQ    AX, 312(DI)
-	MOVQ    48(DI), AX
-	MOVQ    AX, 288(DI)
+	MOVQ    56(DI), R12
+	MOVQ    48(DI), DX
 	PCALIGN $0x20
 
 segment:
-	MOVQ    288(DI), SI
-	MOVQ    (SI), SI
+	MOVQ    (DX), SI
 	ADDQ    256(DI), SI
-	ADDQ    $0x08, 288(DI)
+	ADDQ    $0x08, DX
 	MOVQ    64(DI), CX
 	PCALIGN $0x20
 	SUBQ    $0x04, CX
@@ -16621,7 +16708,7 @@ four:
 	VBROADCASTSS 12(SI), Y14
 	VFMADD231PS  Y12, Y14, Y0
 	VFMADD231PS  Y13, Y14, Y1
-	CMPQ         R13, 296(DI)
+	CMPQ         R13, 304(DI)
 	JHI          fetched
 	PREFETCHT0   (R13)
 	ADDQ         104(DI), R13
@@ -16655,8 +16742,10 @@ one:
 	PCALIGN      $0x20
 
 next:
-	DECQ         312(DI)
+	DECQ         R12
 	JNE          segment
+	MOVQ         272(DI), DX
+	MOVQ         288(DI), R12
 	MOVL         200(DI), AX
 	CMPL         AX, $0x3f800000
 	JEQ          scaled
@@ -16678,7 +16767,7 @@ scaled:
 
 accumulated:
 	MOVQ    176(DI), AX
-	MOVQ    272(DI), CX
+	MOVQ    280(DI), CX
 	CMPQ    AX, $0x01
 	JLT     biased
 	JEQ     rowbias
@@ -16767,18 +16856,19 @@ store:
 	ADDQ    AX, 256(DI)
 	MOVQ    152(DI), AX
 	ADDQ    AX, 264(DI)
-	MOVQ    168(DI), AX
-	ADDQ    AX, 272(DI)
-	MOVQ    232(DI), AX
-	ADDQ    AX, 280(DI)
 	MOVQ    160(DI), AX
-	ADDQ    AX, DX
+	ADDQ    AX, 272(DI)
+	MOVQ    168(DI), AX
+	ADDQ    AX, 280(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 296(DI)
 	TESTQ   R12, R12
 	JEQ     bare
-	ADDQ    AX, R12
+	MOVQ    160(DI), AX
+	ADDQ    AX, 288(DI)
 
 bare:
-	DECQ 304(DI)
+	DECQ 312(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -16791,39 +16881,39 @@ TEXT ·tile2x1AVX2(SB), NOSPLIT, $0-8
 	MOVQ AX, 256(DI)
 	MOVQ 72(DI), AX
 	MOVQ AX, 264(DI)
-	MOVQ 136(DI), AX
+	MOVQ 96(DI), AX
 	MOVQ AX, 272(DI)
-	MOVQ 16(DI), AX
-	MOVQ AX, 304(DI)
-	MOVQ 224(DI), AX
+	MOVQ 136(DI), AX
 	MOVQ AX, 280(DI)
-	MOVQ 128(DI), R12
-	MOVQ 96(DI), DX
+	MOVQ 128(DI), AX
+	MOVQ AX, 288(DI)
+	MOVQ 16(DI), AX
+	MOVQ AX, 312(DI)
+	MOVQ 224(DI), AX
+	MOVQ AX, 296(DI)
 	MOVQ 80(DI), R15
 
 product:
+	MOVQ    272(DI), DX
 	IMUL3Q  $0x00000001, 104(DI), AX
 	ADDQ    DX, AX
-	MOVQ    AX, 296(DI)
+	MOVQ    AX, 304(DI)
 	MOVQ    DX, R13
 	MOVQ    32(DI), R8
 	LEAQ    (R8)(R8*2), R9
 	LEAQ    (R8)(R8*4), R10
 	MOVQ    264(DI), BX
-	MOVQ    280(DI), R14
+	MOVQ    296(DI), R14
 	VXORPS  Y0, Y0, Y0
 	VXORPS  Y1, Y1, Y1
-	MOVQ    56(DI), AX
-	MOVQ    AX, 312(DI)
-	MOVQ    48(DI), AX
-	MOVQ    AX, 288(DI)
+	MOVQ    56(DI), R12
+	MOVQ    48(DI), DX
 	PCALIGN $0x20
 
 segment:
-	MOVQ    288(DI), SI
-	MOVQ    (SI), SI
+	MOVQ    (DX), SI
 	ADDQ    256(DI), SI
-	ADDQ    $0x08, 288(DI)
+	ADDQ    $0x08, DX
 	MOVQ    64(DI), CX
 	PCALIGN $0x20
 	SUBQ    $0x04, CX
@@ -16858,7 +16948,7 @@ four:
 	VFMADD231PS  Y12, Y14, Y0
 	VBROADCASTSS 12(SI)(R8*1), Y15
 	VFMADD231PS  Y12, Y15, Y1
-	CMPQ         R13, 296(DI)
+	CMPQ         R13, 304(DI)
 	JHI          fetched
 	PREFETCHT0   (R13)
 	ADDQ         104(DI), R13
@@ -16892,8 +16982,10 @@ one:
 	PCALIGN      $0x20
 
 next:
-	DECQ         312(DI)
+	DECQ         R12
 	JNE          segment
+	MOVQ         272(DI), DX
+	MOVQ         288(DI), R12
 	MOVL         200(DI), AX
 	CMPL         AX, $0x3f800000
 	JEQ          scaled
@@ -16913,7 +17005,7 @@ scaled:
 
 accumulated:
 	MOVQ    176(DI), AX
-	MOVQ    272(DI), CX
+	MOVQ    280(DI), CX
 	CMPQ    AX, $0x01
 	JLT     biased
 	JEQ     rowbias
@@ -16998,18 +17090,19 @@ store:
 	ADDQ    AX, 256(DI)
 	MOVQ    152(DI), AX
 	ADDQ    AX, 264(DI)
-	MOVQ    168(DI), AX
-	ADDQ    AX, 272(DI)
-	MOVQ    232(DI), AX
-	ADDQ    AX, 280(DI)
 	MOVQ    160(DI), AX
-	ADDQ    AX, DX
+	ADDQ    AX, 272(DI)
+	MOVQ    168(DI), AX
+	ADDQ    AX, 280(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 296(DI)
 	TESTQ   R12, R12
 	JEQ     bare
-	ADDQ    AX, R12
+	MOVQ    160(DI), AX
+	ADDQ    AX, 288(DI)
 
 bare:
-	DECQ 304(DI)
+	DECQ 312(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -17022,41 +17115,41 @@ TEXT ·tile2x2AVX2(SB), NOSPLIT, $0-8
 	MOVQ AX, 256(DI)
 	MOVQ 72(DI), AX
 	MOVQ AX, 264(DI)
-	MOVQ 136(DI), AX
+	MOVQ 96(DI), AX
 	MOVQ AX, 272(DI)
-	MOVQ 16(DI), AX
-	MOVQ AX, 304(DI)
-	MOVQ 224(DI), AX
+	MOVQ 136(DI), AX
 	MOVQ AX, 280(DI)
-	MOVQ 128(DI), R12
-	MOVQ 96(DI), DX
+	MOVQ 128(DI), AX
+	MOVQ AX, 288(DI)
+	MOVQ 16(DI), AX
+	MOVQ AX, 312(DI)
+	MOVQ 224(DI), AX
+	MOVQ AX, 296(DI)
 	MOVQ 80(DI), R15
 
 product:
+	MOVQ    272(DI), DX
 	IMUL3Q  $0x00000001, 104(DI), AX
 	ADDQ    DX, AX
-	MOVQ    AX, 296(DI)
+	MOVQ    AX, 304(DI)
 	MOVQ    DX, R13
 	MOVQ    32(DI), R8
 	LEAQ    (R8)(R8*2), R9
 	LEAQ    (R8)(R8*4), R10
 	MOVQ    264(DI), BX
-	MOVQ    280(DI), R14
+	MOVQ    296(DI), R14
 	VXORPS  Y0, Y0, Y0
 	VXORPS  Y1, Y1, Y1
 	VXORPS  Y2, Y2, Y2
 	VXORPS  Y3, Y3, Y3
-	MOVQ    56(DI), AX
-	MOVQ    AX, 312(DI)
-	MOVQ    48(DI), AX
-	MOVQ    AX, 288(DI)
+	MOVQ    56(DI), R12
+	MOVQ    48(DI), DX
 	PCALIGN $0x20
 
 segment:
-	MOVQ    288(DI), SI
-	MOVQ    (SI), SI
+	MOVQ    (DX), SI
 	ADDQ    256(DI), SI
-	ADDQ    $0x08, 288(DI)
+	ADDQ    $0x08, DX
 	MOVQ    64(DI), CX
 	PCALIGN $0x20
 	SUBQ    $0x04, CX
@@ -17103,7 +17196,7 @@ four:
 	VBROADCASTSS 12(SI)(R8*1), Y15
 	VFMADD231PS  Y12, Y15, Y2
 	VFMADD231PS  Y13, Y15, Y3
-	CMPQ         R13, 296(DI)
+	CMPQ         R13, 304(DI)
 	JHI          fetched
 	PREFETCHT0   (R13)
 	ADDQ         104(DI), R13
@@ -17140,8 +17233,10 @@ one:
 	PCALIGN      $0x20
 
 next:
-	DECQ         312(DI)
+	DECQ         R12
 	JNE          segment
+	MOVQ         272(DI), DX
+	MOVQ         288(DI), R12
 	MOVL         200(DI), AX
 	CMPL         AX, $0x3f800000
 	JEQ          scaled
@@ -17167,7 +17262,7 @@ scaled:
 
 accumulated:
 	MOVQ    176(DI), AX
-	MOVQ    272(DI), CX
+	MOVQ    280(DI), CX
 	CMPQ    AX, $0x01
 	JLT     biased
 	JEQ     rowbias
@@ -17303,18 +17398,19 @@ store:
 	ADDQ    AX, 256(DI)
 	MOVQ    152(DI), AX
 	ADDQ    AX, 264(DI)
-	MOVQ    168(DI), AX
-	ADDQ    AX, 272(DI)
-	MOVQ    232(DI), AX
-	ADDQ    AX, 280(DI)
 	MOVQ    160(DI), AX
-	ADDQ    AX, DX
+	ADDQ    AX, 272(DI)
+	MOVQ    168(DI), AX
+	ADDQ    AX, 280(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 296(DI)
 	TESTQ   R12, R12
 	JEQ     bare
-	ADDQ    AX, R12
+	MOVQ    160(DI), AX
+	ADDQ    AX, 288(DI)
 
 bare:
-	DECQ 304(DI)
+	DECQ 312(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -17327,40 +17423,40 @@ TEXT ·tile3x1AVX2(SB), NOSPLIT, $0-8
 	MOVQ AX, 256(DI)
 	MOVQ 72(DI), AX
 	MOVQ AX, 264(DI)
-	MOVQ 136(DI), AX
+	MOVQ 96(DI), AX
 	MOVQ AX, 272(DI)
-	MOVQ 16(DI), AX
-	MOVQ AX, 304(DI)
-	MOVQ 224(DI), AX
+	MOVQ 136(DI), AX
 	MOVQ AX, 280(DI)
-	MOVQ 128(DI), R12
-	MOVQ 96(DI), DX
+	MOVQ 128(DI), AX
+	MOVQ AX, 288(DI)
+	MOVQ 16(DI), AX
+	MOVQ AX, 312(DI)
+	MOVQ 224(DI), AX
+	MOVQ AX, 296(DI)
 	MOVQ 80(DI), R15
 
 product:
+	MOVQ    272(DI), DX
 	IMUL3Q  $0x00000002, 104(DI), AX
 	ADDQ    DX, AX
-	MOVQ    AX, 296(DI)
+	MOVQ    AX, 304(DI)
 	MOVQ    DX, R13
 	MOVQ    32(DI), R8
 	LEAQ    (R8)(R8*2), R9
 	LEAQ    (R8)(R8*4), R10
 	MOVQ    264(DI), BX
-	MOVQ    280(DI), R14
+	MOVQ    296(DI), R14
 	VXORPS  Y0, Y0, Y0
 	VXORPS  Y1, Y1, Y1
 	VXORPS  Y2, Y2, Y2
-	MOVQ    56(DI), AX
-	MOVQ    AX, 312(DI)
-	MOVQ    48(DI), AX
-	MOVQ    AX, 288(DI)
+	MOVQ    56(DI), R12
+	MOVQ    48(DI), DX
 	PCALIGN $0x20
 
 segment:
-	MOVQ    288(DI), SI
-	MOVQ    (SI), SI
+	MOVQ    (DX), SI
 	ADDQ    256(DI), SI
-	ADDQ    $0x08, 288(DI)
+	ADDQ    $0x08, DX
 	MOVQ    64(DI), CX
 	PCALIGN $0x20
 	SUBQ    $0x04, CX
@@ -17403,7 +17499,7 @@ four:
 	VFMADD231PS  Y12, Y15, Y1
 	VBROADCASTSS 12(SI)(R8*2), Y14
 	VFMADD231PS  Y12, Y14, Y2
-	CMPQ         R13, 296(DI)
+	CMPQ         R13, 304(DI)
 	JHI          fetched
 	PREFETCHT0   (R13)
 	ADDQ         104(DI), R13
@@ -17439,8 +17535,10 @@ one:
 	PCALIGN      $0x20
 
 next:
-	DECQ         312(DI)
+	DECQ         R12
 	JNE          segment
+	MOVQ         272(DI), DX
+	MOVQ         288(DI), R12
 	MOVL         200(DI), AX
 	CMPL         AX, $0x3f800000
 	JEQ          scaled
@@ -17462,7 +17560,7 @@ scaled:
 
 accumulated:
 	MOVQ    176(DI), AX
-	MOVQ    272(DI), CX
+	MOVQ    280(DI), CX
 	CMPQ    AX, $0x01
 	JLT     biased
 	JEQ     rowbias
@@ -17571,18 +17669,19 @@ store:
 	ADDQ    AX, 256(DI)
 	MOVQ    152(DI), AX
 	ADDQ    AX, 264(DI)
-	MOVQ    168(DI), AX
-	ADDQ    AX, 272(DI)
-	MOVQ    232(DI), AX
-	ADDQ    AX, 280(DI)
 	MOVQ    160(DI), AX
-	ADDQ    AX, DX
+	ADDQ    AX, 272(DI)
+	MOVQ    168(DI), AX
+	ADDQ    AX, 280(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 296(DI)
 	TESTQ   R12, R12
 	JEQ     bare
-	ADDQ    AX, R12
+	MOVQ    160(DI), AX
+	ADDQ    AX, 288(DI)
 
 bare:
-	DECQ 304(DI)
+	DECQ 312(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -17595,43 +17694,43 @@ TEXT ·tile3x2AVX2(SB), NOSPLIT, $0-8
 	MOVQ AX, 256(DI)
 	MOVQ 72(DI), AX
 	MOVQ AX, 264(DI)
-	MOVQ 136(DI), AX
+	MOVQ 96(DI), AX
 	MOVQ AX, 272(DI)
-	MOVQ 16(DI), AX
-	MOVQ AX, 304(DI)
-	MOVQ 224(DI), AX
+	MOVQ 136(DI), AX
 	MOVQ AX, 280(DI)
-	MOVQ 128(DI), R12
-	MOVQ 96(DI), DX
+	MOVQ 128(DI), AX
+	MOVQ AX, 288(DI)
+	MOVQ 16(DI), AX
+	MOVQ AX, 312(DI)
+	MOVQ 224(DI), AX
+	MOVQ AX, 296(DI)
 	MOVQ 80(DI), R15
 
 product:
+	MOVQ    272(DI), DX
 	IMUL3Q  $0x00000002, 104(DI), AX
 	ADDQ    DX, AX
-	MOVQ    AX, 296(DI)
+	MOVQ    AX, 304(DI)
 	MOVQ    DX, R13
 	MOVQ    32(DI), R8
 	LEAQ    (R8)(R8*2), R9
 	LEAQ    (R8)(R8*4), R10
 	MOVQ    264(DI), BX
-	MOVQ    280(DI), R14
+	MOVQ    296(DI), R14
 	VXORPS  Y0, Y0, Y0
 	VXORPS  Y1, Y1, Y1
 	VXORPS  Y2, Y2, Y2
 	VXORPS  Y3, Y3, Y3
 	VXORPS  Y4, Y4, Y4
 	VXORPS  Y5, Y5, Y5
-	MOVQ    56(DI), AX
-	MOVQ    AX, 312(DI)
-	MOVQ    48(DI), AX
-	MOVQ    AX, 288(DI)
+	MOVQ    56(DI), R12
+	MOVQ    48(DI), DX
 	PCALIGN $0x20
 
 segment:
-	MOVQ    288(DI), SI
-	MOVQ    (SI), SI
+	MOVQ    (DX), SI
 	ADDQ    256(DI), SI
-	ADDQ    $0x08, 288(DI)
+	ADDQ    $0x08, DX
 	MOVQ    64(DI), CX
 	PCALIGN $0x20
 	SUBQ    $0x04, CX
@@ -17690,7 +17789,7 @@ four:
 	VBROADCASTSS 12(SI)(R8*2), Y14
 	VFMADD231PS  Y12, Y14, Y4
 	VFMADD231PS  Y13, Y14, Y5
-	CMPQ         R13, 296(DI)
+	CMPQ         R13, 304(DI)
 	JHI          fetched
 	PREFETCHT0   (R13)
 	ADDQ         104(DI), R13
@@ -17730,8 +17829,10 @@ one:
 	PCALIGN      $0x20
 
 next:
-	DECQ         312(DI)
+	DECQ         R12
 	JNE          segment
+	MOVQ         272(DI), DX
+	MOVQ         288(DI), R12
 	MOVL         200(DI), AX
 	CMPL         AX, $0x3f800000
 	JEQ          scaled
@@ -17761,7 +17862,7 @@ scaled:
 
 accumulated:
 	MOVQ    176(DI), AX
-	MOVQ    272(DI), CX
+	MOVQ    280(DI), CX
 	CMPQ    AX, $0x01
 	JLT     biased
 	JEQ     rowbias
@@ -17944,18 +18045,19 @@ store:
 	ADDQ    AX, 256(DI)
 	MOVQ    152(DI), AX
 	ADDQ    AX, 264(DI)
-	MOVQ    168(DI), AX
-	ADDQ    AX, 272(DI)
-	MOVQ    232(DI), AX
-	ADDQ    AX, 280(DI)
 	MOVQ    160(DI), AX
-	ADDQ    AX, DX
+	ADDQ    AX, 272(DI)
+	MOVQ    168(DI), AX
+	ADDQ    AX, 280(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 296(DI)
 	TESTQ   R12, R12
 	JEQ     bare
-	ADDQ    AX, R12
+	MOVQ    160(DI), AX
+	ADDQ    AX, 288(DI)
 
 bare:
-	DECQ 304(DI)
+	DECQ 312(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -17968,42 +18070,42 @@ TEXT ·tile4x1AVX2(SB), NOSPLIT, $0-8
 	MOVQ AX, 256(DI)
 	MOVQ 72(DI), AX
 	MOVQ AX, 264(DI)
-	MOVQ 136(DI), AX
+	MOVQ 96(DI), AX
 	MOVQ AX, 272(DI)
-	MOVQ 16(DI), AX
-	MOVQ AX, 304(DI)
-	MOVQ 224(DI), AX
+	MOVQ 136(DI), AX
 	MOVQ AX, 280(DI)
-	MOVQ 128(DI), R12
-	MOVQ 96(DI), DX
+	MOVQ 128(DI), AX
+	MOVQ AX, 288(DI)
+	MOVQ 16(DI), AX
+	MOVQ AX, 312(DI)
+	MOVQ 224(DI), AX
+	MOVQ AX, 296(DI)
 	MOVQ 80(DI), R15
 
 product:
+	MOVQ    272(DI), DX
 	IMUL3Q  $0x00000002, 104(DI), AX
 	ADDQ    DX, AX
-	MOVQ    AX, 296(DI)
+	MOVQ    AX, 304(DI)
 	MOVQ    DX, R13
 	MOVQ    32(DI), R8
 	LEAQ    (R8)(R8*2), R9
 	LEAQ    (R8)(R8*4), R10
 	MOVQ    264(DI), BX
-	MOVQ    280(DI), R14
+	MOVQ    296(DI), R14
 	VXORPS  Y0, Y0, Y0
 	VXORPS  Y1, Y1, Y1
 	VXORPS  Y2, Y2, Y2
 	VXORPS  Y3, Y3, Y3
-	MOVQ    56(DI), AX
-	MOVQ    AX, 312(DI)
-	MOVQ    48(DI), AX
-	MOVQ    AX, 288(DI)
+	MOVQ    56(DI), R12
+	MOVQ    48(DI), DX
 	MOVQ    112(DI), AX
 	PCALIGN $0x20
 
 segment:
-	MOVQ    288(DI), SI
-	MOVQ    (SI), SI
+	MOVQ    (DX), SI
 	ADDQ    256(DI), SI
-	ADDQ    $0x08, 288(DI)
+	ADDQ    $0x08, DX
 	MOVQ    40(DI), R11
 	ADDQ    SI, R11
 	MOVQ    64(DI), CX
@@ -18056,7 +18158,7 @@ four:
 	VFMADD231PS  Y12, Y14, Y2
 	VBROADCASTSS 12(R11), Y15
 	VFMADD231PS  Y12, Y15, Y3
-	CMPQ         R13, 296(DI)
+	CMPQ         R13, 304(DI)
 	JHI          fetched
 	PREFETCHT0   (R13)
 	PREFETCHT0   (R13)(AX*1)
@@ -18097,8 +18199,10 @@ one:
 	PCALIGN      $0x20
 
 next:
-	DECQ         312(DI)
+	DECQ         R12
 	JNE          segment
+	MOVQ         272(DI), DX
+	MOVQ         288(DI), R12
 	MOVL         200(DI), AX
 	CMPL         AX, $0x3f800000
 	JEQ          scaled
@@ -18124,7 +18228,7 @@ scaled:
 
 accumulated:
 	MOVQ    176(DI), AX
-	MOVQ    272(DI), CX
+	MOVQ    280(DI), CX
 	CMPQ    AX, $0x01
 	JLT     biased
 	JEQ     rowbias
@@ -18261,18 +18365,19 @@ store:
 	ADDQ    AX, 256(DI)
 	MOVQ    152(DI), AX
 	ADDQ    AX, 264(DI)
-	MOVQ    168(DI), AX
-	ADDQ    AX, 272(DI)
-	MOVQ    232(DI), AX
-	ADDQ    AX, 280(DI)
 	MOVQ    160(DI), AX
-	ADDQ    AX, DX
+	ADDQ    AX, 272(DI)
+	MOVQ    168(DI), AX
+	ADDQ    AX, 280(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 296(DI)
 	TESTQ   R12, R12
 	JEQ     bare
-	ADDQ    AX, R12
+	MOVQ    160(DI), AX
+	ADDQ    AX, 288(DI)
 
 bare:
-	DECQ 304(DI)
+	DECQ 312(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -18285,26 +18390,29 @@ TEXT ·tile4x2AVX2(SB), NOSPLIT, $0-8
 	MOVQ AX, 256(DI)
 	MOVQ 72(DI), AX
 	MOVQ AX, 264(DI)
-	MOVQ 136(DI), AX
+	MOVQ 96(DI), AX
 	MOVQ AX, 272(DI)
-	MOVQ 16(DI), AX
-	MOVQ AX, 304(DI)
-	MOVQ 224(DI), AX
+	MOVQ 136(DI), AX
 	MOVQ AX, 280(DI)
-	MOVQ 128(DI), R12
-	MOVQ 96(DI), DX
+	MOVQ 128(DI), AX
+	MOVQ AX, 288(DI)
+	MOVQ 16(DI), AX
+	MOVQ AX, 312(DI)
+	MOVQ 224(DI), AX
+	MOVQ AX, 296(DI)
 	MOVQ 80(DI), R15
 
 product:
+	MOVQ    272(DI), DX
 	IMUL3Q  $0x00000002, 104(DI), AX
 	ADDQ    DX, AX
-	MOVQ    AX, 296(DI)
+	MOVQ    AX, 304(DI)
 	MOVQ    DX, R13
 	MOVQ    32(DI), R8
 	LEAQ    (R8)(R8*2), R9
 	LEAQ    (R8)(R8*4), R10
 	MOVQ    264(DI), BX
-	MOVQ    280(DI), R14
+	MOVQ    296(DI), R14
 	VXORPS  Y0, Y0, Y0
 	VXORPS  Y1, Y1, Y1
 	VXORPS  Y2, Y2, Y2
@@ -18313,18 +18421,15 @@ product:
 	VXORPS  Y5, Y5, Y5
 	VXORPS  Y6, Y6, Y6
 	VXORPS  Y7, Y7, Y7
-	MOVQ    56(DI), AX
-	MOVQ    AX, 312(DI)
-	MOVQ    48(DI), AX
-	MOVQ    AX, 288(DI)
+	MOVQ    56(DI), R12
+	MOVQ    48(DI), DX
 	MOVQ    112(DI), AX
 	PCALIGN $0x20
 
 segment:
-	MOVQ    288(DI), SI
-	MOVQ    (SI), SI
+	MOVQ    (DX), SI
 	ADDQ    256(DI), SI
-	ADDQ    $0x08, 288(DI)
+	ADDQ    $0x08, DX
 	MOVQ    40(DI), R11
 	ADDQ    SI, R11
 	MOVQ    64(DI), CX
@@ -18397,7 +18502,7 @@ four:
 	VBROADCASTSS 12(R11), Y15
 	VFMADD231PS  Y12, Y15, Y6
 	VFMADD231PS  Y13, Y15, Y7
-	CMPQ         R13, 296(DI)
+	CMPQ         R13, 304(DI)
 	JHI          fetched
 	PREFETCHT0   (R13)
 	PREFETCHT0   (R13)(AX*1)
@@ -18443,8 +18548,10 @@ one:
 	PCALIGN      $0x20
 
 next:
-	DECQ         312(DI)
+	DECQ         R12
 	JNE          segment
+	MOVQ         272(DI), DX
+	MOVQ         288(DI), R12
 	MOVL         200(DI), AX
 	CMPL         AX, $0x3f800000
 	JEQ          scaled
@@ -18483,7 +18590,7 @@ scaled:
 
 accumulated:
 	MOVQ    176(DI), AX
-	MOVQ    272(DI), CX
+	MOVQ    280(DI), CX
 	CMPQ    AX, $0x01
 	JLT     biased
 	JEQ     rowbias
@@ -18723,18 +18830,19 @@ store:
 	ADDQ    AX, 256(DI)
 	MOVQ    152(DI), AX
 	ADDQ    AX, 264(DI)
-	MOVQ    168(DI), AX
-	ADDQ    AX, 272(DI)
-	MOVQ    232(DI), AX
-	ADDQ    AX, 280(DI)
 	MOVQ    160(DI), AX
-	ADDQ    AX, DX
+	ADDQ    AX, 272(DI)
+	MOVQ    168(DI), AX
+	ADDQ    AX, 280(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 296(DI)
 	TESTQ   R12, R12
 	JEQ     bare
-	ADDQ    AX, R12
+	MOVQ    160(DI), AX
+	ADDQ    AX, 288(DI)
 
 bare:
-	DECQ 304(DI)
+	DECQ 312(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -18747,43 +18855,43 @@ TEXT ·tile5x1AVX2(SB), NOSPLIT, $0-8
 	MOVQ AX, 256(DI)
 	MOVQ 72(DI), AX
 	MOVQ AX, 264(DI)
-	MOVQ 136(DI), AX
+	MOVQ 96(DI), AX
 	MOVQ AX, 272(DI)
-	MOVQ 16(DI), AX
-	MOVQ AX, 304(DI)
-	MOVQ 224(DI), AX
+	MOVQ 136(DI), AX
 	MOVQ AX, 280(DI)
-	MOVQ 128(DI), R12
-	MOVQ 96(DI), DX
+	MOVQ 128(DI), AX
+	MOVQ AX, 288(DI)
+	MOVQ 16(DI), AX
+	MOVQ AX, 312(DI)
+	MOVQ 224(DI), AX
+	MOVQ AX, 296(DI)
 	MOVQ 80(DI), R15
 
 product:
+	MOVQ    272(DI), DX
 	IMUL3Q  $0x00000002, 104(DI), AX
 	ADDQ    DX, AX
-	MOVQ    AX, 296(DI)
+	MOVQ    AX, 304(DI)
 	MOVQ    DX, R13
 	MOVQ    32(DI), R8
 	LEAQ    (R8)(R8*2), R9
 	LEAQ    (R8)(R8*4), R10
 	MOVQ    264(DI), BX
-	MOVQ    280(DI), R14
+	MOVQ    296(DI), R14
 	VXORPS  Y0, Y0, Y0
 	VXORPS  Y1, Y1, Y1
 	VXORPS  Y2, Y2, Y2
 	VXORPS  Y3, Y3, Y3
 	VXORPS  Y4, Y4, Y4
-	MOVQ    56(DI), AX
-	MOVQ    AX, 312(DI)
-	MOVQ    48(DI), AX
-	MOVQ    AX, 288(DI)
+	MOVQ    56(DI), R12
+	MOVQ    48(DI), DX
 	MOVQ    112(DI), AX
 	PCALIGN $0x20
 
 segment:
-	MOVQ    288(DI), SI
-	MOVQ    (SI), SI
+	MOVQ    (DX), SI
 	ADDQ    256(DI), SI
-	ADDQ    $0x08, 288(DI)
+	ADDQ    $0x08, DX
 	MOVQ    40(DI), R11
 	ADDQ    SI, R11
 	MOVQ    64(DI), CX
@@ -18844,7 +18952,7 @@ four:
 	VFMADD231PS  Y12, Y15, Y3
 	VBROADCASTSS 12(R11)(R8*1), Y14
 	VFMADD231PS  Y12, Y14, Y4
-	CMPQ         R13, 296(DI)
+	CMPQ         R13, 304(DI)
 	JHI          fetched
 	PREFETCHT0   (R13)
 	PREFETCHT0   (R13)(AX*1)
@@ -18887,8 +18995,10 @@ one:
 	PCALIGN      $0x20
 
 next:
-	DECQ         312(DI)
+	DECQ         R12
 	JNE          segment
+	MOVQ         272(DI), DX
+	MOVQ         288(DI), R12
 	MOVL         200(DI), AX
 	CMPL         AX, $0x3f800000
 	JEQ          scaled
@@ -18916,7 +19026,7 @@ scaled:
 
 accumulated:
 	MOVQ    176(DI), AX
-	MOVQ    272(DI), CX
+	MOVQ    280(DI), CX
 	CMPQ    AX, $0x01
 	JLT     biased
 	JEQ     rowbias
@@ -19077,18 +19187,19 @@ store:
 	ADDQ    AX, 256(DI)
 	MOVQ    152(DI), AX
 	ADDQ    AX, 264(DI)
-	MOVQ    168(DI), AX
-	ADDQ    AX, 272(DI)
-	MOVQ    232(DI), AX
-	ADDQ    AX, 280(DI)
 	MOVQ    160(DI), AX
-	ADDQ    AX, DX
+	ADDQ    AX, 272(DI)
+	MOVQ    168(DI), AX
+	ADDQ    AX, 280(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 296(DI)
 	TESTQ   R12, R12
 	JEQ     bare
-	ADDQ    AX, R12
+	MOVQ    160(DI), AX
+	ADDQ    AX, 288(DI)
 
 bare:
-	DECQ 304(DI)
+	DECQ 312(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -19101,26 +19212,29 @@ TEXT ·tile5x2AVX2(SB), NOSPLIT, $0-8
 	MOVQ AX, 256(DI)
 	MOVQ 72(DI), AX
 	MOVQ AX, 264(DI)
-	MOVQ 136(DI), AX
+	MOVQ 96(DI), AX
 	MOVQ AX, 272(DI)
-	MOVQ 16(DI), AX
-	MOVQ AX, 304(DI)
-	MOVQ 224(DI), AX
+	MOVQ 136(DI), AX
 	MOVQ AX, 280(DI)
-	MOVQ 128(DI), R12
-	MOVQ 96(DI), DX
+	MOVQ 128(DI), AX
+	MOVQ AX, 288(DI)
+	MOVQ 16(DI), AX
+	MOVQ AX, 312(DI)
+	MOVQ 224(DI), AX
+	MOVQ AX, 296(DI)
 	MOVQ 80(DI), R15
 
 product:
+	MOVQ    272(DI), DX
 	IMUL3Q  $0x00000002, 104(DI), AX
 	ADDQ    DX, AX
-	MOVQ    AX, 296(DI)
+	MOVQ    AX, 304(DI)
 	MOVQ    DX, R13
 	MOVQ    32(DI), R8
 	LEAQ    (R8)(R8*2), R9
 	LEAQ    (R8)(R8*4), R10
 	MOVQ    264(DI), BX
-	MOVQ    280(DI), R14
+	MOVQ    296(DI), R14
 	VXORPS  Y0, Y0, Y0
 	VXORPS  Y1, Y1, Y1
 	VXORPS  Y2, Y2, Y2
@@ -19131,18 +19245,15 @@ product:
 	VXORPS  Y7, Y7, Y7
 	VXORPS  Y8, Y8, Y8
 	VXORPS  Y9, Y9, Y9
-	MOVQ    56(DI), AX
-	MOVQ    AX, 312(DI)
-	MOVQ    48(DI), AX
-	MOVQ    AX, 288(DI)
+	MOVQ    56(DI), R12
+	MOVQ    48(DI), DX
 	MOVQ    112(DI), AX
 	PCALIGN $0x20
 
 segment:
-	MOVQ    288(DI), SI
-	MOVQ    (SI), SI
+	MOVQ    (DX), SI
 	ADDQ    256(DI), SI
-	ADDQ    $0x08, 288(DI)
+	ADDQ    $0x08, DX
 	MOVQ    40(DI), R11
 	ADDQ    SI, R11
 	MOVQ    64(DI), CX
@@ -19227,7 +19338,7 @@ four:
 	VBROADCASTSS 12(R11)(R8*1), Y14
 	VFMADD231PS  Y12, Y14, Y8
 	VFMADD231PS  Y13, Y14, Y9
-	CMPQ         R13, 296(DI)
+	CMPQ         R13, 304(DI)
 	JHI          fetched
 	PREFETCHT0   (R13)
 	PREFETCHT0   (R13)(AX*1)
@@ -19276,8 +19387,10 @@ one:
 	PCALIGN      $0x20
 
 next:
-	DECQ         312(DI)
+	DECQ         R12
 	JNE          segment
+	MOVQ         272(DI), DX
+	MOVQ         288(DI), R12
 	MOVL         200(DI), AX
 	CMPL         AX, $0x3f800000
 	JEQ          scaled
@@ -19320,7 +19433,7 @@ scaled:
 
 accumulated:
 	MOVQ    176(DI), AX
-	MOVQ    272(DI), CX
+	MOVQ    280(DI), CX
 	CMPQ    AX, $0x01
 	JLT     biased
 	JEQ     rowbias
@@ -19607,18 +19720,19 @@ store:
 	ADDQ    AX, 256(DI)
 	MOVQ    152(DI), AX
 	ADDQ    AX, 264(DI)
-	MOVQ    168(DI), AX
-	ADDQ    AX, 272(DI)
-	MOVQ    232(DI), AX
-	ADDQ    AX, 280(DI)
 	MOVQ    160(DI), AX
-	ADDQ    AX, DX
+	ADDQ    AX, 272(DI)
+	MOVQ    168(DI), AX
+	ADDQ    AX, 280(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 296(DI)
 	TESTQ   R12, R12
 	JEQ     bare
-	ADDQ    AX, R12
+	MOVQ    160(DI), AX
+	ADDQ    AX, 288(DI)
 
 bare:
-	DECQ 304(DI)
+	DECQ 312(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -19631,44 +19745,44 @@ TEXT ·tile6x1AVX2(SB), NOSPLIT, $0-8
 	MOVQ AX, 256(DI)
 	MOVQ 72(DI), AX
 	MOVQ AX, 264(DI)
-	MOVQ 136(DI), AX
+	MOVQ 96(DI), AX
 	MOVQ AX, 272(DI)
-	MOVQ 16(DI), AX
-	MOVQ AX, 304(DI)
-	MOVQ 224(DI), AX
+	MOVQ 136(DI), AX
 	MOVQ AX, 280(DI)
-	MOVQ 128(DI), R12
-	MOVQ 96(DI), DX
+	MOVQ 128(DI), AX
+	MOVQ AX, 288(DI)
+	MOVQ 16(DI), AX
+	MOVQ AX, 312(DI)
+	MOVQ 224(DI), AX
+	MOVQ AX, 296(DI)
 	MOVQ 80(DI), R15
 
 product:
+	MOVQ    272(DI), DX
 	IMUL3Q  $0x00000002, 104(DI), AX
 	ADDQ    DX, AX
-	MOVQ    AX, 296(DI)
+	MOVQ    AX, 304(DI)
 	MOVQ    DX, R13
 	MOVQ    32(DI), R8
 	LEAQ    (R8)(R8*2), R9
 	LEAQ    (R8)(R8*4), R10
 	MOVQ    264(DI), BX
-	MOVQ    280(DI), R14
+	MOVQ    296(DI), R14
 	VXORPS  Y0, Y0, Y0
 	VXORPS  Y1, Y1, Y1
 	VXORPS  Y2, Y2, Y2
 	VXORPS  Y3, Y3, Y3
 	VXORPS  Y4, Y4, Y4
 	VXORPS  Y5, Y5, Y5
-	MOVQ    56(DI), AX
-	MOVQ    AX, 312(DI)
-	MOVQ    48(DI), AX
-	MOVQ    AX, 288(DI)
+	MOVQ    56(DI), R12
+	MOVQ    48(DI), DX
 	MOVQ    112(DI), AX
 	PCALIGN $0x20
 
 segment:
-	MOVQ    288(DI), SI
-	MOVQ    (SI), SI
+	MOVQ    (DX), SI
 	ADDQ    256(DI), SI
-	ADDQ    $0x08, 288(DI)
+	ADDQ    $0x08, DX
 	MOVQ    40(DI), R11
 	ADDQ    SI, R11
 	MOVQ    64(DI), CX
@@ -19737,7 +19851,7 @@ four:
 	VFMADD231PS  Y12, Y14, Y4
 	VBROADCASTSS 12(R11)(R8*2), Y15
 	VFMADD231PS  Y12, Y15, Y5
-	CMPQ         R13, 296(DI)
+	CMPQ         R13, 304(DI)
 	JHI          fetched
 	PREFETCHT0   (R13)
 	PREFETCHT0   (R13)(AX*1)
@@ -19782,8 +19896,10 @@ one:
 	PCALIGN      $0x20
 
 next:
-	DECQ         312(DI)
+	DECQ         R12
 	JNE          segment
+	MOVQ         272(DI), DX
+	MOVQ         288(DI), R12
 	MOVL         200(DI), AX
 	CMPL         AX, $0x3f800000
 	JEQ          scaled
@@ -19813,7 +19929,7 @@ scaled:
 
 accumulated:
 	MOVQ    176(DI), AX
-	MOVQ    272(DI), CX
+	MOVQ    280(DI), CX
 	CMPQ    AX, $0x01
 	JLT     biased
 	JEQ     rowbias
@@ -19998,18 +20114,19 @@ store:
 	ADDQ    AX, 256(DI)
 	MOVQ    152(DI), AX
 	ADDQ    AX, 264(DI)
-	MOVQ    168(DI), AX
-	ADDQ    AX, 272(DI)
-	MOVQ    232(DI), AX
-	ADDQ    AX, 280(DI)
 	MOVQ    160(DI), AX
-	ADDQ    AX, DX
+	ADDQ    AX, 272(DI)
+	MOVQ    168(DI), AX
+	ADDQ    AX, 280(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 296(DI)
 	TESTQ   R12, R12
 	JEQ     bare
-	ADDQ    AX, R12
+	MOVQ    160(DI), AX
+	ADDQ    AX, 288(DI)
 
 bare:
-	DECQ 304(DI)
+	DECQ 312(DI)
 	JNE  product
 	VZEROUPPER
 	RET
@@ -20022,26 +20139,29 @@ TEXT ·tile6x2AVX2(SB), NOSPLIT, $0-8
 	MOVQ AX, 256(DI)
 	MOVQ 72(DI), AX
 	MOVQ AX, 264(DI)
-	MOVQ 136(DI), AX
+	MOVQ 96(DI), AX
 	MOVQ AX, 272(DI)
-	MOVQ 16(DI), AX
-	MOVQ AX, 304(DI)
-	MOVQ 224(DI), AX
+	MOVQ 136(DI), AX
 	MOVQ AX, 280(DI)
-	MOVQ 128(DI), R12
-	MOVQ 96(DI), DX
+	MOVQ 128(DI), AX
+	MOVQ AX, 288(DI)
+	MOVQ 16(DI), AX
+	MOVQ AX, 312(DI)
+	MOVQ 224(DI), AX
+	MOVQ AX, 296(DI)
 	MOVQ 80(DI), R15
 
 product:
+	MOVQ    272(DI), DX
 	IMUL3Q  $0x00000002, 104(DI), AX
 	ADDQ    DX, AX
-	MOVQ    AX, 296(DI)
+	MOVQ    AX, 304(DI)
 	MOVQ    DX, R13
 	MOVQ    32(DI), R8
 	LEAQ    (R8)(R8*2), R9
 	LEAQ    (R8)(R8*4), R10
 	MOVQ    264(DI), BX
-	MOVQ    280(DI), R14
+	MOVQ    296(DI), R14
 	VXORPS  Y0, Y0, Y0
 	VXORPS  Y1, Y1, Y1
 	VXORPS  Y2, Y2, Y2
@@ -20054,18 +20174,15 @@ product:
 	VXORPS  Y9, Y9, Y9
 	VXORPS  Y10, Y10, Y10
 	VXORPS  Y11, Y11, Y11
-	MOVQ    56(DI), AX
-	MOVQ    AX, 312(DI)
-	MOVQ    48(DI), AX
-	MOVQ    AX, 288(DI)
+	MOVQ    56(DI), R12
+	MOVQ    48(DI), DX
 	MOVQ    112(DI), AX
 	PCALIGN $0x20
 
 segment:
-	MOVQ    288(DI), SI
-	MOVQ    (SI), SI
+	MOVQ    (DX), SI
 	ADDQ    256(DI), SI
-	ADDQ    $0x08, 288(DI)
+	ADDQ    $0x08, DX
 	MOVQ    40(DI), R11
 	ADDQ    SI, R11
 	MOVQ    64(DI), CX
@@ -20162,7 +20279,7 @@ four:
 	VBROADCASTSS 12(R11)(R8*2), Y15
 	VFMADD231PS  Y12, Y15, Y10
 	VFMADD231PS  Y13, Y15, Y11
-	CMPQ         R13, 296(DI)
+	CMPQ         R13, 304(DI)
 	JHI          fetched
 	PREFETCHT0   (R13)
 	PREFETCHT0   (R13)(AX*1)
@@ -20214,8 +20331,10 @@ one:
 	PCALIGN      $0x20
 
 next:
-	DECQ         312(DI)
+	DECQ         R12
 	JNE          segment
+	MOVQ         272(DI), DX
+	MOVQ         288(DI), R12
 	MOVL         200(DI), AX
 	CMPL         AX, $0x3f800000
 	JEQ          scaled
@@ -20262,7 +20381,7 @@ scaled:
 
 accumulated:
 	MOVQ    176(DI), AX
-	MOVQ    272(DI), CX
+	MOVQ    280(DI), CX
 	CMPQ    AX, $0x01
 	JLT     biased
 	JEQ     rowbias
@@ -20596,18 +20715,19 @@ store:
 	ADDQ    AX, 256(DI)
 	MOVQ    152(DI), AX
 	ADDQ    AX, 264(DI)
-	MOVQ    168(DI), AX
-	ADDQ    AX, 272(DI)
-	MOVQ    232(DI), AX
-	ADDQ    AX, 280(DI)
 	MOVQ    160(DI), AX
-	ADDQ    AX, DX
+	ADDQ    AX, 272(DI)
+	MOVQ    168(DI), AX
+	ADDQ    AX, 280(DI)
+	MOVQ    232(DI), AX
+	ADDQ    AX, 296(DI)
 	TESTQ   R12, R12
 	JEQ     bare
-	ADDQ    AX, R12
+	MOVQ    160(DI), AX
+	ADDQ    AX, 288(DI)
 
 bare:
-	DECQ 304(DI)
+	DECQ 312(DI)
 	JNE  product
 	VZEROUPPER
 	RET

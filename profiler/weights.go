@@ -74,15 +74,24 @@ func replicate(g *graph.Graph, copies int) *graph.Graph {
 		n.Name += suffix
 		n.Inputs = make([]*graph.Value, len(original.Inputs))
 		for j, v := range original.Inputs {
-			if v.Role != graph.RoleNone {
+			if v != nil && v.Role != graph.RoleNone {
 				v = renamed(v, suffix)
 			}
 			n.Inputs[j] = v
 		}
-		n.Outputs = []*graph.Value{renamed(original.Outputs[0], suffix)}
+		n.Outputs = make([]*graph.Value, len(original.Outputs))
+		for j, v := range original.Outputs {
+			if v != nil {
+				n.Outputs[j] = renamed(v, suffix)
+			}
+		}
 		out.Nodes = append(out.Nodes, &n)
 	}
-	out.Outputs = out.Nodes[copies-1].Outputs
+	for _, v := range out.Nodes[copies-1].Outputs {
+		if v != nil {
+			out.Outputs = append(out.Outputs, v)
+		}
+	}
 	return out
 }
 

@@ -56,3 +56,49 @@ func TestWithWeightsKeepsTheGraph(t *testing.T) {
 		t.Error("data that was given is replaced")
 	}
 }
+
+// TestReplicatePlain checks workloads of plain operators: of several outputs,
+// without some inputs, and of other types.
+func TestReplicatePlain(t *testing.T) {
+	for _, name := range []string{
+		"split/f32/4x6+i64[2:4]/4x2+4x4/axis=1",
+		"resize/f32/1x1x4x4+_+f32[1.0:1.0:2.0:2.0]/1x1x8x8/coordinate_transformation_mode=asymmetric,mode=nearest",
+		"lstm/f32/5x1x3+c1x16x3+c1x16x4+c1x32/_+1x1x4/hidden_size=4",
+		"gather/f32/c100x8+i64:1x5/1x5x8/-",
+		"transpose/f32/2x3x4/3x2x4/perm=[1:0:2]",
+		"attention/f32/n1c12h12w12/k12r8s8/causal",
+		"layernorm/f32/n3c10",
+		"sub/f32/n1c3h4w5/k3r1s1",
+		"reducemean/f32/n2c3h4w5",
+		"softmax/f32/2x3x4/2x3x4/axis=1",
+		"conv2d/u8/n1c4h5w5/k6r3s3/stride1.pad1.dil1.group1/none",
+		"add/u8/n1c4h5w5/k4r5s5/none",
+		"globalavgpool/u8/n1c4h5w5",
+		"maxpool/u8/n1c64h6w6/r3s3/stride2.pad1",
+		"quantize/f32/n1c2h3w4",
+		"dequantize/u8/n1c2h3w4",
+		"cast/i64/6/f32:6/to=1",
+	} {
+		w, err := graph.ParseWorkload(name)
+		if err != nil {
+			t.Error(err)
+			continue
+		}
+		g, err := graph.FromWorkload(w, 1)
+		if err != nil {
+			t.Error(err)
+			continue
+		}
+		p, err := inference.CompilePart(replicate(g, 3))
+		if err != nil {
+			t.Error(err)
+			continue
+		}
+		if got := p.Workloads(); len(got) != 3 || got[0] != w || got[2] != w {
+			t.Errorf("%s: the plan does %v", name, got)
+		}
+		if err := p.Run(); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}

@@ -95,7 +95,7 @@ type networkMeasurement struct {
 	Threads      int     `json:"threads"`
 	MedianNS     float64 `json:"median_ns"`
 	CI95NS       float64 `json:"ci95_ns"` // half-width of the 95% interval of the median
-	Stable       bool    `json:"stable"` // the interval is as narrow as asked, 2% of the median
+	Stable       bool    `json:"stable"`  // the interval is as narrow as asked, 2% of the median
 	P10NS        float64 `json:"p10_ns"`
 	P90NS        float64 `json:"p90_ns"`
 	Runs         int64   `json:"runs"`          // timed samples that the median is over

@@ -138,14 +138,13 @@ func verifyCases(ctx context.Context, w io.Writer, cases []conformanceCase, tol 
 			return err
 		}
 		err := c.verify(tol)
-		var reason string
 		switch {
 		case err == nil:
 			ok++
 			fmt.Fprintf(w, "ok %s\n", c.name)
-		case isUnsupported(err, &reason):
+		case errors.Is(err, errors.ErrUnsupported):
 			unsupported++
-			fmt.Fprintf(w, "unsupported %s: %s\n", c.name, oneLine(errors.New(reason)))
+			fmt.Fprintf(w, "unsupported %s: %s\n", c.name, oneLine(err))
 		default:
 			failed++
 			fmt.Fprintf(w, "FAIL %s: %s\n", c.name, oneLine(err))
@@ -156,22 +155,6 @@ func verifyCases(ctx context.Context, w io.Writer, cases []conformanceCase, tol 
 		return errVerify(failed)
 	}
 	return nil
-}
-
-// isUnsupported reports whether err only says that something is not supported,
-// and what.
-func isUnsupported(err error, reason *string) bool {
-	var nodes *onnx.UnsupportedError
-	if errors.As(err, &nodes) {
-		*reason = nodes.Error()
-		return true
-	}
-	var operators *operator.UnsupportedError
-	if errors.As(err, &operators) {
-		*reason = err.Error()
-		return true
-	}
-	return false
 }
 
 // verify runs the case; a panic is an error too.

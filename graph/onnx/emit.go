@@ -80,7 +80,7 @@ func (d *decoder) folds(op string, a operator.Attributes, in []*graph.Value, typ
 	switch op {
 	case "Shape", "Size":
 		return true
-	case "DequantizeLinear":
+	case "DequantizeLinear", "com.microsoft.DequantizeLinear":
 		return false // what is kept in few bits is computed with in few bits
 	}
 	if len(in) == 0 {

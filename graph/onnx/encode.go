@@ -214,11 +214,11 @@ func (e *encoder) node(n *graph.Node) error {
 	activation := a.Epilogue.Activation
 	result, sum := out.Name, out.Name
 	if activation != "" {
-		sum = e.inner(out.Name+".before."+string(activation), out.Shape)
+		sum = e.inner(out.Name+".before."+string(activation), out.DType, out.Shape)
 		result = sum
 	}
 	if residual != nil {
-		result = e.inner(out.Name+".before.add", out.Shape)
+		result = e.inner(out.Name+".before.add", out.DType, out.Shape)
 	}
 	switch n.Kind {
 	case graph.Linear:
@@ -226,7 +226,9 @@ func (e *encoder) node(n *graph.Node) error {
 	case graph.Reshape:
 		e.add(graph.Reshape, n.Name, append(names(inputs), e.ints(n.Name+".shape", a.Shape)), []string{result})
 	case graph.Relu6:
-		e.activation(graph.Relu6, n.Name, inputs[0].Name, result)
+		if err := e.activation(graph.OpRelu6, n.Name, inputs[0].Name, result, out.Shape); err != nil {
+			return err
+		}
 	default:
 		attributes, err := attributeProtos(n.NamedAttributes())
 		if err != nil {
@@ -238,7 +240,7 @@ func (e *encoder) node(n *graph.Node) error {
 		e.add(graph.Add, e.nodeName(n.Name+".add"), []string{result, residual.Name}, []string{sum})
 	}
 	if activation != "" {
-		e.activation(kindOf(activation), e.nodeName(n.Name+"."+string(activation)), sum, out.Name)
+		return e.activation(activation, e.nodeName(n.Name+"."+string(activation)), sum, out.Name, out.Shape)
 	}
 	return nil
 }
@@ -261,7 +263,7 @@ func (e *encoder) linear(n *graph.Node, inputs []*graph.Value, result string) {
 	}
 	product := result
 	if len(inputs) > 2 {
-		product = e.inner(result+".product", n.Outputs[0].Shape)
+		product = e.inner(result+".product", graph.F32, n.Outputs[0].Shape)
 	}
 	e.add("MatMul", n.Name, []string{inputs[0].Name, weight}, []string{product})
 	if len(inputs) > 2 {
@@ -269,34 +271,67 @@ func (e *encoder) linear(n *graph.Node, inputs []*graph.Value, result string) {
 	}
 }
 
-// kindOf is the node kind of an activation.
-func kindOf(op graph.Op) graph.Kind {
+// activation writes an elementwise operator without parameters. Those that few
+// runtimes have are written as what they are made of.
+func (e *encoder) activation(op graph.Op, name, input, output string, shape []int) error {
+	kind, attributes := graph.Kind(""), []*onnxpb.AttributeProto(nil)
 	switch op {
+	case graph.OpRelu:
+		kind = graph.Relu
 	case graph.OpRelu6:
-		return graph.Relu6
-	case graph.OpHardSwish:
-		return graph.HardSwish
-	case graph.OpHardSigmoid:
-		return graph.HardSigmoid
-	case graph.OpSigmoid:
-		return graph.Sigmoid
-	}
-	return graph.Relu
-}
-
-// activation writes an elementwise kind without parameters.
-func (e *encoder) activation(kind graph.Kind, name, input, output string) {
-	switch kind {
-	case graph.Relu6:
 		if e.zero == "" {
 			e.zero, e.six = e.scalar("clip.min", 0), e.scalar("clip.max", 6)
 		}
 		e.add("Clip", name, []string{input, e.zero, e.six}, []string{output})
-	case graph.HardSigmoid:
-		e.add(kind, name, []string{input}, []string{output}, floatAttribute("alpha", 1./6), floatAttribute("beta", 0.5))
+		return nil
+	case graph.OpHardSwish:
+		kind = graph.HardSwish
+	case graph.OpHardSigmoid:
+		kind, attributes = graph.HardSigmoid, []*onnxpb.AttributeProto{floatAttribute("alpha", 1./6), floatAttribute("beta", 0.5)}
+	case graph.OpSigmoid:
+		kind = graph.Sigmoid
+	case graph.OpTanh:
+		kind = "Tanh"
+	case graph.OpGELU:
+		kind = "Gelu"
+	case graph.OpGELUTanh:
+		kind, attributes = "Gelu", []*onnxpb.AttributeProto{stringAttribute("approximate", "tanh")}
+	case graph.OpSiLU:
+		e.swish(name, input, output, 1, graph.F32, shape)
+		return nil
 	default:
-		e.add(kind, name, []string{input}, []string{output})
+		return fmt.Errorf("activation %q has no ONNX operator", op)
 	}
+	e.add(kind, name, []string{input}, []string{output}, attributes...)
+	return nil
+}
+
+// swish writes x * sigmoid(alpha x).
+func (e *encoder) swish(name, input, output string, alpha float32, dtype graph.DType, shape []int) {
+	scaled := input
+	if alpha != 1 {
+		scaled = e.inner(output+".scaled", dtype, shape)
+		by := unique(e.taken, scaled+".by")
+		e.initializer(by, filled(dtype, alpha))
+		e.add(graph.Mul, e.nodeName(name+".scale"), []string{input, by}, []string{scaled})
+	}
+	gate := e.inner(output+".gate", dtype, shape)
+	e.add(graph.Sigmoid, e.nodeName(name+".gate"), []string{scaled}, []string{gate})
+	e.add(graph.Mul, name, []string{input, gate}, []string{output})
+}
+
+// filled is a scalar of a floating-point type.
+func filled(dtype graph.DType, x float32) *operator.Tensor {
+	t := operator.New(dtype)
+	switch data := t.Data.(type) {
+	case []float32:
+		data[0] = x
+	case []float64:
+		data[0] = float64(x)
+	case []uint16:
+		data[0] = operator.ToHalf(dtype, x)
+	}
+	return t
 }
 
 func (e *encoder) add(kind graph.Kind, name string, inputs, outputs []string, attributes ...*onnxpb.AttributeProto) {
@@ -316,9 +351,9 @@ func (e *encoder) add(kind graph.Kind, name string, inputs, outputs []string, at
 }
 
 // inner names a value between the nodes that one node is written as.
-func (e *encoder) inner(name string, shape []int) string {
+func (e *encoder) inner(name string, dtype graph.DType, shape []int) string {
 	name = unique(e.taken, name)
-	e.out.ValueInfo = append(e.out.ValueInfo, valueInfo(name, graph.F32, shape))
+	e.out.ValueInfo = append(e.out.ValueInfo, valueInfo(name, dtype, shape))
 	return name
 }
 
@@ -387,6 +422,10 @@ func intsAttribute(name string, x ...int) *onnxpb.AttributeProto {
 
 func floatAttribute(name string, x float32) *onnxpb.AttributeProto {
 	return &onnxpb.AttributeProto{Name: proto.String(name), Type: onnxpb.AttributeProto_FLOAT.Enum(), F: proto.Float32(x)}
+}
+
+func stringAttribute(name, x string) *onnxpb.AttributeProto {
+	return &onnxpb.AttributeProto{Name: proto.String(name), Type: onnxpb.AttributeProto_STRING.Enum(), S: []byte(x)}
 }
 
 func valueInfo(name string, dtype graph.DType, shape []int) *onnxpb.ValueInfoProto {

@@ -1,6 +1,7 @@
 package onnx
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/hwprofd/hwprofd/graph"
@@ -12,6 +13,15 @@ const oldestWritten = 17
 
 // plain writes a node that is an operator of ONNX.
 func (e *encoder) plain(n *graph.Node) error {
+	if n.Kind == "Swish" {
+		alpha, err := n.Attributes.Named.Float("alpha", 1)
+		if err != nil {
+			return err
+		}
+		out := n.Outputs[0]
+		e.swish(n.Name, n.Inputs[0].Name, out.Name, alpha, out.DType, out.Shape)
+		return nil
+	}
 	attributes, err := attributeProtos(n.Attributes.Named)
 	if err != nil {
 		return err
@@ -23,8 +33,29 @@ func (e *encoder) plain(n *graph.Node) error {
 			outputs[i] = v.Name
 		}
 	}
-	e.add(n.Kind, n.Name, names(n.Inputs), outputs, attributes...)
+	inputs := names(n.Inputs)
+	if n.Kind == "Attention" {
+		e.wholeMask(n, inputs)
+	}
+	e.add(n.Kind, n.Name, inputs, outputs, attributes...)
 	return nil
+}
+
+// wholeMask puts the mask of an attention in the place of inputs[3] as one that
+// has a row for each query, which ONNX Runtime wants.
+func (e *encoder) wholeMask(n *graph.Node, inputs []string) {
+	mask, q := input(n, 3), n.Inputs[0].Shape
+	if mask == nil {
+		return
+	}
+	rank, queries := len(mask.Shape), q[len(q)-2]
+	if rank < 2 || mask.Shape[rank-2] == queries {
+		return
+	}
+	shape := slices.Clone(mask.Shape)
+	shape[rank-2] = queries
+	inputs[3] = e.inner(n.Name+".mask", mask.DType, shape)
+	e.add("Expand", e.nodeName(n.Name+".mask"), []string{mask.Name, e.ints(n.Name+".mask.shape", shape)}, []string{inputs[3]})
 }
 
 // newerOpset is the opset that a use of an operator needs, where it is one of a

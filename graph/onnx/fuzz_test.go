@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
 
 	"github.com/hwprofd/hwprofd/graph"
@@ -79,6 +80,22 @@ func TestEveryTruncation(t *testing.T) {
 			if _, err := Decode(data[:n]); err != nil && errors.Is(err, os.ErrNotExist) {
 				t.Error(err)
 			}
+		}
+	}
+}
+
+// Files of empty nodes must not take a hundred times their size in memory.
+func TestManyEmptyFields(t *testing.T) {
+	for _, path := range [][]protowire.Number{{fieldGraph, 1}, {fieldGraph, 1, 5, 10}, {fieldGraph, fieldInitializer}} {
+		data := make([]byte, 0, 1<<24)
+		for range maxFields + 1 {
+			data = appendMessage(data, path[len(path)-1], nil)
+		}
+		for i := len(path) - 2; i >= 0; i-- {
+			data = appendMessage(nil, path[i], data)
+		}
+		if _, err := Decode(data); err == nil || !strings.Contains(err.Error(), "more than 4194304 fields") {
+			t.Errorf("%v: error %v", path, err)
 		}
 	}
 }

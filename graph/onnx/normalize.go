@@ -14,28 +14,29 @@ var normalizers map[string]func(*node) error
 
 func init() {
 	normalizers = map[string]func(*node) error{
-		"BatchNormalization": (*node).normalizeBatchNormalization,
-		"Clip":               (*node).normalizeClip,
-		"Constant":           (*node).readConstant,
-		"DFT":                (*node).normalizeDFT,
-		"Dropout":            (*node).normalizeDropout,
-		"GridSample":         (*node).normalizeGridSample,
-		"GroupNormalization": (*node).normalizeGroupNormalization,
-		"Hardmax":            (*node).normalizeFlattening,
-		"LogSoftmax":         (*node).normalizeFlattening,
-		"Pad":                (*node).normalizePad,
-		"Resize":             (*node).normalizeResize,
-		"RoiAlign":           (*node).normalizeRoiAlign,
-		"Scatter":            (*node).normalizeScatter,
-		"Slice":              (*node).normalizeSlice,
-		"Softmax":            (*node).normalizeFlattening,
-		"Split":              (*node).normalizeSplit,
-		"Squeeze":            axesUntil(13),
-		"Sum":                (*node).normalizeSum,
-		"TopK":               (*node).normalizeTopK,
-		"Unsqueeze":          axesUntil(13),
-		"Upsample":           (*node).normalizeUpsample,
-		"ReduceSum":          axesUntil(13),
+		"BatchNormalization":           (*node).normalizeBatchNormalization,
+		"Clip":                         (*node).normalizeClip,
+		"Constant":                     (*node).readConstant,
+		"DFT":                          (*node).normalizeDFT,
+		"Dropout":                      (*node).normalizeDropout,
+		"GridSample":                   (*node).normalizeGridSample,
+		"GroupNormalization":           (*node).normalizeGroupNormalization,
+		"Hardmax":                      (*node).normalizeFlattening,
+		"LogSoftmax":                   (*node).normalizeFlattening,
+		"Pad":                          (*node).normalizePad,
+		"Resize":                       (*node).normalizeResize,
+		"RoiAlign":                     (*node).normalizeRoiAlign,
+		"Scatter":                      (*node).normalizeScatter,
+		"SimplifiedLayerNormalization": (*node).normalizeSimplifiedLayerNormalization,
+		"Slice":                        (*node).normalizeSlice,
+		"Softmax":                      (*node).normalizeFlattening,
+		"Split":                        (*node).normalizeSplit,
+		"Squeeze":                      axesUntil(13),
+		"Sum":                          (*node).normalizeSum,
+		"TopK":                         (*node).normalizeTopK,
+		"Unsqueeze":                    axesUntil(13),
+		"Upsample":                     (*node).normalizeUpsample,
+		"ReduceSum":                    axesUntil(13),
 	}
 	for _, op := range []string{"Add", "And", "Div", "Equal", "Greater", "Less", "Mul", "Or", "Pow", "Sub", "Xor"} {
 		normalizers[op] = (*node).normalizeBroadcast
@@ -387,5 +388,12 @@ func (n *node) normalizeDFT() error {
 	}
 	delete(n.attributes, "axis")
 	n.set(2, n.constant("axis", &operator.Tensor{DType: operator.I64, Shape: []int{}, Data: []int64{int64(axis)}}))
+	return nil
+}
+
+// normalizeSimplifiedLayerNormalization reads the name that ONNX Runtime gave
+// RMSNormalization before ONNX had it.
+func (n *node) normalizeSimplifiedLayerNormalization() error {
+	n.op = "RMSNormalization"
 	return nil
 }

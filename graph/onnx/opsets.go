@@ -29,3 +29,9 @@ func opsetsOf(names map[int][]string) map[string]int {
 	}
 	return m
 }
+
+// Since is the first opset that has an operator of ONNX.
+func Since(operator string) int { return max(firstOpset[operator], 1) }
+
+// NewestOpset is the last opset that is read.
+const NewestOpset = newestOpset

@@ -16,6 +16,8 @@ const (
 	fieldRawData     = 9 // of TensorProto
 	// Data of so many bytes is left where it is.
 	liftedSize = 1 << 10
+	// Each field of two bytes can take hundreds in memory.
+	maxFields = 1 << 22
 	// Models nest a few levels deep; crafted ones could exhaust the stack.
 	maxNesting = 100
 )
@@ -48,6 +50,10 @@ func unmarshal(data []byte) (model *onnxpb.ModelProto, lifted [][]byte, err erro
 		})
 		return appendMessage(out, fieldGraph, graph), err
 	})
+	if err == nil {
+		left := maxFields
+		err = countFields(rest, modelMessage, maxNesting, &left)
+	}
 	if err == nil {
 		model = &onnxpb.ModelProto{}
 		err = proto.UnmarshalOptions{RecursionLimit: maxNesting}.Unmarshal(rest, model)
@@ -86,4 +92,35 @@ func each(message, out []byte, visit func(out []byte, number protowire.Number, f
 		message = message[tag+n:]
 	}
 	return out, nil
+}
+
+// message says which fields of a message are themselves messages of which there
+// may be many.
+type message map[protowire.Number]message
+
+var modelMessage = func() message {
+	tensor, attribute, node, graph := message{}, message{}, message{}, message{}
+	function := message{7: node, 11: attribute}
+	node[5] = attribute
+	graph[1], graph[5] = node, tensor
+	attribute[5], attribute[6], attribute[10], attribute[11] = tensor, graph, tensor, graph
+	return message{7: graph, 25: function}
+}()
+
+// countFields takes the fields of a message, and of those in it, from left.
+func countFields(data []byte, m message, depth int, left *int) error {
+	if depth == 0 {
+		return nil // the parser reports it
+	}
+	_, err := each(data, nil, func(out []byte, number protowire.Number, field, value []byte) ([]byte, error) {
+		if *left--; *left < 0 {
+			return nil, fmt.Errorf("more than %d fields", maxFields)
+		}
+		inner, ok := m[number]
+		if !ok || value == nil {
+			return nil, nil
+		}
+		return nil, countFields(value, inner, depth-1, left)
+	})
+	return err
 }

@@ -148,8 +148,9 @@ func (k *blockTileKernel) generate() {
 	// The two halves of a block ask for different lines.
 	PREFETCHT1(operand.Mem{Base: reg.RSI, Index: reg.R12, Scale: 1, Disp: 32})
 	PREFETCHT1(operand.Mem{Base: reg.RSI, Index: reg.R12, Scale: 1, Disp: 32 + 128})
-	PREFETCHT1(operand.Mem{Base: reg.R14})
-	PREFETCHT1(operand.Mem{Base: reg.R14, Disp: 64})
+	for i := range 4 {
+		PREFETCHT1(operand.Mem{Base: reg.R14, Disp: 64 * i})
+	}
 	ADDQ(k.mem("nextLine"), reg.R14)
 	ADDQ(operand.Imm(8), reg.RAX)
 	ADDQ(operand.U32(64*blockColumns*uint32(k.columns)), reg.RBX)

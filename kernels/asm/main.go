@@ -33,6 +33,7 @@ import (
 var families = map[string]func(){
 	"depthwise": depthwise,
 	"dots":      dots,
+	"bytes":     byteKernels,
 	"attention": attention,
 	"blocktile": blockTile,
 	"exp":       exp,

@@ -57,10 +57,12 @@ func tile() {
 // tileKernel generates the kernel of tiles of some rows and vectors of
 // columns. Registers:
 //
-//	DI  the tile         R12 residual or 0    R14 what is wanted next
+//	DI  the tile         R12 segments left    R14 what is wanted next
 //	SI  A, group 1       R11 A, group 2       R8, R9, R10 aRow times 1, 3, 5
 //	BX  B                R15 bRow             CX  steps left
-//	DX  C                R13 C, to be fetched AX  cGroup, scratch
+//	DX  offsets          R13 C, to be fetched AX  cGroup, scratch
+//
+// After the sums, DX is C and R12 the residual or 0.
 //
 // Sums of row i are in registers i*columns and on; the last four (AVX2) or
 // three registers hold a row of B and an element of A.
@@ -194,12 +196,10 @@ func (k *tileKernel) generate() {
 		fmt.Sprintf("tile%dx%d%s is tilePortable(t, %d, %d) with t.rows = %d and t.vectors = %d.",
 			k.rows, k.columns, k.name, k.width, k.half(), k.rows, k.columns))
 	Load(Param("t"), reg.RDI)
-	for _, name := range []string{"a", "b", "bias", "count", "next"} {
+	for _, name := range []string{"a", "b", "c", "bias", "residual", "count", "next"} {
 		MOVQ(k.mem(name), reg.RAX)
 		MOVQ(reg.RAX, k.mem(name+"Now"))
 	}
-	MOVQ(k.mem("residual"), reg.R12)
-	MOVQ(k.mem("c"), reg.RDX)
 	MOVQ(k.mem("bRow"), reg.R15)
 	if k.masked {
 		MOVQ(k.mem("mask"), reg.RAX)
@@ -207,6 +207,7 @@ func (k *tileKernel) generate() {
 	}
 
 	Label("product")
+	MOVQ(k.mem("cNow"), reg.RDX)
 	if fetch := min(k.rows, k.half()) - 1; fetch > 0 {
 		IMUL3Q(operand.U32(uint32(fetch)), k.mem("cRow"), reg.RAX)
 		ADDQ(reg.RDX, reg.RAX)
@@ -225,20 +226,17 @@ func (k *tileKernel) generate() {
 			VXORPS(k.register(i), k.register(i), k.register(i))
 		}
 	}
-	MOVQ(k.mem("segments"), reg.RAX)
-	MOVQ(reg.RAX, k.mem("segmentsNow"))
-	MOVQ(k.mem("offsets"), reg.RAX)
-	MOVQ(reg.RAX, k.mem("offsetsNow"))
+	MOVQ(k.mem("segments"), reg.R12)
+	MOVQ(k.mem("offsets"), reg.RDX)
 	if k.rows > k.half() {
 		MOVQ(k.mem("cGroup"), reg.RAX)
 	}
 
 	align()
 	Label("segment")
-	MOVQ(k.mem("offsetsNow"), reg.RSI)
-	MOVQ(operand.Mem{Base: reg.RSI}, reg.RSI)
+	MOVQ(operand.Mem{Base: reg.RDX}, reg.RSI)
 	ADDQ(k.mem("aNow"), reg.RSI)
-	ADDQ(operand.Imm(8), k.mem("offsetsNow"))
+	ADDQ(operand.Imm(8), reg.RDX)
 	if k.rows > k.half() {
 		MOVQ(k.mem("aGroup"), reg.R11)
 		ADDQ(reg.RSI, reg.R11)
@@ -286,28 +284,29 @@ func (k *tileKernel) generate() {
 	one("one", false)
 	align()
 	Label("next")
-	DECQ(k.mem("segmentsNow"))
+	DECQ(reg.R12)
 	JNE(operand.LabelRef("segment"))
 	if k.masked {
 		JMP(operand.LabelRef("summed"))
 		one("edge", true)
-		DECQ(k.mem("segmentsNow"))
+		DECQ(reg.R12)
 		JNE(operand.LabelRef("segment"))
 		Label("summed")
 	}
 
+	MOVQ(k.mem("cNow"), reg.RDX)
+	MOVQ(k.mem("residualNow"), reg.R12)
 	k.epilogue()
 
 	// The next product.
-	for _, name := range []string{"a", "b", "bias", "next"} {
+	for _, name := range []string{"a", "b", "c", "bias", "next"} {
 		MOVQ(k.mem(name+"Step"), reg.RAX)
 		ADDQ(reg.RAX, k.mem(name+"Now"))
 	}
-	MOVQ(k.mem("cStep"), reg.RAX)
-	ADDQ(reg.RAX, reg.RDX)
 	TESTQ(reg.R12, reg.R12)
 	JEQ(operand.LabelRef("bare"))
-	ADDQ(reg.RAX, reg.R12)
+	MOVQ(k.mem("cStep"), reg.RAX)
+	ADDQ(reg.RAX, k.mem("residualNow"))
 	Label("bare")
 	DECQ(k.mem("countNow"))
 	JNE(operand.LabelRef("product"))

@@ -34,7 +34,7 @@ const maxInputs = 5 // of a node: BatchNormalization's
 
 var activations = map[graph.Kind]kernels.Activation{
 	graph.Relu:        kernels.ReLU,
-	graph.Relu6:        kernels.ReLU6,
+	graph.Relu6:       kernels.ReLU6,
 	graph.HardSwish:   kernels.HardSwish,
 	graph.HardSigmoid: kernels.HardSigmoid,
 	graph.Sigmoid:     kernels.Sigmoid,

@@ -32,7 +32,7 @@ def case(name, opset, nodes, inputs, outputs=1, constants=None, domains=(), kind
     g = h.make_graph(nodes, name, [h.make_tensor_value_info(k, nh.from_array(v).data_type, v.shape) for k, v in inputs.items()],
                      [h.make_tensor_value_info(n, k, None) for n, k in zip(names, kinds)], [nh.from_array(np.asarray(v), k) for k, v in (constants or {}).items()])
     m = h.make_model(g, opset_imports=[h.make_opsetid("", opset)] + [h.make_opsetid(d, 1) for d in domains])
-    m.ir_version = 8 if opset <= 18 else 9 if opset <= 20 else 10 if opset <= 22 else 11
+    m.ir_version = 8 if opset <= 18 else 9 if opset <= 20 else 10 if opset <= 22 else opset - 12
     cases.append((f"{name}_{opset}", m, inputs))
 
 def node(op, ins, outs="y", **a):
@@ -157,6 +157,18 @@ case("chain", 13, [node("Shape", "x", "s"), node("Gather", "s i", "n"), node("Co
      {"x": f32(2, 3, 4)}, constants={"i": i64(0), "r": i64(-1)})
 case("dft", 17, node("DFT", "x", axis=2), {"x": f32(1, 4, 6, 1)})
 case("dft", 20, node("DFT", "x - a"), {"x": f32(1, 4, 6, 1)}, constants={"a": np.int64(1)})
+for op in ["Gelu", "FastGelu", "QuickGelu"]: case("microsoft_" + op.lower(), 15, h.make_node(op, ["x"], ["y"], domain="com.microsoft"), {"x": f32(2, 8)}, domains=["com.microsoft"])
+case("microsoft_skiplayernorm", 15, h.make_node("SkipLayerNormalization", ["x", "z", "g", "b"], ["y"], domain="com.microsoft", epsilon=.01), {"x": f32(1, 2, 8), "z": f32(1, 2, 8)}, constants={"g": f32(8), "b": f32(8)}, domains=["com.microsoft"])
+case("microsoft_fusedmatmul", 15, h.make_node("FusedMatMul", ["x", "z"], ["y"], domain="com.microsoft", transB=1, alpha=.5), {"x": f32(2, 3, 4), "z": f32(2, 5, 4)}, domains=["com.microsoft"])
+case("microsoft_biasgelu", 15, h.make_node("BiasGelu", ["x", "b"], ["y"], domain="com.microsoft"), {"x": f32(2, 8)}, constants={"b": f32(8)}, domains=["com.microsoft"])
+case("microsoft_multiheadattention", 15, h.make_node("MultiHeadAttention", ["x", "z", "w"], ["y"], domain="com.microsoft", num_heads=2), {"x": f32(1, 3, 8), "z": f32(1, 5, 8), "w": f32(1, 5, 8)}, domains=["com.microsoft"])
+case("simplifiedlayernorm", 15, node("SimplifiedLayerNormalization", "x s", axis=-1, epsilon=.01), {"x": f32(2, 8)}, constants={"s": f32(8)})
+case("attention", 23, node("Attention", "x z w", q_num_heads=2, kv_num_heads=2, is_causal=1), {"x": f32(1, 3, 8), "z": f32(1, 3, 8), "w": f32(1, 3, 8)})
+case("rmsnorm", 23, node("RMSNormalization", "x s", axis=-1, epsilon=.01), {"x": f32(2, 8)}, constants={"s": f32(8)})
+case("swish", 24, node("Swish", "x", alpha=1.5), {"x": f32(2, 8)})
+case("gelu", 20, node("Gelu", "x", approximate="tanh"), {"x": f32(2, 8)})
+case("rotary", 23, node("RotaryEmbedding", "x c s p"), {"x": f32(1, 2, 3, 4)}, constants={"c": f32(3, 2), "s": f32(3, 2), "p": np.arange(3).reshape(1, 3)})
+
 with tempfile.TemporaryDirectory() as d:
     for name, m, inputs in cases:
         with open(f"{d}/{name}.onnx", "wb") as f: f.write(m.SerializeToString())
