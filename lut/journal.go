@@ -163,7 +163,7 @@ func (j *Journal) take(data []byte, number int, meta Meta) error {
 	case line.Meta != nil:
 		var begun Meta
 		if err = json.Unmarshal(line.Meta, &begun); err == nil {
-			err = sameOrigin(begun, meta)
+			err = sameOrigin(begun, meta, "remove the file to measure anew, or write to another one")
 		}
 	case line.Row != nil:
 		var row Row
@@ -184,8 +184,8 @@ func (j *Journal) take(data []byte, number int, meta Meta) error {
 	return nil
 }
 
-// sameOrigin refuses to go on with measurements that may not be mixed.
-func sameOrigin(begun, now Meta) error {
+// sameOrigin refuses measurements that may not be mixed, with advice.
+func sameOrigin(begun, now Meta, advice string) error {
 	for _, c := range []struct {
 		what       string
 		begun, now any
@@ -197,7 +197,7 @@ func sameOrigin(begun, now Meta) error {
 		{"number of threads", begun.Threads, now.Threads},
 	} {
 		if c.begun != c.now {
-			return fmt.Errorf("begun with %s %v, now it is %v: remove the file to measure anew, or write to another one", c.what, c.begun, c.now)
+			return fmt.Errorf("the %s was %v, now it is %v: %s", c.what, c.begun, c.now, advice)
 		}
 	}
 	return nil

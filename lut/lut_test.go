@@ -2,10 +2,8 @@ package lut
 
 import (
 	"bytes"
-	"fmt"
 	"math"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -386,55 +384,6 @@ func TestReadOther(t *testing.T) {
 	wantError(t, err, dir)
 	path = filepath.Join(dir, "absent", "t.lut.parquet")
 	wantError(t, testTable(1).Write(path), path, "no such file")
-}
-
-// TestPandas reads a table with pandas, where that is installed.
-func TestPandas(t *testing.T) {
-	python, err := exec.LookPath("python3")
-	if err != nil || exec.Command(python, "-c", "import pandas, pyarrow").Run() != nil {
-		t.Skip("python3 with pandas and pyarrow is not installed")
-	}
-	path := filepath.Join(t.TempDir(), "t.lut.parquet")
-	table := testTable(300)
-	if err := table.Write(path); err != nil {
-		t.Fatal(err)
-	}
-	out, err := exec.Command(python, "-c", `
-import sys, pandas, pyarrow.parquet
-t = pandas.read_parquet(sys.argv[1])
-meta = pyarrow.parquet.read_schema(sys.argv[1]).metadata
-print(len(t), len(t.columns), t.key[7], t.latency_median_ns[7], t.energy_mj.isna().sum(), t.measured_at[7].isoformat(), meta[b"hwprofd.schema"].decode())
-`, path).CombinedOutput()
-	if err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
-	want := fmt.Sprintf("300 34 %s 1070.0 150 2026-05-01T12:00:07.654321+00:00 1\n", table.Rows[7].Key)
-	if string(out) != want {
-		t.Errorf("pandas reads %q, want %q", out, want)
-	}
-}
-
-func BenchmarkRead(b *testing.B) {
-	data, err := testTable(100_000).encode()
-	if err != nil {
-		b.Fatal(err)
-	}
-	b.SetBytes(int64(len(data)))
-	for b.Loop() {
-		if _, err := decode(data); err != nil {
-			b.Fatal(err)
-		}
-	}
-}
-
-func BenchmarkLookup(b *testing.B) {
-	table := testTable(100_000)
-	w := testWorkload(77_777)
-	for b.Loop() {
-		if _, ok := table.Lookup(w); !ok {
-			b.Fatal("not found")
-		}
-	}
 }
 
 // TestDetailedRows checks that workloads that only their keys tell apart stay

@@ -55,10 +55,14 @@ func readFile(path string) ([]byte, error) {
 		return nil, withoutPath(err)
 	}
 	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, maxFileBytes+1))
-	if err != nil {
+	var b bytes.Buffer
+	if info, err := f.Stat(); err == nil {
+		b.Grow(int(min(max(info.Size(), 0), maxFileBytes)) + bytes.MinRead)
+	}
+	if _, err := b.ReadFrom(io.LimitReader(f, maxFileBytes+1)); err != nil {
 		return nil, withoutPath(err)
 	}
+	data := b.Bytes()
 	if len(data) > maxFileBytes {
 		return nil, fmt.Errorf("larger than %d bytes: not a latency table", maxFileBytes)
 	}
@@ -92,7 +96,7 @@ func (t *Table) Write(path string) error {
 }
 
 func (t *Table) encode() ([]byte, error) {
-	if err := t.verify(); err != nil {
+	if _, err := t.verify(1); err != nil {
 		return nil, err
 	}
 	if t.Meta.Schema != Schema {
@@ -128,7 +132,11 @@ func (t *Table) metadata() (map[string]string, error) {
 		metaPrefix + "created":         t.Meta.Created.UTC().Format(time.RFC3339Nano),
 		sumKey:                         noSum,
 	}
-	for name, value := range map[string]any{"device": t.Meta.Device, "protocol": t.Meta.Protocol, "networks": t.Networks} {
+	objects := map[string]any{"device": t.Meta.Device, "protocol": t.Meta.Protocol, "networks": t.Networks}
+	if t.Published != nil {
+		objects["published"] = t.Published
+	}
+	for name, value := range objects {
 		text, err := json.Marshal(value)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", name, err)
@@ -170,6 +178,9 @@ func (t *Table) setMetadata(get func(string) (string, bool)) error {
 	parse("device", object(&t.Meta.Device))
 	parse("protocol", object(&t.Meta.Protocol))
 	parse("networks", object(&t.Networks))
+	if _, ok := get(metaPrefix + "published"); ok {
+		parse("published", object(&t.Published))
+	}
 	return failed
 }
 
@@ -177,10 +188,11 @@ func (t *Table) setMetadata(get func(string) (string, bool)) error {
 // may panic on a file that was crafted to pass the checksum.
 func decode(data []byte) (t *Table, err error) {
 	defer func() {
-		if p := recover(); p != nil {
-			t, err = nil, fmt.Errorf("damaged: %s", firstLine(fmt.Sprint(p)))
+		if err != nil {
+			t = nil
 		}
 	}()
+	defer recoverDamage(&err)
 	if err := checkSum(data); err != nil {
 		return nil, err
 	}
@@ -195,27 +207,11 @@ func decode(data []byte) (t *Table, err error) {
 	if err := checkColumns(f.Schema()); err != nil {
 		return nil, err
 	}
-	r := parquet.NewGenericReader[Row](f)
-	defer r.Close()
-	// The number of rows that the footer claims is not trusted with memory.
-	for batch := make([]Row, 1024); ; {
-		n, err := r.Read(batch)
-		t.Rows = append(t.Rows, batch[:n]...)
-		if errors.Is(err, io.EOF) {
-			break
-		}
-		if err != nil {
-			return nil, fmt.Errorf("row %d: damaged: %s", len(t.Rows), firstLine(err.Error()))
-		}
-		if n == 0 {
-			return nil, fmt.Errorf("row %d: damaged: no data", len(t.Rows))
-		}
-		clear(batch) // its pointers now belong to t.Rows
+	if t.Rows, err = readRows(f); err != nil {
+		return nil, err
 	}
-	for i := range t.Rows {
-		t.Rows[i].MeasuredAt = t.Rows[i].MeasuredAt.UTC()
-	}
-	return t, t.verify()
+	t.index, err = t.verify(len(t.Rows)/sampledKeys + 1)
+	return t, err
 }
 
 func firstLine(s string) string {

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"strings"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
@@ -13,47 +14,80 @@ import (
 func newLUTCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "lut",
-		Short: "Look at latency tables (LUT files), and convert them",
+		Short: "Look at latency tables (LUT files), compare, combine and convert them",
 		Args:  verbRequired,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(newLUTShowCommand(), newLUTVerifyCommand(), newLUTExportCommand(), newLUTImportCommand())
+	cmd.AddCommand(newLUTShowCommand(), newLUTVerifyCommand(), newLUTDiffCommand(), newLUTMergeCommand(), newLUTExportCommand(), newLUTImportCommand())
 	return cmd
 }
 
 func newLUTShowCommand() *cobra.Command {
-	var asJSON bool
+	var asJSON, asCSV bool
+	var filter rowFilter
 	cmd := &cobra.Command{
-		Use:     "show FILE",
-		Short:   "Print a table: device, protocol, and a line a workload",
-		Example: "  hwprofd lut show pi4.lut.parquet\n  hwprofd lut show pi4.lut.parquet --json | jq '.rows[].key'",
-		Args:    exactArgs(1, "one table"),
+		Use:   "show FILE",
+		Short: "Print a table: device, protocol, and a line a workload",
+		Example: `  hwprofd lut show pi4.lut.parquet
+  hwprofd lut show pi4.lut.parquet --op conv2d --where 'r=3' --where 'latency_median_ns>1e6' --sort -latency_median_ns
+  hwprofd lut show pi4.lut.parquet --json | jq '.rows[].key'`,
+		Args: exactArgs(1, "one table"),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if asJSON && asCSV {
+				return usagef("--json and --csv exclude each other")
+			}
 			table, err := lut.Read(args[0])
 			if err != nil {
 				return err
 			}
-			if asJSON {
-				return writeJSON(cmd.OutOrStdout(), struct {
-					Meta     lut.Meta      `json:"meta"`
-					Rows     []lut.Row     `json:"rows"`
-					Networks []lut.Network `json:"networks"`
-				}{table.Meta, table.Rows, table.Networks})
+			rows, err := filter.apply(table.Rows)
+			if err != nil {
+				return err
 			}
-			return printTable(cmd.OutOrStdout(), table)
+			switch out := cmd.OutOrStdout(); {
+			case asJSON:
+				return writeTableJSON(out, table, rows)
+			case asCSV:
+				return lut.WriteCSV(out, rows)
+			default:
+				return printTable(out, table, rows)
+			}
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	cmd.Flags().BoolVar(&asCSV, "csv", false, "print CSV, a column for each of the file")
+	filter.addFlags(cmd)
 	return cmd
 }
 
-func printTable(w io.Writer, table *lut.Table) error {
-	fmt.Fprintln(w, deviceLine(table.Meta.Device))
-	fmt.Fprintf(w, "%s %s, %d thread, measured %s; %d workloads, %d whole networks\n\n",
-		table.Meta.Runtime, table.Meta.RuntimeVersion, table.Meta.Threads, table.Meta.Created.Format("2006-01-02 15:04 MST"), len(table.Rows), len(table.Networks))
+func writeTableJSON(w io.Writer, table *lut.Table, rows []lut.Row) error {
+	return writeJSON(w, struct {
+		Meta      lut.Meta       `json:"meta"`
+		Rows      []lut.Row      `json:"rows"`
+		Networks  []lut.Network  `json:"networks"`
+		Published *lut.Published `json:"published,omitempty"`
+	}{table.Meta, rows, table.Networks, table.Published})
+}
+
+func printTable(w io.Writer, table *lut.Table, rows []lut.Row) error {
+	if name, ok := strings.CutPrefix(table.Meta.Fingerprint, publishedPrefix); ok {
+		fmt.Fprintf(w, "Device: %s, as published\n", name)
+	} else {
+		fmt.Fprintln(w, deviceLine(table.Meta.Device))
+	}
+	count := fmt.Sprintf("%d workloads", len(table.Rows))
+	if len(rows) != len(table.Rows) {
+		count = fmt.Sprintf("%d of %d workloads", len(rows), len(table.Rows))
+	}
+	fmt.Fprintf(w, "%s %s, %d thread, measured %s; %s, %d whole networks\n",
+		table.Meta.Runtime, table.Meta.RuntimeVersion, table.Meta.Threads, table.Meta.Created.Format("2006-01-02 15:04 MST"), count, len(table.Networks))
+	if p := table.Published; p != nil {
+		fmt.Fprintf(w, "%d published entries of %s (%s), which \"lut export --format published\" writes\n", len(p.Records), p.Source, p.Format)
+	}
+	fmt.Fprintln(w)
 	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(tw, "WORKLOAD\tMEDIAN\t95% CI\tSAMPLES\tGMAC/S\tENERGY")
-	for _, r := range table.Rows {
+	for _, r := range rows {
 		ci := fmt.Sprintf("±%.1f%%", 100*r.LatencyCI95NS/r.LatencyMedianNS)
 		if !r.Stable {
 			ci += " (wider than asked)"
@@ -62,7 +96,11 @@ func printTable(w io.Writer, table *lut.Table) error {
 		if r.EnergyMJ != nil {
 			energy = fmt.Sprintf("%.4g mJ (%s)", *r.EnergyMJ, r.EnergySource)
 		}
-		fmt.Fprintf(tw, "%s\t%s\t%s\t%d\t%.2f\t%s\n", r.Key, nanoseconds(r.LatencyMedianNS), ci, r.Samples, float64(r.MACs)/r.LatencyMedianNS, energy)
+		name := r.Key
+		if r.Cache != lut.CacheWarm {
+			name += " (" + r.Cache + ")"
+		}
+		fmt.Fprintf(tw, "%s\t%s\t%s\t%d\t%.2f\t%s\n", name, nanoseconds(r.LatencyMedianNS), ci, r.Samples, float64(r.MACs)/r.LatencyMedianNS, energy)
 	}
 	if len(table.Networks) > 0 {
 		fmt.Fprintln(tw, "\t\t\t\t\t\nNETWORK\tMEDIAN\t95% CI\tSAMPLES\tUSED TO\t")
@@ -74,27 +112,53 @@ func printTable(w io.Writer, table *lut.Table) error {
 }
 
 func newLUTVerifyCommand() *cobra.Command {
-	return &cobra.Command{
-		Use:     "verify FILE",
-		Short:   "Check that a table is whole and makes sense",
-		Example: "  hwprofd lut verify pi4.lut.parquet",
+	var strict, asJSON bool
+	cmd := &cobra.Command{
+		Use:   "verify FILE",
+		Short: "Check that a table is whole and makes sense",
+		Long: `Checks that a table is whole and that its rows are possible, and warns of rows
+that are not plausible: far off what the rows with the nearest shapes say, or
+faster than the processor can be.`,
+		Example: "  hwprofd lut verify pi4.lut.parquet\n  hwprofd lut verify --strict pi4.lut.parquet",
 		Args:    exactArgs(1, "one table"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			table, err := lut.Read(args[0])
 			if err != nil {
 				return err
 			}
+			if err := table.Verify(); err != nil { // every key, where reading compares some of a large table
+				return fmt.Errorf("%s: %w", args[0], err)
+			}
+			warnings := table.Implausible()
 			unstable := 0
 			for _, r := range table.Rows {
 				if !r.Stable {
 					unstable++
 				}
 			}
-			fmt.Fprintf(cmd.OutOrStdout(), "%s: sound: %d workloads (%d of them with a wider interval than asked), %d networks, device %s\n",
-				args[0], len(table.Rows), unstable, len(table.Networks), table.Meta.Fingerprint)
-			return nil
+			out := cmd.OutOrStdout()
+			if asJSON {
+				err = writeJSON(out, struct {
+					Rows     int           `json:"rows"`
+					Unstable int           `json:"unstable"`
+					Warnings []lut.Warning `json:"warnings"`
+				}{len(table.Rows), unstable, append([]lut.Warning{}, warnings...)})
+			} else {
+				for _, w := range warnings {
+					fmt.Fprintf(out, "%s: row %d: warning: %s: %s\n", args[0], w.Row, w.Key, w.What)
+				}
+				_, err = fmt.Fprintf(out, "%s: sound: %d workloads (%d of them with a wider interval than asked, %d not plausible), %d networks, device %s\n",
+					args[0], len(table.Rows), unstable, len(warnings), len(table.Networks), table.Meta.Fingerprint)
+			}
+			if err == nil && strict && len(warnings) > 0 {
+				err = fmt.Errorf("lut: %s: row %d: %s (%d warnings, and --strict)", args[0], warnings[0].Row, warnings[0].What, len(warnings))
+			}
+			return err
 		},
 	}
+	cmd.Flags().BoolVar(&strict, "strict", false, "fail if a row is not plausible")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	return cmd
 }
 
 // nanoseconds prints a time with a unit that suits its size.

@@ -1,0 +1,240 @@
+package lut
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+
+	"gonum.org/v1/gonum/stat/distuv"
+)
+
+// Conflict is a workload whose measurements differ by more than their intervals
+// explain.
+type Conflict struct {
+	Key       string    `json:"key"`
+	Cache     string    `json:"cache_state"`
+	MediansNS []float64 `json:"medians_ns"`
+	Birge     float64   `json:"birge"` // ratio by which the interval was widened
+	P         float64   `json:"p"`     // of measurements as far apart by chance
+}
+
+// conflictP is the probability below which measurements are in conflict.
+const conflictP = 0.001
+
+// minRelativeError keeps a row whose clock told no times apart from outweighing
+// all others.
+const minRelativeError = 1e-4
+
+// Merge combines repeated measurements of one device, runtime and number of
+// threads. Medians are weighted by their inverse variance, which the 95%
+// intervals tell. Where they are further apart than that explains, the interval
+// is widened by Birge's ratio, as is usual with physical constants; a workload
+// where that happens by chance in less than one of a thousand cases is
+// reported, and not stable. Means and percentiles are averaged with the same
+// weights, samples added, and the latest time kept. Rows without an interval
+// count only where no other has one. Energy is averaged among rows of the same
+// source; a meter goes before a model.
+func Merge(tables ...*Table) (*Table, []Conflict, error) {
+	fail := func(err error) (*Table, []Conflict, error) { return nil, nil, fmt.Errorf("lut: merge: %w", err) }
+	if len(tables) == 0 {
+		return fail(errors.New("no tables"))
+	}
+	out := &Table{Meta: tables[0].Meta}
+	var order []identity
+	rows := map[identity][]*Row{}
+	networks := map[string][]Network{}
+	var names []string
+	for i, t := range tables {
+		if err := sameOrigin(out.Meta, t.Meta, "measurements of different origin are not combined"); err != nil {
+			return fail(err)
+		}
+		if t.Published != nil {
+			return fail(fmt.Errorf("table %d has published entries, which are not measurements of this device", i))
+		}
+		out.Meta.addProtocol(&t.Meta, i > 0)
+		for n := range t.Rows {
+			r := &t.Rows[n]
+			id := identity{r.Key, r.Cache}
+			if rows[id] == nil {
+				order = append(order, id)
+			}
+			rows[id] = append(rows[id], r)
+		}
+		for _, n := range t.Networks {
+			if networks[n.Name] == nil {
+				names = append(names, n.Name)
+			}
+			networks[n.Name] = append(networks[n.Name], n)
+		}
+	}
+	var conflicts []Conflict
+	for _, id := range order {
+		row, c := mergeRows(rows[id], out.Meta.Protocol.RelativeCI)
+		out.Rows = append(out.Rows, row)
+		if c.P < conflictP {
+			conflicts = append(conflicts, c)
+		}
+	}
+	for _, name := range names {
+		n, c, err := mergeNetworks(networks[name])
+		if err != nil {
+			return fail(err)
+		}
+		out.Networks = append(out.Networks, n)
+		if c.P < conflictP {
+			conflicts = append(conflicts, c)
+		}
+	}
+	slices.SortStableFunc(conflicts, func(a, b Conflict) int { return cmp.Compare(b.Birge, a.Birge) })
+	if err := out.Verify(); err != nil {
+		return nil, nil, err
+	}
+	return out, conflicts, nil
+}
+
+// addProtocol keeps of two protocols what holds for both.
+func (m *Meta) addProtocol(o *Meta, further bool) {
+	if !further {
+		return
+	}
+	if o.Created.After(m.Created) {
+		m.Created, m.Device = o.Created, o.Device
+	}
+	p, q := &m.Protocol, &o.Protocol
+	p.RelativeCI = max(p.RelativeCI, q.RelativeCI)
+	p.BudgetSeconds += q.BudgetSeconds
+	p.MaxItemSeconds = max(p.MaxItemSeconds, q.MaxItemSeconds)
+	p.Pinned = p.Pinned && q.Pinned
+	if p.Calibration != q.Calibration {
+		p.Calibration = ""
+	}
+}
+
+// combine returns the weights of medians, which add up to 1, their mean with
+// the half-width of its interval, and how far they are apart.
+func combine(medians, halves []float64) (weights []float64, mean, half, birge, p float64) {
+	weights = make([]float64, len(medians))
+	total := 0.0
+	for i, half := range halves {
+		sigma := max(half/z95, minRelativeError*medians[i])
+		weights[i] = 1 / (sigma * sigma)
+		total += weights[i]
+	}
+	for i := range weights {
+		mean += weights[i] / total * medians[i]
+	}
+	chi := 0.0
+	for i := range weights {
+		chi += weights[i] * (medians[i] - mean) * (medians[i] - mean)
+		weights[i] /= total
+	}
+	birge, p = 1, 1
+	if n := float64(len(medians) - 1); n > 0 {
+		birge = max(1, math.Sqrt(chi/n))
+		p = distuv.ChiSquared{K: n}.Survival(chi)
+	}
+	return weights, mean, birge * z95 / math.Sqrt(total), birge, p
+}
+
+func mergeRows(rows []*Row, relativeCI float64) (Row, Conflict) {
+	out := *rows[0]
+	c := Conflict{Key: out.Key, Cache: out.Cache, P: 1}
+	if len(rows) == 1 {
+		return out, c
+	}
+	used := slices.DeleteFunc(slices.Clone(rows), func(r *Row) bool { return !r.hasInterval() })
+	known := len(used) > 0
+	if !known {
+		used = rows
+	}
+	var medians, halves []float64
+	for _, r := range used {
+		medians = append(medians, r.LatencyMedianNS)
+		half := r.LatencyCI95NS
+		if !known { // as precise as they are numerous
+			half = r.LatencyMedianNS / math.Sqrt(float64(r.Samples))
+		}
+		halves = append(halves, half)
+	}
+	weights, mean, half, birge, p := combine(medians, halves)
+	mix := func(get func(*Row) float64) (v float64) {
+		for i, r := range used {
+			v += weights[i] * get(r)
+		}
+		return v
+	}
+	out.LatencyMedianNS = mean
+	out.LatencyMeanNS = mix(func(r *Row) float64 { return r.LatencyMeanNS })
+	out.RawMedianNS = mix(func(r *Row) float64 { return r.RawMedianNS })
+	out.LatencyP10NS = min(mean, mix(func(r *Row) float64 { return r.LatencyP10NS }))
+	out.LatencyP90NS = max(mean, mix(func(r *Row) float64 { return r.LatencyP90NS }))
+	out.LatencyCI95NS = half
+	out.Stable = known && (relativeCI == 0 || 2*half <= relativeCI*mean)
+	if known {
+		c.MediansNS, c.Birge, c.P = medians, birge, p
+		out.Stable = out.Stable && p >= conflictP
+	} else {
+		out.LatencyCI95NS = (slices.Max(medians) - slices.Min(medians)) / 2
+	}
+	out.Samples = 0
+	for _, r := range rows {
+		out.Samples += r.Samples
+		if r.MeasuredAt.After(out.MeasuredAt) {
+			out.MeasuredAt = r.MeasuredAt
+		}
+	}
+	out.EnergyMJ, out.EnergySource = mergeEnergy(rows)
+	return out, c
+}
+
+// modelled is the source of energy that no meter told.
+const modelled = "modelled"
+
+func mergeEnergy(rows []*Row) (*float64, string) {
+	source := ""
+	for _, r := range rows {
+		if r.EnergyMJ != nil && (source == "" || source == modelled) {
+			source = r.EnergySource
+		}
+	}
+	sum, samples := 0.0, 0.0
+	for _, r := range rows {
+		if r.EnergyMJ != nil && r.EnergySource == source {
+			sum += *r.EnergyMJ * float64(r.Samples)
+			samples += float64(r.Samples)
+		}
+	}
+	if source == "" {
+		return nil, ""
+	}
+	sum /= samples
+	return &sum, source
+}
+
+func mergeNetworks(list []Network) (Network, Conflict, error) {
+	out := list[0]
+	c := Conflict{Key: out.Name, P: 1}
+	if len(list) == 1 {
+		return out, c, nil
+	}
+	var medians, halves []float64
+	for _, n := range list {
+		if n.Use != out.Use || !slices.Equal(n.Workloads, out.Workloads) {
+			return out, c, fmt.Errorf("network %q has other workloads, or another use, in one table than in another", out.Name)
+		}
+		medians, halves = append(medians, n.LatencyMedianNS), append(halves, n.LatencyCI95NS)
+	}
+	weights, mean, half, birge, p := combine(medians, halves)
+	out.LatencyMedianNS, out.LatencyCI95NS = mean, half
+	out.LatencyP10NS, out.LatencyP90NS, out.Samples = 0, 0, 0
+	for i, n := range list {
+		out.LatencyP10NS += weights[i] * n.LatencyP10NS
+		out.LatencyP90NS += weights[i] * n.LatencyP90NS
+		out.Samples += n.Samples
+	}
+	out.LatencyP10NS, out.LatencyP90NS = min(mean, out.LatencyP10NS), max(mean, out.LatencyP90NS)
+	c.MediansNS, c.Birge, c.P = medians, birge, p
+	return out, c, nil
+}
