@@ -170,8 +170,14 @@ func sameBits(t *testing.T, run func() []float32) {
 			}
 		}
 	}
-	if n := testing.AllocsPerRun(3, func() { run() }); n != 0 {
-		t.Fatalf("%v allocations", n)
+	// The scratch memory of a worker within a part grows when it first gets
+	// one, which on a busy machine may be late.
+	allocations := 1.
+	for attempt := 0; attempt < 10 && allocations != 0; attempt++ {
+		allocations = testing.AllocsPerRun(3, func() { run() })
+	}
+	if allocations != 0 {
+		t.Fatalf("%v allocations", allocations)
 	}
 }
 
