@@ -85,7 +85,7 @@ func decode(data []byte, o Options, e *external) (*graph.Graph, error) {
 	if err := d.model(model.Graph, lifted, s); err != nil {
 		return nil, err
 	}
-	g, err := WidenHalf(d.decoded)
+	g, err := widenHalf(d.decoded)
 	if err != nil {
 		return nil, err
 	}

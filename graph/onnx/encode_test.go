@@ -175,7 +175,7 @@ func TestWrittenTypes(t *testing.T) {
 
 func TestWrittenModelIsTooLarge(t *testing.T) {
 	if testing.Short() {
-		t.Skip("it needs much address space")
+		t.Skip("it asks for more than 2 GiB of address space: not with -short")
 	}
 	b := graph.NewBuilder("large")
 	x := b.Input("x", 1, 1)

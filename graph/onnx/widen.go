@@ -10,11 +10,11 @@ import (
 	"github.com/hwprofd/hwprofd/graph/operator"
 )
 
-// WidenHalf returns a graph that computes in F32 where g computes in F16 or
+// widenHalf returns a graph that computes in F32 where g computes in F16 or
 // BF16: what has kernels is F32. Inputs and outputs keep their types, with a
 // Cast behind or before each. g is not changed, and returned as it is where
 // there is nothing to do.
-func WidenHalf(g *graph.Graph) (*graph.Graph, error) {
+func widenHalf(g *graph.Graph) (*graph.Graph, error) {
 	if !hasHalf(g) {
 		return g, nil
 	}
