@@ -122,7 +122,7 @@ func refuseExisting(path string) error {
 // profileItems are the workloads and networks to measure within a budget.
 func profileItems(spaceName string, models []string, seed uint64, budget time.Duration) ([]graph.Workload, []profiler.NamedGraph, error) {
 	if spaceName != "" {
-		s, err := space.ByName(spaceName, 1, 10)
+		s, err := space.Published(spaceName)
 		if err != nil {
 			return nil, nil, usageError{err}
 		}
