@@ -102,6 +102,7 @@ type cost struct {
 	ns        float64 // alone
 	network   float64 // in a network, ns
 	spread    float64 // standard deviation of ln(ns)
+	weights   float64 // bytes of weights that it reads
 	mj        float64 // alone
 	estimated float64 // the part of mj that no row has
 	source    string
@@ -131,7 +132,7 @@ func Fit(t *lut.Table) (*Predictor, error) {
 		}
 		warm.Rows = append(warm.Rows, row)
 		noise := relativeNoise(row.LatencyMedianNS, row.LatencyCI95NS)
-		p.costs[w] = cost{ns: row.LatencyMedianNS, spread: noise, source: SourceTable}
+		p.costs[w] = cost{ns: row.LatencyMedianNS, spread: noise, weights: weightBytes(w), source: SourceTable}
 		samples[family(w)] = append(samples[family(w)], sample{workload: w, ns: row.LatencyMedianNS, noise: noise})
 	}
 	if len(samples) == 0 {
@@ -164,6 +165,12 @@ func checkMeasured(median, ci95 float64) error {
 	return nil
 }
 
+// weightBytes are those of the weights that a workload reads: of a table that it
+// gathers from, the part that it takes.
+func weightBytes(w graph.Workload) float64 {
+	return float64(min(w.Params()*w.DType.Size(), w.BytesRead()))
+}
+
 // family is what shares a regression.
 func family(w graph.Workload) string { return w.Family() + "/" + string(w.DType) }
 
@@ -191,7 +198,7 @@ func (p *Predictor) fitFamilies(samples map[string][]sample) {
 func (p *Predictor) fitNetworks(networks []lut.Network) error {
 	// Until the overhead is known, a network is the sum of its workloads. The
 	// last factor is for families that the table does not have.
-	p.overhead, _ = fitOverhead(nil, len(p.families)+1)
+	p.overhead, _ = fitOverhead(nil, len(p.families)+1, nil)
 	var observations []observation
 	var fitted, calibration []lut.Network
 	for _, n := range networks {
@@ -207,7 +214,7 @@ func (p *Predictor) fitNetworks(networks []lut.Network) error {
 			calibration = append(calibration, n)
 		}
 	}
-	fit, errors := fitOverhead(observations, len(p.families)+1)
+	fit, errors := fitOverhead(observations, len(p.families)+1, weightKnots(p.describer.hardware.CacheBytes))
 	p.overhead = fit
 	for w, c := range p.costs {
 		c.network = p.overhead.workload(p.familyIndex(w), c.ns, w.Bytes())
@@ -240,6 +247,7 @@ func (p *Predictor) observe(n lut.Network) (observation, error) {
 		}
 		o.families[p.familyIndex(w)] += c.ns
 		o.bytes += float64(w.Bytes())
+		o.weights += c.weights
 	}
 	return o, nil
 }
@@ -297,8 +305,8 @@ func (p *Predictor) sum(workloads []graph.Workload) (prediction Prediction, spre
 	if len(workloads) == 0 {
 		return Prediction{}, 0, 0, errors.New("predictor: no workloads to predict")
 	}
-	prediction = Prediction{LatencyNS: p.overhead.constant, Parts: make([]Part, len(workloads))}
-	var alone float64
+	prediction = Prediction{Parts: make([]Part, len(workloads))}
+	var alone, weights float64
 	for i, w := range workloads {
 		c, err := p.cost(w)
 		if err != nil {
@@ -306,11 +314,13 @@ func (p *Predictor) sum(workloads []graph.Workload) (prediction Prediction, spre
 		}
 		prediction.Parts[i] = Part{Workload: w, LatencyNS: c.ns, Source: c.source, Uncertainty: c.spread}
 		prediction.LatencyNS += c.network
+		weights += c.weights
 		prediction.EnergyMJ += c.mj
 		alone += c.ns
 		spread += c.network * c.spread
 		estimated += c.estimated
 	}
+	prediction.LatencyNS += p.overhead.once(weights)
 	prediction.OverheadNS = prediction.LatencyNS - alone
 	return prediction, spread / prediction.LatencyNS, estimated, nil
 }
@@ -357,6 +367,7 @@ func (p *Predictor) estimate(w graph.Workload) (cost, error) {
 	if err != nil {
 		return cost{}, err
 	}
+	c.weights = weightBytes(w)
 	c.network = p.overhead.workload(p.familyIndex(w), c.ns, w.Bytes())
 	c.mj = p.energy.estimate(w, c.ns)
 	c.estimated = c.mj
