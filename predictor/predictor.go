@@ -380,15 +380,24 @@ func largest(values []float64) (at int) {
 
 // PredictGraph returns the cost of a graph as it runs once fused.
 func (p *Predictor) PredictGraph(g *graph.Graph) (Prediction, error) {
+	workloads, err := graphWorkloads(g)
+	if err != nil {
+		return Prediction{}, err
+	}
+	return p.Predict(workloads)
+}
+
+// graphWorkloads are those of a graph once fused.
+func graphWorkloads(g *graph.Graph) ([]graph.Workload, error) {
 	fused, err := graph.Fuse(g)
 	if err != nil {
-		return Prediction{}, fmt.Errorf("predictor: %w", err)
+		return nil, fmt.Errorf("predictor: %w", err)
 	}
 	workloads, err := fused.Workloads()
 	if err != nil {
-		return Prediction{}, fmt.Errorf("predictor: %w", err)
+		return nil, fmt.Errorf("predictor: %w", err)
 	}
-	return p.Predict(workloads)
+	return workloads, nil
 }
 
 // cost returns what a workload costs; each is worked out once.
