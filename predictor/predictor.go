@@ -94,6 +94,7 @@ type Predictor struct {
 	describer   describer
 	energy      *energyModel
 	overhead    *overhead
+	usualNoise  float64 // median spread of rows
 	interval    interval
 
 	memory *memory
@@ -147,6 +148,12 @@ func Fit(t *lut.Table) (*Predictor, error) {
 	if len(samples) == 0 {
 		return nil, errors.New("predictor: the table has no rows with warm caches: profile some workloads first")
 	}
+	noises := make([]float64, 0, len(warm.Rows))
+	for _, c := range p.memory.costs {
+		noises = append(noises, c.spread)
+	}
+	slices.Sort(noises)
+	p.usualNoise = quantile(noises, 0.5)
 	p.between = lut.NewInterpolator(warm)
 	p.fitFamilies(samples)
 	var err error
