@@ -22,6 +22,7 @@ import (
 // One process at a time may hold a journal.
 type Journal struct {
 	file     *os.File
+	meta     Meta  // that it was begun with
 	size     int64 // of the lines that are whole
 	rows     []Row
 	networks []Network
@@ -114,6 +115,7 @@ func (j *Journal) load(meta Meta) error {
 	if err := j.write(journalLine{Meta: payload}); err != nil {
 		return err
 	}
+	j.meta = meta
 	return syncDir(filepath.Dir(j.file.Name()))
 }
 
@@ -163,6 +165,7 @@ func (j *Journal) take(data []byte, number int, meta Meta) error {
 	case line.Meta != nil:
 		var begun Meta
 		if err = json.Unmarshal(line.Meta, &begun); err == nil {
+			j.meta = begun
 			err = sameOrigin(begun, meta, "remove the file to measure anew, or write to another one")
 		}
 	case line.Row != nil:
@@ -202,6 +205,9 @@ func sameOrigin(begun, now Meta, advice string) error {
 	}
 	return nil
 }
+
+// Meta returns what the journal was begun with.
+func (j *Journal) Meta() Meta { return j.meta }
 
 // Rows returns the rows so far, in the order in which they were measured.
 func (j *Journal) Rows() []Row { return slices.Clone(j.rows) }

@@ -22,6 +22,28 @@
 //	macs, bytes         multiply-accumulates; bytes read and written
 //	measured_at         timestamp, UTC, microseconds
 //
+// and since schema 2, before which they read as false, 0 or null:
+//
+//	contended           other work slowed the machine down all the time, or for
+//	                    so long that few samples were left: the latency is
+//	                    corrected for it, but less certain than its interval says
+//	bimodal             the samples have two clusters: the median is one of two times
+//	samples_contended, samples_interrupted
+//	                    samples that count in raw_median_ns only: taken beside
+//	                    other work, or while the thread had to wait for a CPU
+//	first_run_ns        time of the first run after loading, or null
+//	energy_gross_mj, energy_idle_mj
+//	                    as metered, and what of it the idle machine would have
+//	                    used: energy_mj is their difference; null where modelled
+//	cycles, instructions, cache_misses
+//	                    of one run, in user space, or null where nothing counts them
+//	peak_memory_bytes   the most that was resident while it ran, or null
+//	temperature_c       of the processor, or null
+//	clock_hz            of the core, or null
+//	compute_slowdown, memory_slowdown
+//	                    time of the calibration kernels over their undisturbed
+//	                    time, in the samples that count
+//
 // The Parquet metadata carries, below keys that begin with "hwprofd.", the
 // schema version, the device and its fingerprint, the runtime and its version,
 // the threads, the measurement protocol, whole networks that were measured on
@@ -41,8 +63,9 @@ import (
 )
 
 // Schema is the version of the file format that this package writes. It reads
-// no newer one.
-const Schema = 1
+// older ones, as if they were of this one, and no newer ones. A new version adds
+// columns; it never changes the meaning of one.
+const Schema = 2
 
 // Meta says on what and how a table was measured.
 type Meta struct {
@@ -63,7 +86,17 @@ type Protocol struct {
 	BudgetSeconds  float64 `json:"budget_seconds"`        // for the whole run
 	MaxItemSeconds float64 `json:"max_item_seconds"`      // for one workload
 	Pinned         bool    `json:"pinned"`                // thread pinned to a core
-	Calibration    string  `json:"calibration,omitempty"` // interleaved kernel whose drift is divided out
+	Calibration    string  `json:"calibration,omitempty"` // interleaved kernel, bound by arithmetic, whose drift is divided out
+	// Baseline has what the calibration kernels took on the undisturbed machine.
+	Baseline *Baseline `json:"baseline,omitempty"`
+}
+
+// Baseline is the speed of an undisturbed machine: the ns of one run of each
+// calibration kernel.
+type Baseline struct {
+	ClockNS   float64 `json:"clock_ns"`   // a chain of dependent operations
+	ComputeNS float64 `json:"compute_ns"` // bound by arithmetic
+	MemoryNS  float64 `json:"memory_ns"`  // bound by memory
 }
 
 // Network is a whole network that was measured on the device.
@@ -76,6 +109,12 @@ type Network struct {
 	LatencyCI95NS   float64  `json:"latency_ci95_ns"` // half-width
 	Samples         int64    `json:"samples"`
 	Use             string   `json:"use"` // "fit", "calibrate" or "test"
+
+	// As in a row; of tables of schema 1 they read as 0 or false.
+	RawMedianNS float64 `json:"raw_median_ns,omitempty"`
+	FirstRunNS  float64 `json:"first_run_ns,omitempty"`
+	Contended   bool    `json:"contended,omitempty"`
+	Bimodal     bool    `json:"bimodal,omitempty"`
 }
 
 // Table is a latency table in memory.

@@ -43,9 +43,9 @@ func (p *Profiler) calibrate(ctx context.Context, baseline float64) error {
 	if err != nil {
 		return fmt.Errorf("profiler: calibration: %w", err)
 	}
-	plan, err := p.compile(g, inference.Compile)
+	plan, err := compile(g, p.options.Seed, inference.Compile)
 	if err != nil {
-		return err
+		return fmt.Errorf("profiler: calibration: %w", err)
 	}
 	now := newClock()
 	s := &sampler{now: now, resolution: clockResolution(now), calibrate: runOf(plan), baseline: baseline}
@@ -59,7 +59,7 @@ func (p *Profiler) calibrate(ctx context.Context, baseline float64) error {
 // calibrationRow is the calibration kernel's own row, whose median is the
 // baseline.
 func (p *Profiler) calibrationRow(ctx context.Context) (lut.Row, error) {
-	m, err := p.sampler.measure(ctx, p.sampler.calibrate, p.options.RelativeCI, baselineTime)
+	m, err := p.sampler.measure(ctx, p.sampler.timed(p.sampler.calibrate), p.options.RelativeCI, baselineTime)
 	if err != nil {
 		return lut.Row{}, fmt.Errorf("profiler: calibration: %w", err)
 	}
