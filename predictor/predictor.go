@@ -2,11 +2,13 @@
 // from the device's table of measured workloads, with an interval and with
 // where each number comes from.
 //
-// A workload's latency is its row in the table, else a regression over the
-// rows of its family, else a roofline calibrated on all rows. A network's is
-// the sum over its workloads plus what the sum misses, learned from whole
-// networks of the table. The interval is split conformal on networks that
-// nothing was fitted to, so that it holds whatever the models are worth.
+// A workload's latency is its row in the table, else an interpolation between
+// rows that differ from it in channels and resolution alone, else a regression
+// over the rows of its family, else a roofline calibrated on all rows; each
+// with a relative uncertainty of its own. A network's latency is the sum over
+// its workloads plus what the sum misses, learned from whole networks of the
+// table. The interval is split conformal on networks that nothing was fitted
+// to, so that it holds whatever the models are worth.
 package predictor
 
 import (
@@ -23,9 +25,10 @@ import (
 
 // The values of Part.Source, from the most to the least certain.
 const (
-	SourceTable      = "table"      // measured
-	SourceRegression = "regression" // from rows of the same family
-	SourceRoofline   = "roofline"   // from the amount of work
+	SourceTable         = "table"         // measured
+	SourceInterpolation = "interpolation" // between rows of the same kind
+	SourceRegression    = "regression"    // from rows of the same family
+	SourceRoofline      = "roofline"      // from the amount of work
 )
 
 // Prediction is the predicted cost of a network.
@@ -52,15 +55,28 @@ type Prediction struct {
 type Part struct {
 	Workload  graph.Workload
 	LatencyNS float64 // of the workload alone
-	Source    string  // SourceTable, SourceRegression or SourceRoofline
+	Source    string  // SourceTable, SourceInterpolation, SourceRegression or SourceRoofline
+	// Uncertainty is the standard deviation to expect of ln(LatencyNS): 0.03
+	// for 3%. It is what the part widens the network's interval by.
+	Uncertainty float64
 }
 
 // Model describes the regression of a family.
 type Model struct {
 	Family string // with the element type, such as "pointwise/f32"
-	Kind   string // "additive", "ridge" or "gaussian process"
+	Kind   string // "additive", "ridge", "gaussian process" or "boosted trees"
 	Rows   int
 	Error  float64 // root mean square relative error in cross-validation, 0.03 for 3%
+	// Compared has the mean absolute relative error in cross-validation of each
+	// kind that was tried; Kind is the least, or the simplest of those that are
+	// about as good.
+	Compared []Candidate
+}
+
+// Candidate is a kind of regression that was tried on a family.
+type Candidate struct {
+	Kind  string
+	Error float64
 }
 
 // maxCached bounds the workloads whose cost is kept.
@@ -71,6 +87,8 @@ type Predictor struct {
 	families    map[string]int // position in overhead.factors
 	regressions map[string]*regression
 	roofline    *roofline
+	between     *lut.Interpolator
+	describer   describer
 	energy      *energyModel
 	overhead    *overhead
 	interval    interval
@@ -94,7 +112,9 @@ type cost struct {
 // at, and the table is not kept. The same table gives the same predictor.
 func Fit(t *lut.Table) (*Predictor, error) {
 	p := &Predictor{families: map[string]int{}, regressions: map[string]*regression{}, costs: map[graph.Workload]cost{}}
+	p.describer.hardware = hardwareOf(t.Meta.Device)
 	samples := map[string][]sample{}
+	warm := &lut.Table{}
 	for i, row := range t.Rows {
 		if row.Cache != lut.CacheWarm {
 			continue
@@ -109,6 +129,7 @@ func Fit(t *lut.Table) (*Predictor, error) {
 		if _, twice := p.costs[w]; twice {
 			return nil, fmt.Errorf("predictor: row %d: workload %s is in the table twice", i, row.Key)
 		}
+		warm.Rows = append(warm.Rows, row)
 		noise := relativeNoise(row.LatencyMedianNS, row.LatencyCI95NS)
 		p.costs[w] = cost{ns: row.LatencyMedianNS, spread: noise, source: SourceTable}
 		samples[family(w)] = append(samples[family(w)], sample{workload: w, ns: row.LatencyMedianNS, noise: noise})
@@ -116,6 +137,7 @@ func Fit(t *lut.Table) (*Predictor, error) {
 	if len(samples) == 0 {
 		return nil, errors.New("predictor: the table has no rows with warm caches: profile some workloads first")
 	}
+	p.between = lut.NewInterpolator(warm)
 	p.fitFamilies(samples)
 	var err error
 	if p.energy, err = fitEnergy(t.Rows, p.costs); err != nil {
@@ -147,6 +169,7 @@ func family(w graph.Workload) string { return w.Family() + "/" + string(w.DType)
 
 func (p *Predictor) fitFamilies(samples map[string][]sample) {
 	p.roofline = fitRoofline(samples)
+	p.describer.roofline = p.roofline.coefficients
 	var fits sync.WaitGroup
 	var mu sync.Mutex
 	for _, name := range slices.Sorted(maps.Keys(samples)) {
@@ -155,7 +178,7 @@ func (p *Predictor) fitFamilies(samples map[string][]sample) {
 			continue
 		}
 		fits.Go(func() {
-			r := fitRegression(samples[name])
+			r := fitRegression(samples[name], p.describer)
 			mu.Lock()
 			defer mu.Unlock()
 			p.regressions[name] = r
@@ -246,7 +269,7 @@ func (p *Predictor) Models() []Model {
 	var models []Model
 	for _, name := range slices.Sorted(maps.Keys(p.regressions)) {
 		r := p.regressions[name]
-		models = append(models, Model{Family: name, Kind: r.kind, Rows: r.rows, Error: r.spread})
+		models = append(models, Model{Family: name, Kind: r.kind, Rows: r.rows, Error: r.spread, Compared: slices.Clone(r.compared)})
 	}
 	return models
 }
@@ -281,7 +304,7 @@ func (p *Predictor) sum(workloads []graph.Workload) (prediction Prediction, spre
 		if err != nil {
 			return Prediction{}, 0, 0, err
 		}
-		prediction.Parts[i] = Part{Workload: w, LatencyNS: c.ns, Source: c.source}
+		prediction.Parts[i] = Part{Workload: w, LatencyNS: c.ns, Source: c.source, Uncertainty: c.spread}
 		prediction.LatencyNS += c.network
 		prediction.EnergyMJ += c.mj
 		alone += c.ns
@@ -330,18 +353,32 @@ func (p *Predictor) estimate(w graph.Workload) (cost, error) {
 	if err := w.Validate(); err != nil {
 		return cost{}, fmt.Errorf("predictor: %w", err)
 	}
-	var c cost
-	if r, ok := p.regressions[family(w)]; ok {
-		c = cost{ns: r.predict(w), spread: r.uncertainty(w), source: SourceRegression}
-	} else {
-		ns, spread, err := p.roofline.predict(family(w), w)
-		if err != nil {
-			return cost{}, err
-		}
-		c = cost{ns: ns, spread: spread, source: SourceRoofline}
+	c, err := p.alone(w)
+	if err != nil {
+		return cost{}, err
 	}
 	c.network = p.overhead.workload(p.familyIndex(w), c.ns, w.Bytes())
 	c.mj = p.energy.estimate(w, c.ns)
 	c.estimated = c.mj
 	return c, nil
+}
+
+// alone is the latency of a workload that has no row, measured alone. An
+// interpolation counts where it errs less than the regression.
+func (p *Predictor) alone(w graph.Workload) (cost, error) {
+	c, known := cost{spread: math.Inf(1)}, false
+	if e, ok := p.between.Estimate(w); ok {
+		spread := max(leastSpread, math.Log(e.HighNS/e.LatencyNS)/normal90)
+		c, known = cost{ns: e.LatencyNS, spread: spread, source: SourceInterpolation}, true
+	}
+	if r, ok := p.regressions[family(w)]; ok {
+		if spread := r.uncertainty(w); spread < c.spread {
+			c, known = cost{ns: r.predict(w), spread: spread, source: SourceRegression}, true
+		}
+	}
+	if known {
+		return c, nil
+	}
+	ns, spread, err := p.roofline.predict(family(w), w)
+	return cost{ns: ns, spread: spread, source: SourceRoofline}, err
 }

@@ -49,7 +49,7 @@ func TestSumOfRows(t *testing.T) {
 			t.Fatalf("no row for %s", w)
 		}
 		want += row.LatencyMedianNS
-		if diff := cmp.Diff(Part{Workload: w, LatencyNS: row.LatencyMedianNS, Source: SourceTable}, got.Parts[i]); diff != "" {
+		if diff := cmp.Diff(Part{Workload: w, LatencyNS: row.LatencyMedianNS, Source: SourceTable, Uncertainty: relativeNoise(row.LatencyMedianNS, row.LatencyCI95NS)}, got.Parts[i]); diff != "" {
 			t.Errorf("part %d differs:\n%s", i, diff)
 		}
 	}
