@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"time"
 
 	"github.com/hwprofd/hwprofd/graph"
@@ -90,13 +89,8 @@ func compile(g *graph.Graph, seed uint64, compile func(*graph.Graph, ...inferenc
 	if err != nil {
 		return nil, err
 	}
-	random := rand.New(rand.NewPCG(seed, 1))
-	for _, t := range plan.Inputs() {
-		if x, ok := t.Data.([]float32); ok { // others stay zero, which any operator takes
-			for i := range x {
-				x[i] = 2*random.Float32() - 1
-			}
-		}
+	if err := plan.FillInputs(seed); err != nil {
+		return nil, err
 	}
 	return plan, plan.Run()
 }
