@@ -136,6 +136,15 @@ func (t *Table) metadata() (map[string]string, error) {
 	if t.Published != nil {
 		objects["published"] = t.Published
 	}
+	if len(t.Failures) > 0 {
+		objects["failures"] = t.Failures
+	}
+	if len(t.Meta.RuntimeOptions) > 0 {
+		objects["runtime_options"] = t.Meta.RuntimeOptions
+	}
+	if t.Meta.RuntimeOverheadNS > 0 {
+		objects["runtime_overhead_ns"] = t.Meta.RuntimeOverheadNS
+	}
 	for name, value := range objects {
 		text, err := json.Marshal(value)
 		if err != nil {
@@ -178,8 +187,13 @@ func (t *Table) setMetadata(get func(string) (string, bool)) error {
 	parse("device", object(&t.Meta.Device))
 	parse("protocol", object(&t.Meta.Protocol))
 	parse("networks", object(&t.Networks))
-	if _, ok := get(metaPrefix + "published"); ok {
-		parse("published", object(&t.Published))
+	for name, v := range map[string]any{
+		"published": &t.Published, "failures": &t.Failures,
+		"runtime_options": &t.Meta.RuntimeOptions, "runtime_overhead_ns": &t.Meta.RuntimeOverheadNS,
+	} {
+		if _, ok := get(metaPrefix + name); ok {
+			parse(name, object(v))
+		}
 	}
 	return failed
 }

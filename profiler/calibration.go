@@ -26,6 +26,9 @@ const baselineTime = 500 * time.Millisecond
 // are corrected to, 0 where t has none. A profiler that is given it measures
 // as if the machine were as fast as it was then.
 func Baseline(t *lut.Table) float64 {
+	if ns := t.Meta.Protocol.CalibrationNS; ns > 0 {
+		return ns // of another runtime than the rows
+	}
 	row, _ := t.Lookup(calibration)
 	return row.LatencyMedianNS
 }

@@ -113,9 +113,15 @@ func (p *Profiler) measure(ctx context.Context, session Session, limit time.Dura
 		}
 		return took
 	}
+	resolution := p.sampler.resolution
+	defer func() { p.sampler.resolution = resolution }()
+	p.sampler.resolution = max(resolution, p.runtime.Info().ClockStep)
 	m, err := p.sampler.measure(ctx, run, p.options.RelativeCI, limit)
 	if failed := context.Cause(ctx); failed != nil {
 		return measurement{}, failed
+	}
+	if err == nil && !(m.Corrected.P10 > 0) {
+		return measurement{}, itemErrorf("some of the %d samples took no time by the runtime's clock", m.Samples)
 	}
 	return m, err
 }
