@@ -24,7 +24,8 @@
 //
 // The Parquet metadata carries, below keys that begin with "hwprofd.", the
 // schema version, the device and its fingerprint, the runtime and its version,
-// the threads, the measurement protocol, whole networks that were measured on
+// the threads, the measurement protocol, the target that was measured from
+// another machine, if any, whole networks that were measured on
 // the same device, a published table that was imported, if any, and a SHA-256
 // over the whole file.
 package lut
@@ -54,6 +55,7 @@ type Meta struct {
 	Threads        int         `json:"threads"`
 	Protocol       Protocol    `json:"protocol"`
 	Created        time.Time   `json:"created"`
+	Target         string      `json:"target,omitempty"` // such as ssh://pi@kitchen, where it was measured from another machine
 }
 
 // Protocol is the measurement protocol that was asked for. What each row
