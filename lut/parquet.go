@@ -132,6 +132,9 @@ func (t *Table) metadata() (map[string]string, error) {
 		metaPrefix + "created":         t.Meta.Created.UTC().Format(time.RFC3339Nano),
 		sumKey:                         noSum,
 	}
+	if t.Meta.Target != "" {
+		meta[metaPrefix+"target"] = t.Meta.Target
+	}
 	objects := map[string]any{"device": t.Meta.Device, "protocol": t.Meta.Protocol, "networks": t.Networks}
 	if t.Published != nil {
 		objects["published"] = t.Published
@@ -184,6 +187,7 @@ func (t *Table) setMetadata(get func(string) (string, bool)) error {
 	t.Meta.RuntimeVersion = text("runtime_version")
 	parse("threads", number(&t.Meta.Threads))
 	parse("created", func(s string) (err error) { t.Meta.Created, err = time.Parse(time.RFC3339Nano, s); return err })
+	t.Meta.Target, _ = get(metaPrefix + "target")
 	parse("device", object(&t.Meta.Device))
 	parse("protocol", object(&t.Meta.Protocol))
 	parse("networks", object(&t.Networks))

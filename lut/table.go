@@ -46,9 +46,10 @@
 //
 // The Parquet metadata carries, below keys that begin with "hwprofd.", the
 // schema version, the device and its fingerprint, the runtime and its version,
-// the threads, the measurement protocol, whole networks that were measured on
-// the same device, what could not be measured and why, if anything, a published
-// table that was imported, if any, and a SHA-256 over the whole file.
+// the threads, the measurement protocol, the target that was measured from
+// another machine, if any, whole networks that were measured on the same
+// device, what could not be measured and why, if anything, a published table
+// that was imported, if any, and a SHA-256 over the whole file.
 package lut
 
 import (
@@ -83,6 +84,8 @@ type Meta struct {
 	RuntimeOverheadNS float64   `json:"runtime_overhead_ns,omitempty"`
 	Protocol          Protocol  `json:"protocol"`
 	Created           time.Time `json:"created"`
+	// Target is the machine that was measured from another one, such as ssh://pi@kitchen.
+	Target string `json:"target,omitempty"`
 }
 
 // Protocol is the measurement protocol that was asked for. What each row

@@ -92,6 +92,7 @@ Start with:  hwprofd quickstart`,
 		newSearchCommand(),
 		newExportCommand(),
 		newBenchCommand(),
+		newTargetAgentCommand(),
 	)
 	return root
 }
