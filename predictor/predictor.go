@@ -37,6 +37,9 @@ type Prediction struct {
 	// interval [LowNS, HighNS] with probability Coverage.
 	LatencyNS, LowNS, HighNS float64
 	Coverage                 float64
+	// Spread is the standard deviation of ln(LatencyNS) that an interval of 90%
+	// stands for.
+	Spread float64
 	// Interval says how the interval was made: IntervalConformal, or
 	// IntervalCrossValidated, which is wider and does not guarantee Coverage.
 	Interval string
@@ -93,6 +96,11 @@ type Predictor struct {
 	overhead    *overhead
 	interval    interval
 
+	memory *memory
+}
+
+// memory keeps the costs of workloads, so that each is worked out once.
+type memory struct {
 	mu    sync.RWMutex
 	costs map[graph.Workload]cost
 }
@@ -102,16 +110,18 @@ type cost struct {
 	ns        float64 // alone
 	network   float64 // in a network, ns
 	spread    float64 // standard deviation of ln(ns)
+	weights   float64 // bytes of weights that it reads
 	mj        float64 // alone
 	estimated float64 // the part of mj that no row has
 	source    string
+	family    int // position in Predictor.families
 }
 
 // Fit makes a predictor of a table: of its rows with warm caches, of its networks
 // for "fit" and of those for "calibrate". Networks for other uses are not looked
 // at, and the table is not kept. The same table gives the same predictor.
 func Fit(t *lut.Table) (*Predictor, error) {
-	p := &Predictor{families: map[string]int{}, regressions: map[string]*regression{}, costs: map[graph.Workload]cost{}}
+	p := &Predictor{families: map[string]int{}, regressions: map[string]*regression{}, memory: &memory{costs: map[graph.Workload]cost{}}}
 	p.describer.hardware = hardwareOf(t.Meta.Device)
 	samples := map[string][]sample{}
 	warm := &lut.Table{}
@@ -126,12 +136,12 @@ func Fit(t *lut.Table) (*Predictor, error) {
 		if err := checkMeasured(row.LatencyMedianNS, row.LatencyCI95NS); err != nil {
 			return nil, fmt.Errorf("predictor: row %d (%s): %w", i, row.Key, err)
 		}
-		if _, twice := p.costs[w]; twice {
+		if _, twice := p.memory.costs[w]; twice {
 			return nil, fmt.Errorf("predictor: row %d: workload %s is in the table twice", i, row.Key)
 		}
 		warm.Rows = append(warm.Rows, row)
 		noise := relativeNoise(row.LatencyMedianNS, row.LatencyCI95NS)
-		p.costs[w] = cost{ns: row.LatencyMedianNS, spread: noise, source: SourceTable}
+		p.memory.costs[w] = cost{ns: row.LatencyMedianNS, spread: noise, weights: weightBytes(w), source: SourceTable}
 		samples[family(w)] = append(samples[family(w)], sample{workload: w, ns: row.LatencyMedianNS, noise: noise})
 	}
 	if len(samples) == 0 {
@@ -140,7 +150,7 @@ func Fit(t *lut.Table) (*Predictor, error) {
 	p.between = lut.NewInterpolator(warm)
 	p.fitFamilies(samples)
 	var err error
-	if p.energy, err = fitEnergy(t.Rows, p.costs); err != nil {
+	if p.energy, err = fitEnergy(t.Rows, p.memory.costs); err != nil {
 		return nil, err
 	}
 	if err := p.fitNetworks(t.Networks); err != nil {
@@ -162,6 +172,12 @@ func checkMeasured(median, ci95 float64) error {
 		return fmt.Errorf("latency_ci95_ns is %g; want a number that is not negative", ci95)
 	}
 	return nil
+}
+
+// weightBytes are those of the weights that a workload reads: of a table that it
+// gathers from, the part that it takes.
+func weightBytes(w graph.Workload) float64 {
+	return float64(min(w.Params()*w.DType.Size(), w.BytesRead()))
 }
 
 // family is what shares a regression.
@@ -191,7 +207,7 @@ func (p *Predictor) fitFamilies(samples map[string][]sample) {
 func (p *Predictor) fitNetworks(networks []lut.Network) error {
 	// Until the overhead is known, a network is the sum of its workloads. The
 	// last factor is for families that the table does not have.
-	p.overhead, _ = fitOverhead(nil, len(p.families)+1)
+	p.overhead, _ = fitOverhead(nil, len(p.families)+1, nil)
 	var observations []observation
 	var fitted, calibration []lut.Network
 	for _, n := range networks {
@@ -207,11 +223,12 @@ func (p *Predictor) fitNetworks(networks []lut.Network) error {
 			calibration = append(calibration, n)
 		}
 	}
-	fit, errors := fitOverhead(observations, len(p.families)+1)
+	fit, errors := fitOverhead(observations, len(p.families)+1, weightKnots(p.describer.hardware.CacheBytes))
 	p.overhead = fit
-	for w, c := range p.costs {
-		c.network = p.overhead.workload(p.familyIndex(w), c.ns, w.Bytes())
-		p.costs[w] = c
+	for w, c := range p.memory.costs {
+		c.family = p.familyIndex(w)
+		c.network = p.overhead.workload(c.family, c.ns, w.Bytes())
+		p.memory.costs[w] = c
 	}
 	return p.calibrate(fitted, errors, calibration)
 }
@@ -240,6 +257,7 @@ func (p *Predictor) observe(n lut.Network) (observation, error) {
 		}
 		o.families[p.familyIndex(w)] += c.ns
 		o.bytes += float64(w.Bytes())
+		o.weights += c.weights
 	}
 	return o, nil
 }
@@ -278,41 +296,86 @@ func (p *Predictor) Models() []Model {
 // other. It fails where a workload is not valid, and where the table has
 // nothing that its cost could be derived from.
 func (p *Predictor) Predict(workloads []graph.Workload) (Prediction, error) {
-	prediction, spread, estimated, err := p.sum(workloads)
+	s, parts, err := p.sum(workloads)
 	if err != nil {
 		return Prediction{}, err
 	}
-	width := p.interval.width(spread)
-	prediction.Coverage, prediction.Interval = coverage, p.interval.kind
-	prediction.LowNS = prediction.LatencyNS * math.Exp(-width)
-	prediction.HighNS = prediction.LatencyNS * math.Exp(width)
-	p.energy.finish(&prediction, width, estimated)
+	prediction := p.finish(s)
+	prediction.Parts = parts
 	return prediction, nil
 }
 
-// sum adds up the workloads: a prediction without intervals, the standard
-// deviation of ln(ns) that its parts leave, were they all wrong the same way,
-// and how many mJ of its energy no row has.
-func (p *Predictor) sum(workloads []graph.Workload) (prediction Prediction, spread, estimated float64, err error) {
-	if len(workloads) == 0 {
-		return Prediction{}, 0, 0, errors.New("predictor: no workloads to predict")
+// networkSum is what the parts of a network add up to.
+type networkSum struct {
+	ns        float64 // of the network
+	alone     float64 // of its workloads alone, ns
+	spread    float64 // ns by which they are unsure, were they all wrong the same way
+	weights   float64 // bytes of weights
+	mj        float64 // of the workloads
+	estimated float64 // the part of mj that no row has
+	family    int     // with the largest part
+}
+
+// relative is the standard deviation of ln(ns) that the workloads leave.
+func (s *networkSum) relative() float64 { return s.spread / s.ns }
+
+// finish puts intervals around a sum.
+func (p *Predictor) finish(s networkSum) Prediction {
+	score := p.interval.scoreOf(s.family, s.ns)
+	difficulty := p.interval.difficulty(s.family, s.relative())
+	width := score.score * difficulty
+	prediction := Prediction{
+		LatencyNS: s.ns, LowNS: s.ns * math.Exp(-width), HighNS: s.ns * math.Exp(width),
+		Coverage: p.interval.coverage, Interval: score.kind, Spread: score.spread * difficulty, OverheadNS: s.ns - s.alone,
 	}
-	prediction = Prediction{LatencyNS: p.overhead.constant, Parts: make([]Part, len(workloads))}
-	var alone float64
+	if p.energy.coefficients == nil {
+		prediction.EnergyMJ, prediction.EnergyLow, prediction.EnergyHigh = math.NaN(), math.NaN(), math.NaN()
+		return prediction
+	}
+	prediction.EnergySource = p.energy.source
+	prediction.EnergyMJ, width = p.energy.of(s.mj, s.estimated, prediction.OverheadNS, width, p.interval.coverage)
+	prediction.EnergyLow, prediction.EnergyHigh = prediction.EnergyMJ*math.Exp(-width), prediction.EnergyMJ*math.Exp(width)
+	return prediction
+}
+
+// maxFamilies is how many families are told apart when looking for that with
+// the largest part of a network.
+const maxFamilies = 64
+
+// sum adds up the workloads.
+func (p *Predictor) sum(workloads []graph.Workload) (s networkSum, parts []Part, err error) {
+	if len(workloads) == 0 {
+		return networkSum{}, nil, errors.New("predictor: no workloads to predict")
+	}
+	parts = make([]Part, len(workloads))
+	var families [maxFamilies]float64
 	for i, w := range workloads {
 		c, err := p.cost(w)
 		if err != nil {
-			return Prediction{}, 0, 0, err
+			return networkSum{}, nil, err
 		}
-		prediction.Parts[i] = Part{Workload: w, LatencyNS: c.ns, Source: c.source, Uncertainty: c.spread}
-		prediction.LatencyNS += c.network
-		prediction.EnergyMJ += c.mj
-		alone += c.ns
-		spread += c.network * c.spread
-		estimated += c.estimated
+		parts[i] = Part{Workload: w, LatencyNS: c.ns, Source: c.source, Uncertainty: c.spread}
+		s.ns += c.network
+		s.alone += c.ns
+		s.spread += c.network * c.spread
+		s.weights += c.weights
+		s.mj += c.mj
+		s.estimated += c.estimated
+		families[min(c.family, maxFamilies-1)] += c.network
 	}
-	prediction.OverheadNS = prediction.LatencyNS - alone
-	return prediction, spread / prediction.LatencyNS, estimated, nil
+	s.family = largest(families[:min(len(p.families)+1, maxFamilies)])
+	s.ns += p.overhead.once(s.weights)
+	return s, parts, nil
+}
+
+// largest is the position of the largest value, the first of equal ones.
+func largest(values []float64) (at int) {
+	for i, v := range values {
+		if v > values[at] {
+			at = i
+		}
+	}
+	return at
 }
 
 // PredictGraph returns the cost of a graph as it runs once fused.
@@ -330,9 +393,9 @@ func (p *Predictor) PredictGraph(g *graph.Graph) (Prediction, error) {
 
 // cost returns what a workload costs; each is worked out once.
 func (p *Predictor) cost(w graph.Workload) (cost, error) {
-	p.mu.RLock()
-	c, ok := p.costs[w]
-	p.mu.RUnlock()
+	p.memory.mu.RLock()
+	c, ok := p.memory.costs[w]
+	p.memory.mu.RUnlock()
 	if ok {
 		return c, nil
 	}
@@ -340,10 +403,10 @@ func (p *Predictor) cost(w graph.Workload) (cost, error) {
 	if err != nil {
 		return cost{}, err
 	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if len(p.costs) < maxCached {
-		p.costs[w] = c
+	p.memory.mu.Lock()
+	defer p.memory.mu.Unlock()
+	if len(p.memory.costs) < maxCached {
+		p.memory.costs[w] = c
 	}
 	return c, nil
 }
@@ -357,7 +420,9 @@ func (p *Predictor) estimate(w graph.Workload) (cost, error) {
 	if err != nil {
 		return cost{}, err
 	}
-	c.network = p.overhead.workload(p.familyIndex(w), c.ns, w.Bytes())
+	c.weights = weightBytes(w)
+	c.family = p.familyIndex(w)
+	c.network = p.overhead.workload(c.family, c.ns, w.Bytes())
 	c.mj = p.energy.estimate(w, c.ns)
 	c.estimated = c.mj
 	return c, nil
