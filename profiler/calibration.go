@@ -26,6 +26,9 @@ const baselineTime = 500 * time.Millisecond
 // are corrected to, 0 where t has none. A profiler that is given it measures
 // as if the machine were as fast as it was then.
 func Baseline(t *lut.Table) float64 {
+	if ns := t.Meta.Protocol.CalibrationNS; ns > 0 {
+		return ns // of another runtime than the rows
+	}
 	row, _ := t.Lookup(calibration)
 	return row.LatencyMedianNS
 }
@@ -43,9 +46,9 @@ func (p *Profiler) calibrate(ctx context.Context, baseline float64) error {
 	if err != nil {
 		return fmt.Errorf("profiler: calibration: %w", err)
 	}
-	plan, err := p.compile(g, inference.Compile)
+	plan, err := compile(g, p.options.Seed, inference.Compile)
 	if err != nil {
-		return err
+		return fmt.Errorf("profiler: calibration: %w", err)
 	}
 	now := newClock()
 	s := &sampler{now: now, resolution: clockResolution(now), calibrate: runOf(plan), baseline: baseline}
@@ -59,7 +62,7 @@ func (p *Profiler) calibrate(ctx context.Context, baseline float64) error {
 // calibrationRow is the calibration kernel's own row, whose median is the
 // baseline.
 func (p *Profiler) calibrationRow(ctx context.Context) (lut.Row, error) {
-	m, err := p.sampler.measure(ctx, p.sampler.calibrate, p.options.RelativeCI, baselineTime)
+	m, err := p.sampler.measure(ctx, p.sampler.timed(p.sampler.calibrate), p.options.RelativeCI, baselineTime)
 	if err != nil {
 		return lut.Row{}, fmt.Errorf("profiler: calibration: %w", err)
 	}

@@ -3,7 +3,6 @@ package profiler
 import (
 	"context"
 	"fmt"
-	"math/rand/v2"
 	"runtime"
 	"runtime/debug"
 	"time"
@@ -28,21 +27,17 @@ func copies(w graph.Workload) int {
 }
 
 func (p *Profiler) workload(ctx context.Context, w graph.Workload, limit time.Duration) (lut.Row, error) {
-	g, err := graph.FromWorkload(w, p.options.Seed)
+	session, n, err := p.runtime.LoadWorkload(ctx, w, p.options.Seed)
 	if err != nil {
-		return lut.Row{}, fmt.Errorf("profiler: %w", err)
+		return lut.Row{}, fmt.Errorf("profiler: %s: %w", w, err)
 	}
-	n := copies(w)
-	plan, err := p.compile(replicate(g, n), inference.CompilePart)
-	if err != nil {
-		return lut.Row{}, err
-	}
-	m, err := p.measure(ctx, plan, limit)
+	defer session.Close()
+	m, err := p.measure(ctx, session, limit)
 	if err != nil {
 		return lut.Row{}, fmt.Errorf("profiler: %s: %w", w, err)
 	}
 	row := newRow(w, m, float64(n))
-	if err := p.meterRow(ctx, &row, w, plan, n); err != nil {
+	if err := p.meterRow(ctx, &row, w, session, n); err != nil {
 		return lut.Row{}, fmt.Errorf("profiler: %s: %w", w, err)
 	}
 	return row, nil
@@ -67,16 +62,17 @@ func newRow(w graph.Workload, m measurement, times float64) lut.Row {
 }
 
 func (p *Profiler) network(ctx context.Context, item NamedGraph, limit time.Duration) (network lut.Network, stable bool, err error) {
-	plan, err := p.compile(WithWeights(item.Graph, p.options.Seed), inference.Compile)
+	session, workloads, err := p.runtime.LoadNetwork(ctx, item, p.options.Seed)
 	if err != nil {
-		return lut.Network{}, false, err
+		return lut.Network{}, false, fmt.Errorf("profiler: network %s: %w", item.Name, err)
 	}
-	return p.plan(ctx, item, plan, limit)
+	defer session.Close()
+	return p.session(ctx, item, session, workloads, limit)
 }
 
-// plan measures the plan of item.
-func (p *Profiler) plan(ctx context.Context, item NamedGraph, plan *inference.Plan, limit time.Duration) (network lut.Network, stable bool, err error) {
-	m, err := p.measure(ctx, plan, limit)
+// session measures item, which is loaded and made of workloads.
+func (p *Profiler) session(ctx context.Context, item NamedGraph, session Session, workloads []graph.Workload, limit time.Duration) (network lut.Network, stable bool, err error) {
+	m, err := p.measure(ctx, session, limit)
 	if err != nil {
 		return lut.Network{}, false, fmt.Errorf("profiler: network %s: %w", item.Name, err)
 	}
@@ -89,30 +85,10 @@ func (p *Profiler) plan(ctx context.Context, item NamedGraph, plan *inference.Pl
 		Samples:         int64(m.Samples),
 		Use:             item.Use,
 	}
-	for _, w := range plan.Workloads() {
+	for _, w := range workloads {
 		network.Workloads = append(network.Workloads, w.String())
 	}
 	return network, m.Stable, nil
-}
-
-// compile compiles g and fills its inputs at random.
-func (p *Profiler) compile(g *graph.Graph, compile func(*graph.Graph, ...inference.Option) (*inference.Plan, error)) (*inference.Plan, error) {
-	plan, err := compile(g)
-	if err != nil {
-		return nil, fmt.Errorf("profiler: %w", err)
-	}
-	random := rand.New(rand.NewPCG(p.options.Seed, 1))
-	for _, t := range plan.Inputs() {
-		if x, ok := t.Data.([]float32); ok { // others stay zero, which any operator takes
-			for i := range x {
-				x[i] = 2*random.Float32() - 1
-			}
-		}
-	}
-	if err := plan.Run(); err != nil {
-		return nil, fmt.Errorf("profiler: %w", err)
-	}
-	return plan, nil
 }
 
 // runOf runs plan, which has run before without error on the same input.
@@ -120,9 +96,32 @@ func runOf(plan *inference.Plan) func() {
 	return func() { _ = plan.Run() }
 }
 
-// measure times plan with no garbage collection between.
-func (p *Profiler) measure(ctx context.Context, plan *inference.Plan, limit time.Duration) (measurement, error) {
-	runtime.GC() // what compiling has left, and what is running of it
+// measure times session with no garbage collection between. A run that fails
+// ends it.
+func (p *Profiler) measure(ctx context.Context, session Session, limit time.Duration) (measurement, error) {
+	runtime.GC() // what loading has left, and what is running of it
 	defer debug.SetGCPercent(debug.SetGCPercent(-1))
-	return p.sampler.measure(ctx, runOf(plan), p.options.RelativeCI, limit)
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	run := func(n int) time.Duration {
+		if ctx.Err() != nil {
+			return 0
+		}
+		took, err := session.Run(ctx, n)
+		if err != nil {
+			stop(err)
+		}
+		return took
+	}
+	resolution := p.sampler.resolution
+	defer func() { p.sampler.resolution = resolution }()
+	p.sampler.resolution = max(resolution, p.runtime.Info().ClockStep)
+	m, err := p.sampler.measure(ctx, run, p.options.RelativeCI, limit)
+	if failed := context.Cause(ctx); failed != nil {
+		return measurement{}, failed
+	}
+	if err == nil && !(m.Corrected.P10 > 0) {
+		return measurement{}, itemErrorf("some of the %d samples took no time by the runtime's clock", m.Samples)
+	}
+	return m, err
 }

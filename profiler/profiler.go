@@ -42,6 +42,9 @@ type Options struct {
 	Baseline float64
 	// Seed decides the order of measuring and the values of weights and inputs.
 	Seed uint64
+	// Runtime runs what is measured: by default that of this project, within
+	// this process. The profiler does not close it.
+	Runtime Runtime
 	// Meter measures the energy of workloads, each repeated for long enough in
 	// a run of its own, at most for MaxEnergyPerItem: 2 s by default. Without
 	// a meter, and where it fails or is too coarse, energy is modelled.
@@ -62,6 +65,7 @@ type Options struct {
 // use, and two of them at work at the same time disturb each other.
 type Profiler struct {
 	options  Options
+	runtime  Runtime
 	metering metering
 	sampler  *sampler
 }
@@ -78,7 +82,11 @@ func New(options Options) *Profiler {
 	if options.MaxEnergyPerItem == 0 {
 		options.MaxEnergyPerItem = 2 * time.Second
 	}
-	return &Profiler{options: options, metering: metering{meter: options.Meter}}
+	p := &Profiler{options: options, runtime: options.Runtime, metering: metering{meter: options.Meter}}
+	if p.runtime == nil {
+		p.runtime = inProcess{now: func() time.Duration { return p.sampler.now() }}
+	}
+	return p
 }
 
 // Workload measures one workload.
@@ -112,5 +120,6 @@ func (p *Profiler) Plan(ctx context.Context, name string, plan *inference.Plan) 
 	if err := p.calibrate(ctx, p.options.Baseline); err != nil {
 		return lut.Network{}, false, err
 	}
-	return p.plan(ctx, NamedGraph{Name: name}, plan, p.options.MaxPerItem)
+	session := &planSession{plan: plan, now: p.sampler.now}
+	return p.session(ctx, NamedGraph{Name: name}, session, plan.Workloads(), p.options.MaxPerItem)
 }

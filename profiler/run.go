@@ -3,6 +3,7 @@ package profiler
 import (
 	"cmp"
 	"context"
+	"errors"
 	"math/rand/v2"
 	"slices"
 	"time"
@@ -16,13 +17,17 @@ import (
 type NamedGraph struct {
 	Name, Use string
 	Graph     *graph.Graph
+	// File is the ONNX file that Graph was read from, for runtimes that read it
+	// themselves; it may be empty.
+	File string
 }
 
 // item is one thing to measure and write to the journal.
 type item struct {
 	name    string
 	measure func(limit time.Duration) (attempt, error)
-	best    *attempt // so far
+	fail    func(reason error) error // writes to the journal that it cannot be measured
+	best    *attempt                 // so far
 }
 
 // attempt is one measurement of an item.
@@ -55,6 +60,11 @@ func (p *Profiler) Run(ctx context.Context, path string, meta lut.Meta, workload
 		return nil, err
 	}
 	defer journal.Close()
+	if !p.own() {
+		if meta.RuntimeOverheadNS, err = p.overhead(ctx); err != nil {
+			return nil, err
+		}
+	}
 	begin := time.Now()
 	if err := p.resume(ctx, journal); err != nil {
 		return nil, err
@@ -64,8 +74,11 @@ func (p *Profiler) Run(ctx context.Context, path string, meta lut.Meta, workload
 	if err := p.measureAll(p.sampler.now()-calibrating, items); err != nil {
 		return nil, err
 	}
-	table := &lut.Table{Meta: meta, Rows: journal.Rows(), Networks: journal.Networks()}
+	table := &lut.Table{Meta: meta, Rows: journal.Rows(), Networks: journal.Networks(), Failures: journal.Failures()}
 	p.rebase(table)
+	if journal.Baseline() > 0 {
+		table.Meta.Protocol.CalibrationNS = p.sampler.baseline
+	}
 	slices.SortFunc(table.Rows, func(a, b lut.Row) int { return cmp.Compare(a.Key, b.Key) })
 	slices.SortFunc(table.Networks, func(a, b lut.Network) int { return cmp.Compare(a.Name, b.Name) })
 	if err := table.Write(path); err != nil {
@@ -85,8 +98,14 @@ func (p *Profiler) resume(ctx context.Context, journal *lut.Journal) error {
 			return p.calibrate(ctx, row.LatencyMedianNS)
 		}
 	}
+	if ns := journal.Baseline(); ns > 0 {
+		return p.calibrate(ctx, ns)
+	}
 	if err := p.calibrate(ctx, p.options.Baseline); err != nil {
 		return err
+	}
+	if !p.own() { // the kernel is no row of another runtime
+		return journal.SetBaseline(p.sampler.baseline)
 	}
 	row, err := p.calibrationRow(ctx)
 	if err != nil {
@@ -104,11 +123,20 @@ func (p *Profiler) pending(ctx context.Context, journal *lut.Journal, workloads 
 	for _, network := range journal.Networks() {
 		done["network "+network.Name] = true
 	}
+	for _, failure := range journal.Failures() {
+		kind := "workload "
+		if failure.Network {
+			kind = "network "
+		}
+		done[kind+failure.Name] = true
+	}
 	var items []item
 	add := func(kind, name string, measure func(limit time.Duration) (attempt, error)) {
 		if !done[kind+name] {
 			done[kind+name] = true
-			items = append(items, item{name: name, measure: measure})
+			items = append(items, item{name: name, measure: measure, fail: func(reason error) error {
+				return journal.AppendFailure(lut.Failure{Name: name, Network: kind == "network ", Reason: p.failed(name, reason)})
+			}})
 		}
 	}
 	for _, w := range workloads {
@@ -160,8 +188,18 @@ func (p *Profiler) measureAll(begin time.Duration, items []item) error {
 			p.progress(kept, total, item.name, left)
 			if limit > 0 || item.best == nil {
 				a, err := item.measure(limit)
-				if err != nil {
+				if errors.As(err, new(itemError)) && item.best == nil {
+					if err := item.fail(err); err != nil {
+						return err
+					}
+					kept++
+					continue
+				}
+				if err != nil && !errors.As(err, new(itemError)) {
 					return err
+				}
+				if err != nil { // what was measured before stands
+					a = *item.best
 				}
 				if item.best == nil || a.stable || a.width < item.best.width {
 					item.best = &a

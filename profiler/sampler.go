@@ -73,11 +73,25 @@ type round struct {
 // slowest is the slower of the calibration kernel's samples.
 func (r *round) slowest() float64 { return max(r.before, r.after) }
 
+// timedRuns runs something n times and returns how long that took.
+type timedRuns func(n int) time.Duration
+
+// timed times run by the sampler's clock.
+func (s *sampler) timed(run func()) timedRuns {
+	return func(n int) time.Duration {
+		start := s.now()
+		for range n {
+			run()
+		}
+		return s.now() - start
+	}
+}
+
 // measure times run, at most for limit, until the 95% interval of the median
 // is narrower than width times the median. It always takes one round of
 // samples, however long that is. A context that ends is noticed between two
 // samples.
-func (s *sampler) measure(ctx context.Context, run func(), width float64, limit time.Duration) (measurement, error) {
+func (s *sampler) measure(ctx context.Context, run timedRuns, width float64, limit time.Duration) (measurement, error) {
 	deadline := s.now() + limit
 	perSample, err := s.warmUp(ctx, run, time.Duration(warmShare*float64(limit)))
 	if err != nil {
@@ -90,7 +104,7 @@ func (s *sampler) measure(ctx context.Context, run func(), width float64, limit 
 	)
 	for {
 		r := round{before: before}
-		run() // brings the item's data back into the caches
+		run(1) // brings the item's data back into the caches
 		for start := s.now(); len(r.samples) == 0 || len(r.samples) < samplesPerRound && s.now()-start < roundTime; {
 			if err := ctx.Err(); err != nil {
 				return measurement{}, err
@@ -180,9 +194,9 @@ func (s *sampler) correct(rounds []round) []float64 {
 
 // warmUp runs until the time of a sample no longer falls, at most for limit,
 // and returns the runs that make up a sample.
-func (s *sampler) warmUp(ctx context.Context, run func(), limit time.Duration) (perSample int, err error) {
+func (s *sampler) warmUp(ctx context.Context, run timedRuns, limit time.Duration) (perSample int, err error) {
 	deadline := s.now() + limit
-	run()
+	run(1)
 	shortest := float64(max(minSample, minTicks*s.resolution))
 	perSample = 1
 	for {
@@ -214,19 +228,15 @@ func (s *sampler) warmUp(ctx context.Context, run func(), limit time.Duration) (
 }
 
 // sample returns the time of one of n runs, in ns.
-func (s *sampler) sample(run func(), n int) float64 {
-	start := s.now()
-	for range n {
-		run()
-	}
-	return float64(s.now()-start) / float64(n)
+func (s *sampler) sample(run timedRuns, n int) float64 {
+	return float64(run(n)) / float64(n)
 }
 
 // sampleCalibration returns the time of one run of the calibration kernel, in
 // ns, with its own data in the caches.
 func (s *sampler) sampleCalibration() float64 {
 	s.calibrate()
-	took := s.sample(s.calibrate, s.perSample)
+	took := s.sample(s.timed(s.calibrate), s.perSample)
 	if len(s.history) < historySize {
 		s.history = append(s.history, took)
 	} else {
@@ -242,7 +252,7 @@ func (s *sampler) sampleCalibration() float64 {
 func (s *sampler) setBaseline(ctx context.Context, limit time.Duration) error {
 	deadline := s.now() + limit
 	var err error
-	if s.perSample, err = s.warmUp(ctx, s.calibrate, limit/2); err != nil {
+	if s.perSample, err = s.warmUp(ctx, s.timed(s.calibrate), limit/2); err != nil {
 		return err
 	}
 	for len(s.history) < minSamples || s.now() < deadline {

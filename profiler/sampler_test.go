@@ -32,14 +32,17 @@ func (m *machine) work(d time.Duration) {
 	m.clock += time.Duration(float64(d) * m.slowdown(m.clock) * m.noise())
 }
 
-func (m *machine) item(d time.Duration) func() {
-	return func() { m.work(d); m.runs++ }
+// now is the clock, in its steps.
+func (m *machine) now() time.Duration { return m.clock / m.resolution * m.resolution }
+
+func (m *machine) item(d time.Duration) timedRuns {
+	return (&sampler{now: m.now}).timed(func() { m.work(d); m.runs++ })
 }
 
 func (m *machine) sampler(t *testing.T) *sampler {
 	t.Helper()
 	s := &sampler{
-		now:        func() time.Duration { return m.clock / m.resolution * m.resolution },
+		now:        m.now,
 		resolution: m.resolution,
 		calibrate:  func() { m.work(20 * time.Microsecond) },
 	}
@@ -258,7 +261,7 @@ func TestMeasureStopsWhenCancelled(t *testing.T) {
 			cancel()
 		}
 	}
-	_, err := s.measure(ctx, item, 1e-9, time.Hour)
+	_, err := s.measure(ctx, s.timed(item), 1e-9, time.Hour)
 	if !errors.Is(err, context.Canceled) {
 		t.Fatalf("error %v, want context.Canceled", err)
 	}

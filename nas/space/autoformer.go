@@ -125,8 +125,8 @@ func selfAttention(b *graph.Builder, name string, x *graph.Value, heads, d int) 
 // project is a matrix product with a bias over the last dimension.
 func project(b *graph.Builder, name string, x *graph.Value, out int) *graph.Value {
 	in := x.Shape[len(x.Shape)-1]
-	product := b.Operator("MatMul", name+".product", nil, x, b.Parameter(name+".weight", graph.RoleWeight, in, out))
-	return b.Operator("Add", name, nil, product, b.Parameter(name+".bias", graph.RoleBias, out))
+	return b.Apply(graph.Linear, name, graph.Attributes{}, x,
+		b.Parameter(name+".weight", graph.RoleWeight, out, in), b.Parameter(name+".bias", graph.RoleBias, out))
 }
 
 // layerNorm is over the last dimension.
