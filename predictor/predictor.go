@@ -87,6 +87,7 @@ const maxCached = 1 << 20
 
 // Predictor predicts from one table. It is safe for concurrent use.
 type Predictor struct {
+	meta        lut.Meta
 	families    map[string]int // position in overhead.factors
 	regressions map[string]*regression
 	roofline    *roofline
@@ -95,6 +96,7 @@ type Predictor struct {
 	energy      *energyModel
 	overhead    *overhead
 	usualNoise  float64 // median spread of rows
+	fusion      []FusionRule
 	interval    interval
 
 	memory *memory
@@ -123,6 +125,7 @@ type cost struct {
 // at, and the table is not kept. The same table gives the same predictor.
 func Fit(t *lut.Table) (*Predictor, error) {
 	p := &Predictor{families: map[string]int{}, regressions: map[string]*regression{}, memory: &memory{costs: map[graph.Workload]cost{}}}
+	p.meta = t.Meta
 	p.describer.hardware = hardwareOf(t.Meta.Device)
 	samples := map[string][]sample{}
 	warm := &lut.Table{}
@@ -287,6 +290,12 @@ func networkWorkloads(n lut.Network) ([]graph.Workload, error) {
 	}
 	return workloads, nil
 }
+
+// Meta says on what the table was measured that the predictor was fitted to.
+func (p *Predictor) Meta() lut.Meta { return p.meta }
+
+// Fusion lists what is known of the pairs that the runtime fuses.
+func (p *Predictor) Fusion() []FusionRule { return slices.Clone(p.fusion) }
 
 // Models lists the regressions, by family. Families that are missing here had
 // too few rows for one and are predicted by the roofline where they have none.
