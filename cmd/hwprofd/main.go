@@ -78,6 +78,7 @@ Start with:  hwprofd quickstart`,
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usagef("%w; see '%s --help'", err, cmd.CommandPath())
 	})
+	addProgressFlag(root)
 	root.AddCommand(
 		newQuickstartCommand(),
 		newDeviceCommand(),
@@ -91,6 +92,7 @@ Start with:  hwprofd quickstart`,
 		newSearchCommand(),
 		newExportCommand(),
 		newBenchCommand(),
+		newServeCommand(),
 	)
 	return root
 }
