@@ -91,6 +91,7 @@ Start with:  hwprofd quickstart`,
 		newSearchCommand(),
 		newExportCommand(),
 		newBenchCommand(),
+		newRuntimeCommand(),
 	)
 	return root
 }

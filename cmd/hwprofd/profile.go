@@ -26,9 +26,10 @@ func newProfileCommand() *cobra.Command {
 		seed              uint64
 		resume            bool
 		meter             meterFlags
+		outside           runtimeFlags
 	)
 	cmd := &cobra.Command{
-		Use:   "profile -o FILE (--space SPACE | --model MODEL.onnx ...)",
+		Use:   "profile -o FILE (--space SPACE | --model MODEL.onnx ...) [--runtime RUNTIME [-- ARGUMENTS]]",
 		Short: "Measure this device into a latency table (a LUT file)",
 		Long: `Measures workloads on this device and writes them as a latency table, a Parquet
 file. With --space they are those that matter most to the networks of a search
@@ -40,10 +41,16 @@ run goes on with --resume.
 
 Energy is that above the idle machine, by a meter where the processor's can be
 read ('hwprofd device' lists them) or --meter names another, else it is modelled
-and marked so.`,
-		Example: "  hwprofd profile -o pi4.lut.parquet --space mobile28 --budget 5m\n  hwprofd profile -o pi4.lut.parquet --model resnet.onnx --model vit.onnx",
-		Args:    noArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
+and marked so.
+
+With --runtime another runtime than this program's own is measured, by an
+adapter, which gets the arguments after "--". What it fails at is named in the
+table with the reason.`,
+		Example: `  hwprofd profile -o pi4.lut.parquet --space mobile28 --budget 5m
+  hwprofd profile -o pi4.lut.parquet --model resnet.onnx --model vit.onnx
+  hwprofd profile -o server.lut.parquet --model resnet.onnx --runtime onnxruntime -- --lib /opt/onnxruntime/lib/libonnxruntime.so`,
+		Args: outside.args,
+		RunE: func(cmd *cobra.Command, args []string) error {
 			switch {
 			case output == "":
 				return usagef("-o FILE is missing: name the table to write, such as -o pi4.lut.parquet")
@@ -65,6 +72,18 @@ and marked so.`,
 			if err != nil {
 				return err
 			}
+			meta := tableMeta(info)
+			other, err := outside.open(cmd.Context(), args)
+			if err != nil {
+				return err
+			}
+			var measured profiler.Runtime
+			if other != nil {
+				defer other.Close()
+				measured = other
+				of := other.Info()
+				meta.Runtime, meta.RuntimeVersion, meta.RuntimeOptions, meta.Threads = of.Name, of.Version, of.Options, of.Threads
+			}
 			p := newProgress(cmd.ErrOrStderr())
 			m, err := meter.open(p.say)
 			if err != nil {
@@ -75,13 +94,13 @@ and marked so.`,
 			}
 			p.begin("profile: %d workloads, %d networks", len(workloads), len(networks))
 			prof := profiler.New(profiler.Options{
-				Budget: budget, Seed: seed,
+				Budget: budget, Seed: seed, Runtime: measured,
 				Meter: m, MaxEnergyPerItem: meter.time, Warn: func(message string) { p.say("%s", message) },
 				Progress: func(done, total int, current string, left time.Duration) {
 					p.report(float64(done)/float64(total), left, current)
 				},
 			})
-			table, err := prof.Run(cmd.Context(), output, tableMeta(info), workloads, networks)
+			table, err := prof.Run(cmd.Context(), output, meta, workloads, networks)
 			if err != nil {
 				if cmd.Context().Err() != nil {
 					return fmt.Errorf("interrupted; nothing measured is lost, go on with the same command and --resume")
@@ -89,6 +108,9 @@ and marked so.`,
 				return err
 			}
 			p.say("%s: %d workloads and %d networks; energy of %s", output, len(table.Rows), len(table.Networks), energySources(table))
+			if n := len(table.Failures); n > 0 {
+				p.say("%d could not be measured; 'hwprofd lut show %s' names them with the reasons", n, output)
+			}
 			return nil
 		},
 	}
@@ -100,6 +122,7 @@ and marked so.`,
 	flags.Uint64Var(&seed, "seed", 1, "seed of the choice and order of workloads")
 	flags.BoolVar(&resume, "resume", false, "go on with an interrupted run of the same file")
 	meter.add(flags)
+	outside.add(flags)
 	return cmd
 }
 
@@ -144,7 +167,7 @@ func profileItems(spaceName string, models []string, seed uint64, budget time.Du
 			return nil, nil, fmt.Errorf("%s: %w", path, err)
 		}
 		workloads = append(workloads, of...)
-		networks = append(networks, profiler.NamedGraph{Name: path, Use: "fit", Graph: g})
+		networks = append(networks, profiler.NamedGraph{Name: path, Use: "fit", Graph: g, File: path})
 	}
 	return workloads, networks, nil
 }
