@@ -95,6 +95,7 @@ Start with:  hwprofd quickstart`,
 		newBenchCommand(),
 		newTargetAgentCommand(),
 		newServeCommand(),
+		newRuntimeCommand(),
 	)
 	return root
 }
