@@ -37,7 +37,8 @@
 //	                    used: energy_mj is their difference; null where modelled
 //	cycles, instructions, cache_misses
 //	                    of one run, in user space, or null where nothing counts them
-//	peak_memory_bytes   the most that was resident while it ran, or null
+//	peak_memory_bytes   memory of its tensors and weights; of another runtime the
+//	                    most that its process had resident; or null
 //	temperature_c       of the processor, or null
 //	clock_hz            of the core, or null
 //	compute_slowdown, memory_slowdown

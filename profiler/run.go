@@ -28,8 +28,20 @@ type item struct {
 // attempt is one measurement of an item.
 type attempt struct {
 	stable bool
+	quiet  bool         // not contended
 	width  float64      // of the median's interval, as a part of the median
 	keep   func() error // writes it to the journal
+}
+
+// better reports whether a tells more than b.
+func (a *attempt) better(b *attempt) bool {
+	switch {
+	case a.stable != b.stable:
+		return a.stable
+	case a.quiet != b.quiet:
+		return a.quiet
+	}
+	return a.width < b.width
 }
 
 // Run measures workloads, each once however often it is listed, and whole
@@ -50,15 +62,22 @@ func (p *Profiler) Run(ctx context.Context, path string, meta lut.Meta, workload
 		Pinned:         pinning == nil,
 		Calibration:    calibration.String(),
 	}
+	begin := time.Now()
+	if err := p.calibrate(ctx, p.options.Baseline); err != nil {
+		return nil, err
+	}
+	baseline := p.sampler.baseline.baseline()
+	meta.Protocol.Baseline = &baseline
 	journal, err := lut.OpenJournal(path, meta)
 	if err != nil {
 		return nil, err
 	}
 	defer journal.Close()
-	begin := time.Now()
 	if err := p.resume(ctx, journal); err != nil {
 		return nil, err
 	}
+	baseline = p.sampler.baseline.baseline()
+	defer p.openCounters()()
 	calibrating := time.Since(begin)
 	items := p.pending(ctx, journal, workloads, networks)
 	if err := p.measureAll(p.sampler.now()-calibrating, items); err != nil {
@@ -77,16 +96,16 @@ func (p *Profiler) Run(ctx context.Context, path string, meta lut.Meta, workload
 	return table, nil
 }
 
-// resume readies the calibration kernel: with the baseline that the journal
-// was begun with, where it was, else with one that becomes its first row.
+// resume takes the baseline that the journal was begun with, and begins it with
+// the calibration kernel's row.
 func (p *Profiler) resume(ctx context.Context, journal *lut.Journal) error {
+	if begun := journal.Meta().Protocol.Baseline; begun != nil {
+		p.sampler.setKnown(speedsOf(*begun))
+	}
 	for _, row := range journal.Rows() {
 		if row.Key == calibration.String() {
-			return p.calibrate(ctx, row.LatencyMedianNS)
+			return nil
 		}
-	}
-	if err := p.calibrate(ctx, p.options.Baseline); err != nil {
-		return err
 	}
 	row, err := p.calibrationRow(ctx)
 	if err != nil {
@@ -99,34 +118,46 @@ func (p *Profiler) resume(ctx context.Context, journal *lut.Journal) error {
 func (p *Profiler) pending(ctx context.Context, journal *lut.Journal, workloads []graph.Workload, networks []NamedGraph) []item {
 	done := make(map[string]bool)
 	for _, row := range journal.Rows() {
-		done["workload "+row.Key] = true
+		done["workload "+row.Key+" "+row.Cache] = true
 	}
 	for _, network := range journal.Networks() {
 		done["network "+network.Name] = true
 	}
 	var items []item
-	add := func(kind, name string, measure func(limit time.Duration) (attempt, error)) {
-		if !done[kind+name] {
-			done[kind+name] = true
+	add := func(kind, id, name string, measure func(limit time.Duration) (attempt, error)) {
+		if !done[kind+id] {
+			done[kind+id] = true
 			items = append(items, item{name: name, measure: measure})
 		}
 	}
+	caches := p.options.Caches
+	if len(caches) == 0 {
+		caches = []string{lut.CacheWarm}
+	}
 	for _, w := range workloads {
-		add("workload ", w.String(), func(limit time.Duration) (attempt, error) {
-			row, err := p.workload(ctx, w, limit)
-			return attempt{
-				stable: row.Stable,
-				width:  2 * row.LatencyCI95NS / row.LatencyMedianNS,
-				keep:   func() error { return journal.AppendRow(row) },
-			}, err
-		})
+		for _, cache := range caches {
+			name := w.String()
+			if cache != lut.CacheWarm {
+				name += " " + cache
+			}
+			add("workload ", w.String()+" "+cache, name, func(limit time.Duration) (attempt, error) {
+				row, err := p.workload(ctx, w, cache, limit)
+				return attempt{
+					stable: row.Stable,
+					width:  2 * row.LatencyCI95NS / row.LatencyMedianNS,
+					quiet:  !row.Contended,
+					keep:   func() error { return journal.AppendRow(row) },
+				}, err
+			})
+		}
 	}
 	for _, n := range networks {
-		add("network ", n.Name, func(limit time.Duration) (attempt, error) {
+		add("network ", n.Name, n.Name, func(limit time.Duration) (attempt, error) {
 			network, stable, err := p.network(ctx, n, limit)
 			return attempt{
 				stable: stable,
 				width:  2 * network.LatencyCI95NS / network.LatencyMedianNS,
+				quiet:  !network.Contended,
 				keep:   func() error { return journal.AppendNetwork(network) },
 			}, err
 		})
@@ -163,7 +194,7 @@ func (p *Profiler) measureAll(begin time.Duration, items []item) error {
 				if err != nil {
 					return err
 				}
-				if item.best == nil || a.stable || a.width < item.best.width {
+				if item.best == nil || a.better(item.best) {
 					item.best = &a
 				}
 			}
