@@ -87,6 +87,17 @@ func Merge(tables ...*Table) (*Table, []Conflict, error) {
 			conflicts = append(conflicts, c)
 		}
 	}
+	for _, t := range tables {
+		for _, f := range t.Failures { // which another table may have measured
+			known := rows[identity{f.Name, CacheWarm}] != nil
+			if f.Network {
+				known = networks[f.Name] != nil
+			}
+			if !known && !slices.ContainsFunc(out.Failures, func(o Failure) bool { return o.Name == f.Name && o.Network == f.Network }) {
+				out.Failures = append(out.Failures, f)
+			}
+		}
+	}
 	slices.SortStableFunc(conflicts, func(a, b Conflict) int { return cmp.Compare(b.Birge, a.Birge) })
 	if err := out.Verify(); err != nil {
 		return nil, nil, err

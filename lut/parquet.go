@@ -132,9 +132,21 @@ func (t *Table) metadata() (map[string]string, error) {
 		metaPrefix + "created":         t.Meta.Created.UTC().Format(time.RFC3339Nano),
 		sumKey:                         noSum,
 	}
+	if t.Meta.Target != "" {
+		meta[metaPrefix+"target"] = t.Meta.Target
+	}
 	objects := map[string]any{"device": t.Meta.Device, "protocol": t.Meta.Protocol, "networks": t.Networks}
 	if t.Published != nil {
 		objects["published"] = t.Published
+	}
+	if len(t.Failures) > 0 {
+		objects["failures"] = t.Failures
+	}
+	if len(t.Meta.RuntimeOptions) > 0 {
+		objects["runtime_options"] = t.Meta.RuntimeOptions
+	}
+	if t.Meta.RuntimeOverheadNS > 0 {
+		objects["runtime_overhead_ns"] = t.Meta.RuntimeOverheadNS
 	}
 	for name, value := range objects {
 		text, err := json.Marshal(value)
@@ -175,11 +187,17 @@ func (t *Table) setMetadata(get func(string) (string, bool)) error {
 	t.Meta.RuntimeVersion = text("runtime_version")
 	parse("threads", number(&t.Meta.Threads))
 	parse("created", func(s string) (err error) { t.Meta.Created, err = time.Parse(time.RFC3339Nano, s); return err })
+	t.Meta.Target, _ = get(metaPrefix + "target")
 	parse("device", object(&t.Meta.Device))
 	parse("protocol", object(&t.Meta.Protocol))
 	parse("networks", object(&t.Networks))
-	if _, ok := get(metaPrefix + "published"); ok {
-		parse("published", object(&t.Published))
+	for name, v := range map[string]any{
+		"published": &t.Published, "failures": &t.Failures,
+		"runtime_options": &t.Meta.RuntimeOptions, "runtime_overhead_ns": &t.Meta.RuntimeOverheadNS,
+	} {
+		if _, ok := get(metaPrefix + name); ok {
+			parse(name, object(v))
+		}
 	}
 	return failed
 }

@@ -47,9 +47,10 @@
 //
 // The Parquet metadata carries, below keys that begin with "hwprofd.", the
 // schema version, the device and its fingerprint, the runtime and its version,
-// the threads, the measurement protocol, whole networks that were measured on
-// the same device, a published table that was imported, if any, and a SHA-256
-// over the whole file.
+// the threads, the measurement protocol, the target that was measured from
+// another machine, if any, whole networks that were measured on the same
+// device, what could not be measured and why, if anything, a published table
+// that was imported, if any, and a SHA-256 over the whole file.
 package lut
 
 import (
@@ -76,8 +77,16 @@ type Meta struct {
 	Runtime        string      `json:"runtime"`     // such as "hwprofd"
 	RuntimeVersion string      `json:"runtime_version"`
 	Threads        int         `json:"threads"`
-	Protocol       Protocol    `json:"protocol"`
-	Created        time.Time   `json:"created"`
+	// RuntimeOptions are those of a runtime that change its times.
+	RuntimeOptions map[string]string `json:"runtime_options,omitempty"`
+	// RuntimeOverheadNS is what a run costs of which the work takes no time, of
+	// a runtime that is asked for each operator as for a network; it is part of
+	// every row. 0 where runs of a workload have no such part.
+	RuntimeOverheadNS float64   `json:"runtime_overhead_ns,omitempty"`
+	Protocol          Protocol  `json:"protocol"`
+	Created           time.Time `json:"created"`
+	// Target is the machine that was measured from another one, such as ssh://pi@kitchen.
+	Target string `json:"target,omitempty"`
 }
 
 // Protocol is the measurement protocol that was asked for. What each row
@@ -118,11 +127,33 @@ type Network struct {
 	Bimodal     bool    `json:"bimodal,omitempty"`
 }
 
+// Failure is a workload or a network that could not be measured.
+type Failure struct {
+	Name    string `json:"name"`    // a workload's key, or a network's name
+	Network bool   `json:"network"` // Name is a network's
+	Reason  string `json:"reason"`
+}
+
+func (f *Failure) validate() error {
+	switch {
+	case f.Name == "":
+		return errors.New("a failure has no name")
+	case f.Reason == "":
+		return fmt.Errorf("the failure of %s has no reason", f.Name)
+	case f.Network:
+		return nil
+	}
+	_, err := graph.ParseWorkload(f.Name)
+	return err
+}
+
 // Table is a latency table in memory.
 type Table struct {
 	Meta     Meta
 	Rows     []Row
 	Networks []Network
+	// Failures are what was to be measured and could not be.
+	Failures []Failure
 	// Published is set in a table that was imported, if it has entries that are
 	// no rows.
 	Published *Published
@@ -189,6 +220,11 @@ func (t *Table) verify(each int) (x index, err error) {
 		}
 		names[n.Name] = true
 	}
+	for i := range t.Failures {
+		if err := t.Failures[i].validate(); err != nil {
+			return x, fmt.Errorf("failure %d: %w", i, err)
+		}
+	}
 	return x, nil
 }
 
@@ -249,6 +285,8 @@ func (m *Meta) validate() error {
 		return errors.New("the runtime is missing")
 	case m.Threads < 1:
 		return fmt.Errorf("threads is %d", m.Threads)
+	case !(m.RuntimeOverheadNS >= 0):
+		return fmt.Errorf("the runtime's overhead is %v ns", m.RuntimeOverheadNS)
 	}
 	return nil
 }

@@ -139,6 +139,9 @@ func (p *Profiler) measure(ctx context.Context, session Session, prior blend, ca
 		}
 		return took
 	}
+	resolution := p.sampler.resolution
+	defer func() { p.sampler.resolution = resolution }()
+	p.sampler.resolution = max(resolution, p.runtime.Info().ClockStep)
 	t := task{run: run, prior: prior}
 	if cache == lut.CacheCold {
 		t.prepare = p.walk.evict
@@ -146,6 +149,9 @@ func (p *Profiler) measure(ctx context.Context, session Session, prior blend, ca
 	m, err := p.sampler.measure(ctx, t, p.options.RelativeCI, limit)
 	if failed := context.Cause(ctx); failed != nil {
 		return measurement{}, failed
+	}
+	if err == nil && !(m.Corrected.P10 > 0) {
+		return measurement{}, itemErrorf("some of the %d samples took no time by the runtime's clock", m.Samples)
 	}
 	return m, err
 }

@@ -3,6 +3,7 @@ package profiler
 import (
 	"cmp"
 	"context"
+	"errors"
 	"math/rand/v2"
 	"slices"
 	"time"
@@ -16,13 +17,17 @@ import (
 type NamedGraph struct {
 	Name, Use string
 	Graph     *graph.Graph
+	// File is the ONNX file that Graph was read from, for runtimes that read it
+	// themselves; it may be empty.
+	File string
 }
 
 // item is one thing to measure and write to the journal.
 type item struct {
 	name    string
 	measure func(limit time.Duration) (attempt, error)
-	best    *attempt // so far
+	fail    func(reason error) error // writes to the journal that it cannot be measured
+	best    *attempt                 // so far
 }
 
 // attempt is one measurement of an item.
@@ -73,6 +78,11 @@ func (p *Profiler) Run(ctx context.Context, path string, meta lut.Meta, workload
 		return nil, err
 	}
 	defer journal.Close()
+	if !p.own() {
+		if meta.RuntimeOverheadNS, err = p.overhead(ctx); err != nil {
+			return nil, err
+		}
+	}
 	if err := p.resume(ctx, journal); err != nil {
 		return nil, err
 	}
@@ -83,7 +93,7 @@ func (p *Profiler) Run(ctx context.Context, path string, meta lut.Meta, workload
 	if err := p.measureAll(p.sampler.now()-calibrating, items); err != nil {
 		return nil, err
 	}
-	table := &lut.Table{Meta: meta, Rows: journal.Rows(), Networks: journal.Networks()}
+	table := &lut.Table{Meta: meta, Rows: journal.Rows(), Networks: journal.Networks(), Failures: journal.Failures()}
 	p.rebase(table)
 	slices.SortFunc(table.Rows, func(a, b lut.Row) int { return cmp.Compare(a.Key, b.Key) })
 	slices.SortFunc(table.Networks, func(a, b lut.Network) int { return cmp.Compare(a.Name, b.Name) })
@@ -107,6 +117,9 @@ func (p *Profiler) resume(ctx context.Context, journal *lut.Journal) error {
 			return nil
 		}
 	}
+	if !p.own() { // the kernel is no row of another runtime
+		return nil
+	}
 	row, err := p.calibrationRow(ctx)
 	if err != nil {
 		return err
@@ -114,20 +127,37 @@ func (p *Profiler) resume(ctx context.Context, journal *lut.Journal) error {
 	return journal.AppendRow(row)
 }
 
+// workloadName tells workloads in several states of the caches apart.
+func workloadName(key, cache string) string {
+	if cache == lut.CacheWarm {
+		return key
+	}
+	return key + " with " + cache + " caches"
+}
+
 // pending is what the journal does not have yet, in random order.
 func (p *Profiler) pending(ctx context.Context, journal *lut.Journal, workloads []graph.Workload, networks []NamedGraph) []item {
 	done := make(map[string]bool)
 	for _, row := range journal.Rows() {
-		done["workload "+row.Key+" "+row.Cache] = true
+		done["workload "+workloadName(row.Key, row.Cache)] = true
 	}
 	for _, network := range journal.Networks() {
 		done["network "+network.Name] = true
 	}
+	for _, failure := range journal.Failures() {
+		kind := "workload "
+		if failure.Network {
+			kind = "network "
+		}
+		done[kind+failure.Name] = true
+	}
 	var items []item
-	add := func(kind, id, name string, measure func(limit time.Duration) (attempt, error)) {
-		if !done[kind+id] {
-			done[kind+id] = true
-			items = append(items, item{name: name, measure: measure})
+	add := func(kind, name string, measure func(limit time.Duration) (attempt, error)) {
+		if !done[kind+name] {
+			done[kind+name] = true
+			items = append(items, item{name: name, measure: measure, fail: func(reason error) error {
+				return journal.AppendFailure(lut.Failure{Name: name, Network: kind == "network ", Reason: p.failed(name, reason)})
+			}})
 		}
 	}
 	caches := p.options.Caches
@@ -136,11 +166,7 @@ func (p *Profiler) pending(ctx context.Context, journal *lut.Journal, workloads 
 	}
 	for _, w := range workloads {
 		for _, cache := range caches {
-			name := w.String()
-			if cache != lut.CacheWarm {
-				name += " " + cache
-			}
-			add("workload ", w.String()+" "+cache, name, func(limit time.Duration) (attempt, error) {
+			add("workload ", workloadName(w.String(), cache), func(limit time.Duration) (attempt, error) {
 				row, err := p.workload(ctx, w, cache, limit)
 				return attempt{
 					stable: row.Stable,
@@ -152,7 +178,7 @@ func (p *Profiler) pending(ctx context.Context, journal *lut.Journal, workloads 
 		}
 	}
 	for _, n := range networks {
-		add("network ", n.Name, n.Name, func(limit time.Duration) (attempt, error) {
+		add("network ", n.Name, func(limit time.Duration) (attempt, error) {
 			network, stable, err := p.network(ctx, n, limit)
 			return attempt{
 				stable: stable,
@@ -191,8 +217,18 @@ func (p *Profiler) measureAll(begin time.Duration, items []item) error {
 			p.progress(kept, total, item.name, left)
 			if limit > 0 || item.best == nil {
 				a, err := item.measure(limit)
-				if err != nil {
+				if errors.As(err, new(itemError)) && item.best == nil {
+					if err := item.fail(err); err != nil {
+						return err
+					}
+					kept++
+					continue
+				}
+				if err != nil && !errors.As(err, new(itemError)) {
 					return err
+				}
+				if err != nil { // what was measured before stands
+					a = *item.best
 				}
 				if item.best == nil || a.better(item.best) {
 					item.best = &a

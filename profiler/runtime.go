@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
+	"strings"
 	"time"
 
 	"github.com/hwprofd/hwprofd/graph"
@@ -54,12 +54,15 @@ type NodeTime struct {
 // ErrNoNodeTimes says that a runtime does not time nodes.
 var ErrNoNodeTimes = errors.New("the runtime does not tell the times of nodes")
 
+// ownName is this project's own runtime in the metadata of tables.
+const ownName = "hwprofd"
+
 // inProcess is this project's own runtime.
 type inProcess struct {
 	now func() time.Duration
 }
 
-func (inProcess) Info() RuntimeInfo { return RuntimeInfo{Name: "hwprofd", Threads: 1} }
+func (inProcess) Info() RuntimeInfo { return RuntimeInfo{Name: ownName, Threads: 1} }
 func (inProcess) Close() error      { return nil }
 
 // LoadWorkload repeats the workload with weights of its own, see replicate.
@@ -99,13 +102,8 @@ func compile(g *graph.Graph, seed uint64, compile func(*graph.Graph, ...inferenc
 	if err != nil {
 		return nil, 0, err
 	}
-	random := rand.New(rand.NewPCG(seed, 1))
-	for _, t := range plan.Inputs() {
-		if x, ok := t.Data.([]float32); ok { // others stay zero, which any operator takes
-			for i := range x {
-				x[i] = 2*random.Float32() - 1
-			}
-		}
+	if err := plan.FillInputs(seed); err != nil {
+		return nil, 0, err
 	}
 	start := time.Now()
 	err = plan.Run()
@@ -148,3 +146,46 @@ func (s *planSession) Nodes(_ context.Context, n int) ([]NodeTime, error) {
 }
 
 func (s *planSession) Close() error { return nil }
+
+// own reports whether this project's own runtime is measured.
+func (p *Profiler) own() bool { return p.runtime.Info().Name == ownName }
+
+// nothing is the least work that a runtime can be asked for.
+var nothing = graph.Workload{Op: graph.OpRelu, DType: graph.F32, N: 1, C: 1, H: 1, W: 1}
+
+// overhead is the time in ns of a run whose work takes none to speak of: what
+// the runtime needs for every run of whatever it has loaded.
+func (p *Profiler) overhead(ctx context.Context) (float64, error) {
+	const (
+		batches = 25
+		batch   = 2 * time.Millisecond
+		most    = 1 << 20 // runs of a batch
+	)
+	session, _, err := p.runtime.LoadWorkload(ctx, nothing, p.options.Seed)
+	if err != nil {
+		return 0, fmt.Errorf("profiler: overhead of the runtime: %w", err)
+	}
+	defer session.Close()
+	var times []float64
+	for n := 1; len(times) < batches; {
+		took, err := session.Run(ctx, n)
+		if err != nil {
+			return 0, fmt.Errorf("profiler: overhead of the runtime: %w", err)
+		}
+		if took < batch && n < most {
+			n *= 2
+			continue
+		}
+		times = append(times, float64(took)/float64(n))
+	}
+	return median(times), nil
+}
+
+// failed says that name could not be measured, and returns why.
+func (p *Profiler) failed(name string, reason error) string {
+	text := strings.TrimPrefix(reason.Error(), "profiler: ")
+	text = strings.TrimPrefix(text, "network ")
+	text = strings.TrimPrefix(text, name+": ")
+	p.warn(name + ": not measured: " + text)
+	return text
+}

@@ -151,7 +151,7 @@ func TestContendedRoundsAreRepeated(t *testing.T) {
 		return 1
 	}
 	for i := range 5 {
-		got, err := s.measure(context.Background(), m.item(100*time.Microsecond), 0.003, time.Second)
+		got, err := s.measure(context.Background(), m.item(100*time.Microsecond), 0.005, time.Second)
 		if err != nil {
 			t.Fatal(err)
 		}

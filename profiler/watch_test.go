@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// stat is /proc/stat of four CPUs, after some seconds.
-const stat = `cpu  1000 10 200 5000 50 3 6 7 0 0
+// accounts is /proc/stat of four CPUs, after some seconds.
+const accounts = `cpu  1000 10 200 5000 50 3 6 7 0 0
 cpu0 400 0 100 1000 10 1 2 1 0 0
 cpu1 300 10 50 1200 20 2 2 4 0 0
 cpu2 200 0 30 1300 10 0 1 2 0 0
@@ -28,7 +28,7 @@ func machineTree(files map[string]string) fstest.MapFS {
 
 func TestWatchReadsTheKernelsAccounts(t *testing.T) {
 	root := machineTree(map[string]string{
-		"proc/stat": stat,
+		"proc/stat": accounts,
 		"sys/devices/system/cpu/cpu1/cache/index0/shared_cpu_list": "1\n",
 		"sys/devices/system/cpu/cpu1/cache/index3/shared_cpu_list": "0-1\n",
 	})

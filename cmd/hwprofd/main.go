@@ -84,6 +84,7 @@ Start with:  hwprofd quickstart`,
 		newProfileCommand(),
 		newLUTCommand(),
 		newPredictCommand(),
+		newTransferCommand(),
 		newMeasureCommand(),
 		newVerifyCommand(),
 		newGraphCommand(),
@@ -91,6 +92,7 @@ Start with:  hwprofd quickstart`,
 		newSearchCommand(),
 		newExportCommand(),
 		newBenchCommand(),
+		newTargetAgentCommand(),
 	)
 	return root
 }

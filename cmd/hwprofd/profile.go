@@ -21,6 +21,7 @@ import (
 func newProfileCommand() *cobra.Command {
 	var (
 		output, spaceName string
+		on                string
 		models            []string
 		budget            time.Duration
 		seed              uint64
@@ -40,8 +41,12 @@ run goes on with --resume.
 
 Energy is that above the idle machine, by a meter where the processor's can be
 read ('hwprofd device' lists them) or --meter names another, else it is modelled
-and marked so.`,
-		Example: "  hwprofd profile -o pi4.lut.parquet --space mobile28 --budget 5m\n  hwprofd profile -o pi4.lut.parquet --model resnet.onnx --model vit.onnx",
+and marked so.
+
+With --on another machine is measured, which needs nothing installed: the program
+is copied there and removed at the end. A lost connection does not stop the run;
+the same command goes on with one that was cut off. See docs/devices.md.`,
+		Example: "  hwprofd profile -o pi4.lut.parquet --space mobile28 --budget 5m\n  hwprofd profile -o pi4.lut.parquet --model resnet.onnx --model vit.onnx\n  hwprofd profile -o kitchen.lut.parquet --space mobile28 --on ssh://pi@kitchen",
 		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			switch {
@@ -51,6 +56,9 @@ and marked so.`,
 				return usagef("name what to measure: either --space or --model")
 			case budget <= 0:
 				return usagef("--budget %v is not a time to measure for", budget)
+			}
+			if on != "" {
+				return profileOn(cmd, on, output)
 			}
 			if !resume {
 				if err := refuseExisting(output); err != nil {
@@ -99,6 +107,7 @@ and marked so.`,
 	flags.DurationVar(&budget, "budget", 5*time.Minute, "time to measure for")
 	flags.Uint64Var(&seed, "seed", 1, "seed of the choice and order of workloads")
 	flags.BoolVar(&resume, "resume", false, "go on with an interrupted run of the same file")
+	flags.StringVar(&on, "on", "", onUsage)
 	meter.add(flags)
 	return cmd
 }
@@ -122,7 +131,7 @@ func refuseExisting(path string) error {
 // profileItems are the workloads and networks to measure within a budget.
 func profileItems(spaceName string, models []string, seed uint64, budget time.Duration) ([]graph.Workload, []profiler.NamedGraph, error) {
 	if spaceName != "" {
-		s, err := space.ByName(spaceName, 1, 10)
+		s, err := space.Published(spaceName)
 		if err != nil {
 			return nil, nil, usageError{err}
 		}
