@@ -70,7 +70,7 @@ type Row struct {
 	Cycles          *float64 `parquet:"cycles,optional" json:"cycles,omitempty" since:"2"`                       // of one run, as are the next two
 	Instructions    *float64 `parquet:"instructions,optional" json:"instructions,omitempty" since:"2"`           //
 	CacheMisses     *float64 `parquet:"cache_misses,optional" json:"cache_misses,omitempty" since:"2"`           // of the last level
-	PeakMemoryBytes *float64 `parquet:"peak_memory_bytes,optional" json:"peak_memory_bytes,omitempty" since:"2"` // of the process that ran it
+	PeakMemoryBytes *float64 `parquet:"peak_memory_bytes,optional" json:"peak_memory_bytes,omitempty" since:"2"` // of its tensors and weights, or of another runtime's process
 	TemperatureC    *float64 `parquet:"temperature_c,optional" json:"temperature_c,omitempty" since:"2"`
 	ClockHz         *float64 `parquet:"clock_hz,optional" json:"clock_hz,omitempty" since:"2"`
 	ComputeSlowdown *float64 `parquet:"compute_slowdown,optional" json:"compute_slowdown,omitempty" since:"2"` // of the calibration kernels, over their undisturbed time,

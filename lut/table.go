@@ -37,7 +37,8 @@
 //	                    used: energy_mj is their difference; null where modelled
 //	cycles, instructions, cache_misses
 //	                    of one run, in user space, or null where nothing counts them
-//	peak_memory_bytes   the most that was resident while it ran, or null
+//	peak_memory_bytes   memory of its tensors and weights; of another runtime the
+//	                    most that its process had resident; or null
 //	temperature_c       of the processor, or null
 //	clock_hz            of the core, or null
 //	compute_slowdown, memory_slowdown
@@ -96,9 +97,6 @@ type Protocol struct {
 	MaxItemSeconds float64 `json:"max_item_seconds"`      // for one workload
 	Pinned         bool    `json:"pinned"`                // thread pinned to a core
 	Calibration    string  `json:"calibration,omitempty"` // interleaved kernel, bound by arithmetic, whose drift is divided out
-	// CalibrationNS is the time of that kernel that times are corrected to,
-	// where it is not a row, as it is of another runtime than the rows.
-	CalibrationNS float64 `json:"calibration_ns,omitempty"`
 	// Baseline has what the calibration kernels took on the undisturbed machine.
 	Baseline *Baseline `json:"baseline,omitempty"`
 }
@@ -289,8 +287,6 @@ func (m *Meta) validate() error {
 		return fmt.Errorf("threads is %d", m.Threads)
 	case !(m.RuntimeOverheadNS >= 0):
 		return fmt.Errorf("the runtime's overhead is %v ns", m.RuntimeOverheadNS)
-	case !(m.Protocol.CalibrationNS >= 0):
-		return fmt.Errorf("the calibration kernel's time is %v ns", m.Protocol.CalibrationNS)
 	}
 	return nil
 }

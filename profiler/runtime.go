@@ -67,43 +67,57 @@ func (inProcess) Close() error      { return nil }
 
 // LoadWorkload repeats the workload with weights of its own, see replicate.
 func (r inProcess) LoadWorkload(_ context.Context, w graph.Workload, seed uint64) (Session, int, error) {
+	return r.load(w, copies(w), seed)
+}
+
+// loadOnce readies w without repeating it.
+func (r inProcess) loadOnce(_ context.Context, w graph.Workload, seed uint64) (Session, int, error) {
+	return r.load(w, 1, seed)
+}
+
+func (r inProcess) load(w graph.Workload, n int, seed uint64) (Session, int, error) {
 	g, err := graph.FromWorkload(w, seed)
 	if err != nil {
 		return nil, 0, err
 	}
-	n := copies(w)
-	plan, err := compile(replicate(g, n), seed, inference.CompilePart)
+	plan, first, err := compile(replicate(g, n), seed, inference.CompilePart)
 	if err != nil {
 		return nil, 0, err
 	}
-	return &planSession{plan: plan, now: r.now}, n, nil
+	return &planSession{plan: plan, now: r.now, first: first}, n, nil
 }
 
 func (r inProcess) LoadNetwork(_ context.Context, n NamedGraph, seed uint64) (Session, []graph.Workload, error) {
-	plan, err := compile(WithWeights(n.Graph, seed), seed, inference.Compile)
+	plan, first, err := compile(WithWeights(n.Graph, seed), seed, inference.Compile)
 	if err != nil {
 		return nil, nil, err
 	}
-	return &planSession{plan: plan, now: r.now}, plan.Workloads(), nil
+	return &planSession{plan: plan, now: r.now, first: first}, plan.Workloads(), nil
 }
 
-// compile compiles g, fills its inputs at random and runs it once.
-func compile(g *graph.Graph, seed uint64, compile func(*graph.Graph, ...inference.Option) (*inference.Plan, error)) (*inference.Plan, error) {
-	plan, err := compile(g)
+// compile compiles g, fills its inputs at random and runs it once, which takes
+// the time first.
+func compile(g *graph.Graph, seed uint64, compile func(*graph.Graph, ...inference.Option) (*inference.Plan, error)) (plan *inference.Plan, first time.Duration, err error) {
+	plan, err = compile(g)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	if err := plan.FillInputs(seed); err != nil {
-		return nil, err
+		return nil, 0, err
 	}
-	return plan, plan.Run()
+	start := time.Now()
+	err = plan.Run()
+	return plan, time.Since(start), err
 }
 
 // planSession runs a plan, which has run before without error on the same input.
 type planSession struct {
-	plan *inference.Plan
-	now  func() time.Duration
+	plan  *inference.Plan
+	now   func() time.Duration
+	first time.Duration // of the first run, 0 where it was not timed
 }
+
+func (s *planSession) firstRun() time.Duration { return s.first }
 
 func (s *planSession) Run(_ context.Context, n int) (time.Duration, error) {
 	start := s.now()
@@ -142,12 +156,16 @@ var nothing = graph.Workload{Op: graph.OpRelu, DType: graph.F32, N: 1, C: 1, H: 
 // overhead is the time in ns of a run whose work takes none to speak of: what
 // the runtime needs for every run of whatever it has loaded.
 func (p *Profiler) overhead(ctx context.Context) (float64, error) {
+	return overhead(ctx, p.runtime, p.options.Seed)
+}
+
+func overhead(ctx context.Context, r Runtime, seed uint64) (float64, error) {
 	const (
 		batches = 25
 		batch   = 2 * time.Millisecond
 		most    = 1 << 20 // runs of a batch
 	)
-	session, _, err := p.runtime.LoadWorkload(ctx, nothing, p.options.Seed)
+	session, _, err := r.LoadWorkload(ctx, nothing, seed)
 	if err != nil {
 		return 0, fmt.Errorf("profiler: overhead of the runtime: %w", err)
 	}
@@ -174,4 +192,30 @@ func (p *Profiler) failed(name string, reason error) string {
 	text = strings.TrimPrefix(text, name+": ")
 	p.warn(name + ": not measured: " + text)
 	return text
+}
+
+// NodeTimes runs a network some times, for about limit, and returns the mean
+// time of each node, or [ErrNoNodeTimes].
+func (p *Profiler) NodeTimes(ctx context.Context, item NamedGraph, limit time.Duration) ([]NodeTime, error) {
+	release, _ := pin()
+	defer release()
+	if err := p.calibrate(ctx, p.options.Baseline); err != nil { // which sets the clock
+		return nil, err
+	}
+	session, _, err := p.runtime.LoadNetwork(ctx, item, p.options.Seed)
+	if err != nil {
+		return nil, fmt.Errorf("profiler: network %s: %w", item.Name, err)
+	}
+	defer session.Close()
+	once, err := session.Run(ctx, 1)
+	if err != nil {
+		return nil, fmt.Errorf("profiler: network %s: %w", item.Name, err)
+	}
+	const fewest, most = 3, 1000
+	n := int(min(max(limit/max(once, 1), fewest), most))
+	nodes, err := session.Nodes(ctx, n)
+	if err != nil {
+		return nil, fmt.Errorf("profiler: network %s: %w", item.Name, err)
+	}
+	return nodes, nil
 }
