@@ -183,7 +183,7 @@ const sameClock = 0.05
 
 // clock measures the calibration kernel once more.
 func (e *evaluation) clock(ctx context.Context) (clock, error) {
-	c := clock{ThenNS: profiler.Baseline(e.table), Factor: 1}
+	c := clock{ThenNS: profiler.Baseline(e.table).ComputeNS, Factor: 1}
 	if c.ThenNS == 0 {
 		e.progress.say("the table has no calibration kernel: a change of the clock would not show")
 		return c, nil
@@ -218,8 +218,11 @@ func (e *evaluation) run(ctx context.Context, networks []evaluatedNetwork) (*eva
 	if err != nil {
 		return nil, err
 	}
-	baseline := c.ThenNS * c.Factor
-	p := profiler.New(profiler.Options{Seed: e.seed, MaxPerItem: e.budget, RelativeCI: 0.01, Baseline: baseline})
+	options := profiler.Options{Seed: e.seed, MaxPerItem: e.budget, RelativeCI: 0.01}
+	if !c.Rescaled {
+		options.Baseline = profiler.Baseline(e.table)
+	} // else that of now, which it measures
+	p := profiler.New(options)
 	measured := make([]lut.Network, len(networks))
 	rounds := 2 * len(networks)
 	for i := range rounds {
@@ -237,7 +240,5 @@ func (e *evaluation) run(ctx context.Context, networks []evaluatedNetwork) (*eva
 			measured[at] = m
 		}
 	}
-	// Measurements are turned to the table's clock to compare like with like,
-	// which is the same as to scale predictions.
 	return e.compare(networks, measured, c)
 }
