@@ -270,7 +270,7 @@ func (r *remoteRun) leave(ctx context.Context, why error) error {
 	if isLost(why) && !interrupted {
 		return fmt.Errorf("%w; what runs there goes on: the same command picks it up", why)
 	}
-	ctx, cancel := context.WithTimeout(ctx, 3*grace)
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
 	defer cancel()
 	err := r.t.ask(ctx, r.id, nil, nil, "stop", fmt.Sprint(grace.Milliseconds()))
 	if err == nil {

@@ -66,15 +66,10 @@ func newLab(t *testing.T, cache string, config ...string) *lab {
 			t.Skip(err)
 		}
 	}
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Skip(err)
-	}
-	port := listener.Addr().(*net.TCPAddr).Port
-	listener.Close()
+	port := freePort(t)
 	quoted := `"` + strings.ReplaceAll(l.cache, `"`, `\"`) + `"`
 	server := file("sshd_config", strings.Join(append([]string{
-		"ListenAddress 127.0.0.1", "Port " + strconv.Itoa(port),
+		"ListenAddress 127.0.0.1", "Port " + port,
 		"HostKey " + filepath.Join(l.dir, "host"), "AuthorizedKeysFile " + filepath.Join(l.dir, "user.pub"),
 		"PidFile none", "StrictModes no", "PasswordAuthentication no", "KbdInteractiveAuthentication no",
 		"MaxStartups 100", "SetEnv XDG_CACHE_HOME=" + quoted,
@@ -94,7 +89,7 @@ func newLab(t *testing.T, cache string, config ...string) *lab {
 			t.Logf("sshd: %s", log.String())
 		}
 	})
-	file("ssh_config", fmt.Sprintf("Host kitchen\n HostName 127.0.0.1\n Port %d\n IdentityFile %s\n IdentitiesOnly yes\n UserKnownHostsFile %s\n StrictHostKeyChecking accept-new\n",
+	file("ssh_config", fmt.Sprintf("Host kitchen\n HostName 127.0.0.1\n Port %s\n IdentityFile %s\n IdentitiesOnly yes\n UserKnownHostsFile %s\n StrictHostKeyChecking accept-new\n KexAlgorithms curve25519-sha256\n",
 		port, filepath.Join(l.dir, "user"), filepath.Join(l.dir, "known_hosts")))
 	bin := filepath.Join(l.dir, "bin")
 	if err := os.Mkdir(bin, 0o755); err != nil {
@@ -106,7 +101,7 @@ func newLab(t *testing.T, cache string, config ...string) *lab {
 	}
 	t.Setenv("PATH", bin+string(os.PathListSeparator)+os.Getenv("PATH"))
 	for begin := time.Now(); ; time.Sleep(10 * time.Millisecond) {
-		c, err := net.Dial("tcp", "127.0.0.1:"+strconv.Itoa(port))
+		c, err := net.Dial("tcp", "127.0.0.1:"+port)
 		if err == nil {
 			c.Close()
 			return l
@@ -115,6 +110,16 @@ func newLab(t *testing.T, cache string, config ...string) *lab {
 			t.Skipf("sshd does not start: %s", log.String())
 		}
 	}
+}
+
+func freePort(t *testing.T) string {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Skip(err)
+	}
+	defer listener.Close()
+	return strconv.Itoa(listener.Addr().(*net.TCPAddr).Port)
 }
 
 func (l *lab) open(t *testing.T, change func(*Options)) *Target {
@@ -229,7 +234,7 @@ func (l *lab) left(t *testing.T) {
 }
 
 func withTimeout(t *testing.T) context.Context {
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
 	t.Cleanup(cancel)
 	return ctx
 }
