@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/hwprofd/hwprofd/internal/sshlab"
 )
 
 // TestNoDevice asks the real adb, which finds nothing.
@@ -14,7 +16,7 @@ func TestNoDevice(t *testing.T) {
 	if _, err := exec.LookPath("adb"); err != nil {
 		t.Skip("there is no adb: install adb")
 	}
-	t.Setenv("ANDROID_ADB_SERVER_PORT", freePort(t)) // a server of our own, which is ended again
+	t.Setenv("ANDROID_ADB_SERVER_PORT", sshlab.FreePort(t)) // a server of our own, which is ended again
 	t.Cleanup(func() { exec.Command("adb", "kill-server").Run() })
 	if out, err := exec.Command("adb", "devices").Output(); err != nil || len(bytes.Split(bytes.TrimSpace(out), []byte("\n"))) > 1 {
 		t.Skipf("adb finds a device, or does not run: %s", out)

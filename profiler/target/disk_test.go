@@ -41,7 +41,7 @@ func TestFullDisk(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), "MiB free") {
 			t.Errorf("error: %v", err)
 		}
-		l.left(t)
+		l.Left(t)
 	})
 	t.Run("full while it measures", func(t *testing.T) {
 		l := newLab(t, smallDisk(t, info.Size()+spare+100_000))
@@ -49,10 +49,10 @@ func TestFullDisk(t *testing.T) {
 		args := job.Args
 		job.Args = append(args, "--padding=20000") // the log fills it
 		_, err := l.open(t, nil).Profile(withTimeout(t), job)
-		if err == nil || !strings.Contains(err.Error(), "no space left") || !strings.Contains(err.Error(), "nothing measured is lost") || strings.Contains(err.Error(), "\n") {
+		if err == nil || !strings.Contains(err.Error(), "its disk is full") || !strings.Contains(err.Error(), "nothing measured is lost") || strings.Contains(err.Error(), "\n") {
 			t.Fatalf("error: %v", err)
 		}
-		l.left(t)
+		l.Left(t)
 		before := rowsOf(t, job.Output+".journal")
 		if len(before) == 0 {
 			t.Fatal("nothing was measured before")

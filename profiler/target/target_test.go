@@ -94,7 +94,7 @@ func TestProfileOverSSH(t *testing.T) {
 	if len(log) != 9 || log[0] != "profile: 7 workloads, 0 networks" {
 		t.Errorf("what the run printed: %q", log)
 	}
-	l.left(t)
+	l.Left(t)
 }
 
 func TestRunOverSSH(t *testing.T) {
@@ -107,12 +107,12 @@ func TestRunOverSSH(t *testing.T) {
 	if want := `["--" "a b" "'" "\"$(touch oops)` + "`" + `\n\\" "-x" ""]` + "\n"; out.String() != want {
 		t.Errorf("got %s, want %s", out.String(), want)
 	}
-	l.left(t)
+	l.Left(t)
 	err := l.open(t, nil).Run(withTimeout(t), &out, "profile", "--rows=none")
 	if err == nil || !strings.Contains(err.Error(), "ssh://kitchen") || !strings.Contains(err.Error(), "none") {
 		t.Errorf("error of the target's command: %v", err)
 	}
-	l.left(t)
+	l.Left(t)
 }
 
 // endless is a job whose run goes on until release is called.
@@ -165,7 +165,7 @@ func TestCutConnection(t *testing.T) {
 			t.Fatalf("over after %d cuts: %v", i, err)
 		case <-time.After(time.Duration(rng.Float64() * float64(time.Second))):
 		}
-		how := []func() bool{l.cutClient, l.cutServer}[rng.IntN(2)]
+		how := []func() bool{l.CutClient, l.CutServer}[rng.IntN(2)]
 		if target.reached.Load() && how() {
 			i++
 		}
@@ -188,7 +188,7 @@ func TestCutConnection(t *testing.T) {
 	if !strings.Contains(l.said(), "connection to ssh://kitchen lost") {
 		t.Error("no lost connection was said")
 	}
-	l.left(t)
+	l.Left(t)
 }
 
 // TestAttach ends this side without a word to the other, and asks again.
@@ -227,7 +227,7 @@ func TestAttach(t *testing.T) {
 		t.Error("the program was copied again")
 	}
 	checkTable(t, job.Output, -1, before)
-	l.left(t)
+	l.Left(t)
 }
 
 // wholeRowsOf is rowsOf without a torn end.
@@ -257,7 +257,7 @@ func TestStopped(t *testing.T) {
 			ctx, cancel := context.WithCancel(withTimeout(t))
 			defer cancel()
 			if name == "killed" {
-				go whenGrown(t, job, func() { l.killRun() })
+				go whenGrown(t, job, func() { l.KillRun() })
 			} else {
 				go whenGrown(t, job, cancel)
 			}
@@ -265,7 +265,7 @@ func TestStopped(t *testing.T) {
 			if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "\n") {
 				t.Fatalf("error of a run that was %s: %v", name, err)
 			}
-			l.left(t)
+			l.Left(t)
 			before := rowsOf(t, job.Output+".journal")
 			if len(before) == 0 {
 				t.Fatal("nothing was measured before")
@@ -275,7 +275,7 @@ func TestStopped(t *testing.T) {
 				t.Fatal(err)
 			}
 			checkTable(t, job.Output, len(before), before)
-			l.left(t)
+			l.Left(t)
 		})
 	}
 }
@@ -294,13 +294,13 @@ func TestForeignJournal(t *testing.T) {
 	if data, err := os.ReadFile(output + ".journal"); err != nil || string(data) != "{\"meta\":{}}\n{}\n" {
 		t.Errorf("the journal is now %q, %v", data, err)
 	}
-	l.left(t)
+	l.Left(t)
 }
 
 func TestUnreachable(t *testing.T) {
 	l := newLab(t, "")
-	l.cutServer()
-	if err := os.Remove(filepath.Join(l.dir, "user.pub")); err != nil {
+	l.CutServer()
+	if err := os.Remove(filepath.Join(l.Dir, "user.pub")); err != nil {
 		t.Fatal(err)
 	}
 	output := filepath.Join(t.TempDir(), "t.lut.parquet")
