@@ -190,3 +190,37 @@ func TestUsageOfOn(t *testing.T) {
 		}
 	}
 }
+
+// TestOnDaemon measures by a daemon, and here, with the same flags.
+func TestOnDaemon(t *testing.T) {
+	dir := t.TempDir()
+	d := serve(t, dir)
+	bin := filepath.Join(dir, "hwprofd")
+	model, output := filepath.Join(dir, "a model.onnx"), filepath.Join(dir, "t.lut.parquet")
+	if err := writeModel(model); err != nil {
+		t.Fatal(err)
+	}
+	runProgram(t, bin, "profile", "-o", output, "--model", model, "--budget", "1s", "--on", d.client.URL)
+	f := formOf(t, output)
+	if f.Meta.Target != d.client.URL || len(f.Keys) == 0 || len(f.Networks[model]) == 0 {
+		t.Errorf("target %q, rows %v, networks %v", f.Meta.Target, f.Keys, f.Networks)
+	}
+	if tables, err := d.client.LUTs(t.Context()); err != nil || len(tables) > 0 {
+		t.Errorf("left on the daemon: %v, %v", tables, err)
+	}
+	if jobs, err := d.client.Jobs(t.Context(), ""); err != nil || len(jobs) > 0 {
+		t.Errorf("left on the daemon: %v, %v", jobs, err)
+	}
+	if out := runProgram(t, bin, "device", "--on", d.client.URL); !strings.Contains(out, "fingerprint") {
+		t.Errorf("device: %s", out)
+	}
+	for _, args := range [][]string{
+		{"device", "--on", "http://10.0.0.7:7380"},
+		{"device", "--on", "https://user:secret@host"},
+		{"profile", "-o", "x", "--space", "mobile28", "--meter", "none", "--on", d.client.URL},
+	} {
+		if code := run(args); code != exitUsage {
+			t.Errorf("%q: exit code %d, want %d", args, code, exitUsage)
+		}
+	}
+}
