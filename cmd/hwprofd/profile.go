@@ -21,13 +21,13 @@ import (
 func newProfileCommand() *cobra.Command {
 	var (
 		output, spaceName string
-		on                string
 		models            []string
 		budget            time.Duration
 		seed              uint64
 		resume            bool
 		meter             meterFlags
 		outside           runtimeFlags
+		on                onFlags
 	)
 	cmd := &cobra.Command{
 		Use:   "profile -o FILE (--space SPACE | --model MODEL.onnx ...) [--runtime RUNTIME [-- ARGUMENTS]]",
@@ -65,8 +65,8 @@ table with the reason.`,
 			case budget <= 0:
 				return usagef("--budget %v is not a time to measure for", budget)
 			}
-			if on != "" {
-				return profileOn(cmd, on, output)
+			if on.set() {
+				return profileOn(cmd, &on, output, args)
 			}
 			if !resume {
 				if err := refuseExisting(output); err != nil {
@@ -130,7 +130,7 @@ table with the reason.`,
 	flags.DurationVar(&budget, "budget", 5*time.Minute, "time to measure for")
 	flags.Uint64Var(&seed, "seed", 1, "seed of the choice and order of workloads")
 	flags.BoolVar(&resume, "resume", false, "go on with an interrupted run of the same file")
-	flags.StringVar(&on, "on", "", onUsage)
+	on.add(flags)
 	meter.add(flags)
 	outside.add(flags)
 	return cmd
