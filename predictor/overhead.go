@@ -139,6 +139,16 @@ func (o *overhead) once(weights float64) float64 {
 	return ns
 }
 
+// slope is what one more byte of weights costs, in ns.
+func (o *overhead) slope(weights float64) (ns float64) {
+	for i, slope := range o.spill {
+		if weights >= o.knots[i] && (i+1 == len(o.knots) || weights < o.knots[i+1]) {
+			ns += slope
+		}
+	}
+	return ns
+}
+
 // between is how much of v lies between knot i and the next.
 func between(knots []float64, i int, v float64) float64 {
 	if i+1 < len(knots) {

@@ -87,6 +87,7 @@ const maxCached = 1 << 20
 
 // Predictor predicts from one table. It is safe for concurrent use.
 type Predictor struct {
+	meta        lut.Meta
 	families    map[string]int // position in overhead.factors
 	regressions map[string]*regression
 	roofline    *roofline
@@ -94,6 +95,8 @@ type Predictor struct {
 	describer   describer
 	energy      *energyModel
 	overhead    *overhead
+	usualNoise  float64 // median spread of rows
+	fusion      []FusionRule
 	interval    interval
 
 	memory *memory
@@ -122,6 +125,7 @@ type cost struct {
 // at, and the table is not kept. The same table gives the same predictor.
 func Fit(t *lut.Table) (*Predictor, error) {
 	p := &Predictor{families: map[string]int{}, regressions: map[string]*regression{}, memory: &memory{costs: map[graph.Workload]cost{}}}
+	p.meta = t.Meta
 	p.describer.hardware = hardwareOf(t.Meta.Device)
 	samples := map[string][]sample{}
 	warm := &lut.Table{}
@@ -147,6 +151,12 @@ func Fit(t *lut.Table) (*Predictor, error) {
 	if len(samples) == 0 {
 		return nil, errors.New("predictor: the table has no rows with warm caches: profile some workloads first")
 	}
+	noises := make([]float64, 0, len(warm.Rows))
+	for _, c := range p.memory.costs {
+		noises = append(noises, c.spread)
+	}
+	slices.Sort(noises)
+	p.usualNoise = quantile(noises, 0.5)
 	p.between = lut.NewInterpolator(warm)
 	p.fitFamilies(samples)
 	var err error
@@ -281,6 +291,12 @@ func networkWorkloads(n lut.Network) ([]graph.Workload, error) {
 	return workloads, nil
 }
 
+// Meta says on what the table was measured that the predictor was fitted to.
+func (p *Predictor) Meta() lut.Meta { return p.meta }
+
+// Fusion lists what is known of the pairs that the runtime fuses.
+func (p *Predictor) Fusion() []FusionRule { return slices.Clone(p.fusion) }
+
 // Models lists the regressions, by family. Families that are missing here had
 // too few rows for one and are predicted by the roofline where they have none.
 func (p *Predictor) Models() []Model {
@@ -380,15 +396,24 @@ func largest(values []float64) (at int) {
 
 // PredictGraph returns the cost of a graph as it runs once fused.
 func (p *Predictor) PredictGraph(g *graph.Graph) (Prediction, error) {
+	workloads, err := graphWorkloads(g)
+	if err != nil {
+		return Prediction{}, err
+	}
+	return p.Predict(workloads)
+}
+
+// graphWorkloads are those of a graph once fused.
+func graphWorkloads(g *graph.Graph) ([]graph.Workload, error) {
 	fused, err := graph.Fuse(g)
 	if err != nil {
-		return Prediction{}, fmt.Errorf("predictor: %w", err)
+		return nil, fmt.Errorf("predictor: %w", err)
 	}
 	workloads, err := fused.Workloads()
 	if err != nil {
-		return Prediction{}, fmt.Errorf("predictor: %w", err)
+		return nil, fmt.Errorf("predictor: %w", err)
 	}
-	return p.Predict(workloads)
+	return workloads, nil
 }
 
 // cost returns what a workload costs; each is worked out once.

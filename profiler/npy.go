@@ -16,8 +16,8 @@ import (
 	"github.com/hwprofd/hwprofd/graph/operator"
 )
 
-// drawInputs are inputs for g: numbers uniform in -1..1, and integers 0, which
-// any operator takes as an index or a size.
+// drawInputs are inputs for g: numbers uniform in -1..1, any bytes, and wider
+// integers 0, which any operator takes as an index or a size.
 func drawInputs(g *graph.Graph, seed uint64) []*operator.Tensor {
 	random := rand.New(rand.NewPCG(seed, 1))
 	list := make([]*operator.Tensor, len(g.Inputs))
@@ -31,6 +31,14 @@ func drawInputs(g *graph.Graph, seed uint64) []*operator.Tensor {
 		case []float64:
 			for j := range data {
 				data[j] = 2*random.Float64() - 1
+			}
+		case []uint8:
+			for j := range data {
+				data[j] = uint8(random.Uint32())
+			}
+		case []int8:
+			for j := range data {
+				data[j] = int8(random.Uint32())
 			}
 		case []uint16:
 			for j := range data {

@@ -114,12 +114,18 @@ func (p *Profiler) Workload(ctx context.Context, w graph.Workload) (lut.Row, err
 // Network measures g as a whole, from its inputs to its outputs. Parameters
 // without data get random values.
 func (p *Profiler) Network(ctx context.Context, name string, g *graph.Graph) (lut.Network, error) {
+	return p.NetworkOf(ctx, NamedGraph{Name: name, Graph: g})
+}
+
+// NetworkOf is Network for one that may have been read from a file, which
+// outside runtimes read themselves.
+func (p *Profiler) NetworkOf(ctx context.Context, item NamedGraph) (lut.Network, error) {
 	release, _ := pin()
 	defer release()
 	if err := p.calibrate(ctx, p.options.Baseline); err != nil {
 		return lut.Network{}, err
 	}
-	network, _, err := p.network(ctx, NamedGraph{Name: name, Graph: g}, p.options.MaxPerItem)
+	network, _, err := p.network(ctx, item, p.options.MaxPerItem)
 	return network, err
 }
 

@@ -156,12 +156,16 @@ var nothing = graph.Workload{Op: graph.OpRelu, DType: graph.F32, N: 1, C: 1, H: 
 // overhead is the time in ns of a run whose work takes none to speak of: what
 // the runtime needs for every run of whatever it has loaded.
 func (p *Profiler) overhead(ctx context.Context) (float64, error) {
+	return overhead(ctx, p.runtime, p.options.Seed)
+}
+
+func overhead(ctx context.Context, r Runtime, seed uint64) (float64, error) {
 	const (
 		batches = 25
 		batch   = 2 * time.Millisecond
 		most    = 1 << 20 // runs of a batch
 	)
-	session, _, err := p.runtime.LoadWorkload(ctx, nothing, p.options.Seed)
+	session, _, err := r.LoadWorkload(ctx, nothing, seed)
 	if err != nil {
 		return 0, fmt.Errorf("profiler: overhead of the runtime: %w", err)
 	}
@@ -188,4 +192,30 @@ func (p *Profiler) failed(name string, reason error) string {
 	text = strings.TrimPrefix(text, name+": ")
 	p.warn(name + ": not measured: " + text)
 	return text
+}
+
+// NodeTimes runs a network some times, for about limit, and returns the mean
+// time of each node, or [ErrNoNodeTimes].
+func (p *Profiler) NodeTimes(ctx context.Context, item NamedGraph, limit time.Duration) ([]NodeTime, error) {
+	release, _ := pin()
+	defer release()
+	if err := p.calibrate(ctx, p.options.Baseline); err != nil { // which sets the clock
+		return nil, err
+	}
+	session, _, err := p.runtime.LoadNetwork(ctx, item, p.options.Seed)
+	if err != nil {
+		return nil, fmt.Errorf("profiler: network %s: %w", item.Name, err)
+	}
+	defer session.Close()
+	once, err := session.Run(ctx, 1)
+	if err != nil {
+		return nil, fmt.Errorf("profiler: network %s: %w", item.Name, err)
+	}
+	const fewest, most = 3, 1000
+	n := int(min(max(limit/max(once, 1), fewest), most))
+	nodes, err := session.Nodes(ctx, n)
+	if err != nil {
+		return nil, fmt.Errorf("profiler: network %s: %w", item.Name, err)
+	}
+	return nodes, nil
 }

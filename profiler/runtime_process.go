@@ -116,6 +116,7 @@ type request struct {
 	Inputs   []requestInput `json:"inputs,omitempty"`
 	N        int            `json:"n,omitempty"`
 	Folder   string         `json:"folder,omitempty"`
+	raw      string         // the line itself, to see what an adapter makes of it
 }
 
 type requestInput struct {
@@ -152,9 +153,12 @@ func (p *process) ask(ctx context.Context, timeout time.Duration, q request, rep
 
 // exchange writes a request and reads its reply.
 func (p *process) exchange(q request, reply any) error {
-	line, err := json.Marshal(q)
-	if err != nil {
-		return err
+	line := []byte(q.raw)
+	var err error
+	if q.raw == "" {
+		if line, err = json.Marshal(q); err != nil {
+			return err
+		}
 	}
 	if _, err := p.in.Write(append(line, '\n')); err != nil {
 		return err

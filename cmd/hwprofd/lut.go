@@ -65,8 +65,9 @@ func writeTableJSON(w io.Writer, table *lut.Table, rows []lut.Row) error {
 		Meta      lut.Meta       `json:"meta"`
 		Rows      []lut.Row      `json:"rows"`
 		Networks  []lut.Network  `json:"networks"`
+		Failures  []lut.Failure  `json:"failures,omitempty"`
 		Published *lut.Published `json:"published,omitempty"`
-	}{table.Meta, rows, table.Networks, table.Published})
+	}{table.Meta, rows, table.Networks, table.Failures, table.Published})
 }
 
 func printTable(w io.Writer, table *lut.Table, rows []lut.Row) error {
@@ -79,8 +80,14 @@ func printTable(w io.Writer, table *lut.Table, rows []lut.Row) error {
 	if len(rows) != len(table.Rows) {
 		count = fmt.Sprintf("%d of %d workloads", len(rows), len(table.Rows))
 	}
-	fmt.Fprintf(w, "%s %s, %d thread, measured %s; %s, %d whole networks\n",
+	fmt.Fprintf(w, "%s %s, threads %d, measured %s; %s, %d whole networks\n",
 		table.Meta.Runtime, table.Meta.RuntimeVersion, table.Meta.Threads, table.Meta.Created.Format("2006-01-02 15:04 MST"), count, len(table.Networks))
+	if o := table.Meta.RuntimeOptions; len(o) > 0 {
+		fmt.Fprintf(w, "Runtime options: %s\n", optionText(o))
+	}
+	if ns := table.Meta.RuntimeOverheadNS; ns > 0 {
+		fmt.Fprintf(w, "A run of nothing takes %s, which is part of every workload and network\n", nanoseconds(ns))
+	}
 	if p := table.Published; p != nil {
 		fmt.Fprintf(w, "%d published entries of %s (%s), which \"lut export --format published\" writes\n", len(p.Records), p.Source, p.Format)
 	}
@@ -107,6 +114,12 @@ func printTable(w io.Writer, table *lut.Table, rows []lut.Row) error {
 		for _, n := range table.Networks {
 			fmt.Fprintf(tw, "%s\t%s\t±%.1f%%\t%d\t%s\t\n", n.Name, nanoseconds(n.LatencyMedianNS), 100*n.LatencyCI95NS/n.LatencyMedianNS, n.Samples, n.Use)
 		}
+	}
+	for i, f := range table.Failures {
+		if i == 0 {
+			fmt.Fprintln(tw, "\t\t\t\t\t\nNOT MEASURED\tBECAUSE\t\t\t\t")
+		}
+		fmt.Fprintf(tw, "%s\t%s\n", f.Name, f.Reason)
 	}
 	return tw.Flush()
 }
@@ -147,8 +160,8 @@ faster than the processor can be.`,
 				for _, w := range warnings {
 					fmt.Fprintf(out, "%s: row %d: warning: %s: %s\n", args[0], w.Row, w.Key, w.What)
 				}
-				_, err = fmt.Fprintf(out, "%s: sound: %d workloads (%d of them with a wider interval than asked, %d not plausible), %d networks, device %s\n",
-					args[0], len(table.Rows), unstable, len(warnings), len(table.Networks), table.Meta.Fingerprint)
+				_, err = fmt.Fprintf(out, "%s: sound: %d workloads (%d of them with a wider interval than asked, %d not plausible), %d networks, %d not measured, device %s\n",
+					args[0], len(table.Rows), unstable, len(warnings), len(table.Networks), len(table.Failures), table.Meta.Fingerprint)
 			}
 			if err == nil && strict && len(warnings) > 0 {
 				err = fmt.Errorf("lut: %s: row %d: %s (%d warnings, and --strict)", args[0], warnings[0].Row, warnings[0].What, len(warnings))

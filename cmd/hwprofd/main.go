@@ -78,6 +78,7 @@ Start with:  hwprofd quickstart`,
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usagef("%w; see '%s --help'", err, cmd.CommandPath())
 	})
+	addProgressFlag(root)
 	root.AddCommand(
 		newQuickstartCommand(),
 		newDeviceCommand(),
@@ -93,6 +94,8 @@ Start with:  hwprofd quickstart`,
 		newExportCommand(),
 		newBenchCommand(),
 		newTargetAgentCommand(),
+		newServeCommand(),
+		newRuntimeCommand(),
 	)
 	return root
 }

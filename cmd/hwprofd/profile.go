@@ -27,9 +27,10 @@ func newProfileCommand() *cobra.Command {
 		seed              uint64
 		resume            bool
 		meter             meterFlags
+		outside           runtimeFlags
 	)
 	cmd := &cobra.Command{
-		Use:   "profile -o FILE (--space SPACE | --model MODEL.onnx ...)",
+		Use:   "profile -o FILE (--space SPACE | --model MODEL.onnx ...) [--runtime RUNTIME [-- ARGUMENTS]]",
 		Short: "Measure this device into a latency table (a LUT file)",
 		Long: `Measures workloads on this device and writes them as a latency table, a Parquet
 file. With --space they are those that matter most to the networks of a search
@@ -45,10 +46,17 @@ and marked so.
 
 With --on another machine is measured, which needs nothing installed: the program
 is copied there and removed at the end. A lost connection does not stop the run;
-the same command goes on with one that was cut off. See docs/devices.md.`,
-		Example: "  hwprofd profile -o pi4.lut.parquet --space mobile28 --budget 5m\n  hwprofd profile -o pi4.lut.parquet --model resnet.onnx --model vit.onnx\n  hwprofd profile -o kitchen.lut.parquet --space mobile28 --on ssh://pi@kitchen",
-		Args:    noArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
+the same command goes on with one that was cut off. See docs/devices.md.
+
+With --runtime another runtime than this program's own is measured, by an
+adapter, which gets the arguments after "--". What it fails at is named in the
+table with the reason.`,
+		Example: `  hwprofd profile -o pi4.lut.parquet --space mobile28 --budget 5m
+  hwprofd profile -o pi4.lut.parquet --model resnet.onnx --model vit.onnx
+  hwprofd profile -o kitchen.lut.parquet --space mobile28 --on ssh://pi@kitchen
+  hwprofd profile -o server.lut.parquet --model resnet.onnx --runtime onnxruntime -- --lib /opt/onnxruntime/lib/libonnxruntime.so`,
+		Args: outside.args,
+		RunE: func(cmd *cobra.Command, args []string) error {
 			switch {
 			case output == "":
 				return usagef("-o FILE is missing: name the table to write, such as -o pi4.lut.parquet")
@@ -73,6 +81,18 @@ the same command goes on with one that was cut off. See docs/devices.md.`,
 			if err != nil {
 				return err
 			}
+			meta := tableMeta(info)
+			other, err := outside.open(cmd.Context(), args)
+			if err != nil {
+				return err
+			}
+			var measured profiler.Runtime
+			if other != nil {
+				defer other.Close()
+				measured = other
+				of := other.Info()
+				meta.Runtime, meta.RuntimeVersion, meta.RuntimeOptions, meta.Threads = of.Name, of.Version, of.Options, of.Threads
+			}
 			p := newProgress(cmd.ErrOrStderr())
 			m, err := meter.open(p.say)
 			if err != nil {
@@ -83,13 +103,13 @@ the same command goes on with one that was cut off. See docs/devices.md.`,
 			}
 			p.begin("profile: %d workloads, %d networks", len(workloads), len(networks))
 			prof := profiler.New(profiler.Options{
-				Budget: budget, Seed: seed,
+				Budget: budget, Seed: seed, Runtime: measured,
 				Meter: m, MaxEnergyPerItem: meter.time, Warn: func(message string) { p.say("%s", message) },
 				Progress: func(done, total int, current string, left time.Duration) {
 					p.report(float64(done)/float64(total), left, current)
 				},
 			})
-			table, err := prof.Run(cmd.Context(), output, tableMeta(info), workloads, networks)
+			table, err := prof.Run(cmd.Context(), output, meta, workloads, networks)
 			if err != nil {
 				if cmd.Context().Err() != nil {
 					return fmt.Errorf("interrupted; nothing measured is lost, go on with the same command and --resume")
@@ -97,6 +117,9 @@ the same command goes on with one that was cut off. See docs/devices.md.`,
 				return err
 			}
 			p.say("%s: %d workloads and %d networks; energy of %s", output, len(table.Rows), len(table.Networks), energySources(table))
+			if n := len(table.Failures); n > 0 {
+				p.say("%d could not be measured; 'hwprofd lut show %s' names them with the reasons", n, output)
+			}
 			return nil
 		},
 	}
@@ -109,6 +132,7 @@ the same command goes on with one that was cut off. See docs/devices.md.`,
 	flags.BoolVar(&resume, "resume", false, "go on with an interrupted run of the same file")
 	flags.StringVar(&on, "on", "", onUsage)
 	meter.add(flags)
+	outside.add(flags)
 	return cmd
 }
 
@@ -153,7 +177,7 @@ func profileItems(spaceName string, models []string, seed uint64, budget time.Du
 			return nil, nil, fmt.Errorf("%s: %w", path, err)
 		}
 		workloads = append(workloads, of...)
-		networks = append(networks, profiler.NamedGraph{Name: path, Use: "fit", Graph: g})
+		networks = append(networks, profiler.NamedGraph{Name: path, Use: "fit", Graph: g, File: path})
 	}
 	return workloads, networks, nil
 }
