@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"math"
 	"os"
 	"path/filepath"
@@ -392,16 +391,8 @@ func (c *checker) ends(ctx context.Context) error {
 				c.add("ends at "+way, CheckFailed, "%v", err)
 				continue
 			}
-		} else {
-			process.in.Close()
 		}
-		late := time.AfterFunc(endsWithin, process.interrupt)
-		_, _ = io.Copy(io.Discard, process.replies)
-		inTime := late.Stop()
-		if inTime { // it has closed its output, and is about to end
-			time.Sleep(endsWithin / 20)
-		}
-		process.kill()
+		inTime := process.end()
 		switch state := process.cmd.ProcessState; {
 		case !inTime:
 			c.add("ends at "+way, CheckFailed, "it still runs after %v", endsWithin)

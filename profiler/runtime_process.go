@@ -101,11 +101,27 @@ func (p *process) close() {
 		p.kill()
 		return
 	}
+	p.end()
+}
+
+// end waits for the adapter to end by itself, as it should when it was asked
+// to or when its input has ended, and kills it where that takes too long.
+func (p *process) end() (inTime bool) {
 	p.in.Close()
-	late := time.AfterFunc(endsWithin, p.interrupt)
-	_, _ = io.Copy(io.Discard, p.replies) // until it ends
-	late.Stop()
-	p.kill() // also what it left behind
+	ended := make(chan struct{})
+	go func() {
+		_ = p.cmd.Wait()
+		close(ended)
+	}()
+	select {
+	case <-ended:
+		inTime = true
+	case <-time.After(endsWithin):
+		killGroup(p.cmd)
+		<-ended
+	}
+	p.out.Close()
+	return inTime
 }
 
 // request is a line that an adapter is sent.
