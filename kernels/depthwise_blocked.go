@@ -263,7 +263,7 @@ func (d *blockedDepthwise) forward(ws *Workspace, dst, src, residual []float32, 
 
 // depthwiseSerial is the number of multiplications below which a convolution
 // is not worth several threads.
-const depthwiseSerial = 400_000
+const depthwiseSerial = 100_000
 
 // part does one strip of a block.
 func (j *depthwiseJob) part(i, worker int) {

@@ -15,37 +15,35 @@ import (
 
 // Journal holds what was measured so far, beside the table that it will
 // become: a file of JSON lines, the first of which is the table's [Meta] and
-// each further one a row, a network, a failure or the speed that times are
-// corrected to, with its CRC-32C. Each is on disk when
+// each further one a row, a network or a failure, with its CRC-32C. Each is on disk when
 // the call that appended it returns, so that a killed run loses at most the
 // measurement in flight; a last line that was cut off is dropped on opening.
 //
 // One process at a time may hold a journal.
 type Journal struct {
 	file     *os.File
+	meta     Meta  // that it was begun with
 	size     int64 // of the lines that are whole
 	rows     []Row
 	networks []Network
 	failures []Failure
-	baseline float64
 	seen     map[identity]bool
 	broken   error // set where the file could not be brought back to size
 }
 
 // journalLine is a line of the journal; one of all but the last is set.
 type journalLine struct {
-	Meta     json.RawMessage `json:"meta,omitempty"`
-	Row      json.RawMessage `json:"row,omitempty"`
-	Network  json.RawMessage `json:"network,omitempty"`
-	Failure  json.RawMessage `json:"failure,omitempty"`
-	Baseline json.RawMessage `json:"baseline_ns,omitempty"`
-	CRC      uint32          `json:"crc32c"`
+	Meta    json.RawMessage `json:"meta,omitempty"`
+	Row     json.RawMessage `json:"row,omitempty"`
+	Network json.RawMessage `json:"network,omitempty"`
+	Failure json.RawMessage `json:"failure,omitempty"`
+	CRC     uint32          `json:"crc32c"`
 }
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 func (l *journalLine) payload() json.RawMessage {
-	return slices.Concat(l.Meta, l.Row, l.Network, l.Failure, l.Baseline)
+	return slices.Concat(l.Meta, l.Row, l.Network, l.Failure)
 }
 
 // maxLine bounds a line; a network of 100,000 workloads stays below.
@@ -119,6 +117,7 @@ func (j *Journal) load(meta Meta) error {
 	if err := j.write(journalLine{Meta: payload}); err != nil {
 		return err
 	}
+	j.meta = meta
 	return syncDir(filepath.Dir(j.file.Name()))
 }
 
@@ -168,6 +167,7 @@ func (j *Journal) take(data []byte, number int, meta Meta) error {
 	case line.Meta != nil:
 		var begun Meta
 		if err = json.Unmarshal(line.Meta, &begun); err == nil {
+			j.meta = begun
 			err = sameOrigin(begun, meta, "remove the file to measure anew, or write to another one")
 		}
 	case line.Row != nil:
@@ -187,8 +187,6 @@ func (j *Journal) take(data []byte, number int, meta Meta) error {
 				j.failures = append(j.failures, failure)
 			}
 		}
-	case line.Baseline != nil:
-		err = json.Unmarshal(line.Baseline, &j.baseline)
 	default:
 		return lineError{number, "damaged: neither row nor network"}
 	}
@@ -218,6 +216,9 @@ func sameOrigin(begun, now Meta, advice string) error {
 	return nil
 }
 
+// Meta returns what the journal was begun with.
+func (j *Journal) Meta() Meta { return j.meta }
+
 // optionText is the same for the same options of a runtime.
 func optionText(m Meta) string {
 	if len(m.RuntimeOptions) == 0 {
@@ -235,10 +236,6 @@ func (j *Journal) Networks() []Network { return slices.Clone(j.networks) }
 // Failures returns what could not be measured, in the order of trying.
 func (j *Journal) Failures() []Failure { return slices.Clone(j.failures) }
 
-// Baseline is the time of the calibration kernel that the journal was begun
-// with, where that is no row; else 0.
-func (j *Journal) Baseline() float64 { return j.baseline }
-
 // AppendFailure adds a failure and returns when it is on disk.
 func (j *Journal) AppendFailure(f Failure) error {
 	err := f.validate()
@@ -247,18 +244,6 @@ func (j *Journal) AppendFailure(f Failure) error {
 	}
 	if err == nil {
 		j.failures = append(j.failures, f)
-	}
-	return j.named(err)
-}
-
-// SetBaseline keeps the time of a calibration kernel that is no row.
-func (j *Journal) SetBaseline(ns float64) error {
-	err := validatePositive("the calibration kernel's time", ns)
-	if err == nil {
-		err = j.append(ns, func(b []byte) journalLine { return journalLine{Baseline: b} })
-	}
-	if err == nil {
-		j.baseline = ns
 	}
 	return j.named(err)
 }

@@ -118,6 +118,9 @@ func (m *Meta) addProtocol(o *Meta, further bool) {
 	p.BudgetSeconds += q.BudgetSeconds
 	p.MaxItemSeconds = max(p.MaxItemSeconds, q.MaxItemSeconds)
 	p.Pinned = p.Pinned && q.Pinned
+	if p.Baseline == nil || q.Baseline == nil || *p.Baseline != *q.Baseline {
+		p.Baseline = nil
+	}
 	if p.Calibration != q.Calibration {
 		p.Calibration = ""
 	}
@@ -197,7 +200,49 @@ func mergeRows(rows []*Row, relativeCI float64) (Row, Conflict) {
 		}
 	}
 	out.EnergyMJ, out.EnergySource = mergeEnergy(rows)
+	mergeConditions(&out, rows, used, weights)
 	return out, c
+}
+
+// mergeConditions combines what says how the rows were measured: a number is
+// the weighted mean over those that have it, in the weights of the latency.
+func mergeConditions(out *Row, rows, used []*Row, weights []float64) {
+	out.SamplesContended, out.SamplesInterrupted = 0, 0
+	for _, r := range rows {
+		out.SamplesContended += r.SamplesContended
+		out.SamplesInterrupted += r.SamplesInterrupted
+	}
+	out.Contended, out.Bimodal = false, false
+	for _, r := range used {
+		out.Contended = out.Contended || r.Contended
+		out.Bimodal = out.Bimodal || r.Bimodal
+	}
+	for _, field := range []func(*Row) **float64{
+		func(r *Row) **float64 { return &r.FirstRunNS },
+		func(r *Row) **float64 { return &r.Cycles },
+		func(r *Row) **float64 { return &r.Instructions },
+		func(r *Row) **float64 { return &r.CacheMisses },
+		func(r *Row) **float64 { return &r.PeakMemoryBytes },
+		func(r *Row) **float64 { return &r.TemperatureC },
+		func(r *Row) **float64 { return &r.ClockHz },
+		func(r *Row) **float64 { return &r.ComputeSlowdown },
+		func(r *Row) **float64 { return &r.MemorySlowdown },
+	} {
+		sum, weight := 0.0, 0.0
+		for i, r := range used {
+			if v := *field(r); v != nil {
+				sum += weights[i] * *v
+				weight += weights[i]
+			}
+		}
+		*field(out) = nil
+		if weight > 0 {
+			sum /= weight
+			*field(out) = &sum
+		}
+	}
+	// They belong to an energy_mj that is no longer one measurement's.
+	out.EnergyGrossMJ, out.EnergyIdleMJ = nil, nil
 }
 
 // modelled is the source of energy that no meter told.
@@ -240,9 +285,12 @@ func mergeNetworks(list []Network) (Network, Conflict, error) {
 	weights, mean, half, birge, p := combine(medians, halves)
 	out.LatencyMedianNS, out.LatencyCI95NS = mean, half
 	out.LatencyP10NS, out.LatencyP90NS, out.Samples = 0, 0, 0
+	out.RawMedianNS, out.FirstRunNS = 0, 0
 	for i, n := range list {
 		out.LatencyP10NS += weights[i] * n.LatencyP10NS
 		out.LatencyP90NS += weights[i] * n.LatencyP90NS
+		out.Contended = out.Contended || n.Contended
+		out.Bimodal = out.Bimodal || n.Bimodal
 		out.Samples += n.Samples
 	}
 	out.LatencyP10NS, out.LatencyP90NS = min(mean, out.LatencyP10NS), max(mean, out.LatencyP90NS)

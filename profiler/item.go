@@ -26,17 +26,28 @@ func copies(w graph.Workload) int {
 	return int(min(max(weightFootprint/max(4*w.Params(), 1), 1), maxCopies))
 }
 
-func (p *Profiler) workload(ctx context.Context, w graph.Workload, limit time.Duration) (lut.Row, error) {
-	session, n, err := p.runtime.LoadWorkload(ctx, w, p.options.Seed)
+// workload measures w, with warm or cold caches.
+func (p *Profiler) workload(ctx context.Context, w graph.Workload, cache string, limit time.Duration) (lut.Row, error) {
+	load := p.runtime.LoadWorkload
+	if own, ok := p.runtime.(inProcess); ok && cache == lut.CacheCold {
+		load = own.loadOnce // a second copy would find its input where the first one left it
+	}
+	session, n, err := load(ctx, w, p.options.Seed)
 	if err != nil {
 		return lut.Row{}, fmt.Errorf("profiler: %s: %w", w, err)
 	}
 	defer session.Close()
-	m, err := p.measure(ctx, session, limit)
+	m, err := p.measure(ctx, session, blendOf(w), cache, limit)
 	if err != nil {
 		return lut.Row{}, fmt.Errorf("profiler: %s: %w", w, err)
 	}
-	row := newRow(w, m, float64(n))
+	row := p.newRow(w, m, float64(n))
+	row.Cache = cache
+	if cache == lut.CacheCold { // its energy and counts would be those of warm runs
+		row.EnergyMJ, row.EnergySource = nil, ""
+		return row, nil
+	}
+	p.observe(&row, session, float64(n))
 	if err := p.meterRow(ctx, &row, w, session, n); err != nil {
 		return lut.Row{}, fmt.Errorf("profiler: %s: %w", w, err)
 	}
@@ -45,7 +56,7 @@ func (p *Profiler) workload(ctx context.Context, w graph.Workload, limit time.Du
 
 // newRow is the row of a workload that was done times times in each run, with
 // modelled energy.
-func newRow(w graph.Workload, m measurement, times float64) lut.Row {
+func (p *Profiler) newRow(w graph.Workload, m measurement, times float64) lut.Row {
 	row := lut.NewRow(w)
 	row.LatencyMedianNS = m.Corrected.Median / times
 	row.LatencyMeanNS = m.Corrected.Mean / times
@@ -55,6 +66,15 @@ func newRow(w graph.Workload, m measurement, times float64) lut.Row {
 	row.RawMedianNS = m.Raw.Median / times
 	row.Samples = int64(m.Samples)
 	row.Stable = m.Stable
+	row.Contended = m.Disturbed
+	row.Bimodal = m.Bimodal
+	row.SamplesContended = int64(m.Contended)
+	row.SamplesInterrupted = int64(m.Interrupted)
+	base := p.sampler.baseline
+	at := m.Speeds[clock] / base[clock] // the same clock
+	compute, fetching, hz := m.Speeds[arithmetic]/base[arithmetic]/at, m.Speeds[memory]/base[memory]/at, clockSteps/m.Speeds[clock]*1e9
+	row.ComputeSlowdown, row.MemorySlowdown, row.ClockHz = &compute, &fetching, &hz
+	row.TemperatureC = p.temperature()
 	row.MeasuredAt = time.Now().UTC()
 	mj := energy.Model(w.MACs(), w.Bytes(), row.LatencyMedianNS)
 	row.EnergyMJ, row.EnergySource = &mj, energy.ModelSource
@@ -72,7 +92,7 @@ func (p *Profiler) network(ctx context.Context, item NamedGraph, limit time.Dura
 
 // session measures item, which is loaded and made of workloads.
 func (p *Profiler) session(ctx context.Context, item NamedGraph, session Session, workloads []graph.Workload, limit time.Duration) (network lut.Network, stable bool, err error) {
-	m, err := p.measure(ctx, session, limit)
+	m, err := p.measure(ctx, session, networkBlend, lut.CacheWarm, limit)
 	if err != nil {
 		return lut.Network{}, false, fmt.Errorf("profiler: network %s: %w", item.Name, err)
 	}
@@ -84,6 +104,12 @@ func (p *Profiler) session(ctx context.Context, item NamedGraph, session Session
 		LatencyCI95NS:   (m.Corrected.High - m.Corrected.Low) / 2,
 		Samples:         int64(m.Samples),
 		Use:             item.Use,
+		RawMedianNS:     m.Raw.Median,
+		Contended:       m.Disturbed,
+		Bimodal:         m.Bimodal,
+	}
+	if s, ok := session.(firstRunner); ok {
+		network.FirstRunNS = float64(s.firstRun())
 	}
 	for _, w := range workloads {
 		network.Workloads = append(network.Workloads, w.String())
@@ -98,7 +124,7 @@ func runOf(plan *inference.Plan) func() {
 
 // measure times session with no garbage collection between. A run that fails
 // ends it.
-func (p *Profiler) measure(ctx context.Context, session Session, limit time.Duration) (measurement, error) {
+func (p *Profiler) measure(ctx context.Context, session Session, prior blend, cache string, limit time.Duration) (measurement, error) {
 	runtime.GC() // what loading has left, and what is running of it
 	defer debug.SetGCPercent(debug.SetGCPercent(-1))
 	ctx, stop := context.WithCancelCause(ctx)
@@ -116,7 +142,11 @@ func (p *Profiler) measure(ctx context.Context, session Session, limit time.Dura
 	resolution := p.sampler.resolution
 	defer func() { p.sampler.resolution = resolution }()
 	p.sampler.resolution = max(resolution, p.runtime.Info().ClockStep)
-	m, err := p.sampler.measure(ctx, run, p.options.RelativeCI, limit)
+	t := task{run: run, prior: prior}
+	if cache == lut.CacheCold {
+		t.prepare = p.walk.evict
+	}
+	m, err := p.sampler.measure(ctx, t, p.options.RelativeCI, limit)
 	if failed := context.Cause(ctx); failed != nil {
 		return measurement{}, failed
 	}

@@ -70,7 +70,9 @@ func (p *Profiler) meterRow(ctx context.Context, row *lut.Row, w graph.Workload,
 	e.NetJoules /= float64(times)
 	e.BoundJoules /= float64(times)
 	e.Runs *= times
+	gross, idle := e.GrossJoules*1e3, (e.GrossJoules-e.NetJoules)*1e3
 	*row.EnergyMJ = e.NetJoules * 1e3
+	row.EnergyGrossMJ, row.EnergyIdleMJ = &gross, &idle
 	row.EnergySource = p.metering.meter.Description().Name
 	if p.options.Metered != nil {
 		p.options.Metered(w, e)

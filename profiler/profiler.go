@@ -3,18 +3,25 @@
 // the machine is noisy.
 //
 // The measuring thread is pinned to a core where the system allows it, and
-// garbage is not collected while it measures. An item is warmed up until its
-// time no longer falls, and then timed in samples that last at least 100 us
-// and 1000 steps of the clock. Before and after every few samples a fixed
-// calibration kernel is timed. Where it shows that other work on the machine
-// got in the way, the samples are repeated; what it is slower than at the
-// start is drift and is divided out. The raw median is that of all samples as
-// they were timed. Sampling ends when the 95% confidence interval of the
-// corrected median, from order statistics, is narrower than asked, or when the
-// item's time is up; the result says which.
+// garbage is not collected while it measures. An item is warmed up until a test
+// for a change of level finds none, and then timed in samples that last at
+// least 100 us and 1000 steps of the clock. Before and after every few samples
+// three fixed calibration kernels are timed: a chain of dependent operations,
+// which tells the core's clock, one that is bound by arithmetic and one that is
+// bound by memory. Where they, the kernel's accounts of CPU time or its count of
+// involuntary switches show that other work got in the way, the samples are
+// repeated and counted, but do not count. What the machine is slower than at
+// the start is drift and is divided out, by a blend of the three that suits the
+// kind of work. The raw median is that of all samples as they were timed.
+// Sampling ends when the 95% confidence interval of the corrected median, from
+// order statistics of as many samples as are independent, is narrower than
+// asked, or when the item's time is up; the result says which. Where the machine
+// was never quiet for long enough the item is marked as contended, and where
+// its samples fall into two clusters as bimodal.
 //
 // A workload is measured as it runs in a network: its input in the caches, its
-// weights not in the innermost ones.
+// weights not in the innermost ones. With cold caches, other data is put into
+// all caches before each run.
 package profiler
 
 import (
@@ -37,9 +44,12 @@ type Options struct {
 	RelativeCI float64
 	// MaxPerItem is the longest that one item is measured: 1 s by default.
 	MaxPerItem time.Duration
-	// Baseline is the time in ns of the calibration kernel on the undisturbed
-	// machine, see [Baseline]. By default it is measured.
-	Baseline float64
+	// Baseline is the speed of the undisturbed machine, see [Baseline]. What is
+	// 0 is measured.
+	Baseline lut.Baseline
+	// Caches are the states of the caches in which Run measures each workload:
+	// by default [lut.CacheWarm] only.
+	Caches []string
 	// Seed decides the order of measuring and the values of weights and inputs.
 	Seed uint64
 	// Runtime runs what is measured: by default that of this project, within
@@ -68,6 +78,8 @@ type Profiler struct {
 	runtime  Runtime
 	metering metering
 	sampler  *sampler
+	walk     *walk // of the calibration kernel that is bound by memory
+	counting counting
 }
 
 // New returns a profiler. It measures nothing before the first call of one of
@@ -96,7 +108,7 @@ func (p *Profiler) Workload(ctx context.Context, w graph.Workload) (lut.Row, err
 	if err := p.calibrate(ctx, p.options.Baseline); err != nil {
 		return lut.Row{}, err
 	}
-	return p.workload(ctx, w, p.options.MaxPerItem)
+	return p.workload(ctx, w, lut.CacheWarm, p.options.MaxPerItem)
 }
 
 // Network measures g as a whole, from its inputs to its outputs. Parameters

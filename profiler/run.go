@@ -33,8 +33,20 @@ type item struct {
 // attempt is one measurement of an item.
 type attempt struct {
 	stable bool
+	quiet  bool         // not contended
 	width  float64      // of the median's interval, as a part of the median
 	keep   func() error // writes it to the journal
+}
+
+// better reports whether a tells more than b.
+func (a *attempt) better(b *attempt) bool {
+	switch {
+	case a.stable != b.stable:
+		return a.stable
+	case a.quiet != b.quiet:
+		return a.quiet
+	}
+	return a.width < b.width
 }
 
 // Run measures workloads, each once however often it is listed, and whole
@@ -55,6 +67,12 @@ func (p *Profiler) Run(ctx context.Context, path string, meta lut.Meta, workload
 		Pinned:         pinning == nil,
 		Calibration:    calibration.String(),
 	}
+	begin := time.Now()
+	if err := p.calibrate(ctx, p.options.Baseline); err != nil {
+		return nil, err
+	}
+	baseline := p.sampler.baseline.baseline()
+	meta.Protocol.Baseline = &baseline
 	journal, err := lut.OpenJournal(path, meta)
 	if err != nil {
 		return nil, err
@@ -65,10 +83,11 @@ func (p *Profiler) Run(ctx context.Context, path string, meta lut.Meta, workload
 			return nil, err
 		}
 	}
-	begin := time.Now()
 	if err := p.resume(ctx, journal); err != nil {
 		return nil, err
 	}
+	baseline = p.sampler.baseline.baseline()
+	defer p.openCounters()()
 	calibrating := time.Since(begin)
 	items := p.pending(ctx, journal, workloads, networks)
 	if err := p.measureAll(p.sampler.now()-calibrating, items); err != nil {
@@ -76,9 +95,6 @@ func (p *Profiler) Run(ctx context.Context, path string, meta lut.Meta, workload
 	}
 	table := &lut.Table{Meta: meta, Rows: journal.Rows(), Networks: journal.Networks(), Failures: journal.Failures()}
 	p.rebase(table)
-	if journal.Baseline() > 0 {
-		table.Meta.Protocol.CalibrationNS = p.sampler.baseline
-	}
 	slices.SortFunc(table.Rows, func(a, b lut.Row) int { return cmp.Compare(a.Key, b.Key) })
 	slices.SortFunc(table.Networks, func(a, b lut.Network) int { return cmp.Compare(a.Name, b.Name) })
 	if err := table.Write(path); err != nil {
@@ -90,22 +106,19 @@ func (p *Profiler) Run(ctx context.Context, path string, meta lut.Meta, workload
 	return table, nil
 }
 
-// resume readies the calibration kernel: with the baseline that the journal
-// was begun with, where it was, else with one that becomes its first row.
+// resume takes the baseline that the journal was begun with, and begins it with
+// the calibration kernel's row.
 func (p *Profiler) resume(ctx context.Context, journal *lut.Journal) error {
+	if begun := journal.Meta().Protocol.Baseline; begun != nil {
+		p.sampler.setKnown(speedsOf(*begun))
+	}
 	for _, row := range journal.Rows() {
 		if row.Key == calibration.String() {
-			return p.calibrate(ctx, row.LatencyMedianNS)
+			return nil
 		}
 	}
-	if ns := journal.Baseline(); ns > 0 {
-		return p.calibrate(ctx, ns)
-	}
-	if err := p.calibrate(ctx, p.options.Baseline); err != nil {
-		return err
-	}
 	if !p.own() { // the kernel is no row of another runtime
-		return journal.SetBaseline(p.sampler.baseline)
+		return nil
 	}
 	row, err := p.calibrationRow(ctx)
 	if err != nil {
@@ -114,11 +127,19 @@ func (p *Profiler) resume(ctx context.Context, journal *lut.Journal) error {
 	return journal.AppendRow(row)
 }
 
+// workloadName tells workloads in several states of the caches apart.
+func workloadName(key, cache string) string {
+	if cache == lut.CacheWarm {
+		return key
+	}
+	return key + " with " + cache + " caches"
+}
+
 // pending is what the journal does not have yet, in random order.
 func (p *Profiler) pending(ctx context.Context, journal *lut.Journal, workloads []graph.Workload, networks []NamedGraph) []item {
 	done := make(map[string]bool)
 	for _, row := range journal.Rows() {
-		done["workload "+row.Key] = true
+		done["workload "+workloadName(row.Key, row.Cache)] = true
 	}
 	for _, network := range journal.Networks() {
 		done["network "+network.Name] = true
@@ -139,15 +160,22 @@ func (p *Profiler) pending(ctx context.Context, journal *lut.Journal, workloads 
 			}})
 		}
 	}
+	caches := p.options.Caches
+	if len(caches) == 0 {
+		caches = []string{lut.CacheWarm}
+	}
 	for _, w := range workloads {
-		add("workload ", w.String(), func(limit time.Duration) (attempt, error) {
-			row, err := p.workload(ctx, w, limit)
-			return attempt{
-				stable: row.Stable,
-				width:  2 * row.LatencyCI95NS / row.LatencyMedianNS,
-				keep:   func() error { return journal.AppendRow(row) },
-			}, err
-		})
+		for _, cache := range caches {
+			add("workload ", workloadName(w.String(), cache), func(limit time.Duration) (attempt, error) {
+				row, err := p.workload(ctx, w, cache, limit)
+				return attempt{
+					stable: row.Stable,
+					width:  2 * row.LatencyCI95NS / row.LatencyMedianNS,
+					quiet:  !row.Contended,
+					keep:   func() error { return journal.AppendRow(row) },
+				}, err
+			})
+		}
 	}
 	for _, n := range networks {
 		add("network ", n.Name, func(limit time.Duration) (attempt, error) {
@@ -155,6 +183,7 @@ func (p *Profiler) pending(ctx context.Context, journal *lut.Journal, workloads 
 			return attempt{
 				stable: stable,
 				width:  2 * network.LatencyCI95NS / network.LatencyMedianNS,
+				quiet:  !network.Contended,
 				keep:   func() error { return journal.AppendNetwork(network) },
 			}, err
 		})
@@ -201,7 +230,7 @@ func (p *Profiler) measureAll(begin time.Duration, items []item) error {
 				if err != nil { // what was measured before stands
 					a = *item.best
 				}
-				if item.best == nil || a.stable || a.width < item.best.width {
+				if item.best == nil || a.better(item.best) {
 					item.best = &a
 				}
 			}

@@ -24,16 +24,19 @@ func fakeProfiler(options Options, noise float64) *Profiler {
 	rng := rand.New(rand.NewPCG(1, 1))
 	var clock time.Duration
 	p := New(options)
+	p.walk = newWalk(walkPiece)
+	nothing := func() {}
+	base := speeds{150e3, 150e3, 150e3}
 	p.sampler = &sampler{
 		now: func() time.Duration {
 			clock += time.Duration(150e3 * math.Exp(noise*rng.NormFloat64()))
 			return clock
 		},
 		resolution: 1,
-		calibrate:  func() {},
-		perSample:  1,
-		baseline:   150e3,
-		history:    []float64{150e3},
+		kernels:    [kinds]func(){nothing, nothing, nothing},
+		perSample:  [kinds]int{1, 1, 1},
+		baseline:   base,
+		quiet:      newReference(base),
 	}
 	return p
 }
@@ -92,7 +95,7 @@ func TestRun(t *testing.T) {
 	if diff := cmp.Diff(want, table.Networks[0].Workloads); diff != "" {
 		t.Errorf("workloads of the network (-want +got):\n%s", diff)
 	}
-	if got := Baseline(table); got != 150e3 {
+	if got := Baseline(table).ComputeNS; got != 150e3 {
 		t.Errorf("baseline %g, want 150000", got)
 	}
 	if !strings.Contains(table.Meta.Protocol.Calibration, "conv2d/") || table.Meta.Protocol.RelativeCI != 0.02 {
@@ -150,7 +153,7 @@ func TestRunResumes(t *testing.T) {
 			first, total = done, all
 		}
 	}}, 0.01)
-	p.sampler.baseline = 777 // another one than the journal's
+	p.sampler.baseline[arithmetic] = 777 // another one than the journal's
 	table, err := p.Run(context.Background(), path, fakeMeta, workloads, networks)
 	if err != nil {
 		t.Fatal(err)
@@ -158,7 +161,7 @@ func TestRunResumes(t *testing.T) {
 	if want := len(workloads) + len(networks) - 4; first != 0 || total != want {
 		t.Errorf("the second run began with %d of %d items, want 0 of %d", first, total, want)
 	}
-	if got := Baseline(table); got != 150e3 {
+	if got := Baseline(table).ComputeNS; got != 150e3 {
 		t.Errorf("the second run corrects to a baseline of %g, the first to 150000", got)
 	}
 	for _, w := range workloads {
@@ -236,7 +239,8 @@ func TestRunKeepsToBudget(t *testing.T) {
 func TestRunFindsTheUndisturbedSpeed(t *testing.T) {
 	workloads, networks := fakeWork(t)
 	p := fakeProfiler(Options{}, 0.01)
-	p.sampler.baseline = 300e3
+	p.sampler.baseline[arithmetic] = 300e3
+	p.sampler.quiet = newReference(p.sampler.baseline)
 	table, err := p.Run(context.Background(), filepath.Join(t.TempDir(), "x"), fakeMeta, workloads, networks)
 	if err != nil {
 		t.Fatal(err)
@@ -247,7 +251,7 @@ func TestRunFindsTheUndisturbedSpeed(t *testing.T) {
 			t.Errorf("%s is %g, want %g", what, got, want)
 		}
 	}
-	near("baseline", Baseline(table), 150e3)
+	near("baseline", Baseline(table).ComputeNS, 150e3)
 	near("a network's median", table.Networks[0].LatencyMedianNS, 150e3)
 	row, _ := table.Lookup(workloads[0])
 	near("a workload's median", row.LatencyMedianNS, row.RawMedianNS)

@@ -215,7 +215,7 @@ func TestMisbehavingAdapter(t *testing.T) {
 			if len(table.Failures) != 1 || table.Failures[0].Name != bad.String() || !strings.Contains(table.Failures[0].Reason, reason) {
 				t.Errorf("failures %+v, want one of %s: %s", table.Failures, bad, reason)
 			}
-			if table.Meta.RuntimeOverheadNS < 1000 || table.Meta.RuntimeOptions["level"] != "all" || Baseline(table) != 150e3 {
+			if table.Meta.RuntimeOverheadNS < 1000 || table.Meta.RuntimeOptions["level"] != "all" || Baseline(table).ComputeNS != 150e3 {
 				t.Errorf("metadata %+v", table.Meta)
 			}
 			noChildren(t)

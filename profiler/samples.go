@@ -30,7 +30,7 @@ func (p *Profiler) Samples(ctx context.Context, workloads []graph.Workload, roun
 			return nil, err
 		}
 		n := copies(w)
-		plan, err := compile(replicate(g, n), p.options.Seed, inference.CompilePart)
+		plan, _, err := compile(replicate(g, n), p.options.Seed, inference.CompilePart)
 		if err != nil {
 			return nil, fmt.Errorf("profiler: %w", err)
 		}

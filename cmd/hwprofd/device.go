@@ -16,6 +16,7 @@ import (
 
 func newDeviceCommand() *cobra.Command {
 	var asJSON, listKernels bool
+	var on string
 	cmd := &cobra.Command{
 		Use:   "device [--kernels [WORKLOAD...]]",
 		Short: "Say what machine this is, and which energy meters it has",
@@ -26,8 +27,11 @@ be read it says why; profile --meter takes those that can.
 
 With --kernels it says which kernel runs on this machine and why: for the
 workloads that are named, else for a typical one of every family.`,
-		Example: "  hwprofd device\n  hwprofd device --json | jq .fingerprint\n  hwprofd device --kernels\n  hwprofd device --kernels conv2d/f32/n1c64h56w56/k128r3s3/stride2.pad1.dil1.group1/relu",
+		Example: "  hwprofd device\n  hwprofd device --json | jq .fingerprint\n  hwprofd device --on ssh://pi@kitchen\n  hwprofd device --kernels\n  hwprofd device --kernels conv2d/f32/n1c64h56w56/k128r3s3/stride2.pad1.dil1.group1/relu",
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if on != "" {
+				return deviceOn(cmd, on, args)
+			}
 			if listKernels {
 				list, err := kernelChoices(args)
 				switch {
@@ -57,6 +61,7 @@ workloads that are named, else for a typical one of every family.`,
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	cmd.Flags().StringVar(&on, "on", "", onUsage)
 	cmd.Flags().BoolVar(&listKernels, "kernels", false, "say which kernel runs for each family of work, or for the workloads named")
 	return cmd
 }
@@ -96,6 +101,9 @@ func printDevice(w io.Writer, info device.Info) error {
 		row("virtual", "yes (%s)", orUnknown(info.Hypervisor))
 	} else {
 		row("virtual", "no sign of it")
+	}
+	if info.Emulator != "" {
+		row("emulated", "by %s: times are the emulator's", info.Emulator)
 	}
 	printMeters(row, energy.Find())
 	for _, what := range info.Unseen {

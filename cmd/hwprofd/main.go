@@ -78,12 +78,14 @@ Start with:  hwprofd quickstart`,
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usagef("%w; see '%s --help'", err, cmd.CommandPath())
 	})
+	addProgressFlag(root)
 	root.AddCommand(
 		newQuickstartCommand(),
 		newDeviceCommand(),
 		newProfileCommand(),
 		newLUTCommand(),
 		newPredictCommand(),
+		newTransferCommand(),
 		newMeasureCommand(),
 		newVerifyCommand(),
 		newGraphCommand(),
@@ -91,6 +93,8 @@ Start with:  hwprofd quickstart`,
 		newSearchCommand(),
 		newExportCommand(),
 		newBenchCommand(),
+		newTargetAgentCommand(),
+		newServeCommand(),
 		newRuntimeCommand(),
 	)
 	return root

@@ -156,7 +156,7 @@ func measureNetwork(ctx context.Context, name string, g *graph.Graph, threads in
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
-	if err := fillInputs(plan, 1); err != nil {
+	if err := plan.FillInputs(1); err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
 	if err := plan.Run(); err != nil {

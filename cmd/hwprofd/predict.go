@@ -92,7 +92,7 @@ func namedGraph(model, spaceName, architecture string) (*graph.Graph, string, er
 }
 
 func namedArchitecture(spaceName, architecture string) (nas.Space, nas.Architecture, error) {
-	s, err := space.ByName(spaceName, 1, 10)
+	s, err := space.Published(spaceName)
 	if err != nil {
 		return nil, nil, usageError{err}
 	}

@@ -21,6 +21,7 @@ import (
 func newProfileCommand() *cobra.Command {
 	var (
 		output, spaceName string
+		on                string
 		models            []string
 		budget            time.Duration
 		seed              uint64
@@ -43,11 +44,16 @@ Energy is that above the idle machine, by a meter where the processor's can be
 read ('hwprofd device' lists them) or --meter names another, else it is modelled
 and marked so.
 
+With --on another machine is measured, which needs nothing installed: the program
+is copied there and removed at the end. A lost connection does not stop the run;
+the same command goes on with one that was cut off. See docs/devices.md.
+
 With --runtime another runtime than this program's own is measured, by an
 adapter, which gets the arguments after "--". What it fails at is named in the
 table with the reason.`,
 		Example: `  hwprofd profile -o pi4.lut.parquet --space mobile28 --budget 5m
   hwprofd profile -o pi4.lut.parquet --model resnet.onnx --model vit.onnx
+  hwprofd profile -o kitchen.lut.parquet --space mobile28 --on ssh://pi@kitchen
   hwprofd profile -o server.lut.parquet --model resnet.onnx --runtime onnxruntime -- --lib /opt/onnxruntime/lib/libonnxruntime.so`,
 		Args: outside.args,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -58,6 +64,9 @@ table with the reason.`,
 				return usagef("name what to measure: either --space or --model")
 			case budget <= 0:
 				return usagef("--budget %v is not a time to measure for", budget)
+			}
+			if on != "" {
+				return profileOn(cmd, on, output)
 			}
 			if !resume {
 				if err := refuseExisting(output); err != nil {
@@ -121,6 +130,7 @@ table with the reason.`,
 	flags.DurationVar(&budget, "budget", 5*time.Minute, "time to measure for")
 	flags.Uint64Var(&seed, "seed", 1, "seed of the choice and order of workloads")
 	flags.BoolVar(&resume, "resume", false, "go on with an interrupted run of the same file")
+	flags.StringVar(&on, "on", "", onUsage)
 	meter.add(flags)
 	outside.add(flags)
 	return cmd
@@ -145,7 +155,7 @@ func refuseExisting(path string) error {
 // profileItems are the workloads and networks to measure within a budget.
 func profileItems(spaceName string, models []string, seed uint64, budget time.Duration) ([]graph.Workload, []profiler.NamedGraph, error) {
 	if spaceName != "" {
-		s, err := space.ByName(spaceName, 1, 10)
+		s, err := space.Published(spaceName)
 		if err != nil {
 			return nil, nil, usageError{err}
 		}
