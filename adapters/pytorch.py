@@ -1,8 +1,7 @@
 #!/usr/bin/env python3
 # An adapter for PyTorch: it runs ONNX models node by node with torch's operators.
 #   hwprofd profile --runtime ./adapters/pytorch.py -o torch.lut.parquet --model resnet.onnx -- 1
-# The argument is the number of threads. It needs torch, onnx and numpy; add what
-# your networks need to OPERATORS. Its speed is that of torch's eager mode.
+# The argument is the number of threads; add operators that your networks need.
 import json, os, sys, time
 import numpy as np, onnx, onnx.numpy_helper, torch
 import torch.nn.functional as F
@@ -10,7 +9,6 @@ replies = os.fdopen(os.dup(1), "w", buffering=1)
 os.dup2(2, 1)  # what libraries print must not come between the replies
 threads = int(sys.argv[1]) if len(sys.argv) > 1 else 1
 torch.set_num_threads(threads)
-
 def padded(x, a, value=0.0):  # x and its pads, where those of both ends are equal; else x with them
     p = a.get("pads", [0, 0, 0, 0])
     return (x, p[:2]) if p[:2] == p[2:] else (F.pad(x, (p[1], p[3], p[0], p[2]), value=value), [0, 0])
@@ -24,7 +22,6 @@ def gemm(a, x, w, b=None):
     x, w = x.t() if a.get("transA") else x, w.t() if a.get("transB") else w
     product = x @ w if b is None else torch.addmm(b, x, w, beta=a.get("beta", 1), alpha=a.get("alpha", 1))
     return product * a.get("alpha", 1) if b is None and "alpha" in a else product
-
 OPERATORS = {
     "Conv": conv, "Gemm": gemm, "MaxPool": max_pool, "MatMul": lambda a, x, y: x @ y, "Add": lambda a, x, y: x + y,
     "Sub": lambda a, x, y: x - y, "Mul": lambda a, x, y: x * y, "Div": lambda a, x, y: x / y, "Relu": lambda a, x: F.relu(x),
@@ -38,25 +35,21 @@ OPERATORS = {
     "Reshape": lambda a, x, s: x.reshape([x.shape[i] if d == 0 else d for i, d in enumerate(s.tolist())]),
     "ReduceMean": lambda a, x, axes=None: x.mean(a["axes"] if axes is None else axes.tolist(), keepdim=bool(a.get("keepdims", 1))),
 }
-
 def load(q):
     global model, values
     model, graph = None, onnx.load(q["model"]).graph
-    for n in graph.node:
-        if n.op_type not in OPERATORS:
-            raise ValueError("no operator " + n.op_type)
+    if unknown := {n.op_type for n in graph.node} - set(OPERATORS):
+        raise ValueError("no operator %s" % unknown)
     values = {i.name: torch.from_numpy(onnx.numpy_helper.to_array(i).copy()) for i in graph.initializer}
     values.update((i["name"], torch.from_numpy(np.load(i["file"]))) for i in q.get("inputs", []))
     nodes = [(OPERATORS[n.op_type], {a.name: onnx.helper.get_attribute_value(a) for a in n.attribute}, list(n.input), n.output[0]) for n in graph.node]
     run(nodes)
     model = nodes, [o.name for o in graph.output]
-
 def run(nodes):
     v = dict(values)
     for f, a, inputs, output in nodes:
         v[output] = f(a, *[v[i] if i else None for i in inputs])
     return v
-
 def answer(q):
     op = q["op"]
     if op == "hello":
@@ -74,7 +67,6 @@ def answer(q):
     for _ in range(q["n"]):
         run(model[0])
     return dict(start_ns=start, end_ns=time.perf_counter_ns())
-
 model = None
 with torch.inference_mode():
     for line in sys.stdin:

@@ -283,7 +283,9 @@ func elements(t *operator.Tensor) int {
 const (
 	coarsestClock = time.Millisecond
 	longBatch     = 100 * time.Millisecond
-	shortBatch    = 5 * time.Millisecond
+	shortBatch    = time.Millisecond
+	// A short batch has this many steps of the clock at least.
+	leastSteps = 100
 	// Of the time that a long batch is waited for, at least this is time that
 	// the adapter says it took: it would be a thousandth, were its unit wrong.
 	leastShare = 0.02
@@ -338,14 +340,14 @@ func (c *checker) clock(ctx context.Context) error {
 			c.add("times add up", CheckFailed, "%v", err)
 			return ctx.Err()
 		}
-		if took >= shortBatch {
+		if took >= max(shortBatch, time.Duration(leastSteps*r.StepNS)) {
 			break
 		}
 	}
 	// Of some tries the shortest, as other work only ever adds to a time.
 	result, scale := CheckFailed, 0.0
 	shortest := [2]time.Duration{math.MaxInt64, math.MaxInt64}
-	for try := 0; try < 30 && result == CheckFailed; try++ {
+	for try := 0; try < 100 && result == CheckFailed; try++ {
 		for i := range shortest {
 			took, err := session.Run(ctx, n<<i)
 			if err != nil {
