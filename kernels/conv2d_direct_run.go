@@ -212,7 +212,7 @@ func (r *directRegion) run(group, q0, q1 int) {
 		t.vectors, t.bRow = vectors, 4*c*vectors
 		r.tileRows = d.kernel.rows
 		if vectors == 3 {
-			r.tileRows = tripleRows
+			r.tileRows = d.kernel.triple
 		}
 		block := group*d.outBlocks + first
 		r.dst = dst + first*d.out.block
