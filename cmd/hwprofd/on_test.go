@@ -129,7 +129,7 @@ func TestEmulatedTargets(t *testing.T) {
 			if err := os.WriteFile(filepath.Join(stubs, "uname"), []byte(stub), 0o755); err != nil {
 				t.Fatal(err)
 			}
-			l := sshlab.New(t, "", "SetEnv PATH="+stubs+":/usr/bin:/bin")
+			l := sshlab.New(t, "", "PATH="+stubs+":/usr/bin:/bin")
 			dir := t.TempDir()
 			model, output := filepath.Join(dir, "model.onnx"), filepath.Join(dir, "t.lut.parquet")
 			if err := writeModel(model); err != nil {
