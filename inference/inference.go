@@ -53,6 +53,11 @@ type step struct {
 	// views, unless nil, are the bytes after which each output starts in the
 	// memory of the first input, which the outputs share.
 	views []int
+	// reads are values that the step reads beside the inputs of its node.
+	reads []*graph.Value
+	// absent says that the output has no memory, since another step does
+	// without it.
+	absent bool
 	// joins says that the inputs follow each other in the output, so that they
 	// may be written to its memory in the first place.
 	joins bool
@@ -132,6 +137,10 @@ func compile(g *graph.Graph, o options) (*Plan, error) {
 		}
 		p.steps[i] = s
 	}
+	expansions, err := joinExpansions(g, l, p.steps)
+	if err != nil {
+		return nil, err
+	}
 	p.memory = planMemory(g, l, p.steps)
 	if err := p.memory.checkLimit(o.arena); err != nil {
 		return nil, err
@@ -139,7 +148,7 @@ func compile(g *graph.Graph, o options) (*Plan, error) {
 	if err := p.pack(); err != nil {
 		return nil, err
 	}
-	p.time()
+	p.time(expansions)
 	return p.plan(), nil
 }
 

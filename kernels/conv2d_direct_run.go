@@ -27,16 +27,7 @@ var noInput [1]float32
 // be nil or dst itself.
 func (d *direct) forward(ws *Workspace, dst, src, residual []float32, act Activation) {
 	j := &ws.direct
-	j.d, j.dst, j.src, j.residual, j.activation = d, dst, src, residual, act
-	fused := j.tile.setActivation(act)
-	j.late = NoActivation
-	if !fused {
-		j.activation = NoActivation
-		// A panel of a region is still in the cache when it is done.
-		if p := &d.phases[0]; len(d.phases) == 1 && p.dy == 1 && p.dx == 1 && d.out.pixel == d.kernel.width {
-			j.late, fused = act, true
-		}
-	}
+	fused := j.start(d, dst, src, residual, act)
 	for len(j.workers) < threadCount() {
 		j.workers = append(j.workers, directWorker{})
 	}
@@ -48,6 +39,23 @@ func (d *direct) forward(ws *Workspace, dst, src, residual []float32, act Activa
 		Activate(act, dst[:d.outSize], dst[:d.outSize])
 	}
 	j.d, j.p, j.dst, j.src, j.residual = nil, nil, nil, nil, nil
+}
+
+// start sets what is common to all phases, and reports whether the activation
+// is done with the products.
+func (j *directJob) start(d *direct, dst, src, residual []float32, act Activation) (fused bool) {
+	j.d, j.dst, j.src, j.residual, j.activation = d, dst, src, residual, act
+	j.late = NoActivation
+	if j.tile.setActivation(act) {
+		return true
+	}
+	j.activation = NoActivation
+	// A panel of a region is still in the cache when it is done.
+	if p := &d.phases[0]; len(d.phases) == 1 && p.dy == 1 && p.dx == 1 && d.out.pixel == d.kernel.width {
+		j.late = act
+		return true
+	}
+	return false
 }
 
 func (j *directJob) run(threads int) {
@@ -212,7 +220,7 @@ func (r *directRegion) run(group, q0, q1 int) {
 		t.vectors, t.bRow = vectors, 4*c*vectors
 		r.tileRows = d.kernel.rows
 		if vectors == 3 {
-			r.tileRows = tripleRows
+			r.tileRows = d.kernel.triple
 		}
 		block := group*d.outBlocks + first
 		r.dst = dst + first*d.out.block

@@ -25,6 +25,7 @@ type Workspace struct {
 	zeros      []float32 // rows beyond the border of an image, never written
 	winograd   winogradJob
 	depthwise  depthwiseJob
+	expansion  expansionJob
 	int8       int8Scratch
 	quantize   quantizeScratch
 	planes     planesJob

@@ -193,6 +193,9 @@ func (q *quickstart) checkPredictions(ctx context.Context, budget time.Duration)
 		if err != nil {
 			return err
 		}
+		if i >= len(check) {
+			prediction = q.outcome.picked(prediction)
+		}
 		compared[i] = comparison{Name: n.Name, Predicted: summarize(prediction)}
 	}
 	if err := q.measureTwice(ctx, networks, compared, budget); err != nil {

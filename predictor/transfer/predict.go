@@ -35,6 +35,9 @@ func (p *Prior) predict(measured []int, times []float64) (*Prediction, error) {
 	if err := checkMeasured(measured, times, len(p.items.groups)); err != nil {
 		return nil, err
 	}
+	if len(measured) > few {
+		return p.predictMany(measured, times)
+	}
 	all := make([]int, len(p.items.groups))
 	for i := range all {
 		all[i] = i
