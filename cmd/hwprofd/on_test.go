@@ -114,12 +114,15 @@ func TestEmulatedTargets(t *testing.T) {
 	if *dist == "" {
 		t.Skip("takes a minute; run with -dist FOLDER, which scripts/dist makes")
 	}
-	for _, c := range []struct{ machine, arch, emulator string }{
-		{"aarch64", "arm64", "qemu-aarch64"},
-		{"armv7l", "arm", "qemu-arm"},
-		{"riscv64", "riscv64", "qemu-riscv64"},
+	for _, c := range []struct{ machine, program, arch, emulator string }{
+		{"aarch64", "hwprofd-linux-arm64", "arm64", "qemu-aarch64"},
+		{"armv7l", "hwprofd-linux-armv7", "arm", "qemu-arm"},
+		{"riscv64", "hwprofd-linux-riscv64", "riscv64", "qemu-riscv64"},
 	} {
 		t.Run(c.machine, func(t *testing.T) {
+			if _, err := os.Stat(filepath.Join(*dist, c.program)); err != nil {
+				t.Skipf("it is not built: %v", err)
+			}
 			emulator, err := exec.LookPath(c.emulator)
 			if err != nil {
 				t.Skipf("there is no %s: install qemu-user", c.emulator)
@@ -129,7 +132,7 @@ func TestEmulatedTargets(t *testing.T) {
 			if err := os.WriteFile(filepath.Join(stubs, "uname"), []byte(stub), 0o755); err != nil {
 				t.Fatal(err)
 			}
-			l := sshlab.New(t, "", "SetEnv PATH="+stubs+":/usr/bin:/bin")
+			l := sshlab.New(t, "", "PATH="+stubs+":/usr/bin:/bin")
 			dir := t.TempDir()
 			model, output := filepath.Join(dir, "model.onnx"), filepath.Join(dir, "t.lut.parquet")
 			if err := writeModel(model); err != nil {

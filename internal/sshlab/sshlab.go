@@ -24,7 +24,7 @@ type Lab struct {
 
 // New starts sshd with more lines of configuration, where %CACHE% is the
 // folder for runs.
-func New(t testing.TB, cache string, config ...string) *Lab {
+func New(t testing.TB, cache string, environment ...string) *Lab {
 	t.Helper()
 	sshd, err := exec.LookPath("sshd")
 	if err != nil {
@@ -64,12 +64,12 @@ func New(t testing.TB, cache string, config ...string) *Lab {
 	}
 	port := FreePort(t)
 	quoted := `"` + strings.ReplaceAll(l.Cache, `"`, `\"`) + `"`
-	server := file("sshd_config", strings.Join(append([]string{
+	server := file("sshd_config", strings.Join([]string{
 		"ListenAddress 127.0.0.1", "Port " + port,
 		"HostKey " + filepath.Join(l.Dir, "host"), "AuthorizedKeysFile " + filepath.Join(l.Dir, "user.pub"),
 		"PidFile none", "StrictModes no", "PasswordAuthentication no", "KbdInteractiveAuthentication no",
-		"MaxStartups 100", "SetEnv XDG_CACHE_HOME=" + quoted,
-	}, config...), "\n")+"\n")
+		"MaxStartups 100", "SetEnv XDG_CACHE_HOME=" + quoted + " " + strings.Join(environment, " "),
+	}, "\n")+"\n")
 	cmd := exec.Command(sshd, "-D", "-e", "-f", server)
 	var log bytes.Buffer
 	cmd.Stderr = &log

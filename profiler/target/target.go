@@ -216,6 +216,7 @@ func (t *Target) run(ctx context.Context, script string, stdin io.Reader, each f
 	case failed != nil:
 		return failed
 	case code > 0:
+		t.reached.Store(true)
 		return failedError{code, words.String()}
 	case code == 0:
 		t.reached.Store(true)
