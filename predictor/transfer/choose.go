@@ -15,13 +15,18 @@ const (
 // choose picks k of the first n items to measure: one by one that which reduces
 // the variance of the others most, summed over a sample, under the covariance
 // that the known devices taught (Seo et al., "Gaussian Process Regression:
-// Active Data Selection and Test Point Rejection", 2000).
+// Active Data Selection and Test Point Rejection", 2000). Few are then exchanged
+// for others as long as that would have predicted known devices better.
 func (p *Prior) choose(n, k int, rng *rand.Rand) []int {
 	order := rng.Perm(n)
 	pool := min(max(candidates, 2*k), n)
 	all := order[:min(pool+references, n)]
 	covariance, noise := p.priorCovariance(all[:pool], all)
-	return greedy(covariance, len(all), noise, k, all)
+	picks := greedy(covariance, len(all), noise, k, all)
+	if k > few {
+		return picks
+	}
+	return p.rehearsed(n, k, picks, rng)
 }
 
 // greedy picks k rows. covariance has a row a candidate and a column each of

@@ -84,11 +84,12 @@ func (p *Prior) predictMany(measured []int, times []float64) (*Prediction, error
 	for i, v := range means {
 		out.mean[i] = logOf(v, l) + math.Log(g)
 	}
+	var errors []weighted
 	for i := part; i < len(measured); i++ {
 		wrong := math.Abs(math.Log(times[i]) - math.Log(g) - logOf(loo[i], l))
-		out.errors = append(out.errors, weighted{wrong / out.deviation[measured[i]], 1})
+		errors = append(errors, weighted{wrong / out.deviation[measured[i]], 1})
 	}
-	sortWeighted(out.errors)
+	out.errors = distributionOf(errors)
 	return out, nil
 }
 
