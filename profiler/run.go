@@ -94,7 +94,7 @@ func (p *Profiler) Run(ctx context.Context, path string, meta lut.Meta, workload
 	if err := p.measureAll(start, p.pending(ctx, journal, workloads, networks)); err != nil {
 		return nil, err
 	}
-	if err := p.measureChosen(ctx, start, journal); err != nil {
+	if err := p.measureChosen(ctx, start, meta, journal); err != nil {
 		return nil, err
 	}
 	table := &lut.Table{Meta: meta, Rows: journal.Rows(), Networks: journal.Networks(), Failures: journal.Failures()}
@@ -111,13 +111,13 @@ func (p *Profiler) Run(ctx context.Context, path string, meta lut.Meta, workload
 }
 
 // measureChosen measures what [Options].Choose wants, as long as there is time.
-func (p *Profiler) measureChosen(ctx context.Context, start time.Duration, journal *lut.Journal) error {
+func (p *Profiler) measureChosen(ctx context.Context, start time.Duration, meta lut.Meta, journal *lut.Journal) error {
 	for p.options.Choose != nil {
 		left := p.options.Budget - (p.sampler.now() - start)
 		if left <= 0 {
 			return nil
 		}
-		workloads, err := p.options.Choose(journal.Rows(), left)
+		workloads, err := p.options.Choose(&lut.Table{Meta: meta, Rows: journal.Rows(), Networks: journal.Networks()}, left)
 		if err != nil {
 			return fmt.Errorf("profiler: choosing workloads: %w", err)
 		}
@@ -260,7 +260,7 @@ func (p *Profiler) measureAll(begin time.Duration, items []item) error {
 					item.best = &a
 				}
 			}
-			if !item.best.stable && rest() > 0 {
+			if !item.best.stable && rest() > 0 && p.options.Choose == nil {
 				again = append(again, item)
 				continue
 			}
