@@ -16,18 +16,7 @@ type expansion struct{ expand, depthwise int } // nodes
 // computed side by side. The first has nothing to do then, and its result takes
 // no memory.
 func joinExpansions(g *graph.Graph, l layouts, steps []*step) ([]expansion, error) {
-	uses, maker := make(map[*graph.Value]int), make(map[*graph.Value]int)
-	for i, n := range g.Nodes {
-		for _, v := range n.Inputs {
-			uses[v]++
-		}
-		for _, v := range n.Outputs {
-			maker[v] = i
-		}
-	}
-	for _, v := range g.Outputs {
-		uses[v]++
-	}
+	uses, maker := usesOf(g)
 	var list []expansion
 	for i, n := range g.Nodes {
 		between := n.Inputs[0]
@@ -48,6 +37,24 @@ func joinExpansions(g *graph.Graph, l layouts, steps []*step) ([]expansion, erro
 		}
 	}
 	return list, nil
+}
+
+// usesOf returns how often each value is read, being an output of g included,
+// and the node that makes it.
+func usesOf(g *graph.Graph) (uses, maker map[*graph.Value]int) {
+	uses, maker = make(map[*graph.Value]int), make(map[*graph.Value]int)
+	for i, n := range g.Nodes {
+		for _, v := range n.Inputs {
+			uses[v]++
+		}
+		for _, v := range n.Outputs {
+			maker[v] = i
+		}
+	}
+	for _, v := range g.Outputs {
+		uses[v]++
+	}
+	return uses, maker
 }
 
 // bind returns the work of both nodes, nil if it is not for one step.

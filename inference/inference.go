@@ -141,6 +141,9 @@ func compile(g *graph.Graph, o options) (*Plan, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := joinGates(g, l, p.steps); err != nil {
+		return nil, err
+	}
 	p.memory = planMemory(g, l, p.steps)
 	if err := p.memory.checkLimit(o.arena); err != nil {
 		return nil, err
@@ -174,7 +177,7 @@ func (p *program) pack() error {
 
 // plan gives the program memory.
 func (p *program) plan() *Plan {
-	m := &memory{memoryPlan: p.memory, arena: alignedBytes(p.memory.size)}
+	m := &memory{memoryPlan: p.memory, arena: alignedBytes(p.memory.size), gated: make(map[*graph.Node][]float32)}
 	plan := &Plan{program: p, inputs: m.tensors(p.graph.Inputs), outputs: m.tensors(p.graph.Outputs)}
 	for _, s := range p.steps {
 		if s.kernel != nil {

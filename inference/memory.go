@@ -24,6 +24,7 @@ type spot struct {
 type memory struct {
 	*memoryPlan
 	arena []byte
+	gated map[*graph.Node][]float32 // weights of convolutions, made in a run
 }
 
 // data is the memory of v as its elements: the value's own data where it has a

@@ -12,6 +12,7 @@ type directJob struct {
 	tile               tile // what all tiles have in common
 	activation         Activation
 	late               Activation // of results that have just been written
+	weights            []float32  // in place of the packed ones, or nil
 	workers            []directWorker
 }
 
@@ -208,10 +209,14 @@ type directRegion struct {
 func (r *directRegion) run(group, q0, q1 int) {
 	j := r.job
 	d, p, t := j.d, j.p, &r.worker.tile
+	packed := p.packed
+	if j.weights != nil {
+		packed = j.weights
+	}
 	*t = j.tile
 	c := d.kernel.width
 	t.mask, t.alpha, t.k = 1<<c-1, 1, p.k
-	r.next = uintptr(unsafe.Pointer(&p.packed[0])) // something that is there
+	r.next = uintptr(unsafe.Pointer(&packed[0])) // something that is there
 	t.aRow, t.cRow, t.cVector = 4*r.srcPixel, 4*r.dstPixel, 4*d.out.block
 	steps := len(p.offsets) * p.k
 	dst := r.dst
@@ -227,7 +232,7 @@ func (r *directRegion) run(group, q0, q1 int) {
 		for chunk := range p.chunks.count {
 			first := p.chunks.start(chunk)
 			t.offsets, t.segments = &p.offsets[first], p.chunks.start(chunk+1)-first
-			weights := &p.packed[block*c*steps+first*p.k*c*t.vectors]
+			weights := &packed[block*c*steps+first*p.k*c*t.vectors]
 			t.accumulate, t.biasKind, r.residual, t.activation = 1, noBias, false, tileLinear
 			var bias *float32
 			if chunk == 0 {
