@@ -90,11 +90,11 @@ func Merge(tables ...*Table) (*Table, []Conflict, error) {
 	}
 	for _, t := range tables {
 		for _, f := range t.Failures { // which another table may have measured
-			known := rows[identity{f.Name, CacheWarm}] != nil
+			known := rows[identity{f.Name, f.Cache}] != nil
 			if f.Network {
 				known = networks[f.Name] != nil
 			}
-			if !known && !slices.ContainsFunc(out.Failures, func(o Failure) bool { return o.Name == f.Name && o.Network == f.Network }) {
+			if !known && !slices.ContainsFunc(out.Failures, func(o Failure) bool { return o.Name == f.Name && o.Cache == f.Cache && o.Network == f.Network }) {
 				out.Failures = append(out.Failures, f)
 			}
 		}

@@ -171,18 +171,19 @@ func (p *Profiler) pending(ctx context.Context, journal *lut.Journal, workloads 
 		done["network "+network.Name] = true
 	}
 	for _, failure := range journal.Failures() {
-		kind := "workload "
 		if failure.Network {
-			kind = "network "
+			done["network "+failure.Name] = true
+		} else {
+			done["workload "+workloadName(failure.Name, failure.Cache)] = true
 		}
-		done[kind+failure.Name] = true
 	}
 	var items []item
-	add := func(kind, name string, measure func(limit time.Duration) (attempt, error)) {
+	add := func(kind, name string, failure lut.Failure, measure func(limit time.Duration) (attempt, error)) {
 		if !done[kind+name] {
 			done[kind+name] = true
 			items = append(items, item{name: name, measure: measure, fail: func(reason error) error {
-				return journal.AppendFailure(lut.Failure{Name: name, Network: kind == "network ", Reason: p.failed(name, reason)})
+				failure.Reason = p.failed(failure.Name, reason)
+				return journal.AppendFailure(failure)
 			}})
 		}
 	}
@@ -192,7 +193,7 @@ func (p *Profiler) pending(ctx context.Context, journal *lut.Journal, workloads 
 	}
 	for _, w := range workloads {
 		for _, cache := range caches {
-			add("workload ", workloadName(w.String(), cache), func(limit time.Duration) (attempt, error) {
+			add("workload ", workloadName(w.String(), cache), lut.Failure{Name: w.String(), Cache: cache}, func(limit time.Duration) (attempt, error) {
 				row, err := p.workload(ctx, w, cache, limit)
 				return attempt{
 					stable: row.Stable,
@@ -204,7 +205,7 @@ func (p *Profiler) pending(ctx context.Context, journal *lut.Journal, workloads 
 		}
 	}
 	for _, n := range networks {
-		add("network ", n.Name, func(limit time.Duration) (attempt, error) {
+		add("network ", n.Name, lut.Failure{Name: n.Name, Network: true}, func(limit time.Duration) (attempt, error) {
 			network, stable, err := p.network(ctx, n, limit)
 			return attempt{
 				stable: stable,

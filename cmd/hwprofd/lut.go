@@ -138,7 +138,11 @@ func printTable(w io.Writer, table *lut.Table, rows []lut.Row) error {
 		if i == 0 {
 			fmt.Fprintln(tw, "\t\t\t\t\t\nNOT MEASURED\tBECAUSE\t\t\t\t")
 		}
-		fmt.Fprintf(tw, "%s\t%s\n", f.Name, f.Reason)
+		name := f.Name
+		if f.Cache == lut.CacheCold {
+			name += " (" + f.Cache + ")"
+		}
+		fmt.Fprintf(tw, "%s\t%s\n", name, f.Reason)
 	}
 	return tw.Flush()
 }
