@@ -27,6 +27,7 @@ func newEvaluateCommand() *cobra.Command {
 		budget         time.Duration
 		asJSON         bool
 		plotPath       string
+		outside        runtimeFlags
 	)
 	cmd := &cobra.Command{
 		Use:   "evaluate --lut FILE (--model MODEL.onnx ... | --space SPACE ... --sample N)",
@@ -47,9 +48,10 @@ measurement of the table's calibration kernel shows, predictions are scaled to
 the new one.`,
 		Example: `  hwprofd evaluate --lut here.lut.parquet --space mobile28 --sample 50
   hwprofd evaluate --lut here.lut.parquet --model resnet.onnx --model vit.onnx --plot errors.svg
-  hwprofd evaluate --lut here.lut.parquet --space mobile28 --space fbnet --sample 20 --coverage 0.95 --json`,
-		Args: noArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
+  hwprofd evaluate --lut here.lut.parquet --space mobile28 --space fbnet --sample 20 --coverage 0.95 --json
+  hwprofd evaluate --lut ort.lut.parquet --model resnet.onnx --runtime onnxruntime -- --lib /opt/onnxruntime/lib/libonnxruntime.so`,
+		Args: outside.args,
+		RunE: func(cmd *cobra.Command, args []string) error {
 			if source.file != "" {
 				return usagef("evaluate needs the table that a predictor was fitted to: name it with --lut")
 			}
@@ -75,12 +77,22 @@ the new one.`,
 			if err != nil {
 				return err
 			}
-			if err := checkHere(source.table, table); err != nil {
+			other, err := outside.open(cmd.Context(), args)
+			if err != nil {
+				return err
+			}
+			runtime := tableMeta(device.Info{}).Runtime
+			var measured profiler.Runtime
+			if other != nil {
+				defer other.Close()
+				measured, runtime = other, other.Info().Name
+			}
+			if err := checkHere(source.table, table, runtime); err != nil {
 				return err
 			}
 			progress := newProgress(cmd.ErrOrStderr())
 			progress.begin("evaluate: %d networks", len(networks))
-			e := &evaluation{predictor: p, table: table, progress: progress, seed: seed, budget: budget}
+			e := &evaluation{predictor: p, table: table, progress: progress, seed: seed, budget: budget, runtime: measured}
 			result, err := e.run(cmd.Context(), networks)
 			if err != nil {
 				return err
@@ -104,6 +116,7 @@ the new one.`,
 	flags.Uint64Var(&seed, "seed", 1, "seed of the draw")
 	flags.DurationVar(&budget, "budget", time.Second, "longest time to measure a network for")
 	flags.BoolVar(&asJSON, "json", false, "print JSON")
+	outside.add(flags)
 	flags.StringVar(&plotPath, "plot", "", "also draw predicted over measured latency, as SVG")
 	return cmd
 }
@@ -145,7 +158,7 @@ func evaluatedNetworks(table *lut.Table, models, spaces []string, sample int, se
 
 // checkHere refuses tables whose predictions cannot be compared with what is
 // measured here.
-func checkHere(path string, table *lut.Table) error {
+func checkHere(path string, table *lut.Table, runtime string) error {
 	info, err := device.Detect()
 	if err != nil {
 		return err
@@ -153,8 +166,8 @@ func checkHere(path string, table *lut.Table) error {
 	if here := info.Fingerprint(); table.Meta.Fingerprint != here {
 		return fmt.Errorf("%s is of device %s, this one is %s: measure there, or name a table of this device", path, table.Meta.Fingerprint, here)
 	}
-	if table.Meta.Runtime != "hwprofd" {
-		return fmt.Errorf("%s is of runtime %s: evaluate measures with its own runtime only", path, table.Meta.Runtime)
+	if table.Meta.Runtime != runtime {
+		return fmt.Errorf("%s is of runtime %s, measured would be %s: name the table's with --runtime", path, table.Meta.Runtime, runtime)
 	}
 	return nil
 }
@@ -166,6 +179,7 @@ type evaluation struct {
 	progress  *progress
 	seed      uint64
 	budget    time.Duration
+	runtime   profiler.Runtime // nil for that of this program
 }
 
 // clock is what became of the device's speed since the table was measured.
@@ -218,7 +232,7 @@ func (e *evaluation) run(ctx context.Context, networks []evaluatedNetwork) (*eva
 	if err != nil {
 		return nil, err
 	}
-	options := profiler.Options{Seed: e.seed, MaxPerItem: e.budget, RelativeCI: 0.01}
+	options := profiler.Options{Seed: e.seed, MaxPerItem: e.budget, RelativeCI: 0.01, Runtime: e.runtime}
 	if !c.Rescaled {
 		options.Baseline = profiler.Baseline(e.table)
 	} // else that of now, which it measures
