@@ -186,8 +186,9 @@ func TestCutConnection(t *testing.T) {
 	if err := <-done; err != nil {
 		t.Fatal(err)
 	}
+	atLast := len(before)
 	table := checkTable(t, job.Output, -1, before)
-	t.Logf("%d cuts, %d rows before the last one, %d at the end", *cuts, len(before), len(table.Rows))
+	t.Logf("%d cuts, %d rows at the last one, %d at the end", *cuts, atLast, len(table.Rows))
 	if !strings.Contains(l.said(), "connection to ssh://kitchen lost") {
 		t.Error("no lost connection was said")
 	}
