@@ -258,8 +258,9 @@ func (p *Predictor) observe(n lut.Network) (observation, error) {
 	}
 	o := observation{
 		families: make([]float64, len(p.families)+1), count: float64(len(workloads)),
-		ns: n.LatencyMedianNS, noise: relativeNoise(n.LatencyMedianNS, n.LatencyCI95NS),
+		ns: n.LatencyMedianNS,
 	}
+	var spread float64
 	for _, w := range workloads {
 		c, err := p.cost(w)
 		if err != nil {
@@ -268,7 +269,10 @@ func (p *Predictor) observe(n lut.Network) (observation, error) {
 		o.families[p.familyIndex(w)] += c.ns
 		o.bytes += float64(w.Bytes())
 		o.weights += c.weights
+		spread += c.ns * c.spread
 	}
+	// A network whose workloads are guesses says little of what their sum misses.
+	o.noise = math.Hypot(relativeNoise(n.LatencyMedianNS, n.LatencyCI95NS), spread/total(o.families))
 	return o, nil
 }
 
