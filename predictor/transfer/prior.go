@@ -59,7 +59,7 @@ func learn(x *items, size int, seed uint64) (*Prior, error) {
 		p.families = append(p.families, byFamily[name])
 	}
 	p.describe = descriptionKernels(x.groups, false)
-	p.kernels = p.kernelsFor(all)
+	p.kernels = p.kernelsFor(all, -1)
 	rng := rand.New(rand.NewPCG(seed, 0x7e))
 	p.mixtures = drawMixtures(mixtures, len(p.kernels[0]), rng)
 	p.log = make([]float64, len(p.mixtures))
@@ -71,11 +71,16 @@ func learn(x *items, size int, seed uint64) (*Prior, error) {
 	return p, nil
 }
 
-// kernelsFor are the kernels where only some devices are known.
-func (p *Prior) kernelsFor(devices []int) [][]*kernel {
+// kernelsFor are the kernels where only some devices are known, for one of the
+// others or, with -1, for the new one.
+func (p *Prior) kernelsFor(devices []int, new int) [][]*kernel {
 	out := make([][]*kernel, len(scales))
 	for s := range scales {
 		out[s] = append(deviceKernels(p.known[s], devices), p.describe...)
+		if p.items.alike != nil {
+			alike := p.known[s][p.items.alike(new, devices)].whole
+			out[s] = append(out[s], kernelOf("alike device", false, alike))
+		}
 	}
 	return out
 }
@@ -93,7 +98,7 @@ type rehearsal struct {
 func (p *Prior) rehearse(seed uint64) {
 	var all []*rehearsal
 	for f, family := range p.families {
-		kernels := p.kernelsFor(p.without(f))
+		kernels := p.kernelsFor(p.without(f), family[0])
 		for _, d := range family {
 			rng := rand.New(rand.NewPCG(seed, uint64(d)+1))
 			var measured []int
