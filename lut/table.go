@@ -129,8 +129,9 @@ type Network struct {
 
 // Failure is a workload or a network that could not be measured.
 type Failure struct {
-	Name    string `json:"name"`    // a workload's key, or a network's name
-	Network bool   `json:"network"` // Name is a network's
+	Name    string `json:"name"`                  // a workload's key, or a network's name
+	Cache   string `json:"cache_state,omitempty"` // of a workload
+	Network bool   `json:"network"`               // Name is a network's
 	Reason  string `json:"reason"`
 }
 
@@ -142,6 +143,8 @@ func (f *Failure) validate() error {
 		return fmt.Errorf("the failure of %s has no reason", f.Name)
 	case f.Network:
 		return nil
+	case f.Cache != CacheWarm && f.Cache != CacheCold:
+		return fmt.Errorf("the failure of %s has cache_state %q, want %s or %s", f.Name, f.Cache, CacheWarm, CacheCold)
 	}
 	_, err := graph.ParseWorkload(f.Name)
 	return err
@@ -160,6 +163,26 @@ type Table struct {
 
 	indexed sync.Once
 	index   index
+}
+
+// SumOfParts returns the sum of the medians of a network's workloads, with warm
+// caches, and how many of them have no row. The whole network takes longer, for
+// what lies between them, or less, where one leaves its output in the caches.
+func (t *Table) SumOfParts(n *Network) (ns float64, missing int) {
+	for _, key := range n.Workloads {
+		w, err := graph.ParseWorkload(key)
+		if err != nil {
+			missing++
+			continue
+		}
+		row, ok := t.Lookup(w)
+		if !ok {
+			missing++
+			continue
+		}
+		ns += row.LatencyMedianNS
+	}
+	return ns, missing
 }
 
 // identity is what only one row of a table may have.

@@ -128,24 +128,31 @@ func (p *Profiler) calibrationRow(ctx context.Context) (lut.Row, error) {
 // The blends of kinds of work, by regression over work of the kind on a machine
 // whose other work came and went; docs/measurement.md has the figures.
 var (
-	denseBlend     = blend{0.86, 0.25} // much arithmetic for each byte
-	streamingBlend = blend{0.20, 0.35} // little, such as depthwise convolutions and sums
-	weightsBlend   = blend{0.21, 0.76} // little, and most bytes are weights, that no cache keeps
-	networkBlend   = blend{0.73, 0.25}
+	denseBlend     = blend{Compute: 1.15}               // convolutions and products
+	groupedBlend   = blend{Compute: 0.85}               // depthwise convolutions
+	streamingBlend = blend{Compute: 0.55}               // sums, activations, pooling
+	weightsBlend   = blend{Compute: 0.20, Memory: 0.75} // products with weights that no cache keeps
+	networkBlend   = blend{Compute: 1}
 )
 
-// denseWork is from how many multiply-accumulates a byte work is dense.
-const denseWork = 4
+// Weights are no cache's if they are larger than this, and the multiply-
+// accumulates a byte of them few.
+const (
+	cachedWeights = 1 << 20
+	denseWork     = 4
+)
 
 func blendOf(w graph.Workload) blend {
-	bytes := w.Bytes()
+	weights := w.Params() * elementBytes(w.DType)
 	switch {
-	case w.MACs() >= denseWork*bytes:
-		return denseBlend
-	case 8*w.Params() >= bytes: // half of them or more
+	case w.MACs() == 0:
+		return streamingBlend
+	case weights > cachedWeights && w.MACs() < denseWork*weights:
 		return weightsBlend
+	case w.Op == graph.OpConv2D && w.Group > 1:
+		return groupedBlend
 	}
-	return streamingBlend
+	return denseBlend
 }
 
 // disturbedStart is by how much the calibration kernel must have become faster

@@ -31,7 +31,7 @@ type round struct {
 // for its interval to be believed.
 func (s *sampler) evaluate(rounds []round, prior blend) measurement {
 	var m measurement
-	slowest, contended := s.slowest(rounds)
+	level, contended := s.slowness(rounds)
 	var raw []float64
 	var counting []round
 	for i, r := range rounds {
@@ -46,7 +46,7 @@ func (s *sampler) evaluate(rounds []round, prior blend) measurement {
 		}
 	}
 	if m.Disturbed = len(counting) < minRounds; m.Disturbed && len(counting) < len(rounds) {
-		counting = quietest(rounds, slowest)
+		counting = quietest(rounds, level)
 	}
 	var corrected []float64
 	corrected, m.Speeds = s.correct(counting, prior)
@@ -59,29 +59,28 @@ func (s *sampler) evaluate(rounds []round, prior blend) measurement {
 	return m
 }
 
-// slowest tells for each round by how much the calibration kernel that is bound
-// by arithmetic was slower than undisturbed at the same clock, before or after
-// it, and whether the round is beside other work.
-func (s *sampler) slowest(rounds []round) (compute []float64, contended []bool) {
-	compute = make([]float64, len(rounds))
+// slowness tells for each round by how much the calibration kernel that is bound
+// by arithmetic was slower than undisturbed at the same clock, in the median
+// over the rounds near it, and whether the round is beside other work: there a
+// single slow sample is enough.
+func (s *sampler) slowness(rounds []round) (level []float64, contended []bool) {
+	level = make([]float64, len(rounds))
 	contended = make([]bool, len(rounds))
-	var clocks []float64
 	for i, r := range rounds {
-		clocks = clocks[:0]
-		for _, near := range nearby(rounds, i) {
-			clocks = append(clocks, near.before[clock], near.after[clock])
-		}
-		now := median(clocks)
-		compute[i] = max(r.before[arithmetic], r.after[arithmetic]) / now / s.quiet.least[arithmetic]
-		fetching := max(r.before[memory], r.after[memory]) / now / s.quiet.least[memory]
-		contended[i] = r.loaded || compute[i] > 1+computeTolerance || fetching > 1+memoryTolerance
+		now := medianSpeeds(nearby(rounds, i))
+		level[i] = now[arithmetic] / now[clock] / s.quiet.least[arithmetic]
+		computing := max(r.before[arithmetic], r.after[arithmetic]) / now[clock] / s.quiet.least[arithmetic]
+		fetching := max(r.before[memory], r.after[memory]) / now[clock] / s.quiet.least[memory]
+		contended[i] = r.loaded || computing > 1+computeTolerance || fetching > 1+memoryTolerance
 	}
-	return compute, contended
+	return level, contended
 }
 
-// quietest returns, of rounds too few of which are quiet, those that are nearly
-// as quiet as the quietest minRounds of them, in their order.
-func quietest(rounds []round, slowest []float64) []round {
+// quietest returns, of rounds too few of which are quiet, those whose level is
+// nearly as low as that of the lowest minRounds, in their order. It goes by the
+// level, since the rounds whose own samples of the calibration kernels are the
+// fastest are so by chance.
+func quietest(rounds []round, level []float64) []round {
 	usable := 0
 	for _, r := range rounds {
 		if !r.interrupted {
@@ -92,14 +91,14 @@ func quietest(rounds []round, slowest []float64) []round {
 	var sorted []float64
 	for i, r := range rounds {
 		if all || !r.interrupted {
-			sorted = append(sorted, slowest[i])
+			sorted = append(sorted, level[i])
 		}
 	}
 	slices.Sort(sorted)
-	limit := (1 + computeTolerance) * sorted[min(minRounds, len(sorted))-1]
+	limit := (1 + 2*computeTolerance) * sorted[min(minRounds, len(sorted))-1]
 	var chosen []round
 	for i, r := range rounds {
-		if (all || !r.interrupted) && slowest[i] <= limit {
+		if (all || !r.interrupted) && level[i] <= limit {
 			chosen = append(chosen, r)
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"slices"
 	"time"
@@ -89,8 +90,11 @@ func (p *Profiler) Run(ctx context.Context, path string, meta lut.Meta, workload
 	baseline = p.sampler.baseline.baseline()
 	defer p.openCounters()()
 	calibrating := time.Since(begin)
-	items := p.pending(ctx, journal, workloads, networks)
-	if err := p.measureAll(p.sampler.now()-calibrating, items); err != nil {
+	start := p.sampler.now() - calibrating
+	if err := p.measureAll(start, p.pending(ctx, journal, workloads, networks)); err != nil {
+		return nil, err
+	}
+	if err := p.measureChosen(ctx, start, meta, journal); err != nil {
 		return nil, err
 	}
 	table := &lut.Table{Meta: meta, Rows: journal.Rows(), Networks: journal.Networks(), Failures: journal.Failures()}
@@ -104,6 +108,28 @@ func (p *Profiler) Run(ctx context.Context, path string, meta lut.Meta, workload
 		return nil, err
 	}
 	return table, nil
+}
+
+// measureChosen measures what [Options].Choose wants, as long as there is time.
+func (p *Profiler) measureChosen(ctx context.Context, start time.Duration, meta lut.Meta, journal *lut.Journal) error {
+	for p.options.Choose != nil {
+		left := p.options.Budget - (p.sampler.now() - start)
+		if left <= 0 {
+			return nil
+		}
+		workloads, err := p.options.Choose(&lut.Table{Meta: meta, Rows: journal.Rows(), Networks: journal.Networks()}, left)
+		if err != nil {
+			return fmt.Errorf("profiler: choosing workloads: %w", err)
+		}
+		items := p.pending(ctx, journal, workloads, nil)
+		if len(items) == 0 {
+			return nil
+		}
+		if err := p.measureAll(start, items); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // resume takes the baseline that the journal was begun with, and begins it with
@@ -145,18 +171,19 @@ func (p *Profiler) pending(ctx context.Context, journal *lut.Journal, workloads 
 		done["network "+network.Name] = true
 	}
 	for _, failure := range journal.Failures() {
-		kind := "workload "
 		if failure.Network {
-			kind = "network "
+			done["network "+failure.Name] = true
+		} else {
+			done["workload "+workloadName(failure.Name, failure.Cache)] = true
 		}
-		done[kind+failure.Name] = true
 	}
 	var items []item
-	add := func(kind, name string, measure func(limit time.Duration) (attempt, error)) {
+	add := func(kind, name string, failure lut.Failure, measure func(limit time.Duration) (attempt, error)) {
 		if !done[kind+name] {
 			done[kind+name] = true
 			items = append(items, item{name: name, measure: measure, fail: func(reason error) error {
-				return journal.AppendFailure(lut.Failure{Name: name, Network: kind == "network ", Reason: p.failed(name, reason)})
+				failure.Reason = p.failed(failure.Name, reason)
+				return journal.AppendFailure(failure)
 			}})
 		}
 	}
@@ -166,7 +193,7 @@ func (p *Profiler) pending(ctx context.Context, journal *lut.Journal, workloads 
 	}
 	for _, w := range workloads {
 		for _, cache := range caches {
-			add("workload ", workloadName(w.String(), cache), func(limit time.Duration) (attempt, error) {
+			add("workload ", workloadName(w.String(), cache), lut.Failure{Name: w.String(), Cache: cache}, func(limit time.Duration) (attempt, error) {
 				row, err := p.workload(ctx, w, cache, limit)
 				return attempt{
 					stable: row.Stable,
@@ -178,7 +205,7 @@ func (p *Profiler) pending(ctx context.Context, journal *lut.Journal, workloads 
 		}
 	}
 	for _, n := range networks {
-		add("network ", n.Name, func(limit time.Duration) (attempt, error) {
+		add("network ", n.Name, lut.Failure{Name: n.Name, Network: true}, func(limit time.Duration) (attempt, error) {
 			network, stable, err := p.network(ctx, n, limit)
 			return attempt{
 				stable: stable,
@@ -234,7 +261,7 @@ func (p *Profiler) measureAll(begin time.Duration, items []item) error {
 					item.best = &a
 				}
 			}
-			if !item.best.stable && rest() > 0 {
+			if !item.best.stable && rest() > 0 && p.options.Choose == nil {
 				again = append(again, item)
 				continue
 			}

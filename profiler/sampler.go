@@ -95,11 +95,11 @@ func (s *sampler) measure(ctx context.Context, t task, width float64, limit time
 	s.watch.begin(s.now())
 	for {
 		r := round{before: before}
-		switches := s.watch.waits()
+		switches, start := s.watch.waits(), s.now()
 		if t.prepare == nil {
 			t.run(1) // brings the item's data back into the caches
 		}
-		for start := s.now(); len(r.samples) == 0 || len(r.samples) < samplesPerRound && s.now()-start < roundTime; {
+		for first := s.now(); len(r.samples) == 0 || len(r.samples) < samplesPerRound && s.now()-first < roundTime; {
 			if err := ctx.Err(); err != nil {
 				return measurement{}, err
 			}
@@ -108,7 +108,7 @@ func (s *sampler) measure(ctx context.Context, t task, width float64, limit time
 			}
 			r.samples = append(r.samples, s.sample(t.run, perSample))
 		}
-		r.after = s.calibrate()
+		r.after = s.calibrateAfter(s.now() - start)
 		r.interrupted = s.watch.waits() != switches
 		before = r.after
 		rounds = append(rounds, r)

@@ -222,7 +222,7 @@ func TestInterruptedSamplesAreCounted(t *testing.T) {
 		}
 		return run(n)
 	}
-	got, err := s.measure(context.Background(), item, 0.005, time.Second)
+	got, err := s.measure(context.Background(), item, 0.01, time.Second)
 	if err != nil || !got.Stable {
 		t.Fatalf("stable %t, error %v", got.Stable, err)
 	}

@@ -20,6 +20,13 @@ type speeds [kinds]float64
 // calibrationSample is how long a sample of a calibration kernel lasts at least.
 const calibrationSample = 30 * time.Microsecond
 
+// The calibration kernels take this part of the time of a long round, in no more
+// than so many samples each.
+const (
+	calibrationShare = 0.1
+	mostCalibrations = 15
+)
+
 // clockSteps is how many operations the chain of the clock's kernel has, each
 // of which takes a cycle.
 const clockSteps = 8000
@@ -135,6 +142,18 @@ func (s *sampler) calibrate() (now speeds) {
 	return now
 }
 
+// calibrateAfter is calibrate after a round that took so long: the median of as
+// many samples as take some part of that time.
+func (s *sampler) calibrateAfter(took time.Duration) speeds {
+	n := min(max(1, int(calibrationShare*float64(took)/float64(kinds*calibrationSample))), mostCalibrations)
+	rounds := make([]round, n)
+	for i := range rounds {
+		now := s.calibrate()
+		rounds[i] = round{before: now, after: now}
+	}
+	return medianSpeeds(rounds)
+}
+
 // setBaseline warms the calibration kernels up, sizes their samples, and takes
 // some, for limit. What is not known of the baseline is taken from the median
 // of those that nothing disturbed.
@@ -159,7 +178,7 @@ func (s *sampler) setBaseline(ctx context.Context, limit time.Duration) error {
 	if math.IsInf(s.quiet.least[arithmetic], 1) {
 		s.quiet.take()
 	}
-	slowest, contended := s.slowest(rounds)
+	level, contended := s.slowness(rounds)
 	var undisturbed []round
 	for i, r := range rounds {
 		if !contended[i] {
@@ -167,7 +186,7 @@ func (s *sampler) setBaseline(ctx context.Context, limit time.Duration) error {
 		}
 	}
 	if len(undisturbed) < minRounds {
-		undisturbed = quietest(rounds, slowest)
+		undisturbed = quietest(rounds, level)
 	}
 	for kind, ns := range medianSpeeds(undisturbed) {
 		if s.baseline[kind] == 0 {

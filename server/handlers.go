@@ -59,10 +59,13 @@ func (s *Server) apiRoutes() []route {
 
 func (s *Server) routes() http.Handler {
 	mux := http.NewServeMux()
-	all := s.apiRoutes()
-	for _, rt := range all {
+	for _, rt := range s.apiRoutes() {
 		pattern := rt.method + " " + rt.path
 		mux.Handle(pattern, s.metrics.count(pattern, s.answer(rt.handle)))
+	}
+	for _, rt := range s.pageRoutes() {
+		pattern := rt.method + " " + rt.path
+		mux.Handle(pattern, s.metrics.count(pattern, s.answerPage(rt.handle)))
 	}
 	mux.HandleFunc("GET /debug/pprof/", pprof.Index)
 	mux.HandleFunc("GET /debug/pprof/cmdline", pprof.Cmdline)
@@ -325,8 +328,16 @@ func readRowQuery(r *http.Request) (q rowQuery, err error) {
 	return q, err
 }
 
-// rows returns a part of the rows that match.
-func (q rowQuery) rows(table *lut.Table) api.Rows {
+// order is the query's value of sort.
+func (q rowQuery) order() string {
+	if q.Descending {
+		return "-" + q.Sort
+	}
+	return q.Sort
+}
+
+// match returns the numbers of the rows that match, in order.
+func (q rowQuery) match(table *lut.Table) []int {
 	var matching []int
 	for i := range table.Rows {
 		if row := &table.Rows[i]; (q.Op == "" || row.Op == q.Op) && strings.Contains(row.Key, q.Contains) {
@@ -341,6 +352,11 @@ func (q rowQuery) rows(table *lut.Table) api.Rows {
 		}
 		return compareCells(va, vb)
 	})
+	return matching
+}
+
+// page returns the part of the matching rows that is asked for.
+func (q rowQuery) page(table *lut.Table, matching []int) api.Rows {
 	answer := api.Rows{Total: len(matching), Rows: []lut.Row{}}
 	from := min(q.Offset, len(matching))
 	for _, i := range matching[from:min(from+q.Limit, len(matching))] {
@@ -358,7 +374,7 @@ func (s *Server) getRows(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	writeJSON(w, r, http.StatusOK, q.rows(table))
+	writeJSON(w, r, http.StatusOK, q.page(table, q.match(table)))
 	return nil
 }
 

@@ -271,6 +271,7 @@ func (s *Server) profile(ctx context.Context, job *api.Job, dir string, files []
 
 // measurement is what is read of what measure --json prints.
 type measurement struct {
+	Network   string  `json:"network"`
 	MedianNS  float64 `json:"median_ns"`
 	CI95NS    float64 `json:"ci95_ns"`
 	Workloads []struct {

@@ -1,6 +1,7 @@
 package transfer
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -31,7 +32,7 @@ type Prior struct {
 	kernels  [][]*kernel // by scale
 	mixtures []mixture
 	log      []float64  // prior log weight by mixture
-	past     []weighted // absolute errors of rehearsals over their standard deviation, sorted
+	past     []weighted // absolute errors of rehearsals over their standard deviation
 	size     int        // measurements of a rehearsal
 }
 
@@ -61,7 +62,7 @@ func learn(x *items, size int, seed uint64) (*Prior, error) {
 	rng := rand.New(rand.NewPCG(seed, 0x7e))
 	p.mixtures = drawMixtures(mixtures, len(p.kernels[0]), rng)
 	p.log = make([]float64, len(p.mixtures))
-	if len(p.families) < 2 {
+	if len(p.families) < 2 || size > few {
 		return p, nil
 	}
 	p.rehearse(seed)
@@ -90,14 +91,7 @@ type rehearsal struct {
 func (p *Prior) rehearse(seed uint64) {
 	var all []*rehearsal
 	for f, family := range p.families {
-		var others []int
-		for g, o := range p.families {
-			if g != f {
-				others = append(others, o...)
-			}
-		}
-		slices.Sort(others)
-		kernels := p.kernelsFor(others)
+		kernels := p.kernelsFor(p.without(f))
 		for _, d := range family {
 			rng := rand.New(rand.NewPCG(seed, uint64(d)+1))
 			var measured []int
@@ -143,7 +137,6 @@ func (p *Prior) rehearse(seed uint64) {
 	for _, e := range errors {
 		p.past = append(p.past, e...)
 	}
-	sortWeighted(p.past)
 }
 
 // run conditions every mixture on the rehearsal's measurements and scores it.
@@ -267,15 +260,7 @@ func blend(posteriors []*posterior, log []float64) []member {
 			out = append(out, member{q, w})
 		}
 	}
-	slices.SortStableFunc(out, func(a, b member) int {
-		switch {
-		case a.share > b.share:
-			return -1
-		case a.share < b.share:
-			return 1
-		}
-		return 0
-	})
+	slices.SortStableFunc(out, func(a, b member) int { return cmp.Compare(b.share, a.share) })
 	kept := 0.0
 	for i := range out {
 		kept += out[i].share

@@ -41,9 +41,12 @@ type Options struct {
 	// Patience is for how long a lost target is looked for; 15 minutes if 0.
 	Patience time.Duration
 
-	runner []string      // what starts a program of the target, for tests under an emulator
-	poll   time.Duration // how often the agent looks for what is new
-	pause  time.Duration // before the first attempt to reach a lost target again
+	// Runner is what starts the program on the target where the system does not
+	// do it by itself, such as an emulator; usually nothing.
+	Runner []string
+
+	poll  time.Duration // how often the agent looks for what is new
+	pause time.Duration // before the first attempt to reach a lost target again
 }
 
 // A Target is another machine.
@@ -99,8 +102,8 @@ func (t *Target) folder(id string) string { return t.via.base() + "/hwprofd-" + 
 func (t *Target) agent(id, program string, args ...string) string {
 	words := append([]string{program, Verb}, args...)
 	script := strings.Join(words, " ")
-	if len(t.options.runner) > 0 {
-		script = quoteAll(t.options.runner) + " " + script
+	if len(t.options.Runner) > 0 {
+		script = quoteAll(t.options.Runner) + " " + script
 	}
 	return `cd "` + t.folder(id) + `" && ` + script
 }
@@ -213,6 +216,7 @@ func (t *Target) run(ctx context.Context, script string, stdin io.Reader, each f
 	case failed != nil:
 		return failed
 	case code > 0:
+		t.reached.Store(true)
 		return failedError{code, words.String()}
 	case code == 0:
 		t.reached.Store(true)
@@ -323,7 +327,7 @@ func (t *Target) Run(ctx context.Context, w io.Writer, args ...string) error {
 
 // argv is a command of the program on the target.
 func (t *Target) argv(args []string) []string {
-	return append(append(append([]string{}, t.options.runner...), "./"+programName), args...)
+	return append(append(append([]string{}, t.options.Runner...), "./"+programName), args...)
 }
 
 // remove removes the folder of a run.

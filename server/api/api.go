@@ -82,7 +82,7 @@ type Job struct {
 }
 
 // Ended tells whether nothing more will happen to the job.
-func (j *Job) Ended() bool { return j.State != Queued && j.State != Running }
+func (j Job) Ended() bool { return j.State != Queued && j.State != Running }
 
 // Jobs is a list of jobs, the latest first.
 type Jobs struct {
