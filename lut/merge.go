@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 
 	"gonum.org/v1/gonum/stat/distuv"
 )
@@ -89,11 +90,11 @@ func Merge(tables ...*Table) (*Table, []Conflict, error) {
 	}
 	for _, t := range tables {
 		for _, f := range t.Failures { // which another table may have measured
-			known := rows[identity{f.Name, CacheWarm}] != nil
+			known := rows[identity{f.Name, f.Cache}] != nil
 			if f.Network {
 				known = networks[f.Name] != nil
 			}
-			if !known && !slices.ContainsFunc(out.Failures, func(o Failure) bool { return o.Name == f.Name && o.Network == f.Network }) {
+			if !known && !slices.ContainsFunc(out.Failures, func(o Failure) bool { return o.Name == f.Name && o.Cache == f.Cache && o.Network == f.Network }) {
 				out.Failures = append(out.Failures, f)
 			}
 		}
@@ -103,6 +104,58 @@ func Merge(tables ...*Table) (*Table, []Conflict, error) {
 		return nil, nil, err
 	}
 	return out, conflicts, nil
+}
+
+// MergeAcross combines tables of one device and of several runtimes: of each
+// workload and network the fastest measurement, as of someone who uses the
+// fastest runtime for each. The runtime of the result is the names of all.
+func MergeAcross(tables ...*Table) (*Table, []Conflict, error) {
+	fail := func(err error) (*Table, []Conflict, error) { return nil, nil, fmt.Errorf("lut: merge: %w", err) }
+	if len(tables) == 0 {
+		return fail(errors.New("no tables"))
+	}
+	out := &Table{Meta: tables[0].Meta}
+	rows, networks := map[identity]int{}, map[string]int{}
+	var names, versions []string
+	for i, t := range tables {
+		switch {
+		case t.Meta.Fingerprint != out.Meta.Fingerprint:
+			return fail(fmt.Errorf("the device fingerprint was %s, now it is %s: tables of different devices are not combined", out.Meta.Fingerprint, t.Meta.Fingerprint))
+		case t.Meta.Threads != out.Meta.Threads:
+			return fail(fmt.Errorf("the number of threads was %d, now it is %d: tables of different threads are not combined", out.Meta.Threads, t.Meta.Threads))
+		case t.Published != nil:
+			return fail(fmt.Errorf("table %d has published entries, which are not measurements of this device", i))
+		}
+		out.Meta.addProtocol(&t.Meta, i > 0)
+		out.Meta.RuntimeOverheadNS = min(out.Meta.RuntimeOverheadNS, t.Meta.RuntimeOverheadNS)
+		if !slices.Contains(names, t.Meta.Runtime) {
+			names, versions = append(names, t.Meta.Runtime), append(versions, t.Meta.RuntimeVersion)
+		}
+		for _, r := range t.Rows {
+			id := identity{r.Key, r.Cache}
+			at, ok := rows[id]
+			if !ok {
+				rows[id] = len(out.Rows)
+				out.Rows = append(out.Rows, r)
+			} else if r.LatencyMedianNS < out.Rows[at].LatencyMedianNS {
+				out.Rows[at] = r
+			}
+		}
+		for _, n := range t.Networks {
+			at, ok := networks[n.Name]
+			if !ok {
+				networks[n.Name] = len(out.Networks)
+				out.Networks = append(out.Networks, n)
+			} else if n.LatencyMedianNS < out.Networks[at].LatencyMedianNS {
+				out.Networks[at] = n
+			}
+		}
+	}
+	out.Meta.Runtime, out.Meta.RuntimeVersion, out.Meta.RuntimeOptions = strings.Join(names, "+"), strings.Join(versions, "+"), nil
+	if err := out.Verify(); err != nil {
+		return nil, nil, err
+	}
+	return out, nil, nil
 }
 
 // addProtocol keeps of two protocols what holds for both.

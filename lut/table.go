@@ -129,8 +129,9 @@ type Network struct {
 
 // Failure is a workload or a network that could not be measured.
 type Failure struct {
-	Name    string `json:"name"`    // a workload's key, or a network's name
-	Network bool   `json:"network"` // Name is a network's
+	Name    string `json:"name"`                  // a workload's key, or a network's name
+	Cache   string `json:"cache_state,omitempty"` // of a workload
+	Network bool   `json:"network"`               // Name is a network's
 	Reason  string `json:"reason"`
 }
 
@@ -142,6 +143,8 @@ func (f *Failure) validate() error {
 		return fmt.Errorf("the failure of %s has no reason", f.Name)
 	case f.Network:
 		return nil
+	case f.Cache != CacheWarm && f.Cache != CacheCold:
+		return fmt.Errorf("the failure of %s has cache_state %q, want %s or %s", f.Name, f.Cache, CacheWarm, CacheCold)
 	}
 	_, err := graph.ParseWorkload(f.Name)
 	return err

@@ -37,8 +37,8 @@ type Prediction struct {
 	// interval [LowNS, HighNS] with probability Coverage.
 	LatencyNS, LowNS, HighNS float64
 	Coverage                 float64
-	// Spread is the standard deviation of ln(LatencyNS) that an interval of 90%
-	// stands for.
+	// Spread is the standard deviation to expect of ln(LatencyNS): what an
+	// interval of 90% stands for, or the errors of all networks if they are larger.
 	Spread float64
 	// Interval says how the interval was made: IntervalConformal, or
 	// IntervalCrossValidated, which is wider and does not guarantee Coverage.
@@ -258,8 +258,9 @@ func (p *Predictor) observe(n lut.Network) (observation, error) {
 	}
 	o := observation{
 		families: make([]float64, len(p.families)+1), count: float64(len(workloads)),
-		ns: n.LatencyMedianNS, noise: relativeNoise(n.LatencyMedianNS, n.LatencyCI95NS),
+		ns: n.LatencyMedianNS,
 	}
+	var spread float64
 	for _, w := range workloads {
 		c, err := p.cost(w)
 		if err != nil {
@@ -268,7 +269,10 @@ func (p *Predictor) observe(n lut.Network) (observation, error) {
 		o.families[p.familyIndex(w)] += c.ns
 		o.bytes += float64(w.Bytes())
 		o.weights += c.weights
+		spread += c.ns * c.spread
 	}
+	// A network whose workloads are guesses says little of what their sum misses.
+	o.noise = math.Hypot(relativeNoise(n.LatencyMedianNS, n.LatencyCI95NS), spread/total(o.families))
 	return o, nil
 }
 

@@ -53,8 +53,9 @@ type Options struct {
 	// Choose, if set, is called by Run once all that it was given is measured,
 	// with what there is so far and what is left of the budget, and again after
 	// each set of workloads that it returned, until it returns none or the
-	// budget is used up.
-	Choose func(measured []lut.Row, left time.Duration) ([]graph.Workload, error)
+	// budget is used up. Then nothing is measured a second time: what is not
+	// stable at once tells less than another workload.
+	Choose func(measured *lut.Table, left time.Duration) ([]graph.Workload, error)
 	// Seed decides the order of measuring and the values of weights and inputs.
 	Seed uint64
 	// Runtime runs what is measured: by default that of this project, within

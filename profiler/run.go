@@ -94,7 +94,7 @@ func (p *Profiler) Run(ctx context.Context, path string, meta lut.Meta, workload
 	if err := p.measureAll(start, p.pending(ctx, journal, workloads, networks)); err != nil {
 		return nil, err
 	}
-	if err := p.measureChosen(ctx, start, journal); err != nil {
+	if err := p.measureChosen(ctx, start, meta, journal); err != nil {
 		return nil, err
 	}
 	table := &lut.Table{Meta: meta, Rows: journal.Rows(), Networks: journal.Networks(), Failures: journal.Failures()}
@@ -111,13 +111,13 @@ func (p *Profiler) Run(ctx context.Context, path string, meta lut.Meta, workload
 }
 
 // measureChosen measures what [Options].Choose wants, as long as there is time.
-func (p *Profiler) measureChosen(ctx context.Context, start time.Duration, journal *lut.Journal) error {
+func (p *Profiler) measureChosen(ctx context.Context, start time.Duration, meta lut.Meta, journal *lut.Journal) error {
 	for p.options.Choose != nil {
 		left := p.options.Budget - (p.sampler.now() - start)
 		if left <= 0 {
 			return nil
 		}
-		workloads, err := p.options.Choose(journal.Rows(), left)
+		workloads, err := p.options.Choose(&lut.Table{Meta: meta, Rows: journal.Rows(), Networks: journal.Networks()}, left)
 		if err != nil {
 			return fmt.Errorf("profiler: choosing workloads: %w", err)
 		}
@@ -171,18 +171,19 @@ func (p *Profiler) pending(ctx context.Context, journal *lut.Journal, workloads 
 		done["network "+network.Name] = true
 	}
 	for _, failure := range journal.Failures() {
-		kind := "workload "
 		if failure.Network {
-			kind = "network "
+			done["network "+failure.Name] = true
+		} else {
+			done["workload "+workloadName(failure.Name, failure.Cache)] = true
 		}
-		done[kind+failure.Name] = true
 	}
 	var items []item
-	add := func(kind, name string, measure func(limit time.Duration) (attempt, error)) {
+	add := func(kind, name string, failure lut.Failure, measure func(limit time.Duration) (attempt, error)) {
 		if !done[kind+name] {
 			done[kind+name] = true
 			items = append(items, item{name: name, measure: measure, fail: func(reason error) error {
-				return journal.AppendFailure(lut.Failure{Name: name, Network: kind == "network ", Reason: p.failed(name, reason)})
+				failure.Reason = p.failed(failure.Name, reason)
+				return journal.AppendFailure(failure)
 			}})
 		}
 	}
@@ -192,7 +193,7 @@ func (p *Profiler) pending(ctx context.Context, journal *lut.Journal, workloads 
 	}
 	for _, w := range workloads {
 		for _, cache := range caches {
-			add("workload ", workloadName(w.String(), cache), func(limit time.Duration) (attempt, error) {
+			add("workload ", workloadName(w.String(), cache), lut.Failure{Name: w.String(), Cache: cache}, func(limit time.Duration) (attempt, error) {
 				row, err := p.workload(ctx, w, cache, limit)
 				return attempt{
 					stable: row.Stable,
@@ -204,7 +205,7 @@ func (p *Profiler) pending(ctx context.Context, journal *lut.Journal, workloads 
 		}
 	}
 	for _, n := range networks {
-		add("network ", n.Name, func(limit time.Duration) (attempt, error) {
+		add("network ", n.Name, lut.Failure{Name: n.Name, Network: true}, func(limit time.Duration) (attempt, error) {
 			network, stable, err := p.network(ctx, n, limit)
 			return attempt{
 				stable: stable,
@@ -260,7 +261,7 @@ func (p *Profiler) measureAll(begin time.Duration, items []item) error {
 					item.best = &a
 				}
 			}
-			if !item.best.stable && rest() > 0 {
+			if !item.best.stable && rest() > 0 && p.options.Choose == nil {
 				again = append(again, item)
 				continue
 			}

@@ -313,9 +313,9 @@ func TestColdCachesAreSlower(t *testing.T) {
 func TestRunAsksForMore(t *testing.T) {
 	workloads, _ := fakeWork(t)
 	asked := 0
-	p := fakeProfiler(Options{Budget: 100 * time.Second, Choose: func(rows []lut.Row, left time.Duration) ([]graph.Workload, error) {
-		if want := 1 + 4 + 2*asked; len(rows) != want || left <= 0 {
-			t.Errorf("asked with %d rows and %v left, want %d", len(rows), left, want)
+	p := fakeProfiler(Options{Budget: 100 * time.Second, Choose: func(measured *lut.Table, left time.Duration) ([]graph.Workload, error) {
+		if want := 1 + 4 + 2*asked; len(measured.Rows) != want || left <= 0 {
+			t.Errorf("asked with %d rows and %v left, want %d", len(measured.Rows), left, want)
 		}
 		asked++
 		return workloads[min(2+2*asked, len(workloads)):min(4+2*asked, len(workloads))], nil
@@ -327,7 +327,7 @@ func TestRunAsksForMore(t *testing.T) {
 	if len(table.Rows) != len(workloads)+1 || asked != 5 {
 		t.Errorf("%d rows after asking %d times", len(table.Rows), asked)
 	}
-	p = fakeProfiler(Options{Budget: time.Minute, Choose: func([]lut.Row, time.Duration) ([]graph.Workload, error) {
+	p = fakeProfiler(Options{Budget: time.Minute, Choose: func(*lut.Table, time.Duration) ([]graph.Workload, error) {
 		return nil, errors.New("no idea")
 	}}, 0.01)
 	if _, err := p.Run(context.Background(), filepath.Join(t.TempDir(), "x"), fakeMeta, workloads[:1], nil); err == nil || !strings.Contains(err.Error(), "no idea") {

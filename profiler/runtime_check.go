@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"math"
 	"os"
 	"path/filepath"
@@ -284,7 +283,9 @@ func elements(t *operator.Tensor) int {
 const (
 	coarsestClock = time.Millisecond
 	longBatch     = 100 * time.Millisecond
-	shortBatch    = 5 * time.Millisecond
+	shortBatch    = time.Millisecond
+	// A short batch has this many steps of the clock at least.
+	leastSteps = 100
 	// Of the time that a long batch is waited for, at least this is time that
 	// the adapter says it took: it would be a thousandth, were its unit wrong.
 	leastShare = 0.02
@@ -339,14 +340,14 @@ func (c *checker) clock(ctx context.Context) error {
 			c.add("times add up", CheckFailed, "%v", err)
 			return ctx.Err()
 		}
-		if took >= shortBatch {
+		if took >= max(shortBatch, time.Duration(leastSteps*r.StepNS)) {
 			break
 		}
 	}
 	// Of some tries the shortest, as other work only ever adds to a time.
 	result, scale := CheckFailed, 0.0
 	shortest := [2]time.Duration{math.MaxInt64, math.MaxInt64}
-	for try := 0; try < 30 && result == CheckFailed; try++ {
+	for try := 0; try < 100 && result == CheckFailed; try++ {
 		for i := range shortest {
 			took, err := session.Run(ctx, n<<i)
 			if err != nil {
@@ -392,16 +393,8 @@ func (c *checker) ends(ctx context.Context) error {
 				c.add("ends at "+way, CheckFailed, "%v", err)
 				continue
 			}
-		} else {
-			process.in.Close()
 		}
-		late := time.AfterFunc(endsWithin, process.interrupt)
-		_, _ = io.Copy(io.Discard, process.replies)
-		inTime := late.Stop()
-		if inTime { // it has closed its output, and is about to end
-			time.Sleep(endsWithin / 20)
-		}
-		process.kill()
+		inTime := process.end()
 		switch state := process.cmd.ProcessState; {
 		case !inTime:
 			c.add("ends at "+way, CheckFailed, "it still runs after %v", endsWithin)

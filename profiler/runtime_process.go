@@ -19,7 +19,7 @@ const (
 	// 10,000 take about 1 MB.
 	maxReply = 8 << 20
 	// So long an adapter has to end by itself when it is asked to.
-	endsWithin = 2 * time.Second
+	endsWithin = 10 * time.Second
 	// So much of what it wrote to its standard error is kept.
 	lastWords = 2 << 10
 )
@@ -55,7 +55,7 @@ func startProcess(command []string) (*process, error) {
 	p := &process{cmd: exec.Command(command[0], command[1:]...), words: &tail{}}
 	groupOfItsOwn(p.cmd)
 	p.cmd.Stderr = p.words
-	p.cmd.WaitDelay = endsWithin // for a grandchild that keeps standard error open
+	p.cmd.WaitDelay = time.Second // for a grandchild that keeps standard error open
 	var err error
 	if p.in, err = p.cmd.StdinPipe(); err != nil {
 		return nil, err
@@ -101,11 +101,27 @@ func (p *process) close() {
 		p.kill()
 		return
 	}
+	p.end()
+}
+
+// end waits for the adapter to end by itself, as it should when it was asked
+// to or when its input has ended, and kills it where that takes too long.
+func (p *process) end() (inTime bool) {
 	p.in.Close()
-	late := time.AfterFunc(endsWithin, p.interrupt)
-	_, _ = io.Copy(io.Discard, p.replies) // until it ends
-	late.Stop()
-	p.kill() // also what it left behind
+	ended := make(chan struct{})
+	go func() {
+		_ = p.cmd.Wait()
+		close(ended)
+	}()
+	select {
+	case <-ended:
+		inTime = true
+	case <-time.After(endsWithin):
+		killGroup(p.cmd)
+		<-ended
+	}
+	p.out.Close()
+	return inTime
 }
 
 // request is a line that an adapter is sent.
@@ -115,6 +131,7 @@ type request struct {
 	Model    string         `json:"model,omitempty"`
 	Inputs   []requestInput `json:"inputs,omitempty"`
 	N        int            `json:"n,omitempty"`
+	Warm     int            `json:"warm,omitempty"`
 	Folder   string         `json:"folder,omitempty"`
 	raw      string         // the line itself, to see what an adapter makes of it
 }

@@ -264,6 +264,9 @@ func TestAdapterThatCannotStart(t *testing.T) {
 }
 
 func TestAdapterThatDoesNotEnd(t *testing.T) {
+	if testing.Short() {
+		t.Skip("waits for as long as an adapter may take to end")
+	}
 	program, err := OpenProgram(context.Background(), fakeCommand(t, "does not end"), ProgramOptions{})
 	if err != nil {
 		t.Fatal(err)

@@ -48,6 +48,7 @@ func (s *Server) apiRoutes() []route {
 		{"GET", "/api/v1/luts/{name}/rows", s.getRows},
 		{"GET", "/api/v1/luts/{name}/diff", s.getDiff},
 		{"POST", "/api/v1/predict", s.postPredict},
+		{"GET", "/api/v1/drift", s.getDrift},
 		{"GET", "/api/v1/jobs", s.getJobs},
 		{"POST", "/api/v1/jobs", s.postJob},
 		{"GET", "/api/v1/jobs/{id}", s.getJob},
@@ -59,10 +60,13 @@ func (s *Server) apiRoutes() []route {
 
 func (s *Server) routes() http.Handler {
 	mux := http.NewServeMux()
-	all := s.apiRoutes()
-	for _, rt := range all {
+	for _, rt := range s.apiRoutes() {
 		pattern := rt.method + " " + rt.path
 		mux.Handle(pattern, s.metrics.count(pattern, s.answer(rt.handle)))
+	}
+	for _, rt := range s.pageRoutes() {
+		pattern := rt.method + " " + rt.path
+		mux.Handle(pattern, s.metrics.count(pattern, s.answerPage(rt.handle)))
 	}
 	mux.HandleFunc("GET /debug/pprof/", pprof.Index)
 	mux.HandleFunc("GET /debug/pprof/cmdline", pprof.Cmdline)
@@ -164,7 +168,7 @@ func (s *Server) upload(w http.ResponseWriter, r *http.Request) (io.Reader, erro
 	if r.ContentLength > s.options.MaxUpload {
 		return nil, &http.MaxBytesError{Limit: s.options.MaxUpload}
 	}
-	return http.MaxBytesReader(w, r.Body, s.options.MaxUpload), nil
+	return requestBody{http.MaxBytesReader(w, r.Body, s.options.MaxUpload)}, nil
 }
 
 func (s *Server) getModel(w http.ResponseWriter, r *http.Request) error {
@@ -325,8 +329,16 @@ func readRowQuery(r *http.Request) (q rowQuery, err error) {
 	return q, err
 }
 
-// rows returns a part of the rows that match.
-func (q rowQuery) rows(table *lut.Table) api.Rows {
+// order is the query's value of sort.
+func (q rowQuery) order() string {
+	if q.Descending {
+		return "-" + q.Sort
+	}
+	return q.Sort
+}
+
+// match returns the numbers of the rows that match, in order.
+func (q rowQuery) match(table *lut.Table) []int {
 	var matching []int
 	for i := range table.Rows {
 		if row := &table.Rows[i]; (q.Op == "" || row.Op == q.Op) && strings.Contains(row.Key, q.Contains) {
@@ -341,6 +353,11 @@ func (q rowQuery) rows(table *lut.Table) api.Rows {
 		}
 		return compareCells(va, vb)
 	})
+	return matching
+}
+
+// page returns the part of the matching rows that is asked for.
+func (q rowQuery) page(table *lut.Table, matching []int) api.Rows {
 	answer := api.Rows{Total: len(matching), Rows: []lut.Row{}}
 	from := min(q.Offset, len(matching))
 	for _, i := range matching[from:min(from+q.Limit, len(matching))] {
@@ -358,7 +375,7 @@ func (s *Server) getRows(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	writeJSON(w, r, http.StatusOK, q.rows(table))
+	writeJSON(w, r, http.StatusOK, q.page(table, q.match(table)))
 	return nil
 }
 

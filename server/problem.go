@@ -33,30 +33,41 @@ func problemf(status int, format string, args ...any) error {
 	return &problem{status, fmt.Errorf(format, args...)}
 }
 
-// writeProblem answers with an error. The detail of errors that are not the
+// explain returns the status and the text for a client. What is not the
 // client's stays in the log.
-func (s *Server) writeProblem(w http.ResponseWriter, r *http.Request, err error) {
+func (s *Server) explain(r *http.Request, err error) (status int, detail string) {
 	var p *problem
 	var tooLarge *http.MaxBytesError
+	var broken *bodyError
 	switch {
-	case errors.As(err, &p):
 	case errors.As(err, &tooLarge):
-		p = &problem{http.StatusRequestEntityTooLarge, fmt.Errorf("the body is larger than the %d bytes that are taken here", tooLarge.Limit)}
+		return http.StatusRequestEntityTooLarge, fmt.Sprintf("the body is larger than the %d bytes that are taken here", tooLarge.Limit)
+	case errors.As(err, &p):
+		return p.status, p.Error()
 	case errors.Is(err, os.ErrDeadlineExceeded):
-		p = &problem{http.StatusRequestTimeout, errors.New("the body did not arrive in time")}
+		return http.StatusRequestTimeout, "the body did not arrive in time"
 	case errors.Is(err, syscall.ENOSPC):
-		p = &problem{http.StatusInsufficientStorage, errors.New("the daemon's disk is full")}
-	case errors.Is(err, context.Canceled) || errors.Is(err, io.ErrUnexpectedEOF) || r.Context().Err() != nil:
-		p = &problem{http.StatusBadRequest, errors.New("the request ended before its body did")}
-	default:
-		s.log.Error("request failed", zap.String("method", r.Method), zap.String("path", r.URL.Path), zap.Error(err))
-		p = &problem{http.StatusInternalServerError, errors.New("the daemon could not do it; its log says why")}
+		s.log.Error("the disk is full", zap.Error(err))
+		return http.StatusInsufficientStorage, "the daemon's disk is full"
+	case errors.As(err, &broken):
+		return http.StatusBadRequest, "the body cannot be read: " + broken.err.Error()
+	case errors.Is(err, context.Canceled), r.Context().Err() != nil:
+		return http.StatusBadRequest, "the request ended before it was answered"
 	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.Header().Del("Etag")
-	w.Header().Del("Cache-Control")
-	w.WriteHeader(p.status)
-	writeBody(w, r, api.Problem{Type: "about:blank", Title: http.StatusText(p.status), Status: p.status, Detail: p.Error()})
+	s.log.Error("request failed", zap.String("method", r.Method), zap.String("path", r.URL.Path), zap.Error(err))
+	return http.StatusInternalServerError, "the daemon could not do it; its log says why"
+}
+
+// writeProblem answers with an error.
+func (s *Server) writeProblem(w http.ResponseWriter, r *http.Request, err error) {
+	status, detail := s.explain(r, err)
+	header := w.Header()
+	header.Set("Content-Type", "application/problem+json")
+	for _, name := range []string{"Etag", "Cache-Control", "Content-Disposition", "Location"} {
+		header.Del(name)
+	}
+	w.WriteHeader(status)
+	writeBody(w, r, api.Problem{Type: "about:blank", Title: http.StatusText(status), Status: status, Detail: detail})
 }
 
 func writeJSON(w http.ResponseWriter, r *http.Request, status int, v any) {
@@ -97,6 +108,23 @@ func checkJSON(r *http.Request) error {
 	return nil
 }
 
+// bodyError is an error of reading a request's body: its sender's.
+type bodyError struct{ err error }
+
+func (e *bodyError) Error() string { return e.err.Error() }
+func (e *bodyError) Unwrap() error { return e.err }
+
+// requestBody marks errors of reading, wherever they surface.
+type requestBody struct{ io.Reader }
+
+func (b requestBody) Read(p []byte) (int, error) {
+	n, err := b.Reader.Read(p)
+	if err != nil && !errors.Is(err, io.EOF) {
+		err = &bodyError{err}
+	}
+	return n, err
+}
+
 func (s *Server) readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	if r.ContentLength > jsonLimit {
 		return nil, &http.MaxBytesError{Limit: jsonLimit}
@@ -111,7 +139,7 @@ func (s *Server) readBody(w http.ResponseWriter, r *http.Request) ([]byte, error
 		// Some writers, such as those of tests, have no deadlines.
 		_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(bodyDeadline))
 	}
-	return io.ReadAll(http.MaxBytesReader(w, r.Body, jsonLimit))
+	return io.ReadAll(requestBody{http.MaxBytesReader(w, r.Body, jsonLimit)})
 }
 
 // decodeStrictly says what is wrong with a body and where.

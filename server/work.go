@@ -176,6 +176,8 @@ func (s *Server) perform(ctx context.Context, job *api.Job) (any, error) {
 		return s.predictAll(ctx, job.Spec)
 	case api.Evaluate:
 		return s.evaluate(ctx, job, dir, files)
+	case api.Watch:
+		return s.check(ctx, job, dir)
 	}
 	return nil, fmt.Errorf("there is no job of kind %q", job.Spec.Kind)
 }
@@ -271,6 +273,7 @@ func (s *Server) profile(ctx context.Context, job *api.Job, dir string, files []
 
 // measurement is what is read of what measure --json prints.
 type measurement struct {
+	Network   string  `json:"network"`
 	MedianNS  float64 `json:"median_ns"`
 	CI95NS    float64 `json:"ci95_ns"`
 	Workloads []struct {

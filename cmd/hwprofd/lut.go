@@ -82,6 +82,12 @@ func printTable(w io.Writer, table *lut.Table, rows []lut.Row) error {
 	}
 	fmt.Fprintf(w, "%s %s, threads %d, measured %s; %s, %d whole networks\n",
 		table.Meta.Runtime, table.Meta.RuntimeVersion, table.Meta.Threads, table.Meta.Created.Format("2006-01-02 15:04 MST"), count, len(table.Networks))
+	if t := table.Meta.Target; t != "" {
+		fmt.Fprintf(w, "Measured from another machine, on %s\n", t)
+	}
+	if e := table.Meta.Device.Emulator; e != "" {
+		fmt.Fprintf(w, "The device was played by %s: times are the emulator's\n", e)
+	}
 	if o := table.Meta.RuntimeOptions; len(o) > 0 {
 		fmt.Fprintf(w, "Runtime options: %s\n", optionText(o))
 	}
@@ -132,7 +138,11 @@ func printTable(w io.Writer, table *lut.Table, rows []lut.Row) error {
 		if i == 0 {
 			fmt.Fprintln(tw, "\t\t\t\t\t\nNOT MEASURED\tBECAUSE\t\t\t\t")
 		}
-		fmt.Fprintf(tw, "%s\t%s\n", f.Name, f.Reason)
+		name := f.Name
+		if f.Cache == lut.CacheCold {
+			name += " (" + f.Cache + ")"
+		}
+		fmt.Fprintf(tw, "%s\t%s\n", name, f.Reason)
 	}
 	return tw.Flush()
 }

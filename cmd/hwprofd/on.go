@@ -21,7 +21,15 @@ import (
 	"github.com/hwprofd/hwprofd/profiler/target"
 )
 
-const onUsage = "do it on another machine: " + target.Forms
+// onFlags name another machine to do it on.
+type onFlags struct{ on, tokenFile string }
+
+func (f *onFlags) add(flags *pflag.FlagSet) {
+	flags.StringVar(&f.on, "on", "", "do it on another machine: "+target.Forms+", or https://HOST:7380 of 'hwprofd serve'")
+	flags.StringVar(&f.tokenFile, "token-file", "", "file with the token of the daemon that --on names")
+}
+
+func (f *onFlags) set() bool { return f.on != "" }
 
 // targetOptions are the options of targets; tests change them.
 var targetOptions = target.Options{}
@@ -87,8 +95,11 @@ func sourceAbove(dir string) string {
 }
 
 // deviceOn says what machine a target is.
-func deviceOn(cmd *cobra.Command, on string, args []string) error {
-	t, err := openTarget(on, newProgress(cmd.ErrOrStderr()))
+func deviceOn(cmd *cobra.Command, f *onFlags, asJSON bool, args []string) error {
+	if isDaemon(f.on) {
+		return deviceOnDaemon(cmd, f, asJSON)
+	}
+	t, err := openTarget(f.on, newProgress(cmd.ErrOrStderr()))
 	if err != nil {
 		return err
 	}
@@ -105,12 +116,15 @@ func runOn(ctx context.Context, t *target.Target, w io.Writer, args []string) er
 }
 
 // profileOn measures on a target what the flags of cmd say.
-func profileOn(cmd *cobra.Command, on, output string) error {
+func profileOn(cmd *cobra.Command, f *onFlags, output string, args []string) error {
 	if _, err := os.Stat(output); err == nil {
 		return fmt.Errorf("%s exists already; choose another name, or remove it", output)
 	}
+	if isDaemon(f.on) {
+		return profileOnDaemon(cmd, f, output)
+	}
 	p := newProgress(cmd.ErrOrStderr())
-	t, err := openTarget(on, p)
+	t, err := openTarget(f.on, p)
 	if err != nil {
 		return err
 	}
@@ -127,11 +141,17 @@ func profileOn(cmd *cobra.Command, on, output string) error {
 	if err != nil {
 		return err
 	}
+	if len(args) > 0 { // of an adapter
+		job.Args = slices.Concat(job.Args, []string{"--"}, args)
+	}
 	table, err := t.Profile(cmd.Context(), job)
 	if err != nil {
 		return err
 	}
 	p.say("%s: %d workloads and %d networks of %s; energy of %s", output, len(table.Rows), len(table.Networks), t, energySources(table))
+	if n := len(table.Failures); n > 0 {
+		p.say("%d could not be measured; 'hwprofd lut show %s' names them with the reasons", n, output)
+	}
 	return nil
 }
 
@@ -168,7 +188,7 @@ func filesOf(flag, path string) (name string, files []target.File, err error) {
 // is sent; stays are those that do not concern it.
 var (
 	fileFlags = []string{"model", "grid", "baseline"}
-	stays     = []string{"on", "output", "resume"}
+	stays     = []string{"on", "token-file", "output", "resume", "progress"}
 )
 
 // forwarded are the flags that were given, for the command on the target. What
@@ -206,7 +226,7 @@ func (p *progress) showRemote(line string) {
 	switch {
 	case strings.HasPrefix(line, "profile: "):
 		p.begin("%s", line)
-	case strings.HasPrefix(line, "hwprofd: "), strings.HasPrefix(line, target.Table+": "):
+	case strings.HasPrefix(line, "hwprofd: "), strings.HasPrefix(line, target.Table+": "), strings.Contains(line, "lut show "+target.Table):
 		// The error, and the end, are said here.
 	default:
 		p.say("%s", line)

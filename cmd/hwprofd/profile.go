@@ -21,13 +21,14 @@ import (
 
 func newProfileCommand() *cobra.Command {
 	var (
-		output, on string
-		plan       profilePlan
-		budget     time.Duration
-		seed       uint64
-		resume     bool
-		meter      meterFlags
-		outside    runtimeFlags
+		output  string
+		plan    profilePlan
+		budget  time.Duration
+		seed    uint64
+		resume  bool
+		meter   meterFlags
+		outside runtimeFlags
+		on      onFlags
 	)
 	cmd := &cobra.Command{
 		Use:   "profile -o FILE (--space SPACE | --model MODEL.onnx ... | --grid FILE) [--runtime RUNTIME [-- ARGUMENTS]]",
@@ -75,8 +76,14 @@ table with the reason.`,
 			if err := plan.check(); err != nil {
 				return err
 			}
-			if on != "" {
-				return profileOn(cmd, on, output)
+			if plan.cover > 0 {
+				if cmd.Flags().Changed("budget") {
+					return usagef("--cover says the time to measure for; leave out --budget")
+				}
+				budget = plan.cover
+			}
+			if on.set() {
+				return profileOn(cmd, &on, output, args)
 			}
 			if !resume {
 				for _, n := range plan.threads {
@@ -85,7 +92,8 @@ table with the reason.`,
 					}
 				}
 			}
-			workloads, networks, err := plan.items(seed, budget)
+			p := newProgress(cmd.ErrOrStderr())
+			design, workloads, networks, err := plan.items(seed, budget)
 			if err != nil {
 				return err
 			}
@@ -105,7 +113,6 @@ table with the reason.`,
 				of := other.Info()
 				meta.Runtime, meta.RuntimeVersion, meta.RuntimeOptions, meta.Threads = of.Name, of.Version, of.Options, of.Threads
 			}
-			p := newProgress(cmd.ErrOrStderr())
 			m, err := meter.open(p.say)
 			if err != nil {
 				return err
@@ -129,13 +136,17 @@ table with the reason.`,
 					meta.Threads = n
 				}
 				p.begin("profile: %d workloads, %d networks, %d threads", len(workloads), len(networks), meta.Threads)
-				table, err := profileOnce(cmd.Context(), path, meta, workloads, networks, profiler.Options{
+				options := profiler.Options{
 					Budget: budget / time.Duration(len(plan.threads)), Seed: seed, Runtime: measured, Baseline: reference, Caches: plan.caches,
 					Meter: m, MaxEnergyPerItem: meter.time, Warn: func(message string) { p.say("%s", message) },
 					Progress: func(done, total int, current string, left time.Duration) {
 						p.report(float64(done)/float64(total), left, current)
 					},
-				})
+				}
+				if design != nil {
+					design.follow(&options, p)
+				}
+				table, err := profileOnce(cmd.Context(), path, meta, workloads, networks, options)
 				if err != nil {
 					return err
 				}
@@ -156,7 +167,7 @@ table with the reason.`,
 	flags.DurationVar(&budget, "budget", 5*time.Minute, "time to measure for")
 	flags.Uint64Var(&seed, "seed", 1, "seed of the choice and order of workloads")
 	flags.BoolVar(&resume, "resume", false, "go on with an interrupted run of the same file")
-	flags.StringVar(&on, "on", "", onUsage)
+	on.add(flags)
 	meter.add(flags)
 	outside.add(flags)
 	return cmd

@@ -27,12 +27,14 @@ type profilePlan struct {
 	caches         []string
 	threads, batch []int
 	baseline       string
+	cover          time.Duration
 }
 
 func (p *profilePlan) add(flags *pflag.FlagSet) {
 	flags.StringVar(&p.space, "space", "", "search space whose workloads to measure")
 	flags.StringArrayVar(&p.models, "model", nil, "ONNX file whose workloads to measure; may be repeated")
 	flags.StringVar(&p.grid, "grid", "", "JSON or CSV file of workloads, or of ranges of their parameters")
+	flags.DurationVar(&p.cover, "cover", 0, "in this time, such as 5m, measure those workloads of the space of which predictions gain most; replaces --budget")
 	flags.StringSliceVar(&p.caches, "cache", []string{lut.CacheWarm}, "state of the caches: warm, cold or both")
 	flags.IntSliceVar(&p.threads, "threads", []int{1}, "threads to run on; several, such as 1,2, make a table each")
 	flags.IntSliceVar(&p.batch, "batch", []int{1}, "batch sizes of models; several, such as 1,8, are all measured")
@@ -52,6 +54,12 @@ func (p *profilePlan) check() error {
 		return usagef("name what to measure: --space, --model or --grid")
 	case p.space != "" && sources > 1:
 		return usagef("name what to measure: either --space, or --model and --grid")
+	case p.cover < 0:
+		return usagef("--cover %v is not a time to measure for", p.cover)
+	case p.cover > 0 && p.space == "":
+		return usagef("--cover goes with --space")
+	case p.cover > 0 && !slices.Equal(p.caches, []string{lut.CacheWarm}):
+		return usagef("--cover is for warm caches, as predictions are")
 	case len(p.caches) == 0 || len(p.threads) == 0 || len(p.batch) == 0:
 		return usagef("--cache, --threads and --batch need a value")
 	}
@@ -96,21 +104,26 @@ func (p *profilePlan) output(path string, threads int) string {
 	return folder + stem + ".threads" + strconv.Itoa(threads) + ext
 }
 
-// items are the workloads and networks to measure within a budget.
-func (p *profilePlan) items(seed uint64, budget time.Duration) ([]graph.Workload, []profiler.NamedGraph, error) {
+// items are the workloads and networks to measure within a budget, and with
+// --cover the design that tells what else.
+func (p *profilePlan) items(seed uint64, budget time.Duration) (*cover, []graph.Workload, []profiler.NamedGraph, error) {
 	if p.space != "" {
 		s, err := space.Published(p.space)
 		if err != nil {
-			return nil, nil, usageError{err}
+			return nil, nil, nil, usageError{err}
 		}
-		return spaceItems(s, seed, budget)
+		if p.cover > 0 {
+			return coverItems(s, seed)
+		}
+		workloads, networks, err := spaceItems(s, seed, budget)
+		return nil, workloads, networks, err
 	}
 	var workloads []graph.Workload
 	var networks []profiler.NamedGraph
 	if p.grid != "" {
 		var err error
 		if workloads, err = profiler.ReadGrid(p.grid); err != nil {
-			return nil, nil, err
+			return nil, nil, nil, err
 		}
 	}
 	seen := map[string]bool{}
@@ -122,15 +135,15 @@ func (p *profilePlan) items(seed uint64, budget time.Duration) ([]graph.Workload
 		for _, batch := range p.batch {
 			g, err := readBatch(path, batch)
 			if err != nil {
-				return nil, nil, err
+				return nil, nil, nil, err
 			}
 			fused, err := graph.Fuse(g)
 			if err != nil {
-				return nil, nil, fmt.Errorf("%s: %w", path, err)
+				return nil, nil, nil, fmt.Errorf("%s: %w", path, err)
 			}
 			of, err := fused.Workloads()
 			if err != nil {
-				return nil, nil, fmt.Errorf("%s: %w", path, err)
+				return nil, nil, nil, fmt.Errorf("%s: %w", path, err)
 			}
 			workloads = append(workloads, of...)
 			name := path
@@ -140,7 +153,7 @@ func (p *profilePlan) items(seed uint64, budget time.Duration) ([]graph.Workload
 			networks = append(networks, profiler.NamedGraph{Name: name, Use: "fit", Graph: g, File: path})
 		}
 	}
-	return workloads, networks, nil
+	return nil, workloads, networks, nil
 }
 
 // readBatch reads a model with a batch: the first dimension of its inputs, which

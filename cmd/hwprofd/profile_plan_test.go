@@ -65,7 +65,7 @@ func TestProfileItems(t *testing.T) {
 		t.Fatal(err)
 	}
 	p := profilePlan{models: []string{model, model}, grid: grid, batch: []int{1}}
-	workloads, networks, err := p.items(1, time.Minute)
+	_, workloads, networks, err := p.items(1, time.Minute)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -74,7 +74,7 @@ func TestProfileItems(t *testing.T) {
 	}
 	// Its file fixes the batch.
 	p.batch = []int{8}
-	if _, _, err := p.items(1, time.Minute); err == nil || !strings.Contains(err.Error(), "--batch 8") || !strings.Contains(err.Error(), model) {
+	if _, _, _, err := p.items(1, time.Minute); err == nil || !strings.Contains(err.Error(), "--batch 8") || !strings.Contains(err.Error(), model) {
 		t.Errorf("a batch that the model does not have: %v", err)
 	}
 }

@@ -91,6 +91,10 @@ func (s nasBench201) groups(a Architecture) []group {
 		}
 		return longest[3]
 	}
+	reach := 0.0 // whether anything reaches the output
+	if slices.ContainsFunc(live, func(op int) bool { return op != nb201None }) {
+		reach = 1
+	}
 	depth := []float64{
 		path([nb201Operations]float64{nb201Conv1: 1, nb201Conv3: 1, nb201Pool: 1}),
 		path([nb201Operations]float64{nb201Conv1: 1, nb201Conv3: 1}),
@@ -103,6 +107,7 @@ func (s nasBench201) groups(a Architecture) []group {
 		{"edges", oneHot(len(a), nb201Operations, a...), false},
 		{"live edges", oneHot(len(a), nb201Operations, live...), true},
 		{"depth", depth, false},
+		{"connected", []float64{reach}, false},
 	}
 }
 

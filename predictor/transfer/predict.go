@@ -3,13 +3,14 @@ package transfer
 import (
 	"fmt"
 	"math"
+	"slices"
 )
 
 // Prediction is the cost of every item on the new device, in the unit of the
 // measurements.
 type Prediction struct {
 	answer
-	errors []weighted // absolute, over their standard deviation, sorted
+	errors distribution // absolute, over their standard deviation
 }
 
 // Items is the number of items.
@@ -24,9 +25,8 @@ func (p *Prediction) Interval(item int, coverage float64) (low, high float64, er
 	if !(coverage > 0 && coverage < 1) {
 		return 0, 0, fmt.Errorf("transfer: coverage is %v, want a number between 0 and 1", coverage)
 	}
-	// Beyond the ends of what was seen, intervals grow as those of a normal
-	// distribution of errors would at most.
-	half := quantile(p.errors, coverage) * p.deviation[item]
+	// One more error, as large as any, keeps the coverage of a finite sample.
+	half := p.errors.quantile(coverage*(1+1/p.errors.weight())) * p.deviation[item]
 	return math.Exp(p.mean[item] - half), math.Exp(p.mean[item] + half), nil
 }
 
@@ -35,25 +35,62 @@ func (p *Prior) predict(measured []int, times []float64) (*Prediction, error) {
 	if err := checkMeasured(measured, times, len(p.items.groups)); err != nil {
 		return nil, err
 	}
+	if len(measured) > few {
+		return p.predictMany(measured, times)
+	}
 	all := make([]int, len(p.items.groups))
 	for i := range all {
 		all[i] = i
 	}
-	members := blend(p.conditionAll(p.mixtures, p.kernels, measured, times), p.log)
-	if len(members) == 0 {
-		return nil, fmt.Errorf("transfer: no model can be fitted to the %d measurements", len(measured))
+	var members []member
+	robust := slices.Clone(times)
+	for range 2 {
+		posteriors := p.conditionAll(p.mixtures, p.kernels, measured, robust)
+		members = blend(posteriors, p.plausible(posteriors, measured))
+		if len(members) == 0 {
+			return nil, fmt.Errorf("transfer: no model can be fitted to the %d measurements", len(measured))
+		}
+		if !pullInTimes(robust, members) {
+			break
+		}
 	}
-	g := geometricMean(times)
+	g := geometricMean(robust)
 	out := &Prediction{answer: answerOf(members, p.kernels, measured, g, all)}
-	out.errors = p.calibrate(members, times, g)
+	mean, deviation := leftOut(members, robust)
+	var errors []weighted
+	for i, v := range times {
+		errors = append(errors, weighted{math.Abs(math.Log(v)-mean[i]) / deviation[i], 1})
+	}
+	for _, w := range p.past {
+		errors = append(errors, weighted{w.value, w.weight * pastWeight})
+	}
+	out.errors = distributionOf(errors)
 	return out, nil
 }
 
-// calibrate pools the errors of leaving each measurement out with those of the
-// rehearsals.
-func (p *Prior) calibrate(members []member, times []float64, geometric float64) []weighted {
-	n := len(times)
-	mean, second := make([]float64, n), make([]float64, n)
+// pullInTimes pulls in measurements that no other supports, and tells whether
+// there were any: a phone that did something else meanwhile shows one network
+// two times too slow.
+func pullInTimes(times []float64, members []member) bool {
+	mean, _ := leftOut(members, times)
+	y := make([]float64, len(times))
+	for i, v := range times {
+		y[i] = math.Log(v)
+	}
+	if !pullIn(y, mean) {
+		return false
+	}
+	for i, v := range y {
+		times[i] = math.Exp(v)
+	}
+	return true
+}
+
+// leftOut predicts the logarithm of each measurement from the others, with its
+// standard deviation.
+func leftOut(members []member, times []float64) (mean, deviation []float64) {
+	n, geometric := len(times), geometricMean(times)
+	mean, deviation = make([]float64, n), make([]float64, n)
 	for _, m := range members {
 		l := scales[m.scale]
 		y := make([]float64, n)
@@ -65,17 +102,12 @@ func (p *Prior) calibrate(members []member, times []float64, geometric float64) 
 			v := logOf(means[i], l)
 			slope := math.Exp(-l * max(v, -2))
 			mean[i] += m.share * v
-			second[i] += m.share * (variances[i]*slope*slope + v*v)
+			deviation[i] += m.share * (variances[i]*slope*slope + v*v)
 		}
 	}
-	var out []weighted
-	for i, v := range times {
-		deviation := math.Sqrt(max(second[i]-mean[i]*mean[i], 1e-18))
-		out = append(out, weighted{math.Abs(math.Log(v/geometric)-mean[i]) / deviation, 1})
+	for i := range times {
+		deviation[i] = math.Sqrt(max(deviation[i]-mean[i]*mean[i], 1e-18))
+		mean[i] += math.Log(geometric)
 	}
-	for _, w := range p.past {
-		out = append(out, weighted{w.value, w.weight * pastWeight})
-	}
-	sortWeighted(out)
-	return out
+	return mean, deviation
 }

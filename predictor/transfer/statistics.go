@@ -1,29 +1,32 @@
 package transfer
 
 import (
+	"cmp"
 	"math"
-	"slices"
-	"sort"
-	"sync"
-
 	"runtime"
+	"slices"
+	"sync"
 )
 
 // ranks are counted from 1; equal values share the mean of their ranks.
 func ranks(v []float64) []float64 {
-	order := make([]int, len(v))
-	for i := range order {
-		order[i] = i
+	type place struct {
+		value float64
+		at    int
 	}
-	sort.Slice(order, func(a, b int) bool { return v[order[a]] < v[order[b]] })
+	order := make([]place, len(v))
+	for i, x := range v {
+		order[i] = place{x, i}
+	}
+	slices.SortFunc(order, func(a, b place) int { return cmp.Compare(a.value, b.value) })
 	out := make([]float64, len(v))
 	for from := 0; from < len(v); {
 		to := from + 1
-		for to < len(v) && v[order[to]] == v[order[from]] {
+		for to < len(v) && order[to].value == order[from].value {
 			to++
 		}
-		for _, i := range order[from:to] {
-			out[i] = float64(from+to+1) / 2
+		for _, p := range order[from:to] {
+			out[p.at] = float64(from+to+1) / 2
 		}
 		from = to
 	}
@@ -56,32 +59,32 @@ func Spearman(a, b []float64) float64 { return correlation(ranks(a), ranks(b)) }
 // weighted is a value and how much it counts.
 type weighted struct{ value, weight float64 }
 
-// quantile returns the smallest value that values with at least share q of the
-// weight do not exceed; the values are sorted.
-func quantile(sorted []weighted, q float64) float64 {
-	total := 0.0
-	for _, w := range sorted {
-		total += w.weight
-	}
-	sum := 0.0
-	for _, w := range sorted {
-		if sum += w.weight; sum >= q*total {
-			return w.value
-		}
-	}
-	return sorted[len(sorted)-1].value
+// distribution holds weighted values in ascending order.
+type distribution struct {
+	values []weighted
+	until  []float64 // weight up to and with each value
 }
 
-func sortWeighted(v []weighted) {
-	slices.SortFunc(v, func(a, b weighted) int {
-		switch {
-		case a.value < b.value:
-			return -1
-		case a.value > b.value:
-			return 1
-		}
-		return 0
-	})
+// quantile returns the smallest value that values with at least share q of the
+// weight do not exceed.
+func (d distribution) quantile(q float64) float64 {
+	last := len(d.values) - 1
+	i, _ := slices.BinarySearch(d.until, q*d.until[last])
+	return d.values[min(i, last)].value
+}
+
+func (d distribution) weight() float64 { return d.until[len(d.until)-1] }
+
+// distributionOf sorts v in place.
+func distributionOf(v []weighted) distribution {
+	slices.SortFunc(v, func(a, b weighted) int { return cmp.Compare(a.value, b.value) })
+	d := distribution{values: v}
+	sum := 0.0
+	for _, w := range v {
+		sum += w.weight
+		d.until = append(d.until, sum)
+	}
+	return d
 }
 
 // inParallel calls f for each number below n, on all processors.

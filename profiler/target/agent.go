@@ -64,9 +64,9 @@ type frame struct {
 	Over    bool   `json:"over,omitempty"` // the run has ended, nothing follows
 }
 
-// copied names a file that was copied into the folder.
+// copied is a file that was copied into the folder.
 type copied struct {
-	Name   string `json:"name"`
+	Name   string `json:"-"`
 	Bytes  int64  `json:"bytes"`
 	SHA256 string `json:"sha256"`
 }
@@ -85,23 +85,26 @@ func ExitCode(err error) (code int, ok bool) {
 
 // Agent is the target's end: it works in the current folder, which is that of
 // one run, as its arguments say, and answers in JSON lines. What comes from the
-// user, such as names of files, it reads from stdin, so that no shell sees it.
+// user, such as a command's flags, it reads from stdin, so that no shell sees it.
 func Agent(args []string, stdin io.Reader, stdout io.Writer) error {
 	if len(args) == 0 {
 		return errors.New("target: the agent was asked for nothing")
 	}
-	number := func(i int) int64 {
+	word := func(i int) string {
 		if len(args) <= i {
-			return 0
+			return ""
 		}
-		n, _ := strconv.ParseInt(args[i], 10, 64) // absent: 0
+		return args[i]
+	}
+	number := func(i int) int64 {
+		n, _ := strconv.ParseInt(word(i), 10, 64) // absent: 0
 		return max(n, 0)
 	}
 	switch args[0] {
 	case "sum":
 		return answerSum(stdout)
 	case "accept":
-		return accept(stdin)
+		return accept(word(1), word(2), word(3))
 	case "state":
 		return answerState(stdout, number(1))
 	case "start":
@@ -145,31 +148,33 @@ func sumFile(path string) (sum string, size int64, err error) {
 	return hex.EncodeToString(h.Sum(nil)), size, nil
 }
 
-// accept gives a file its name once it is known to be whole. A running program
-// may be replaced, as it keeps the file that it was started from.
-func accept(stdin io.Reader) error {
-	var want copied
-	if err := json.NewDecoder(stdin).Decode(&want); err != nil {
-		return err
+// accept gives what was copied its name once it is known to be whole. The name
+// comes in hexadecimal, since a shell sees it. A running program may be replaced,
+// as it keeps the file that it was started from.
+func accept(hexName, size, sum string) error {
+	name, err := hex.DecodeString(hexName)
+	if err != nil {
+		return fmt.Errorf("target: the name of a file: %w", err)
 	}
-	if !filepath.IsLocal(want.Name) {
-		return fmt.Errorf("target: %q is outside the run's folder", want.Name)
+	path := string(name)
+	if !filepath.IsLocal(path) {
+		return fmt.Errorf("target: %q is outside the run's folder", path)
 	}
-	sum, size, err := sumFile(partName)
+	got, n, err := sumFile(partName)
 	if err != nil {
 		return err
 	}
-	if sum != want.SHA256 {
-		return fmt.Errorf("target: the copy of %d bytes has %d and another checksum", want.Bytes, size)
+	if got != sum {
+		return fmt.Errorf("target: of %s bytes, %d came, or others", size, n)
 	}
 	if f, err := os.Open(partName); err == nil {
 		_ = f.Sync()
 		f.Close()
 	}
-	if err := os.MkdirAll(filepath.Dir(want.Name), 0o700); err != nil {
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return err
 	}
-	return os.Rename(partName, want.Name)
+	return os.Rename(partName, path)
 }
 
 func answerState(stdout io.Writer, compare int64) error {

@@ -47,7 +47,7 @@ func pretend(args []string) error {
 	output := flags.String("output", "", "")
 	flags.Bool("resume", false, "")
 	rows := flags.Int("rows", 5, "")
-	pause := flags.Duration("pause", 0, "")
+	until := flags.String("until", "", "go on until there is this file, instead of a number of rows")
 	padding := flags.Int("padding", 0, "")
 	model := flags.String("model", "", "")
 	flags.String("space", "", "")
@@ -63,11 +63,19 @@ func pretend(args []string) error {
 	}
 	defer journal.Close()
 	fmt.Fprintf(os.Stderr, "profile: %d workloads, 0 networks\n", *rows)
-	for i := len(journal.Rows()); i < *rows; i++ {
-		select {
-		case <-ctx.Done():
-			return fmt.Errorf("interrupted; go on with --resume")
-		case <-time.After(*pause):
+	for i := len(journal.Rows()); ; i++ {
+		if *until == "" && i >= *rows {
+			break
+		}
+		if *until != "" {
+			if _, err := os.Stat(*until); err == nil {
+				break
+			}
+			select {
+			case <-ctx.Done():
+				return fmt.Errorf("interrupted; go on with --resume")
+			case <-time.After(20 * time.Millisecond):
+			}
 		}
 		fmt.Fprintf(os.Stderr, "  %d%%  1s left  row %d%s\n", 100*i / *rows, i, strings.Repeat(".", *padding))
 		w, err := graph.ParseWorkload(fmt.Sprintf("conv2d/f32/n1c%dh8w8/k8r1s1/stride1.pad0.dil1.group1/none", i+1))

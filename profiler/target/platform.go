@@ -1,15 +1,15 @@
 package target
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
+	"encoding/hex"
+	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
+	"unicode"
 )
 
 // platform is what a program has to be built for.
@@ -152,44 +152,52 @@ func (t *Target) send(ctx context.Context, id, local string, as copied, by strin
 		return err
 	}
 	return t.retry(ctx, func() error {
-		cmd, stdin, script, err := t.via.copy(ctx, t.folder(id), partName, local)
-		if err != nil {
-			return err
-		}
-		prepare := `mkdir -p "` + t.folder(id) + `/part" && rm -f "` + t.folder(id) + `"/` + partName
-		if cmd != nil {
-			if _, err := t.output(ctx, prepare, nil); err != nil {
+		folder := `"` + t.folder(id) + `"`
+		prepare := `umask 077; mkdir -p ` + folder + `/part && rm -f ` + folder + `/` + partName
+		accept := `chmod 700 ` + folder + `/` + partName + ` && ` +
+			t.agent(id, by, "accept", hex.EncodeToString([]byte(as.Name)), strconv.FormatInt(as.Bytes, 10), as.SHA256)
+		cmd := t.via.push(ctx, local, t.folder(id)+"/"+partName)
+		if cmd == nil {
+			f, err := os.Open(local)
+			if err != nil {
 				return err
 			}
-			var words lastWords
-			cmd.Stderr, cmd.Stdout = &words, io.Discard
-			shield(cmd)
-			if err := cmd.Run(); err != nil {
-				return lostError{t.via.program() + ": " + words.String()}
-			}
-		} else {
-			defer stdin.Close()
-			if _, err := t.output(ctx, `umask 077; `+prepare+` && `+script, stdin); err != nil {
-				return fullDisk(err)
-			}
+			defer f.Close()
+			_, err = t.output(ctx, prepare+` && cat > `+folder+`/`+partName+` && `+accept, f)
+			return notStarted(err, as)
 		}
-		data, err := json.Marshal(as)
-		if err != nil {
+		if _, err := t.output(ctx, prepare, nil); err != nil {
 			return err
 		}
-		accept := `chmod 700 "` + t.folder(id) + `"/` + partName + ` && ` + t.agent(id, by, "accept")
-		_, err = t.output(ctx, accept, bytes.NewReader(data))
-		if err != nil && as.Name == programName && !isLost(err) {
-			return fmt.Errorf("the program does not start there: %w", err)
+		var words lastWords
+		cmd.Stdout, cmd.Stderr = &words, &words // older ones complain on stdout
+		shield(cmd)
+		if err := cmd.Run(); err != nil {
+			return pushError(words.String())
 		}
-		return err
+		_, err := t.output(ctx, accept, strings.NewReader("")) // an empty one, as a large file may take long to sum
+		return notStarted(err, as)
 	})
 }
 
-// fullDisk says what was full, as the words of cat do not.
-func fullDisk(err error) error {
-	if err != nil && strings.Contains(err.Error(), "No space left") {
+// pushError tells a device that cannot take a file from one that is gone.
+func pushError(words string) error {
+	if strings.Contains(words, "No space left") || strings.Contains(words, "remote ") {
+		return failedError{1, words}
+	}
+	return lostError{words}
+}
+
+// notStarted says which program it was that failed, as shells do not.
+func notStarted(err error, as copied) error {
+	var failed failedError
+	switch {
+	case !errors.As(err, &failed):
+		return err
+	case strings.Contains(failed.stderr, "No space left"):
 		return fmt.Errorf("its disk is full: %w", err)
+	case as.Name == programName:
+		return fmt.Errorf("the program does not start there: %w", err)
 	}
 	return err
 }
@@ -215,10 +223,18 @@ func (t *Target) sendAll(ctx context.Context, id string, files []File, free int6
 		if err != nil {
 			return err
 		}
-		t.say("copying %s (%s) to %s", f.Path, mebibytes(size), t.name)
+		t.say("copying %s (%s) to %s", onOneLine(f.Path), mebibytes(size), t.name)
 		if err := t.send(ctx, id, f.Path, copied{Name: f.Name, Bytes: size, SHA256: sum}, "./"+programName); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// onOneLine is a path for messages, which are lines.
+func onOneLine(path string) string {
+	if strings.ContainsFunc(path, unicode.IsControl) {
+		return strconv.Quote(path)
+	}
+	return path
 }

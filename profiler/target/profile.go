@@ -86,7 +86,7 @@ type remoteRun struct {
 	job     Job
 	journal *localJournal
 	logAt   int64
-	started bool // what was measured before is said
+	brought bool // the program is there
 }
 
 // argv is the command that measures.
@@ -98,6 +98,7 @@ func (r *remoteRun) measure(ctx context.Context) (*lut.Table, error) {
 	if err := r.t.bring(ctx, r.id); err != nil {
 		return nil, err
 	}
+	r.brought = true
 	s, err := r.state(ctx)
 	if err != nil {
 		return nil, err
@@ -201,6 +202,10 @@ func (r *remoteRun) follow(ctx context.Context) error {
 	})
 }
 
+// fullBelow is how little free space, in bytes, explains a run that ended
+// without a word: the journal takes a line back that it could not write.
+const fullBelow = 256 << 10
+
 // ended is the error of a run that ended without a table.
 func (r *remoteRun) ended(s state) error {
 	why := "its process was killed"
@@ -208,6 +213,8 @@ func (r *remoteRun) ended(s state) error {
 		why = "it was started anew"
 	} else if message, ok := strings.CutPrefix(s.LastLine, "hwprofd: "); ok {
 		why = message
+	} else if s.Free >= 0 && s.Free < fullBelow { // no room for the message either
+		why = "its disk is full"
 	}
 	return r.t.errorf("the run ended there: %s; %s", why, r.kept())
 }
@@ -270,15 +277,9 @@ func (r *remoteRun) leave(ctx context.Context, why error) error {
 	if isLost(why) && !interrupted {
 		return fmt.Errorf("%w; what runs there goes on: the same command picks it up", why)
 	}
-	ctx, cancel := context.WithTimeout(ctx, 3*grace)
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
 	defer cancel()
-	err := r.t.ask(ctx, r.id, nil, nil, "stop", fmt.Sprint(grace.Milliseconds()))
-	if err == nil {
-		err = r.follow(ctx) // the rest
-	}
-	if err == nil {
-		err = r.t.remove(ctx, r.id)
-	}
+	err := r.end(ctx)
 	switch {
 	case err != nil && interrupted:
 		return r.t.errorf("interrupted, but it could not be told to stop (%v): what runs there goes on, the same command picks it up", err)
@@ -288,4 +289,22 @@ func (r *remoteRun) leave(ctx context.Context, why error) error {
 		return r.t.errorf("interrupted; %s", r.kept())
 	}
 	return why
+}
+
+// end stops the run, copies what it still has, and removes its folder.
+func (r *remoteRun) end(ctx context.Context) error {
+	if !r.brought { // a run that was started has a program
+		folder := `"` + r.t.folder(r.id) + `"`
+		return r.t.retry(ctx, func() error {
+			_, err := r.t.output(ctx, `[ -f `+folder+`/`+startName+` ] || rm -rf `+folder, nil)
+			return err
+		})
+	}
+	if err := r.t.ask(ctx, r.id, nil, nil, "stop", fmt.Sprint(grace.Milliseconds())); err != nil {
+		return err
+	}
+	if err := r.follow(ctx); err != nil {
+		return err
+	}
+	return r.t.remove(ctx, r.id)
 }

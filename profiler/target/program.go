@@ -81,7 +81,7 @@ func (p Programs) find(ctx context.Context, of platform, say func(string)) (path
 	done = func() { os.RemoveAll(dir) }
 	say(fmt.Sprintf("building hwprofd for %s; the first time takes minutes", of))
 	path = filepath.Join(dir, programName)
-	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags=-s -w", "-o", path, "./cmd/hwprofd")
+	cmd := exec.CommandContext(ctx, "go", "build", "-ldflags=-s -w", "-o", path, "./cmd/hwprofd")
 	cmd.Dir = p.Source
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS="+build[0], "GOARCH="+build[1], "GOARM="+build[2])
 	if out, err := cmd.CombinedOutput(); err != nil {

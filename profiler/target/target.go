@@ -41,9 +41,12 @@ type Options struct {
 	// Patience is for how long a lost target is looked for; 15 minutes if 0.
 	Patience time.Duration
 
-	runner []string      // what starts a program of the target, for tests under an emulator
-	poll   time.Duration // how often the agent looks for what is new
-	pause  time.Duration // before the first attempt to reach a lost target again
+	// Runner is what starts the program on the target where the system does not
+	// do it by itself, such as an emulator; usually nothing.
+	Runner []string
+
+	poll  time.Duration // how often the agent looks for what is new
+	pause time.Duration // before the first attempt to reach a lost target again
 }
 
 // A Target is another machine.
@@ -51,7 +54,8 @@ type Target struct {
 	name    string
 	via     transport
 	options Options
-	reached atomic.Bool // at least once: it exists, and lets us in
+	reached atomic.Bool  // at least once: it exists, and lets us in
+	heard   atomic.Int64 // when something last came from it, in ns since 1970
 }
 
 // Open reads a target's name, of one of the [Forms]. It does not connect yet.
@@ -99,8 +103,8 @@ func (t *Target) folder(id string) string { return t.via.base() + "/hwprofd-" + 
 func (t *Target) agent(id, program string, args ...string) string {
 	words := append([]string{program, Verb}, args...)
 	script := strings.Join(words, " ")
-	if len(t.options.runner) > 0 {
-		script = quoteAll(t.options.runner) + " " + script
+	if len(t.options.Runner) > 0 {
+		script = quoteAll(t.options.Runner) + " " + script
 	}
 	return `cd "` + t.folder(id) + `" && ` + script
 }
@@ -188,7 +192,9 @@ func (t *Target) run(ctx context.Context, script string, stdin io.Reader, each f
 		line, err := r.ReadBytes('\n')
 		switch text := strings.TrimRight(string(line[:min(len(line), 40)]), "\r\n"); {
 		case !begun:
-			begun = text == beginMark
+			if begun = text == beginMark; begun {
+				t.heard.Store(time.Now().UnixNano())
+			}
 		case err == nil && strings.HasPrefix(text, endMark):
 			code, failed = readCode(text)
 		case err == nil:
@@ -213,6 +219,7 @@ func (t *Target) run(ctx context.Context, script string, stdin io.Reader, each f
 	case failed != nil:
 		return failed
 	case code > 0:
+		t.reached.Store(true)
 		return failedError{code, words.String()}
 	case code == 0:
 		t.reached.Store(true)
@@ -260,12 +267,16 @@ func readCode(text string) (int, error) {
 func (t *Target) retry(ctx context.Context, do func() error) error {
 	pause, begin := t.options.pause, time.Now()
 	for said := false; ; {
+		attempt := time.Now()
 		err := do()
 		if !isLost(err) {
 			if said && err == nil {
 				t.say("%s is there again", t.name)
 			}
 			return t.named(err)
+		}
+		if t.heard.Load() > attempt.UnixNano() { // a new loss, not the old one
+			pause, begin, said = t.options.pause, time.Now(), false
 		}
 		switch {
 		case ctx.Err() != nil:
@@ -323,7 +334,7 @@ func (t *Target) Run(ctx context.Context, w io.Writer, args ...string) error {
 
 // argv is a command of the program on the target.
 func (t *Target) argv(args []string) []string {
-	return append(append(append([]string{}, t.options.runner...), "./"+programName), args...)
+	return append(append(append([]string{}, t.options.Runner...), "./"+programName), args...)
 }
 
 // remove removes the folder of a run.

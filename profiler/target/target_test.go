@@ -9,7 +9,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -38,7 +37,7 @@ func rowsOf(t *testing.T, path string) map[string]time.Time {
 	return rows
 }
 
-// checkTable fails unless the table is whole, has the rows, those that were
+// checkTable fails unless the table is whole, has so many rows (-1: any), those that were
 // measured before as they were, and stands alone.
 func checkTable(t *testing.T, path string, rows int, before map[string]time.Time) *lut.Table {
 	t.Helper()
@@ -46,7 +45,7 @@ func checkTable(t *testing.T, path string, rows int, before map[string]time.Time
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(table.Rows) != rows {
+	if rows >= 0 && len(table.Rows) != rows {
 		t.Errorf("the table has %d rows, want %d", len(table.Rows), rows)
 	}
 	for _, r := range table.Rows {
@@ -95,7 +94,7 @@ func TestProfileOverSSH(t *testing.T) {
 	if len(log) != 9 || log[0] != "profile: 7 workloads, 0 networks" {
 		t.Errorf("what the run printed: %q", log)
 	}
-	l.left(t)
+	l.Left(t)
 }
 
 func TestRunOverSSH(t *testing.T) {
@@ -108,86 +107,120 @@ func TestRunOverSSH(t *testing.T) {
 	if want := `["--" "a b" "'" "\"$(touch oops)` + "`" + `\n\\" "-x" ""]` + "\n"; out.String() != want {
 		t.Errorf("got %s, want %s", out.String(), want)
 	}
-	l.left(t)
+	l.Left(t)
 	err := l.open(t, nil).Run(withTimeout(t), &out, "profile", "--rows=none")
 	if err == nil || !strings.Contains(err.Error(), "ssh://kitchen") || !strings.Contains(err.Error(), "none") {
 		t.Errorf("error of the target's command: %v", err)
 	}
-	l.left(t)
+	l.Left(t)
+}
+
+// endless is a job whose run goes on until release is called.
+func endless(t *testing.T) (job Job, release func()) {
+	dir := t.TempDir()
+	until := filepath.Join(dir, "until")
+	release = func() {
+		if err := os.WriteFile(until, nil, 0o644); err != nil {
+			t.Error(err)
+		}
+	}
+	t.Cleanup(release)
+	return Job{Output: filepath.Join(dir, "t.lut.parquet"), Args: []string{"--until=" + until}}, release
+}
+
+// whenGrown calls f once the journal of a job has grown by some rows.
+func whenGrown(t *testing.T, job Job, f func()) {
+	size := func() int64 {
+		info, err := os.Stat(job.Output + ".journal")
+		if err != nil {
+			return 0
+		}
+		return info.Size()
+	}
+	before := size()
+	for begin := time.Now(); size() < before+3000; time.Sleep(10 * time.Millisecond) {
+		if time.Since(begin) > 2*time.Minute {
+			t.Error("the journal does not grow")
+			return
+		}
+	}
+	f()
 }
 
 // TestCutConnection cuts the connection at random moments, at either end.
 func TestCutConnection(t *testing.T) {
 	l := newLab(t, "")
-	output := filepath.Join(t.TempDir(), "t.lut.parquet")
+	job, release := endless(t)
 	done := make(chan error, 1)
-	rows := 60 * *cuts
 	target := l.open(t, nil)
 	go func() {
-		_, err := target.Profile(withTimeout(t), Job{Output: output, Args: []string{"--pause=20ms", "--rows=" + strconv.Itoa(rows)}})
+		_, err := target.Profile(t.Context(), job)
 		done <- err
 	}()
 	rng := rand.New(rand.NewPCG(1, uint64(*cuts)))
+	before := map[string]time.Time{}
 	for i := 0; i < *cuts; {
+		if i%2 == 1 { // else a slow machine never gets further than to connect
+			whenGrown(t, job, func() {})
+		}
 		select {
 		case err := <-done:
 			t.Fatalf("over after %d cuts: %v", i, err)
-		case <-time.After(time.Duration(rng.Float64() * float64(800*time.Millisecond))):
+		case <-time.After(time.Duration(rng.Float64() * float64(time.Second))):
 		}
-		if !target.reached.Load() {
-			continue
-		}
-		how := []func() bool{l.cutClient, l.cutServer}[rng.IntN(2)]
-		if how() {
+		how := []func() bool{l.CutClient, l.CutServer}[rng.IntN(2)]
+		if target.reached.Load() && how() {
 			i++
 		}
+		if _, err := os.Stat(job.Output + ".journal"); err == nil {
+			rows := wholeRowsOf(t, job.Output+".journal")
+			for key, at := range before {
+				if !rows[key].Equal(at) {
+					t.Errorf("%s was in the journal and is not now", key)
+				}
+			}
+			before = rows
+		}
 	}
+	whenGrown(t, job, release)
 	if err := <-done; err != nil {
 		t.Fatal(err)
 	}
-	checkTable(t, output, rows, nil)
+	atLast := len(before)
+	table := checkTable(t, job.Output, -1, before)
+	t.Logf("%d cuts, %d rows at the last one, %d at the end", *cuts, atLast, len(table.Rows))
 	if !strings.Contains(l.said(), "connection to ssh://kitchen lost") {
 		t.Error("no lost connection was said")
 	}
-	l.left(t)
+	l.Left(t)
 }
 
-// TestAttach kills the whole of one side, and asks again.
+// TestAttach ends this side without a word to the other, and asks again.
 func TestAttach(t *testing.T) {
 	l := newLab(t, "")
-	output := filepath.Join(t.TempDir(), "t.lut.parquet")
-	job := Job{Output: output, Args: []string{"--rows=40", "--pause=30ms"}}
-	// As if killed: nobody stops the run, and nothing is removed.
-	first := l.open(t, nil)
-	journal, err := openJournal(output)
+	job, release := endless(t)
+	journal, err := openJournal(job.Output)
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &remoteRun{t: first, id: jobID(output), job: job, journal: journal}
+	r := &remoteRun{t: l.open(t, nil), id: jobID(job.Output), job: job, journal: journal}
 	ctx, cancel := context.WithCancel(withTimeout(t))
-	go func() {
-		for begin := time.Now(); time.Since(begin) < time.Minute && !strings.Contains(l.said(), "copying"); {
-			time.Sleep(10 * time.Millisecond)
-		}
-		for begin := time.Now(); time.Since(begin) < time.Minute; time.Sleep(10 * time.Millisecond) {
-			if info, err := os.Stat(output + ".journal"); err == nil && info.Size() > 2000 {
-				break
-			}
-		}
-		cancel()
-	}()
+	go whenGrown(t, job, cancel)
 	if _, err := r.measure(ctx); err == nil {
 		t.Fatal("it was over before it was cut off")
 	}
-	journal.file.WriteString("torn") // as by a power cut
+	if _, err := journal.file.WriteAt([]byte("torn"), journal.size); err != nil { // as by a power cut
+		t.Fatal(err)
+	}
 	journal.close()
-	before := rowsOf2(t, output+".journal")
+	before := wholeRowsOf(t, job.Output+".journal")
 
 	other := job
 	other.Args = []string{"--rows=41"}
 	if _, err := l.open(t, nil).Profile(withTimeout(t), other); err == nil || !strings.Contains(err.Error(), "another command") {
 		t.Errorf("other arguments for a run that is going on: %v", err)
 	}
+	go whenGrown(t, job, release)
 	if _, err := l.open(t, nil).Profile(withTimeout(t), job); err != nil {
 		t.Fatal(err)
 	}
@@ -197,12 +230,12 @@ func TestAttach(t *testing.T) {
 	if strings.Count(l.said(), "copying hwprofd") != 1 {
 		t.Error("the program was copied again")
 	}
-	checkTable(t, output, 40, before)
-	l.left(t)
+	checkTable(t, job.Output, -1, before)
+	l.Left(t)
 }
 
-// rowsOf2 is rowsOf without a torn end.
-func rowsOf2(t *testing.T, path string) map[string]time.Time {
+// wholeRowsOf is rowsOf without a torn end.
+func wholeRowsOf(t *testing.T, path string) map[string]time.Time {
 	t.Helper()
 	data, err := os.ReadFile(path)
 	if err != nil {
@@ -215,58 +248,40 @@ func rowsOf2(t *testing.T, path string) map[string]time.Time {
 	return rowsOf(t, whole)
 }
 
-// TestKilledRun kills the process on the target, as a reboot does.
-func TestKilledRun(t *testing.T) {
-	l := newLab(t, "")
-	output := filepath.Join(t.TempDir(), "t.lut.parquet")
-	job := Job{Output: output, Args: []string{"--rows=30", "--pause=30ms"}}
-	go func() {
-		for begin := time.Now(); time.Since(begin) < time.Minute; time.Sleep(10 * time.Millisecond) {
-			if info, err := os.Stat(output + ".journal"); err == nil && info.Size() > 2000 && l.killRun() {
-				return
+// TestStopped kills the process on the target, as a reboot does, or interrupts
+// this side, and has the same command go on.
+func TestStopped(t *testing.T) {
+	for name, want := range map[string]string{
+		"killed":      "its process was killed; nothing measured is lost",
+		"interrupted": "interrupted; nothing measured is lost",
+	} {
+		t.Run(name, func(t *testing.T) {
+			l := newLab(t, "")
+			job, release := endless(t)
+			ctx, cancel := context.WithCancel(withTimeout(t))
+			defer cancel()
+			if name == "killed" {
+				go whenGrown(t, job, func() { l.KillRun() })
+			} else {
+				go whenGrown(t, job, cancel)
 			}
-		}
-	}()
-	_, err := l.open(t, nil).Profile(withTimeout(t), job)
-	if err == nil || !strings.Contains(err.Error(), "its process was killed; nothing measured is lost") || strings.Contains(err.Error(), "\n") {
-		t.Fatalf("error of a killed run: %v", err)
-	}
-	l.left(t)
-	before := rowsOf(t, output+".journal")
-	if len(before) == 0 {
-		t.Fatal("nothing was measured before it was killed")
-	}
-	if _, err := l.open(t, nil).Profile(withTimeout(t), job); err != nil {
-		t.Fatal(err)
-	}
-	checkTable(t, output, 30, before)
-	l.left(t)
-}
-
-func TestInterrupt(t *testing.T) {
-	l := newLab(t, "")
-	output := filepath.Join(t.TempDir(), "t.lut.parquet")
-	job := Job{Output: output, Args: []string{"--rows=30", "--pause=30ms"}}
-	ctx, cancel := context.WithCancel(withTimeout(t))
-	go func() {
-		for begin := time.Now(); time.Since(begin) < time.Minute; time.Sleep(10 * time.Millisecond) {
-			if info, err := os.Stat(output + ".journal"); err == nil && info.Size() > 2000 {
-				break
+			_, err := l.open(t, nil).Profile(ctx, job)
+			if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "\n") {
+				t.Fatalf("error of a run that was %s: %v", name, err)
 			}
-		}
-		cancel()
-	}()
-	_, err := l.open(t, nil).Profile(ctx, job)
-	if err == nil || !strings.Contains(err.Error(), "interrupted; nothing measured is lost") {
-		t.Fatalf("error of an interrupted run: %v", err)
+			l.Left(t)
+			before := rowsOf(t, job.Output+".journal")
+			if len(before) == 0 {
+				t.Fatal("nothing was measured before")
+			}
+			release()
+			if _, err := l.open(t, nil).Profile(withTimeout(t), job); err != nil {
+				t.Fatal(err)
+			}
+			checkTable(t, job.Output, len(before), before)
+			l.Left(t)
+		})
 	}
-	l.left(t)
-	before := rowsOf(t, output+".journal")
-	if _, err := l.open(t, nil).Profile(withTimeout(t), job); err != nil {
-		t.Fatal(err)
-	}
-	checkTable(t, output, 30, before)
-	l.left(t)
 }
 
 // TestForeignJournal: a journal that is of something else is not written over.
@@ -283,13 +298,13 @@ func TestForeignJournal(t *testing.T) {
 	if data, err := os.ReadFile(output + ".journal"); err != nil || string(data) != "{\"meta\":{}}\n{}\n" {
 		t.Errorf("the journal is now %q, %v", data, err)
 	}
-	l.left(t)
+	l.Left(t)
 }
 
 func TestUnreachable(t *testing.T) {
 	l := newLab(t, "")
-	l.cutServer()
-	if err := os.Remove(filepath.Join(l.dir, "user.pub")); err != nil {
+	l.CutServer()
+	if err := os.Remove(filepath.Join(l.Dir, "user.pub")); err != nil {
 		t.Fatal(err)
 	}
 	output := filepath.Join(t.TempDir(), "t.lut.parquet")
@@ -308,7 +323,7 @@ func TestStaticScripts(t *testing.T) {
 	target := &Target{via: ssh{}}
 	for _, script := range []string{
 		target.agent("0123456789abcdef", "./"+programName, "follow", "1", "2", "3"),
-		marked(target.agent("0123456789abcdef", "./"+partName, "accept")),
+		marked(target.agent("0123456789abcdef", "./"+partName, "accept", "00", "1", "00")),
 	} {
 		if strings.ContainsAny(script, "'\\!\n") {
 			t.Errorf("script %q", script)

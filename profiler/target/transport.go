@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"os"
 	"os/exec"
 	"strings"
 )
@@ -15,9 +13,9 @@ type transport interface {
 	// command is to run script by a POSIX shell of the target, with its
 	// standard streams.
 	command(ctx context.Context, script string) *exec.Cmd
-	// copy is to write a local file to the target's path base/name; open gives
-	// what stands on stdin, if anything.
-	copy(ctx context.Context, folder, name, local string) (cmd *exec.Cmd, stdin io.ReadCloser, script string, err error)
+	// push is to copy a local file to a path on the target, without a shell; nil
+	// if files are written by a command.
+	push(ctx context.Context, local, path string) *exec.Cmd
 	// base is the folder that runs live in, an expression of the shell.
 	base() string
 	// program is the user's, which has to be on this machine.
@@ -72,13 +70,7 @@ func (s ssh) command(ctx context.Context, script string) *exec.Cmd {
 	return exec.CommandContext(ctx, "ssh", args...)
 }
 
-func (s ssh) copy(ctx context.Context, folder, name, local string) (*exec.Cmd, io.ReadCloser, string, error) {
-	f, err := os.Open(local)
-	if err != nil {
-		return nil, nil, "", err
-	}
-	return nil, f, `cat > "` + folder + `"/` + name, nil
-}
+func (s ssh) push(context.Context, string, string) *exec.Cmd { return nil }
 
 func (s ssh) advise(stderr string) string {
 	to := s.host
@@ -118,9 +110,9 @@ func (a adb) command(ctx context.Context, script string) *exec.Cmd {
 	return a.client(ctx, "shell", "-T", script)
 }
 
-// copy pushes, as older devices change what a shell is given on stdin.
-func (a adb) copy(ctx context.Context, folder, name, local string) (*exec.Cmd, io.ReadCloser, string, error) {
-	return a.client(ctx, "push", local, folder+"/"+name), nil, "", nil
+// push is used since older devices change what a shell is given on stdin.
+func (a adb) push(ctx context.Context, local, path string) *exec.Cmd {
+	return a.client(ctx, "push", local, path)
 }
 
 func (a adb) advise(stderr string) string {
