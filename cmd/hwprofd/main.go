@@ -85,6 +85,8 @@ Start with:  hwprofd quickstart`,
 		newProfileCommand(),
 		newLUTCommand(),
 		newPredictCommand(),
+		newEvaluateCommand(),
+		newTransferCommand(),
 		newMeasureCommand(),
 		newVerifyCommand(),
 		newGraphCommand(),
@@ -92,7 +94,9 @@ Start with:  hwprofd quickstart`,
 		newSearchCommand(),
 		newExportCommand(),
 		newBenchCommand(),
+		newTargetAgentCommand(),
 		newServeCommand(),
+		newRuntimeCommand(),
 	)
 	return root
 }

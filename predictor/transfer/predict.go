@@ -1,0 +1,113 @@
+package transfer
+
+import (
+	"fmt"
+	"math"
+	"slices"
+)
+
+// Prediction is the cost of every item on the new device, in the unit of the
+// measurements.
+type Prediction struct {
+	answer
+	errors distribution // absolute, over their standard deviation
+}
+
+// Items is the number of items.
+func (p *Prediction) Items() int { return len(p.mean) }
+
+// Value is the median of the prediction of an item.
+func (p *Prediction) Value(item int) float64 { return math.Exp(p.mean[item]) }
+
+// Interval holds the item's cost with probability coverage, between 0 and 1. An
+// interval of more coverage contains those of less.
+func (p *Prediction) Interval(item int, coverage float64) (low, high float64, err error) {
+	if !(coverage > 0 && coverage < 1) {
+		return 0, 0, fmt.Errorf("transfer: coverage is %v, want a number between 0 and 1", coverage)
+	}
+	// One more error, as large as any, keeps the coverage of a finite sample.
+	half := p.errors.quantile(coverage*(1+1/p.errors.weight())) * p.deviation[item]
+	return math.Exp(p.mean[item] - half), math.Exp(p.mean[item] + half), nil
+}
+
+// predict answers for all items from measurements of some.
+func (p *Prior) predict(measured []int, times []float64) (*Prediction, error) {
+	if err := checkMeasured(measured, times, len(p.items.groups)); err != nil {
+		return nil, err
+	}
+	if len(measured) > few {
+		return p.predictMany(measured, times)
+	}
+	all := make([]int, len(p.items.groups))
+	for i := range all {
+		all[i] = i
+	}
+	var members []member
+	robust := slices.Clone(times)
+	for range 2 {
+		posteriors := p.conditionAll(p.mixtures, p.kernels, measured, robust)
+		members = blend(posteriors, p.plausible(posteriors, measured))
+		if len(members) == 0 {
+			return nil, fmt.Errorf("transfer: no model can be fitted to the %d measurements", len(measured))
+		}
+		if !pullInTimes(robust, members) {
+			break
+		}
+	}
+	g := geometricMean(robust)
+	out := &Prediction{answer: answerOf(members, p.kernels, measured, g, all)}
+	mean, deviation := leftOut(members, robust)
+	var errors []weighted
+	for i, v := range times {
+		errors = append(errors, weighted{math.Abs(math.Log(v)-mean[i]) / deviation[i], 1})
+	}
+	for _, w := range p.past {
+		errors = append(errors, weighted{w.value, w.weight * pastWeight})
+	}
+	out.errors = distributionOf(errors)
+	return out, nil
+}
+
+// pullInTimes pulls in measurements that no other supports, and tells whether
+// there were any: a phone that did something else meanwhile shows one network
+// two times too slow.
+func pullInTimes(times []float64, members []member) bool {
+	mean, _ := leftOut(members, times)
+	y := make([]float64, len(times))
+	for i, v := range times {
+		y[i] = math.Log(v)
+	}
+	if !pullIn(y, mean) {
+		return false
+	}
+	for i, v := range y {
+		times[i] = math.Exp(v)
+	}
+	return true
+}
+
+// leftOut predicts the logarithm of each measurement from the others, with its
+// standard deviation.
+func leftOut(members []member, times []float64) (mean, deviation []float64) {
+	n, geometric := len(times), geometricMean(times)
+	mean, deviation = make([]float64, n), make([]float64, n)
+	for _, m := range members {
+		l := scales[m.scale]
+		y := make([]float64, n)
+		for i, v := range times {
+			y[i] = boxCox(v/geometric, l)
+		}
+		means, variances := m.leaveOneOut(y)
+		for i := range times {
+			v := logOf(means[i], l)
+			slope := math.Exp(-l * max(v, -2))
+			mean[i] += m.share * v
+			deviation[i] += m.share * (variances[i]*slope*slope + v*v)
+		}
+	}
+	for i := range times {
+		deviation[i] = math.Sqrt(max(deviation[i]-mean[i]*mean[i], 1e-18))
+		mean[i] += math.Log(geometric)
+	}
+	return mean, deviation
+}

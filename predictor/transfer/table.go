@@ -1,0 +1,145 @@
+package transfer
+
+import (
+	"compress/gzip"
+	"encoding/csv"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// Table holds the measured latency of whole networks, a row an architecture and
+// a column a device.
+type Table struct {
+	Path          string
+	Architectures []Architecture
+	Devices       []string
+	latency       map[string][]float64 // by device, in the order of Architectures
+}
+
+// ReadTable reads a CSV file, compressed with gzip where its name ends in .gz,
+// that has a header row, the columns of the space's architecture and a column of
+// latencies in milliseconds for each device. Of these it reads the named ones,
+// or all of them where none is named.
+func ReadTable(path string, s Space, devices ...string) (*Table, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("transfer: %w", err)
+	}
+	defer file.Close()
+	var content io.Reader = file
+	if strings.HasSuffix(path, ".gz") {
+		unzipped, err := gzip.NewReader(file)
+		if err != nil {
+			return nil, fmt.Errorf("transfer: %s: %w", path, err)
+		}
+		content = unzipped
+	}
+	t, err := readTable(content, s, devices)
+	if err != nil {
+		return nil, fmt.Errorf("transfer: %s: %w", path, err)
+	}
+	t.Path = path
+	return t, nil
+}
+
+// readTable counts rows as a text editor does: the header is row 1.
+func readTable(content io.Reader, s Space, devices []string) (*Table, error) {
+	r := csv.NewReader(content)
+	r.ReuseRecord = true
+	header, err := r.Read()
+	if errors.Is(err, io.EOF) {
+		return nil, errors.New("the file is empty: a header row is missing")
+	}
+	if err != nil {
+		return nil, err
+	}
+	header = slices.Clone(header)
+	if len(header) > 0 {
+		header[0] = strings.TrimPrefix(header[0], "\ufeff")
+	}
+	column := make(map[string]int, len(header))
+	for i, name := range header {
+		if _, twice := column[name]; twice {
+			return nil, fmt.Errorf("row 1: column %q is there twice", name)
+		}
+		column[name] = i
+	}
+	var layout []string
+	for _, columns := range s.columns() {
+		if !slices.ContainsFunc(columns, func(name string) bool { _, ok := column[name]; return !ok }) {
+			layout = columns
+			break
+		}
+	}
+	if layout == nil {
+		return nil, fmt.Errorf("row 1: column %q, which holds the architecture in space %s, is missing", s.columns()[0][0], s.Name())
+	}
+	if len(devices) == 0 {
+		for _, name := range header {
+			if !slices.Contains(layout, name) {
+				devices = append(devices, name)
+			}
+		}
+		if len(devices) == 0 {
+			return nil, errors.New("row 1: there is no column of a device")
+		}
+	}
+	t := &Table{Devices: slices.Clone(devices), latency: make(map[string][]float64, len(devices))}
+	for _, d := range devices {
+		if slices.Contains(layout, d) {
+			return nil, fmt.Errorf("row 1: %q holds the architecture, it is no device", d)
+		}
+		if _, ok := column[d]; !ok {
+			return nil, fmt.Errorf("row 1: there is no column of device %q", d)
+		}
+	}
+	seen := map[string]int{}
+	fields := make([]string, len(layout))
+	for {
+		record, err := r.Read()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return nil, err
+		}
+		row, _ := r.FieldPos(0)
+		for i, name := range layout {
+			fields[i] = record[column[name]]
+		}
+		a, err := s.parse(fields)
+		if err != nil {
+			return nil, fmt.Errorf("row %d: %w", row, err)
+		}
+		name := a.String()
+		if first, twice := seen[name]; twice {
+			return nil, fmt.Errorf("row %d: architecture %s is already in row %d", row, name, first)
+		}
+		seen[name] = row
+		t.Architectures = append(t.Architectures, a)
+		for _, d := range devices {
+			v, err := strconv.ParseFloat(record[column[d]], 64)
+			switch {
+			case err != nil:
+				return nil, fmt.Errorf("row %d: latency %q of %s is not a number", row, record[column[d]], d)
+			case math.IsNaN(v) || math.IsInf(v, 0) || v <= 0:
+				return nil, fmt.Errorf("row %d: latency %v of %s is not a positive number of milliseconds", row, record[column[d]], d)
+			}
+			t.latency[d] = append(t.latency[d], v)
+		}
+	}
+	if len(t.Architectures) == 0 {
+		return nil, errors.New("there is no row below the header")
+	}
+	return t, nil
+}
+
+// Latency returns the column of a device in milliseconds, nil where it was not
+// read.
+func (t *Table) Latency(device string) []float64 { return t.latency[device] }

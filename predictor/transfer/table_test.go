@@ -1,0 +1,81 @@
+package transfer
+
+import (
+	"bytes"
+	"compress/gzip"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+const (
+	nb1 = "|none~0|+|none~0|none~1|+|none~0|none~1|none~2|"
+	nb2 = "|nor_conv_3x3~0|+|none~0|none~1|+|none~0|none~1|none~2|"
+)
+
+func TestReadTable(t *testing.T) {
+	for _, c := range []struct{ name, space, content, want string }{
+		{"empty", "nasbench201", "", "the file is empty"},
+		{"no rows", "nasbench201", "arch,a\n", "no row below the header"},
+		{"no architecture", "nasbench201", "network,a\n1,2\n", `row 1: column "arch"`},
+		{"no device", "nasbench201", "arch,b\n" + nb1 + ",1\n", `row 1: there is no column of device "a"`},
+		{"column twice", "nasbench201", "arch,a,a\n" + nb1 + ",1,1\n", `row 1: column "a" is there twice`},
+		{"architecture twice", "nasbench201", "arch,a\n" + nb1 + ",1\n" + nb2 + ",1\n" + nb1 + ",1\n", "row 4: architecture 0.0.0.0.0.0 is already in row 2"},
+		{"negative", "nasbench201", "arch,a\n" + nb1 + ",1\n" + nb2 + ",-1\n", "row 3: latency -1 of a is not a positive"},
+		{"zero", "nasbench201", "arch,a\n" + nb1 + ",0\n", "row 2: latency 0 of a is not a positive"},
+		{"NaN", "nasbench201", "arch,a\n" + nb1 + ",NaN\n", "row 2: latency NaN of a is not a positive"},
+		{"infinite", "nasbench201", "arch,a\n" + nb1 + ",Inf\n", "row 2: latency Inf of a is not a positive"},
+		{"text", "nasbench201", "arch,a\n" + nb1 + ",fast\n", `row 2: latency "fast" of a is not a number`},
+		{"missing", "nasbench201", "arch,a\n" + nb1 + ",\n", `row 2: latency "" of a is not a number`},
+		{"operation", "nasbench201", "arch,a\n|none~0|+|none~0|conv~1|+|none~0|none~1|none~2|,1\n", `row 2: architecture "|none~0|+|none~0|conv~1|`},
+		{"edge", "nasbench201", "arch,a\n|none~0|+|none~0|none~0|+|none~0|none~1|none~2|,1\n", "row 2: architecture"},
+		{"short row", "nasbench201", "arch,a\n" + nb1 + "\n", "line 2"},
+		{"blocks", "fbnet", "arch,a\n1 2 3,1\n", "row 2: architecture \"1 2 3\" has 3 blocks, want 22"},
+		{"block", "fbnet", "arch,a\n" + strings.Repeat("1 ", 21) + "9,1\n", `block 21 is "9"`},
+		{"kernel", "ofa", "arch,a\nks=" + strings.Repeat("3 ", 19) + "4;e=" + strings.Repeat("6 ", 20) + ";d=2 2 2 2 2;r=224,1\n", `ks is "4"`},
+		{"form", "ofa", "arch,a\nks=3;e=3,1\n", "is not of the form ks="},
+		{"columns", "ofa", "ks,e,d,a\n1,1,1,1\n", `row 1: column "arch"`},
+	} {
+		_, err := readTable(strings.NewReader(c.content), mustSpace(t, c.space), []string{"a"})
+		if err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: error %v, want one with %q", c.name, err, c.want)
+		}
+	}
+}
+
+func TestReadTableForms(t *testing.T) {
+	// Devices are all columns but the architecture's, in any order; OFA's
+	// architecture may be in one column or in four.
+	ks, e := strings.TrimSpace(strings.Repeat("3 ", 20)), strings.TrimSpace(strings.Repeat("6 ", 20))
+	content := "a,ks,e,d,r,b\n1.5," + ks + "," + e + ",2 2 2 2 2,224,2.5\n"
+	one, err := readTable(strings.NewReader(content), mustSpace(t, "ofa"), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(one.Devices) != 2 || one.Latency("a")[0] != 1.5 || one.Latency("b")[0] != 2.5 || one.Latency("c") != nil {
+		t.Errorf("devices %v", one.Devices)
+	}
+	dir := t.TempDir()
+	path := filepath.Join(dir, "table.csv.gz")
+	var packed bytes.Buffer
+	w := gzip.NewWriter(&packed)
+	w.Write([]byte("arch,a\nks=" + ks + ";e=" + e + ";d=2 2 2 2 2;r=224,1\n"))
+	w.Close()
+	if err := os.WriteFile(path, packed.Bytes(), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	other, err := ReadTable(path, mustSpace(t, "ofa"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := other.Architectures[0].String(), one.Architectures[0].String(); got != want {
+		t.Errorf("architecture %s, want %s", got, want)
+	}
+	if err := os.WriteFile(path, []byte("arch,a\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := ReadTable(path, mustSpace(t, "ofa")); err == nil || !strings.Contains(err.Error(), path) {
+		t.Errorf("a file that is not gzip: error %v", err)
+	}
+}
