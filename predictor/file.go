@@ -40,6 +40,7 @@ type fileMeta struct {
 	PerWorkload  float64          `json:"overhead_workload_ns"`
 	PerByte      float64          `json:"overhead_byte_ns"`
 	Cautious     float64          `json:"interval_cautious"`
+	Usual        float64          `json:"interval_usual"`
 	Coverage     float64          `json:"interval_coverage"`
 	Fusion       []FusionRule     `json:"fusion,omitempty"`
 }
@@ -109,7 +110,7 @@ func (p *Predictor) encode() ([]byte, error) {
 		Roofline:     rooflineMeta{p.roofline.computes, p.roofline.spread, p.roofline.factors, p.roofline.spreads},
 		EnergySource: p.energy.source, EnergySpread: p.energy.spread,
 		Constant: p.overhead.constant, PerWorkload: p.overhead.perWorkload, PerByte: p.overhead.perByte,
-		Cautious: p.interval.cautious, Coverage: p.interval.coverage, Fusion: p.fusion,
+		Cautious: p.interval.cautious, Usual: p.interval.usual, Coverage: p.interval.coverage, Fusion: p.fusion,
 	}
 	for name, at := range p.families {
 		meta.Families[at] = name
@@ -316,7 +317,7 @@ func (p *Predictor) decodeWorkloads(r *reader, meta *fileMeta) {
 }
 
 func (i *interval) decode(r *reader, families int, meta *fileMeta) {
-	i.base, i.all, i.cautious = r.vector("interval.base", families), r.vector("interval.all", -1), meta.Cautious
+	i.base, i.all, i.cautious, i.usual = r.vector("interval.base", families), r.vector("interval.all", -1), meta.Cautious, meta.Usual
 	cut := r.vector("interval.cut_ns", families)
 	for k := range families {
 		list := func(name string) []float64 { return r.vector(fmt.Sprintf("interval.%d.%s", k, name), -1) }

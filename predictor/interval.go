@@ -61,6 +61,9 @@ type interval struct {
 	// the least on; those of a family are also split at a latency.
 	all    []float64
 	groups []scoreGroup
+	// usual is the root mean square of the scores of all networks, those that
+	// were fitted left out in turn.
+	usual float64
 	// cautious is the score of 90% intervals where scores are too few.
 	cautious float64
 
@@ -84,7 +87,7 @@ type resolvedGroup struct {
 type resolvedScore struct {
 	score  float64
 	kind   string
-	spread float64 // standard deviation that the score for 90% stands for
+	spread float64 // standard deviation that goes with it
 }
 
 // difficulty is the error to expect of ln(ns) of a network: base, and what its
@@ -122,7 +125,7 @@ func (i *interval) resolve(coverage float64) {
 // score is that of the last list that is not empty and large enough.
 func (i *interval) score(coverage float64, lists ...[]float64) resolvedScore {
 	r := i.scoreFor(coverage, lists)
-	r.spread = i.scoreFor(usualCoverage, lists).score / normal90
+	r.spread = max(i.scoreFor(usualCoverage, lists).score/normal90, i.usual)
 	return r
 }
 
@@ -200,9 +203,12 @@ func (p *Predictor) calibrate(fitted []lut.Network, errors []float64, calibratio
 	for _, group := range byFamily {
 		p.interval.groups = append(p.interval.groups, groupScores(group))
 	}
+	scores := slices.Clone(p.interval.all)
 	for i, r := range replays {
-		p.interval.cautious = max(p.interval.cautious, caution*math.Abs(errors[i])/p.interval.difficulty(r.family, r.spread))
+		scores = append(scores, math.Abs(errors[i])/p.interval.difficulty(r.family, r.spread))
+		p.interval.cautious = max(p.interval.cautious, caution*scores[len(scores)-1])
 	}
+	p.interval.usual = rootMeanSquare(scores)
 	p.interval.resolve(usualCoverage)
 	return nil
 }

@@ -37,8 +37,8 @@ type Prediction struct {
 	// interval [LowNS, HighNS] with probability Coverage.
 	LatencyNS, LowNS, HighNS float64
 	Coverage                 float64
-	// Spread is the standard deviation of ln(LatencyNS) that an interval of 90%
-	// stands for.
+	// Spread is the standard deviation to expect of ln(LatencyNS): what an
+	// interval of 90% stands for, or the errors of all networks if they are larger.
 	Spread float64
 	// Interval says how the interval was made: IntervalConformal, or
 	// IntervalCrossValidated, which is wider and does not guarantee Coverage.
