@@ -9,10 +9,10 @@ run() { # run SPACE DEVICE OPTIONS...
   local file=$folder/$1_latency_ms.csv.gz devices=$train
   [ "$1" != fbnet ] || devices=${train/256/64}
   hwprofd transfer --space "$1" --known "$file" --train "$devices" --unknown "$file" --target "$2" --seed 7 --json "${@:3}" |
-    awk -F'[:,]' -v name="$1, $2" '/spearman_mean/{r=$2}/spearman_std/{d=$2}/within10/{w=$2}/mape/{m=$2}/coverage90/{c=$2}/half_width90/{h=$2}/"seconds"/{s=$2}
+    awk -F'[:,]' -v name="$1, $2" '/spearman_mean/{r=$2}/spearman_std/{d=$2}/within10/{w=$2}/median_error/{m=$2}/coverage90/{c=$2}/half_width90/{h=$2}/"seconds"/{s=$2}
       END{printf "| %s | %.3f ± %.3f | %.1f%% | %.1f%% | %.1f%% | %.1f%% | %.1f |\n", name, r, d, 100*w, 100*m, 100*c, 100*h, s}'
 }
-echo "| space, device | Spearman | within 10% | mean error | 90% intervals hold | median half-width | seconds |"
+echo "| space, device | Spearman | within 10% | median error | 90% intervals hold | median half-width | seconds |"
 echo "| --- | --- | --- | --- | --- | --- | --- |"
 case $part in
   fewshot) for d in gold_6226 raspi4 eyeriss; do run nasbench201 "$d"; done; run fbnet raspi4 ;;
