@@ -8,5 +8,7 @@ import (
 )
 
 func detect() (Info, error) {
-	return collect(os.DirFS("/"), runtime.GOARCH, cpuid.CPU)
+	info, err := collect(os.DirFS("/"), runtime.GOARCH, cpuid.CPU)
+	info.Emulator = emulator("/proc/thread-self/exe", runtime.GOARCH)
+	return info, err
 }

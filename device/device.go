@@ -29,6 +29,7 @@ type Info struct {
 
 	Virtual    bool   `json:"virtual"`
 	Hypervisor string `json:"hypervisor,omitempty"` // such as "kvm", where it shows
+	Emulator   string `json:"emulator,omitempty"`   // such as "qemu-aarch64", where it runs this program: times are the emulator's
 
 	EnergyMeters []Meter  `json:"energy_meters"`
 	Unseen       []string `json:"unseen"` // what this system does not show, and why

@@ -49,7 +49,11 @@ func FromWorkload(w Workload, seed uint64) (*Graph, error) {
 		a.Kernel = [2]int{}
 	}
 	if a.Epilogue.Add {
-		inputs = append(inputs, b.Input("residual", w.N, w.K, w.OutH(), w.OutW()))
+		shape := []int{w.N, w.K}
+		if f&hasPlane != 0 {
+			shape = append(shape, w.OutH(), w.OutW())
+		}
+		inputs = append(inputs, b.Input("residual", shape...))
 	}
 	g, err := b.Build(b.Apply(kind, string(w.Op), a, inputs...))
 	if err != nil {

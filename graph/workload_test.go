@@ -143,7 +143,7 @@ func genWorkload(t *rapid.T) Workload {
 		w.Epilogue = rapid.SampledFrom(append(epilogues, "add")).Draw(t, "epilogue")
 	case OpLinear:
 		w.H, w.W, w.K = 0, 0, dim("k", 8)
-		w.Epilogue = rapid.SampledFrom(activations).Draw(t, "epilogue")
+		w.Epilogue = rapid.SampledFrom(append(activations, "add", "add.relu")).Draw(t, "epilogue")
 	case OpAdd, OpMul, OpSub, OpDiv, OpPow, OpMin, OpMax:
 		w.K, w.R, w.S = 1, 1, 1
 		if rapid.Bool().Draw(t, "channels") {

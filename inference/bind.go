@@ -118,11 +118,7 @@ func bindConv2D(n *graph.Node, w graph.Workload, l layouts) (*step, error) {
 	if weight.Role == graph.RoleNone || bias != nil && bias.Role == graph.RoleNone {
 		return reference(n), nil
 	}
-	shape := kernels.Conv2D{
-		N: w.N, C: w.C, H: w.H, W: w.W, K: w.K, R: w.R, S: w.S, StrideH: w.StrideH, StrideW: w.StrideW,
-		PadTop: w.PadTop, PadLeft: w.PadLeft, PadBottom: w.PadBottom, PadRight: w.PadRight,
-		DilationH: w.DilationH, DilationW: w.DilationW, Groups: w.Group,
-	}
+	shape := convolutionShape(w)
 	s := &step{}
 	if n.Residual() != nil {
 		s.inPlace = []int{len(n.Inputs) - 1}
@@ -137,6 +133,15 @@ func bindConv2D(n *graph.Node, w graph.Workload, l layouts) (*step, error) {
 		return always(func(ws *kernels.Workspace) { packed.Forward(ws, dst, src, residual, act) })
 	}
 	return s, nil
+}
+
+// convolutionShape is the shape of a convolution's workload.
+func convolutionShape(w graph.Workload) kernels.Conv2D {
+	return kernels.Conv2D{
+		N: w.N, C: w.C, H: w.H, W: w.W, K: w.K, R: w.R, S: w.S, StrideH: w.StrideH, StrideW: w.StrideW,
+		PadTop: w.PadTop, PadLeft: w.PadLeft, PadBottom: w.PadBottom, PadRight: w.PadRight,
+		DilationH: w.DilationH, DilationW: w.DilationW, Groups: w.Group,
+	}
 }
 
 func bindLinear(n *graph.Node, w graph.Workload) (*step, error) {

@@ -53,6 +53,11 @@ type step struct {
 	// views, unless nil, are the bytes after which each output starts in the
 	// memory of the first input, which the outputs share.
 	views []int
+	// reads are values that the step reads beside the inputs of its node.
+	reads []*graph.Value
+	// absent says that the output has no memory, since another step does
+	// without it.
+	absent bool
 	// joins says that the inputs follow each other in the output, so that they
 	// may be written to its memory in the first place.
 	joins bool
@@ -132,6 +137,13 @@ func compile(g *graph.Graph, o options) (*Plan, error) {
 		}
 		p.steps[i] = s
 	}
+	expansions, err := joinExpansions(g, l, p.steps)
+	if err != nil {
+		return nil, err
+	}
+	if err := joinGates(g, l, p.steps); err != nil {
+		return nil, err
+	}
 	p.memory = planMemory(g, l, p.steps)
 	if err := p.memory.checkLimit(o.arena); err != nil {
 		return nil, err
@@ -139,7 +151,7 @@ func compile(g *graph.Graph, o options) (*Plan, error) {
 	if err := p.pack(); err != nil {
 		return nil, err
 	}
-	p.time()
+	p.time(expansions)
 	return p.plan(), nil
 }
 
@@ -165,7 +177,7 @@ func (p *program) pack() error {
 
 // plan gives the program memory.
 func (p *program) plan() *Plan {
-	m := &memory{memoryPlan: p.memory, arena: alignedBytes(p.memory.size)}
+	m := &memory{memoryPlan: p.memory, arena: alignedBytes(p.memory.size), gated: make(map[*graph.Node][]float32)}
 	plan := &Plan{program: p, inputs: m.tensors(p.graph.Inputs), outputs: m.tensors(p.graph.Outputs)}
 	for _, s := range p.steps {
 		if s.kernel != nil {

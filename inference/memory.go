@@ -24,6 +24,7 @@ type spot struct {
 type memory struct {
 	*memoryPlan
 	arena []byte
+	gated map[*graph.Node][]float32 // weights of convolutions, made in a run
 }
 
 // data is the memory of v as its elements: the value's own data where it has a
@@ -81,10 +82,13 @@ func planMemory(g *graph.Graph, l layouts, steps []*step) *memoryPlan {
 	var all []*buffer
 	add := func(v *graph.Value, step int) {
 		b := &buffer{size: l.bytes(v), first: step, last: step}
+		if step >= 0 && steps[step].absent {
+			b.size = 0
+		}
 		m.places[v] = spot{buffer: b}
 		all = append(all, b)
 	}
-	lastUse := lastUses(g)
+	lastUse := lastUses(g, steps)
 	for _, v := range g.Inputs {
 		add(v, -1)
 		m.places[v].buffer.last = len(g.Nodes)
@@ -154,9 +158,12 @@ func (m *memoryPlan) joinedValues(g *graph.Graph, steps []*step) map[*graph.Valu
 
 // lastUses returns for each value that is read the last step that reads it;
 // outputs of the graph are read after the last node.
-func lastUses(g *graph.Graph) map[*graph.Value]int {
+func lastUses(g *graph.Graph, steps []*step) map[*graph.Value]int {
 	last := make(map[*graph.Value]int)
 	for i, n := range g.Nodes {
+		for _, v := range steps[i].reads {
+			last[v] = i
+		}
 		for _, v := range n.Inputs {
 			if v != nil {
 				last[v] = i

@@ -34,12 +34,15 @@ type timedStep struct {
 	macs      int64
 	bytes     int64
 	calls     int
+	// expansion, unless nil, is the step before whose work is done in this one.
+	expansion *int
 }
 
 // time says which calls make which steps of a trace. A conversion counts as
 // work of the step that wants it, or, at the end, of the last.
-func (p *program) time() {
+func (p *program) time(expansions []expansion) {
 	calls := 0
+	timed := make(map[int]int) // of nodes
 	for i, n := range p.graph.Nodes {
 		if p.steps[i].kernel == nil {
 			continue
@@ -53,6 +56,13 @@ func (p *program) time() {
 			t.workload, t.macs, t.bytes = w, w.MACs(), w.Bytes()
 		} else {
 			t.macs, t.bytes = macs(n), bytesOf(n)
+		}
+		timed[i] = len(p.timed)
+		for _, e := range expansions {
+			if e.depthwise == i {
+				k := timed[e.expand]
+				t.expansion = &k
+			}
 		}
 		p.timed = append(p.timed, t)
 		calls = 0
@@ -121,6 +131,11 @@ func (p *Plan) Trace() ([]Step, error) {
 		trace[i] = Step{
 			Name: t.name, Kind: t.kind, Workload: t.workload, Kernel: !t.reference,
 			NS: now.Sub(last).Nanoseconds(), MACs: t.macs, Bytes: t.bytes,
+		}
+		if t.expansion != nil {
+			share := int64(p.workspace.ExpansionShare() * float64(trace[i].NS))
+			trace[*t.expansion].NS += share
+			trace[i].NS -= share
 		}
 		last = now
 	}

@@ -224,6 +224,102 @@ func blockTile8x3AVX512(t *tile)
 //go:noescape
 func blockTile9x3AVX512(t *tile)
 
+// blockTile1x1AVX2 is tilePortable(t, 8, 3) with t.rows = 1, t.vectors = 1, t.k = 8, all
+// columns there, no bias of rows, and rows of A, B and C side by side.
+//
+//go:noescape
+func blockTile1x1AVX2(t *tile)
+
+// blockTile2x1AVX2 is tilePortable(t, 8, 3) with t.rows = 2, t.vectors = 1, t.k = 8, all
+// columns there, no bias of rows, and rows of A, B and C side by side.
+//
+//go:noescape
+func blockTile2x1AVX2(t *tile)
+
+// blockTile3x1AVX2 is tilePortable(t, 8, 3) with t.rows = 3, t.vectors = 1, t.k = 8, all
+// columns there, no bias of rows, and rows of A, B and C side by side.
+//
+//go:noescape
+func blockTile3x1AVX2(t *tile)
+
+// blockTile4x1AVX2 is tilePortable(t, 8, 3) with t.rows = 4, t.vectors = 1, t.k = 8, all
+// columns there, no bias of rows, and rows of A, B and C side by side.
+//
+//go:noescape
+func blockTile4x1AVX2(t *tile)
+
+// blockTile5x1AVX2 is tilePortable(t, 8, 3) with t.rows = 5, t.vectors = 1, t.k = 8, all
+// columns there, no bias of rows, and rows of A, B and C side by side.
+//
+//go:noescape
+func blockTile5x1AVX2(t *tile)
+
+// blockTile6x1AVX2 is tilePortable(t, 8, 3) with t.rows = 6, t.vectors = 1, t.k = 8, all
+// columns there, no bias of rows, and rows of A, B and C side by side.
+//
+//go:noescape
+func blockTile6x1AVX2(t *tile)
+
+// blockTile1x2AVX2 is tilePortable(t, 8, 3) with t.rows = 1, t.vectors = 2, t.k = 8, all
+// columns there, no bias of rows, and rows of A, B and C side by side.
+//
+//go:noescape
+func blockTile1x2AVX2(t *tile)
+
+// blockTile2x2AVX2 is tilePortable(t, 8, 3) with t.rows = 2, t.vectors = 2, t.k = 8, all
+// columns there, no bias of rows, and rows of A, B and C side by side.
+//
+//go:noescape
+func blockTile2x2AVX2(t *tile)
+
+// blockTile3x2AVX2 is tilePortable(t, 8, 3) with t.rows = 3, t.vectors = 2, t.k = 8, all
+// columns there, no bias of rows, and rows of A, B and C side by side.
+//
+//go:noescape
+func blockTile3x2AVX2(t *tile)
+
+// blockTile4x2AVX2 is tilePortable(t, 8, 3) with t.rows = 4, t.vectors = 2, t.k = 8, all
+// columns there, no bias of rows, and rows of A, B and C side by side.
+//
+//go:noescape
+func blockTile4x2AVX2(t *tile)
+
+// blockTile5x2AVX2 is tilePortable(t, 8, 3) with t.rows = 5, t.vectors = 2, t.k = 8, all
+// columns there, no bias of rows, and rows of A, B and C side by side.
+//
+//go:noescape
+func blockTile5x2AVX2(t *tile)
+
+// blockTile6x2AVX2 is tilePortable(t, 8, 3) with t.rows = 6, t.vectors = 2, t.k = 8, all
+// columns there, no bias of rows, and rows of A, B and C side by side.
+//
+//go:noescape
+func blockTile6x2AVX2(t *tile)
+
+// blockTile1x3AVX2 is tilePortable(t, 8, 3) with t.rows = 1, t.vectors = 3, t.k = 8, all
+// columns there, no bias of rows, and rows of A, B and C side by side.
+//
+//go:noescape
+func blockTile1x3AVX2(t *tile)
+
+// blockTile2x3AVX2 is tilePortable(t, 8, 3) with t.rows = 2, t.vectors = 3, t.k = 8, all
+// columns there, no bias of rows, and rows of A, B and C side by side.
+//
+//go:noescape
+func blockTile2x3AVX2(t *tile)
+
+// blockTile3x3AVX2 is tilePortable(t, 8, 3) with t.rows = 3, t.vectors = 3, t.k = 8, all
+// columns there, no bias of rows, and rows of A, B and C side by side.
+//
+//go:noescape
+func blockTile3x3AVX2(t *tile)
+
+// blockTile4x3AVX2 is tilePortable(t, 8, 3) with t.rows = 4, t.vectors = 3, t.k = 8, all
+// columns there, no bias of rows, and rows of A, B and C side by side.
+//
+//go:noescape
+func blockTile4x3AVX2(t *tile)
+
 // takeBlocksAVX512 copies count blocks of 16 elements, step bytes apart, as takePixels does.
 //
 //go:noescape

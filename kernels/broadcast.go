@@ -10,8 +10,8 @@ import (
 const maxRank = 8
 
 // partElements is the least number of elements that are worth handing to
-// another thread.
-const partElements = 1 << 16
+// another thread, which spins while it waits.
+const partElements = 1 << 14
 
 // broadcastJob is one call of Broadcast: the operands with as few dimensions
 // as describe them, of which the last is a row.

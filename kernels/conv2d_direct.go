@@ -95,7 +95,7 @@ const (
 	smallPanel = 24 << 10
 	largePanel = 36 << 10
 	// Kernels for blocks of channels need little of the first-level cache, and
-	// machines that have them a large second-level one.
+	// machines with AVX-512 have a large second-level one.
 	l2BlockWeights = 704 << 10
 	blockPanel     = 128 << 10
 
@@ -210,7 +210,7 @@ func (p *phase) measure(d *direct, layout Layout) {
 	}
 	budget := smallStrip
 	switch {
-	case p.large(4 * len(p.taps) * d.inBlocks * unit * d.outBlocks * d.kernel.width):
+	case p.large(d, 4*len(p.taps)*d.inBlocks*unit*d.outBlocks*d.kernel.width):
 		budget = largeStrip
 	case layout == Planar:
 		budget = planarStrip
@@ -236,8 +236,8 @@ func (p *phase) measure(d *direct, layout Layout) {
 
 // large reports whether weights of so many bytes are too many to stay in the
 // second-level cache.
-func (p *phase) large(bytes int) bool {
-	if p.blocks {
+func (p *phase) large(d *direct, bytes int) bool {
+	if p.blocks && d.kernel.masked {
 		return bytes > l2BlockWeights
 	}
 	return bytes > l2Weights
@@ -285,7 +285,7 @@ func (d *direct) packPhase(p *phase, layout Layout, cg, kg, run int, weightAt fu
 	}
 	panel := smallPanel
 	switch {
-	case p.large(4 * d.outBlocks * c * len(sources) * p.k):
+	case p.large(d, 4*d.outBlocks*c*len(sources)*p.k):
 		panel, p.stream = largePanel, true
 	case p.blocks:
 		panel = blockPanel

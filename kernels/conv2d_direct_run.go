@@ -12,6 +12,7 @@ type directJob struct {
 	tile               tile // what all tiles have in common
 	activation         Activation
 	late               Activation // of results that have just been written
+	weights            []float32  // in place of the packed ones, or nil
 	workers            []directWorker
 }
 
@@ -27,16 +28,7 @@ var noInput [1]float32
 // be nil or dst itself.
 func (d *direct) forward(ws *Workspace, dst, src, residual []float32, act Activation) {
 	j := &ws.direct
-	j.d, j.dst, j.src, j.residual, j.activation = d, dst, src, residual, act
-	fused := j.tile.setActivation(act)
-	j.late = NoActivation
-	if !fused {
-		j.activation = NoActivation
-		// A panel of a region is still in the cache when it is done.
-		if p := &d.phases[0]; len(d.phases) == 1 && p.dy == 1 && p.dx == 1 && d.out.pixel == d.kernel.width {
-			j.late, fused = act, true
-		}
-	}
+	fused := j.start(d, dst, src, residual, act)
 	for len(j.workers) < threadCount() {
 		j.workers = append(j.workers, directWorker{})
 	}
@@ -48,6 +40,23 @@ func (d *direct) forward(ws *Workspace, dst, src, residual []float32, act Activa
 		Activate(act, dst[:d.outSize], dst[:d.outSize])
 	}
 	j.d, j.p, j.dst, j.src, j.residual = nil, nil, nil, nil, nil
+}
+
+// start sets what is common to all phases, and reports whether the activation
+// is done with the products.
+func (j *directJob) start(d *direct, dst, src, residual []float32, act Activation) (fused bool) {
+	j.d, j.dst, j.src, j.residual, j.activation = d, dst, src, residual, act
+	j.late = NoActivation
+	if j.tile.setActivation(act) {
+		return true
+	}
+	j.activation = NoActivation
+	// A panel of a region is still in the cache when it is done.
+	if p := &d.phases[0]; len(d.phases) == 1 && p.dy == 1 && p.dx == 1 && d.out.pixel == d.kernel.width {
+		j.late = act
+		return true
+	}
+	return false
 }
 
 func (j *directJob) run(threads int) {
@@ -200,10 +209,14 @@ type directRegion struct {
 func (r *directRegion) run(group, q0, q1 int) {
 	j := r.job
 	d, p, t := j.d, j.p, &r.worker.tile
+	packed := p.packed
+	if j.weights != nil {
+		packed = j.weights
+	}
 	*t = j.tile
 	c := d.kernel.width
 	t.mask, t.alpha, t.k = 1<<c-1, 1, p.k
-	r.next = uintptr(unsafe.Pointer(&p.packed[0])) // something that is there
+	r.next = uintptr(unsafe.Pointer(&packed[0])) // something that is there
 	t.aRow, t.cRow, t.cVector = 4*r.srcPixel, 4*r.dstPixel, 4*d.out.block
 	steps := len(p.offsets) * p.k
 	dst := r.dst
@@ -212,14 +225,14 @@ func (r *directRegion) run(group, q0, q1 int) {
 		t.vectors, t.bRow = vectors, 4*c*vectors
 		r.tileRows = d.kernel.rows
 		if vectors == 3 {
-			r.tileRows = tripleRows
+			r.tileRows = d.kernel.triple
 		}
 		block := group*d.outBlocks + first
 		r.dst = dst + first*d.out.block
 		for chunk := range p.chunks.count {
 			first := p.chunks.start(chunk)
 			t.offsets, t.segments = &p.offsets[first], p.chunks.start(chunk+1)-first
-			weights := &p.packed[block*c*steps+first*p.k*c*t.vectors]
+			weights := &packed[block*c*steps+first*p.k*c*t.vectors]
 			t.accumulate, t.biasKind, r.residual, t.activation = 1, noBias, false, tileLinear
 			var bias *float32
 			if chunk == 0 {

@@ -229,13 +229,14 @@ func (s Conv2D) estimate(a algorithm, in, out Layout) (ns float64, ok bool) {
 		elements := (size + 2) * (size + 2)
 		patches := s.N * ((outH + size - 1) / size) * ((outW + size - 1) / size)
 		count := winogradBlockCount(s, size, patches)
-		// Every block of tiles reads all weights, slowly if they come from
-		// memory. In tiles that could be multiplied meanwhile:
-		weights := 2
-		if 4*elements*s.C*planes > 6<<20 {
-			weights = 14
+		// Every block of tiles reads all weights, the slower the more of them come
+		// from beyond the second-level cache. In tiles that could be multiplied
+		// meanwhile:
+		weights := min(max(2*float64(4*elements*s.C*planes)/(1<<20)+1.5, 2), 14)
+		f(0.44*step*panels*(float64(patches)+weights*float64(count)), elements, s.C)
+		if 4*elements*(s.C+planes)*((patches+count-1)/count) > 1<<20 { // do not stay there
+			written = 0.35
 		}
-		f(0.44*step*panels, elements, s.C, patches+weights*count)
 		f(45, (blocks(kg)+1)/2, elements, split(patches, rows).count+count)
 		f(read, patches, elements, source)
 		f(written, patches, elements, planes)

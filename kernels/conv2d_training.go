@@ -2,7 +2,8 @@ package kernels
 
 // Conv2DForward computes dst = convolution(src) + bias, where src is
 // [N, C, H, W], dst is [N, K, OutH, OutW], weight is [K, C/Groups, R, S] and
-// bias, which may be nil, is [K].
+// bias, which may be nil, is [K]. A NaN or an infinity may spread to the pixels
+// around, as it may in the gradients, where Winograd's method is used.
 func Conv2DForward(ws *Workspace, s Conv2D, dst, src, weight, bias []float32) {
 	s.check(src, dst, weight)
 	if bias != nil {
@@ -32,6 +33,10 @@ func Conv2DForward(ws *Workspace, s Conv2D, dst, src, weight, bias []float32) {
 			}
 			ws.multiplyPlanes(s.N, m, channels, hw, weight[g*m*channels:], false, src[g*channels*hw:], s.C*hw, dst[g*m*hw:], s.K*hw, b, false)
 		}
+		return
+	}
+	if size := s.trainingTiles(); size > 0 {
+		ws.training.run(ws, s, size, dst, src, weight, bias, false, false)
 		return
 	}
 	u := s.unfolding()
@@ -67,6 +72,10 @@ func Conv2DBackwardInput(ws *Workspace, s Conv2D, dsrc, ddst, weight []float32) 
 		return
 	}
 	if t, ok := s.gradientConvolution(); ok {
+		if size := t.trainingTiles(); size > 0 {
+			ws.training.run(ws, t, size, dsrc, ddst, weight, nil, true, true)
+			return
+		}
 		ws.weight = grow(ws.weight, s.weightSize())
 		turnWeights(ws.weight, weight, s)
 		u := t.unfolding()

@@ -19,6 +19,8 @@ type weightGradient struct {
 	pitch   int  // from one row of dY to the next
 	length  int  // of a segment
 	images  int  // worked on at a time
+
+	tiles weightTiles
 }
 
 // dotSpan is the number of elements of each row of A that a dot kernel works
@@ -28,7 +30,7 @@ const dotSpan = 512
 
 func newWeightGradient(ws *Workspace, s Conv2D) *weightGradient {
 	w := &ws.ofWeight
-	*w = weightGradient{ws: ws, shape: s, columns: s.C / s.Groups * s.R * s.S, pitch: s.OutW()}
+	*w = weightGradient{tiles: w.tiles, ws: ws, shape: s, columns: s.C / s.Groups * s.R * s.S, pitch: s.OutW()}
 	w.length = s.OutH() * s.OutW()
 	if s.pointwise() {
 		w.images = max(dotSpan/w.length, 1)
@@ -50,6 +52,10 @@ func newWeightGradient(ws *Workspace, s Conv2D) *weightGradient {
 
 // run adds the gradient to dweight.
 func (w *weightGradient) run(dweight, src, ddst []float32) {
+	if w.suitsTiles() {
+		w.runTiles(dweight, src, ddst)
+		return
+	}
 	s, ws := w.shape, w.ws
 	m, channels := s.K/s.Groups, s.C/s.Groups
 	outHW, inHW := s.OutH()*s.OutW(), s.H*s.W

@@ -217,19 +217,7 @@ func (d *blockedDepthwise) forward(ws *Workspace, dst, src, residual []float32, 
 		return
 	}
 	j := &ws.depthwise
-	j.d, j.dst, j.src, j.residual = d, dst, src, residual
-	pixel := 4 * width
-	j.template = depthwiseStrip{
-		dstLine: outW * pixel, srcRow: s.DilationH * s.W * pixel,
-		weightRow: s.S * pixel, srcTap: s.DilationW * pixel, srcOutput: s.StrideW * pixel,
-	}
-	var t tile
-	j.late = NoActivation
-	if !t.setActivation(act) {
-		j.late = act
-	}
-	j.template.activation, j.template.low, j.template.high = t.activation, t.low, t.high
-
+	j.start(d, dst, src, residual, act)
 	threads := threadCount()
 	for len(j.workers) < threads {
 		j.workers = append(j.workers, depthwiseStrip{})
@@ -261,9 +249,25 @@ func (d *blockedDepthwise) forward(ws *Workspace, dst, src, residual []float32, 
 	j.d, j.dst, j.src, j.residual, j.template = nil, nil, nil, nil, depthwiseStrip{}
 }
 
+// start sets what all parts have in common.
+func (j *depthwiseJob) start(d *blockedDepthwise, dst, src, residual []float32, act Activation) {
+	s, pixel := d.shape, 4*d.kernels.width
+	j.d, j.dst, j.src, j.residual = d, dst, src, residual
+	j.template = depthwiseStrip{
+		dstLine: s.OutW() * pixel, srcRow: s.DilationH * s.W * pixel,
+		weightRow: s.S * pixel, srcTap: s.DilationW * pixel, srcOutput: s.StrideW * pixel,
+	}
+	var t tile
+	j.late = NoActivation
+	if !t.setActivation(act) {
+		j.late = act
+	}
+	j.template.activation, j.template.low, j.template.high = t.activation, t.low, t.high
+}
+
 // depthwiseSerial is the number of multiplications below which a convolution
 // is not worth several threads.
-const depthwiseSerial = 400_000
+const depthwiseSerial = 100_000
 
 // part does one strip of a block.
 func (j *depthwiseJob) part(i, worker int) {
@@ -274,28 +278,38 @@ func (j *depthwiseJob) part(i, worker int) {
 	block := plane % d.blocks()
 	src := j.image(plane, worker)
 	from, to := strip*outH/j.strips, (strip+1)*outH/j.strips
-	t := &j.workers[worker]
-	*t = j.template
 	out := (plane*outH + from) * outW * width
-	t.dst, t.src = &j.dst[out], &src[0]
+	var residual []float32
 	if j.residual != nil {
-		t.residual = &j.residual[out]
+		residual = j.residual[out:]
+	}
+	j.strip(&j.workers[worker], block, j.dst[out:out+(to-from)*outW*width], src, residual, d.lines[from:to])
+}
+
+// strip computes lines of a block of channels with t. The lines count from the
+// start of src.
+func (j *depthwiseJob) strip(t *depthwiseStrip, block int, dst, src, residual []float32, lines []depthwiseLine) {
+	d := j.d
+	s, width := d.shape, d.kernels.width
+	*t = j.template
+	t.dst, t.src = &dst[0], &src[0]
+	if residual != nil {
+		t.residual = &residual[0]
 	}
 	t.weight, t.bias = &d.weight[block*s.R*s.S*width], &d.bias[block*width]
-	t.lines = &d.lines[from]
+	t.lines = &lines[0]
 	if n := len(d.columnSpans); n > 0 {
 		t.spans, t.spanCount = &d.columnSpans[0], n
-		t.lineCount = to - from
+		t.lineCount = len(lines)
 		d.columns(t)
 	}
 	if n := len(d.tapSpans); n > 0 {
 		t.spans, t.spanCount = &d.tapSpans[0], n
-		t.lineCount, t.lineAt, t.dstAt = to-from, 0, 0 // which columns has changed
+		t.lineCount, t.lineAt, t.dstAt = len(lines), 0, 0 // which columns has changed
 		d.kernels.taps(t)
 	}
 	if j.late != NoActivation { // while the strip is in the cache
-		x := j.dst[out : out+(to-from)*outW*width]
-		Activate(j.late, x, x)
+		Activate(j.late, dst, dst)
 	}
 }
 

@@ -11,64 +11,140 @@ TEXT ·expAVX512(SB), NOSPLIT, $0-48
 	XORQ         AX, AX
 	VBROADCASTSS vector42b20000<>+0(SB), Z31
 	VBROADCASTSS vectorc2d00000<>+0(SB), Z30
-	VBROADCASTSS vector3fb8aa3b<>+0(SB), Z29
-	VBROADCASTSS vector3f318000<>+0(SB), Z28
-	VBROADCASTSS vectorb95e8083<>+0(SB), Z27
-	VBROADCASTSS vector3ab51224<>+0(SB), Z26
-	VBROADCASTSS vector3c091ceb<>+0(SB), Z25
-	VBROADCASTSS vector3d2aac79<>+0(SB), Z24
-	VBROADCASTSS vector3e2aaa49<>+0(SB), Z23
-	VBROADCASTSS vector3efffffe<>+0(SB), Z22
-	VBROADCASTSS vector3f800000<>+0(SB), Z21
-	SUBQ         $0x00000010, CX
-	JLT          rest
+	VBROADCASTSS vector4b400000<>+0(SB), Z29
+	SUBQ         $0x00000040, CX
+	JLT          few
+
+many:
+	VMOVUPS           (SI)(AX*1), Z0
+	VMOVUPS           64(SI)(AX*1), Z1
+	VMOVUPS           128(SI)(AX*1), Z2
+	VMOVUPS           192(SI)(AX*1), Z3
+	VMAXPS            Z0, Z30, Z0
+	VMAXPS            Z1, Z30, Z1
+	VMAXPS            Z2, Z30, Z2
+	VMAXPS            Z3, Z30, Z3
+	VMINPS            Z0, Z31, Z0
+	VMINPS            Z1, Z31, Z1
+	VMINPS            Z2, Z31, Z2
+	VMINPS            Z3, Z31, Z3
+	VMOVAPS           Z29, Z4
+	VFMADD231PS.BCST  vector3fb8aa3b<>+0(SB), Z0, Z4
+	VMOVAPS           Z29, Z5
+	VFMADD231PS.BCST  vector3fb8aa3b<>+0(SB), Z1, Z5
+	VMOVAPS           Z29, Z6
+	VFMADD231PS.BCST  vector3fb8aa3b<>+0(SB), Z2, Z6
+	VMOVAPS           Z29, Z7
+	VFMADD231PS.BCST  vector3fb8aa3b<>+0(SB), Z3, Z7
+	VSUBPS            Z29, Z4, Z4
+	VSUBPS            Z29, Z5, Z5
+	VSUBPS            Z29, Z6, Z6
+	VSUBPS            Z29, Z7, Z7
+	VFNMADD231PS.BCST vector3f318000<>+0(SB), Z4, Z0
+	VFNMADD231PS.BCST vector3f318000<>+0(SB), Z5, Z1
+	VFNMADD231PS.BCST vector3f318000<>+0(SB), Z6, Z2
+	VFNMADD231PS.BCST vector3f318000<>+0(SB), Z7, Z3
+	VFNMADD231PS.BCST vectorb95e8083<>+0(SB), Z4, Z0
+	VFNMADD231PS.BCST vectorb95e8083<>+0(SB), Z5, Z1
+	VFNMADD231PS.BCST vectorb95e8083<>+0(SB), Z6, Z2
+	VFNMADD231PS.BCST vectorb95e8083<>+0(SB), Z7, Z3
+	VBROADCASTSS      vector3c091ceb<>+0(SB), Z8
+	VFMADD231PS.BCST  vector3ab51224<>+0(SB), Z0, Z8
+	VBROADCASTSS      vector3c091ceb<>+0(SB), Z9
+	VFMADD231PS.BCST  vector3ab51224<>+0(SB), Z1, Z9
+	VBROADCASTSS      vector3c091ceb<>+0(SB), Z10
+	VFMADD231PS.BCST  vector3ab51224<>+0(SB), Z2, Z10
+	VBROADCASTSS      vector3c091ceb<>+0(SB), Z11
+	VFMADD231PS.BCST  vector3ab51224<>+0(SB), Z3, Z11
+	VFMADD213PS.BCST  vector3d2aac79<>+0(SB), Z0, Z8
+	VFMADD213PS.BCST  vector3d2aac79<>+0(SB), Z1, Z9
+	VFMADD213PS.BCST  vector3d2aac79<>+0(SB), Z2, Z10
+	VFMADD213PS.BCST  vector3d2aac79<>+0(SB), Z3, Z11
+	VFMADD213PS.BCST  vector3e2aaa49<>+0(SB), Z0, Z8
+	VFMADD213PS.BCST  vector3e2aaa49<>+0(SB), Z1, Z9
+	VFMADD213PS.BCST  vector3e2aaa49<>+0(SB), Z2, Z10
+	VFMADD213PS.BCST  vector3e2aaa49<>+0(SB), Z3, Z11
+	VFMADD213PS.BCST  vector3efffffe<>+0(SB), Z0, Z8
+	VFMADD213PS.BCST  vector3efffffe<>+0(SB), Z1, Z9
+	VFMADD213PS.BCST  vector3efffffe<>+0(SB), Z2, Z10
+	VFMADD213PS.BCST  vector3efffffe<>+0(SB), Z3, Z11
+	VMULPS            Z0, Z8, Z8
+	VMULPS            Z1, Z9, Z9
+	VMULPS            Z2, Z10, Z10
+	VMULPS            Z3, Z11, Z11
+	VFMADD213PS       Z0, Z0, Z8
+	VFMADD213PS       Z1, Z1, Z9
+	VFMADD213PS       Z2, Z2, Z10
+	VFMADD213PS       Z3, Z3, Z11
+	VADDPS.BCST       vector3f800000<>+0(SB), Z8, Z8
+	VADDPS.BCST       vector3f800000<>+0(SB), Z9, Z9
+	VADDPS.BCST       vector3f800000<>+0(SB), Z10, Z10
+	VADDPS.BCST       vector3f800000<>+0(SB), Z11, Z11
+	VSCALEFPS         Z4, Z8, Z4
+	VSCALEFPS         Z5, Z9, Z5
+	VSCALEFPS         Z6, Z10, Z6
+	VSCALEFPS         Z7, Z11, Z7
+	VMOVUPS           Z4, (DI)(AX*1)
+	VMOVUPS           Z5, 64(DI)(AX*1)
+	VMOVUPS           Z6, 128(DI)(AX*1)
+	VMOVUPS           Z7, 192(DI)(AX*1)
+	ADDQ              $0x00000100, AX
+	SUBQ              $0x00000040, CX
+	JGE               many
+
+few:
+	ADDQ $0x00000040, CX
+	SUBQ $0x00000010, CX
+	JLT  rest
 
 one:
-	VMOVUPS      (SI)(AX*1), Z0
-	VMAXPS       Z0, Z30, Z0
-	VMINPS       Z0, Z31, Z0
-	VMULPS       Z29, Z0, Z1
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VFNMADD231PS Z28, Z1, Z0
-	VFNMADD231PS Z27, Z1, Z0
-	VMOVAPS      Z25, Z2
-	VFMADD231PS  Z0, Z26, Z2
-	VFMADD213PS  Z24, Z0, Z2
-	VFMADD213PS  Z23, Z0, Z2
-	VFMADD213PS  Z22, Z0, Z2
-	VMULPS       Z0, Z2, Z2
-	VFMADD213PS  Z0, Z0, Z2
-	VADDPS       Z21, Z2, Z2
-	VSCALEFPS    Z1, Z2, Z1
-	VMOVUPS      Z1, (DI)(AX*1)
-	ADDQ         $0x00000040, AX
-	SUBQ         $0x00000010, CX
-	JGE          one
+	VMOVUPS           (SI)(AX*1), Z7
+	VMAXPS            Z7, Z30, Z7
+	VMINPS            Z7, Z31, Z7
+	VMOVAPS           Z29, Z6
+	VFMADD231PS.BCST  vector3fb8aa3b<>+0(SB), Z7, Z6
+	VSUBPS            Z29, Z6, Z6
+	VFNMADD231PS.BCST vector3f318000<>+0(SB), Z6, Z7
+	VFNMADD231PS.BCST vectorb95e8083<>+0(SB), Z6, Z7
+	VBROADCASTSS      vector3c091ceb<>+0(SB), Z5
+	VFMADD231PS.BCST  vector3ab51224<>+0(SB), Z7, Z5
+	VFMADD213PS.BCST  vector3d2aac79<>+0(SB), Z7, Z5
+	VFMADD213PS.BCST  vector3e2aaa49<>+0(SB), Z7, Z5
+	VFMADD213PS.BCST  vector3efffffe<>+0(SB), Z7, Z5
+	VMULPS            Z7, Z5, Z5
+	VFMADD213PS       Z7, Z7, Z5
+	VADDPS.BCST       vector3f800000<>+0(SB), Z5, Z5
+	VSCALEFPS         Z6, Z5, Z6
+	VMOVUPS           Z6, (DI)(AX*1)
+	ADDQ              $0x00000040, AX
+	SUBQ              $0x00000010, CX
+	JGE               one
 
 rest:
-	ADDQ         $0x00000010, CX
-	JLE          done
-	MOVL         $0x00000001, R8
-	SHLL         CL, R8
-	DECL         R8
-	KMOVW        R8, K1
-	VMOVUPS.Z    (SI)(AX*1), K1, Z1
-	VMAXPS       Z1, Z30, Z1
-	VMINPS       Z1, Z31, Z1
-	VMULPS       Z29, Z1, Z2
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VFNMADD231PS Z28, Z2, Z1
-	VFNMADD231PS Z27, Z2, Z1
-	VMOVAPS      Z25, Z0
-	VFMADD231PS  Z1, Z26, Z0
-	VFMADD213PS  Z24, Z1, Z0
-	VFMADD213PS  Z23, Z1, Z0
-	VFMADD213PS  Z22, Z1, Z0
-	VMULPS       Z1, Z0, Z0
-	VFMADD213PS  Z1, Z1, Z0
-	VADDPS       Z21, Z0, Z0
-	VSCALEFPS    Z2, Z0, Z2
-	VMOVUPS      Z2, K1, (DI)(AX*1)
+	ADDQ              $0x00000010, CX
+	JLE               done
+	MOVL              $0x00000001, R8
+	SHLL              CL, R8
+	DECL              R8
+	KMOVW             R8, K1
+	VMOVUPS.Z         (SI)(AX*1), K1, Z6
+	VMAXPS            Z6, Z30, Z6
+	VMINPS            Z6, Z31, Z6
+	VMOVAPS           Z29, Z5
+	VFMADD231PS.BCST  vector3fb8aa3b<>+0(SB), Z6, Z5
+	VSUBPS            Z29, Z5, Z5
+	VFNMADD231PS.BCST vector3f318000<>+0(SB), Z5, Z6
+	VFNMADD231PS.BCST vectorb95e8083<>+0(SB), Z5, Z6
+	VBROADCASTSS      vector3c091ceb<>+0(SB), Z7
+	VFMADD231PS.BCST  vector3ab51224<>+0(SB), Z6, Z7
+	VFMADD213PS.BCST  vector3d2aac79<>+0(SB), Z6, Z7
+	VFMADD213PS.BCST  vector3e2aaa49<>+0(SB), Z6, Z7
+	VFMADD213PS.BCST  vector3efffffe<>+0(SB), Z6, Z7
+	VMULPS            Z6, Z7, Z7
+	VFMADD213PS       Z6, Z6, Z7
+	VADDPS.BCST       vector3f800000<>+0(SB), Z7, Z7
+	VSCALEFPS         Z5, Z7, Z5
+	VMOVUPS           Z5, K1, (DI)(AX*1)
 
 done:
 	VZEROUPPER
@@ -93,6 +169,16 @@ DATA vectorc2d00000<>+20(SB)/4, $0xc2d00000
 DATA vectorc2d00000<>+24(SB)/4, $0xc2d00000
 DATA vectorc2d00000<>+28(SB)/4, $0xc2d00000
 GLOBL vectorc2d00000<>(SB), RODATA|NOPTR, $32
+
+DATA vector4b400000<>+0(SB)/4, $0x4b400000
+DATA vector4b400000<>+4(SB)/4, $0x4b400000
+DATA vector4b400000<>+8(SB)/4, $0x4b400000
+DATA vector4b400000<>+12(SB)/4, $0x4b400000
+DATA vector4b400000<>+16(SB)/4, $0x4b400000
+DATA vector4b400000<>+20(SB)/4, $0x4b400000
+DATA vector4b400000<>+24(SB)/4, $0x4b400000
+DATA vector4b400000<>+28(SB)/4, $0x4b400000
+GLOBL vector4b400000<>(SB), RODATA|NOPTR, $32
 
 DATA vector3fb8aa3b<>+0(SB)/4, $0x3fb8aa3b
 DATA vector3fb8aa3b<>+4(SB)/4, $0x3fb8aa3b
@@ -124,16 +210,6 @@ DATA vectorb95e8083<>+24(SB)/4, $0xb95e8083
 DATA vectorb95e8083<>+28(SB)/4, $0xb95e8083
 GLOBL vectorb95e8083<>(SB), RODATA|NOPTR, $32
 
-DATA vector3ab51224<>+0(SB)/4, $0x3ab51224
-DATA vector3ab51224<>+4(SB)/4, $0x3ab51224
-DATA vector3ab51224<>+8(SB)/4, $0x3ab51224
-DATA vector3ab51224<>+12(SB)/4, $0x3ab51224
-DATA vector3ab51224<>+16(SB)/4, $0x3ab51224
-DATA vector3ab51224<>+20(SB)/4, $0x3ab51224
-DATA vector3ab51224<>+24(SB)/4, $0x3ab51224
-DATA vector3ab51224<>+28(SB)/4, $0x3ab51224
-GLOBL vector3ab51224<>(SB), RODATA|NOPTR, $32
-
 DATA vector3c091ceb<>+0(SB)/4, $0x3c091ceb
 DATA vector3c091ceb<>+4(SB)/4, $0x3c091ceb
 DATA vector3c091ceb<>+8(SB)/4, $0x3c091ceb
@@ -143,6 +219,16 @@ DATA vector3c091ceb<>+20(SB)/4, $0x3c091ceb
 DATA vector3c091ceb<>+24(SB)/4, $0x3c091ceb
 DATA vector3c091ceb<>+28(SB)/4, $0x3c091ceb
 GLOBL vector3c091ceb<>(SB), RODATA|NOPTR, $32
+
+DATA vector3ab51224<>+0(SB)/4, $0x3ab51224
+DATA vector3ab51224<>+4(SB)/4, $0x3ab51224
+DATA vector3ab51224<>+8(SB)/4, $0x3ab51224
+DATA vector3ab51224<>+12(SB)/4, $0x3ab51224
+DATA vector3ab51224<>+16(SB)/4, $0x3ab51224
+DATA vector3ab51224<>+20(SB)/4, $0x3ab51224
+DATA vector3ab51224<>+24(SB)/4, $0x3ab51224
+DATA vector3ab51224<>+28(SB)/4, $0x3ab51224
+GLOBL vector3ab51224<>(SB), RODATA|NOPTR, $32
 
 DATA vector3d2aac79<>+0(SB)/4, $0x3d2aac79
 DATA vector3d2aac79<>+4(SB)/4, $0x3d2aac79
@@ -513,7 +599,7 @@ TEXT ·tanhAVX512(SB), NOSPLIT, $0-48
 	XORQ         AX, AX
 	VBROADCASTSS vector7fffffff<>+0(SB), Z31
 	VBROADCASTSS vector42b20000<>+0(SB), Z30
-	VBROADCASTSS vectorc2d00000<>+0(SB), Z29
+	VBROADCASTSS vector4b400000<>+0(SB), Z29
 	VBROADCASTSS vector3fb8aa3b<>+0(SB), Z28
 	VBROADCASTSS vector3f318000<>+0(SB), Z27
 	VBROADCASTSS vectorb95e8083<>+0(SB), Z26
@@ -538,10 +624,10 @@ one:
 	VMOVUPS      (SI)(AX*1), Z0
 	VPANDD       Z31, Z0, Z1
 	VADDPS       Z1, Z1, Z2
-	VMAXPS       Z2, Z29, Z2
 	VMINPS       Z2, Z30, Z2
-	VMULPS       Z28, Z2, Z3
-	VRNDSCALEPS  $0x08, Z3, Z3
+	VMOVAPS      Z29, Z3
+	VFMADD231PS  Z28, Z2, Z3
+	VSUBPS       Z29, Z3, Z3
 	VFNMADD231PS Z27, Z3, Z2
 	VFNMADD231PS Z26, Z3, Z2
 	VMOVAPS      Z24, Z4
@@ -583,10 +669,10 @@ rest:
 	VMOVUPS.Z    (SI)(AX*1), K1, Z0
 	VPANDD       Z31, Z0, Z3
 	VADDPS       Z3, Z3, Z4
-	VMAXPS       Z4, Z29, Z4
 	VMINPS       Z4, Z30, Z4
-	VMULPS       Z28, Z4, Z1
-	VRNDSCALEPS  $0x08, Z1, Z1
+	VMOVAPS      Z29, Z1
+	VFMADD231PS  Z28, Z4, Z1
+	VSUBPS       Z29, Z1, Z1
 	VFNMADD231PS Z27, Z1, Z4
 	VFNMADD231PS Z26, Z1, Z4
 	VMOVAPS      Z24, Z2
@@ -728,17 +814,17 @@ TEXT ·erfAVX512(SB), NOSPLIT, $0-48
 	VBROADCASTSS vector3f800000<>+0(SB), Z22
 	VBROADCASTSS vector3ed93924<>+0(SB), Z21
 	VBROADCASTSS vectorbf800000<>+0(SB), Z20
-	VBROADCASTSS vector42b20000<>+0(SB), Z19
-	VBROADCASTSS vectorc2d00000<>+0(SB), Z18
-	VBROADCASTSS vector3fb8aa3b<>+0(SB), Z17
-	VBROADCASTSS vector3f318000<>+0(SB), Z16
-	VBROADCASTSS vectorb95e8083<>+0(SB), Z15
-	VBROADCASTSS vector3ab51224<>+0(SB), Z14
-	VBROADCASTSS vector3c091ceb<>+0(SB), Z13
-	VBROADCASTSS vector3d2aac79<>+0(SB), Z12
-	VBROADCASTSS vector3e2aaa49<>+0(SB), Z11
-	VBROADCASTSS vector3efffffe<>+0(SB), Z10
-	VBROADCASTSS vectorbca8eb35<>+0(SB), Z9
+	VBROADCASTSS vector4b400000<>+0(SB), Z19
+	VBROADCASTSS vector3fb8aa3b<>+0(SB), Z18
+	VBROADCASTSS vector3f318000<>+0(SB), Z17
+	VBROADCASTSS vectorb95e8083<>+0(SB), Z16
+	VBROADCASTSS vector3ab51224<>+0(SB), Z15
+	VBROADCASTSS vector3c091ceb<>+0(SB), Z14
+	VBROADCASTSS vector3d2aac79<>+0(SB), Z13
+	VBROADCASTSS vector3e2aaa49<>+0(SB), Z12
+	VBROADCASTSS vector3efffffe<>+0(SB), Z11
+	VBROADCASTSS vectorbca8eb35<>+0(SB), Z10
+	VBROADCASTSS vector3de63a54<>+0(SB), Z9
 	SUBQ         $0x00000010, CX
 	JLT          rest
 
@@ -760,17 +846,16 @@ one:
 	VDIVPS            Z2, Z22, Z2
 	VMULPS            Z1, Z1, Z4
 	VMULPS            Z20, Z4, Z5
-	VMAXPS            Z5, Z18, Z5
-	VMINPS            Z5, Z19, Z5
-	VMULPS            Z17, Z5, Z6
-	VRNDSCALEPS       $0x08, Z6, Z6
+	VMOVAPS           Z19, Z6
+	VFMADD231PS       Z18, Z5, Z6
+	VSUBPS            Z19, Z6, Z6
+	VFNMADD231PS      Z17, Z6, Z5
 	VFNMADD231PS      Z16, Z6, Z5
-	VFNMADD231PS      Z15, Z6, Z5
-	VMOVAPS           Z13, Z7
-	VFMADD231PS       Z5, Z14, Z7
+	VMOVAPS           Z14, Z7
+	VFMADD231PS       Z5, Z15, Z7
+	VFMADD213PS       Z13, Z5, Z7
 	VFMADD213PS       Z12, Z5, Z7
 	VFMADD213PS       Z11, Z5, Z7
-	VFMADD213PS       Z10, Z5, Z7
 	VMULPS            Z5, Z7, Z7
 	VFMADD213PS       Z5, Z5, Z7
 	VADDPS            Z22, Z7, Z7
@@ -778,8 +863,8 @@ one:
 	VFNMADD231PS      Z1, Z1, Z4
 	VMULPS            Z4, Z6, Z4
 	VFMADD231PS       Z22, Z4, Z6
-	VBROADCASTSS      vector3de63a54<>+0(SB), Z4
-	VFMADD231PS       Z2, Z9, Z4
+	VMOVAPS           Z9, Z4
+	VFMADD231PS       Z2, Z10, Z4
 	VFMADD213PS.BCST  vectorbe69a43f<>+0(SB), Z2, Z4
 	VFMADD213PS.BCST  vector3e4451b8<>+0(SB), Z2, Z4
 	VFMADD213PS.BCST  vectorbda28a82<>+0(SB), Z2, Z4
@@ -824,17 +909,16 @@ rest:
 	VDIVPS            Z3, Z22, Z3
 	VMULPS            Z4, Z4, Z6
 	VMULPS            Z20, Z6, Z2
-	VMAXPS            Z2, Z18, Z2
-	VMINPS            Z2, Z19, Z2
-	VMULPS            Z17, Z2, Z7
-	VRNDSCALEPS       $0x08, Z7, Z7
+	VMOVAPS           Z19, Z7
+	VFMADD231PS       Z18, Z2, Z7
+	VSUBPS            Z19, Z7, Z7
+	VFNMADD231PS      Z17, Z7, Z2
 	VFNMADD231PS      Z16, Z7, Z2
-	VFNMADD231PS      Z15, Z7, Z2
-	VMOVAPS           Z13, Z5
-	VFMADD231PS       Z2, Z14, Z5
+	VMOVAPS           Z14, Z5
+	VFMADD231PS       Z2, Z15, Z5
+	VFMADD213PS       Z13, Z2, Z5
 	VFMADD213PS       Z12, Z2, Z5
 	VFMADD213PS       Z11, Z2, Z5
-	VFMADD213PS       Z10, Z2, Z5
 	VMULPS            Z2, Z5, Z5
 	VFMADD213PS       Z2, Z2, Z5
 	VADDPS            Z22, Z5, Z5
@@ -842,8 +926,8 @@ rest:
 	VFNMADD231PS      Z4, Z4, Z6
 	VMULPS            Z6, Z7, Z6
 	VFMADD231PS       Z22, Z6, Z7
-	VBROADCASTSS      vector3de63a54<>+0(SB), Z6
-	VFMADD231PS       Z3, Z9, Z6
+	VMOVAPS           Z9, Z6
+	VFMADD231PS       Z3, Z10, Z6
 	VFMADD213PS.BCST  vectorbe69a43f<>+0(SB), Z3, Z6
 	VFMADD213PS.BCST  vector3e4451b8<>+0(SB), Z3, Z6
 	VFMADD213PS.BCST  vectorbda28a82<>+0(SB), Z3, Z6
@@ -1072,82 +1156,172 @@ TEXT ·sigmoidAVX512(SB), NOSPLIT, $0-48
 	MOVQ         src_base+24(FP), SI
 	MOVQ         dst_len+8(FP), CX
 	XORQ         AX, AX
-	VBROADCASTSS vector80000000<>+0(SB), Z31
-	VBROADCASTSS vector42b20000<>+0(SB), Z30
-	VBROADCASTSS vectorc2d00000<>+0(SB), Z29
-	VBROADCASTSS vector3fb8aa3b<>+0(SB), Z28
-	VBROADCASTSS vector3f318000<>+0(SB), Z27
-	VBROADCASTSS vectorb95e8083<>+0(SB), Z26
-	VBROADCASTSS vector3ab51224<>+0(SB), Z25
-	VBROADCASTSS vector3c091ceb<>+0(SB), Z24
-	VBROADCASTSS vector3d2aac79<>+0(SB), Z23
-	VBROADCASTSS vector3e2aaa49<>+0(SB), Z22
-	VBROADCASTSS vector3efffffe<>+0(SB), Z21
-	VBROADCASTSS vector3f800000<>+0(SB), Z20
-	VBROADCASTSS vector00000000<>+0(SB), Z19
-	SUBQ         $0x00000010, CX
-	JLT          rest
+	VBROADCASTSS vectorc2d00000<>+0(SB), Z31
+	VBROADCASTSS vector80000000<>+0(SB), Z30
+	VBROADCASTSS vector4b400000<>+0(SB), Z29
+	SUBQ         $0x00000040, CX
+	JLT          few
+
+many:
+	VMOVUPS           (SI)(AX*1), Z0
+	VMOVUPS           64(SI)(AX*1), Z1
+	VMOVUPS           128(SI)(AX*1), Z2
+	VMOVUPS           192(SI)(AX*1), Z3
+	VPORD             Z30, Z0, Z4
+	VPORD             Z30, Z1, Z5
+	VPORD             Z30, Z2, Z6
+	VPORD             Z30, Z3, Z7
+	VMAXPS            Z4, Z31, Z4
+	VMAXPS            Z5, Z31, Z5
+	VMAXPS            Z6, Z31, Z6
+	VMAXPS            Z7, Z31, Z7
+	VMOVAPS           Z29, Z8
+	VFMADD231PS.BCST  vector3fb8aa3b<>+0(SB), Z4, Z8
+	VMOVAPS           Z29, Z9
+	VFMADD231PS.BCST  vector3fb8aa3b<>+0(SB), Z5, Z9
+	VMOVAPS           Z29, Z10
+	VFMADD231PS.BCST  vector3fb8aa3b<>+0(SB), Z6, Z10
+	VMOVAPS           Z29, Z11
+	VFMADD231PS.BCST  vector3fb8aa3b<>+0(SB), Z7, Z11
+	VSUBPS            Z29, Z8, Z8
+	VSUBPS            Z29, Z9, Z9
+	VSUBPS            Z29, Z10, Z10
+	VSUBPS            Z29, Z11, Z11
+	VFNMADD231PS.BCST vector3f318000<>+0(SB), Z8, Z4
+	VFNMADD231PS.BCST vector3f318000<>+0(SB), Z9, Z5
+	VFNMADD231PS.BCST vector3f318000<>+0(SB), Z10, Z6
+	VFNMADD231PS.BCST vector3f318000<>+0(SB), Z11, Z7
+	VFNMADD231PS.BCST vectorb95e8083<>+0(SB), Z8, Z4
+	VFNMADD231PS.BCST vectorb95e8083<>+0(SB), Z9, Z5
+	VFNMADD231PS.BCST vectorb95e8083<>+0(SB), Z10, Z6
+	VFNMADD231PS.BCST vectorb95e8083<>+0(SB), Z11, Z7
+	VBROADCASTSS      vector3c091ceb<>+0(SB), Z12
+	VFMADD231PS.BCST  vector3ab51224<>+0(SB), Z4, Z12
+	VBROADCASTSS      vector3c091ceb<>+0(SB), Z13
+	VFMADD231PS.BCST  vector3ab51224<>+0(SB), Z5, Z13
+	VBROADCASTSS      vector3c091ceb<>+0(SB), Z14
+	VFMADD231PS.BCST  vector3ab51224<>+0(SB), Z6, Z14
+	VBROADCASTSS      vector3c091ceb<>+0(SB), Z15
+	VFMADD231PS.BCST  vector3ab51224<>+0(SB), Z7, Z15
+	VFMADD213PS.BCST  vector3d2aac79<>+0(SB), Z4, Z12
+	VFMADD213PS.BCST  vector3d2aac79<>+0(SB), Z5, Z13
+	VFMADD213PS.BCST  vector3d2aac79<>+0(SB), Z6, Z14
+	VFMADD213PS.BCST  vector3d2aac79<>+0(SB), Z7, Z15
+	VFMADD213PS.BCST  vector3e2aaa49<>+0(SB), Z4, Z12
+	VFMADD213PS.BCST  vector3e2aaa49<>+0(SB), Z5, Z13
+	VFMADD213PS.BCST  vector3e2aaa49<>+0(SB), Z6, Z14
+	VFMADD213PS.BCST  vector3e2aaa49<>+0(SB), Z7, Z15
+	VFMADD213PS.BCST  vector3efffffe<>+0(SB), Z4, Z12
+	VFMADD213PS.BCST  vector3efffffe<>+0(SB), Z5, Z13
+	VFMADD213PS.BCST  vector3efffffe<>+0(SB), Z6, Z14
+	VFMADD213PS.BCST  vector3efffffe<>+0(SB), Z7, Z15
+	VMULPS            Z4, Z12, Z12
+	VMULPS            Z5, Z13, Z13
+	VMULPS            Z6, Z14, Z14
+	VMULPS            Z7, Z15, Z15
+	VFMADD213PS       Z4, Z4, Z12
+	VFMADD213PS       Z5, Z5, Z13
+	VFMADD213PS       Z6, Z6, Z14
+	VFMADD213PS       Z7, Z7, Z15
+	VADDPS.BCST       vector3f800000<>+0(SB), Z12, Z12
+	VADDPS.BCST       vector3f800000<>+0(SB), Z13, Z13
+	VADDPS.BCST       vector3f800000<>+0(SB), Z14, Z14
+	VADDPS.BCST       vector3f800000<>+0(SB), Z15, Z15
+	VSCALEFPS         Z8, Z12, Z8
+	VSCALEFPS         Z9, Z13, Z9
+	VSCALEFPS         Z10, Z14, Z10
+	VSCALEFPS         Z11, Z15, Z11
+	VCMPPS.BCST       $0x11, vector00000000<>+0(SB), Z0, K2
+	VCMPPS.BCST       $0x11, vector00000000<>+0(SB), Z1, K3
+	VCMPPS.BCST       $0x11, vector00000000<>+0(SB), Z2, K4
+	VCMPPS.BCST       $0x11, vector00000000<>+0(SB), Z3, K5
+	VADDPS.BCST       vector3f800000<>+0(SB), Z8, Z3
+	VADDPS.BCST       vector3f800000<>+0(SB), Z9, Z2
+	VADDPS.BCST       vector3f800000<>+0(SB), Z10, Z1
+	VADDPS.BCST       vector3f800000<>+0(SB), Z11, Z0
+	VBROADCASTSS      vector3f800000<>+0(SB), Z15
+	VBLENDMPS         Z8, Z15, K2, Z8
+	VBROADCASTSS      vector3f800000<>+0(SB), Z15
+	VBLENDMPS         Z9, Z15, K3, Z9
+	VBROADCASTSS      vector3f800000<>+0(SB), Z15
+	VBLENDMPS         Z10, Z15, K4, Z10
+	VBROADCASTSS      vector3f800000<>+0(SB), Z15
+	VBLENDMPS         Z11, Z15, K5, Z11
+	VDIVPS            Z3, Z8, Z3
+	VDIVPS            Z2, Z9, Z2
+	VDIVPS            Z1, Z10, Z1
+	VDIVPS            Z0, Z11, Z0
+	VMOVUPS           Z3, (DI)(AX*1)
+	VMOVUPS           Z2, 64(DI)(AX*1)
+	VMOVUPS           Z1, 128(DI)(AX*1)
+	VMOVUPS           Z0, 192(DI)(AX*1)
+	ADDQ              $0x00000100, AX
+	SUBQ              $0x00000040, CX
+	JGE               many
+
+few:
+	ADDQ $0x00000040, CX
+	SUBQ $0x00000010, CX
+	JLT  rest
 
 one:
-	VMOVUPS      (SI)(AX*1), Z0
-	VPORD        Z31, Z0, Z1
-	VMAXPS       Z1, Z29, Z1
-	VMINPS       Z1, Z30, Z1
-	VMULPS       Z28, Z1, Z2
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VFNMADD231PS Z27, Z2, Z1
-	VFNMADD231PS Z26, Z2, Z1
-	VMOVAPS      Z24, Z3
-	VFMADD231PS  Z1, Z25, Z3
-	VFMADD213PS  Z23, Z1, Z3
-	VFMADD213PS  Z22, Z1, Z3
-	VFMADD213PS  Z21, Z1, Z3
-	VMULPS       Z1, Z3, Z3
-	VFMADD213PS  Z1, Z1, Z3
-	VADDPS       Z20, Z3, Z3
-	VSCALEFPS    Z2, Z3, Z2
-	VCMPPS       $0x11, Z19, Z0, K2
-	VADDPS       Z20, Z2, Z0
-	VBLENDMPS    Z2, Z20, K2, Z3
-	VDIVPS       Z0, Z3, Z3
-	VBLENDMPS    Z20, Z2, K2, Z2
-	VDIVPS       Z0, Z2, Z0
-	VMOVUPS      Z3, (DI)(AX*1)
-	ADDQ         $0x00000040, AX
-	SUBQ         $0x00000010, CX
-	JGE          one
+	VMOVUPS           (SI)(AX*1), Z0
+	VPORD             Z30, Z0, Z1
+	VMAXPS            Z1, Z31, Z1
+	VMOVAPS           Z29, Z2
+	VFMADD231PS.BCST  vector3fb8aa3b<>+0(SB), Z1, Z2
+	VSUBPS            Z29, Z2, Z2
+	VFNMADD231PS.BCST vector3f318000<>+0(SB), Z2, Z1
+	VFNMADD231PS.BCST vectorb95e8083<>+0(SB), Z2, Z1
+	VBROADCASTSS      vector3c091ceb<>+0(SB), Z3
+	VFMADD231PS.BCST  vector3ab51224<>+0(SB), Z1, Z3
+	VFMADD213PS.BCST  vector3d2aac79<>+0(SB), Z1, Z3
+	VFMADD213PS.BCST  vector3e2aaa49<>+0(SB), Z1, Z3
+	VFMADD213PS.BCST  vector3efffffe<>+0(SB), Z1, Z3
+	VMULPS            Z1, Z3, Z3
+	VFMADD213PS       Z1, Z1, Z3
+	VADDPS.BCST       vector3f800000<>+0(SB), Z3, Z3
+	VSCALEFPS         Z2, Z3, Z2
+	VCMPPS.BCST       $0x11, vector00000000<>+0(SB), Z0, K2
+	VADDPS.BCST       vector3f800000<>+0(SB), Z2, Z0
+	VBROADCASTSS      vector3f800000<>+0(SB), Z3
+	VBLENDMPS         Z2, Z3, K2, Z2
+	VDIVPS            Z0, Z2, Z0
+	VMOVUPS           Z0, (DI)(AX*1)
+	ADDQ              $0x00000040, AX
+	SUBQ              $0x00000010, CX
+	JGE               one
 
 rest:
-	ADDQ         $0x00000010, CX
-	JLE          done
-	MOVL         $0x00000001, R8
-	SHLL         CL, R8
-	DECL         R8
-	KMOVW        R8, K1
-	VMOVUPS.Z    (SI)(AX*1), K1, Z3
-	VPORD        Z31, Z3, Z2
-	VMAXPS       Z2, Z29, Z2
-	VMINPS       Z2, Z30, Z2
-	VMULPS       Z28, Z2, Z1
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VFNMADD231PS Z27, Z1, Z2
-	VFNMADD231PS Z26, Z1, Z2
-	VMOVAPS      Z24, Z4
-	VFMADD231PS  Z2, Z25, Z4
-	VFMADD213PS  Z23, Z2, Z4
-	VFMADD213PS  Z22, Z2, Z4
-	VFMADD213PS  Z21, Z2, Z4
-	VMULPS       Z2, Z4, Z4
-	VFMADD213PS  Z2, Z2, Z4
-	VADDPS       Z20, Z4, Z4
-	VSCALEFPS    Z1, Z4, Z1
-	VCMPPS       $0x11, Z19, Z3, K2
-	VADDPS       Z20, Z1, Z3
-	VBLENDMPS    Z1, Z20, K2, Z4
-	VDIVPS       Z3, Z4, Z4
-	VBLENDMPS    Z20, Z1, K2, Z1
-	VDIVPS       Z3, Z1, Z3
-	VMOVUPS      Z4, K1, (DI)(AX*1)
+	ADDQ              $0x00000010, CX
+	JLE               done
+	MOVL              $0x00000001, R8
+	SHLL              CL, R8
+	DECL              R8
+	KMOVW             R8, K1
+	VMOVUPS.Z         (SI)(AX*1), K1, Z0
+	VPORD             Z30, Z0, Z2
+	VMAXPS            Z2, Z31, Z2
+	VMOVAPS           Z29, Z3
+	VFMADD231PS.BCST  vector3fb8aa3b<>+0(SB), Z2, Z3
+	VSUBPS            Z29, Z3, Z3
+	VFNMADD231PS.BCST vector3f318000<>+0(SB), Z3, Z2
+	VFNMADD231PS.BCST vectorb95e8083<>+0(SB), Z3, Z2
+	VBROADCASTSS      vector3c091ceb<>+0(SB), Z1
+	VFMADD231PS.BCST  vector3ab51224<>+0(SB), Z2, Z1
+	VFMADD213PS.BCST  vector3d2aac79<>+0(SB), Z2, Z1
+	VFMADD213PS.BCST  vector3e2aaa49<>+0(SB), Z2, Z1
+	VFMADD213PS.BCST  vector3efffffe<>+0(SB), Z2, Z1
+	VMULPS            Z2, Z1, Z1
+	VFMADD213PS       Z2, Z2, Z1
+	VADDPS.BCST       vector3f800000<>+0(SB), Z1, Z1
+	VSCALEFPS         Z3, Z1, Z3
+	VCMPPS.BCST       $0x11, vector00000000<>+0(SB), Z0, K2
+	VADDPS.BCST       vector3f800000<>+0(SB), Z3, Z0
+	VBROADCASTSS      vector3f800000<>+0(SB), Z1
+	VBLENDMPS         Z3, Z1, K2, Z3
+	VDIVPS            Z0, Z3, Z0
+	VMOVUPS           Z0, K1, (DI)(AX*1)
 
 done:
 	VZEROUPPER
@@ -1160,86 +1334,178 @@ TEXT ·siluAVX512(SB), NOSPLIT, $0-48
 	MOVQ         src_base+24(FP), SI
 	MOVQ         dst_len+8(FP), CX
 	XORQ         AX, AX
-	VBROADCASTSS vector80000000<>+0(SB), Z31
-	VBROADCASTSS vector42b20000<>+0(SB), Z30
-	VBROADCASTSS vectorc2d00000<>+0(SB), Z29
-	VBROADCASTSS vector3fb8aa3b<>+0(SB), Z28
-	VBROADCASTSS vector3f318000<>+0(SB), Z27
-	VBROADCASTSS vectorb95e8083<>+0(SB), Z26
-	VBROADCASTSS vector3ab51224<>+0(SB), Z25
-	VBROADCASTSS vector3c091ceb<>+0(SB), Z24
-	VBROADCASTSS vector3d2aac79<>+0(SB), Z23
-	VBROADCASTSS vector3e2aaa49<>+0(SB), Z22
-	VBROADCASTSS vector3efffffe<>+0(SB), Z21
-	VBROADCASTSS vector3f800000<>+0(SB), Z20
-	VBROADCASTSS vector00000000<>+0(SB), Z19
-	SUBQ         $0x00000010, CX
-	JLT          rest
+	VBROADCASTSS vectorc2d00000<>+0(SB), Z31
+	VBROADCASTSS vector80000000<>+0(SB), Z30
+	VBROADCASTSS vector4b400000<>+0(SB), Z29
+	SUBQ         $0x00000040, CX
+	JLT          few
+
+many:
+	VMOVUPS           (SI)(AX*1), Z0
+	VMOVUPS           64(SI)(AX*1), Z1
+	VMOVUPS           128(SI)(AX*1), Z2
+	VMOVUPS           192(SI)(AX*1), Z3
+	VPORD             Z30, Z0, Z4
+	VPORD             Z30, Z1, Z5
+	VPORD             Z30, Z2, Z6
+	VPORD             Z30, Z3, Z7
+	VMAXPS            Z4, Z31, Z4
+	VMAXPS            Z5, Z31, Z5
+	VMAXPS            Z6, Z31, Z6
+	VMAXPS            Z7, Z31, Z7
+	VMOVAPS           Z29, Z8
+	VFMADD231PS.BCST  vector3fb8aa3b<>+0(SB), Z4, Z8
+	VMOVAPS           Z29, Z9
+	VFMADD231PS.BCST  vector3fb8aa3b<>+0(SB), Z5, Z9
+	VMOVAPS           Z29, Z10
+	VFMADD231PS.BCST  vector3fb8aa3b<>+0(SB), Z6, Z10
+	VMOVAPS           Z29, Z11
+	VFMADD231PS.BCST  vector3fb8aa3b<>+0(SB), Z7, Z11
+	VSUBPS            Z29, Z8, Z8
+	VSUBPS            Z29, Z9, Z9
+	VSUBPS            Z29, Z10, Z10
+	VSUBPS            Z29, Z11, Z11
+	VMOVAPS           Z4, Z12
+	VFNMADD231PS.BCST vector3f318000<>+0(SB), Z8, Z12
+	VMOVAPS           Z5, Z13
+	VFNMADD231PS.BCST vector3f318000<>+0(SB), Z9, Z13
+	VMOVAPS           Z6, Z14
+	VFNMADD231PS.BCST vector3f318000<>+0(SB), Z10, Z14
+	VMOVAPS           Z7, Z15
+	VFNMADD231PS.BCST vector3f318000<>+0(SB), Z11, Z15
+	VFNMADD231PS.BCST vectorb95e8083<>+0(SB), Z8, Z12
+	VFNMADD231PS.BCST vectorb95e8083<>+0(SB), Z9, Z13
+	VFNMADD231PS.BCST vectorb95e8083<>+0(SB), Z10, Z14
+	VFNMADD231PS.BCST vectorb95e8083<>+0(SB), Z11, Z15
+	VBROADCASTSS      vector3c091ceb<>+0(SB), Z16
+	VFMADD231PS.BCST  vector3ab51224<>+0(SB), Z12, Z16
+	VBROADCASTSS      vector3c091ceb<>+0(SB), Z17
+	VFMADD231PS.BCST  vector3ab51224<>+0(SB), Z13, Z17
+	VBROADCASTSS      vector3c091ceb<>+0(SB), Z18
+	VFMADD231PS.BCST  vector3ab51224<>+0(SB), Z14, Z18
+	VBROADCASTSS      vector3c091ceb<>+0(SB), Z19
+	VFMADD231PS.BCST  vector3ab51224<>+0(SB), Z15, Z19
+	VFMADD213PS.BCST  vector3d2aac79<>+0(SB), Z12, Z16
+	VFMADD213PS.BCST  vector3d2aac79<>+0(SB), Z13, Z17
+	VFMADD213PS.BCST  vector3d2aac79<>+0(SB), Z14, Z18
+	VFMADD213PS.BCST  vector3d2aac79<>+0(SB), Z15, Z19
+	VFMADD213PS.BCST  vector3e2aaa49<>+0(SB), Z12, Z16
+	VFMADD213PS.BCST  vector3e2aaa49<>+0(SB), Z13, Z17
+	VFMADD213PS.BCST  vector3e2aaa49<>+0(SB), Z14, Z18
+	VFMADD213PS.BCST  vector3e2aaa49<>+0(SB), Z15, Z19
+	VFMADD213PS.BCST  vector3efffffe<>+0(SB), Z12, Z16
+	VFMADD213PS.BCST  vector3efffffe<>+0(SB), Z13, Z17
+	VFMADD213PS.BCST  vector3efffffe<>+0(SB), Z14, Z18
+	VFMADD213PS.BCST  vector3efffffe<>+0(SB), Z15, Z19
+	VMULPS            Z12, Z16, Z16
+	VMULPS            Z13, Z17, Z17
+	VMULPS            Z14, Z18, Z18
+	VMULPS            Z15, Z19, Z19
+	VFMADD213PS       Z12, Z12, Z16
+	VFMADD213PS       Z13, Z13, Z17
+	VFMADD213PS       Z14, Z14, Z18
+	VFMADD213PS       Z15, Z15, Z19
+	VADDPS.BCST       vector3f800000<>+0(SB), Z16, Z16
+	VADDPS.BCST       vector3f800000<>+0(SB), Z17, Z17
+	VADDPS.BCST       vector3f800000<>+0(SB), Z18, Z18
+	VADDPS.BCST       vector3f800000<>+0(SB), Z19, Z19
+	VSCALEFPS         Z8, Z16, Z8
+	VSCALEFPS         Z9, Z17, Z9
+	VSCALEFPS         Z10, Z18, Z10
+	VSCALEFPS         Z11, Z19, Z11
+	VCMPPS.BCST       $0x11, vector00000000<>+0(SB), Z0, K2
+	VCMPPS.BCST       $0x11, vector00000000<>+0(SB), Z1, K3
+	VCMPPS.BCST       $0x11, vector00000000<>+0(SB), Z2, K4
+	VCMPPS.BCST       $0x11, vector00000000<>+0(SB), Z3, K5
+	VMULPS            Z4, Z8, Z4
+	VMULPS            Z5, Z9, Z5
+	VMULPS            Z6, Z10, Z6
+	VMULPS            Z7, Z11, Z7
+	VBLENDMPS         Z4, Z0, K2, Z0
+	VBLENDMPS         Z5, Z1, K3, Z1
+	VBLENDMPS         Z6, Z2, K4, Z2
+	VBLENDMPS         Z7, Z3, K5, Z3
+	VADDPS.BCST       vector3f800000<>+0(SB), Z8, Z8
+	VADDPS.BCST       vector3f800000<>+0(SB), Z9, Z9
+	VADDPS.BCST       vector3f800000<>+0(SB), Z10, Z10
+	VADDPS.BCST       vector3f800000<>+0(SB), Z11, Z11
+	VDIVPS            Z8, Z0, Z8
+	VDIVPS            Z9, Z1, Z9
+	VDIVPS            Z10, Z2, Z10
+	VDIVPS            Z11, Z3, Z11
+	VMOVUPS           Z8, (DI)(AX*1)
+	VMOVUPS           Z9, 64(DI)(AX*1)
+	VMOVUPS           Z10, 128(DI)(AX*1)
+	VMOVUPS           Z11, 192(DI)(AX*1)
+	ADDQ              $0x00000100, AX
+	SUBQ              $0x00000040, CX
+	JGE               many
+
+few:
+	ADDQ $0x00000040, CX
+	SUBQ $0x00000010, CX
+	JLT  rest
 
 one:
-	VMOVUPS      (SI)(AX*1), Z0
-	VPORD        Z31, Z0, Z1
-	VMAXPS       Z1, Z29, Z1
-	VMINPS       Z1, Z30, Z1
-	VMULPS       Z28, Z1, Z2
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VFNMADD231PS Z27, Z2, Z1
-	VFNMADD231PS Z26, Z2, Z1
-	VMOVAPS      Z24, Z3
-	VFMADD231PS  Z1, Z25, Z3
-	VFMADD213PS  Z23, Z1, Z3
-	VFMADD213PS  Z22, Z1, Z3
-	VFMADD213PS  Z21, Z1, Z3
-	VMULPS       Z1, Z3, Z3
-	VFMADD213PS  Z1, Z1, Z3
-	VADDPS       Z20, Z3, Z3
-	VSCALEFPS    Z2, Z3, Z2
-	VCMPPS       $0x11, Z19, Z0, K2
-	VADDPS       Z20, Z2, Z3
-	VBLENDMPS    Z2, Z20, K2, Z1
-	VDIVPS       Z3, Z1, Z1
-	VBLENDMPS    Z20, Z2, K2, Z2
-	VDIVPS       Z3, Z2, Z3
-	VMAXPS       Z0, Z29, Z0
-	VMULPS       Z0, Z1, Z0
-	VMOVUPS      Z0, (DI)(AX*1)
-	ADDQ         $0x00000040, AX
-	SUBQ         $0x00000010, CX
-	JGE          one
+	VMOVUPS           (SI)(AX*1), Z11
+	VPORD             Z30, Z11, Z10
+	VMAXPS            Z10, Z31, Z10
+	VMOVAPS           Z29, Z9
+	VFMADD231PS.BCST  vector3fb8aa3b<>+0(SB), Z10, Z9
+	VSUBPS            Z29, Z9, Z9
+	VMOVAPS           Z10, Z8
+	VFNMADD231PS.BCST vector3f318000<>+0(SB), Z9, Z8
+	VFNMADD231PS.BCST vectorb95e8083<>+0(SB), Z9, Z8
+	VBROADCASTSS      vector3c091ceb<>+0(SB), Z3
+	VFMADD231PS.BCST  vector3ab51224<>+0(SB), Z8, Z3
+	VFMADD213PS.BCST  vector3d2aac79<>+0(SB), Z8, Z3
+	VFMADD213PS.BCST  vector3e2aaa49<>+0(SB), Z8, Z3
+	VFMADD213PS.BCST  vector3efffffe<>+0(SB), Z8, Z3
+	VMULPS            Z8, Z3, Z3
+	VFMADD213PS       Z8, Z8, Z3
+	VADDPS.BCST       vector3f800000<>+0(SB), Z3, Z3
+	VSCALEFPS         Z9, Z3, Z9
+	VCMPPS.BCST       $0x11, vector00000000<>+0(SB), Z11, K2
+	VMULPS            Z10, Z9, Z10
+	VBLENDMPS         Z10, Z11, K2, Z11
+	VADDPS.BCST       vector3f800000<>+0(SB), Z9, Z9
+	VDIVPS            Z9, Z11, Z9
+	VMOVUPS           Z9, (DI)(AX*1)
+	ADDQ              $0x00000040, AX
+	SUBQ              $0x00000010, CX
+	JGE               one
 
 rest:
-	ADDQ         $0x00000010, CX
-	JLE          done
-	MOVL         $0x00000001, R8
-	SHLL         CL, R8
-	DECL         R8
-	KMOVW        R8, K1
-	VMOVUPS.Z    (SI)(AX*1), K1, Z0
-	VPORD        Z31, Z0, Z1
-	VMAXPS       Z1, Z29, Z1
-	VMINPS       Z1, Z30, Z1
-	VMULPS       Z28, Z1, Z2
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VFNMADD231PS Z27, Z2, Z1
-	VFNMADD231PS Z26, Z2, Z1
-	VMOVAPS      Z24, Z4
-	VFMADD231PS  Z1, Z25, Z4
-	VFMADD213PS  Z23, Z1, Z4
-	VFMADD213PS  Z22, Z1, Z4
-	VFMADD213PS  Z21, Z1, Z4
-	VMULPS       Z1, Z4, Z4
-	VFMADD213PS  Z1, Z1, Z4
-	VADDPS       Z20, Z4, Z4
-	VSCALEFPS    Z2, Z4, Z2
-	VCMPPS       $0x11, Z19, Z0, K2
-	VADDPS       Z20, Z2, Z4
-	VBLENDMPS    Z2, Z20, K2, Z1
-	VDIVPS       Z4, Z1, Z1
-	VBLENDMPS    Z20, Z2, K2, Z2
-	VDIVPS       Z4, Z2, Z4
-	VMAXPS       Z0, Z29, Z0
-	VMULPS       Z0, Z1, Z0
-	VMOVUPS      Z0, K1, (DI)(AX*1)
+	ADDQ              $0x00000010, CX
+	JLE               done
+	MOVL              $0x00000001, R8
+	SHLL              CL, R8
+	DECL              R8
+	KMOVW             R8, K1
+	VMOVUPS.Z         (SI)(AX*1), K1, Z9
+	VPORD             Z30, Z9, Z11
+	VMAXPS            Z11, Z31, Z11
+	VMOVAPS           Z29, Z10
+	VFMADD231PS.BCST  vector3fb8aa3b<>+0(SB), Z11, Z10
+	VSUBPS            Z29, Z10, Z10
+	VMOVAPS           Z11, Z3
+	VFNMADD231PS.BCST vector3f318000<>+0(SB), Z10, Z3
+	VFNMADD231PS.BCST vectorb95e8083<>+0(SB), Z10, Z3
+	VBROADCASTSS      vector3c091ceb<>+0(SB), Z8
+	VFMADD231PS.BCST  vector3ab51224<>+0(SB), Z3, Z8
+	VFMADD213PS.BCST  vector3d2aac79<>+0(SB), Z3, Z8
+	VFMADD213PS.BCST  vector3e2aaa49<>+0(SB), Z3, Z8
+	VFMADD213PS.BCST  vector3efffffe<>+0(SB), Z3, Z8
+	VMULPS            Z3, Z8, Z8
+	VFMADD213PS       Z3, Z3, Z8
+	VADDPS.BCST       vector3f800000<>+0(SB), Z8, Z8
+	VSCALEFPS         Z10, Z8, Z10
+	VCMPPS.BCST       $0x11, vector00000000<>+0(SB), Z9, K2
+	VMULPS            Z11, Z10, Z11
+	VBLENDMPS         Z11, Z9, K2, Z9
+	VADDPS.BCST       vector3f800000<>+0(SB), Z10, Z10
+	VDIVPS            Z10, Z9, Z10
+	VMOVUPS           Z10, K1, (DI)(AX*1)
 
 done:
 	VZEROUPPER
@@ -1255,131 +1521,295 @@ TEXT ·geluAVX512(SB), NOSPLIT, $0-48
 	VBROADCASTSS vector41700000<>+0(SB), Z31
 	VBROADCASTSS vector7fffffff<>+0(SB), Z30
 	VBROADCASTSS vector3f800000<>+0(SB), Z29
-	VBROADCASTSS vector3e99999a<>+0(SB), Z28
-	VBROADCASTSS vectorbf000000<>+0(SB), Z27
-	VBROADCASTSS vector42b20000<>+0(SB), Z26
-	VBROADCASTSS vectorc2d00000<>+0(SB), Z25
-	VBROADCASTSS vector3fb8aa3b<>+0(SB), Z24
-	VBROADCASTSS vector3f318000<>+0(SB), Z23
-	VBROADCASTSS vectorb95e8083<>+0(SB), Z22
-	VBROADCASTSS vector3ab51224<>+0(SB), Z21
-	VBROADCASTSS vector3c091ceb<>+0(SB), Z20
-	VBROADCASTSS vector3d2aac79<>+0(SB), Z19
-	VBROADCASTSS vector3e2aaa49<>+0(SB), Z18
-	VBROADCASTSS vector3efffffe<>+0(SB), Z17
-	VBROADCASTSS vector3f000000<>+0(SB), Z16
-	VBROADCASTSS vectorbca8eb35<>+0(SB), Z15
-	VBROADCASTSS vector3de63a54<>+0(SB), Z14
-	VBROADCASTSS vectorbe69a43f<>+0(SB), Z13
-	VBROADCASTSS vector3e4451b8<>+0(SB), Z12
-	VBROADCASTSS vectorbda28a82<>+0(SB), Z11
-	VBROADCASTSS vector3dc4dce0<>+0(SB), Z10
-	VBROADCASTSS vector3da090ea<>+0(SB), Z9
-	SUBQ         $0x00000010, CX
-	JLT          rest
+	SUBQ         $0x00000040, CX
+	JLT          few
+
+many:
+	VMOVUPS           (SI)(AX*1), Z0
+	VMOVUPS           64(SI)(AX*1), Z1
+	VMOVUPS           128(SI)(AX*1), Z2
+	VMOVUPS           192(SI)(AX*1), Z3
+	VPANDD            Z30, Z0, Z4
+	VPANDD            Z30, Z1, Z5
+	VPANDD            Z30, Z2, Z6
+	VPANDD            Z30, Z3, Z7
+	VMINPS            Z4, Z31, Z4
+	VMINPS            Z5, Z31, Z5
+	VMINPS            Z6, Z31, Z6
+	VMINPS            Z7, Z31, Z7
+	VMOVAPS           Z29, Z8
+	VFMADD231PS.BCST  vector3e99999a<>+0(SB), Z4, Z8
+	VMOVAPS           Z29, Z9
+	VFMADD231PS.BCST  vector3e99999a<>+0(SB), Z5, Z9
+	VMOVAPS           Z29, Z10
+	VFMADD231PS.BCST  vector3e99999a<>+0(SB), Z6, Z10
+	VMOVAPS           Z29, Z11
+	VFMADD231PS.BCST  vector3e99999a<>+0(SB), Z7, Z11
+	VDIVPS            Z8, Z29, Z8
+	VDIVPS            Z9, Z29, Z9
+	VDIVPS            Z10, Z29, Z10
+	VDIVPS            Z11, Z29, Z11
+	VMULPS            Z4, Z4, Z12
+	VMULPS            Z5, Z5, Z13
+	VMULPS            Z6, Z6, Z14
+	VMULPS            Z7, Z7, Z15
+	VMULPS.BCST       vectorbf000000<>+0(SB), Z12, Z16
+	VMULPS.BCST       vectorbf000000<>+0(SB), Z13, Z17
+	VMULPS.BCST       vectorbf000000<>+0(SB), Z14, Z18
+	VMULPS.BCST       vectorbf000000<>+0(SB), Z15, Z19
+	VBROADCASTSS      vector4b400000<>+0(SB), Z20
+	VFMADD231PS.BCST  vector3fb8aa3b<>+0(SB), Z16, Z20
+	VBROADCASTSS      vector4b400000<>+0(SB), Z21
+	VFMADD231PS.BCST  vector3fb8aa3b<>+0(SB), Z17, Z21
+	VBROADCASTSS      vector4b400000<>+0(SB), Z22
+	VFMADD231PS.BCST  vector3fb8aa3b<>+0(SB), Z18, Z22
+	VBROADCASTSS      vector4b400000<>+0(SB), Z23
+	VFMADD231PS.BCST  vector3fb8aa3b<>+0(SB), Z19, Z23
+	VSUBPS.BCST       vector4b400000<>+0(SB), Z20, Z20
+	VSUBPS.BCST       vector4b400000<>+0(SB), Z21, Z21
+	VSUBPS.BCST       vector4b400000<>+0(SB), Z22, Z22
+	VSUBPS.BCST       vector4b400000<>+0(SB), Z23, Z23
+	VFNMADD231PS.BCST vector3f318000<>+0(SB), Z20, Z16
+	VFNMADD231PS.BCST vector3f318000<>+0(SB), Z21, Z17
+	VFNMADD231PS.BCST vector3f318000<>+0(SB), Z22, Z18
+	VFNMADD231PS.BCST vector3f318000<>+0(SB), Z23, Z19
+	VFNMADD231PS.BCST vectorb95e8083<>+0(SB), Z20, Z16
+	VFNMADD231PS.BCST vectorb95e8083<>+0(SB), Z21, Z17
+	VFNMADD231PS.BCST vectorb95e8083<>+0(SB), Z22, Z18
+	VFNMADD231PS.BCST vectorb95e8083<>+0(SB), Z23, Z19
+	VBROADCASTSS      vector3c091ceb<>+0(SB), Z24
+	VFMADD231PS.BCST  vector3ab51224<>+0(SB), Z16, Z24
+	VBROADCASTSS      vector3c091ceb<>+0(SB), Z25
+	VFMADD231PS.BCST  vector3ab51224<>+0(SB), Z17, Z25
+	VBROADCASTSS      vector3c091ceb<>+0(SB), Z26
+	VFMADD231PS.BCST  vector3ab51224<>+0(SB), Z18, Z26
+	VBROADCASTSS      vector3c091ceb<>+0(SB), Z27
+	VFMADD231PS.BCST  vector3ab51224<>+0(SB), Z19, Z27
+	VFMADD213PS.BCST  vector3d2aac79<>+0(SB), Z16, Z24
+	VFMADD213PS.BCST  vector3d2aac79<>+0(SB), Z17, Z25
+	VFMADD213PS.BCST  vector3d2aac79<>+0(SB), Z18, Z26
+	VFMADD213PS.BCST  vector3d2aac79<>+0(SB), Z19, Z27
+	VFMADD213PS.BCST  vector3e2aaa49<>+0(SB), Z16, Z24
+	VFMADD213PS.BCST  vector3e2aaa49<>+0(SB), Z17, Z25
+	VFMADD213PS.BCST  vector3e2aaa49<>+0(SB), Z18, Z26
+	VFMADD213PS.BCST  vector3e2aaa49<>+0(SB), Z19, Z27
+	VFMADD213PS.BCST  vector3efffffe<>+0(SB), Z16, Z24
+	VFMADD213PS.BCST  vector3efffffe<>+0(SB), Z17, Z25
+	VFMADD213PS.BCST  vector3efffffe<>+0(SB), Z18, Z26
+	VFMADD213PS.BCST  vector3efffffe<>+0(SB), Z19, Z27
+	VMULPS            Z16, Z24, Z24
+	VMULPS            Z17, Z25, Z25
+	VMULPS            Z18, Z26, Z26
+	VMULPS            Z19, Z27, Z27
+	VFMADD213PS       Z16, Z16, Z24
+	VFMADD213PS       Z17, Z17, Z25
+	VFMADD213PS       Z18, Z18, Z26
+	VFMADD213PS       Z19, Z19, Z27
+	VADDPS            Z29, Z24, Z24
+	VADDPS            Z29, Z25, Z25
+	VADDPS            Z29, Z26, Z26
+	VADDPS            Z29, Z27, Z27
+	VSCALEFPS         Z20, Z24, Z20
+	VSCALEFPS         Z21, Z25, Z21
+	VSCALEFPS         Z22, Z26, Z22
+	VSCALEFPS         Z23, Z27, Z23
+	VFNMADD231PS      Z4, Z4, Z12
+	VFNMADD231PS      Z5, Z5, Z13
+	VFNMADD231PS      Z6, Z6, Z14
+	VFNMADD231PS      Z7, Z7, Z15
+	VMULPS            Z12, Z20, Z12
+	VMULPS            Z13, Z21, Z13
+	VMULPS            Z14, Z22, Z14
+	VMULPS            Z15, Z23, Z15
+	VFMADD231PS.BCST  vector3f000000<>+0(SB), Z12, Z20
+	VFMADD231PS.BCST  vector3f000000<>+0(SB), Z13, Z21
+	VFMADD231PS.BCST  vector3f000000<>+0(SB), Z14, Z22
+	VFMADD231PS.BCST  vector3f000000<>+0(SB), Z15, Z23
+	VBROADCASTSS      vector3de63a54<>+0(SB), Z15
+	VFMADD231PS.BCST  vectorbca8eb35<>+0(SB), Z8, Z15
+	VBROADCASTSS      vector3de63a54<>+0(SB), Z14
+	VFMADD231PS.BCST  vectorbca8eb35<>+0(SB), Z9, Z14
+	VBROADCASTSS      vector3de63a54<>+0(SB), Z13
+	VFMADD231PS.BCST  vectorbca8eb35<>+0(SB), Z10, Z13
+	VBROADCASTSS      vector3de63a54<>+0(SB), Z12
+	VFMADD231PS.BCST  vectorbca8eb35<>+0(SB), Z11, Z12
+	VFMADD213PS.BCST  vectorbe69a43f<>+0(SB), Z8, Z15
+	VFMADD213PS.BCST  vectorbe69a43f<>+0(SB), Z9, Z14
+	VFMADD213PS.BCST  vectorbe69a43f<>+0(SB), Z10, Z13
+	VFMADD213PS.BCST  vectorbe69a43f<>+0(SB), Z11, Z12
+	VFMADD213PS.BCST  vector3e4451b8<>+0(SB), Z8, Z15
+	VFMADD213PS.BCST  vector3e4451b8<>+0(SB), Z9, Z14
+	VFMADD213PS.BCST  vector3e4451b8<>+0(SB), Z10, Z13
+	VFMADD213PS.BCST  vector3e4451b8<>+0(SB), Z11, Z12
+	VFMADD213PS.BCST  vectorbda28a82<>+0(SB), Z8, Z15
+	VFMADD213PS.BCST  vectorbda28a82<>+0(SB), Z9, Z14
+	VFMADD213PS.BCST  vectorbda28a82<>+0(SB), Z10, Z13
+	VFMADD213PS.BCST  vectorbda28a82<>+0(SB), Z11, Z12
+	VFMADD213PS.BCST  vector3dc4dce0<>+0(SB), Z8, Z15
+	VFMADD213PS.BCST  vector3dc4dce0<>+0(SB), Z9, Z14
+	VFMADD213PS.BCST  vector3dc4dce0<>+0(SB), Z10, Z13
+	VFMADD213PS.BCST  vector3dc4dce0<>+0(SB), Z11, Z12
+	VFMADD213PS.BCST  vector3da090ea<>+0(SB), Z8, Z15
+	VFMADD213PS.BCST  vector3da090ea<>+0(SB), Z9, Z14
+	VFMADD213PS.BCST  vector3da090ea<>+0(SB), Z10, Z13
+	VFMADD213PS.BCST  vector3da090ea<>+0(SB), Z11, Z12
+	VFMADD213PS.BCST  vector3de1c1b9<>+0(SB), Z8, Z15
+	VFMADD213PS.BCST  vector3de1c1b9<>+0(SB), Z9, Z14
+	VFMADD213PS.BCST  vector3de1c1b9<>+0(SB), Z10, Z13
+	VFMADD213PS.BCST  vector3de1c1b9<>+0(SB), Z11, Z12
+	VFMADD213PS.BCST  vector3df4e23e<>+0(SB), Z8, Z15
+	VFMADD213PS.BCST  vector3df4e23e<>+0(SB), Z9, Z14
+	VFMADD213PS.BCST  vector3df4e23e<>+0(SB), Z10, Z13
+	VFMADD213PS.BCST  vector3df4e23e<>+0(SB), Z11, Z12
+	VFMADD213PS.BCST  vector3df51e49<>+0(SB), Z8, Z15
+	VFMADD213PS.BCST  vector3df51e49<>+0(SB), Z9, Z14
+	VFMADD213PS.BCST  vector3df51e49<>+0(SB), Z10, Z13
+	VFMADD213PS.BCST  vector3df51e49<>+0(SB), Z11, Z12
+	VMULPS            Z15, Z8, Z15
+	VMULPS            Z14, Z9, Z14
+	VMULPS            Z13, Z10, Z13
+	VMULPS            Z12, Z11, Z12
+	VMULPS            Z15, Z20, Z15
+	VMULPS            Z14, Z21, Z14
+	VMULPS            Z13, Z22, Z13
+	VMULPS            Z12, Z23, Z12
+	VCMPPS.BCST       $0x11, vector00000000<>+0(SB), Z0, K2
+	VCMPPS.BCST       $0x11, vector00000000<>+0(SB), Z1, K3
+	VCMPPS.BCST       $0x11, vector00000000<>+0(SB), Z2, K4
+	VCMPPS.BCST       $0x11, vector00000000<>+0(SB), Z3, K5
+	VSUBPS            Z15, Z29, Z23
+	VSUBPS            Z14, Z29, Z22
+	VSUBPS            Z13, Z29, Z21
+	VSUBPS            Z12, Z29, Z20
+	VBLENDMPS         Z15, Z23, K2, Z23
+	VBLENDMPS         Z14, Z22, K3, Z22
+	VBLENDMPS         Z13, Z21, K4, Z21
+	VBLENDMPS         Z12, Z20, K5, Z20
+	VBROADCASTSS      vectorc1700000<>+0(SB), Z12
+	VMAXPS            Z0, Z12, Z0
+	VBROADCASTSS      vectorc1700000<>+0(SB), Z12
+	VMAXPS            Z1, Z12, Z1
+	VBROADCASTSS      vectorc1700000<>+0(SB), Z12
+	VMAXPS            Z2, Z12, Z2
+	VBROADCASTSS      vectorc1700000<>+0(SB), Z12
+	VMAXPS            Z3, Z12, Z3
+	VMULPS            Z0, Z23, Z0
+	VMULPS            Z1, Z22, Z1
+	VMULPS            Z2, Z21, Z2
+	VMULPS            Z3, Z20, Z3
+	VMOVUPS           Z0, (DI)(AX*1)
+	VMOVUPS           Z1, 64(DI)(AX*1)
+	VMOVUPS           Z2, 128(DI)(AX*1)
+	VMOVUPS           Z3, 192(DI)(AX*1)
+	ADDQ              $0x00000100, AX
+	SUBQ              $0x00000040, CX
+	JGE               many
+
+few:
+	ADDQ $0x00000040, CX
+	SUBQ $0x00000010, CX
+	JLT  rest
 
 one:
-	VMOVUPS          (SI)(AX*1), Z0
-	VPANDD           Z30, Z0, Z1
-	VMINPS           Z1, Z31, Z1
-	VMOVAPS          Z29, Z2
-	VFMADD231PS      Z28, Z1, Z2
-	VDIVPS           Z2, Z29, Z2
-	VMULPS           Z1, Z1, Z3
-	VMULPS           Z27, Z3, Z4
-	VMAXPS           Z4, Z25, Z4
-	VMINPS           Z4, Z26, Z4
-	VMULPS           Z24, Z4, Z5
-	VRNDSCALEPS      $0x08, Z5, Z5
-	VFNMADD231PS     Z23, Z5, Z4
-	VFNMADD231PS     Z22, Z5, Z4
-	VMOVAPS          Z20, Z6
-	VFMADD231PS      Z4, Z21, Z6
-	VFMADD213PS      Z19, Z4, Z6
-	VFMADD213PS      Z18, Z4, Z6
-	VFMADD213PS      Z17, Z4, Z6
-	VMULPS           Z4, Z6, Z6
-	VFMADD213PS      Z4, Z4, Z6
-	VADDPS           Z29, Z6, Z6
-	VSCALEFPS        Z5, Z6, Z5
-	VFNMADD231PS     Z1, Z1, Z3
-	VMULPS           Z3, Z5, Z3
-	VFMADD231PS      Z16, Z3, Z5
-	VMOVAPS          Z14, Z3
-	VFMADD231PS      Z2, Z15, Z3
-	VFMADD213PS      Z13, Z2, Z3
-	VFMADD213PS      Z12, Z2, Z3
-	VFMADD213PS      Z11, Z2, Z3
-	VFMADD213PS      Z10, Z2, Z3
-	VFMADD213PS      Z9, Z2, Z3
-	VFMADD213PS.BCST vector3de1c1b9<>+0(SB), Z2, Z3
-	VFMADD213PS.BCST vector3df4e23e<>+0(SB), Z2, Z3
-	VFMADD213PS.BCST vector3df51e49<>+0(SB), Z2, Z3
-	VMULPS           Z3, Z2, Z3
-	VMULPS           Z3, Z5, Z3
-	VCMPPS.BCST      $0x11, vector00000000<>+0(SB), Z0, K2
-	VSUBPS           Z3, Z29, Z5
-	VBLENDMPS        Z3, Z5, K2, Z5
-	VBROADCASTSS     vectorc1700000<>+0(SB), Z3
-	VMAXPS           Z0, Z3, Z0
-	VMULPS           Z0, Z5, Z0
-	VMOVUPS          Z0, (DI)(AX*1)
-	ADDQ             $0x00000040, AX
-	SUBQ             $0x00000010, CX
-	JGE              one
+	VMOVUPS           (SI)(AX*1), Z3
+	VPANDD            Z30, Z3, Z2
+	VMINPS            Z2, Z31, Z2
+	VMOVAPS           Z29, Z1
+	VFMADD231PS.BCST  vector3e99999a<>+0(SB), Z2, Z1
+	VDIVPS            Z1, Z29, Z1
+	VMULPS            Z2, Z2, Z0
+	VMULPS.BCST       vectorbf000000<>+0(SB), Z0, Z20
+	VBROADCASTSS      vector4b400000<>+0(SB), Z21
+	VFMADD231PS.BCST  vector3fb8aa3b<>+0(SB), Z20, Z21
+	VSUBPS.BCST       vector4b400000<>+0(SB), Z21, Z21
+	VFNMADD231PS.BCST vector3f318000<>+0(SB), Z21, Z20
+	VFNMADD231PS.BCST vectorb95e8083<>+0(SB), Z21, Z20
+	VBROADCASTSS      vector3c091ceb<>+0(SB), Z22
+	VFMADD231PS.BCST  vector3ab51224<>+0(SB), Z20, Z22
+	VFMADD213PS.BCST  vector3d2aac79<>+0(SB), Z20, Z22
+	VFMADD213PS.BCST  vector3e2aaa49<>+0(SB), Z20, Z22
+	VFMADD213PS.BCST  vector3efffffe<>+0(SB), Z20, Z22
+	VMULPS            Z20, Z22, Z22
+	VFMADD213PS       Z20, Z20, Z22
+	VADDPS            Z29, Z22, Z22
+	VSCALEFPS         Z21, Z22, Z21
+	VFNMADD231PS      Z2, Z2, Z0
+	VMULPS            Z0, Z21, Z0
+	VFMADD231PS.BCST  vector3f000000<>+0(SB), Z0, Z21
+	VBROADCASTSS      vector3de63a54<>+0(SB), Z0
+	VFMADD231PS.BCST  vectorbca8eb35<>+0(SB), Z1, Z0
+	VFMADD213PS.BCST  vectorbe69a43f<>+0(SB), Z1, Z0
+	VFMADD213PS.BCST  vector3e4451b8<>+0(SB), Z1, Z0
+	VFMADD213PS.BCST  vectorbda28a82<>+0(SB), Z1, Z0
+	VFMADD213PS.BCST  vector3dc4dce0<>+0(SB), Z1, Z0
+	VFMADD213PS.BCST  vector3da090ea<>+0(SB), Z1, Z0
+	VFMADD213PS.BCST  vector3de1c1b9<>+0(SB), Z1, Z0
+	VFMADD213PS.BCST  vector3df4e23e<>+0(SB), Z1, Z0
+	VFMADD213PS.BCST  vector3df51e49<>+0(SB), Z1, Z0
+	VMULPS            Z0, Z1, Z0
+	VMULPS            Z0, Z21, Z0
+	VCMPPS.BCST       $0x11, vector00000000<>+0(SB), Z3, K2
+	VSUBPS            Z0, Z29, Z21
+	VBLENDMPS         Z0, Z21, K2, Z21
+	VBROADCASTSS      vectorc1700000<>+0(SB), Z0
+	VMAXPS            Z3, Z0, Z3
+	VMULPS            Z3, Z21, Z3
+	VMOVUPS           Z3, (DI)(AX*1)
+	ADDQ              $0x00000040, AX
+	SUBQ              $0x00000010, CX
+	JGE               one
 
 rest:
-	ADDQ             $0x00000010, CX
-	JLE              done
-	MOVL             $0x00000001, R8
-	SHLL             CL, R8
-	DECL             R8
-	KMOVW            R8, K1
-	VMOVUPS.Z        (SI)(AX*1), K1, Z0
-	VPANDD           Z30, Z0, Z5
-	VMINPS           Z5, Z31, Z5
-	VMOVAPS          Z29, Z3
-	VFMADD231PS      Z28, Z5, Z3
-	VDIVPS           Z3, Z29, Z3
-	VMULPS           Z5, Z5, Z2
-	VMULPS           Z27, Z2, Z1
-	VMAXPS           Z1, Z25, Z1
-	VMINPS           Z1, Z26, Z1
-	VMULPS           Z24, Z1, Z6
-	VRNDSCALEPS      $0x08, Z6, Z6
-	VFNMADD231PS     Z23, Z6, Z1
-	VFNMADD231PS     Z22, Z6, Z1
-	VMOVAPS          Z20, Z4
-	VFMADD231PS      Z1, Z21, Z4
-	VFMADD213PS      Z19, Z1, Z4
-	VFMADD213PS      Z18, Z1, Z4
-	VFMADD213PS      Z17, Z1, Z4
-	VMULPS           Z1, Z4, Z4
-	VFMADD213PS      Z1, Z1, Z4
-	VADDPS           Z29, Z4, Z4
-	VSCALEFPS        Z6, Z4, Z6
-	VFNMADD231PS     Z5, Z5, Z2
-	VMULPS           Z2, Z6, Z2
-	VFMADD231PS      Z16, Z2, Z6
-	VMOVAPS          Z14, Z2
-	VFMADD231PS      Z3, Z15, Z2
-	VFMADD213PS      Z13, Z3, Z2
-	VFMADD213PS      Z12, Z3, Z2
-	VFMADD213PS      Z11, Z3, Z2
-	VFMADD213PS      Z10, Z3, Z2
-	VFMADD213PS      Z9, Z3, Z2
-	VFMADD213PS.BCST vector3de1c1b9<>+0(SB), Z3, Z2
-	VFMADD213PS.BCST vector3df4e23e<>+0(SB), Z3, Z2
-	VFMADD213PS.BCST vector3df51e49<>+0(SB), Z3, Z2
-	VMULPS           Z2, Z3, Z2
-	VMULPS           Z2, Z6, Z2
-	VCMPPS.BCST      $0x11, vector00000000<>+0(SB), Z0, K2
-	VSUBPS           Z2, Z29, Z6
-	VBLENDMPS        Z2, Z6, K2, Z6
-	VBROADCASTSS     vectorc1700000<>+0(SB), Z2
-	VMAXPS           Z0, Z2, Z0
-	VMULPS           Z0, Z6, Z0
-	VMOVUPS          Z0, K1, (DI)(AX*1)
+	ADDQ              $0x00000010, CX
+	JLE               done
+	MOVL              $0x00000001, R8
+	SHLL              CL, R8
+	DECL              R8
+	KMOVW             R8, K1
+	VMOVUPS.Z         (SI)(AX*1), K1, Z3
+	VPANDD            Z30, Z3, Z21
+	VMINPS            Z21, Z31, Z21
+	VMOVAPS           Z29, Z0
+	VFMADD231PS.BCST  vector3e99999a<>+0(SB), Z21, Z0
+	VDIVPS            Z0, Z29, Z0
+	VMULPS            Z21, Z21, Z1
+	VMULPS.BCST       vectorbf000000<>+0(SB), Z1, Z2
+	VBROADCASTSS      vector4b400000<>+0(SB), Z22
+	VFMADD231PS.BCST  vector3fb8aa3b<>+0(SB), Z2, Z22
+	VSUBPS.BCST       vector4b400000<>+0(SB), Z22, Z22
+	VFNMADD231PS.BCST vector3f318000<>+0(SB), Z22, Z2
+	VFNMADD231PS.BCST vectorb95e8083<>+0(SB), Z22, Z2
+	VBROADCASTSS      vector3c091ceb<>+0(SB), Z20
+	VFMADD231PS.BCST  vector3ab51224<>+0(SB), Z2, Z20
+	VFMADD213PS.BCST  vector3d2aac79<>+0(SB), Z2, Z20
+	VFMADD213PS.BCST  vector3e2aaa49<>+0(SB), Z2, Z20
+	VFMADD213PS.BCST  vector3efffffe<>+0(SB), Z2, Z20
+	VMULPS            Z2, Z20, Z20
+	VFMADD213PS       Z2, Z2, Z20
+	VADDPS            Z29, Z20, Z20
+	VSCALEFPS         Z22, Z20, Z22
+	VFNMADD231PS      Z21, Z21, Z1
+	VMULPS            Z1, Z22, Z1
+	VFMADD231PS.BCST  vector3f000000<>+0(SB), Z1, Z22
+	VBROADCASTSS      vector3de63a54<>+0(SB), Z1
+	VFMADD231PS.BCST  vectorbca8eb35<>+0(SB), Z0, Z1
+	VFMADD213PS.BCST  vectorbe69a43f<>+0(SB), Z0, Z1
+	VFMADD213PS.BCST  vector3e4451b8<>+0(SB), Z0, Z1
+	VFMADD213PS.BCST  vectorbda28a82<>+0(SB), Z0, Z1
+	VFMADD213PS.BCST  vector3dc4dce0<>+0(SB), Z0, Z1
+	VFMADD213PS.BCST  vector3da090ea<>+0(SB), Z0, Z1
+	VFMADD213PS.BCST  vector3de1c1b9<>+0(SB), Z0, Z1
+	VFMADD213PS.BCST  vector3df4e23e<>+0(SB), Z0, Z1
+	VFMADD213PS.BCST  vector3df51e49<>+0(SB), Z0, Z1
+	VMULPS            Z1, Z0, Z1
+	VMULPS            Z1, Z22, Z1
+	VCMPPS.BCST       $0x11, vector00000000<>+0(SB), Z3, K2
+	VSUBPS            Z1, Z29, Z22
+	VBLENDMPS         Z1, Z22, K2, Z22
+	VBROADCASTSS      vectorc1700000<>+0(SB), Z1
+	VMAXPS            Z3, Z1, Z3
+	VMULPS            Z3, Z22, Z3
+	VMOVUPS           Z3, K1, (DI)(AX*1)
 
 done:
 	VZEROUPPER
@@ -1435,100 +1865,211 @@ TEXT ·geluTanhAVX512(SB), NOSPLIT, $0-48
 	VBROADCASTSS vectorc1400000<>+0(SB), Z31
 	VBROADCASTSS vector41400000<>+0(SB), Z30
 	VBROADCASTSS vector3d922279<>+0(SB), Z29
-	VBROADCASTSS vector3fcc422a<>+0(SB), Z28
-	VBROADCASTSS vector80000000<>+0(SB), Z27
-	VBROADCASTSS vector42b20000<>+0(SB), Z26
-	VBROADCASTSS vectorc2d00000<>+0(SB), Z25
-	VBROADCASTSS vector3fb8aa3b<>+0(SB), Z24
-	VBROADCASTSS vector3f318000<>+0(SB), Z23
-	VBROADCASTSS vectorb95e8083<>+0(SB), Z22
-	VBROADCASTSS vector3ab51224<>+0(SB), Z21
-	VBROADCASTSS vector3c091ceb<>+0(SB), Z20
-	VBROADCASTSS vector3d2aac79<>+0(SB), Z19
-	VBROADCASTSS vector3e2aaa49<>+0(SB), Z18
-	VBROADCASTSS vector3efffffe<>+0(SB), Z17
-	VBROADCASTSS vector3f800000<>+0(SB), Z16
-	VBROADCASTSS vector00000000<>+0(SB), Z15
-	VBROADCASTSS vector3e5b33b6<>+0(SB), Z14
-	SUBQ         $0x00000010, CX
-	JLT          rest
+	SUBQ         $0x00000040, CX
+	JLT          few
+
+many:
+	VMOVUPS           (SI)(AX*1), Z0
+	VMOVUPS           64(SI)(AX*1), Z1
+	VMOVUPS           128(SI)(AX*1), Z2
+	VMOVUPS           192(SI)(AX*1), Z3
+	VMAXPS            Z0, Z31, Z0
+	VMAXPS            Z1, Z31, Z1
+	VMAXPS            Z2, Z31, Z2
+	VMAXPS            Z3, Z31, Z3
+	VMINPS            Z0, Z30, Z4
+	VMINPS            Z1, Z30, Z5
+	VMINPS            Z2, Z30, Z6
+	VMINPS            Z3, Z30, Z7
+	VMULPS            Z4, Z4, Z8
+	VMULPS            Z5, Z5, Z9
+	VMULPS            Z6, Z6, Z10
+	VMULPS            Z7, Z7, Z11
+	VFMADD213PS.BCST  vector3fcc422a<>+0(SB), Z29, Z8
+	VFMADD213PS.BCST  vector3fcc422a<>+0(SB), Z29, Z9
+	VFMADD213PS.BCST  vector3fcc422a<>+0(SB), Z29, Z10
+	VFMADD213PS.BCST  vector3fcc422a<>+0(SB), Z29, Z11
+	VMULPS            Z8, Z4, Z8
+	VMULPS            Z9, Z5, Z9
+	VMULPS            Z10, Z6, Z10
+	VMULPS            Z11, Z7, Z11
+	VPORD.BCST        vector80000000<>+0(SB), Z8, Z7
+	VPORD.BCST        vector80000000<>+0(SB), Z9, Z6
+	VPORD.BCST        vector80000000<>+0(SB), Z10, Z5
+	VPORD.BCST        vector80000000<>+0(SB), Z11, Z4
+	VBROADCASTSS      vectorc2d00000<>+0(SB), Z12
+	VMAXPS            Z7, Z12, Z7
+	VBROADCASTSS      vectorc2d00000<>+0(SB), Z12
+	VMAXPS            Z6, Z12, Z6
+	VBROADCASTSS      vectorc2d00000<>+0(SB), Z12
+	VMAXPS            Z5, Z12, Z5
+	VBROADCASTSS      vectorc2d00000<>+0(SB), Z12
+	VMAXPS            Z4, Z12, Z4
+	VBROADCASTSS      vector4b400000<>+0(SB), Z12
+	VFMADD231PS.BCST  vector3fb8aa3b<>+0(SB), Z7, Z12
+	VBROADCASTSS      vector4b400000<>+0(SB), Z13
+	VFMADD231PS.BCST  vector3fb8aa3b<>+0(SB), Z6, Z13
+	VBROADCASTSS      vector4b400000<>+0(SB), Z14
+	VFMADD231PS.BCST  vector3fb8aa3b<>+0(SB), Z5, Z14
+	VBROADCASTSS      vector4b400000<>+0(SB), Z15
+	VFMADD231PS.BCST  vector3fb8aa3b<>+0(SB), Z4, Z15
+	VSUBPS.BCST       vector4b400000<>+0(SB), Z12, Z12
+	VSUBPS.BCST       vector4b400000<>+0(SB), Z13, Z13
+	VSUBPS.BCST       vector4b400000<>+0(SB), Z14, Z14
+	VSUBPS.BCST       vector4b400000<>+0(SB), Z15, Z15
+	VFNMADD231PS.BCST vector3f318000<>+0(SB), Z12, Z7
+	VFNMADD231PS.BCST vector3f318000<>+0(SB), Z13, Z6
+	VFNMADD231PS.BCST vector3f318000<>+0(SB), Z14, Z5
+	VFNMADD231PS.BCST vector3f318000<>+0(SB), Z15, Z4
+	VFNMADD231PS.BCST vectorb95e8083<>+0(SB), Z12, Z7
+	VFNMADD231PS.BCST vectorb95e8083<>+0(SB), Z13, Z6
+	VFNMADD231PS.BCST vectorb95e8083<>+0(SB), Z14, Z5
+	VFNMADD231PS.BCST vectorb95e8083<>+0(SB), Z15, Z4
+	VBROADCASTSS      vector3c091ceb<>+0(SB), Z16
+	VFMADD231PS.BCST  vector3ab51224<>+0(SB), Z7, Z16
+	VBROADCASTSS      vector3c091ceb<>+0(SB), Z17
+	VFMADD231PS.BCST  vector3ab51224<>+0(SB), Z6, Z17
+	VBROADCASTSS      vector3c091ceb<>+0(SB), Z18
+	VFMADD231PS.BCST  vector3ab51224<>+0(SB), Z5, Z18
+	VBROADCASTSS      vector3c091ceb<>+0(SB), Z19
+	VFMADD231PS.BCST  vector3ab51224<>+0(SB), Z4, Z19
+	VFMADD213PS.BCST  vector3d2aac79<>+0(SB), Z7, Z16
+	VFMADD213PS.BCST  vector3d2aac79<>+0(SB), Z6, Z17
+	VFMADD213PS.BCST  vector3d2aac79<>+0(SB), Z5, Z18
+	VFMADD213PS.BCST  vector3d2aac79<>+0(SB), Z4, Z19
+	VFMADD213PS.BCST  vector3e2aaa49<>+0(SB), Z7, Z16
+	VFMADD213PS.BCST  vector3e2aaa49<>+0(SB), Z6, Z17
+	VFMADD213PS.BCST  vector3e2aaa49<>+0(SB), Z5, Z18
+	VFMADD213PS.BCST  vector3e2aaa49<>+0(SB), Z4, Z19
+	VFMADD213PS.BCST  vector3efffffe<>+0(SB), Z7, Z16
+	VFMADD213PS.BCST  vector3efffffe<>+0(SB), Z6, Z17
+	VFMADD213PS.BCST  vector3efffffe<>+0(SB), Z5, Z18
+	VFMADD213PS.BCST  vector3efffffe<>+0(SB), Z4, Z19
+	VMULPS            Z7, Z16, Z16
+	VMULPS            Z6, Z17, Z17
+	VMULPS            Z5, Z18, Z18
+	VMULPS            Z4, Z19, Z19
+	VFMADD213PS       Z7, Z7, Z16
+	VFMADD213PS       Z6, Z6, Z17
+	VFMADD213PS       Z5, Z5, Z18
+	VFMADD213PS       Z4, Z4, Z19
+	VADDPS.BCST       vector3f800000<>+0(SB), Z16, Z16
+	VADDPS.BCST       vector3f800000<>+0(SB), Z17, Z17
+	VADDPS.BCST       vector3f800000<>+0(SB), Z18, Z18
+	VADDPS.BCST       vector3f800000<>+0(SB), Z19, Z19
+	VSCALEFPS         Z12, Z16, Z12
+	VSCALEFPS         Z13, Z17, Z13
+	VSCALEFPS         Z14, Z18, Z14
+	VSCALEFPS         Z15, Z19, Z15
+	VCMPPS.BCST       $0x11, vector00000000<>+0(SB), Z8, K2
+	VCMPPS.BCST       $0x11, vector00000000<>+0(SB), Z9, K3
+	VCMPPS.BCST       $0x11, vector00000000<>+0(SB), Z10, K4
+	VCMPPS.BCST       $0x11, vector00000000<>+0(SB), Z11, K5
+	VADDPS.BCST       vector3f800000<>+0(SB), Z12, Z11
+	VADDPS.BCST       vector3f800000<>+0(SB), Z13, Z10
+	VADDPS.BCST       vector3f800000<>+0(SB), Z14, Z9
+	VADDPS.BCST       vector3f800000<>+0(SB), Z15, Z8
+	VBROADCASTSS      vector3f800000<>+0(SB), Z19
+	VBLENDMPS         Z12, Z19, K2, Z12
+	VBROADCASTSS      vector3f800000<>+0(SB), Z19
+	VBLENDMPS         Z13, Z19, K3, Z13
+	VBROADCASTSS      vector3f800000<>+0(SB), Z19
+	VBLENDMPS         Z14, Z19, K4, Z14
+	VBROADCASTSS      vector3f800000<>+0(SB), Z19
+	VBLENDMPS         Z15, Z19, K5, Z15
+	VDIVPS            Z11, Z12, Z11
+	VDIVPS            Z10, Z13, Z10
+	VDIVPS            Z9, Z14, Z9
+	VDIVPS            Z8, Z15, Z8
+	VMULPS            Z0, Z11, Z0
+	VMULPS            Z1, Z10, Z1
+	VMULPS            Z2, Z9, Z2
+	VMULPS            Z3, Z8, Z3
+	VMOVUPS           Z0, (DI)(AX*1)
+	VMOVUPS           Z1, 64(DI)(AX*1)
+	VMOVUPS           Z2, 128(DI)(AX*1)
+	VMOVUPS           Z3, 192(DI)(AX*1)
+	ADDQ              $0x00000100, AX
+	SUBQ              $0x00000040, CX
+	JGE               many
+
+few:
+	ADDQ $0x00000040, CX
+	SUBQ $0x00000010, CX
+	JLT  rest
 
 one:
-	VMOVUPS      (SI)(AX*1), Z0
-	VMAXPS       Z0, Z31, Z0
-	VMINPS       Z0, Z30, Z1
-	VMULPS       Z1, Z1, Z2
-	VMOVAPS      Z28, Z3
-	VFMADD231PS  Z29, Z2, Z3
-	VMULPS       Z3, Z1, Z3
-	VPORD        Z27, Z3, Z1
-	VMAXPS       Z1, Z25, Z1
-	VMINPS       Z1, Z26, Z1
-	VMULPS       Z24, Z1, Z4
-	VRNDSCALEPS  $0x08, Z4, Z4
-	VFNMADD231PS Z23, Z4, Z1
-	VFNMADD231PS Z22, Z4, Z1
-	VMOVAPS      Z20, Z5
-	VFMADD231PS  Z1, Z21, Z5
-	VFMADD213PS  Z19, Z1, Z5
-	VFMADD213PS  Z18, Z1, Z5
-	VFMADD213PS  Z17, Z1, Z5
-	VMULPS       Z1, Z5, Z5
-	VFMADD213PS  Z1, Z1, Z5
-	VADDPS       Z16, Z5, Z5
-	VSCALEFPS    Z4, Z5, Z4
-	VCMPPS       $0x11, Z15, Z3, K2
-	VADDPS       Z16, Z4, Z3
-	VBLENDMPS    Z4, Z16, K2, Z5
-	VDIVPS       Z3, Z5, Z5
-	VBLENDMPS    Z16, Z4, K2, Z4
-	VDIVPS       Z3, Z4, Z3
-	VFMADD213PS  Z28, Z14, Z2
-	VMULPS       Z0, Z5, Z0
-	VMOVUPS      Z0, (DI)(AX*1)
-	ADDQ         $0x00000040, AX
-	SUBQ         $0x00000010, CX
-	JGE          one
+	VMOVUPS           (SI)(AX*1), Z3
+	VMAXPS            Z3, Z31, Z3
+	VMINPS            Z3, Z30, Z2
+	VMULPS            Z2, Z2, Z1
+	VFMADD213PS.BCST  vector3fcc422a<>+0(SB), Z29, Z1
+	VMULPS            Z1, Z2, Z1
+	VPORD.BCST        vector80000000<>+0(SB), Z1, Z2
+	VBROADCASTSS      vectorc2d00000<>+0(SB), Z0
+	VMAXPS            Z2, Z0, Z2
+	VBROADCASTSS      vector4b400000<>+0(SB), Z0
+	VFMADD231PS.BCST  vector3fb8aa3b<>+0(SB), Z2, Z0
+	VSUBPS.BCST       vector4b400000<>+0(SB), Z0, Z0
+	VFNMADD231PS.BCST vector3f318000<>+0(SB), Z0, Z2
+	VFNMADD231PS.BCST vectorb95e8083<>+0(SB), Z0, Z2
+	VBROADCASTSS      vector3c091ceb<>+0(SB), Z8
+	VFMADD231PS.BCST  vector3ab51224<>+0(SB), Z2, Z8
+	VFMADD213PS.BCST  vector3d2aac79<>+0(SB), Z2, Z8
+	VFMADD213PS.BCST  vector3e2aaa49<>+0(SB), Z2, Z8
+	VFMADD213PS.BCST  vector3efffffe<>+0(SB), Z2, Z8
+	VMULPS            Z2, Z8, Z8
+	VFMADD213PS       Z2, Z2, Z8
+	VADDPS.BCST       vector3f800000<>+0(SB), Z8, Z8
+	VSCALEFPS         Z0, Z8, Z0
+	VCMPPS.BCST       $0x11, vector00000000<>+0(SB), Z1, K2
+	VADDPS.BCST       vector3f800000<>+0(SB), Z0, Z1
+	VBROADCASTSS      vector3f800000<>+0(SB), Z8
+	VBLENDMPS         Z0, Z8, K2, Z0
+	VDIVPS            Z1, Z0, Z1
+	VMULPS            Z3, Z1, Z3
+	VMOVUPS           Z3, (DI)(AX*1)
+	ADDQ              $0x00000040, AX
+	SUBQ              $0x00000010, CX
+	JGE               one
 
 rest:
-	ADDQ         $0x00000010, CX
-	JLE          done
-	MOVL         $0x00000001, R8
-	SHLL         CL, R8
-	DECL         R8
-	KMOVW        R8, K1
-	VMOVUPS.Z    (SI)(AX*1), K1, Z0
-	VMAXPS       Z0, Z31, Z0
-	VMINPS       Z0, Z30, Z5
-	VMULPS       Z5, Z5, Z4
-	VMOVAPS      Z28, Z1
-	VFMADD231PS  Z29, Z4, Z1
-	VMULPS       Z1, Z5, Z1
-	VPORD        Z27, Z1, Z5
-	VMAXPS       Z5, Z25, Z5
-	VMINPS       Z5, Z26, Z5
-	VMULPS       Z24, Z5, Z6
-	VRNDSCALEPS  $0x08, Z6, Z6
-	VFNMADD231PS Z23, Z6, Z5
-	VFNMADD231PS Z22, Z6, Z5
-	VMOVAPS      Z20, Z7
-	VFMADD231PS  Z5, Z21, Z7
-	VFMADD213PS  Z19, Z5, Z7
-	VFMADD213PS  Z18, Z5, Z7
-	VFMADD213PS  Z17, Z5, Z7
-	VMULPS       Z5, Z7, Z7
-	VFMADD213PS  Z5, Z5, Z7
-	VADDPS       Z16, Z7, Z7
-	VSCALEFPS    Z6, Z7, Z6
-	VCMPPS       $0x11, Z15, Z1, K2
-	VADDPS       Z16, Z6, Z1
-	VBLENDMPS    Z6, Z16, K2, Z7
-	VDIVPS       Z1, Z7, Z7
-	VBLENDMPS    Z16, Z6, K2, Z6
-	VDIVPS       Z1, Z6, Z1
-	VFMADD213PS  Z28, Z14, Z4
-	VMULPS       Z0, Z7, Z0
-	VMOVUPS      Z0, K1, (DI)(AX*1)
+	ADDQ              $0x00000010, CX
+	JLE               done
+	MOVL              $0x00000001, R8
+	SHLL              CL, R8
+	DECL              R8
+	KMOVW             R8, K1
+	VMOVUPS.Z         (SI)(AX*1), K1, Z3
+	VMAXPS            Z3, Z31, Z3
+	VMINPS            Z3, Z30, Z1
+	VMULPS            Z1, Z1, Z0
+	VFMADD213PS.BCST  vector3fcc422a<>+0(SB), Z29, Z0
+	VMULPS            Z0, Z1, Z0
+	VPORD.BCST        vector80000000<>+0(SB), Z0, Z1
+	VBROADCASTSS      vectorc2d00000<>+0(SB), Z8
+	VMAXPS            Z1, Z8, Z1
+	VBROADCASTSS      vector4b400000<>+0(SB), Z8
+	VFMADD231PS.BCST  vector3fb8aa3b<>+0(SB), Z1, Z8
+	VSUBPS.BCST       vector4b400000<>+0(SB), Z8, Z8
+	VFNMADD231PS.BCST vector3f318000<>+0(SB), Z8, Z1
+	VFNMADD231PS.BCST vectorb95e8083<>+0(SB), Z8, Z1
+	VBROADCASTSS      vector3c091ceb<>+0(SB), Z2
+	VFMADD231PS.BCST  vector3ab51224<>+0(SB), Z1, Z2
+	VFMADD213PS.BCST  vector3d2aac79<>+0(SB), Z1, Z2
+	VFMADD213PS.BCST  vector3e2aaa49<>+0(SB), Z1, Z2
+	VFMADD213PS.BCST  vector3efffffe<>+0(SB), Z1, Z2
+	VMULPS            Z1, Z2, Z2
+	VFMADD213PS       Z1, Z1, Z2
+	VADDPS.BCST       vector3f800000<>+0(SB), Z2, Z2
+	VSCALEFPS         Z8, Z2, Z8
+	VCMPPS.BCST       $0x11, vector00000000<>+0(SB), Z0, K2
+	VADDPS.BCST       vector3f800000<>+0(SB), Z8, Z0
+	VBROADCASTSS      vector3f800000<>+0(SB), Z2
+	VBLENDMPS         Z8, Z2, K2, Z8
+	VDIVPS            Z0, Z8, Z0
+	VMULPS            Z3, Z0, Z3
+	VMOVUPS           Z3, K1, (DI)(AX*1)
 
 done:
 	VZEROUPPER
@@ -1574,16 +2115,6 @@ DATA vector3fcc422a<>+24(SB)/4, $0x3fcc422a
 DATA vector3fcc422a<>+28(SB)/4, $0x3fcc422a
 GLOBL vector3fcc422a<>(SB), RODATA|NOPTR, $32
 
-DATA vector3e5b33b6<>+0(SB)/4, $0x3e5b33b6
-DATA vector3e5b33b6<>+4(SB)/4, $0x3e5b33b6
-DATA vector3e5b33b6<>+8(SB)/4, $0x3e5b33b6
-DATA vector3e5b33b6<>+12(SB)/4, $0x3e5b33b6
-DATA vector3e5b33b6<>+16(SB)/4, $0x3e5b33b6
-DATA vector3e5b33b6<>+20(SB)/4, $0x3e5b33b6
-DATA vector3e5b33b6<>+24(SB)/4, $0x3e5b33b6
-DATA vector3e5b33b6<>+28(SB)/4, $0x3e5b33b6
-GLOBL vector3e5b33b6<>(SB), RODATA|NOPTR, $32
-
 // func sigmoidBackwardAVX512(dsrc []float32, ddst []float32, src []float32)
 // Requires: AVX, AVX512F
 TEXT ·sigmoidBackwardAVX512(SB), NOSPLIT, $0-72
@@ -1592,9 +2123,9 @@ TEXT ·sigmoidBackwardAVX512(SB), NOSPLIT, $0-72
 	MOVQ         src_base+48(FP), DX
 	MOVQ         dsrc_len+8(FP), CX
 	XORQ         AX, AX
-	VBROADCASTSS vector80000000<>+0(SB), Z31
-	VBROADCASTSS vector42b20000<>+0(SB), Z30
-	VBROADCASTSS vectorc2d00000<>+0(SB), Z29
+	VBROADCASTSS vectorc2d00000<>+0(SB), Z31
+	VBROADCASTSS vector80000000<>+0(SB), Z30
+	VBROADCASTSS vector4b400000<>+0(SB), Z29
 	VBROADCASTSS vector3fb8aa3b<>+0(SB), Z28
 	VBROADCASTSS vector3f318000<>+0(SB), Z27
 	VBROADCASTSS vectorb95e8083<>+0(SB), Z26
@@ -1610,11 +2141,11 @@ TEXT ·sigmoidBackwardAVX512(SB), NOSPLIT, $0-72
 
 one:
 	VMOVUPS      (DX)(AX*1), Z0
-	VPORD        Z31, Z0, Z1
-	VMAXPS       Z1, Z29, Z1
-	VMINPS       Z1, Z30, Z1
-	VMULPS       Z28, Z1, Z2
-	VRNDSCALEPS  $0x08, Z2, Z2
+	VPORD        Z30, Z0, Z1
+	VMAXPS       Z1, Z31, Z1
+	VMOVAPS      Z29, Z2
+	VFMADD231PS  Z28, Z1, Z2
+	VSUBPS       Z29, Z2, Z2
 	VFNMADD231PS Z27, Z2, Z1
 	VFNMADD231PS Z26, Z2, Z1
 	VMOVAPS      Z24, Z3
@@ -1649,11 +2180,11 @@ rest:
 	DECL         R8
 	KMOVW        R8, K1
 	VMOVUPS.Z    (DX)(AX*1), K1, Z2
-	VPORD        Z31, Z2, Z0
-	VMAXPS       Z0, Z29, Z0
-	VMINPS       Z0, Z30, Z0
-	VMULPS       Z28, Z0, Z3
-	VRNDSCALEPS  $0x08, Z3, Z3
+	VPORD        Z30, Z2, Z0
+	VMAXPS       Z0, Z31, Z0
+	VMOVAPS      Z29, Z3
+	VFMADD231PS  Z28, Z0, Z3
+	VSUBPS       Z29, Z3, Z3
 	VFNMADD231PS Z27, Z3, Z0
 	VFNMADD231PS Z26, Z3, Z0
 	VMOVAPS      Z24, Z1
@@ -1692,16 +2223,17 @@ TEXT ·tanhBackwardAVX512(SB), NOSPLIT, $0-72
 	VBROADCASTSS vector80000000<>+0(SB), Z31
 	VBROADCASTSS vector42b20000<>+0(SB), Z30
 	VBROADCASTSS vectorc2d00000<>+0(SB), Z29
-	VBROADCASTSS vector3fb8aa3b<>+0(SB), Z28
-	VBROADCASTSS vector3f318000<>+0(SB), Z27
-	VBROADCASTSS vectorb95e8083<>+0(SB), Z26
-	VBROADCASTSS vector3ab51224<>+0(SB), Z25
-	VBROADCASTSS vector3c091ceb<>+0(SB), Z24
-	VBROADCASTSS vector3d2aac79<>+0(SB), Z23
-	VBROADCASTSS vector3e2aaa49<>+0(SB), Z22
-	VBROADCASTSS vector3efffffe<>+0(SB), Z21
-	VBROADCASTSS vector3f800000<>+0(SB), Z20
-	VBROADCASTSS vector40800000<>+0(SB), Z19
+	VBROADCASTSS vector4b400000<>+0(SB), Z28
+	VBROADCASTSS vector3fb8aa3b<>+0(SB), Z27
+	VBROADCASTSS vector3f318000<>+0(SB), Z26
+	VBROADCASTSS vectorb95e8083<>+0(SB), Z25
+	VBROADCASTSS vector3ab51224<>+0(SB), Z24
+	VBROADCASTSS vector3c091ceb<>+0(SB), Z23
+	VBROADCASTSS vector3d2aac79<>+0(SB), Z22
+	VBROADCASTSS vector3e2aaa49<>+0(SB), Z21
+	VBROADCASTSS vector3efffffe<>+0(SB), Z20
+	VBROADCASTSS vector3f800000<>+0(SB), Z19
+	VBROADCASTSS vector40800000<>+0(SB), Z18
 	SUBQ         $0x00000010, CX
 	JLT          rest
 
@@ -1711,21 +2243,22 @@ one:
 	VADDPS       Z0, Z0, Z0
 	VMAXPS       Z0, Z29, Z0
 	VMINPS       Z0, Z30, Z0
-	VMULPS       Z28, Z0, Z1
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VFNMADD231PS Z27, Z1, Z0
+	VMOVAPS      Z28, Z1
+	VFMADD231PS  Z27, Z0, Z1
+	VSUBPS       Z28, Z1, Z1
 	VFNMADD231PS Z26, Z1, Z0
-	VMOVAPS      Z24, Z2
-	VFMADD231PS  Z0, Z25, Z2
-	VFMADD213PS  Z23, Z0, Z2
+	VFNMADD231PS Z25, Z1, Z0
+	VMOVAPS      Z23, Z2
+	VFMADD231PS  Z0, Z24, Z2
 	VFMADD213PS  Z22, Z0, Z2
 	VFMADD213PS  Z21, Z0, Z2
+	VFMADD213PS  Z20, Z0, Z2
 	VMULPS       Z0, Z2, Z2
 	VFMADD213PS  Z0, Z0, Z2
-	VADDPS       Z20, Z2, Z2
+	VADDPS       Z19, Z2, Z2
 	VSCALEFPS    Z1, Z2, Z1
-	VADDPS       Z20, Z1, Z2
-	VMULPS       Z19, Z1, Z1
+	VADDPS       Z19, Z1, Z2
+	VMULPS       Z18, Z1, Z1
 	VMULPS       Z2, Z2, Z2
 	VDIVPS       Z2, Z1, Z2
 	VMOVUPS      (SI)(AX*1), Z1
@@ -1748,21 +2281,22 @@ rest:
 	VADDPS       Z0, Z0, Z0
 	VMAXPS       Z0, Z29, Z0
 	VMINPS       Z0, Z30, Z0
-	VMULPS       Z28, Z0, Z2
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VFNMADD231PS Z27, Z2, Z0
+	VMOVAPS      Z28, Z2
+	VFMADD231PS  Z27, Z0, Z2
+	VSUBPS       Z28, Z2, Z2
 	VFNMADD231PS Z26, Z2, Z0
-	VMOVAPS      Z24, Z1
-	VFMADD231PS  Z0, Z25, Z1
-	VFMADD213PS  Z23, Z0, Z1
+	VFNMADD231PS Z25, Z2, Z0
+	VMOVAPS      Z23, Z1
+	VFMADD231PS  Z0, Z24, Z1
 	VFMADD213PS  Z22, Z0, Z1
 	VFMADD213PS  Z21, Z0, Z1
+	VFMADD213PS  Z20, Z0, Z1
 	VMULPS       Z0, Z1, Z1
 	VFMADD213PS  Z0, Z0, Z1
-	VADDPS       Z20, Z1, Z1
+	VADDPS       Z19, Z1, Z1
 	VSCALEFPS    Z2, Z1, Z2
-	VADDPS       Z20, Z2, Z1
-	VMULPS       Z19, Z2, Z2
+	VADDPS       Z19, Z2, Z1
+	VMULPS       Z18, Z2, Z2
 	VMULPS       Z1, Z1, Z1
 	VDIVPS       Z1, Z2, Z1
 	VMOVUPS.Z    (SI)(AX*1), K1, Z2
@@ -1795,7 +2329,7 @@ TEXT ·siluBackwardAVX512(SB), NOSPLIT, $0-72
 	VBROADCASTSS vector42d00000<>+0(SB), Z31
 	VBROADCASTSS vectorc2d00000<>+0(SB), Z30
 	VBROADCASTSS vector80000000<>+0(SB), Z29
-	VBROADCASTSS vector42b20000<>+0(SB), Z28
+	VBROADCASTSS vector4b400000<>+0(SB), Z28
 	VBROADCASTSS vector3fb8aa3b<>+0(SB), Z27
 	VBROADCASTSS vector3f318000<>+0(SB), Z26
 	VBROADCASTSS vectorb95e8083<>+0(SB), Z25
@@ -1815,9 +2349,9 @@ one:
 	VMINPS       Z0, Z31, Z0
 	VPORD        Z29, Z0, Z1
 	VMAXPS       Z1, Z30, Z1
-	VMINPS       Z1, Z28, Z1
-	VMULPS       Z27, Z1, Z2
-	VRNDSCALEPS  $0x08, Z2, Z2
+	VMOVAPS      Z28, Z2
+	VFMADD231PS  Z27, Z1, Z2
+	VSUBPS       Z28, Z2, Z2
 	VFNMADD231PS Z26, Z2, Z1
 	VFNMADD231PS Z25, Z2, Z1
 	VMOVAPS      Z23, Z3
@@ -1857,9 +2391,9 @@ rest:
 	VMINPS       Z3, Z31, Z3
 	VPORD        Z29, Z3, Z0
 	VMAXPS       Z0, Z30, Z0
-	VMINPS       Z0, Z28, Z0
-	VMULPS       Z27, Z0, Z1
-	VRNDSCALEPS  $0x08, Z1, Z1
+	VMOVAPS      Z28, Z1
+	VFMADD231PS  Z27, Z0, Z1
+	VSUBPS       Z28, Z1, Z1
 	VFNMADD231PS Z26, Z1, Z0
 	VFNMADD231PS Z25, Z1, Z0
 	VMOVAPS      Z23, Z2
@@ -1912,23 +2446,23 @@ TEXT ·geluBackwardAVX512(SB), NOSPLIT, $0-72
 	VBROADCASTSS vector3f800000<>+0(SB), Z28
 	VBROADCASTSS vector3e99999a<>+0(SB), Z27
 	VBROADCASTSS vectorbf000000<>+0(SB), Z26
-	VBROADCASTSS vector42b20000<>+0(SB), Z25
-	VBROADCASTSS vectorc2d00000<>+0(SB), Z24
-	VBROADCASTSS vector3fb8aa3b<>+0(SB), Z23
-	VBROADCASTSS vector3f318000<>+0(SB), Z22
-	VBROADCASTSS vectorb95e8083<>+0(SB), Z21
-	VBROADCASTSS vector3ab51224<>+0(SB), Z20
-	VBROADCASTSS vector3c091ceb<>+0(SB), Z19
-	VBROADCASTSS vector3d2aac79<>+0(SB), Z18
-	VBROADCASTSS vector3e2aaa49<>+0(SB), Z17
-	VBROADCASTSS vector3efffffe<>+0(SB), Z16
-	VBROADCASTSS vector3f000000<>+0(SB), Z15
-	VBROADCASTSS vectorbca8eb35<>+0(SB), Z14
-	VBROADCASTSS vector3de63a54<>+0(SB), Z13
-	VBROADCASTSS vectorbe69a43f<>+0(SB), Z12
-	VBROADCASTSS vector3e4451b8<>+0(SB), Z11
-	VBROADCASTSS vectorbda28a82<>+0(SB), Z10
-	VBROADCASTSS vector3dc4dce0<>+0(SB), Z9
+	VBROADCASTSS vector4b400000<>+0(SB), Z25
+	VBROADCASTSS vector3fb8aa3b<>+0(SB), Z24
+	VBROADCASTSS vector3f318000<>+0(SB), Z23
+	VBROADCASTSS vectorb95e8083<>+0(SB), Z22
+	VBROADCASTSS vector3ab51224<>+0(SB), Z21
+	VBROADCASTSS vector3c091ceb<>+0(SB), Z20
+	VBROADCASTSS vector3d2aac79<>+0(SB), Z19
+	VBROADCASTSS vector3e2aaa49<>+0(SB), Z18
+	VBROADCASTSS vector3efffffe<>+0(SB), Z17
+	VBROADCASTSS vector3f000000<>+0(SB), Z16
+	VBROADCASTSS vectorbca8eb35<>+0(SB), Z15
+	VBROADCASTSS vector3de63a54<>+0(SB), Z14
+	VBROADCASTSS vectorbe69a43f<>+0(SB), Z13
+	VBROADCASTSS vector3e4451b8<>+0(SB), Z12
+	VBROADCASTSS vectorbda28a82<>+0(SB), Z11
+	VBROADCASTSS vector3dc4dce0<>+0(SB), Z10
+	VBROADCASTSS vector3da090ea<>+0(SB), Z9
 	SUBQ         $0x00000010, CX
 	JLT          rest
 
@@ -1943,31 +2477,30 @@ one:
 	VDIVPS           Z2, Z28, Z2
 	VMULPS           Z1, Z1, Z3
 	VMULPS           Z26, Z3, Z4
-	VMAXPS           Z4, Z24, Z4
-	VMINPS           Z4, Z25, Z4
-	VMULPS           Z23, Z4, Z5
-	VRNDSCALEPS      $0x08, Z5, Z5
+	VMOVAPS          Z25, Z5
+	VFMADD231PS      Z24, Z4, Z5
+	VSUBPS           Z25, Z5, Z5
+	VFNMADD231PS     Z23, Z5, Z4
 	VFNMADD231PS     Z22, Z5, Z4
-	VFNMADD231PS     Z21, Z5, Z4
-	VMOVAPS          Z19, Z6
-	VFMADD231PS      Z4, Z20, Z6
+	VMOVAPS          Z20, Z6
+	VFMADD231PS      Z4, Z21, Z6
+	VFMADD213PS      Z19, Z4, Z6
 	VFMADD213PS      Z18, Z4, Z6
 	VFMADD213PS      Z17, Z4, Z6
-	VFMADD213PS      Z16, Z4, Z6
 	VMULPS           Z4, Z6, Z6
 	VFMADD213PS      Z4, Z4, Z6
 	VADDPS           Z28, Z6, Z6
 	VSCALEFPS        Z5, Z6, Z5
 	VFNMADD231PS     Z1, Z1, Z3
 	VMULPS           Z3, Z5, Z3
-	VFMADD231PS      Z15, Z3, Z5
-	VMOVAPS          Z13, Z3
-	VFMADD231PS      Z2, Z14, Z3
+	VFMADD231PS      Z16, Z3, Z5
+	VMOVAPS          Z14, Z3
+	VFMADD231PS      Z2, Z15, Z3
+	VFMADD213PS      Z13, Z2, Z3
 	VFMADD213PS      Z12, Z2, Z3
 	VFMADD213PS      Z11, Z2, Z3
 	VFMADD213PS      Z10, Z2, Z3
 	VFMADD213PS      Z9, Z2, Z3
-	VFMADD213PS.BCST vector3da090ea<>+0(SB), Z2, Z3
 	VFMADD213PS.BCST vector3de1c1b9<>+0(SB), Z2, Z3
 	VFMADD213PS.BCST vector3df4e23e<>+0(SB), Z2, Z3
 	VFMADD213PS.BCST vector3df51e49<>+0(SB), Z2, Z3
@@ -2003,31 +2536,30 @@ rest:
 	VDIVPS           Z5, Z28, Z5
 	VMULPS           Z2, Z2, Z3
 	VMULPS           Z26, Z3, Z1
-	VMAXPS           Z1, Z24, Z1
-	VMINPS           Z1, Z25, Z1
-	VMULPS           Z23, Z1, Z6
-	VRNDSCALEPS      $0x08, Z6, Z6
+	VMOVAPS          Z25, Z6
+	VFMADD231PS      Z24, Z1, Z6
+	VSUBPS           Z25, Z6, Z6
+	VFNMADD231PS     Z23, Z6, Z1
 	VFNMADD231PS     Z22, Z6, Z1
-	VFNMADD231PS     Z21, Z6, Z1
-	VMOVAPS          Z19, Z4
-	VFMADD231PS      Z1, Z20, Z4
+	VMOVAPS          Z20, Z4
+	VFMADD231PS      Z1, Z21, Z4
+	VFMADD213PS      Z19, Z1, Z4
 	VFMADD213PS      Z18, Z1, Z4
 	VFMADD213PS      Z17, Z1, Z4
-	VFMADD213PS      Z16, Z1, Z4
 	VMULPS           Z1, Z4, Z4
 	VFMADD213PS      Z1, Z1, Z4
 	VADDPS           Z28, Z4, Z4
 	VSCALEFPS        Z6, Z4, Z6
 	VFNMADD231PS     Z2, Z2, Z3
 	VMULPS           Z3, Z6, Z3
-	VFMADD231PS      Z15, Z3, Z6
-	VMOVAPS          Z13, Z3
-	VFMADD231PS      Z5, Z14, Z3
+	VFMADD231PS      Z16, Z3, Z6
+	VMOVAPS          Z14, Z3
+	VFMADD231PS      Z5, Z15, Z3
+	VFMADD213PS      Z13, Z5, Z3
 	VFMADD213PS      Z12, Z5, Z3
 	VFMADD213PS      Z11, Z5, Z3
 	VFMADD213PS      Z10, Z5, Z3
 	VFMADD213PS      Z9, Z5, Z3
-	VFMADD213PS.BCST vector3da090ea<>+0(SB), Z5, Z3
 	VFMADD213PS.BCST vector3de1c1b9<>+0(SB), Z5, Z3
 	VFMADD213PS.BCST vector3df4e23e<>+0(SB), Z5, Z3
 	VFMADD213PS.BCST vector3df51e49<>+0(SB), Z5, Z3
@@ -2069,9 +2601,9 @@ TEXT ·geluTanhBackwardAVX512(SB), NOSPLIT, $0-72
 	VBROADCASTSS vectorc1400000<>+0(SB), Z30
 	VBROADCASTSS vector3d922279<>+0(SB), Z29
 	VBROADCASTSS vector3fcc422a<>+0(SB), Z28
-	VBROADCASTSS vector80000000<>+0(SB), Z27
-	VBROADCASTSS vector42b20000<>+0(SB), Z26
-	VBROADCASTSS vectorc2d00000<>+0(SB), Z25
+	VBROADCASTSS vectorc2d00000<>+0(SB), Z27
+	VBROADCASTSS vector80000000<>+0(SB), Z26
+	VBROADCASTSS vector4b400000<>+0(SB), Z25
 	VBROADCASTSS vector3fb8aa3b<>+0(SB), Z24
 	VBROADCASTSS vector3f318000<>+0(SB), Z23
 	VBROADCASTSS vectorb95e8083<>+0(SB), Z22
@@ -2095,11 +2627,11 @@ one:
 	VMOVAPS      Z28, Z3
 	VFMADD231PS  Z29, Z2, Z3
 	VMULPS       Z3, Z1, Z3
-	VPORD        Z27, Z3, Z1
-	VMAXPS       Z1, Z25, Z1
-	VMINPS       Z1, Z26, Z1
-	VMULPS       Z24, Z1, Z4
-	VRNDSCALEPS  $0x08, Z4, Z4
+	VPORD        Z26, Z3, Z1
+	VMAXPS       Z1, Z27, Z1
+	VMOVAPS      Z25, Z4
+	VFMADD231PS  Z24, Z1, Z4
+	VSUBPS       Z25, Z4, Z4
 	VFNMADD231PS Z23, Z4, Z1
 	VFNMADD231PS Z22, Z4, Z1
 	VMOVAPS      Z20, Z5
@@ -2144,11 +2676,11 @@ rest:
 	VMOVAPS      Z28, Z0
 	VFMADD231PS  Z29, Z5, Z0
 	VMULPS       Z0, Z3, Z0
-	VPORD        Z27, Z0, Z3
-	VMAXPS       Z3, Z25, Z3
-	VMINPS       Z3, Z26, Z3
-	VMULPS       Z24, Z3, Z4
-	VRNDSCALEPS  $0x08, Z4, Z4
+	VPORD        Z26, Z0, Z3
+	VMAXPS       Z3, Z27, Z3
+	VMOVAPS      Z25, Z4
+	VFMADD231PS  Z24, Z3, Z4
+	VSUBPS       Z25, Z4, Z4
 	VFNMADD231PS Z23, Z4, Z3
 	VFNMADD231PS Z22, Z4, Z3
 	VMOVAPS      Z20, Z1
@@ -2178,6 +2710,16 @@ rest:
 done:
 	VZEROUPPER
 	RET
+
+DATA vector3e5b33b6<>+0(SB)/4, $0x3e5b33b6
+DATA vector3e5b33b6<>+4(SB)/4, $0x3e5b33b6
+DATA vector3e5b33b6<>+8(SB)/4, $0x3e5b33b6
+DATA vector3e5b33b6<>+12(SB)/4, $0x3e5b33b6
+DATA vector3e5b33b6<>+16(SB)/4, $0x3e5b33b6
+DATA vector3e5b33b6<>+20(SB)/4, $0x3e5b33b6
+DATA vector3e5b33b6<>+24(SB)/4, $0x3e5b33b6
+DATA vector3e5b33b6<>+28(SB)/4, $0x3e5b33b6
+GLOBL vector3e5b33b6<>(SB), RODATA|NOPTR, $32
 
 // func largestAVX512(src []float32) float32
 // Requires: AVX, AVX512F, SSE
@@ -2254,15 +2796,16 @@ TEXT ·softmaxExpAVX512(SB), NOSPLIT, $0-60
 	VPXORD       Z30, Z30, Z30
 	VBROADCASTSS vector42b20000<>+0(SB), Z29
 	VBROADCASTSS vectorc2d00000<>+0(SB), Z28
-	VBROADCASTSS vector3fb8aa3b<>+0(SB), Z27
-	VBROADCASTSS vector3f318000<>+0(SB), Z26
-	VBROADCASTSS vectorb95e8083<>+0(SB), Z25
-	VBROADCASTSS vector3ab51224<>+0(SB), Z24
-	VBROADCASTSS vector3c091ceb<>+0(SB), Z23
-	VBROADCASTSS vector3d2aac79<>+0(SB), Z22
-	VBROADCASTSS vector3e2aaa49<>+0(SB), Z21
-	VBROADCASTSS vector3efffffe<>+0(SB), Z20
-	VBROADCASTSS vector3f800000<>+0(SB), Z19
+	VBROADCASTSS vector4b400000<>+0(SB), Z27
+	VBROADCASTSS vector3fb8aa3b<>+0(SB), Z26
+	VBROADCASTSS vector3f318000<>+0(SB), Z25
+	VBROADCASTSS vectorb95e8083<>+0(SB), Z24
+	VBROADCASTSS vector3ab51224<>+0(SB), Z23
+	VBROADCASTSS vector3c091ceb<>+0(SB), Z22
+	VBROADCASTSS vector3d2aac79<>+0(SB), Z21
+	VBROADCASTSS vector3e2aaa49<>+0(SB), Z20
+	VBROADCASTSS vector3efffffe<>+0(SB), Z19
+	VBROADCASTSS vector3f800000<>+0(SB), Z18
 	SUBQ         $0x00000010, CX
 	JLT          rest
 
@@ -2271,18 +2814,19 @@ one:
 	VSUBPS       Z31, Z0, Z0
 	VMAXPS       Z0, Z28, Z0
 	VMINPS       Z0, Z29, Z0
-	VMULPS       Z27, Z0, Z1
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VFNMADD231PS Z26, Z1, Z0
+	VMOVAPS      Z27, Z1
+	VFMADD231PS  Z26, Z0, Z1
+	VSUBPS       Z27, Z1, Z1
 	VFNMADD231PS Z25, Z1, Z0
-	VMOVAPS      Z23, Z2
-	VFMADD231PS  Z0, Z24, Z2
-	VFMADD213PS  Z22, Z0, Z2
+	VFNMADD231PS Z24, Z1, Z0
+	VMOVAPS      Z22, Z2
+	VFMADD231PS  Z0, Z23, Z2
 	VFMADD213PS  Z21, Z0, Z2
 	VFMADD213PS  Z20, Z0, Z2
+	VFMADD213PS  Z19, Z0, Z2
 	VMULPS       Z0, Z2, Z2
 	VFMADD213PS  Z0, Z0, Z2
-	VADDPS       Z19, Z2, Z2
+	VADDPS       Z18, Z2, Z2
 	VSCALEFPS    Z1, Z2, Z1
 	VMOVUPS      Z1, (DI)(AX*1)
 	VADDPS       Z1, Z30, Z30
@@ -2301,18 +2845,19 @@ rest:
 	VSUBPS       Z31, Z1, Z1
 	VMAXPS       Z1, Z28, Z1
 	VMINPS       Z1, Z29, Z1
-	VMULPS       Z27, Z1, Z2
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VFNMADD231PS Z26, Z2, Z1
+	VMOVAPS      Z27, Z2
+	VFMADD231PS  Z26, Z1, Z2
+	VSUBPS       Z27, Z2, Z2
 	VFNMADD231PS Z25, Z2, Z1
-	VMOVAPS      Z23, Z0
-	VFMADD231PS  Z1, Z24, Z0
-	VFMADD213PS  Z22, Z1, Z0
+	VFNMADD231PS Z24, Z2, Z1
+	VMOVAPS      Z22, Z0
+	VFMADD231PS  Z1, Z23, Z0
 	VFMADD213PS  Z21, Z1, Z0
 	VFMADD213PS  Z20, Z1, Z0
+	VFMADD213PS  Z19, Z1, Z0
 	VMULPS       Z1, Z0, Z0
 	VFMADD213PS  Z1, Z1, Z0
-	VADDPS       Z19, Z0, Z0
+	VADDPS       Z18, Z0, Z0
 	VSCALEFPS    Z2, Z0, Z2
 	VMOVUPS      Z2, K1, (DI)(AX*1)
 	VADDPS       Z2, Z30, K1, Z30
@@ -2340,15 +2885,16 @@ TEXT ·sumExpAVX512(SB), NOSPLIT, $0-36
 	VPXORD       Z30, Z30, Z30
 	VBROADCASTSS vector42b20000<>+0(SB), Z29
 	VBROADCASTSS vectorc2d00000<>+0(SB), Z28
-	VBROADCASTSS vector3fb8aa3b<>+0(SB), Z27
-	VBROADCASTSS vector3f318000<>+0(SB), Z26
-	VBROADCASTSS vectorb95e8083<>+0(SB), Z25
-	VBROADCASTSS vector3ab51224<>+0(SB), Z24
-	VBROADCASTSS vector3c091ceb<>+0(SB), Z23
-	VBROADCASTSS vector3d2aac79<>+0(SB), Z22
-	VBROADCASTSS vector3e2aaa49<>+0(SB), Z21
-	VBROADCASTSS vector3efffffe<>+0(SB), Z20
-	VBROADCASTSS vector3f800000<>+0(SB), Z19
+	VBROADCASTSS vector4b400000<>+0(SB), Z27
+	VBROADCASTSS vector3fb8aa3b<>+0(SB), Z26
+	VBROADCASTSS vector3f318000<>+0(SB), Z25
+	VBROADCASTSS vectorb95e8083<>+0(SB), Z24
+	VBROADCASTSS vector3ab51224<>+0(SB), Z23
+	VBROADCASTSS vector3c091ceb<>+0(SB), Z22
+	VBROADCASTSS vector3d2aac79<>+0(SB), Z21
+	VBROADCASTSS vector3e2aaa49<>+0(SB), Z20
+	VBROADCASTSS vector3efffffe<>+0(SB), Z19
+	VBROADCASTSS vector3f800000<>+0(SB), Z18
 	SUBQ         $0x00000010, CX
 	JLT          rest
 
@@ -2357,18 +2903,19 @@ one:
 	VSUBPS       Z31, Z0, Z0
 	VMAXPS       Z0, Z28, Z0
 	VMINPS       Z0, Z29, Z0
-	VMULPS       Z27, Z0, Z1
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VFNMADD231PS Z26, Z1, Z0
+	VMOVAPS      Z27, Z1
+	VFMADD231PS  Z26, Z0, Z1
+	VSUBPS       Z27, Z1, Z1
 	VFNMADD231PS Z25, Z1, Z0
-	VMOVAPS      Z23, Z2
-	VFMADD231PS  Z0, Z24, Z2
-	VFMADD213PS  Z22, Z0, Z2
+	VFNMADD231PS Z24, Z1, Z0
+	VMOVAPS      Z22, Z2
+	VFMADD231PS  Z0, Z23, Z2
 	VFMADD213PS  Z21, Z0, Z2
 	VFMADD213PS  Z20, Z0, Z2
+	VFMADD213PS  Z19, Z0, Z2
 	VMULPS       Z0, Z2, Z2
 	VFMADD213PS  Z0, Z0, Z2
-	VADDPS       Z19, Z2, Z2
+	VADDPS       Z18, Z2, Z2
 	VSCALEFPS    Z1, Z2, Z1
 	VADDPS       Z1, Z30, Z30
 	ADDQ         $0x00000040, AX
@@ -2386,18 +2933,19 @@ rest:
 	VSUBPS       Z31, Z1, Z1
 	VMAXPS       Z1, Z28, Z1
 	VMINPS       Z1, Z29, Z1
-	VMULPS       Z27, Z1, Z2
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VFNMADD231PS Z26, Z2, Z1
+	VMOVAPS      Z27, Z2
+	VFMADD231PS  Z26, Z1, Z2
+	VSUBPS       Z27, Z2, Z2
 	VFNMADD231PS Z25, Z2, Z1
-	VMOVAPS      Z23, Z0
-	VFMADD231PS  Z1, Z24, Z0
-	VFMADD213PS  Z22, Z1, Z0
+	VFNMADD231PS Z24, Z2, Z1
+	VMOVAPS      Z22, Z0
+	VFMADD231PS  Z1, Z23, Z0
 	VFMADD213PS  Z21, Z1, Z0
 	VFMADD213PS  Z20, Z1, Z0
+	VFMADD213PS  Z19, Z1, Z0
 	VMULPS       Z1, Z0, Z0
 	VFMADD213PS  Z1, Z1, Z0
-	VADDPS       Z19, Z0, Z0
+	VADDPS       Z18, Z0, Z0
 	VSCALEFPS    Z2, Z0, Z2
 	VADDPS       Z2, Z30, K1, Z30
 
@@ -2466,15 +3014,16 @@ TEXT ·logSoftmaxBackwardAVX512(SB), NOSPLIT, $0-76
 	VBROADCASTSS sum+72(FP), Z31
 	VBROADCASTSS vector42b20000<>+0(SB), Z30
 	VBROADCASTSS vectorc2d00000<>+0(SB), Z29
-	VBROADCASTSS vector3fb8aa3b<>+0(SB), Z28
-	VBROADCASTSS vector3f318000<>+0(SB), Z27
-	VBROADCASTSS vectorb95e8083<>+0(SB), Z26
-	VBROADCASTSS vector3ab51224<>+0(SB), Z25
-	VBROADCASTSS vector3c091ceb<>+0(SB), Z24
-	VBROADCASTSS vector3d2aac79<>+0(SB), Z23
-	VBROADCASTSS vector3e2aaa49<>+0(SB), Z22
-	VBROADCASTSS vector3efffffe<>+0(SB), Z21
-	VBROADCASTSS vector3f800000<>+0(SB), Z20
+	VBROADCASTSS vector4b400000<>+0(SB), Z28
+	VBROADCASTSS vector3fb8aa3b<>+0(SB), Z27
+	VBROADCASTSS vector3f318000<>+0(SB), Z26
+	VBROADCASTSS vectorb95e8083<>+0(SB), Z25
+	VBROADCASTSS vector3ab51224<>+0(SB), Z24
+	VBROADCASTSS vector3c091ceb<>+0(SB), Z23
+	VBROADCASTSS vector3d2aac79<>+0(SB), Z22
+	VBROADCASTSS vector3e2aaa49<>+0(SB), Z21
+	VBROADCASTSS vector3efffffe<>+0(SB), Z20
+	VBROADCASTSS vector3f800000<>+0(SB), Z19
 	SUBQ         $0x00000010, CX
 	JLT          rest
 
@@ -2482,18 +3031,19 @@ one:
 	VMOVUPS      (DX)(AX*1), Z0
 	VMAXPS       Z0, Z29, Z0
 	VMINPS       Z0, Z30, Z0
-	VMULPS       Z28, Z0, Z1
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VFNMADD231PS Z27, Z1, Z0
+	VMOVAPS      Z28, Z1
+	VFMADD231PS  Z27, Z0, Z1
+	VSUBPS       Z28, Z1, Z1
 	VFNMADD231PS Z26, Z1, Z0
-	VMOVAPS      Z24, Z2
-	VFMADD231PS  Z0, Z25, Z2
-	VFMADD213PS  Z23, Z0, Z2
+	VFNMADD231PS Z25, Z1, Z0
+	VMOVAPS      Z23, Z2
+	VFMADD231PS  Z0, Z24, Z2
 	VFMADD213PS  Z22, Z0, Z2
 	VFMADD213PS  Z21, Z0, Z2
+	VFMADD213PS  Z20, Z0, Z2
 	VMULPS       Z0, Z2, Z2
 	VFMADD213PS  Z0, Z0, Z2
-	VADDPS       Z20, Z2, Z2
+	VADDPS       Z19, Z2, Z2
 	VSCALEFPS    Z1, Z2, Z1
 	VMOVUPS      (SI)(AX*1), Z2
 	VMOVUPS      (DI)(AX*1), Z0
@@ -2514,18 +3064,19 @@ rest:
 	VMOVUPS.Z    (DX)(AX*1), K1, Z0
 	VMAXPS       Z0, Z29, Z0
 	VMINPS       Z0, Z30, Z0
-	VMULPS       Z28, Z0, Z1
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VFNMADD231PS Z27, Z1, Z0
+	VMOVAPS      Z28, Z1
+	VFMADD231PS  Z27, Z0, Z1
+	VSUBPS       Z28, Z1, Z1
 	VFNMADD231PS Z26, Z1, Z0
-	VMOVAPS      Z24, Z2
-	VFMADD231PS  Z0, Z25, Z2
-	VFMADD213PS  Z23, Z0, Z2
+	VFNMADD231PS Z25, Z1, Z0
+	VMOVAPS      Z23, Z2
+	VFMADD231PS  Z0, Z24, Z2
 	VFMADD213PS  Z22, Z0, Z2
 	VFMADD213PS  Z21, Z0, Z2
+	VFMADD213PS  Z20, Z0, Z2
 	VMULPS       Z0, Z2, Z2
 	VFMADD213PS  Z0, Z0, Z2
-	VADDPS       Z20, Z2, Z2
+	VADDPS       Z19, Z2, Z2
 	VSCALEFPS    Z1, Z2, Z1
 	VMOVUPS.Z    (SI)(AX*1), K1, Z2
 	VMOVUPS.Z    (DI)(AX*1), K1, Z0
@@ -2716,10 +3267,10 @@ TEXT ·expAVX2(SB), NOSPLIT, $0-48
 	XORQ         AX, AX
 	VBROADCASTSS vector42b20000<>+0(SB), Y14
 	VBROADCASTSS vectorc2d00000<>+0(SB), Y13
-	VBROADCASTSS vector3fb8aa3b<>+0(SB), Y12
-	VBROADCASTSS vector3f318000<>+0(SB), Y11
-	VBROADCASTSS vectorb95e8083<>+0(SB), Y10
-	VBROADCASTSS vector3ab51224<>+0(SB), Y9
+	VBROADCASTSS vector4b400000<>+0(SB), Y12
+	VBROADCASTSS vector3fb8aa3b<>+0(SB), Y11
+	VBROADCASTSS vector3f318000<>+0(SB), Y10
+	VBROADCASTSS vectorb95e8083<>+0(SB), Y9
 	SUBQ         $0x00000008, CX
 	JLT          rest
 
@@ -2727,12 +3278,13 @@ one:
 	VMOVUPS      (SI)(AX*1), Y0
 	VMAXPS       Y0, Y13, Y0
 	VMINPS       Y0, Y14, Y0
-	VMULPS       Y12, Y0, Y1
-	VROUNDPS     $0x08, Y1, Y1
-	VFNMADD231PS Y11, Y1, Y0
+	VMOVAPS      Y12, Y1
+	VFMADD231PS  Y11, Y0, Y1
+	VSUBPS       Y12, Y1, Y1
 	VFNMADD231PS Y10, Y1, Y0
+	VFNMADD231PS Y9, Y1, Y0
 	VBROADCASTSS vector3c091ceb<>+0(SB), Y2
-	VFMADD231PS  Y0, Y9, Y2
+	VFMADD231PS  vector3ab51224<>+0(SB), Y0, Y2
 	VFMADD213PS  vector3d2aac79<>+0(SB), Y0, Y2
 	VFMADD213PS  vector3e2aaa49<>+0(SB), Y0, Y2
 	VFMADD213PS  vector3efffffe<>+0(SB), Y0, Y2
@@ -2762,12 +3314,13 @@ rest:
 	VMASKMOVPS   (SI)(AX*1), Y15, Y1
 	VMAXPS       Y1, Y13, Y1
 	VMINPS       Y1, Y14, Y1
-	VMULPS       Y12, Y1, Y3
-	VROUNDPS     $0x08, Y3, Y3
-	VFNMADD231PS Y11, Y3, Y1
+	VMOVAPS      Y12, Y3
+	VFMADD231PS  Y11, Y1, Y3
+	VSUBPS       Y12, Y3, Y3
 	VFNMADD231PS Y10, Y3, Y1
+	VFNMADD231PS Y9, Y3, Y1
 	VBROADCASTSS vector3c091ceb<>+0(SB), Y0
-	VFMADD231PS  Y1, Y9, Y0
+	VFMADD231PS  vector3ab51224<>+0(SB), Y1, Y0
 	VFMADD213PS  vector3d2aac79<>+0(SB), Y1, Y0
 	VFMADD213PS  vector3e2aaa49<>+0(SB), Y1, Y0
 	VFMADD213PS  vector3efffffe<>+0(SB), Y1, Y0
@@ -2928,7 +3481,7 @@ TEXT ·tanhAVX2(SB), NOSPLIT, $0-48
 	XORQ         AX, AX
 	VBROADCASTSS vector7fffffff<>+0(SB), Y14
 	VBROADCASTSS vector42b20000<>+0(SB), Y13
-	VBROADCASTSS vectorc2d00000<>+0(SB), Y12
+	VBROADCASTSS vector4b400000<>+0(SB), Y12
 	VBROADCASTSS vector3fb8aa3b<>+0(SB), Y11
 	VBROADCASTSS vector3f318000<>+0(SB), Y10
 	VBROADCASTSS vectorb95e8083<>+0(SB), Y9
@@ -2939,10 +3492,10 @@ one:
 	VMOVUPS      (SI)(AX*1), Y0
 	VPAND        Y14, Y0, Y1
 	VADDPS       Y1, Y1, Y2
-	VMAXPS       Y2, Y12, Y2
 	VMINPS       Y2, Y13, Y2
-	VMULPS       Y11, Y2, Y3
-	VROUNDPS     $0x08, Y3, Y3
+	VMOVAPS      Y12, Y3
+	VFMADD231PS  Y11, Y2, Y3
+	VSUBPS       Y12, Y3, Y3
 	VFNMADD231PS Y10, Y3, Y2
 	VFNMADD231PS Y9, Y3, Y2
 	VBROADCASTSS vector3c091ceb<>+0(SB), Y4
@@ -2993,10 +3546,10 @@ rest:
 	VMASKMOVPS   (SI)(AX*1), Y15, Y0
 	VPAND        Y14, Y0, Y3
 	VADDPS       Y3, Y3, Y5
-	VMAXPS       Y5, Y12, Y5
 	VMINPS       Y5, Y13, Y5
-	VMULPS       Y11, Y5, Y1
-	VROUNDPS     $0x08, Y1, Y1
+	VMOVAPS      Y12, Y1
+	VFMADD231PS  Y11, Y5, Y1
+	VSUBPS       Y12, Y1, Y1
 	VFNMADD231PS Y10, Y1, Y5
 	VFNMADD231PS Y9, Y1, Y5
 	VBROADCASTSS vector3c091ceb<>+0(SB), Y2
@@ -3074,12 +3627,9 @@ one:
 	VDIVPS       Y2, Y4, Y2
 	VMULPS       Y1, Y1, Y4
 	VMULPS       vectorbf800000<>+0(SB), Y4, Y5
-	VBROADCASTSS vectorc2d00000<>+0(SB), Y6
-	VMAXPS       Y5, Y6, Y5
-	VBROADCASTSS vector42b20000<>+0(SB), Y6
-	VMINPS       Y5, Y6, Y5
-	VMULPS       vector3fb8aa3b<>+0(SB), Y5, Y6
-	VROUNDPS     $0x08, Y6, Y6
+	VBROADCASTSS vector4b400000<>+0(SB), Y6
+	VFMADD231PS  vector3fb8aa3b<>+0(SB), Y5, Y6
+	VSUBPS       vector4b400000<>+0(SB), Y6, Y6
 	VFNMADD231PS vector3f318000<>+0(SB), Y6, Y5
 	VFNMADD231PS vectorb95e8083<>+0(SB), Y6, Y5
 	VBROADCASTSS vector3c091ceb<>+0(SB), Y7
@@ -3149,12 +3699,9 @@ rest:
 	VDIVPS       Y3, Y4, Y3
 	VMULPS       Y6, Y6, Y4
 	VMULPS       vectorbf800000<>+0(SB), Y4, Y2
-	VBROADCASTSS vectorc2d00000<>+0(SB), Y8
-	VMAXPS       Y2, Y8, Y2
-	VBROADCASTSS vector42b20000<>+0(SB), Y8
-	VMINPS       Y2, Y8, Y2
-	VMULPS       vector3fb8aa3b<>+0(SB), Y2, Y8
-	VROUNDPS     $0x08, Y8, Y8
+	VBROADCASTSS vector4b400000<>+0(SB), Y8
+	VFMADD231PS  vector3fb8aa3b<>+0(SB), Y2, Y8
+	VSUBPS       vector4b400000<>+0(SB), Y8, Y8
 	VFNMADD231PS vector3f318000<>+0(SB), Y8, Y2
 	VFNMADD231PS vectorb95e8083<>+0(SB), Y8, Y2
 	VBROADCASTSS vector3c091ceb<>+0(SB), Y5
@@ -3208,9 +3755,9 @@ TEXT ·sigmoidAVX2(SB), NOSPLIT, $0-48
 	MOVQ         src_base+24(FP), SI
 	MOVQ         dst_len+8(FP), CX
 	XORQ         AX, AX
-	VBROADCASTSS vector80000000<>+0(SB), Y14
-	VBROADCASTSS vector42b20000<>+0(SB), Y13
-	VBROADCASTSS vectorc2d00000<>+0(SB), Y12
+	VBROADCASTSS vectorc2d00000<>+0(SB), Y14
+	VBROADCASTSS vector80000000<>+0(SB), Y13
+	VBROADCASTSS vector4b400000<>+0(SB), Y12
 	VBROADCASTSS vector3fb8aa3b<>+0(SB), Y11
 	VBROADCASTSS vector3f318000<>+0(SB), Y10
 	VBROADCASTSS vectorb95e8083<>+0(SB), Y9
@@ -3219,11 +3766,11 @@ TEXT ·sigmoidAVX2(SB), NOSPLIT, $0-48
 
 one:
 	VMOVUPS      (SI)(AX*1), Y0
-	VPOR         Y14, Y0, Y1
-	VMAXPS       Y1, Y12, Y1
-	VMINPS       Y1, Y13, Y1
-	VMULPS       Y11, Y1, Y2
-	VROUNDPS     $0x08, Y2, Y2
+	VPOR         Y13, Y0, Y1
+	VMAXPS       Y1, Y14, Y1
+	VMOVAPS      Y12, Y2
+	VFMADD231PS  Y11, Y1, Y2
+	VSUBPS       Y12, Y2, Y2
 	VFNMADD231PS Y10, Y2, Y1
 	VFNMADD231PS Y9, Y2, Y1
 	VBROADCASTSS vector3c091ceb<>+0(SB), Y3
@@ -3246,11 +3793,9 @@ one:
 	VCMPPS       $0x11, vector00000000<>+0(SB), Y0, Y0
 	VADDPS       vector3f800000<>+0(SB), Y2, Y4
 	VBROADCASTSS vector3f800000<>+0(SB), Y1
-	VBLENDVPS    Y0, Y2, Y1, Y1
-	VDIVPS       Y4, Y1, Y1
-	VBLENDVPS    Y0, vector3f800000<>+0(SB), Y2, Y2
+	VBLENDVPS    Y0, Y2, Y1, Y2
 	VDIVPS       Y4, Y2, Y4
-	VMOVUPS      Y1, (DI)(AX*1)
+	VMOVUPS      Y4, (DI)(AX*1)
 	ADDQ         $0x00000020, AX
 	SUBQ         $0x00000008, CX
 	JGE          one
@@ -3261,39 +3806,37 @@ rest:
 	LEAQ         tailMasks<>+0(SB), R8
 	NEGQ         CX
 	VMOVUPS      32(R8)(CX*4), Y15
-	VMASKMOVPS   (SI)(AX*1), Y15, Y1
-	VPOR         Y14, Y1, Y2
-	VMAXPS       Y2, Y12, Y2
-	VMINPS       Y2, Y13, Y2
-	VMULPS       Y11, Y2, Y0
-	VROUNDPS     $0x08, Y0, Y0
+	VMASKMOVPS   (SI)(AX*1), Y15, Y4
+	VPOR         Y13, Y4, Y2
+	VMAXPS       Y2, Y14, Y2
+	VMOVAPS      Y12, Y0
+	VFMADD231PS  Y11, Y2, Y0
+	VSUBPS       Y12, Y0, Y0
 	VFNMADD231PS Y10, Y0, Y2
 	VFNMADD231PS Y9, Y0, Y2
-	VBROADCASTSS vector3c091ceb<>+0(SB), Y3
-	VFMADD231PS  vector3ab51224<>+0(SB), Y2, Y3
-	VFMADD213PS  vector3d2aac79<>+0(SB), Y2, Y3
-	VFMADD213PS  vector3e2aaa49<>+0(SB), Y2, Y3
-	VFMADD213PS  vector3efffffe<>+0(SB), Y2, Y3
-	VMULPS       Y2, Y3, Y3
-	VFMADD213PS  Y2, Y2, Y3
-	VADDPS       vector3f800000<>+0(SB), Y3, Y3
-	VCVTPS2DQ    Y0, Y5
-	VPSRAD       $0x01, Y5, Y2
-	VPSUBD       Y2, Y5, Y5
+	VBROADCASTSS vector3c091ceb<>+0(SB), Y1
+	VFMADD231PS  vector3ab51224<>+0(SB), Y2, Y1
+	VFMADD213PS  vector3d2aac79<>+0(SB), Y2, Y1
+	VFMADD213PS  vector3e2aaa49<>+0(SB), Y2, Y1
+	VFMADD213PS  vector3efffffe<>+0(SB), Y2, Y1
+	VMULPS       Y2, Y1, Y1
+	VFMADD213PS  Y2, Y2, Y1
+	VADDPS       vector3f800000<>+0(SB), Y1, Y1
+	VCVTPS2DQ    Y0, Y3
+	VPSRAD       $0x01, Y3, Y2
+	VPSUBD       Y2, Y3, Y3
 	VPADDD       vector0000007f<>+0(SB), Y2, Y2
-	VPADDD       vector0000007f<>+0(SB), Y5, Y5
+	VPADDD       vector0000007f<>+0(SB), Y3, Y3
 	VPSLLD       $0x17, Y2, Y2
-	VPSLLD       $0x17, Y5, Y5
-	VMULPS       Y3, Y2, Y2
-	VMULPS       Y5, Y2, Y0
-	VCMPPS       $0x11, vector00000000<>+0(SB), Y1, Y1
-	VADDPS       vector3f800000<>+0(SB), Y0, Y5
+	VPSLLD       $0x17, Y3, Y3
+	VMULPS       Y1, Y2, Y2
+	VMULPS       Y3, Y2, Y0
+	VCMPPS       $0x11, vector00000000<>+0(SB), Y4, Y4
+	VADDPS       vector3f800000<>+0(SB), Y0, Y3
 	VBROADCASTSS vector3f800000<>+0(SB), Y2
-	VBLENDVPS    Y1, Y0, Y2, Y2
-	VDIVPS       Y5, Y2, Y2
-	VBLENDVPS    Y1, vector3f800000<>+0(SB), Y0, Y0
-	VDIVPS       Y5, Y0, Y5
-	VMASKMOVPS   Y2, Y15, (DI)(AX*1)
+	VBLENDVPS    Y4, Y0, Y2, Y0
+	VDIVPS       Y3, Y0, Y3
+	VMASKMOVPS   Y3, Y15, (DI)(AX*1)
 
 done:
 	VZEROUPPER
@@ -3306,9 +3849,9 @@ TEXT ·siluAVX2(SB), NOSPLIT, $0-48
 	MOVQ         src_base+24(FP), SI
 	MOVQ         dst_len+8(FP), CX
 	XORQ         AX, AX
-	VBROADCASTSS vector80000000<>+0(SB), Y14
-	VBROADCASTSS vector42b20000<>+0(SB), Y13
-	VBROADCASTSS vectorc2d00000<>+0(SB), Y12
+	VBROADCASTSS vectorc2d00000<>+0(SB), Y14
+	VBROADCASTSS vector80000000<>+0(SB), Y13
+	VBROADCASTSS vector4b400000<>+0(SB), Y12
 	VBROADCASTSS vector3fb8aa3b<>+0(SB), Y11
 	VBROADCASTSS vector3f318000<>+0(SB), Y10
 	VBROADCASTSS vectorb95e8083<>+0(SB), Y9
@@ -3317,56 +3860,12 @@ TEXT ·siluAVX2(SB), NOSPLIT, $0-48
 
 one:
 	VMOVUPS      (SI)(AX*1), Y0
-	VPOR         Y14, Y0, Y1
-	VMAXPS       Y1, Y12, Y1
-	VMINPS       Y1, Y13, Y1
-	VMULPS       Y11, Y1, Y2
-	VROUNDPS     $0x08, Y2, Y2
-	VFNMADD231PS Y10, Y2, Y1
-	VFNMADD231PS Y9, Y2, Y1
-	VBROADCASTSS vector3c091ceb<>+0(SB), Y3
-	VFMADD231PS  vector3ab51224<>+0(SB), Y1, Y3
-	VFMADD213PS  vector3d2aac79<>+0(SB), Y1, Y3
-	VFMADD213PS  vector3e2aaa49<>+0(SB), Y1, Y3
-	VFMADD213PS  vector3efffffe<>+0(SB), Y1, Y3
-	VMULPS       Y1, Y3, Y3
-	VFMADD213PS  Y1, Y1, Y3
-	VADDPS       vector3f800000<>+0(SB), Y3, Y3
-	VCVTPS2DQ    Y2, Y4
-	VPSRAD       $0x01, Y4, Y1
-	VPSUBD       Y1, Y4, Y4
-	VPADDD       vector0000007f<>+0(SB), Y1, Y1
-	VPADDD       vector0000007f<>+0(SB), Y4, Y4
-	VPSLLD       $0x17, Y1, Y1
-	VPSLLD       $0x17, Y4, Y4
-	VMULPS       Y3, Y1, Y1
-	VMULPS       Y4, Y1, Y2
-	VCMPPS       $0x11, vector00000000<>+0(SB), Y0, Y4
-	VADDPS       vector3f800000<>+0(SB), Y2, Y1
-	VBROADCASTSS vector3f800000<>+0(SB), Y3
-	VBLENDVPS    Y4, Y2, Y3, Y3
-	VDIVPS       Y1, Y3, Y3
-	VBLENDVPS    Y4, vector3f800000<>+0(SB), Y2, Y2
-	VDIVPS       Y1, Y2, Y1
-	VMAXPS       Y0, Y12, Y0
-	VMULPS       Y0, Y3, Y0
-	VMOVUPS      Y0, (DI)(AX*1)
-	ADDQ         $0x00000020, AX
-	SUBQ         $0x00000008, CX
-	JGE          one
-
-rest:
-	ADDQ         $0x00000008, CX
-	JLE          done
-	LEAQ         tailMasks<>+0(SB), R8
-	NEGQ         CX
-	VMOVUPS      32(R8)(CX*4), Y15
-	VMASKMOVPS   (SI)(AX*1), Y15, Y0
-	VPOR         Y14, Y0, Y3
-	VMAXPS       Y3, Y12, Y3
-	VMINPS       Y3, Y13, Y3
-	VMULPS       Y11, Y3, Y2
-	VROUNDPS     $0x08, Y2, Y2
+	VPOR         Y13, Y0, Y1
+	VMAXPS       Y1, Y14, Y1
+	VMOVAPS      Y12, Y2
+	VFMADD231PS  Y11, Y1, Y2
+	VSUBPS       Y12, Y2, Y2
+	VMOVAPS      Y1, Y3
 	VFNMADD231PS Y10, Y2, Y3
 	VFNMADD231PS Y9, Y2, Y3
 	VBROADCASTSS vector3c091ceb<>+0(SB), Y4
@@ -3387,15 +3886,53 @@ rest:
 	VMULPS       Y4, Y3, Y3
 	VMULPS       Y5, Y3, Y2
 	VCMPPS       $0x11, vector00000000<>+0(SB), Y0, Y5
-	VADDPS       vector3f800000<>+0(SB), Y2, Y3
-	VBROADCASTSS vector3f800000<>+0(SB), Y4
-	VBLENDVPS    Y5, Y2, Y4, Y4
-	VDIVPS       Y3, Y4, Y4
-	VBLENDVPS    Y5, vector3f800000<>+0(SB), Y2, Y2
-	VDIVPS       Y3, Y2, Y3
-	VMAXPS       Y0, Y12, Y0
-	VMULPS       Y0, Y4, Y0
-	VMASKMOVPS   Y0, Y15, (DI)(AX*1)
+	VMULPS       Y1, Y2, Y1
+	VBLENDVPS    Y5, Y1, Y0, Y0
+	VADDPS       vector3f800000<>+0(SB), Y2, Y2
+	VDIVPS       Y2, Y0, Y2
+	VMOVUPS      Y2, (DI)(AX*1)
+	ADDQ         $0x00000020, AX
+	SUBQ         $0x00000008, CX
+	JGE          one
+
+rest:
+	ADDQ         $0x00000008, CX
+	JLE          done
+	LEAQ         tailMasks<>+0(SB), R8
+	NEGQ         CX
+	VMOVUPS      32(R8)(CX*4), Y15
+	VMASKMOVPS   (SI)(AX*1), Y15, Y2
+	VPOR         Y13, Y2, Y0
+	VMAXPS       Y0, Y14, Y0
+	VMOVAPS      Y12, Y1
+	VFMADD231PS  Y11, Y0, Y1
+	VSUBPS       Y12, Y1, Y1
+	VMOVAPS      Y0, Y5
+	VFNMADD231PS Y10, Y1, Y5
+	VFNMADD231PS Y9, Y1, Y5
+	VBROADCASTSS vector3c091ceb<>+0(SB), Y3
+	VFMADD231PS  vector3ab51224<>+0(SB), Y5, Y3
+	VFMADD213PS  vector3d2aac79<>+0(SB), Y5, Y3
+	VFMADD213PS  vector3e2aaa49<>+0(SB), Y5, Y3
+	VFMADD213PS  vector3efffffe<>+0(SB), Y5, Y3
+	VMULPS       Y5, Y3, Y3
+	VFMADD213PS  Y5, Y5, Y3
+	VADDPS       vector3f800000<>+0(SB), Y3, Y3
+	VCVTPS2DQ    Y1, Y4
+	VPSRAD       $0x01, Y4, Y5
+	VPSUBD       Y5, Y4, Y4
+	VPADDD       vector0000007f<>+0(SB), Y5, Y5
+	VPADDD       vector0000007f<>+0(SB), Y4, Y4
+	VPSLLD       $0x17, Y5, Y5
+	VPSLLD       $0x17, Y4, Y4
+	VMULPS       Y3, Y5, Y5
+	VMULPS       Y4, Y5, Y1
+	VCMPPS       $0x11, vector00000000<>+0(SB), Y2, Y4
+	VMULPS       Y0, Y1, Y0
+	VBLENDVPS    Y4, Y0, Y2, Y2
+	VADDPS       vector3f800000<>+0(SB), Y1, Y1
+	VDIVPS       Y1, Y2, Y1
+	VMASKMOVPS   Y1, Y15, (DI)(AX*1)
 
 done:
 	VZEROUPPER
@@ -3413,7 +3950,7 @@ TEXT ·geluAVX2(SB), NOSPLIT, $0-48
 	VBROADCASTSS vector3f800000<>+0(SB), Y12
 	VBROADCASTSS vector3e99999a<>+0(SB), Y11
 	VBROADCASTSS vectorbf000000<>+0(SB), Y10
-	VBROADCASTSS vector42b20000<>+0(SB), Y9
+	VBROADCASTSS vector4b400000<>+0(SB), Y9
 	SUBQ         $0x00000008, CX
 	JLT          rest
 
@@ -3426,11 +3963,9 @@ one:
 	VDIVPS       Y2, Y12, Y2
 	VMULPS       Y1, Y1, Y3
 	VMULPS       Y10, Y3, Y4
-	VBROADCASTSS vectorc2d00000<>+0(SB), Y5
-	VMAXPS       Y4, Y5, Y4
-	VMINPS       Y4, Y9, Y4
-	VMULPS       vector3fb8aa3b<>+0(SB), Y4, Y5
-	VROUNDPS     $0x08, Y5, Y5
+	VMOVAPS      Y9, Y5
+	VFMADD231PS  vector3fb8aa3b<>+0(SB), Y4, Y5
+	VSUBPS       Y9, Y5, Y5
 	VFNMADD231PS vector3f318000<>+0(SB), Y5, Y4
 	VFNMADD231PS vectorb95e8083<>+0(SB), Y5, Y4
 	VBROADCASTSS vector3c091ceb<>+0(SB), Y6
@@ -3490,11 +4025,9 @@ rest:
 	VDIVPS       Y3, Y12, Y3
 	VMULPS       Y2, Y2, Y5
 	VMULPS       Y10, Y5, Y1
-	VBROADCASTSS vectorc2d00000<>+0(SB), Y7
-	VMAXPS       Y1, Y7, Y1
-	VMINPS       Y1, Y9, Y1
-	VMULPS       vector3fb8aa3b<>+0(SB), Y1, Y7
-	VROUNDPS     $0x08, Y7, Y7
+	VMOVAPS      Y9, Y7
+	VFMADD231PS  vector3fb8aa3b<>+0(SB), Y1, Y7
+	VSUBPS       Y9, Y7, Y7
 	VFNMADD231PS vector3f318000<>+0(SB), Y7, Y1
 	VFNMADD231PS vectorb95e8083<>+0(SB), Y7, Y1
 	VBROADCASTSS vector3c091ceb<>+0(SB), Y4
@@ -3552,8 +4085,8 @@ TEXT ·geluTanhAVX2(SB), NOSPLIT, $0-48
 	VBROADCASTSS vector41400000<>+0(SB), Y13
 	VBROADCASTSS vector3d922279<>+0(SB), Y12
 	VBROADCASTSS vector3fcc422a<>+0(SB), Y11
-	VBROADCASTSS vector80000000<>+0(SB), Y10
-	VBROADCASTSS vector42b20000<>+0(SB), Y9
+	VBROADCASTSS vectorc2d00000<>+0(SB), Y10
+	VBROADCASTSS vector80000000<>+0(SB), Y9
 	SUBQ         $0x00000008, CX
 	JLT          rest
 
@@ -3562,43 +4095,38 @@ one:
 	VMAXPS       Y0, Y14, Y0
 	VMINPS       Y0, Y13, Y1
 	VMULPS       Y1, Y1, Y2
-	VMOVAPS      Y11, Y3
-	VFMADD231PS  Y12, Y2, Y3
-	VMULPS       Y3, Y1, Y3
-	VPOR         Y10, Y3, Y1
-	VBROADCASTSS vectorc2d00000<>+0(SB), Y4
-	VMAXPS       Y1, Y4, Y1
-	VMINPS       Y1, Y9, Y1
-	VMULPS       vector3fb8aa3b<>+0(SB), Y1, Y4
-	VROUNDPS     $0x08, Y4, Y4
-	VFNMADD231PS vector3f318000<>+0(SB), Y4, Y1
-	VFNMADD231PS vectorb95e8083<>+0(SB), Y4, Y1
-	VBROADCASTSS vector3c091ceb<>+0(SB), Y5
-	VFMADD231PS  vector3ab51224<>+0(SB), Y1, Y5
-	VFMADD213PS  vector3d2aac79<>+0(SB), Y1, Y5
-	VFMADD213PS  vector3e2aaa49<>+0(SB), Y1, Y5
-	VFMADD213PS  vector3efffffe<>+0(SB), Y1, Y5
-	VMULPS       Y1, Y5, Y5
-	VFMADD213PS  Y1, Y1, Y5
-	VADDPS       vector3f800000<>+0(SB), Y5, Y5
-	VCVTPS2DQ    Y4, Y6
-	VPSRAD       $0x01, Y6, Y1
-	VPSUBD       Y1, Y6, Y6
+	VFMADD213PS  Y11, Y12, Y2
+	VMULPS       Y2, Y1, Y2
+	VPOR         Y9, Y2, Y1
+	VMAXPS       Y1, Y10, Y1
+	VBROADCASTSS vector4b400000<>+0(SB), Y3
+	VFMADD231PS  vector3fb8aa3b<>+0(SB), Y1, Y3
+	VSUBPS       vector4b400000<>+0(SB), Y3, Y3
+	VFNMADD231PS vector3f318000<>+0(SB), Y3, Y1
+	VFNMADD231PS vectorb95e8083<>+0(SB), Y3, Y1
+	VBROADCASTSS vector3c091ceb<>+0(SB), Y4
+	VFMADD231PS  vector3ab51224<>+0(SB), Y1, Y4
+	VFMADD213PS  vector3d2aac79<>+0(SB), Y1, Y4
+	VFMADD213PS  vector3e2aaa49<>+0(SB), Y1, Y4
+	VFMADD213PS  vector3efffffe<>+0(SB), Y1, Y4
+	VMULPS       Y1, Y4, Y4
+	VFMADD213PS  Y1, Y1, Y4
+	VADDPS       vector3f800000<>+0(SB), Y4, Y4
+	VCVTPS2DQ    Y3, Y5
+	VPSRAD       $0x01, Y5, Y1
+	VPSUBD       Y1, Y5, Y5
 	VPADDD       vector0000007f<>+0(SB), Y1, Y1
-	VPADDD       vector0000007f<>+0(SB), Y6, Y6
+	VPADDD       vector0000007f<>+0(SB), Y5, Y5
 	VPSLLD       $0x17, Y1, Y1
-	VPSLLD       $0x17, Y6, Y6
-	VMULPS       Y5, Y1, Y1
-	VMULPS       Y6, Y1, Y4
-	VCMPPS       $0x11, vector00000000<>+0(SB), Y3, Y3
-	VADDPS       vector3f800000<>+0(SB), Y4, Y6
+	VPSLLD       $0x17, Y5, Y5
+	VMULPS       Y4, Y1, Y1
+	VMULPS       Y5, Y1, Y3
+	VCMPPS       $0x11, vector00000000<>+0(SB), Y2, Y2
+	VADDPS       vector3f800000<>+0(SB), Y3, Y5
 	VBROADCASTSS vector3f800000<>+0(SB), Y1
-	VBLENDVPS    Y3, Y4, Y1, Y1
-	VDIVPS       Y6, Y1, Y1
-	VBLENDVPS    Y3, vector3f800000<>+0(SB), Y4, Y4
-	VDIVPS       Y6, Y4, Y6
-	VFMADD132PS  vector3e5b33b6<>+0(SB), Y11, Y2
-	VMULPS       Y0, Y1, Y0
+	VBLENDVPS    Y2, Y3, Y1, Y3
+	VDIVPS       Y5, Y3, Y5
+	VMULPS       Y0, Y5, Y0
 	VMOVUPS      Y0, (DI)(AX*1)
 	ADDQ         $0x00000020, AX
 	SUBQ         $0x00000008, CX
@@ -3612,45 +4140,40 @@ rest:
 	VMOVUPS      32(R8)(CX*4), Y15
 	VMASKMOVPS   (SI)(AX*1), Y15, Y0
 	VMAXPS       Y0, Y14, Y0
-	VMINPS       Y0, Y13, Y1
-	VMULPS       Y1, Y1, Y4
-	VMOVAPS      Y11, Y3
-	VFMADD231PS  Y12, Y4, Y3
-	VMULPS       Y3, Y1, Y3
-	VPOR         Y10, Y3, Y1
-	VBROADCASTSS vectorc2d00000<>+0(SB), Y5
-	VMAXPS       Y1, Y5, Y1
-	VMINPS       Y1, Y9, Y1
-	VMULPS       vector3fb8aa3b<>+0(SB), Y1, Y5
-	VROUNDPS     $0x08, Y5, Y5
-	VFNMADD231PS vector3f318000<>+0(SB), Y5, Y1
-	VFNMADD231PS vectorb95e8083<>+0(SB), Y5, Y1
-	VBROADCASTSS vector3c091ceb<>+0(SB), Y7
-	VFMADD231PS  vector3ab51224<>+0(SB), Y1, Y7
-	VFMADD213PS  vector3d2aac79<>+0(SB), Y1, Y7
-	VFMADD213PS  vector3e2aaa49<>+0(SB), Y1, Y7
-	VFMADD213PS  vector3efffffe<>+0(SB), Y1, Y7
-	VMULPS       Y1, Y7, Y7
-	VFMADD213PS  Y1, Y1, Y7
-	VADDPS       vector3f800000<>+0(SB), Y7, Y7
-	VCVTPS2DQ    Y5, Y8
-	VPSRAD       $0x01, Y8, Y1
-	VPSUBD       Y1, Y8, Y8
-	VPADDD       vector0000007f<>+0(SB), Y1, Y1
-	VPADDD       vector0000007f<>+0(SB), Y8, Y8
-	VPSLLD       $0x17, Y1, Y1
-	VPSLLD       $0x17, Y8, Y8
-	VMULPS       Y7, Y1, Y1
-	VMULPS       Y8, Y1, Y5
+	VMINPS       Y0, Y13, Y5
+	VMULPS       Y5, Y5, Y3
+	VFMADD213PS  Y11, Y12, Y3
+	VMULPS       Y3, Y5, Y3
+	VPOR         Y9, Y3, Y5
+	VMAXPS       Y5, Y10, Y5
+	VBROADCASTSS vector4b400000<>+0(SB), Y2
+	VFMADD231PS  vector3fb8aa3b<>+0(SB), Y5, Y2
+	VSUBPS       vector4b400000<>+0(SB), Y2, Y2
+	VFNMADD231PS vector3f318000<>+0(SB), Y2, Y5
+	VFNMADD231PS vectorb95e8083<>+0(SB), Y2, Y5
+	VBROADCASTSS vector3c091ceb<>+0(SB), Y1
+	VFMADD231PS  vector3ab51224<>+0(SB), Y5, Y1
+	VFMADD213PS  vector3d2aac79<>+0(SB), Y5, Y1
+	VFMADD213PS  vector3e2aaa49<>+0(SB), Y5, Y1
+	VFMADD213PS  vector3efffffe<>+0(SB), Y5, Y1
+	VMULPS       Y5, Y1, Y1
+	VFMADD213PS  Y5, Y5, Y1
+	VADDPS       vector3f800000<>+0(SB), Y1, Y1
+	VCVTPS2DQ    Y2, Y4
+	VPSRAD       $0x01, Y4, Y5
+	VPSUBD       Y5, Y4, Y4
+	VPADDD       vector0000007f<>+0(SB), Y5, Y5
+	VPADDD       vector0000007f<>+0(SB), Y4, Y4
+	VPSLLD       $0x17, Y5, Y5
+	VPSLLD       $0x17, Y4, Y4
+	VMULPS       Y1, Y5, Y5
+	VMULPS       Y4, Y5, Y2
 	VCMPPS       $0x11, vector00000000<>+0(SB), Y3, Y3
-	VADDPS       vector3f800000<>+0(SB), Y5, Y8
-	VBROADCASTSS vector3f800000<>+0(SB), Y1
-	VBLENDVPS    Y3, Y5, Y1, Y1
-	VDIVPS       Y8, Y1, Y1
-	VBLENDVPS    Y3, vector3f800000<>+0(SB), Y5, Y5
-	VDIVPS       Y8, Y5, Y8
-	VFMADD132PS  vector3e5b33b6<>+0(SB), Y11, Y4
-	VMULPS       Y0, Y1, Y0
+	VADDPS       vector3f800000<>+0(SB), Y2, Y4
+	VBROADCASTSS vector3f800000<>+0(SB), Y5
+	VBLENDVPS    Y3, Y2, Y5, Y2
+	VDIVPS       Y4, Y2, Y4
+	VMULPS       Y0, Y4, Y0
 	VMASKMOVPS   Y0, Y15, (DI)(AX*1)
 
 done:
@@ -3665,9 +4188,9 @@ TEXT ·sigmoidBackwardAVX2(SB), NOSPLIT, $0-72
 	MOVQ         src_base+48(FP), DX
 	MOVQ         dsrc_len+8(FP), CX
 	XORQ         AX, AX
-	VBROADCASTSS vector80000000<>+0(SB), Y14
-	VBROADCASTSS vector42b20000<>+0(SB), Y13
-	VBROADCASTSS vectorc2d00000<>+0(SB), Y12
+	VBROADCASTSS vectorc2d00000<>+0(SB), Y14
+	VBROADCASTSS vector80000000<>+0(SB), Y13
+	VBROADCASTSS vector4b400000<>+0(SB), Y12
 	VBROADCASTSS vector3fb8aa3b<>+0(SB), Y11
 	VBROADCASTSS vector3f318000<>+0(SB), Y10
 	VBROADCASTSS vectorb95e8083<>+0(SB), Y9
@@ -3676,11 +4199,11 @@ TEXT ·sigmoidBackwardAVX2(SB), NOSPLIT, $0-72
 
 one:
 	VMOVUPS      (DX)(AX*1), Y0
-	VPOR         Y14, Y0, Y1
-	VMAXPS       Y1, Y12, Y1
-	VMINPS       Y1, Y13, Y1
-	VMULPS       Y11, Y1, Y2
-	VROUNDPS     $0x08, Y2, Y2
+	VPOR         Y13, Y0, Y1
+	VMAXPS       Y1, Y14, Y1
+	VMOVAPS      Y12, Y2
+	VFMADD231PS  Y11, Y1, Y2
+	VSUBPS       Y12, Y2, Y2
 	VFNMADD231PS Y10, Y2, Y1
 	VFNMADD231PS Y9, Y2, Y1
 	VBROADCASTSS vector3c091ceb<>+0(SB), Y3
@@ -3723,11 +4246,11 @@ rest:
 	NEGQ         CX
 	VMOVUPS      32(R8)(CX*4), Y15
 	VMASKMOVPS   (DX)(AX*1), Y15, Y2
-	VPOR         Y14, Y2, Y4
-	VMAXPS       Y4, Y12, Y4
-	VMINPS       Y4, Y13, Y4
-	VMULPS       Y11, Y4, Y1
-	VROUNDPS     $0x08, Y1, Y1
+	VPOR         Y13, Y2, Y4
+	VMAXPS       Y4, Y14, Y4
+	VMOVAPS      Y12, Y1
+	VFMADD231PS  Y11, Y4, Y1
+	VSUBPS       Y12, Y1, Y1
 	VFNMADD231PS Y10, Y1, Y4
 	VFNMADD231PS Y9, Y1, Y4
 	VBROADCASTSS vector3c091ceb<>+0(SB), Y0
@@ -3775,9 +4298,9 @@ TEXT ·tanhBackwardAVX2(SB), NOSPLIT, $0-72
 	VBROADCASTSS vector80000000<>+0(SB), Y14
 	VBROADCASTSS vector42b20000<>+0(SB), Y13
 	VBROADCASTSS vectorc2d00000<>+0(SB), Y12
-	VBROADCASTSS vector3fb8aa3b<>+0(SB), Y11
-	VBROADCASTSS vector3f318000<>+0(SB), Y10
-	VBROADCASTSS vectorb95e8083<>+0(SB), Y9
+	VBROADCASTSS vector4b400000<>+0(SB), Y11
+	VBROADCASTSS vector3fb8aa3b<>+0(SB), Y10
+	VBROADCASTSS vector3f318000<>+0(SB), Y9
 	SUBQ         $0x00000008, CX
 	JLT          rest
 
@@ -3787,10 +4310,11 @@ one:
 	VADDPS       Y0, Y0, Y0
 	VMAXPS       Y0, Y12, Y0
 	VMINPS       Y0, Y13, Y0
-	VMULPS       Y11, Y0, Y1
-	VROUNDPS     $0x08, Y1, Y1
-	VFNMADD231PS Y10, Y1, Y0
+	VMOVAPS      Y11, Y1
+	VFMADD231PS  Y10, Y0, Y1
+	VSUBPS       Y11, Y1, Y1
 	VFNMADD231PS Y9, Y1, Y0
+	VFNMADD231PS vectorb95e8083<>+0(SB), Y1, Y0
 	VBROADCASTSS vector3c091ceb<>+0(SB), Y2
 	VFMADD231PS  vector3ab51224<>+0(SB), Y0, Y2
 	VFMADD213PS  vector3d2aac79<>+0(SB), Y0, Y2
@@ -3831,10 +4355,11 @@ rest:
 	VADDPS       Y0, Y0, Y0
 	VMAXPS       Y0, Y12, Y0
 	VMINPS       Y0, Y13, Y0
-	VMULPS       Y11, Y0, Y3
-	VROUNDPS     $0x08, Y3, Y3
-	VFNMADD231PS Y10, Y3, Y0
+	VMOVAPS      Y11, Y3
+	VFMADD231PS  Y10, Y0, Y3
+	VSUBPS       Y11, Y3, Y3
 	VFNMADD231PS Y9, Y3, Y0
+	VFNMADD231PS vectorb95e8083<>+0(SB), Y3, Y0
 	VBROADCASTSS vector3c091ceb<>+0(SB), Y1
 	VFMADD231PS  vector3ab51224<>+0(SB), Y0, Y1
 	VFMADD213PS  vector3d2aac79<>+0(SB), Y0, Y1
@@ -3876,7 +4401,7 @@ TEXT ·siluBackwardAVX2(SB), NOSPLIT, $0-72
 	VBROADCASTSS vector42d00000<>+0(SB), Y14
 	VBROADCASTSS vectorc2d00000<>+0(SB), Y13
 	VBROADCASTSS vector80000000<>+0(SB), Y12
-	VBROADCASTSS vector42b20000<>+0(SB), Y11
+	VBROADCASTSS vector4b400000<>+0(SB), Y11
 	VBROADCASTSS vector3fb8aa3b<>+0(SB), Y10
 	VBROADCASTSS vector3f318000<>+0(SB), Y9
 	SUBQ         $0x00000008, CX
@@ -3888,9 +4413,9 @@ one:
 	VMINPS       Y0, Y14, Y0
 	VPOR         Y12, Y0, Y1
 	VMAXPS       Y1, Y13, Y1
-	VMINPS       Y1, Y11, Y1
-	VMULPS       Y10, Y1, Y2
-	VROUNDPS     $0x08, Y2, Y2
+	VMOVAPS      Y11, Y2
+	VFMADD231PS  Y10, Y1, Y2
+	VSUBPS       Y11, Y2, Y2
 	VFNMADD231PS Y9, Y2, Y1
 	VFNMADD231PS vectorb95e8083<>+0(SB), Y2, Y1
 	VBROADCASTSS vector3c091ceb<>+0(SB), Y3
@@ -3938,9 +4463,9 @@ rest:
 	VMINPS       Y1, Y14, Y1
 	VPOR         Y12, Y1, Y0
 	VMAXPS       Y0, Y13, Y0
-	VMINPS       Y0, Y11, Y0
-	VMULPS       Y10, Y0, Y3
-	VROUNDPS     $0x08, Y3, Y3
+	VMOVAPS      Y11, Y3
+	VFMADD231PS  Y10, Y0, Y3
+	VSUBPS       Y11, Y3, Y3
 	VFNMADD231PS Y9, Y3, Y0
 	VFNMADD231PS vectorb95e8083<>+0(SB), Y3, Y0
 	VBROADCASTSS vector3c091ceb<>+0(SB), Y2
@@ -4006,12 +4531,9 @@ one:
 	VDIVPS       Y2, Y11, Y2
 	VMULPS       Y1, Y1, Y3
 	VMULPS       Y9, Y3, Y4
-	VBROADCASTSS vectorc2d00000<>+0(SB), Y5
-	VMAXPS       Y4, Y5, Y4
-	VBROADCASTSS vector42b20000<>+0(SB), Y5
-	VMINPS       Y4, Y5, Y4
-	VMULPS       vector3fb8aa3b<>+0(SB), Y4, Y5
-	VROUNDPS     $0x08, Y5, Y5
+	VBROADCASTSS vector4b400000<>+0(SB), Y5
+	VFMADD231PS  vector3fb8aa3b<>+0(SB), Y4, Y5
+	VSUBPS       vector4b400000<>+0(SB), Y5, Y5
 	VFNMADD231PS vector3f318000<>+0(SB), Y5, Y4
 	VFNMADD231PS vectorb95e8083<>+0(SB), Y5, Y4
 	VBROADCASTSS vector3c091ceb<>+0(SB), Y6
@@ -4075,12 +4597,9 @@ rest:
 	VDIVPS       Y5, Y11, Y5
 	VMULPS       Y1, Y1, Y3
 	VMULPS       Y9, Y3, Y2
-	VBROADCASTSS vectorc2d00000<>+0(SB), Y7
-	VMAXPS       Y2, Y7, Y2
-	VBROADCASTSS vector42b20000<>+0(SB), Y7
-	VMINPS       Y2, Y7, Y2
-	VMULPS       vector3fb8aa3b<>+0(SB), Y2, Y7
-	VROUNDPS     $0x08, Y7, Y7
+	VBROADCASTSS vector4b400000<>+0(SB), Y7
+	VFMADD231PS  vector3fb8aa3b<>+0(SB), Y2, Y7
+	VSUBPS       vector4b400000<>+0(SB), Y7, Y7
 	VFNMADD231PS vector3f318000<>+0(SB), Y7, Y2
 	VFNMADD231PS vectorb95e8083<>+0(SB), Y7, Y2
 	VBROADCASTSS vector3c091ceb<>+0(SB), Y4
@@ -4141,8 +4660,8 @@ TEXT ·geluTanhBackwardAVX2(SB), NOSPLIT, $0-72
 	VBROADCASTSS vectorc1400000<>+0(SB), Y13
 	VBROADCASTSS vector3d922279<>+0(SB), Y12
 	VBROADCASTSS vector3fcc422a<>+0(SB), Y11
-	VBROADCASTSS vector80000000<>+0(SB), Y10
-	VBROADCASTSS vector42b20000<>+0(SB), Y9
+	VBROADCASTSS vectorc2d00000<>+0(SB), Y10
+	VBROADCASTSS vector80000000<>+0(SB), Y9
 	SUBQ         $0x00000008, CX
 	JLT          rest
 
@@ -4155,12 +4674,11 @@ one:
 	VMOVAPS      Y11, Y3
 	VFMADD231PS  Y12, Y2, Y3
 	VMULPS       Y3, Y1, Y3
-	VPOR         Y10, Y3, Y1
-	VBROADCASTSS vectorc2d00000<>+0(SB), Y4
-	VMAXPS       Y1, Y4, Y1
-	VMINPS       Y1, Y9, Y1
-	VMULPS       vector3fb8aa3b<>+0(SB), Y1, Y4
-	VROUNDPS     $0x08, Y4, Y4
+	VPOR         Y9, Y3, Y1
+	VMAXPS       Y1, Y10, Y1
+	VBROADCASTSS vector4b400000<>+0(SB), Y4
+	VFMADD231PS  vector3fb8aa3b<>+0(SB), Y1, Y4
+	VSUBPS       vector4b400000<>+0(SB), Y4, Y4
 	VFNMADD231PS vector3f318000<>+0(SB), Y4, Y1
 	VFNMADD231PS vectorb95e8083<>+0(SB), Y4, Y1
 	VBROADCASTSS vector3c091ceb<>+0(SB), Y5
@@ -4213,12 +4731,11 @@ rest:
 	VMOVAPS      Y11, Y0
 	VFMADD231PS  Y12, Y1, Y0
 	VMULPS       Y0, Y6, Y0
-	VPOR         Y10, Y0, Y6
-	VBROADCASTSS vectorc2d00000<>+0(SB), Y4
-	VMAXPS       Y6, Y4, Y6
-	VMINPS       Y6, Y9, Y6
-	VMULPS       vector3fb8aa3b<>+0(SB), Y6, Y4
-	VROUNDPS     $0x08, Y4, Y4
+	VPOR         Y9, Y0, Y6
+	VMAXPS       Y6, Y10, Y6
+	VBROADCASTSS vector4b400000<>+0(SB), Y4
+	VFMADD231PS  vector3fb8aa3b<>+0(SB), Y6, Y4
+	VSUBPS       vector4b400000<>+0(SB), Y4, Y4
 	VFNMADD231PS vector3f318000<>+0(SB), Y4, Y6
 	VFNMADD231PS vectorb95e8083<>+0(SB), Y4, Y6
 	VBROADCASTSS vector3c091ceb<>+0(SB), Y3
@@ -4332,8 +4849,8 @@ TEXT ·softmaxExpAVX2(SB), NOSPLIT, $0-60
 	VXORPS       Y13, Y13, Y13
 	VBROADCASTSS vector42b20000<>+0(SB), Y12
 	VBROADCASTSS vectorc2d00000<>+0(SB), Y11
-	VBROADCASTSS vector3fb8aa3b<>+0(SB), Y10
-	VBROADCASTSS vector3f318000<>+0(SB), Y9
+	VBROADCASTSS vector4b400000<>+0(SB), Y10
+	VBROADCASTSS vector3fb8aa3b<>+0(SB), Y9
 	SUBQ         $0x00000008, CX
 	JLT          rest
 
@@ -4342,9 +4859,10 @@ one:
 	VSUBPS       Y15, Y0, Y0
 	VMAXPS       Y0, Y11, Y0
 	VMINPS       Y0, Y12, Y0
-	VMULPS       Y10, Y0, Y1
-	VROUNDPS     $0x08, Y1, Y1
-	VFNMADD231PS Y9, Y1, Y0
+	VMOVAPS      Y10, Y1
+	VFMADD231PS  Y9, Y0, Y1
+	VSUBPS       Y10, Y1, Y1
+	VFNMADD231PS vector3f318000<>+0(SB), Y1, Y0
 	VFNMADD231PS vectorb95e8083<>+0(SB), Y1, Y0
 	VBROADCASTSS vector3c091ceb<>+0(SB), Y2
 	VFMADD231PS  vector3ab51224<>+0(SB), Y0, Y2
@@ -4379,9 +4897,10 @@ rest:
 	VSUBPS       Y15, Y1, Y1
 	VMAXPS       Y1, Y11, Y1
 	VMINPS       Y1, Y12, Y1
-	VMULPS       Y10, Y1, Y3
-	VROUNDPS     $0x08, Y3, Y3
-	VFNMADD231PS Y9, Y3, Y1
+	VMOVAPS      Y10, Y3
+	VFMADD231PS  Y9, Y1, Y3
+	VSUBPS       Y10, Y3, Y3
+	VFNMADD231PS vector3f318000<>+0(SB), Y3, Y1
 	VFNMADD231PS vectorb95e8083<>+0(SB), Y3, Y1
 	VBROADCASTSS vector3c091ceb<>+0(SB), Y0
 	VFMADD231PS  vector3ab51224<>+0(SB), Y1, Y0
@@ -4426,8 +4945,8 @@ TEXT ·sumExpAVX2(SB), NOSPLIT, $0-36
 	VXORPS       Y13, Y13, Y13
 	VBROADCASTSS vector42b20000<>+0(SB), Y12
 	VBROADCASTSS vectorc2d00000<>+0(SB), Y11
-	VBROADCASTSS vector3fb8aa3b<>+0(SB), Y10
-	VBROADCASTSS vector3f318000<>+0(SB), Y9
+	VBROADCASTSS vector4b400000<>+0(SB), Y10
+	VBROADCASTSS vector3fb8aa3b<>+0(SB), Y9
 	SUBQ         $0x00000008, CX
 	JLT          rest
 
@@ -4436,9 +4955,10 @@ one:
 	VSUBPS       Y15, Y0, Y0
 	VMAXPS       Y0, Y11, Y0
 	VMINPS       Y0, Y12, Y0
-	VMULPS       Y10, Y0, Y1
-	VROUNDPS     $0x08, Y1, Y1
-	VFNMADD231PS Y9, Y1, Y0
+	VMOVAPS      Y10, Y1
+	VFMADD231PS  Y9, Y0, Y1
+	VSUBPS       Y10, Y1, Y1
+	VFNMADD231PS vector3f318000<>+0(SB), Y1, Y0
 	VFNMADD231PS vectorb95e8083<>+0(SB), Y1, Y0
 	VBROADCASTSS vector3c091ceb<>+0(SB), Y2
 	VFMADD231PS  vector3ab51224<>+0(SB), Y0, Y2
@@ -4472,9 +4992,10 @@ rest:
 	VSUBPS       Y15, Y1, Y1
 	VMAXPS       Y1, Y11, Y1
 	VMINPS       Y1, Y12, Y1
-	VMULPS       Y10, Y1, Y3
-	VROUNDPS     $0x08, Y3, Y3
-	VFNMADD231PS Y9, Y3, Y1
+	VMOVAPS      Y10, Y3
+	VFMADD231PS  Y9, Y1, Y3
+	VSUBPS       Y10, Y3, Y3
+	VFNMADD231PS vector3f318000<>+0(SB), Y3, Y1
 	VFNMADD231PS vectorb95e8083<>+0(SB), Y3, Y1
 	VBROADCASTSS vector3c091ceb<>+0(SB), Y0
 	VFMADD231PS  vector3ab51224<>+0(SB), Y1, Y0
@@ -4559,9 +5080,9 @@ TEXT ·logSoftmaxBackwardAVX2(SB), NOSPLIT, $0-76
 	VBROADCASTSS sum+72(FP), Y15
 	VBROADCASTSS vector42b20000<>+0(SB), Y13
 	VBROADCASTSS vectorc2d00000<>+0(SB), Y12
-	VBROADCASTSS vector3fb8aa3b<>+0(SB), Y11
-	VBROADCASTSS vector3f318000<>+0(SB), Y10
-	VBROADCASTSS vectorb95e8083<>+0(SB), Y9
+	VBROADCASTSS vector4b400000<>+0(SB), Y11
+	VBROADCASTSS vector3fb8aa3b<>+0(SB), Y10
+	VBROADCASTSS vector3f318000<>+0(SB), Y9
 	SUBQ         $0x00000008, CX
 	JLT          rest
 
@@ -4569,10 +5090,11 @@ one:
 	VMOVUPS      (DX)(AX*1), Y0
 	VMAXPS       Y0, Y12, Y0
 	VMINPS       Y0, Y13, Y0
-	VMULPS       Y11, Y0, Y1
-	VROUNDPS     $0x08, Y1, Y1
-	VFNMADD231PS Y10, Y1, Y0
+	VMOVAPS      Y11, Y1
+	VFMADD231PS  Y10, Y0, Y1
+	VSUBPS       Y11, Y1, Y1
 	VFNMADD231PS Y9, Y1, Y0
+	VFNMADD231PS vectorb95e8083<>+0(SB), Y1, Y0
 	VBROADCASTSS vector3c091ceb<>+0(SB), Y2
 	VFMADD231PS  vector3ab51224<>+0(SB), Y0, Y2
 	VFMADD213PS  vector3d2aac79<>+0(SB), Y0, Y2
@@ -4608,10 +5130,11 @@ rest:
 	VMASKMOVPS   (DX)(AX*1), Y14, Y0
 	VMAXPS       Y0, Y12, Y0
 	VMINPS       Y0, Y13, Y0
-	VMULPS       Y11, Y0, Y1
-	VROUNDPS     $0x08, Y1, Y1
-	VFNMADD231PS Y10, Y1, Y0
+	VMOVAPS      Y11, Y1
+	VFMADD231PS  Y10, Y0, Y1
+	VSUBPS       Y11, Y1, Y1
 	VFNMADD231PS Y9, Y1, Y0
+	VFNMADD231PS vectorb95e8083<>+0(SB), Y1, Y0
 	VBROADCASTSS vector3c091ceb<>+0(SB), Y3
 	VFMADD231PS  vector3ab51224<>+0(SB), Y0, Y3
 	VFMADD213PS  vector3d2aac79<>+0(SB), Y0, Y3

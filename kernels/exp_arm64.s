@@ -35,278 +35,278 @@ DATA expConstants<>+16(SB)/4, $0x42b20000
 DATA expConstants<>+20(SB)/4, $0x42b20000
 DATA expConstants<>+24(SB)/4, $0x42b20000
 DATA expConstants<>+28(SB)/4, $0x42b20000
-DATA expConstants<>+32(SB)/4, $0x3fb8aa3b
-DATA expConstants<>+36(SB)/4, $0x3fb8aa3b
-DATA expConstants<>+40(SB)/4, $0x3fb8aa3b
-DATA expConstants<>+44(SB)/4, $0x3fb8aa3b
-DATA expConstants<>+48(SB)/4, $0x3f318000
-DATA expConstants<>+52(SB)/4, $0x3f318000
-DATA expConstants<>+56(SB)/4, $0x3f318000
-DATA expConstants<>+60(SB)/4, $0x3f318000
-DATA expConstants<>+64(SB)/4, $0xb95e8083
-DATA expConstants<>+68(SB)/4, $0xb95e8083
-DATA expConstants<>+72(SB)/4, $0xb95e8083
-DATA expConstants<>+76(SB)/4, $0xb95e8083
-DATA expConstants<>+80(SB)/4, $0x3c091ceb
-DATA expConstants<>+84(SB)/4, $0x3c091ceb
-DATA expConstants<>+88(SB)/4, $0x3c091ceb
-DATA expConstants<>+92(SB)/4, $0x3c091ceb
-DATA expConstants<>+96(SB)/4, $0x3ab51224
-DATA expConstants<>+100(SB)/4, $0x3ab51224
-DATA expConstants<>+104(SB)/4, $0x3ab51224
-DATA expConstants<>+108(SB)/4, $0x3ab51224
-DATA expConstants<>+112(SB)/4, $0x3d2aac79
-DATA expConstants<>+116(SB)/4, $0x3d2aac79
-DATA expConstants<>+120(SB)/4, $0x3d2aac79
-DATA expConstants<>+124(SB)/4, $0x3d2aac79
-DATA expConstants<>+128(SB)/4, $0x3e2aaa49
-DATA expConstants<>+132(SB)/4, $0x3e2aaa49
-DATA expConstants<>+136(SB)/4, $0x3e2aaa49
-DATA expConstants<>+140(SB)/4, $0x3e2aaa49
-DATA expConstants<>+144(SB)/4, $0x3efffffe
-DATA expConstants<>+148(SB)/4, $0x3efffffe
-DATA expConstants<>+152(SB)/4, $0x3efffffe
-DATA expConstants<>+156(SB)/4, $0x3efffffe
-DATA expConstants<>+160(SB)/4, $0x3f800000
-DATA expConstants<>+164(SB)/4, $0x3f800000
-DATA expConstants<>+168(SB)/4, $0x3f800000
-DATA expConstants<>+172(SB)/4, $0x3f800000
-DATA expConstants<>+176(SB)/4, $0x0000007f
-DATA expConstants<>+180(SB)/4, $0x0000007f
-DATA expConstants<>+184(SB)/4, $0x0000007f
-DATA expConstants<>+188(SB)/4, $0x0000007f
-DATA expConstants<>+192(SB)/4, $0x00800000
-DATA expConstants<>+196(SB)/4, $0x00800000
-DATA expConstants<>+200(SB)/4, $0x00800000
-DATA expConstants<>+204(SB)/4, $0x00800000
-DATA expConstants<>+208(SB)/4, $0x4b000000
-DATA expConstants<>+212(SB)/4, $0x4b000000
-DATA expConstants<>+216(SB)/4, $0x4b000000
-DATA expConstants<>+220(SB)/4, $0x4b000000
-DATA expConstants<>+224(SB)/4, $0x3f3504f3
-DATA expConstants<>+228(SB)/4, $0x3f3504f3
-DATA expConstants<>+232(SB)/4, $0x3f3504f3
-DATA expConstants<>+236(SB)/4, $0x3f3504f3
-DATA expConstants<>+240(SB)/4, $0x41b80000
-DATA expConstants<>+244(SB)/4, $0x41b80000
-DATA expConstants<>+248(SB)/4, $0x41b80000
-DATA expConstants<>+252(SB)/4, $0x41b80000
-DATA expConstants<>+256(SB)/4, $0x00000000
-DATA expConstants<>+260(SB)/4, $0x00000000
-DATA expConstants<>+264(SB)/4, $0x00000000
-DATA expConstants<>+268(SB)/4, $0x00000000
-DATA expConstants<>+272(SB)/4, $0x007fffff
-DATA expConstants<>+276(SB)/4, $0x007fffff
-DATA expConstants<>+280(SB)/4, $0x007fffff
-DATA expConstants<>+284(SB)/4, $0x007fffff
-DATA expConstants<>+288(SB)/4, $0xbdef1e0b
-DATA expConstants<>+292(SB)/4, $0xbdef1e0b
-DATA expConstants<>+296(SB)/4, $0xbdef1e0b
-DATA expConstants<>+300(SB)/4, $0xbdef1e0b
-DATA expConstants<>+304(SB)/4, $0x3d8a2bd4
-DATA expConstants<>+308(SB)/4, $0x3d8a2bd4
-DATA expConstants<>+312(SB)/4, $0x3d8a2bd4
-DATA expConstants<>+316(SB)/4, $0x3d8a2bd4
-DATA expConstants<>+320(SB)/4, $0x3df37835
-DATA expConstants<>+324(SB)/4, $0x3df37835
-DATA expConstants<>+328(SB)/4, $0x3df37835
-DATA expConstants<>+332(SB)/4, $0x3df37835
-DATA expConstants<>+336(SB)/4, $0xbdfe1104
-DATA expConstants<>+340(SB)/4, $0xbdfe1104
-DATA expConstants<>+344(SB)/4, $0xbdfe1104
-DATA expConstants<>+348(SB)/4, $0xbdfe1104
-DATA expConstants<>+352(SB)/4, $0x3e119bb4
-DATA expConstants<>+356(SB)/4, $0x3e119bb4
-DATA expConstants<>+360(SB)/4, $0x3e119bb4
-DATA expConstants<>+364(SB)/4, $0x3e119bb4
-DATA expConstants<>+368(SB)/4, $0xbe2aae27
-DATA expConstants<>+372(SB)/4, $0xbe2aae27
-DATA expConstants<>+376(SB)/4, $0xbe2aae27
-DATA expConstants<>+380(SB)/4, $0xbe2aae27
-DATA expConstants<>+384(SB)/4, $0x3e4cd25b
-DATA expConstants<>+388(SB)/4, $0x3e4cd25b
-DATA expConstants<>+392(SB)/4, $0x3e4cd25b
-DATA expConstants<>+396(SB)/4, $0x3e4cd25b
-DATA expConstants<>+400(SB)/4, $0xbe800003
-DATA expConstants<>+404(SB)/4, $0xbe800003
-DATA expConstants<>+408(SB)/4, $0xbe800003
-DATA expConstants<>+412(SB)/4, $0xbe800003
-DATA expConstants<>+416(SB)/4, $0x3eaaaaa4
-DATA expConstants<>+420(SB)/4, $0x3eaaaaa4
-DATA expConstants<>+424(SB)/4, $0x3eaaaaa4
-DATA expConstants<>+428(SB)/4, $0x3eaaaaa4
-DATA expConstants<>+432(SB)/4, $0x3f000000
-DATA expConstants<>+436(SB)/4, $0x3f000000
-DATA expConstants<>+440(SB)/4, $0x3f000000
-DATA expConstants<>+444(SB)/4, $0x3f000000
-DATA expConstants<>+448(SB)/4, $0x00000001
-DATA expConstants<>+452(SB)/4, $0x00000001
-DATA expConstants<>+456(SB)/4, $0x00000001
-DATA expConstants<>+460(SB)/4, $0x00000001
-DATA expConstants<>+464(SB)/4, $0xff800000
-DATA expConstants<>+468(SB)/4, $0xff800000
-DATA expConstants<>+472(SB)/4, $0xff800000
-DATA expConstants<>+476(SB)/4, $0xff800000
-DATA expConstants<>+480(SB)/4, $0x7fc00000
-DATA expConstants<>+484(SB)/4, $0x7fc00000
-DATA expConstants<>+488(SB)/4, $0x7fc00000
-DATA expConstants<>+492(SB)/4, $0x7fc00000
-DATA expConstants<>+496(SB)/4, $0x7f800000
-DATA expConstants<>+500(SB)/4, $0x7f800000
-DATA expConstants<>+504(SB)/4, $0x7f800000
-DATA expConstants<>+508(SB)/4, $0x7f800000
-DATA expConstants<>+512(SB)/4, $0x7fffffff
-DATA expConstants<>+516(SB)/4, $0x7fffffff
-DATA expConstants<>+520(SB)/4, $0x7fffffff
-DATA expConstants<>+524(SB)/4, $0x7fffffff
-DATA expConstants<>+528(SB)/4, $0x40000000
-DATA expConstants<>+532(SB)/4, $0x40000000
-DATA expConstants<>+536(SB)/4, $0x40000000
-DATA expConstants<>+540(SB)/4, $0x40000000
-DATA expConstants<>+544(SB)/4, $0x3ca90596
-DATA expConstants<>+548(SB)/4, $0x3ca90596
-DATA expConstants<>+552(SB)/4, $0x3ca90596
-DATA expConstants<>+556(SB)/4, $0x3ca90596
-DATA expConstants<>+560(SB)/4, $0xbbbab11f
-DATA expConstants<>+564(SB)/4, $0xbbbab11f
-DATA expConstants<>+568(SB)/4, $0xbbbab11f
-DATA expConstants<>+572(SB)/4, $0xbbbab11f
-DATA expConstants<>+576(SB)/4, $0xbd5c1c2a
-DATA expConstants<>+580(SB)/4, $0xbd5c1c2a
-DATA expConstants<>+584(SB)/4, $0xbd5c1c2a
-DATA expConstants<>+588(SB)/4, $0xbd5c1c2a
-DATA expConstants<>+592(SB)/4, $0x3e088385
-DATA expConstants<>+596(SB)/4, $0x3e088385
-DATA expConstants<>+600(SB)/4, $0x3e088385
-DATA expConstants<>+604(SB)/4, $0x3e088385
-DATA expConstants<>+608(SB)/4, $0xbeaaaa99
-DATA expConstants<>+612(SB)/4, $0xbeaaaa99
-DATA expConstants<>+616(SB)/4, $0xbeaaaa99
-DATA expConstants<>+620(SB)/4, $0xbeaaaa99
-DATA expConstants<>+624(SB)/4, $0x3f200000
-DATA expConstants<>+628(SB)/4, $0x3f200000
-DATA expConstants<>+632(SB)/4, $0x3f200000
-DATA expConstants<>+636(SB)/4, $0x3f200000
-DATA expConstants<>+640(SB)/4, $0x80000000
-DATA expConstants<>+644(SB)/4, $0x80000000
-DATA expConstants<>+648(SB)/4, $0x80000000
-DATA expConstants<>+652(SB)/4, $0x80000000
-DATA expConstants<>+656(SB)/4, $0x41100000
-DATA expConstants<>+660(SB)/4, $0x41100000
-DATA expConstants<>+664(SB)/4, $0x41100000
-DATA expConstants<>+668(SB)/4, $0x41100000
-DATA expConstants<>+672(SB)/4, $0xba51fb88
-DATA expConstants<>+676(SB)/4, $0xba51fb88
-DATA expConstants<>+680(SB)/4, $0xba51fb88
-DATA expConstants<>+684(SB)/4, $0xba51fb88
-DATA expConstants<>+688(SB)/4, $0x38a4b52c
-DATA expConstants<>+692(SB)/4, $0x38a4b52c
-DATA expConstants<>+696(SB)/4, $0x38a4b52c
-DATA expConstants<>+700(SB)/4, $0x38a4b52c
-DATA expConstants<>+704(SB)/4, $0x3baa02da
-DATA expConstants<>+708(SB)/4, $0x3baa02da
-DATA expConstants<>+712(SB)/4, $0x3baa02da
-DATA expConstants<>+716(SB)/4, $0x3baa02da
-DATA expConstants<>+720(SB)/4, $0xbcdbfc87
-DATA expConstants<>+724(SB)/4, $0xbcdbfc87
-DATA expConstants<>+728(SB)/4, $0xbcdbfc87
-DATA expConstants<>+732(SB)/4, $0xbcdbfc87
-DATA expConstants<>+736(SB)/4, $0x3de7167c
-DATA expConstants<>+740(SB)/4, $0x3de7167c
-DATA expConstants<>+744(SB)/4, $0x3de7167c
-DATA expConstants<>+748(SB)/4, $0x3de7167c
-DATA expConstants<>+752(SB)/4, $0xbec0939f
-DATA expConstants<>+756(SB)/4, $0xbec0939f
-DATA expConstants<>+760(SB)/4, $0xbec0939f
-DATA expConstants<>+764(SB)/4, $0xbec0939f
-DATA expConstants<>+768(SB)/4, $0x3e0375d4
-DATA expConstants<>+772(SB)/4, $0x3e0375d4
-DATA expConstants<>+776(SB)/4, $0x3e0375d4
-DATA expConstants<>+780(SB)/4, $0x3e0375d4
-DATA expConstants<>+784(SB)/4, $0x3ed93924
-DATA expConstants<>+788(SB)/4, $0x3ed93924
-DATA expConstants<>+792(SB)/4, $0x3ed93924
-DATA expConstants<>+796(SB)/4, $0x3ed93924
-DATA expConstants<>+800(SB)/4, $0xbf800000
-DATA expConstants<>+804(SB)/4, $0xbf800000
-DATA expConstants<>+808(SB)/4, $0xbf800000
-DATA expConstants<>+812(SB)/4, $0xbf800000
-DATA expConstants<>+816(SB)/4, $0x3de63a54
-DATA expConstants<>+820(SB)/4, $0x3de63a54
-DATA expConstants<>+824(SB)/4, $0x3de63a54
-DATA expConstants<>+828(SB)/4, $0x3de63a54
-DATA expConstants<>+832(SB)/4, $0xbca8eb35
-DATA expConstants<>+836(SB)/4, $0xbca8eb35
-DATA expConstants<>+840(SB)/4, $0xbca8eb35
-DATA expConstants<>+844(SB)/4, $0xbca8eb35
-DATA expConstants<>+848(SB)/4, $0xbe69a43f
-DATA expConstants<>+852(SB)/4, $0xbe69a43f
-DATA expConstants<>+856(SB)/4, $0xbe69a43f
-DATA expConstants<>+860(SB)/4, $0xbe69a43f
-DATA expConstants<>+864(SB)/4, $0x3e4451b8
-DATA expConstants<>+868(SB)/4, $0x3e4451b8
-DATA expConstants<>+872(SB)/4, $0x3e4451b8
-DATA expConstants<>+876(SB)/4, $0x3e4451b8
-DATA expConstants<>+880(SB)/4, $0xbda28a82
-DATA expConstants<>+884(SB)/4, $0xbda28a82
-DATA expConstants<>+888(SB)/4, $0xbda28a82
-DATA expConstants<>+892(SB)/4, $0xbda28a82
-DATA expConstants<>+896(SB)/4, $0x3dc4dce0
-DATA expConstants<>+900(SB)/4, $0x3dc4dce0
-DATA expConstants<>+904(SB)/4, $0x3dc4dce0
-DATA expConstants<>+908(SB)/4, $0x3dc4dce0
-DATA expConstants<>+912(SB)/4, $0x3da090ea
-DATA expConstants<>+916(SB)/4, $0x3da090ea
-DATA expConstants<>+920(SB)/4, $0x3da090ea
-DATA expConstants<>+924(SB)/4, $0x3da090ea
-DATA expConstants<>+928(SB)/4, $0x3de1c1b9
-DATA expConstants<>+932(SB)/4, $0x3de1c1b9
-DATA expConstants<>+936(SB)/4, $0x3de1c1b9
-DATA expConstants<>+940(SB)/4, $0x3de1c1b9
-DATA expConstants<>+944(SB)/4, $0x3df4e23e
-DATA expConstants<>+948(SB)/4, $0x3df4e23e
-DATA expConstants<>+952(SB)/4, $0x3df4e23e
-DATA expConstants<>+956(SB)/4, $0x3df4e23e
-DATA expConstants<>+960(SB)/4, $0x3df51e49
-DATA expConstants<>+964(SB)/4, $0x3df51e49
-DATA expConstants<>+968(SB)/4, $0x3df51e49
-DATA expConstants<>+972(SB)/4, $0x3df51e49
-DATA expConstants<>+976(SB)/4, $0x41700000
-DATA expConstants<>+980(SB)/4, $0x41700000
-DATA expConstants<>+984(SB)/4, $0x41700000
-DATA expConstants<>+988(SB)/4, $0x41700000
-DATA expConstants<>+992(SB)/4, $0x3e99999a
-DATA expConstants<>+996(SB)/4, $0x3e99999a
-DATA expConstants<>+1000(SB)/4, $0x3e99999a
-DATA expConstants<>+1004(SB)/4, $0x3e99999a
-DATA expConstants<>+1008(SB)/4, $0xbf000000
-DATA expConstants<>+1012(SB)/4, $0xbf000000
-DATA expConstants<>+1016(SB)/4, $0xbf000000
-DATA expConstants<>+1020(SB)/4, $0xbf000000
-DATA expConstants<>+1024(SB)/4, $0xc1700000
-DATA expConstants<>+1028(SB)/4, $0xc1700000
-DATA expConstants<>+1032(SB)/4, $0xc1700000
-DATA expConstants<>+1036(SB)/4, $0xc1700000
-DATA expConstants<>+1040(SB)/4, $0xc1400000
-DATA expConstants<>+1044(SB)/4, $0xc1400000
-DATA expConstants<>+1048(SB)/4, $0xc1400000
-DATA expConstants<>+1052(SB)/4, $0xc1400000
-DATA expConstants<>+1056(SB)/4, $0x41400000
-DATA expConstants<>+1060(SB)/4, $0x41400000
-DATA expConstants<>+1064(SB)/4, $0x41400000
-DATA expConstants<>+1068(SB)/4, $0x41400000
-DATA expConstants<>+1072(SB)/4, $0x3fcc422a
-DATA expConstants<>+1076(SB)/4, $0x3fcc422a
-DATA expConstants<>+1080(SB)/4, $0x3fcc422a
-DATA expConstants<>+1084(SB)/4, $0x3fcc422a
-DATA expConstants<>+1088(SB)/4, $0x3d922279
-DATA expConstants<>+1092(SB)/4, $0x3d922279
-DATA expConstants<>+1096(SB)/4, $0x3d922279
-DATA expConstants<>+1100(SB)/4, $0x3d922279
-DATA expConstants<>+1104(SB)/4, $0x3e5b33b6
-DATA expConstants<>+1108(SB)/4, $0x3e5b33b6
-DATA expConstants<>+1112(SB)/4, $0x3e5b33b6
-DATA expConstants<>+1116(SB)/4, $0x3e5b33b6
+DATA expConstants<>+32(SB)/4, $0x4b400000
+DATA expConstants<>+36(SB)/4, $0x4b400000
+DATA expConstants<>+40(SB)/4, $0x4b400000
+DATA expConstants<>+44(SB)/4, $0x4b400000
+DATA expConstants<>+48(SB)/4, $0x3fb8aa3b
+DATA expConstants<>+52(SB)/4, $0x3fb8aa3b
+DATA expConstants<>+56(SB)/4, $0x3fb8aa3b
+DATA expConstants<>+60(SB)/4, $0x3fb8aa3b
+DATA expConstants<>+64(SB)/4, $0x3f318000
+DATA expConstants<>+68(SB)/4, $0x3f318000
+DATA expConstants<>+72(SB)/4, $0x3f318000
+DATA expConstants<>+76(SB)/4, $0x3f318000
+DATA expConstants<>+80(SB)/4, $0xb95e8083
+DATA expConstants<>+84(SB)/4, $0xb95e8083
+DATA expConstants<>+88(SB)/4, $0xb95e8083
+DATA expConstants<>+92(SB)/4, $0xb95e8083
+DATA expConstants<>+96(SB)/4, $0x3c091ceb
+DATA expConstants<>+100(SB)/4, $0x3c091ceb
+DATA expConstants<>+104(SB)/4, $0x3c091ceb
+DATA expConstants<>+108(SB)/4, $0x3c091ceb
+DATA expConstants<>+112(SB)/4, $0x3ab51224
+DATA expConstants<>+116(SB)/4, $0x3ab51224
+DATA expConstants<>+120(SB)/4, $0x3ab51224
+DATA expConstants<>+124(SB)/4, $0x3ab51224
+DATA expConstants<>+128(SB)/4, $0x3d2aac79
+DATA expConstants<>+132(SB)/4, $0x3d2aac79
+DATA expConstants<>+136(SB)/4, $0x3d2aac79
+DATA expConstants<>+140(SB)/4, $0x3d2aac79
+DATA expConstants<>+144(SB)/4, $0x3e2aaa49
+DATA expConstants<>+148(SB)/4, $0x3e2aaa49
+DATA expConstants<>+152(SB)/4, $0x3e2aaa49
+DATA expConstants<>+156(SB)/4, $0x3e2aaa49
+DATA expConstants<>+160(SB)/4, $0x3efffffe
+DATA expConstants<>+164(SB)/4, $0x3efffffe
+DATA expConstants<>+168(SB)/4, $0x3efffffe
+DATA expConstants<>+172(SB)/4, $0x3efffffe
+DATA expConstants<>+176(SB)/4, $0x3f800000
+DATA expConstants<>+180(SB)/4, $0x3f800000
+DATA expConstants<>+184(SB)/4, $0x3f800000
+DATA expConstants<>+188(SB)/4, $0x3f800000
+DATA expConstants<>+192(SB)/4, $0x0000007f
+DATA expConstants<>+196(SB)/4, $0x0000007f
+DATA expConstants<>+200(SB)/4, $0x0000007f
+DATA expConstants<>+204(SB)/4, $0x0000007f
+DATA expConstants<>+208(SB)/4, $0x00800000
+DATA expConstants<>+212(SB)/4, $0x00800000
+DATA expConstants<>+216(SB)/4, $0x00800000
+DATA expConstants<>+220(SB)/4, $0x00800000
+DATA expConstants<>+224(SB)/4, $0x4b000000
+DATA expConstants<>+228(SB)/4, $0x4b000000
+DATA expConstants<>+232(SB)/4, $0x4b000000
+DATA expConstants<>+236(SB)/4, $0x4b000000
+DATA expConstants<>+240(SB)/4, $0x3f3504f3
+DATA expConstants<>+244(SB)/4, $0x3f3504f3
+DATA expConstants<>+248(SB)/4, $0x3f3504f3
+DATA expConstants<>+252(SB)/4, $0x3f3504f3
+DATA expConstants<>+256(SB)/4, $0x41b80000
+DATA expConstants<>+260(SB)/4, $0x41b80000
+DATA expConstants<>+264(SB)/4, $0x41b80000
+DATA expConstants<>+268(SB)/4, $0x41b80000
+DATA expConstants<>+272(SB)/4, $0x00000000
+DATA expConstants<>+276(SB)/4, $0x00000000
+DATA expConstants<>+280(SB)/4, $0x00000000
+DATA expConstants<>+284(SB)/4, $0x00000000
+DATA expConstants<>+288(SB)/4, $0x007fffff
+DATA expConstants<>+292(SB)/4, $0x007fffff
+DATA expConstants<>+296(SB)/4, $0x007fffff
+DATA expConstants<>+300(SB)/4, $0x007fffff
+DATA expConstants<>+304(SB)/4, $0xbdef1e0b
+DATA expConstants<>+308(SB)/4, $0xbdef1e0b
+DATA expConstants<>+312(SB)/4, $0xbdef1e0b
+DATA expConstants<>+316(SB)/4, $0xbdef1e0b
+DATA expConstants<>+320(SB)/4, $0x3d8a2bd4
+DATA expConstants<>+324(SB)/4, $0x3d8a2bd4
+DATA expConstants<>+328(SB)/4, $0x3d8a2bd4
+DATA expConstants<>+332(SB)/4, $0x3d8a2bd4
+DATA expConstants<>+336(SB)/4, $0x3df37835
+DATA expConstants<>+340(SB)/4, $0x3df37835
+DATA expConstants<>+344(SB)/4, $0x3df37835
+DATA expConstants<>+348(SB)/4, $0x3df37835
+DATA expConstants<>+352(SB)/4, $0xbdfe1104
+DATA expConstants<>+356(SB)/4, $0xbdfe1104
+DATA expConstants<>+360(SB)/4, $0xbdfe1104
+DATA expConstants<>+364(SB)/4, $0xbdfe1104
+DATA expConstants<>+368(SB)/4, $0x3e119bb4
+DATA expConstants<>+372(SB)/4, $0x3e119bb4
+DATA expConstants<>+376(SB)/4, $0x3e119bb4
+DATA expConstants<>+380(SB)/4, $0x3e119bb4
+DATA expConstants<>+384(SB)/4, $0xbe2aae27
+DATA expConstants<>+388(SB)/4, $0xbe2aae27
+DATA expConstants<>+392(SB)/4, $0xbe2aae27
+DATA expConstants<>+396(SB)/4, $0xbe2aae27
+DATA expConstants<>+400(SB)/4, $0x3e4cd25b
+DATA expConstants<>+404(SB)/4, $0x3e4cd25b
+DATA expConstants<>+408(SB)/4, $0x3e4cd25b
+DATA expConstants<>+412(SB)/4, $0x3e4cd25b
+DATA expConstants<>+416(SB)/4, $0xbe800003
+DATA expConstants<>+420(SB)/4, $0xbe800003
+DATA expConstants<>+424(SB)/4, $0xbe800003
+DATA expConstants<>+428(SB)/4, $0xbe800003
+DATA expConstants<>+432(SB)/4, $0x3eaaaaa4
+DATA expConstants<>+436(SB)/4, $0x3eaaaaa4
+DATA expConstants<>+440(SB)/4, $0x3eaaaaa4
+DATA expConstants<>+444(SB)/4, $0x3eaaaaa4
+DATA expConstants<>+448(SB)/4, $0x3f000000
+DATA expConstants<>+452(SB)/4, $0x3f000000
+DATA expConstants<>+456(SB)/4, $0x3f000000
+DATA expConstants<>+460(SB)/4, $0x3f000000
+DATA expConstants<>+464(SB)/4, $0x00000001
+DATA expConstants<>+468(SB)/4, $0x00000001
+DATA expConstants<>+472(SB)/4, $0x00000001
+DATA expConstants<>+476(SB)/4, $0x00000001
+DATA expConstants<>+480(SB)/4, $0xff800000
+DATA expConstants<>+484(SB)/4, $0xff800000
+DATA expConstants<>+488(SB)/4, $0xff800000
+DATA expConstants<>+492(SB)/4, $0xff800000
+DATA expConstants<>+496(SB)/4, $0x7fc00000
+DATA expConstants<>+500(SB)/4, $0x7fc00000
+DATA expConstants<>+504(SB)/4, $0x7fc00000
+DATA expConstants<>+508(SB)/4, $0x7fc00000
+DATA expConstants<>+512(SB)/4, $0x7f800000
+DATA expConstants<>+516(SB)/4, $0x7f800000
+DATA expConstants<>+520(SB)/4, $0x7f800000
+DATA expConstants<>+524(SB)/4, $0x7f800000
+DATA expConstants<>+528(SB)/4, $0x7fffffff
+DATA expConstants<>+532(SB)/4, $0x7fffffff
+DATA expConstants<>+536(SB)/4, $0x7fffffff
+DATA expConstants<>+540(SB)/4, $0x7fffffff
+DATA expConstants<>+544(SB)/4, $0x40000000
+DATA expConstants<>+548(SB)/4, $0x40000000
+DATA expConstants<>+552(SB)/4, $0x40000000
+DATA expConstants<>+556(SB)/4, $0x40000000
+DATA expConstants<>+560(SB)/4, $0x3ca90596
+DATA expConstants<>+564(SB)/4, $0x3ca90596
+DATA expConstants<>+568(SB)/4, $0x3ca90596
+DATA expConstants<>+572(SB)/4, $0x3ca90596
+DATA expConstants<>+576(SB)/4, $0xbbbab11f
+DATA expConstants<>+580(SB)/4, $0xbbbab11f
+DATA expConstants<>+584(SB)/4, $0xbbbab11f
+DATA expConstants<>+588(SB)/4, $0xbbbab11f
+DATA expConstants<>+592(SB)/4, $0xbd5c1c2a
+DATA expConstants<>+596(SB)/4, $0xbd5c1c2a
+DATA expConstants<>+600(SB)/4, $0xbd5c1c2a
+DATA expConstants<>+604(SB)/4, $0xbd5c1c2a
+DATA expConstants<>+608(SB)/4, $0x3e088385
+DATA expConstants<>+612(SB)/4, $0x3e088385
+DATA expConstants<>+616(SB)/4, $0x3e088385
+DATA expConstants<>+620(SB)/4, $0x3e088385
+DATA expConstants<>+624(SB)/4, $0xbeaaaa99
+DATA expConstants<>+628(SB)/4, $0xbeaaaa99
+DATA expConstants<>+632(SB)/4, $0xbeaaaa99
+DATA expConstants<>+636(SB)/4, $0xbeaaaa99
+DATA expConstants<>+640(SB)/4, $0x3f200000
+DATA expConstants<>+644(SB)/4, $0x3f200000
+DATA expConstants<>+648(SB)/4, $0x3f200000
+DATA expConstants<>+652(SB)/4, $0x3f200000
+DATA expConstants<>+656(SB)/4, $0x80000000
+DATA expConstants<>+660(SB)/4, $0x80000000
+DATA expConstants<>+664(SB)/4, $0x80000000
+DATA expConstants<>+668(SB)/4, $0x80000000
+DATA expConstants<>+672(SB)/4, $0x41100000
+DATA expConstants<>+676(SB)/4, $0x41100000
+DATA expConstants<>+680(SB)/4, $0x41100000
+DATA expConstants<>+684(SB)/4, $0x41100000
+DATA expConstants<>+688(SB)/4, $0xba51fb88
+DATA expConstants<>+692(SB)/4, $0xba51fb88
+DATA expConstants<>+696(SB)/4, $0xba51fb88
+DATA expConstants<>+700(SB)/4, $0xba51fb88
+DATA expConstants<>+704(SB)/4, $0x38a4b52c
+DATA expConstants<>+708(SB)/4, $0x38a4b52c
+DATA expConstants<>+712(SB)/4, $0x38a4b52c
+DATA expConstants<>+716(SB)/4, $0x38a4b52c
+DATA expConstants<>+720(SB)/4, $0x3baa02da
+DATA expConstants<>+724(SB)/4, $0x3baa02da
+DATA expConstants<>+728(SB)/4, $0x3baa02da
+DATA expConstants<>+732(SB)/4, $0x3baa02da
+DATA expConstants<>+736(SB)/4, $0xbcdbfc87
+DATA expConstants<>+740(SB)/4, $0xbcdbfc87
+DATA expConstants<>+744(SB)/4, $0xbcdbfc87
+DATA expConstants<>+748(SB)/4, $0xbcdbfc87
+DATA expConstants<>+752(SB)/4, $0x3de7167c
+DATA expConstants<>+756(SB)/4, $0x3de7167c
+DATA expConstants<>+760(SB)/4, $0x3de7167c
+DATA expConstants<>+764(SB)/4, $0x3de7167c
+DATA expConstants<>+768(SB)/4, $0xbec0939f
+DATA expConstants<>+772(SB)/4, $0xbec0939f
+DATA expConstants<>+776(SB)/4, $0xbec0939f
+DATA expConstants<>+780(SB)/4, $0xbec0939f
+DATA expConstants<>+784(SB)/4, $0x3e0375d4
+DATA expConstants<>+788(SB)/4, $0x3e0375d4
+DATA expConstants<>+792(SB)/4, $0x3e0375d4
+DATA expConstants<>+796(SB)/4, $0x3e0375d4
+DATA expConstants<>+800(SB)/4, $0x3ed93924
+DATA expConstants<>+804(SB)/4, $0x3ed93924
+DATA expConstants<>+808(SB)/4, $0x3ed93924
+DATA expConstants<>+812(SB)/4, $0x3ed93924
+DATA expConstants<>+816(SB)/4, $0xbf800000
+DATA expConstants<>+820(SB)/4, $0xbf800000
+DATA expConstants<>+824(SB)/4, $0xbf800000
+DATA expConstants<>+828(SB)/4, $0xbf800000
+DATA expConstants<>+832(SB)/4, $0x3de63a54
+DATA expConstants<>+836(SB)/4, $0x3de63a54
+DATA expConstants<>+840(SB)/4, $0x3de63a54
+DATA expConstants<>+844(SB)/4, $0x3de63a54
+DATA expConstants<>+848(SB)/4, $0xbca8eb35
+DATA expConstants<>+852(SB)/4, $0xbca8eb35
+DATA expConstants<>+856(SB)/4, $0xbca8eb35
+DATA expConstants<>+860(SB)/4, $0xbca8eb35
+DATA expConstants<>+864(SB)/4, $0xbe69a43f
+DATA expConstants<>+868(SB)/4, $0xbe69a43f
+DATA expConstants<>+872(SB)/4, $0xbe69a43f
+DATA expConstants<>+876(SB)/4, $0xbe69a43f
+DATA expConstants<>+880(SB)/4, $0x3e4451b8
+DATA expConstants<>+884(SB)/4, $0x3e4451b8
+DATA expConstants<>+888(SB)/4, $0x3e4451b8
+DATA expConstants<>+892(SB)/4, $0x3e4451b8
+DATA expConstants<>+896(SB)/4, $0xbda28a82
+DATA expConstants<>+900(SB)/4, $0xbda28a82
+DATA expConstants<>+904(SB)/4, $0xbda28a82
+DATA expConstants<>+908(SB)/4, $0xbda28a82
+DATA expConstants<>+912(SB)/4, $0x3dc4dce0
+DATA expConstants<>+916(SB)/4, $0x3dc4dce0
+DATA expConstants<>+920(SB)/4, $0x3dc4dce0
+DATA expConstants<>+924(SB)/4, $0x3dc4dce0
+DATA expConstants<>+928(SB)/4, $0x3da090ea
+DATA expConstants<>+932(SB)/4, $0x3da090ea
+DATA expConstants<>+936(SB)/4, $0x3da090ea
+DATA expConstants<>+940(SB)/4, $0x3da090ea
+DATA expConstants<>+944(SB)/4, $0x3de1c1b9
+DATA expConstants<>+948(SB)/4, $0x3de1c1b9
+DATA expConstants<>+952(SB)/4, $0x3de1c1b9
+DATA expConstants<>+956(SB)/4, $0x3de1c1b9
+DATA expConstants<>+960(SB)/4, $0x3df4e23e
+DATA expConstants<>+964(SB)/4, $0x3df4e23e
+DATA expConstants<>+968(SB)/4, $0x3df4e23e
+DATA expConstants<>+972(SB)/4, $0x3df4e23e
+DATA expConstants<>+976(SB)/4, $0x3df51e49
+DATA expConstants<>+980(SB)/4, $0x3df51e49
+DATA expConstants<>+984(SB)/4, $0x3df51e49
+DATA expConstants<>+988(SB)/4, $0x3df51e49
+DATA expConstants<>+992(SB)/4, $0x41700000
+DATA expConstants<>+996(SB)/4, $0x41700000
+DATA expConstants<>+1000(SB)/4, $0x41700000
+DATA expConstants<>+1004(SB)/4, $0x41700000
+DATA expConstants<>+1008(SB)/4, $0x3e99999a
+DATA expConstants<>+1012(SB)/4, $0x3e99999a
+DATA expConstants<>+1016(SB)/4, $0x3e99999a
+DATA expConstants<>+1020(SB)/4, $0x3e99999a
+DATA expConstants<>+1024(SB)/4, $0xbf000000
+DATA expConstants<>+1028(SB)/4, $0xbf000000
+DATA expConstants<>+1032(SB)/4, $0xbf000000
+DATA expConstants<>+1036(SB)/4, $0xbf000000
+DATA expConstants<>+1040(SB)/4, $0xc1700000
+DATA expConstants<>+1044(SB)/4, $0xc1700000
+DATA expConstants<>+1048(SB)/4, $0xc1700000
+DATA expConstants<>+1052(SB)/4, $0xc1700000
+DATA expConstants<>+1056(SB)/4, $0xc1400000
+DATA expConstants<>+1060(SB)/4, $0xc1400000
+DATA expConstants<>+1064(SB)/4, $0xc1400000
+DATA expConstants<>+1068(SB)/4, $0xc1400000
+DATA expConstants<>+1072(SB)/4, $0x41400000
+DATA expConstants<>+1076(SB)/4, $0x41400000
+DATA expConstants<>+1080(SB)/4, $0x41400000
+DATA expConstants<>+1084(SB)/4, $0x41400000
+DATA expConstants<>+1088(SB)/4, $0x3fcc422a
+DATA expConstants<>+1092(SB)/4, $0x3fcc422a
+DATA expConstants<>+1096(SB)/4, $0x3fcc422a
+DATA expConstants<>+1100(SB)/4, $0x3fcc422a
+DATA expConstants<>+1104(SB)/4, $0x3d922279
+DATA expConstants<>+1108(SB)/4, $0x3d922279
+DATA expConstants<>+1112(SB)/4, $0x3d922279
+DATA expConstants<>+1116(SB)/4, $0x3d922279
 DATA expConstants<>+1120(SB)/4, $0x40800000
 DATA expConstants<>+1124(SB)/4, $0x40800000
 DATA expConstants<>+1128(SB)/4, $0x40800000
@@ -319,39 +319,43 @@ DATA expConstants<>+1152(SB)/4, $0x3ecc422a
 DATA expConstants<>+1156(SB)/4, $0x3ecc422a
 DATA expConstants<>+1160(SB)/4, $0x3ecc422a
 DATA expConstants<>+1164(SB)/4, $0x3ecc422a
-DATA expConstants<>+1168(SB)/4, $0xffffffff
-DATA expConstants<>+1172(SB)/4, $0xffffffff
-DATA expConstants<>+1176(SB)/4, $0xffffffff
-DATA expConstants<>+1180(SB)/4, $0xffffffff
-DATA expConstants<>+1184(SB)/4, $0xc2fe0000
-DATA expConstants<>+1188(SB)/4, $0xc2fe0000
-DATA expConstants<>+1192(SB)/4, $0xc2fe0000
-DATA expConstants<>+1196(SB)/4, $0xc2fe0000
-DATA expConstants<>+1200(SB)/4, $0x4b40007f
-DATA expConstants<>+1204(SB)/4, $0x4b40007f
-DATA expConstants<>+1208(SB)/4, $0x4b40007f
-DATA expConstants<>+1212(SB)/4, $0x4b40007f
-DATA expConstants<>+1216(SB)/4, $0x3c1e755a
-DATA expConstants<>+1220(SB)/4, $0x3c1e755a
-DATA expConstants<>+1224(SB)/4, $0x3c1e755a
-DATA expConstants<>+1228(SB)/4, $0x3c1e755a
-DATA expConstants<>+1232(SB)/4, $0x3aaddcf2
-DATA expConstants<>+1236(SB)/4, $0x3aaddcf2
-DATA expConstants<>+1240(SB)/4, $0x3aaddcf2
-DATA expConstants<>+1244(SB)/4, $0x3aaddcf2
-DATA expConstants<>+1248(SB)/4, $0x3d635baa
-DATA expConstants<>+1252(SB)/4, $0x3d635baa
-DATA expConstants<>+1256(SB)/4, $0x3d635baa
-DATA expConstants<>+1260(SB)/4, $0x3d635baa
-DATA expConstants<>+1264(SB)/4, $0x3e75fcde
-DATA expConstants<>+1268(SB)/4, $0x3e75fcde
-DATA expConstants<>+1272(SB)/4, $0x3e75fcde
-DATA expConstants<>+1276(SB)/4, $0x3e75fcde
-DATA expConstants<>+1280(SB)/4, $0x3f317215
-DATA expConstants<>+1284(SB)/4, $0x3f317215
-DATA expConstants<>+1288(SB)/4, $0x3f317215
-DATA expConstants<>+1292(SB)/4, $0x3f317215
-GLOBL expConstants<>(SB), RODATA|NOPTR, $1296
+DATA expConstants<>+1168(SB)/4, $0x3e5b33b6
+DATA expConstants<>+1172(SB)/4, $0x3e5b33b6
+DATA expConstants<>+1176(SB)/4, $0x3e5b33b6
+DATA expConstants<>+1180(SB)/4, $0x3e5b33b6
+DATA expConstants<>+1184(SB)/4, $0xffffffff
+DATA expConstants<>+1188(SB)/4, $0xffffffff
+DATA expConstants<>+1192(SB)/4, $0xffffffff
+DATA expConstants<>+1196(SB)/4, $0xffffffff
+DATA expConstants<>+1200(SB)/4, $0xc2fe0000
+DATA expConstants<>+1204(SB)/4, $0xc2fe0000
+DATA expConstants<>+1208(SB)/4, $0xc2fe0000
+DATA expConstants<>+1212(SB)/4, $0xc2fe0000
+DATA expConstants<>+1216(SB)/4, $0x4b40007f
+DATA expConstants<>+1220(SB)/4, $0x4b40007f
+DATA expConstants<>+1224(SB)/4, $0x4b40007f
+DATA expConstants<>+1228(SB)/4, $0x4b40007f
+DATA expConstants<>+1232(SB)/4, $0x3c1e755a
+DATA expConstants<>+1236(SB)/4, $0x3c1e755a
+DATA expConstants<>+1240(SB)/4, $0x3c1e755a
+DATA expConstants<>+1244(SB)/4, $0x3c1e755a
+DATA expConstants<>+1248(SB)/4, $0x3aaddcf2
+DATA expConstants<>+1252(SB)/4, $0x3aaddcf2
+DATA expConstants<>+1256(SB)/4, $0x3aaddcf2
+DATA expConstants<>+1260(SB)/4, $0x3aaddcf2
+DATA expConstants<>+1264(SB)/4, $0x3d635baa
+DATA expConstants<>+1268(SB)/4, $0x3d635baa
+DATA expConstants<>+1272(SB)/4, $0x3d635baa
+DATA expConstants<>+1276(SB)/4, $0x3d635baa
+DATA expConstants<>+1280(SB)/4, $0x3e75fcde
+DATA expConstants<>+1284(SB)/4, $0x3e75fcde
+DATA expConstants<>+1288(SB)/4, $0x3e75fcde
+DATA expConstants<>+1292(SB)/4, $0x3e75fcde
+DATA expConstants<>+1296(SB)/4, $0x3f317215
+DATA expConstants<>+1300(SB)/4, $0x3f317215
+DATA expConstants<>+1304(SB)/4, $0x3f317215
+DATA expConstants<>+1308(SB)/4, $0x3f317215
+GLOBL expConstants<>(SB), RODATA|NOPTR, $1312
 
 // func expNEON(dst, src []float32)
 TEXT ·expNEON(SB), NOSPLIT, $0-48
@@ -368,27 +372,29 @@ four:
 	LOAD(16, 8, 1)
 	FMIN(0, 1, 0)
 	LOAD(32, 8, 1)
-	FMUL(1, 0, 1)
-	FRINTN(1, 1)
 	LOAD(48, 8, 2)
-	FMLS(0, 1, 2)
+	FMLA(1, 0, 2)
+	LOAD(32, 8, 2)
+	FSUB(1, 1, 2)
 	LOAD(64, 8, 2)
 	FMLS(0, 1, 2)
 	LOAD(80, 8, 2)
-	LOAD(96, 8, 3)
-	FMLA(2, 3, 0)
+	FMLS(0, 1, 2)
+	LOAD(96, 8, 2)
 	LOAD(112, 8, 3)
-	FMLA(3, 2, 0)
-	LOAD(128, 8, 2)
 	FMLA(2, 3, 0)
-	LOAD(144, 8, 3)
+	LOAD(128, 8, 3)
+	FMLA(3, 2, 0)
+	LOAD(144, 8, 2)
+	FMLA(2, 3, 0)
+	LOAD(160, 8, 3)
 	FMLA(3, 2, 0)
 	FMUL(3, 3, 0)
 	MOVE(2, 0)
 	FMLA(2, 3, 0)
-	LOAD(160, 8, 0)
+	LOAD(176, 8, 0)
 	FADD(2, 2, 0)
-	LOAD(176, 8, 4)
+	LOAD(192, 8, 4)
 	FCVTNS(3, 1)
 	SSHR(0, 3, 1)
 	ISUB(3, 3, 0)
@@ -413,27 +419,29 @@ one:
 	LOAD(16, 8, 1)
 	FMIN(0, 1, 0)
 	LOAD(32, 8, 1)
-	FMUL(1, 0, 1)
-	FRINTN(1, 1)
 	LOAD(48, 8, 2)
-	FMLS(0, 1, 2)
+	FMLA(1, 0, 2)
+	LOAD(32, 8, 2)
+	FSUB(1, 1, 2)
 	LOAD(64, 8, 2)
 	FMLS(0, 1, 2)
 	LOAD(80, 8, 2)
-	LOAD(96, 8, 3)
-	FMLA(2, 3, 0)
+	FMLS(0, 1, 2)
+	LOAD(96, 8, 2)
 	LOAD(112, 8, 3)
-	FMLA(3, 2, 0)
-	LOAD(128, 8, 2)
 	FMLA(2, 3, 0)
-	LOAD(144, 8, 3)
+	LOAD(128, 8, 3)
+	FMLA(3, 2, 0)
+	LOAD(144, 8, 2)
+	FMLA(2, 3, 0)
+	LOAD(160, 8, 3)
 	FMLA(3, 2, 0)
 	FMUL(3, 3, 0)
 	MOVE(2, 0)
 	FMLA(2, 3, 0)
-	LOAD(160, 8, 0)
+	LOAD(176, 8, 0)
 	FADD(2, 2, 0)
-	LOAD(176, 8, 4)
+	LOAD(192, 8, 4)
 	FCVTNS(3, 1)
 	SSHR(0, 3, 1)
 	ISUB(3, 3, 0)
@@ -461,62 +469,62 @@ TEXT ·logNEON(SB), NOSPLIT, $0-48
 	BLT rest
 four:
 	LOAD(0, 1, 0)
-	LOAD(192, 8, 1)
+	LOAD(208, 8, 1)
 	FCMGT(1, 1, 0)
-	LOAD(208, 8, 2)
+	LOAD(224, 8, 2)
 	FMUL(2, 0, 2)
 	MOVE(3, 1)
 	BSL(3, 2, 0)
-	LOAD(224, 8, 2)
+	LOAD(240, 8, 2)
 	ISUB(3, 3, 2)
 	SSHR(2, 3, 23)
 	SCVTF(2, 2)
-	LOAD(240, 8, 4)
-	LOAD(256, 8, 5)
+	LOAD(256, 8, 4)
+	LOAD(272, 8, 5)
 	BSL(1, 4, 5)
 	FSUB(1, 2, 1)
-	LOAD(272, 8, 2)
+	LOAD(288, 8, 2)
 	AND(3, 3, 2)
-	LOAD(224, 8, 2)
+	LOAD(240, 8, 2)
 	IADD(3, 3, 2)
-	LOAD(160, 8, 2)
+	LOAD(176, 8, 2)
 	FSUB(3, 3, 2)
 	FMUL(2, 3, 3)
-	LOAD(288, 8, 5)
-	LOAD(304, 8, 4)
-	FMLA(5, 4, 3)
+	LOAD(304, 8, 5)
 	LOAD(320, 8, 4)
-	FMLA(4, 5, 3)
-	LOAD(336, 8, 5)
 	FMLA(5, 4, 3)
-	LOAD(352, 8, 4)
+	LOAD(336, 8, 4)
 	FMLA(4, 5, 3)
-	LOAD(368, 8, 5)
+	LOAD(352, 8, 5)
 	FMLA(5, 4, 3)
-	LOAD(384, 8, 4)
+	LOAD(368, 8, 4)
 	FMLA(4, 5, 3)
-	LOAD(400, 8, 5)
+	LOAD(384, 8, 5)
 	FMLA(5, 4, 3)
-	LOAD(416, 8, 4)
+	LOAD(400, 8, 4)
+	FMLA(4, 5, 3)
+	LOAD(416, 8, 5)
+	FMLA(5, 4, 3)
+	LOAD(432, 8, 4)
 	FMLA(4, 5, 3)
 	FMUL(5, 3, 2)
-	LOAD(64, 8, 6)
+	LOAD(80, 8, 6)
 	FMUL(6, 1, 6)
 	FMLA(6, 5, 4)
-	LOAD(432, 8, 4)
+	LOAD(448, 8, 4)
 	FMLS(6, 2, 4)
 	FADD(3, 6, 3)
-	LOAD(48, 8, 6)
+	LOAD(64, 8, 6)
 	FMLA(3, 1, 6)
-	LOAD(448, 8, 1)
+	LOAD(464, 8, 1)
 	FCMGT(1, 1, 0)
-	LOAD(464, 8, 6)
-	BSL(1, 6, 3)
-	LOAD(256, 8, 3)
-	FCMGT(3, 3, 0)
 	LOAD(480, 8, 6)
+	BSL(1, 6, 3)
+	LOAD(272, 8, 3)
+	FCMGT(3, 3, 0)
+	LOAD(496, 8, 6)
 	BSL(3, 6, 1)
-	LOAD(496, 8, 1)
+	LOAD(512, 8, 1)
 	FCMGT(1, 1, 0)
 	BSL(1, 3, 0)
 	STORE(1, 0, 0)
@@ -529,62 +537,62 @@ rest:
 	BEQ done
 one:
 	LOAD1(0, 1, 0)
-	LOAD(192, 8, 1)
+	LOAD(208, 8, 1)
 	FCMGT(1, 1, 0)
-	LOAD(208, 8, 2)
+	LOAD(224, 8, 2)
 	FMUL(2, 0, 2)
 	MOVE(3, 1)
 	BSL(3, 2, 0)
-	LOAD(224, 8, 2)
+	LOAD(240, 8, 2)
 	ISUB(3, 3, 2)
 	SSHR(2, 3, 23)
 	SCVTF(2, 2)
-	LOAD(240, 8, 4)
-	LOAD(256, 8, 5)
+	LOAD(256, 8, 4)
+	LOAD(272, 8, 5)
 	BSL(1, 4, 5)
 	FSUB(1, 2, 1)
-	LOAD(272, 8, 2)
+	LOAD(288, 8, 2)
 	AND(3, 3, 2)
-	LOAD(224, 8, 2)
+	LOAD(240, 8, 2)
 	IADD(3, 3, 2)
-	LOAD(160, 8, 2)
+	LOAD(176, 8, 2)
 	FSUB(3, 3, 2)
 	FMUL(2, 3, 3)
-	LOAD(288, 8, 5)
-	LOAD(304, 8, 4)
-	FMLA(5, 4, 3)
+	LOAD(304, 8, 5)
 	LOAD(320, 8, 4)
-	FMLA(4, 5, 3)
-	LOAD(336, 8, 5)
 	FMLA(5, 4, 3)
-	LOAD(352, 8, 4)
+	LOAD(336, 8, 4)
 	FMLA(4, 5, 3)
-	LOAD(368, 8, 5)
+	LOAD(352, 8, 5)
 	FMLA(5, 4, 3)
-	LOAD(384, 8, 4)
+	LOAD(368, 8, 4)
 	FMLA(4, 5, 3)
-	LOAD(400, 8, 5)
+	LOAD(384, 8, 5)
 	FMLA(5, 4, 3)
-	LOAD(416, 8, 4)
+	LOAD(400, 8, 4)
+	FMLA(4, 5, 3)
+	LOAD(416, 8, 5)
+	FMLA(5, 4, 3)
+	LOAD(432, 8, 4)
 	FMLA(4, 5, 3)
 	FMUL(5, 3, 2)
-	LOAD(64, 8, 6)
+	LOAD(80, 8, 6)
 	FMUL(6, 1, 6)
 	FMLA(6, 5, 4)
-	LOAD(432, 8, 4)
+	LOAD(448, 8, 4)
 	FMLS(6, 2, 4)
 	FADD(3, 6, 3)
-	LOAD(48, 8, 6)
+	LOAD(64, 8, 6)
 	FMLA(3, 1, 6)
-	LOAD(448, 8, 1)
+	LOAD(464, 8, 1)
 	FCMGT(1, 1, 0)
-	LOAD(464, 8, 6)
-	BSL(1, 6, 3)
-	LOAD(256, 8, 3)
-	FCMGT(3, 3, 0)
 	LOAD(480, 8, 6)
+	BSL(1, 6, 3)
+	LOAD(272, 8, 3)
+	FCMGT(3, 3, 0)
+	LOAD(496, 8, 6)
 	BSL(3, 6, 1)
-	LOAD(496, 8, 1)
+	LOAD(512, 8, 1)
 	FCMGT(1, 1, 0)
 	BSL(1, 3, 0)
 	STORE1(1, 0, 0)
@@ -605,35 +613,35 @@ TEXT ·tanhNEON(SB), NOSPLIT, $0-48
 	BLT rest
 four:
 	LOAD(0, 1, 0)
-	LOAD(512, 8, 1)
+	LOAD(528, 8, 1)
 	AND(1, 0, 1)
 	FADD(2, 1, 1)
-	LOAD(0, 8, 3)
-	FMAX(2, 3, 2)
 	LOAD(16, 8, 3)
 	FMIN(2, 3, 2)
 	LOAD(32, 8, 3)
-	FMUL(3, 2, 3)
-	FRINTN(3, 3)
 	LOAD(48, 8, 4)
-	FMLS(2, 3, 4)
+	FMLA(3, 2, 4)
+	LOAD(32, 8, 4)
+	FSUB(3, 3, 4)
 	LOAD(64, 8, 4)
 	FMLS(2, 3, 4)
 	LOAD(80, 8, 4)
-	LOAD(96, 8, 5)
-	FMLA(4, 5, 2)
+	FMLS(2, 3, 4)
+	LOAD(96, 8, 4)
 	LOAD(112, 8, 5)
-	FMLA(5, 4, 2)
-	LOAD(128, 8, 4)
 	FMLA(4, 5, 2)
-	LOAD(144, 8, 5)
+	LOAD(128, 8, 5)
+	FMLA(5, 4, 2)
+	LOAD(144, 8, 4)
+	FMLA(4, 5, 2)
+	LOAD(160, 8, 5)
 	FMLA(5, 4, 2)
 	FMUL(5, 5, 2)
 	MOVE(4, 2)
 	FMLA(4, 5, 2)
-	LOAD(160, 8, 2)
+	LOAD(176, 8, 2)
 	FADD(4, 4, 2)
-	LOAD(176, 8, 6)
+	LOAD(192, 8, 6)
 	FCVTNS(5, 3)
 	SSHR(2, 5, 1)
 	ISUB(5, 5, 2)
@@ -643,29 +651,29 @@ four:
 	SHL(5, 5, 23)
 	FMUL(2, 2, 4)
 	FMUL(2, 2, 5)
-	LOAD(160, 8, 3)
+	LOAD(176, 8, 3)
 	FADD(2, 2, 3)
-	LOAD(528, 8, 3)
+	LOAD(544, 8, 3)
 	FDIV(2, 3, 2)
-	LOAD(160, 8, 3)
+	LOAD(176, 8, 3)
 	FSUB(2, 3, 2)
 	FMUL(3, 1, 1)
-	LOAD(544, 8, 4)
-	LOAD(560, 8, 6)
-	FMLA(4, 6, 3)
+	LOAD(560, 8, 4)
 	LOAD(576, 8, 6)
-	FMLA(6, 4, 3)
-	LOAD(592, 8, 4)
 	FMLA(4, 6, 3)
-	LOAD(608, 8, 6)
+	LOAD(592, 8, 6)
+	FMLA(6, 4, 3)
+	LOAD(608, 8, 4)
+	FMLA(4, 6, 3)
+	LOAD(624, 8, 6)
 	FMLA(6, 4, 3)
 	FMUL(3, 3, 1)
 	MOVE(4, 1)
 	FMLA(4, 3, 6)
-	LOAD(624, 8, 6)
+	LOAD(640, 8, 6)
 	FCMGT(1, 6, 1)
 	BSL(1, 4, 2)
-	LOAD(640, 8, 2)
+	LOAD(656, 8, 2)
 	AND(0, 0, 2)
 	ORR(0, 1, 0)
 	STORE(0, 0, 0)
@@ -678,35 +686,35 @@ rest:
 	BEQ done
 one:
 	LOAD1(0, 1, 0)
-	LOAD(512, 8, 1)
+	LOAD(528, 8, 1)
 	AND(1, 0, 1)
 	FADD(2, 1, 1)
-	LOAD(0, 8, 3)
-	FMAX(2, 3, 2)
 	LOAD(16, 8, 3)
 	FMIN(2, 3, 2)
 	LOAD(32, 8, 3)
-	FMUL(3, 2, 3)
-	FRINTN(3, 3)
 	LOAD(48, 8, 4)
-	FMLS(2, 3, 4)
+	FMLA(3, 2, 4)
+	LOAD(32, 8, 4)
+	FSUB(3, 3, 4)
 	LOAD(64, 8, 4)
 	FMLS(2, 3, 4)
 	LOAD(80, 8, 4)
-	LOAD(96, 8, 5)
-	FMLA(4, 5, 2)
+	FMLS(2, 3, 4)
+	LOAD(96, 8, 4)
 	LOAD(112, 8, 5)
-	FMLA(5, 4, 2)
-	LOAD(128, 8, 4)
 	FMLA(4, 5, 2)
-	LOAD(144, 8, 5)
+	LOAD(128, 8, 5)
+	FMLA(5, 4, 2)
+	LOAD(144, 8, 4)
+	FMLA(4, 5, 2)
+	LOAD(160, 8, 5)
 	FMLA(5, 4, 2)
 	FMUL(5, 5, 2)
 	MOVE(4, 2)
 	FMLA(4, 5, 2)
-	LOAD(160, 8, 2)
+	LOAD(176, 8, 2)
 	FADD(4, 4, 2)
-	LOAD(176, 8, 6)
+	LOAD(192, 8, 6)
 	FCVTNS(5, 3)
 	SSHR(2, 5, 1)
 	ISUB(5, 5, 2)
@@ -716,29 +724,29 @@ one:
 	SHL(5, 5, 23)
 	FMUL(2, 2, 4)
 	FMUL(2, 2, 5)
-	LOAD(160, 8, 3)
+	LOAD(176, 8, 3)
 	FADD(2, 2, 3)
-	LOAD(528, 8, 3)
+	LOAD(544, 8, 3)
 	FDIV(2, 3, 2)
-	LOAD(160, 8, 3)
+	LOAD(176, 8, 3)
 	FSUB(2, 3, 2)
 	FMUL(3, 1, 1)
-	LOAD(544, 8, 4)
-	LOAD(560, 8, 6)
-	FMLA(4, 6, 3)
+	LOAD(560, 8, 4)
 	LOAD(576, 8, 6)
-	FMLA(6, 4, 3)
-	LOAD(592, 8, 4)
 	FMLA(4, 6, 3)
-	LOAD(608, 8, 6)
+	LOAD(592, 8, 6)
+	FMLA(6, 4, 3)
+	LOAD(608, 8, 4)
+	FMLA(4, 6, 3)
+	LOAD(624, 8, 6)
 	FMLA(6, 4, 3)
 	FMUL(3, 3, 1)
 	MOVE(4, 1)
 	FMLA(4, 3, 6)
-	LOAD(624, 8, 6)
+	LOAD(640, 8, 6)
 	FCMGT(1, 6, 1)
 	BSL(1, 4, 2)
-	LOAD(640, 8, 2)
+	LOAD(656, 8, 2)
 	AND(0, 0, 2)
 	ORR(0, 1, 0)
 	STORE1(0, 0, 0)
@@ -759,60 +767,58 @@ TEXT ·erfNEON(SB), NOSPLIT, $0-48
 	BLT rest
 four:
 	LOAD(0, 1, 0)
-	LOAD(512, 8, 1)
+	LOAD(528, 8, 1)
 	AND(1, 0, 1)
-	LOAD(656, 8, 2)
+	LOAD(672, 8, 2)
 	FMIN(1, 2, 1)
 	FMUL(2, 1, 1)
-	LOAD(672, 8, 3)
-	LOAD(688, 8, 4)
-	FMLA(3, 4, 2)
+	LOAD(688, 8, 3)
 	LOAD(704, 8, 4)
-	FMLA(4, 3, 2)
-	LOAD(720, 8, 3)
 	FMLA(3, 4, 2)
-	LOAD(736, 8, 4)
+	LOAD(720, 8, 4)
 	FMLA(4, 3, 2)
-	LOAD(752, 8, 3)
+	LOAD(736, 8, 3)
 	FMLA(3, 4, 2)
-	LOAD(768, 8, 4)
+	LOAD(752, 8, 4)
+	FMLA(4, 3, 2)
+	LOAD(768, 8, 3)
+	FMLA(3, 4, 2)
+	LOAD(784, 8, 4)
 	FMLA(4, 3, 2)
 	MOVE(2, 1)
 	FMLA(2, 4, 1)
-	LOAD(160, 8, 4)
-	LOAD(784, 8, 3)
+	LOAD(176, 8, 4)
+	LOAD(800, 8, 3)
 	FMLA(4, 1, 3)
-	LOAD(160, 8, 3)
+	LOAD(176, 8, 3)
 	FDIV(4, 3, 4)
 	FMUL(3, 1, 1)
-	LOAD(800, 8, 5)
+	LOAD(816, 8, 5)
 	FMUL(5, 3, 5)
-	LOAD(0, 8, 6)
-	FMAX(5, 6, 5)
-	LOAD(16, 8, 6)
-	FMIN(5, 6, 5)
 	LOAD(32, 8, 6)
-	FMUL(6, 5, 6)
-	FRINTN(6, 6)
 	LOAD(48, 8, 7)
-	FMLS(5, 6, 7)
+	FMLA(6, 5, 7)
+	LOAD(32, 8, 7)
+	FSUB(6, 6, 7)
 	LOAD(64, 8, 7)
 	FMLS(5, 6, 7)
 	LOAD(80, 8, 7)
-	LOAD(96, 8, 8)
-	FMLA(7, 8, 5)
+	FMLS(5, 6, 7)
+	LOAD(96, 8, 7)
 	LOAD(112, 8, 8)
-	FMLA(8, 7, 5)
-	LOAD(128, 8, 7)
 	FMLA(7, 8, 5)
-	LOAD(144, 8, 8)
+	LOAD(128, 8, 8)
+	FMLA(8, 7, 5)
+	LOAD(144, 8, 7)
+	FMLA(7, 8, 5)
+	LOAD(160, 8, 8)
 	FMLA(8, 7, 5)
 	FMUL(8, 8, 5)
 	MOVE(7, 5)
 	FMLA(7, 8, 5)
-	LOAD(160, 8, 5)
+	LOAD(176, 8, 5)
 	FADD(7, 7, 5)
-	LOAD(176, 8, 9)
+	LOAD(192, 8, 9)
 	FCVTNS(8, 6)
 	SSHR(5, 8, 1)
 	ISUB(8, 8, 5)
@@ -824,36 +830,36 @@ four:
 	FMUL(5, 5, 8)
 	FMLS(3, 1, 1)
 	FMUL(3, 5, 3)
-	LOAD(160, 8, 6)
+	LOAD(176, 8, 6)
 	FMLA(5, 3, 6)
-	LOAD(816, 8, 3)
-	LOAD(832, 8, 6)
-	FMLA(3, 6, 4)
+	LOAD(832, 8, 3)
 	LOAD(848, 8, 6)
-	FMLA(6, 3, 4)
-	LOAD(864, 8, 3)
 	FMLA(3, 6, 4)
-	LOAD(880, 8, 6)
+	LOAD(864, 8, 6)
 	FMLA(6, 3, 4)
-	LOAD(896, 8, 3)
+	LOAD(880, 8, 3)
 	FMLA(3, 6, 4)
-	LOAD(912, 8, 6)
+	LOAD(896, 8, 6)
 	FMLA(6, 3, 4)
-	LOAD(928, 8, 3)
+	LOAD(912, 8, 3)
 	FMLA(3, 6, 4)
-	LOAD(944, 8, 6)
+	LOAD(928, 8, 6)
 	FMLA(6, 3, 4)
-	LOAD(960, 8, 3)
+	LOAD(944, 8, 3)
+	FMLA(3, 6, 4)
+	LOAD(960, 8, 6)
+	FMLA(6, 3, 4)
+	LOAD(976, 8, 3)
 	FMLA(3, 6, 4)
 	FMUL(3, 4, 3)
 	FMUL(3, 5, 3)
-	LOAD(160, 8, 5)
-	LOAD(528, 8, 4)
+	LOAD(176, 8, 5)
+	LOAD(544, 8, 4)
 	FMLS(5, 3, 4)
-	LOAD(160, 8, 3)
+	LOAD(176, 8, 3)
 	FCMGT(1, 3, 1)
 	BSL(1, 2, 5)
-	LOAD(640, 8, 5)
+	LOAD(656, 8, 5)
 	AND(0, 0, 5)
 	ORR(0, 1, 0)
 	STORE(0, 0, 0)
@@ -866,60 +872,58 @@ rest:
 	BEQ done
 one:
 	LOAD1(0, 1, 0)
-	LOAD(512, 8, 1)
+	LOAD(528, 8, 1)
 	AND(1, 0, 1)
-	LOAD(656, 8, 2)
+	LOAD(672, 8, 2)
 	FMIN(1, 2, 1)
 	FMUL(2, 1, 1)
-	LOAD(672, 8, 3)
-	LOAD(688, 8, 4)
-	FMLA(3, 4, 2)
+	LOAD(688, 8, 3)
 	LOAD(704, 8, 4)
-	FMLA(4, 3, 2)
-	LOAD(720, 8, 3)
 	FMLA(3, 4, 2)
-	LOAD(736, 8, 4)
+	LOAD(720, 8, 4)
 	FMLA(4, 3, 2)
-	LOAD(752, 8, 3)
+	LOAD(736, 8, 3)
 	FMLA(3, 4, 2)
-	LOAD(768, 8, 4)
+	LOAD(752, 8, 4)
+	FMLA(4, 3, 2)
+	LOAD(768, 8, 3)
+	FMLA(3, 4, 2)
+	LOAD(784, 8, 4)
 	FMLA(4, 3, 2)
 	MOVE(2, 1)
 	FMLA(2, 4, 1)
-	LOAD(160, 8, 4)
-	LOAD(784, 8, 3)
+	LOAD(176, 8, 4)
+	LOAD(800, 8, 3)
 	FMLA(4, 1, 3)
-	LOAD(160, 8, 3)
+	LOAD(176, 8, 3)
 	FDIV(4, 3, 4)
 	FMUL(3, 1, 1)
-	LOAD(800, 8, 5)
+	LOAD(816, 8, 5)
 	FMUL(5, 3, 5)
-	LOAD(0, 8, 6)
-	FMAX(5, 6, 5)
-	LOAD(16, 8, 6)
-	FMIN(5, 6, 5)
 	LOAD(32, 8, 6)
-	FMUL(6, 5, 6)
-	FRINTN(6, 6)
 	LOAD(48, 8, 7)
-	FMLS(5, 6, 7)
+	FMLA(6, 5, 7)
+	LOAD(32, 8, 7)
+	FSUB(6, 6, 7)
 	LOAD(64, 8, 7)
 	FMLS(5, 6, 7)
 	LOAD(80, 8, 7)
-	LOAD(96, 8, 8)
-	FMLA(7, 8, 5)
+	FMLS(5, 6, 7)
+	LOAD(96, 8, 7)
 	LOAD(112, 8, 8)
-	FMLA(8, 7, 5)
-	LOAD(128, 8, 7)
 	FMLA(7, 8, 5)
-	LOAD(144, 8, 8)
+	LOAD(128, 8, 8)
+	FMLA(8, 7, 5)
+	LOAD(144, 8, 7)
+	FMLA(7, 8, 5)
+	LOAD(160, 8, 8)
 	FMLA(8, 7, 5)
 	FMUL(8, 8, 5)
 	MOVE(7, 5)
 	FMLA(7, 8, 5)
-	LOAD(160, 8, 5)
+	LOAD(176, 8, 5)
 	FADD(7, 7, 5)
-	LOAD(176, 8, 9)
+	LOAD(192, 8, 9)
 	FCVTNS(8, 6)
 	SSHR(5, 8, 1)
 	ISUB(8, 8, 5)
@@ -931,36 +935,36 @@ one:
 	FMUL(5, 5, 8)
 	FMLS(3, 1, 1)
 	FMUL(3, 5, 3)
-	LOAD(160, 8, 6)
+	LOAD(176, 8, 6)
 	FMLA(5, 3, 6)
-	LOAD(816, 8, 3)
-	LOAD(832, 8, 6)
-	FMLA(3, 6, 4)
+	LOAD(832, 8, 3)
 	LOAD(848, 8, 6)
-	FMLA(6, 3, 4)
-	LOAD(864, 8, 3)
 	FMLA(3, 6, 4)
-	LOAD(880, 8, 6)
+	LOAD(864, 8, 6)
 	FMLA(6, 3, 4)
-	LOAD(896, 8, 3)
+	LOAD(880, 8, 3)
 	FMLA(3, 6, 4)
-	LOAD(912, 8, 6)
+	LOAD(896, 8, 6)
 	FMLA(6, 3, 4)
-	LOAD(928, 8, 3)
+	LOAD(912, 8, 3)
 	FMLA(3, 6, 4)
-	LOAD(944, 8, 6)
+	LOAD(928, 8, 6)
 	FMLA(6, 3, 4)
-	LOAD(960, 8, 3)
+	LOAD(944, 8, 3)
+	FMLA(3, 6, 4)
+	LOAD(960, 8, 6)
+	FMLA(6, 3, 4)
+	LOAD(976, 8, 3)
 	FMLA(3, 6, 4)
 	FMUL(3, 4, 3)
 	FMUL(3, 5, 3)
-	LOAD(160, 8, 5)
-	LOAD(528, 8, 4)
+	LOAD(176, 8, 5)
+	LOAD(544, 8, 4)
 	FMLS(5, 3, 4)
-	LOAD(160, 8, 3)
+	LOAD(176, 8, 3)
 	FCMGT(1, 3, 1)
 	BSL(1, 2, 5)
-	LOAD(640, 8, 5)
+	LOAD(656, 8, 5)
 	AND(0, 0, 5)
 	ORR(0, 1, 0)
 	STORE1(0, 0, 0)
@@ -981,34 +985,34 @@ TEXT ·sigmoidNEON(SB), NOSPLIT, $0-48
 	BLT rest
 four:
 	LOAD(0, 1, 0)
-	LOAD(640, 8, 1)
+	LOAD(656, 8, 1)
 	ORR(1, 0, 1)
 	LOAD(0, 8, 2)
 	FMAX(1, 2, 1)
-	LOAD(16, 8, 2)
-	FMIN(1, 2, 1)
 	LOAD(32, 8, 2)
-	FMUL(2, 1, 2)
-	FRINTN(2, 2)
 	LOAD(48, 8, 3)
-	FMLS(1, 2, 3)
+	FMLA(2, 1, 3)
+	LOAD(32, 8, 3)
+	FSUB(2, 2, 3)
 	LOAD(64, 8, 3)
 	FMLS(1, 2, 3)
 	LOAD(80, 8, 3)
-	LOAD(96, 8, 4)
-	FMLA(3, 4, 1)
+	FMLS(1, 2, 3)
+	LOAD(96, 8, 3)
 	LOAD(112, 8, 4)
-	FMLA(4, 3, 1)
-	LOAD(128, 8, 3)
 	FMLA(3, 4, 1)
-	LOAD(144, 8, 4)
+	LOAD(128, 8, 4)
+	FMLA(4, 3, 1)
+	LOAD(144, 8, 3)
+	FMLA(3, 4, 1)
+	LOAD(160, 8, 4)
 	FMLA(4, 3, 1)
 	FMUL(4, 4, 1)
 	MOVE(3, 1)
 	FMLA(3, 4, 1)
-	LOAD(160, 8, 1)
+	LOAD(176, 8, 1)
 	FADD(3, 3, 1)
-	LOAD(176, 8, 5)
+	LOAD(192, 8, 5)
 	FCVTNS(4, 2)
 	SSHR(1, 4, 1)
 	ISUB(4, 4, 1)
@@ -1018,18 +1022,14 @@ four:
 	SHL(4, 4, 23)
 	FMUL(1, 1, 3)
 	FMUL(1, 1, 4)
-	LOAD(256, 8, 2)
+	LOAD(272, 8, 2)
 	FCMGT(0, 2, 0)
-	LOAD(160, 8, 2)
+	LOAD(176, 8, 2)
 	FADD(2, 1, 2)
-	MOVE(3, 0)
-	LOAD(160, 8, 5)
-	BSL(3, 1, 5)
-	FDIV(3, 3, 2)
-	LOAD(160, 8, 5)
-	BSL(0, 5, 1)
+	LOAD(176, 8, 3)
+	BSL(0, 1, 3)
 	FDIV(2, 0, 2)
-	STORE(3, 0, 0)
+	STORE(2, 0, 0)
 	ADD $16, R0
 	ADD $16, R1
 	SUBS $4, R7, R7
@@ -1039,34 +1039,34 @@ rest:
 	BEQ done
 one:
 	LOAD1(0, 1, 0)
-	LOAD(640, 8, 1)
+	LOAD(656, 8, 1)
 	ORR(1, 0, 1)
 	LOAD(0, 8, 2)
 	FMAX(1, 2, 1)
-	LOAD(16, 8, 2)
-	FMIN(1, 2, 1)
 	LOAD(32, 8, 2)
-	FMUL(2, 1, 2)
-	FRINTN(2, 2)
 	LOAD(48, 8, 3)
-	FMLS(1, 2, 3)
+	FMLA(2, 1, 3)
+	LOAD(32, 8, 3)
+	FSUB(2, 2, 3)
 	LOAD(64, 8, 3)
 	FMLS(1, 2, 3)
 	LOAD(80, 8, 3)
-	LOAD(96, 8, 4)
-	FMLA(3, 4, 1)
+	FMLS(1, 2, 3)
+	LOAD(96, 8, 3)
 	LOAD(112, 8, 4)
-	FMLA(4, 3, 1)
-	LOAD(128, 8, 3)
 	FMLA(3, 4, 1)
-	LOAD(144, 8, 4)
+	LOAD(128, 8, 4)
+	FMLA(4, 3, 1)
+	LOAD(144, 8, 3)
+	FMLA(3, 4, 1)
+	LOAD(160, 8, 4)
 	FMLA(4, 3, 1)
 	FMUL(4, 4, 1)
 	MOVE(3, 1)
 	FMLA(3, 4, 1)
-	LOAD(160, 8, 1)
+	LOAD(176, 8, 1)
 	FADD(3, 3, 1)
-	LOAD(176, 8, 5)
+	LOAD(192, 8, 5)
 	FCVTNS(4, 2)
 	SSHR(1, 4, 1)
 	ISUB(4, 4, 1)
@@ -1076,18 +1076,14 @@ one:
 	SHL(4, 4, 23)
 	FMUL(1, 1, 3)
 	FMUL(1, 1, 4)
-	LOAD(256, 8, 2)
+	LOAD(272, 8, 2)
 	FCMGT(0, 2, 0)
-	LOAD(160, 8, 2)
+	LOAD(176, 8, 2)
 	FADD(2, 1, 2)
-	MOVE(3, 0)
-	LOAD(160, 8, 5)
-	BSL(3, 1, 5)
-	FDIV(3, 3, 2)
-	LOAD(160, 8, 5)
-	BSL(0, 5, 1)
+	LOAD(176, 8, 3)
+	BSL(0, 1, 3)
 	FDIV(2, 0, 2)
-	STORE1(3, 0, 0)
+	STORE1(2, 0, 0)
 	ADD $4, R0
 	ADD $4, R1
 	SUBS $1, R7, R7
@@ -1105,58 +1101,52 @@ TEXT ·siluNEON(SB), NOSPLIT, $0-48
 	BLT rest
 four:
 	LOAD(0, 1, 0)
-	LOAD(640, 8, 1)
+	LOAD(656, 8, 1)
 	ORR(1, 0, 1)
 	LOAD(0, 8, 2)
 	FMAX(1, 2, 1)
-	LOAD(16, 8, 2)
-	FMIN(1, 2, 1)
 	LOAD(32, 8, 2)
-	FMUL(2, 1, 2)
-	FRINTN(2, 2)
 	LOAD(48, 8, 3)
-	FMLS(1, 2, 3)
-	LOAD(64, 8, 3)
-	FMLS(1, 2, 3)
-	LOAD(80, 8, 3)
-	LOAD(96, 8, 4)
-	FMLA(3, 4, 1)
-	LOAD(112, 8, 4)
-	FMLA(4, 3, 1)
-	LOAD(128, 8, 3)
-	FMLA(3, 4, 1)
-	LOAD(144, 8, 4)
-	FMLA(4, 3, 1)
-	FMUL(4, 4, 1)
+	FMLA(2, 1, 3)
+	LOAD(32, 8, 3)
+	FSUB(2, 2, 3)
 	MOVE(3, 1)
-	FMLA(3, 4, 1)
-	LOAD(160, 8, 1)
-	FADD(3, 3, 1)
-	LOAD(176, 8, 5)
-	FCVTNS(4, 2)
-	SSHR(1, 4, 1)
-	ISUB(4, 4, 1)
-	IADD(1, 1, 5)
-	IADD(4, 4, 5)
-	SHL(1, 1, 23)
-	SHL(4, 4, 23)
-	FMUL(1, 1, 3)
-	FMUL(1, 1, 4)
-	LOAD(256, 8, 2)
+	LOAD(64, 8, 4)
+	FMLS(3, 2, 4)
+	LOAD(80, 8, 4)
+	FMLS(3, 2, 4)
+	LOAD(96, 8, 4)
+	LOAD(112, 8, 5)
+	FMLA(4, 5, 3)
+	LOAD(128, 8, 5)
+	FMLA(5, 4, 3)
+	LOAD(144, 8, 4)
+	FMLA(4, 5, 3)
+	LOAD(160, 8, 5)
+	FMLA(5, 4, 3)
+	FMUL(5, 5, 3)
+	MOVE(4, 3)
+	FMLA(4, 5, 3)
+	LOAD(176, 8, 3)
+	FADD(4, 4, 3)
+	LOAD(192, 8, 6)
+	FCVTNS(5, 2)
+	SSHR(3, 5, 1)
+	ISUB(5, 5, 3)
+	IADD(3, 3, 6)
+	IADD(5, 5, 6)
+	SHL(3, 3, 23)
+	SHL(5, 5, 23)
+	FMUL(3, 3, 4)
+	FMUL(3, 3, 5)
+	LOAD(272, 8, 2)
 	FCMGT(2, 2, 0)
-	LOAD(160, 8, 3)
-	FADD(3, 1, 3)
-	MOVE(5, 2)
-	LOAD(160, 8, 4)
-	BSL(5, 1, 4)
-	FDIV(5, 5, 3)
-	LOAD(160, 8, 4)
-	BSL(2, 4, 1)
+	FMUL(1, 3, 1)
+	BSL(2, 1, 0)
+	LOAD(176, 8, 0)
+	FADD(3, 3, 0)
 	FDIV(3, 2, 3)
-	LOAD(0, 8, 2)
-	FMAX(0, 2, 0)
-	FMUL(0, 5, 0)
-	STORE(0, 0, 0)
+	STORE(3, 0, 0)
 	ADD $16, R0
 	ADD $16, R1
 	SUBS $4, R7, R7
@@ -1166,58 +1156,52 @@ rest:
 	BEQ done
 one:
 	LOAD1(0, 1, 0)
-	LOAD(640, 8, 1)
+	LOAD(656, 8, 1)
 	ORR(1, 0, 1)
 	LOAD(0, 8, 2)
 	FMAX(1, 2, 1)
-	LOAD(16, 8, 2)
-	FMIN(1, 2, 1)
 	LOAD(32, 8, 2)
-	FMUL(2, 1, 2)
-	FRINTN(2, 2)
 	LOAD(48, 8, 3)
-	FMLS(1, 2, 3)
-	LOAD(64, 8, 3)
-	FMLS(1, 2, 3)
-	LOAD(80, 8, 3)
-	LOAD(96, 8, 4)
-	FMLA(3, 4, 1)
-	LOAD(112, 8, 4)
-	FMLA(4, 3, 1)
-	LOAD(128, 8, 3)
-	FMLA(3, 4, 1)
-	LOAD(144, 8, 4)
-	FMLA(4, 3, 1)
-	FMUL(4, 4, 1)
+	FMLA(2, 1, 3)
+	LOAD(32, 8, 3)
+	FSUB(2, 2, 3)
 	MOVE(3, 1)
-	FMLA(3, 4, 1)
-	LOAD(160, 8, 1)
-	FADD(3, 3, 1)
-	LOAD(176, 8, 5)
-	FCVTNS(4, 2)
-	SSHR(1, 4, 1)
-	ISUB(4, 4, 1)
-	IADD(1, 1, 5)
-	IADD(4, 4, 5)
-	SHL(1, 1, 23)
-	SHL(4, 4, 23)
-	FMUL(1, 1, 3)
-	FMUL(1, 1, 4)
-	LOAD(256, 8, 2)
+	LOAD(64, 8, 4)
+	FMLS(3, 2, 4)
+	LOAD(80, 8, 4)
+	FMLS(3, 2, 4)
+	LOAD(96, 8, 4)
+	LOAD(112, 8, 5)
+	FMLA(4, 5, 3)
+	LOAD(128, 8, 5)
+	FMLA(5, 4, 3)
+	LOAD(144, 8, 4)
+	FMLA(4, 5, 3)
+	LOAD(160, 8, 5)
+	FMLA(5, 4, 3)
+	FMUL(5, 5, 3)
+	MOVE(4, 3)
+	FMLA(4, 5, 3)
+	LOAD(176, 8, 3)
+	FADD(4, 4, 3)
+	LOAD(192, 8, 6)
+	FCVTNS(5, 2)
+	SSHR(3, 5, 1)
+	ISUB(5, 5, 3)
+	IADD(3, 3, 6)
+	IADD(5, 5, 6)
+	SHL(3, 3, 23)
+	SHL(5, 5, 23)
+	FMUL(3, 3, 4)
+	FMUL(3, 3, 5)
+	LOAD(272, 8, 2)
 	FCMGT(2, 2, 0)
-	LOAD(160, 8, 3)
-	FADD(3, 1, 3)
-	MOVE(5, 2)
-	LOAD(160, 8, 4)
-	BSL(5, 1, 4)
-	FDIV(5, 5, 3)
-	LOAD(160, 8, 4)
-	BSL(2, 4, 1)
+	FMUL(1, 3, 1)
+	BSL(2, 1, 0)
+	LOAD(176, 8, 0)
+	FADD(3, 3, 0)
 	FDIV(3, 2, 3)
-	LOAD(0, 8, 2)
-	FMAX(0, 2, 0)
-	FMUL(0, 5, 0)
-	STORE1(0, 0, 0)
+	STORE1(3, 0, 0)
 	ADD $4, R0
 	ADD $4, R1
 	SUBS $1, R7, R7
@@ -1235,44 +1219,42 @@ TEXT ·geluNEON(SB), NOSPLIT, $0-48
 	BLT rest
 four:
 	LOAD(0, 1, 0)
-	LOAD(512, 8, 1)
+	LOAD(528, 8, 1)
 	AND(1, 0, 1)
-	LOAD(976, 8, 2)
+	LOAD(992, 8, 2)
 	FMIN(1, 2, 1)
-	LOAD(160, 8, 2)
-	LOAD(992, 8, 3)
+	LOAD(176, 8, 2)
+	LOAD(1008, 8, 3)
 	FMLA(2, 1, 3)
-	LOAD(160, 8, 3)
+	LOAD(176, 8, 3)
 	FDIV(2, 3, 2)
 	FMUL(3, 1, 1)
-	LOAD(1008, 8, 4)
+	LOAD(1024, 8, 4)
 	FMUL(4, 3, 4)
-	LOAD(0, 8, 5)
-	FMAX(4, 5, 4)
-	LOAD(16, 8, 5)
-	FMIN(4, 5, 4)
 	LOAD(32, 8, 5)
-	FMUL(5, 4, 5)
-	FRINTN(5, 5)
 	LOAD(48, 8, 6)
-	FMLS(4, 5, 6)
+	FMLA(5, 4, 6)
+	LOAD(32, 8, 6)
+	FSUB(5, 5, 6)
 	LOAD(64, 8, 6)
 	FMLS(4, 5, 6)
 	LOAD(80, 8, 6)
-	LOAD(96, 8, 7)
-	FMLA(6, 7, 4)
+	FMLS(4, 5, 6)
+	LOAD(96, 8, 6)
 	LOAD(112, 8, 7)
-	FMLA(7, 6, 4)
-	LOAD(128, 8, 6)
 	FMLA(6, 7, 4)
-	LOAD(144, 8, 7)
+	LOAD(128, 8, 7)
+	FMLA(7, 6, 4)
+	LOAD(144, 8, 6)
+	FMLA(6, 7, 4)
+	LOAD(160, 8, 7)
 	FMLA(7, 6, 4)
 	FMUL(7, 7, 4)
 	MOVE(6, 4)
 	FMLA(6, 7, 4)
-	LOAD(160, 8, 4)
+	LOAD(176, 8, 4)
 	FADD(6, 6, 4)
-	LOAD(176, 8, 8)
+	LOAD(192, 8, 8)
 	FCVTNS(7, 5)
 	SSHR(4, 7, 1)
 	ISUB(7, 7, 4)
@@ -1284,35 +1266,35 @@ four:
 	FMUL(4, 4, 7)
 	FMLS(3, 1, 1)
 	FMUL(3, 4, 3)
-	LOAD(432, 8, 1)
+	LOAD(448, 8, 1)
 	FMLA(4, 3, 1)
-	LOAD(816, 8, 3)
-	LOAD(832, 8, 1)
-	FMLA(3, 1, 2)
+	LOAD(832, 8, 3)
 	LOAD(848, 8, 1)
-	FMLA(1, 3, 2)
-	LOAD(864, 8, 3)
 	FMLA(3, 1, 2)
-	LOAD(880, 8, 1)
+	LOAD(864, 8, 1)
 	FMLA(1, 3, 2)
-	LOAD(896, 8, 3)
+	LOAD(880, 8, 3)
 	FMLA(3, 1, 2)
-	LOAD(912, 8, 1)
+	LOAD(896, 8, 1)
 	FMLA(1, 3, 2)
-	LOAD(928, 8, 3)
+	LOAD(912, 8, 3)
 	FMLA(3, 1, 2)
-	LOAD(944, 8, 1)
+	LOAD(928, 8, 1)
 	FMLA(1, 3, 2)
-	LOAD(960, 8, 3)
+	LOAD(944, 8, 3)
+	FMLA(3, 1, 2)
+	LOAD(960, 8, 1)
+	FMLA(1, 3, 2)
+	LOAD(976, 8, 3)
 	FMLA(3, 1, 2)
 	FMUL(3, 2, 3)
 	FMUL(3, 4, 3)
-	LOAD(256, 8, 4)
+	LOAD(272, 8, 4)
 	FCMGT(4, 4, 0)
-	LOAD(160, 8, 2)
+	LOAD(176, 8, 2)
 	FSUB(2, 2, 3)
 	BSL(4, 3, 2)
-	LOAD(1024, 8, 2)
+	LOAD(1040, 8, 2)
 	FMAX(0, 2, 0)
 	FMUL(0, 4, 0)
 	STORE(0, 0, 0)
@@ -1325,44 +1307,42 @@ rest:
 	BEQ done
 one:
 	LOAD1(0, 1, 0)
-	LOAD(512, 8, 1)
+	LOAD(528, 8, 1)
 	AND(1, 0, 1)
-	LOAD(976, 8, 2)
+	LOAD(992, 8, 2)
 	FMIN(1, 2, 1)
-	LOAD(160, 8, 2)
-	LOAD(992, 8, 3)
+	LOAD(176, 8, 2)
+	LOAD(1008, 8, 3)
 	FMLA(2, 1, 3)
-	LOAD(160, 8, 3)
+	LOAD(176, 8, 3)
 	FDIV(2, 3, 2)
 	FMUL(3, 1, 1)
-	LOAD(1008, 8, 4)
+	LOAD(1024, 8, 4)
 	FMUL(4, 3, 4)
-	LOAD(0, 8, 5)
-	FMAX(4, 5, 4)
-	LOAD(16, 8, 5)
-	FMIN(4, 5, 4)
 	LOAD(32, 8, 5)
-	FMUL(5, 4, 5)
-	FRINTN(5, 5)
 	LOAD(48, 8, 6)
-	FMLS(4, 5, 6)
+	FMLA(5, 4, 6)
+	LOAD(32, 8, 6)
+	FSUB(5, 5, 6)
 	LOAD(64, 8, 6)
 	FMLS(4, 5, 6)
 	LOAD(80, 8, 6)
-	LOAD(96, 8, 7)
-	FMLA(6, 7, 4)
+	FMLS(4, 5, 6)
+	LOAD(96, 8, 6)
 	LOAD(112, 8, 7)
-	FMLA(7, 6, 4)
-	LOAD(128, 8, 6)
 	FMLA(6, 7, 4)
-	LOAD(144, 8, 7)
+	LOAD(128, 8, 7)
+	FMLA(7, 6, 4)
+	LOAD(144, 8, 6)
+	FMLA(6, 7, 4)
+	LOAD(160, 8, 7)
 	FMLA(7, 6, 4)
 	FMUL(7, 7, 4)
 	MOVE(6, 4)
 	FMLA(6, 7, 4)
-	LOAD(160, 8, 4)
+	LOAD(176, 8, 4)
 	FADD(6, 6, 4)
-	LOAD(176, 8, 8)
+	LOAD(192, 8, 8)
 	FCVTNS(7, 5)
 	SSHR(4, 7, 1)
 	ISUB(7, 7, 4)
@@ -1374,35 +1354,35 @@ one:
 	FMUL(4, 4, 7)
 	FMLS(3, 1, 1)
 	FMUL(3, 4, 3)
-	LOAD(432, 8, 1)
+	LOAD(448, 8, 1)
 	FMLA(4, 3, 1)
-	LOAD(816, 8, 3)
-	LOAD(832, 8, 1)
-	FMLA(3, 1, 2)
+	LOAD(832, 8, 3)
 	LOAD(848, 8, 1)
-	FMLA(1, 3, 2)
-	LOAD(864, 8, 3)
 	FMLA(3, 1, 2)
-	LOAD(880, 8, 1)
+	LOAD(864, 8, 1)
 	FMLA(1, 3, 2)
-	LOAD(896, 8, 3)
+	LOAD(880, 8, 3)
 	FMLA(3, 1, 2)
-	LOAD(912, 8, 1)
+	LOAD(896, 8, 1)
 	FMLA(1, 3, 2)
-	LOAD(928, 8, 3)
+	LOAD(912, 8, 3)
 	FMLA(3, 1, 2)
-	LOAD(944, 8, 1)
+	LOAD(928, 8, 1)
 	FMLA(1, 3, 2)
-	LOAD(960, 8, 3)
+	LOAD(944, 8, 3)
+	FMLA(3, 1, 2)
+	LOAD(960, 8, 1)
+	FMLA(1, 3, 2)
+	LOAD(976, 8, 3)
 	FMLA(3, 1, 2)
 	FMUL(3, 2, 3)
 	FMUL(3, 4, 3)
-	LOAD(256, 8, 4)
+	LOAD(272, 8, 4)
 	FCMGT(4, 4, 0)
-	LOAD(160, 8, 2)
+	LOAD(176, 8, 2)
 	FSUB(2, 2, 3)
 	BSL(4, 3, 2)
-	LOAD(1024, 8, 2)
+	LOAD(1040, 8, 2)
 	FMAX(0, 2, 0)
 	FMUL(0, 4, 0)
 	STORE1(0, 0, 0)
@@ -1423,67 +1403,60 @@ TEXT ·geluTanhNEON(SB), NOSPLIT, $0-48
 	BLT rest
 four:
 	LOAD(0, 1, 0)
-	LOAD(1040, 8, 1)
-	FMAX(0, 1, 0)
 	LOAD(1056, 8, 1)
+	FMAX(0, 1, 0)
+	LOAD(1072, 8, 1)
 	FMIN(1, 1, 0)
 	FMUL(2, 1, 1)
-	LOAD(1072, 8, 3)
-	LOAD(1088, 8, 4)
+	LOAD(1088, 8, 3)
+	LOAD(1104, 8, 4)
 	FMLA(3, 2, 4)
 	FMUL(3, 1, 3)
-	LOAD(640, 8, 1)
+	LOAD(656, 8, 1)
 	ORR(1, 3, 1)
-	LOAD(0, 8, 4)
-	FMAX(1, 4, 1)
-	LOAD(16, 8, 4)
-	FMIN(1, 4, 1)
+	LOAD(0, 8, 2)
+	FMAX(1, 2, 1)
+	LOAD(32, 8, 2)
+	LOAD(48, 8, 4)
+	FMLA(2, 1, 4)
 	LOAD(32, 8, 4)
-	FMUL(4, 1, 4)
-	FRINTN(4, 4)
-	LOAD(48, 8, 5)
-	FMLS(1, 4, 5)
-	LOAD(64, 8, 5)
-	FMLS(1, 4, 5)
-	LOAD(80, 8, 5)
-	LOAD(96, 8, 6)
-	FMLA(5, 6, 1)
-	LOAD(112, 8, 6)
-	FMLA(6, 5, 1)
+	FSUB(2, 2, 4)
+	LOAD(64, 8, 4)
+	FMLS(1, 2, 4)
+	LOAD(80, 8, 4)
+	FMLS(1, 2, 4)
+	LOAD(96, 8, 4)
+	LOAD(112, 8, 5)
+	FMLA(4, 5, 1)
 	LOAD(128, 8, 5)
-	FMLA(5, 6, 1)
-	LOAD(144, 8, 6)
-	FMLA(6, 5, 1)
-	FMUL(6, 6, 1)
-	MOVE(5, 1)
-	FMLA(5, 6, 1)
-	LOAD(160, 8, 1)
-	FADD(5, 5, 1)
-	LOAD(176, 8, 7)
-	FCVTNS(6, 4)
-	SSHR(1, 6, 1)
-	ISUB(6, 6, 1)
-	IADD(1, 1, 7)
-	IADD(6, 6, 7)
+	FMLA(5, 4, 1)
+	LOAD(144, 8, 4)
+	FMLA(4, 5, 1)
+	LOAD(160, 8, 5)
+	FMLA(5, 4, 1)
+	FMUL(5, 5, 1)
+	MOVE(4, 1)
+	FMLA(4, 5, 1)
+	LOAD(176, 8, 1)
+	FADD(4, 4, 1)
+	LOAD(192, 8, 6)
+	FCVTNS(5, 2)
+	SSHR(1, 5, 1)
+	ISUB(5, 5, 1)
+	IADD(1, 1, 6)
+	IADD(5, 5, 6)
 	SHL(1, 1, 23)
-	SHL(6, 6, 23)
+	SHL(5, 5, 23)
+	FMUL(1, 1, 4)
 	FMUL(1, 1, 5)
-	FMUL(1, 1, 6)
-	LOAD(256, 8, 4)
-	FCMGT(3, 4, 3)
-	LOAD(160, 8, 4)
-	FADD(4, 1, 4)
-	MOVE(5, 3)
-	LOAD(160, 8, 7)
-	BSL(5, 1, 7)
-	FDIV(5, 5, 4)
-	LOAD(160, 8, 7)
-	BSL(3, 7, 1)
-	FDIV(4, 3, 4)
-	LOAD(1072, 8, 3)
-	LOAD(1104, 8, 1)
-	FMLA(3, 2, 1)
-	FMUL(0, 5, 0)
+	LOAD(272, 8, 2)
+	FCMGT(3, 2, 3)
+	LOAD(176, 8, 2)
+	FADD(2, 1, 2)
+	LOAD(176, 8, 4)
+	BSL(3, 1, 4)
+	FDIV(2, 3, 2)
+	FMUL(0, 2, 0)
 	STORE(0, 0, 0)
 	ADD $16, R0
 	ADD $16, R1
@@ -1494,67 +1467,60 @@ rest:
 	BEQ done
 one:
 	LOAD1(0, 1, 0)
-	LOAD(1040, 8, 1)
-	FMAX(0, 1, 0)
 	LOAD(1056, 8, 1)
+	FMAX(0, 1, 0)
+	LOAD(1072, 8, 1)
 	FMIN(1, 1, 0)
 	FMUL(2, 1, 1)
-	LOAD(1072, 8, 3)
-	LOAD(1088, 8, 4)
+	LOAD(1088, 8, 3)
+	LOAD(1104, 8, 4)
 	FMLA(3, 2, 4)
 	FMUL(3, 1, 3)
-	LOAD(640, 8, 1)
+	LOAD(656, 8, 1)
 	ORR(1, 3, 1)
-	LOAD(0, 8, 4)
-	FMAX(1, 4, 1)
-	LOAD(16, 8, 4)
-	FMIN(1, 4, 1)
+	LOAD(0, 8, 2)
+	FMAX(1, 2, 1)
+	LOAD(32, 8, 2)
+	LOAD(48, 8, 4)
+	FMLA(2, 1, 4)
 	LOAD(32, 8, 4)
-	FMUL(4, 1, 4)
-	FRINTN(4, 4)
-	LOAD(48, 8, 5)
-	FMLS(1, 4, 5)
-	LOAD(64, 8, 5)
-	FMLS(1, 4, 5)
-	LOAD(80, 8, 5)
-	LOAD(96, 8, 6)
-	FMLA(5, 6, 1)
-	LOAD(112, 8, 6)
-	FMLA(6, 5, 1)
+	FSUB(2, 2, 4)
+	LOAD(64, 8, 4)
+	FMLS(1, 2, 4)
+	LOAD(80, 8, 4)
+	FMLS(1, 2, 4)
+	LOAD(96, 8, 4)
+	LOAD(112, 8, 5)
+	FMLA(4, 5, 1)
 	LOAD(128, 8, 5)
-	FMLA(5, 6, 1)
-	LOAD(144, 8, 6)
-	FMLA(6, 5, 1)
-	FMUL(6, 6, 1)
-	MOVE(5, 1)
-	FMLA(5, 6, 1)
-	LOAD(160, 8, 1)
-	FADD(5, 5, 1)
-	LOAD(176, 8, 7)
-	FCVTNS(6, 4)
-	SSHR(1, 6, 1)
-	ISUB(6, 6, 1)
-	IADD(1, 1, 7)
-	IADD(6, 6, 7)
+	FMLA(5, 4, 1)
+	LOAD(144, 8, 4)
+	FMLA(4, 5, 1)
+	LOAD(160, 8, 5)
+	FMLA(5, 4, 1)
+	FMUL(5, 5, 1)
+	MOVE(4, 1)
+	FMLA(4, 5, 1)
+	LOAD(176, 8, 1)
+	FADD(4, 4, 1)
+	LOAD(192, 8, 6)
+	FCVTNS(5, 2)
+	SSHR(1, 5, 1)
+	ISUB(5, 5, 1)
+	IADD(1, 1, 6)
+	IADD(5, 5, 6)
 	SHL(1, 1, 23)
-	SHL(6, 6, 23)
+	SHL(5, 5, 23)
+	FMUL(1, 1, 4)
 	FMUL(1, 1, 5)
-	FMUL(1, 1, 6)
-	LOAD(256, 8, 4)
-	FCMGT(3, 4, 3)
-	LOAD(160, 8, 4)
-	FADD(4, 1, 4)
-	MOVE(5, 3)
-	LOAD(160, 8, 7)
-	BSL(5, 1, 7)
-	FDIV(5, 5, 4)
-	LOAD(160, 8, 7)
-	BSL(3, 7, 1)
-	FDIV(4, 3, 4)
-	LOAD(1072, 8, 3)
-	LOAD(1104, 8, 1)
-	FMLA(3, 2, 1)
-	FMUL(0, 5, 0)
+	LOAD(272, 8, 2)
+	FCMGT(3, 2, 3)
+	LOAD(176, 8, 2)
+	FADD(2, 1, 2)
+	LOAD(176, 8, 4)
+	BSL(3, 1, 4)
+	FDIV(2, 3, 2)
+	FMUL(0, 2, 0)
 	STORE1(0, 0, 0)
 	ADD $4, R0
 	ADD $4, R1
@@ -1574,34 +1540,34 @@ TEXT ·sigmoidBackwardNEON(SB), NOSPLIT, $0-72
 	BLT rest
 four:
 	LOAD(0, 2, 0)
-	LOAD(640, 8, 1)
+	LOAD(656, 8, 1)
 	ORR(1, 0, 1)
 	LOAD(0, 8, 2)
 	FMAX(1, 2, 1)
-	LOAD(16, 8, 2)
-	FMIN(1, 2, 1)
 	LOAD(32, 8, 2)
-	FMUL(2, 1, 2)
-	FRINTN(2, 2)
 	LOAD(48, 8, 3)
-	FMLS(1, 2, 3)
+	FMLA(2, 1, 3)
+	LOAD(32, 8, 3)
+	FSUB(2, 2, 3)
 	LOAD(64, 8, 3)
 	FMLS(1, 2, 3)
 	LOAD(80, 8, 3)
-	LOAD(96, 8, 4)
-	FMLA(3, 4, 1)
+	FMLS(1, 2, 3)
+	LOAD(96, 8, 3)
 	LOAD(112, 8, 4)
-	FMLA(4, 3, 1)
-	LOAD(128, 8, 3)
 	FMLA(3, 4, 1)
-	LOAD(144, 8, 4)
+	LOAD(128, 8, 4)
+	FMLA(4, 3, 1)
+	LOAD(144, 8, 3)
+	FMLA(3, 4, 1)
+	LOAD(160, 8, 4)
 	FMLA(4, 3, 1)
 	FMUL(4, 4, 1)
 	MOVE(3, 1)
 	FMLA(3, 4, 1)
-	LOAD(160, 8, 1)
+	LOAD(176, 8, 1)
 	FADD(3, 3, 1)
-	LOAD(176, 8, 5)
+	LOAD(192, 8, 5)
 	FCVTNS(4, 2)
 	SSHR(1, 4, 1)
 	ISUB(4, 4, 1)
@@ -1611,15 +1577,15 @@ four:
 	SHL(4, 4, 23)
 	FMUL(1, 1, 3)
 	FMUL(1, 1, 4)
-	LOAD(256, 8, 2)
+	LOAD(272, 8, 2)
 	FCMGT(0, 2, 0)
-	LOAD(160, 8, 2)
+	LOAD(176, 8, 2)
 	FADD(2, 1, 2)
 	MOVE(3, 0)
-	LOAD(160, 8, 5)
+	LOAD(176, 8, 5)
 	BSL(3, 1, 5)
 	FDIV(3, 3, 2)
-	LOAD(160, 8, 5)
+	LOAD(176, 8, 5)
 	BSL(0, 5, 1)
 	FDIV(2, 0, 2)
 	FMUL(2, 3, 2)
@@ -1637,34 +1603,34 @@ rest:
 	BEQ done
 one:
 	LOAD1(0, 2, 0)
-	LOAD(640, 8, 1)
+	LOAD(656, 8, 1)
 	ORR(1, 0, 1)
 	LOAD(0, 8, 2)
 	FMAX(1, 2, 1)
-	LOAD(16, 8, 2)
-	FMIN(1, 2, 1)
 	LOAD(32, 8, 2)
-	FMUL(2, 1, 2)
-	FRINTN(2, 2)
 	LOAD(48, 8, 3)
-	FMLS(1, 2, 3)
+	FMLA(2, 1, 3)
+	LOAD(32, 8, 3)
+	FSUB(2, 2, 3)
 	LOAD(64, 8, 3)
 	FMLS(1, 2, 3)
 	LOAD(80, 8, 3)
-	LOAD(96, 8, 4)
-	FMLA(3, 4, 1)
+	FMLS(1, 2, 3)
+	LOAD(96, 8, 3)
 	LOAD(112, 8, 4)
-	FMLA(4, 3, 1)
-	LOAD(128, 8, 3)
 	FMLA(3, 4, 1)
-	LOAD(144, 8, 4)
+	LOAD(128, 8, 4)
+	FMLA(4, 3, 1)
+	LOAD(144, 8, 3)
+	FMLA(3, 4, 1)
+	LOAD(160, 8, 4)
 	FMLA(4, 3, 1)
 	FMUL(4, 4, 1)
 	MOVE(3, 1)
 	FMLA(3, 4, 1)
-	LOAD(160, 8, 1)
+	LOAD(176, 8, 1)
 	FADD(3, 3, 1)
-	LOAD(176, 8, 5)
+	LOAD(192, 8, 5)
 	FCVTNS(4, 2)
 	SSHR(1, 4, 1)
 	ISUB(4, 4, 1)
@@ -1674,15 +1640,15 @@ one:
 	SHL(4, 4, 23)
 	FMUL(1, 1, 3)
 	FMUL(1, 1, 4)
-	LOAD(256, 8, 2)
+	LOAD(272, 8, 2)
 	FCMGT(0, 2, 0)
-	LOAD(160, 8, 2)
+	LOAD(176, 8, 2)
 	FADD(2, 1, 2)
 	MOVE(3, 0)
-	LOAD(160, 8, 5)
+	LOAD(176, 8, 5)
 	BSL(3, 1, 5)
 	FDIV(3, 3, 2)
-	LOAD(160, 8, 5)
+	LOAD(176, 8, 5)
 	BSL(0, 5, 1)
 	FDIV(2, 0, 2)
 	FMUL(2, 3, 2)
@@ -1709,7 +1675,7 @@ TEXT ·tanhBackwardNEON(SB), NOSPLIT, $0-72
 	BLT rest
 four:
 	LOAD(0, 2, 0)
-	LOAD(640, 8, 1)
+	LOAD(656, 8, 1)
 	ORR(0, 0, 1)
 	FADD(0, 0, 0)
 	LOAD(0, 8, 1)
@@ -1717,27 +1683,29 @@ four:
 	LOAD(16, 8, 1)
 	FMIN(0, 1, 0)
 	LOAD(32, 8, 1)
-	FMUL(1, 0, 1)
-	FRINTN(1, 1)
 	LOAD(48, 8, 2)
-	FMLS(0, 1, 2)
+	FMLA(1, 0, 2)
+	LOAD(32, 8, 2)
+	FSUB(1, 1, 2)
 	LOAD(64, 8, 2)
 	FMLS(0, 1, 2)
 	LOAD(80, 8, 2)
-	LOAD(96, 8, 3)
-	FMLA(2, 3, 0)
+	FMLS(0, 1, 2)
+	LOAD(96, 8, 2)
 	LOAD(112, 8, 3)
-	FMLA(3, 2, 0)
-	LOAD(128, 8, 2)
 	FMLA(2, 3, 0)
-	LOAD(144, 8, 3)
+	LOAD(128, 8, 3)
+	FMLA(3, 2, 0)
+	LOAD(144, 8, 2)
+	FMLA(2, 3, 0)
+	LOAD(160, 8, 3)
 	FMLA(3, 2, 0)
 	FMUL(3, 3, 0)
 	MOVE(2, 0)
 	FMLA(2, 3, 0)
-	LOAD(160, 8, 0)
+	LOAD(176, 8, 0)
 	FADD(2, 2, 0)
-	LOAD(176, 8, 4)
+	LOAD(192, 8, 4)
 	FCVTNS(3, 1)
 	SSHR(0, 3, 1)
 	ISUB(3, 3, 0)
@@ -1747,7 +1715,7 @@ four:
 	SHL(3, 3, 23)
 	FMUL(0, 0, 2)
 	FMUL(0, 0, 3)
-	LOAD(160, 8, 1)
+	LOAD(176, 8, 1)
 	FADD(1, 0, 1)
 	LOAD(1120, 8, 2)
 	FMUL(0, 0, 2)
@@ -1767,7 +1735,7 @@ rest:
 	BEQ done
 one:
 	LOAD1(0, 2, 0)
-	LOAD(640, 8, 1)
+	LOAD(656, 8, 1)
 	ORR(0, 0, 1)
 	FADD(0, 0, 0)
 	LOAD(0, 8, 1)
@@ -1775,27 +1743,29 @@ one:
 	LOAD(16, 8, 1)
 	FMIN(0, 1, 0)
 	LOAD(32, 8, 1)
-	FMUL(1, 0, 1)
-	FRINTN(1, 1)
 	LOAD(48, 8, 2)
-	FMLS(0, 1, 2)
+	FMLA(1, 0, 2)
+	LOAD(32, 8, 2)
+	FSUB(1, 1, 2)
 	LOAD(64, 8, 2)
 	FMLS(0, 1, 2)
 	LOAD(80, 8, 2)
-	LOAD(96, 8, 3)
-	FMLA(2, 3, 0)
+	FMLS(0, 1, 2)
+	LOAD(96, 8, 2)
 	LOAD(112, 8, 3)
-	FMLA(3, 2, 0)
-	LOAD(128, 8, 2)
 	FMLA(2, 3, 0)
-	LOAD(144, 8, 3)
+	LOAD(128, 8, 3)
+	FMLA(3, 2, 0)
+	LOAD(144, 8, 2)
+	FMLA(2, 3, 0)
+	LOAD(160, 8, 3)
 	FMLA(3, 2, 0)
 	FMUL(3, 3, 0)
 	MOVE(2, 0)
 	FMLA(2, 3, 0)
-	LOAD(160, 8, 0)
+	LOAD(176, 8, 0)
 	FADD(2, 2, 0)
-	LOAD(176, 8, 4)
+	LOAD(192, 8, 4)
 	FCVTNS(3, 1)
 	SSHR(0, 3, 1)
 	ISUB(3, 3, 0)
@@ -1805,7 +1775,7 @@ one:
 	SHL(3, 3, 23)
 	FMUL(0, 0, 2)
 	FMUL(0, 0, 3)
-	LOAD(160, 8, 1)
+	LOAD(176, 8, 1)
 	FADD(1, 0, 1)
 	LOAD(1120, 8, 2)
 	FMUL(0, 0, 2)
@@ -1838,34 +1808,34 @@ four:
 	FMAX(0, 1, 0)
 	LOAD(1136, 8, 1)
 	FMIN(0, 1, 0)
-	LOAD(640, 8, 1)
+	LOAD(656, 8, 1)
 	ORR(1, 0, 1)
 	LOAD(0, 8, 2)
 	FMAX(1, 2, 1)
-	LOAD(16, 8, 2)
-	FMIN(1, 2, 1)
 	LOAD(32, 8, 2)
-	FMUL(2, 1, 2)
-	FRINTN(2, 2)
 	LOAD(48, 8, 3)
-	FMLS(1, 2, 3)
+	FMLA(2, 1, 3)
+	LOAD(32, 8, 3)
+	FSUB(2, 2, 3)
 	LOAD(64, 8, 3)
 	FMLS(1, 2, 3)
 	LOAD(80, 8, 3)
-	LOAD(96, 8, 4)
-	FMLA(3, 4, 1)
+	FMLS(1, 2, 3)
+	LOAD(96, 8, 3)
 	LOAD(112, 8, 4)
-	FMLA(4, 3, 1)
-	LOAD(128, 8, 3)
 	FMLA(3, 4, 1)
-	LOAD(144, 8, 4)
+	LOAD(128, 8, 4)
+	FMLA(4, 3, 1)
+	LOAD(144, 8, 3)
+	FMLA(3, 4, 1)
+	LOAD(160, 8, 4)
 	FMLA(4, 3, 1)
 	FMUL(4, 4, 1)
 	MOVE(3, 1)
 	FMLA(3, 4, 1)
-	LOAD(160, 8, 1)
+	LOAD(176, 8, 1)
 	FADD(3, 3, 1)
-	LOAD(176, 8, 5)
+	LOAD(192, 8, 5)
 	FCVTNS(4, 2)
 	SSHR(1, 4, 1)
 	ISUB(4, 4, 1)
@@ -1875,18 +1845,18 @@ four:
 	SHL(4, 4, 23)
 	FMUL(1, 1, 3)
 	FMUL(1, 1, 4)
-	LOAD(256, 8, 2)
+	LOAD(272, 8, 2)
 	FCMGT(2, 2, 0)
-	LOAD(160, 8, 3)
+	LOAD(176, 8, 3)
 	FADD(3, 1, 3)
 	MOVE(5, 2)
-	LOAD(160, 8, 4)
+	LOAD(176, 8, 4)
 	BSL(5, 1, 4)
 	FDIV(5, 5, 3)
-	LOAD(160, 8, 4)
+	LOAD(176, 8, 4)
 	BSL(2, 4, 1)
 	FDIV(3, 2, 3)
-	LOAD(160, 8, 2)
+	LOAD(176, 8, 2)
 	FMLA(2, 0, 3)
 	FMUL(2, 5, 2)
 	LOAD(0, 1, 5)
@@ -1907,34 +1877,34 @@ one:
 	FMAX(0, 1, 0)
 	LOAD(1136, 8, 1)
 	FMIN(0, 1, 0)
-	LOAD(640, 8, 1)
+	LOAD(656, 8, 1)
 	ORR(1, 0, 1)
 	LOAD(0, 8, 2)
 	FMAX(1, 2, 1)
-	LOAD(16, 8, 2)
-	FMIN(1, 2, 1)
 	LOAD(32, 8, 2)
-	FMUL(2, 1, 2)
-	FRINTN(2, 2)
 	LOAD(48, 8, 3)
-	FMLS(1, 2, 3)
+	FMLA(2, 1, 3)
+	LOAD(32, 8, 3)
+	FSUB(2, 2, 3)
 	LOAD(64, 8, 3)
 	FMLS(1, 2, 3)
 	LOAD(80, 8, 3)
-	LOAD(96, 8, 4)
-	FMLA(3, 4, 1)
+	FMLS(1, 2, 3)
+	LOAD(96, 8, 3)
 	LOAD(112, 8, 4)
-	FMLA(4, 3, 1)
-	LOAD(128, 8, 3)
 	FMLA(3, 4, 1)
-	LOAD(144, 8, 4)
+	LOAD(128, 8, 4)
+	FMLA(4, 3, 1)
+	LOAD(144, 8, 3)
+	FMLA(3, 4, 1)
+	LOAD(160, 8, 4)
 	FMLA(4, 3, 1)
 	FMUL(4, 4, 1)
 	MOVE(3, 1)
 	FMLA(3, 4, 1)
-	LOAD(160, 8, 1)
+	LOAD(176, 8, 1)
 	FADD(3, 3, 1)
-	LOAD(176, 8, 5)
+	LOAD(192, 8, 5)
 	FCVTNS(4, 2)
 	SSHR(1, 4, 1)
 	ISUB(4, 4, 1)
@@ -1944,18 +1914,18 @@ one:
 	SHL(4, 4, 23)
 	FMUL(1, 1, 3)
 	FMUL(1, 1, 4)
-	LOAD(256, 8, 2)
+	LOAD(272, 8, 2)
 	FCMGT(2, 2, 0)
-	LOAD(160, 8, 3)
+	LOAD(176, 8, 3)
 	FADD(3, 1, 3)
 	MOVE(5, 2)
-	LOAD(160, 8, 4)
+	LOAD(176, 8, 4)
 	BSL(5, 1, 4)
 	FDIV(5, 5, 3)
-	LOAD(160, 8, 4)
+	LOAD(176, 8, 4)
 	BSL(2, 4, 1)
 	FDIV(3, 2, 3)
-	LOAD(160, 8, 2)
+	LOAD(176, 8, 2)
 	FMLA(2, 0, 3)
 	FMUL(2, 5, 2)
 	LOAD1(0, 1, 5)
@@ -1981,48 +1951,46 @@ TEXT ·geluBackwardNEON(SB), NOSPLIT, $0-72
 	BLT rest
 four:
 	LOAD(0, 2, 0)
-	LOAD(1024, 8, 1)
+	LOAD(1040, 8, 1)
 	FMAX(0, 1, 0)
-	LOAD(976, 8, 1)
+	LOAD(992, 8, 1)
 	FMIN(0, 1, 0)
-	LOAD(512, 8, 1)
+	LOAD(528, 8, 1)
 	AND(1, 0, 1)
-	LOAD(976, 8, 2)
+	LOAD(992, 8, 2)
 	FMIN(1, 2, 1)
-	LOAD(160, 8, 2)
-	LOAD(992, 8, 3)
+	LOAD(176, 8, 2)
+	LOAD(1008, 8, 3)
 	FMLA(2, 1, 3)
-	LOAD(160, 8, 3)
+	LOAD(176, 8, 3)
 	FDIV(2, 3, 2)
 	FMUL(3, 1, 1)
-	LOAD(1008, 8, 4)
+	LOAD(1024, 8, 4)
 	FMUL(4, 3, 4)
-	LOAD(0, 8, 5)
-	FMAX(4, 5, 4)
-	LOAD(16, 8, 5)
-	FMIN(4, 5, 4)
 	LOAD(32, 8, 5)
-	FMUL(5, 4, 5)
-	FRINTN(5, 5)
 	LOAD(48, 8, 6)
-	FMLS(4, 5, 6)
+	FMLA(5, 4, 6)
+	LOAD(32, 8, 6)
+	FSUB(5, 5, 6)
 	LOAD(64, 8, 6)
 	FMLS(4, 5, 6)
 	LOAD(80, 8, 6)
-	LOAD(96, 8, 7)
-	FMLA(6, 7, 4)
+	FMLS(4, 5, 6)
+	LOAD(96, 8, 6)
 	LOAD(112, 8, 7)
-	FMLA(7, 6, 4)
-	LOAD(128, 8, 6)
 	FMLA(6, 7, 4)
-	LOAD(144, 8, 7)
+	LOAD(128, 8, 7)
+	FMLA(7, 6, 4)
+	LOAD(144, 8, 6)
+	FMLA(6, 7, 4)
+	LOAD(160, 8, 7)
 	FMLA(7, 6, 4)
 	FMUL(7, 7, 4)
 	MOVE(6, 4)
 	FMLA(6, 7, 4)
-	LOAD(160, 8, 4)
+	LOAD(176, 8, 4)
 	FADD(6, 6, 4)
-	LOAD(176, 8, 8)
+	LOAD(192, 8, 8)
 	FCVTNS(7, 5)
 	SSHR(4, 7, 1)
 	ISUB(7, 7, 4)
@@ -2034,32 +2002,32 @@ four:
 	FMUL(4, 4, 7)
 	FMLS(3, 1, 1)
 	FMUL(3, 4, 3)
-	LOAD(432, 8, 1)
+	LOAD(448, 8, 1)
 	FMLA(4, 3, 1)
-	LOAD(816, 8, 3)
-	LOAD(832, 8, 1)
-	FMLA(3, 1, 2)
+	LOAD(832, 8, 3)
 	LOAD(848, 8, 1)
-	FMLA(1, 3, 2)
-	LOAD(864, 8, 3)
 	FMLA(3, 1, 2)
-	LOAD(880, 8, 1)
+	LOAD(864, 8, 1)
 	FMLA(1, 3, 2)
-	LOAD(896, 8, 3)
+	LOAD(880, 8, 3)
 	FMLA(3, 1, 2)
-	LOAD(912, 8, 1)
+	LOAD(896, 8, 1)
 	FMLA(1, 3, 2)
-	LOAD(928, 8, 3)
+	LOAD(912, 8, 3)
 	FMLA(3, 1, 2)
-	LOAD(944, 8, 1)
+	LOAD(928, 8, 1)
 	FMLA(1, 3, 2)
-	LOAD(960, 8, 3)
+	LOAD(944, 8, 3)
+	FMLA(3, 1, 2)
+	LOAD(960, 8, 1)
+	FMLA(1, 3, 2)
+	LOAD(976, 8, 3)
 	FMLA(3, 1, 2)
 	FMUL(3, 2, 3)
 	FMUL(3, 4, 3)
-	LOAD(256, 8, 2)
+	LOAD(272, 8, 2)
 	FCMGT(2, 2, 0)
-	LOAD(160, 8, 1)
+	LOAD(176, 8, 1)
 	FSUB(1, 1, 3)
 	BSL(2, 3, 1)
 	LOAD(1152, 8, 1)
@@ -2079,48 +2047,46 @@ rest:
 	BEQ done
 one:
 	LOAD1(0, 2, 0)
-	LOAD(1024, 8, 1)
+	LOAD(1040, 8, 1)
 	FMAX(0, 1, 0)
-	LOAD(976, 8, 1)
+	LOAD(992, 8, 1)
 	FMIN(0, 1, 0)
-	LOAD(512, 8, 1)
+	LOAD(528, 8, 1)
 	AND(1, 0, 1)
-	LOAD(976, 8, 2)
+	LOAD(992, 8, 2)
 	FMIN(1, 2, 1)
-	LOAD(160, 8, 2)
-	LOAD(992, 8, 3)
+	LOAD(176, 8, 2)
+	LOAD(1008, 8, 3)
 	FMLA(2, 1, 3)
-	LOAD(160, 8, 3)
+	LOAD(176, 8, 3)
 	FDIV(2, 3, 2)
 	FMUL(3, 1, 1)
-	LOAD(1008, 8, 4)
+	LOAD(1024, 8, 4)
 	FMUL(4, 3, 4)
-	LOAD(0, 8, 5)
-	FMAX(4, 5, 4)
-	LOAD(16, 8, 5)
-	FMIN(4, 5, 4)
 	LOAD(32, 8, 5)
-	FMUL(5, 4, 5)
-	FRINTN(5, 5)
 	LOAD(48, 8, 6)
-	FMLS(4, 5, 6)
+	FMLA(5, 4, 6)
+	LOAD(32, 8, 6)
+	FSUB(5, 5, 6)
 	LOAD(64, 8, 6)
 	FMLS(4, 5, 6)
 	LOAD(80, 8, 6)
-	LOAD(96, 8, 7)
-	FMLA(6, 7, 4)
+	FMLS(4, 5, 6)
+	LOAD(96, 8, 6)
 	LOAD(112, 8, 7)
-	FMLA(7, 6, 4)
-	LOAD(128, 8, 6)
 	FMLA(6, 7, 4)
-	LOAD(144, 8, 7)
+	LOAD(128, 8, 7)
+	FMLA(7, 6, 4)
+	LOAD(144, 8, 6)
+	FMLA(6, 7, 4)
+	LOAD(160, 8, 7)
 	FMLA(7, 6, 4)
 	FMUL(7, 7, 4)
 	MOVE(6, 4)
 	FMLA(6, 7, 4)
-	LOAD(160, 8, 4)
+	LOAD(176, 8, 4)
 	FADD(6, 6, 4)
-	LOAD(176, 8, 8)
+	LOAD(192, 8, 8)
 	FCVTNS(7, 5)
 	SSHR(4, 7, 1)
 	ISUB(7, 7, 4)
@@ -2132,32 +2098,32 @@ one:
 	FMUL(4, 4, 7)
 	FMLS(3, 1, 1)
 	FMUL(3, 4, 3)
-	LOAD(432, 8, 1)
+	LOAD(448, 8, 1)
 	FMLA(4, 3, 1)
-	LOAD(816, 8, 3)
-	LOAD(832, 8, 1)
-	FMLA(3, 1, 2)
+	LOAD(832, 8, 3)
 	LOAD(848, 8, 1)
-	FMLA(1, 3, 2)
-	LOAD(864, 8, 3)
 	FMLA(3, 1, 2)
-	LOAD(880, 8, 1)
+	LOAD(864, 8, 1)
 	FMLA(1, 3, 2)
-	LOAD(896, 8, 3)
+	LOAD(880, 8, 3)
 	FMLA(3, 1, 2)
-	LOAD(912, 8, 1)
+	LOAD(896, 8, 1)
 	FMLA(1, 3, 2)
-	LOAD(928, 8, 3)
+	LOAD(912, 8, 3)
 	FMLA(3, 1, 2)
-	LOAD(944, 8, 1)
+	LOAD(928, 8, 1)
 	FMLA(1, 3, 2)
-	LOAD(960, 8, 3)
+	LOAD(944, 8, 3)
+	FMLA(3, 1, 2)
+	LOAD(960, 8, 1)
+	FMLA(1, 3, 2)
+	LOAD(976, 8, 3)
 	FMLA(3, 1, 2)
 	FMUL(3, 2, 3)
 	FMUL(3, 4, 3)
-	LOAD(256, 8, 2)
+	LOAD(272, 8, 2)
 	FCMGT(2, 2, 0)
-	LOAD(160, 8, 1)
+	LOAD(176, 8, 1)
 	FSUB(1, 1, 3)
 	BSL(2, 3, 1)
 	LOAD(1152, 8, 1)
@@ -2186,45 +2152,45 @@ TEXT ·geluTanhBackwardNEON(SB), NOSPLIT, $0-72
 	BLT rest
 four:
 	LOAD(0, 2, 0)
-	LOAD(1040, 8, 1)
+	LOAD(1056, 8, 1)
 	FMAX(0, 1, 0)
-	LOAD(1056, 8, 1)
+	LOAD(1072, 8, 1)
 	FMIN(0, 1, 0)
-	LOAD(1056, 8, 1)
+	LOAD(1072, 8, 1)
 	FMIN(1, 1, 0)
 	FMUL(2, 1, 1)
-	LOAD(1072, 8, 3)
-	LOAD(1088, 8, 4)
+	LOAD(1088, 8, 3)
+	LOAD(1104, 8, 4)
 	FMLA(3, 2, 4)
 	FMUL(3, 1, 3)
-	LOAD(640, 8, 1)
+	LOAD(656, 8, 1)
 	ORR(1, 3, 1)
 	LOAD(0, 8, 4)
 	FMAX(1, 4, 1)
-	LOAD(16, 8, 4)
-	FMIN(1, 4, 1)
 	LOAD(32, 8, 4)
-	FMUL(4, 1, 4)
-	FRINTN(4, 4)
 	LOAD(48, 8, 5)
-	FMLS(1, 4, 5)
+	FMLA(4, 1, 5)
+	LOAD(32, 8, 5)
+	FSUB(4, 4, 5)
 	LOAD(64, 8, 5)
 	FMLS(1, 4, 5)
 	LOAD(80, 8, 5)
-	LOAD(96, 8, 6)
-	FMLA(5, 6, 1)
+	FMLS(1, 4, 5)
+	LOAD(96, 8, 5)
 	LOAD(112, 8, 6)
-	FMLA(6, 5, 1)
-	LOAD(128, 8, 5)
 	FMLA(5, 6, 1)
-	LOAD(144, 8, 6)
+	LOAD(128, 8, 6)
+	FMLA(6, 5, 1)
+	LOAD(144, 8, 5)
+	FMLA(5, 6, 1)
+	LOAD(160, 8, 6)
 	FMLA(6, 5, 1)
 	FMUL(6, 6, 1)
 	MOVE(5, 1)
 	FMLA(5, 6, 1)
-	LOAD(160, 8, 1)
+	LOAD(176, 8, 1)
 	FADD(5, 5, 1)
-	LOAD(176, 8, 7)
+	LOAD(192, 8, 7)
 	FCVTNS(6, 4)
 	SSHR(1, 6, 1)
 	ISUB(6, 6, 1)
@@ -2234,22 +2200,22 @@ four:
 	SHL(6, 6, 23)
 	FMUL(1, 1, 5)
 	FMUL(1, 1, 6)
-	LOAD(256, 8, 4)
+	LOAD(272, 8, 4)
 	FCMGT(3, 4, 3)
-	LOAD(160, 8, 4)
+	LOAD(176, 8, 4)
 	FADD(4, 1, 4)
 	MOVE(5, 3)
-	LOAD(160, 8, 7)
+	LOAD(176, 8, 7)
 	BSL(5, 1, 7)
 	FDIV(5, 5, 4)
-	LOAD(160, 8, 7)
+	LOAD(176, 8, 7)
 	BSL(3, 7, 1)
 	FDIV(4, 3, 4)
-	LOAD(1072, 8, 3)
-	LOAD(1104, 8, 1)
+	LOAD(1088, 8, 3)
+	LOAD(1168, 8, 1)
 	FMLA(3, 2, 1)
 	FMUL(4, 0, 4)
-	LOAD(160, 8, 0)
+	LOAD(176, 8, 0)
 	FMLA(0, 4, 3)
 	FMUL(0, 5, 0)
 	LOAD(0, 1, 5)
@@ -2266,45 +2232,45 @@ rest:
 	BEQ done
 one:
 	LOAD1(0, 2, 0)
-	LOAD(1040, 8, 1)
+	LOAD(1056, 8, 1)
 	FMAX(0, 1, 0)
-	LOAD(1056, 8, 1)
+	LOAD(1072, 8, 1)
 	FMIN(0, 1, 0)
-	LOAD(1056, 8, 1)
+	LOAD(1072, 8, 1)
 	FMIN(1, 1, 0)
 	FMUL(2, 1, 1)
-	LOAD(1072, 8, 3)
-	LOAD(1088, 8, 4)
+	LOAD(1088, 8, 3)
+	LOAD(1104, 8, 4)
 	FMLA(3, 2, 4)
 	FMUL(3, 1, 3)
-	LOAD(640, 8, 1)
+	LOAD(656, 8, 1)
 	ORR(1, 3, 1)
 	LOAD(0, 8, 4)
 	FMAX(1, 4, 1)
-	LOAD(16, 8, 4)
-	FMIN(1, 4, 1)
 	LOAD(32, 8, 4)
-	FMUL(4, 1, 4)
-	FRINTN(4, 4)
 	LOAD(48, 8, 5)
-	FMLS(1, 4, 5)
+	FMLA(4, 1, 5)
+	LOAD(32, 8, 5)
+	FSUB(4, 4, 5)
 	LOAD(64, 8, 5)
 	FMLS(1, 4, 5)
 	LOAD(80, 8, 5)
-	LOAD(96, 8, 6)
-	FMLA(5, 6, 1)
+	FMLS(1, 4, 5)
+	LOAD(96, 8, 5)
 	LOAD(112, 8, 6)
-	FMLA(6, 5, 1)
-	LOAD(128, 8, 5)
 	FMLA(5, 6, 1)
-	LOAD(144, 8, 6)
+	LOAD(128, 8, 6)
+	FMLA(6, 5, 1)
+	LOAD(144, 8, 5)
+	FMLA(5, 6, 1)
+	LOAD(160, 8, 6)
 	FMLA(6, 5, 1)
 	FMUL(6, 6, 1)
 	MOVE(5, 1)
 	FMLA(5, 6, 1)
-	LOAD(160, 8, 1)
+	LOAD(176, 8, 1)
 	FADD(5, 5, 1)
-	LOAD(176, 8, 7)
+	LOAD(192, 8, 7)
 	FCVTNS(6, 4)
 	SSHR(1, 6, 1)
 	ISUB(6, 6, 1)
@@ -2314,22 +2280,22 @@ one:
 	SHL(6, 6, 23)
 	FMUL(1, 1, 5)
 	FMUL(1, 1, 6)
-	LOAD(256, 8, 4)
+	LOAD(272, 8, 4)
 	FCMGT(3, 4, 3)
-	LOAD(160, 8, 4)
+	LOAD(176, 8, 4)
 	FADD(4, 1, 4)
 	MOVE(5, 3)
-	LOAD(160, 8, 7)
+	LOAD(176, 8, 7)
 	BSL(5, 1, 7)
 	FDIV(5, 5, 4)
-	LOAD(160, 8, 7)
+	LOAD(176, 8, 7)
 	BSL(3, 7, 1)
 	FDIV(4, 3, 4)
-	LOAD(1072, 8, 3)
-	LOAD(1104, 8, 1)
+	LOAD(1088, 8, 3)
+	LOAD(1168, 8, 1)
 	FMLA(3, 2, 1)
 	FMUL(4, 0, 4)
-	LOAD(160, 8, 0)
+	LOAD(176, 8, 0)
 	FMLA(0, 4, 3)
 	FMUL(0, 5, 0)
 	LOAD1(0, 1, 5)
@@ -2349,7 +2315,7 @@ TEXT ·largestNEON(SB), NOSPLIT, $0-28
 	MOVD src_base+0(FP), R0
 	MOVD src_len+8(FP), R7
 	MOVD $expConstants<>(SB), R8
-	LOAD(464, 8, 31)
+	LOAD(480, 8, 31)
 	SUBS $4, R7, R7
 	BLT rest
 four:
@@ -2381,7 +2347,7 @@ TEXT ·softmaxExpNEON(SB), NOSPLIT, $0-60
 	MOVD $expConstants<>(SB), R8
 	FMOVS largest+48(FP), F31
 	DUP(31, 31)
-	LOAD(256, 8, 30)
+	LOAD(272, 8, 30)
 	SUBS $4, R7, R7
 	BLT rest
 four:
@@ -2392,27 +2358,29 @@ four:
 	LOAD(16, 8, 1)
 	FMIN(0, 1, 0)
 	LOAD(32, 8, 1)
-	FMUL(1, 0, 1)
-	FRINTN(1, 1)
 	LOAD(48, 8, 2)
-	FMLS(0, 1, 2)
+	FMLA(1, 0, 2)
+	LOAD(32, 8, 2)
+	FSUB(1, 1, 2)
 	LOAD(64, 8, 2)
 	FMLS(0, 1, 2)
 	LOAD(80, 8, 2)
-	LOAD(96, 8, 3)
-	FMLA(2, 3, 0)
+	FMLS(0, 1, 2)
+	LOAD(96, 8, 2)
 	LOAD(112, 8, 3)
-	FMLA(3, 2, 0)
-	LOAD(128, 8, 2)
 	FMLA(2, 3, 0)
-	LOAD(144, 8, 3)
+	LOAD(128, 8, 3)
+	FMLA(3, 2, 0)
+	LOAD(144, 8, 2)
+	FMLA(2, 3, 0)
+	LOAD(160, 8, 3)
 	FMLA(3, 2, 0)
 	FMUL(3, 3, 0)
 	MOVE(2, 0)
 	FMLA(2, 3, 0)
-	LOAD(160, 8, 0)
+	LOAD(176, 8, 0)
 	FADD(2, 2, 0)
-	LOAD(176, 8, 4)
+	LOAD(192, 8, 4)
 	FCVTNS(3, 1)
 	SSHR(0, 3, 1)
 	ISUB(3, 3, 0)
@@ -2439,27 +2407,29 @@ one:
 	LOAD(16, 8, 1)
 	FMIN(0, 1, 0)
 	LOAD(32, 8, 1)
-	FMUL(1, 0, 1)
-	FRINTN(1, 1)
 	LOAD(48, 8, 2)
-	FMLS(0, 1, 2)
+	FMLA(1, 0, 2)
+	LOAD(32, 8, 2)
+	FSUB(1, 1, 2)
 	LOAD(64, 8, 2)
 	FMLS(0, 1, 2)
 	LOAD(80, 8, 2)
-	LOAD(96, 8, 3)
-	FMLA(2, 3, 0)
+	FMLS(0, 1, 2)
+	LOAD(96, 8, 2)
 	LOAD(112, 8, 3)
-	FMLA(3, 2, 0)
-	LOAD(128, 8, 2)
 	FMLA(2, 3, 0)
-	LOAD(144, 8, 3)
+	LOAD(128, 8, 3)
+	FMLA(3, 2, 0)
+	LOAD(144, 8, 2)
+	FMLA(2, 3, 0)
+	LOAD(160, 8, 3)
 	FMLA(3, 2, 0)
 	FMUL(3, 3, 0)
 	MOVE(2, 0)
 	FMLA(2, 3, 0)
-	LOAD(160, 8, 0)
+	LOAD(176, 8, 0)
 	FADD(2, 2, 0)
-	LOAD(176, 8, 4)
+	LOAD(192, 8, 4)
 	FCVTNS(3, 1)
 	SSHR(0, 3, 1)
 	ISUB(3, 3, 0)
@@ -2470,7 +2440,7 @@ one:
 	FMUL(0, 0, 2)
 	FMUL(0, 0, 3)
 	STORE1(0, 0, 0)
-	LOAD(1168, 8, 1)
+	LOAD(1184, 8, 1)
 	FIRST(1)
 	AND(0, 0, 1)
 	FADD(30, 30, 0)
@@ -2491,7 +2461,7 @@ TEXT ·sumExpNEON(SB), NOSPLIT, $0-36
 	MOVD $expConstants<>(SB), R8
 	FMOVS largest+24(FP), F31
 	DUP(31, 31)
-	LOAD(256, 8, 30)
+	LOAD(272, 8, 30)
 	SUBS $4, R7, R7
 	BLT rest
 four:
@@ -2502,27 +2472,29 @@ four:
 	LOAD(16, 8, 1)
 	FMIN(0, 1, 0)
 	LOAD(32, 8, 1)
-	FMUL(1, 0, 1)
-	FRINTN(1, 1)
 	LOAD(48, 8, 2)
-	FMLS(0, 1, 2)
+	FMLA(1, 0, 2)
+	LOAD(32, 8, 2)
+	FSUB(1, 1, 2)
 	LOAD(64, 8, 2)
 	FMLS(0, 1, 2)
 	LOAD(80, 8, 2)
-	LOAD(96, 8, 3)
-	FMLA(2, 3, 0)
+	FMLS(0, 1, 2)
+	LOAD(96, 8, 2)
 	LOAD(112, 8, 3)
-	FMLA(3, 2, 0)
-	LOAD(128, 8, 2)
 	FMLA(2, 3, 0)
-	LOAD(144, 8, 3)
+	LOAD(128, 8, 3)
+	FMLA(3, 2, 0)
+	LOAD(144, 8, 2)
+	FMLA(2, 3, 0)
+	LOAD(160, 8, 3)
 	FMLA(3, 2, 0)
 	FMUL(3, 3, 0)
 	MOVE(2, 0)
 	FMLA(2, 3, 0)
-	LOAD(160, 8, 0)
+	LOAD(176, 8, 0)
 	FADD(2, 2, 0)
-	LOAD(176, 8, 4)
+	LOAD(192, 8, 4)
 	FCVTNS(3, 1)
 	SSHR(0, 3, 1)
 	ISUB(3, 3, 0)
@@ -2547,27 +2519,29 @@ one:
 	LOAD(16, 8, 1)
 	FMIN(0, 1, 0)
 	LOAD(32, 8, 1)
-	FMUL(1, 0, 1)
-	FRINTN(1, 1)
 	LOAD(48, 8, 2)
-	FMLS(0, 1, 2)
+	FMLA(1, 0, 2)
+	LOAD(32, 8, 2)
+	FSUB(1, 1, 2)
 	LOAD(64, 8, 2)
 	FMLS(0, 1, 2)
 	LOAD(80, 8, 2)
-	LOAD(96, 8, 3)
-	FMLA(2, 3, 0)
+	FMLS(0, 1, 2)
+	LOAD(96, 8, 2)
 	LOAD(112, 8, 3)
-	FMLA(3, 2, 0)
-	LOAD(128, 8, 2)
 	FMLA(2, 3, 0)
-	LOAD(144, 8, 3)
+	LOAD(128, 8, 3)
+	FMLA(3, 2, 0)
+	LOAD(144, 8, 2)
+	FMLA(2, 3, 0)
+	LOAD(160, 8, 3)
 	FMLA(3, 2, 0)
 	FMUL(3, 3, 0)
 	MOVE(2, 0)
 	FMLA(2, 3, 0)
-	LOAD(160, 8, 0)
+	LOAD(176, 8, 0)
 	FADD(2, 2, 0)
-	LOAD(176, 8, 4)
+	LOAD(192, 8, 4)
 	FCVTNS(3, 1)
 	SSHR(0, 3, 1)
 	ISUB(3, 3, 0)
@@ -2577,7 +2551,7 @@ one:
 	SHL(3, 3, 23)
 	FMUL(0, 0, 2)
 	FMUL(0, 0, 3)
-	LOAD(1168, 8, 1)
+	LOAD(1184, 8, 1)
 	FIRST(1)
 	AND(0, 0, 1)
 	FADD(30, 30, 0)
@@ -2649,27 +2623,29 @@ four:
 	LOAD(16, 8, 1)
 	FMIN(0, 1, 0)
 	LOAD(32, 8, 1)
-	FMUL(1, 0, 1)
-	FRINTN(1, 1)
 	LOAD(48, 8, 2)
-	FMLS(0, 1, 2)
+	FMLA(1, 0, 2)
+	LOAD(32, 8, 2)
+	FSUB(1, 1, 2)
 	LOAD(64, 8, 2)
 	FMLS(0, 1, 2)
 	LOAD(80, 8, 2)
-	LOAD(96, 8, 3)
-	FMLA(2, 3, 0)
+	FMLS(0, 1, 2)
+	LOAD(96, 8, 2)
 	LOAD(112, 8, 3)
-	FMLA(3, 2, 0)
-	LOAD(128, 8, 2)
 	FMLA(2, 3, 0)
-	LOAD(144, 8, 3)
+	LOAD(128, 8, 3)
+	FMLA(3, 2, 0)
+	LOAD(144, 8, 2)
+	FMLA(2, 3, 0)
+	LOAD(160, 8, 3)
 	FMLA(3, 2, 0)
 	FMUL(3, 3, 0)
 	MOVE(2, 0)
 	FMLA(2, 3, 0)
-	LOAD(160, 8, 0)
+	LOAD(176, 8, 0)
 	FADD(2, 2, 0)
-	LOAD(176, 8, 4)
+	LOAD(192, 8, 4)
 	FCVTNS(3, 1)
 	SSHR(0, 3, 1)
 	ISUB(3, 3, 0)
@@ -2699,27 +2675,29 @@ one:
 	LOAD(16, 8, 1)
 	FMIN(0, 1, 0)
 	LOAD(32, 8, 1)
-	FMUL(1, 0, 1)
-	FRINTN(1, 1)
 	LOAD(48, 8, 2)
-	FMLS(0, 1, 2)
+	FMLA(1, 0, 2)
+	LOAD(32, 8, 2)
+	FSUB(1, 1, 2)
 	LOAD(64, 8, 2)
 	FMLS(0, 1, 2)
 	LOAD(80, 8, 2)
-	LOAD(96, 8, 3)
-	FMLA(2, 3, 0)
+	FMLS(0, 1, 2)
+	LOAD(96, 8, 2)
 	LOAD(112, 8, 3)
-	FMLA(3, 2, 0)
-	LOAD(128, 8, 2)
 	FMLA(2, 3, 0)
-	LOAD(144, 8, 3)
+	LOAD(128, 8, 3)
+	FMLA(3, 2, 0)
+	LOAD(144, 8, 2)
+	FMLA(2, 3, 0)
+	LOAD(160, 8, 3)
 	FMLA(3, 2, 0)
 	FMUL(3, 3, 0)
 	MOVE(2, 0)
 	FMLA(2, 3, 0)
-	LOAD(160, 8, 0)
+	LOAD(176, 8, 0)
 	FADD(2, 2, 0)
-	LOAD(176, 8, 4)
+	LOAD(192, 8, 4)
 	FCVTNS(3, 1)
 	SSHR(0, 3, 1)
 	ISUB(3, 3, 0)
@@ -2752,30 +2730,30 @@ TEXT ·scoreExpNEON(SB), NOSPLIT, $0-60
 	DUP(31, 31)
 	FMOVS shift+52(FP), F30
 	DUP(30, 30)
-	LOAD(256, 8, 29)
+	LOAD(272, 8, 29)
 	SUBS $4, R7, R7
 	BLT rest
 four:
 	LOAD(0, 1, 0)
 	MOVE(1, 30)
 	FMLA(1, 0, 31)
-	LOAD(1184, 8, 0)
-	FMAX(1, 0, 1)
 	LOAD(1200, 8, 0)
+	FMAX(1, 0, 1)
+	LOAD(1216, 8, 0)
 	FADD(0, 1, 0)
-	LOAD(1200, 8, 2)
+	LOAD(1216, 8, 2)
 	FSUB(2, 0, 2)
 	FSUB(2, 1, 2)
-	LOAD(1216, 8, 1)
-	LOAD(1232, 8, 3)
-	FMLA(1, 3, 2)
+	LOAD(1232, 8, 1)
 	LOAD(1248, 8, 3)
-	FMLA(3, 1, 2)
-	LOAD(1264, 8, 1)
 	FMLA(1, 3, 2)
-	LOAD(1280, 8, 3)
+	LOAD(1264, 8, 3)
 	FMLA(3, 1, 2)
-	LOAD(160, 8, 1)
+	LOAD(1280, 8, 1)
+	FMLA(1, 3, 2)
+	LOAD(1296, 8, 3)
+	FMLA(3, 1, 2)
+	LOAD(176, 8, 1)
 	FMLA(1, 3, 2)
 	SHL(0, 0, 23)
 	FMUL(0, 1, 0)
@@ -2792,28 +2770,28 @@ one:
 	LOAD1(0, 1, 0)
 	MOVE(1, 30)
 	FMLA(1, 0, 31)
-	LOAD(1184, 8, 0)
-	FMAX(1, 0, 1)
 	LOAD(1200, 8, 0)
+	FMAX(1, 0, 1)
+	LOAD(1216, 8, 0)
 	FADD(0, 1, 0)
-	LOAD(1200, 8, 2)
+	LOAD(1216, 8, 2)
 	FSUB(2, 0, 2)
 	FSUB(2, 1, 2)
-	LOAD(1216, 8, 1)
-	LOAD(1232, 8, 3)
-	FMLA(1, 3, 2)
+	LOAD(1232, 8, 1)
 	LOAD(1248, 8, 3)
-	FMLA(3, 1, 2)
-	LOAD(1264, 8, 1)
 	FMLA(1, 3, 2)
-	LOAD(1280, 8, 3)
+	LOAD(1264, 8, 3)
 	FMLA(3, 1, 2)
-	LOAD(160, 8, 1)
+	LOAD(1280, 8, 1)
+	FMLA(1, 3, 2)
+	LOAD(1296, 8, 3)
+	FMLA(3, 1, 2)
+	LOAD(176, 8, 1)
 	FMLA(1, 3, 2)
 	SHL(0, 0, 23)
 	FMUL(0, 1, 0)
 	STORE1(0, 0, 0)
-	LOAD(1168, 8, 1)
+	LOAD(1184, 8, 1)
 	FIRST(1)
 	AND(0, 0, 1)
 	FADD(29, 29, 0)

@@ -39,7 +39,7 @@ DATA int8First<>+60(SB)/4, $0xffffffff
 GLOBL int8First<>(SB), RODATA|NOPTR, $64
 
 // func int8Tile1x1AVX512VNNI(t *int8Tile)
-// Requires: AVX, AVX512F, AVX512VNNI
+// Requires: AVX, AVX512F, AVX512VNNI, MMX+
 TEXT ·int8Tile1x1AVX512VNNI(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  16(DI), R14
@@ -66,6 +66,7 @@ segment:
 	MOVQ 64(DI), CX
 
 step:
+	PREFETCHT0   1024(BX)
 	VMOVDQU32    (BX), Z28
 	VPBROADCASTD (SI), Z30
 	VPDPBUSD     Z28, Z30, Z0
@@ -159,7 +160,7 @@ bare:
 	RET
 
 // func int8Tile1x2AVX512VNNI(t *int8Tile)
-// Requires: AVX, AVX512F, AVX512VNNI
+// Requires: AVX, AVX512F, AVX512VNNI, MMX+
 TEXT ·int8Tile1x2AVX512VNNI(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  16(DI), R14
@@ -187,6 +188,8 @@ segment:
 	MOVQ 64(DI), CX
 
 step:
+	PREFETCHT0   1024(BX)
+	PREFETCHT0   1088(BX)
 	VMOVDQU32    (BX), Z28
 	VMOVDQU32    64(BX), Z29
 	VPBROADCASTD (SI), Z30
@@ -306,7 +309,7 @@ bare:
 	RET
 
 // func int8Tile2x1AVX512VNNI(t *int8Tile)
-// Requires: AVX, AVX512F, AVX512VNNI
+// Requires: AVX, AVX512F, AVX512VNNI, MMX+
 TEXT ·int8Tile2x1AVX512VNNI(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  16(DI), R14
@@ -334,6 +337,7 @@ segment:
 	MOVQ 64(DI), CX
 
 step:
+	PREFETCHT0   1024(BX)
 	VMOVDQU32    (BX), Z28
 	VPBROADCASTD (SI), Z30
 	VPDPBUSD     Z28, Z30, Z0
@@ -450,7 +454,7 @@ bare:
 	RET
 
 // func int8Tile2x2AVX512VNNI(t *int8Tile)
-// Requires: AVX, AVX512F, AVX512VNNI
+// Requires: AVX, AVX512F, AVX512VNNI, MMX+
 TEXT ·int8Tile2x2AVX512VNNI(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  16(DI), R14
@@ -480,6 +484,8 @@ segment:
 	MOVQ 64(DI), CX
 
 step:
+	PREFETCHT0   1024(BX)
+	PREFETCHT0   1088(BX)
 	VMOVDQU32    (BX), Z28
 	VMOVDQU32    64(BX), Z29
 	VPBROADCASTD (SI), Z30
@@ -644,7 +650,7 @@ bare:
 	RET
 
 // func int8Tile3x1AVX512VNNI(t *int8Tile)
-// Requires: AVX, AVX512F, AVX512VNNI
+// Requires: AVX, AVX512F, AVX512VNNI, MMX+
 TEXT ·int8Tile3x1AVX512VNNI(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  16(DI), R14
@@ -673,6 +679,7 @@ segment:
 	MOVQ 64(DI), CX
 
 step:
+	PREFETCHT0   1024(BX)
 	VMOVDQU32    (BX), Z28
 	VPBROADCASTD (SI), Z30
 	VPDPBUSD     Z28, Z30, Z0
@@ -812,7 +819,7 @@ bare:
 	RET
 
 // func int8Tile3x2AVX512VNNI(t *int8Tile)
-// Requires: AVX, AVX512F, AVX512VNNI
+// Requires: AVX, AVX512F, AVX512VNNI, MMX+
 TEXT ·int8Tile3x2AVX512VNNI(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  16(DI), R14
@@ -844,6 +851,8 @@ segment:
 	MOVQ 64(DI), CX
 
 step:
+	PREFETCHT0   1024(BX)
+	PREFETCHT0   1088(BX)
 	VMOVDQU32    (BX), Z28
 	VMOVDQU32    64(BX), Z29
 	VPBROADCASTD (SI), Z30
@@ -1053,7 +1062,7 @@ bare:
 	RET
 
 // func int8Tile4x1AVX512VNNI(t *int8Tile)
-// Requires: AVX, AVX512F, AVX512VNNI
+// Requires: AVX, AVX512F, AVX512VNNI, MMX+
 TEXT ·int8Tile4x1AVX512VNNI(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  16(DI), R14
@@ -1083,6 +1092,7 @@ segment:
 	MOVQ 64(DI), CX
 
 step:
+	PREFETCHT0   1024(BX)
 	VMOVDQU32    (BX), Z28
 	VPBROADCASTD (SI), Z30
 	VPDPBUSD     Z28, Z30, Z0
@@ -1245,7 +1255,7 @@ bare:
 	RET
 
 // func int8Tile4x2AVX512VNNI(t *int8Tile)
-// Requires: AVX, AVX512F, AVX512VNNI
+// Requires: AVX, AVX512F, AVX512VNNI, MMX+
 TEXT ·int8Tile4x2AVX512VNNI(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  16(DI), R14
@@ -1279,6 +1289,8 @@ segment:
 	MOVQ 64(DI), CX
 
 step:
+	PREFETCHT0   1024(BX)
+	PREFETCHT0   1088(BX)
 	VMOVDQU32    (BX), Z28
 	VMOVDQU32    64(BX), Z29
 	VPBROADCASTD (SI), Z30
@@ -1533,7 +1545,7 @@ bare:
 	RET
 
 // func int8Tile5x1AVX512VNNI(t *int8Tile)
-// Requires: AVX, AVX512F, AVX512VNNI
+// Requires: AVX, AVX512F, AVX512VNNI, MMX+
 TEXT ·int8Tile5x1AVX512VNNI(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  16(DI), R14
@@ -1564,6 +1576,7 @@ segment:
 	MOVQ 64(DI), CX
 
 step:
+	PREFETCHT0   1024(BX)
 	VMOVDQU32    (BX), Z28
 	VPBROADCASTD (SI), Z30
 	VPDPBUSD     Z28, Z30, Z0
@@ -1749,7 +1762,7 @@ bare:
 	RET
 
 // func int8Tile5x2AVX512VNNI(t *int8Tile)
-// Requires: AVX, AVX512F, AVX512VNNI
+// Requires: AVX, AVX512F, AVX512VNNI, MMX+
 TEXT ·int8Tile5x2AVX512VNNI(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  16(DI), R14
@@ -1785,6 +1798,8 @@ segment:
 	MOVQ 64(DI), CX
 
 step:
+	PREFETCHT0   1024(BX)
+	PREFETCHT0   1088(BX)
 	VMOVDQU32    (BX), Z28
 	VMOVDQU32    64(BX), Z29
 	VPBROADCASTD (SI), Z30
@@ -2084,7 +2099,7 @@ bare:
 	RET
 
 // func int8Tile6x1AVX512VNNI(t *int8Tile)
-// Requires: AVX, AVX512F, AVX512VNNI
+// Requires: AVX, AVX512F, AVX512VNNI, MMX+
 TEXT ·int8Tile6x1AVX512VNNI(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  16(DI), R14
@@ -2116,6 +2131,7 @@ segment:
 	MOVQ 64(DI), CX
 
 step:
+	PREFETCHT0   1024(BX)
 	VMOVDQU32    (BX), Z28
 	VPBROADCASTD (SI), Z30
 	VPDPBUSD     Z28, Z30, Z0
@@ -2324,7 +2340,7 @@ bare:
 	RET
 
 // func int8Tile6x2AVX512VNNI(t *int8Tile)
-// Requires: AVX, AVX512F, AVX512VNNI
+// Requires: AVX, AVX512F, AVX512VNNI, MMX+
 TEXT ·int8Tile6x2AVX512VNNI(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  16(DI), R14
@@ -2362,6 +2378,8 @@ segment:
 	MOVQ 64(DI), CX
 
 step:
+	PREFETCHT0   1024(BX)
+	PREFETCHT0   1088(BX)
 	VMOVDQU32    (BX), Z28
 	VMOVDQU32    64(BX), Z29
 	VPBROADCASTD (SI), Z30
@@ -2706,7 +2724,7 @@ bare:
 	RET
 
 // func int8Tile7x1AVX512VNNI(t *int8Tile)
-// Requires: AVX, AVX512F, AVX512VNNI
+// Requires: AVX, AVX512F, AVX512VNNI, MMX+
 TEXT ·int8Tile7x1AVX512VNNI(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  16(DI), R14
@@ -2739,6 +2757,7 @@ segment:
 	MOVQ 64(DI), CX
 
 step:
+	PREFETCHT0   1024(BX)
 	VMOVDQU32    (BX), Z28
 	VPBROADCASTD (SI), Z30
 	VPDPBUSD     Z28, Z30, Z0
@@ -2970,7 +2989,7 @@ bare:
 	RET
 
 // func int8Tile7x2AVX512VNNI(t *int8Tile)
-// Requires: AVX, AVX512F, AVX512VNNI
+// Requires: AVX, AVX512F, AVX512VNNI, MMX+
 TEXT ·int8Tile7x2AVX512VNNI(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  16(DI), R14
@@ -3010,6 +3029,8 @@ segment:
 	MOVQ 64(DI), CX
 
 step:
+	PREFETCHT0   1024(BX)
+	PREFETCHT0   1088(BX)
 	VMOVDQU32    (BX), Z28
 	VMOVDQU32    64(BX), Z29
 	VPBROADCASTD (SI), Z30
@@ -3399,7 +3420,7 @@ bare:
 	RET
 
 // func int8Tile8x1AVX512VNNI(t *int8Tile)
-// Requires: AVX, AVX512F, AVX512VNNI
+// Requires: AVX, AVX512F, AVX512VNNI, MMX+
 TEXT ·int8Tile8x1AVX512VNNI(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  16(DI), R14
@@ -3435,6 +3456,7 @@ segment:
 	MOVQ 64(DI), CX
 
 step:
+	PREFETCHT0   1024(BX)
 	VMOVDQU32    (BX), Z28
 	VPBROADCASTD (SI), Z30
 	VPDPBUSD     Z28, Z30, Z0
@@ -3698,7 +3720,7 @@ bare:
 	RET
 
 // func int8Tile8x2AVX512VNNI(t *int8Tile)
-// Requires: AVX, AVX512F, AVX512VNNI
+// Requires: AVX, AVX512F, AVX512VNNI, MMX+
 TEXT ·int8Tile8x2AVX512VNNI(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  16(DI), R14
@@ -3742,6 +3764,8 @@ segment:
 	MOVQ 64(DI), CX
 
 step:
+	PREFETCHT0   1024(BX)
+	PREFETCHT0   1088(BX)
 	VMOVDQU32    (BX), Z28
 	VMOVDQU32    64(BX), Z29
 	VPBROADCASTD (SI), Z30
@@ -4185,7 +4209,7 @@ bare:
 	RET
 
 // func int8Tile9x1AVX512VNNI(t *int8Tile)
-// Requires: AVX, AVX512F, AVX512VNNI
+// Requires: AVX, AVX512F, AVX512VNNI, MMX+
 TEXT ·int8Tile9x1AVX512VNNI(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  16(DI), R14
@@ -4222,6 +4246,7 @@ segment:
 	MOVQ 64(DI), CX
 
 step:
+	PREFETCHT0   1024(BX)
 	VMOVDQU32    (BX), Z28
 	VPBROADCASTD (SI), Z30
 	VPDPBUSD     Z28, Z30, Z0
@@ -4508,7 +4533,7 @@ bare:
 	RET
 
 // func int8Tile9x2AVX512VNNI(t *int8Tile)
-// Requires: AVX, AVX512F, AVX512VNNI
+// Requires: AVX, AVX512F, AVX512VNNI, MMX+
 TEXT ·int8Tile9x2AVX512VNNI(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  16(DI), R14
@@ -4554,6 +4579,8 @@ segment:
 	MOVQ 64(DI), CX
 
 step:
+	PREFETCHT0   1024(BX)
+	PREFETCHT0   1088(BX)
 	VMOVDQU32    (BX), Z28
 	VMOVDQU32    64(BX), Z29
 	VPBROADCASTD (SI), Z30
@@ -5042,7 +5069,7 @@ bare:
 	RET
 
 // func int8Tile10x1AVX512VNNI(t *int8Tile)
-// Requires: AVX, AVX512F, AVX512VNNI
+// Requires: AVX, AVX512F, AVX512VNNI, MMX+
 TEXT ·int8Tile10x1AVX512VNNI(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  16(DI), R14
@@ -5080,6 +5107,7 @@ segment:
 	MOVQ 64(DI), CX
 
 step:
+	PREFETCHT0   1024(BX)
 	VMOVDQU32    (BX), Z28
 	VPBROADCASTD (SI), Z30
 	VPDPBUSD     Z28, Z30, Z0
@@ -5389,7 +5417,7 @@ bare:
 	RET
 
 // func int8Tile10x2AVX512VNNI(t *int8Tile)
-// Requires: AVX, AVX512F, AVX512VNNI
+// Requires: AVX, AVX512F, AVX512VNNI, MMX+
 TEXT ·int8Tile10x2AVX512VNNI(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  16(DI), R14
@@ -5437,6 +5465,8 @@ segment:
 	MOVQ 64(DI), CX
 
 step:
+	PREFETCHT0   1024(BX)
+	PREFETCHT0   1088(BX)
 	VMOVDQU32    (BX), Z28
 	VMOVDQU32    64(BX), Z29
 	VPBROADCASTD (SI), Z30
@@ -5970,7 +6000,7 @@ bare:
 	RET
 
 // func int8Tile11x1AVX512VNNI(t *int8Tile)
-// Requires: AVX, AVX512F, AVX512VNNI
+// Requires: AVX, AVX512F, AVX512VNNI, MMX+
 TEXT ·int8Tile11x1AVX512VNNI(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  16(DI), R14
@@ -6009,6 +6039,7 @@ segment:
 	MOVQ 64(DI), CX
 
 step:
+	PREFETCHT0   1024(BX)
 	VMOVDQU32    (BX), Z28
 	VPBROADCASTD (SI), Z30
 	VPDPBUSD     Z28, Z30, Z0
@@ -6341,7 +6372,7 @@ bare:
 	RET
 
 // func int8Tile11x2AVX512VNNI(t *int8Tile)
-// Requires: AVX, AVX512F, AVX512VNNI
+// Requires: AVX, AVX512F, AVX512VNNI, MMX+
 TEXT ·int8Tile11x2AVX512VNNI(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  16(DI), R14
@@ -6391,6 +6422,8 @@ segment:
 	MOVQ 64(DI), CX
 
 step:
+	PREFETCHT0   1024(BX)
+	PREFETCHT0   1088(BX)
 	VMOVDQU32    (BX), Z28
 	VMOVDQU32    64(BX), Z29
 	VPBROADCASTD (SI), Z30
@@ -6969,7 +7002,7 @@ bare:
 	RET
 
 // func int8Tile12x1AVX512VNNI(t *int8Tile)
-// Requires: AVX, AVX512F, AVX512VNNI
+// Requires: AVX, AVX512F, AVX512VNNI, MMX+
 TEXT ·int8Tile12x1AVX512VNNI(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  16(DI), R14
@@ -7009,6 +7042,7 @@ segment:
 	MOVQ 64(DI), CX
 
 step:
+	PREFETCHT0   1024(BX)
 	VMOVDQU32    (BX), Z28
 	VPBROADCASTD (SI), Z30
 	VPDPBUSD     Z28, Z30, Z0
@@ -7364,7 +7398,7 @@ bare:
 	RET
 
 // func int8Tile12x2AVX512VNNI(t *int8Tile)
-// Requires: AVX, AVX512F, AVX512VNNI
+// Requires: AVX, AVX512F, AVX512VNNI, MMX+
 TEXT ·int8Tile12x2AVX512VNNI(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  16(DI), R14
@@ -7416,6 +7450,8 @@ segment:
 	MOVQ 64(DI), CX
 
 step:
+	PREFETCHT0   1024(BX)
+	PREFETCHT0   1088(BX)
 	VMOVDQU32    (BX), Z28
 	VMOVDQU32    64(BX), Z29
 	VPBROADCASTD (SI), Z30
@@ -8039,7 +8075,7 @@ bare:
 	RET
 
 // func int8Tile13x1AVX512VNNI(t *int8Tile)
-// Requires: AVX, AVX512F, AVX512VNNI
+// Requires: AVX, AVX512F, AVX512VNNI, MMX+
 TEXT ·int8Tile13x1AVX512VNNI(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  16(DI), R14
@@ -8080,6 +8116,7 @@ segment:
 	MOVQ 64(DI), CX
 
 step:
+	PREFETCHT0   1024(BX)
 	VMOVDQU32    (BX), Z28
 	VPBROADCASTD (SI), Z30
 	VPDPBUSD     Z28, Z30, Z0
@@ -8458,7 +8495,7 @@ bare:
 	RET
 
 // func int8Tile13x2AVX512VNNI(t *int8Tile)
-// Requires: AVX, AVX512F, AVX512VNNI
+// Requires: AVX, AVX512F, AVX512VNNI, MMX+
 TEXT ·int8Tile13x2AVX512VNNI(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  16(DI), R14
@@ -8512,6 +8549,8 @@ segment:
 	MOVQ 64(DI), CX
 
 step:
+	PREFETCHT0   1024(BX)
+	PREFETCHT0   1088(BX)
 	VMOVDQU32    (BX), Z28
 	VMOVDQU32    64(BX), Z29
 	VPBROADCASTD (SI), Z30
@@ -9180,7 +9219,7 @@ bare:
 	RET
 
 // func int8Tile14x1AVX512VNNI(t *int8Tile)
-// Requires: AVX, AVX512F, AVX512VNNI
+// Requires: AVX, AVX512F, AVX512VNNI, MMX+
 TEXT ·int8Tile14x1AVX512VNNI(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  16(DI), R14
@@ -9222,6 +9261,7 @@ segment:
 	MOVQ 64(DI), CX
 
 step:
+	PREFETCHT0   1024(BX)
 	VMOVDQU32    (BX), Z28
 	VPBROADCASTD (SI), Z30
 	VPDPBUSD     Z28, Z30, Z0
@@ -9623,7 +9663,7 @@ bare:
 	RET
 
 // func int8Tile14x2AVX512VNNI(t *int8Tile)
-// Requires: AVX, AVX512F, AVX512VNNI
+// Requires: AVX, AVX512F, AVX512VNNI, MMX+
 TEXT ·int8Tile14x2AVX512VNNI(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  16(DI), R14
@@ -9679,6 +9719,8 @@ segment:
 	MOVQ 64(DI), CX
 
 step:
+	PREFETCHT0   1024(BX)
+	PREFETCHT0   1088(BX)
 	VMOVDQU32    (BX), Z28
 	VMOVDQU32    64(BX), Z29
 	VPBROADCASTD (SI), Z30
@@ -10776,7 +10818,7 @@ bare:
 	RET
 
 // func int8Tile1x1AVX512(t *int8Tile)
-// Requires: AVX, AVX512BW, AVX512F
+// Requires: AVX, AVX512BW, AVX512F, MMX+
 TEXT ·int8Tile1x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  16(DI), R14
@@ -10803,6 +10845,7 @@ segment:
 	MOVQ 64(DI), CX
 
 step:
+	PREFETCHT0   1024(BX)
 	VMOVDQU32    (BX), Z28
 	VPSLLW       $0x08, Z28, Z28
 	VPSRAW       $0x08, Z28, Z28
@@ -10906,7 +10949,7 @@ bare:
 	RET
 
 // func int8Tile1x2AVX512(t *int8Tile)
-// Requires: AVX, AVX512BW, AVX512F
+// Requires: AVX, AVX512BW, AVX512F, MMX+
 TEXT ·int8Tile1x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  16(DI), R14
@@ -10934,6 +10977,8 @@ segment:
 	MOVQ 64(DI), CX
 
 step:
+	PREFETCHT0   1024(BX)
+	PREFETCHT0   1088(BX)
 	VMOVDQU32    (BX), Z28
 	VPSLLW       $0x08, Z28, Z28
 	VPSRAW       $0x08, Z28, Z28
@@ -11070,7 +11115,7 @@ bare:
 	RET
 
 // func int8Tile2x1AVX512(t *int8Tile)
-// Requires: AVX, AVX512BW, AVX512F
+// Requires: AVX, AVX512BW, AVX512F, MMX+
 TEXT ·int8Tile2x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  16(DI), R14
@@ -11098,6 +11143,7 @@ segment:
 	MOVQ 64(DI), CX
 
 step:
+	PREFETCHT0   1024(BX)
 	VMOVDQU32    (BX), Z28
 	VPSLLW       $0x08, Z28, Z28
 	VPSRAW       $0x08, Z28, Z28
@@ -11230,7 +11276,7 @@ bare:
 	RET
 
 // func int8Tile2x2AVX512(t *int8Tile)
-// Requires: AVX, AVX512BW, AVX512F
+// Requires: AVX, AVX512BW, AVX512F, MMX+
 TEXT ·int8Tile2x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  16(DI), R14
@@ -11260,6 +11306,8 @@ segment:
 	MOVQ 64(DI), CX
 
 step:
+	PREFETCHT0   1024(BX)
+	PREFETCHT0   1088(BX)
 	VMOVDQU32    (BX), Z28
 	VPSLLW       $0x08, Z28, Z28
 	VPSRAW       $0x08, Z28, Z28
@@ -11450,7 +11498,7 @@ bare:
 	RET
 
 // func int8Tile3x1AVX512(t *int8Tile)
-// Requires: AVX, AVX512BW, AVX512F
+// Requires: AVX, AVX512BW, AVX512F, MMX+
 TEXT ·int8Tile3x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  16(DI), R14
@@ -11479,6 +11527,7 @@ segment:
 	MOVQ 64(DI), CX
 
 step:
+	PREFETCHT0   1024(BX)
 	VMOVDQU32    (BX), Z28
 	VPSLLW       $0x08, Z28, Z28
 	VPSRAW       $0x08, Z28, Z28
@@ -11640,7 +11689,7 @@ bare:
 	RET
 
 // func int8Tile3x2AVX512(t *int8Tile)
-// Requires: AVX, AVX512BW, AVX512F
+// Requires: AVX, AVX512BW, AVX512F, MMX+
 TEXT ·int8Tile3x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  16(DI), R14
@@ -11672,6 +11721,8 @@ segment:
 	MOVQ 64(DI), CX
 
 step:
+	PREFETCHT0   1024(BX)
+	PREFETCHT0   1088(BX)
 	VMOVDQU32    (BX), Z28
 	VPSLLW       $0x08, Z28, Z28
 	VPSRAW       $0x08, Z28, Z28
@@ -11916,7 +11967,7 @@ bare:
 	RET
 
 // func int8Tile4x1AVX512(t *int8Tile)
-// Requires: AVX, AVX512BW, AVX512F
+// Requires: AVX, AVX512BW, AVX512F, MMX+
 TEXT ·int8Tile4x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  16(DI), R14
@@ -11946,6 +11997,7 @@ segment:
 	MOVQ 64(DI), CX
 
 step:
+	PREFETCHT0   1024(BX)
 	VMOVDQU32    (BX), Z28
 	VPSLLW       $0x08, Z28, Z28
 	VPSRAW       $0x08, Z28, Z28
@@ -12136,7 +12188,7 @@ bare:
 	RET
 
 // func int8Tile4x2AVX512(t *int8Tile)
-// Requires: AVX, AVX512BW, AVX512F
+// Requires: AVX, AVX512BW, AVX512F, MMX+
 TEXT ·int8Tile4x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  16(DI), R14
@@ -12170,6 +12222,8 @@ segment:
 	MOVQ 64(DI), CX
 
 step:
+	PREFETCHT0   1024(BX)
+	PREFETCHT0   1088(BX)
 	VMOVDQU32    (BX), Z28
 	VPSLLW       $0x08, Z28, Z28
 	VPSRAW       $0x08, Z28, Z28
@@ -12468,7 +12522,7 @@ bare:
 	RET
 
 // func int8Tile5x1AVX512(t *int8Tile)
-// Requires: AVX, AVX512BW, AVX512F
+// Requires: AVX, AVX512BW, AVX512F, MMX+
 TEXT ·int8Tile5x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  16(DI), R14
@@ -12499,6 +12553,7 @@ segment:
 	MOVQ 64(DI), CX
 
 step:
+	PREFETCHT0   1024(BX)
 	VMOVDQU32    (BX), Z28
 	VPSLLW       $0x08, Z28, Z28
 	VPSRAW       $0x08, Z28, Z28
@@ -12718,7 +12773,7 @@ bare:
 	RET
 
 // func int8Tile5x2AVX512(t *int8Tile)
-// Requires: AVX, AVX512BW, AVX512F
+// Requires: AVX, AVX512BW, AVX512F, MMX+
 TEXT ·int8Tile5x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  16(DI), R14
@@ -12754,6 +12809,8 @@ segment:
 	MOVQ 64(DI), CX
 
 step:
+	PREFETCHT0   1024(BX)
+	PREFETCHT0   1088(BX)
 	VMOVDQU32    (BX), Z28
 	VPSLLW       $0x08, Z28, Z28
 	VPSRAW       $0x08, Z28, Z28
@@ -13106,7 +13163,7 @@ bare:
 	RET
 
 // func int8Tile6x1AVX512(t *int8Tile)
-// Requires: AVX, AVX512BW, AVX512F
+// Requires: AVX, AVX512BW, AVX512F, MMX+
 TEXT ·int8Tile6x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  16(DI), R14
@@ -13138,6 +13195,7 @@ segment:
 	MOVQ 64(DI), CX
 
 step:
+	PREFETCHT0   1024(BX)
 	VMOVDQU32    (BX), Z28
 	VPSLLW       $0x08, Z28, Z28
 	VPSRAW       $0x08, Z28, Z28
@@ -13386,7 +13444,7 @@ bare:
 	RET
 
 // func int8Tile6x2AVX512(t *int8Tile)
-// Requires: AVX, AVX512BW, AVX512F
+// Requires: AVX, AVX512BW, AVX512F, MMX+
 TEXT ·int8Tile6x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  16(DI), R14
@@ -13424,6 +13482,8 @@ segment:
 	MOVQ 64(DI), CX
 
 step:
+	PREFETCHT0   1024(BX)
+	PREFETCHT0   1088(BX)
 	VMOVDQU32    (BX), Z28
 	VPSLLW       $0x08, Z28, Z28
 	VPSRAW       $0x08, Z28, Z28
@@ -13830,7 +13890,7 @@ bare:
 	RET
 
 // func int8Tile7x1AVX512(t *int8Tile)
-// Requires: AVX, AVX512BW, AVX512F
+// Requires: AVX, AVX512BW, AVX512F, MMX+
 TEXT ·int8Tile7x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  16(DI), R14
@@ -13863,6 +13923,7 @@ segment:
 	MOVQ 64(DI), CX
 
 step:
+	PREFETCHT0   1024(BX)
 	VMOVDQU32    (BX), Z28
 	VPSLLW       $0x08, Z28, Z28
 	VPSRAW       $0x08, Z28, Z28
@@ -14140,7 +14201,7 @@ bare:
 	RET
 
 // func int8Tile7x2AVX512(t *int8Tile)
-// Requires: AVX, AVX512BW, AVX512F
+// Requires: AVX, AVX512BW, AVX512F, MMX+
 TEXT ·int8Tile7x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  16(DI), R14
@@ -14180,6 +14241,8 @@ segment:
 	MOVQ 64(DI), CX
 
 step:
+	PREFETCHT0   1024(BX)
+	PREFETCHT0   1088(BX)
 	VMOVDQU32    (BX), Z28
 	VPSLLW       $0x08, Z28, Z28
 	VPSRAW       $0x08, Z28, Z28
@@ -14640,7 +14703,7 @@ bare:
 	RET
 
 // func int8Tile8x1AVX512(t *int8Tile)
-// Requires: AVX, AVX512BW, AVX512F
+// Requires: AVX, AVX512BW, AVX512F, MMX+
 TEXT ·int8Tile8x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  16(DI), R14
@@ -14676,6 +14739,7 @@ segment:
 	MOVQ 64(DI), CX
 
 step:
+	PREFETCHT0   1024(BX)
 	VMOVDQU32    (BX), Z28
 	VPSLLW       $0x08, Z28, Z28
 	VPSRAW       $0x08, Z28, Z28
@@ -14991,7 +15055,7 @@ bare:
 	RET
 
 // func int8Tile8x2AVX512(t *int8Tile)
-// Requires: AVX, AVX512BW, AVX512F
+// Requires: AVX, AVX512BW, AVX512F, MMX+
 TEXT ·int8Tile8x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  16(DI), R14
@@ -15035,6 +15099,8 @@ segment:
 	MOVQ 64(DI), CX
 
 step:
+	PREFETCHT0   1024(BX)
+	PREFETCHT0   1088(BX)
 	VMOVDQU32    (BX), Z28
 	VPSLLW       $0x08, Z28, Z28
 	VPSRAW       $0x08, Z28, Z28
@@ -15558,7 +15624,7 @@ bare:
 	RET
 
 // func int8Tile9x1AVX512(t *int8Tile)
-// Requires: AVX, AVX512BW, AVX512F
+// Requires: AVX, AVX512BW, AVX512F, MMX+
 TEXT ·int8Tile9x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  16(DI), R14
@@ -15595,6 +15661,7 @@ segment:
 	MOVQ 64(DI), CX
 
 step:
+	PREFETCHT0   1024(BX)
 	VMOVDQU32    (BX), Z28
 	VPSLLW       $0x08, Z28, Z28
 	VPSRAW       $0x08, Z28, Z28
@@ -15939,7 +16006,7 @@ bare:
 	RET
 
 // func int8Tile9x2AVX512(t *int8Tile)
-// Requires: AVX, AVX512BW, AVX512F
+// Requires: AVX, AVX512BW, AVX512F, MMX+
 TEXT ·int8Tile9x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  16(DI), R14
@@ -15985,6 +16052,8 @@ segment:
 	MOVQ 64(DI), CX
 
 step:
+	PREFETCHT0   1024(BX)
+	PREFETCHT0   1088(BX)
 	VMOVDQU32    (BX), Z28
 	VPSLLW       $0x08, Z28, Z28
 	VPSRAW       $0x08, Z28, Z28
@@ -16562,7 +16631,7 @@ bare:
 	RET
 
 // func int8Tile10x1AVX512(t *int8Tile)
-// Requires: AVX, AVX512BW, AVX512F
+// Requires: AVX, AVX512BW, AVX512F, MMX+
 TEXT ·int8Tile10x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  16(DI), R14
@@ -16600,6 +16669,7 @@ segment:
 	MOVQ 64(DI), CX
 
 step:
+	PREFETCHT0   1024(BX)
 	VMOVDQU32    (BX), Z28
 	VPSLLW       $0x08, Z28, Z28
 	VPSRAW       $0x08, Z28, Z28
@@ -16973,7 +17043,7 @@ bare:
 	RET
 
 // func int8Tile10x2AVX512(t *int8Tile)
-// Requires: AVX, AVX512BW, AVX512F
+// Requires: AVX, AVX512BW, AVX512F, MMX+
 TEXT ·int8Tile10x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  16(DI), R14
@@ -17021,6 +17091,8 @@ segment:
 	MOVQ 64(DI), CX
 
 step:
+	PREFETCHT0   1024(BX)
+	PREFETCHT0   1088(BX)
 	VMOVDQU32    (BX), Z28
 	VPSLLW       $0x08, Z28, Z28
 	VPSRAW       $0x08, Z28, Z28
@@ -17652,7 +17724,7 @@ bare:
 	RET
 
 // func int8Tile11x1AVX512(t *int8Tile)
-// Requires: AVX, AVX512BW, AVX512F
+// Requires: AVX, AVX512BW, AVX512F, MMX+
 TEXT ·int8Tile11x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  16(DI), R14
@@ -17691,6 +17763,7 @@ segment:
 	MOVQ 64(DI), CX
 
 step:
+	PREFETCHT0   1024(BX)
 	VMOVDQU32    (BX), Z28
 	VPSLLW       $0x08, Z28, Z28
 	VPSRAW       $0x08, Z28, Z28
@@ -18093,7 +18166,7 @@ bare:
 	RET
 
 // func int8Tile11x2AVX512(t *int8Tile)
-// Requires: AVX, AVX512BW, AVX512F
+// Requires: AVX, AVX512BW, AVX512F, MMX+
 TEXT ·int8Tile11x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  16(DI), R14
@@ -18143,6 +18216,8 @@ segment:
 	MOVQ 64(DI), CX
 
 step:
+	PREFETCHT0   1024(BX)
+	PREFETCHT0   1088(BX)
 	VMOVDQU32    (BX), Z28
 	VPSLLW       $0x08, Z28, Z28
 	VPSRAW       $0x08, Z28, Z28
@@ -18828,7 +18903,7 @@ bare:
 	RET
 
 // func int8Tile12x1AVX512(t *int8Tile)
-// Requires: AVX, AVX512BW, AVX512F
+// Requires: AVX, AVX512BW, AVX512F, MMX+
 TEXT ·int8Tile12x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  16(DI), R14
@@ -18868,6 +18943,7 @@ segment:
 	MOVQ 64(DI), CX
 
 step:
+	PREFETCHT0   1024(BX)
 	VMOVDQU32    (BX), Z28
 	VPSLLW       $0x08, Z28, Z28
 	VPSRAW       $0x08, Z28, Z28
@@ -19299,7 +19375,7 @@ bare:
 	RET
 
 // func int8Tile12x2AVX512(t *int8Tile)
-// Requires: AVX, AVX512BW, AVX512F
+// Requires: AVX, AVX512BW, AVX512F, MMX+
 TEXT ·int8Tile12x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  16(DI), R14
@@ -19351,6 +19427,8 @@ segment:
 	MOVQ 64(DI), CX
 
 step:
+	PREFETCHT0   1024(BX)
+	PREFETCHT0   1088(BX)
 	VMOVDQU32    (BX), Z28
 	VPSLLW       $0x08, Z28, Z28
 	VPSRAW       $0x08, Z28, Z28
@@ -20090,7 +20168,7 @@ bare:
 	RET
 
 // func int8Tile13x1AVX512(t *int8Tile)
-// Requires: AVX, AVX512BW, AVX512F
+// Requires: AVX, AVX512BW, AVX512F, MMX+
 TEXT ·int8Tile13x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  16(DI), R14
@@ -20131,6 +20209,7 @@ segment:
 	MOVQ 64(DI), CX
 
 step:
+	PREFETCHT0   1024(BX)
 	VMOVDQU32    (BX), Z28
 	VPSLLW       $0x08, Z28, Z28
 	VPSRAW       $0x08, Z28, Z28
@@ -20591,7 +20670,7 @@ bare:
 	RET
 
 // func int8Tile13x2AVX512(t *int8Tile)
-// Requires: AVX, AVX512BW, AVX512F
+// Requires: AVX, AVX512BW, AVX512F, MMX+
 TEXT ·int8Tile13x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  16(DI), R14
@@ -20645,6 +20724,8 @@ segment:
 	MOVQ 64(DI), CX
 
 step:
+	PREFETCHT0   1024(BX)
+	PREFETCHT0   1088(BX)
 	VMOVDQU32    (BX), Z28
 	VPSLLW       $0x08, Z28, Z28
 	VPSRAW       $0x08, Z28, Z28
@@ -21438,7 +21519,7 @@ bare:
 	RET
 
 // func int8Tile14x1AVX512(t *int8Tile)
-// Requires: AVX, AVX512BW, AVX512F
+// Requires: AVX, AVX512BW, AVX512F, MMX+
 TEXT ·int8Tile14x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  16(DI), R14
@@ -21480,6 +21561,7 @@ segment:
 	MOVQ 64(DI), CX
 
 step:
+	PREFETCHT0   1024(BX)
 	VMOVDQU32    (BX), Z28
 	VPSLLW       $0x08, Z28, Z28
 	VPSRAW       $0x08, Z28, Z28
@@ -21969,7 +22051,7 @@ bare:
 	RET
 
 // func int8Tile14x2AVX512(t *int8Tile)
-// Requires: AVX, AVX512BW, AVX512F
+// Requires: AVX, AVX512BW, AVX512F, MMX+
 TEXT ·int8Tile14x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  16(DI), R14
@@ -22025,6 +22107,8 @@ segment:
 	MOVQ 64(DI), CX
 
 step:
+	PREFETCHT0   1024(BX)
+	PREFETCHT0   1088(BX)
 	VMOVDQU32    (BX), Z28
 	VPSLLW       $0x08, Z28, Z28
 	VPSRAW       $0x08, Z28, Z28
@@ -23312,7 +23396,7 @@ bare:
 	RET
 
 // func int8Tile1x1AVXVNNI(t *int8Tile)
-// Requires: AVX, AVX2
+// Requires: AVX, AVX2, MMX+
 TEXT ·int8Tile1x1AVXVNNI(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), DI
 	MOVQ 16(DI), R14
@@ -23337,6 +23421,7 @@ segment:
 	MOVQ 64(DI), CX
 
 step:
+	PREFETCHT0   1024(BX)
 	VMOVDQU      (BX), Y12
 	VPBROADCASTD (SI), Y14
 	BYTE         $0xc4
@@ -23438,7 +23523,7 @@ bare:
 	RET
 
 // func int8Tile1x2AVXVNNI(t *int8Tile)
-// Requires: AVX, AVX2
+// Requires: AVX, AVX2, MMX+
 TEXT ·int8Tile1x2AVXVNNI(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), DI
 	MOVQ 16(DI), R14
@@ -23464,6 +23549,7 @@ segment:
 	MOVQ 64(DI), CX
 
 step:
+	PREFETCHT0   1024(BX)
 	VMOVDQU      (BX), Y12
 	VMOVDQU      32(BX), Y13
 	VPBROADCASTD (SI), Y14
@@ -23598,7 +23684,7 @@ bare:
 	RET
 
 // func int8Tile2x1AVXVNNI(t *int8Tile)
-// Requires: AVX, AVX2
+// Requires: AVX, AVX2, MMX+
 TEXT ·int8Tile2x1AVXVNNI(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), DI
 	MOVQ 16(DI), R14
@@ -23624,6 +23710,7 @@ segment:
 	MOVQ 64(DI), CX
 
 step:
+	PREFETCHT0   1024(BX)
 	VMOVDQU      (BX), Y12
 	VPBROADCASTD (SI), Y14
 	BYTE         $0xc4
@@ -23755,7 +23842,7 @@ bare:
 	RET
 
 // func int8Tile2x2AVXVNNI(t *int8Tile)
-// Requires: AVX, AVX2
+// Requires: AVX, AVX2, MMX+
 TEXT ·int8Tile2x2AVXVNNI(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), DI
 	MOVQ 16(DI), R14
@@ -23783,6 +23870,7 @@ segment:
 	MOVQ 64(DI), CX
 
 step:
+	PREFETCHT0   1024(BX)
 	VMOVDQU      (BX), Y12
 	VMOVDQU      32(BX), Y13
 	VPBROADCASTD (SI), Y14
@@ -23976,7 +24064,7 @@ bare:
 	RET
 
 // func int8Tile3x1AVXVNNI(t *int8Tile)
-// Requires: AVX, AVX2
+// Requires: AVX, AVX2, MMX+
 TEXT ·int8Tile3x1AVXVNNI(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), DI
 	MOVQ 16(DI), R14
@@ -24003,6 +24091,7 @@ segment:
 	MOVQ 64(DI), CX
 
 step:
+	PREFETCHT0   1024(BX)
 	VMOVDQU      (BX), Y12
 	VPBROADCASTD (SI), Y14
 	BYTE         $0xc4
@@ -24164,7 +24253,7 @@ bare:
 	RET
 
 // func int8Tile3x2AVXVNNI(t *int8Tile)
-// Requires: AVX, AVX2
+// Requires: AVX, AVX2, MMX+
 TEXT ·int8Tile3x2AVXVNNI(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), DI
 	MOVQ 16(DI), R14
@@ -24194,6 +24283,7 @@ segment:
 	MOVQ 64(DI), CX
 
 step:
+	PREFETCHT0   1024(BX)
 	VMOVDQU      (BX), Y12
 	VMOVDQU      32(BX), Y13
 	VPBROADCASTD (SI), Y14
@@ -24446,7 +24536,7 @@ bare:
 	RET
 
 // func int8Tile4x1AVXVNNI(t *int8Tile)
-// Requires: AVX, AVX2
+// Requires: AVX, AVX2, MMX+
 TEXT ·int8Tile4x1AVXVNNI(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), DI
 	MOVQ 16(DI), R14
@@ -24476,6 +24566,7 @@ segment:
 	MOVQ 64(DI), CX
 
 step:
+	PREFETCHT0   1024(BX)
 	VMOVDQU      (BX), Y12
 	VPBROADCASTD (SI), Y14
 	BYTE         $0xc4
@@ -24676,7 +24767,7 @@ bare:
 	RET
 
 // func int8Tile4x2AVXVNNI(t *int8Tile)
-// Requires: AVX, AVX2
+// Requires: AVX, AVX2, MMX+
 TEXT ·int8Tile4x2AVXVNNI(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), DI
 	MOVQ 16(DI), R14
@@ -24710,6 +24801,7 @@ segment:
 	MOVQ 64(DI), CX
 
 step:
+	PREFETCHT0   1024(BX)
 	VMOVDQU      (BX), Y12
 	VMOVDQU      32(BX), Y13
 	VPBROADCASTD (SI), Y14
@@ -25030,7 +25122,7 @@ bare:
 	RET
 
 // func int8Tile5x1AVXVNNI(t *int8Tile)
-// Requires: AVX, AVX2
+// Requires: AVX, AVX2, MMX+
 TEXT ·int8Tile5x1AVXVNNI(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), DI
 	MOVQ 16(DI), R14
@@ -25061,6 +25153,7 @@ segment:
 	MOVQ 64(DI), CX
 
 step:
+	PREFETCHT0   1024(BX)
 	VMOVDQU      (BX), Y12
 	VPBROADCASTD (SI), Y14
 	BYTE         $0xc4
@@ -25291,7 +25384,7 @@ bare:
 	RET
 
 // func int8Tile5x2AVXVNNI(t *int8Tile)
-// Requires: AVX, AVX2
+// Requires: AVX, AVX2, MMX+
 TEXT ·int8Tile5x2AVXVNNI(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), DI
 	MOVQ 16(DI), R14
@@ -25327,6 +25420,7 @@ segment:
 	MOVQ 64(DI), CX
 
 step:
+	PREFETCHT0   1024(BX)
 	VMOVDQU      (BX), Y12
 	VMOVDQU      32(BX), Y13
 	VPBROADCASTD (SI), Y14
@@ -25706,7 +25800,7 @@ bare:
 	RET
 
 // func int8Tile6x1AVXVNNI(t *int8Tile)
-// Requires: AVX, AVX2
+// Requires: AVX, AVX2, MMX+
 TEXT ·int8Tile6x1AVXVNNI(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), DI
 	MOVQ 16(DI), R14
@@ -25738,6 +25832,7 @@ segment:
 	MOVQ 64(DI), CX
 
 step:
+	PREFETCHT0   1024(BX)
 	VMOVDQU      (BX), Y12
 	VPBROADCASTD (SI), Y14
 	BYTE         $0xc4
@@ -25998,7 +26093,7 @@ bare:
 	RET
 
 // func int8Tile6x2AVXVNNI(t *int8Tile)
-// Requires: AVX, AVX2
+// Requires: AVX, AVX2, MMX+
 TEXT ·int8Tile6x2AVXVNNI(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), DI
 	MOVQ 16(DI), R14
@@ -26036,6 +26131,7 @@ segment:
 	MOVQ 64(DI), CX
 
 step:
+	PREFETCHT0   1024(BX)
 	VMOVDQU      (BX), Y12
 	VMOVDQU      32(BX), Y13
 	VPBROADCASTD (SI), Y14
@@ -26912,7 +27008,7 @@ bare:
 	RET
 
 // func int8Tile1x1AVX2(t *int8Tile)
-// Requires: AVX, AVX2
+// Requires: AVX, AVX2, MMX+
 TEXT ·int8Tile1x1AVX2(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), DI
 	MOVQ 16(DI), R14
@@ -26937,6 +27033,7 @@ segment:
 	MOVQ 64(DI), CX
 
 step:
+	PREFETCHT0   1024(BX)
 	VMOVDQU      (BX), Y12
 	VPSLLW       $0x08, Y12, Y12
 	VPSRAW       $0x08, Y12, Y12
@@ -27044,7 +27141,7 @@ bare:
 	RET
 
 // func int8Tile1x2AVX2(t *int8Tile)
-// Requires: AVX, AVX2
+// Requires: AVX, AVX2, MMX+
 TEXT ·int8Tile1x2AVX2(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), DI
 	MOVQ 16(DI), R14
@@ -27070,6 +27167,7 @@ segment:
 	MOVQ 64(DI), CX
 
 step:
+	PREFETCHT0   1024(BX)
 	VMOVDQU      (BX), Y12
 	VPSLLW       $0x08, Y12, Y12
 	VPSRAW       $0x08, Y12, Y12
@@ -27213,7 +27311,7 @@ bare:
 	RET
 
 // func int8Tile2x1AVX2(t *int8Tile)
-// Requires: AVX, AVX2
+// Requires: AVX, AVX2, MMX+
 TEXT ·int8Tile2x1AVX2(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), DI
 	MOVQ 16(DI), R14
@@ -27239,6 +27337,7 @@ segment:
 	MOVQ 64(DI), CX
 
 step:
+	PREFETCHT0   1024(BX)
 	VMOVDQU      (BX), Y12
 	VPSLLW       $0x08, Y12, Y12
 	VPSRAW       $0x08, Y12, Y12
@@ -27378,7 +27477,7 @@ bare:
 	RET
 
 // func int8Tile2x2AVX2(t *int8Tile)
-// Requires: AVX, AVX2
+// Requires: AVX, AVX2, MMX+
 TEXT ·int8Tile2x2AVX2(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), DI
 	MOVQ 16(DI), R14
@@ -27406,6 +27505,7 @@ segment:
 	MOVQ 64(DI), CX
 
 step:
+	PREFETCHT0   1024(BX)
 	VMOVDQU      (BX), Y12
 	VPSLLW       $0x08, Y12, Y12
 	VPSRAW       $0x08, Y12, Y12
@@ -27609,7 +27709,7 @@ bare:
 	RET
 
 // func int8Tile3x1AVX2(t *int8Tile)
-// Requires: AVX, AVX2
+// Requires: AVX, AVX2, MMX+
 TEXT ·int8Tile3x1AVX2(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), DI
 	MOVQ 16(DI), R14
@@ -27636,6 +27736,7 @@ segment:
 	MOVQ 64(DI), CX
 
 step:
+	PREFETCHT0   1024(BX)
 	VMOVDQU      (BX), Y12
 	VPSLLW       $0x08, Y12, Y12
 	VPSRAW       $0x08, Y12, Y12
@@ -27807,7 +27908,7 @@ bare:
 	RET
 
 // func int8Tile3x2AVX2(t *int8Tile)
-// Requires: AVX, AVX2
+// Requires: AVX, AVX2, MMX+
 TEXT ·int8Tile3x2AVX2(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), DI
 	MOVQ 16(DI), R14
@@ -27837,6 +27938,7 @@ segment:
 	MOVQ 64(DI), CX
 
 step:
+	PREFETCHT0   1024(BX)
 	VMOVDQU      (BX), Y12
 	VPSLLW       $0x08, Y12, Y12
 	VPSRAW       $0x08, Y12, Y12
@@ -28100,7 +28202,7 @@ bare:
 	RET
 
 // func int8Tile4x1AVX2(t *int8Tile)
-// Requires: AVX, AVX2
+// Requires: AVX, AVX2, MMX+
 TEXT ·int8Tile4x1AVX2(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), DI
 	MOVQ 16(DI), R14
@@ -28130,6 +28232,7 @@ segment:
 	MOVQ 64(DI), CX
 
 step:
+	PREFETCHT0   1024(BX)
 	VMOVDQU      (BX), Y12
 	VPSLLW       $0x08, Y12, Y12
 	VPSRAW       $0x08, Y12, Y12
@@ -28342,7 +28445,7 @@ bare:
 	RET
 
 // func int8Tile4x2AVX2(t *int8Tile)
-// Requires: AVX, AVX2
+// Requires: AVX, AVX2, MMX+
 TEXT ·int8Tile4x2AVX2(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), DI
 	MOVQ 16(DI), R14
@@ -28376,6 +28479,7 @@ segment:
 	MOVQ 64(DI), CX
 
 step:
+	PREFETCHT0   1024(BX)
 	VMOVDQU      (BX), Y12
 	VPSLLW       $0x08, Y12, Y12
 	VPSRAW       $0x08, Y12, Y12
@@ -28708,7 +28812,7 @@ bare:
 	RET
 
 // func int8Tile5x1AVX2(t *int8Tile)
-// Requires: AVX, AVX2
+// Requires: AVX, AVX2, MMX+
 TEXT ·int8Tile5x1AVX2(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), DI
 	MOVQ 16(DI), R14
@@ -28739,6 +28843,7 @@ segment:
 	MOVQ 64(DI), CX
 
 step:
+	PREFETCHT0   1024(BX)
 	VMOVDQU      (BX), Y12
 	VPSLLW       $0x08, Y12, Y12
 	VPSRAW       $0x08, Y12, Y12
@@ -28983,7 +29088,7 @@ bare:
 	RET
 
 // func int8Tile5x2AVX2(t *int8Tile)
-// Requires: AVX, AVX2
+// Requires: AVX, AVX2, MMX+
 TEXT ·int8Tile5x2AVX2(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), DI
 	MOVQ 16(DI), R14
@@ -29019,6 +29124,7 @@ segment:
 	MOVQ 64(DI), CX
 
 step:
+	PREFETCHT0   1024(BX)
 	VMOVDQU      (BX), Y12
 	VPSLLW       $0x08, Y12, Y12
 	VPSRAW       $0x08, Y12, Y12
@@ -29411,7 +29517,7 @@ bare:
 	RET
 
 // func int8Tile6x1AVX2(t *int8Tile)
-// Requires: AVX, AVX2
+// Requires: AVX, AVX2, MMX+
 TEXT ·int8Tile6x1AVX2(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), DI
 	MOVQ 16(DI), R14
@@ -29443,6 +29549,7 @@ segment:
 	MOVQ 64(DI), CX
 
 step:
+	PREFETCHT0   1024(BX)
 	VMOVDQU      (BX), Y12
 	VPSLLW       $0x08, Y12, Y12
 	VPSRAW       $0x08, Y12, Y12
@@ -29719,7 +29826,7 @@ bare:
 	RET
 
 // func int8Tile6x2AVX2(t *int8Tile)
-// Requires: AVX, AVX2
+// Requires: AVX, AVX2, MMX+
 TEXT ·int8Tile6x2AVX2(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), DI
 	MOVQ 16(DI), R14
@@ -29757,6 +29864,7 @@ segment:
 	MOVQ 64(DI), CX
 
 step:
+	PREFETCHT0   1024(BX)
 	VMOVDQU      (BX), Y12
 	VPSLLW       $0x08, Y12, Y12
 	VPSRAW       $0x08, Y12, Y12

@@ -79,8 +79,10 @@ const (
 	// edgePanels is the number of row panels that go through edge at a time.
 	edgePanels = 8
 	// partWork is the number of multiplications from which on a part is worth
-	// another thread.
-	partWork = 1 << 19
+	// another thread, where few rows count as partRows: they take the time in
+	// which B is read.
+	partWork = 1 << 18
+	partRows = 16
 )
 
 // planFor decides how p is gone about.
@@ -181,7 +183,7 @@ func (x *multiplication) divide(threads int) {
 	wanted := 1
 	if threads > 1 {
 		batch := max(x.batch, 1)
-		wanted = min((4*threads+batch-1)/batch, x.m*x.n*max(x.k, 1)/partWork)
+		wanted = min((4*threads+batch-1)/batch, max(x.m, partRows)*x.n*max(x.k, 1)/partWork)
 	}
 	// Columns first: a part packs what it needs of B itself. But a copy of A
 	// should serve many columns.

@@ -45,6 +45,10 @@ type AdamW struct {
 	Scale                                            float32 // of the gradient, as ClipFactor gives it; 0 is 1
 }
 
+// optimizerPart is the number of elements that one thread does at a time, and
+// of which the squares are added up by themselves.
+const optimizerPart = 1 << 16
+
 // optimizerJob is a step over one array.
 type optimizerJob struct {
 	w, g, m, v []float32
@@ -55,14 +59,14 @@ type optimizerJob struct {
 // run shares out the elements.
 func (j *optimizerJob) run() {
 	if len(j.w) > 0 {
-		parallel((len(j.w)+partElements-1)/partElements, j)
+		parallel((len(j.w)+optimizerPart-1)/optimizerPart, j)
 	}
 	*j = optimizerJob{}
 }
 
 func (j *optimizerJob) part(i, _ int) {
-	from := i * partElements
-	n := min(partElements, len(j.w)-from)
+	from := i * optimizerPart
+	n := min(optimizerPart, len(j.w)-from)
 	switch {
 	case j.adam:
 		optimizers.adamStep(&j.w[from], &j.g[from], &j.m[from], &j.v[from], &j.k[0], n)
@@ -139,7 +143,7 @@ type normJob struct {
 }
 
 func (j *normJob) part(i, _ int) {
-	x := j.x[i*partElements : min((i+1)*partElements, len(j.x))]
+	x := j.x[i*optimizerPart : min((i+1)*optimizerPart, len(j.x))]
 	var sum float64
 	for at := 0; at < len(x); at += reductionBlock {
 		block := x[at:min(at+reductionBlock, len(x))]
@@ -153,7 +157,7 @@ func Norm(ws *Workspace, arrays [][]float32) float64 {
 	var sum float64
 	for _, x := range arrays {
 		j := &ws.norm
-		parts := (len(x) + partElements - 1) / partElements
+		parts := (len(x) + optimizerPart - 1) / optimizerPart
 		if cap(j.sums) < parts {
 			j.sums = make([]float64, parts)
 		}

@@ -96,7 +96,7 @@ func TestNormMatchesPyTorch(t *testing.T) {
 		if got := ClipFactor(math.NaN(), 3); got == got {
 			t.Errorf("factor %v of NaN", got)
 		}
-		x := randomSlice(newRand(1), 3*partElements/2)
+		x := randomSlice(newRand(1), 3*optimizerPart/2)
 		var want float64
 		for _, v := range x {
 			want += float64(v) * float64(v)
@@ -146,7 +146,7 @@ func TestOptimizersMatchPortable(t *testing.T) {
 
 func TestOptimizersRepeat(t *testing.T) {
 	var ws Workspace
-	n := 3*partElements + 5
+	n := 3*optimizerPart + 5
 	r := newRand(1)
 	w0, g, w := randomSlice(r, n), randomSlice(r, n), make([]float32, n)
 	m, v := make([]float32, n), make([]float32, n)

@@ -5,6 +5,7 @@ import (
 	"runtime"
 	"sync"
 	"sync/atomic"
+	"time"
 )
 
 // job is work that is cut into parts which may run side by side. What a part
@@ -17,9 +18,16 @@ type job interface {
 	part(i, worker int)
 }
 
-// spins is how often an idle worker looks for work before it sleeps: some
-// tens of microseconds, the distance between the kernels of a network.
-const spins = 1 << 14
+// How long an idle worker looks for work before it sleeps: through what of a
+// network runs on one thread, since waking takes tens of microseconds, but not
+// for long where no more work comes. It looks every pauses pauses, which leave
+// the core to the other thread that may share it, and at the clock every
+// looks looks.
+const (
+	idle   = 150 * time.Microsecond
+	pauses = 1
+	looks  = 32
+)
 
 // crew is the worker pool of the process. The goroutine that calls a kernel is
 // worker 0 of its call; the others are goroutines that Threads started.
@@ -29,11 +37,20 @@ type crew struct {
 	workers []*worker
 
 	job    job // set before open, valid until active is 0 again
-	parts  int64
-	next   atomic.Int64 // part to take
+	shares []share
+	shared int // of the shares, that this call uses
 	open   atomic.Bool
 	active atomic.Int32 // workers that may be looking at job
 	call   atomic.Uint64
+}
+
+// share is the parts that a worker does first, before it helps the others:
+// those that lie together, so that what one job leaves in the caches of a core
+// is where the next job wants it.
+type share struct {
+	next atomic.Int64 // part to take
+	end  int64
+	_    [cacheLine - 16]byte // workers have lines of their own
 }
 
 // worker is one goroutine of the crew.
@@ -64,6 +81,9 @@ func Threads(n int) (before int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	before = int(c.threads.Swap(int32(n)))
+	if len(c.shares) != n {
+		c.shares = make([]share, n)
+	}
 	for len(c.workers) > n-1 {
 		w := c.workers[len(c.workers)-1]
 		c.workers = c.workers[:len(c.workers)-1]
@@ -92,11 +112,14 @@ func parallel(parts int, j job) {
 		return
 	}
 	defer c.mu.Unlock()
-	c.job, c.parts = j, int64(parts)
-	c.next.Store(0)
+	c.job, c.shared = j, min(len(c.shares), parts)
+	for i := range c.shared {
+		c.shares[i].next.Store(int64(i * parts / c.shared))
+		c.shares[i].end = int64((i + 1) * parts / c.shared)
+	}
 	c.open.Store(true)
 	c.call.Add(1)
-	for i := range min(len(c.workers), parts-1) {
+	for i := range c.shared - 1 {
 		if c.workers[i].asleep.Load() {
 			c.workers[i].rouse()
 		}
@@ -104,21 +127,31 @@ func parallel(parts int, j job) {
 	c.take(0)
 	c.open.Store(false)
 	for i := 0; c.active.Load() != 0; i++ { // parts that others have begun
-		if i > spins {
+		if i > patience {
 			runtime.Gosched()
+		} else {
+			pause(pauses)
 		}
 	}
 	c.job = nil
 }
 
-// take runs parts until none is left.
+// patience is the number of pauses after which a call that waits for others
+// lets the scheduler have its thread.
+const patience = 1 << 10
+
+// take runs parts until none is left: those of the worker's share, then
+// those of the others'.
 func (c *crew) take(worker int) {
-	for {
-		i := c.next.Add(1) - 1
-		if i >= c.parts {
-			return
+	for i := range c.shared {
+		s := &c.shares[(worker+i)%c.shared]
+		for {
+			part := s.next.Add(1) - 1
+			if part >= s.end {
+				break
+			}
+			c.job.part(int(part), worker)
 		}
-		c.job.part(int(i), worker)
 	}
 }
 
@@ -126,15 +159,14 @@ func (c *crew) take(worker int) {
 func (c *crew) serve(w *worker, seen uint64) {
 	for !w.quit.Load() {
 		call := c.call.Load()
-		for i := 0; call == seen; i++ {
-			if i == spins {
+		for call == seen {
+			if call = c.look(seen); call == seen {
 				w.sleep(c, seen)
 				if w.quit.Load() {
 					return
 				}
-				i = 0
+				call = c.call.Load()
 			}
-			call = c.call.Load()
 		}
 		seen = call
 		// A worker that comes late finds the call closed, or is waited for. One
@@ -145,6 +177,21 @@ func (c *crew) serve(w *worker, seen uint64) {
 			c.take(w.id)
 		}
 		c.active.Add(-1)
+	}
+}
+
+// look waits a while for the next call after seen, and returns the last.
+func (c *crew) look(seen uint64) uint64 {
+	for start := time.Now(); ; {
+		for range looks {
+			if call := c.call.Load(); call != seen {
+				return call
+			}
+			pause(pauses)
+		}
+		if time.Since(start) > idle {
+			return seen
+		}
 	}
 }
 

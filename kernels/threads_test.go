@@ -1,6 +1,7 @@
 package kernels
 
 import (
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -95,5 +96,31 @@ func BenchmarkParallel(b *testing.B) {
 	var j nothing
 	for b.Loop() {
 		parallel(2, j)
+	}
+}
+
+// Workers without work do not keep a core busy.
+func TestWorkersFallAsleep(t *testing.T) {
+	defer Threads(Threads(2))
+	parallel(2, nothing{})
+	for wait := time.Millisecond; !threads.workers[0].asleep.Load(); wait *= 2 {
+		if wait > 10*time.Second {
+			t.Fatal("a worker still looks for work")
+		}
+		time.Sleep(wait)
+	}
+}
+
+// Each worker begins with parts that lie together.
+func TestShares(t *testing.T) {
+	defer Threads(Threads(3))
+	j := &tally{counts: make([]int32, 10), workers: make([]int32, 10), t: t}
+	parallel(10, j)
+	var ends []int64
+	for i := range threads.shares {
+		ends = append(ends, threads.shares[i].end)
+	}
+	if want := []int64{3, 6, 10}; !slices.Equal(ends, want) {
+		t.Errorf("shares of 10 parts end at %d, want %d", ends, want)
 	}
 }

@@ -123,14 +123,13 @@ type tileKernel struct {
 	// rows of A, B and C that lie side by side, segments of blockColumns columns,
 	// all columns there, and no bias of rows. It is nil where run has to do.
 	blocks [][3]func(t *tile)
+	triple int                                      // most rows of a tile of three vectors
 	take   func(to, from *float32, count, step int) // copies blocks, likewise
 }
 
-// What the kernels for blocks of channels expect.
-const (
-	blockColumns = 8 // of a segment
-	tripleRows   = 9 // most rows of a tile of three vectors
-)
+// blockColumns is the number of columns of a segment that the kernels for blocks
+// of channels expect.
+const blockColumns = 8
 
 // multiply runs t on k.
 func (k *tileKernel) multiply(t *tile) { k.run[t.rows][t.vectors-1](t) }

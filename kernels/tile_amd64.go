@@ -15,7 +15,7 @@ var avx512Tiles = &tileKernel{base: avx512, width: 16, rows: 14, masked: true, r
 	12: {tile12x1AVX512, tile12x2AVX512},
 	13: {tile13x1AVX512, tile13x2AVX512},
 	14: {tile14x1AVX512, tile14x2AVX512},
-}, take: takeBlocksAVX512, blocks: [][3]func(*tile){
+}, take: takeBlocksAVX512, triple: 9, blocks: [][3]func(*tile){
 	1:  {blockTile1x1AVX512, blockTile1x2AVX512, blockTile1x3AVX512},
 	2:  {blockTile2x1AVX512, blockTile2x2AVX512, blockTile2x3AVX512},
 	3:  {blockTile3x1AVX512, blockTile3x2AVX512, blockTile3x3AVX512},
@@ -39,6 +39,13 @@ var avx2Tiles = &tileKernel{base: avx2, width: 8, rows: 6, run: [][2]func(*tile)
 	4: {tile4x1AVX2, tile4x2AVX2},
 	5: {tile5x1AVX2, tile5x2AVX2},
 	6: {tile6x1AVX2, tile6x2AVX2},
+}, triple: 4, blocks: [][3]func(*tile){
+	1: {blockTile1x1AVX2, blockTile1x2AVX2, blockTile1x3AVX2},
+	2: {blockTile2x1AVX2, blockTile2x2AVX2, blockTile2x3AVX2},
+	3: {blockTile3x1AVX2, blockTile3x2AVX2, blockTile3x3AVX2},
+	4: {blockTile4x1AVX2, blockTile4x2AVX2, blockTile4x3AVX2},
+	5: {blockTile5x1AVX2, blockTile5x2AVX2},
+	6: {blockTile6x1AVX2, blockTile6x2AVX2},
 }}
 
 func setTileKernels(in instructions) {

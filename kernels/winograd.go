@@ -45,16 +45,23 @@ func newWinograd(s Conv2D, size int, weight []float32) *winogradWeights {
 		panic(fmt.Sprintf("kernels: Winograd's method F(%d, 3) does not suit %+v", size, s))
 	}
 	checkLength("Conv2D", "weight", len(weight), s.weightSize())
+	w := new(winogradWeights)
+	w.set(s, size)
+	w.pack(&Workspace{}, weight, false)
+	return w
+}
+
+// set prepares w for weights of s, in the memory that it has where that is
+// enough.
+func (w *winogradWeights) set(s Conv2D, size int) {
 	c := tiles.width
-	w := &winogradWeights{
-		shape: s, size: size, tiles: tiles, transforms: winogradTransforms,
+	*w = winogradWeights{
+		shape: s, size: size, tiles: tiles, transforms: winogradTransforms, packed: w.packed,
 		rows: (s.OutH() + size - 1) / size, columns: (s.OutW() + size - 1) / size,
 		source: (s.C + c - 1) / c, target: (s.K + c - 1) / c,
 	}
 	w.plane = oddLines(s.C * w.target * c)
-	w.packed = aligned(w.elements() * w.plane)
-	w.pack(&Workspace{}, weight, false)
-	return w
+	w.packed = grow(w.packed, w.elements()*w.plane)
 }
 
 // elements is the number of elements of the patch of a tile.

@@ -24,7 +24,9 @@ type Workspace struct {
 	otherOut   []float32 // the layout that its algorithm works in
 	zeros      []float32 // rows beyond the border of an image, never written
 	winograd   winogradJob
+	training   trainingWinograd
 	depthwise  depthwiseJob
+	expansion  expansionJob
 	int8       int8Scratch
 	quantize   quantizeScratch
 	planes     planesJob

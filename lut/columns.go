@@ -1,11 +1,14 @@
 package lut
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
 	"reflect"
 	"runtime"
+	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -21,6 +24,7 @@ type column struct {
 	name   string
 	offset uintptr
 	typ    reflect.Type
+	since  int // the schema that it came with
 }
 
 // columns are those of Row in their order.
@@ -30,17 +34,27 @@ var columns = func() []column {
 	for i := range list {
 		f := t.Field(i)
 		name, _, _ := strings.Cut(f.Tag.Get("parquet"), ",")
-		list[i] = column{name, f.Offset, f.Type}
+		since, err := strconv.Atoi(cmp.Or(f.Tag.Get("since"), "1"))
+		if err != nil {
+			panic(err)
+		}
+		list[i] = column{name, f.Offset, f.Type, since}
 	}
 	return list
 }()
+
+// columnsOf are the columns that files of a schema have.
+func columnsOf(schema int) []column {
+	return slices.DeleteFunc(slices.Clone(columns), func(c column) bool { return c.since > schema })
+}
 
 // readRows reads the rows of a file whose columns were checked: each column
 // into values of its type, some columns at once, then the rows in blocks that
 // stay in the caches. That takes a third of the time of reading row by row. The
 // number of rows that the footer claims is trusted with no more memory than the
 // size of the file warrants.
-func readRows(f *parquet.File) ([]Row, error) {
+func readRows(f *parquet.File, schema int) ([]Row, error) {
+	columns := columnsOf(schema)
 	// Before the columns: the collector then runs less often meanwhile.
 	rows := make([]Row, claimedRows(f))
 	fill := make([]func(rows []Row, first int), len(columns))

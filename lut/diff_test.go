@@ -203,3 +203,46 @@ func TestMergeRefuses(t *testing.T) {
 		t.Error(errors.New("no tables merge"))
 	}
 }
+
+// TestAcrossRuntimes shows that tables of two runtimes, or of one with other
+// options, are only mixed when asked to, and then the fastest row is kept.
+func TestAcrossRuntimes(t *testing.T) {
+	ours, other, options := testTable(4), testTable(4), testTable(4)
+	other.Meta.Runtime = "onnxruntime"
+	other.Rows = other.Rows[1:]
+	for i := range other.Rows {
+		r := &other.Rows[i]
+		factor := 0.5
+		if i > 0 {
+			factor = 2
+		}
+		for _, v := range []*float64{&r.LatencyMedianNS, &r.LatencyMeanNS, &r.LatencyP10NS, &r.LatencyP90NS, &r.LatencyCI95NS} {
+			*v *= factor
+		}
+	}
+	ours.Failures = []Failure{{Name: "net", Network: true, Reason: "it"}}
+	options.Meta.RuntimeOptions = map[string]string{"provider": "xnnpack"}
+	for what, b := range map[string]*Table{"runtime": other, "options": options} {
+		if _, _, err := Merge(ours, b); err == nil || !strings.Contains(err.Error(), what) {
+			t.Errorf("merging another %s: error %v", what, err)
+		}
+		if _, err := Diff(ours, b, DiffOptions{Alpha: 0.05}); err == nil || !strings.Contains(err.Error(), "--across") {
+			t.Errorf("comparing another %s: error %v", what, err)
+		}
+	}
+	if _, err := Diff(ours, other, DiffOptions{Alpha: 0.05, Across: true}); err != nil {
+		t.Error(err)
+	}
+	merged, _, err := MergeAcross(ours, other)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if merged.Meta.Runtime != ours.Meta.Runtime+"+onnxruntime" || len(merged.Rows) != 4 {
+		t.Fatalf("%d rows of %s", len(merged.Rows), merged.Meta.Runtime)
+	}
+	for i, want := range []float64{1, 0.5, 1, 1} {
+		if got := merged.Rows[i].LatencyMedianNS / ours.Rows[i].LatencyMedianNS; got != want {
+			t.Errorf("row %d is %g of ours, want %g", i, got, want)
+		}
+	}
+}

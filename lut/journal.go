@@ -15,32 +15,35 @@ import (
 
 // Journal holds what was measured so far, beside the table that it will
 // become: a file of JSON lines, the first of which is the table's [Meta] and
-// each further one a row or a network with its CRC-32C. Each is on disk when
+// each further one a row, a network or a failure, with its CRC-32C. Each is on disk when
 // the call that appended it returns, so that a killed run loses at most the
 // measurement in flight; a last line that was cut off is dropped on opening.
 //
 // One process at a time may hold a journal.
 type Journal struct {
 	file     *os.File
+	meta     Meta  // that it was begun with
 	size     int64 // of the lines that are whole
 	rows     []Row
 	networks []Network
+	failures []Failure
 	seen     map[identity]bool
 	broken   error // set where the file could not be brought back to size
 }
 
-// journalLine is a line of the journal; one of the first three is set.
+// journalLine is a line of the journal; one of all but the last is set.
 type journalLine struct {
 	Meta    json.RawMessage `json:"meta,omitempty"`
 	Row     json.RawMessage `json:"row,omitempty"`
 	Network json.RawMessage `json:"network,omitempty"`
+	Failure json.RawMessage `json:"failure,omitempty"`
 	CRC     uint32          `json:"crc32c"`
 }
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 func (l *journalLine) payload() json.RawMessage {
-	return slices.Concat(l.Meta, l.Row, l.Network)
+	return slices.Concat(l.Meta, l.Row, l.Network, l.Failure)
 }
 
 // maxLine bounds a line; a network of 100,000 workloads stays below.
@@ -114,6 +117,7 @@ func (j *Journal) load(meta Meta) error {
 	if err := j.write(journalLine{Meta: payload}); err != nil {
 		return err
 	}
+	j.meta = meta
 	return syncDir(filepath.Dir(j.file.Name()))
 }
 
@@ -163,6 +167,7 @@ func (j *Journal) take(data []byte, number int, meta Meta) error {
 	case line.Meta != nil:
 		var begun Meta
 		if err = json.Unmarshal(line.Meta, &begun); err == nil {
+			j.meta = begun
 			err = sameOrigin(begun, meta, "remove the file to measure anew, or write to another one")
 		}
 	case line.Row != nil:
@@ -174,6 +179,13 @@ func (j *Journal) take(data []byte, number int, meta Meta) error {
 		var network Network
 		if err = json.Unmarshal(line.Network, &network); err == nil {
 			err = j.addNetwork(network)
+		}
+	case line.Failure != nil:
+		var failure Failure
+		if err = json.Unmarshal(line.Failure, &failure); err == nil {
+			if err = failure.validate(); err == nil {
+				j.failures = append(j.failures, failure)
+			}
 		}
 	default:
 		return lineError{number, "damaged: neither row nor network"}
@@ -194,6 +206,7 @@ func sameOrigin(begun, now Meta, advice string) error {
 		{"device fingerprint", begun.Fingerprint, now.Fingerprint},
 		{"runtime", begun.Runtime, now.Runtime},
 		{"runtime version", begun.RuntimeVersion, now.RuntimeVersion},
+		{"runtime's set of options", optionText(begun), optionText(now)},
 		{"number of threads", begun.Threads, now.Threads},
 	} {
 		if c.begun != c.now {
@@ -203,11 +216,37 @@ func sameOrigin(begun, now Meta, advice string) error {
 	return nil
 }
 
+// Meta returns what the journal was begun with.
+func (j *Journal) Meta() Meta { return j.meta }
+
+// optionText is the same for the same options of a runtime.
+func optionText(m Meta) string {
+	if len(m.RuntimeOptions) == 0 {
+		return "empty"
+	}
+	return fmt.Sprint(m.RuntimeOptions)[len("map"):] // which sorts them
+}
+
 // Rows returns the rows so far, in the order in which they were measured.
 func (j *Journal) Rows() []Row { return slices.Clone(j.rows) }
 
 // Networks returns the networks so far, in the order in which they were measured.
 func (j *Journal) Networks() []Network { return slices.Clone(j.networks) }
+
+// Failures returns what could not be measured, in the order of trying.
+func (j *Journal) Failures() []Failure { return slices.Clone(j.failures) }
+
+// AppendFailure adds a failure and returns when it is on disk.
+func (j *Journal) AppendFailure(f Failure) error {
+	err := f.validate()
+	if err == nil {
+		err = j.append(f, func(b []byte) journalLine { return journalLine{Failure: b} })
+	}
+	if err == nil {
+		j.failures = append(j.failures, f)
+	}
+	return j.named(err)
+}
 
 // AppendRow adds a row and returns when it is on disk. It refuses an
 // impossible row and one that is already there.

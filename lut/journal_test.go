@@ -177,7 +177,7 @@ func TestJournalRefuses(t *testing.T) {
 		"runtime":            func(m *Meta) { m.Runtime = "onnxruntime" },
 		"runtime version":    func(m *Meta) { m.RuntimeVersion = "9" },
 		"number of threads":  func(m *Meta) { m.Threads = 4 },
-		"newer than":         func(m *Meta) { m.Schema = 2 },
+		"newer than":         func(m *Meta) { m.Schema = 3 },
 	} {
 		meta := testMeta()
 		change(&meta)
@@ -280,5 +280,48 @@ func TestJournalKilled(t *testing.T) {
 			}
 		}
 		j.Close()
+	}
+}
+
+// TestJournalFailures shows that what could not be measured outlives a killed
+// run and reaches the table.
+func TestJournalFailures(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "t.lut.parquet")
+	want := []Failure{
+		{Name: testRow(1).Key, Cache: CacheCold, Reason: "the adapter ended"},
+		{Name: "net", Network: true, Reason: "no kernel for Relu"},
+	}
+	j := openJournal(t, path)
+	for _, f := range want {
+		if err := j.AppendFailure(f); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, bad := range []Failure{{Name: "net", Network: true}, {Name: "no workload", Cache: CacheWarm, Reason: "it"}, {Name: testRow(1).Key, Reason: "it"}, {Reason: "it"}} {
+		if err := j.AppendFailure(bad); err == nil {
+			t.Errorf("%+v was taken", bad)
+		}
+	}
+	if err := j.Close(); err != nil {
+		t.Fatal(err)
+	}
+	j = openJournal(t, path)
+	if diff := cmp.Diff(want, j.Failures()); diff != "" {
+		t.Errorf("failures, -appended +found:\n%s", diff)
+	}
+	table := &Table{Meta: testMeta(), Rows: []Row{testRow(0)}, Failures: j.Failures()}
+	table.Meta.RuntimeOptions, table.Meta.RuntimeOverheadNS = map[string]string{"provider": "cpu"}, 3e3
+	if err := table.Write(path); err != nil {
+		t.Fatal(err)
+	}
+	read, err := Read(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, read.Failures); diff != "" {
+		t.Errorf("failures, -written +read:\n%s", diff)
+	}
+	if diff := cmp.Diff(table.Meta, read.Meta); diff != "" {
+		t.Errorf("metadata, -written +read:\n%s", diff)
 	}
 }

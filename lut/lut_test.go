@@ -51,6 +51,12 @@ func testRow(i int) Row {
 		energy := 0.25 * base
 		r.EnergyMJ, r.EnergySource = &energy, "modelled"
 	}
+	r.Contended, r.Bimodal = i%5 == 1, i%7 == 2
+	r.SamplesContended, r.SamplesInterrupted = int64(i%5), int64(i%4)
+	if i%3 == 1 {
+		clock, misses := 2.4e9, float64(i%2)
+		r.ClockHz, r.CacheMisses = &clock, &misses
+	}
 	return r
 }
 
@@ -216,6 +222,12 @@ func TestReadRefusesRows(t *testing.T) {
 		{"cache_state is \"\"", func(r *Row) { r.Cache = "" }},
 		{"macs is negative", func(r *Row) { r.MACs = -1 }},
 		{"bytes is negative", func(r *Row) { r.Bytes = -1 }},
+		{"samples_contended is negative", func(r *Row) { r.SamplesContended = -1 }},
+		{"samples_interrupted is negative", func(r *Row) { r.SamplesInterrupted = -1 }},
+		{"clock_hz is zero", func(r *Row) { r.ClockHz = &zero }},
+		{"first_run_ns is NaN", func(r *Row) { r.FirstRunNS = &nan }},
+		{"energy_idle_mj need energy_mj", func(r *Row) { r.EnergyMJ, r.EnergySource, r.EnergyIdleMJ = nil, "", &some }},
+		{"temperature_c is NaN", func(r *Row) { r.TemperatureC = &nan }},
 		{"measured_at is missing", func(r *Row) { r.MeasuredAt = time.Time{} }},
 	} {
 		table := testTable(5)
@@ -239,9 +251,40 @@ func TestReadRefusesRows(t *testing.T) {
 	}
 }
 
+// TestReadSchema1 reads a file that the version before schema 2 has written.
+func TestReadSchema1(t *testing.T) {
+	got, err := Read("testdata/schema1.lut.parquet")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := testTable(4)
+	for i := range want.Rows {
+		r := &want.Rows[i]
+		r.Contended, r.Bimodal, r.SamplesContended, r.SamplesInterrupted, r.ClockHz, r.CacheMisses = false, false, 0, 0, nil, nil
+	}
+	if diff := cmp.Diff(want, got, sameTable); diff != "" {
+		t.Errorf("-want +read:\n%s", diff)
+	}
+	// Written again it is of the newest schema.
+	path := filepath.Join(t.TempDir(), "again")
+	if err := got.Write(path); err != nil {
+		t.Fatal(err)
+	}
+	again, err := Read(path)
+	if diff := cmp.Diff(want, again, sameTable); err != nil || diff != "" {
+		t.Errorf("%v, -want +read:\n%s", err, diff)
+	}
+	// A column that came later has no place in it.
+	table := testTable(1)
+	table.Meta.Schema = 1
+	path = forge(t, table, table.Rows)
+	_, err = Read(path)
+	wantError(t, err, path, "column contended is not part of schema 1")
+}
+
 func TestReadRefusesMetadata(t *testing.T) {
 	for want, change := range map[string]func(*Table){
-		"schema 2 is newer than 1":              func(t *Table) { t.Meta.Schema = 2 },
+		"schema 3 is newer than 2":              func(t *Table) { t.Meta.Schema = 3 },
 		"schema 0 does not exist":               func(t *Table) { t.Meta.Schema = 0 },
 		"the device fingerprint is missing":     func(t *Table) { t.Meta.Fingerprint = "" },
 		"the runtime is missing":                func(t *Table) { t.Meta.Runtime = "" },
@@ -280,7 +323,7 @@ func TestReadRefusesColumns(t *testing.T) {
 	table := testTable(1)
 	for want, path := range map[string]string{
 		"column latency_median_us: unknown unit \"us\", want latency_median_ns": forge(t, table, []microseconds{{}}),
-		"column colour is not part of schema 1":                                 forge(t, table, []extra{{Row: testRow(0)}}),
+		"column colour is not part of schema 2":                                 forge(t, table, []extra{{Row: testRow(0)}}),
 		"column op is missing":                                                  forge(t, table, []missing{{}}),
 		"column key is INT":                                                     forge(t, table, []other{{}}),
 	} {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 
 	"gonum.org/v1/gonum/stat/distuv"
 )
@@ -87,11 +88,74 @@ func Merge(tables ...*Table) (*Table, []Conflict, error) {
 			conflicts = append(conflicts, c)
 		}
 	}
+	for _, t := range tables {
+		for _, f := range t.Failures { // which another table may have measured
+			known := rows[identity{f.Name, f.Cache}] != nil
+			if f.Network {
+				known = networks[f.Name] != nil
+			}
+			if !known && !slices.ContainsFunc(out.Failures, func(o Failure) bool { return o.Name == f.Name && o.Cache == f.Cache && o.Network == f.Network }) {
+				out.Failures = append(out.Failures, f)
+			}
+		}
+	}
 	slices.SortStableFunc(conflicts, func(a, b Conflict) int { return cmp.Compare(b.Birge, a.Birge) })
 	if err := out.Verify(); err != nil {
 		return nil, nil, err
 	}
 	return out, conflicts, nil
+}
+
+// MergeAcross combines tables of one device and of several runtimes: of each
+// workload and network the fastest measurement, as of someone who uses the
+// fastest runtime for each. The runtime of the result is the names of all.
+func MergeAcross(tables ...*Table) (*Table, []Conflict, error) {
+	fail := func(err error) (*Table, []Conflict, error) { return nil, nil, fmt.Errorf("lut: merge: %w", err) }
+	if len(tables) == 0 {
+		return fail(errors.New("no tables"))
+	}
+	out := &Table{Meta: tables[0].Meta}
+	rows, networks := map[identity]int{}, map[string]int{}
+	var names, versions []string
+	for i, t := range tables {
+		switch {
+		case t.Meta.Fingerprint != out.Meta.Fingerprint:
+			return fail(fmt.Errorf("the device fingerprint was %s, now it is %s: tables of different devices are not combined", out.Meta.Fingerprint, t.Meta.Fingerprint))
+		case t.Meta.Threads != out.Meta.Threads:
+			return fail(fmt.Errorf("the number of threads was %d, now it is %d: tables of different threads are not combined", out.Meta.Threads, t.Meta.Threads))
+		case t.Published != nil:
+			return fail(fmt.Errorf("table %d has published entries, which are not measurements of this device", i))
+		}
+		out.Meta.addProtocol(&t.Meta, i > 0)
+		out.Meta.RuntimeOverheadNS = min(out.Meta.RuntimeOverheadNS, t.Meta.RuntimeOverheadNS)
+		if !slices.Contains(names, t.Meta.Runtime) {
+			names, versions = append(names, t.Meta.Runtime), append(versions, t.Meta.RuntimeVersion)
+		}
+		for _, r := range t.Rows {
+			id := identity{r.Key, r.Cache}
+			at, ok := rows[id]
+			if !ok {
+				rows[id] = len(out.Rows)
+				out.Rows = append(out.Rows, r)
+			} else if r.LatencyMedianNS < out.Rows[at].LatencyMedianNS {
+				out.Rows[at] = r
+			}
+		}
+		for _, n := range t.Networks {
+			at, ok := networks[n.Name]
+			if !ok {
+				networks[n.Name] = len(out.Networks)
+				out.Networks = append(out.Networks, n)
+			} else if n.LatencyMedianNS < out.Networks[at].LatencyMedianNS {
+				out.Networks[at] = n
+			}
+		}
+	}
+	out.Meta.Runtime, out.Meta.RuntimeVersion, out.Meta.RuntimeOptions = strings.Join(names, "+"), strings.Join(versions, "+"), nil
+	if err := out.Verify(); err != nil {
+		return nil, nil, err
+	}
+	return out, nil, nil
 }
 
 // addProtocol keeps of two protocols what holds for both.
@@ -107,6 +171,9 @@ func (m *Meta) addProtocol(o *Meta, further bool) {
 	p.BudgetSeconds += q.BudgetSeconds
 	p.MaxItemSeconds = max(p.MaxItemSeconds, q.MaxItemSeconds)
 	p.Pinned = p.Pinned && q.Pinned
+	if p.Baseline == nil || q.Baseline == nil || *p.Baseline != *q.Baseline {
+		p.Baseline = nil
+	}
 	if p.Calibration != q.Calibration {
 		p.Calibration = ""
 	}
@@ -186,7 +253,49 @@ func mergeRows(rows []*Row, relativeCI float64) (Row, Conflict) {
 		}
 	}
 	out.EnergyMJ, out.EnergySource = mergeEnergy(rows)
+	mergeConditions(&out, rows, used, weights)
 	return out, c
+}
+
+// mergeConditions combines what says how the rows were measured: a number is
+// the weighted mean over those that have it, in the weights of the latency.
+func mergeConditions(out *Row, rows, used []*Row, weights []float64) {
+	out.SamplesContended, out.SamplesInterrupted = 0, 0
+	for _, r := range rows {
+		out.SamplesContended += r.SamplesContended
+		out.SamplesInterrupted += r.SamplesInterrupted
+	}
+	out.Contended, out.Bimodal = false, false
+	for _, r := range used {
+		out.Contended = out.Contended || r.Contended
+		out.Bimodal = out.Bimodal || r.Bimodal
+	}
+	for _, field := range []func(*Row) **float64{
+		func(r *Row) **float64 { return &r.FirstRunNS },
+		func(r *Row) **float64 { return &r.Cycles },
+		func(r *Row) **float64 { return &r.Instructions },
+		func(r *Row) **float64 { return &r.CacheMisses },
+		func(r *Row) **float64 { return &r.PeakMemoryBytes },
+		func(r *Row) **float64 { return &r.TemperatureC },
+		func(r *Row) **float64 { return &r.ClockHz },
+		func(r *Row) **float64 { return &r.ComputeSlowdown },
+		func(r *Row) **float64 { return &r.MemorySlowdown },
+	} {
+		sum, weight := 0.0, 0.0
+		for i, r := range used {
+			if v := *field(r); v != nil {
+				sum += weights[i] * *v
+				weight += weights[i]
+			}
+		}
+		*field(out) = nil
+		if weight > 0 {
+			sum /= weight
+			*field(out) = &sum
+		}
+	}
+	// They belong to an energy_mj that is no longer one measurement's.
+	out.EnergyGrossMJ, out.EnergyIdleMJ = nil, nil
 }
 
 // modelled is the source of energy that no meter told.
@@ -229,9 +338,12 @@ func mergeNetworks(list []Network) (Network, Conflict, error) {
 	weights, mean, half, birge, p := combine(medians, halves)
 	out.LatencyMedianNS, out.LatencyCI95NS = mean, half
 	out.LatencyP10NS, out.LatencyP90NS, out.Samples = 0, 0, 0
+	out.RawMedianNS, out.FirstRunNS = 0, 0
 	for i, n := range list {
 		out.LatencyP10NS += weights[i] * n.LatencyP10NS
 		out.LatencyP90NS += weights[i] * n.LatencyP90NS
+		out.Contended = out.Contended || n.Contended
+		out.Bimodal = out.Bimodal || n.Bimodal
 		out.Samples += n.Samples
 	}
 	out.LatencyP10NS, out.LatencyP90NS = min(mean, out.LatencyP10NS), max(mean, out.LatencyP90NS)

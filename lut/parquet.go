@@ -132,9 +132,21 @@ func (t *Table) metadata() (map[string]string, error) {
 		metaPrefix + "created":         t.Meta.Created.UTC().Format(time.RFC3339Nano),
 		sumKey:                         noSum,
 	}
+	if t.Meta.Target != "" {
+		meta[metaPrefix+"target"] = t.Meta.Target
+	}
 	objects := map[string]any{"device": t.Meta.Device, "protocol": t.Meta.Protocol, "networks": t.Networks}
 	if t.Published != nil {
 		objects["published"] = t.Published
+	}
+	if len(t.Failures) > 0 {
+		objects["failures"] = t.Failures
+	}
+	if len(t.Meta.RuntimeOptions) > 0 {
+		objects["runtime_options"] = t.Meta.RuntimeOptions
+	}
+	if t.Meta.RuntimeOverheadNS > 0 {
+		objects["runtime_overhead_ns"] = t.Meta.RuntimeOverheadNS
 	}
 	for name, value := range objects {
 		text, err := json.Marshal(value)
@@ -167,7 +179,7 @@ func (t *Table) setMetadata(get func(string) (string, bool)) error {
 		return func(s string) error { return json.Unmarshal([]byte(s), v) }
 	}
 	parse("schema", number(&t.Meta.Schema))
-	if failed == nil && t.Meta.Schema > Schema {
+	if failed == nil && (t.Meta.Schema > Schema || t.Meta.Schema < 1) {
 		return t.Meta.validate() // the rest may have another form
 	}
 	t.Meta.Fingerprint = text("fingerprint")
@@ -175,11 +187,17 @@ func (t *Table) setMetadata(get func(string) (string, bool)) error {
 	t.Meta.RuntimeVersion = text("runtime_version")
 	parse("threads", number(&t.Meta.Threads))
 	parse("created", func(s string) (err error) { t.Meta.Created, err = time.Parse(time.RFC3339Nano, s); return err })
+	t.Meta.Target, _ = get(metaPrefix + "target")
 	parse("device", object(&t.Meta.Device))
 	parse("protocol", object(&t.Meta.Protocol))
 	parse("networks", object(&t.Networks))
-	if _, ok := get(metaPrefix + "published"); ok {
-		parse("published", object(&t.Published))
+	for name, v := range map[string]any{
+		"published": &t.Published, "failures": &t.Failures,
+		"runtime_options": &t.Meta.RuntimeOptions, "runtime_overhead_ns": &t.Meta.RuntimeOverheadNS,
+	} {
+		if _, ok := get(metaPrefix + name); ok {
+			parse(name, object(v))
+		}
 	}
 	return failed
 }
@@ -204,13 +222,15 @@ func decode(data []byte) (t *Table, err error) {
 	if err := t.setMetadata(f.Lookup); err != nil {
 		return nil, err
 	}
-	if err := checkColumns(f.Schema()); err != nil {
+	if err := checkColumns(f.Schema(), t.Meta.Schema); err != nil {
 		return nil, err
 	}
-	if t.Rows, err = readRows(f); err != nil {
+	if t.Rows, err = readRows(f, t.Meta.Schema); err != nil {
 		return nil, err
 	}
-	t.index, err = t.verify(len(t.Rows)/sampledKeys + 1)
+	if t.index, err = t.verify(len(t.Rows)/sampledKeys + 1); err == nil {
+		t.Meta.Schema = Schema // what an older one lacks is null, false or 0
+	}
 	return t, err
 }
 
@@ -222,8 +242,12 @@ func firstLine(s string) string {
 // checkColumns compares the file's columns with those of Row. A column of
 // which only the unit differs is told apart, since it reads as a plausible
 // number that is wrong by a factor.
-func checkColumns(got *parquet.Schema) error {
+func checkColumns(got *parquet.Schema, schema int) error {
 	want := parquet.SchemaOf(Row{})
+	known := make(map[string]bool, len(columns))
+	for _, c := range columnsOf(schema) {
+		known[c.name] = true
+	}
 	for _, field := range got.Fields() {
 		name := field.Name()
 		expected, ok := want.Lookup(name)
@@ -235,21 +259,23 @@ func checkColumns(got *parquet.Schema) error {
 					}
 				}
 			}
-			return fmt.Errorf("column %s is not part of schema %d", name, Schema)
+		}
+		if !known[name] {
+			return fmt.Errorf("column %s is not part of schema %d", name, schema)
 		}
 		if !field.Leaf() || field.Type().String() != expected.Node.Type().String() || field.Optional() != expected.Node.Optional() {
 			return fmt.Errorf("column %s is %s, want %s", name, describe(field), describe(expected.Node))
 		}
 	}
 	for _, field := range want.Fields() {
-		if _, ok := got.Lookup(field.Name()); !ok {
+		if _, ok := got.Lookup(field.Name()); !ok && known[field.Name()] {
 			return fmt.Errorf("column %s is missing", field.Name())
 		}
 	}
 	return nil
 }
 
-func isUnit(s string) bool { return s == "ns" || s == "mj" }
+func isUnit(s string) bool { return s == "ns" || s == "mj" || s == "hz" }
 
 func describe(n parquet.Node) string {
 	switch {

@@ -56,6 +56,25 @@ type Row struct {
 	Bytes        int64    `parquet:"bytes" json:"bytes"`
 
 	MeasuredAt time.Time `parquet:"measured_at,timestamp(microsecond:utc)" json:"measured_at"`
+
+	// What follows is not in files of schema 1, and reads as null, false or 0.
+
+	Contended          bool  `parquet:"contended" json:"contended" since:"2"`                     // never undisturbed for long enough
+	Bimodal            bool  `parquet:"bimodal" json:"bimodal" since:"2"`                         // two times instead of one
+	SamplesContended   int64 `parquet:"samples_contended" json:"samples_contended" since:"2"`     // beside Samples: other work slowed the machine down
+	SamplesInterrupted int64 `parquet:"samples_interrupted" json:"samples_interrupted" since:"2"` // beside Samples: the thread had to wait
+
+	FirstRunNS      *float64 `parquet:"first_run_ns,optional" json:"first_run_ns,omitempty" since:"2"`           // of the first run after loading
+	EnergyGrossMJ   *float64 `parquet:"energy_gross_mj,optional" json:"energy_gross_mj,omitempty" since:"2"`     // of one run, as metered
+	EnergyIdleMJ    *float64 `parquet:"energy_idle_mj,optional" json:"energy_idle_mj,omitempty" since:"2"`       // of the idle machine in that time; EnergyMJ is without
+	Cycles          *float64 `parquet:"cycles,optional" json:"cycles,omitempty" since:"2"`                       // of one run, as are the next two
+	Instructions    *float64 `parquet:"instructions,optional" json:"instructions,omitempty" since:"2"`           //
+	CacheMisses     *float64 `parquet:"cache_misses,optional" json:"cache_misses,omitempty" since:"2"`           // of the last level
+	PeakMemoryBytes *float64 `parquet:"peak_memory_bytes,optional" json:"peak_memory_bytes,omitempty" since:"2"` // of its tensors and weights, or of another runtime's process
+	TemperatureC    *float64 `parquet:"temperature_c,optional" json:"temperature_c,omitempty" since:"2"`
+	ClockHz         *float64 `parquet:"clock_hz,optional" json:"clock_hz,omitempty" since:"2"`
+	ComputeSlowdown *float64 `parquet:"compute_slowdown,optional" json:"compute_slowdown,omitempty" since:"2"` // of the calibration kernels, over their undisturbed time,
+	MemorySlowdown  *float64 `parquet:"memory_slowdown,optional" json:"memory_slowdown,omitempty" since:"2"`   // in the samples that count
 }
 
 // NewRow returns a row of w without measurements, warm.
@@ -145,8 +164,38 @@ func (r *Row) validateValues() error {
 		return fmt.Errorf("energy_source is %q, but energy_mj is null", r.EnergySource)
 	case r.EnergyMJ != nil && r.EnergySource == "":
 		return errors.New("energy_mj has no energy_source")
-	case r.EnergyMJ != nil:
-		return validatePositive("energy_mj", *r.EnergyMJ)
+	case r.SamplesContended < 0:
+		return errors.New("samples_contended is negative")
+	case r.SamplesInterrupted < 0:
+		return errors.New("samples_interrupted is negative")
+	case r.EnergyMJ == nil && (r.EnergyGrossMJ != nil || r.EnergyIdleMJ != nil):
+		return errors.New("energy_gross_mj and energy_idle_mj need energy_mj")
+	case r.TemperatureC != nil && !(*r.TemperatureC > -273.15 && *r.TemperatureC < 1000):
+		return fmt.Errorf("temperature_c is %g", *r.TemperatureC)
+	}
+	for _, v := range []struct {
+		name  string
+		value *float64
+	}{
+		{"energy_mj", r.EnergyMJ}, {"energy_gross_mj", r.EnergyGrossMJ}, {"first_run_ns", r.FirstRunNS},
+		{"cycles", r.Cycles}, {"instructions", r.Instructions}, {"peak_memory_bytes", r.PeakMemoryBytes},
+		{"clock_hz", r.ClockHz}, {"compute_slowdown", r.ComputeSlowdown}, {"memory_slowdown", r.MemorySlowdown},
+	} {
+		if v.value != nil {
+			if err := validatePositive(v.name, *v.value); err != nil {
+				return err
+			}
+		}
+	}
+	for _, v := range []struct { // which may well be none
+		name  string
+		value *float64
+	}{{"energy_idle_mj", r.EnergyIdleMJ}, {"cache_misses", r.CacheMisses}} {
+		if v.value != nil && *v.value != 0 {
+			if err := validatePositive(v.name, *v.value); err != nil {
+				return err
+			}
+		}
 	}
 	return nil
 }

@@ -22,11 +22,35 @@
 //	macs, bytes         multiply-accumulates; bytes read and written
 //	measured_at         timestamp, UTC, microseconds
 //
+// and since schema 2, before which they read as false, 0 or null:
+//
+//	contended           other work slowed the machine down all the time, or for
+//	                    so long that few samples were left: the latency is
+//	                    corrected for it, but less certain than its interval says
+//	bimodal             the samples have two clusters: the median is one of two times
+//	samples_contended, samples_interrupted
+//	                    samples that count in raw_median_ns only: taken beside
+//	                    other work, or while the thread had to wait for a CPU
+//	first_run_ns        time of the first run after loading, or null
+//	energy_gross_mj, energy_idle_mj
+//	                    as metered, and what of it the idle machine would have
+//	                    used: energy_mj is their difference; null where modelled
+//	cycles, instructions, cache_misses
+//	                    of one run, in user space, or null where nothing counts them
+//	peak_memory_bytes   memory of its tensors and weights; of another runtime the
+//	                    most that its process had resident; or null
+//	temperature_c       of the processor, or null
+//	clock_hz            of the core, or null
+//	compute_slowdown, memory_slowdown
+//	                    time of the calibration kernels over their undisturbed
+//	                    time, in the samples that count
+//
 // The Parquet metadata carries, below keys that begin with "hwprofd.", the
 // schema version, the device and its fingerprint, the runtime and its version,
-// the threads, the measurement protocol, whole networks that were measured on
-// the same device, a published table that was imported, if any, and a SHA-256
-// over the whole file.
+// the threads, the measurement protocol, the target that was measured from
+// another machine, if any, whole networks that were measured on the same
+// device, what could not be measured and why, if anything, a published table
+// that was imported, if any, and a SHA-256 over the whole file.
 package lut
 
 import (
@@ -41,8 +65,9 @@ import (
 )
 
 // Schema is the version of the file format that this package writes. It reads
-// no newer one.
-const Schema = 1
+// older ones, as if they were of this one, and no newer ones. A new version adds
+// columns; it never changes the meaning of one.
+const Schema = 2
 
 // Meta says on what and how a table was measured.
 type Meta struct {
@@ -52,8 +77,16 @@ type Meta struct {
 	Runtime        string      `json:"runtime"`     // such as "hwprofd"
 	RuntimeVersion string      `json:"runtime_version"`
 	Threads        int         `json:"threads"`
-	Protocol       Protocol    `json:"protocol"`
-	Created        time.Time   `json:"created"`
+	// RuntimeOptions are those of a runtime that change its times.
+	RuntimeOptions map[string]string `json:"runtime_options,omitempty"`
+	// RuntimeOverheadNS is what a run costs of which the work takes no time, of
+	// a runtime that is asked for each operator as for a network; it is part of
+	// every row. 0 where runs of a workload have no such part.
+	RuntimeOverheadNS float64   `json:"runtime_overhead_ns,omitempty"`
+	Protocol          Protocol  `json:"protocol"`
+	Created           time.Time `json:"created"`
+	// Target is the machine that was measured from another one, such as ssh://pi@kitchen.
+	Target string `json:"target,omitempty"`
 }
 
 // Protocol is the measurement protocol that was asked for. What each row
@@ -63,7 +96,17 @@ type Protocol struct {
 	BudgetSeconds  float64 `json:"budget_seconds"`        // for the whole run
 	MaxItemSeconds float64 `json:"max_item_seconds"`      // for one workload
 	Pinned         bool    `json:"pinned"`                // thread pinned to a core
-	Calibration    string  `json:"calibration,omitempty"` // interleaved kernel whose drift is divided out
+	Calibration    string  `json:"calibration,omitempty"` // interleaved kernel, bound by arithmetic, whose drift is divided out
+	// Baseline has what the calibration kernels took on the undisturbed machine.
+	Baseline *Baseline `json:"baseline,omitempty"`
+}
+
+// Baseline is the speed of an undisturbed machine: the ns of one run of each
+// calibration kernel.
+type Baseline struct {
+	ClockNS   float64 `json:"clock_ns"`   // a chain of dependent operations
+	ComputeNS float64 `json:"compute_ns"` // bound by arithmetic
+	MemoryNS  float64 `json:"memory_ns"`  // bound by memory
 }
 
 // Network is a whole network that was measured on the device.
@@ -76,6 +119,35 @@ type Network struct {
 	LatencyCI95NS   float64  `json:"latency_ci95_ns"` // half-width
 	Samples         int64    `json:"samples"`
 	Use             string   `json:"use"` // "fit", "calibrate" or "test"
+
+	// As in a row; of tables of schema 1 they read as 0 or false.
+	RawMedianNS float64 `json:"raw_median_ns,omitempty"`
+	FirstRunNS  float64 `json:"first_run_ns,omitempty"`
+	Contended   bool    `json:"contended,omitempty"`
+	Bimodal     bool    `json:"bimodal,omitempty"`
+}
+
+// Failure is a workload or a network that could not be measured.
+type Failure struct {
+	Name    string `json:"name"`                  // a workload's key, or a network's name
+	Cache   string `json:"cache_state,omitempty"` // of a workload
+	Network bool   `json:"network"`               // Name is a network's
+	Reason  string `json:"reason"`
+}
+
+func (f *Failure) validate() error {
+	switch {
+	case f.Name == "":
+		return errors.New("a failure has no name")
+	case f.Reason == "":
+		return fmt.Errorf("the failure of %s has no reason", f.Name)
+	case f.Network:
+		return nil
+	case f.Cache != CacheWarm && f.Cache != CacheCold:
+		return fmt.Errorf("the failure of %s has cache_state %q, want %s or %s", f.Name, f.Cache, CacheWarm, CacheCold)
+	}
+	_, err := graph.ParseWorkload(f.Name)
+	return err
 }
 
 // Table is a latency table in memory.
@@ -83,12 +155,34 @@ type Table struct {
 	Meta     Meta
 	Rows     []Row
 	Networks []Network
+	// Failures are what was to be measured and could not be.
+	Failures []Failure
 	// Published is set in a table that was imported, if it has entries that are
 	// no rows.
 	Published *Published
 
 	indexed sync.Once
 	index   index
+}
+
+// SumOfParts returns the sum of the medians of a network's workloads, with warm
+// caches, and how many of them have no row. The whole network takes longer, for
+// what lies between them, or less, where one leaves its output in the caches.
+func (t *Table) SumOfParts(n *Network) (ns float64, missing int) {
+	for _, key := range n.Workloads {
+		w, err := graph.ParseWorkload(key)
+		if err != nil {
+			missing++
+			continue
+		}
+		row, ok := t.Lookup(w)
+		if !ok {
+			missing++
+			continue
+		}
+		ns += row.LatencyMedianNS
+	}
+	return ns, missing
 }
 
 // identity is what only one row of a table may have.
@@ -148,6 +242,11 @@ func (t *Table) verify(each int) (x index, err error) {
 			return x, fmt.Errorf("network %d: %q is there twice", i, n.Name)
 		}
 		names[n.Name] = true
+	}
+	for i := range t.Failures {
+		if err := t.Failures[i].validate(); err != nil {
+			return x, fmt.Errorf("failure %d: %w", i, err)
+		}
 	}
 	return x, nil
 }
@@ -209,6 +308,8 @@ func (m *Meta) validate() error {
 		return errors.New("the runtime is missing")
 	case m.Threads < 1:
 		return fmt.Errorf("threads is %d", m.Threads)
+	case !(m.RuntimeOverheadNS >= 0):
+		return fmt.Errorf("the runtime's overhead is %v ns", m.RuntimeOverheadNS)
 	}
 	return nil
 }

@@ -1,6 +1,7 @@
 package predictor
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"math"
@@ -15,22 +16,24 @@ import (
 // Errors are |predicted - measured| / measured.
 type Accuracy struct {
 	N                               int
+	MAPE                            float64 // mean error
 	MedianError, P90Error, MaxError float64
 	Within5, Within10, Within20     float64 // share of networks with an error of at most 5%, 10%, 20%
 	Coverage                        float64 // share of measurements inside their interval
 	MedianWidth                     float64 // median of (HighNS - LowNS) / 2 / LatencyNS
 	Spearman                        float64 // rank correlation; 0 where all predictions or all measurements are equal
+	Kendall                         float64 // rank correlation tau-b; 0 likewise
+}
+
+// comparedPair is a network's latency as predicted and as measured.
+type comparedPair struct {
+	predicted, low, high, measured float64
 }
 
 // Evaluate predicts measured networks and compares. For the figures to mean
 // anything, the networks must not be those that the predictor was fitted to.
 func (p *Predictor) Evaluate(networks []lut.Network) (Accuracy, error) {
-	n := len(networks)
-	if n == 0 {
-		return Accuracy{}, errors.New("predictor: no networks to evaluate on")
-	}
-	accuracy := Accuracy{N: n}
-	var predicted, measured, relative, widths []float64
+	var pairs []comparedPair
 	for _, network := range networks {
 		workloads, err := networkWorkloads(network)
 		if err != nil {
@@ -40,10 +43,23 @@ func (p *Predictor) Evaluate(networks []lut.Network) (Accuracy, error) {
 		if err != nil {
 			return Accuracy{}, fmt.Errorf("predictor: network %q: %w", network.Name, err)
 		}
-		ns := network.LatencyMedianNS
-		e := math.Abs(prediction.LatencyNS-ns) / ns
-		predicted, measured, relative = append(predicted, prediction.LatencyNS), append(measured, ns), append(relative, e)
-		widths = append(widths, (prediction.HighNS-prediction.LowNS)/2/prediction.LatencyNS)
+		pairs = append(pairs, comparedPair{prediction.LatencyNS, prediction.LowNS, prediction.HighNS, network.LatencyMedianNS})
+	}
+	return summarize(pairs)
+}
+
+func summarize(pairs []comparedPair) (Accuracy, error) {
+	n := len(pairs)
+	if n == 0 {
+		return Accuracy{}, errors.New("predictor: no networks to evaluate on")
+	}
+	accuracy := Accuracy{N: n}
+	var predicted, measured, relative, widths []float64
+	for _, pair := range pairs {
+		e := math.Abs(pair.predicted-pair.measured) / pair.measured
+		accuracy.MAPE += e
+		predicted, measured, relative = append(predicted, pair.predicted), append(measured, pair.measured), append(relative, e)
+		widths = append(widths, (pair.high-pair.low)/2/pair.predicted)
 		for _, within := range []struct {
 			share *float64
 			limit float64
@@ -52,14 +68,14 @@ func (p *Predictor) Evaluate(networks []lut.Network) (Accuracy, error) {
 				*within.share++
 			}
 		}
-		if prediction.LowNS <= ns && ns <= prediction.HighNS {
+		if pair.low <= pair.measured && pair.measured <= pair.high {
 			accuracy.Coverage++
 		}
 	}
-	for _, share := range []*float64{&accuracy.Within5, &accuracy.Within10, &accuracy.Within20, &accuracy.Coverage} {
-		*share /= float64(n)
+	for _, mean := range []*float64{&accuracy.MAPE, &accuracy.Within5, &accuracy.Within10, &accuracy.Within20, &accuracy.Coverage} {
+		*mean /= float64(n)
 	}
-	accuracy.Spearman = spearman(predicted, measured)
+	accuracy.Spearman, accuracy.Kendall = spearman(predicted, measured), kendall(predicted, measured)
 	slices.Sort(relative)
 	slices.Sort(widths)
 	accuracy.MedianError = quantile(relative, 0.5)
@@ -87,6 +103,24 @@ func spearman(a, b []float64) float64 {
 		return 0
 	}
 	return r
+}
+
+// kendall is tau-b: of all pairs, those in the same order less those in the
+// opposite one, over the geometric mean of those that each of a and b orders.
+func kendall(a, b []float64) float64 {
+	var agree, orderedA, orderedB float64
+	for i := range a {
+		for j := range i {
+			x, y := cmp.Compare(a[i], a[j]), cmp.Compare(b[i], b[j])
+			agree += float64(x * y)
+			orderedA += float64(x * x)
+			orderedB += float64(y * y)
+		}
+	}
+	if orderedA == 0 || orderedB == 0 {
+		return 0
+	}
+	return agree / math.Sqrt(orderedA*orderedB)
 }
 
 func ranks(values []float64) []float64 {

@@ -34,10 +34,11 @@ func TestEvaluate(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := Accuracy{
-		N: 5, MedianError: 0.08, P90Error: 0.15 + 0.6*(0.5-0.15), MaxError: 0.5,
+		N: 5, MAPE: (0 + 0.04 + 0.08 + 0.15 + 0.5) / 5, MedianError: 0.08, P90Error: 0.15 + 0.6*(0.5-0.15), MaxError: 0.5,
 		Within5: 0.4, Within10: 0.6, Within20: 0.8, Coverage: 0.8,
 		MedianWidth: math.Sinh(cautiousScore * blindSpread),
-		Spearman:    math.Sqrt(3) / 2, // ranks 1.5 1.5 4 4 4 and 2 1 5 3 4: 7.5/sqrt(7.5*10)
+		Spearman:    math.Sqrt(3) / 2,  // ranks 1.5 1.5 4 4 4 and 2 1 5 3 4: 7.5/sqrt(7.5*10)
+		Kendall:     6 / math.Sqrt(60), // of 10 pairs 6 are ordered by both, all the same way
 	}
 	if diff := cmp.Diff(want, got, cmp.Comparer(func(a, b float64) bool { return math.Abs(a-b) < 1e-9 })); diff != "" {
 		t.Errorf("accuracy differs (-want +got):\n%s", diff)
@@ -76,6 +77,23 @@ func TestQuantile(t *testing.T) {
 	} {
 		if got := quantile(test.values, test.p); math.Abs(got-test.want) > 1e-12 {
 			t.Errorf("quantile(%v, %g) = %g, want %g", test.values, test.p, got, test.want)
+		}
+	}
+}
+
+func TestKendall(t *testing.T) {
+	for _, test := range []struct {
+		a, b []float64
+		want float64
+	}{
+		{[]float64{1, 2, 3, 4}, []float64{10, 200, 3000, 40000}, 1},
+		{[]float64{1, 2, 3, 4}, []float64{4, 3, 2, 1}, -1},
+		{[]float64{1, 2, 3, 4, 5}, []float64{2, 1, 4, 3, 5}, 0.6}, // 8 pairs agree, 2 do not
+		{[]float64{1, 1, 2}, []float64{5, 6, 7}, 2 / math.Sqrt(6)},
+		{[]float64{1, 1, 1}, []float64{5, 6, 7}, 0},
+	} {
+		if got := kendall(test.a, test.b); math.Abs(got-test.want) > 1e-12 {
+			t.Errorf("kendall(%v, %v) = %g, want %g", test.a, test.b, got, test.want)
 		}
 	}
 }

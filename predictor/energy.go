@@ -79,22 +79,12 @@ func (m *energyModel) estimate(w graph.Workload, ns float64) float64 {
 	return dot(m.coefficients, activity(w, ns))
 }
 
-// finish adds the energy of the overhead to that of the workloads and puts an
-// interval around the sum: as wide as that of the latency, which the energy
-// follows, and wider by the model's error for the estimated part. Without any
-// energy to go by, the result is NaN.
-func (m *energyModel) finish(p *Prediction, width, estimated float64) {
-	if m.coefficients == nil {
-		p.EnergyMJ, p.EnergyLow, p.EnergyHigh = math.NaN(), math.NaN(), math.NaN()
-		return
-	}
-	p.EnergySource = m.source
-	extra := m.coefficients[0] * max(0, p.OverheadNS)
-	p.EnergyMJ += extra
-	width = math.Hypot(width, normal90*m.spread*(estimated+extra)/p.EnergyMJ)
-	p.EnergyLow = p.EnergyMJ * math.Exp(-width)
-	p.EnergyHigh = p.EnergyMJ * math.Exp(width)
+// of is the energy in mJ of a network whose workloads use mj, of which some is
+// estimated, and the half width of its interval in ln(mJ): that of the latency,
+// which the energy follows, and wider by the model's error for the estimated
+// part. The overhead counts as time at the power of an idle unit.
+func (m *energyModel) of(mj, estimated, overheadNS, width, coverage float64) (float64, float64) {
+	extra := m.coefficients[0] * max(0, overheadNS)
+	mj += extra
+	return mj, math.Hypot(width, twoSided(coverage)*m.spread*(estimated+extra)/mj)
 }
-
-// normal90 standard deviations to either side hold 90% of a normal distribution.
-const normal90 = 1.645

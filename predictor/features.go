@@ -7,11 +7,11 @@ import (
 	"github.com/hwprofd/hwprofd/graph"
 )
 
-// lanes is the number of f32 in the widest vector register, the unit in which
-// kernels cut up channels and columns. What is left over still costs a vector.
-const lanes = 16
-
-func roundUp(n int) float64 { return float64((n + lanes - 1) / lanes * lanes) }
+// describer turns workloads into numbers that their latency depends on.
+type describer struct {
+	hardware hardware
+	roofline []float64 // ns: constant, a MAC, a byte
+}
 
 // positions is the number of output positions over which a filter is applied.
 func positions(w graph.Workload) float64 {
@@ -26,14 +26,14 @@ func window(w graph.Workload) float64 {
 // work lists the quantities that latency is additive in: a start-up cost,
 // multiply-accumulates, the same with the output rounded up to whole vectors,
 // bytes read, bytes written, and the elements of the unrolled input.
-func work(w graph.Workload) []float64 {
-	macs := float64(w.MACs())
+func (d describer) work(w graph.Workload) []float64 {
+	macs, lanes := float64(w.MACs()), d.hardware.lanes(w.DType)
 	var tiled, unrolled float64
 	switch {
 	case w.Family() == "depthwise":
-		tiled = macs / float64(max(w.OutW(), 1)) * roundUp(w.OutW())
+		tiled = macs / float64(max(w.OutW(), 1)) * roundUp(w.OutW(), lanes)
 	case macs > 0 && (w.Op == graph.OpConv2D || w.Op == graph.OpLinear || w.Op == graph.OpMatMul) && w.K > 0:
-		tiled = macs / float64(w.K) * roundUp(w.K)
+		tiled = macs / float64(w.K) * roundUp(w.K, lanes)
 		if w.Op != graph.OpMatMul {
 			unrolled = positions(w) * window(w) * float64(max(w.Group, 1))
 		}
@@ -44,12 +44,14 @@ func work(w graph.Workload) []float64 {
 }
 
 // logFeatures describes a workload by logarithms of its shapes, of its cost
-// figures, and of how full its vectors are.
-func logFeatures(w graph.Workload) []float64 {
+// figures and its time by the roofline, of how full its vectors are, and of how
+// much its data exceed each cache.
+func (d describer) logFeatures(w graph.Workload) []float64 {
+	lanes := d.hardware.lanes(w.DType)
 	log := func(v float64) float64 { return math.Log(max(v, 1)) }
-	fill := func(n int) float64 { return math.Log(float64(max(n, 1)) / roundUp(max(n, 1))) }
+	fill := func(n int) float64 { return math.Log(float64(max(n, 1)) / roundUp(max(n, 1), lanes)) }
 	macs, bytes := float64(w.MACs()), float64(w.Bytes())
-	return []float64{
+	features := []float64{
 		log(macs),
 		log(float64(w.BytesRead())),
 		log(float64(w.BytesWritten())),
@@ -66,20 +68,28 @@ func logFeatures(w graph.Workload) []float64 {
 		fill(w.K),
 		fill(w.OutW()),
 		fill(int(min(positions(w), math.MaxInt32/2))),
+		log(float64(w.H)),
+		log(float64(w.W)),
+		log(dot(d.roofline, amounts(w))),
 	}
+	for _, size := range d.hardware.CacheBytes {
+		features = append(features, log(bytes/size))
+	}
+	return features
 }
 
 // encoder turns the workloads of one family into vectors of mean 0 and
 // variance 1 over the rows that it was made from: the log features and one
 // indicator an epilogue. What is constant over these rows is left out.
 type encoder struct {
+	describer   describer
 	epilogues   []string
 	kept        []int // of the raw features
 	mean, scale []float64
 }
 
-func newEncoder(samples []sample) *encoder {
-	e := &encoder{}
+func newEncoder(samples []sample, d describer) *encoder {
+	e := &encoder{describer: d}
 	for _, s := range samples {
 		if !slices.Contains(e.epilogues, s.workload.Epilogue) {
 			e.epilogues = append(e.epilogues, s.workload.Epilogue)
@@ -108,7 +118,7 @@ func newEncoder(samples []sample) *encoder {
 }
 
 func (e *encoder) raw(w graph.Workload) []float64 {
-	raw := logFeatures(w)
+	raw := e.describer.logFeatures(w)
 	for _, epilogue := range e.epilogues {
 		var indicator float64
 		if w.Epilogue == epilogue {

@@ -1,15 +1,18 @@
 package predictor
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"slices"
 
+	"gonum.org/v1/gonum/stat/distuv"
+
 	"github.com/hwprofd/hwprofd/lut"
 )
 
-// coverage is that of every interval.
-const coverage = 0.9
+// usualCoverage is that of the intervals of a predictor that was fitted.
+const usualCoverage = 0.9
 
 // The values of Prediction.Interval.
 const (
@@ -17,7 +20,10 @@ const (
 	// "Distribution-free predictive inference for regression", JASA 113(523),
 	// 2018, section 2.2) on the table's networks for "calibrate": a new network
 	// drawn like these falls into its interval with at least the coverage,
-	// whatever the distribution of errors.
+	// whatever the distribution of errors. Where there are enough of them, only
+	// those count that are like the new one in what they mostly do and in size
+	// (Mondrian: Vovk et al., "Algorithmic learning in a random world", 2005,
+	// section 4.5), so that the coverage holds within such groups as well.
 	IntervalConformal = "conformal"
 	// IntervalCrossValidated intervals stand in where there are too few such
 	// networks: they come from the cross-validated errors of the regressions
@@ -32,93 +38,233 @@ const (
 	// blindSpread is assumed of ln(ns) of a network where no network was there
 	// to learn overhead from.
 	blindSpread = 0.1
-	// Without calibration an interval is at least cautiousScore difficulties
-	// wide (1.64 would do if errors were normal and well estimated), and
-	// caution times the largest error seen.
+	// Without calibration an interval of 90% is at least cautiousScore
+	// difficulties wide (1.64 would do if errors were normal and well
+	// estimated), and caution times the largest error seen.
 	cautiousScore = 2.0
 	caution       = 1.25
+	// minCalibrated is how many networks a group needs for a score of its own:
+	// with fewer, chance would decide how wide its intervals are.
+	minCalibrated = 20
+	// borrowed is how many networks' worth of the error over all families goes
+	// into that of each.
+	borrowed = 4
 )
 
 // interval makes the interval of a prediction. Its half width, in ln(ns), is
 // the network's difficulty times a score that errors rarely exceed.
 type interval struct {
-	kind  string
-	base  float64 // error of networks all of whose workloads are measured
-	score float64
+	// base is the error of networks all of whose workloads are measured, by
+	// the family that they mostly consist of.
+	base []float64
+	// all, and groups by family, have the scores of calibration networks, from
+	// the least on; those of a family are also split at a latency.
+	all    []float64
+	groups []scoreGroup
+	// usual is the root mean square of the scores of all networks, those that
+	// were fitted left out in turn.
+	usual float64
+	// cautious is the score of 90% intervals where scores are too few.
+	cautious float64
+
+	coverage float64
+	resolved []resolvedGroup // for the coverage, by family
+}
+
+// scoreGroup are the scores of networks that mostly consist of one family.
+type scoreGroup struct {
+	scores       []float64
+	cut          float64 // ns; 0 where small and large are not told apart
+	small, large []float64
+}
+
+// resolvedGroup has the scores of a family's small and large networks.
+type resolvedGroup struct {
+	cut          float64
+	small, large resolvedScore
+}
+
+type resolvedScore struct {
+	score  float64
+	kind   string
+	spread float64 // standard deviation that goes with it
 }
 
 // difficulty is the error to expect of ln(ns) of a network: base, and what its
 // workloads are unsure by, which is taken to go one way.
-func (i interval) difficulty(spread float64) float64 { return math.Hypot(i.base, spread) }
+func (i *interval) difficulty(family int, spread float64) float64 {
+	return math.Hypot(i.base[family], spread)
+}
 
-func (i interval) width(spread float64) float64 { return i.score * i.difficulty(spread) }
+// scoreOf is what the difficulty of a network is to be multiplied by.
+func (i *interval) scoreOf(family int, ns float64) *resolvedScore {
+	if r := &i.resolved[family]; ns <= r.cut {
+		return &r.small
+	}
+	return &i.resolved[family].large
+}
 
-// conformalScore is the score that a fresh one, exchangeable with the given,
-// exceeds with probability at most 1-coverage: the ceil((n+1) coverage)-th
-// smallest of n. It is false where n is too small for that.
-func conformalScore(scores []float64) (float64, bool) {
+// resolve looks up the scores for a coverage. They grow with it: where a group
+// is too small for it, the next larger one decides, but never on less than the
+// largest score of the group.
+func (i *interval) resolve(coverage float64) {
+	i.coverage = coverage
+	i.resolved = make([]resolvedGroup, len(i.base))
+	for family := range i.resolved {
+		r := resolvedGroup{large: i.score(coverage, i.all)}
+		if family < len(i.groups) {
+			g := i.groups[family]
+			r.cut = g.cut
+			r.large = i.score(coverage, i.all, g.scores, g.large)
+			r.small = i.score(coverage, i.all, g.scores, g.small)
+		}
+		i.resolved[family] = r
+	}
+}
+
+// score is that of the last list that is not empty and large enough.
+func (i *interval) score(coverage float64, lists ...[]float64) resolvedScore {
+	r := i.scoreFor(coverage, lists)
+	r.spread = max(i.scoreFor(usualCoverage, lists).score/normal90, i.usual)
+	return r
+}
+
+func (i *interval) scoreFor(coverage float64, lists [][]float64) resolvedScore {
+	r := resolvedScore{score: i.cautious * twoSided(coverage) / normal90, kind: IntervalCrossValidated}
+	for n, scores := range lists {
+		if len(scores) == 0 || n > 0 && len(scores) < minCalibrated {
+			continue
+		}
+		if s, ok := conformalScore(scores, coverage); ok {
+			r = resolvedScore{score: s, kind: IntervalConformal}
+		} else {
+			r.score = max(r.score, scores[len(scores)-1])
+		}
+	}
+	return r
+}
+
+// conformalScore is the score that a fresh one, exchangeable with the given
+// ascending ones, exceeds with probability at most 1-coverage: the
+// ceil((n+1) coverage)-th smallest of n. It is false where n is too small.
+func conformalScore(scores []float64, coverage float64) (float64, bool) {
 	rank := int(math.Ceil(float64(len(scores)+1)*coverage - 1e-9))
 	if rank > len(scores) {
 		return 0, false
 	}
-	return slices.Sorted(slices.Values(scores))[rank-1], true
+	return scores[max(rank, 1)-1], true
+}
+
+// normal90 standard deviations to either side hold 90% of a normal distribution.
+const normal90 = 1.6448536269514722
+
+// twoSided standard deviations to either side hold that part of a normal
+// distribution.
+func twoSided(coverage float64) float64 { return distuv.UnitNormal.Quantile((1 + coverage) / 2) }
+
+// Within returns the predictor with intervals of another coverage, such as
+// 0.95. It shares all else with p. Intervals grow with the coverage.
+func (p *Predictor) Within(coverage float64) (*Predictor, error) {
+	if !(coverage > 0 && coverage < 1) {
+		return nil, fmt.Errorf("predictor: coverage is %g; want a number between 0 and 1, such as 0.9", coverage)
+	}
+	other := *p
+	other.interval.resolve(coverage)
+	return &other, nil
 }
 
 // calibrate sets the interval from the fitted networks with their
 // leave-one-out errors of ln(ns), and from networks not fitted to.
 func (p *Predictor) calibrate(fitted []lut.Network, errors []float64, calibration []lut.Network) error {
-	p.interval = interval{base: blindSpread}
-	if len(fitted) >= minOverhead {
-		p.interval.base = max(leastSpread, rootMeanSquare(errors))
-	}
-	scores, err := p.scores(calibration)
-	if err != nil {
-		return err
-	}
-	var ok bool
-	if p.interval.score, ok = conformalScore(scores); ok {
-		p.interval.kind = IntervalConformal
-		return nil
-	}
-	p.interval.kind = IntervalCrossValidated
-	p.interval.score = cautiousScore
-	for _, s := range scores {
-		p.interval.score = max(p.interval.score, caution*s)
-	}
+	families := len(p.families) + 1
+	p.interval = interval{cautious: cautiousScore, base: slices.Repeat([]float64{blindSpread}, families)}
+	replays := make([]replay, len(fitted))
 	for i, n := range fitted {
-		_, spread, err := p.replay(n)
+		var err error
+		if replays[i], err = p.replay(n); err != nil {
+			return err
+		}
+	}
+	if len(fitted) >= minOverhead {
+		p.interval.base = baseErrors(replays, errors, families)
+	}
+	byFamily := make([][]replay, families)
+	for _, n := range calibration {
+		r, err := p.replay(n)
 		if err != nil {
 			return err
 		}
-		p.interval.score = max(p.interval.score, caution*math.Abs(errors[i])/p.interval.difficulty(spread))
+		r.score = math.Abs(math.Log(n.LatencyMedianNS/r.ns)) / p.interval.difficulty(r.family, r.spread)
+		byFamily[r.family] = append(byFamily[r.family], r)
+		p.interval.all = append(p.interval.all, r.score)
+		p.interval.cautious = max(p.interval.cautious, caution*r.score)
 	}
+	slices.Sort(p.interval.all)
+	for _, group := range byFamily {
+		p.interval.groups = append(p.interval.groups, groupScores(group))
+	}
+	scores := slices.Clone(p.interval.all)
+	for i, r := range replays {
+		scores = append(scores, math.Abs(errors[i])/p.interval.difficulty(r.family, r.spread))
+		p.interval.cautious = max(p.interval.cautious, caution*scores[len(scores)-1])
+	}
+	p.interval.usual = rootMeanSquare(scores)
+	p.interval.resolve(usualCoverage)
 	return nil
 }
 
-// scores are the absolute errors of ln(ns) of measured networks, each relative
-// to the network's difficulty.
-func (p *Predictor) scores(networks []lut.Network) ([]float64, error) {
-	scores := make([]float64, len(networks))
-	for i, n := range networks {
-		ns, spread, err := p.replay(n)
-		if err != nil {
-			return nil, err
-		}
-		scores[i] = math.Abs(math.Log(n.LatencyMedianNS/ns)) / p.interval.difficulty(spread)
+// baseErrors are the root mean squares of the errors of networks by family,
+// each drawn towards that of all.
+func baseErrors(replays []replay, errors []float64, families int) []float64 {
+	all := max(leastSpread, rootMeanSquare(errors))
+	squares, count := make([]float64, families), make([]float64, families)
+	for i, r := range replays {
+		squares[r.family] += errors[i] * errors[i]
+		count[r.family]++
 	}
-	return scores, nil
+	base := make([]float64, families)
+	for f := range base {
+		base[f] = max(leastSpread, math.Sqrt((squares[f]+borrowed*all*all)/(count[f]+borrowed)))
+	}
+	return base
 }
 
-// replay predicts a measured network: its latency in ns, and by how much its
-// workloads are unsure.
-func (p *Predictor) replay(n lut.Network) (ns, spread float64, err error) {
+// groupScores splits networks at their median predicted latency where both
+// halves are large enough.
+func groupScores(networks []replay) scoreGroup {
+	scores := func(list []replay) (s []float64) {
+		for _, r := range list {
+			s = append(s, r.score)
+		}
+		slices.Sort(s)
+		return s
+	}
+	g := scoreGroup{scores: scores(networks)}
+	if len(networks) < 2*minCalibrated {
+		return g
+	}
+	slices.SortFunc(networks, func(a, b replay) int { return cmp.Compare(a.ns, b.ns) })
+	half := len(networks) / 2
+	g.cut = networks[half-1].ns
+	g.small, g.large = scores(networks[:half]), scores(networks[half:])
+	return g
+}
+
+// replay is the prediction of a measured network.
+type replay struct {
+	ns, spread float64 // spread: by how much its workloads are unsure
+	family     int     // that it mostly consists of
+	score      float64
+}
+
+func (p *Predictor) replay(n lut.Network) (replay, error) {
 	workloads, err := networkWorkloads(n)
 	if err != nil {
-		return 0, 0, err
+		return replay{}, err
 	}
-	prediction, spread, _, err := p.sum(workloads)
+	s, _, err := p.sum(workloads)
 	if err != nil {
-		return 0, 0, fmt.Errorf("predictor: network %q: %w", n.Name, err)
+		return replay{}, fmt.Errorf("predictor: network %q: %w", n.Name, err)
 	}
-	return prediction.LatencyNS, spread, nil
+	return replay{ns: s.ns, spread: s.relative(), family: s.family}, nil
 }

@@ -35,10 +35,10 @@ func (m *machine) latency(w graph.Workload) float64 {
 	perMAC := map[string]float64{"conv2d": 0.05, "pointwise": 0.03, "depthwise": 0.15, "linear": 0.12}[w.Family()]
 	macs := float64(w.MACs())
 	if w.Family() == "depthwise" {
-		macs *= roundUp(w.OutW()) / float64(w.OutW())
+		macs *= roundUp(w.OutW(), 16) / float64(w.OutW())
 		macs *= 1 + 2/float64(w.R)
 	} else if macs > 0 {
-		macs *= roundUp(w.K) / float64(w.K)
+		macs *= roundUp(w.K, 16) / float64(w.K)
 		macs *= 1 + 8/window(w) // short inner loops
 	}
 	compute := macs * perMAC

@@ -10,20 +10,25 @@ type observation struct {
 	families []float64 // summed latency of the workloads of each family, ns
 	count    float64   // workloads
 	bytes    float64   // moved by all of them
+	weights  float64   // bytes of weights that they read
 	ns       float64   // measured
 	noise    float64   // relative standard deviation of ns
 }
 
 // overhead turns the latencies of workloads measured alone into that of a
 // network: each family's sum times a factor, plus a cost a workload, a cost a
-// byte moved and a constant, all non-negative. What a sum misses is mostly
-// dispatch (a cost a workload) and caches that hold other data than in the
-// measurement alone (a factor, a cost a byte).
+// byte moved, a cost a byte of weights that grows with their size, and a
+// constant, all non-negative. What a sum misses is mostly dispatch (a cost a
+// workload), caches that hold other data than in the measurement alone (a
+// factor, a cost a byte), and weights: those of a layer measured alone stay in
+// a cache that those of a whole network may not fit into.
 type overhead struct {
 	factors     []float64 // a family
 	perWorkload float64   // ns
 	perByte     float64   // ns
 	constant    float64   // ns
+	knots       []float64 // sizes of weights in bytes, ascending
+	spill       []float64 // ns a byte of weights between each of them and the next
 }
 
 // minOverhead is how many networks it takes to learn overhead at all.
@@ -35,11 +40,11 @@ var strengths = []float64{1, 1e-1, 1e-2, 1e-3, 1e-4, 1e-5}
 
 // fitOverhead learns the overhead from networks over the given number of
 // families, with errors relative to the measured latency. It tries no overhead,
-// one factor for all families, and one for each, at several strengths of the
-// pull, and takes what predicts left-out networks best. It also returns these
-// leave-one-out errors of ln(ns). With fewer than minOverhead observations
-// there is no overhead.
-func fitOverhead(observations []observation, families int) (*overhead, []float64) {
+// one factor for all families, and one for each, with and without a cost of
+// weights beyond the caches, at several strengths of the pull, and takes what
+// predicts left-out networks best. It also returns these leave-one-out errors
+// of ln(ns). With fewer than minOverhead observations there is no overhead.
+func fitOverhead(observations []observation, families int, knots []float64) (*overhead, []float64) {
 	best := &overhead{factors: slices.Repeat([]float64{1}, families)}
 	errors := make([]float64, len(observations))
 	for i, o := range observations {
@@ -49,46 +54,65 @@ func fitOverhead(observations []observation, families int) (*overhead, []float64
 		return best, errors
 	}
 	least := weighted(observations, errors)
-	for _, split := range []bool{false, true} {
+	knots = slices.DeleteFunc(slices.Clone(knots), func(size float64) bool {
+		return !slices.ContainsFunc(observations, func(o observation) bool { return o.weights > size })
+	})
+	forms := []overheadForm{{families: families}, {families: families, split: true}}
+	if len(knots) > 0 {
+		forms = append(forms, overheadForm{families, false, knots}, overheadForm{families, true, knots})
+	}
+	for _, form := range forms {
 		for _, strength := range strengths {
 			left := make([]float64, len(observations))
 			for i, o := range observations {
 				others := slices.Concat(observations[:i], observations[i+1:])
-				left[i] = math.Log(o.ns / solveOverhead(others, families, split, strength).predict(o))
+				left[i] = math.Log(o.ns / form.solve(others, strength).predict(o))
 			}
 			if e := weighted(observations, left); e < least {
-				best, errors, least = solveOverhead(observations, families, split, strength), left, e
+				best, errors, least = form.solve(observations, strength), left, e
 			}
 		}
 	}
 	return best, errors
 }
 
-// solveOverhead fits with a factor for each family (split) or one for all.
-func solveOverhead(observations []observation, families int, split bool, strength float64) *overhead {
+// overheadForm says which terms an overhead has.
+type overheadForm struct {
+	families int
+	split    bool      // a factor for each family, or one for all
+	knots    []float64 // between which a byte of weights has a cost of its own
+}
+
+func (f overheadForm) solve(observations []observation, strength float64) *overhead {
 	// A factor is pulled by its distance from 1 whatever its family's share,
 	// or else rare families would make up for all that the others miss.
 	factor := []prior{{value: 1, scale: 1}}
-	if split {
-		factor = slices.Repeat(factor, families)
+	if f.split {
+		factor = slices.Repeat(factor, f.families)
 	}
-	priors := append(make([]prior, 3), factor...)
+	first := 3 + len(f.knots)
+	priors := append(make([]prior, first), factor...)
 	var columns [][]float64
 	var y, noise []float64
 	for _, o := range observations {
-		sums := o.families
-		if !split {
-			sums = []float64{total(o.families)}
+		column := []float64{o.count, o.bytes, 1}
+		for i := range f.knots {
+			column = append(column, between(f.knots, i, o.weights))
 		}
-		columns = append(columns, append([]float64{o.count, o.bytes, 1}, sums...))
+		if f.split {
+			column = append(column, o.families...)
+		} else {
+			column = append(column, total(o.families))
+		}
+		columns = append(columns, column)
 		y, noise = append(y, o.ns), append(noise, o.noise)
 	}
 	b := solveRelative(columns, y, noise, priors, strength)
-	factors := b[3:]
-	if !split {
-		factors = slices.Repeat(factors, families)
+	factors := b[first:]
+	if !f.split {
+		factors = slices.Repeat(factors, f.families)
 	}
-	return &overhead{perWorkload: b[0], perByte: b[1], constant: b[2], factors: factors}
+	return &overhead{perWorkload: b[0], perByte: b[1], constant: b[2], spill: b[3:first], knots: f.knots, factors: factors}
 }
 
 // weighted is the root mean square of errors, each by how far the observation
@@ -102,7 +126,48 @@ func weighted(observations []observation, errors []float64) float64 {
 }
 
 func (o *overhead) predict(network observation) float64 {
-	return dot(o.factors, network.families) + o.perWorkload*network.count + o.perByte*network.bytes + o.constant
+	return dot(o.factors, network.families) + o.perWorkload*network.count + o.perByte*network.bytes + o.once(network.weights)
+}
+
+// once is what a network costs beyond its workloads, in ns, by the bytes of
+// weights that they read.
+func (o *overhead) once(weights float64) float64 {
+	ns := o.constant
+	for i, slope := range o.spill {
+		ns += slope * between(o.knots, i, weights)
+	}
+	return ns
+}
+
+// slope is what one more byte of weights costs, in ns.
+func (o *overhead) slope(weights float64) (ns float64) {
+	for i, slope := range o.spill {
+		if weights >= o.knots[i] && (i+1 == len(o.knots) || weights < o.knots[i+1]) {
+			ns += slope
+		}
+	}
+	return ns
+}
+
+// between is how much of v lies between knot i and the next.
+func between(knots []float64, i int, v float64) float64 {
+	if i+1 < len(knots) {
+		v = min(v, knots[i+1])
+	}
+	return max(0, v-knots[i])
+}
+
+// weightKnots are those for caches of the given sizes: weights begin to cost
+// where they no longer fit into the second level, and are all in memory some
+// time after they no longer fit into what other programs leave of the last.
+func weightKnots(caches []float64) (knots []float64) {
+	if len(caches) < 2 {
+		return nil
+	}
+	for size := caches[1]; size <= caches[len(caches)-1]; size *= 2 {
+		knots = append(knots, size)
+	}
+	return knots
 }
 
 // workload is what a workload of the given family adds to a network, in ns.

@@ -2,11 +2,13 @@
 // from the device's table of measured workloads, with an interval and with
 // where each number comes from.
 //
-// A workload's latency is its row in the table, else a regression over the
-// rows of its family, else a roofline calibrated on all rows. A network's is
-// the sum over its workloads plus what the sum misses, learned from whole
-// networks of the table. The interval is split conformal on networks that
-// nothing was fitted to, so that it holds whatever the models are worth.
+// A workload's latency is its row in the table, else an interpolation between
+// rows that differ from it in channels and resolution alone, else a regression
+// over the rows of its family, else a roofline calibrated on all rows; each
+// with a relative uncertainty of its own. A network's latency is the sum over
+// its workloads plus what the sum misses, learned from whole networks of the
+// table. The interval is split conformal on networks that nothing was fitted
+// to, so that it holds whatever the models are worth.
 package predictor
 
 import (
@@ -23,9 +25,10 @@ import (
 
 // The values of Part.Source, from the most to the least certain.
 const (
-	SourceTable      = "table"      // measured
-	SourceRegression = "regression" // from rows of the same family
-	SourceRoofline   = "roofline"   // from the amount of work
+	SourceTable         = "table"         // measured
+	SourceInterpolation = "interpolation" // between rows of the same kind
+	SourceRegression    = "regression"    // from rows of the same family
+	SourceRoofline      = "roofline"      // from the amount of work
 )
 
 // Prediction is the predicted cost of a network.
@@ -34,6 +37,9 @@ type Prediction struct {
 	// interval [LowNS, HighNS] with probability Coverage.
 	LatencyNS, LowNS, HighNS float64
 	Coverage                 float64
+	// Spread is the standard deviation to expect of ln(LatencyNS): what an
+	// interval of 90% stands for, or the errors of all networks if they are larger.
+	Spread float64
 	// Interval says how the interval was made: IntervalConformal, or
 	// IntervalCrossValidated, which is wider and does not guarantee Coverage.
 	Interval string
@@ -52,15 +58,28 @@ type Prediction struct {
 type Part struct {
 	Workload  graph.Workload
 	LatencyNS float64 // of the workload alone
-	Source    string  // SourceTable, SourceRegression or SourceRoofline
+	Source    string  // SourceTable, SourceInterpolation, SourceRegression or SourceRoofline
+	// Uncertainty is the standard deviation to expect of ln(LatencyNS): 0.03
+	// for 3%. It is what the part widens the network's interval by.
+	Uncertainty float64
 }
 
 // Model describes the regression of a family.
 type Model struct {
 	Family string // with the element type, such as "pointwise/f32"
-	Kind   string // "additive", "ridge" or "gaussian process"
+	Kind   string // "additive", "ridge", "gaussian process" or "boosted trees"
 	Rows   int
 	Error  float64 // root mean square relative error in cross-validation, 0.03 for 3%
+	// Compared has the mean absolute relative error in cross-validation of each
+	// kind that was tried; Kind is the least, or the simplest of those that are
+	// about as good.
+	Compared []Candidate
+}
+
+// Candidate is a kind of regression that was tried on a family.
+type Candidate struct {
+	Kind  string
+	Error float64
 }
 
 // maxCached bounds the workloads whose cost is kept.
@@ -68,13 +87,23 @@ const maxCached = 1 << 20
 
 // Predictor predicts from one table. It is safe for concurrent use.
 type Predictor struct {
+	meta        lut.Meta
 	families    map[string]int // position in overhead.factors
 	regressions map[string]*regression
 	roofline    *roofline
+	between     *lut.Interpolator
+	describer   describer
 	energy      *energyModel
 	overhead    *overhead
+	usualNoise  float64 // median spread of rows
+	fusion      []FusionRule
 	interval    interval
 
+	memory *memory
+}
+
+// memory keeps the costs of workloads, so that each is worked out once.
+type memory struct {
 	mu    sync.RWMutex
 	costs map[graph.Workload]cost
 }
@@ -84,17 +113,22 @@ type cost struct {
 	ns        float64 // alone
 	network   float64 // in a network, ns
 	spread    float64 // standard deviation of ln(ns)
+	weights   float64 // bytes of weights that it reads
 	mj        float64 // alone
 	estimated float64 // the part of mj that no row has
 	source    string
+	family    int // position in Predictor.families
 }
 
 // Fit makes a predictor of a table: of its rows with warm caches, of its networks
 // for "fit" and of those for "calibrate". Networks for other uses are not looked
 // at, and the table is not kept. The same table gives the same predictor.
 func Fit(t *lut.Table) (*Predictor, error) {
-	p := &Predictor{families: map[string]int{}, regressions: map[string]*regression{}, costs: map[graph.Workload]cost{}}
+	p := &Predictor{families: map[string]int{}, regressions: map[string]*regression{}, memory: &memory{costs: map[graph.Workload]cost{}}}
+	p.meta = t.Meta
+	p.describer.hardware = hardwareOf(t.Meta.Device)
 	samples := map[string][]sample{}
+	warm := &lut.Table{}
 	for i, row := range t.Rows {
 		if row.Cache != lut.CacheWarm {
 			continue
@@ -106,19 +140,27 @@ func Fit(t *lut.Table) (*Predictor, error) {
 		if err := checkMeasured(row.LatencyMedianNS, row.LatencyCI95NS); err != nil {
 			return nil, fmt.Errorf("predictor: row %d (%s): %w", i, row.Key, err)
 		}
-		if _, twice := p.costs[w]; twice {
+		if _, twice := p.memory.costs[w]; twice {
 			return nil, fmt.Errorf("predictor: row %d: workload %s is in the table twice", i, row.Key)
 		}
+		warm.Rows = append(warm.Rows, row)
 		noise := relativeNoise(row.LatencyMedianNS, row.LatencyCI95NS)
-		p.costs[w] = cost{ns: row.LatencyMedianNS, spread: noise, source: SourceTable}
+		p.memory.costs[w] = cost{ns: row.LatencyMedianNS, spread: noise, weights: weightBytes(w), source: SourceTable}
 		samples[family(w)] = append(samples[family(w)], sample{workload: w, ns: row.LatencyMedianNS, noise: noise})
 	}
 	if len(samples) == 0 {
 		return nil, errors.New("predictor: the table has no rows with warm caches: profile some workloads first")
 	}
+	noises := make([]float64, 0, len(warm.Rows))
+	for _, c := range p.memory.costs {
+		noises = append(noises, c.spread)
+	}
+	slices.Sort(noises)
+	p.usualNoise = quantile(noises, 0.5)
+	p.between = lut.NewInterpolator(warm)
 	p.fitFamilies(samples)
 	var err error
-	if p.energy, err = fitEnergy(t.Rows, p.costs); err != nil {
+	if p.energy, err = fitEnergy(t.Rows, p.memory.costs); err != nil {
 		return nil, err
 	}
 	if err := p.fitNetworks(t.Networks); err != nil {
@@ -142,11 +184,18 @@ func checkMeasured(median, ci95 float64) error {
 	return nil
 }
 
+// weightBytes are those of the weights that a workload reads: of a table that it
+// gathers from, the part that it takes.
+func weightBytes(w graph.Workload) float64 {
+	return float64(min(w.Params()*w.DType.Size(), w.BytesRead()))
+}
+
 // family is what shares a regression.
 func family(w graph.Workload) string { return w.Family() + "/" + string(w.DType) }
 
 func (p *Predictor) fitFamilies(samples map[string][]sample) {
 	p.roofline = fitRoofline(samples)
+	p.describer.roofline = p.roofline.coefficients
 	var fits sync.WaitGroup
 	var mu sync.Mutex
 	for _, name := range slices.Sorted(maps.Keys(samples)) {
@@ -155,7 +204,7 @@ func (p *Predictor) fitFamilies(samples map[string][]sample) {
 			continue
 		}
 		fits.Go(func() {
-			r := fitRegression(samples[name])
+			r := fitRegression(samples[name], p.describer)
 			mu.Lock()
 			defer mu.Unlock()
 			p.regressions[name] = r
@@ -168,7 +217,7 @@ func (p *Predictor) fitFamilies(samples map[string][]sample) {
 func (p *Predictor) fitNetworks(networks []lut.Network) error {
 	// Until the overhead is known, a network is the sum of its workloads. The
 	// last factor is for families that the table does not have.
-	p.overhead, _ = fitOverhead(nil, len(p.families)+1)
+	p.overhead, _ = fitOverhead(nil, len(p.families)+1, nil)
 	var observations []observation
 	var fitted, calibration []lut.Network
 	for _, n := range networks {
@@ -184,11 +233,12 @@ func (p *Predictor) fitNetworks(networks []lut.Network) error {
 			calibration = append(calibration, n)
 		}
 	}
-	fit, errors := fitOverhead(observations, len(p.families)+1)
+	fit, errors := fitOverhead(observations, len(p.families)+1, weightKnots(p.describer.hardware.CacheBytes))
 	p.overhead = fit
-	for w, c := range p.costs {
-		c.network = p.overhead.workload(p.familyIndex(w), c.ns, w.Bytes())
-		p.costs[w] = c
+	for w, c := range p.memory.costs {
+		c.family = p.familyIndex(w)
+		c.network = p.overhead.workload(c.family, c.ns, w.Bytes())
+		p.memory.costs[w] = c
 	}
 	return p.calibrate(fitted, errors, calibration)
 }
@@ -208,8 +258,9 @@ func (p *Predictor) observe(n lut.Network) (observation, error) {
 	}
 	o := observation{
 		families: make([]float64, len(p.families)+1), count: float64(len(workloads)),
-		ns: n.LatencyMedianNS, noise: relativeNoise(n.LatencyMedianNS, n.LatencyCI95NS),
+		ns: n.LatencyMedianNS,
 	}
+	var spread float64
 	for _, w := range workloads {
 		c, err := p.cost(w)
 		if err != nil {
@@ -217,7 +268,11 @@ func (p *Predictor) observe(n lut.Network) (observation, error) {
 		}
 		o.families[p.familyIndex(w)] += c.ns
 		o.bytes += float64(w.Bytes())
+		o.weights += c.weights
+		spread += c.ns * c.spread
 	}
+	// A network whose workloads are guesses says little of what their sum misses.
+	o.noise = math.Hypot(relativeNoise(n.LatencyMedianNS, n.LatencyCI95NS), spread/total(o.families))
 	return o, nil
 }
 
@@ -240,13 +295,19 @@ func networkWorkloads(n lut.Network) ([]graph.Workload, error) {
 	return workloads, nil
 }
 
+// Meta says on what the table was measured that the predictor was fitted to.
+func (p *Predictor) Meta() lut.Meta { return p.meta }
+
+// Fusion lists what is known of the pairs that the runtime fuses.
+func (p *Predictor) Fusion() []FusionRule { return slices.Clone(p.fusion) }
+
 // Models lists the regressions, by family. Families that are missing here had
 // too few rows for one and are predicted by the roofline where they have none.
 func (p *Predictor) Models() []Model {
 	var models []Model
 	for _, name := range slices.Sorted(maps.Keys(p.regressions)) {
 		r := p.regressions[name]
-		models = append(models, Model{Family: name, Kind: r.kind, Rows: r.rows, Error: r.spread})
+		models = append(models, Model{Family: name, Kind: r.kind, Rows: r.rows, Error: r.spread, Compared: slices.Clone(r.compared)})
 	}
 	return models
 }
@@ -255,61 +316,115 @@ func (p *Predictor) Models() []Model {
 // other. It fails where a workload is not valid, and where the table has
 // nothing that its cost could be derived from.
 func (p *Predictor) Predict(workloads []graph.Workload) (Prediction, error) {
-	prediction, spread, estimated, err := p.sum(workloads)
+	s, parts, err := p.sum(workloads)
 	if err != nil {
 		return Prediction{}, err
 	}
-	width := p.interval.width(spread)
-	prediction.Coverage, prediction.Interval = coverage, p.interval.kind
-	prediction.LowNS = prediction.LatencyNS * math.Exp(-width)
-	prediction.HighNS = prediction.LatencyNS * math.Exp(width)
-	p.energy.finish(&prediction, width, estimated)
+	prediction := p.finish(s)
+	prediction.Parts = parts
 	return prediction, nil
 }
 
-// sum adds up the workloads: a prediction without intervals, the standard
-// deviation of ln(ns) that its parts leave, were they all wrong the same way,
-// and how many mJ of its energy no row has.
-func (p *Predictor) sum(workloads []graph.Workload) (prediction Prediction, spread, estimated float64, err error) {
-	if len(workloads) == 0 {
-		return Prediction{}, 0, 0, errors.New("predictor: no workloads to predict")
+// networkSum is what the parts of a network add up to.
+type networkSum struct {
+	ns        float64 // of the network
+	alone     float64 // of its workloads alone, ns
+	spread    float64 // ns by which they are unsure, were they all wrong the same way
+	weights   float64 // bytes of weights
+	mj        float64 // of the workloads
+	estimated float64 // the part of mj that no row has
+	family    int     // with the largest part
+}
+
+// relative is the standard deviation of ln(ns) that the workloads leave.
+func (s *networkSum) relative() float64 { return s.spread / s.ns }
+
+// finish puts intervals around a sum.
+func (p *Predictor) finish(s networkSum) Prediction {
+	score := p.interval.scoreOf(s.family, s.ns)
+	difficulty := p.interval.difficulty(s.family, s.relative())
+	width := score.score * difficulty
+	prediction := Prediction{
+		LatencyNS: s.ns, LowNS: s.ns * math.Exp(-width), HighNS: s.ns * math.Exp(width),
+		Coverage: p.interval.coverage, Interval: score.kind, Spread: score.spread * difficulty, OverheadNS: s.ns - s.alone,
 	}
-	prediction = Prediction{LatencyNS: p.overhead.constant, Parts: make([]Part, len(workloads))}
-	var alone float64
+	if p.energy.coefficients == nil {
+		prediction.EnergyMJ, prediction.EnergyLow, prediction.EnergyHigh = math.NaN(), math.NaN(), math.NaN()
+		return prediction
+	}
+	prediction.EnergySource = p.energy.source
+	prediction.EnergyMJ, width = p.energy.of(s.mj, s.estimated, prediction.OverheadNS, width, p.interval.coverage)
+	prediction.EnergyLow, prediction.EnergyHigh = prediction.EnergyMJ*math.Exp(-width), prediction.EnergyMJ*math.Exp(width)
+	return prediction
+}
+
+// maxFamilies is how many families are told apart when looking for that with
+// the largest part of a network.
+const maxFamilies = 64
+
+// sum adds up the workloads.
+func (p *Predictor) sum(workloads []graph.Workload) (s networkSum, parts []Part, err error) {
+	if len(workloads) == 0 {
+		return networkSum{}, nil, errors.New("predictor: no workloads to predict")
+	}
+	parts = make([]Part, len(workloads))
+	var families [maxFamilies]float64
 	for i, w := range workloads {
 		c, err := p.cost(w)
 		if err != nil {
-			return Prediction{}, 0, 0, err
+			return networkSum{}, nil, err
 		}
-		prediction.Parts[i] = Part{Workload: w, LatencyNS: c.ns, Source: c.source}
-		prediction.LatencyNS += c.network
-		prediction.EnergyMJ += c.mj
-		alone += c.ns
-		spread += c.network * c.spread
-		estimated += c.estimated
+		parts[i] = Part{Workload: w, LatencyNS: c.ns, Source: c.source, Uncertainty: c.spread}
+		s.ns += c.network
+		s.alone += c.ns
+		s.spread += c.network * c.spread
+		s.weights += c.weights
+		s.mj += c.mj
+		s.estimated += c.estimated
+		families[min(c.family, maxFamilies-1)] += c.network
 	}
-	prediction.OverheadNS = prediction.LatencyNS - alone
-	return prediction, spread / prediction.LatencyNS, estimated, nil
+	s.family = largest(families[:min(len(p.families)+1, maxFamilies)])
+	s.ns += p.overhead.once(s.weights)
+	return s, parts, nil
+}
+
+// largest is the position of the largest value, the first of equal ones.
+func largest(values []float64) (at int) {
+	for i, v := range values {
+		if v > values[at] {
+			at = i
+		}
+	}
+	return at
 }
 
 // PredictGraph returns the cost of a graph as it runs once fused.
 func (p *Predictor) PredictGraph(g *graph.Graph) (Prediction, error) {
-	fused, err := graph.Fuse(g)
+	workloads, err := graphWorkloads(g)
 	if err != nil {
-		return Prediction{}, fmt.Errorf("predictor: %w", err)
-	}
-	workloads, err := fused.Workloads()
-	if err != nil {
-		return Prediction{}, fmt.Errorf("predictor: %w", err)
+		return Prediction{}, err
 	}
 	return p.Predict(workloads)
 }
 
+// graphWorkloads are those of a graph once fused.
+func graphWorkloads(g *graph.Graph) ([]graph.Workload, error) {
+	fused, err := graph.Fuse(g)
+	if err != nil {
+		return nil, fmt.Errorf("predictor: %w", err)
+	}
+	workloads, err := fused.Workloads()
+	if err != nil {
+		return nil, fmt.Errorf("predictor: %w", err)
+	}
+	return workloads, nil
+}
+
 // cost returns what a workload costs; each is worked out once.
 func (p *Predictor) cost(w graph.Workload) (cost, error) {
-	p.mu.RLock()
-	c, ok := p.costs[w]
-	p.mu.RUnlock()
+	p.memory.mu.RLock()
+	c, ok := p.memory.costs[w]
+	p.memory.mu.RUnlock()
 	if ok {
 		return c, nil
 	}
@@ -317,10 +432,10 @@ func (p *Predictor) cost(w graph.Workload) (cost, error) {
 	if err != nil {
 		return cost{}, err
 	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if len(p.costs) < maxCached {
-		p.costs[w] = c
+	p.memory.mu.Lock()
+	defer p.memory.mu.Unlock()
+	if len(p.memory.costs) < maxCached {
+		p.memory.costs[w] = c
 	}
 	return c, nil
 }
@@ -330,18 +445,34 @@ func (p *Predictor) estimate(w graph.Workload) (cost, error) {
 	if err := w.Validate(); err != nil {
 		return cost{}, fmt.Errorf("predictor: %w", err)
 	}
-	var c cost
-	if r, ok := p.regressions[family(w)]; ok {
-		c = cost{ns: r.predict(w), spread: r.uncertainty(w), source: SourceRegression}
-	} else {
-		ns, spread, err := p.roofline.predict(family(w), w)
-		if err != nil {
-			return cost{}, err
-		}
-		c = cost{ns: ns, spread: spread, source: SourceRoofline}
+	c, err := p.alone(w)
+	if err != nil {
+		return cost{}, err
 	}
-	c.network = p.overhead.workload(p.familyIndex(w), c.ns, w.Bytes())
+	c.weights = weightBytes(w)
+	c.family = p.familyIndex(w)
+	c.network = p.overhead.workload(c.family, c.ns, w.Bytes())
 	c.mj = p.energy.estimate(w, c.ns)
 	c.estimated = c.mj
 	return c, nil
+}
+
+// alone is the latency of a workload that has no row, measured alone. An
+// interpolation counts where it errs less than the regression.
+func (p *Predictor) alone(w graph.Workload) (cost, error) {
+	c, known := cost{spread: math.Inf(1)}, false
+	if e, ok := p.between.Estimate(w); ok {
+		spread := max(leastSpread, math.Log(e.HighNS/e.LatencyNS)/normal90)
+		c, known = cost{ns: e.LatencyNS, spread: spread, source: SourceInterpolation}, true
+	}
+	if r, ok := p.regressions[family(w)]; ok {
+		if spread := r.uncertainty(w); spread < c.spread {
+			c, known = cost{ns: r.predict(w), spread: spread, source: SourceRegression}, true
+		}
+	}
+	if known {
+		return c, nil
+	}
+	ns, spread, err := p.roofline.predict(family(w), w)
+	return cost{ns: ns, spread: spread, source: SourceRoofline}, err
 }

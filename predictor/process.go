@@ -102,6 +102,7 @@ func bestHyper(grid []hyper, x [][]float64, y, own []float64) hyper {
 type process struct {
 	hyper   hyper
 	x       [][]float64
+	own     []float64 // known noise variance of the rows
 	weights []float64
 	factor  mat.Cholesky
 }
@@ -109,7 +110,7 @@ type process struct {
 // condition returns the process given y at the rows of x; false where the
 // covariance matrix is singular.
 func condition(h hyper, x [][]float64, y, own []float64) (*process, bool) {
-	p := &process{hyper: h, x: x}
+	p := &process{hyper: h, x: x, own: own}
 	if !p.factor.Factorize(h.covariances(x, own)) {
 		return nil, false
 	}

@@ -16,7 +16,13 @@ const (
 	// rows, evenly spaced ones by size are taken.
 	maxRows       = 400
 	maxSearchRows = 150
-	folds         = 8
+	// minTreeRows and maxTreeRows bound those of boosted trees.
+	minTreeRows = 30
+	maxTreeRows = 2000
+	// treeNoise is the variance, as a part of that of the targets, at which a
+	// row counts half.
+	treeNoise = 0.1
+	folds     = 8
 	// weakPrior keeps the additive model's coefficients finite where columns
 	// are collinear.
 	weakPrior = 1e-6
@@ -37,7 +43,15 @@ const (
 	additive        = "additive"         // non-negative least squares on the quantities of work
 	ridge           = "ridge"            // additive times the exponential of a ridge regression on log features
 	gaussianProcess = "gaussian process" // additive times the exponential of a Gaussian process on log features
+	boostedTrees    = "boosted trees"    // additive times the exponential of boosted trees on log features
 )
+
+// candidate is a kind with what was chosen for it.
+type candidate struct {
+	kind     string
+	hyper    hyper
+	boosting boosting
+}
 
 // regression predicts the latency of workloads of one family: that of an
 // additive model, corrected by a process on the logarithm of its relative
@@ -48,25 +62,28 @@ type regression struct {
 	spread   float64 // root mean square of the cross-validated error of ln(ns)
 	additive []float64
 	encoder  *encoder
-	process  *process // nil for additive
-	scale    float64  // standard deviation of the process's targets
-	low      float64  // the correction stays within [low, high]
+	process  *process    // of ridge and gaussianProcess
+	trees    *trees      // of boostedTrees
+	rowsAt   [][]float64 // of boostedTrees, the encoded rows
+	scale    float64     // standard deviation of the targets of process and trees
+	low      float64     // the correction stays within [low, high]
 	high     float64
-	typical  float64 // usual standard deviation of the process at unseen rows
+	typical  float64 // usual strangeness of unseen rows
+	compared []Candidate
 }
 
 // fitRegression chooses among the kinds by the mean absolute error of ln(ns)
 // in cross-validation, the simpler one where that makes no difference, and fits
 // the winner to all samples.
-func fitRegression(samples []sample) *regression {
+func fitRegression(samples []sample, d describer) *regression {
 	samples = slices.Clone(samples)
 	slices.SortFunc(samples, func(a, b sample) int {
 		return cmp.Or(cmp.Compare(a.workload.MACs(), b.workload.MACs()), cmp.Compare(a.workload.Bytes(), b.workload.Bytes()),
 			cmp.Compare(a.workload.String(), b.workload.String()))
 	})
-	e := newEncoder(samples)
+	e := newEncoder(samples, d)
 	search := thin(samples, maxSearchRows)
-	base := fitAdditive(search)
+	base := fitAdditive(search, d)
 	x, y, own, scale := corrections(search, e, base)
 	if scale > 0 {
 		for i := range own {
@@ -74,20 +91,20 @@ func fitRegression(samples []sample) *regression {
 			own[i] /= scale * scale
 		}
 	}
-	type candidate struct {
-		kind  string
-		hyper hyper
-	}
 	candidates := []candidate{{kind: additive}}
 	if scale > 0 && len(e.kept) > 0 {
 		candidates = append(candidates,
-			candidate{ridge, bestHyper(ridgeGrid(), x, y, own)},
-			candidate{gaussianProcess, bestHyper(smoothGrid(), x, y, own)})
+			candidate{kind: ridge, hyper: bestHyper(ridgeGrid(), x, y, own)},
+			candidate{kind: gaussianProcess, hyper: bestHyper(smoothGrid(), x, y, own)})
+		if len(samples) >= minTreeRows {
+			candidates = append(candidates, candidate{kind: boostedTrees, boosting: usualBoosting})
+		}
 	}
+	var compared []Candidate
 	var best *regression
 	least := math.Inf(1)
 	for _, c := range candidates {
-		errors, typical, ok := crossValidate(samples, e, c.kind, c.hyper)
+		errors, typical, ok := crossValidate(samples, e, c)
 		if !ok {
 			continue
 		}
@@ -95,23 +112,25 @@ func fitRegression(samples []sample) *regression {
 		for _, v := range errors {
 			mean += math.Abs(v) / float64(len(errors))
 		}
+		compared = append(compared, Candidate{Kind: c.kind, Error: mean})
 		if best != nil && mean > least-worthwhile {
 			continue
 		}
-		if r, ok := fitKind(samples, e, c.kind, c.hyper); ok {
+		if r, ok := fitKind(samples, e, c); ok {
 			best, least = r, mean
 			r.spread, r.typical, r.rows = rootMeanSquare(errors), typical, len(samples)
 		}
 	}
+	best.compared = compared
 	return best
 }
 
 // thin returns at most n of the samples, evenly spaced.
-func thin(samples []sample, n int) []sample {
+func thin[T any](samples []T, n int) []T {
 	if len(samples) <= n {
 		return samples
 	}
-	kept := make([]sample, n)
+	kept := make([]T, n)
 	for i := range kept {
 		kept[i] = samples[i*len(samples)/n]
 	}
@@ -119,10 +138,9 @@ func thin(samples []sample, n int) []sample {
 }
 
 // crossValidate returns the error of ln(ns) at each sample as predicted from
-// other folds, and the root mean square of the process's own standard
-// deviation there.
-func crossValidate(samples []sample, e *encoder, kind string, h hyper) (errors []float64, typical float64, ok bool) {
-	var deviations []float64
+// other folds, and the root mean square of its strangeness there.
+func crossValidate(samples []sample, e *encoder, c candidate) (errors []float64, typical float64, ok bool) {
+	var strange []float64
 	for fold := range min(folds, len(samples)) {
 		var rest, held []sample
 		for i, s := range samples {
@@ -133,26 +151,30 @@ func crossValidate(samples []sample, e *encoder, kind string, h hyper) (errors [
 				rest = append(rest, s)
 			}
 		}
-		r, ok := fitKind(rest, e, kind, h)
+		r, ok := fitKind(rest, e, c)
 		if !ok {
 			return nil, 0, false
 		}
 		for _, s := range held {
 			errors = append(errors, math.Log(s.ns/r.predict(s.workload)))
-			if r.process != nil {
-				deviations = append(deviations, r.process.deviation(e.encode(s.workload)))
+			if r.kind != additive {
+				strange = append(strange, r.strangeness(s.workload))
 			}
 		}
 	}
-	return errors, rootMeanSquare(deviations), true
+	return errors, rootMeanSquare(strange), true
 }
 
-func fitKind(samples []sample, e *encoder, kind string, h hyper) (*regression, bool) {
-	r := &regression{kind: kind, encoder: e, additive: fitAdditive(samples)}
-	if kind == additive {
+func fitKind(samples []sample, e *encoder, c candidate) (*regression, bool) {
+	r := &regression{kind: c.kind, encoder: e, additive: fitAdditive(samples, e.describer)}
+	if c.kind == additive {
 		return r, true
 	}
-	x, y, own, scale := corrections(thin(samples, maxRows), e, r.additive)
+	most := maxRows
+	if c.kind == boostedTrees {
+		most = maxTreeRows
+	}
+	x, y, own, scale := corrections(thin(samples, most), e, r.additive)
 	if scale == 0 {
 		return nil, false
 	}
@@ -161,16 +183,24 @@ func fitKind(samples []sample, e *encoder, kind string, h hyper) (*regression, b
 		y[i] /= scale
 		own[i] /= scale * scale
 	}
+	if c.kind == boostedTrees {
+		weights := make([]float64, len(y))
+		for i := range own {
+			weights[i] = 1 / (1 + own[i]/treeNoise)
+		}
+		r.trees, r.rowsAt = c.boosting.grow(x, y, weights), thin(x, maxRows)
+		return r, true
+	}
 	var ok bool
-	r.process, ok = condition(h, x, y, own)
+	r.process, ok = condition(c.hyper, x, y, own)
 	return r, ok
 }
 
-func fitAdditive(samples []sample) []float64 {
+func fitAdditive(samples []sample, d describer) []float64 {
 	var columns [][]float64
 	var y, noise []float64
 	for _, s := range samples {
-		columns, y, noise = append(columns, work(s.workload)), append(y, s.ns), append(noise, s.noise)
+		columns, y, noise = append(columns, d.work(s.workload)), append(y, s.ns), append(noise, s.noise)
 	}
 	return solveRelative(columns, y, noise, make([]prior, len(columns[0])), weakPrior)
 }
@@ -180,7 +210,7 @@ func fitAdditive(samples []sample) []float64 {
 func corrections(samples []sample, e *encoder, base []float64) (x [][]float64, y, own []float64, scale float64) {
 	for _, s := range samples {
 		x = append(x, e.encode(s.workload))
-		y = append(y, math.Log(s.ns/dot(base, work(s.workload))))
+		y = append(y, math.Log(s.ns/dot(base, e.describer.work(s.workload))))
 		own = append(own, s.noise*s.noise)
 	}
 	if scale = rootMeanSquare(y); scale < 1e-9 {
@@ -191,20 +221,40 @@ func corrections(samples []sample, e *encoder, base []float64) (x [][]float64, y
 
 // predict returns the latency in ns.
 func (r *regression) predict(w graph.Workload) float64 {
-	ns := dot(r.additive, work(w))
-	if r.process != nil {
-		correction := r.process.mean(r.encoder.encode(w)) * r.scale
-		ns *= math.Exp(min(max(correction, r.low), r.high))
+	ns := dot(r.additive, r.encoder.describer.work(w))
+	if r.kind == additive {
+		return ns
 	}
-	return ns
+	x := r.encoder.encode(w)
+	var correction float64
+	if r.trees != nil {
+		correction = r.trees.predict(x)
+	} else {
+		correction = r.process.mean(x)
+	}
+	return ns * math.Exp(min(max(correction*r.scale, r.low), r.high))
+}
+
+// strangeness is how far w is from the rows: the standard deviation of the
+// process there, or the distance to the nearest row of the trees.
+func (r *regression) strangeness(w graph.Workload) float64 {
+	x := r.encoder.encode(w)
+	if r.process != nil {
+		return r.process.deviation(x)
+	}
+	nearest := math.Inf(1)
+	for _, row := range r.rowsAt {
+		nearest = min(nearest, squaredDistance(x, row))
+	}
+	return math.Sqrt(nearest)
 }
 
 // uncertainty is the standard deviation of ln(ns) to expect at w: the
 // cross-validated one, more where w is further from all rows than they are
 // from each other.
 func (r *regression) uncertainty(w graph.Workload) float64 {
-	if r.process == nil || r.typical == 0 {
+	if r.kind == additive || r.typical == 0 {
 		return r.spread
 	}
-	return r.spread * max(1, r.process.deviation(r.encoder.encode(w))/r.typical)
+	return r.spread * max(1, r.strangeness(w)/r.typical)
 }

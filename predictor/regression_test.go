@@ -4,6 +4,7 @@ import (
 	"math"
 	"testing"
 
+	"github.com/hwprofd/hwprofd/device"
 	"github.com/hwprofd/hwprofd/graph"
 )
 
@@ -23,10 +24,14 @@ func pointwiseSamples(n int, ns func(graph.Workload) float64) []sample {
 	return samples
 }
 
+func describe(samples []sample) describer {
+	return describer{hardware: hardwareOf(device.Info{}), roofline: fitRoofline(map[string][]sample{"all": samples}).coefficients}
+}
+
 func TestRegressionPrefersSimple(t *testing.T) {
 	truth := func(w graph.Workload) float64 { return 500 + 0.02*float64(w.MACs()) + 0.1*float64(w.BytesRead()) }
 	samples := pointwiseSamples(60, truth)
-	r := fitRegression(samples[:40])
+	r := fitRegression(samples[:40], describe(samples))
 	if r.kind != additive {
 		t.Errorf("kind is %s for an additive truth", r.kind)
 	}
@@ -40,7 +45,7 @@ func TestRegressionPrefersSimple(t *testing.T) {
 func TestRegressionLearnsShape(t *testing.T) {
 	m := newMachine(1)
 	samples := pointwiseSamples(150, m.latency)
-	r := fitRegression(samples[:100])
+	r := fitRegression(samples[:100], describe(samples))
 	if r.kind == additive {
 		t.Errorf("kind is %s for a truth that is not", r.kind)
 	}
@@ -58,7 +63,8 @@ func TestRegressionLearnsShape(t *testing.T) {
 
 func TestRegressionExtrapolates(t *testing.T) {
 	m := newMachine(1)
-	r := fitRegression(pointwiseSamples(100, m.latency))
+	samples := pointwiseSamples(100, m.latency)
+	r := fitRegression(samples, describe(samples))
 	near := conv(48, 96, 14, 1, 1, 1, "relu")
 	far := conv(2048, 4096, 112, 1, 1, 1, "relu") // thousands of times the largest row
 	if e := math.Abs(math.Log(r.predict(far) / m.latency(far))); e > math.Ln2 {

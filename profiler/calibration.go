@@ -5,96 +5,206 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/hwprofd/hwprofd/device"
 	"github.com/hwprofd/hwprofd/graph"
 	"github.com/hwprofd/hwprofd/inference"
 	"github.com/hwprofd/hwprofd/lut"
 	"github.com/hwprofd/hwprofd/profiler/energy"
 )
 
-// calibration is the kernel whose speed tells the machine's: a pointwise
-// convolution that fits into the innermost caches and is bound by arithmetic.
+// calibration is the calibration kernel that is bound by arithmetic: a pointwise
+// convolution that fits into the innermost caches.
 var calibration = graph.Workload{
 	Op: graph.OpConv2D, DType: graph.F32, N: 1, C: 32, H: 11, W: 11, K: 32, R: 1, S: 1,
 	StrideH: 1, StrideW: 1, DilationH: 1, DilationW: 1, Group: 1, Epilogue: "none",
 }
 
-// baselineTime is how long the calibration kernel's undisturbed speed is
+// baselineTime is how long the calibration kernels' undisturbed speed is
 // looked for.
 const baselineTime = 500 * time.Millisecond
 
-// Baseline is the time in ns of the calibration kernel that the latencies in t
-// are corrected to, 0 where t has none. A profiler that is given it measures
-// as if the machine were as fast as it was then.
-func Baseline(t *lut.Table) float64 {
+// Baseline is the speed of the machine that the latencies in t are corrected
+// to; what t does not tell of it is 0. A profiler that is given it measures as
+// if the machine were as fast as it was then.
+func Baseline(t *lut.Table) lut.Baseline {
+	if b := t.Meta.Protocol.Baseline; b != nil {
+		return *b
+	}
 	row, _ := t.Lookup(calibration)
-	return row.LatencyMedianNS
+	return lut.Baseline{ComputeNS: row.LatencyMedianNS}
 }
 
-// calibrate readies the calibration kernel. Unless baseline is positive, its
-// speed at the first call is the undisturbed machine's.
-func (p *Profiler) calibrate(ctx context.Context, baseline float64) error {
+func speedsOf(b lut.Baseline) speeds {
+	return speeds{clock: b.ClockNS, arithmetic: b.ComputeNS, memory: b.MemoryNS}
+}
+
+func (s speeds) baseline() lut.Baseline {
+	return lut.Baseline{ClockNS: s[clock], ComputeNS: s[arithmetic], MemoryNS: s[memory]}
+}
+
+// calibrate readies the calibration kernels. What baseline does not know is
+// measured at the first call.
+func (p *Profiler) calibrate(ctx context.Context, baseline lut.Baseline) error {
 	if p.sampler != nil {
-		if baseline > 0 {
-			p.sampler.baseline = baseline
-		}
+		p.sampler.adopt(speedsOf(baseline))
 		return nil
 	}
 	g, err := graph.FromWorkload(calibration, p.options.Seed)
 	if err != nil {
 		return fmt.Errorf("profiler: calibration: %w", err)
 	}
-	plan, err := p.compile(g, inference.Compile)
+	plan, _, err := compile(g, p.options.Seed, inference.Compile)
 	if err != nil {
-		return err
+		return fmt.Errorf("profiler: calibration: %w", err)
 	}
 	now := newClock()
-	s := &sampler{now: now, resolution: clockResolution(now), calibrate: runOf(plan), baseline: baseline}
+	p.walk = newWalk(walkBytes())
+	s := &sampler{
+		now: now, resolution: clockResolution(now),
+		kernels: [kinds]func(){clock: chain, arithmetic: runOf(plan), memory: p.walk.run},
+		watch:   newWatch(),
+	}
 	if err := s.setBaseline(ctx, baselineTime); err != nil {
 		return fmt.Errorf("profiler: calibration: %w", err)
 	}
+	s.adopt(speedsOf(baseline))
 	p.sampler = s
 	return nil
+}
+
+// walkBytes is twice the size of the largest cache, as far as that is known and
+// does not take much of the machine's memory.
+func walkBytes() int64 {
+	const least, usual, most = 8 << 20, 64 << 20, 256 << 20
+	bytes := int64(usual)
+	info, err := device.Detect()
+	if err != nil {
+		return bytes
+	}
+	largest := int64(0)
+	for _, c := range info.Caches {
+		largest = max(largest, c.Bytes)
+	}
+	if largest > 0 {
+		bytes = 2 * largest
+	}
+	if info.MemoryBytes > 0 {
+		bytes = min(bytes, int64(info.MemoryBytes/8))
+	}
+	return min(max(bytes, least), most)
+}
+
+// adopt takes what is known of the speed of the undisturbed machine, from
+// another process: its clock, and where a kernel's time differs from that of
+// this one by more than it does for reasons of its own, also that.
+func (s *sampler) adopt(known speeds) {
+	own := s.baseline
+	if known[clock] > 0 {
+		for kind := range own {
+			s.baseline[kind] *= known[clock] / own[clock]
+		}
+	}
+	for kind, tolerance := range map[int]float64{arithmetic: computeTolerance, memory: memoryTolerance} {
+		ratio := s.baseline[kind] / known[kind]
+		if known[kind] > 0 && (ratio > 1+tolerance || ratio < 1/(1+tolerance)) {
+			s.baseline[kind] = known[kind]
+			s.quiet.least[kind] = min(s.quiet.least[kind], known[kind]/s.baseline[clock])
+		}
+	}
 }
 
 // calibrationRow is the calibration kernel's own row, whose median is the
 // baseline.
 func (p *Profiler) calibrationRow(ctx context.Context) (lut.Row, error) {
-	m, err := p.sampler.measure(ctx, p.sampler.calibrate, p.options.RelativeCI, baselineTime)
+	s := p.sampler
+	m, err := s.measure(ctx, task{run: s.timed(s.kernels[arithmetic]), prior: blend{Compute: 1}}, p.options.RelativeCI, baselineTime)
 	if err != nil {
 		return lut.Row{}, fmt.Errorf("profiler: calibration: %w", err)
 	}
-	scale := p.sampler.baseline / m.Corrected.Median
+	scale := s.baseline[arithmetic] / m.Corrected.Median
 	for _, v := range []*float64{
 		&m.Corrected.Median, &m.Corrected.Mean, &m.Corrected.P10, &m.Corrected.P90, &m.Corrected.Low, &m.Corrected.High,
 	} {
 		*v *= scale
 	}
-	return newRow(calibration, m, 1), nil
+	return p.newRow(calibration, m, 1), nil
+}
+
+// The blends of kinds of work, by regression over work of the kind on a machine
+// whose other work came and went; docs/measurement.md has the figures.
+var (
+	denseBlend     = blend{Compute: 1.15}               // convolutions and products
+	groupedBlend   = blend{Compute: 0.85}               // depthwise convolutions
+	streamingBlend = blend{Compute: 0.55}               // sums, activations, pooling
+	weightsBlend   = blend{Compute: 0.20, Memory: 0.75} // products with weights that no cache keeps
+	networkBlend   = blend{Compute: 1}
+)
+
+// Weights are no cache's if they are larger than this, and the multiply-
+// accumulates a byte of them few.
+const (
+	cachedWeights = 1 << 20
+	denseWork     = 4
+)
+
+func blendOf(w graph.Workload) blend {
+	weights := w.Params() * elementBytes(w.DType)
+	switch {
+	case w.MACs() == 0:
+		return streamingBlend
+	case weights > cachedWeights && w.MACs() < denseWork*weights:
+		return weightsBlend
+	case w.Op == graph.OpConv2D && w.Group > 1:
+		return groupedBlend
+	}
+	return denseBlend
 }
 
 // disturbedStart is by how much the calibration kernel must have become faster
 // than its baseline for that to have been taken on a disturbed machine.
-const disturbedStart = 0.05
+const disturbedStart = 1 - 1/(1+computeTolerance)
 
 // rebase corrects t to the undisturbed machine's speed, where it showed only
 // after the baseline was taken.
 func (p *Profiler) rebase(t *lut.Table) {
 	s := p.sampler
-	if s.fastest == 0 || s.fastest > (1-disturbedStart)*s.baseline {
+	undisturbed := s.baseline
+	undisturbed[arithmetic] = s.quiet.least[arithmetic] * s.baseline[clock]
+	if undisturbed[arithmetic] > (1-disturbedStart)*s.baseline[arithmetic] {
 		return
 	}
-	scale := s.fastest / s.baseline
-	s.baseline = s.fastest
+	if m := s.quiet.least[memory] * s.baseline[clock]; m < (1-disturbedStart)*s.baseline[memory] {
+		undisturbed[memory] = m
+	}
+	before := s.baseline
+	s.baseline = undisturbed
+	b := s.baseline.baseline()
+	t.Meta.Protocol.Baseline = &b
 	for i := range t.Rows {
 		r := &t.Rows[i]
+		how := blend{Compute: 1}
+		if w, err := r.Workload(); err == nil && w != calibration {
+			how = blendOf(w)
+		}
+		scale := how.slowdown(undisturbed, before)
 		for _, v := range []*float64{&r.LatencyMedianNS, &r.LatencyMeanNS, &r.LatencyP10NS, &r.LatencyP90NS, &r.LatencyCI95NS} {
 			*v *= scale
+		}
+		if r.ComputeSlowdown != nil {
+			*r.ComputeSlowdown *= before[arithmetic] / undisturbed[arithmetic]
+			if *r.ComputeSlowdown > 1+computeTolerance { // it was taken for quiet
+				r.Contended, r.Stable = true, false
+			}
+		}
+		if r.MemorySlowdown != nil {
+			*r.MemorySlowdown *= before[memory] / undisturbed[memory]
 		}
 		if r.EnergySource == energy.ModelSource { // a meter's figure is not of the latency
 			mj := energy.Model(r.MACs, r.Bytes, r.LatencyMedianNS)
 			r.EnergyMJ = &mj
 		}
 	}
+	scale := networkBlend.slowdown(undisturbed, before)
 	for i := range t.Networks {
 		n := &t.Networks[i]
 		for _, v := range []*float64{&n.LatencyMedianNS, &n.LatencyP10NS, &n.LatencyP90NS, &n.LatencyCI95NS} {

@@ -3,7 +3,6 @@ package profiler
 import (
 	"context"
 	"fmt"
-	"math/rand/v2"
 	"runtime"
 	"runtime/debug"
 	"time"
@@ -27,22 +26,29 @@ func copies(w graph.Workload) int {
 	return int(min(max(weightFootprint/max(4*w.Params(), 1), 1), maxCopies))
 }
 
-func (p *Profiler) workload(ctx context.Context, w graph.Workload, limit time.Duration) (lut.Row, error) {
-	g, err := graph.FromWorkload(w, p.options.Seed)
-	if err != nil {
-		return lut.Row{}, fmt.Errorf("profiler: %w", err)
+// workload measures w, with warm or cold caches.
+func (p *Profiler) workload(ctx context.Context, w graph.Workload, cache string, limit time.Duration) (lut.Row, error) {
+	load := p.runtime.LoadWorkload
+	if own, ok := p.runtime.(inProcess); ok && cache == lut.CacheCold {
+		load = own.loadOnce // a second copy would find its input where the first one left it
 	}
-	n := copies(w)
-	plan, err := p.compile(replicate(g, n), inference.CompilePart)
-	if err != nil {
-		return lut.Row{}, err
-	}
-	m, err := p.measure(ctx, plan, limit)
+	session, n, err := load(ctx, w, p.options.Seed)
 	if err != nil {
 		return lut.Row{}, fmt.Errorf("profiler: %s: %w", w, err)
 	}
-	row := newRow(w, m, float64(n))
-	if err := p.meterRow(ctx, &row, w, plan, n); err != nil {
+	defer session.Close()
+	m, err := p.measure(ctx, session, blendOf(w), cache, limit)
+	if err != nil {
+		return lut.Row{}, fmt.Errorf("profiler: %s: %w", w, err)
+	}
+	row := p.newRow(w, m, float64(n))
+	row.Cache = cache
+	if cache == lut.CacheCold { // its energy and counts would be those of warm runs
+		row.EnergyMJ, row.EnergySource = nil, ""
+		return row, nil
+	}
+	p.observe(&row, session, float64(n))
+	if err := p.meterRow(ctx, &row, w, session, n); err != nil {
 		return lut.Row{}, fmt.Errorf("profiler: %s: %w", w, err)
 	}
 	return row, nil
@@ -50,7 +56,7 @@ func (p *Profiler) workload(ctx context.Context, w graph.Workload, limit time.Du
 
 // newRow is the row of a workload that was done times times in each run, with
 // modelled energy.
-func newRow(w graph.Workload, m measurement, times float64) lut.Row {
+func (p *Profiler) newRow(w graph.Workload, m measurement, times float64) lut.Row {
 	row := lut.NewRow(w)
 	row.LatencyMedianNS = m.Corrected.Median / times
 	row.LatencyMeanNS = m.Corrected.Mean / times
@@ -60,6 +66,15 @@ func newRow(w graph.Workload, m measurement, times float64) lut.Row {
 	row.RawMedianNS = m.Raw.Median / times
 	row.Samples = int64(m.Samples)
 	row.Stable = m.Stable
+	row.Contended = m.Disturbed
+	row.Bimodal = m.Bimodal
+	row.SamplesContended = int64(m.Contended)
+	row.SamplesInterrupted = int64(m.Interrupted)
+	base := p.sampler.baseline
+	at := m.Speeds[clock] / base[clock] // the same clock
+	compute, fetching, hz := m.Speeds[arithmetic]/base[arithmetic]/at, m.Speeds[memory]/base[memory]/at, clockSteps/m.Speeds[clock]*1e9
+	row.ComputeSlowdown, row.MemorySlowdown, row.ClockHz = &compute, &fetching, &hz
+	row.TemperatureC = p.temperature()
 	row.MeasuredAt = time.Now().UTC()
 	mj := energy.Model(w.MACs(), w.Bytes(), row.LatencyMedianNS)
 	row.EnergyMJ, row.EnergySource = &mj, energy.ModelSource
@@ -67,16 +82,17 @@ func newRow(w graph.Workload, m measurement, times float64) lut.Row {
 }
 
 func (p *Profiler) network(ctx context.Context, item NamedGraph, limit time.Duration) (network lut.Network, stable bool, err error) {
-	plan, err := p.compile(WithWeights(item.Graph, p.options.Seed), inference.Compile)
+	session, workloads, err := p.runtime.LoadNetwork(ctx, item, p.options.Seed)
 	if err != nil {
-		return lut.Network{}, false, err
+		return lut.Network{}, false, fmt.Errorf("profiler: network %s: %w", item.Name, err)
 	}
-	return p.plan(ctx, item, plan, limit)
+	defer session.Close()
+	return p.session(ctx, item, session, workloads, limit)
 }
 
-// plan measures the plan of item.
-func (p *Profiler) plan(ctx context.Context, item NamedGraph, plan *inference.Plan, limit time.Duration) (network lut.Network, stable bool, err error) {
-	m, err := p.measure(ctx, plan, limit)
+// session measures item, which is loaded and made of workloads.
+func (p *Profiler) session(ctx context.Context, item NamedGraph, session Session, workloads []graph.Workload, limit time.Duration) (network lut.Network, stable bool, err error) {
+	m, err := p.measure(ctx, session, networkBlend, lut.CacheWarm, limit)
 	if err != nil {
 		return lut.Network{}, false, fmt.Errorf("profiler: network %s: %w", item.Name, err)
 	}
@@ -88,31 +104,17 @@ func (p *Profiler) plan(ctx context.Context, item NamedGraph, plan *inference.Pl
 		LatencyCI95NS:   (m.Corrected.High - m.Corrected.Low) / 2,
 		Samples:         int64(m.Samples),
 		Use:             item.Use,
+		RawMedianNS:     m.Raw.Median,
+		Contended:       m.Disturbed,
+		Bimodal:         m.Bimodal,
 	}
-	for _, w := range plan.Workloads() {
+	if s, ok := session.(firstRunner); ok {
+		network.FirstRunNS = float64(s.firstRun())
+	}
+	for _, w := range workloads {
 		network.Workloads = append(network.Workloads, w.String())
 	}
 	return network, m.Stable, nil
-}
-
-// compile compiles g and fills its inputs at random.
-func (p *Profiler) compile(g *graph.Graph, compile func(*graph.Graph, ...inference.Option) (*inference.Plan, error)) (*inference.Plan, error) {
-	plan, err := compile(g)
-	if err != nil {
-		return nil, fmt.Errorf("profiler: %w", err)
-	}
-	random := rand.New(rand.NewPCG(p.options.Seed, 1))
-	for _, t := range plan.Inputs() {
-		if x, ok := t.Data.([]float32); ok { // others stay zero, which any operator takes
-			for i := range x {
-				x[i] = 2*random.Float32() - 1
-			}
-		}
-	}
-	if err := plan.Run(); err != nil {
-		return nil, fmt.Errorf("profiler: %w", err)
-	}
-	return plan, nil
 }
 
 // runOf runs plan, which has run before without error on the same input.
@@ -120,9 +122,36 @@ func runOf(plan *inference.Plan) func() {
 	return func() { _ = plan.Run() }
 }
 
-// measure times plan with no garbage collection between.
-func (p *Profiler) measure(ctx context.Context, plan *inference.Plan, limit time.Duration) (measurement, error) {
-	runtime.GC() // what compiling has left, and what is running of it
+// measure times session with no garbage collection between. A run that fails
+// ends it.
+func (p *Profiler) measure(ctx context.Context, session Session, prior blend, cache string, limit time.Duration) (measurement, error) {
+	runtime.GC() // what loading has left, and what is running of it
 	defer debug.SetGCPercent(debug.SetGCPercent(-1))
-	return p.sampler.measure(ctx, runOf(plan), p.options.RelativeCI, limit)
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	run := func(n int) time.Duration {
+		if ctx.Err() != nil {
+			return 0
+		}
+		took, err := session.Run(ctx, n)
+		if err != nil {
+			stop(err)
+		}
+		return took
+	}
+	resolution := p.sampler.resolution
+	defer func() { p.sampler.resolution = resolution }()
+	p.sampler.resolution = max(resolution, p.runtime.Info().ClockStep)
+	t := task{run: run, prior: prior}
+	if cache == lut.CacheCold {
+		t.prepare = p.walk.evict
+	}
+	m, err := p.sampler.measure(ctx, t, p.options.RelativeCI, limit)
+	if failed := context.Cause(ctx); failed != nil {
+		return measurement{}, failed
+	}
+	if err == nil && !(m.Corrected.P10 > 0) {
+		return measurement{}, itemErrorf("some of the %d samples took no time by the runtime's clock", m.Samples)
+	}
+	return m, err
 }

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/hwprofd/hwprofd/graph"
-	"github.com/hwprofd/hwprofd/inference"
 	"github.com/hwprofd/hwprofd/lut"
 	"github.com/hwprofd/hwprofd/profiler/energy"
 )
@@ -20,6 +19,9 @@ const (
 	idleLasts = 5 * time.Minute
 	// A meter that fails so often in a row has vanished.
 	failuresToGiveUp = 3
+	// Runs are metered in batches that last about this long, so that asking an
+	// outside runtime for one is a small part of it.
+	meteredBatch = time.Millisecond
 )
 
 // metering is how a profiler stands with its meter.
@@ -41,11 +43,11 @@ func (p *Profiler) timingShare(share time.Duration) time.Duration {
 	return share - min(share/2, 2*p.metering.meter.Description().Shortest())
 }
 
-// meterRow replaces the modelled energy of row, of which plan does the work
-// times times, by a measured one: the net energy, without what the idle machine
+// meterRow replaces the modelled energy of row, of which a run of session does
+// the work times times, by a measured one: the net energy, without what the idle machine
 // would have used. Where the meter does not tell it the row stays modelled. It
 // fails only where ctx ended.
-func (p *Profiler) meterRow(ctx context.Context, row *lut.Row, w graph.Workload, plan *inference.Plan, times int) error {
+func (p *Profiler) meterRow(ctx context.Context, row *lut.Row, w graph.Workload, session Session, times int) error {
 	if p.metering.meter == nil {
 		return nil
 	}
@@ -53,7 +55,8 @@ func (p *Profiler) meterRow(ctx context.Context, row *lut.Row, w graph.Workload,
 	if p.metering.until > 0 {
 		limit = min(limit, p.metering.until-p.sampler.now())
 	}
-	e, err := p.energyOf(ctx, plan, limit)
+	batch := max(1, int(meteredBatch/time.Duration(max(row.LatencyMedianNS*float64(times), 1))))
+	e, err := p.energyOf(ctx, session, batch, limit)
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -62,11 +65,14 @@ func (p *Profiler) meterRow(ctx context.Context, row *lut.Row, w graph.Workload,
 		return nil
 	}
 	p.metering.failures = 0
+	times *= batch
 	e.GrossJoules /= float64(times)
 	e.NetJoules /= float64(times)
 	e.BoundJoules /= float64(times)
 	e.Runs *= times
+	gross, idle := e.GrossJoules*1e3, (e.GrossJoules-e.NetJoules)*1e3
 	*row.EnergyMJ = e.NetJoules * 1e3
+	row.EnergyGrossMJ, row.EnergyIdleMJ = &gross, &idle
 	row.EnergySource = p.metering.meter.Description().Name
 	if p.options.Metered != nil {
 		p.options.Metered(w, e)
@@ -74,8 +80,8 @@ func (p *Profiler) meterRow(ctx context.Context, row *lut.Row, w graph.Workload,
 	return nil
 }
 
-// energyOf returns the energy of one run of plan.
-func (p *Profiler) energyOf(ctx context.Context, plan *inference.Plan, limit time.Duration) (energy.WorkEnergy, error) {
+// energyOf returns the energy of batch runs of session.
+func (p *Profiler) energyOf(ctx context.Context, session Session, batch int, limit time.Duration) (energy.WorkEnergy, error) {
 	m := &p.metering
 	runtime.GC()
 	defer debug.SetGCPercent(debug.SetGCPercent(-1))
@@ -86,7 +92,17 @@ func (p *Profiler) energyOf(ctx context.Context, plan *inference.Plan, limit tim
 			return energy.WorkEnergy{}, err
 		}
 	}
-	return energy.PerRun(ctx, m.meter, m.idle, limit, runOf(plan))
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	e, err := energy.PerRun(ctx, m.meter, m.idle, limit, func() {
+		if _, err := session.Run(ctx, batch); err != nil {
+			stop(err)
+		}
+	})
+	if failed := context.Cause(ctx); failed != nil {
+		return energy.WorkEnergy{}, failed
+	}
+	return e, err
 }
 
 // meterFailed says why w has a modelled energy, and gives up a meter that does

@@ -3,18 +3,25 @@
 // the machine is noisy.
 //
 // The measuring thread is pinned to a core where the system allows it, and
-// garbage is not collected while it measures. An item is warmed up until its
-// time no longer falls, and then timed in samples that last at least 100 us
-// and 1000 steps of the clock. Before and after every few samples a fixed
-// calibration kernel is timed. Where it shows that other work on the machine
-// got in the way, the samples are repeated; what it is slower than at the
-// start is drift and is divided out. The raw median is that of all samples as
-// they were timed. Sampling ends when the 95% confidence interval of the
-// corrected median, from order statistics, is narrower than asked, or when the
-// item's time is up; the result says which.
+// garbage is not collected while it measures. An item is warmed up until a test
+// for a change of level finds none, and then timed in samples that last at
+// least 100 us and 1000 steps of the clock. Before and after every few samples
+// three fixed calibration kernels are timed: a chain of dependent operations,
+// which tells the core's clock, one that is bound by arithmetic and one that is
+// bound by memory. Where they, the kernel's accounts of CPU time or its count of
+// involuntary switches show that other work got in the way, the samples are
+// repeated and counted, but do not count. What the machine is slower than at
+// the start is drift and is divided out, by a blend of the three that suits the
+// kind of work. The raw median is that of all samples as they were timed.
+// Sampling ends when the 95% confidence interval of the corrected median, from
+// order statistics of as many samples as are independent, is narrower than
+// asked, or when the item's time is up; the result says which. Where the machine
+// was never quiet for long enough the item is marked as contended, and where
+// its samples fall into two clusters as bimodal.
 //
 // A workload is measured as it runs in a network: its input in the caches, its
-// weights not in the innermost ones.
+// weights not in the innermost ones. With cold caches, other data is put into
+// all caches before each run.
 package profiler
 
 import (
@@ -37,11 +44,23 @@ type Options struct {
 	RelativeCI float64
 	// MaxPerItem is the longest that one item is measured: 1 s by default.
 	MaxPerItem time.Duration
-	// Baseline is the time in ns of the calibration kernel on the undisturbed
-	// machine, see [Baseline]. By default it is measured.
-	Baseline float64
+	// Baseline is the speed of the undisturbed machine, see [Baseline]. What is
+	// 0 is measured.
+	Baseline lut.Baseline
+	// Caches are the states of the caches in which Run measures each workload:
+	// by default [lut.CacheWarm] only.
+	Caches []string
+	// Choose, if set, is called by Run once all that it was given is measured,
+	// with what there is so far and what is left of the budget, and again after
+	// each set of workloads that it returned, until it returns none or the
+	// budget is used up. Then nothing is measured a second time: what is not
+	// stable at once tells less than another workload.
+	Choose func(measured *lut.Table, left time.Duration) ([]graph.Workload, error)
 	// Seed decides the order of measuring and the values of weights and inputs.
 	Seed uint64
+	// Runtime runs what is measured: by default that of this project, within
+	// this process. The profiler does not close it.
+	Runtime Runtime
 	// Meter measures the energy of workloads, each repeated for long enough in
 	// a run of its own, at most for MaxEnergyPerItem: 2 s by default. Without
 	// a meter, and where it fails or is too coarse, energy is modelled.
@@ -62,8 +81,11 @@ type Options struct {
 // use, and two of them at work at the same time disturb each other.
 type Profiler struct {
 	options  Options
+	runtime  Runtime
 	metering metering
 	sampler  *sampler
+	walk     *walk // of the calibration kernel that is bound by memory
+	counting counting
 }
 
 // New returns a profiler. It measures nothing before the first call of one of
@@ -78,7 +100,11 @@ func New(options Options) *Profiler {
 	if options.MaxEnergyPerItem == 0 {
 		options.MaxEnergyPerItem = 2 * time.Second
 	}
-	return &Profiler{options: options, metering: metering{meter: options.Meter}}
+	p := &Profiler{options: options, runtime: options.Runtime, metering: metering{meter: options.Meter}}
+	if p.runtime == nil {
+		p.runtime = inProcess{now: func() time.Duration { return p.sampler.now() }}
+	}
+	return p
 }
 
 // Workload measures one workload.
@@ -88,18 +114,24 @@ func (p *Profiler) Workload(ctx context.Context, w graph.Workload) (lut.Row, err
 	if err := p.calibrate(ctx, p.options.Baseline); err != nil {
 		return lut.Row{}, err
 	}
-	return p.workload(ctx, w, p.options.MaxPerItem)
+	return p.workload(ctx, w, lut.CacheWarm, p.options.MaxPerItem)
 }
 
 // Network measures g as a whole, from its inputs to its outputs. Parameters
 // without data get random values.
 func (p *Profiler) Network(ctx context.Context, name string, g *graph.Graph) (lut.Network, error) {
+	return p.NetworkOf(ctx, NamedGraph{Name: name, Graph: g})
+}
+
+// NetworkOf is Network for one that may have been read from a file, which
+// outside runtimes read themselves.
+func (p *Profiler) NetworkOf(ctx context.Context, item NamedGraph) (lut.Network, error) {
 	release, _ := pin()
 	defer release()
 	if err := p.calibrate(ctx, p.options.Baseline); err != nil {
 		return lut.Network{}, err
 	}
-	network, _, err := p.network(ctx, NamedGraph{Name: name, Graph: g}, p.options.MaxPerItem)
+	network, _, err := p.network(ctx, item, p.options.MaxPerItem)
 	return network, err
 }
 
@@ -112,5 +144,6 @@ func (p *Profiler) Plan(ctx context.Context, name string, plan *inference.Plan) 
 	if err := p.calibrate(ctx, p.options.Baseline); err != nil {
 		return lut.Network{}, false, err
 	}
-	return p.plan(ctx, NamedGraph{Name: name}, plan, p.options.MaxPerItem)
+	session := &planSession{plan: plan, now: p.sampler.now}
+	return p.session(ctx, NamedGraph{Name: name}, session, plan.Workloads(), p.options.MaxPerItem)
 }

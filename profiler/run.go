@@ -3,6 +3,8 @@ package profiler
 import (
 	"cmp"
 	"context"
+	"errors"
+	"fmt"
 	"math/rand/v2"
 	"slices"
 	"time"
@@ -16,20 +18,36 @@ import (
 type NamedGraph struct {
 	Name, Use string
 	Graph     *graph.Graph
+	// File is the ONNX file that Graph was read from, for runtimes that read it
+	// themselves; it may be empty.
+	File string
 }
 
 // item is one thing to measure and write to the journal.
 type item struct {
 	name    string
 	measure func(limit time.Duration) (attempt, error)
-	best    *attempt // so far
+	fail    func(reason error) error // writes to the journal that it cannot be measured
+	best    *attempt                 // so far
 }
 
 // attempt is one measurement of an item.
 type attempt struct {
 	stable bool
+	quiet  bool         // not contended
 	width  float64      // of the median's interval, as a part of the median
 	keep   func() error // writes it to the journal
+}
+
+// better reports whether a tells more than b.
+func (a *attempt) better(b *attempt) bool {
+	switch {
+	case a.stable != b.stable:
+		return a.stable
+	case a.quiet != b.quiet:
+		return a.quiet
+	}
+	return a.width < b.width
 }
 
 // Run measures workloads, each once however often it is listed, and whole
@@ -50,21 +68,36 @@ func (p *Profiler) Run(ctx context.Context, path string, meta lut.Meta, workload
 		Pinned:         pinning == nil,
 		Calibration:    calibration.String(),
 	}
+	begin := time.Now()
+	if err := p.calibrate(ctx, p.options.Baseline); err != nil {
+		return nil, err
+	}
+	baseline := p.sampler.baseline.baseline()
+	meta.Protocol.Baseline = &baseline
 	journal, err := lut.OpenJournal(path, meta)
 	if err != nil {
 		return nil, err
 	}
 	defer journal.Close()
-	begin := time.Now()
+	if !p.own() {
+		if meta.RuntimeOverheadNS, err = p.overhead(ctx); err != nil {
+			return nil, err
+		}
+	}
 	if err := p.resume(ctx, journal); err != nil {
 		return nil, err
 	}
+	baseline = p.sampler.baseline.baseline()
+	defer p.openCounters()()
 	calibrating := time.Since(begin)
-	items := p.pending(ctx, journal, workloads, networks)
-	if err := p.measureAll(p.sampler.now()-calibrating, items); err != nil {
+	start := p.sampler.now() - calibrating
+	if err := p.measureAll(start, p.pending(ctx, journal, workloads, networks)); err != nil {
 		return nil, err
 	}
-	table := &lut.Table{Meta: meta, Rows: journal.Rows(), Networks: journal.Networks()}
+	if err := p.measureChosen(ctx, start, meta, journal); err != nil {
+		return nil, err
+	}
+	table := &lut.Table{Meta: meta, Rows: journal.Rows(), Networks: journal.Networks(), Failures: journal.Failures()}
 	p.rebase(table)
 	slices.SortFunc(table.Rows, func(a, b lut.Row) int { return cmp.Compare(a.Key, b.Key) })
 	slices.SortFunc(table.Networks, func(a, b lut.Network) int { return cmp.Compare(a.Name, b.Name) })
@@ -77,16 +110,41 @@ func (p *Profiler) Run(ctx context.Context, path string, meta lut.Meta, workload
 	return table, nil
 }
 
-// resume readies the calibration kernel: with the baseline that the journal
-// was begun with, where it was, else with one that becomes its first row.
-func (p *Profiler) resume(ctx context.Context, journal *lut.Journal) error {
-	for _, row := range journal.Rows() {
-		if row.Key == calibration.String() {
-			return p.calibrate(ctx, row.LatencyMedianNS)
+// measureChosen measures what [Options].Choose wants, as long as there is time.
+func (p *Profiler) measureChosen(ctx context.Context, start time.Duration, meta lut.Meta, journal *lut.Journal) error {
+	for p.options.Choose != nil {
+		left := p.options.Budget - (p.sampler.now() - start)
+		if left <= 0 {
+			return nil
+		}
+		workloads, err := p.options.Choose(&lut.Table{Meta: meta, Rows: journal.Rows(), Networks: journal.Networks()}, left)
+		if err != nil {
+			return fmt.Errorf("profiler: choosing workloads: %w", err)
+		}
+		items := p.pending(ctx, journal, workloads, nil)
+		if len(items) == 0 {
+			return nil
+		}
+		if err := p.measureAll(start, items); err != nil {
+			return err
 		}
 	}
-	if err := p.calibrate(ctx, p.options.Baseline); err != nil {
-		return err
+	return nil
+}
+
+// resume takes the baseline that the journal was begun with, and begins it with
+// the calibration kernel's row.
+func (p *Profiler) resume(ctx context.Context, journal *lut.Journal) error {
+	if begun := journal.Meta().Protocol.Baseline; begun != nil {
+		p.sampler.adopt(speedsOf(*begun))
+	}
+	for _, row := range journal.Rows() {
+		if row.Key == calibration.String() {
+			return nil
+		}
+	}
+	if !p.own() { // the kernel is no row of another runtime
+		return nil
 	}
 	row, err := p.calibrationRow(ctx)
 	if err != nil {
@@ -95,38 +153,64 @@ func (p *Profiler) resume(ctx context.Context, journal *lut.Journal) error {
 	return journal.AppendRow(row)
 }
 
+// workloadName tells workloads in several states of the caches apart.
+func workloadName(key, cache string) string {
+	if cache == lut.CacheWarm {
+		return key
+	}
+	return key + " with " + cache + " caches"
+}
+
 // pending is what the journal does not have yet, in random order.
 func (p *Profiler) pending(ctx context.Context, journal *lut.Journal, workloads []graph.Workload, networks []NamedGraph) []item {
 	done := make(map[string]bool)
 	for _, row := range journal.Rows() {
-		done["workload "+row.Key] = true
+		done["workload "+workloadName(row.Key, row.Cache)] = true
 	}
 	for _, network := range journal.Networks() {
 		done["network "+network.Name] = true
 	}
-	var items []item
-	add := func(kind, name string, measure func(limit time.Duration) (attempt, error)) {
-		if !done[kind+name] {
-			done[kind+name] = true
-			items = append(items, item{name: name, measure: measure})
+	for _, failure := range journal.Failures() {
+		if failure.Network {
+			done["network "+failure.Name] = true
+		} else {
+			done["workload "+workloadName(failure.Name, failure.Cache)] = true
 		}
 	}
+	var items []item
+	add := func(kind, name string, failure lut.Failure, measure func(limit time.Duration) (attempt, error)) {
+		if !done[kind+name] {
+			done[kind+name] = true
+			items = append(items, item{name: name, measure: measure, fail: func(reason error) error {
+				failure.Reason = p.failed(failure.Name, reason)
+				return journal.AppendFailure(failure)
+			}})
+		}
+	}
+	caches := p.options.Caches
+	if len(caches) == 0 {
+		caches = []string{lut.CacheWarm}
+	}
 	for _, w := range workloads {
-		add("workload ", w.String(), func(limit time.Duration) (attempt, error) {
-			row, err := p.workload(ctx, w, limit)
-			return attempt{
-				stable: row.Stable,
-				width:  2 * row.LatencyCI95NS / row.LatencyMedianNS,
-				keep:   func() error { return journal.AppendRow(row) },
-			}, err
-		})
+		for _, cache := range caches {
+			add("workload ", workloadName(w.String(), cache), lut.Failure{Name: w.String(), Cache: cache}, func(limit time.Duration) (attempt, error) {
+				row, err := p.workload(ctx, w, cache, limit)
+				return attempt{
+					stable: row.Stable,
+					width:  2 * row.LatencyCI95NS / row.LatencyMedianNS,
+					quiet:  !row.Contended,
+					keep:   func() error { return journal.AppendRow(row) },
+				}, err
+			})
+		}
 	}
 	for _, n := range networks {
-		add("network ", n.Name, func(limit time.Duration) (attempt, error) {
+		add("network ", n.Name, lut.Failure{Name: n.Name, Network: true}, func(limit time.Duration) (attempt, error) {
 			network, stable, err := p.network(ctx, n, limit)
 			return attempt{
 				stable: stable,
 				width:  2 * network.LatencyCI95NS / network.LatencyMedianNS,
+				quiet:  !network.Contended,
 				keep:   func() error { return journal.AppendNetwork(network) },
 			}, err
 		})
@@ -160,14 +244,24 @@ func (p *Profiler) measureAll(begin time.Duration, items []item) error {
 			p.progress(kept, total, item.name, left)
 			if limit > 0 || item.best == nil {
 				a, err := item.measure(limit)
-				if err != nil {
+				if errors.As(err, new(itemError)) && item.best == nil {
+					if err := item.fail(err); err != nil {
+						return err
+					}
+					kept++
+					continue
+				}
+				if err != nil && !errors.As(err, new(itemError)) {
 					return err
 				}
-				if item.best == nil || a.stable || a.width < item.best.width {
+				if err != nil { // what was measured before stands
+					a = *item.best
+				}
+				if item.best == nil || a.better(item.best) {
 					item.best = &a
 				}
 			}
-			if !item.best.stable && rest() > 0 {
+			if !item.best.stable && rest() > 0 && p.options.Choose == nil {
 				again = append(again, item)
 				continue
 			}

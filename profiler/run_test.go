@@ -24,16 +24,19 @@ func fakeProfiler(options Options, noise float64) *Profiler {
 	rng := rand.New(rand.NewPCG(1, 1))
 	var clock time.Duration
 	p := New(options)
+	p.walk = newWalk(walkPiece)
+	nothing := func() {}
+	base := speeds{150e3, 150e3, 150e3}
 	p.sampler = &sampler{
 		now: func() time.Duration {
 			clock += time.Duration(150e3 * math.Exp(noise*rng.NormFloat64()))
 			return clock
 		},
 		resolution: 1,
-		calibrate:  func() {},
-		perSample:  1,
-		baseline:   150e3,
-		history:    []float64{150e3},
+		kernels:    [kinds]func(){nothing, nothing, nothing},
+		perSample:  [kinds]int{1, 1, 1},
+		baseline:   base,
+		quiet:      newReference(base),
 	}
 	return p
 }
@@ -92,7 +95,7 @@ func TestRun(t *testing.T) {
 	if diff := cmp.Diff(want, table.Networks[0].Workloads); diff != "" {
 		t.Errorf("workloads of the network (-want +got):\n%s", diff)
 	}
-	if got := Baseline(table); got != 150e3 {
+	if got := Baseline(table).ComputeNS; got != 150e3 {
 		t.Errorf("baseline %g, want 150000", got)
 	}
 	if !strings.Contains(table.Meta.Protocol.Calibration, "conv2d/") || table.Meta.Protocol.RelativeCI != 0.02 {
@@ -150,7 +153,7 @@ func TestRunResumes(t *testing.T) {
 			first, total = done, all
 		}
 	}}, 0.01)
-	p.sampler.baseline = 777 // another one than the journal's
+	p.sampler.baseline[arithmetic] = 777 // another one than the journal's
 	table, err := p.Run(context.Background(), path, fakeMeta, workloads, networks)
 	if err != nil {
 		t.Fatal(err)
@@ -158,7 +161,7 @@ func TestRunResumes(t *testing.T) {
 	if want := len(workloads) + len(networks) - 4; first != 0 || total != want {
 		t.Errorf("the second run began with %d of %d items, want 0 of %d", first, total, want)
 	}
-	if got := Baseline(table); got != 150e3 {
+	if got := Baseline(table).ComputeNS; got != 150e3 {
 		t.Errorf("the second run corrects to a baseline of %g, the first to 150000", got)
 	}
 	for _, w := range workloads {
@@ -236,7 +239,8 @@ func TestRunKeepsToBudget(t *testing.T) {
 func TestRunFindsTheUndisturbedSpeed(t *testing.T) {
 	workloads, networks := fakeWork(t)
 	p := fakeProfiler(Options{}, 0.01)
-	p.sampler.baseline = 300e3
+	p.sampler.baseline[arithmetic] = 300e3
+	p.sampler.quiet = newReference(p.sampler.baseline)
 	table, err := p.Run(context.Background(), filepath.Join(t.TempDir(), "x"), fakeMeta, workloads, networks)
 	if err != nil {
 		t.Fatal(err)
@@ -247,7 +251,7 @@ func TestRunFindsTheUndisturbedSpeed(t *testing.T) {
 			t.Errorf("%s is %g, want %g", what, got, want)
 		}
 	}
-	near("baseline", Baseline(table), 150e3)
+	near("baseline", Baseline(table).ComputeNS, 150e3)
 	near("a network's median", table.Networks[0].LatencyMedianNS, 150e3)
 	row, _ := table.Lookup(workloads[0])
 	near("a workload's median", row.LatencyMedianNS, row.RawMedianNS)
@@ -257,6 +261,78 @@ func TestRunFindsTheUndisturbedSpeed(t *testing.T) {
 		t.Fatal(err)
 	}
 	near("a network's median after the run", later.LatencyMedianNS, 150e3)
+}
+
+func TestRunWithColdCaches(t *testing.T) {
+	workloads, _ := fakeWork(t)
+	p := fakeProfiler(Options{Caches: []string{lut.CacheWarm, lut.CacheCold}}, 0.01)
+	path := filepath.Join(t.TempDir(), "x")
+	table, err := p.Run(context.Background(), path, fakeMeta, workloads, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cold := 0
+	for _, r := range table.Rows {
+		if r.Cache == lut.CacheCold {
+			cold++
+			// One run is a sample, and takes a step of the clock.
+			if math.Abs(r.LatencyMedianNS/150e3-1) > 0.02 || r.EnergyMJ != nil || r.Samples < minSamples {
+				t.Errorf("%s: cold %g ns in %d samples, energy %v", r.Key, r.LatencyMedianNS, r.Samples, r.EnergyMJ)
+			}
+		}
+	}
+	if cold != len(workloads) || len(table.Rows) != 2*cold+1 {
+		t.Errorf("%d of %d rows are cold, want each workload in both states", cold, len(table.Rows))
+	}
+	if row, ok := table.Lookup(workloads[0]); !ok || row.Cache != lut.CacheWarm {
+		t.Errorf("Lookup finds %v", row)
+	}
+}
+
+// TestColdCachesAreSlower runs for real: weights that the caches lost take
+// longer, whatever else the machine does.
+func TestColdCachesAreSlower(t *testing.T) {
+	p := New(Options{MaxPerItem: 300 * time.Millisecond})
+	w := graph.Workload{Op: graph.OpLinear, DType: graph.F32, N: 1, C: 256, K: 256, Epilogue: "none"}
+	warm, err := p.Workload(context.Background(), w)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cold, err := p.workload(context.Background(), w, lut.CacheCold, 300*time.Millisecond)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if cold.LatencyMedianNS < 1.2*warm.LatencyMedianNS {
+		t.Errorf("%.0f ns with cold caches, %.0f with warm ones", cold.LatencyMedianNS, warm.LatencyMedianNS)
+	}
+	if warm.FirstRunNS == nil || warm.ClockHz == nil || *warm.ClockHz < 1e8 || *warm.ClockHz > 1e10 || warm.PeakMemoryBytes == nil || *warm.PeakMemoryBytes < 256*256*4 {
+		t.Errorf("first run %v, clock %v, memory %v", warm.FirstRunNS, warm.ClockHz, warm.PeakMemoryBytes)
+	}
+}
+
+func TestRunAsksForMore(t *testing.T) {
+	workloads, _ := fakeWork(t)
+	asked := 0
+	p := fakeProfiler(Options{Budget: 100 * time.Second, Choose: func(measured *lut.Table, left time.Duration) ([]graph.Workload, error) {
+		if want := 1 + 4 + 2*asked; len(measured.Rows) != want || left <= 0 {
+			t.Errorf("asked with %d rows and %v left, want %d", len(measured.Rows), left, want)
+		}
+		asked++
+		return workloads[min(2+2*asked, len(workloads)):min(4+2*asked, len(workloads))], nil
+	}}, 0.01)
+	table, err := p.Run(context.Background(), filepath.Join(t.TempDir(), "x"), fakeMeta, workloads[:4], nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(table.Rows) != len(workloads)+1 || asked != 5 {
+		t.Errorf("%d rows after asking %d times", len(table.Rows), asked)
+	}
+	p = fakeProfiler(Options{Budget: time.Minute, Choose: func(*lut.Table, time.Duration) ([]graph.Workload, error) {
+		return nil, errors.New("no idea")
+	}}, 0.01)
+	if _, err := p.Run(context.Background(), filepath.Join(t.TempDir(), "x"), fakeMeta, workloads[:1], nil); err == nil || !strings.Contains(err.Error(), "no idea") {
+		t.Errorf("error %v", err)
+	}
 }
 
 func TestRunErrors(t *testing.T) {

@@ -13,10 +13,13 @@ import (
 type machine struct {
 	clock      time.Duration
 	resolution time.Duration
-	// slowdown is by how much work takes longer than undisturbed at a moment.
+	// slowdown is by how much all work takes longer than undisturbed at a moment,
 	slowdown func(at time.Duration) float64
-	noise    func() float64 // factor on one run
-	runs     int            // of the item
+	// and contention by how much more work of a kind does: that of a
+	// calibration kernel, or kinds for the item.
+	contention func(at time.Duration, kind int) float64
+	noise      func() float64 // factor on one run
+	runs       int            // of the item
 }
 
 func newMachine(seed uint64) *machine {
@@ -24,24 +27,28 @@ func newMachine(seed uint64) *machine {
 	return &machine{
 		resolution: 20,
 		slowdown:   func(time.Duration) float64 { return 1 },
+		contention: func(time.Duration, int) float64 { return 1 },
 		noise:      func() float64 { return math.Exp(0.02 * rng.NormFloat64()) },
 	}
 }
 
-func (m *machine) work(d time.Duration) {
-	m.clock += time.Duration(float64(d) * m.slowdown(m.clock) * m.noise())
+func (m *machine) work(d time.Duration, kind int) {
+	m.clock += time.Duration(float64(d) * m.slowdown(m.clock) * m.contention(m.clock, kind) * m.noise())
 }
 
-func (m *machine) item(d time.Duration) func() {
-	return func() { m.work(d); m.runs++ }
+// now is the clock, in its steps.
+func (m *machine) now() time.Duration { return m.clock / m.resolution * m.resolution }
+
+func (m *machine) item(d time.Duration) task {
+	run := func() { m.work(d, kinds); m.runs++ }
+	return task{run: (&sampler{now: m.now}).timed(run), prior: blend{Compute: 1}}
 }
 
 func (m *machine) sampler(t *testing.T) *sampler {
 	t.Helper()
-	s := &sampler{
-		now:        func() time.Duration { return m.clock / m.resolution * m.resolution },
-		resolution: m.resolution,
-		calibrate:  func() { m.work(20 * time.Microsecond) },
+	s := &sampler{now: m.now, resolution: m.resolution}
+	for kind := range s.kernels {
+		s.kernels[kind] = func() { m.work(10*time.Microsecond, kind) }
 	}
 	if err := s.setBaseline(context.Background(), 10*time.Millisecond); err != nil {
 		t.Fatal(err)
@@ -80,7 +87,7 @@ func TestMeasureFindsTruth(t *testing.T) {
 func TestSampleOutlastsCoarseClock(t *testing.T) {
 	m := newMachine(1)
 	m.resolution = time.Microsecond
-	perSample, err := m.sampler(t).warmUp(context.Background(), m.item(3*time.Microsecond), time.Second)
+	perSample, err := m.sampler(t).warmUp(context.Background(), m.item(3*time.Microsecond).run, minSample, time.Second)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -96,7 +103,7 @@ func TestWarmUpWaitsForTheFall(t *testing.T) {
 	m.slowdown = func(at time.Duration) float64 { // a clock frequency that rises for 50 ms
 		return 1 + max(0, 1-float64(at-start)/float64(50*time.Millisecond))
 	}
-	if _, err := s.warmUp(context.Background(), m.item(time.Millisecond), time.Second); err != nil {
+	if _, err := s.warmUp(context.Background(), m.item(time.Millisecond).run, minSample, time.Second); err != nil {
 		t.Fatal(err)
 	}
 	if took := m.clock - start; took < 35*time.Millisecond {
@@ -131,54 +138,96 @@ func TestDriftIsDividedOut(t *testing.T) {
 }
 
 // TestContendedRoundsAreRepeated lets other work come and go that slows the
-// item down by 30% and the calibration kernel by 60%.
+// item down by 30% and the calibration kernels by 60% and 40%.
 func TestContendedRoundsAreRepeated(t *testing.T) {
 	m := newMachine(1)
-	contended := false
-	calibrating := false
-	m.slowdown = func(at time.Duration) float64 {
-		contended = at/(7*time.Millisecond)%3 != 0 // two thirds of the time
-		switch {
-		case contended && calibrating:
-			return 1.6
-		case contended:
-			return 1.3
+	s := m.sampler(t)
+	contended := func(at time.Duration) bool { return at/(7*time.Millisecond)%3 != 0 } // two thirds of the time
+	slow := [kinds + 1]float64{clock: 1, arithmetic: 1.6, memory: 1.4, kinds: 1.3}
+	m.contention = func(at time.Duration, kind int) float64 {
+		if contended(at) {
+			return slow[kind]
 		}
 		return 1
 	}
-	s := m.sampler(t)
-	calibrate := s.calibrate
-	s.calibrate = func() {
-		calibrating = true
-		calibrate()
-		calibrating = false
-	}
-	s.baseline, s.history, s.next = 0, nil, 0 // of a kernel slowed down as the item is
-	if err := s.setBaseline(context.Background(), 50*time.Millisecond); err != nil {
-		t.Fatal(err)
-	}
 	for i := range 5 {
-		got, err := s.measure(context.Background(), m.item(100*time.Microsecond), 0.01, time.Second)
+		got, err := s.measure(context.Background(), m.item(100*time.Microsecond), 0.005, time.Second)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if off := got.Corrected.Median/100e3 - 1; math.Abs(off) > 0.01 || !got.Stable {
-			t.Errorf("item %d: corrected median is off by %.2f%%, stable %t", i, 100*off, got.Stable)
+		if off := got.Corrected.Median/100e3 - 1; math.Abs(off) > 0.01 || !got.Stable || got.Disturbed {
+			t.Errorf("item %d: corrected median is off by %.2f%%, stable %t, disturbed %t", i, 100*off, got.Stable, got.Disturbed)
 		}
 		if got.Raw.Median < 1.1*100e3 {
 			t.Errorf("item %d: raw median %.0f ns leaves contended samples out", i, got.Raw.Median)
 		}
-	}
-	// While it never is quiet, nothing is stable.
-	m.slowdown = func(time.Duration) float64 {
-		if calibrating {
-			return 1.6
+		if got.Contended < got.Samples {
+			t.Errorf("item %d: %d contended samples beside %d others, want about twice as many", i, got.Contended, got.Samples)
 		}
-		return 1.3
 	}
-	got, err := s.measure(context.Background(), m.item(100*time.Microsecond), 0.02, 100*time.Millisecond)
-	if err != nil || got.Stable {
-		t.Errorf("contended all the time: stable %t, error %v; want not stable", got.Stable, err)
+	// While it never is quiet, nothing is stable, but corrected by the blend.
+	m.contention = func(_ time.Duration, kind int) float64 { return slow[kind] }
+	item := m.item(100 * time.Microsecond)
+	item.prior = blend{Compute: math.Log(1.3) / math.Log(1.6)}
+	got, err := s.measure(context.Background(), item, 0.02, 100*time.Millisecond)
+	if err != nil || got.Stable || !got.Disturbed {
+		t.Errorf("contended all the time: stable %t, disturbed %t, error %v", got.Stable, got.Disturbed, err)
+	}
+	if off := got.Corrected.Median/100e3 - 1; math.Abs(off) > 0.02 || got.Samples < 100 {
+		t.Errorf("contended all the time: median is off by %.2f%% in %d samples", 100*off, got.Samples)
+	}
+}
+
+// TestLoadElsewhereIsContention has calibration kernels that other work does not
+// slow down, and the kernel's accounts of that work.
+func TestLoadElsewhereIsContention(t *testing.T) {
+	for _, c := range []struct {
+		name      string
+		times     func(at time.Duration) cpuTimes
+		disturbed bool
+	}{
+		{"idle", func(at time.Duration) cpuTimes { return cpuTimes{other: at / 50} }, false},
+		{"busy", func(at time.Duration) cpuTimes { return cpuTimes{other: at * 9 / 10} }, true},
+		{"stolen", func(at time.Duration) cpuTimes {
+			return cpuTimes{stolen: at / 2 / (10 * time.Millisecond) * 10 * time.Millisecond}
+		}, true},
+		{"bursts", func(at time.Duration) cpuTimes { // 200 ms of 400
+			return cpuTimes{other: at/(400*time.Millisecond)*200*time.Millisecond + min(at%(400*time.Millisecond), 200*time.Millisecond)}
+		}, false},
+	} {
+		m := newMachine(1)
+		s := m.sampler(t)
+		s.watch = watch{neighbours: 1, times: func() (cpuTimes, bool) { return c.times(m.clock), true }}
+		got, err := s.measure(context.Background(), m.item(100*time.Microsecond), 0.001, time.Second)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got.Disturbed != c.disturbed || (c.name == "idle") != (got.Contended == 0) {
+			t.Errorf("%s: disturbed %t, %d of %d samples contended", c.name, got.Disturbed, got.Contended, got.Samples+got.Contended)
+		}
+	}
+}
+
+func TestInterruptedSamplesAreCounted(t *testing.T) {
+	m := newMachine(1)
+	s := m.sampler(t)
+	waits := int64(0)
+	s.watch = watch{switches: func() int64 { return waits }}
+	item := m.item(100 * time.Microsecond)
+	run := item.run
+	item.run = func(n int) time.Duration {
+		if m.runs%10 == 9 {
+			waits++
+			m.clock += 3 * time.Millisecond
+		}
+		return run(n)
+	}
+	got, err := s.measure(context.Background(), item, 0.01, time.Second)
+	if err != nil || !got.Stable {
+		t.Fatalf("stable %t, error %v", got.Stable, err)
+	}
+	if got.Interrupted == 0 || math.Abs(got.Corrected.Mean/100e3-1) > 0.01 {
+		t.Errorf("%d samples interrupted; the mean of the others is %.0f ns, want 100000", got.Interrupted, got.Corrected.Mean)
 	}
 }
 
@@ -253,12 +302,12 @@ func TestMeasureStopsWhenCancelled(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	after := -1
 	item := func() {
-		m.work(time.Millisecond)
+		m.work(time.Millisecond, kinds)
 		if after++; after == 30 {
 			cancel()
 		}
 	}
-	_, err := s.measure(ctx, item, 1e-9, time.Hour)
+	_, err := s.measure(ctx, task{run: s.timed(item)}, 1e-9, time.Hour)
 	if !errors.Is(err, context.Canceled) {
 		t.Fatalf("error %v, want context.Canceled", err)
 	}

@@ -2,6 +2,7 @@ package profiler
 
 import (
 	"context"
+	"fmt"
 	"runtime"
 	"runtime/debug"
 	"time"
@@ -29,9 +30,9 @@ func (p *Profiler) Samples(ctx context.Context, workloads []graph.Workload, roun
 			return nil, err
 		}
 		n := copies(w)
-		plan, err := p.compile(replicate(g, n), inference.CompilePart)
+		plan, _, err := compile(replicate(g, n), p.options.Seed, inference.CompilePart)
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("profiler: %w", err)
 		}
 		items[i] = timedRun{run: runOf(plan), copies: float64(n)}
 	}

@@ -17,6 +17,7 @@ const (
 	streamFit
 	streamCalibrate
 	streamCheck
+	streamEvaluate
 )
 
 // drawDistinct draws n architectures that are not in seen, and adds them.
@@ -42,6 +43,11 @@ func fusedWorkloads(space nas.Space, a nas.Architecture) ([]graph.Workload, erro
 	if err != nil {
 		return nil, err
 	}
+	return graphWorkloads(g)
+}
+
+// graphWorkloads are those of a graph once fused.
+func graphWorkloads(g *graph.Graph) ([]graph.Workload, error) {
 	fused, err := graph.Fuse(g)
 	if err != nil {
 		return nil, err

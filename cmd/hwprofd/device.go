@@ -16,6 +16,7 @@ import (
 
 func newDeviceCommand() *cobra.Command {
 	var asJSON, listKernels bool
+	var on onFlags
 	cmd := &cobra.Command{
 		Use:   "device [--kernels [WORKLOAD...]]",
 		Short: "Say what machine this is, and which energy meters it has",
@@ -26,8 +27,11 @@ be read it says why; profile --meter takes those that can.
 
 With --kernels it says which kernel runs on this machine and why: for the
 workloads that are named, else for a typical one of every family.`,
-		Example: "  hwprofd device\n  hwprofd device --json | jq .fingerprint\n  hwprofd device --kernels\n  hwprofd device --kernels conv2d/f32/n1c64h56w56/k128r3s3/stride2.pad1.dil1.group1/relu",
+		Example: "  hwprofd device\n  hwprofd device --json | jq .fingerprint\n  hwprofd device --on ssh://pi@kitchen\n  hwprofd device --kernels\n  hwprofd device --kernels conv2d/f32/n1c64h56w56/k128r3s3/stride2.pad1.dil1.group1/relu",
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if on.set() {
+				return deviceOn(cmd, &on, asJSON, args)
+			}
 			if listKernels {
 				list, err := kernelChoices(args)
 				switch {
@@ -53,10 +57,11 @@ workloads that are named, else for a typical one of every family.`,
 					Meters []energy.Found `json:"meters"`
 				}{info.Fingerprint(), kernels.Implementations(), info, energy.Find()})
 			}
-			return printDevice(cmd.OutOrStdout(), info)
+			return printDevice(cmd.OutOrStdout(), info, true)
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	on.add(cmd.Flags())
 	cmd.Flags().BoolVar(&listKernels, "kernels", false, "say which kernel runs for each family of work, or for the workloads named")
 	return cmd
 }
@@ -67,7 +72,9 @@ func writeJSON(w io.Writer, v any) error {
 	return enc.Encode(v)
 }
 
-func printDevice(w io.Writer, info device.Info) error {
+// printDevice prints what is known of a machine, and of this one its kernels and
+// meters.
+func printDevice(w io.Writer, info device.Info, here bool) error {
 	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	row := func(name, format string, args ...any) {
 		fmt.Fprintf(tw, "%s\t%s\n", name, fmt.Sprintf(format, args...))
@@ -82,7 +89,9 @@ func printDevice(w io.Writer, info device.Info) error {
 	}
 	row("cores", "%d, %d threads", info.Cores, info.Threads)
 	row("instruction sets", "%s", orUnknown(strings.Join(info.ISA, " ")))
-	row("kernels", "%s (best first)", strings.Join(kernels.Implementations(), " "))
+	if here {
+		row("kernels", "%s (best first)", strings.Join(kernels.Implementations(), " "))
+	}
 	for _, c := range info.Caches {
 		row(fmt.Sprintf("L%d %s cache", c.Level, c.Type), "%s x %d", byteSize(c.Bytes), max(c.Count, 1))
 	}
@@ -97,7 +106,12 @@ func printDevice(w io.Writer, info device.Info) error {
 	} else {
 		row("virtual", "no sign of it")
 	}
-	printMeters(row, energy.Find())
+	if info.Emulator != "" {
+		row("emulated", "by %s: times are the emulator's", info.Emulator)
+	}
+	if here {
+		printMeters(row, energy.Find())
+	}
 	for _, what := range info.Unseen {
 		row("not seen", "%s", what)
 	}

@@ -65,8 +65,9 @@ func writeTableJSON(w io.Writer, table *lut.Table, rows []lut.Row) error {
 		Meta      lut.Meta       `json:"meta"`
 		Rows      []lut.Row      `json:"rows"`
 		Networks  []lut.Network  `json:"networks"`
+		Failures  []lut.Failure  `json:"failures,omitempty"`
 		Published *lut.Published `json:"published,omitempty"`
-	}{table.Meta, rows, table.Networks, table.Published})
+	}{table.Meta, rows, table.Networks, table.Failures, table.Published})
 }
 
 func printTable(w io.Writer, table *lut.Table, rows []lut.Row) error {
@@ -79,8 +80,20 @@ func printTable(w io.Writer, table *lut.Table, rows []lut.Row) error {
 	if len(rows) != len(table.Rows) {
 		count = fmt.Sprintf("%d of %d workloads", len(rows), len(table.Rows))
 	}
-	fmt.Fprintf(w, "%s %s, %d thread, measured %s; %s, %d whole networks\n",
+	fmt.Fprintf(w, "%s %s, threads %d, measured %s; %s, %d whole networks\n",
 		table.Meta.Runtime, table.Meta.RuntimeVersion, table.Meta.Threads, table.Meta.Created.Format("2006-01-02 15:04 MST"), count, len(table.Networks))
+	if t := table.Meta.Target; t != "" {
+		fmt.Fprintf(w, "Measured from another machine, on %s\n", t)
+	}
+	if e := table.Meta.Device.Emulator; e != "" {
+		fmt.Fprintf(w, "The device was played by %s: times are the emulator's\n", e)
+	}
+	if o := table.Meta.RuntimeOptions; len(o) > 0 {
+		fmt.Fprintf(w, "Runtime options: %s\n", optionText(o))
+	}
+	if ns := table.Meta.RuntimeOverheadNS; ns > 0 {
+		fmt.Fprintf(w, "A run of nothing takes %s, which is part of every workload and network\n", nanoseconds(ns))
+	}
 	if p := table.Published; p != nil {
 		fmt.Fprintf(w, "%d published entries of %s (%s), which \"lut export --format published\" writes\n", len(p.Records), p.Source, p.Format)
 	}
@@ -91,6 +104,12 @@ func printTable(w io.Writer, table *lut.Table, rows []lut.Row) error {
 		ci := fmt.Sprintf("±%.1f%%", 100*r.LatencyCI95NS/r.LatencyMedianNS)
 		if !r.Stable {
 			ci += " (wider than asked)"
+		}
+		if r.Contended {
+			ci += " (contended)"
+		}
+		if r.Bimodal {
+			ci += " (bimodal)"
 		}
 		energy := "-"
 		if r.EnergyMJ != nil {
@@ -103,12 +122,39 @@ func printTable(w io.Writer, table *lut.Table, rows []lut.Row) error {
 		fmt.Fprintf(tw, "%s\t%s\t%s\t%d\t%.2f\t%s\n", name, nanoseconds(r.LatencyMedianNS), ci, r.Samples, float64(r.MACs)/r.LatencyMedianNS, energy)
 	}
 	if len(table.Networks) > 0 {
-		fmt.Fprintln(tw, "\t\t\t\t\t\nNETWORK\tMEDIAN\t95% CI\tSAMPLES\tUSED TO\t")
+		fmt.Fprintln(tw, "\t\t\t\t\t\nNETWORK\tMEDIAN\t95% CI\tSAMPLES\tUSED TO\tSUM OF ITS WORKLOADS")
 		for _, n := range table.Networks {
-			fmt.Fprintf(tw, "%s\t%s\t±%.1f%%\t%d\t%s\t\n", n.Name, nanoseconds(n.LatencyMedianNS), 100*n.LatencyCI95NS/n.LatencyMedianNS, n.Samples, n.Use)
+			ci := fmt.Sprintf("±%.1f%%", 100*n.LatencyCI95NS/n.LatencyMedianNS)
+			if n.Contended {
+				ci += " (contended)"
+			}
+			if n.Bimodal {
+				ci += " (bimodal)"
+			}
+			fmt.Fprintf(tw, "%s\t%s\t%s\t%d\t%s\t%s\n", n.Name, nanoseconds(n.LatencyMedianNS), ci, n.Samples, n.Use, sumOfParts(table, &n))
 		}
 	}
+	for i, f := range table.Failures {
+		if i == 0 {
+			fmt.Fprintln(tw, "\t\t\t\t\t\nNOT MEASURED\tBECAUSE\t\t\t\t")
+		}
+		name := f.Name
+		if f.Cache == lut.CacheCold {
+			name += " (" + f.Cache + ")"
+		}
+		fmt.Fprintf(tw, "%s\t%s\n", name, f.Reason)
+	}
 	return tw.Flush()
+}
+
+// sumOfParts is the sum of the times of a network's workloads, and what part of
+// the whole network's that is.
+func sumOfParts(t *lut.Table, n *lut.Network) string {
+	ns, missing := t.SumOfParts(n)
+	if missing > 0 {
+		return fmt.Sprintf("%d of %d have no row", missing, len(n.Workloads))
+	}
+	return fmt.Sprintf("%s, %.3f of it", nanoseconds(ns), ns/n.LatencyMedianNS)
 }
 
 func newLUTVerifyCommand() *cobra.Command {
@@ -130,25 +176,30 @@ faster than the processor can be.`,
 				return fmt.Errorf("%s: %w", args[0], err)
 			}
 			warnings := table.Implausible()
-			unstable := 0
+			unstable, contended, bimodal := 0, contendedRows(table), 0
 			for _, r := range table.Rows {
 				if !r.Stable {
 					unstable++
+				}
+				if r.Bimodal {
+					bimodal++
 				}
 			}
 			out := cmd.OutOrStdout()
 			if asJSON {
 				err = writeJSON(out, struct {
-					Rows     int           `json:"rows"`
-					Unstable int           `json:"unstable"`
-					Warnings []lut.Warning `json:"warnings"`
-				}{len(table.Rows), unstable, append([]lut.Warning{}, warnings...)})
+					Rows      int           `json:"rows"`
+					Unstable  int           `json:"unstable"`
+					Contended int           `json:"contended"`
+					Bimodal   int           `json:"bimodal"`
+					Warnings  []lut.Warning `json:"warnings"`
+				}{len(table.Rows), unstable, contended, bimodal, append([]lut.Warning{}, warnings...)})
 			} else {
 				for _, w := range warnings {
 					fmt.Fprintf(out, "%s: row %d: warning: %s: %s\n", args[0], w.Row, w.Key, w.What)
 				}
-				_, err = fmt.Fprintf(out, "%s: sound: %d workloads (%d of them with a wider interval than asked, %d not plausible), %d networks, device %s\n",
-					args[0], len(table.Rows), unstable, len(warnings), len(table.Networks), table.Meta.Fingerprint)
+				_, err = fmt.Fprintf(out, "%s: sound: %d workloads (%d of them with a wider interval than asked, %d contended, %d bimodal, %d not plausible), %d networks, %d not measured, device %s\n",
+					args[0], len(table.Rows), unstable, contended, bimodal, len(warnings), len(table.Networks), len(table.Failures), table.Meta.Fingerprint)
 			}
 			if err == nil && strict && len(warnings) > 0 {
 				err = fmt.Errorf("lut: %s: row %d: %s (%d warnings, and --strict)", args[0], warnings[0].Row, warnings[0].What, len(warnings))

@@ -8,11 +8,13 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/hwprofd/hwprofd/lut"
+	"github.com/hwprofd/hwprofd/report"
 )
 
 func newLUTDiffCommand() *cobra.Command {
 	o := lut.DiffOptions{}
 	var asJSON, all bool
+	var page string
 	cmd := &cobra.Command{
 		Use:   "diff OLD NEW",
 		Short: "Compare two tables: which workloads became slower or faster",
@@ -21,8 +23,12 @@ significant if the stored 95% intervals tell it, with the p-values adjusted for
 the number of workloads: by Benjamini and Hochberg's method, so that --alpha is
 the share of false findings among the findings, or with --holm by Holm's, so
 that it is the probability of any. Workloads of which a side is a single sample
-are undecided.`,
-		Example: "  hwprofd lut diff monday.lut.parquet today.lut.parquet\n  hwprofd lut diff --across pi4.lut.parquet pi5.lut.parquet --all",
+are undecided.
+
+Tables of different devices, runtimes or threads are compared with --across
+only, which then says for each workload which of the two to use; --html writes
+that as a page with a plot.`,
+		Example: "  hwprofd lut diff monday.lut.parquet today.lut.parquet\n  hwprofd lut diff --across pi4.lut.parquet pi5.lut.parquet --all\n  hwprofd lut diff --across hwprofd.lut.parquet onnxruntime.lut.parquet --html runtimes.html",
 		Args:    exactArgs(2, "two tables"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if !(o.Alpha > 0 && o.Alpha < 1) {
@@ -43,8 +49,24 @@ are undecided.`,
 			if err != nil {
 				return fmt.Errorf("%s, %s: %w", args[0], args[1], err)
 			}
+			if page != "" {
+				across := report.Across{OldName: args[0], NewName: args[1], Old: old.Meta, New: new.Meta, Differences: d, Options: o}
+				if err := report.WriteAcross(page, across); err != nil {
+					return err
+				}
+			}
 			if asJSON {
-				return writeJSON(cmd.OutOrStdout(), d)
+				if !o.Across {
+					return writeJSON(cmd.OutOrStdout(), d)
+				}
+				return writeJSON(cmd.OutOrStdout(), struct {
+					Old string `json:"old"` // by what it was measured
+					New string `json:"new"`
+					*lut.Differences
+				}{report.Origin(old.Meta), report.Origin(new.Meta), d})
+			}
+			if o.Across {
+				fmt.Fprintf(cmd.OutOrStdout(), "old: %s\nnew: %s\n\n", report.Origin(old.Meta), report.Origin(new.Meta))
 			}
 			return printDifferences(cmd.OutOrStdout(), d, o, all)
 		},
@@ -56,6 +78,7 @@ are undecided.`,
 	flags.BoolVar(&o.Across, "across", false, "compare tables of different devices, runtimes or threads")
 	flags.BoolVar(&asJSON, "json", false, "print JSON")
 	flags.BoolVar(&all, "all", false, "print workloads that did not change, too")
+	flags.StringVar(&page, "html", "", "also write a page with a plot")
 	return cmd
 }
 
@@ -68,9 +91,15 @@ func printDifferences(w io.Writer, d *lut.Differences, o lut.DiffOptions, all bo
 		case r.Slower:
 			slower++
 			verdict = "slower"
+			if o.Across {
+				verdict = "use the old"
+			}
 		case r.Faster:
 			faster++
 			verdict = "faster"
+			if o.Across {
+				verdict = "use the new"
+			}
 		case r.Undecided:
 			undecided++
 			verdict = "undecided"
@@ -102,7 +131,7 @@ func printDifferences(w io.Writer, d *lut.Differences, o lut.DiffOptions, all bo
 
 func newLUTMergeCommand() *cobra.Command {
 	var output string
-	var asJSON bool
+	var asJSON, across bool
 	cmd := &cobra.Command{
 		Use:   "merge -o TABLE FILE FILE...",
 		Short: "Combine repeated measurements of one device",
@@ -110,7 +139,11 @@ func newLUTMergeCommand() *cobra.Command {
 inverse variance, samples added. Where measurements are further apart than their
 intervals explain, the interval is widened by Birge's ratio; a workload where
 that happens by chance in less than one of a thousand cases is reported, and
-marked as not stable.`,
+marked as not stable.
+
+Tables of one device but of several runtimes are combined with --across only:
+the fastest of a workload's measurements is kept, as of someone who uses the
+fastest runtime for each.`,
 		Example: "  hwprofd lut merge -o pi4.lut.parquet monday.lut.parquet tuesday.lut.parquet",
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) < 2 {
@@ -133,7 +166,11 @@ marked as not stable.`,
 				}
 				tables = append(tables, t)
 			}
-			merged, conflicts, err := lut.Merge(tables...)
+			merge := lut.Merge
+			if across {
+				merge = lut.MergeAcross
+			}
+			merged, conflicts, err := merge(tables...)
 			if err != nil {
 				return err
 			}
@@ -159,6 +196,7 @@ marked as not stable.`,
 		},
 	}
 	cmd.Flags().StringVarP(&output, "output", "o", "", "table to write")
+	cmd.Flags().BoolVar(&across, "across", false, "combine tables of different runtimes: the fastest of each workload")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	return cmd
 }

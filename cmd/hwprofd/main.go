@@ -78,12 +78,14 @@ Start with:  hwprofd quickstart`,
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usagef("%w; see '%s --help'", err, cmd.CommandPath())
 	})
+	addProgressFlag(root)
 	root.AddCommand(
 		newQuickstartCommand(),
 		newDeviceCommand(),
 		newProfileCommand(),
 		newLUTCommand(),
 		newPredictCommand(),
+		newEvaluateCommand(),
 		newTransferCommand(),
 		newMeasureCommand(),
 		newVerifyCommand(),
@@ -92,6 +94,9 @@ Start with:  hwprofd quickstart`,
 		newSearchCommand(),
 		newExportCommand(),
 		newBenchCommand(),
+		newTargetAgentCommand(),
+		newServeCommand(),
+		newRuntimeCommand(),
 	)
 	return root
 }

@@ -28,9 +28,10 @@ func newMeasureCommand() *cobra.Command {
 		threads                        int
 		asJSON                         bool
 		tracePath, pprofPath           string
+		outside                        runtimeFlags
 	)
 	cmd := &cobra.Command{
-		Use:   "measure (--model MODEL.onnx | --space SPACE --arch ARCHITECTURE)",
+		Use:   "measure (--model MODEL.onnx | --space SPACE --arch ARCHITECTURE) [--runtime RUNTIME [-- ARGUMENTS]]",
 		Short: "Run a network for real and say how long it takes, and where",
 		Long: `Runs a network for real and says how long it takes, and where the time goes.
 
@@ -40,18 +41,44 @@ within whole runs. Weights that a model lacks are random; so are its inputs,
 uniform in -1..1, integers being 1.
 
 The trace opens in Perfetto (https://ui.perfetto.dev) and chrome://tracing, the
-profile in go tool pprof.`,
+profile in go tool pprof.
+
+With --runtime another runtime measures, by an adapter, which gets the arguments
+after "--", also for its threads; the table then has its own nodes.`,
 		Example: `  hwprofd measure --model resnet.onnx
   hwprofd measure --model detector.onnx --shape image=1x3x640x640 --threads 4
   hwprofd measure --model resnet.onnx --trace trace.json
-  hwprofd measure --model resnet.onnx --pprof time.pb.gz && go tool pprof -top time.pb.gz`,
-		Args: noArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
+  hwprofd measure --model resnet.onnx --pprof time.pb.gz && go tool pprof -top time.pb.gz
+  hwprofd measure --model resnet.onnx --runtime onnxruntime -- --threads 4`,
+		Args: outside.args,
+		RunE: func(cmd *cobra.Command, args []string) error {
 			switch {
 			case budget <= 0:
 				return usagef("--budget %v is not a time to measure for", budget)
 			case threads < 1 || threads > maxThreads:
 				return usagef("--threads %d is outside 1..%d", threads, maxThreads)
+			}
+			if outside.name != "" {
+				if tracePath != "" || pprofPath != "" || cmd.Flags().Changed("threads") {
+					return usagef("--trace, --pprof and --threads are for this program's own runtime; an adapter's threads are set after --")
+				}
+				other, err := outside.open(cmd.Context(), args)
+				if err != nil {
+					return err
+				}
+				defer other.Close()
+				g, name, err := shapedGraph(model, shapes, spaceName, architecture)
+				if err != nil {
+					return err
+				}
+				m, err := measureOutside(cmd.Context(), other, profiler.NamedGraph{Name: name, Graph: g, File: model}, budget)
+				if err != nil {
+					return err
+				}
+				if asJSON {
+					return writeJSON(cmd.OutOrStdout(), m)
+				}
+				return m.print(cmd.OutOrStdout())
 			}
 			begin := time.Now()
 			g, name, err := shapedGraph(model, shapes, spaceName, architecture)
@@ -86,6 +113,7 @@ profile in go tool pprof.`,
 	flags.BoolVar(&asJSON, "json", false, "print JSON")
 	flags.StringVar(&tracePath, "trace", "", "also write one run as trace events, for Perfetto")
 	flags.StringVar(&pprofPath, "pprof", "", "also write a profile for go tool pprof")
+	outside.add(flags)
 	return cmd
 }
 
@@ -128,7 +156,7 @@ func measureNetwork(ctx context.Context, name string, g *graph.Graph, threads in
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
-	if err := fillInputs(plan, 1); err != nil {
+	if err := plan.FillInputs(1); err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
 	if err := plan.Run(); err != nil {

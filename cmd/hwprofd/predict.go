@@ -2,8 +2,6 @@ package main
 
 import (
 	"fmt"
-	"io"
-	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
@@ -18,35 +16,61 @@ import (
 
 func newPredictCommand() *cobra.Command {
 	var (
-		tablePath, model, spaceName, architecture, pprofPath string
-		asJSON                                               bool
+		source                         predictorFlags
+		model, spaceName, architecture string
+		shapes                         []string
+		pprofPath, savePath            string
+		suggest                        int
+		asJSON, explain                bool
 	)
 	cmd := &cobra.Command{
-		Use:   "predict --lut FILE (--model MODEL.onnx | --space SPACE --arch ARCHITECTURE)",
+		Use:   "predict (--lut FILE | --predictor FILE) (--model MODEL.onnx | --space SPACE --arch ARCHITECTURE)",
 		Short: "Predict what a network costs on the device of a table",
-		Example: `  hwprofd predict --lut pi4.lut.parquet --model resnet.onnx
+		Long: `Predicts what a network costs on the device of a table: its latency and energy,
+each with an interval, and where every number comes from. A workload's latency
+is its row in the table, else an interpolation between rows, else a regression
+over its family, else a roofline; --explain says which, and how sure each is.
+--suggest names the measurements that would narrow the answer most.
+
+With --save what was learned from the table is kept in a file, which --predictor
+reads: predictions from it need no table and no fitting. See docs/prediction.md.`,
+		Example: `  hwprofd predict --lut pi4.lut.parquet --model resnet.onnx --explain
   hwprofd predict --lut pi4.lut.parquet --space mobile28 --arch 2.2.0.2.2.0.0.2.0.2.2.0.0.2.0.2.2.0.0.2.0.1.2.0.0.2.2.1.2.1.0
+  hwprofd predict --lut pi4.lut.parquet --model resnet.onnx --save pi4.predictor --suggest 10
+  hwprofd predict --predictor pi4.predictor --model resnet.onnx --coverage 0.95 --json
   hwprofd predict --lut pi4.lut.parquet --model resnet.onnx --pprof cost.pb.gz && go tool pprof -top cost.pb.gz`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if tablePath == "" {
-				return usagef("--lut is missing: name a table; hwprofd profile makes one")
+			if suggest < 0 {
+				return usagef("--suggest %d: want the number of measurements to name", suggest)
 			}
-			g, name, err := namedGraph(model, spaceName, architecture)
+			if err := source.check(); err != nil {
+				return err
+			}
+			g, name, err := shapedGraph(model, shapes, spaceName, architecture)
 			if err != nil {
 				return err
 			}
-			table, err := lut.Read(tablePath)
+			p, _, err := source.open()
 			if err != nil {
 				return err
 			}
-			p, err := predictor.Fit(table)
-			if err != nil {
-				return fmt.Errorf("%s: %w", tablePath, err)
-			}
-			prediction, err := p.PredictGraph(g)
+			workloads, err := graphWorkloads(g)
 			if err != nil {
 				return err
+			}
+			prediction, err := p.Predict(workloads)
+			if err != nil {
+				return err
+			}
+			suggestions, err := p.Suggest(workloads, suggest)
+			if err != nil {
+				return err
+			}
+			if savePath != "" {
+				if err := p.Save(savePath); err != nil {
+					return err
+				}
 			}
 			if pprofPath != "" {
 				if err := report.WritePprof(pprofPath, name, prediction); err != nil {
@@ -54,17 +78,78 @@ func newPredictCommand() *cobra.Command {
 				}
 			}
 			if asJSON {
-				return writeJSON(cmd.OutOrStdout(), predictionJSON(name, prediction))
+				return writeJSON(cmd.OutOrStdout(), predictionJSON(name, prediction, suggestions))
 			}
-			return printPrediction(cmd.OutOrStdout(), name, table, prediction)
+			if err := printPrediction(cmd.OutOrStdout(), name, p, prediction, explain); err != nil {
+				return err
+			}
+			if suggest == 0 {
+				return nil
+			}
+			return printSuggestions(cmd.OutOrStdout(), suggestions)
 		},
 	}
 	flags := cmd.Flags()
-	flags.StringVar(&tablePath, "lut", "", "latency table of the device")
+	source.add(cmd)
 	addGraphFlags(cmd, &model, &spaceName, &architecture)
+	addShapeFlag(cmd, &shapes)
 	flags.BoolVar(&asJSON, "json", false, "print JSON")
+	flags.BoolVar(&explain, "explain", false, "say how sure each workload's latency is, and what it comes from")
+	flags.IntVar(&suggest, "suggest", 0, "name so many measurements that would narrow the interval most")
+	flags.StringVar(&savePath, "save", "", "also write the predictor to a file, for --predictor")
 	flags.StringVar(&pprofPath, "pprof", "", "also write a profile for go tool pprof")
 	return cmd
+}
+
+// predictorFlags say where predictions come from.
+type predictorFlags struct {
+	table, file string
+	coverage    float64
+}
+
+func (f *predictorFlags) add(cmd *cobra.Command) {
+	flags := cmd.Flags()
+	flags.StringVar(&f.table, "lut", "", "latency table of the device")
+	flags.StringVar(&f.file, "predictor", "", "predictor that 'hwprofd predict --save' wrote, instead of a table")
+	flags.Float64Var(&f.coverage, "coverage", 0.9, "how often the truth has to lie in the interval")
+}
+
+func (f *predictorFlags) check() error {
+	switch {
+	case f.table == "" && f.file == "":
+		return usagef("--lut is missing: name a table; hwprofd profile makes one")
+	case f.table != "" && f.file != "":
+		return usagef("name either a table with --lut or a file with --predictor")
+	case !(f.coverage > 0 && f.coverage < 1):
+		return usagef("--coverage %g is not between 0 and 1", f.coverage)
+	}
+	return nil
+}
+
+// open returns the predictor, and the table where it was fitted to one.
+func (f *predictorFlags) open() (*predictor.Predictor, *lut.Table, error) {
+	p, table, err := f.read()
+	if err != nil {
+		return nil, nil, err
+	}
+	p, err = p.Within(f.coverage)
+	return p, table, err
+}
+
+func (f *predictorFlags) read() (*predictor.Predictor, *lut.Table, error) {
+	if f.file != "" {
+		p, err := predictor.Load(f.file)
+		return p, nil, err
+	}
+	table, err := lut.Read(f.table)
+	if err != nil {
+		return nil, nil, err
+	}
+	p, err := predictor.Fit(table)
+	if err != nil {
+		return nil, nil, fmt.Errorf("%s: %w", f.table, err)
+	}
+	return p, table, nil
 }
 
 func addGraphFlags(cmd *cobra.Command, model, spaceName, architecture *string) {
@@ -92,7 +177,7 @@ func namedGraph(model, spaceName, architecture string) (*graph.Graph, string, er
 }
 
 func namedArchitecture(spaceName, architecture string) (nas.Space, nas.Architecture, error) {
-	s, err := space.ByName(spaceName, 1, 10)
+	s, err := space.Published(spaceName)
 	if err != nil {
 		return nil, nil, usageError{err}
 	}
@@ -104,62 +189,4 @@ func namedArchitecture(spaceName, architecture string) (nas.Space, nas.Architect
 		return nil, nil, usageError{err}
 	}
 	return s, a, nil
-}
-
-// partJSON and predictedJSON are what scripts read.
-type partJSON struct {
-	Workload  string  `json:"workload"`
-	LatencyNS float64 `json:"latency_ns"`
-	Source    string  `json:"source"`
-}
-
-type predictedJSON struct {
-	Network      string     `json:"network"`
-	LatencyNS    float64    `json:"latency_ns"`
-	LowNS        float64    `json:"latency_low_ns"`
-	HighNS       float64    `json:"latency_high_ns"`
-	Coverage     float64    `json:"coverage"`
-	Interval     string     `json:"interval"`
-	EnergyMJ     *float64   `json:"energy_mj"`
-	EnergySource string     `json:"energy_source,omitempty"`
-	OverheadNS   float64    `json:"overhead_ns"`
-	Parts        []partJSON `json:"parts"`
-}
-
-func predictionJSON(name string, p predictor.Prediction) predictedJSON {
-	out := predictedJSON{
-		Network: name, LatencyNS: p.LatencyNS, LowNS: p.LowNS, HighNS: p.HighNS, Coverage: p.Coverage, Interval: p.Interval,
-		EnergySource: p.EnergySource, OverheadNS: p.OverheadNS,
-	}
-	if p.EnergySource != "" {
-		out.EnergyMJ = &p.EnergyMJ
-	}
-	for _, part := range p.Parts {
-		out.Parts = append(out.Parts, partJSON{part.Workload.String(), part.LatencyNS, part.Source})
-	}
-	return out
-}
-
-func printPrediction(w io.Writer, name string, table *lut.Table, p predictor.Prediction) error {
-	fmt.Fprintf(w, "%s on device %s\n", name, table.Meta.Fingerprint)
-	fmt.Fprintf(w, "latency  %s, %.0f%% interval %s to %s (%s)\n", nanoseconds(p.LatencyNS), 100*p.Coverage, nanoseconds(p.LowNS), nanoseconds(p.HighNS), p.Interval)
-	if p.EnergySource != "" {
-		fmt.Fprintf(w, "energy   %.4g mJ, %.4g to %.4g mJ (%s)\n", p.EnergyMJ, p.EnergyLow, p.EnergyHigh, p.EnergySource)
-	} else {
-		fmt.Fprintln(w, "energy   not in the table")
-	}
-	sources := map[string]float64{}
-	sum := 0.0
-	for _, part := range p.Parts {
-		sources[part.Source] += part.LatencyNS
-		sum += part.LatencyNS
-	}
-	fmt.Fprintf(w, "comes from  table %.0f%%, regression %.0f%%, roofline %.0f%% of the workloads' time; overhead %s\n\n",
-		100*sources[predictor.SourceTable]/sum, 100*sources[predictor.SourceRegression]/sum, 100*sources[predictor.SourceRoofline]/sum, nanoseconds(p.OverheadNS))
-	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(tw, "WORKLOAD\tLATENCY\tSHARE\tFROM")
-	for _, part := range p.Parts {
-		fmt.Fprintf(tw, "%s\t%s\t%.1f%%\t%s\n", part.Workload, nanoseconds(part.LatencyNS), 100*part.LatencyNS/sum, part.Source)
-	}
-	return tw.Flush()
 }

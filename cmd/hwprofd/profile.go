@@ -1,63 +1,99 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"runtime/debug"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/hwprofd/hwprofd/device"
 	"github.com/hwprofd/hwprofd/graph"
-	"github.com/hwprofd/hwprofd/graph/onnx"
+	"github.com/hwprofd/hwprofd/kernels"
 	"github.com/hwprofd/hwprofd/lut"
-	"github.com/hwprofd/hwprofd/nas/space"
 	"github.com/hwprofd/hwprofd/profiler"
 )
 
 func newProfileCommand() *cobra.Command {
 	var (
-		output, spaceName string
-		models            []string
-		budget            time.Duration
-		seed              uint64
-		resume            bool
-		meter             meterFlags
+		output  string
+		plan    profilePlan
+		budget  time.Duration
+		seed    uint64
+		resume  bool
+		meter   meterFlags
+		outside runtimeFlags
+		on      onFlags
 	)
 	cmd := &cobra.Command{
-		Use:   "profile -o FILE (--space SPACE | --model MODEL.onnx ...)",
+		Use:   "profile -o FILE (--space SPACE | --model MODEL.onnx ... | --grid FILE) [--runtime RUNTIME [-- ARGUMENTS]]",
 		Short: "Measure this device into a latency table (a LUT file)",
 		Long: `Measures workloads on this device and writes them as a latency table, a Parquet
 file. With --space they are those that matter most to the networks of a search
-space, with --model those of ONNX files. Some whole networks are measured too,
-from which the predictor learns what a sum of workloads misses.
+space, with --model those of ONNX files, with --grid those that a file names.
+Some whole networks, and each model, are measured too, from which the predictor
+learns what a sum of workloads misses. What comes up twice is measured once.
+
+With --cache cold the caches are emptied before each run, as for a workload that
+runs once in a while. With several --threads there is a table for each number.
+
+Rows say how the machine was: contended where other work was beside them all the
+time, bimodal where a workload has two times. With --baseline the times are those
+of the machine as it was at an earlier table, to compare with it.
 
 Every measurement is kept in a journal beside the file at once. An interrupted
 run goes on with --resume.
 
 Energy is that above the idle machine, by a meter where the processor's can be
 read ('hwprofd device' lists them) or --meter names another, else it is modelled
-and marked so.`,
-		Example: "  hwprofd profile -o pi4.lut.parquet --space mobile28 --budget 5m\n  hwprofd profile -o pi4.lut.parquet --model resnet.onnx --model vit.onnx",
-		Args:    noArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
+and marked so.
+
+With --on another machine is measured, which needs nothing installed: the program
+is copied there and removed at the end. A lost connection does not stop the run;
+the same command goes on with one that was cut off. See docs/devices.md.
+
+With --runtime another runtime than this program's own is measured, by an
+adapter, which gets the arguments after "--". What it fails at is named in the
+table with the reason.`,
+		Example: `  hwprofd profile -o pi4.lut.parquet --space mobile28 --budget 5m
+  hwprofd profile -o pi4.lut.parquet --model resnet.onnx --model vit.onnx --batch 1,8
+  hwprofd profile -o pi4.lut.parquet --grid shapes.json --cache warm,cold --threads 1,4
+  hwprofd profile -o kitchen.lut.parquet --space mobile28 --on ssh://pi@kitchen
+  hwprofd profile -o server.lut.parquet --model resnet.onnx --runtime onnxruntime -- --lib /opt/onnxruntime/lib/libonnxruntime.so`,
+		Args: outside.args,
+		RunE: func(cmd *cobra.Command, args []string) error {
 			switch {
 			case output == "":
 				return usagef("-o FILE is missing: name the table to write, such as -o pi4.lut.parquet")
-			case (spaceName == "") == (len(models) == 0):
-				return usagef("name what to measure: either --space or --model")
 			case budget <= 0:
 				return usagef("--budget %v is not a time to measure for", budget)
 			}
+			if err := plan.check(); err != nil {
+				return err
+			}
+			if plan.cover > 0 {
+				if cmd.Flags().Changed("budget") {
+					return usagef("--cover says the time to measure for; leave out --budget")
+				}
+				budget = plan.cover
+			}
+			if on.set() {
+				return profileOn(cmd, &on, output, args)
+			}
 			if !resume {
-				if err := refuseExisting(output); err != nil {
-					return err
+				for _, n := range plan.threads {
+					if err := refuseExisting(plan.output(output, n)); err != nil {
+						return err
+					}
 				}
 			}
-			workloads, networks, err := profileItems(spaceName, models, seed, budget)
+			p := newProgress(cmd.ErrOrStderr())
+			design, workloads, networks, err := plan.items(seed, budget)
 			if err != nil {
 				return err
 			}
@@ -65,7 +101,18 @@ and marked so.`,
 			if err != nil {
 				return err
 			}
-			p := newProgress(cmd.ErrOrStderr())
+			meta := tableMeta(info)
+			other, err := outside.open(cmd.Context(), args)
+			if err != nil {
+				return err
+			}
+			var measured profiler.Runtime
+			if other != nil {
+				defer other.Close()
+				measured = other
+				of := other.Info()
+				meta.Runtime, meta.RuntimeVersion, meta.RuntimeOptions, meta.Threads = of.Name, of.Version, of.Options, of.Threads
+			}
 			m, err := meter.open(p.say)
 			if err != nil {
 				return err
@@ -73,34 +120,79 @@ and marked so.`,
 			if m != nil {
 				defer m.Close()
 			}
-			p.begin("profile: %d workloads, %d networks", len(workloads), len(networks))
-			prof := profiler.New(profiler.Options{
-				Budget: budget, Seed: seed,
-				Meter: m, MaxEnergyPerItem: meter.time, Warn: func(message string) { p.say("%s", message) },
-				Progress: func(done, total int, current string, left time.Duration) {
-					p.report(float64(done)/float64(total), left, current)
-				},
-			})
-			table, err := prof.Run(cmd.Context(), output, tableMeta(info), workloads, networks)
+			reference, err := plan.reference(info.Fingerprint())
 			if err != nil {
-				if cmd.Context().Err() != nil {
-					return fmt.Errorf("interrupted; nothing measured is lost, go on with the same command and --resume")
-				}
 				return err
 			}
-			p.say("%s: %d workloads and %d networks; energy of %s", output, len(table.Rows), len(table.Networks), energySources(table))
+			if measured != nil && !slices.Equal(plan.threads, []int{1}) {
+				return usagef("--threads goes with this program's own runtime; the adapter's arguments say how many another one uses")
+			}
+			for _, n := range plan.threads {
+				path := plan.output(output, n)
+				if _, err := os.Stat(path); resume && err == nil && len(plan.threads) > 1 {
+					continue // of an interrupted run
+				}
+				if measured == nil {
+					meta.Threads = n
+				}
+				p.begin("profile: %d workloads, %d networks, %d threads", len(workloads), len(networks), meta.Threads)
+				options := profiler.Options{
+					Budget: budget / time.Duration(len(plan.threads)), Seed: seed, Runtime: measured, Baseline: reference, Caches: plan.caches,
+					Meter: m, MaxEnergyPerItem: meter.time, Warn: func(message string) { p.say("%s", message) },
+					Progress: func(done, total int, current string, left time.Duration) {
+						p.report(float64(done)/float64(total), left, current)
+					},
+				}
+				if design != nil {
+					design.follow(&options, p)
+				}
+				table, err := profileOnce(cmd.Context(), path, meta, workloads, networks, options)
+				if err != nil {
+					return err
+				}
+				p.say("%s: %d workloads and %d networks; energy of %s", path, len(table.Rows), len(table.Networks), energySources(table))
+				if n := contendedRows(table); n > 0 {
+					p.say("%d of them were beside other work all the time, and are marked as contended", n)
+				}
+				if n := len(table.Failures); n > 0 {
+					p.say("%d could not be measured; 'hwprofd lut show %s' names them with the reasons", n, path)
+				}
+			}
 			return nil
 		},
 	}
 	flags := cmd.Flags()
 	flags.StringVarP(&output, "output", "o", "", "table to write")
-	flags.StringVar(&spaceName, "space", "", "search space whose workloads to measure")
-	flags.StringArrayVar(&models, "model", nil, "ONNX file whose workloads to measure; may be repeated")
+	plan.add(flags)
 	flags.DurationVar(&budget, "budget", 5*time.Minute, "time to measure for")
 	flags.Uint64Var(&seed, "seed", 1, "seed of the choice and order of workloads")
 	flags.BoolVar(&resume, "resume", false, "go on with an interrupted run of the same file")
+	on.add(flags)
 	meter.add(flags)
+	outside.add(flags)
 	return cmd
+}
+
+// profileOnce measures with one number of threads.
+func profileOnce(ctx context.Context, path string, meta lut.Meta, workloads []graph.Workload, networks []profiler.NamedGraph, options profiler.Options) (*lut.Table, error) {
+	if options.Runtime == nil {
+		defer kernels.Threads(kernels.Threads(meta.Threads))
+	}
+	table, err := profiler.New(options).Run(ctx, path, meta, workloads, networks)
+	if err != nil && ctx.Err() != nil {
+		return nil, fmt.Errorf("interrupted; nothing measured is lost, go on with the same command and --resume")
+	}
+	return table, err
+}
+
+func contendedRows(t *lut.Table) int {
+	n := 0
+	for _, r := range t.Rows {
+		if r.Contended {
+			n++
+		}
+	}
+	return n
 }
 
 // refuseExisting keeps what was measured before from being mixed with
@@ -117,36 +209,6 @@ func refuseExisting(path string) error {
 		}
 	}
 	return nil
-}
-
-// profileItems are the workloads and networks to measure within a budget.
-func profileItems(spaceName string, models []string, seed uint64, budget time.Duration) ([]graph.Workload, []profiler.NamedGraph, error) {
-	if spaceName != "" {
-		s, err := space.ByName(spaceName, 1, 10)
-		if err != nil {
-			return nil, nil, usageError{err}
-		}
-		return spaceItems(s, seed, budget)
-	}
-	var workloads []graph.Workload
-	var networks []profiler.NamedGraph
-	for _, path := range models {
-		g, err := onnx.Read(path)
-		if err != nil {
-			return nil, nil, err
-		}
-		fused, err := graph.Fuse(g)
-		if err != nil {
-			return nil, nil, fmt.Errorf("%s: %w", path, err)
-		}
-		of, err := fused.Workloads()
-		if err != nil {
-			return nil, nil, fmt.Errorf("%s: %w", path, err)
-		}
-		workloads = append(workloads, of...)
-		networks = append(networks, profiler.NamedGraph{Name: path, Use: "fit", Graph: g})
-	}
-	return workloads, networks, nil
 }
 
 func tableMeta(info device.Info) lut.Meta {

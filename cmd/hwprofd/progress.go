@@ -1,6 +1,8 @@
 package main
 
 import (
+	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -8,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
 	"github.com/hwprofd/hwprofd/nas/supernet"
@@ -23,10 +26,47 @@ type progress struct {
 	step     string
 	last     time.Time
 	drawn    bool
+	lines    *json.Encoder // where programs read it
+}
+
+// progressFormat is how progress is written: "auto" or "json".
+var progressFormat = formatFlag("auto")
+
+type formatFlag string
+
+func (f *formatFlag) String() string { return string(*f) }
+func (f *formatFlag) Type() string   { return "format" }
+
+func (f *formatFlag) Set(text string) error {
+	if text != "auto" && text != "json" {
+		return errors.New("it is auto or json")
+	}
+	*f = formatFlag(text)
+	return nil
+}
+
+// addProgressFlag adds the flag that the daemon starts verbs with.
+func addProgressFlag(root *cobra.Command) {
+	flags := root.PersistentFlags()
+	flags.Var(&progressFormat, "progress", "how progress is written: auto, or json for programs")
+	_ = flags.MarkHidden("progress") // fails only for a flag that there is not
+}
+
+// progressLine is a line of JSON: a message, or how far a step is.
+type progressLine struct {
+	Message string  `json:"message,omitempty"`
+	Step    string  `json:"step,omitempty"`
+	Share   float64 `json:"share"`
+	Left    float64 `json:"left_seconds"`
+	Now     string  `json:"now,omitempty"`
 }
 
 func newProgress(w io.Writer) *progress {
 	p := &progress{w: w, columns: 80}
+	if progressFormat == "json" {
+		p.lines = json.NewEncoder(w)
+		return p
+	}
 	if f, ok := w.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
 		p.terminal = true
 		if columns, _, err := term.GetSize(int(f.Fd())); err == nil && columns > 20 {
@@ -42,7 +82,9 @@ func (p *progress) begin(format string, args ...any) {
 	defer p.mu.Unlock()
 	p.clear()
 	p.step, p.last = fmt.Sprintf(format, args...), time.Time{}
-	if !p.terminal {
+	if p.lines != nil {
+		_ = p.lines.Encode(progressLine{Step: p.step})
+	} else if !p.terminal {
 		fmt.Fprintln(p.w, p.step)
 	}
 }
@@ -53,13 +95,20 @@ func (p *progress) report(done float64, left time.Duration, now string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	every := 10 * time.Second
-	if p.terminal {
+	switch {
+	case p.terminal:
 		every = 100 * time.Millisecond
+	case p.lines != nil:
+		every = 500 * time.Millisecond
 	}
 	if time.Since(p.last) < every {
 		return
 	}
 	p.last = time.Now()
+	if p.lines != nil {
+		_ = p.lines.Encode(progressLine{Step: p.step, Share: min(max(done, 0), 1), Left: max(left, 0).Seconds(), Now: now})
+		return
+	}
 	line := fmt.Sprintf("%3.0f%%  %s left  %s", 100*min(max(done, 0), 1), shortDuration(left), now)
 	if !p.terminal {
 		fmt.Fprintln(p.w, "  "+line)
@@ -77,6 +126,10 @@ func (p *progress) report(done float64, left time.Duration, now string) {
 func (p *progress) say(format string, args ...any) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if p.lines != nil {
+		_ = p.lines.Encode(progressLine{Message: fmt.Sprintf(format, args...)})
+		return
+	}
 	p.clear()
 	fmt.Fprintf(p.w, format+"\n", args...)
 }

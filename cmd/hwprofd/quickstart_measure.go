@@ -62,16 +62,23 @@ func spaceItems(s nas.Space, seed uint64, budget time.Duration) ([]graph.Workloa
 	if err != nil {
 		return nil, nil, err
 	}
+	networks, err := spaceNetworks(s, seed)
+	return workloads, networks, err
+}
+
+// spaceNetworks are the whole networks of a space that a predictor is fitted to
+// and calibrated on.
+func spaceNetworks(s nas.Space, seed uint64) ([]profiler.NamedGraph, error) {
 	fit, calibrate, _, err := drawNetworks(s, seed)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	networks, err := lowerNamed(s, fit, "fit")
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	more, err := lowerNamed(s, calibrate, "calibrate")
-	return workloads, append(networks, more...), err
+	return append(networks, more...), err
 }
 
 // profile measures workloads of the space and some of its networks.
@@ -192,6 +199,9 @@ func (q *quickstart) checkPredictions(ctx context.Context, budget time.Duration)
 		prediction, err := q.predictor.PredictGraph(n.Graph)
 		if err != nil {
 			return err
+		}
+		if i >= len(check) {
+			prediction = q.outcome.picked(prediction)
 		}
 		compared[i] = comparison{Name: n.Name, Predicted: summarize(prediction)}
 	}

@@ -102,7 +102,7 @@ func (q *quickstart) export(ctx context.Context, _ time.Duration) error {
 		if err != nil {
 			return err
 		}
-		addCostMetadata(g, prediction, q.device.Fingerprint())
+		addCostMetadata(g, q.outcome.picked(prediction), q.device.Fingerprint())
 		pick := pickResult{Pick: pickNames[i], File: pickNames[i] + ".onnx", Architecture: e.Architecture.String(), Estimated: 100 * scores[0].Accuracy}
 		path := q.folder.path(pick.File)
 		if err := onnx.Write(path, g); err != nil {

@@ -130,7 +130,7 @@ An interrupted search goes on with the same command.`,
 				if err != nil {
 					return err
 				}
-				addCostMetadata(g, prediction, table.Meta.Fingerprint)
+				addCostMetadata(g, outcome.picked(prediction), table.Meta.Fingerprint)
 				if err := onnx.Write(path, g); err != nil {
 					return err
 				}

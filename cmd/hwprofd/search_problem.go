@@ -131,6 +131,22 @@ func (o *searchOutcome) index(name string) int {
 	return slices.IndexFunc(o.objectives, func(x nas.Objective) bool { return x.Name == name })
 }
 
+// picked is the prediction of a member of the front, corrected for having been
+// picked: it was compared with the networks whose predictions lie within its
+// interval, of which another could as well have been the fastest.
+func (o *searchOutcome) picked(p predictor.Prediction) predictor.Prediction {
+	latency, rivals := o.index("latency"), 1
+	if latency < 0 {
+		return p
+	}
+	for _, e := range o.Evaluated {
+		if p.LowNS <= e.Values[latency] && e.Values[latency] <= p.HighNS {
+			rivals++
+		}
+	}
+	return predictor.Picked(p, rivals)
+}
+
 // pickNames are the files of the three picks, in the order of pickThree.
 var pickNames = []string{"smallest", "knee", "most-accurate"}
 

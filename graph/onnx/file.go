@@ -81,8 +81,7 @@ func (e *external) bytes(p *onnxpb.TensorProto) ([]byte, error) {
 	}
 	data, ok := e.files[location]
 	if !ok {
-		// Paths are written with slashes, and by some on Windows with backslashes.
-		path := filepath.FromSlash(strings.ReplaceAll(location, `\`, "/"))
+		path := filepath.FromSlash(slashed(location))
 		f, err := e.root.Open(path)
 		if err != nil {
 			return nil, fmt.Errorf("external data, which must be in the model's folder: %w", err)
@@ -101,3 +100,6 @@ func (e *external) bytes(p *onnxpb.TensorProto) ([]byte, error) {
 	}
 	return data[offset : offset+length : offset+length], nil
 }
+
+// slashed is a location with slashes: some write it with backslashes, on Windows.
+func slashed(location string) string { return strings.ReplaceAll(location, `\`, "/") }

@@ -162,6 +162,9 @@ func TestExternalData(t *testing.T) {
 		if got, err := read("location", location, "offset", "4", "length", "8"); err != nil || !slices.Equal(got, []float32{1, 2}) {
 			t.Errorf("%s: %v, %v", location, got, err)
 		}
+		if files, err := ExternalFiles(filepath.Join(dir, "model.onnx")); err != nil || !slices.Equal(files, []string{slashed(location)}) {
+			t.Errorf("%s: external files %q, %v", location, files, err)
+		}
 	}
 	for _, c := range []struct{ location, offset, length, err string }{
 		{"../secret", "0", "8", "model's folder"},

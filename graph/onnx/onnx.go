@@ -10,6 +10,7 @@ package onnx
 import (
 	"fmt"
 	"os"
+	"slices"
 
 	"github.com/google/renameio/v2/maybe"
 
@@ -26,25 +27,45 @@ func Read(path string) (*graph.Graph, error) { return ReadWith(path, Options{}) 
 // a large model file must not be cut short while the graph is in use, or the
 // system ends the process. It may be replaced, as Write does.
 func ReadWith(path string, o Options) (*graph.Graph, error) {
+	g, _, err := readFile(path, o)
+	return g, err
+}
+
+// ExternalFiles reads the model in a file and returns the names of the files in
+// its folder that hold tensors of it, with slashes between folders.
+func ExternalFiles(path string) ([]string, error) {
+	_, e, err := readFile(path, Options{})
+	if err != nil {
+		return nil, err
+	}
+	var names []string
+	for location := range e.files {
+		names = append(names, slashed(location))
+	}
+	slices.Sort(names)
+	return slices.Compact(names), nil
+}
+
+func readFile(path string, o Options) (*graph.Graph, *external, error) {
 	f, err := os.Open(path)
 	if err != nil {
-		return nil, fmt.Errorf("read model: %w", err)
+		return nil, nil, fmt.Errorf("read model: %w", err)
 	}
 	defer f.Close()
 	data, err := contents(f)
 	if err != nil {
-		return nil, fmt.Errorf("read model: %w", err)
+		return nil, nil, fmt.Errorf("read model: %w", err)
 	}
 	e, err := openFolder(path)
 	if err != nil {
-		return nil, fmt.Errorf("read model: %w", err)
+		return nil, nil, fmt.Errorf("read model: %w", err)
 	}
 	defer e.close()
 	g, err := decode(data, o, e)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
+		return nil, nil, fmt.Errorf("%s: %w", path, err)
 	}
-	return g, nil
+	return g, e, nil
 }
 
 // Write writes g to a file, in one step: a reader sees the old file or the

@@ -132,6 +132,50 @@ func TestVariants(t *testing.T) {
 	}
 }
 
+// TestWorkloadsStandAlone makes a graph of each workload that a network runs, as
+// is done to measure it, and finds that workload again.
+func TestWorkloadsStandAlone(t *testing.T) {
+	for _, name := range Names() {
+		g, err := Build(name, small[name])
+		if err != nil {
+			t.Fatal(err)
+		}
+		half, err := Half(g)
+		if err != nil {
+			t.Fatal(err)
+		}
+		quantized, err := Quantize(g, 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for variant, g := range map[string]*graph.Graph{"f32": g, "f16": half, "int8": quantized} {
+			fused, err := graph.Fuse(g)
+			if err != nil {
+				t.Fatal(err)
+			}
+			workloads, err := fused.Workloads()
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, w := range workloads {
+				alone, err := graph.FromWorkload(w, 1)
+				if err != nil {
+					t.Errorf("%s %s: %s: %v", name, variant, w, err)
+					continue
+				}
+				if alone, err = graph.Fuse(alone); err != nil {
+					t.Errorf("%s %s: %s: %v", name, variant, w, err)
+					continue
+				}
+				got, err := alone.Workloads()
+				if err != nil || len(got) != 1 || got[0] != w {
+					t.Errorf("%s %s: %s alone is %v, %v", name, variant, w, got, err)
+				}
+			}
+		}
+	}
+}
+
 func TestBuildRepeats(t *testing.T) {
 	for _, name := range Names() {
 		o := small[name]

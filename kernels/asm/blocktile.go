@@ -14,11 +14,20 @@ import (
 // vectors.
 func blockTile() {
 	three, sixth := constant("blockTile3", 3), constant("blockTile6th", 1.0/6)
-	for columns, rows := range []int{1: 14, 2: 14, 3: 9} {
-		for n := 1; n <= rows; n++ {
-			k := blockTileKernel{tileKernel{vectors: avx512Vectors, rows: n, columns: columns, three: three, sixth: sixth}}
-			k.sum = 32 - 1 - max(columns, 2)
-			k.generate()
+	for _, set := range []struct {
+		vectors
+		rows      []int // most of a tile, by vectors
+		registers int
+	}{
+		{avx512Vectors, []int{1: 14, 2: 14, 3: 9}, 32},
+		{avx2Vectors, []int{1: 6, 2: 6, 3: 4}, 16},
+	} {
+		for columns, rows := range set.rows {
+			for n := 1; n <= rows; n++ {
+				k := blockTileKernel{tileKernel{vectors: set.vectors, rows: n, columns: columns, three: three, sixth: sixth}}
+				k.sum = set.registers - 1 - max(columns, 2)
+				k.generate()
+			}
 		}
 	}
 	takeBlocks()
@@ -62,14 +71,14 @@ type blockTileKernel struct{ tileKernel }
 // fewer instructions, others but once, which are fewer loads.
 func (k *blockTileKernel) step(i int) {
 	for c := range k.columns {
-		VMOVUPS(operand.Mem{Base: reg.RBX, Disp: 64 * (i*k.columns + c)}, k.bReg(c))
+		VMOVUPS(operand.Mem{Base: reg.RBX, Disp: k.bytes() * (i*k.columns + c)}, k.bReg(c))
 	}
 	for r := range k.rows {
-		at := operand.Mem{Base: reg.RSI, Disp: 64*(r%k.half()) + 4*i}
+		at := operand.Mem{Base: reg.RSI, Disp: k.bytes()*(r%k.half()) + 4*i}
 		if r >= k.half() {
 			at.Base = reg.R11
 		}
-		if k.columns == 1 || embedded(r) {
+		if k.masked && (k.columns == 1 || embedded(r)) {
 			for c := range k.columns {
 				VFMADD231PS_BCST(at, k.bReg(c), k.acc(r, c))
 			}
@@ -85,7 +94,15 @@ func (k *blockTileKernel) step(i int) {
 // embedded tells the rows of which the multiplications load the elements.
 func embedded(row int) bool { return row%3 == 1 }
 
-func (k *blockTileKernel) aReg(int) reg.VecPhysical { return k.register(31) }
+func (k *blockTileKernel) aReg(int) reg.VecPhysical {
+	if k.masked {
+		return k.register(31)
+	}
+	return k.register(15)
+}
+
+// bytes is the size of a vector.
+func (k *blockTileKernel) bytes() int { return 4 * k.width }
 
 // each calls f with every sum and the element of C, or what lies index bytes
 // from it, that belongs to it.
@@ -103,7 +120,7 @@ func (k *blockTileKernel) each(index reg.Register, f func(acc reg.VecPhysical, a
 			}
 		}
 		for r := range k.rows {
-			m := operand.Mem{Base: base[r/k.half()], Disp: 64 * (r % k.half())}
+			m := operand.Mem{Base: base[r/k.half()], Disp: k.bytes() * (r % k.half())}
 			if index != nil {
 				m.Index, m.Scale = index, 1
 			}
@@ -145,15 +162,20 @@ func (k *blockTileKernel) generate() {
 	for i := range blockColumns {
 		k.step(i)
 	}
-	// The two halves of a block ask for different lines.
-	PREFETCHT1(operand.Mem{Base: reg.RSI, Index: reg.R12, Scale: 1, Disp: 32})
-	PREFETCHT1(operand.Mem{Base: reg.RSI, Index: reg.R12, Scale: 1, Disp: 32 + 128})
-	for i := range 4 {
+	// The two halves of a block of 16 channels ask for different lines.
+	lines := []int{32, 32 + 128}
+	if k.width == blockColumns {
+		lines = []int{0, 64, 128}
+	}
+	for _, at := range lines {
+		PREFETCHT1(operand.Mem{Base: reg.RSI, Index: reg.R12, Scale: 1, Disp: at})
+	}
+	for i := range k.width / 4 {
 		PREFETCHT1(operand.Mem{Base: reg.R14, Disp: 64 * i})
 	}
 	ADDQ(k.mem("nextLine"), reg.R14)
 	ADDQ(operand.Imm(8), reg.RAX)
-	ADDQ(operand.U32(64*blockColumns*uint32(k.columns)), reg.RBX)
+	ADDQ(operand.U32(uint32(k.bytes()*blockColumns*k.columns)), reg.RBX)
 	DECQ(reg.RCX)
 	JNE(operand.LabelRef("segment"))
 
@@ -177,7 +199,7 @@ func (k *blockTileKernel) begin() {
 	JEQ(operand.LabelRef("zero"))
 	MOVQ(k.mem("bias"), reg.RSI)
 	for c := range k.columns {
-		VMOVUPS(operand.Mem{Base: reg.RSI, Disp: 64 * c}, k.acc(0, c))
+		VMOVUPS(operand.Mem{Base: reg.RSI, Disp: k.bytes() * c}, k.acc(0, c))
 		for r := 1; r < k.rows; r++ {
 			VMOVAPS(k.acc(0, c), k.acc(r, c))
 		}
@@ -185,7 +207,7 @@ func (k *blockTileKernel) begin() {
 	JMP(operand.LabelRef("begun"))
 	Label("zero")
 	for i := range k.rows * k.columns {
-		VPXORD(k.register(i), k.register(i), k.register(i))
+		k.clear(k.register(i))
 	}
 	Label("begun")
 

@@ -5,11 +5,16 @@ import "math"
 // The algorithms below are those of the Go twins in package kernels, where
 // their errors are stated. The coefficients are minimax fits.
 
-// exp is e^x: 2^n e^r with |r| <= ln(2)/2.
+// exp is e^x.
 func (p *program) exp(x value) value {
 	// Beyond the bounds the result is 0 or infinite anyhow.
-	x = p.min(p.number(89), p.max(p.number(-104), x))
-	n := p.round(p.mul(x, p.number(math.Log2E)))
+	return p.boundedExp(p.min(p.number(89), p.max(p.number(-104), x)))
+}
+
+// boundedExp is e^x for x from -200 to 100: 2^n e^r with |r| <= ln(2)/2.
+func (p *program) boundedExp(x value) value {
+	magic := p.number(3 << 22) // the sum has no places for fractions
+	n := p.sub(p.fma(x, p.number(math.Log2E), magic), magic)
 	r := p.fnma(n, p.number(0.693359375), x) // ln(2) in two parts, the first of 9 bits
 	r = p.fnma(n, p.number(-2.12194440e-4), r)
 	q := p.polynomial(r, 0.49999994, 0.166665211, 0.041668389, 0.00836871099, 0.00138146104)
@@ -59,14 +64,21 @@ func (p *program) log(x value) value {
 
 // logistic is 1/(1+exp(-x)), and 1 minus that.
 func (p *program) logistic(x value) (s, rest value) {
-	e := p.exp(p.or(x, p.bits(0x80000000)))
+	e := p.boundedExp(p.max(p.number(-104), p.or(x, p.bits(0x80000000))))
 	negative, d := p.less(x, p.number(0)), p.add(e, p.number(1))
 	return p.div(p.pick(negative, e, p.number(1)), d), p.div(p.pick(negative, p.number(1), e), d)
 }
 
+// silu is x/(1+exp(-x)).
+func (p *program) silu(x value) value {
+	m := p.max(p.number(-104), p.or(x, p.bits(0x80000000))) // x if negative
+	e := p.boundedExp(m)
+	return p.div(p.pick(p.less(x, p.number(0)), p.mul(e, m), x), p.add(e, p.number(1)))
+}
+
 func (p *program) tanh(x value) value {
 	a := p.abs(x)
-	e := p.exp(p.add(a, a))
+	e := p.boundedExp(p.min(p.number(89), p.add(a, a)))
 	two := p.number(2)
 	large := p.sub(p.number(1), p.div(two, p.add(e, p.number(1))))
 	z := p.mul(a, a)
@@ -81,10 +93,10 @@ func (p *program) tail(s value) value {
 	return p.mul(s, p.polynomial(s, 0.119686671, 0.119572148, 0.110232778, 0.0784014016, 0.0961244106, -0.0793657452, 0.191717982, -0.228165612, 0.11241594, -0.020619968))
 }
 
-// expSquare is exp(-c t^2). The error of the square is made up for.
+// expSquare is exp(-c t^2), which is at least exp(-200). The error of the square is made up for.
 func (p *program) expSquare(t value, c float64) value {
 	h := p.mul(t, t)
-	e := p.exp(p.mul(h, p.number(-c)))
+	e := p.boundedExp(p.mul(h, p.number(-c)))
 	return p.fma(p.mul(e, p.fnma(t, t, h)), p.number(c), e)
 }
 
@@ -142,10 +154,7 @@ func expPrograms(avx512 bool) []*program {
 		map1("tanh", (*program).tanh),
 		map1("erf", (*program).erf),
 		map1("sigmoid", func(p *program, x value) value { s, _ := p.logistic(x); return s }),
-		map1("silu", func(p *program, x value) value {
-			s, _ := p.logistic(x)
-			return p.mul(s, p.max(p.number(-104), x))
-		}),
+		map1("silu", (*program).silu),
 		map1("gelu", func(p *program, x value) value {
 			share, _ := p.normal(x)
 			return p.mul(share, p.max(p.number(-15), x))
@@ -180,6 +189,15 @@ func expPrograms(avx512 bool) []*program {
 			s, rest, slope := p.geluTanh(x)
 			return p.mul(s, p.fma(p.mul(x, rest), slope, p.number(1)))
 		}),
+	}
+
+	if avx512 { // has the registers for it
+		for _, p := range list {
+			switch p.name {
+			case "exp", "sigmoid", "silu", "gelu", "geluTanh":
+				p.unroll = 4
+			}
+		}
 	}
 
 	p := &program{name: "largest", doc: "largestPortable(src)", slices: []string{"src"}, result: opMax, unroll: 4}

@@ -119,9 +119,17 @@ func (k *int8Kernel) loadA(r int, a reg.VecPhysical) {
 	}
 }
 
+// int8Ahead is how many bytes of B are fetched ahead.
+const int8Ahead = 1024
+
 // step adds the products of four columns of A and four rows of B.
 func (k *int8Kernel) step() {
 	a, product := k.spare(2), k.spare(3)
+	if !k.depthwise {
+		for i := 0; i < k.columns*k.width*4; i += 64 {
+			PREFETCHT0(operand.Mem{Base: reg.RBX, Disp: int8Ahead + i})
+		}
+	}
 	if k.dot {
 		for c := range k.columns {
 			k.load(k.column(reg.RBX, c), k.spare(c))

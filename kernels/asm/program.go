@@ -120,6 +120,41 @@ func (p *program) polynomial(x value, c ...float64) value {
 
 func (p *program) isConst(v value) bool { return p.code[v].op == opConst }
 
+// prune removes what nothing comes of, such as a second result that a kernel
+// has no use for.
+func (p *program) prune() {
+	used := make([]bool, len(p.code))
+	if p.result != 0 {
+		used[p.reduced] = true
+	}
+	for i := len(p.code) - 1; i >= 0; i-- {
+		c := p.code[i]
+		if used[i] = used[i] || c.op == opStore; !used[i] {
+			continue
+		}
+		for _, v := range []value{c.a, c.b, c.c} {
+			if v != none {
+				used[v] = true
+			}
+		}
+	}
+	to := make([]value, len(p.code))
+	var code []instruction
+	for i, c := range p.code {
+		if !used[i] {
+			continue
+		}
+		for _, v := range []*value{&c.a, &c.b, &c.c} {
+			if *v != none {
+				*v = to[*v]
+			}
+		}
+		to[i] = value(len(code))
+		code = append(code, c)
+	}
+	p.code, p.reduced = code, to[p.reduced]
+}
+
 // finish works out where each value is used last.
 func (p *program) finish() {
 	p.lastUses = make([]int, len(p.code))

@@ -38,6 +38,7 @@ var neonUnary = map[op]string{opRound: "FRINTN", opToInt: "FCVTNS", opToFloat: "
 
 // kernel writes the kernel of p.
 func (w *neonWriter) kernel(p *program) {
+	p.prune()
 	p.finish()
 	frame, args := 0, 24*len(p.slices)+4*len(p.scalars)
 	if p.result != 0 {

@@ -19,7 +19,8 @@ type x86 struct {
 	base     []reg.Register // of the slices
 	index    reg.Register   // byte offset of the current vector
 	free     []int
-	in       map[value]int // registers of values
+	in       map[value]int   // registers of values
+	others   []map[value]int // of all vectors that are worked on side by side
 	scalars  []reg.VecPhysical
 	pinned   map[uint32]reg.VecPhysical // constants that stay in registers
 	results  []reg.VecPhysical
@@ -73,7 +74,10 @@ func (x *x86) isMemory(v value) bool {
 // as far as there are enough others for values, and returns the first register
 // below.
 func (x *x86) pin(from int) int {
-	const values = 9
+	values := 9
+	if n := x.prog.unroll; n > 1 && x.prog.result == 0 {
+		values = min(8*n, 29)
+	}
 	x.pinned = map[uint32]reg.VecPhysical{}
 	for _, c := range x.prog.code {
 		if c.op != opConst || x.pinned[c.n] != nil || from < values {
@@ -147,157 +151,184 @@ func (x *x86) at(slice uint32) operand.Mem {
 
 // body writes the program for the current vector and adds to result k.
 func (x *x86) body(k int) {
-	p := x.prog
 	x.in = map[value]int{}
-	for i, c := range p.code {
-		v := value(i)
-		// A register of an operand that dies may take the result.
-		retire := func() {
-			seen := map[value]bool{}
-			for _, u := range []value{c.a, c.b, c.c} {
-				if p.dies(u, i) && !seen[u] {
-					seen[u] = true
-					if r, ok := x.in[u]; ok {
-						x.give(r)
-						delete(x.in, u)
-					}
-				}
-			}
-		}
-		result := func() reg.VecPhysical {
-			retire()
-			x.in[v] = x.take()
-			return x.register(x.in[v])
-		}
-		switch c.op {
-		case opConst, opScalar:
-		case opLoad:
-			d := result()
-			switch {
-			case !x.tail:
-				VMOVUPS(x.at(c.n), d)
-			case x.masked:
-				VMOVUPS_Z(x.at(c.n), reg.K1, d)
-			default:
-				VMASKMOVPS(x.at(c.n), x.mask, d)
-			}
-		case opStore:
-			s := x.inRegister(c.a)
-			switch {
-			case !x.tail:
-				VMOVUPS(s, x.at(c.n))
-			case x.masked:
-				VMOVUPS(s, reg.K1, x.at(c.n))
-			default:
-				VMASKMOVPS(s, x.mask, x.at(c.n))
-			}
-			retire()
-		case opAdd, opSub, opMul, opDiv, opMax, opMin, opIntAdd, opIntSub, opAnd, opOr, opXor:
-			f, ok := x86Binary[c.op]
-			if !ok && x.masked {
-				f = logic512[c.op]
-			} else if !ok {
-				f = logic256[c.op]
-			}
-			a, b := c.a, c.b
-			if commutes(c.op) && x.isMemory(a) {
-				a, b = b, a
-			}
-			ra, release := x.loaded(a)
-			src, memory := x.source(b)
-			release()
-			d := result()
-			if memory && x.masked {
-				f.broadcast(src, ra, d)
-			} else {
-				f.full(src, ra, d)
-			}
-		case opFMA, opFNMA:
-			x.fma(i, retire)
-		case opShiftLeft, opShiftArithmetic:
-			s := x.inRegister(c.a)
-			d := result()
-			if c.op == opShiftLeft {
-				VPSLLD(operand.U8(c.n), s, d)
-			} else {
-				VPSRAD(operand.U8(c.n), s, d)
-			}
-		case opRound:
-			s := x.inRegister(c.a)
-			d := result()
-			if x.masked {
-				VRNDSCALEPS(operand.U8(8), s, d)
-			} else {
-				VROUNDPS(operand.U8(8), s, d)
-			}
-		case opFraction:
-			s := x.inRegister(c.a)
-			VREDUCEPS(operand.U8(9), s, result())
-		case opToInt:
-			s := x.inRegister(c.a)
-			VCVTPS2DQ(s, result())
-		case opToFloat:
-			s := x.inRegister(c.a)
-			VCVTDQ2PS(s, result())
-		case opScale:
-			if x.masked {
-				a, b := x.inRegister(c.a), x.inRegister(c.b)
-				VSCALEFPS(b, a, result())
-				break
-			}
-			// In two steps, since the factor may be no number: the first is exact.
-			half, rest := x.register(x.take()), x.register(x.take())
-			bias := vectorConstant(127)
-			VCVTPS2DQ(x.inRegister(c.b), rest)
-			VPSRAD(operand.U8(1), rest, half)
-			VPSUBD(half, rest, rest)
-			VPADDD(bias, half, half)
-			VPADDD(bias, rest, rest)
-			VPSLLD(operand.U8(23), half, half)
-			VPSLLD(operand.U8(23), rest, rest)
-			VMULPS(x.inRegister(c.a), half, half)
-			a := result()
-			VMULPS(rest, half, a)
-			x.giveRegister(half)
-			x.giveRegister(rest)
-		case opLess:
-			a, release := x.loaded(c.a)
-			if x.masked {
-				release()
-				k := x.takeMask(v)
-				if src, memory := x.source(c.b); memory {
-					VCMPPS_BCST(operand.U8(17), src, a, k)
-				} else {
-					VCMPPS(operand.U8(17), src, a, k)
-				}
-				retire()
-				break
-			}
-			src, _ := x.source(c.b)
-			release()
-			VCMPPS(operand.U8(17), src, a, result())
-		case opPick:
-			r, release := x.loaded(c.c)
-			src, memory := x.source(c.b)
-			release()
-			if x.masked {
-				k := x.maskRegs[x.in[c.a]]
-				delete(x.in, c.a) // masks are picked by once or stay
-				d := result()
-				if memory {
-					VBLENDMPS_BCST(src, r, k, d)
-				} else {
-					VBLENDMPS(src, r, k, d)
-				}
-				if p.lastUses[c.a] != i {
-					x.in[c.a] = x.maskIndex(k)
-				}
-				break
-			}
-			m := x.inRegister(c.a)
-			VBLENDVPS(m, src, r, result())
+	for i := range x.prog.code {
+		x.instruction(i)
+	}
+	x.reduce(k)
+}
+
+// bodies writes the program for count vectors side by side, an instruction of
+// each after the other, so that those of one pass the time in which the
+// processor waits for the results of another's.
+func (x *x86) bodies(count int) {
+	x.others = make([]map[value]int, count)
+	for k := range x.others {
+		x.others[k] = map[value]int{}
+	}
+	for i := range x.prog.code {
+		for k := range count {
+			x.in, x.offset = x.others[k], 4*x.width*k
+			x.instruction(i)
 		}
 	}
+	x.others, x.offset = nil, 0
+}
+
+// instruction writes instruction i for the current vector.
+func (x *x86) instruction(i int) {
+	p, c, v := x.prog, x.prog.code[i], value(i)
+	// A register of an operand that dies may take the result.
+	retire := func() {
+		seen := map[value]bool{}
+		for _, u := range []value{c.a, c.b, c.c} {
+			if p.dies(u, i) && !seen[u] {
+				seen[u] = true
+				if r, ok := x.in[u]; ok {
+					x.give(r)
+					delete(x.in, u)
+				}
+			}
+		}
+	}
+	result := func() reg.VecPhysical {
+		retire()
+		x.in[v] = x.take()
+		return x.register(x.in[v])
+	}
+	switch c.op {
+	case opConst, opScalar:
+	case opLoad:
+		d := result()
+		switch {
+		case !x.tail:
+			VMOVUPS(x.at(c.n), d)
+		case x.masked:
+			VMOVUPS_Z(x.at(c.n), reg.K1, d)
+		default:
+			VMASKMOVPS(x.at(c.n), x.mask, d)
+		}
+	case opStore:
+		s := x.inRegister(c.a)
+		switch {
+		case !x.tail:
+			VMOVUPS(s, x.at(c.n))
+		case x.masked:
+			VMOVUPS(s, reg.K1, x.at(c.n))
+		default:
+			VMASKMOVPS(s, x.mask, x.at(c.n))
+		}
+		retire()
+	case opAdd, opSub, opMul, opDiv, opMax, opMin, opIntAdd, opIntSub, opAnd, opOr, opXor:
+		f, ok := x86Binary[c.op]
+		if !ok && x.masked {
+			f = logic512[c.op]
+		} else if !ok {
+			f = logic256[c.op]
+		}
+		a, b := c.a, c.b
+		if commutes(c.op) && x.isMemory(a) {
+			a, b = b, a
+		}
+		ra, release := x.loaded(a)
+		src, memory := x.source(b)
+		release()
+		d := result()
+		if memory && x.masked {
+			f.broadcast(src, ra, d)
+		} else {
+			f.full(src, ra, d)
+		}
+	case opFMA, opFNMA:
+		x.fma(i, retire)
+	case opShiftLeft, opShiftArithmetic:
+		s := x.inRegister(c.a)
+		d := result()
+		if c.op == opShiftLeft {
+			VPSLLD(operand.U8(c.n), s, d)
+		} else {
+			VPSRAD(operand.U8(c.n), s, d)
+		}
+	case opRound:
+		s := x.inRegister(c.a)
+		d := result()
+		if x.masked {
+			VRNDSCALEPS(operand.U8(8), s, d)
+		} else {
+			VROUNDPS(operand.U8(8), s, d)
+		}
+	case opFraction:
+		s := x.inRegister(c.a)
+		VREDUCEPS(operand.U8(9), s, result())
+	case opToInt:
+		s := x.inRegister(c.a)
+		VCVTPS2DQ(s, result())
+	case opToFloat:
+		s := x.inRegister(c.a)
+		VCVTDQ2PS(s, result())
+	case opScale:
+		if x.masked {
+			a, b := x.inRegister(c.a), x.inRegister(c.b)
+			VSCALEFPS(b, a, result())
+			break
+		}
+		// In two steps, since the factor may be no number: the first is exact.
+		half, rest := x.register(x.take()), x.register(x.take())
+		bias := vectorConstant(127)
+		VCVTPS2DQ(x.inRegister(c.b), rest)
+		VPSRAD(operand.U8(1), rest, half)
+		VPSUBD(half, rest, rest)
+		VPADDD(bias, half, half)
+		VPADDD(bias, rest, rest)
+		VPSLLD(operand.U8(23), half, half)
+		VPSLLD(operand.U8(23), rest, rest)
+		VMULPS(x.inRegister(c.a), half, half)
+		a := result()
+		VMULPS(rest, half, a)
+		x.giveRegister(half)
+		x.giveRegister(rest)
+	case opLess:
+		a, release := x.loaded(c.a)
+		if x.masked {
+			release()
+			k := x.takeMask(v)
+			if src, memory := x.source(c.b); memory {
+				VCMPPS_BCST(operand.U8(17), src, a, k)
+			} else {
+				VCMPPS(operand.U8(17), src, a, k)
+			}
+			retire()
+			break
+		}
+		src, _ := x.source(c.b)
+		release()
+		VCMPPS(operand.U8(17), src, a, result())
+	case opPick:
+		r, release := x.loaded(c.c)
+		src, memory := x.source(c.b)
+		release()
+		if x.masked {
+			k := x.maskRegs[x.in[c.a]]
+			delete(x.in, c.a) // masks are picked by once or stay
+			d := result()
+			if memory {
+				VBLENDMPS_BCST(src, r, k, d)
+			} else {
+				VBLENDMPS(src, r, k, d)
+			}
+			if p.lastUses[c.a] != i {
+				x.in[c.a] = x.maskIndex(k)
+			}
+			break
+		}
+		m := x.inRegister(c.a)
+		VBLENDVPS(m, src, r, result())
+	}
+}
+
+// reduce adds the value that the kernel's result is made of to result k.
+func (x *x86) reduce(k int) {
+	p := x.prog
 	if p.result == 0 {
 		return
 	}
@@ -344,9 +375,11 @@ func (x *x86) maskIndex(k reg.Register) int {
 // takeMask gives the mask v a K register.
 func (x *x86) takeMask(v value) reg.Register {
 	used := map[int]bool{}
-	for u, r := range x.in {
-		if x.prog.code[u].op == opLess {
-			used[r] = true
+	for _, in := range append(x.others, x.in) {
+		for u, r := range in {
+			if x.prog.code[u].op == opLess {
+				used[r] = true
+			}
 		}
 	}
 	for i, k := range x.maskRegs {
@@ -413,6 +446,7 @@ func (x *x86) fma(i int, retire func()) {
 
 // writeX86 writes the kernel of p for an instruction set.
 func writeX86(set vectors, p *program) {
+	p.prune()
 	x := &x86{vectors: set, prog: p}
 	last := 15
 	if set.masked {
@@ -483,11 +517,15 @@ func writeX86(set vectors, p *program) {
 		SUBQ(operand.U32(unroll*w), reg.RCX)
 		JLT(operand.LabelRef("few"))
 		Label("many")
-		for k := range unroll {
-			x.offset = 4 * w * k
-			x.body(k)
+		if p.result == 0 {
+			x.bodies(unroll)
+		} else {
+			for k := range unroll {
+				x.offset = 4 * w * k
+				x.body(k)
+			}
+			x.offset = 0
 		}
-		x.offset = 0
 		ADDQ(operand.U32(4*w*unroll), reg.RAX)
 		SUBQ(operand.U32(unroll*w), reg.RCX)
 		JGE(operand.LabelRef("many"))

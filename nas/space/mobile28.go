@@ -1,9 +1,7 @@
 package space
 
 import (
-	"fmt"
 	"slices"
-	"strconv"
 
 	"github.com/hwprofd/hwprofd/graph"
 	"github.com/hwprofd/hwprofd/nas"
@@ -65,8 +63,8 @@ const (
 // NewMobile28 makes the space for images of the given number of channels and
 // classes.
 func NewMobile28(channels, classes int) (*Mobile28, error) {
-	if channels < 1 || classes < 2 {
-		return nil, fmt.Errorf("space: mobile28 for %d channels and %d classes; want at least 1 channel and 2 classes", channels, classes)
+	if err := checkImages("mobile28", channels, classes); err != nil {
+		return nil, err
 	}
 	m := &Mobile28{channels: channels, classes: classes}
 	m.decisions = append(m.decisions, nas.Decision{Name: "resolution", Choices: numerals(mobile28Resolutions)})
@@ -83,20 +81,6 @@ func NewMobile28(channels, classes int) (*Mobile28, error) {
 		}
 	}
 	return m, nil
-}
-
-func numerals(values []int) []string {
-	s := make([]string, len(values))
-	for i, v := range values {
-		s[i] = strconv.Itoa(v)
-	}
-	return s
-}
-
-func stageName(stage int) string { return "stage" + strconv.Itoa(stage+1) }
-
-func blockName(stage, block int) string {
-	return stageName(stage) + ".block" + strconv.Itoa(block+1)
 }
 
 // Name is "mobile28".
@@ -122,13 +106,7 @@ func (m *Mobile28) Canonical(a nas.Architecture) nas.Architecture {
 }
 
 // Largest takes the last choice of every decision.
-func (m *Mobile28) Largest() nas.Architecture {
-	a := make(nas.Architecture, len(m.decisions))
-	for i, d := range m.decisions {
-		a[i] = len(d.Choices) - 1
-	}
-	return a
-}
+func (m *Mobile28) Largest() nas.Architecture { return last(m.decisions) }
 
 // Smallest takes the first choice of every decision.
 func (m *Mobile28) Smallest() nas.Architecture { return make(nas.Architecture, len(m.decisions)) }
@@ -150,63 +128,24 @@ func (m *Mobile28) Lower(a nas.Architecture) (*graph.Graph, error) {
 			if block == 0 {
 				stride = s.stride
 			}
+			hidden := x.Shape[1] * mobile28Expansions[decisions[blockDecisions+2*block+1]]
+			squeezed := 0
+			if s.squeeze {
+				squeezed = hidden / 4
+			}
+			// The first block of a stage never is residual, even where the widths
+			// happen to agree: shared weights cannot serve with and without.
 			x = invertedResidual(b, blockName(i, block), x, inverted{
+				hidden:     hidden,
 				width:      s.widths[decisions[widthDecision]],
 				kernel:     s.kernels[decisions[blockDecisions+2*block]],
-				expansion:  mobile28Expansions[decisions[blockDecisions+2*block+1]],
 				stride:     stride,
 				activation: s.activation,
-				squeeze:    s.squeeze,
+				squeezed:   squeezed,
 				residual:   block > 0,
 			})
 		}
 	}
 	x = convNorm(b, "head", x, mobile28HeadWidth, 1, 1, 1, graph.OpHardSwish)
-	x = b.Flatten(b.GlobalAveragePool(x))
-	logits := b.Linear("classifier", x, m.classes)
-	logits.Name = "logits"
-	g, err := b.Build(logits)
-	if err != nil {
-		return nil, fmt.Errorf("space: mobile28 %s: %w", a, err)
-	}
-	return g, nil
-}
-
-// inverted describes an inverted residual block.
-type inverted struct {
-	width, kernel, expansion, stride int
-	activation                       graph.Op
-	squeeze, residual                bool
-}
-
-// invertedResidual appends expand 1x1, depthwise kxk, squeeze-excite where
-// asked, project 1x1. A residual block's input must have the block's width and
-// its stride be 1. The first block of a stage never is one, even where the
-// widths happen to agree: shared weights cannot serve with and without.
-func invertedResidual(b *graph.Builder, name string, x *graph.Value, o inverted) *graph.Value {
-	in := x
-	hidden := x.Shape[1] * o.expansion
-	x = convNorm(b, name+".expand", x, hidden, 1, 1, 1, o.activation)
-	x = convNorm(b, name+".depthwise", x, hidden, o.kernel, o.stride, hidden, o.activation)
-	if o.squeeze {
-		s := b.GlobalAveragePool(x)
-		s = b.Conv(name+".squeeze", s, hidden/4, 1, 1, 1, 0, 1, true)
-		s = b.Activation(graph.OpRelu, s)
-		s = b.Conv(name+".excite", s, hidden, 1, 1, 1, 0, 1, true)
-		x = b.Mul(x, b.Activation(graph.OpHardSigmoid, s))
-	}
-	x = b.Conv(name+".project", x, o.width, 1, 1, 1, 0, 1, false)
-	x = b.BatchNorm(name+".project.norm", x)
-	if o.residual {
-		x = b.Add(x, in)
-	}
-	return x
-}
-
-// convNorm appends a convolution that keeps the size but for its stride, batch
-// normalisation and an activation.
-func convNorm(b *graph.Builder, name string, x *graph.Value, out, kernel, stride, group int, activation graph.Op) *graph.Value {
-	x = b.Conv(name, x, out, kernel, kernel, stride, kernel/2, group, false)
-	x = b.BatchNorm(name+".norm", x)
-	return b.Activation(activation, x)
+	return classify(b, m.Name(), a, b.Flatten(b.GlobalAveragePool(x)), m.classes)
 }

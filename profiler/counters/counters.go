@@ -9,6 +9,7 @@ package counters
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -171,4 +172,14 @@ func (s *Set) Close() error {
 		err = errors.Join(err, e.Close())
 	}
 	return err
+}
+
+// Lacks reports whether one of the events cannot be counted here.
+func (s *Set) Lacks(names ...string) bool {
+	for _, name := range names {
+		if !slices.Contains(s.names, name) {
+			return true
+		}
+	}
+	return false
 }

@@ -1,0 +1,128 @@
+//go:build linux || darwin
+
+package main
+
+import (
+	"bytes"
+	"flag"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+)
+
+var lib = flag.String("lib", "", "ONNX Runtime's shared library, to try the adapter with")
+
+// conversation gives an adapter the lines and returns its replies.
+func conversation(t *testing.T, a *adapter, lines ...string) []string {
+	t.Helper()
+	var out bytes.Buffer
+	if err := a.serve(strings.NewReader(strings.Join(lines, "\n")+"\n"), &out); err != nil {
+		t.Fatal(err)
+	}
+	return strings.Split(strings.TrimSpace(out.String()), "\n")
+}
+
+func TestRefusals(t *testing.T) {
+	a := &adapter{api: &api{version: "1.0"}, options: options{threads: 1, optimization: "all", provider: "cpu"}, begin: time.Now()}
+	got := conversation(t, a,
+		`{"op":"hello","protocol":2}`, `{"op":`, `{"op":"fly"}`, `{"op":"run","n":1}`, `{"op":"nodes","n":1}`,
+		`{"op":"outputs","folder":"/"}`, `{"op":"load","inputs":[{"name":"x","file":"/no/such.npy"}]}`, `{"op":"unload"}`,
+		`{"op":"hello","protocol":1,"further":{}}`, `{"op":"shutdown"}`, `{"op":"run","n":1}`)
+	for i, want := range []string{
+		"protocol 2 is not spoken", "not JSON", `operation \"fly\" is not known`, "no model is loaded", "no model is loaded",
+		"no model is loaded", "no such file", `{"ok":true}`, `"name":"onnxruntime","version":"1.0"`, `{"ok":true}`,
+	} {
+		if !strings.Contains(got[i], want) {
+			t.Errorf("reply %d is %s, want one with %s", i, got[i], want)
+		}
+		if ok := strings.HasPrefix(got[i], `{"ok":true`); ok != (i >= 7) {
+			t.Errorf("reply %d is %s", i, got[i])
+		}
+	}
+	if len(got) != 10 {
+		t.Errorf("%d replies, want none after the end", len(got))
+	}
+}
+
+func TestNPY(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "t.npy")
+	for _, want := range []tensor{
+		{kind: 1, shape: []int64{2, 1}, data: []byte{1, 2, 3, 4, 5, 6, 7, 8}},
+		{kind: 7, data: []byte{1, 2, 3, 4, 5, 6, 7, 8}},
+		{kind: 10, shape: []int64{0}, data: []byte{}},
+	} {
+		if err := writeNPY(path, want); err != nil {
+			t.Fatal(err)
+		}
+		got, err := readNPY(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got.kind != want.kind || !reflect.DeepEqual(got.shape, want.shape) || !bytes.Equal(got.data, want.data) {
+			t.Errorf("wrote %+v, read %+v", want, got)
+		}
+		file, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if begin := len(file) - len(want.data); begin%64 != 0 {
+			t.Errorf("the elements begin at %d", begin)
+		}
+		for _, length := range []int{0, 5, 9, 40, len(file) - 1} {
+			if err := os.WriteFile(path, file[:length], 0o600); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := readNPY(path); err == nil {
+				t.Errorf("a file cut to %d of %d bytes is read", length, len(file))
+			}
+		}
+	}
+}
+
+// TestReadProfile has what ONNX Runtime 1.30 wrote, but for further arguments.
+func TestReadProfile(t *testing.T) {
+	const profile = `[
+{"cat":"Session","dur":6307,"ts":3,"ph":"X","name":"model_loading_uri","args":{}},
+{"cat":"Node","dur":378,"ts":1,"ph":"X","name":"ReorderInput_kernel_time","args":{"op_name":"ReorderInput","node_index":"2"}},
+{"cat":"Node","dur":835,"ts":2,"ph":"X","name":"y_nchwc_kernel_time","args":{"op_name":"Conv","node_index":"1"}},
+{"cat":"Session","dur":13463,"ts":4,"ph":"X","name":"SequentialExecutor::Execute","args":{}},
+{"cat":"Node","dur":100,"ts":5,"ph":"X","name":"ReorderInput_kernel_time","args":{"op_name":"ReorderInput","node_index":"2"}},
+{"cat":"Node","dur":500,"ts":6,"ph":"X","name":"y_nchwc_kernel_time","args":{"op_name":"Conv","node_index":"1"}},
+{"cat":"Node","dur":102,"ts":7,"ph":"X","name":"ReorderInput_kernel_time","args":{"op_name":"ReorderInput","node_index":"2"}},
+{"cat":"Node","dur":502,"ts":8,"ph":"X","name":"y_nchwc_kernel_time","args":{"op_name":"Conv","node_index":"1"}}
+]`
+	got, err := readProfile([]byte(profile), 2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []nodeTime{{"ReorderInput", "ReorderInput", 101e3}, {"y_nchwc", "Conv", 501e3}}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+	if _, err := readProfile([]byte(profile), 3); err == nil {
+		t.Error("a profile of fewer runs is read")
+	}
+}
+
+// TestLibrary needs -lib. The rest of what an adapter has to do is tried by
+// hwprofd runtime check.
+func TestLibrary(t *testing.T) {
+	if _, err := loadAPI("/no/such/library.so"); err == nil || !strings.Contains(err.Error(), "--lib") {
+		t.Errorf("error %v, want one that says what to do", err)
+	}
+	if *lib == "" {
+		t.Skip("no -lib given")
+	}
+	api, err := loadAPI(*lib)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := &adapter{api: api, options: options{threads: 1, optimization: "all", provider: "cpu"}, begin: time.Now(), folder: t.TempDir()}
+	got := conversation(t, a, `{"op":"hello","protocol":1}`, `{"op":"load","model":"/no/such.onnx"}`)
+	if !strings.Contains(got[0], `"version":"1.`) || !strings.Contains(got[1], "/no/such.onnx") {
+		t.Errorf("replies %s", got)
+	}
+}

@@ -1,0 +1,258 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/hwprofd/hwprofd/device"
+	"github.com/hwprofd/hwprofd/graph"
+	"github.com/hwprofd/hwprofd/graph/onnx"
+	"github.com/hwprofd/hwprofd/kernels"
+	"github.com/hwprofd/hwprofd/lut"
+	"github.com/hwprofd/hwprofd/nas/space"
+	"github.com/hwprofd/hwprofd/predictor"
+	"github.com/hwprofd/hwprofd/profiler"
+)
+
+func newEvaluateCommand() *cobra.Command {
+	var (
+		source         predictorFlags
+		models, spaces []string
+		sample         int
+		seed           uint64
+		budget         time.Duration
+		asJSON         bool
+		plotPath       string
+		outside        runtimeFlags
+	)
+	cmd := &cobra.Command{
+		Use:   "evaluate --lut FILE (--model MODEL.onnx ... | --space SPACE ... --sample N)",
+		Short: "Compare predictions with measurements on this machine",
+		Long: `Predicts networks, measures them here, and says how far the two are apart: the
+mean error (MAPE), the share within 5% and 10%, rank correlations, how often the
+interval held and how wide it is, for each family of networks and for all. What
+the field predicts with otherwise stands beside: FLOPs, FLOPs and bytes, the sum
+of the table's rows, a roofline. The first two are fitted to the networks of the
+table.
+
+The networks of a space are drawn at random; those that the table was made with
+are not drawn. Each network is measured twice and the faster time counts, as
+other work on the machine only ever adds to it.
+
+Where the device's clock is not what it was when the table was measured, as a
+measurement of the table's calibration kernel shows, predictions are scaled to
+the new one.`,
+		Example: `  hwprofd evaluate --lut here.lut.parquet --space mobile28 --sample 50
+  hwprofd evaluate --lut here.lut.parquet --model resnet.onnx --model vit.onnx --plot errors.svg
+  hwprofd evaluate --lut here.lut.parquet --space mobile28 --space fbnet --sample 20 --coverage 0.95 --json
+  hwprofd evaluate --lut ort.lut.parquet --model resnet.onnx --runtime onnxruntime -- --lib /opt/onnxruntime/lib/libonnxruntime.so`,
+		Args: outside.args,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if source.file != "" {
+				return usagef("evaluate needs the table that a predictor was fitted to: name it with --lut")
+			}
+			if err := source.check(); err != nil {
+				return err
+			}
+			switch {
+			case len(models) == 0 && len(spaces) == 0:
+				return usagef("name networks to measure: --model, or --space and --sample")
+			case len(spaces) > 0 && sample < 1:
+				return usagef("--sample %d: want the number of networks to draw of each space", sample)
+			case budget <= 0:
+				return usagef("--budget %v is not a time to measure for", budget)
+			}
+			if err := checkPlotPath(plotPath); err != nil {
+				return err
+			}
+			p, table, err := source.open()
+			if err != nil {
+				return err
+			}
+			networks, err := evaluatedNetworks(table, models, spaces, sample, seed)
+			if err != nil {
+				return err
+			}
+			other, err := outside.open(cmd.Context(), args)
+			if err != nil {
+				return err
+			}
+			runtime := tableMeta(device.Info{}).Runtime
+			var measured profiler.Runtime
+			if other != nil {
+				defer other.Close()
+				measured, runtime = other, other.Info().Name
+			}
+			if err := checkHere(source.table, table, runtime); err != nil {
+				return err
+			}
+			progress := newProgress(cmd.ErrOrStderr())
+			progress.begin("evaluate: %d networks", len(networks))
+			e := &evaluation{predictor: p, table: table, progress: progress, seed: seed, budget: budget, runtime: measured}
+			result, err := e.run(cmd.Context(), networks)
+			if err != nil {
+				return err
+			}
+			if plotPath != "" {
+				if err := writePlot(plotPath, result.Networks); err != nil {
+					return err
+				}
+			}
+			if asJSON {
+				return writeJSON(cmd.OutOrStdout(), result)
+			}
+			return result.print(cmd.OutOrStdout())
+		},
+	}
+	flags := cmd.Flags()
+	source.add(cmd)
+	flags.StringArrayVar(&models, "model", nil, "ONNX file to predict and measure; may be repeated")
+	flags.StringArrayVar(&spaces, "space", nil, "search space to draw networks of; may be repeated")
+	flags.IntVar(&sample, "sample", 20, "networks to draw of each space")
+	flags.Uint64Var(&seed, "seed", 1, "seed of the draw")
+	flags.DurationVar(&budget, "budget", time.Second, "longest time to measure a network for")
+	flags.BoolVar(&asJSON, "json", false, "print JSON")
+	outside.add(flags)
+	flags.StringVar(&plotPath, "plot", "", "also draw predicted over measured latency, as SVG")
+	return cmd
+}
+
+// evaluatedNetwork is a network to predict and to measure.
+type evaluatedNetwork struct {
+	name, family string
+	graph        func() (*graph.Graph, error)
+}
+
+// evaluatedNetworks are the models, and networks of the spaces that the table
+// does not have.
+func evaluatedNetworks(table *lut.Table, models, spaces []string, sample int, seed uint64) ([]evaluatedNetwork, error) {
+	var networks []evaluatedNetwork
+	for _, path := range models {
+		networks = append(networks, evaluatedNetwork{path, "models", func() (*graph.Graph, error) { return onnx.Read(path) }})
+	}
+	for _, name := range spaces {
+		s, err := space.Published(name)
+		if err != nil {
+			return nil, usageError{err}
+		}
+		seen := map[string]bool{}
+		for _, n := range table.Networks {
+			if len(n.Name) > len(name) && n.Name[:len(name)+1] == name+":" {
+				seen[n.Name[len(name)+1:]] = true
+			}
+		}
+		drawn, err := drawDistinct(s, seed, streamEvaluate, sample, seen)
+		if err != nil {
+			return nil, err
+		}
+		for _, a := range drawn {
+			networks = append(networks, evaluatedNetwork{networkName(s, a), name, func() (*graph.Graph, error) { return s.Lower(a) }})
+		}
+	}
+	return networks, nil
+}
+
+// checkHere refuses tables whose predictions cannot be compared with what is
+// measured here.
+func checkHere(path string, table *lut.Table, runtime string) error {
+	info, err := device.Detect()
+	if err != nil {
+		return err
+	}
+	if here := info.Fingerprint(); table.Meta.Fingerprint != here {
+		return fmt.Errorf("%s is of device %s, this one is %s: measure there, or name a table of this device", path, table.Meta.Fingerprint, here)
+	}
+	if table.Meta.Runtime != runtime {
+		return fmt.Errorf("%s is of runtime %s, measured would be %s: name the table's with --runtime", path, table.Meta.Runtime, runtime)
+	}
+	return nil
+}
+
+// evaluation measures networks against their predictions.
+type evaluation struct {
+	predictor *predictor.Predictor
+	table     *lut.Table
+	progress  *progress
+	seed      uint64
+	budget    time.Duration
+	runtime   profiler.Runtime // nil for that of this program
+}
+
+// clock is what became of the device's speed since the table was measured.
+type clock struct {
+	ThenNS   float64 `json:"lut_ns"` // the calibration kernel
+	NowNS    float64 `json:"now_ns"`
+	Factor   float64 `json:"factor"` // on all predicted latencies: NowNS / ThenNS, or 1
+	Rescaled bool    `json:"rescaled"`
+}
+
+// sameClock is how much the calibration kernel may differ from the table's
+// before the clock counts as changed. It is what other work on the machine
+// makes of two measurements of one clock.
+const sameClock = 0.05
+
+// clock measures the calibration kernel once more.
+func (e *evaluation) clock(ctx context.Context) (clock, error) {
+	c := clock{ThenNS: profiler.Baseline(e.table).ComputeNS, Factor: 1}
+	if c.ThenNS == 0 {
+		e.progress.say("the table has no calibration kernel: a change of the clock would not show")
+		return c, nil
+	}
+	calibration, err := graph.ParseWorkload(e.table.Meta.Protocol.Calibration)
+	if err != nil {
+		return c, fmt.Errorf("the table's calibration kernel: %w", err)
+	}
+	row, err := profiler.New(profiler.Options{Seed: e.seed}).Workload(ctx, calibration)
+	if err != nil {
+		return c, err
+	}
+	c.set(row.LatencyMedianNS)
+	if c.Rescaled {
+		e.progress.say("the device's clock changed: the calibration kernel takes %s, when the table was measured %s; predictions are scaled by %.3f",
+			nanoseconds(c.NowNS), nanoseconds(c.ThenNS), c.Factor)
+	}
+	return c, nil
+}
+
+func (c *clock) set(nowNS float64) {
+	c.NowNS = nowNS
+	if ratio := nowNS / c.ThenNS; math.Abs(math.Log(ratio)) > sameClock {
+		c.Factor, c.Rescaled = ratio, true
+	}
+}
+
+// run measures in two rounds and keeps the faster measurement of each network.
+func (e *evaluation) run(ctx context.Context, networks []evaluatedNetwork) (*evaluated, error) {
+	defer kernels.Threads(kernels.Threads(e.table.Meta.Threads))
+	c, err := e.clock(ctx)
+	if err != nil {
+		return nil, err
+	}
+	options := profiler.Options{Seed: e.seed, MaxPerItem: e.budget, RelativeCI: 0.01, Runtime: e.runtime}
+	if !c.Rescaled {
+		options.Baseline = profiler.Baseline(e.table)
+	} // else that of now, which it measures
+	p := profiler.New(options)
+	measured := make([]lut.Network, len(networks))
+	rounds := 2 * len(networks)
+	for i := range rounds {
+		n := networks[i%len(networks)]
+		e.progress.report(float64(i)/float64(rounds), e.budget*time.Duration(rounds-i), n.name)
+		g, err := n.graph()
+		if err != nil {
+			return nil, err
+		}
+		m, err := p.Network(ctx, n.name, g)
+		if err != nil {
+			return nil, err
+		}
+		if at := i % len(networks); i < len(networks) || m.LatencyMedianNS < measured[at].LatencyMedianNS {
+			measured[at] = m
+		}
+	}
+	return e.compare(networks, measured, c)
+}

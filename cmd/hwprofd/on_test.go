@@ -1,0 +1,229 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"flag"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/hwprofd/hwprofd/device"
+	"github.com/hwprofd/hwprofd/internal/sshlab"
+	"github.com/hwprofd/hwprofd/lut"
+)
+
+var dist = flag.String("dist", "", "folder that scripts/dist has made, for TestEmulatedTargets")
+
+// program is this test binary under the name by which it is hwprofd.
+func program(t *testing.T) string {
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	bin := filepath.Join(t.TempDir(), "hwprofd")
+	if err := os.Symlink(self, bin); err != nil {
+		t.Skip(err)
+	}
+	return bin
+}
+
+func runProgram(t *testing.T, bin string, args ...string) string {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), bin, args...)
+	var stdout, stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	if err := cmd.Run(); err != nil {
+		t.Fatalf("%s: %v\n%s", strings.Join(args, " "), err, stderr.String())
+	}
+	t.Logf("%s\n%s", strings.Join(args, " "), stderr.String())
+	return stdout.String()
+}
+
+// form is what two tables of the same work have in common.
+type form struct {
+	Meta     lut.Meta
+	Keys     map[string]bool
+	Networks map[string][]string
+}
+
+func formOf(t *testing.T, path string) form {
+	t.Helper()
+	table, err := lut.Read(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := form{table.Meta, map[string]bool{}, map[string][]string{}}
+	f.Meta.Created, f.Meta.Protocol.Baseline = time.Time{}, nil // a measurement
+	if f.Meta.Device.Frequency != nil {
+		f.Meta.Device.Frequency.CurrentHz = 0
+	}
+	for _, r := range table.Rows {
+		f.Keys[r.Key+" "+r.EnergySource] = true
+	}
+	for _, n := range table.Networks {
+		f.Networks[n.Name] = n.Workloads
+	}
+	return f
+}
+
+// TestProfileOnSSH measures over a real sshd and here, with the same flags.
+func TestProfileOnSSH(t *testing.T) {
+	l := sshlab.New(t, "")
+	bin, dir := program(t), t.TempDir()
+	model := filepath.Join(dir, "it's a \"model\".onnx")
+	if err := writeModel(model); err != nil {
+		t.Fatal(err)
+	}
+	there, here := filepath.Join(dir, "there.lut.parquet"), filepath.Join(dir, "here.lut.parquet")
+	flags := []string{"--model", model, "--budget", "1s", "--meter", "none"}
+	runProgram(t, bin, append([]string{"profile", "-o", there, "--on", "ssh://kitchen"}, flags...)...)
+	runProgram(t, bin, append([]string{"profile", "-o", here}, flags...)...)
+	runProgram(t, bin, "lut", "verify", there)
+	got, want := formOf(t, there), formOf(t, here)
+	want.Meta.Target = "ssh://kitchen"
+	if d := cmp.Diff(want, got); d != "" {
+		t.Errorf("the table of the target has another form than a local one (-local +target):\n%s", d)
+	}
+	l.Left(t)
+
+	cmd := exec.Command(bin, append([]string{"profile", "-o", there, "--on", "ssh://kitchen"}, flags...)...)
+	if out, err := cmd.CombinedOutput(); err == nil || !strings.Contains(string(out), "exists already") {
+		t.Errorf("a table that is there already: %v: %s", err, out)
+	}
+
+	var info struct {
+		Fingerprint string
+		device.Info
+	}
+	out := runProgram(t, bin, "device", "--on", "ssh://kitchen", "--json")
+	if err := json.Unmarshal([]byte(out), &info); err != nil || info.Fingerprint != got.Meta.Fingerprint || info.Emulator != "" {
+		t.Errorf("device: %v: %s", err, out)
+	}
+	l.Left(t)
+}
+
+// TestEmulatedTargets measures targets of other processors, which qemu-user
+// plays: sshd's sessions have a uname that says so.
+func TestEmulatedTargets(t *testing.T) {
+	if *dist == "" {
+		t.Skip("takes a minute; run with -dist FOLDER, which scripts/dist makes")
+	}
+	for _, c := range []struct{ machine, program, arch, emulator string }{
+		{"aarch64", "hwprofd-linux-arm64", "arm64", "qemu-aarch64"},
+		{"armv7l", "hwprofd-linux-armv7", "arm", "qemu-arm"},
+		{"riscv64", "hwprofd-linux-riscv64", "riscv64", "qemu-riscv64"},
+	} {
+		t.Run(c.machine, func(t *testing.T) {
+			if _, err := os.Stat(filepath.Join(*dist, c.program)); err != nil {
+				t.Skipf("it is not built: %v", err)
+			}
+			emulator, err := exec.LookPath(c.emulator)
+			if err != nil {
+				t.Skipf("there is no %s: install qemu-user", c.emulator)
+			}
+			stubs := t.TempDir()
+			stub := "#!/bin/sh\ncase $1 in -m) echo " + c.machine + " ;; *) echo Linux ;; esac\n"
+			if err := os.WriteFile(filepath.Join(stubs, "uname"), []byte(stub), 0o755); err != nil {
+				t.Fatal(err)
+			}
+			l := sshlab.New(t, "", "PATH="+stubs+":/usr/bin:/bin")
+			dir := t.TempDir()
+			model, output := filepath.Join(dir, "model.onnx"), filepath.Join(dir, "t.lut.parquet")
+			if err := writeModel(model); err != nil {
+				t.Fatal(err)
+			}
+			defer func(before []string, o string) { targetOptions.Runner, targetOptions.Programs.Self = before, o }(targetOptions.Runner, targetOptions.Programs.Self)
+			targetOptions.Runner = []string{emulator}
+			targetOptions.Programs.Dirs = []string{*dist}
+			root := newRootCommand()
+			var said bytes.Buffer
+			root.SetErr(&said)
+			root.SetOut(&said)
+			root.SetArgs([]string{"profile", "-o", output, "--model", model, "--budget", "3s", "--on", "ssh://kitchen"})
+			if err := root.ExecuteContext(t.Context()); err != nil {
+				t.Fatalf("%v\n%s", err, said.String())
+			}
+			t.Log(said.String())
+			l.Left(t)
+			runProgram(t, program(t), "lut", "verify", output)
+			f := formOf(t, output)
+			if f.Meta.Device.Arch != c.arch || f.Meta.Device.Emulator != c.emulator || f.Meta.Target != "ssh://kitchen" {
+				t.Errorf("device %+v, target %q; want %s under %s", f.Meta.Device, f.Meta.Target, c.arch, c.emulator)
+			}
+			if len(f.Keys) == 0 || len(f.Networks[model]) == 0 {
+				t.Errorf("rows %v, networks %v", f.Keys, f.Networks)
+			}
+		})
+	}
+}
+
+// TestShowRemote reads what report prints on a target.
+func TestShowRemote(t *testing.T) {
+	var there, here bytes.Buffer
+	p := newProgress(&there)
+	p.begin("profile: %d workloads, %d networks", 2, 1)
+	p.report(0.25, 65*time.Second, "conv2d/f32/n1")
+	p.say("energy is modelled: no meter")
+	p.say("hwprofd: an error")
+	q := newProgress(&here)
+	for line := range strings.Lines(there.String()) {
+		q.showRemote(strings.TrimRight(line, "\n"))
+	}
+	want := "profile: 2 workloads, 1 networks\n   25%  1m05s left  conv2d/f32/n1\nenergy is modelled: no meter\n"
+	if here.String() != want {
+		t.Errorf("got\n%s\nwant\n%s", here.String(), want)
+	}
+}
+
+func TestUsageOfOn(t *testing.T) {
+	for _, args := range [][]string{
+		{"device", "--on", "kitchen"},
+		{"device", "--on", "ssh://-oProxyCommand=touch x"},
+		{"profile", "-o", "x", "--space", "mobile28", "--on", "ssh://a b"},
+		{"profile", "-o", "x", "--on", "ssh://kitchen"},
+	} {
+		if code := run(args); code != exitUsage {
+			t.Errorf("%q: exit code %d, want %d", args, code, exitUsage)
+		}
+	}
+}
+
+// TestOnDaemon measures by a daemon, and here, with the same flags.
+func TestOnDaemon(t *testing.T) {
+	dir := t.TempDir()
+	d := serve(t, dir)
+	bin := filepath.Join(dir, "hwprofd")
+	model, output := filepath.Join(dir, "a model.onnx"), filepath.Join(dir, "t.lut.parquet")
+	if err := writeModel(model); err != nil {
+		t.Fatal(err)
+	}
+	runProgram(t, bin, "profile", "-o", output, "--model", model, "--budget", "1s", "--on", d.client.URL)
+	f := formOf(t, output)
+	if f.Meta.Target != d.client.URL || len(f.Keys) == 0 || len(f.Networks[model]) == 0 {
+		t.Errorf("target %q, rows %v, networks %v", f.Meta.Target, f.Keys, f.Networks)
+	}
+	if tables, err := d.client.LUTs(t.Context()); err != nil || len(tables) > 0 {
+		t.Errorf("left on the daemon: %v, %v", tables, err)
+	}
+	if jobs, err := d.client.Jobs(t.Context(), ""); err != nil || len(jobs) > 0 {
+		t.Errorf("left on the daemon: %v, %v", jobs, err)
+	}
+	if out := runProgram(t, bin, "device", "--on", d.client.URL); !strings.Contains(out, "fingerprint") {
+		t.Errorf("device: %s", out)
+	}
+	for _, args := range [][]string{
+		{"device", "--on", "http://10.0.0.7:7380"},
+		{"device", "--on", "https://user:secret@host"},
+		{"profile", "-o", "x", "--space", "mobile28", "--meter", "none", "--on", d.client.URL},
+	} {
+		if code := run(args); code != exitUsage {
+			t.Errorf("%q: exit code %d, want %d", args, code, exitUsage)
+		}
+	}
+}

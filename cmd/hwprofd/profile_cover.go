@@ -1,0 +1,94 @@
+package main
+
+import (
+	"math/rand/v2"
+	"slices"
+	"time"
+
+	"github.com/hwprofd/hwprofd/graph"
+	"github.com/hwprofd/hwprofd/lut"
+	"github.com/hwprofd/hwprofd/nas"
+	"github.com/hwprofd/hwprofd/predictor"
+	"github.com/hwprofd/hwprofd/profiler"
+)
+
+const (
+	coverTime     = 400 * time.Millisecond // the most for one workload or network
+	coverNetworks = 300                    // whose prediction is to become better
+	coverBatch    = 16                     // workloads chosen at once
+	// coverEnough is how much of the networks' latency is unsure and could still
+	// be measured away when further rows no longer help.
+	coverEnough = 0.003
+)
+
+// cover is the experiment design of --cover: which workloads of a space are
+// measured in the time given.
+type cover struct {
+	aims [][]graph.Workload // the workloads of each network
+	say  func(format string, args ...any)
+}
+
+// coverItems is the design for a space, with what it begins with: the workloads
+// of the smallest and the largest network, and whole networks.
+func coverItems(s nas.Space, seed uint64) (*cover, []graph.Workload, []profiler.NamedGraph, error) {
+	var workloads []graph.Workload
+	for _, a := range []nas.Architecture{s.Smallest(), s.Largest()} {
+		of, err := fusedWorkloads(s, a)
+		if err != nil {
+			return nil, nil, nil, err
+		}
+		for _, w := range of {
+			if !slices.Contains(workloads, w) {
+				workloads = append(workloads, w)
+			}
+		}
+	}
+	networks, err := spaceNetworks(s, seed)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	c := &cover{}
+	// Half of the networks are of any size, as a search meets them, half are
+	// drawn as a user may, each choice for itself.
+	rng := rand.New(rand.NewPCG(seed, streamCoverage))
+	for i := range coverNetworks {
+		draw := nas.RandomSized
+		if i%2 == 1 {
+			draw = nas.Random
+		}
+		of, err := fusedWorkloads(s, draw(s, rng))
+		if err != nil {
+			return nil, nil, nil, err
+		}
+		c.aims = append(c.aims, of)
+	}
+	return c, workloads, networks, nil
+}
+
+// choose returns what to measure next, or nothing where that would not help.
+func (c *cover) choose(measured *lut.Table, left time.Duration) ([]graph.Workload, error) {
+	p, err := predictor.Fit(measured)
+	if err != nil {
+		return nil, err
+	}
+	design, err := p.Design(c.aims, max(1, min(coverBatch, int(left/coverTime))))
+	if err != nil {
+		return nil, err
+	}
+	if design.Gain < coverEnough {
+		c.say("%d workloads are enough: others would make the latency of networks surer by %.1f%% at most", len(measured.Rows), 100*design.Gain)
+		return nil, nil
+	}
+	return design.Workloads, nil
+}
+
+// follow lets a run measure what the design chooses, with progress by time.
+func (c *cover) follow(o *profiler.Options, p *progress) {
+	c.say = p.say
+	begin, whole := time.Now(), o.Budget
+	o.Choose, o.MaxPerItem = c.choose, coverTime
+	o.Progress = func(_, _ int, current string, _ time.Duration) {
+		gone := min(time.Since(begin), whole)
+		p.report(float64(gone)/float64(whole), whole-gone, current)
+	}
+}

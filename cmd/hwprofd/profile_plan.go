@@ -1,0 +1,198 @@
+package main
+
+import (
+	"fmt"
+	"maps"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"github.com/hwprofd/hwprofd/graph"
+	"github.com/hwprofd/hwprofd/graph/onnx"
+	"github.com/hwprofd/hwprofd/lut"
+	"github.com/hwprofd/hwprofd/nas/space"
+	"github.com/hwprofd/hwprofd/profiler"
+)
+
+// profilePlan is what profile is to measure, and in which states of the
+// machine.
+type profilePlan struct {
+	space          string
+	models         []string
+	grid           string
+	caches         []string
+	threads, batch []int
+	baseline       string
+	cover          time.Duration
+}
+
+func (p *profilePlan) add(flags *pflag.FlagSet) {
+	flags.StringVar(&p.space, "space", "", "search space whose workloads to measure")
+	flags.StringArrayVar(&p.models, "model", nil, "ONNX file whose workloads to measure; may be repeated")
+	flags.StringVar(&p.grid, "grid", "", "JSON or CSV file of workloads, or of ranges of their parameters")
+	flags.DurationVar(&p.cover, "cover", 0, "in this time, such as 5m, measure those workloads of the space of which predictions gain most; replaces --budget")
+	flags.StringSliceVar(&p.caches, "cache", []string{lut.CacheWarm}, "state of the caches: warm, cold or both")
+	flags.IntSliceVar(&p.threads, "threads", []int{1}, "threads to run on; several, such as 1,2, make a table each")
+	flags.IntSliceVar(&p.batch, "batch", []int{1}, "batch sizes of models; several, such as 1,8, are all measured")
+	flags.StringVar(&p.baseline, "baseline", "", "earlier table of this device: times are corrected to the speed that the machine had then")
+}
+
+// check reports flags that are wrong or do not go together.
+func (p *profilePlan) check() error {
+	sources := 0
+	for _, given := range []bool{p.space != "", len(p.models) > 0, p.grid != ""} {
+		if given {
+			sources++
+		}
+	}
+	switch {
+	case sources == 0:
+		return usagef("name what to measure: --space, --model or --grid")
+	case p.space != "" && sources > 1:
+		return usagef("name what to measure: either --space, or --model and --grid")
+	case p.cover < 0:
+		return usagef("--cover %v is not a time to measure for", p.cover)
+	case p.cover > 0 && p.space == "":
+		return usagef("--cover goes with --space")
+	case p.cover > 0 && !slices.Equal(p.caches, []string{lut.CacheWarm}):
+		return usagef("--cover is for warm caches, as predictions are")
+	case len(p.caches) == 0 || len(p.threads) == 0 || len(p.batch) == 0:
+		return usagef("--cache, --threads and --batch need a value")
+	}
+	for _, cache := range p.caches {
+		if cache != lut.CacheWarm && cache != lut.CacheCold {
+			return usagef("--cache %q: want %s, %s or %s,%s", cache, lut.CacheWarm, lut.CacheCold, lut.CacheWarm, lut.CacheCold)
+		}
+	}
+	for _, n := range p.threads {
+		if n < 1 || n > maxThreads {
+			return usagef("--threads %d is outside 1..%d", n, maxThreads)
+		}
+	}
+	for _, n := range p.batch {
+		if n < 1 || n > maxBatch {
+			return usagef("--batch %d is outside 1..%d", n, maxBatch)
+		}
+	}
+	if len(p.models) == 0 && !slices.Equal(p.batch, []int{1}) {
+		return usagef("--batch goes with --model")
+	}
+	slices.Sort(p.threads)
+	p.threads = slices.Compact(p.threads)
+	slices.Sort(p.batch)
+	p.batch = slices.Compact(p.batch)
+	return nil
+}
+
+const maxBatch = 4096
+
+// output is the table of a number of threads: where there are several of them,
+// its name says which it is.
+func (p *profilePlan) output(path string, threads int) string {
+	if len(p.threads) == 1 {
+		return path
+	}
+	folder, name := filepath.Split(path)
+	stem, ext, _ := strings.Cut(name, ".")
+	if ext != "" {
+		ext = "." + ext
+	}
+	return folder + stem + ".threads" + strconv.Itoa(threads) + ext
+}
+
+// items are the workloads and networks to measure within a budget, and with
+// --cover the design that tells what else.
+func (p *profilePlan) items(seed uint64, budget time.Duration) (*cover, []graph.Workload, []profiler.NamedGraph, error) {
+	if p.space != "" {
+		s, err := space.Published(p.space)
+		if err != nil {
+			return nil, nil, nil, usageError{err}
+		}
+		if p.cover > 0 {
+			return coverItems(s, seed)
+		}
+		workloads, networks, err := spaceItems(s, seed, budget)
+		return nil, workloads, networks, err
+	}
+	var workloads []graph.Workload
+	var networks []profiler.NamedGraph
+	if p.grid != "" {
+		var err error
+		if workloads, err = profiler.ReadGrid(p.grid); err != nil {
+			return nil, nil, nil, err
+		}
+	}
+	seen := map[string]bool{}
+	for _, path := range p.models {
+		if seen[path] {
+			continue
+		}
+		seen[path] = true
+		for _, batch := range p.batch {
+			g, err := readBatch(path, batch)
+			if err != nil {
+				return nil, nil, nil, err
+			}
+			fused, err := graph.Fuse(g)
+			if err != nil {
+				return nil, nil, nil, fmt.Errorf("%s: %w", path, err)
+			}
+			of, err := fused.Workloads()
+			if err != nil {
+				return nil, nil, nil, fmt.Errorf("%s: %w", path, err)
+			}
+			workloads = append(workloads, of...)
+			name := path
+			if batch > 1 {
+				name += " batch " + strconv.Itoa(batch)
+			}
+			networks = append(networks, profiler.NamedGraph{Name: name, Use: "fit", Graph: g, File: path})
+		}
+	}
+	return nil, workloads, networks, nil
+}
+
+// readBatch reads a model with a batch: the first dimension of its inputs, which
+// the model has to leave open unless the batch is as it says.
+func readBatch(path string, batch int) (*graph.Graph, error) {
+	g, err := onnx.Read(path)
+	if err != nil || batch == 1 {
+		return g, err
+	}
+	shapes := map[string][]int{}
+	for _, v := range g.Inputs {
+		if len(v.Shape) > 0 && v.Shape[0] == 1 {
+			shapes[v.Name] = append([]int{batch}, v.Shape[1:]...)
+		}
+	}
+	if len(shapes) == 0 {
+		return nil, fmt.Errorf("%s: --batch %d: no input begins with a batch of 1", path, batch)
+	}
+	if g, err = onnx.ReadWith(path, onnx.Options{Shapes: shapes}); err != nil {
+		return nil, fmt.Errorf("--batch %d (the batch of %s has to be symbolic): %w", batch, strings.Join(slices.Sorted(maps.Keys(shapes)), ", "), err)
+	}
+	return g, nil
+}
+
+// reference is the speed of the machine in an earlier table of this device.
+func (p *profilePlan) reference(fingerprint string) (lut.Baseline, error) {
+	if p.baseline == "" {
+		return lut.Baseline{}, nil
+	}
+	t, err := lut.Read(p.baseline)
+	if err != nil {
+		return lut.Baseline{}, err
+	}
+	if t.Meta.Fingerprint != fingerprint {
+		return lut.Baseline{}, fmt.Errorf("--baseline %s is of device %s, this one is %s", p.baseline, t.Meta.Fingerprint, fingerprint)
+	}
+	b := profiler.Baseline(t)
+	if b == (lut.Baseline{}) {
+		return b, fmt.Errorf("--baseline %s does not tell the speed of the machine", p.baseline)
+	}
+	return b, nil
+}

@@ -1,0 +1,159 @@
+package predictor
+
+import (
+	"math"
+	"math/rand/v2"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"github.com/hwprofd/hwprofd/lut"
+)
+
+// TestNested wants intervals that grow with the coverage, whatever tables they
+// come from: with no, few and many networks to calibrate on.
+func TestNested(t *testing.T) {
+	var predictors []*Predictor
+	for i, calibrate := range []int{0, 4, 12, 25, 60} {
+		m := newMachine(uint64(i))
+		m.networkNoise = 0.03
+		predictors = append(predictors, mustFit(t, m.table(60, 6, calibrate)))
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		p := rapid.SampledFrom(predictors).Draw(t, "predictor")
+		m := newMachine(1)
+		m.rng = rand.New(rand.NewPCG(rapid.Uint64().Draw(t, "network"), 0))
+		workloads := m.draw()
+		coverages := []float64{rapid.Float64Range(0.01, 0.999).Draw(t, "one"), rapid.Float64Range(0.01, 0.999).Draw(t, "other")}
+		var intervals []Prediction
+		for _, c := range coverages {
+			within, err := p.Within(c)
+			if err != nil {
+				t.Fatal(err)
+			}
+			prediction, err := within.Predict(workloads)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if prediction.Coverage != c {
+				t.Fatalf("coverage %g, want %g", prediction.Coverage, c)
+			}
+			intervals = append(intervals, prediction, Picked(prediction, 100))
+		}
+		for i := range 2 {
+			narrow, wide := intervals[i], intervals[2+i]
+			if coverages[0] > coverages[1] {
+				narrow, wide = wide, narrow
+			}
+			if narrow.LowNS < wide.LowNS || narrow.HighNS > wide.HighNS || narrow.LatencyNS != wide.LatencyNS {
+				t.Fatalf("interval for %g is [%g, %g], for %g [%g, %g]", narrow.Coverage, narrow.LowNS, narrow.HighNS, wide.Coverage, wide.LowNS, wide.HighNS)
+			}
+		}
+	})
+	for _, c := range []float64{0, 1, -0.1, math.NaN()} {
+		if _, err := predictors[0].Within(c); err == nil {
+			t.Errorf("coverage %g: no error", c)
+		}
+	}
+}
+
+// drawn is a network that is measured more or less surely.
+type drawn struct {
+	lut.Network
+	small bool
+}
+
+// TestCoverageWithinGroups has small networks that are measured four times
+// less surely than large ones, and wants the coverage in both.
+func TestCoverageWithinGroups(t *testing.T) {
+	var inside, of [2]float64
+	for seed := range uint64(12) {
+		m := newMachine(seed)
+		table := m.table(60, 8, 0)
+		unsteady := func(n int) (networks []drawn) {
+			for range n {
+				network := m.network("calibrate")
+				workloads, err := networkWorkloads(network)
+				if err != nil {
+					t.Fatal(err)
+				}
+				truth := m.networkLatency(workloads)
+				noise, small := 0.01, truth < 900e3
+				if small {
+					noise = 0.04
+				}
+				network.LatencyMedianNS = truth * math.Exp(noise*m.rng.NormFloat64())
+				networks = append(networks, drawn{network, small})
+			}
+			return networks
+		}
+		for _, n := range unsteady(80) {
+			table.Networks = append(table.Networks, n.Network)
+		}
+		p := mustFit(t, table)
+		for _, n := range unsteady(60) {
+			workloads, err := networkWorkloads(n.Network)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, err := p.Predict(workloads)
+			if err != nil {
+				t.Fatal(err)
+			}
+			group := 0
+			if n.small {
+				group = 1
+			}
+			of[group]++
+			if got.LowNS <= n.LatencyMedianNS && n.LatencyMedianNS <= got.HighNS {
+				inside[group]++
+			}
+		}
+	}
+	t.Logf("coverage %.3f of %g large, %.3f of %g small", inside[0]/of[0], of[0], inside[1]/of[1], of[1])
+	for group := range of {
+		if c := inside[group] / of[group]; of[group] < 100 || c < 0.85 {
+			t.Errorf("coverage %.3f of %g in group %d", c, of[group], group)
+		}
+	}
+}
+
+// TestPickedCovers takes of many networks whose true latencies are alike the
+// one that is predicted to be the fastest: as picks go, its interval misses.
+func TestPickedCovers(t *testing.T) {
+	rng := rand.New(rand.NewPCG(5, 5))
+	const rounds, spread = 4000, 0.03
+	for _, compared := range []int{1, 10, 100, 1000} {
+		plain, corrected := 0.0, 0.0
+		for range rounds {
+			var least Prediction
+			var truth float64
+			for i := range compared {
+				ns := 1000 * math.Exp(0.002*rng.NormFloat64())
+				predicted := ns * math.Exp(spread*rng.NormFloat64())
+				if i == 0 || predicted < least.LatencyNS {
+					truth = ns
+					least = Prediction{LatencyNS: predicted, Coverage: 0.9, Spread: spread}
+				}
+			}
+			least.LowNS, least.HighNS = least.LatencyNS*math.Exp(-normal90*spread), least.LatencyNS*math.Exp(normal90*spread)
+			picked := Picked(least, compared)
+			if least.LowNS <= truth && truth <= least.HighNS {
+				plain++
+			}
+			if picked.LowNS <= truth && truth <= picked.HighNS {
+				corrected++
+			}
+		}
+		t.Logf("the fastest of %d: plain interval holds %.3f, corrected %.3f", compared, plain/rounds, corrected/rounds)
+		if corrected/rounds < 0.88 {
+			t.Errorf("of %d compared: coverage %.3f, want 0.9", compared, corrected/rounds)
+		}
+		if compared == 1 && math.Abs(plain-corrected) > 1e-9 {
+			t.Error("a single network is no pick")
+		}
+		if compared == 1000 && plain/rounds > 0.5 {
+			t.Errorf("the plain interval holds %.3f of the time: this test shows nothing", plain/rounds)
+		}
+	}
+}

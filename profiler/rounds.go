@@ -1,0 +1,197 @@
+package profiler
+
+import (
+	"math"
+	"slices"
+)
+
+const (
+	// A round is beside other work if a calibration kernel, before or after
+	// it, takes so much more than undisturbed at the same clock. By less they
+	// differ without other work: from process to process, where their data lie
+	// elsewhere, and with what ran before them; while a second thread on the
+	// same core costs them 30% and more. The clock itself changes slowly and
+	// slows all down alike, so that it is divided out however little it is.
+	computeTolerance = 0.15
+	memoryTolerance  = 0.35
+	// The speeds of a round are medians over the rounds no more than
+	// driftWindow before and after it.
+	driftWindow = 4
+)
+
+// round is some samples between two of the calibration kernels.
+type round struct {
+	before, after speeds
+	samples       []float64
+	interrupted   bool // the thread had to wait for a CPU
+	loaded        bool // other work was seen on this CPU or its neighbours
+}
+
+// evaluate summarizes rounds. The result is stable if there are enough of them
+// for its interval to be believed.
+func (s *sampler) evaluate(rounds []round, prior blend) measurement {
+	var m measurement
+	level, contended := s.slowness(rounds)
+	var raw []float64
+	var counting []round
+	for i, r := range rounds {
+		raw = append(raw, r.samples...)
+		switch {
+		case r.interrupted:
+			m.Interrupted += len(r.samples)
+		case contended[i]:
+			m.Contended += len(r.samples)
+		default:
+			counting = append(counting, r)
+		}
+	}
+	if m.Disturbed = len(counting) < minRounds; m.Disturbed && len(counting) < len(rounds) {
+		counting = quietest(rounds, level)
+	}
+	var corrected []float64
+	corrected, m.Speeds = s.correct(counting, prior)
+	m.Raw = summarize(raw)
+	m.Samples = len(corrected)
+	m.Corrected = summarize(corrected)
+	m.Corrected.widen(s.driftError(counting, prior))
+	m.Bimodal = bimodal(corrected)
+	m.Stable = !m.Disturbed && m.Corrected.Independent >= minSamples
+	return m
+}
+
+// slowness tells for each round by how much the calibration kernel that is bound
+// by arithmetic was slower than undisturbed at the same clock, in the median
+// over the rounds near it, and whether the round is beside other work: there a
+// single slow sample is enough.
+func (s *sampler) slowness(rounds []round) (level []float64, contended []bool) {
+	level = make([]float64, len(rounds))
+	contended = make([]bool, len(rounds))
+	for i, r := range rounds {
+		now := medianSpeeds(nearby(rounds, i))
+		level[i] = now[arithmetic] / now[clock] / s.quiet.least[arithmetic]
+		computing := max(r.before[arithmetic], r.after[arithmetic]) / now[clock] / s.quiet.least[arithmetic]
+		fetching := max(r.before[memory], r.after[memory]) / now[clock] / s.quiet.least[memory]
+		contended[i] = r.loaded || computing > 1+computeTolerance || fetching > 1+memoryTolerance
+	}
+	return level, contended
+}
+
+// quietest returns, of rounds too few of which are quiet, those whose level is
+// nearly as low as that of the lowest minRounds, in their order. It goes by the
+// level, since the rounds whose own samples of the calibration kernels are the
+// fastest are so by chance.
+func quietest(rounds []round, level []float64) []round {
+	usable := 0
+	for _, r := range rounds {
+		if !r.interrupted {
+			usable++
+		}
+	}
+	all := usable < min(minRounds, len(rounds))
+	var sorted []float64
+	for i, r := range rounds {
+		if all || !r.interrupted {
+			sorted = append(sorted, level[i])
+		}
+	}
+	slices.Sort(sorted)
+	limit := 1.1 * sorted[min(minRounds, len(sorted))-1]
+	var chosen []round
+	for i, r := range rounds {
+		if (all || !r.interrupted) && level[i] <= limit {
+			chosen = append(chosen, r)
+		}
+	}
+	return chosen
+}
+
+// nearby are the rounds that tell the speed of the machine at round i.
+func nearby(rounds []round, i int) []round {
+	return rounds[max(0, i-driftWindow):min(i+driftWindow+1, len(rounds))]
+}
+
+// correct returns the samples of rounds with what the machine was slower than
+// its baseline divided out, and the median speeds.
+func (s *sampler) correct(rounds []round, b blend) (corrected []float64, middle speeds) {
+	for i, r := range rounds {
+		slowdown := b.slowdown(medianSpeeds(nearby(rounds, i)), s.baseline)
+		for _, sample := range r.samples {
+			corrected = append(corrected, sample/slowdown)
+		}
+	}
+	return corrected, medianSpeeds(rounds)
+}
+
+// residualScale makes up for a sample being among those that the median near it
+// is taken of, which are 2*driftWindow+2.
+var residualScale = math.Sqrt((2*driftWindow + 2.0) / (2*driftWindow + 1.0))
+
+// driftError is the half-width of the 95% interval of the slowdown that was
+// divided out, as a part of it: the calibration kernels' samples are noisy too,
+// which all samples of an item have in common. The noise is what a kernel's
+// sample differs from the median of those near it.
+func (s *sampler) driftError(rounds []round, b blend) float64 {
+	power := b.powers(medianSpeeds(rounds), s.baseline)
+	residuals := make([]float64, len(rounds))
+	sum := 0.0
+	for kind := range power {
+		for i, r := range rounds {
+			residuals[i] = r.after[kind] / medianSpeeds(nearby(rounds, i))[kind]
+		}
+		half := power[kind] * summarize(residuals).width() / 2 * residualScale
+		sum += half * half
+	}
+	return math.Sqrt(sum)
+}
+
+// widen adds a further error, independent of the samples' own, to the interval.
+func (s *summary) widen(relative float64) {
+	e := relative * s.Median
+	s.Low = s.Median - math.Hypot(s.Median-s.Low, e)
+	s.High = s.Median + math.Hypot(s.High-s.Median, e)
+}
+
+// medianSpeeds are the medians before and after rounds.
+func medianSpeeds(rounds []round) (m speeds) {
+	all := make([]float64, 0, 2*len(rounds))
+	for kind := range m {
+		all = all[:0]
+		for i := range rounds {
+			all = append(all, rounds[i].before[kind], rounds[i].after[kind])
+		}
+		m[kind] = median(all)
+	}
+	return m
+}
+
+// blend says how work slows down with the machine: by the powers Compute and
+// Memory of how much slower the calibration kernels of these kinds became, and
+// by the rest, to 1, of how much slower the clock. So work that is bound by
+// arithmetic alone has 1 and 0, and if only the clock falls, all work that is
+// not bound by memory slows down as it does.
+type blend struct{ Compute, Memory float64 }
+
+// powers are those of each kernel's time in the slowdown.
+func (b blend) powers(now, baseline speeds) speeds {
+	at := now[clock] / baseline[clock]
+	p := speeds{clock: 1}
+	for _, kind := range []struct {
+		number           int
+		power, tolerance float64
+	}{{arithmetic, b.Compute, computeTolerance}, {memory, b.Memory, memoryTolerance}} {
+		if by := now[kind.number] / baseline[kind.number] / at; by > 1+kind.tolerance || by < 1/(1+kind.tolerance) {
+			p[kind.number] = kind.power
+			p[clock] -= kind.power
+		}
+	}
+	return p
+}
+
+// slowdown is by how much work is slower than at the baseline.
+func (b blend) slowdown(now, baseline speeds) float64 {
+	slower := 1.0
+	for kind, power := range b.powers(now, baseline) {
+		slower *= math.Pow(now[kind]/baseline[kind], power)
+	}
+	return slower
+}

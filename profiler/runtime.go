@@ -1,0 +1,221 @@
+package profiler
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/hwprofd/hwprofd/graph"
+	"github.com/hwprofd/hwprofd/inference"
+)
+
+// Runtime runs what is measured. It is used from one goroutine at a time.
+type Runtime interface {
+	// Info says what it is, for a table's metadata.
+	Info() RuntimeInfo
+	// LoadWorkload readies w alone, with weights and inputs drawn from seed.
+	// Each run of the session does it times times.
+	LoadWorkload(ctx context.Context, w graph.Workload, seed uint64) (s Session, times int, err error)
+	// LoadNetwork readies a whole network, and tells the workloads that it is
+	// made of, in order of execution. What has no data is drawn from seed.
+	LoadNetwork(ctx context.Context, n NamedGraph, seed uint64) (s Session, workloads []graph.Workload, err error)
+	Close() error
+}
+
+// Session is a graph that a [Runtime] has loaded and run once.
+type Session interface {
+	// Run runs the graph n times, one run after the other, and returns how
+	// long these took by the runtime's clock.
+	Run(ctx context.Context, n int) (time.Duration, error)
+	// Nodes runs the graph n times and returns the mean time of each node in a
+	// run, or [ErrNoNodeTimes].
+	Nodes(ctx context.Context, n int) ([]NodeTime, error)
+	Close() error
+}
+
+// RuntimeInfo is what a table's metadata says of a runtime.
+type RuntimeInfo struct {
+	Name, Version string
+	Options       map[string]string // that change its speed
+	Threads       int
+	// ClockStep is the smallest step of its clock, 0 for that of this process.
+	ClockStep time.Duration
+}
+
+// NodeTime is the time of a node within a run.
+type NodeTime struct {
+	Name string  `json:"name"` // as in the model, or what the runtime made of it
+	Op   string  `json:"op"`   // ONNX's operator, or the runtime's own
+	NS   float64 `json:"ns"`
+}
+
+// ErrNoNodeTimes says that a runtime does not time nodes.
+var ErrNoNodeTimes = errors.New("the runtime does not tell the times of nodes")
+
+// ownName is this project's own runtime in the metadata of tables.
+const ownName = "hwprofd"
+
+// inProcess is this project's own runtime.
+type inProcess struct {
+	now func() time.Duration
+}
+
+func (inProcess) Info() RuntimeInfo { return RuntimeInfo{Name: ownName, Threads: 1} }
+func (inProcess) Close() error      { return nil }
+
+// LoadWorkload repeats the workload with weights of its own, see replicate.
+func (r inProcess) LoadWorkload(_ context.Context, w graph.Workload, seed uint64) (Session, int, error) {
+	return r.load(w, copies(w), seed)
+}
+
+// loadOnce readies w without repeating it.
+func (r inProcess) loadOnce(_ context.Context, w graph.Workload, seed uint64) (Session, int, error) {
+	return r.load(w, 1, seed)
+}
+
+func (r inProcess) load(w graph.Workload, n int, seed uint64) (Session, int, error) {
+	g, err := graph.FromWorkload(w, seed)
+	if err != nil {
+		return nil, 0, err
+	}
+	plan, first, err := compile(replicate(g, n), seed, inference.CompilePart)
+	if err != nil {
+		return nil, 0, err
+	}
+	return &planSession{plan: plan, now: r.now, first: first}, n, nil
+}
+
+func (r inProcess) LoadNetwork(_ context.Context, n NamedGraph, seed uint64) (Session, []graph.Workload, error) {
+	plan, first, err := compile(WithWeights(n.Graph, seed), seed, inference.Compile)
+	if err != nil {
+		return nil, nil, err
+	}
+	return &planSession{plan: plan, now: r.now, first: first}, plan.Workloads(), nil
+}
+
+// compile compiles g, fills its inputs at random and runs it once, which takes
+// the time first.
+func compile(g *graph.Graph, seed uint64, compile func(*graph.Graph, ...inference.Option) (*inference.Plan, error)) (plan *inference.Plan, first time.Duration, err error) {
+	plan, err = compile(g)
+	if err != nil {
+		return nil, 0, err
+	}
+	if err := plan.FillInputs(seed); err != nil {
+		return nil, 0, err
+	}
+	start := time.Now()
+	err = plan.Run()
+	return plan, time.Since(start), err
+}
+
+// planSession runs a plan, which has run before without error on the same input.
+type planSession struct {
+	plan  *inference.Plan
+	now   func() time.Duration
+	first time.Duration // of the first run, 0 where it was not timed
+}
+
+func (s *planSession) firstRun() time.Duration { return s.first }
+
+func (s *planSession) Run(_ context.Context, n int) (time.Duration, error) {
+	start := s.now()
+	for range n {
+		_ = s.plan.Run()
+	}
+	return s.now() - start, nil
+}
+
+func (s *planSession) Nodes(_ context.Context, n int) ([]NodeTime, error) {
+	var nodes []NodeTime
+	for range n {
+		steps, err := s.plan.Trace()
+		if err != nil {
+			return nil, err
+		}
+		if nodes == nil {
+			nodes = make([]NodeTime, len(steps))
+		}
+		for i, step := range steps {
+			nodes[i].Name, nodes[i].Op = step.Name, fmt.Sprint(step.Kind)
+			nodes[i].NS += float64(step.NS) / float64(n)
+		}
+	}
+	return nodes, nil
+}
+
+func (s *planSession) Close() error { return nil }
+
+// own reports whether this project's own runtime is measured.
+func (p *Profiler) own() bool { return p.runtime.Info().Name == ownName }
+
+// nothing is the least work that a runtime can be asked for.
+var nothing = graph.Workload{Op: graph.OpRelu, DType: graph.F32, N: 1, C: 1, H: 1, W: 1}
+
+// overhead is the time in ns of a run whose work takes none to speak of: what
+// the runtime needs for every run of whatever it has loaded.
+func (p *Profiler) overhead(ctx context.Context) (float64, error) {
+	return overhead(ctx, p.runtime, p.options.Seed)
+}
+
+func overhead(ctx context.Context, r Runtime, seed uint64) (float64, error) {
+	const (
+		batches = 25
+		batch   = 2 * time.Millisecond
+		most    = 1 << 20 // runs of a batch
+	)
+	session, _, err := r.LoadWorkload(ctx, nothing, seed)
+	if err != nil {
+		return 0, fmt.Errorf("profiler: overhead of the runtime: %w", err)
+	}
+	defer session.Close()
+	var times []float64
+	for n := 1; len(times) < batches; {
+		took, err := session.Run(ctx, n)
+		if err != nil {
+			return 0, fmt.Errorf("profiler: overhead of the runtime: %w", err)
+		}
+		if took < batch && n < most {
+			n *= 2
+			continue
+		}
+		times = append(times, float64(took)/float64(n))
+	}
+	return median(times), nil
+}
+
+// failed says that name could not be measured, and returns why.
+func (p *Profiler) failed(name string, reason error) string {
+	text := strings.TrimPrefix(reason.Error(), "profiler: ")
+	text = strings.TrimPrefix(text, "network ")
+	text = strings.TrimPrefix(text, name+": ")
+	p.warn(name + ": not measured: " + text)
+	return text
+}
+
+// NodeTimes runs a network some times, for about limit, and returns the mean
+// time of each node, or [ErrNoNodeTimes].
+func (p *Profiler) NodeTimes(ctx context.Context, item NamedGraph, limit time.Duration) ([]NodeTime, error) {
+	release, _ := pin()
+	defer release()
+	if err := p.calibrate(ctx, p.options.Baseline); err != nil { // which sets the clock
+		return nil, err
+	}
+	session, _, err := p.runtime.LoadNetwork(ctx, item, p.options.Seed)
+	if err != nil {
+		return nil, fmt.Errorf("profiler: network %s: %w", item.Name, err)
+	}
+	defer session.Close()
+	once, err := session.Run(ctx, 1)
+	if err != nil {
+		return nil, fmt.Errorf("profiler: network %s: %w", item.Name, err)
+	}
+	const fewest, most = 3, 1000
+	n := int(min(max(limit/max(once, 1), fewest), most))
+	nodes, err := session.Nodes(ctx, n)
+	if err != nil {
+		return nil, fmt.Errorf("profiler: network %s: %w", item.Name, err)
+	}
+	return nodes, nil
+}
