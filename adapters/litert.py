@@ -56,6 +56,8 @@ def answer(q):
         raise ValueError("operation %s is not known" % op)
     if interpreter is None or q["n"] < 1:
         raise ValueError("no model is loaded, or n is below 1")
+    for _ in range(q.get("warm", 0)):
+        interpreter.invoke()
     start = time.perf_counter_ns()
     for _ in range(q["n"]):
         interpreter.invoke()

@@ -47,6 +47,7 @@ const operations = {
   run: async q => {
     if (!session) throw new Error('no model is loaded')
     if (!(q.n >= 1)) throw new Error(`n is ${q.n}, want one or more`)
+    for (let i = 0; i < (q.warm ?? 0); i++) await session.run(feeds)
     const start_ns = now()
     for (let i = 0; i < q.n; i++) await session.run(feeds)
     return { start_ns, end_ns: now() }

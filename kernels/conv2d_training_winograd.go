@@ -13,9 +13,10 @@ const weightTransform = 0.5
 
 // trainingTiles returns the size of the tiles of Winograd's method if it is
 // expected to compute s between images in planes faster than a product with the
-// unfolded image, else 0.
+// unfolded image, else 0. Channels that are less than a block would have to be
+// moved and multiplied as one.
 func (s Conv2D) trainingTiles() int {
-	if !s.winograd() {
+	if !s.winograd() || min(s.C, s.K) < tiles.width {
 		return 0
 	}
 	best, _ := s.estimate(unfoldedGemm, Planar, Planar)

@@ -46,7 +46,7 @@ func (s speeds) baseline() lut.Baseline {
 // measured at the first call.
 func (p *Profiler) calibrate(ctx context.Context, baseline lut.Baseline) error {
 	if p.sampler != nil {
-		p.sampler.setKnown(speedsOf(baseline))
+		p.sampler.adopt(speedsOf(baseline))
 		return nil
 	}
 	g, err := graph.FromWorkload(calibration, p.options.Seed)
@@ -61,13 +61,13 @@ func (p *Profiler) calibrate(ctx context.Context, baseline lut.Baseline) error {
 	p.walk = newWalk(walkBytes())
 	s := &sampler{
 		now: now, resolution: clockResolution(now),
-		kernels:  [kinds]func(){clock: chain, arithmetic: runOf(plan), memory: p.walk.run},
-		baseline: speedsOf(baseline),
-		watch:    newWatch(),
+		kernels: [kinds]func(){clock: chain, arithmetic: runOf(plan), memory: p.walk.run},
+		watch:   newWatch(),
 	}
 	if err := s.setBaseline(ctx, baselineTime); err != nil {
 		return fmt.Errorf("profiler: calibration: %w", err)
 	}
+	s.adopt(speedsOf(baseline))
 	p.sampler = s
 	return nil
 }
@@ -94,16 +94,21 @@ func walkBytes() int64 {
 	return min(max(bytes, least), most)
 }
 
-// setKnown replaces what is known of a baseline.
-func (s *sampler) setKnown(known speeds) {
-	for kind, ns := range known {
-		if ns > 0 {
-			s.baseline[kind] = ns
+// adopt takes what is known of the speed of the undisturbed machine, from
+// another process: its clock, and where a kernel's time differs from that of
+// this one by more than it does for reasons of its own, also that.
+func (s *sampler) adopt(known speeds) {
+	own := s.baseline
+	if known[clock] > 0 {
+		for kind := range own {
+			s.baseline[kind] *= known[clock] / own[clock]
 		}
 	}
-	if known.known() {
-		for kind := range s.quiet.least {
-			s.quiet.least[kind] = min(s.quiet.least[kind], known[kind]/known[clock])
+	for kind, tolerance := range map[int]float64{arithmetic: computeTolerance, memory: memoryTolerance} {
+		ratio := s.baseline[kind] / known[kind]
+		if known[kind] > 0 && (ratio > 1+tolerance || ratio < 1/(1+tolerance)) {
+			s.baseline[kind] = known[kind]
+			s.quiet.least[kind] = min(s.quiet.least[kind], known[kind]/s.baseline[clock])
 		}
 	}
 }
@@ -157,7 +162,7 @@ func blendOf(w graph.Workload) blend {
 
 // disturbedStart is by how much the calibration kernel must have become faster
 // than its baseline for that to have been taken on a disturbed machine.
-const disturbedStart = 0.05
+const disturbedStart = 1 - 1/(1+computeTolerance)
 
 // rebase corrects t to the undisturbed machine's speed, where it showed only
 // after the baseline was taken.

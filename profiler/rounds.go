@@ -7,13 +7,13 @@ import (
 
 const (
 	// A round is beside other work if a calibration kernel, before or after
-	// it, takes so much more than undisturbed at the same clock: other work
-	// comes and goes within milliseconds, and on a core that shares its
-	// pipelines with another one slows different kernels down differently. The
-	// clock itself changes more slowly and slows all down alike, so that it is
-	// divided out.
-	computeTolerance = 0.05
-	memoryTolerance  = 0.25
+	// it, takes so much more than undisturbed at the same clock. By less they
+	// differ without other work: from process to process, where their data lie
+	// elsewhere, and with what ran before them; while a second thread on the
+	// same core costs them 30% and more. The clock itself changes slowly and
+	// slows all down alike, so that it is divided out however little it is.
+	computeTolerance = 0.15
+	memoryTolerance  = 0.35
 	// The speeds of a round are medians over the rounds no more than
 	// driftWindow before and after it.
 	driftWindow = 4
@@ -53,7 +53,7 @@ func (s *sampler) evaluate(rounds []round, prior blend) measurement {
 	m.Raw = summarize(raw)
 	m.Samples = len(corrected)
 	m.Corrected = summarize(corrected)
-	m.Corrected.widen(driftError(counting, prior))
+	m.Corrected.widen(s.driftError(counting, prior))
 	m.Bimodal = bimodal(corrected)
 	m.Stable = !m.Disturbed && m.Corrected.Independent >= minSamples
 	return m
@@ -95,7 +95,7 @@ func quietest(rounds []round, level []float64) []round {
 		}
 	}
 	slices.Sort(sorted)
-	limit := (1 + 2*computeTolerance) * sorted[min(minRounds, len(sorted))-1]
+	limit := 1.1 * sorted[min(minRounds, len(sorted))-1]
 	var chosen []round
 	for i, r := range rounds {
 		if (all || !r.interrupted) && level[i] <= limit {
@@ -130,8 +130,8 @@ var residualScale = math.Sqrt((2*driftWindow + 2.0) / (2*driftWindow + 1.0))
 // divided out, as a part of it: the calibration kernels' samples are noisy too,
 // which all samples of an item have in common. The noise is what a kernel's
 // sample differs from the median of those near it.
-func driftError(rounds []round, b blend) float64 {
-	power := speeds{clock: 1 - b.Compute - b.Memory, arithmetic: b.Compute, memory: b.Memory}
+func (s *sampler) driftError(rounds []round, b blend) float64 {
+	power := b.powers(medianSpeeds(rounds), s.baseline)
 	residuals := make([]float64, len(rounds))
 	sum := 0.0
 	for kind := range power {
@@ -171,9 +171,27 @@ func medianSpeeds(rounds []round) (m speeds) {
 // not bound by memory slows down as it does.
 type blend struct{ Compute, Memory float64 }
 
+// powers are those of each kernel's time in the slowdown.
+func (b blend) powers(now, baseline speeds) speeds {
+	at := now[clock] / baseline[clock]
+	p := speeds{clock: 1}
+	for _, kind := range []struct {
+		number           int
+		power, tolerance float64
+	}{{arithmetic, b.Compute, computeTolerance}, {memory, b.Memory, memoryTolerance}} {
+		if by := now[kind.number] / baseline[kind.number] / at; by > 1+kind.tolerance || by < 1/(1+kind.tolerance) {
+			p[kind.number] = kind.power
+			p[clock] -= kind.power
+		}
+	}
+	return p
+}
+
 // slowdown is by how much work is slower than at the baseline.
 func (b blend) slowdown(now, baseline speeds) float64 {
-	return math.Pow(now[clock]/baseline[clock], 1-b.Compute-b.Memory) *
-		math.Pow(now[arithmetic]/baseline[arithmetic], b.Compute) *
-		math.Pow(now[memory]/baseline[memory], b.Memory)
+	slower := 1.0
+	for kind, power := range b.powers(now, baseline) {
+		slower *= math.Pow(now[kind]/baseline[kind], power)
+	}
+	return slower
 }

@@ -136,7 +136,7 @@ func (p *Profiler) measureChosen(ctx context.Context, start time.Duration, meta 
 // the calibration kernel's row.
 func (p *Profiler) resume(ctx context.Context, journal *lut.Journal) error {
 	if begun := journal.Meta().Protocol.Baseline; begun != nil {
-		p.sampler.setKnown(speedsOf(*begun))
+		p.sampler.adopt(speedsOf(*begun))
 	}
 	for _, row := range journal.Rows() {
 		if row.Key == calibration.String() {

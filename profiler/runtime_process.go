@@ -131,6 +131,7 @@ type request struct {
 	Model    string         `json:"model,omitempty"`
 	Inputs   []requestInput `json:"inputs,omitempty"`
 	N        int            `json:"n,omitempty"`
+	Warm     int            `json:"warm,omitempty"`
 	Folder   string         `json:"folder,omitempty"`
 	raw      string         // the line itself, to see what an adapter makes of it
 }

@@ -34,6 +34,7 @@ type sampler struct {
 	resolution time.Duration        // smallest step of now
 	kernels    [kinds]func()        // one run of each calibration kernel
 	perSample  [kinds]int           // runs of it in a sample
+	warmRuns   [kinds]int           // runs of it before, beside one
 	baseline   speeds               // of the undisturbed machine, 0 where it is not known yet
 	quiet      reference
 	watch      watch

@@ -87,6 +87,12 @@ func fakeVerb(args []string) int {
 			fmt.Fprintln(os.Stderr, "hwprofd:", err)
 			return 1
 		}
+	case "bench":
+		for _, name := range panel {
+			for i := range 3 {
+				fmt.Printf("BenchmarkKernels/%s 1 %d ns/op\n", name, 1000+i)
+			}
+		}
 	default:
 		return 2
 	}

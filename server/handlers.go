@@ -48,6 +48,7 @@ func (s *Server) apiRoutes() []route {
 		{"GET", "/api/v1/luts/{name}/rows", s.getRows},
 		{"GET", "/api/v1/luts/{name}/diff", s.getDiff},
 		{"POST", "/api/v1/predict", s.postPredict},
+		{"GET", "/api/v1/drift", s.getDrift},
 		{"GET", "/api/v1/jobs", s.getJobs},
 		{"POST", "/api/v1/jobs", s.postJob},
 		{"GET", "/api/v1/jobs/{id}", s.getJob},
@@ -167,7 +168,7 @@ func (s *Server) upload(w http.ResponseWriter, r *http.Request) (io.Reader, erro
 	if r.ContentLength > s.options.MaxUpload {
 		return nil, &http.MaxBytesError{Limit: s.options.MaxUpload}
 	}
-	return http.MaxBytesReader(w, r.Body, s.options.MaxUpload), nil
+	return requestBody{http.MaxBytesReader(w, r.Body, s.options.MaxUpload)}, nil
 }
 
 func (s *Server) getModel(w http.ResponseWriter, r *http.Request) error {

@@ -29,6 +29,8 @@ var (
 	stableDesc  = prometheus.NewDesc("hwprofd_lut_stable_ratio", "Share of a table's rows whose interval is as narrow as asked.", []string{"lut"}, nil)
 	oldestDesc  = prometheus.NewDesc("hwprofd_lut_oldest_row_timestamp_seconds", "When the oldest row of a latency table was measured.", []string{"lut"}, nil)
 	newestDesc  = prometheus.NewDesc("hwprofd_lut_newest_row_timestamp_seconds", "When the newest row of a latency table was measured.", []string{"lut"}, nil)
+	driftDesc   = prometheus.NewDesc("hwprofd_drift_statistic", "CUSUM of a workload of the watch, as a share of the limit: an alarm is raised beyond 1 (slower) and -1 (faster).", []string{"workload"}, nil)
+	alarmDesc   = prometheus.NewDesc("hwprofd_drift_last_alarm_timestamp_seconds", "When the watch last found that the machine's speed changed.", nil, nil)
 	versionDesc = prometheus.NewDesc("hwprofd_build_info", "Always 1; the label says which version runs.", []string{"version"}, nil)
 )
 
@@ -56,7 +58,7 @@ func newMetrics(s *Server) *metrics {
 
 // Describe makes metrics a prometheus.Collector.
 func (m *metrics) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{jobsDesc, rowsDesc, stableDesc, oldestDesc, newestDesc, versionDesc} {
+	for _, d := range []*prometheus.Desc{jobsDesc, rowsDesc, stableDesc, oldestDesc, newestDesc, driftDesc, alarmDesc, versionDesc} {
 		ch <- d
 	}
 }
@@ -72,6 +74,14 @@ func (m *metrics) Collect(ch chan<- prometheus.Metric) {
 	}
 	for state, n := range states {
 		gauge(jobsDesc, float64(n), state)
+	}
+	if d, err := m.server.drift(); err == nil {
+		for _, c := range d.Charts {
+			gauge(driftDesc, c.Statistic/c.Limit, c.Workload)
+		}
+		if n := len(d.Alarms); n > 0 {
+			gauge(alarmDesc, unixSeconds(d.Alarms[n-1].At))
+		}
 	}
 	gauge(versionDesc, 1, m.server.options.Version)
 	tables, err := m.server.luts.list(m.server.badTable)

@@ -38,6 +38,7 @@ func problemf(status int, format string, args ...any) error {
 func (s *Server) explain(r *http.Request, err error) (status int, detail string) {
 	var p *problem
 	var tooLarge *http.MaxBytesError
+	var broken *bodyError
 	switch {
 	case errors.As(err, &tooLarge):
 		return http.StatusRequestEntityTooLarge, fmt.Sprintf("the body is larger than the %d bytes that are taken here", tooLarge.Limit)
@@ -48,8 +49,10 @@ func (s *Server) explain(r *http.Request, err error) (status int, detail string)
 	case errors.Is(err, syscall.ENOSPC):
 		s.log.Error("the disk is full", zap.Error(err))
 		return http.StatusInsufficientStorage, "the daemon's disk is full"
-	case errors.Is(err, context.Canceled), errors.Is(err, io.ErrUnexpectedEOF), r.Context().Err() != nil:
-		return http.StatusBadRequest, "the request ended before its body did"
+	case errors.As(err, &broken):
+		return http.StatusBadRequest, "the body cannot be read: " + broken.err.Error()
+	case errors.Is(err, context.Canceled), r.Context().Err() != nil:
+		return http.StatusBadRequest, "the request ended before it was answered"
 	}
 	s.log.Error("request failed", zap.String("method", r.Method), zap.String("path", r.URL.Path), zap.Error(err))
 	return http.StatusInternalServerError, "the daemon could not do it; its log says why"
@@ -105,6 +108,23 @@ func checkJSON(r *http.Request) error {
 	return nil
 }
 
+// bodyError is an error of reading a request's body: its sender's.
+type bodyError struct{ err error }
+
+func (e *bodyError) Error() string { return e.err.Error() }
+func (e *bodyError) Unwrap() error { return e.err }
+
+// requestBody marks errors of reading, wherever they surface.
+type requestBody struct{ io.Reader }
+
+func (b requestBody) Read(p []byte) (int, error) {
+	n, err := b.Reader.Read(p)
+	if err != nil && !errors.Is(err, io.EOF) {
+		err = &bodyError{err}
+	}
+	return n, err
+}
+
 func (s *Server) readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	if r.ContentLength > jsonLimit {
 		return nil, &http.MaxBytesError{Limit: jsonLimit}
@@ -119,7 +139,7 @@ func (s *Server) readBody(w http.ResponseWriter, r *http.Request) ([]byte, error
 		// Some writers, such as those of tests, have no deadlines.
 		_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(bodyDeadline))
 	}
-	return io.ReadAll(http.MaxBytesReader(w, r.Body, jsonLimit))
+	return io.ReadAll(requestBody{http.MaxBytesReader(w, r.Body, jsonLimit)})
 }
 
 // decodeStrictly says what is wrong with a body and where.

@@ -44,7 +44,14 @@ type Options struct {
 	// MaxUpload is the size in bytes of the largest model or table that is
 	// taken: 512 MiB by default.
 	MaxUpload int64
-	Log       *zap.Logger // by default nothing is logged
+	// WatchEvery is how often the machine's speed is checked; 0: not at all.
+	WatchEvery time.Duration
+	// Hours, if set, are those in which measurements may begin.
+	Hours Hours
+	// MaxLoad is the busy share of the processors' time, 0 to 1, above which a
+	// measurement does not begin; 0 and 1: at any load.
+	MaxLoad float64
+	Log     *zap.Logger // by default nothing is logged
 }
 
 const (
@@ -74,6 +81,8 @@ type Server struct {
 	mu            sync.Mutex
 	running       uint64 // job, 0 where none runs
 	cancelRunning context.CancelCauseFunc
+
+	load func(context.Context) (float64, bool) // of the machine; tests have their own
 }
 
 // New opens or makes the directory. It fails where another daemon has it.
@@ -90,7 +99,7 @@ func New(options Options) (*Server, error) {
 		}
 	}
 	s := &Server{
-		options: options, log: options.Log,
+		options: options, log: options.Log, load: machineLoad,
 		luts:   &luts{dir: filepath.Join(options.Dir, "luts"), known: map[string]knownLUT{}},
 		bodies: make(chan struct{}, bodySlots), streams: make(chan struct{}, maxStreams), describing: make(chan struct{}, 1),
 	}
@@ -132,6 +141,7 @@ func (s *Server) Serve(ctx context.Context, listener net.Listener, certFile, key
 	}
 	var background sync.WaitGroup
 	background.Go(func() { s.work(ctx) })
+	background.Go(func() { s.scheduleChecks(ctx) })
 	background.Go(func() {
 		<-ctx.Done()
 		s.endStreams()

@@ -3,6 +3,7 @@ package server
 import (
 	"cmp"
 	"net/http"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -27,9 +28,15 @@ func (s *Server) submit(spec api.JobSpec) (api.Job, error) {
 		return api.Job{}, problemf(http.StatusBadRequest, format, args...)
 	}
 	profile := spec.Kind == api.Profile
+	if spec.Kind == api.Watch {
+		if !reflect.DeepEqual(spec, api.JobSpec{Kind: api.Watch}) {
+			return refuse("a watch takes nothing but its kind")
+		}
+		return s.queue.add(spec)
+	}
 	switch {
 	case !slices.Contains([]string{api.Profile, api.Measure, api.Predict, api.Evaluate}, spec.Kind):
-		return refuse("kind %q is none of profile, measure, predict and evaluate", spec.Kind)
+		return refuse("kind %q is none of profile, measure, predict, evaluate and watch", spec.Kind)
 	case spec.LUT == "" && spec.Kind != api.Measure:
 		return refuse("lut is missing: name the table")
 	case spec.LUT != "" && spec.Kind == api.Measure:

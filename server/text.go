@@ -26,6 +26,8 @@ func whatJob(job api.Job) string {
 		return fmt.Sprintf("profile %s into %s", models, spec.LUT)
 	case api.Measure:
 		return "measure " + models
+	case api.Watch:
+		return "check the machine's speed"
 	}
 	return fmt.Sprintf("%s %s by %s", spec.Kind, models, spec.LUT)
 }

@@ -69,6 +69,7 @@ func (s *Server) pageRoutes() []route {
 		{"GET", "/models/{digest}", s.modelPage},
 		{"GET", "/luts/{name}", s.lutPage},
 		{"GET", "/compare", s.comparePage},
+		{"GET", "/drift", s.driftPage},
 		{"GET", "/login", s.loginPage},
 		{"POST", "/login", s.postLogin},
 		{"GET", "/static/{file}", getStatic},

@@ -176,6 +176,8 @@ func (s *Server) perform(ctx context.Context, job *api.Job) (any, error) {
 		return s.predictAll(ctx, job.Spec)
 	case api.Evaluate:
 		return s.evaluate(ctx, job, dir, files)
+	case api.Watch:
+		return s.check(ctx, job, dir)
 	}
 	return nil, fmt.Errorf("there is no job of kind %q", job.Spec.Kind)
 }

@@ -106,6 +106,7 @@ type request struct {
 		File string `json:"file"`
 	} `json:"inputs"`
 	N      int    `json:"n"`
+	Warm   int    `json:"warm"`
 	Folder string `json:"folder"`
 }
 
@@ -210,6 +211,11 @@ func (a *adapter) answer(q request) (reply, error) {
 	if q.Op == "nodes" {
 		nodes, err := a.nodes(q.N)
 		return reply{Nodes: nodes}, err
+	}
+	if q.Warm > 0 {
+		if err := a.session.run(q.Warm); err != nil {
+			return reply{}, err
+		}
 	}
 	start := a.now()
 	err := a.session.run(q.N)

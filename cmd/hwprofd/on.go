@@ -187,7 +187,7 @@ func filesOf(flag, path string) (name string, files []target.File, err error) {
 // fileFlags are those whose values are files of this machine, which the target
 // is sent; stays are those that do not concern it.
 var (
-	fileFlags = []string{"model", "grid"}
+	fileFlags = []string{"model", "grid", "baseline"}
 	stays     = []string{"on", "token-file", "output", "resume", "progress"}
 )
 

@@ -59,7 +59,7 @@ func formOf(t *testing.T, path string) form {
 		t.Fatal(err)
 	}
 	f := form{table.Meta, map[string]bool{}, map[string][]string{}}
-	f.Meta.Created = time.Time{}
+	f.Meta.Created, f.Meta.Protocol.Baseline = time.Time{}, nil // a measurement
 	if f.Meta.Device.Frequency != nil {
 		f.Meta.Device.Frequency.CurrentHz = 0
 	}

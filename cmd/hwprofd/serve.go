@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 	"go.uber.org/zap"
@@ -20,6 +21,9 @@ func newServeCommand() *cobra.Command {
 	var (
 		listen, dir, certFile, keyFile, tokenFile string
 		maxUploadMB                               int64
+		watch                                     time.Duration
+		hours                                     string
+		maxLoad                                   float64
 	)
 	cmd := &cobra.Command{
 		Use:   "serve [--listen 127.0.0.1:7380] [--dir DIR]",
@@ -35,6 +39,7 @@ described by /openapi.json, /metrics is for Prometheus, /healthz for monitors.
 It ends on SIGTERM and SIGINT; the job that runs goes on with the next start.
 Logs are JSON lines on standard error.`,
 		Example: `  hwprofd serve
+  hwprofd serve --watch 6h --hours 22:00-06:00 --max-load 0.5
   hwprofd serve --listen 0.0.0.0:7380 --tls-cert cert.pem --tls-key key.pem --token-file token`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -43,6 +48,19 @@ Logs are JSON lines on standard error.`,
 			}
 			if maxUploadMB < 1 || maxUploadMB > 1<<20 {
 				return usagef("--max-upload-mb %d is outside 1..%d", maxUploadMB, 1<<20)
+			}
+			if watch < 0 || watch > 0 && watch < time.Minute {
+				return usagef("--watch %v is too often: 1m is the least, 0 is never", watch)
+			}
+			if maxLoad < 0 || maxLoad > 1 {
+				return usagef("--max-load %v is outside 0..1", maxLoad)
+			}
+			var within server.Hours
+			if hours != "" {
+				var err error
+				if within, err = server.ParseHours(hours); err != nil {
+					return usageError{fmt.Errorf("--hours: %w", err)}
+				}
 			}
 			token := ""
 			if tokenFile != "" {
@@ -72,6 +90,7 @@ Logs are JSON lines on standard error.`,
 			s, err := server.New(server.Options{
 				Dir: dir, Executable: executable, Version: version(), Spaces: space.Names(),
 				Token: token, MaxUpload: maxUploadMB << 20, Log: log,
+				WatchEvery: watch, Hours: within, MaxLoad: maxLoad,
 			})
 			if err != nil {
 				return err
@@ -93,6 +112,9 @@ Logs are JSON lines on standard error.`,
 	flags.StringVar(&keyFile, "tls-key", "", "its private key, as PEM")
 	flags.StringVar(&tokenFile, "token-file", "", "file with the token that every request has to bring")
 	flags.Int64Var(&maxUploadMB, "max-upload-mb", 512, "largest model or table that is taken, in MiB")
+	flags.DurationVar(&watch, "watch", 0, "how often to check whether the machine's speed changed, such as 6h; 0: never")
+	flags.StringVar(&hours, "hours", "", "hours of the day in which measurements may begin, such as 22:00-06:00")
+	flags.Float64Var(&maxLoad, "max-load", 1, "busy share of the processors above which a measurement waits, such as 0.5; 1: never")
 	return cmd
 }
 

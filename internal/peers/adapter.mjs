@@ -1,6 +1,7 @@
 // Times ONNX models by adapters for ONNX Runtime beside ONNX Runtime itself, all
 // on the same file with the same inputs, in turns of some milliseconds on one
-// core, so that all see the same machine. ONNX Runtime itself is timed twice:
+// core, so that all see the same machine. Each turn begins with a run that is not
+// counted, which brings the data back into the caches. ONNX Runtime itself is timed twice:
 // from JavaScript as ../shared/peers/ort.mjs does, where each run also pays for
 // the binding and for outputs in new memory, and from C by ort.c. Usage, in a
 // folder where onnxruntime-node is installed:
@@ -64,9 +65,9 @@ for (const file of files) {
   do { await s.run(feeds); runs++ } while (now() - begin < 1e8) // warm
   const n = Math.max(1, Math.round(4e6 / ((now() - begin) / runs)))
   const turns = [
-    async n => { const a = now(); for (let i = 0; i < n; i++) await s.run(feeds); return now() - a },
+    async n => { await s.run(feeds); const a = now(); for (let i = 0; i < n; i++) await s.run(feeds); return now() - a },
     c.ask,
-    ...adapters.map(ask => async n => { const r = await ask({ op: 'run', n }); return r.end_ns - r.start_ns }),
+    ...adapters.map(ask => async n => { const r = await ask({ op: 'run', n, warm: 1 }); return r.end_ns - r.start_ns }),
   ]
   for (const turn of turns) await turn(2 * n)
   const times = turns.map(() => []), order = [...turns.keys()]
@@ -74,7 +75,6 @@ for (const file of files) {
     order.push(order.shift()) // nobody is always the one after the same
     if (times[0].length % 2) order.reverse()
     for (const i of order) {
-      await turns[i](1) // brings its data back into the caches
       times[i].push(await turns[i](n) / n / 1e3)
     }
   }

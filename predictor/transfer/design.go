@@ -120,7 +120,7 @@ func (p *Prior) newDesign(n int, first []int, rng *rand.Rand) *design {
 	}
 	all := append(slices.Clone(d.pool), d.test...)
 	for f, family := range p.families {
-		kernels := p.kernelsFor(p.without(f))
+		kernels := p.kernelsFor(p.without(f), family[0])
 		byMixture := make([][]float64, len(d.mixtures))
 		inParallel(len(d.mixtures), func(m int) {
 			out := make([]float64, len(d.pool)*len(all))

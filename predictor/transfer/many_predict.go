@@ -24,6 +24,9 @@ func (p *Prior) predictMany(measured []int, times []float64) (*Prediction, error
 	describe := descriptionKernels(p.items.groups, true)
 	for s := range scales {
 		kernels[s] = append(deviceKernels(p.known[s], all), describe...)
+		if p.items.alike != nil {
+			kernels[s] = append(kernels[s], kernelOf("alike device", false, p.known[s][p.items.alike(-1, all)].whole))
+		}
 	}
 	tuned := make([]mixture, len(scales))
 	evidence := make([]float64, len(scales))

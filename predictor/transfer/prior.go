@@ -34,6 +34,7 @@ type Prior struct {
 	log      []float64  // prior log weight by mixture
 	past     []weighted // absolute errors of rehearsals over their standard deviation
 	size     int        // measurements of a rehearsal
+	least    float64    // how alike families of known devices are at least
 }
 
 // learn rehearses with measurements of size: every known device in turn plays
@@ -58,22 +59,28 @@ func learn(x *items, size int, seed uint64) (*Prior, error) {
 		p.families = append(p.families, byFamily[name])
 	}
 	p.describe = descriptionKernels(x.groups, false)
-	p.kernels = p.kernelsFor(all)
+	p.kernels = p.kernelsFor(all, -1)
 	rng := rand.New(rand.NewPCG(seed, 0x7e))
 	p.mixtures = drawMixtures(mixtures, len(p.kernels[0]), rng)
 	p.log = make([]float64, len(p.mixtures))
 	if len(p.families) < 2 || size > few {
 		return p, nil
 	}
+	p.least = p.likeness()
 	p.rehearse(seed)
 	return p, nil
 }
 
-// kernelsFor are the kernels where only some devices are known.
-func (p *Prior) kernelsFor(devices []int) [][]*kernel {
+// kernelsFor are the kernels where only some devices are known, for one of the
+// others or, with -1, for the new one.
+func (p *Prior) kernelsFor(devices []int, new int) [][]*kernel {
 	out := make([][]*kernel, len(scales))
 	for s := range scales {
 		out[s] = append(deviceKernels(p.known[s], devices), p.describe...)
+		if p.items.alike != nil {
+			alike := p.known[s][p.items.alike(new, devices)].whole
+			out[s] = append(out[s], kernelOf("alike device", false, alike))
+		}
 	}
 	return out
 }
@@ -91,7 +98,7 @@ type rehearsal struct {
 func (p *Prior) rehearse(seed uint64) {
 	var all []*rehearsal
 	for f, family := range p.families {
-		kernels := p.kernelsFor(p.without(f))
+		kernels := p.kernelsFor(p.without(f), family[0])
 		for _, d := range family {
 			rng := rand.New(rand.NewPCG(seed, uint64(d)+1))
 			var measured []int
@@ -129,7 +136,7 @@ func (p *Prior) rehearse(seed uint64) {
 	errors := make([][]weighted, len(all))
 	inParallel(len(all), func(i int) {
 		r := all[i]
-		answer := answerOf(blend(r.posteriors, priors[r.family]), r.kernels, r.measured, geometricMean(r.times), r.rest)
+		answer := answerOf(blend(r.posteriors, priors[r.family], temper), r.kernels, r.measured, geometricMean(r.times), r.rest)
 		for j, v := range r.truth {
 			errors[i] = append(errors[i], weighted{math.Abs(v-answer.mean[j]) / answer.deviation[j], 1 / float64(len(r.truth)) / float64(len(all))})
 		}
@@ -142,24 +149,35 @@ func (p *Prior) rehearse(seed uint64) {
 // run conditions every mixture on the rehearsal's measurements and scores it.
 func (p *Prior) run(r *rehearsal) {
 	r.posteriors = p.conditionAll(p.mixtures, r.kernels, r.measured, r.times)
-	n, m := len(r.measured), len(r.rest)
-	cross := make([][][]float64, len(scales))
-	for s := range scales {
-		cross[s] = make([][]float64, len(r.kernels[s]))
-		for k, kernel := range r.kernels[s] {
-			cross[s][k] = make([]float64, m*n)
-			kernel.fill(cross[s][k], r.rest, r.measured)
-		}
-	}
 	truth := ranks(r.truth)
 	r.score = make([]float64, len(p.mixtures))
-	mean := make([]float64, m)
-	for i, q := range r.posteriors {
-		if q == nil {
+	for i, mean := range meansAt(r.posteriors, r.kernels, r.measured, r.rest) {
+		if mean == nil {
 			r.score[i] = -1
 			continue
 		}
-		clear(mean)
+		r.score[i] = correlation(ranks(mean), truth)
+	}
+}
+
+// meansAt are the means of each posterior at items, on its own scale and
+// without the level; nil for what is no posterior.
+func meansAt(posteriors []*posterior, kernels [][]*kernel, measured, items []int) [][]float64 {
+	n, m := len(measured), len(items)
+	cross := make([][][]float64, len(scales))
+	for s := range scales {
+		cross[s] = make([][]float64, len(kernels[s]))
+		for k, kernel := range kernels[s] {
+			cross[s][k] = make([]float64, m*n)
+			kernel.fill(cross[s][k], items, measured)
+		}
+	}
+	out := make([][]float64, len(posteriors))
+	for i, q := range posteriors {
+		if q == nil {
+			continue
+		}
+		mean := make([]float64, m)
 		for k, w := range q.weights {
 			if w == 0 {
 				continue
@@ -172,8 +190,46 @@ func (p *Prior) run(r *rehearsal) {
 				mean[j] += w * sum
 			}
 		}
-		r.score[i] = correlation(ranks(mean), truth)
+		out[i] = mean
 	}
+	return out
+}
+
+// likeness is the least rank correlation of a family of known devices with the
+// mean of the others.
+func (p *Prior) likeness() float64 {
+	least := 1.0
+	for f, family := range p.families {
+		own := deviceKernels(p.known[0], family)[0]
+		others := deviceKernels(p.known[0], p.without(f))[0]
+		least = min(least, Spearman(own.f, others.f))
+	}
+	return least
+}
+
+// plausible returns the prior's log weights, lowered where a posterior is less
+// like the known devices than they are like each other: some measurements of a
+// noisy device happen to say that large networks are fast.
+func (p *Prior) plausible(posteriors []*posterior, measured []int) []float64 {
+	if len(p.families) < 2 {
+		return p.log
+	}
+	const asked = 200
+	rng := rand.New(rand.NewPCG(1, asked))
+	items := rng.Perm(len(p.items.groups))
+	items = items[:min(asked, len(items))]
+	mean := make([]float64, len(items))
+	for i, item := range items {
+		mean[i] = p.kernels[0][0].f[item]
+	}
+	least := max(p.least, 0)
+	out := slices.Clone(p.log)
+	for i, m := range meansAt(posteriors, p.kernels, measured, items) {
+		if m != nil {
+			out[i] -= sharpness * max(0, least-correlation(m, mean))
+		}
+	}
+	return out
 }
 
 // logPrior turns scores into log weights: families count alike, and so do the
@@ -240,7 +296,7 @@ type member struct {
 }
 
 // blend weighs posteriors by prior and evidence and keeps the heaviest.
-func blend(posteriors []*posterior, log []float64) []member {
+func blend(posteriors []*posterior, log []float64, temper float64) []member {
 	const most, enough = 60, 0.99
 	best := math.Inf(-1)
 	weight := make([]float64, len(posteriors))

@@ -54,7 +54,8 @@ type Target struct {
 	name    string
 	via     transport
 	options Options
-	reached atomic.Bool // at least once: it exists, and lets us in
+	reached atomic.Bool  // at least once: it exists, and lets us in
+	heard   atomic.Int64 // when something last came from it, in ns since 1970
 }
 
 // Open reads a target's name, of one of the [Forms]. It does not connect yet.
@@ -191,7 +192,9 @@ func (t *Target) run(ctx context.Context, script string, stdin io.Reader, each f
 		line, err := r.ReadBytes('\n')
 		switch text := strings.TrimRight(string(line[:min(len(line), 40)]), "\r\n"); {
 		case !begun:
-			begun = text == beginMark
+			if begun = text == beginMark; begun {
+				t.heard.Store(time.Now().UnixNano())
+			}
 		case err == nil && strings.HasPrefix(text, endMark):
 			code, failed = readCode(text)
 		case err == nil:
@@ -264,12 +267,16 @@ func readCode(text string) (int, error) {
 func (t *Target) retry(ctx context.Context, do func() error) error {
 	pause, begin := t.options.pause, time.Now()
 	for said := false; ; {
+		attempt := time.Now()
 		err := do()
 		if !isLost(err) {
 			if said && err == nil {
 				t.say("%s is there again", t.name)
 			}
 			return t.named(err)
+		}
+		if t.heard.Load() > attempt.UnixNano() { // a new loss, not the old one
+			pause, begin, said = t.options.pause, time.Now(), false
 		}
 		switch {
 		case ctx.Err() != nil:

@@ -18,6 +18,7 @@ const (
 	Measure  = "measure"  // runs models
 	Predict  = "predict"  // predicts models by a table
 	Evaluate = "evaluate" // runs models, and predicts them by a table
+	Watch    = "watch"    // measures a small panel and looks whether the machine's speed changed
 )
 
 // States of a job.
@@ -77,7 +78,7 @@ type Job struct {
 	// Result is only there where one job is asked for: of a profile the table's
 	// [LUT], of a measure a list of measurements as 'hwprofd measure --json'
 	// prints them, of a predict a list of [Prediction], of an evaluate
-	// [Evaluation].
+	// [Evaluation], of a watch a [Check].
 	Result json.RawMessage `json:"result,omitempty"`
 }
 
@@ -236,4 +237,58 @@ func (p *Problem) Error() string {
 		return p.Detail
 	}
 	return p.Title
+}
+
+// Drift is what the watch over the machine's speed knows.
+type Drift struct {
+	// Begun is when the watch began to compare: at the last alarm, if any.
+	Begun  time.Time    `json:"begun"`
+	Checks []Check      `json:"checks"` // the oldest first
+	Charts []DriftChart `json:"charts"` // after the last check
+	Alarms []DriftAlarm `json:"alarms"` // the oldest first
+}
+
+// Check is a measurement of the panel, with the facts that may change its speed.
+type Check struct {
+	At      time.Time         `json:"at"`
+	Medians []PanelMedian     `json:"medians"`
+	Facts   map[string]string `json:"facts"`
+}
+
+// PanelMedian is the time of a workload of the panel.
+type PanelMedian struct {
+	Workload string  `json:"workload"`
+	NS       float64 `json:"ns"`
+}
+
+// DriftChart is the state of a CUSUM chart: an alarm is raised where the
+// statistic is beyond the limit on either side; above zero the workload became
+// slower. The workload "all" is the geometric mean.
+type DriftChart struct {
+	Workload  string  `json:"workload"`
+	Statistic float64 `json:"statistic"`
+	Limit     float64 `json:"limit"`
+}
+
+// DriftAlarm says that the machine's speed changed.
+type DriftAlarm struct {
+	At      time.Time     `json:"at"`    // of the check that raised it
+	Since   time.Time     `json:"since"` // check from which on the change shows
+	Changes []DriftChange `json:"changes"`
+	// Facts are those that changed since the watch began to compare. They need
+	// not be the cause.
+	Facts []ChangedFact `json:"facts"`
+}
+
+// DriftChange is by how much a workload changed: 1.05 for 5% slower.
+type DriftChange struct {
+	Workload string  `json:"workload"`
+	Ratio    float64 `json:"ratio"`
+}
+
+// ChangedFact is a fact that is another now.
+type ChangedFact struct {
+	Name string `json:"name"`
+	Was  string `json:"was"`
+	Is   string `json:"is"`
 }

@@ -1,0 +1,140 @@
+package transfer
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/hwprofd/hwprofd/graph"
+	"github.com/hwprofd/hwprofd/lut"
+)
+
+// madeUpTable is a device with a rate of arithmetic, a rate of memory and a cost
+// of each start, on which a family of convolutions has a rate of its own.
+func madeUpTable(rng *rand.Rand) *lut.Table {
+	table := &lut.Table{}
+	arithmetic, memory, start := math.Exp(rng.NormFloat64())*0.02, math.Exp(rng.NormFloat64())*0.1, 500*math.Exp(0.5*rng.NormFloat64())
+	pointwise := math.Exp(0.3 * rng.NormFloat64())
+	for _, side := range []int{7, 14, 28, 56} {
+		for _, c := range []int{16, 32, 64, 128} {
+			for _, k := range []int{16, 64, 160} {
+				for _, window := range []int{1, 3} {
+					w := graph.Workload{
+						Op: graph.OpConv2D, DType: graph.F32, N: 1, C: c, H: side, W: side, K: k, R: window, S: window,
+						StrideH: 1, StrideW: 1, PadTop: window / 2, PadLeft: window / 2, PadBottom: window / 2, PadRight: window / 2,
+						DilationH: 1, DilationW: 1, Group: 1, Epilogue: "relu",
+					}
+					row := lut.NewRow(w)
+					rate := arithmetic
+					if window == 1 {
+						rate *= pointwise
+					}
+					row.LatencyMedianNS = (start + max(rate*float64(w.MACs()), memory*float64(w.Bytes()))) * math.Exp(0.02*rng.NormFloat64())
+					table.Rows = append(table.Rows, row)
+				}
+			}
+		}
+	}
+	return table
+}
+
+func TestCompleteTable(t *testing.T) {
+	rng := rand.New(rand.NewPCG(8, 9))
+	var known []*lut.Table
+	for d := range 5 {
+		known = append(known, madeUpTable(rng))
+		known[d].Meta.Fingerprint = fmt.Sprint(d)
+	}
+	truth := madeUpTable(rng)
+	keys, err := ChooseRows(known, 10, 3)
+	if err != nil {
+		t.Fatal(err)
+	}
+	few := &lut.Table{}
+	for _, r := range truth.Rows {
+		if slices.Contains(keys, r.Key) {
+			few.Rows = append(few.Rows, r)
+		}
+	}
+	if len(few.Rows) != 10 {
+		t.Fatalf("%d different rows are chosen, want 10", len(few.Rows))
+	}
+	rows, err := CompleteTable(known, few, 0.9, 3)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(rows) != len(truth.Rows) {
+		t.Fatalf("%d rows, want %d", len(rows), len(truth.Rows))
+	}
+	scale := 0.0 // of the best single factor to the first known device
+	for _, r := range few.Rows {
+		at, _ := known[0].Lookup(mustWorkload(t, r.Key))
+		scale += math.Log(r.LatencyMedianNS/at.LatencyMedianNS) / 10
+	}
+	var wrong, wrongScaled []float64
+	held, predicted := 0, 0
+	for _, r := range rows {
+		want, ok := truth.Lookup(mustWorkload(t, r.Key))
+		if !ok {
+			t.Fatalf("%s is not in the table", r.Key)
+		}
+		if r.Measured {
+			if r.LatencyNS != want.LatencyMedianNS {
+				t.Errorf("measured row %s is %g, want %g", r.Key, r.LatencyNS, want.LatencyMedianNS)
+			}
+			continue
+		}
+		predicted++
+		if r.LowNS <= want.LatencyMedianNS && want.LatencyMedianNS <= r.HighNS {
+			held++
+		}
+		wrong = append(wrong, math.Abs(r.LatencyNS/want.LatencyMedianNS-1))
+		at, _ := known[0].Lookup(mustWorkload(t, r.Key))
+		wrongScaled = append(wrongScaled, math.Abs(at.LatencyMedianNS*math.Exp(scale)/want.LatencyMedianNS-1))
+	}
+	t.Logf("median error %.3f, of one factor %.3f; %d of %d within their interval", median(wrong), median(wrongScaled), held, predicted)
+	if median(wrong) > 0.15 || median(wrong) > median(wrongScaled)/2 {
+		t.Errorf("median error %.3f, of one factor %.3f", median(wrong), median(wrongScaled))
+	}
+	if held*10 < predicted*7 {
+		t.Errorf("%d of %d rows are within their 90%% interval", held, predicted)
+	}
+}
+
+func mustWorkload(t *testing.T, key string) graph.Workload {
+	t.Helper()
+	w, err := graph.ParseWorkload(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return w
+}
+
+func TestCompleteTableErrors(t *testing.T) {
+	rng := rand.New(rand.NewPCG(8, 9))
+	whole := madeUpTable(rng)
+	few := &lut.Table{Rows: slices.Clone(whole.Rows[:2])}
+	bad := &lut.Table{Rows: slices.Clone(whole.Rows)}
+	bad.Rows[3].LatencyMedianNS = math.NaN()
+	for _, c := range []struct {
+		known    []*lut.Table
+		measured *lut.Table
+		want     string
+	}{
+		{nil, few, "no table of a known device"},
+		{[]*lut.Table{whole}, few, "shares 2 warm workloads"},
+		{[]*lut.Table{bad}, few, "known table 0: row 3: latency_median_ns is NaN"},
+		{[]*lut.Table{whole}, bad, "row 3: latency_median_ns is NaN"},
+		{[]*lut.Table{whole, few}, few, "share 2 warm workloads"},
+	} {
+		if _, err := CompleteTable(c.known, c.measured, 0.9, 1); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("error %v, want one with %q", err, c.want)
+		}
+	}
+	if _, err := ChooseRows([]*lut.Table{whole}, len(whole.Rows), 1); err == nil {
+		t.Error("choosing all rows is no error")
+	}
+}
