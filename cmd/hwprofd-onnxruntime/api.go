@@ -92,7 +92,7 @@ func loadAPI(path string) (*api, error) {
 		}
 	}
 	if err != nil && path == "" {
-		return nil, fmt.Errorf("no library of ONNX Runtime in its usual places: name one with --lib, such as --lib /opt/onnxruntime/lib/libonnxruntime.so (%w)", err)
+		return nil, fmt.Errorf("no library of ONNX Runtime in its usual places: name one with --lib PATH (%w)", err)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("no library of ONNX Runtime: --lib %s: %w", path, err)
