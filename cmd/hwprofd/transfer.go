@@ -115,7 +115,8 @@ type transferJSON struct {
 	SpearmanStd  float64 `json:"spearman_std"` // between repeats
 	Within5      float64 `json:"within5_mean"`
 	Within10     float64 `json:"within10_mean"`
-	MAPE         float64 `json:"mape_mean"`
+	MAPE         float64 `json:"mape_mean"` // mean absolute error over the truth
+	MedianError  float64 `json:"median_error_mean"`
 	Coverage90   float64 `json:"coverage90_mean"`
 	Width90      float64 `json:"half_width90_mean"` // of the median network, over the prediction
 	Seconds      float64 `json:"seconds"`           // of one fit and the prediction of all networks
@@ -132,6 +133,7 @@ func transferResult(draws []transfer.Draw) transferJSON {
 		r.Within5 += d.Within5 / n
 		r.Within10 += d.Within10 / n
 		r.MAPE += d.MAPE / n
+		r.MedianError += d.Median / n
 		r.Coverage90 += d.Coverage90 / n
 		r.Width90 += d.Width90 / n
 		r.Seconds += d.Seconds / n
@@ -148,10 +150,10 @@ func transferResult(draws []transfer.Draw) transferJSON {
 func printTransfer(w io.Writer, r transferJSON) error {
 	_, err := fmt.Fprintf(w, `%s on %s: %d networks, %d of them measured (%s), %d repeats
 rank correlation   %.4f, standard deviation %.4f between repeats
-within 5%%, 10%%     %.1f%%, %.1f%% of the other networks; mean error %.1f%%
+within 5%%, 10%%     %.1f%%, %.1f%% of the other networks; median error %.1f%%, mean %.1f%%
 90%% intervals      hold %.1f%%; half-width of the median network %.1f%%
 time               %.2f s for one fit and all predictions
 `, r.Space, r.Target, r.Networks, r.Samples, r.Choose, r.Repeats, r.SpearmanMean, r.SpearmanStd,
-		100*r.Within5, 100*r.Within10, 100*r.MAPE, 100*r.Coverage90, 100*r.Width90, r.Seconds)
+		100*r.Within5, 100*r.Within10, 100*r.MedianError, 100*r.MAPE, 100*r.Coverage90, 100*r.Width90, r.Seconds)
 	return err
 }

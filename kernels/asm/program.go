@@ -99,7 +99,6 @@ func (p *program) left(a value, n int) value { return p.emit(opShiftLeft, uint32
 func (p *program) right(a value, n int) value {
 	return p.emit(opShiftArithmetic, uint32(n), a)
 }
-func (p *program) round(a value) value         { return p.emit(opRound, 0, a) }
 func (p *program) toFloat(a value) value       { return p.emit(opToFloat, 0, a) }
 func (p *program) fraction(a value) value      { return p.emit(opFraction, 0, a) }
 func (p *program) scale(a, b value) value      { return p.emit(opScale, 0, a, b) }

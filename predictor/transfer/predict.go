@@ -46,7 +46,7 @@ func (p *Prior) predict(measured []int, times []float64) (*Prediction, error) {
 	robust := slices.Clone(times)
 	for range 2 {
 		posteriors := p.conditionAll(p.mixtures, p.kernels, measured, robust)
-		members = blend(posteriors, p.plausible(posteriors, measured))
+		members = blend(posteriors, p.plausible(posteriors, measured), temper)
 		if len(members) == 0 {
 			return nil, fmt.Errorf("transfer: no model can be fitted to the %d measurements", len(measured))
 		}

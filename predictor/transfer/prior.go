@@ -136,7 +136,7 @@ func (p *Prior) rehearse(seed uint64) {
 	errors := make([][]weighted, len(all))
 	inParallel(len(all), func(i int) {
 		r := all[i]
-		answer := answerOf(blend(r.posteriors, priors[r.family]), r.kernels, r.measured, geometricMean(r.times), r.rest)
+		answer := answerOf(blend(r.posteriors, priors[r.family], temper), r.kernels, r.measured, geometricMean(r.times), r.rest)
 		for j, v := range r.truth {
 			errors[i] = append(errors[i], weighted{math.Abs(v-answer.mean[j]) / answer.deviation[j], 1 / float64(len(r.truth)) / float64(len(all))})
 		}
@@ -296,7 +296,7 @@ type member struct {
 }
 
 // blend weighs posteriors by prior and evidence and keeps the heaviest.
-func blend(posteriors []*posterior, log []float64) []member {
+func blend(posteriors []*posterior, log []float64, temper float64) []member {
 	const most, enough = 60, 0.99
 	best := math.Inf(-1)
 	weight := make([]float64, len(posteriors))

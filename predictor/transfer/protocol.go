@@ -28,6 +28,7 @@ type Draw struct {
 	Within5    float64 // share of predictions within 5% of the truth
 	Within10   float64
 	MAPE       float64 // mean absolute error over the truth
+	Median     float64 // median of the same
 	Coverage90 float64 // share of networks within their 90% interval
 	Width90    float64 // median half-width of these over the prediction
 	Seconds    float64 // of learning, fitting and predicting all networks
@@ -124,7 +125,7 @@ func score(p *Prediction, truth []float64, measured []int) Draw {
 		known[m] = true
 	}
 	var d Draw
-	var predicted, real, widths []float64
+	var predicted, real, errors, widths []float64
 	for i, t := range truth {
 		if known[i] {
 			continue
@@ -133,6 +134,7 @@ func score(p *Prediction, truth []float64, measured []int) Draw {
 		predicted, real = append(predicted, v), append(real, t)
 		wrong := math.Abs(v-t) / t
 		d.MAPE += wrong
+		errors = append(errors, wrong)
 		if wrong <= 0.05 {
 			d.Within5++
 		}
@@ -147,6 +149,6 @@ func score(p *Prediction, truth []float64, measured []int) Draw {
 	}
 	n := float64(len(real))
 	d.MAPE, d.Within5, d.Within10, d.Coverage90 = d.MAPE/n, d.Within5/n, d.Within10/n, d.Coverage90/n
-	d.Spearman, d.Width90 = Spearman(predicted, real), median(widths)
+	d.Spearman, d.Median, d.Width90 = Spearman(predicted, real), median(errors), median(widths)
 	return d
 }
