@@ -132,7 +132,7 @@ func (r *rewriter) foldInto(n, p *Node, scale, shift []float64) {
 func (r *rewriter) replacement(v *Value, data []float32) *Value {
 	copied := *v
 	copied.Data = data
-	if r.uses[v] > 1 {
+	if r.uses(v) > 1 {
 		copied.Name = r.free(v.Name)
 	}
 	return &copied
@@ -140,8 +140,8 @@ func (r *rewriter) replacement(v *Value, data []float32) *Value {
 
 // foldable is the Conv or Linear that computes v for one user alone.
 func (r *rewriter) foldable(v *Value) *Node {
-	p := r.producer[v]
-	if p == nil || !p.typed(Conv, Linear) || r.uses[v] != 1 || p.Attributes.Epilogue != (Epilogue{}) {
+	p := r.sole(v)
+	if p == nil || !p.typed(Conv, Linear) || p.Attributes.Epilogue != (Epilogue{}) {
 		return nil
 	}
 	return p

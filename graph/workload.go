@@ -566,17 +566,15 @@ func (e Epilogue) String() string {
 }
 
 func parseEpilogue(s string) (Epilogue, error) {
-	parts := strings.Split(s, ".")
-	var e Epilogue
-	if parts[0] == "add" {
-		e.Add = true
-		parts = parts[1:]
+	switch s {
+	case "none":
+		return Epilogue{}, nil
+	case "add":
+		return Epilogue{Add: true}, nil
 	}
-	if len(parts) == 1 && Op(parts[0]).IsActivation() {
-		e.Activation = Op(parts[0])
+	rest, add := strings.CutPrefix(s, "add.")
+	if e := (Epilogue{Add: add, Activation: Op(rest)}); e.Activation.IsActivation() {
+		return e, nil
 	}
-	if e.String() != s || !slices.Contains([]int{0, 1}, len(parts)) {
-		return Epilogue{}, fmt.Errorf("unknown epilogue %q", s)
-	}
-	return e, nil
+	return Epilogue{}, fmt.Errorf("unknown epilogue %q", s)
 }
