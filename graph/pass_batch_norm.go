@@ -87,17 +87,13 @@ func affine(n *Node) (scale, shift []float64, err error) {
 func (r *rewriter) foldInto(n, p *Node, scale, shift []float64) {
 	weight, bias := p.Inputs[1], p.Bias()
 	out := n.Outputs[0].Shape[p.channelAxis()]
-	folded := *p
+	folded := r.copyOf(p)
 	folded.Outputs = n.Outputs
-	biasName := p.Name + ".bias"
-	if bias != nil {
-		biasName = bias.Name
-	}
 	if scale == nil {
 		if bias == nil {
-			folded.Inputs = append(slices.Clone(p.Inputs), r.parameter(biasName, RoleBias, nil, out))
+			folded.Inputs = r.list(p.Inputs, r.parameter(p.Name+".bias", RoleBias, nil, out))
 		}
-		r.replace(n, &folded)
+		r.replace(n, folded)
 		return
 	}
 	w := make([]float32, len(weight.Data))
@@ -121,10 +117,10 @@ func (r *rewriter) foldInto(n, p *Node, scale, shift []float64) {
 	if bias != nil {
 		newBias = r.replacement(bias, b)
 	} else {
-		newBias = r.parameter(biasName, RoleBias, b, out)
+		newBias = r.parameter(p.Name+".bias", RoleBias, b, out)
 	}
 	folded.Inputs = []*Value{p.Inputs[0], newWeight, newBias}
-	r.replace(n, &folded)
+	r.replace(n, folded)
 }
 
 // replacement is a parameter like v with other data; it keeps the name where v

@@ -13,11 +13,11 @@ func fuseEpilogue(r *rewriter, n *Node) (bool, error) {
 	}
 	if n.Kind == Add && n.Attributes.Epilogue == (Epilogue{}) {
 		if result, residual := r.residual(n); result != nil {
-			p := *r.producer(result)
-			p.Inputs = append(slices.Clone(p.Inputs), residual)
+			p := r.copyOf(r.producer(result))
+			p.Inputs = r.list(p.Inputs, residual)
 			p.Outputs = n.Outputs
 			p.Attributes.Epilogue.Add = true
-			r.replace(n, &p)
+			r.replace(n, p)
 			return true, nil
 		}
 	}
@@ -27,10 +27,10 @@ func fuseEpilogue(r *rewriter, n *Node) (bool, error) {
 	if op, ok := n.activation(); ok {
 		x := n.Inputs[0]
 		if p := r.sole(x); p != nil && p.typed(Conv, Linear, Add, Mul) && p.Attributes.Epilogue.Activation == "" {
-			fused := *p
+			fused := r.copyOf(p)
 			fused.Outputs = n.Outputs
 			fused.Attributes.Epilogue.Activation = op
-			r.replace(n, &fused)
+			r.replace(n, fused)
 			return true, nil
 		}
 	}

@@ -20,6 +20,10 @@ type rewriter struct {
 	dead     map[*Node]bool    // emitted, but no longer of use
 	roles    map[roleKey]*Value
 	units    map[*Value]bool // scales of ones, which another may take the place of
+
+	freshNodes  slab[Node]
+	freshValues slab[Value]
+	freshLists  slab[*Value]
 }
 
 // visited is a node with the interest in it.
@@ -59,6 +63,7 @@ func newRewriter(g *Graph, s *survey, v visiting) *rewriter {
 		survey:   s,
 		visiting: v,
 		nodes:    make([]visited, 0, len(g.Nodes)),
+		spare:    make([]visited, 0, len(g.Nodes)+len(g.Nodes)/2),
 		alias:    make(map[*Value]*Value),
 		dead:     make(map[*Node]bool),
 		roles:    make(map[roleKey]*Value),
@@ -127,14 +132,14 @@ func (r *rewriter) resolved(n *Node) *Node {
 	if len(r.alias) == 0 || !slices.ContainsFunc(n.Inputs, func(v *Value) bool { return r.alias[v] != nil }) {
 		return n
 	}
-	copied := *n
-	copied.Inputs = slices.Clone(n.Inputs)
+	copied := r.copyOf(n)
+	copied.Inputs = r.list(n.Inputs)
 	for i, v := range n.Inputs {
 		if x := r.alias[v]; x != nil {
 			copied.Inputs[i] = x
 		}
 	}
-	return &copied
+	return copied
 }
 
 // emit adds a node that a pass has made.
@@ -254,9 +259,56 @@ func (r *rewriter) only(v *Value, kind Kind) *Node {
 	return nil
 }
 
+// slab hands out memory for many things at once.
+type slab[T any] struct{ left []T }
+
+// slabSize is how many things memory is got for.
+const slabSize = 32
+
+func (s *slab[T]) take(n int) []T {
+	if len(s.left) < n {
+		s.left = make([]T, max(n, slabSize))
+	}
+	things := s.left[:n:n]
+	s.left = s.left[n:]
+	return things
+}
+
+func (s *slab[T]) one() *T { return &s.take(1)[0] }
+
+// node is a new one.
+func (r *rewriter) node(name string, kind Kind, inputs, outputs []*Value) *Node {
+	n := r.freshNodes.one()
+	n.Name, n.Kind, n.Inputs, n.Outputs = name, kind, inputs, outputs
+	return n
+}
+
+// reshape is a new node that gives x the shape of y, as y.
+func (r *rewriter) reshape(name string, x, y *Value) *Node {
+	n := r.node(name, Reshape, r.list(nil, x), r.list(nil, y))
+	n.Attributes.Shape = y.Shape
+	return n
+}
+
+// copyOf is a node like n, to change.
+func (r *rewriter) copyOf(n *Node) *Node {
+	m := r.freshNodes.one()
+	*m = *n
+	return m
+}
+
+// list is a new one of the values and more.
+func (r *rewriter) list(values []*Value, more ...*Value) []*Value {
+	list := r.freshLists.take(len(values) + len(more))
+	copy(list[copy(list, values):], more)
+	return list
+}
+
 // value is a new one for a node to compute.
 func (r *rewriter) value(name string, d DType, shape ...int) *Value {
-	return &Value{Name: r.free(name), DType: d, Shape: shape}
+	v := r.freshValues.one()
+	v.Name, v.DType, v.Shape = r.free(name), d, shape
+	return v
 }
 
 // constant is a new one.
@@ -268,7 +320,9 @@ func (r *rewriter) constant(name string, t *operator.Tensor) *Value {
 
 // parameter is a new one; without data where that is nil.
 func (r *rewriter) parameter(name string, role Role, data []float32, shape ...int) *Value {
-	return &Value{Name: r.free(name), DType: F32, Shape: shape, Role: role, Data: data}
+	v := r.value(name, F32, shape...)
+	v.Role, v.Data = role, data
+	return v
 }
 
 // as is the parameter v in another role.

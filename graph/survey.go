@@ -92,10 +92,13 @@ func (s *survey) read(v *Value) (*usage, error) {
 	if u := s.values[v]; u != nil || v == nil || v.Role == RoleNone {
 		return u, nil
 	}
-	if _, twice := s.names[v.Name]; twice {
+	if v.Name == "" {
+		return s.define(v)
+	}
+	if !take(s.names, v.Name) {
 		return nil, nil
 	}
-	return s.define(v)
+	return s.add(v), checkValue(v)
 }
 
 // graph does what Validate says.
