@@ -29,17 +29,17 @@ func joinQuantized(r *rewriter, n *Node) (bool, error) {
 		return false, nil
 	}
 	to := quantized{bytes: out, scale: scale, zero: zero}
-	if from, ok := r.dequantized(y); ok && from.same(to) && from.bytes.DType == out.DType && !r.outputs[out] {
+	if from, ok := r.dequantized(y); ok && from.same(to) && from.bytes.DType == out.DType && !r.outputs(out) {
 		r.forward(n, from.bytes)
 		return true, nil
 	}
-	p := r.producer[y]
-	if p == nil || r.uses[y] != 1 {
+	p := r.sole(y)
+	if p == nil {
 		return false, nil
 	}
 	if op, ok := p.activation(); ok && op == OpRelu && to.startsAtZero() {
 		y = p.Inputs[0]
-		if p = r.producer[y]; p == nil || r.uses[y] != 1 {
+		if p = r.sole(y); p == nil {
 			return false, nil
 		}
 	}
