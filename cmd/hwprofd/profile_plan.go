@@ -41,8 +41,9 @@ func (p *profilePlan) add(flags *pflag.FlagSet) {
 	flags.StringVar(&p.baseline, "baseline", "", "earlier table of this device: times are corrected to the speed that the machine had then")
 }
 
-// check reports flags that are wrong or do not go together.
-func (p *profilePlan) check() error {
+// check reports flags that are wrong or do not go together, among themselves or
+// with an outside runtime.
+func (p *profilePlan) check(outside bool) error {
 	sources := 0
 	for _, given := range []bool{p.space != "", len(p.models) > 0, p.grid != ""} {
 		if given {
@@ -76,6 +77,16 @@ func (p *profilePlan) check() error {
 	for _, n := range p.batch {
 		if n < 1 || n > maxBatch {
 			return usagef("--batch %d is outside 1..%d", n, maxBatch)
+		}
+	}
+	if outside {
+		switch {
+		case slices.Contains(p.caches, lut.CacheCold):
+			// An adapter runs a model once before it takes times, which would
+			// fill the caches again.
+			return usagef("--cache %s goes with this program's own runtime: an adapter's runs are warm; leave out --cache or --runtime", lut.CacheCold)
+		case !slices.Equal(p.threads, []int{1}):
+			return usagef("--threads goes with this program's own runtime; the adapter's arguments say how many another one uses")
 		}
 	}
 	if len(p.models) == 0 && !slices.Equal(p.batch, []int{1}) {

@@ -31,9 +31,33 @@ func TestProfilePlanChecks(t *testing.T) {
 	} {
 		p := good()
 		c.change(&p)
-		err := p.check()
+		err := p.check(false)
 		if c.want == "" && err != nil || c.want != "" && (!errors.As(err, new(usageError)) || !strings.Contains(err.Error(), c.want)) {
 			t.Errorf("error %v, want %q", err, c.want)
+		}
+	}
+}
+
+// TestProfilePlanOfOutsideRuntime refuses what only the program's own runtime
+// can do.
+func TestProfilePlanOfOutsideRuntime(t *testing.T) {
+	for _, c := range []struct {
+		caches  []string
+		threads []int
+		want    string // "": fine
+	}{
+		{[]string{"warm"}, []int{1}, ""},
+		{[]string{"cold"}, []int{1}, "--cache cold"},
+		{[]string{"warm", "cold"}, []int{1}, "--cache cold"},
+		{[]string{"warm"}, []int{2}, "--threads"},
+	} {
+		p := profilePlan{models: []string{"a.onnx"}, caches: c.caches, threads: c.threads, batch: []int{1}}
+		if err := p.check(false); err != nil {
+			t.Errorf("caches %v, threads %v of the own runtime: %v", c.caches, c.threads, err)
+		}
+		err := p.check(true)
+		if c.want == "" && err != nil || c.want != "" && (!errors.As(err, new(usageError)) || !strings.Contains(err.Error(), c.want)) {
+			t.Errorf("caches %v, threads %v: error %v, want %q", c.caches, c.threads, err, c.want)
 		}
 	}
 }
