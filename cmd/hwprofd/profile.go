@@ -63,13 +63,15 @@ the same command goes on with one that was cut off. See docs/devices.md.
 
 With --runtime another runtime than this program's own is measured, by an
 adapter, which gets the arguments after "--". What it fails at is named in the
-table with the reason.`,
+table with the reason. With --on the adapter is brought along; the runtime's
+library is the target's own.`,
 		Example: `  hwprofd profile -o pi4.lut.parquet --space mobile28 --budget 5m
   hwprofd profile -o pi4.lut.parquet --space mobile28 --cover 5m
   hwprofd profile -o pi4.lut.parquet --model resnet.onnx --model vit.onnx --batch 1,8
   hwprofd profile -o pi4.lut.parquet --grid shapes.json --cache warm,cold --threads 1,4
   hwprofd profile -o kitchen.lut.parquet --space mobile28 --on ssh://pi@kitchen
-  hwprofd profile -o server.lut.parquet --model resnet.onnx --runtime onnxruntime -- --lib /opt/onnxruntime/lib/libonnxruntime.so`,
+  hwprofd profile -o server.lut.parquet --model resnet.onnx --runtime onnxruntime -- --lib /opt/onnxruntime/lib/libonnxruntime.so
+  hwprofd profile -o kitchen.lut.parquet --space mobile28 --runtime onnxruntime --on ssh://pi@kitchen`,
 		Args: outside.args,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			switch {

@@ -42,8 +42,6 @@ const (
 	opIntSub
 	opShiftLeft       // by n bits
 	opShiftArithmetic // right
-	opRound           // to the nearest integer, ties to even
-	opToInt
 	opToFloat
 	opScale    // a * 2^b for an integral b between -300 and 300, rounded once; of any b rounded down with AVX-512
 	opFraction // a less a rounded down, 0 of infinities (AVX-512)
