@@ -188,10 +188,10 @@ func (g *Graph) Parameters() []*Value {
 // before it is used, that data fits its shape, and that all shapes are what
 // the nodes make of them.
 func (g *Graph) Validate() error {
-	s := surveys.Get().(*survey)
-	defer s.done()
-	if err := s.graph(g); err != nil {
+	r, err := newRewriter(g)
+	if err != nil {
 		return fmt.Errorf("graph %q: %w", g.Name, err)
 	}
+	r.done()
 	return nil
 }

@@ -87,12 +87,12 @@ func Optimize(g *Graph, options ...Option) (*Graph, error) {
 			return nil, fmt.Errorf("optimize graph %q: %w", g.Name, err)
 		}
 	}
-	s := surveys.Get().(*survey)
-	defer s.done()
-	if err := s.graph(g); err != nil {
+	r, err := newRewriter(g)
+	if err != nil {
 		return nil, fmt.Errorf("optimize graph %q: %w", g.Name, err)
 	}
-	r := newRewriter(g, s, visitors())
+	defer r.done()
+	r.begin(g, visitors())
 	for i := range passes {
 		if without[passes[i].name] {
 			continue

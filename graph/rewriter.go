@@ -2,6 +2,7 @@ package graph
 
 import (
 	"slices"
+	"sync"
 
 	"github.com/hwprofd/hwprofd/graph/operator"
 )
@@ -11,7 +12,7 @@ import (
 // producers always come before their users. Nodes and values of the graph that
 // was given are never changed: what differs is a copy.
 type rewriter struct {
-	*survey            // kept up to date; its names are those of what is gone too
+	survey             // kept up to date; its names are those of what is gone too
 	nodes    []visited // emitted by this pass, then the input of the next
 	spare    []visited // of the pass before, to write into
 	visiting visiting
@@ -22,6 +23,7 @@ type rewriter struct {
 	units    map[*Value]bool // scales of ones, which another may take the place of
 
 	freshNodes  slab[Node]
+	gone        []*Node // made by passes and removed by others, for reuse
 	freshValues slab[Value]
 	freshLists  slab[*Value]
 }
@@ -30,6 +32,7 @@ type rewriter struct {
 type visited struct {
 	*Node
 	interest
+	own bool // made by a pass
 }
 
 // passSet has a bit for each pass.
@@ -58,21 +61,51 @@ type roleKey struct {
 	role  Role
 }
 
-func newRewriter(g *Graph, s *survey, v visiting) *rewriter {
-	r := &rewriter{
-		survey:   s,
-		visiting: v,
-		nodes:    make([]visited, 0, len(g.Nodes)),
-		spare:    make([]visited, 0, len(g.Nodes)+len(g.Nodes)/2),
-		alias:    make(map[*Value]*Value),
-		dead:     make(map[*Node]bool),
-		roles:    make(map[roleKey]*Value),
-		units:    make(map[*Value]bool),
+// rewriters are kept for reuse, as a search fuses one graph after the other.
+var rewriters = sync.Pool{New: func() any {
+	return &rewriter{
+		survey: survey{names: make(map[string]struct{}), nodes: make(map[string]struct{}), values: make(map[*Value]*usage)},
+		alias:  make(map[*Value]*Value), dead: make(map[*Node]bool), roles: make(map[roleKey]*Value), units: make(map[*Value]bool),
 	}
+}}
+
+// newRewriter checks a graph and begins to rewrite it.
+func newRewriter(g *Graph) (*rewriter, error) {
+	r := rewriters.Get().(*rewriter)
+	if err := r.survey.graph(g); err != nil {
+		r.done()
+		return nil, err
+	}
+	return r, nil
+}
+
+// maxKept bounds the values of a graph whose rewriter is kept.
+const maxKept = 1 << 13
+
+// done gives the rewriter back. What it has made stays as it is.
+func (r *rewriter) done() {
+	if len(r.values) > maxKept {
+		return
+	}
+	r.survey.clear()
+	clear(r.alias)
+	clear(r.dead)
+	clear(r.roles)
+	clear(r.units)
+	for _, list := range [][]visited{r.nodes, r.spare} {
+		clear(list[:cap(list)])
+	}
+	r.nodes, r.spare, r.gone = r.nodes[:0], r.spare[:0], nil
+	r.freshNodes, r.freshValues, r.freshLists = slab[Node]{}, slab[Value]{}, slab[*Value]{}
+	rewriters.Put(r)
+}
+
+// begin puts the nodes of a graph where passes find them.
+func (r *rewriter) begin(g *Graph, v visiting) {
+	r.visiting, r.present = v, interest{}
 	for _, n := range g.Nodes {
-		r.keep(visited{n, v.of(n.Kind)})
+		r.keep(visited{Node: n, interest: v.of(n.Kind)})
 	}
-	return r
 }
 
 // keep appends a node.
@@ -92,7 +125,7 @@ func (r *rewriter) run(i int, visit func(r *rewriter, n *Node) (bool, error)) er
 	r.nodes, r.present = r.spare[:0], interest{}
 	for _, n := range old {
 		if m := r.resolved(n.Node); m != n.Node {
-			n.Node = m
+			n.Node, n.own = m, true
 			r.produce(m)
 		}
 		if n.interest.visited&pass != 0 {
@@ -113,7 +146,15 @@ func (r *rewriter) run(i int, visit func(r *rewriter, n *Node) (bool, error)) er
 // removeDead removes emitted nodes that have become of no use.
 func (r *rewriter) removeDead() {
 	if len(r.dead) > 0 {
-		r.nodes = slices.DeleteFunc(r.nodes, func(n visited) bool { return r.dead[n.Node] })
+		r.nodes = slices.DeleteFunc(r.nodes, func(n visited) bool {
+			if !r.dead[n.Node] {
+				return false
+			}
+			if n.own {
+				r.gone = append(r.gone, n.Node)
+			}
+			return true
+		})
 		clear(r.dead)
 	}
 }
@@ -144,7 +185,7 @@ func (r *rewriter) resolved(n *Node) *Node {
 
 // emit adds a node that a pass has made.
 func (r *rewriter) emit(n *Node) {
-	r.keep(visited{n, r.visiting.of(n.Kind)})
+	r.keep(visited{n, r.visiting.of(n.Kind), true})
 	r.produce(n)
 }
 
@@ -278,8 +319,8 @@ func (s *slab[T]) one() *T { return &s.take(1)[0] }
 
 // node is a new one.
 func (r *rewriter) node(name string, kind Kind, inputs, outputs []*Value) *Node {
-	n := r.freshNodes.one()
-	n.Name, n.Kind, n.Inputs, n.Outputs = name, kind, inputs, outputs
+	n := r.blank()
+	*n = Node{Name: name, Kind: kind, Inputs: inputs, Outputs: outputs}
 	return n
 }
 
@@ -292,9 +333,19 @@ func (r *rewriter) reshape(name string, x, y *Value) *Node {
 
 // copyOf is a node like n, to change.
 func (r *rewriter) copyOf(n *Node) *Node {
-	m := r.freshNodes.one()
+	m := r.blank()
 	*m = *n
 	return m
+}
+
+// blank is a node to be written.
+func (r *rewriter) blank() *Node {
+	if last := len(r.gone) - 1; last >= 0 {
+		n := r.gone[last]
+		r.gone = r.gone[:last]
+		return n
+	}
+	return r.freshNodes.one()
 }
 
 // list is a new one of the values and more.

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"sync"
 
 	"github.com/hwprofd/hwprofd/graph/operator"
 )
@@ -24,27 +23,13 @@ type usage struct {
 	output   bool  // of the graph
 }
 
-func newSurvey() *survey {
-	return &survey{names: make(map[string]struct{}), nodes: make(map[string]struct{}), values: make(map[*Value]*usage)}
-}
-
-// surveys are kept for reuse, as a search fuses one graph after the other.
-var surveys = sync.Pool{New: func() any { return newSurvey() }}
-
-// maxKept bounds the values of a graph whose survey is kept.
-const maxKept = 1 << 13
-
-// done gives the survey back.
-func (s *survey) done() {
-	if len(s.values) > maxKept {
-		return
-	}
+// clear forgets a graph.
+func (s *survey) clear() {
 	clear(s.names)
 	clear(s.nodes)
 	clear(s.values)
 	clear(s.usages)
 	s.usages = s.usages[:0]
-	surveys.Put(s)
 }
 
 // of is the usage of v, which begins with none.

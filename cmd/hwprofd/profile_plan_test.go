@@ -2,14 +2,19 @@ package main
 
 import (
 	"errors"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/hwprofd/hwprofd/graph"
 	"github.com/hwprofd/hwprofd/graph/onnx"
 	"github.com/hwprofd/hwprofd/graph/zoo"
+	"github.com/hwprofd/hwprofd/nas"
+	"github.com/hwprofd/hwprofd/nas/space"
 )
 
 func TestProfilePlanChecks(t *testing.T) {
@@ -23,11 +28,13 @@ func TestProfilePlanChecks(t *testing.T) {
 		{func(p *profilePlan) {}, ""},
 		{func(p *profilePlan) { p.grid = "g.json"; p.batch = []int{8, 1}; p.caches = []string{"cold", "warm"} }, ""},
 		{func(p *profilePlan) { p.models = nil }, "name what to measure"},
-		{func(p *profilePlan) { p.space = "mobile28" }, "either --space"},
+		{func(p *profilePlan) { p.spaces = []string{"mobile28", "fbnet"} }, ""},
+		{func(p *profilePlan) { p.cover = time.Minute }, "--cover goes with --space"},
+		{func(p *profilePlan) { p.spaces, p.cover = []string{"mobile28", "fbnet"}, time.Minute }, ""},
 		{func(p *profilePlan) { p.caches = []string{"hot"} }, `--cache "hot"`},
 		{func(p *profilePlan) { p.threads = []int{0} }, "--threads 0"},
 		{func(p *profilePlan) { p.batch = []int{-1} }, "--batch -1"},
-		{func(p *profilePlan) { p.models, p.space, p.batch = nil, "mobile28", []int{8} }, "--batch goes with --model"},
+		{func(p *profilePlan) { p.models, p.spaces, p.batch = nil, []string{"mobile28"}, []int{8} }, "--batch goes with --model"},
 	} {
 		p := good()
 		c.change(&p)
@@ -100,5 +107,116 @@ func TestProfileItems(t *testing.T) {
 	p.batch = []int{8}
 	if _, _, _, err := p.items(1, time.Minute); err == nil || !strings.Contains(err.Error(), "--batch 8") || !strings.Contains(err.Error(), model) {
 		t.Errorf("a batch that the model does not have: %v", err)
+	}
+}
+
+// TestProfileItemsOfSpaces gives two spaces, one of them twice, and a model.
+func TestProfileItemsOfSpaces(t *testing.T) {
+	g, err := zoo.Build("mobilenetv2", zoo.Options{Size: 32})
+	if err != nil {
+		t.Fatal(err)
+	}
+	model := filepath.Join(t.TempDir(), "m.onnx")
+	if err := onnx.Write(model, g); err != nil {
+		t.Fatal(err)
+	}
+	p := profilePlan{spaces: []string{"mobile28", "nasbench201", "mobile28"}, models: []string{model}, batch: []int{1}, cover: time.Minute}
+	design, workloads, networks, err := p.items(1, p.cover)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(design.aims) != coverNetworks {
+		t.Errorf("designed for %d networks, want %d", len(design.aims), coverNetworks)
+	}
+	if n := len(distinct(slices.Clone(workloads))); n != len(workloads) {
+		t.Errorf("%d workloads, but only %d different ones", len(workloads), n)
+	}
+	count := map[string]int{}
+	for _, n := range networks {
+		from, _, _ := strings.Cut(n.Name, ":")
+		count[from+" "+n.Use]++
+		of, err := graphWorkloads(n.Graph)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, w := range of {
+			if n.Name == model && !slices.Contains(workloads, w) {
+				t.Errorf("workload %s of the model is missing", w)
+			}
+		}
+	}
+	fit, calibrate := networksEach(2, p.cover)
+	want := map[string]int{model + " fit": 1, "mobile28 fit": fit, "mobile28 calibrate": calibrate, "nasbench201 fit": fit, "nasbench201 calibrate": calibrate}
+	if !maps.Equal(count, want) {
+		t.Errorf("networks %v, want %v", count, want)
+	}
+	p.spaces = []string{"mobile28", "mobile29"}
+	if _, _, _, err := p.items(1, p.cover); !errors.As(err, new(usageError)) || !strings.Contains(err.Error(), "mobile29") {
+		t.Errorf("a space that there is not: %v", err)
+	}
+}
+
+func TestNetworksEach(t *testing.T) {
+	for _, c := range []struct {
+		spaces         int
+		budget         time.Duration
+		fit, calibrate int
+	}{
+		{1, time.Second, 20, 29},
+		{1, time.Hour, 20, 29},
+		{2, time.Hour, 20, 29},
+		{10, 5 * time.Minute, 10, 14}, // 25 of 0.4 s are a tenth of 100 s
+		{10, time.Minute, 4, 6},
+	} {
+		if fit, calibrate := networksEach(c.spaces, c.budget); fit != c.fit || calibrate != c.calibrate {
+			t.Errorf("%d spaces in %v: %d and %d networks each, want %d and %d", c.spaces, c.budget, fit, calibrate, c.fit, c.calibrate)
+		}
+	}
+}
+
+// TestSpaceWorkloads has spaces take turns.
+func TestSpaceWorkloads(t *testing.T) {
+	if testing.Short() {
+		t.Skip("ranks the workloads of two spaces")
+	}
+	var spaces []nas.Space
+	own := make([]map[graph.Workload]bool, 2)
+	for i, name := range []string{"nasbench201", "mobile28"} {
+		s, err := space.Published(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		spaces = append(spaces, s)
+		of, err := coverSpace(s, 1, 40)
+		if err != nil {
+			t.Fatal(err)
+		}
+		own[i] = map[graph.Workload]bool{}
+		for _, w := range of {
+			own[i][w] = true
+		}
+	}
+	var given []graph.Workload
+	for w := range own[0] {
+		given = append(given, w)
+		break
+	}
+	picked, err := spaceWorkloads(spaces, 1, 5*time.Second, given)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(picked)+len(given) != 42 || slices.Contains(picked, given[0]) || len(distinct(slices.Clone(picked))) != len(picked) {
+		t.Errorf("%d workloads beside one that was given, want 42 different ones in all", len(picked))
+	}
+	for i, of := range own {
+		n := 0
+		for _, w := range picked {
+			if of[w] {
+				n++
+			}
+		}
+		if n < 10 {
+			t.Errorf("%d workloads of space %s", n, spaces[i].Name())
+		}
 	}
 }
