@@ -110,6 +110,9 @@ func (fbnet) groups(a Architecture) []group {
 	}
 }
 
+// sums are the blocks, their work, and what stages have of either.
+func (s fbnet) sums(a Architecture) []group { return s.groups(a)[:4] }
+
 // terms are the choices of the places.
 func (fbnet) terms(a Architecture) []term {
 	out := make([]term, len(a))

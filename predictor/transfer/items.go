@@ -9,6 +9,7 @@ import (
 // items are what costs something: networks of a space, or workloads.
 type items struct {
 	groups [][]group // by item
+	sums   [][]group // by item, nil where no device costs a sum
 	// terms and pruned are those of the additive model of the space, nil where
 	// known devices are taken as they were measured.
 	terms, pruned [][]term
@@ -29,6 +30,7 @@ func itemsOf(s Space, architectures []Architecture) *items {
 		p := s.prune(a)
 		prunes = prunes || &p[0] != &a[0]
 		x.groups = append(x.groups, s.groups(a))
+		x.sums = append(x.sums, s.sums(a))
 		x.terms = append(x.terms, s.terms(a))
 		x.pruned = append(x.pruned, s.terms(p))
 	}

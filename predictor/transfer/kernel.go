@@ -105,13 +105,7 @@ func (k *kernel) near(length float64) *kernel {
 func descriptionKernels(groups [][]group, rich bool) []*kernel {
 	var out []*kernel
 	for g, first := range groups[0] {
-		columns := newColumns(len(first.values), len(groups))
-		for i, item := range groups {
-			for x, v := range item[g].values {
-				columns[x][i] = v
-			}
-		}
-		k := kernelOf(first.name, true, columns...)
+		k := kernelOf(first.name, true, columnsOf(groups, g)...)
 		out = append(out, k)
 		if first.smooth {
 			out = append(out, k.near(1))

@@ -27,6 +27,7 @@ func (p *Prior) predictMany(measured []int, times []float64) (*Prediction, error
 		if p.items.alike != nil {
 			kernels[s] = append(kernels[s], kernelOf("alike device", false, p.known[s][p.items.alike(-1, all)].whole))
 		}
+		kernels[s] = append(kernels[s], p.sums...)
 	}
 	tuned := make([]mixture, len(scales))
 	evidence := make([]float64, len(scales))
@@ -47,11 +48,21 @@ func (p *Prior) predictMany(measured []int, times []float64) (*Prediction, error
 			evidence[s] = math.Inf(-1)
 			continue
 		}
-		loo, _ := q.leaveOneOut(y)
-		pullIn(y, loo)
+		raw := slices.Clone(y)
+		loo, variances := q.leaveOneOut(y)
+		pullIn(y, loo, variances)
 		tuned[s] = m.tune(within, y)
 		q, _ = tuned[s].condition(within, y)
 		evidence[s] = q.evidence
+		if s == len(scales)-1 {
+			// Tuning does not reach a single kernel with next to no noise, and before
+			// it that is seen, what is exact seems to be wrong in places.
+			for _, m := range sumMixtures(len(kernels[s]), len(p.sums)) {
+				if q, ok := m.condition(within, raw); ok && q.evidence > evidence[s] {
+					tuned[s], evidence[s] = m, q.evidence
+				}
+			}
+		}
 		// The change of variables, of what was not pulled in.
 		for i := range y {
 			evidence[s] += (l - 1) * math.Log(times[i]/g)
@@ -87,6 +98,7 @@ func (p *Prior) predictMany(measured []int, times []float64) (*Prediction, error
 	for i, v := range means {
 		out.mean[i] = logOf(v, l) + math.Log(g)
 	}
+	out.round(times)
 	var errors []weighted
 	for i := part; i < len(measured); i++ {
 		wrong := math.Abs(math.Log(times[i]) - math.Log(g) - logOf(loo[i], l))
@@ -118,8 +130,9 @@ func conditionRobustly(m mixture, kernels []*kernel, measured []int, y []float64
 		if q, ok = one.condition([][]float64{total}, y); !ok {
 			return q, nil, fmt.Errorf("transfer: no model can be fitted to the %d measurements", len(measured))
 		}
-		loo, _ = q.leaveOneOut(y)
-		if !pullIn(y, loo) {
+		var variances []float64
+		loo, variances = q.leaveOneOut(y)
+		if !pullIn(y, loo, variances) {
 			break
 		}
 	}
@@ -129,16 +142,18 @@ func conditionRobustly(m mixture, kernels []*kernel, measured []int, y []float64
 
 // pullIn moves values that are further from their prediction than outlier
 // robust standard deviations to that distance, and tells whether there were any.
-func pullIn(y, predicted []float64) bool {
+// Distances are relative to their expected ones: a measurement that is the only
+// one with an operator is far from what the others say without being wrong.
+func pullIn(y, predicted, variances []float64) bool {
 	distance := make([]float64, len(y))
 	for i := range y {
-		distance[i] = math.Abs(y[i] - predicted[i])
+		distance[i] = math.Abs(y[i]-predicted[i]) / math.Sqrt(variances[i])
 	}
 	limit := outlier * 1.4826 * median(distance)
 	pulled := false
 	for i := range y {
 		if distance[i] > limit {
-			y[i], pulled = predicted[i]+math.Copysign(limit, y[i]-predicted[i]), true
+			y[i], pulled = predicted[i]+math.Copysign(limit*math.Sqrt(variances[i]), y[i]-predicted[i]), true
 		}
 	}
 	return pulled

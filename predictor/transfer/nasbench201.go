@@ -58,7 +58,19 @@ func (nasBench201) parse(fields []string) (Architecture, error) {
 }
 
 // prune sets the edges to none that are on no path from the input to the output.
-func (nasBench201) prune(a Architecture) Architecture {
+func (s nasBench201) prune(a Architecture) Architecture {
+	p, used := s.reached(a)
+	for e, op := range used {
+		if op == nb201None {
+			p[e] = nb201None
+		}
+	}
+	return p
+}
+
+// reached sets the edges to none that the input does not reach, and those that do
+// not reach the output.
+func (nasBench201) reached(a Architecture) (fromInput, toOutput Architecture) {
 	fed, used := [4]bool{0: true}, [4]bool{3: true}
 	for e, edge := range nb201Edges { // edges are ordered by their end
 		if a[e] != nb201None && fed[edge[0]] {
@@ -70,13 +82,16 @@ func (nasBench201) prune(a Architecture) Architecture {
 			used[edge[0]] = true
 		}
 	}
-	p := make(Architecture, len(a))
+	fromInput, toOutput = make(Architecture, len(a)), make(Architecture, len(a))
 	for e, edge := range nb201Edges {
-		if fed[edge[0]] && used[edge[1]] {
-			p[e] = a[e]
+		if fed[edge[0]] {
+			fromInput[e] = a[e]
+		}
+		if used[edge[1]] {
+			toOutput[e] = a[e]
 		}
 	}
-	return p
+	return fromInput, toOutput
 }
 
 func (s nasBench201) groups(a Architecture) []group {
@@ -108,6 +123,31 @@ func (s nasBench201) groups(a Architecture) []group {
 		{"live edges", oneHot(len(a), nb201Operations, live...), true},
 		{"depth", depth, false},
 		{"connected", []float64{reach}, false},
+	}
+}
+
+// sums are the operators: all, those that reach the output, which are what is left
+// when a framework traces a network, and those that the input reaches as well;
+// with the additions in front of nodes or without.
+func (s nasBench201) sums(a Architecture) []group {
+	_, used := s.reached(a)
+	live := s.prune(a)
+	additions := func(a Architecture) float64 {
+		count, nodes := 0.0, map[int]bool{}
+		for e, op := range a {
+			if op != nb201None {
+				count++
+				nodes[nb201Edges[e][1]] = true
+			}
+		}
+		return count - float64(len(nodes))
+	}
+	return []group{
+		{"operators", nb201Count(a), false},
+		{"used operators", nb201Count(used), false},
+		{"live operators", nb201Count(live), false},
+		{"operators and additions", append(nb201Count(a), additions(a)), false},
+		{"live operators and additions", append(nb201Count(live), additions(live)), false},
 	}
 }
 

@@ -132,6 +132,9 @@ func (ofa) groups(a Architecture) []group {
 	}
 }
 
+// sums are the blocks, their work, and what stages have of either.
+func (s ofa) sums(a Architecture) []group { return s.groups(a)[:3] }
+
 // terms are the choices of the places, alone and times the image's area.
 func (ofa) terms(a Architecture) []term {
 	r := float64(a[2*ofaPlaces])

@@ -56,13 +56,25 @@ func (p *Prior) predict(measured []int, times []float64) (*Prediction, error) {
 	}
 	g := geometricMean(robust)
 	out := &Prediction{answer: answerOf(members, p.kernels, measured, g, all)}
-	mean, deviation := leftOut(members, robust)
+	out.round(times)
+	var left answer
+	left.mean, left.deviation = leftOut(members, robust)
+	left.round(times)
 	var errors []weighted
 	for i, v := range times {
-		errors = append(errors, weighted{math.Abs(math.Log(v)-mean[i]) / deviation[i], 1})
+		errors = append(errors, weighted{math.Abs(math.Log(v)-left.mean[i]) / left.deviation[i], 1})
+	}
+	sums := 0.0 // how probable it is that the device costs a sum
+	for _, m := range members {
+		if p.isSum(m.mixture) {
+			sums += m.share
+		}
 	}
 	for _, w := range p.past {
-		errors = append(errors, weighted{w.value, w.weight * pastWeight})
+		errors = append(errors, weighted{w.value, w.weight * pastWeight * (1 - sums)})
+	}
+	for _, w := range p.pastSums {
+		errors = append(errors, weighted{w.value, w.weight * pastWeight * sums})
 	}
 	out.errors = distributionOf(errors)
 	return out, nil
@@ -72,12 +84,16 @@ func (p *Prior) predict(measured []int, times []float64) (*Prediction, error) {
 // there were any: a phone that did something else meanwhile shows one network
 // two times too slow.
 func pullInTimes(times []float64, members []member) bool {
-	mean, _ := leftOut(members, times)
+	mean, deviation := leftOut(members, times)
 	y := make([]float64, len(times))
 	for i, v := range times {
 		y[i] = math.Log(v)
 	}
-	if !pullIn(y, mean) {
+	variances := make([]float64, len(times))
+	for i, d := range deviation {
+		variances[i] = d * d
+	}
+	if !pullIn(y, mean, variances) {
 		return false
 	}
 	for i, v := range y {

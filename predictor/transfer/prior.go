@@ -29,12 +29,16 @@ type Prior struct {
 	families [][]int      // known devices
 	known    [][]surfaces // by scale and device
 	describe []*kernel
-	kernels  [][]*kernel // by scale
+	sums     []*kernel
+	kernels  [][]*kernel // by scale, the last of each are sums
 	mixtures []mixture
-	log      []float64  // prior log weight by mixture
-	past     []weighted // absolute errors of rehearsals over their standard deviation
-	size     int        // measurements of a rehearsal
-	least    float64    // how alike families of known devices are at least
+	drawn    int       // the first of mixtures are drawn, the others are sums
+	log      []float64 // prior log weight by mixture
+	// Absolute errors of rehearsals over their standard deviation, of known devices
+	// and of made-up ones that cost sums.
+	past, pastSums []weighted
+	size           int     // measurements of a rehearsal
+	least          float64 // how alike families of known devices are at least
 }
 
 // learn rehearses with measurements of size: every known device in turn plays
@@ -59,15 +63,36 @@ func learn(x *items, size int, seed uint64) (*Prior, error) {
 		p.families = append(p.families, byFamily[name])
 	}
 	p.describe = descriptionKernels(x.groups, false)
+	p.sums = sumKernels(x.sums)
 	p.kernels = p.kernelsFor(all, -1)
 	rng := rand.New(rand.NewPCG(seed, 0x7e))
-	p.mixtures = drawMixtures(mixtures, len(p.kernels[0]), rng)
-	p.log = make([]float64, len(p.mixtures))
-	if len(p.families) < 2 || size > few {
+	p.mixtures = drawMixtures(mixtures, len(p.kernels[0]), len(p.sums), rng)
+	p.drawn = len(p.mixtures)
+	p.mixtures = append(p.mixtures, sumMixtures(len(p.kernels[0]), len(p.sums))...)
+	p.log = p.logPrior(nil, nil, -1)
+	if size > few {
 		return p, nil
 	}
-	p.least = p.likeness()
-	p.rehearse(seed)
+	known := p.rehearsalsOfKnown(seed)
+	madeUp := p.rehearsalsOfSums(seed)
+	inParallel(len(known)+len(madeUp), func(i int) {
+		if i < len(known) {
+			p.run(known[i])
+		} else {
+			p.run(madeUp[i-len(known)])
+		}
+	})
+	p.log = p.logPrior(known, madeUp, -1)
+	// How wrong the answers are, without what the device's own family taught.
+	priors := make([][]float64, len(p.families))
+	for f := range priors {
+		priors[f] = p.logPrior(known, madeUp, f)
+	}
+	p.past = errorsOf(known, func(r *rehearsal) []float64 { return priors[r.family] })
+	p.pastSums = errorsOf(madeUp, func(*rehearsal) []float64 { return p.log })
+	if len(p.families) > 1 {
+		p.least = p.likeness()
+	}
 	return p, nil
 }
 
@@ -81,11 +106,13 @@ func (p *Prior) kernelsFor(devices []int, new int) [][]*kernel {
 			alike := p.known[s][p.items.alike(new, devices)].whole
 			out[s] = append(out[s], kernelOf("alike device", false, alike))
 		}
+		out[s] = append(out[s], p.sums...)
 	}
 	return out
 }
 
-// rehearsal is one set of measurements of a known device.
+// rehearsal is one set of measurements of a known device, of a family, or of a
+// made-up one that costs a sum.
 type rehearsal struct {
 	family         int
 	measured, rest []int
@@ -95,7 +122,10 @@ type rehearsal struct {
 	score          []float64 // by mixture: rank correlation with the truth
 }
 
-func (p *Prior) rehearse(seed uint64) {
+func (p *Prior) rehearsalsOfKnown(seed uint64) []*rehearsal {
+	if len(p.families) < 2 {
+		return nil
+	}
 	var all []*rehearsal
 	for f, family := range p.families {
 		kernels := p.kernelsFor(p.without(f), family[0])
@@ -108,42 +138,48 @@ func (p *Prior) rehearse(seed uint64) {
 				}
 			}
 			for range rehearsals {
-				size := min(p.size, len(measured)/2)
-				if size < 2 {
-					continue
+				if r := p.rehearsalOf(p.items.times[d], measured, kernels, rng); r != nil {
+					r.family = f
+					all = append(all, r)
 				}
-				rng.Shuffle(len(measured), func(i, j int) { measured[i], measured[j] = measured[j], measured[i] })
-				r := &rehearsal{family: f, kernels: kernels,
-					measured: slices.Clone(measured[:size]),
-					rest:     slices.Clone(measured[size:min(size+rehearsalTest, len(measured))])}
-				for _, i := range r.measured {
-					r.times = append(r.times, p.items.times[d][i])
-				}
-				for _, i := range r.rest {
-					r.truth = append(r.truth, math.Log(p.items.times[d][i]))
-				}
-				all = append(all, r)
 			}
 		}
 	}
-	inParallel(len(all), func(i int) { p.run(all[i]) })
-	p.log = p.logPrior(all, -1)
-	// How wrong the answers are, without what the device's own family taught.
-	priors := make([][]float64, len(p.families))
-	for f := range priors {
-		priors[f] = p.logPrior(all, f)
+	return all
+}
+
+// rehearsalOf draws measurements of a device with times; it shuffles those that
+// it may draw. It returns nil where there are too few.
+func (p *Prior) rehearsalOf(times []float64, from []int, kernels [][]*kernel, rng *rand.Rand) *rehearsal {
+	size := min(p.size, len(from)/2)
+	if size < 2 {
+		return nil
 	}
+	rng.Shuffle(len(from), func(i, j int) { from[i], from[j] = from[j], from[i] })
+	r := &rehearsal{kernels: kernels,
+		measured: slices.Clone(from[:size]),
+		rest:     slices.Clone(from[size:min(size+rehearsalTest, len(from))])}
+	for _, i := range r.measured {
+		r.times = append(r.times, times[i])
+	}
+	for _, i := range r.rest {
+		r.truth = append(r.truth, math.Log(times[i]))
+	}
+	return r
+}
+
+// errorsOf are the absolute errors of rehearsals over their standard deviation.
+func errorsOf(all []*rehearsal, prior func(*rehearsal) []float64) []weighted {
 	errors := make([][]weighted, len(all))
 	inParallel(len(all), func(i int) {
 		r := all[i]
-		answer := answerOf(blend(r.posteriors, priors[r.family], temper), r.kernels, r.measured, geometricMean(r.times), r.rest)
+		answer := answerOf(blend(r.posteriors, prior(r), temper), r.kernels, r.measured, geometricMean(r.times), r.rest)
+		answer.round(r.times)
 		for j, v := range r.truth {
 			errors[i] = append(errors[i], weighted{math.Abs(v-answer.mean[j]) / answer.deviation[j], 1 / float64(len(r.truth)) / float64(len(all))})
 		}
 	})
-	for _, e := range errors {
-		p.past = append(p.past, e...)
-	}
+	return slices.Concat(errors...)
 }
 
 // run conditions every mixture on the rehearsal's measurements and scores it.
@@ -209,7 +245,8 @@ func (p *Prior) likeness() float64 {
 
 // plausible returns the prior's log weights, lowered where a posterior is less
 // like the known devices than they are like each other: some measurements of a
-// noisy device happen to say that large networks are fast.
+// noisy device happen to say that large networks are fast. Sums need not be like
+// any known device.
 func (p *Prior) plausible(posteriors []*posterior, measured []int) []float64 {
 	if len(p.families) < 2 {
 		return p.log
@@ -225,16 +262,21 @@ func (p *Prior) plausible(posteriors []*posterior, measured []int) []float64 {
 	least := max(p.least, 0)
 	out := slices.Clone(p.log)
 	for i, m := range meansAt(posteriors, p.kernels, measured, items) {
-		if m != nil {
+		if m != nil && i < p.drawn {
 			out[i] -= sharpness * max(0, least-correlation(m, mean))
 		}
+	}
+	if len(p.sums) > 0 {
+		normaliseLog(out[:p.drawn], 1-sumShare)
 	}
 	return out
 }
 
-// logPrior turns scores into log weights: families count alike, and so do the
-// devices in one. The family without is left out.
-func (p *Prior) logPrior(all []*rehearsal, without int) []float64 {
+// logPrior turns scores into logarithms of weights that sum to 1. Drawn mixtures
+// are scored by known devices: families count alike, and so do the devices in
+// one; the family without is left out. Mixtures of a sum are scored by made-up
+// devices that cost that sum.
+func (p *Prior) logPrior(all, madeUp []*rehearsal, without int) []float64 {
 	count := make([]float64, len(p.families))
 	families := 0.0
 	for _, r := range all {
@@ -253,7 +295,34 @@ func (p *Prior) logPrior(all []*rehearsal, without int) []float64 {
 			}
 		}
 	}
+	if len(p.sums) == 0 {
+		normaliseLog(out, 1)
+		return out
+	}
+	clear(out[p.drawn:])
+	for _, r := range madeUp {
+		of := p.mixturesOf(r.family)
+		for i, s := range r.score[of[0]:of[1]] {
+			out[of[0]+i] += sharpness * s / (sumDevices * sumDraws)
+		}
+	}
+	normaliseLog(out[:p.drawn], 1-sumShare)
+	for k := range p.sums {
+		of := p.mixturesOf(k)
+		normaliseLog(out[of[0]:of[1]], sumShare/float64(len(p.sums)))
+	}
 	return out
+}
+
+// normaliseLog shifts the logarithms of weights so that these sum to total.
+func normaliseLog(log []float64, total float64) {
+	most, sum := slices.Max(log), 0.0
+	for _, l := range log {
+		sum += math.Exp(l - most)
+	}
+	for i := range log {
+		log[i] += math.Log(total/sum) - most
+	}
 }
 
 // conditionAll conditions mixtures on measurements; what cannot be is nil.
@@ -333,6 +402,23 @@ func blend(posteriors []*posterior, log []float64, temper float64) []member {
 
 // answer is the logarithm of costs, and its standard deviation, by item.
 type answer struct{ mean, deviation []float64 }
+
+// round adds to deviations what rounding as that of times adds. Means that are
+// known better than that are rounded too, so that networks of one cost are tied.
+func (a answer) round(times []float64) {
+	unit, digits := resolution(times)
+	if digits > 9 {
+		return
+	}
+	for i, m := range a.mean {
+		v := math.Exp(m)
+		own := max(unit, math.Pow(10, math.Floor(math.Log10(v))+1-float64(digits)))
+		if a.deviation[i]*v < own {
+			a.mean[i] = math.Log(math.Round(v/own) * own)
+		}
+		a.deviation[i] = math.Hypot(a.deviation[i], own/v/math.Sqrt(12))
+	}
+}
 
 // answerOf predicts items from members that were conditioned on measurements
 // with a geometric mean.

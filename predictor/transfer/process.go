@@ -22,11 +22,12 @@ type mixture struct {
 // so wide that the level comes from the measurements.
 const level = 20
 
-// drawMixtures draws mixtures of one to four kernels each.
-func drawMixtures(n, kernels int, rng *rand.Rand) []mixture {
+// drawMixtures draws mixtures of one to four kernels each, none of the last ones.
+func drawMixtures(n, kernels, last int, rng *rand.Rand) []mixture {
 	out := make([]mixture, n)
 	for i := range out {
 		m := mixture{scale: rng.IntN(len(scales)), weights: make([]float64, kernels)}
+		kernels := kernels - last
 		m.noise = math.Exp(math.Log(0.001) + rng.Float64()*(math.Log(0.5)-math.Log(0.001)))
 		some, sum := rng.Perm(kernels)[:min(1+rng.IntN(4), kernels)], 0.0
 		for _, k := range some {

@@ -28,6 +28,8 @@ type Space interface {
 	parse(fields []string) (Architecture, error)
 	// groups describe an architecture by what may explain its cost.
 	groups(a Architecture) []group
+	// sums are the ways of counting what a device may cost the exact sum of.
+	sums(a Architecture) []group
 	// terms are the terms of the additive model that smooths what was measured
 	// on known devices.
 	terms(a Architecture) []term
