@@ -1,6 +1,7 @@
 package graph
 
 import (
+	"math"
 	"slices"
 	"sync"
 
@@ -14,7 +15,8 @@ import (
 type rewriter struct {
 	survey             // kept up to date; its names are those of what is gone too
 	nodes    []visited // emitted by this pass, then the input of the next
-	spare    []visited // of the pass before, to write into
+	at       int       // the place of the node being visited, in the same memory as nodes, or elsewhere
+	spare    []visited // memory for nodes, where a pass makes more of them than it has visited
 	visiting visiting
 	present  interest          // of the passes in all nodes
 	alias    map[*Value]*Value // what users of a value that this pass removed read instead
@@ -27,6 +29,9 @@ type rewriter struct {
 	freshValues slab[Value]
 	freshLists  slab[*Value]
 }
+
+// elsewhere is that nodes have their memory for themselves.
+const elsewhere = math.MaxInt
 
 // visited is a node with the interest in it.
 type visited struct {
@@ -102,7 +107,7 @@ func (r *rewriter) done() {
 
 // begin puts the nodes of a graph where passes find them.
 func (r *rewriter) begin(g *Graph, v visiting) {
-	r.visiting, r.present = v, interest{}
+	r.visiting, r.present, r.at = v, interest{}, elsewhere
 	for _, n := range g.Nodes {
 		r.keep(visited{Node: n, interest: v.of(n.Kind)})
 	}
@@ -110,6 +115,9 @@ func (r *rewriter) begin(g *Graph, v visiting) {
 
 // keep appends a node.
 func (r *rewriter) keep(n visited) {
+	if len(r.nodes) > r.at { // that place has the next node to visit
+		r.nodes, r.spare, r.at = append(r.spare[:0], r.nodes...), nil, elsewhere
+	}
 	r.nodes = append(r.nodes, n)
 	r.present.visited |= n.interest.visited
 	r.present.needed |= n.interest.needed
@@ -122,10 +130,15 @@ func (r *rewriter) run(i int, visit func(r *rewriter, n *Node) (bool, error)) er
 		return nil
 	}
 	old := r.nodes
-	r.nodes, r.present = r.spare[:0], interest{}
-	for _, n := range old {
+	r.nodes, r.present = old[:0], interest{}
+	r.at = 0
+	for i, n := range old {
+		if r.at != elsewhere {
+			r.at = i
+		}
+		same := true
 		if m := r.resolved(n.Node); m != n.Node {
-			n.Node, n.own = m, true
+			n.Node, n.own, same = m, true, false
 			r.produce(m)
 		}
 		if n.interest.visited&pass != 0 {
@@ -135,9 +148,17 @@ func (r *rewriter) run(i int, visit func(r *rewriter, n *Node) (bool, error)) er
 				continue
 			}
 		}
+		if same && len(r.nodes) == i && r.at == i { // it is there
+			r.nodes = old[:i+1]
+			r.present.visited |= n.interest.visited
+			r.present.needed |= n.interest.needed
+			continue
+		}
 		r.keep(n)
 	}
-	r.spare = old
+	if r.at == elsewhere {
+		r.spare = old
+	}
 	clear(r.alias) // nothing reads what it is for any more
 	r.removeDead()
 	return nil
