@@ -25,7 +25,7 @@ func (m *machine) loadedItem(d time.Duration, level func() float64) (task, func(
 func TestIntervalHoldsTheSpreadOfLoads(t *testing.T) {
 	trials := *simulations
 	if testing.Short() {
-		trials = min(trials, 15)
+		trials = min(trials, 8)
 	}
 	levels := map[string]func(*rand.Rand) float64{
 		"alike":      func(*rand.Rand) float64 { return 0 },
