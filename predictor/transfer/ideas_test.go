@@ -97,7 +97,7 @@ func TestIdeas(t *testing.T) {
 					}
 					members := blend(posteriors, log, idea.temper)
 					a := answerOf(members, p.kernels, measured, geometricMean(times), rest)
-					mean += Spearman(a.mean, real) / draws
+					mean += spearman(a.mean, real) / draws
 				}
 				row += fmt.Sprintf(" %.3f |", mean)
 				sum += mean / float64(len(validate))

@@ -135,13 +135,13 @@ func pullIn(y, predicted []float64) bool {
 		distance[i] = math.Abs(y[i] - predicted[i])
 	}
 	limit := outlier * 1.4826 * median(distance)
-	any := false
+	pulled := false
 	for i := range y {
 		if distance[i] > limit {
-			y[i], any = predicted[i]+math.Copysign(limit, y[i]-predicted[i]), true
+			y[i], pulled = predicted[i]+math.Copysign(limit, y[i]-predicted[i]), true
 		}
 	}
-	return any
+	return pulled
 }
 
 func covariances(kernels []*kernel, which []int) [][]float64 {

@@ -77,7 +77,8 @@ func TestProtocol(t *testing.T) {
 				if d.Spearman < 0.97 || d.MAPE > 0.1 {
 					t.Errorf("%d samples, designed %v: rank correlation %.4f, error %.3f", samples, designed, d.Spearman, d.MAPE)
 				}
-				if d.Coverage90 < 0.6 || d.Coverage90 > 0.999 {
+				// Ten measurements leave intervals wide.
+				if d.Coverage90 < 0.6 || samples > few && d.Coverage90 > 0.98 {
 					t.Errorf("%d samples, designed %v: 90%% intervals hold %.3f", samples, designed, d.Coverage90)
 				}
 			}
@@ -94,7 +95,7 @@ func TestProtocolReadsOnlySamples(t *testing.T) {
 		t.Fatal(err)
 	}
 	for d, column := range it.times {
-		if Spearman(column, table.Latency(x.Target)) == 1 {
+		if spearman(column, table.Latency(x.Target)) == 1 {
 			t.Errorf("known device %d is the target", d)
 		}
 	}

@@ -53,8 +53,8 @@ func correlation(a, b []float64) float64 {
 	return ab / math.Sqrt(aa*bb)
 }
 
-// Spearman is the rank correlation of two columns, ties sharing their rank.
-func Spearman(a, b []float64) float64 { return correlation(ranks(a), ranks(b)) }
+// spearman is the rank correlation of two columns, ties sharing their rank.
+func spearman(a, b []float64) float64 { return correlation(ranks(a), ranks(b)) }
 
 // weighted is a value and how much it counts.
 type weighted struct{ value, weight float64 }
@@ -103,19 +103,6 @@ func inParallel(n int, f func(i int)) {
 		})
 	}
 	wg.Wait()
-}
-
-func meanAndDeviation(v []float64) (mean, deviation float64) {
-	for _, x := range v {
-		mean += x / float64(len(v))
-	}
-	if len(v) < 2 {
-		return mean, 0
-	}
-	for _, x := range v {
-		deviation += (x - mean) * (x - mean)
-	}
-	return mean, math.Sqrt(deviation / float64(len(v)-1))
 }
 
 func median(v []float64) float64 {
