@@ -57,58 +57,47 @@ func (s *sampler) measureLoads(ctx context.Context, t task, load func() (timedRu
 		if m.Stable || late {
 			return m, loads, nil
 		}
-		check = len(loads) + max(1, len(loads)/2)
+		check = len(loads) + max(2, len(loads)/2)
 	}
 }
 
 // combine summarizes the rounds of several loads, of which each counts alike
 // however many samples it has. It is stable if there are enough quiet loads for
-// the interval to be believed.
+// the interval to be believed. Where there are not, the quietest rounds of all
+// loads count, as in evaluate.
 func (s *sampler) combine(loads [][]round, prior blend) measurement {
-	var m measurement
-	var quiet, all []measurement // a summary of each load
-	var raw []float64
+	all := s.evaluate(slices.Concat(loads...), prior)
+	all.Stable = false
+	if len(loads) == 1 {
+		return all
+	}
 	quietRounds := 0
+	var quiet []measurement
+	var medians []float64 // of each load, quiet or not
+	var ignored measurement
 	for _, rounds := range loads {
-		raw = append(raw, samplesOf(rounds)...)
-		still, _ := s.sort(rounds, &m)
-		if len(still) >= min(minRounds, (len(rounds)+1)/2) {
+		var one measurement
+		if still, _ := s.sort(rounds, &ignored); len(still) >= min(minRounds, (len(rounds)+1)/2) {
 			quietRounds += len(still)
-			var one measurement
 			s.summarize(&one, still, prior)
 			quiet = append(quiet, one)
 		}
-		all = append(all, s.evaluate(rounds, prior))
+		medians = append(medians, s.evaluate(rounds, prior).Corrected.Median)
 	}
-	counting := quiet
-	if m.Disturbed = quietRounds < minRounds || len(quiet) < min(minLoads, len(loads)); m.Disturbed {
-		counting = s.quietestLoads(all)
+	if quietRounds < minRounds || len(quiet) < min(minLoads, len(loads)) {
+		all.Disturbed = true
+		center, low, high := medianOfLoads(medians)
+		all.Corrected.Low = min(all.Corrected.Low, all.Corrected.Median*low/center)
+		all.Corrected.High = max(all.Corrected.High, all.Corrected.Median*high/center)
+		return all
 	}
-	m.Raw = summarize(raw)
-	m.Corrected, m.corrected = summarizeLoads(counting)
+	m := measurement{Raw: all.Raw, Contended: all.Contended, Interrupted: all.Interrupted}
+	m.Corrected, m.corrected = summarizeLoads(quiet)
 	m.Samples = len(m.corrected)
-	m.Speeds = speedsOfLoads(counting)
-	m.Bimodal = withinLoads(counting)
-	m.Stable = !m.Disturbed && len(counting) >= minLoads && m.Samples >= minSamples
+	m.Speeds = speedsOfLoads(quiet)
+	m.Bimodal = withinLoads(quiet)
+	m.Stable = len(quiet) >= minLoads && m.Samples >= minSamples
 	return m
-}
-
-// quietestLoads are those in which the kernel that is bound by arithmetic was
-// nearly as fast as in the quietest few.
-func (s *sampler) quietestLoads(loads []measurement) (chosen []measurement) {
-	level := func(m measurement) float64 { return m.Speeds[arithmetic] / m.Speeds[clock] }
-	var sorted []float64
-	for _, m := range loads {
-		sorted = append(sorted, level(m))
-	}
-	slices.Sort(sorted)
-	limit := 1.1 * sorted[min(minLoads, len(sorted))-1]
-	for _, m := range loads {
-		if level(m) <= limit {
-			chosen = append(chosen, m)
-		}
-	}
-	return chosen
 }
 
 // summarizeLoads puts the samples of loads together. The median is that of the
@@ -118,15 +107,15 @@ func summarizeLoads(loads []measurement) (summary, []float64) {
 		return loads[0].Corrected, loads[0].corrected
 	}
 	var samples []float64
-	each := make([]summary, 0, len(loads))
+	medians := make([]float64, 0, len(loads))
 	independent := 0
 	for _, m := range loads {
 		samples = append(samples, m.corrected...)
-		each = append(each, m.Corrected)
+		medians = append(medians, m.Corrected.Median)
 		independent += m.Corrected.Independent
 	}
 	sum := summarize(samples)
-	sum.Median, sum.Low, sum.High = medianOfLoads(each)
+	sum.Median, sum.Low, sum.High = medianOfLoads(medians)
 	sum.Bounded, sum.Independent = true, independent
 	return sum, samples
 }
@@ -135,14 +124,14 @@ func summarizeLoads(loads []measurement) (summary, []float64) {
 // of Student's t from the standard deviation of their logarithms, which holds
 // what the loads differ by and the noise within each, times how much less the
 // median of so many normal values tells than their mean.
-func medianOfLoads(loads []summary) (center, low, high float64) {
-	logs := make([]float64, len(loads))
-	for i, l := range loads {
-		logs[i] = math.Log(l.Median)
+func medianOfLoads(medians []float64) (center, low, high float64) {
+	logs := make([]float64, len(medians))
+	for i, m := range medians {
+		logs[i] = math.Log(m)
 	}
-	n := float64(len(loads))
+	n := float64(len(medians))
 	t := distuv.StudentsT{Sigma: 1, Nu: n - 1}.Quantile(1 - (1-confidence)/2)
-	half := t * medianError(len(loads)) * stat.StdDev(logs, nil) / math.Sqrt(n)
+	half := t * medianError(len(medians)) * stat.StdDev(logs, nil) / math.Sqrt(n)
 	m := median(logs)
 	return math.Exp(m), math.Exp(m - half), math.Exp(m + half)
 }

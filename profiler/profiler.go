@@ -13,9 +13,9 @@
 // repeated and counted, but do not count. What the machine is slower than at
 // the start is drift and is divided out, by a blend of the three that suits the
 // kind of work. The raw median is that of all samples as they were timed.
-// Sampling ends when the 95% confidence interval of the corrected median, from
-// order statistics of as many samples as are independent, is narrower than
-// asked, or when the item's time is up; the result says which. Where the machine
+// All of this is repeated in several loads of the item, whose data then lie
+// elsewhere. Sampling ends when the 95% confidence interval of the corrected
+// median, from the spread of the loads' medians, is narrower than asked, or when the item's time is up; the result says which. Where the machine
 // was never quiet for long enough the item is marked as contended, and where
 // its samples fall into two clusters as bimodal.
 //
