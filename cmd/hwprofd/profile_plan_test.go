@@ -13,8 +13,6 @@ import (
 	"github.com/hwprofd/hwprofd/graph"
 	"github.com/hwprofd/hwprofd/graph/onnx"
 	"github.com/hwprofd/hwprofd/graph/zoo"
-	"github.com/hwprofd/hwprofd/nas"
-	"github.com/hwprofd/hwprofd/nas/space"
 )
 
 func TestProfilePlanChecks(t *testing.T) {
@@ -174,49 +172,29 @@ func TestNetworksEach(t *testing.T) {
 	}
 }
 
-// TestSpaceWorkloads has spaces take turns.
-func TestSpaceWorkloads(t *testing.T) {
-	if testing.Short() {
-		t.Skip("ranks the workloads of two spaces")
-	}
-	var spaces []nas.Space
-	own := make([]map[graph.Workload]bool, 2)
-	for i, name := range []string{"nasbench201", "mobile28"} {
-		s, err := space.Published(name)
-		if err != nil {
-			t.Fatal(err)
+func TestTakeTurns(t *testing.T) {
+	list := func(widths ...int) []graph.Workload {
+		var of []graph.Workload
+		for _, c := range widths {
+			of = append(of, graph.Workload{Op: graph.OpRelu, DType: graph.F32, N: 1, C: c, H: 1, W: 1})
 		}
-		spaces = append(spaces, s)
-		of, err := coverSpace(s, 1, 40)
-		if err != nil {
-			t.Fatal(err)
-		}
-		own[i] = map[graph.Workload]bool{}
-		for _, w := range of {
-			own[i][w] = true
-		}
+		return of
 	}
-	var given []graph.Workload
-	for w := range own[0] {
-		given = append(given, w)
-		break
-	}
-	picked, err := spaceWorkloads(spaces, 1, 5*time.Second, given)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if len(picked)+len(given) != 42 || slices.Contains(picked, given[0]) || len(distinct(slices.Clone(picked))) != len(picked) {
-		t.Errorf("%d workloads beside one that was given, want 42 different ones in all", len(picked))
-	}
-	for i, of := range own {
-		n := 0
-		for _, w := range picked {
-			if of[w] {
-				n++
-			}
-		}
-		if n < 10 {
-			t.Errorf("%d workloads of space %s", n, spaces[i].Name())
+	for _, c := range []struct {
+		ranked [][]graph.Workload
+		most   int
+		given  []graph.Workload
+		want   []graph.Workload
+	}{
+		{[][]graph.Workload{list(1, 2, 3)}, 2, nil, list(1, 2)},
+		{[][]graph.Workload{list(1, 2, 3), list(1, 4, 3, 5)}, 9, nil, list(1, 4, 2, 3, 5)},
+		{[][]graph.Workload{list(1, 2, 3), list(4)}, 9, list(1, 7), list(2, 4, 3)},
+		{[][]graph.Workload{list(1, 2, 3), list(4)}, 3, list(7, 7), list(1, 4)},
+		{[][]graph.Workload{list(1, 2, 3), list(4)}, 4, list(7, 8, 9, 10), list(1, 4)},
+		{nil, 4, nil, nil},
+	} {
+		if got := takeTurns(c.ranked, c.most, c.given); !slices.Equal(got, c.want) {
+			t.Errorf("%v, at most %d beside %v: %v, want %v", c.ranked, c.most, c.given, got, c.want)
 		}
 	}
 }

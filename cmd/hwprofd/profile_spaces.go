@@ -45,6 +45,12 @@ func spaceWorkloads(spaces []nas.Space, seed uint64, budget time.Duration, given
 			return nil, err
 		}
 	}
+	return takeTurns(ranked, most, given), nil
+}
+
+// takeTurns picks at most most workloads of ranked lists, less those that are
+// given, but half of that at least.
+func takeTurns(ranked [][]graph.Workload, most int, given []graph.Workload) []graph.Workload {
 	seen := map[graph.Workload]bool{}
 	for _, w := range given {
 		seen[w] = true
@@ -66,5 +72,5 @@ func spaceWorkloads(spaces []nas.Space, seed uint64, budget time.Duration, given
 			picked = append(picked, w)
 		}
 	}
-	return picked, nil
+	return picked
 }
