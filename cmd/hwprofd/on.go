@@ -118,7 +118,7 @@ func runOn(ctx context.Context, t *target.Target, w io.Writer, args []string) er
 }
 
 // profileOn measures on a target what the flags of cmd say.
-func profileOn(cmd *cobra.Command, f *onFlags, output string, args []string) error {
+func profileOn(cmd *cobra.Command, f *onFlags, output string, batches []int, args []string) error {
 	if _, err := os.Stat(output); err == nil {
 		return fmt.Errorf("%s exists already; choose another name, or remove it", output)
 	}
@@ -148,7 +148,9 @@ func profileOn(cmd *cobra.Command, f *onFlags, output string, args []string) err
 		}
 		job.Files = append(job.Files, files...)
 		if flag == "model" {
-			job.Networks[name] = path
+			for _, batch := range batches {
+				job.Networks[batchName(name, batch)] = batchName(path, batch)
+			}
 		}
 		return name, nil
 	})

@@ -93,7 +93,7 @@ library is the target's own.`,
 				if len(plan.threads) > 1 {
 					return usagef("--on makes one table: give the command once for each number of --threads")
 				}
-				return profileOn(cmd, &on, output, args)
+				return profileOn(cmd, &on, output, plan.batch, args)
 			}
 			if !resume {
 				for _, n := range plan.threads {

@@ -196,14 +196,18 @@ func (p *profilePlan) named() ([]graph.Workload, []profiler.NamedGraph, error) {
 				return nil, nil, fmt.Errorf("%s: %w", path, err)
 			}
 			workloads = append(workloads, of...)
-			name := path
-			if batch > 1 {
-				name += " batch " + strconv.Itoa(batch)
-			}
-			networks = append(networks, profiler.NamedGraph{Name: name, Use: "fit", Graph: g, File: path})
+			networks = append(networks, profiler.NamedGraph{Name: batchName(path, batch), Use: "fit", Graph: g, File: path})
 		}
 	}
 	return workloads, networks, nil
+}
+
+// batchName is the name of a model's network in a table.
+func batchName(path string, batch int) string {
+	if batch == 1 {
+		return path
+	}
+	return path + " batch " + strconv.Itoa(batch)
 }
 
 // readBatch reads a model with a batch: the first dimension of its inputs, which

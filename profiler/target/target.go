@@ -93,7 +93,7 @@ func (t *Target) say(format string, args ...any) { t.options.Say(fmt.Sprintf(for
 
 // errorf names the target before an error.
 func (t *Target) errorf(format string, args ...any) error {
-	return fmt.Errorf("target: "+t.name+": "+format, args...)
+	return fmt.Errorf("target: %s: "+format, append([]any{t.name}, args...)...)
 }
 
 // folder is where a run lives on the target, for use between double quotes.

@@ -337,3 +337,11 @@ func TestStaticScripts(t *testing.T) {
 		t.Errorf("arguments of ssh: %q", got)
 	}
 }
+
+// TestErrorOfAnyName has a name with a percent sign, as IPv6 zones have.
+func TestErrorOfAnyName(t *testing.T) {
+	target := &Target{name: "ssh://fe80::1%eth0"}
+	if got, want := target.errorf("not %s", "reached").Error(), "target: ssh://fe80::1%eth0: not reached"; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+}
