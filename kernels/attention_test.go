@@ -281,6 +281,10 @@ func TestAttentionNaN(t *testing.T) {
 // Results do not depend on the number of threads, and calls allocate nothing.
 func TestAttentionRepeats(t *testing.T) {
 	defer Threads(Threads(1))
+	repeats := 5
+	if testing.Short() { // emulated, this takes minutes
+		repeats = 1
+	}
 	for _, s := range []Attention{
 		{Batch: 1, Heads: 6, KVHeads: 3, QueryLen: 150, KVLen: 600, KeyDim: 20, ValueDim: 24, Causal: true},
 		{Batch: 1, Heads: 4, KVHeads: 2, QueryLen: 1, KVLen: 3000, KeyDim: 32, ValueDim: 32},
@@ -305,7 +309,7 @@ func TestAttentionRepeats(t *testing.T) {
 				clear(dv)
 				AttentionBackward(&ws, s, dq, dk, dv, dst, q, k, v, nil, dst, logs)
 			}
-			for range 5 {
+			for range repeats {
 				run()
 				all := slices.Concat(dst, dq, dk, dv)
 				if first == nil {
@@ -315,7 +319,7 @@ func TestAttentionRepeats(t *testing.T) {
 					t.Fatalf("%+v: other results with %d threads", s, n)
 				}
 			}
-			if a := testing.AllocsPerRun(5, run); a != 0 {
+			if a := testing.AllocsPerRun(repeats, run); a != 0 {
 				t.Errorf("%+v: %v allocations a call with %d threads", s, a, n)
 			}
 		}
