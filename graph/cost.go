@@ -99,7 +99,13 @@ func activationNode(op Op) *Node {
 // Workloads is the work of the graph as it stands, in order; Fuse it first
 // for what is really run.
 func (g *Graph) Workloads() ([]Workload, error) {
-	list := make([]Workload, 0, len(g.Nodes))
+	cost := 0
+	for _, n := range g.Nodes {
+		if !free[n.Kind] {
+			cost++
+		}
+	}
+	list := make([]Workload, 0, cost)
 	for _, n := range g.Nodes {
 		if n.typed(BatchNormalization) {
 			return nil, fmt.Errorf("graph %q: node %q is a batch norm, which is no workload: fuse the graph first", g.Name, n.Name)

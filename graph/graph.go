@@ -8,9 +8,7 @@
 package graph
 
 import (
-	"errors"
 	"fmt"
-	"slices"
 
 	"github.com/hwprofd/hwprofd/graph/operator"
 )
@@ -190,115 +188,10 @@ func (g *Graph) Parameters() []*Value {
 // before it is used, that data fits its shape, and that all shapes are what
 // the nodes make of them.
 func (g *Graph) Validate() error {
-	if err := g.validate(); err != nil {
+	r, err := newRewriter(g)
+	if err != nil {
 		return fmt.Errorf("graph %q: %w", g.Name, err)
 	}
-	return nil
-}
-
-func (g *Graph) validate() error {
-	if len(g.Outputs) == 0 {
-		return errors.New("it needs an output")
-	}
-	values := make(map[string]*Value, 4*len(g.Nodes))
-	define := func(v *Value) error {
-		switch {
-		case v == nil:
-			return errors.New("a value is nil")
-		case v.Name == "":
-			return errors.New("a value has no name")
-		case values[v.Name] != nil:
-			return fmt.Errorf("value %q is defined twice", v.Name)
-		}
-		values[v.Name] = v
-		return checkValue(v)
-	}
-	for _, v := range g.Inputs {
-		if err := define(v); err != nil {
-			return err
-		}
-		if v.Role != RoleNone {
-			return fmt.Errorf("input %q has role %q", v.Name, v.Role)
-		}
-	}
-	nodes := make(map[string]bool, len(g.Nodes))
-	for i, n := range g.Nodes {
-		switch {
-		case n == nil:
-			return fmt.Errorf("node %d is nil", i)
-		case n.Name == "":
-			return fmt.Errorf("node %d (%s) has no name", i, n.Kind)
-		case nodes[n.Name]:
-			return fmt.Errorf("two nodes are named %q", n.Name)
-		}
-		nodes[n.Name] = true
-		for _, v := range n.Inputs {
-			if v == nil && n.Plain() {
-				continue
-			}
-			if v != nil && v.Role != RoleNone && values[v.Name] == nil {
-				if err := define(v); err != nil {
-					return err
-				}
-			}
-			if v == nil || values[v.Name] != v {
-				return fmt.Errorf("node %q (%s) reads a value that is not defined before it: %s", n.Name, n.Kind, nameOf(v))
-			}
-		}
-		types, err := n.outputTypes()
-		if err != nil {
-			return err
-		}
-		for j, out := range n.Outputs {
-			if out == nil {
-				continue
-			}
-			if out.Role != RoleNone {
-				return fmt.Errorf("node %q (%s): its output has role %q", n.Name, n.Kind, out.Role)
-			}
-			if t := types[j]; out.DType != t.DType || !slices.Equal(t.Shape, out.Shape) {
-				return fmt.Errorf("node %q (%s): output %q is %s %v, but the inputs give %s %v",
-					n.Name, n.Kind, out.Name, out.DType, out.Shape, t.DType, t.Shape)
-			}
-			if err := define(out); err != nil {
-				return err
-			}
-		}
-	}
-	for _, v := range g.Outputs {
-		if v != nil && v.Role != RoleNone && values[v.Name] == nil {
-			if err := define(v); err != nil {
-				return err
-			}
-		}
-		if v == nil || values[v.Name] != v {
-			return fmt.Errorf("output %s is not defined", nameOf(v))
-		}
-	}
-	return nil
-}
-
-func nameOf(v *Value) string {
-	if v == nil {
-		return "nil"
-	}
-	return fmt.Sprintf("%q", v.Name)
-}
-
-func checkValue(v *Value) error {
-	if v.DType.Size() == 0 {
-		return fmt.Errorf("value %q: unknown element type %q", v.Name, v.DType)
-	}
-	if err := operator.CheckShape(v.Shape); err != nil {
-		return fmt.Errorf("value %q: %w", v.Name, err)
-	}
-	if v.Data != nil && (v.DType != F32 || v.Typed != nil) {
-		return fmt.Errorf("value %q: it is of type %s but has data of type %s", v.Name, v.DType, F32)
-	}
-	if t := v.Tensor(); t != nil {
-		if err := t.Check(); err != nil {
-			return fmt.Errorf("value %q: %w", v.Name, err)
-		}
-	}
+	r.done()
 	return nil
 }

@@ -42,7 +42,7 @@ func about(d DType, x, want float64) bool {
 // product is the factors that v is the product of, and the constant that they
 // are multiplied by. It looks into nodes that nothing else reads.
 func (r *rewriter) product(v *Value) (factors []*Value, scale float64) {
-	if p := r.producer[v]; p != nil && r.uses[v] == 1 {
+	if p := r.sole(v); p != nil {
 		if factors, scale, ok := r.factors(p); ok {
 			return factors, scale
 		}
@@ -93,8 +93,8 @@ func (r *rewriter) plus(v *Value, c float64) *Value {
 
 // activated is x where v is op(x), and nothing else reads v.
 func (r *rewriter) activated(v *Value, op Op) *Value {
-	p := r.producer[v]
-	if p == nil || r.uses[v] != 1 {
+	p := r.sole(v)
+	if p == nil {
 		return nil
 	}
 	if o, ok := p.activation(); !ok || o != op {

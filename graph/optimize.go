@@ -4,13 +4,15 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 )
 
 // pass rewrites a graph in one way. It runs over the nodes in order.
 type pass struct {
 	name string
-	// kinds are what visit looks at; all nodes where it is nil.
-	kinds []Kind
+	// kinds are what visit looks at; all nodes where it is nil. Unless needs is
+	// nil, it changes nothing in graphs that have none of these.
+	kinds, needs []Kind
 	// visit emits what n becomes, or returns false to leave it as it is. Where
 	// it is nil the pass removes what nothing needs.
 	visit func(r *rewriter, n *Node) (bool, error)
@@ -18,29 +20,29 @@ type pass struct {
 
 // passes run in this order. Some run twice, as one makes work for another.
 var passes = []pass{
-	{"constants", nil, foldConstants},
-	{"identities", identityKinds, removeIdentity},
-	{"quantization", quantizationKinds, joinQuantized},
-	{"constants", []Kind{"DequantizeLinear"}, foldConstant},
-	{"kinds", plainKinds, assignKind},
-	{"batch-norm", []Kind{BatchNormalization}, foldBatchNorm},
-	{"layer-norm", layerNormKinds, joinLayerNorm},
-	{"rms-norm", []Kind{Mul, "Div"}, joinRMSNorm},
-	{"gelu", []Kind{Mul, "Div"}, joinGELU},
-	{"silu", []Kind{Mul}, joinSiLU},
-	{"hard-swish", []Kind{Mul, "Div"}, joinHardSwish},
-	{"affine", []Kind{Add, Mul}, foldAffine},
-	{"transposes", transposeKinds, cancelTranspose},
-	{"attention", attentionKinds, joinAttention},
-	{"transposes", transposeKinds, cancelTranspose},
-	{"identities", identityKinds, removeIdentity},
-	{"attention", []Kind{Reshape}, joinAttention},
-	{"transposes", transposeKinds, cancelTranspose},
-	{"identities", identityKinds, removeIdentity},
-	{"epilogues", epilogueKinds, fuseEpilogue},
-	{"squeeze-excite", []Kind{Conv}, reduceConv},
-	{"identities", identityKinds, removeIdentity},
-	{"dead-nodes", nil, nil},
+	{"constants", nil, nil, foldConstants},
+	{"identities", identityKinds, nil, removeIdentity},
+	{"quantization", quantizationKinds, nil, joinQuantized},
+	{"constants", []Kind{"DequantizeLinear"}, nil, foldConstant},
+	{"kinds", plainKinds, nil, assignKind},
+	{"batch-norm", []Kind{BatchNormalization}, nil, foldBatchNorm},
+	{"layer-norm", layerNormKinds, []Kind{"LayerNormalization", "Sqrt", "Pow"}, joinLayerNorm},
+	{"rms-norm", []Kind{Mul, "Div"}, []Kind{"RMSNormalization", "Sqrt", "Pow"}, joinRMSNorm},
+	{"gelu", []Kind{Mul, "Div"}, []Kind{"Erf", "Tanh"}, joinGELU},
+	{"silu", []Kind{Mul}, []Kind{Sigmoid}, joinSiLU},
+	{"hard-swish", []Kind{Mul, "Div"}, []Kind{HardSigmoid, Relu6, "Clip"}, joinHardSwish},
+	{"affine", []Kind{Add, Mul}, nil, foldAffine},
+	{"transposes", transposeKinds, nil, cancelTranspose},
+	{"attention", attentionKinds, []Kind{Softmax, "Attention"}, joinAttention},
+	{"transposes", transposeKinds, nil, cancelTranspose},
+	{"identities", identityKinds, nil, removeIdentity},
+	{"attention", []Kind{Reshape}, []Kind{Softmax, "Attention"}, joinAttention},
+	{"transposes", transposeKinds, nil, cancelTranspose},
+	{"identities", identityKinds, nil, removeIdentity},
+	{"epilogues", epilogueKinds, nil, fuseEpilogue},
+	{"squeeze-excite", []Kind{Conv}, nil, reduceConv},
+	{"identities", identityKinds, nil, removeIdentity},
+	{"dead-nodes", nil, nil, nil},
 }
 
 // Passes are the names of the passes of [Optimize], in the order in which they
@@ -85,19 +87,53 @@ func Optimize(g *Graph, options ...Option) (*Graph, error) {
 			return nil, fmt.Errorf("optimize graph %q: %w", g.Name, err)
 		}
 	}
-	if err := g.validate(); err != nil {
+	r, err := newRewriter(g)
+	if err != nil {
 		return nil, fmt.Errorf("optimize graph %q: %w", g.Name, err)
 	}
-	r := newRewriter(g)
+	defer r.done()
+	r.begin(g, visitors())
 	for i := range passes {
 		if without[passes[i].name] {
 			continue
 		}
 		if passes[i].visit == nil {
 			removeDead(r)
-		} else if err := r.run(&passes[i]); err != nil {
+		} else if err := r.run(i, passes[i].visit); err != nil {
 			return nil, fmt.Errorf("optimize graph %q: pass %s: %w", g.Name, passes[i].name, err)
 		}
 	}
-	return &Graph{Name: g.Name, Inputs: g.Inputs, Outputs: g.Outputs, Nodes: r.nodes, Metadata: g.Metadata}, nil
+	return &Graph{Name: g.Name, Inputs: g.Inputs, Outputs: g.Outputs, Nodes: r.result(), Metadata: g.Metadata}, nil
 }
+
+// visitors are the passes that look at nodes of each kind.
+var visitors = sync.OnceValue(func() visiting {
+	v := visiting{kinds: make(map[Kind]interest)}
+	for i, p := range passes {
+		if p.kinds == nil {
+			v.all.visited |= 1 << i
+		}
+		if p.needs == nil {
+			v.all.needed |= 1 << i
+		}
+	}
+	of := func(kind Kind) interest {
+		if in, ok := v.kinds[kind]; ok {
+			return in
+		}
+		return v.all
+	}
+	for i, p := range passes {
+		for _, kind := range p.kinds {
+			in := of(kind)
+			in.visited |= 1 << i
+			v.kinds[kind] = in
+		}
+		for _, kind := range p.needs {
+			in := of(kind)
+			in.needed |= 1 << i
+			v.kinds[kind] = in
+		}
+	}
+	return v
+})

@@ -30,7 +30,7 @@ func joinAttention(r *rewriter, n *Node) (bool, error) {
 	softmax := r.before(weights, Softmax)
 	v := n.Inputs[1]
 	rank := len(v.Shape)
-	if softmax == nil || weights == n.Inputs[0] && r.uses[weights] != 1 || rank < 3 || rank > 4 || len(weights.Shape) != rank || v.Role != RoleNone || !softmax.overLast() {
+	if softmax == nil || weights == n.Inputs[0] && r.uses(weights) != 1 || rank < 3 || rank > 4 || len(weights.Shape) != rank || v.Role != RoleNone || !softmax.overLast() {
 		return false, nil
 	}
 	scores := softmax.Inputs[0]
@@ -144,7 +144,7 @@ func (r *rewriter) made(v *Value, nodes []*Node) *Node {
 			return n
 		}
 	}
-	return r.producer[v]
+	return r.producer(v)
 }
 
 // unrepeated is x [batch, groups, tokens, elements] where v is x with each
@@ -207,7 +207,7 @@ func (r *rewriter) withoutNaNGuard(v *Value) *Value {
 		return v
 	}
 	guard := r.only(p.Inputs[0], "IsNaN")
-	if c, ok := scalarOf(p.Inputs[1]); guard == nil || !ok || c != 0 || guard.Inputs[0] != p.Inputs[2] || r.uses[p.Inputs[2]] != 2 {
+	if c, ok := scalarOf(p.Inputs[1]); guard == nil || !ok || c != 0 || guard.Inputs[0] != p.Inputs[2] || r.uses(p.Inputs[2]) != 2 {
 		return v
 	}
 	return p.Inputs[2]

@@ -87,17 +87,13 @@ func affine(n *Node) (scale, shift []float64, err error) {
 func (r *rewriter) foldInto(n, p *Node, scale, shift []float64) {
 	weight, bias := p.Inputs[1], p.Bias()
 	out := n.Outputs[0].Shape[p.channelAxis()]
-	folded := *p
+	folded := r.copyOf(p)
 	folded.Outputs = n.Outputs
-	biasName := p.Name + ".bias"
-	if bias != nil {
-		biasName = bias.Name
-	}
 	if scale == nil {
 		if bias == nil {
-			folded.Inputs = append(slices.Clone(p.Inputs), r.parameter(biasName, RoleBias, nil, out))
+			folded.Inputs = r.list(p.Inputs, r.parameter(p.Name+".bias", RoleBias, nil, out))
 		}
-		r.replace(n, &folded)
+		r.replace(n, folded)
 		return
 	}
 	w := make([]float32, len(weight.Data))
@@ -121,10 +117,10 @@ func (r *rewriter) foldInto(n, p *Node, scale, shift []float64) {
 	if bias != nil {
 		newBias = r.replacement(bias, b)
 	} else {
-		newBias = r.parameter(biasName, RoleBias, b, out)
+		newBias = r.parameter(p.Name+".bias", RoleBias, b, out)
 	}
 	folded.Inputs = []*Value{p.Inputs[0], newWeight, newBias}
-	r.replace(n, &folded)
+	r.replace(n, folded)
 }
 
 // replacement is a parameter like v with other data; it keeps the name where v
@@ -132,7 +128,7 @@ func (r *rewriter) foldInto(n, p *Node, scale, shift []float64) {
 func (r *rewriter) replacement(v *Value, data []float32) *Value {
 	copied := *v
 	copied.Data = data
-	if r.uses[v] > 1 {
+	if r.uses(v) > 1 {
 		copied.Name = r.free(v.Name)
 	}
 	return &copied
@@ -140,8 +136,8 @@ func (r *rewriter) replacement(v *Value, data []float32) *Value {
 
 // foldable is the Conv or Linear that computes v for one user alone.
 func (r *rewriter) foldable(v *Value) *Node {
-	p := r.producer[v]
-	if p == nil || !p.typed(Conv, Linear) || r.uses[v] != 1 || p.Attributes.Epilogue != (Epilogue{}) {
+	p := r.sole(v)
+	if p == nil || !p.typed(Conv, Linear) || p.Attributes.Epilogue != (Epilogue{}) {
 		return nil
 	}
 	return p

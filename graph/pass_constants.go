@@ -24,6 +24,14 @@ func foldConstants(r *rewriter, n *Node) (bool, error) {
 }
 
 func foldConstant(r *rewriter, n *Node) (bool, error) {
+	shape := n.Plain() && (n.Kind == "Shape" || n.Kind == "Size")
+	if !shape {
+		for _, v := range n.Inputs {
+			if v != nil && (v.Role == RoleNone || !v.Filled()) {
+				return false, nil
+			}
+		}
+	}
 	if slices.Contains(random, n.Kind) || n.typed(BatchNormalization) {
 		return false, nil
 	}
@@ -32,19 +40,14 @@ func foldConstant(r *rewriter, n *Node) (bool, error) {
 		if v == nil {
 			continue
 		}
-		if r.outputs[v] {
+		if r.outputs(v) {
 			return false, nil // it has to stay a value that is computed
 		}
 		result += v.Elements()
 	}
 	in := make([]*operator.Tensor, len(n.Inputs))
-	shape := n.Plain() && (n.Kind == "Shape" || n.Kind == "Size")
 	for i, v := range n.Inputs {
-		switch {
-		case v == nil, shape:
-		case v.Role == RoleNone || !v.Filled():
-			return false, nil
-		default:
+		if v != nil && !shape {
 			in[i] = v.Tensor()
 			elements += v.Elements()
 		}
@@ -60,12 +63,9 @@ func foldConstant(r *rewriter, n *Node) (bool, error) {
 	if err != nil {
 		return false, nil // the run will say so, unless nothing needs the node
 	}
-	r.changed = true
 	for i, v := range n.Outputs {
 		if v != nil {
-			r.alias[v] = r.constant(v.Name, out[i])
-			r.uses[r.alias[v]] += r.uses[v]
-			delete(r.producer, v)
+			r.replaceValue(v, r.constant(v.Name, out[i]))
 		}
 	}
 	r.releaseInputs(n)
@@ -94,13 +94,12 @@ func (n *Node) shapeOf() ([]*operator.Tensor, error) {
 // removeDead leaves out what nothing needs. It visits nodes from the last.
 func removeDead(r *rewriter) {
 	for i := len(r.nodes) - 1; i >= 0; i-- {
-		n := r.nodes[i]
-		used := slices.ContainsFunc(n.Outputs, func(v *Value) bool { return v != nil && r.uses[v] > 0 })
+		n := r.nodes[i].Node
+		used := slices.ContainsFunc(n.Outputs, func(v *Value) bool { return v != nil && r.uses(v) > 0 })
 		if !used && !r.dead[n] {
 			r.dead[n] = true
 			r.releaseInputs(n)
 		}
 	}
-	r.nodes = slices.DeleteFunc(slices.Clone(r.nodes), func(n *Node) bool { return r.dead[n] })
-	clear(r.dead)
+	r.removeDead()
 }

@@ -13,11 +13,11 @@ func fuseEpilogue(r *rewriter, n *Node) (bool, error) {
 	}
 	if n.Kind == Add && n.Attributes.Epilogue == (Epilogue{}) {
 		if result, residual := r.residual(n); result != nil {
-			p := *r.producer[result]
-			p.Inputs = append(slices.Clone(p.Inputs), residual)
+			p := r.copyOf(r.producer(result))
+			p.Inputs = r.list(p.Inputs, residual)
 			p.Outputs = n.Outputs
 			p.Attributes.Epilogue.Add = true
-			r.replace(n, &p)
+			r.replace(n, p)
 			return true, nil
 		}
 	}
@@ -26,11 +26,11 @@ func fuseEpilogue(r *rewriter, n *Node) (bool, error) {
 	}
 	if op, ok := n.activation(); ok {
 		x := n.Inputs[0]
-		if p := r.producer[x]; p != nil && r.uses[x] == 1 && p.typed(Conv, Linear, Add, Mul) && p.Attributes.Epilogue.Activation == "" {
-			fused := *p
+		if p := r.sole(x); p != nil && p.typed(Conv, Linear, Add, Mul) && p.Attributes.Epilogue.Activation == "" {
+			fused := r.copyOf(p)
 			fused.Outputs = n.Outputs
 			fused.Attributes.Epilogue.Activation = op
-			r.replace(n, &fused)
+			r.replace(n, fused)
 			return true, nil
 		}
 	}
@@ -85,7 +85,7 @@ func (r *rewriter) addReshaped(n *Node) bool {
 // position is the place of an emitted node, found from the end.
 func (r *rewriter) position(n *Node) int {
 	for i := len(r.nodes) - 1; i >= 0; i-- {
-		if r.nodes[i] == n {
+		if r.nodes[i].Node == n {
 			return i
 		}
 	}

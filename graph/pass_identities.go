@@ -12,7 +12,7 @@ func removeIdentity(r *rewriter, n *Node) (bool, error) {
 		if p := r.before(n.Inputs[0], Reshape); p != nil && !p.Plain() { // of two, the last counts
 			m := *n
 			m.Inputs, m.Attributes.Shape = p.Inputs, n.Outputs[0].Shape
-			if x := p.Inputs[0]; slices.Equal(x.Shape, m.Attributes.Shape) && !r.outputs[n.Outputs[0]] {
+			if x := p.Inputs[0]; slices.Equal(x.Shape, m.Attributes.Shape) && !r.outputs(n.Outputs[0]) {
 				r.forward(n, x)
 			} else {
 				r.replace(n, &m)
@@ -21,7 +21,7 @@ func removeIdentity(r *rewriter, n *Node) (bool, error) {
 		}
 	}
 	out, x := n.Outputs[0], identical(r, n)
-	if out == nil || x == nil || r.outputs[out] || !n.onlyFirstOutput() || x.DType != out.DType || !slices.Equal(x.Shape, out.Shape) {
+	if out == nil || x == nil || r.outputs(out) || !n.onlyFirstOutput() || x.DType != out.DType || !slices.Equal(x.Shape, out.Shape) {
 		return false, nil
 	}
 	r.forward(n, x)

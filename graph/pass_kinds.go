@@ -38,7 +38,8 @@ func assignKind(r *rewriter, n *Node) (bool, error) {
 
 // check reports a node whose output is not what its inputs give.
 func (n *Node) check() error {
-	types, err := n.outputTypes()
+	var one [1]operator.Type
+	types, err := n.outputTypes(one[:])
 	if err != nil {
 		return err
 	}
@@ -190,7 +191,7 @@ func (r *rewriter) typedBinary(n, m *Node) bool {
 func (r *rewriter) shaped(v *Value, shape []int) *Value {
 	copied := *v
 	copied.Shape = shape
-	if r.uses[v] > 1 {
+	if r.uses(v) > 1 {
 		copied.Name = r.free(v.Name)
 	}
 	return &copied

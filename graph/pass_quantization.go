@@ -29,17 +29,17 @@ func joinQuantized(r *rewriter, n *Node) (bool, error) {
 		return false, nil
 	}
 	to := quantized{bytes: out, scale: scale, zero: zero}
-	if from, ok := r.dequantized(y); ok && from.same(to) && from.bytes.DType == out.DType && !r.outputs[out] {
+	if from, ok := r.dequantized(y); ok && from.same(to) && from.bytes.DType == out.DType && !r.outputs(out) {
 		r.forward(n, from.bytes)
 		return true, nil
 	}
-	p := r.producer[y]
-	if p == nil || r.uses[y] != 1 {
+	p := r.sole(y)
+	if p == nil {
 		return false, nil
 	}
 	if op, ok := p.activation(); ok && op == OpRelu && to.startsAtZero() {
 		y = p.Inputs[0]
-		if p = r.producer[y]; p == nil || r.uses[y] != 1 {
+		if p = r.sole(y); p == nil {
 			return false, nil
 		}
 	}
@@ -157,6 +157,8 @@ func (r *rewriter) onBytes(p *Node, to quantized) *Node {
 		return r.convOnBytes(p, x, to)
 	case "MatMul":
 		return r.productOnBytes(p, x, to)
+	case "Gemm":
+		return r.gemmOnBytes(p, x, to)
 	case Add, Mul:
 		y, ok := r.dequantizedTensor(p.Inputs[1])
 		if !ok || y.bytes.DType != x.bytes.DType || to.bytes.DType != x.bytes.DType {
@@ -264,5 +266,39 @@ func (r *rewriter) productOnBytes(p *Node, x, to quantized) *Node {
 	return &Node{
 		Kind: "QLinearMatMul", Attributes: Attributes{Named: operator.Attributes{}},
 		Inputs: slices.Concat([]*Value{x.bytes}, r.pair(x), []*Value{w.bytes, r.scalePoint(w, shape...), r.zeroPoint(w, shape...)}, r.pair(to)),
+	}
+}
+
+// gemmOnBytes is a QGemm.
+func (r *rewriter) gemmOnBytes(p *Node, x, to quantized) *Node {
+	a := p.Attributes.Named
+	alpha, err := a.Float("alpha", 1)
+	beta, err2 := a.Float("beta", 1)
+	transA, err3 := a.Int("transA", 0)
+	transB, err4 := a.Int("transB", 0)
+	w, ok := r.dequantized(p.Inputs[1])
+	if err != nil || err2 != nil || err3 != nil || err4 != nil || alpha != 1 || beta != 1 || transA != 0 || !ok || !given(w.bytes) || w.bytes.DType == I32 {
+		return nil
+	}
+	columns, axis := p.Outputs[0].Shape[1], 1
+	if transB != 0 {
+		axis = 0
+	}
+	shape := []int{}
+	if w.scale.Elements() > 1 {
+		if w.axis != axis || w.scale.Elements() != columns {
+			return nil
+		}
+		shape = []int{columns}
+	}
+	var whole *Value
+	if bias := p.in(2); bias != nil {
+		if whole = r.wholeBias(bias, x, w, columns); whole == nil {
+			return nil
+		}
+	}
+	return &Node{
+		Kind: "com.microsoft.QGemm", Attributes: Attributes{Named: operator.Attributes{"transB": int64(transB)}},
+		Inputs: slices.Concat([]*Value{x.bytes}, r.pair(x), []*Value{w.bytes, r.scalePoint(w, shape...), r.zeroPoint(w, shape...), whole}, r.pair(to)),
 	}
 }

@@ -12,14 +12,15 @@ func reduceConv(r *rewriter, n *Node) (bool, error) {
 	if x.Shape[2]*x.Shape[3] != 1 || weight.Shape[2]*weight.Shape[3] != 1 || a.Group != 1 || a.Pad != [4]int{} || weight.Role == RoleNone {
 		return false, nil
 	}
-	rows := r.value(n.Name+".pixels", F32, x.Shape[:2]...)
-	y := r.value(n.Name+".features", F32, out.Shape[:2]...)
-	linear := &Node{Name: n.Name, Kind: Linear, Outputs: []*Value{y}, Attributes: Attributes{Epilogue: a.Epilogue}}
-	linear.Inputs = append(linear.Inputs, rows, r.shaped(weight, weight.Shape[:2]))
-	linear.Inputs = append(linear.Inputs, n.Inputs[2:]...)
+	pixels, features := n.Name+".pixels", n.Name+".features"
+	rows := r.value(pixels, F32, x.Shape[:2]...)
+	y := r.value(features, F32, out.Shape[:2]...)
+	linear := r.node(n.Name, Linear, r.list(n.Inputs), r.list(nil, y))
+	linear.Inputs[0], linear.Inputs[1] = rows, r.shaped(weight, weight.Shape[:2])
+	linear.Attributes.Epilogue = a.Epilogue
 	r.replace(n,
-		&Node{Name: r.free(n.Name + ".pixels"), Kind: Reshape, Inputs: []*Value{x}, Outputs: []*Value{rows}, Attributes: Attributes{Shape: rows.Shape}},
+		r.reshape(r.free(pixels), x, rows),
 		linear,
-		&Node{Name: r.free(n.Name + ".features"), Kind: Reshape, Inputs: []*Value{y}, Outputs: []*Value{out}, Attributes: Attributes{Shape: out.Shape}})
+		r.reshape(r.free(features), y, out))
 	return true, nil
 }

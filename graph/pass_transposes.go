@@ -20,7 +20,7 @@ func cancelTranspose(r *rewriter, n *Node) (bool, error) {
 		for i, at := range perm {
 			joined[i] = inner[at]
 		}
-		if slices.IsSorted(joined) && !r.outputs[out] {
+		if slices.IsSorted(joined) && !r.outputs(out) {
 			r.forward(n, p.Inputs[0])
 			return true, nil
 		}
@@ -88,8 +88,8 @@ func (l *lifting) possible(v *Value, depth int) bool {
 	if v.Role != RoleNone {
 		return v.DType == F32 && v.Data != nil && len(v.Shape) == len(l.perm)
 	}
-	p := l.r.producer[v]
-	if p == nil || l.r.uses[v] != 1 || depth == maxLift || !p.elementwise() {
+	p := l.r.sole(v)
+	if p == nil || depth == maxLift || !p.elementwise() {
 		return false
 	}
 	for _, x := range p.Inputs {
@@ -133,7 +133,7 @@ func (l *lifting) lifted(v *Value, out *Value) *Value {
 		}
 		return l.r.constant(v.Name, moved[0])
 	}
-	p := *l.r.producer[v]
+	p := *l.r.producer(v)
 	p.Inputs = slices.Clone(p.Inputs)
 	for i, x := range p.Inputs {
 		p.Inputs[i] = l.lifted(x, nil)

@@ -534,6 +534,14 @@ func TestQuantization(t *testing.T) {
 				y := q(n, n.matmul(x, w), 128)
 				return q(n, n.transpose(dq(n, y, 128), 1, 0, 2), 128)
 			}},
+		{name: "Gemm", inputShape: []int{3, 4}, different: 1, after: "com.microsoft.QGemm com.microsoft.QGemm",
+			build: func(n chain, x *Value) *Value {
+				y := q(n, n.op("Relu", in(n.op("Gemm", in(x, weight(n, 5, 4), n.w(5)), "transB", int64(1)))), 0)
+				w := n.op("DequantizeLinear", in(n.tensor([]int8{1, -2, 3, 100, 5, 6, -77, 8, 3, 4}, 5, 2), n.tensor([]float32{0.01, 0.02}, 2)), "axis", int64(1))
+				return q(n, n.op("Gemm", in(dq(n, y, 0), w)), 128)
+			}},
+		{name: "Gemm with scales along the other side", inputShape: []int{3, 4}, after: "DequantizeLinear Linear QuantizeLinear", different: 1,
+			build: func(n chain, x *Value) *Value { return q(n, n.op("Gemm", in(x, weight(n, 4, 5), n.w(5))), 128) }},
 		{name: "result as numbers", inputShape: []int{1, 3, 5, 5}, after: "DequantizeLinear Conv", leavesFloat: true,
 			build: func(n chain, x *Value) *Value { return n.op("Conv", in(x, weight(n, 4, 3, 1, 1), n.w(4))) }},
 		{name: "quantizing what was", inputShape: []int{2, 3}, after: "Max",

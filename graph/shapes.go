@@ -22,20 +22,22 @@ func InferShapes(g *Graph) error {
 // InferShape fills the types and shapes of the node's outputs from its inputs'
 // and checks that these fit the node's kind and attributes.
 func (n *Node) InferShape() error {
-	types, err := n.outputTypes()
+	var one [1]operator.Type
+	types, err := n.outputTypes(one[:])
 	if err != nil {
 		return err
 	}
 	for i, v := range n.Outputs {
 		if v != nil {
-			v.DType, v.Shape = types[i].DType, types[i].Shape
+			v.DType, v.Shape = types[i].DType, slices.Clone(types[i].Shape)
 		}
 	}
 	return nil
 }
 
-// outputTypes are the types of all outputs as the inputs give them.
-func (n *Node) outputTypes() ([]operator.Type, error) {
+// outputTypes are the types of all outputs as the inputs give them; a shape may
+// be that of an input. A single type may be put into one, which has that length.
+func (n *Node) outputTypes(one []operator.Type) ([]operator.Type, error) {
 	if n.Plain() {
 		types, err := operator.Infer(string(n.Kind), n.Attributes.Named, n.arguments(), len(n.Outputs))
 		if err != nil {
@@ -47,7 +49,8 @@ func (n *Node) outputTypes() ([]operator.Type, error) {
 		return nil, n.errorf("%d outputs, want 1", len(n.Outputs))
 	}
 	shape, err := n.outputShape()
-	return []operator.Type{{DType: F32, Shape: shape}}, err
+	one[0] = operator.Type{DType: F32, Shape: shape}
+	return one, err
 }
 
 // arguments is what is known of the inputs.
@@ -125,9 +128,9 @@ func (n *Node) inferredShape() ([]int, error) {
 				return nil, fmt.Errorf("%q is %v, want [%d]", v.Name, v.Shape, x[1])
 			}
 		}
-		return slices.Clone(x), nil
+		return x, nil
 	case Relu, Relu6, HardSwish, HardSigmoid, Sigmoid, Identity:
-		return slices.Clone(x), nil
+		return x, nil
 	case Add, Mul:
 		y := n.Inputs[1].Shape
 		ok := len(x) == len(y)
@@ -137,7 +140,7 @@ func (n *Node) inferredShape() ([]int, error) {
 		if !ok {
 			return nil, fmt.Errorf("%q of %v does not broadcast to %q of %v", n.Inputs[1].Name, y, n.Inputs[0].Name, x)
 		}
-		return slices.Clone(x), nil
+		return x, nil
 	case Flatten:
 		return n.flattenShape(x)
 	case Reshape:
@@ -152,7 +155,7 @@ func (n *Node) inferredShape() ([]int, error) {
 				return nil, fmt.Errorf("axis %d of %v is not the last: only that is supported", axis, x)
 			}
 		}
-		return slices.Clone(x), nil
+		return x, nil
 	}
 	return nil, errors.New("unknown kind")
 }

@@ -415,27 +415,17 @@ func (w Workload) validate() error {
 	if w.DType.Size() == 0 {
 		return fmt.Errorf("unknown element type %q", w.DType)
 	}
-	for _, d := range []struct {
-		name  string
-		value int
-		used  bool
-		least int
-	}{
-		{"n", w.N, f&hasDetail == 0, 1}, {"c", w.C, f&hasDetail == 0, 1},
-		{"h", w.H, f&hasHeight != 0, 1}, {"w", w.W, f&hasWidth != 0, 1},
-		{"k", w.K, f&hasOutput != 0, 1},
-		{"r", w.R, f&hasWindow != 0, 1}, {"s", w.S, f&hasWindow != 0, 1},
-		{"stride height", w.StrideH, f&hasStride != 0, 1}, {"stride width", w.StrideW, f&hasStride != 0, 1},
-		{"top padding", w.PadTop, f&hasStride != 0, 0}, {"left padding", w.PadLeft, f&hasStride != 0, 0},
-		{"bottom padding", w.PadBottom, f&hasStride != 0, 0}, {"right padding", w.PadRight, f&hasStride != 0, 0},
-		{"dilation height", w.DilationH, f&hasDilation != 0, 1}, {"dilation width", w.DilationW, f&hasDilation != 0, 1},
-		{"group", w.Group, f&hasGroup != 0, 1},
+	for i, value := range [len(dimensions)]int{
+		w.N, w.C, w.H, w.W, w.K, w.R, w.S, w.StrideH, w.StrideW,
+		w.PadTop, w.PadLeft, w.PadBottom, w.PadRight, w.DilationH, w.DilationW, w.Group,
 	} {
+		d := &dimensions[i]
+		used := f&d.of != 0 || d.of == 0 && f&hasDetail == 0
 		switch {
-		case !d.used && d.value != 0:
-			return fmt.Errorf("%s is %d, but %s has none", d.name, d.value, w.Op)
-		case d.used && (d.value < d.least || d.value > maxDim):
-			return fmt.Errorf("%s is %d, outside %d..%d", d.name, d.value, d.least, maxDim)
+		case !used && value != 0:
+			return fmt.Errorf("%s is %d, but %s has none", d.name, value, w.Op)
+		case used && (value < d.least || value > maxDim):
+			return fmt.Errorf("%s is %d, outside %d..%d", d.name, value, d.least, maxDim)
 		}
 	}
 	if err := w.validateEpilogue(f); err != nil {
@@ -506,6 +496,19 @@ func (w Workload) validate() error {
 	return nil
 }
 
+// dimensions are the fields that are numbers, in the order of validate: the
+// group that each is of, which is 0 for those that all have but Detail.
+var dimensions = [...]struct {
+	name  string
+	of    fields
+	least int
+}{
+	{"n", 0, 1}, {"c", 0, 1}, {"h", hasHeight, 1}, {"w", hasWidth, 1}, {"k", hasOutput, 1}, {"r", hasWindow, 1}, {"s", hasWindow, 1},
+	{"stride height", hasStride, 1}, {"stride width", hasStride, 1},
+	{"top padding", hasStride, 0}, {"left padding", hasStride, 0}, {"bottom padding", hasStride, 0}, {"right padding", hasStride, 0},
+	{"dilation height", hasDilation, 1}, {"dilation width", hasDilation, 1}, {"group", hasGroup, 1},
+}
+
 func (w Workload) validateEpilogue(f fields) error {
 	if f&hasEpilogue == 0 {
 		if w.Epilogue != "" {
@@ -566,17 +569,15 @@ func (e Epilogue) String() string {
 }
 
 func parseEpilogue(s string) (Epilogue, error) {
-	parts := strings.Split(s, ".")
-	var e Epilogue
-	if parts[0] == "add" {
-		e.Add = true
-		parts = parts[1:]
+	switch s {
+	case "none":
+		return Epilogue{}, nil
+	case "add":
+		return Epilogue{Add: true}, nil
 	}
-	if len(parts) == 1 && Op(parts[0]).IsActivation() {
-		e.Activation = Op(parts[0])
+	rest, add := strings.CutPrefix(s, "add.")
+	if e := (Epilogue{Add: add, Activation: Op(rest)}); e.Activation.IsActivation() {
+		return e, nil
 	}
-	if e.String() != s || !slices.Contains([]int{0, 1}, len(parts)) {
-		return Epilogue{}, fmt.Errorf("unknown epilogue %q", s)
-	}
-	return e, nil
+	return Epilogue{}, fmt.Errorf("unknown epilogue %q", s)
 }

@@ -261,6 +261,14 @@ func (n *Node) fill(w *Workload) bool {
 		return n.fillProduct(w, n.in(1))
 	case "QLinearMatMul":
 		return out.DType == x.DType && n.fillProduct(w, n.in(3))
+	case "com.microsoft.QGemm":
+		transA, err := n.Attributes.Named.Int("transA", 0)
+		if err != nil || transA != 0 || out.DType != x.DType || n.in(3).Role == RoleNone {
+			return false
+		}
+		w.Op, w.Epilogue = OpLinear, "none"
+		w.N, w.C, w.K = x.Shape[0], x.Shape[1], out.Shape[1]
+		return true
 	case "Gemm":
 		a := n.Attributes.Named
 		transA, err := a.Int("transA", 0)

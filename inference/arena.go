@@ -149,6 +149,11 @@ func unsignedBytes(x []int8) []uint8 {
 	return unsafe.Slice((*uint8)(unsafe.Pointer(unsafe.SliceData(x))), len(x))
 }
 
+// floatBits are the same bits as numbers of single precision, to be moved.
+func floatBits(x []int32) []float32 {
+	return unsafe.Slice((*float32)(unsafe.Pointer(unsafe.SliceData(x))), len(x))
+}
+
 // view is memory as elements of a type: a slice as in operator.Tensor.
 func view(d operator.DType, memory []byte) any {
 	n := len(memory) / int(d.Size())

@@ -7,8 +7,11 @@ import (
 	"github.com/hwprofd/hwprofd/kernels"
 )
 
-// qlinearAdd is an operator that ONNX itself does not have.
-const qlinearAdd graph.Kind = "com.microsoft.QLinearAdd"
+// These are operators that ONNX itself does not have.
+const (
+	qlinearAdd graph.Kind = "com.microsoft.QLinearAdd"
+	qgemm      graph.Kind = "com.microsoft.QGemm"
+)
 
 // isByte reports whether v is of a type of one byte that is a number.
 func isByte(v *graph.Value) bool { return v.DType == graph.U8 || v.DType == graph.I8 }
@@ -204,11 +207,7 @@ func qlinearConvOf(n *graph.Node) (*qlinearConv, bool) {
 	if len(scale.Data) != 1 && len(scale.Data) != k {
 		return nil, false
 	}
-	c := &qlinearConv{shape: kernels.Conv2D{
-		N: x.Shape[0], C: x.Shape[1], H: x.Shape[2], W: x.Shape[3], K: k, R: w.r, S: w.s, StrideH: w.strideH, StrideW: w.strideW,
-		PadTop: w.top, PadLeft: w.left, PadBottom: w.bottom, PadRight: w.right,
-		DilationH: w.dilationH, DilationW: w.dilationW, Groups: intOf(n, "group", 1),
-	}}
+	c := &qlinearConv{shape: w.convolution(n, x.Shape, k)}
 	if c.weight, c.zero, ok = signedWeight(weight, n.Inputs[5], k); !ok || c.shape.Validate() != nil {
 		return nil, false
 	}
@@ -221,6 +220,15 @@ func qlinearConvOf(n *graph.Node) (*qlinearConv, bool) {
 		c.output.Bias, ok = bias.Typed.([]int32)
 	}
 	return c, ok
+}
+
+// convolution is the shape of a convolution of images of shape x.
+func (w window) convolution(n *graph.Node, x []int, k int) kernels.Conv2D {
+	return kernels.Conv2D{
+		N: x[0], C: x[1], H: x[2], W: x[3], K: k, R: w.r, S: w.s, StrideH: w.strideH, StrideW: w.strideW,
+		PadTop: w.top, PadLeft: w.left, PadBottom: w.bottom, PadRight: w.right,
+		DilationH: w.dilationH, DilationW: w.dilationW, Groups: intOf(n, "group", 1),
+	}
 }
 
 // zeroOf is the only zero point.
@@ -293,7 +301,11 @@ func bindQLinearMatMul(n *graph.Node) *step {
 	}
 }
 
-func bindMatMulInteger(n *graph.Node) *step {
+func bindMatMulInteger(n *graph.Node) *step { return bindIntegerProduct(n, false) }
+
+// bindIntegerProduct is a MatMulInteger whose result is numbers of single
+// precision, in the memory of the sums, with asFloats.
+func bindIntegerProduct(n *graph.Node, asFloats bool) *step {
 	a, b, aZero, out := n.Inputs[0], n.Inputs[1], input(n, 2), n.Outputs[0]
 	rows, k, columns, ok := productOf(a, b)
 	if !ok || aZero != nil && aZero.Elements() != 1 {
@@ -310,23 +322,161 @@ func bindMatMulInteger(n *graph.Node) *step {
 			return nil
 		},
 		kernel: func(m *memory) call {
-			from := kernels.Int8Input{Data: m.bytesAt(a), Signed: a.DType == graph.I8}
-			var zero []uint8
-			if aZero != nil {
-				zero = m.bytesAt(aZero)
-			}
-			result := &kernels.Int8Output{Sums: m.data(out).([]int32)}
+			from, readZero := m.int8Input(a, aZero)
+			result := m.sums(out, asFloats)
 			return always(func(ws *kernels.Workspace) {
-				if zero != nil {
-					from.Zero = int(zero[0])
-					if from.Signed {
-						from.Zero = int(int8(zero[0]))
-					}
-				}
-				packed.Forward(ws, rows, from, result)
+				readZero()
+				packed.Forward(ws, rows, *from, result)
 			})
 		},
 	}
+}
+
+// sums is an output of whole numbers, or the same as numbers of single
+// precision in its memory.
+func (m *memory) sums(v *graph.Value, asFloats bool) *kernels.Int8Output {
+	x := m.data(v).([]int32)
+	if asFloats {
+		return &kernels.Int8Output{Floats: floatBits(x), Scale: []float32{1}}
+	}
+	return &kernels.Int8Output{Sums: x}
+}
+
+// int8Input is an operand of bytes whose zero point, which may be left out,
+// may be computed: readZero reads it.
+func (m *memory) int8Input(x, zero *graph.Value) (in *kernels.Int8Input, readZero func()) {
+	in = &kernels.Int8Input{Data: m.bytesAt(x), Signed: x.DType == graph.I8}
+	if zero == nil {
+		return in, func() {}
+	}
+	at := m.bytesAt(zero)
+	return in, func() {
+		in.Zero = int(at[0])
+		if in.Signed {
+			in.Zero = int(int8(at[0]))
+		}
+	}
+}
+
+// integerConvOf reads a convolution of bytes that gives sums; false if there is
+// no kernel for it.
+func integerConvOf(n *graph.Node) (*qlinearConv, bool) {
+	x, weight, zero := n.Inputs[0], n.Inputs[1], input(n, 2)
+	if len(x.Shape) != 4 || x.Elements() == 0 || zero != nil && zero.Elements() != 1 {
+		return nil, false
+	}
+	w, ok := windowOf(n, weight.Shape[2:])
+	if !ok {
+		return nil, false
+	}
+	k := weight.Shape[0]
+	c := &qlinearConv{shape: w.convolution(n, x.Shape, k)}
+	c.weight, c.zero, ok = signedWeight(weight, input(n, 3), k)
+	return c, ok && c.shape.Validate() == nil
+}
+
+// bindConvInteger convolves images of bytes, which lie pixel by pixel, as do
+// the sums that it gives: numbers of single precision in their memory with
+// asFloats.
+func bindConvInteger(n *graph.Node, asFloats bool) *step {
+	c, ok := integerConvOf(n)
+	if !ok {
+		return nil
+	}
+	var packed *kernels.PackedInt8Conv2D
+	return &step{
+		pack: func() (err error) {
+			packed, err = kernels.PackInt8Conv2D(c.shape, c.weight, c.zero)
+			return err
+		},
+		kernel: func(m *memory) call {
+			in, readZero := m.int8Input(n.Inputs[0], input(n, 2))
+			out := m.sums(n.Outputs[0], asFloats)
+			return always(func(ws *kernels.Workspace) {
+				readZero()
+				packed.Forward(ws, *in, out)
+			})
+		},
+	}
+}
+
+// bindSumsToPlanes brings sums of a convolution, which lie pixel by pixel
+// without padding, into planes.
+func bindSumsToPlanes(n *graph.Node) *step {
+	v := n.Inputs[0]
+	count, c, hw, _ := image(v)
+	shape, permutation := []int{count, hw, c}, []int{0, 2, 1}
+	return &step{kernel: func(m *memory) call {
+		dst, src := floatBits(m.data(n.Outputs[0]).([]int32)), floatBits(m.data(v).([]int32))[:count*hw*c]
+		return always(func(ws *kernels.Workspace) { kernels.Transpose(ws, dst, src, shape, permutation) })
+	}}
+}
+
+// bindQGemm is a product of bytes with whole numbers added, of the domain of
+// ONNX Runtime.
+func bindQGemm(n *graph.Node) *step {
+	a, b, bias, out := n.Inputs[0], n.Inputs[3], input(n, 6), n.Outputs[0]
+	in, okIn := quantization(n.Inputs[1], input(n, 2), a.DType, 1)
+	scale := n.Inputs[4]
+	rows, k := a.Shape[0], a.Shape[1]
+	columns := out.Shape[1]
+	if !okIn || in.Channels != 1 || intOf(n, "transA", 0) != 0 || !constant(scale) || len(scale.Data) != 1 && len(scale.Data) != columns ||
+		bias != nil && (!constant(bias) || bias.Elements() != columns && bias.Elements() != 1) {
+		return nil
+	}
+	weight, zero, ok := signedWeight(b, input(n, 5), columns)
+	if !ok {
+		return nil
+	}
+	if intOf(n, "transB", 0) != 0 {
+		weight = turned(weight, columns, k)
+	}
+	result := kernels.Int8Output{}
+	unit := 1.0 // number that a step of the output stands for
+	if to := input(n, 7); to != nil {
+		q, ok := quantization(to, input(n, 8), out.DType, 1)
+		if !ok || q.Channels != 1 {
+			return nil
+		}
+		result.Zero, result.Signed, unit = zeroOf(q), q.Signed, float64(q.Scale[0])
+	}
+	for _, s := range scale.Data {
+		result.Scale = append(result.Scale, float32(float64(floatOf(n, "alpha", 1))*float64(in.Scale[0])*float64(s)/unit))
+	}
+	if bias != nil {
+		result.Bias = make([]int32, columns)
+		list := bias.Typed.([]int32)
+		for i := range result.Bias {
+			result.Bias[i] = list[min(i, len(list)-1)]
+		}
+	}
+	var packed *kernels.PackedInt8Gemm
+	return &step{
+		pack: func() error {
+			packed = kernels.PackInt8Gemm(k, columns, weight, zero)
+			return nil
+		},
+		kernel: func(m *memory) call {
+			from, to := kernels.Int8Input{Data: m.bytesAt(a), Zero: zeroOf(in), Signed: in.Signed}, result
+			if out.DType == graph.F32 {
+				to.Floats = m.floats(out)
+			} else {
+				to.Bytes = m.bytesAt(out)
+			}
+			return always(func(ws *kernels.Workspace) { packed.Forward(ws, rows, from, &to) })
+		},
+	}
+}
+
+// turned is the transpose of a matrix.
+func turned(x []int8, rows, columns int) []int8 {
+	y := make([]int8, len(x))
+	for i := range rows {
+		for j := range columns {
+			y[j*rows+i] = x[i*columns+j]
+		}
+	}
+	return y
 }
 
 // bytePool is a pool of images of bytes that lie pixel by pixel.

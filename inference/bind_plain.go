@@ -48,6 +48,7 @@ func init() {
 
 		"QLinearMatMul":         bindQLinearMatMul,
 		"MatMulInteger":         bindMatMulInteger,
+		qgemm:                   bindQGemm,
 		"QuantizeLinear":        bindQuantize,
 		"DequantizeLinear":      bindDequantize,
 		"DynamicQuantizeLinear": bindDynamicQuantize,
@@ -106,6 +107,8 @@ func bindPlain(n *graph.Node, l layouts) *step {
 		switch n.Kind {
 		case "QLinearConv":
 			return bindQLinearConv(n)
+		case "ConvInteger":
+			return bindConvInteger(n, false)
 		case "MaxPool":
 			return bindBytePool(n)
 		}

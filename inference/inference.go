@@ -144,6 +144,7 @@ func compile(g *graph.Graph, o options) (*Plan, error) {
 	if err := joinGates(g, l, p.steps); err != nil {
 		return nil, err
 	}
+	joinCasts(g, p.steps)
 	p.memory = planMemory(g, l, p.steps)
 	if err := p.memory.checkLimit(o.arena); err != nil {
 		return nil, err

@@ -34,7 +34,7 @@ func testInt8(t *rapid.T) {
 	x := quantize(b.Input("x", n, c, h, w), 0.02, 100)
 	var y *graph.Value
 	var kind graph.Kind
-	switch b.draw("case", 0, 4) {
+	switch b.draw("case", 0, 7) {
 	case 0:
 		kind = "QLinearConv"
 		k, r, groups := b.draw("k", 1, 9), b.draw("r", 1, 3), 1
@@ -85,9 +85,63 @@ func testInt8(t *rapid.T) {
 		}
 		y = b.apply("QLinearMatMul", nil, x, b.scalar(0.02), b.bytes(d, nil, 100), b.bytes(graph.I8, []int{w, k}, list...), b.scalar(0.01), b.bytes(graph.I8, nil, 3),
 			b.scalar(0.05), b.bytes(d, nil, 50))
+	case 5:
+		kind = "ConvInteger"
+		k, r, groups := b.draw("k", 1, 9), b.draw("r", 1, 3), 1
+		if b.draw("depthwise", 0, 2) == 0 {
+			k, groups = c, c
+		}
+		list := make([]int, k*(c/groups)*r*r)
+		for i := range list {
+			list[i] = b.draw("weight", 0, 255)
+		}
+		zero := quantize(b.Input("zero", []int{}...), 0.02, 100) // computed
+		pad := int64(r / 2)
+		y = b.apply("ConvInteger", operator.Attributes{"pads": []int64{pad, pad, pad, pad}, "group": int64(groups)},
+			x, b.bytes(graph.U8, []int{k, c / groups, r, r}, list...), zero, b.bytes(graph.U8, nil, 120))
+	case 7:
+		kind = "MatMulInteger"
+		k := b.draw("k", 1, 9)
+		list := make([]int, w*k)
+		for i := range list {
+			list[i] = b.draw("weight", -100, 100)
+		}
+		y = b.apply("MatMulInteger", nil, x, b.bytes(graph.I8, []int{w, k}, list...), quantize(b.Input("zero", []int{}...), 0.02, 100), b.bytes(graph.I8, nil, 3))
+	case 6:
+		kind = qgemm
+		k := b.draw("k", 1, 9)
+		list := make([]int, w*k)
+		for i := range list {
+			list[i] = b.draw("weight", -100, 100)
+		}
+		rows := b.apply("Reshape", nil, x, b.ints(n*c*h, w))
+		in := []*graph.Value{rows, b.scalar(0.02), b.bytes(d, nil, 100), nil, b.scalar(0.01), b.bytes(graph.I8, nil, 3), nil}
+		transB := b.draw("transB", 0, 1)
+		in[3] = b.bytes(graph.I8, []int{w, k}, list...)
+		if transB == 1 {
+			in[3] = b.bytes(graph.I8, []int{k, w}, list...)
+		}
+		if b.draw("bias", 0, 1) == 1 {
+			bias := &graph.Value{Name: b.name(), Role: graph.RoleConstant}
+			bias.Fill(operator.New(operator.I32, k))
+			for i := range k {
+				bias.Typed.([]int32)[i] = int32(i*1000 - 2000)
+			}
+			in[6] = bias
+		}
+		if b.draw("bytes", 0, 1) == 1 {
+			in = append(in, b.scalar(0.05), b.bytes(d, nil, 50))
+		}
+		y = b.apply(qgemm, operator.Attributes{"transB": int64(transB), "alpha": float32(0.7)}, in...)
 	case 4:
 		kind = "DequantizeLinear"
 		y = b.apply("DequantizeLinear", nil, x, b.scalar(0.5), b.bytes(d, nil, 100))
+	}
+	if y.DType == graph.I32 && b.draw("cast", 0, 1) == 1 {
+		y = b.apply("Cast", operator.Attributes{"to": int64(1)}, y)
+		if b.draw("product", 0, 1) == 1 {
+			y = b.apply("Mul", nil, y, b.scalar(0.01))
+		}
 	}
 	g, err := b.Build(y)
 	if err != nil {

@@ -178,6 +178,10 @@ func (a *arrangement) addPlain(n *graph.Node) {
 		if _, ok := qlinearConvOf(n); ok {
 			layout = pixels
 		}
+	case n.Kind == "ConvInteger":
+		if _, ok := integerConvOf(n); ok {
+			layout = pixels
+		}
 	case takesBytePool(n):
 		layout = pixels
 	case n.Kind == qlinearAdd:
@@ -236,6 +240,9 @@ func bindConversion(n *graph.Node, l layouts) *step {
 	from := l[v]
 	if isByte(v) {
 		return bindPixels(n, from == pixels)
+	}
+	if from == pixels {
+		return bindSumsToPlanes(n)
 	}
 	return &step{kernel: func(m *memory) call {
 		dst, src := m.floats(out), m.floats(v)

@@ -455,3 +455,25 @@ func TestDetailedRows(t *testing.T) {
 		}
 	}
 }
+
+func TestMarks(t *testing.T) {
+	table := &Table{Meta: Meta{Protocol: Protocol{RelativeCI: 0.02}}}
+	for _, c := range []struct {
+		row  Row
+		want string
+	}{
+		{Row{LatencyMedianNS: 100, LatencyCI95NS: 0.9, Stable: true}, ""},
+		{Row{LatencyMedianNS: 100, LatencyCI95NS: 2}, "wider than asked"},
+		{Row{LatencyMedianNS: 100, LatencyCI95NS: 0.9, Contended: true}, "contended"},
+		{Row{LatencyMedianNS: 100, LatencyCI95NS: 2, Contended: true, Bimodal: true}, "wider than asked, contended, bimodal"},
+	} {
+		if got := strings.Join(table.Marks(&c.row), ", "); got != c.want {
+			t.Errorf("%+v: %q, want %q", c.row, got, c.want)
+		}
+	}
+	// What was asked is not known of tables of others.
+	table.Meta.Protocol.RelativeCI = 0
+	if got := table.Marks(&Row{LatencyMedianNS: 100, Contended: true}); len(got) != 2 {
+		t.Errorf("%q", got)
+	}
+}

@@ -165,6 +165,24 @@ type Table struct {
 	index   index
 }
 
+// Marks are what to say beside the time of a row, in words: whether its interval
+// is wider than asked, whether other work was beside it all the time, and
+// whether it has two times. A contended row is never stable, even if narrow.
+func (t *Table) Marks(r *Row) []string {
+	var marks []string
+	asked := t.Meta.Protocol.RelativeCI
+	if !r.Stable && !(r.Contended && asked > 0 && 2*r.LatencyCI95NS <= asked*r.LatencyMedianNS) {
+		marks = append(marks, "wider than asked")
+	}
+	if r.Contended {
+		marks = append(marks, "contended")
+	}
+	if r.Bimodal {
+		marks = append(marks, "bimodal")
+	}
+	return marks
+}
+
 // SumOfParts returns the sum of the medians of a network's workloads, with warm
 // caches, and how many of them have no row. The whole network takes longer, for
 // what lies between them, or less, where one leaves its output in the caches.

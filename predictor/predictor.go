@@ -369,12 +369,18 @@ func (p *Predictor) sum(workloads []graph.Workload) (s networkSum, parts []Part,
 	}
 	parts = make([]Part, len(workloads))
 	var families [maxFamilies]float64
-	for i, w := range workloads {
-		c, err := p.cost(w)
-		if err != nil {
-			return networkSum{}, nil, err
+	p.memory.mu.RLock() // once for all, unless one is new
+	for i := range workloads {
+		w := &workloads[i]
+		c, ok := p.memory.costs[*w]
+		if !ok {
+			p.memory.mu.RUnlock()
+			if c, err = p.cost(*w); err != nil {
+				return networkSum{}, nil, err
+			}
+			p.memory.mu.RLock()
 		}
-		parts[i] = Part{Workload: w, LatencyNS: c.ns, Source: c.source, Uncertainty: c.spread}
+		parts[i] = Part{Workload: *w, LatencyNS: c.ns, Source: c.source, Uncertainty: c.spread}
 		s.ns += c.network
 		s.alone += c.ns
 		s.spread += c.network * c.spread
@@ -383,6 +389,7 @@ func (p *Predictor) sum(workloads []graph.Workload) (s networkSum, parts []Part,
 		s.estimated += c.estimated
 		families[min(c.family, maxFamilies-1)] += c.network
 	}
+	p.memory.mu.RUnlock()
 	s.family = largest(families[:min(len(p.families)+1, maxFamilies)])
 	s.ns += p.overhead.once(s.weights)
 	return s, parts, nil

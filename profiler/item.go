@@ -26,8 +26,9 @@ func copies(w graph.Workload) int {
 	return int(min(max(weightFootprint/max(4*w.Params(), 1), 1), maxCopies))
 }
 
-// workload measures w, with warm or cold caches.
-func (p *Profiler) workload(ctx context.Context, w graph.Workload, cache string, limit time.Duration) (lut.Row, error) {
+// workload measures w, with warm or cold caches. earlier are the rounds of loads
+// before this call, to which it adds its own.
+func (p *Profiler) workload(ctx context.Context, w graph.Workload, cache string, limit time.Duration, earlier *[][]round) (lut.Row, error) {
 	load := p.runtime.LoadWorkload
 	if own, ok := p.runtime.(inProcess); ok && cache == lut.CacheCold {
 		load = own.loadOnce // a second copy would find its input where the first one left it
@@ -36,8 +37,16 @@ func (p *Profiler) workload(ctx context.Context, w graph.Workload, cache string,
 	if err != nil {
 		return lut.Row{}, fmt.Errorf("profiler: %s: %w", w, err)
 	}
-	defer session.Close()
-	m, err := p.measure(ctx, session, blendOf(w), cache, limit)
+	first := firstRun(session)
+	again := func() error {
+		next, _, err := load(ctx, w, p.options.Seed)
+		if err == nil {
+			session = next
+		}
+		return err
+	}
+	defer func() { _ = session.Close() }()
+	m, err := p.measure(ctx, &session, again, earlier, blendOf(w), cache, limit)
 	if err != nil {
 		return lut.Row{}, fmt.Errorf("profiler: %s: %w", w, err)
 	}
@@ -46,6 +55,10 @@ func (p *Profiler) workload(ctx context.Context, w graph.Workload, cache string,
 	if cache == lut.CacheCold { // its energy and counts would be those of warm runs
 		row.EnergyMJ, row.EnergySource = nil, ""
 		return row, nil
+	}
+	if first > 0 {
+		ns := float64(first) / float64(n)
+		row.FirstRunNS = &ns
 	}
 	p.observe(&row, session, float64(n))
 	if err := p.meterRow(ctx, &row, w, session, n); err != nil {
@@ -81,18 +94,29 @@ func (p *Profiler) newRow(w graph.Workload, m measurement, times float64) lut.Ro
 	return row
 }
 
-func (p *Profiler) network(ctx context.Context, item NamedGraph, limit time.Duration) (network lut.Network, stable bool, err error) {
+// network measures item. earlier are the rounds of loads before this call, to
+// which it adds its own.
+func (p *Profiler) network(ctx context.Context, item NamedGraph, limit time.Duration, earlier *[][]round) (network lut.Network, stable bool, err error) {
 	session, workloads, err := p.runtime.LoadNetwork(ctx, item, p.options.Seed)
 	if err != nil {
 		return lut.Network{}, false, fmt.Errorf("profiler: network %s: %w", item.Name, err)
 	}
-	defer session.Close()
-	return p.session(ctx, item, session, workloads, limit)
+	again := func() error {
+		next, _, err := p.runtime.LoadNetwork(ctx, item, p.options.Seed)
+		if err == nil {
+			session = next
+		}
+		return err
+	}
+	defer func() { _ = session.Close() }()
+	return p.session(ctx, item, &session, again, earlier, workloads, limit)
 }
 
-// session measures item, which is loaded and made of workloads.
-func (p *Profiler) session(ctx context.Context, item NamedGraph, session Session, workloads []graph.Workload, limit time.Duration) (network lut.Network, stable bool, err error) {
-	m, err := p.measure(ctx, session, networkBlend, lut.CacheWarm, limit)
+// session measures item, which is loaded and made of workloads. again, unless
+// nil, loads it anew.
+func (p *Profiler) session(ctx context.Context, item NamedGraph, session *Session, again func() error, earlier *[][]round, workloads []graph.Workload, limit time.Duration) (network lut.Network, stable bool, err error) {
+	first := firstRun(*session)
+	m, err := p.measure(ctx, session, again, earlier, networkBlend, lut.CacheWarm, limit)
 	if err != nil {
 		return lut.Network{}, false, fmt.Errorf("profiler: network %s: %w", item.Name, err)
 	}
@@ -108,9 +132,7 @@ func (p *Profiler) session(ctx context.Context, item NamedGraph, session Session
 		Contended:       m.Disturbed,
 		Bimodal:         m.Bimodal,
 	}
-	if s, ok := session.(firstRunner); ok {
-		network.FirstRunNS = float64(s.firstRun())
-	}
+	network.FirstRunNS = float64(first)
 	for _, w := range workloads {
 		network.Workloads = append(network.Workloads, w.String())
 	}
@@ -122,18 +144,28 @@ func runOf(plan *inference.Plan) func() {
 	return func() { _ = plan.Run() }
 }
 
-// measure times session with no garbage collection between. A run that fails
-// ends it.
-func (p *Profiler) measure(ctx context.Context, session Session, prior blend, cache string, limit time.Duration) (measurement, error) {
+// firstRun is the time of a session's first run, 0 where it was not timed.
+func firstRun(s Session) time.Duration {
+	if s, ok := s.(firstRunner); ok {
+		return s.firstRun()
+	}
+	return 0
+}
+
+// measure times session with no garbage collection between, and loads it again,
+// by again, as often as there is time; it is measured as it is where again is
+// nil. A run that fails ends it.
+func (p *Profiler) measure(ctx context.Context, session *Session, again func() error, earlier *[][]round, prior blend, cache string, limit time.Duration) (measurement, error) {
 	runtime.GC() // what loading has left, and what is running of it
-	defer debug.SetGCPercent(debug.SetGCPercent(-1))
+	percent := debug.SetGCPercent(-1)
+	defer debug.SetGCPercent(percent)
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	run := func(n int) time.Duration {
 		if ctx.Err() != nil {
 			return 0
 		}
-		took, err := session.Run(ctx, n)
+		took, err := (*session).Run(ctx, n)
 		if err != nil {
 			stop(err)
 		}
@@ -146,7 +178,26 @@ func (p *Profiler) measure(ctx context.Context, session Session, prior blend, ca
 	if cache == lut.CacheCold {
 		t.prepare = p.walk.evict
 	}
-	m, err := p.sampler.measure(ctx, t, p.options.RelativeCI, limit)
+	var m measurement
+	var err error
+	if again == nil {
+		m, err = p.sampler.measure(ctx, t, p.options.RelativeCI, limit)
+	} else {
+		reload := func() (timedRuns, error) {
+			_ = (*session).Close()
+			*session = closed{}
+			debug.SetGCPercent(percent)
+			debug.FreeOSMemory() // so that the next load gets other memory
+			err := again()
+			runtime.GC()
+			debug.SetGCPercent(-1)
+			return run, err
+		}
+		var loads [][]round
+		if m, loads, err = p.sampler.measureLoads(ctx, t, reload, *earlier, p.options.RelativeCI, limit); err == nil {
+			*earlier = loads
+		}
+	}
 	if failed := context.Cause(ctx); failed != nil {
 		return measurement{}, failed
 	}
@@ -155,3 +206,8 @@ func (p *Profiler) measure(ctx context.Context, session Session, prior blend, ca
 	}
 	return m, err
 }
+
+// closed stands where no session is loaded.
+type closed struct{ Session }
+
+func (closed) Close() error { return nil }

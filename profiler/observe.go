@@ -47,10 +47,6 @@ const countedTime = time.Millisecond
 // observe fills in what is known of row beside its times; a run of session does
 // the row's work times times.
 func (p *Profiler) observe(row *lut.Row, session Session, times float64) {
-	if s, ok := session.(firstRunner); ok && s.firstRun() > 0 {
-		ns := float64(s.firstRun()) / times
-		row.FirstRunNS = &ns
-	}
 	if s, ok := session.(memoryUser); ok {
 		if bytes := s.memoryBytes(); bytes > 0 {
 			row.PeakMemoryBytes = &bytes

@@ -114,7 +114,7 @@ func (p *Profiler) Workload(ctx context.Context, w graph.Workload) (lut.Row, err
 	if err := p.calibrate(ctx, p.options.Baseline); err != nil {
 		return lut.Row{}, err
 	}
-	return p.workload(ctx, w, lut.CacheWarm, p.options.MaxPerItem)
+	return p.workload(ctx, w, lut.CacheWarm, p.options.MaxPerItem, new([][]round))
 }
 
 // Network measures g as a whole, from its inputs to its outputs. Parameters
@@ -131,7 +131,7 @@ func (p *Profiler) NetworkOf(ctx context.Context, item NamedGraph) (lut.Network,
 	if err := p.calibrate(ctx, p.options.Baseline); err != nil {
 		return lut.Network{}, err
 	}
-	network, _, err := p.network(ctx, item, p.options.MaxPerItem)
+	network, _, err := p.network(ctx, item, p.options.MaxPerItem, new([][]round))
 	return network, err
 }
 
@@ -144,6 +144,6 @@ func (p *Profiler) Plan(ctx context.Context, name string, plan *inference.Plan) 
 	if err := p.calibrate(ctx, p.options.Baseline); err != nil {
 		return lut.Network{}, false, err
 	}
-	session := &planSession{plan: plan, now: p.sampler.now}
-	return p.session(ctx, NamedGraph{Name: name}, session, plan.Workloads(), p.options.MaxPerItem)
+	var session Session = &planSession{plan: plan, now: p.sampler.now}
+	return p.session(ctx, NamedGraph{Name: name}, &session, nil, nil, plan.Workloads(), p.options.MaxPerItem)
 }

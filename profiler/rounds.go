@@ -31,32 +31,49 @@ type round struct {
 // for its interval to be believed.
 func (s *sampler) evaluate(rounds []round, prior blend) measurement {
 	var m measurement
+	quiet, level := s.sort(rounds, &m)
+	counting := quiet
+	if m.Disturbed = len(quiet) < minRounds; m.Disturbed && len(quiet) < len(rounds) {
+		counting = quietest(rounds, level)
+	}
+	m.Raw = summarize(samplesOf(rounds))
+	s.summarize(&m, counting, prior)
+	m.Bimodal = bimodal(m.corrected)
+	m.Stable = !m.Disturbed && m.Corrected.Independent >= minSamples
+	return m
+}
+
+// sort returns the rounds that nothing disturbed, and the level of all as
+// slowness tells it. It adds the samples of the others to the counts of m.
+func (s *sampler) sort(rounds []round, m *measurement) (quiet []round, level []float64) {
 	level, contended := s.slowness(rounds)
-	var raw []float64
-	var counting []round
 	for i, r := range rounds {
-		raw = append(raw, r.samples...)
 		switch {
 		case r.interrupted:
 			m.Interrupted += len(r.samples)
 		case contended[i]:
 			m.Contended += len(r.samples)
 		default:
-			counting = append(counting, r)
+			quiet = append(quiet, r)
 		}
 	}
-	if m.Disturbed = len(counting) < minRounds; m.Disturbed && len(counting) < len(rounds) {
-		counting = quietest(rounds, level)
-	}
-	var corrected []float64
-	corrected, m.Speeds = s.correct(counting, prior)
-	m.Raw = summarize(raw)
-	m.Samples = len(corrected)
-	m.Corrected = summarize(corrected)
+	return quiet, level
+}
+
+// summarize fills in what the rounds that count tell.
+func (s *sampler) summarize(m *measurement, counting []round, prior blend) {
+	m.corrected, m.Speeds = s.correct(counting, prior)
+	m.Samples = len(m.corrected)
+	m.Corrected = summarize(m.corrected)
 	m.Corrected.widen(s.driftError(counting, prior))
-	m.Bimodal = bimodal(corrected)
-	m.Stable = !m.Disturbed && m.Corrected.Independent >= minSamples
-	return m
+}
+
+// samplesOf are the samples of rounds, in their order.
+func samplesOf(rounds []round) (samples []float64) {
+	for _, r := range rounds {
+		samples = append(samples, r.samples...)
+	}
+	return samples
 }
 
 // slowness tells for each round by how much the calibration kernel that is bound

@@ -28,26 +28,13 @@ type item struct {
 	name    string
 	measure func(limit time.Duration) (attempt, error)
 	fail    func(reason error) error // writes to the journal that it cannot be measured
-	best    *attempt                 // so far
+	last    *attempt
 }
 
-// attempt is one measurement of an item.
+// attempt is one measurement of an item, with what earlier ones found.
 type attempt struct {
 	stable bool
-	quiet  bool         // not contended
-	width  float64      // of the median's interval, as a part of the median
 	keep   func() error // writes it to the journal
-}
-
-// better reports whether a tells more than b.
-func (a *attempt) better(b *attempt) bool {
-	switch {
-	case a.stable != b.stable:
-		return a.stable
-	case a.quiet != b.quiet:
-		return a.quiet
-	}
-	return a.width < b.width
 }
 
 // Run measures workloads, each once however often it is listed, and whole
@@ -193,24 +180,22 @@ func (p *Profiler) pending(ctx context.Context, journal *lut.Journal, workloads 
 	}
 	for _, w := range workloads {
 		for _, cache := range caches {
+			var loads [][]round
 			add("workload ", workloadName(w.String(), cache), lut.Failure{Name: w.String(), Cache: cache}, func(limit time.Duration) (attempt, error) {
-				row, err := p.workload(ctx, w, cache, limit)
+				row, err := p.workload(ctx, w, cache, limit, &loads)
 				return attempt{
 					stable: row.Stable,
-					width:  2 * row.LatencyCI95NS / row.LatencyMedianNS,
-					quiet:  !row.Contended,
 					keep:   func() error { return journal.AppendRow(row) },
 				}, err
 			})
 		}
 	}
 	for _, n := range networks {
+		var loads [][]round
 		add("network ", n.Name, lut.Failure{Name: n.Name, Network: true}, func(limit time.Duration) (attempt, error) {
-			network, stable, err := p.network(ctx, n, limit)
+			network, stable, err := p.network(ctx, n, limit, &loads)
 			return attempt{
 				stable: stable,
-				width:  2 * network.LatencyCI95NS / network.LatencyMedianNS,
-				quiet:  !network.Contended,
 				keep:   func() error { return journal.AppendNetwork(network) },
 			}, err
 		})
@@ -242,9 +227,9 @@ func (p *Profiler) measureAll(begin time.Duration, items []item) error {
 				left = max(min(left, rest()), 0)
 			}
 			p.progress(kept, total, item.name, left)
-			if limit > 0 || item.best == nil {
+			if limit > 0 || item.last == nil {
 				a, err := item.measure(limit)
-				if errors.As(err, new(itemError)) && item.best == nil {
+				if errors.As(err, new(itemError)) && item.last == nil {
 					if err := item.fail(err); err != nil {
 						return err
 					}
@@ -255,17 +240,15 @@ func (p *Profiler) measureAll(begin time.Duration, items []item) error {
 					return err
 				}
 				if err != nil { // what was measured before stands
-					a = *item.best
+					a = *item.last
 				}
-				if item.best == nil || a.better(item.best) {
-					item.best = &a
-				}
+				item.last = &a // it holds what earlier attempts found
 			}
-			if !item.best.stable && rest() > 0 && p.options.Choose == nil {
+			if !item.last.stable && rest() > 0 && p.options.Choose == nil {
 				again = append(again, item)
 				continue
 			}
-			if err := item.best.keep(); err != nil {
+			if err := item.last.keep(); err != nil {
 				return err
 			}
 			kept++

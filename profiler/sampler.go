@@ -72,6 +72,8 @@ type measurement struct {
 	Bimodal     bool    // the corrected samples have two clusters
 	Stable      bool    // undisturbed, and the corrected interval is as narrow as asked
 	Speeds      speeds  // of the calibration kernels, median over the samples that count
+
+	corrected []float64 // the samples that count, sorted
 }
 
 // measure times t, at most for limit, until the 95% interval of the median
@@ -79,12 +81,18 @@ type measurement struct {
 // samples, however long that is. A context that ends is noticed between two
 // samples.
 func (s *sampler) measure(ctx context.Context, t task, width float64, limit time.Duration) (measurement, error) {
+	m, _, err := s.measureRounds(ctx, t, width, limit)
+	return m, err
+}
+
+// measureRounds is measure that also returns the rounds.
+func (s *sampler) measureRounds(ctx context.Context, t task, width float64, limit time.Duration) (measurement, []round, error) {
 	deadline := s.now() + limit
 	perSample := 1
 	if t.prepare == nil {
 		var err error
 		if perSample, err = s.warmUp(ctx, t.run, minSample, time.Duration(warmShare*float64(limit))); err != nil {
-			return measurement{}, err
+			return measurement{}, nil, err
 		}
 	}
 	var (
@@ -102,7 +110,7 @@ func (s *sampler) measure(ctx context.Context, t task, width float64, limit time
 		}
 		for first := s.now(); len(r.samples) == 0 || len(r.samples) < samplesPerRound && s.now()-first < roundTime; {
 			if err := ctx.Err(); err != nil {
-				return measurement{}, err
+				return measurement{}, nil, err
 			}
 			if t.prepare != nil {
 				t.prepare()
@@ -126,7 +134,7 @@ func (s *sampler) measure(ctx context.Context, t task, width float64, limit time
 		// stop at a moment when the interval is narrow by chance.
 		narrow, m.Stable = m.Stable, m.Stable && narrow
 		if m.Stable || late {
-			return m, nil
+			return m, rounds, nil
 		}
 		check = len(rounds) + max(minRounds/2, len(rounds)/2)
 	}

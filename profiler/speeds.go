@@ -174,6 +174,7 @@ func (s *sampler) setBaseline(ctx context.Context, limit time.Duration) error {
 		}
 	}
 	s.quiet = newReference(s.baseline)
+	s.watch.begin(s.now())
 	var rounds []round
 	for len(rounds) < minSamples || s.now() < deadline {
 		if err := ctx.Err(); err != nil {
@@ -182,6 +183,7 @@ func (s *sampler) setBaseline(ctx context.Context, limit time.Duration) error {
 		now := s.calibrate()
 		rounds = append(rounds, round{before: now, after: now})
 	}
+	s.watch.judge(s.now(), rounds, true) // for items that are over before the next look
 	if math.IsInf(s.quiet.least[arithmetic], 1) {
 		s.quiet.take()
 	}

@@ -17,6 +17,10 @@ type Trace struct {
 	Steps []inference.Step // of the traced run whose time is the median
 	// MedianNS is, for each step, the median of its time over all traced runs.
 	MedianNS []float64
+	// SumNS is the median over the traced runs of the sum of their steps. The
+	// sum of medians, StepsNS, is less where some steps of most runs are
+	// disturbed.
+	SumNS float64
 	// RunNS is the median time of runs of which only start and end were timed,
 	// each between two traced ones.
 	RunNS float64
@@ -78,6 +82,7 @@ func (p *Profiler) Trace(ctx context.Context, plan *inference.Plan, limit time.D
 		}
 	}
 	middle := stat.Quantile(0.5, stat.Empirical, slices.Sorted(slices.Values(times)), nil)
+	t.SumNS = middle
 	t.Steps = traces[slices.Index(times, middle)]
 	return t, nil
 }

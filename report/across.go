@@ -15,7 +15,6 @@ import (
 	"gonum.org/v1/plot/plotter"
 	"gonum.org/v1/plot/vg/draw"
 
-	"github.com/hwprofd/hwprofd/graph"
 	"github.com/hwprofd/hwprofd/lut"
 )
 
@@ -62,7 +61,7 @@ func WriteAcross(path string, a Across) error {
 	}
 	families := map[string]*familyVerdict{}
 	for _, r := range a.Differences.Rows {
-		w, err := graph.ParseWorkload(r.Key)
+		w, err := lut.Row{Key: r.Key}.Workload()
 		if err != nil {
 			return fmt.Errorf("report: %w", err)
 		}

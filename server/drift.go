@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"math"
 	"slices"
 
@@ -170,7 +171,7 @@ func changedFacts(before, after map[string]string) []api.ChangedFact {
 			changed = append(changed, api.ChangedFact{Name: name, Was: was})
 		}
 	}
-	slices.SortFunc(changed, func(a, b api.ChangedFact) int { return cmpStrings(a.Name, b.Name) })
+	slices.SortFunc(changed, func(a, b api.ChangedFact) int { return cmp.Compare(a.Name, b.Name) })
 	return changed
 }
 

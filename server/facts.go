@@ -1,7 +1,6 @@
 package server
 
 import (
-	"cmp"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -12,8 +11,6 @@ import (
 )
 
 const factTemperature = "temperature"
-
-func cmpStrings(a, b string) int { return cmp.Compare(a, b) }
 
 // driftFacts are what an alarm compares: what can change the speed of a machine
 // that is still the same. What the system does not show is missing.

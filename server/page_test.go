@@ -187,6 +187,8 @@ const accessibility = `(() => {
     const ratio = (a + 0.05) / (b + 0.05), key = e.tagName + e.className + color;
     if (ratio < (large ? 3 : 4.5) && !poor.has(key)) { poor.add(key); say("contrast " + ratio.toFixed(2), e); }
   }
+  for (const e of document.querySelectorAll("td .tag")) if (e.getBoundingClientRect().right > e.closest("td").getBoundingClientRect().right) say("reaches into the next cell", e);
+  if (innerWidth >= 1200) for (const e of document.querySelectorAll(".scroll")) if (e.scrollWidth > e.clientWidth) say("cut by " + (e.scrollWidth - e.clientWidth), e);
   if (document.documentElement.scrollWidth > innerWidth + 1) {
     const wide = [...document.querySelectorAll("main *")].find((e) => e.getBoundingClientRect().right > innerWidth + 1 && !e.parentElement.closest(".scroll"));
     say("wider than the window by " + (document.documentElement.scrollWidth - innerWidth), wide);

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"go.etcd.io/bbolt"
+	bolterrors "go.etcd.io/bbolt/errors"
 
 	"github.com/hwprofd/hwprofd/server/api"
 )
@@ -43,7 +44,7 @@ type queue struct {
 // wait again.
 func openQueue(path string) (*queue, error) {
 	db, err := bbolt.Open(path, 0o600, &bbolt.Options{Timeout: time.Second})
-	if errors.Is(err, bbolt.ErrTimeout) {
+	if errors.Is(err, bolterrors.ErrTimeout) {
 		return nil, fmt.Errorf("%s is in use: another daemon serves this directory", path)
 	}
 	if err != nil {

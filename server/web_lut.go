@@ -15,16 +15,16 @@ import (
 // rowPage is a row with what follows from it.
 type rowPage struct {
 	Key, CacheState                          string
-	Stable                                   bool
+	Marks                                    []string // what is to be heeded
 	MedianNS                                 float64
 	Interval, GFLOPS, GBS, Intensity, Energy string
 	Samples                                  int64
 	MeasuredAt                               time.Time
 }
 
-func showRow(r *lut.Row) rowPage {
+func showRow(t *lut.Table, r *lut.Row) rowPage {
 	p := rowPage{
-		Key: r.Key, CacheState: r.Cache, Stable: r.Stable, MedianNS: r.LatencyMedianNS,
+		Key: r.Key, CacheState: r.Cache, Marks: t.Marks(r), MedianNS: r.LatencyMedianNS,
 		Interval: strconv.FormatFloat(100*r.LatencyCI95NS/r.LatencyMedianNS, 'f', 1, 64) + "%",
 		GFLOPS:   "-", Intensity: "-", Energy: "-", GBS: threeDigits(float64(r.Bytes) / r.LatencyMedianNS),
 		Samples: r.Samples, MeasuredAt: r.MeasuredAt,
@@ -45,7 +45,7 @@ func showRow(r *lut.Row) rowPage {
 var sortChoices = []struct{ Value, Label string }{
 	{"key", "name"}, {"-latency_median_ns", "slowest first"}, {"latency_median_ns", "fastest first"},
 	{"-macs", "most multiply-accumulates"}, {"-bytes", "most bytes"}, {"-latency_ci95_ns", "widest interval"},
-	{"stable", "wider than asked first"}, {"-measured_at", "newest first"}, {"measured_at", "oldest first"},
+	{"stable", "least stable first"}, {"-measured_at", "newest first"}, {"measured_at", "oldest first"},
 }
 
 type sortChoice struct {
@@ -88,7 +88,7 @@ func (s *Server) lutPage(w http.ResponseWriter, r *http.Request) error {
 		data.Sorts = append(data.Sorts, sortChoice{c.Value, c.Label, c.Value == q.order()})
 	}
 	for i := range data.Rows.Rows {
-		data.Shown = append(data.Shown, showRow(&data.Rows.Rows[i]))
+		data.Shown = append(data.Shown, showRow(table, &data.Rows.Rows[i]))
 	}
 	data.From, data.To = q.Offset+1, q.Offset+len(data.Shown)
 	data.Page, data.Pages = q.Offset/q.Limit+1, (data.Rows.Total+q.Limit-1)/q.Limit

@@ -77,6 +77,10 @@ func loadAPI(path string) (*api, error) {
 				names = append([]string{filepath.Join(filepath.Dir(self), name)}, names...)
 			}
 		}
+		for _, pattern := range usualPlaces() {
+			found, _ := filepath.Glob(pattern) // the patterns are well formed
+			names = append(names, found...)
+		}
 	}
 	var (
 		library uintptr
@@ -87,8 +91,11 @@ func loadAPI(path string) (*api, error) {
 			break
 		}
 	}
+	if err != nil && path == "" {
+		return nil, fmt.Errorf("no library of ONNX Runtime in its usual places: name one with --lib PATH (%w)", err)
+	}
 	if err != nil {
-		return nil, fmt.Errorf("no library of ONNX Runtime: %w; name it with --lib, such as --lib /opt/onnxruntime/lib/libonnxruntime.so", err)
+		return nil, fmt.Errorf("no library of ONNX Runtime: --lib %s: %w", path, err)
 	}
 	base, err := purego.Dlsym(library, "OrtGetApiBase")
 	if err != nil {
@@ -112,6 +119,24 @@ func loadAPI(path string) (*api, error) {
 		return nil, err
 	}
 	return a, a.call(getAllocatorWithDefaultOptions, out(&a.allocator))
+}
+
+// usualPlaces are patterns of where installations of ONNX Runtime's archive and
+// of Python's package put the library.
+func usualPlaces() []string {
+	places := []string{
+		"/opt/onnxruntime*/lib/libonnxruntime.so.[0-9]*",
+		"/usr/local/lib/libonnxruntime.so.[0-9]*",
+		"/usr/local/lib/python3*/*-packages/onnxruntime/capi/libonnxruntime.so.[0-9]*",
+		"/usr/lib/python3*/*-packages/onnxruntime/capi/libonnxruntime.so.[0-9]*",
+	}
+	if home, err := os.UserHomeDir(); err == nil {
+		places = append(places, home+"/.local/lib/python3*/site-packages/onnxruntime/capi/libonnxruntime.so.[0-9]*")
+	}
+	if runtime.GOOS == "darwin" {
+		places = []string{"/opt/homebrew/lib/libonnxruntime.dylib", "/usr/local/lib/libonnxruntime.dylib"}
+	}
+	return places
 }
 
 // call calls a function that returns a status.

@@ -39,7 +39,7 @@ func main() {
 
 func run() error {
 	var o options
-	lib := flag.String("lib", "", "ONNX Runtime's shared library; by default the one beside this program, else that which the system's loader finds")
+	lib := flag.String("lib", "", "ONNX Runtime's shared library; by default the one beside this program, else that which the system's loader finds, else one in "+strings.Join(usualPlaces(), ", "))
 	flag.IntVar(&o.threads, "threads", 1, "threads within an operator")
 	flag.StringVar(&o.optimization, "optimization", "all", "graph optimization: disabled, basic, extended or all")
 	flag.StringVar(&o.provider, "provider", "cpu", "execution provider, by the name that ONNX Runtime's C API gives it, such as XNNPACK")

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -112,6 +113,21 @@ func TestReadProfile(t *testing.T) {
 func TestLibrary(t *testing.T) {
 	if _, err := loadAPI("/no/such/library.so"); err == nil || !strings.Contains(err.Error(), "--lib") {
 		t.Errorf("error %v, want one that says what to do", err)
+	}
+	if os.Getenv("LD_LIBRARY_PATH") == "" {
+		t.Setenv("HOME", t.TempDir())
+		capi := filepath.Join(os.Getenv("HOME"), ".local/lib/python3.11/site-packages/onnxruntime/capi")
+		if err := os.MkdirAll(capi, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		file := filepath.Join(capi, "libonnxruntime.so.1.30.0")
+		if err := os.WriteFile(file, []byte("no library"), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		// The loader's complaint shows that the file was found and tried.
+		if _, err := loadAPI(""); runtime.GOOS == "linux" && err != nil && !strings.Contains(err.Error(), file) {
+			t.Errorf("error %v, want one about %s", err, file)
+		}
 	}
 	if *lib == "" {
 		t.Skip("no -lib given")

@@ -14,17 +14,26 @@ import (
 func newExportCommand() *cobra.Command {
 	var (
 		spaceName, checkpoint, architecture, data, output string
+		source                                            predictorFlags
 	)
 	cmd := &cobra.Command{
-		Use:     "export --supernet SUPERNET.ckpt --arch ARCHITECTURE -o SUBNET.onnx",
-		Short:   "Write a subnet of a supernet as an ONNX file, and classify held-out images with it",
-		Example: "  hwprofd export --supernet supernet.ckpt --arch 2.2.0.2.2.0.0.2.0.2.2.0.0.2.0.2.2.0.0.2.0.1.2.0.0.2.2.1.2.1.0 -o subnet.onnx",
+		Use:   "export --supernet SUPERNET.ckpt --arch ARCHITECTURE -o SUBNET.onnx",
+		Short: "Write a subnet of a supernet as an ONNX file, and classify held-out images with it",
+		Long: `Writes a subnet of a supernet as an ONNX file, and classifies held-out images with
+it. The file's metadata say what architecture it is and, with a table of a device
+or a predictor, what it is predicted to cost there, with the interval; 'hwprofd
+graph show' prints them.`,
+		Example: "  hwprofd export --supernet supernet.ckpt --arch 2.2.0.2.2.0.0.2.0.2.2.0.0.2.0.2.2.0.0.2.0.1.2.0.0.2.2.1.2.1.0 -o subnet.onnx --lut pi4.lut.parquet",
 		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			for flag, value := range map[string]string{"--supernet": checkpoint, "--arch": architecture, "-o": output} {
 				if value == "" {
 					return usagef("%s is missing; see 'hwprofd export --help'", flag)
 				}
+			}
+			costs, err := source.openIfNamed(cmd)
+			if err != nil {
+				return err
 			}
 			images, err := loadImages(data)
 			if err != nil {
@@ -61,6 +70,11 @@ func newExportCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if costs != nil {
+				if err := addCost(g, costs); err != nil {
+					return err
+				}
+			}
 			if err := onnx.Write(output, g); err != nil {
 				return err
 			}
@@ -78,6 +92,7 @@ func newExportCommand() *cobra.Command {
 	flags.StringVar(&checkpoint, "supernet", "", "checkpoint of the supernet")
 	flags.StringVar(&architecture, "arch", "", "architecture of the space, such as 2.0.1")
 	flags.StringVar(&data, "data", "", "folder of the data set's standard files; default: the embedded sample")
+	source.add(cmd)
 	flags.StringVarP(&output, "output", "o", "", "ONNX file to write")
 	return cmd
 }

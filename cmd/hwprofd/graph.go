@@ -3,7 +3,9 @@ package main
 import (
 	"fmt"
 	"io"
+	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"text/tabwriter"
 
@@ -73,12 +75,18 @@ func newGraphOptimizeCommand() *cobra.Command {
 		out     string
 		shapes  []string
 		without []string
+		source  predictorFlags
 	)
 	cmd := &cobra.Command{
-		Use:     "optimize -o OUT.onnx MODEL.onnx",
-		Short:   "Write a model as it is after the passes: constants folded, nodes fused",
-		Example: "  hwprofd graph optimize -o faster.onnx model.onnx\n  hwprofd graph optimize -o faster.onnx model.onnx --without attention,gelu",
-		Args:    exactArgs(1, "one model"),
+		Use:   "optimize -o OUT.onnx MODEL.onnx",
+		Short: "Write a model as it is after the passes: constants folded, nodes fused",
+		Long: `Writes a model as it is after the passes: constants folded, nodes fused. With a
+table of a device, or a predictor, the file's metadata also say what the model is
+predicted to cost there, with the interval; 'hwprofd graph show' prints them.`,
+		Example: `  hwprofd graph optimize -o faster.onnx model.onnx
+  hwprofd graph optimize -o faster.onnx model.onnx --without attention,gelu
+  hwprofd graph optimize -o faster.onnx model.onnx --lut pi4.lut.parquet`,
+		Args: exactArgs(1, "one model"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if out == "" {
 				return usagef("-o is missing: name the file to write")
@@ -88,6 +96,10 @@ func newGraphOptimizeCommand() *cobra.Command {
 					return usagef("--without %s: there is no such pass; there are %s", name, strings.Join(graph.Passes(), ", "))
 				}
 			}
+			costs, err := source.openIfNamed(cmd)
+			if err != nil {
+				return err
+			}
 			g, err := readModel(args[0], shapes)
 			if err != nil {
 				return err
@@ -95,6 +107,11 @@ func newGraphOptimizeCommand() *cobra.Command {
 			optimized, err := graph.Optimize(g, graph.Without(without...))
 			if err != nil {
 				return err
+			}
+			if costs != nil {
+				if err := addCost(optimized, costs); err != nil {
+					return err
+				}
 			}
 			if err := onnx.Write(out, optimized); err != nil {
 				return err
@@ -106,6 +123,7 @@ func newGraphOptimizeCommand() *cobra.Command {
 	flags := cmd.Flags()
 	flags.StringVarP(&out, "output", "o", "", "file to write")
 	addShapeFlag(cmd, &shapes)
+	source.add(cmd)
 	flags.StringSliceVar(&without, "without", nil, "passes to leave out; hwprofd graph passes lists them")
 	return cmd
 }
@@ -128,14 +146,15 @@ func newGraphPassesCommand() *cobra.Command {
 
 // graphSummary is what graph show says.
 type graphSummary struct {
-	Model           string        `json:"model"`
-	Inputs          []tensorShape `json:"inputs"`
-	Outputs         []tensorShape `json:"outputs"`
-	MACs            int64         `json:"macs"`
-	Parameters      int64         `json:"parameters"`
-	ParameterBytes  int64         `json:"parameter_bytes"`
-	ActivationBytes int64         `json:"activation_bytes"` // all tensors that are computed or given
-	Nodes           []nodeSummary `json:"nodes"`
+	Model           string            `json:"model"`
+	Inputs          []tensorShape     `json:"inputs"`
+	Outputs         []tensorShape     `json:"outputs"`
+	Metadata        map[string]string `json:"metadata,omitempty"`
+	MACs            int64             `json:"macs"`
+	Parameters      int64             `json:"parameters"`
+	ParameterBytes  int64             `json:"parameter_bytes"`
+	ActivationBytes int64             `json:"activation_bytes"` // all tensors that are computed or given
+	Nodes           []nodeSummary     `json:"nodes"`
 }
 
 type tensorShape struct {
@@ -155,7 +174,7 @@ type nodeSummary struct {
 }
 
 func summarizeGraph(model string, g *graph.Graph) *graphSummary {
-	s := &graphSummary{Model: model, Nodes: []nodeSummary{}}
+	s := &graphSummary{Model: model, Metadata: g.Metadata, Nodes: []nodeSummary{}}
 	for _, v := range g.Inputs {
 		s.Inputs = append(s.Inputs, shapeOf(v))
 		s.ActivationBytes += bytesOf(v)
@@ -213,6 +232,9 @@ func (s *graphSummary) print(w io.Writer) error {
 	for _, t := range s.Outputs {
 		fmt.Fprintf(w, "output  %s  %s\n", t.Name, t)
 	}
+	for _, key := range slices.Sorted(maps.Keys(s.Metadata)) {
+		fmt.Fprintf(w, "%s  %s\n", short(key), short(s.Metadata[key]))
+	}
 	fmt.Fprintln(w)
 	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(tw, "NODE\tOPERATOR\tOUTPUT\tMACS\tPARAMETERS\tMEMORY\tWORKLOAD")
@@ -229,6 +251,18 @@ func (s *graphSummary) print(w io.Writer) error {
 	_, err := fmt.Fprintf(w, "\n%d nodes, %s multiply-accumulates, %s parameters (%s), tensors of %s\n",
 		len(s.Nodes), count(s.MACs), count(s.Parameters), byteSize(s.ParameterBytes), byteSize(s.ActivationBytes))
 	return err
+}
+
+// short is a text of a file, which may be anything, as fits in a line.
+func short(s string) string {
+	const most = 120
+	if quoted := strconv.Quote(s); quoted != `"`+s+`"` {
+		s = quoted
+	}
+	if runes := []rune(s); len(runes) > most {
+		s = string(runes[:most]) + "..."
+	}
+	return s
 }
 
 func orDash(s string) string {

@@ -102,14 +102,8 @@ func printTable(w io.Writer, table *lut.Table, rows []lut.Row) error {
 	fmt.Fprintln(tw, "WORKLOAD\tMEDIAN\t95% CI\tSAMPLES\tGMAC/S\tENERGY")
 	for _, r := range rows {
 		ci := fmt.Sprintf("±%.1f%%", 100*r.LatencyCI95NS/r.LatencyMedianNS)
-		if !r.Stable {
-			ci += " (wider than asked)"
-		}
-		if r.Contended {
-			ci += " (contended)"
-		}
-		if r.Bimodal {
-			ci += " (bimodal)"
+		for _, mark := range table.Marks(&r) {
+			ci += " (" + mark + ")"
 		}
 		energy := "-"
 		if r.EnergyMJ != nil {

@@ -4,8 +4,10 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -130,12 +132,24 @@ func profileOn(cmd *cobra.Command, f *onFlags, output string, args []string) err
 	}
 	job := target.Job{Output: output, Networks: map[string]string{}}
 	job.Args, err = forwarded(cmd.Flags(), func(flag, path string) (string, error) {
+		if flag == "runtime" {
+			if slices.Contains(ownAdapters, path) {
+				job.Adapter = adapterPrefix + path
+				return path, nil
+			}
+			_, err := os.Stat(path)
+			if !strings.Contains(path, "/") || errors.Is(err, fs.ErrNotExist) {
+				return path, nil // of a program on the target
+			}
+		}
 		name, files, err := filesOf(flag, path)
 		if err != nil {
 			return "", err
 		}
 		job.Files = append(job.Files, files...)
-		job.Networks[name] = path
+		if flag == "model" {
+			job.Networks[name] = path
+		}
 		return name, nil
 	})
 	if err != nil {
@@ -187,7 +201,7 @@ func filesOf(flag, path string) (name string, files []target.File, err error) {
 // fileFlags are those whose values are files of this machine, which the target
 // is sent; stays are those that do not concern it.
 var (
-	fileFlags = []string{"model", "grid", "baseline"}
+	fileFlags = []string{"model", "grid", "baseline", "runtime"}
 	stays     = []string{"on", "token-file", "output", "resume", "progress"}
 )
 

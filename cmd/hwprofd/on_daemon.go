@@ -161,7 +161,16 @@ func profileOnDaemon(cmd *cobra.Command, f *onFlags, output string) error {
 // daemonSpec is what the flags ask for, of which a daemon knows some.
 func daemonSpec(flags *pflag.FlagSet) (spec api.JobSpec, models []string, err error) {
 	for _, f := range []func() error{
-		func() (err error) { spec.Space, err = flags.GetString("space"); return err },
+		func() error {
+			spaces, err := flags.GetStringArray("space")
+			if len(spaces) > 1 {
+				return usagef("--space: a daemon measures one space at a time; ssh:// takes several")
+			}
+			if len(spaces) == 1 {
+				spec.Space = spaces[0]
+			}
+			return err
+		},
 		func() (err error) { models, err = flags.GetStringArray("model"); return err },
 		func() (err error) { spec.Seed, err = flags.GetUint64("seed"); return err },
 		func() error {
@@ -173,6 +182,9 @@ func daemonSpec(flags *pflag.FlagSet) (spec api.JobSpec, models []string, err er
 		if err := f(); err != nil {
 			return spec, nil, err
 		}
+	}
+	if spec.Space != "" && len(models) > 0 {
+		return spec, nil, usagef("--space and --model: a daemon measures either; ssh:// takes both")
 	}
 	known := append([]string{"space", "model", "seed", "budget", "token-file"}, stays...)
 	flags.Visit(func(f *pflag.Flag) {

@@ -114,6 +114,20 @@ func (f *predictorFlags) add(cmd *cobra.Command) {
 	flags.Float64Var(&f.coverage, "coverage", 0.9, "how often the truth has to lie in the interval")
 }
 
+// openIfNamed is open for a command that can do without: nil where the user
+// named neither a table nor a predictor.
+func (f *predictorFlags) openIfNamed(cmd *cobra.Command) (*predictor.Predictor, error) {
+	flags := cmd.Flags()
+	if !flags.Changed("lut") && !flags.Changed("predictor") && !flags.Changed("coverage") {
+		return nil, nil
+	}
+	if err := f.check(); err != nil {
+		return nil, err
+	}
+	p, _, err := f.open()
+	return p, err
+}
+
 func (f *predictorFlags) check() error {
 	switch {
 	case f.table == "" && f.file == "":

@@ -7,7 +7,6 @@ import (
 	"io/fs"
 	"os"
 	"runtime/debug"
-	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -39,6 +38,11 @@ space, with --model those of ONNX files, with --grid those that a file names.
 Some whole networks, and each model, are measured too, from which the predictor
 learns what a sum of workloads misses. What comes up twice is measured once.
 
+With --cover instead of --budget, the time goes to those workloads of the space
+of which the predictions of its networks gain most: after each batch, what is
+measured already tells what comes next. The run ends early where further rows
+would help no more, and says so.
+
 With --cache cold the caches are emptied before each run, as for a workload that
 runs once in a while. With several --threads there is a table for each number.
 
@@ -59,12 +63,15 @@ the same command goes on with one that was cut off. See docs/devices.md.
 
 With --runtime another runtime than this program's own is measured, by an
 adapter, which gets the arguments after "--". What it fails at is named in the
-table with the reason.`,
+table with the reason. With --on the adapter is brought along; the runtime's
+library is the target's own.`,
 		Example: `  hwprofd profile -o pi4.lut.parquet --space mobile28 --budget 5m
+  hwprofd profile -o pi4.lut.parquet --space mobile28 --cover 5m
   hwprofd profile -o pi4.lut.parquet --model resnet.onnx --model vit.onnx --batch 1,8
   hwprofd profile -o pi4.lut.parquet --grid shapes.json --cache warm,cold --threads 1,4
   hwprofd profile -o kitchen.lut.parquet --space mobile28 --on ssh://pi@kitchen
-  hwprofd profile -o server.lut.parquet --model resnet.onnx --runtime onnxruntime -- --lib /opt/onnxruntime/lib/libonnxruntime.so`,
+  hwprofd profile -o server.lut.parquet --model resnet.onnx --runtime onnxruntime -- --lib /opt/onnxruntime/lib/libonnxruntime.so
+  hwprofd profile -o kitchen.lut.parquet --space mobile28 --runtime onnxruntime --on ssh://pi@kitchen`,
 		Args: outside.args,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			switch {
@@ -73,7 +80,7 @@ table with the reason.`,
 			case budget <= 0:
 				return usagef("--budget %v is not a time to measure for", budget)
 			}
-			if err := plan.check(); err != nil {
+			if err := plan.check(outside.name != ""); err != nil {
 				return err
 			}
 			if plan.cover > 0 {
@@ -83,6 +90,9 @@ table with the reason.`,
 				budget = plan.cover
 			}
 			if on.set() {
+				if len(plan.threads) > 1 {
+					return usagef("--on makes one table: give the command once for each number of --threads")
+				}
 				return profileOn(cmd, &on, output, args)
 			}
 			if !resume {
@@ -123,9 +133,6 @@ table with the reason.`,
 			reference, err := plan.reference(info.Fingerprint())
 			if err != nil {
 				return err
-			}
-			if measured != nil && !slices.Equal(plan.threads, []int{1}) {
-				return usagef("--threads goes with this program's own runtime; the adapter's arguments say how many another one uses")
 			}
 			for _, n := range plan.threads {
 				path := plan.output(output, n)

@@ -2,7 +2,6 @@ package main
 
 import (
 	"math/rand/v2"
-	"slices"
 	"time"
 
 	"github.com/hwprofd/hwprofd/graph"
@@ -14,55 +13,50 @@ import (
 
 const (
 	coverTime     = 400 * time.Millisecond // the most for one workload or network
-	coverNetworks = 300                    // whose prediction is to become better
+	coverNetworks = 300                    // whose prediction is to become better, of all spaces
+	leastCover    = 60                     // of them, of each space
 	coverBatch    = 16                     // workloads chosen at once
 	// coverEnough is how much of the networks' latency is unsure and could still
 	// be measured away when further rows no longer help.
 	coverEnough = 0.003
 )
 
-// cover is the experiment design of --cover: which workloads of a space are
+// cover is the experiment design of --cover: which workloads of the spaces are
 // measured in the time given.
 type cover struct {
 	aims [][]graph.Workload // the workloads of each network
 	say  func(format string, args ...any)
 }
 
-// coverItems is the design for a space, with what it begins with: the workloads
-// of the smallest and the largest network, and whole networks.
-func coverItems(s nas.Space, seed uint64) (*cover, []graph.Workload, []profiler.NamedGraph, error) {
+// coverItems is the design for spaces, which count the same, with the workloads
+// that it begins with: those of the smallest and the largest networks.
+func coverItems(spaces []nas.Space, seed uint64) (*cover, []graph.Workload, error) {
 	var workloads []graph.Workload
-	for _, a := range []nas.Architecture{s.Smallest(), s.Largest()} {
-		of, err := fusedWorkloads(s, a)
-		if err != nil {
-			return nil, nil, nil, err
-		}
-		for _, w := range of {
-			if !slices.Contains(workloads, w) {
-				workloads = append(workloads, w)
-			}
-		}
-	}
-	networks, err := spaceNetworks(s, seed)
-	if err != nil {
-		return nil, nil, nil, err
-	}
 	c := &cover{}
-	// Half of the networks are of any size, as a search meets them, half are
-	// drawn as a user may, each choice for itself.
-	rng := rand.New(rand.NewPCG(seed, streamCoverage))
-	for i := range coverNetworks {
-		draw := nas.RandomSized
-		if i%2 == 1 {
-			draw = nas.Random
+	for _, s := range spaces {
+		for _, a := range []nas.Architecture{s.Smallest(), s.Largest()} {
+			of, err := fusedWorkloads(s, a)
+			if err != nil {
+				return nil, nil, err
+			}
+			workloads = append(workloads, of...)
 		}
-		of, err := fusedWorkloads(s, draw(s, rng))
-		if err != nil {
-			return nil, nil, nil, err
+		// Half of the networks are of any size, as a search meets them, half are
+		// drawn as a user may, each choice for itself.
+		rng := rand.New(rand.NewPCG(seed, streamCoverage))
+		for i := range max(coverNetworks/len(spaces), leastCover) {
+			draw := nas.RandomSized
+			if i%2 == 1 {
+				draw = nas.Random
+			}
+			of, err := fusedWorkloads(s, draw(s, rng))
+			if err != nil {
+				return nil, nil, err
+			}
+			c.aims = append(c.aims, of)
 		}
-		c.aims = append(c.aims, of)
 	}
-	return c, workloads, networks, nil
+	return c, workloads, nil
 }
 
 // choose returns what to measure next, or nothing where that would not help.

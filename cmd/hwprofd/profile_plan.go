@@ -14,6 +14,7 @@ import (
 	"github.com/hwprofd/hwprofd/graph"
 	"github.com/hwprofd/hwprofd/graph/onnx"
 	"github.com/hwprofd/hwprofd/lut"
+	"github.com/hwprofd/hwprofd/nas"
 	"github.com/hwprofd/hwprofd/nas/space"
 	"github.com/hwprofd/hwprofd/profiler"
 )
@@ -21,7 +22,7 @@ import (
 // profilePlan is what profile is to measure, and in which states of the
 // machine.
 type profilePlan struct {
-	space          string
+	spaces         []string
 	models         []string
 	grid           string
 	caches         []string
@@ -31,32 +32,25 @@ type profilePlan struct {
 }
 
 func (p *profilePlan) add(flags *pflag.FlagSet) {
-	flags.StringVar(&p.space, "space", "", "search space whose workloads to measure")
+	flags.StringArrayVar(&p.spaces, "space", nil, "search space whose workloads to measure; may be repeated, and given with --model and --grid")
 	flags.StringArrayVar(&p.models, "model", nil, "ONNX file whose workloads to measure; may be repeated")
 	flags.StringVar(&p.grid, "grid", "", "JSON or CSV file of workloads, or of ranges of their parameters")
-	flags.DurationVar(&p.cover, "cover", 0, "in this time, such as 5m, measure those workloads of the space of which predictions gain most; replaces --budget")
+	flags.DurationVar(&p.cover, "cover", 0, "in this time, such as 5m, measure those workloads of the spaces of which predictions gain most; replaces --budget")
 	flags.StringSliceVar(&p.caches, "cache", []string{lut.CacheWarm}, "state of the caches: warm, cold or both")
 	flags.IntSliceVar(&p.threads, "threads", []int{1}, "threads to run on; several, such as 1,2, make a table each")
 	flags.IntSliceVar(&p.batch, "batch", []int{1}, "batch sizes of models; several, such as 1,8, are all measured")
 	flags.StringVar(&p.baseline, "baseline", "", "earlier table of this device: times are corrected to the speed that the machine had then")
 }
 
-// check reports flags that are wrong or do not go together.
-func (p *profilePlan) check() error {
-	sources := 0
-	for _, given := range []bool{p.space != "", len(p.models) > 0, p.grid != ""} {
-		if given {
-			sources++
-		}
-	}
+// check reports flags that are wrong or do not go together, among themselves or
+// with an outside runtime.
+func (p *profilePlan) check(outside bool) error {
 	switch {
-	case sources == 0:
+	case len(p.spaces)+len(p.models) == 0 && p.grid == "":
 		return usagef("name what to measure: --space, --model or --grid")
-	case p.space != "" && sources > 1:
-		return usagef("name what to measure: either --space, or --model and --grid")
 	case p.cover < 0:
 		return usagef("--cover %v is not a time to measure for", p.cover)
-	case p.cover > 0 && p.space == "":
+	case p.cover > 0 && len(p.spaces) == 0:
 		return usagef("--cover goes with --space")
 	case p.cover > 0 && !slices.Equal(p.caches, []string{lut.CacheWarm}):
 		return usagef("--cover is for warm caches, as predictions are")
@@ -76,6 +70,16 @@ func (p *profilePlan) check() error {
 	for _, n := range p.batch {
 		if n < 1 || n > maxBatch {
 			return usagef("--batch %d is outside 1..%d", n, maxBatch)
+		}
+	}
+	if outside {
+		switch {
+		case slices.Contains(p.caches, lut.CacheCold):
+			// An adapter runs a model once before it takes times, which would
+			// fill the caches again.
+			return usagef("--cache %s goes with this program's own runtime: an adapter's runs are warm; leave out --cache or --runtime", lut.CacheCold)
+		case !slices.Equal(p.threads, []int{1}):
+			return usagef("--threads goes with this program's own runtime; the adapter's arguments say how many another one uses")
 		}
 	}
 	if len(p.models) == 0 && !slices.Equal(p.batch, []int{1}) {
@@ -104,26 +108,72 @@ func (p *profilePlan) output(path string, threads int) string {
 	return folder + stem + ".threads" + strconv.Itoa(threads) + ext
 }
 
-// items are the workloads and networks to measure within a budget, and with
-// --cover the design that tells what else.
+// items are the workloads and networks to measure within a budget, each once,
+// and with --cover the design that tells what else.
 func (p *profilePlan) items(seed uint64, budget time.Duration) (*cover, []graph.Workload, []profiler.NamedGraph, error) {
-	if p.space != "" {
-		s, err := space.Published(p.space)
-		if err != nil {
-			return nil, nil, nil, usageError{err}
-		}
-		if p.cover > 0 {
-			return coverItems(s, seed)
-		}
-		workloads, networks, err := spaceItems(s, seed, budget)
-		return nil, workloads, networks, err
+	spaces, err := p.published()
+	if err != nil {
+		return nil, nil, nil, err
 	}
+	workloads, networks, err := p.named()
+	if err != nil || len(spaces) == 0 {
+		return nil, distinct(workloads), networks, err
+	}
+	var design *cover
+	var more []graph.Workload
+	if p.cover > 0 {
+		design, more, err = coverItems(spaces, seed)
+	} else {
+		more, err = spaceWorkloads(spaces, seed, budget, workloads)
+	}
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	fit, calibrate := networksEach(len(spaces), budget)
+	for _, s := range spaces {
+		of, err := spaceNetworks(s, seed, fit, calibrate)
+		if err != nil {
+			return nil, nil, nil, err
+		}
+		networks = append(networks, of...)
+	}
+	return design, distinct(append(workloads, more...)), networks, nil
+}
+
+// distinct leaves out workloads that were there before.
+func distinct(workloads []graph.Workload) []graph.Workload {
+	seen := map[graph.Workload]bool{}
+	return slices.DeleteFunc(workloads, func(w graph.Workload) bool {
+		twice := seen[w]
+		seen[w] = true
+		return twice
+	})
+}
+
+// published are the spaces, each once.
+func (p *profilePlan) published() ([]nas.Space, error) {
+	var spaces []nas.Space
+	for i, name := range p.spaces {
+		if slices.Contains(p.spaces[:i], name) {
+			continue
+		}
+		s, err := space.Published(name)
+		if err != nil {
+			return nil, usageError{err}
+		}
+		spaces = append(spaces, s)
+	}
+	return spaces, nil
+}
+
+// named are the workloads of the grid and the models, and the models.
+func (p *profilePlan) named() ([]graph.Workload, []profiler.NamedGraph, error) {
 	var workloads []graph.Workload
 	var networks []profiler.NamedGraph
 	if p.grid != "" {
 		var err error
 		if workloads, err = profiler.ReadGrid(p.grid); err != nil {
-			return nil, nil, nil, err
+			return nil, nil, err
 		}
 	}
 	seen := map[string]bool{}
@@ -135,15 +185,15 @@ func (p *profilePlan) items(seed uint64, budget time.Duration) (*cover, []graph.
 		for _, batch := range p.batch {
 			g, err := readBatch(path, batch)
 			if err != nil {
-				return nil, nil, nil, err
+				return nil, nil, err
 			}
 			fused, err := graph.Fuse(g)
 			if err != nil {
-				return nil, nil, nil, fmt.Errorf("%s: %w", path, err)
+				return nil, nil, fmt.Errorf("%s: %w", path, err)
 			}
 			of, err := fused.Workloads()
 			if err != nil {
-				return nil, nil, nil, fmt.Errorf("%s: %w", path, err)
+				return nil, nil, fmt.Errorf("%s: %w", path, err)
 			}
 			workloads = append(workloads, of...)
 			name := path
@@ -153,7 +203,7 @@ func (p *profilePlan) items(seed uint64, budget time.Duration) (*cover, []graph.
 			networks = append(networks, profiler.NamedGraph{Name: name, Use: "fit", Graph: g, File: path})
 		}
 	}
-	return nil, workloads, networks, nil
+	return workloads, networks, nil
 }
 
 // readBatch reads a model with a batch: the first dimension of its inputs, which

@@ -7,19 +7,11 @@ import (
 	"slices"
 	"time"
 
-	"github.com/hwprofd/hwprofd/graph"
 	"github.com/hwprofd/hwprofd/graph/onnx"
 	"github.com/hwprofd/hwprofd/lut"
 	"github.com/hwprofd/hwprofd/nas"
 	"github.com/hwprofd/hwprofd/predictor"
 	"github.com/hwprofd/hwprofd/profiler"
-)
-
-// Of the time to profile, this part goes to workloads, and about that much
-// each needs on a machine that is not too noisy.
-const (
-	workloadShare = 0.6
-	workloadTime  = 70 * time.Millisecond
 )
 
 // networkName is how a network of a space is called in tables and reports.
@@ -55,29 +47,18 @@ func drawNetworks(s nas.Space, seed uint64) (fit, calibrate, check []nas.Archite
 	return append(ends, fit...), calibrate, check, err
 }
 
-// spaceItems are the workloads and the whole networks of a space to measure
-// within a budget.
-func spaceItems(s nas.Space, seed uint64, budget time.Duration) ([]graph.Workload, []profiler.NamedGraph, error) {
-	workloads, err := coverSpace(s, seed, int(workloadShare*float64(budget)/float64(workloadTime)))
-	if err != nil {
-		return nil, nil, err
-	}
-	networks, err := spaceNetworks(s, seed)
-	return workloads, networks, err
-}
-
 // spaceNetworks are the whole networks of a space that a predictor is fitted to
-// and calibrated on.
-func spaceNetworks(s nas.Space, seed uint64) ([]profiler.NamedGraph, error) {
-	fit, calibrate, _, err := drawNetworks(s, seed)
+// and calibrated on, of each the first of those that a quickstart takes.
+func spaceNetworks(s nas.Space, seed uint64, fit, calibrate int) ([]profiler.NamedGraph, error) {
+	fitted, calibrated, _, err := drawNetworks(s, seed)
 	if err != nil {
 		return nil, err
 	}
-	networks, err := lowerNamed(s, fit, "fit")
+	networks, err := lowerNamed(s, fitted[:fit], "fit")
 	if err != nil {
 		return nil, err
 	}
-	more, err := lowerNamed(s, calibrate, "calibrate")
+	more, err := lowerNamed(s, calibrated[:calibrate], "calibrate")
 	return append(networks, more...), err
 }
 
@@ -92,7 +73,11 @@ func (q *quickstart) profile(ctx context.Context, budget time.Duration) error {
 	whole := time.Duration(profileShare * float64(q.folder.state.Budget))
 	// The set of items depends on the budget of the whole run, not on what is
 	// left of it, so that a resumed run measures the same ones.
-	workloads, networks, err := spaceItems(q.space, q.folder.state.Seed, whole)
+	workloads, err := spaceWorkloads([]nas.Space{q.space}, q.folder.state.Seed, whole, nil)
+	if err != nil {
+		return err
+	}
+	networks, err := spaceNetworks(q.space, q.folder.state.Seed, fitNetworks, calibrateNetworks)
 	if err != nil {
 		return err
 	}

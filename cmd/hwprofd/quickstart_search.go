@@ -6,10 +6,8 @@ import (
 	"runtime"
 	"time"
 
-	"github.com/hwprofd/hwprofd/graph"
 	"github.com/hwprofd/hwprofd/graph/onnx"
 	"github.com/hwprofd/hwprofd/nas/supernet"
-	"github.com/hwprofd/hwprofd/predictor"
 )
 
 func (q *quickstart) train(ctx context.Context, _ time.Duration) error {
@@ -117,16 +115,4 @@ func (q *quickstart) export(ctx context.Context, _ time.Duration) error {
 		q.progress.say("      %s: architecture %s", path, e.Architecture)
 	}
 	return writeJSONFile(q.folder.check(), q.check)
-}
-
-// addCostMetadata writes into a model what it is predicted to cost, and where.
-func addCostMetadata(g *graph.Graph, p predictor.Prediction, fingerprint string) {
-	g.Metadata["device.fingerprint"] = fingerprint
-	g.Metadata["predicted.latency_ns"] = fmt.Sprintf("%.0f", p.LatencyNS)
-	g.Metadata["predicted.latency_interval_ns"] = fmt.Sprintf("%.0f..%.0f", p.LowNS, p.HighNS)
-	g.Metadata["predicted.coverage"] = fmt.Sprintf("%.2f", p.Coverage)
-	if p.EnergySource != "" {
-		g.Metadata["predicted.energy_mj"] = fmt.Sprintf("%.6g", p.EnergyMJ)
-		g.Metadata["predicted.energy_source"] = p.EnergySource
-	}
 }

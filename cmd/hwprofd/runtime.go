@@ -24,6 +24,10 @@ import (
 // adapterPrefix begins the names of adapters that belong to this program.
 const adapterPrefix = "hwprofd-"
 
+// ownAdapters are the runtimes whose adapters are, which can be brought to a
+// target.
+var ownAdapters = []string{"onnxruntime"}
+
 // runtimeFlags name an outside runtime. The arguments after "--" are those of
 // its adapter.
 type runtimeFlags struct {

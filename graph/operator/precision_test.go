@@ -15,7 +15,7 @@ func singleOnly(operator string) bool {
 	switch operator {
 	case "DynamicQuantizeLinear", "com.microsoft.QLinearAdd", "com.microsoft.QLinearMul", "com.microsoft.QLinearSigmoid",
 		"com.microsoft.QLinearLeakyRelu", "com.microsoft.QLinearGlobalAveragePool", "com.microsoft.QLinearAveragePool",
-		"com.microsoft.QLinearConcat", "MelWeightMatrix":
+		"com.microsoft.QLinearConcat", "com.microsoft.QGemm", "MelWeightMatrix":
 		return true
 	}
 	return false

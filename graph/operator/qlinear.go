@@ -69,6 +69,22 @@ func init() {
 		},
 		run: runQLinearConcat,
 	})
+	define("com.microsoft.QGemm", definition{least: 6, most: 9, outputs: 1,
+		infer: func(c *Call) ([]Type, error) {
+			g, err := c.quantizedGemm()
+			if err != nil {
+				return nil, err
+			}
+			d := F32
+			if c.has(7) {
+				if d = c.In[0].DType; c.has(8) {
+					d = c.In[8].DType
+				}
+			}
+			return c.types(Type{d, []int{g.m, g.n}})
+		},
+		run: runQGemm,
+	})
 }
 
 // quantizedInput checks input x and its scale and zero point that follow, one
@@ -253,5 +269,88 @@ func runQLinearConcat(c *Call, out []*Tensor) error {
 		from += n
 	}
 	c.requantize(out[0], y, 0, 1)
+	return nil
+}
+
+// quantizedGemm is the product of QGemm: of input 0 by input 3, with scale and
+// zero point behind each, plus whole numbers, input 6.
+func (c *Call) quantizedGemm() (*gemm, error) {
+	err := firstError(c.quantizedInput(0), c.wantType(3, I8, U8), c.wantType(4, F32), c.wantSame(3, 5), c.wantType(6, I32),
+		c.wantType(7, F32), c.wantScalar(7), c.wantType(8, I8, U8), c.wantScalar(8))
+	if err != nil {
+		return nil, err
+	}
+	for _, i := range []int{3, 4} {
+		if !c.has(i) {
+			return nil, fmt.Errorf("input %d is missing", i)
+		}
+	}
+	if c.has(8) && !c.has(7) {
+		return nil, fmt.Errorf("input 8, a zero point, is given without its scale, input 7")
+	}
+	// Gemm wants operands of one type; only their shapes matter here.
+	product := &Call{Attributes: c.Attributes, In: make([]*Tensor, 3)}
+	for i, from := range []int{0, 3, 6} {
+		if c.has(from) {
+			product.In[i] = &Tensor{DType: F32, Shape: c.In[from].Shape}
+		}
+	}
+	g, err := product.gemm()
+	if err != nil {
+		return nil, err
+	}
+	for _, i := range []int{4, 5} { // one, or one for each column
+		if c.has(i) && (len(c.In[i].Shape) > 1 || Elements(c.In[i].Shape) != 1 && c.In[i].Shape[0] != g.n) {
+			return nil, fmt.Errorf("input %d is of shape %v, want one element or %d", i, c.In[i].Shape, g.n)
+		}
+	}
+	return g, nil
+}
+
+func runQGemm(c *Call, out []*Tensor) error {
+	g, err := c.quantizedGemm()
+	if err != nil || out[0] == nil {
+		return err
+	}
+	a, b := int32s(c.In[0]), int32s(c.In[3])
+	zeroA, zeroB := []int32{0}, []int32{0}
+	if c.has(2) {
+		zeroA = int32s(c.In[2])
+	}
+	if c.has(5) {
+		zeroB = int32s(c.In[5])
+	}
+	sums := make([]int32, g.m*g.n)
+	if c.has(6) {
+		for i, v := range repeatedTo(float64s(c.In[6]), c.In[6].Shape, out[0].Shape) {
+			sums[i] = int32(v)
+		}
+	}
+	for i := range g.m {
+		row := sums[i*g.n:][:g.n]
+		for k := range g.k {
+			at := i*g.k + k
+			if g.transA {
+				at = k*g.m + i
+			}
+			v := a[at] - zeroA[0]
+			for j := range row {
+				at := k*g.n + j
+				if g.transB {
+					at = j*g.k + k
+				}
+				row[j] += v * (b[at] - zeroB[j%len(zeroB)])
+			}
+		}
+	}
+	scale, scales, y := float64(g.alpha)*float64s(c.In[1])[0], float64s(c.In[4]), make([]float64, len(sums))
+	for i, sum := range sums {
+		y[i] = float64(sum) * scale * scales[i%g.n%len(scales)]
+	}
+	if c.has(7) {
+		c.requantize(out[0], y, 7, 8)
+	} else {
+		setFloat64s(out[0], y)
+	}
 	return nil
 }

@@ -19,7 +19,7 @@ def write(name, nodes, shape, constants, opset=13, ir=7, batch=None):
         [helper.make_tensor_value_info("x", TensorProto.FLOAT, [batch or shape[0], *shape[1:]])],
         [helper.make_tensor_value_info("y", TensorProto.FLOAT, None)],
         [numpy_helper.from_array(np.asarray(v), k) for k, v in constants.items()])
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset), helper.make_opsetid("com.microsoft", 1)])
     model.ir_version = ir
     save(model, f"{sys.argv[1]}/{name}.onnx")
 
@@ -83,3 +83,28 @@ write("scaled_conv", [
     helper.make_node("Sum", ["c", "x", "x"], ["d"]),
     helper.make_node("Sigmoid", ["d"], ["y"]),
 ], [1, 3, 6, 6], {"w": weight(3, 3, 3, 3), "s": weight(3, 1, 1), "t": weight(1, 3, 1, 1)}, opset=8)
+
+
+def dynamic(name, product, shape, weights, bias, **attributes):
+    """A product of bytes, in the form of ONNX Runtime's dynamic quantization."""
+    write(name, [
+        helper.make_node("DynamicQuantizeLinear", ["x"], ["q", "q_scale", "q_zero"]),
+        helper.make_node(product, ["q", "w", "q_zero", "w_zero"], ["sums"], **attributes),
+        helper.make_node("Cast", ["sums"], ["numbers"], to=TensorProto.FLOAT),
+        helper.make_node("Mul", ["q_scale", "w_scale"], ["scale"]),
+        helper.make_node("Mul", ["numbers", "scale"], ["scaled"]),
+        helper.make_node("Add", ["scaled", "b"], ["y"]),
+    ], shape, {"w": weights, "w_scale": f(0.01), "w_zero": weights.dtype.type(3), "b": bias})
+
+
+dynamic("dynamic_conv", "ConvInteger", [1, 3, 9, 8], rng.integers(0, 256, (5, 3, 3, 3), dtype=np.uint8), weight(1, 5, 1, 1),
+        pads=[1, 1, 1, 1], strides=[2, 1])
+dynamic("dynamic_matmul", "MatMulInteger", [2, 7, 12], rng.integers(-128, 128, (12, 9), dtype=np.int8), weight(9))
+qgemm = {"scale": f(0.02), "zero": np.uint8(128), "w": rng.integers(-128, 128, (5, 6), dtype=np.int8), "w_scale": f(0.01),
+         "w_zero": np.int8(0), "b": rng.integers(-2000, 2000, 5, dtype=np.int32), "y_scale": f(0.05), "y_zero": np.uint8(100)}
+write("qgemm", [
+    helper.make_node("QuantizeLinear", ["x", "scale", "zero"], ["q"]),
+    helper.make_node("QGemm", ["q", "scale", "zero", "w", "w_scale", "w_zero", "b", "y_scale", "y_zero"], ["p"],
+                     domain="com.microsoft", transB=1),
+    helper.make_node("DequantizeLinear", ["p", "y_scale", "y_zero"], ["y"]),
+], [3, 6], qgemm)

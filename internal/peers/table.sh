@@ -86,7 +86,7 @@ facts() {
       console.log("peer,kind,shape,dtype,threads,peer_ns,ours_ns,ratio")
       const row = (peer, kind, theirs, ours) => console.log([peer, kind, name, "f32", threads, theirs, ours, ours / theirs].join())
       row("naive", "arena", m.naive_bytes, m.arena_bytes)
-      row("kernels", "overhead", m.traced_ns, m.traced_run_ns)
+      row("kernels", "overhead", m.traced_sum_ns, m.traced_run_ns)
       ' "$1" "$threads" >"$out/facts-$1-$threads-$start-$round.csv"
 }
 # load NAME: reading a model up to its first result, in processes of their own

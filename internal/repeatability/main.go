@@ -3,8 +3,8 @@
 // is and beside a load on another CPU, and prints how far the medians are from
 // those of the first profile, with what drifted divided out and without.
 //
-//	go run ./internal/repeatability                    the full panel, about 20 minutes
-//	go run ./internal/repeatability -n 60 -each 100ms  a smaller one, about a minute
+//	go run ./internal/repeatability                    the full panel, about half an hour
+//	go run ./internal/repeatability -n 60 -each 100ms  a smaller one, about two minutes
 //
 // The parts are quiet (the first profile again, -apart later), bursts (beside a
 // load that comes and goes, busy half of the time for 0.2 to 5 s), constant

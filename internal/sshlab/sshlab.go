@@ -85,7 +85,7 @@ func New(t testing.TB, cache string, environment ...string) *Lab {
 			t.Logf("sshd: %s", log.String())
 		}
 	})
-	file("ssh_config", fmt.Sprintf("Host kitchen\n HostName 127.0.0.1\n Port %s\n IdentityFile %s\n IdentitiesOnly yes\n UserKnownHostsFile %s\n StrictHostKeyChecking accept-new\n KexAlgorithms curve25519-sha256\n",
+	file("ssh_config", fmt.Sprintf("Host kitchen\n HostName 127.0.0.1\n Port %s\n IdentityFile %s\n IdentitiesOnly yes\n UserKnownHostsFile %s\n StrictHostKeyChecking accept-new\n KexAlgorithms curve25519-sha256\n Ciphers aes128-gcm@openssh.com\n",
 		port, filepath.Join(l.Dir, "user"), filepath.Join(l.Dir, "known_hosts")))
 	bin := filepath.Join(l.Dir, "bin")
 	if err := os.Mkdir(bin, 0o755); err != nil {

@@ -42,8 +42,6 @@ const (
 	opIntSub
 	opShiftLeft       // by n bits
 	opShiftArithmetic // right
-	opRound           // to the nearest integer, ties to even
-	opToInt
 	opToFloat
 	opScale    // a * 2^b for an integral b between -300 and 300, rounded once; of any b rounded down with AVX-512
 	opFraction // a less a rounded down, 0 of infinities (AVX-512)
@@ -99,7 +97,6 @@ func (p *program) left(a value, n int) value { return p.emit(opShiftLeft, uint32
 func (p *program) right(a value, n int) value {
 	return p.emit(opShiftArithmetic, uint32(n), a)
 }
-func (p *program) round(a value) value         { return p.emit(opRound, 0, a) }
 func (p *program) toFloat(a value) value       { return p.emit(opToFloat, 0, a) }
 func (p *program) fraction(a value) value      { return p.emit(opFraction, 0, a) }
 func (p *program) scale(a, b value) value      { return p.emit(opScale, 0, a, b) }

@@ -34,8 +34,6 @@ var neonBinary = map[op]string{
 	opIntAdd: "IADD", opIntSub: "ISUB", opAnd: "AND", opOr: "ORR", opXor: "EOR",
 }
 
-var neonUnary = map[op]string{opRound: "FRINTN", opToInt: "FCVTNS", opToFloat: "SCVTF"}
-
 // kernel writes the kernel of p.
 func (w *neonWriter) kernel(p *program) {
 	p.prune()
@@ -203,12 +201,12 @@ func (w *neonWriter) body(p *program, scalars []int, acc, pinned int, single boo
 			retire()
 			in[v] = take()
 			w.line("%s(%d, %d, %d)", name, in[v], s, c.n)
-		case opRound, opToInt, opToFloat:
+		case opToFloat:
 			s, done := read(c.a)
 			done()
 			retire()
 			in[v] = take()
-			w.line("%s(%d, %d)", neonUnary[c.op], in[v], s)
+			w.line("SCVTF(%d, %d)", in[v], s)
 		case opScale:
 			// In two steps, since the factor may be no number: the first is exact.
 			half, rest, bias := take(), take(), take()

@@ -249,20 +249,9 @@ func (x *x86) instruction(i int) {
 		} else {
 			VPSRAD(operand.U8(c.n), s, d)
 		}
-	case opRound:
-		s := x.inRegister(c.a)
-		d := result()
-		if x.masked {
-			VRNDSCALEPS(operand.U8(8), s, d)
-		} else {
-			VROUNDPS(operand.U8(8), s, d)
-		}
 	case opFraction:
 		s := x.inRegister(c.a)
 		VREDUCEPS(operand.U8(9), s, result())
-	case opToInt:
-		s := x.inRegister(c.a)
-		VCVTPS2DQ(s, result())
 	case opToFloat:
 		s := x.inRegister(c.a)
 		VCVTDQ2PS(s, result())

@@ -99,7 +99,7 @@ func printIdeas(t *testing.T, name string) {
 				for draw := range draws {
 					order := rand.New(rand.NewPCG(7, uint64(draw))).Perm(len(truth))
 					predicted, in := idea.answer(t, p, truth, order[:10], order[10:10+judged])
-					mean += Spearman(predicted, at(truth, order[10:10+judged])) / float64(draws*len(devices))
+					mean += spearman(predicted, at(truth, order[10:10+judged])) / float64(draws*len(devices))
 					held += in / float64(draws*len(devices))
 				}
 			}

@@ -38,13 +38,13 @@ func (ofa) parse(fields []string) (Architecture, error) {
 	if len(fields) == 1 {
 		parts := strings.Split(fields[0], ";")
 		if len(parts) != 4 {
-			return nil, fmt.Errorf("architecture %q is not of the form ks=...;e=...;d=...;r=...", whole)
+			return nil, fmt.Errorf("architecture %q is not of the form ks=...;e=...;d=...;r=..., each list separated by spaces", whole)
 		}
 		fields = make([]string, 4)
 		for i, name := range []string{"ks", "e", "d", "r"} {
 			value, ok := strings.CutPrefix(parts[i], name+"=")
 			if !ok {
-				return nil, fmt.Errorf("architecture %q is not of the form ks=...;e=...;d=...;r=...", whole)
+				return nil, fmt.Errorf("architecture %q is not of the form ks=...;e=...;d=...;r=..., each list separated by spaces", whole)
 			}
 			fields[i] = value
 		}

@@ -238,7 +238,7 @@ func (p *Prior) likeness() float64 {
 	for f, family := range p.families {
 		own := deviceKernels(p.known[0], family)[0]
 		others := deviceKernels(p.known[0], p.without(f))[0]
-		least = min(least, Spearman(own.f, others.f))
+		least = min(least, spearman(own.f, others.f))
 	}
 	return least
 }

@@ -149,6 +149,6 @@ func score(p *Prediction, truth []float64, measured []int) Draw {
 	}
 	n := float64(len(real))
 	d.MAPE, d.Within5, d.Within10, d.Coverage90 = d.MAPE/n, d.Within5/n, d.Within10/n, d.Coverage90/n
-	d.Spearman, d.Median, d.Width90 = Spearman(predicted, real), median(errors), median(widths)
+	d.Spearman, d.Median, d.Width90 = spearman(predicted, real), median(errors), median(widths)
 	return d
 }

@@ -95,7 +95,7 @@ func TestProtocolReadsOnlySamples(t *testing.T) {
 		t.Fatal(err)
 	}
 	for d, column := range it.times {
-		if Spearman(column, table.Latency(x.Target)) == 1 {
+		if spearman(column, table.Latency(x.Target)) == 1 {
 			t.Errorf("known device %d is the target", d)
 		}
 	}

@@ -53,8 +53,8 @@ func correlation(a, b []float64) float64 {
 	return ab / math.Sqrt(aa*bb)
 }
 
-// Spearman is the rank correlation of two columns, ties sharing their rank.
-func Spearman(a, b []float64) float64 { return correlation(ranks(a), ranks(b)) }
+// spearman is the rank correlation of two columns, ties sharing their rank.
+func spearman(a, b []float64) float64 { return correlation(ranks(a), ranks(b)) }
 
 // weighted is a value and how much it counts.
 type weighted struct{ value, weight float64 }

@@ -50,7 +50,7 @@ func TestSums(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if rho := Spearman(q.mean, exact); rho < 0.97 {
+			if rho := spearman(q.mean, exact); rho < 0.97 {
 				t.Errorf("%s: rank correlation %.4f", p.sums[k].name, rho)
 			}
 		}

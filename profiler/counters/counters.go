@@ -1,6 +1,5 @@
 // Package counters counts what a processor does while something runs: cycles,
-// instructions, cache misses and others, through Linux's perf_event_open, and
-// how much memory it takes at its peak.
+// instructions, cache misses and others, through Linux's perf_event_open.
 //
 // What the kernel or the machine does not allow is missing, with the reason;
 // virtual machines for example often have no hardware counters.

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"os"
 	"runtime"
-	"runtime/debug"
 	"strings"
 	"testing"
 
@@ -126,42 +125,5 @@ func TestOpen(t *testing.T) {
 	t.Log(counts)
 	if n, ok := counts.Value(PageFaults); ok && n == 0 {
 		t.Error("no page faults of fresh memory")
-	}
-}
-
-func TestPeakMemory(t *testing.T) {
-	const size = 64 << 20
-	debug.FreeOSMemory() // what other tests have left
-	idle, err := PeakMemory(func() {})
-	if err != nil {
-		t.Skip(err)
-	}
-	peak, err := PeakMemory(func() {
-		block := make([]byte, size)
-		for i := 0; i < size; i += 4096 {
-			block[i] = 1
-		}
-		runtime.KeepAlive(block)
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if grown := peak - idle; grown < size*9/10 || grown > size*2 {
-		t.Errorf("the peak grew by %d bytes for a block of %d", grown, size)
-	}
-	debug.FreeOSMemory()
-	if after, err := PeakMemory(func() {}); err != nil || after > peak-size/2 {
-		t.Errorf("%d bytes at the peak after the block is gone, error %v; it was %d", after, err, peak)
-	}
-}
-
-func TestParsePeak(t *testing.T) {
-	if n, err := parsePeak("Name:\tx\nVmHWM:\t    5120 kB\nVmRSS:\t 4 kB\n"); n != 5<<20 || err != nil {
-		t.Errorf("%d bytes, error %v, want 5 MiB", n, err)
-	}
-	for _, status := range []string{"", "VmHWM:\n", "VmHWM: x kB\n", "VmHWM: -1 kB\n", "VmHWM: 99999999999999999999 kB\n"} {
-		if n, err := parsePeak(status); err == nil {
-			t.Errorf("%q: %d bytes, no error", status, n)
-		}
 	}
 }

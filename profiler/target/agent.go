@@ -265,6 +265,9 @@ func start(stdin io.Reader) error {
 	defer log.Close()
 	cmd := exec.Command(args[0], args[1:]...)
 	cmd.Stdout, cmd.Stderr = log, log
+	if cmd.Env, err = ownFolders(); err != nil {
+		return err
+	}
 	cmd.ExtraFiles = []*os.File{lock} // the lock lasts until the last process that has it ends
 	detach(cmd)
 	// The room for this file is taken before there is anything to lose.
@@ -275,6 +278,24 @@ func start(stdin io.Reader) error {
 		return err
 	}
 	return writeStarted(started{Args: args, PID: cmd.Process.Pid, Boot: boot()})
+}
+
+// ownFolders is the environment of a run: what it, and what runtimes and their
+// libraries leave in the folders for caches and temporary files, is removed with
+// the run's own folder, even where the run is killed.
+func ownFolders() ([]string, error) {
+	environment := os.Environ()
+	for variable, name := range map[string]string{"XDG_CACHE_HOME": "cache", "TMPDIR": "tmp"} {
+		folder, err := filepath.Abs(name)
+		if err != nil {
+			return nil, err
+		}
+		if err := os.MkdirAll(folder, 0o700); err != nil {
+			return nil, err
+		}
+		environment = append(environment, variable+"="+folder)
+	}
+	return environment, nil
 }
 
 func writeStarted(s started) error {

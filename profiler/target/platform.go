@@ -105,15 +105,21 @@ func freeOfDF(line string) (int64, bool) {
 // the log and the table.
 const spare = 1 << 20
 
-// bring sees to it that the program is in the folder of a run.
-func (t *Target) bring(ctx context.Context, id string) error {
-	f, err := t.look(ctx, id)
+// find is that of [Programs].
+func (t *Target) find(ctx context.Context, name string, of platform) (path string, done func(), err error) {
+	path, done, err = t.options.Programs.find(ctx, name, of, t.options.Say)
+	if err != nil {
+		err = t.errorf("%w", err)
+	}
+	return path, done, err
+}
+
+// bring sees to it that the program is in the folder of a run, which was looked
+// at.
+func (t *Target) bring(ctx context.Context, id string, f found) error {
+	path, done, err := t.find(ctx, programName, f.platform)
 	if err != nil {
 		return err
-	}
-	path, done, err := t.options.Programs.find(ctx, f.platform, t.options.Say)
-	if err != nil {
-		return t.errorf("%w", err)
 	}
 	defer done()
 	sum, size, err := sumFile(path)
@@ -216,7 +222,7 @@ func (t *Target) sendAll(ctx context.Context, id string, files []File, free int6
 		return nil
 	}
 	if free >= 0 && free < need+spare {
-		return t.errorf("its disk has %s free, the models need %s: make room there", mebibytes(free), mebibytes(need+spare))
+		return t.errorf("its disk has %s free, what is copied needs %s: make room there", mebibytes(free), mebibytes(need+spare))
 	}
 	for _, f := range files {
 		sum, size, err := sumFile(f.Path)

@@ -33,6 +33,9 @@ type Job struct {
 	Args []string
 	// Files are those that Args name, by their Name.
 	Files []File
+	// Adapter is the name of an adapter of ours that Args need, which is put
+	// beside the program, such as hwprofd-onnxruntime; "" if they need none.
+	Adapter string
 	// Networks are the names that measured networks get in the table, by the
 	// names that they have on the target.
 	Networks map[string]string
@@ -57,7 +60,7 @@ func (t *Target) Profile(ctx context.Context, job Job) (*lut.Table, error) {
 		return nil, err
 	}
 	defer journal.close()
-	r := &remoteRun{t: t, id: jobID(output), job: job, journal: journal}
+	r := &remoteRun{t: t, id: jobID(output), job: job, files: slices.Clone(job.Files), journal: journal}
 	table, err := r.measure(ctx)
 	if err == nil {
 		return table, journal.remove()
@@ -84,6 +87,7 @@ type remoteRun struct {
 	t       *Target
 	id      string
 	job     Job
+	files   []File // of the job, with its adapter
 	journal *localJournal
 	logAt   int64
 	brought bool // the program is there
@@ -95,7 +99,19 @@ func (r *remoteRun) argv() []string {
 }
 
 func (r *remoteRun) measure(ctx context.Context) (*lut.Table, error) {
-	if err := r.t.bring(ctx, r.id); err != nil {
+	f, err := r.t.look(ctx, r.id)
+	if err != nil {
+		return nil, err
+	}
+	if name := r.job.Adapter; name != "" { // looked for before anything is copied
+		path, done, err := r.t.find(ctx, name, f.platform)
+		if err != nil {
+			return nil, fmt.Errorf("%w; one that is on the target is named by its path there", err)
+		}
+		defer done()
+		r.files = append(r.files, File{Path: path, Name: name})
+	}
+	if err := r.t.bring(ctx, r.id, f); err != nil {
 		return nil, err
 	}
 	r.brought = true
@@ -162,7 +178,7 @@ func (r *remoteRun) begin(ctx context.Context, s state) error {
 			return err
 		}
 	}
-	if err := r.t.sendAll(ctx, r.id, r.job.Files, s.Free); err != nil {
+	if err := r.t.sendAll(ctx, r.id, r.files, s.Free); err != nil {
 		return err
 	}
 	if rows := r.journal.rows; rows > 0 {

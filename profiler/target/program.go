@@ -13,16 +13,17 @@ import (
 	"strings"
 )
 
-// Programs says where the program for a target comes from. The places are tried
-// in the order of the fields.
+// Programs says where the programs for a target come from: hwprofd, and the
+// adapter of a job. The places are tried in the order of the fields.
 type Programs struct {
-	// Self is this program, for a target of this machine's kind.
+	// Self is this program, for a target of this machine's kind. The adapter for
+	// such a target is that beside it, or else on PATH.
 	Self string
-	// Dirs are folders with programs called hwprofd-SYSTEM-PROCESSOR, such as
+	// Dirs are folders with programs called NAME-SYSTEM-PROCESSOR, such as
 	// hwprofd-linux-arm64, as scripts/dist makes them.
 	Dirs []string
-	// Source is the folder of the source code, from which the program is built
-	// where the Go toolchain is installed; "" if there is none.
+	// Source is the folder of the source code, from whose folders cmd/NAME
+	// programs are built where the Go toolchain is installed; "" if there is none.
 	Source string
 }
 
@@ -39,23 +40,38 @@ var builds = map[platform][3]string{
 	{"darwin", "amd64"}:  {"darwin", "amd64"},
 }
 
-// find returns the program for a platform; done is to be called after use.
-func (p Programs) find(ctx context.Context, of platform, say func(string)) (path string, done func(), err error) {
+// find returns the program of a name for a platform; done is to be called after
+// use. Adapters load libraries of the system, for which a program for Linux is
+// no program for Android.
+func (p Programs) find(ctx context.Context, name string, of platform, say func(string)) (path string, done func(), err error) {
 	done = func() {}
 	build, ok := builds[of]
-	if !ok && of.os == "android" {
+	switch {
+	case of.os != "android":
+	case name != programName:
+		ok = false
+	case !ok:
 		of.os = "linux"
 		build, ok = builds[of]
 	}
 	if !ok {
-		return "", done, fmt.Errorf("hwprofd is not made for %s", of)
+		return "", done, fmt.Errorf("%s is not made for %s", name, of)
 	}
+	var places []string
 	if p.Self != "" && build[0] == runtime.GOOS && build[1] == runtime.GOARCH && runtime.GOARCH != "arm" {
-		return p.Self, done, nil
+		if name == programName {
+			return p.Self, done, nil
+		}
+		places = append(places, filepath.Join(filepath.Dir(p.Self), name))
+		if path, err := exec.LookPath(name); err == nil {
+			places = append(places, path)
+		}
+	}
+	for _, dir := range p.Dirs {
+		places = append(places, filepath.Join(dir, name+"-"+of.String()))
 	}
 	var unfit []string
-	for _, dir := range p.Dirs {
-		path := filepath.Join(dir, "hwprofd-"+of.String())
+	for _, path := range places {
 		err := fits(path, build)
 		if err == nil {
 			return path, done, nil
@@ -69,24 +85,24 @@ func (p Programs) find(ctx context.Context, of platform, say func(string)) (path
 		why = strings.Join(unfit, "; ") + ": " + why
 	}
 	if p.Source == "" {
-		return "", done, fmt.Errorf("there is no hwprofd for %s here: %s", of, why)
+		return "", done, fmt.Errorf("there is no %s for %s here: %s", name, of, why)
 	}
 	if _, err := exec.LookPath("go"); err != nil {
-		return "", done, fmt.Errorf("there is no hwprofd for %s here, and no Go to build it with: %s", of, why)
+		return "", done, fmt.Errorf("there is no %s for %s here, and no Go to build it with: %s", name, of, why)
 	}
 	dir, err := os.MkdirTemp("", "hwprofd-build-")
 	if err != nil {
 		return "", done, err
 	}
 	done = func() { os.RemoveAll(dir) }
-	say(fmt.Sprintf("building hwprofd for %s; the first time takes minutes", of))
-	path = filepath.Join(dir, programName)
-	cmd := exec.CommandContext(ctx, "go", "build", "-ldflags=-s -w", "-o", path, "./cmd/hwprofd")
-	cmd.Dir = p.Source
+	say(fmt.Sprintf("building %s for %s; the first time takes minutes", name, of))
+	path = filepath.Join(dir, name)
+	cmd := exec.CommandContext(ctx, "go", "build", "-ldflags=-s -w", "-o", path, ".")
+	cmd.Dir = filepath.Join(p.Source, "cmd", name) // which may be a module of its own
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS="+build[0], "GOARCH="+build[1], "GOARM="+build[2])
 	if out, err := cmd.CombinedOutput(); err != nil {
 		done()
-		return "", func() {}, fmt.Errorf("building hwprofd for %s: %w: %s", of, err, strings.TrimSpace(string(out)))
+		return "", func() {}, fmt.Errorf("building %s for %s: %w: %s", name, of, err, strings.TrimSpace(string(out)))
 	}
 	return path, done, nil
 }

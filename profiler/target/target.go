@@ -313,11 +313,15 @@ func (t *Target) named(err error) error {
 func (t *Target) Run(ctx context.Context, w io.Writer, args ...string) error {
 	id := randomID()
 	defer t.remove(context.WithoutCancel(ctx), id)
-	if err := t.bring(ctx, id); err != nil {
+	f, err := t.look(ctx, id)
+	if err != nil {
+		return err
+	}
+	if err := t.bring(ctx, id, f); err != nil {
 		return err
 	}
 	var out []byte
-	err := t.retry(ctx, func() error {
+	err = t.retry(ctx, func() error {
 		question, err := json.Marshal(t.argv(args))
 		if err != nil {
 			return err

@@ -139,6 +139,9 @@ func whenGrown(t *testing.T, job Job, f func()) {
 	}
 	before := size()
 	for begin := time.Now(); size() < before+3000; time.Sleep(10 * time.Millisecond) {
+		if t.Context().Err() != nil {
+			return // the test failed otherwise
+		}
 		if time.Since(begin) > 2*time.Minute {
 			t.Error("the journal does not grow")
 			return
@@ -206,8 +209,8 @@ func TestAttach(t *testing.T) {
 	r := &remoteRun{t: l.open(t, nil), id: jobID(job.Output), job: job, journal: journal}
 	ctx, cancel := context.WithCancel(withTimeout(t))
 	go whenGrown(t, job, cancel)
-	if _, err := r.measure(ctx); err == nil {
-		t.Fatal("it was over before it was cut off")
+	if _, err := r.measure(ctx); ctx.Err() == nil {
+		t.Fatalf("it was over before it was cut off: %v", err)
 	}
 	if _, err := journal.file.WriteAt([]byte("torn"), journal.size); err != nil { // as by a power cut
 		t.Fatal(err)

@@ -165,6 +165,12 @@ def cases():
             if op == "GRU" and direction == "reverse":
                 a["linear_before_reset"] = 1
             yield op, a, inputs, 3 if op == "LSTM" else 2
+    bias = rng.integers(-2000, 2000, 5, dtype=np.int32)
+    for kind in (u8, i8):
+        zero = kind(1)[0]
+        yield ms + "QGemm", {"transB": 1}, [kind(3, 8), s(0.02), zero, i8(5, 8), abs(f(5)) * 0.01, np.zeros(5, np.int8), bias, s(0.05), kind(1)[0]], 1
+        yield ms + "QGemm", {"alpha": 0.7}, [kind(3, 8), s(0.02), zero, kind(8, 5), s(0.01), kind(1)[0], bias], 1
+        yield ms + "QGemm", {"transA": 1}, [kind(8, 3), s(0.02), zero, kind(8, 5), s(0.01), kind(1)[0], None, s(0.05), zero], 1
 
 
 def main():

@@ -1,0 +1,76 @@
+package main
+
+import (
+	"time"
+
+	"github.com/hwprofd/hwprofd/graph"
+	"github.com/hwprofd/hwprofd/nas"
+)
+
+// Of the time to profile, this part goes to workloads, and about that much
+// each needs on a machine that is not too noisy.
+const (
+	workloadShare = 0.6
+	workloadTime  = 70 * time.Millisecond
+)
+
+// Where there are several spaces, this part of the time goes to their networks,
+// but each has at least so many to fit and to calibrate on.
+const (
+	networkShare   = 1. / 3
+	leastFit       = 4
+	leastCalibrate = 6
+)
+
+// networksEach is how many networks of each space are measured to fit and to
+// calibrate a predictor on.
+func networksEach(spaces int, budget time.Duration) (fit, calibrate int) {
+	const whole = fitNetworks + calibrateNetworks
+	each := whole
+	if spaces > 1 {
+		each = min(whole, int(networkShare*float64(budget)/float64(coverTime))/spaces)
+	}
+	return max(leastFit, each*fitNetworks/whole), max(leastCalibrate, each*calibrateNetworks/whole)
+}
+
+// spaceWorkloads are the workloads of spaces to measure within a budget beside
+// those that are given. Spaces take turns, each with those that matter most to
+// it; what is given leaves them half of the budget at least.
+func spaceWorkloads(spaces []nas.Space, seed uint64, budget time.Duration, given []graph.Workload) ([]graph.Workload, error) {
+	most := int(workloadShare * float64(budget) / float64(workloadTime))
+	ranked := make([][]graph.Workload, len(spaces))
+	for i, s := range spaces {
+		var err error
+		if ranked[i], err = coverSpace(s, seed, most); err != nil {
+			return nil, err
+		}
+	}
+	return takeTurns(ranked, most, given), nil
+}
+
+// takeTurns picks at most most workloads of ranked lists, less those that are
+// given, but half of that at least.
+func takeTurns(ranked [][]graph.Workload, most int, given []graph.Workload) []graph.Workload {
+	seen := map[graph.Workload]bool{}
+	for _, w := range given {
+		seen[w] = true
+	}
+	most -= min(len(seen), most/2)
+	var picked []graph.Workload
+	for left := true; left; {
+		left = false
+		for i := range ranked {
+			for len(ranked[i]) > 0 && seen[ranked[i][0]] {
+				ranked[i] = ranked[i][1:]
+			}
+			if len(ranked[i]) == 0 || len(picked) == most {
+				continue
+			}
+			left = true
+			w := ranked[i][0]
+			seen[w] = true
+			picked = append(picked, w)
+		}
+	}
+	return picked
+}
