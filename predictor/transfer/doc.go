@@ -15,7 +15,8 @@
 // and by how well it ranked what known devices cost, when each in turn played the
 // new device and was seen only through devices of other families. Covariances
 // compare networks by their cost on known devices, smoothed by an additive model,
-// and by what they consist of, with and without what a compiler removes. With
+// and by what they consist of, with and without what a compiler removes. Additive
+// models with next to no noise stand for devices that cost exact sums. With
 // more than 64 measurements the weights of one process are fitted to them instead
 // (Rasmussen and Williams, "Gaussian Processes for Machine Learning", 2006).
 // Intervals are conformal: the errors of rehearsals and of leaving measurements

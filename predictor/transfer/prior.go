@@ -246,7 +246,7 @@ func (p *Prior) likeness() float64 {
 // plausible returns the prior's log weights, lowered where a posterior is less
 // like the known devices than they are like each other: some measurements of a
 // noisy device happen to say that large networks are fast. Sums need not be like
-// any known device.
+// any known device, and gain where the others are unlike all.
 func (p *Prior) plausible(posteriors []*posterior, measured []int) []float64 {
 	if len(p.families) < 2 {
 		return p.log
@@ -265,9 +265,6 @@ func (p *Prior) plausible(posteriors []*posterior, measured []int) []float64 {
 		if m != nil && i < p.drawn {
 			out[i] -= sharpness * max(0, least-correlation(m, mean))
 		}
-	}
-	if len(p.sums) > 0 {
-		normaliseLog(out[:p.drawn], 1-sumShare)
 	}
 	return out
 }

@@ -15,7 +15,7 @@ import (
 // evidence, and its own, made-up, devices to rehearse with.
 const (
 	// sumShare is the prior probability that the new device is of that class.
-	sumShare = 0.1
+	sumShare = 0.02
 	// Variances of the noise of its models, relative to the amplitude: from the
 	// rounding of five digits to some percent.
 	sumNoises   = 8
