@@ -239,24 +239,29 @@ func zeroOf(q *kernels.Quantization) int {
 	return int(q.Zero[0])
 }
 
-// bindQLinearConv convolves images of bytes, which lie pixel by pixel.
-func bindQLinearConv(n *graph.Node) *step {
-	c, ok := qlinearConvOf(n)
-	if !ok {
-		return nil
-	}
+// packed is the step of a convolution whose weights are packed once.
+func (c *qlinearConv) packed(kernel func(m *memory, packed *kernels.PackedInt8Conv2D) call) *step {
 	var packed *kernels.PackedInt8Conv2D
 	return &step{
 		pack: func() (err error) {
 			packed, err = kernels.PackInt8Conv2D(c.shape, c.weight, c.zero)
 			return err
 		},
-		kernel: func(m *memory) call {
-			in, out := c.input, c.output
-			in.Data, out.Bytes = m.bytesAt(n.Inputs[0]), m.bytesAt(n.Outputs[0])
-			return always(func(ws *kernels.Workspace) { packed.Forward(ws, in, &out) })
-		},
+		kernel: func(m *memory) call { return kernel(m, packed) },
 	}
+}
+
+// bindQLinearConv convolves images of bytes, which lie pixel by pixel.
+func bindQLinearConv(n *graph.Node) *step {
+	c, ok := qlinearConvOf(n)
+	if !ok {
+		return nil
+	}
+	return c.packed(func(m *memory, packed *kernels.PackedInt8Conv2D) call {
+		in, out := c.input, c.output
+		in.Data, out.Bytes = m.bytesAt(n.Inputs[0]), m.bytesAt(n.Outputs[0])
+		return always(func(ws *kernels.Workspace) { packed.Forward(ws, in, &out) })
+	})
 }
 
 // productOf is the shape of a product of a matrix, or a batch of them, by a
@@ -383,21 +388,14 @@ func bindConvInteger(n *graph.Node, asFloats bool) *step {
 	if !ok {
 		return nil
 	}
-	var packed *kernels.PackedInt8Conv2D
-	return &step{
-		pack: func() (err error) {
-			packed, err = kernels.PackInt8Conv2D(c.shape, c.weight, c.zero)
-			return err
-		},
-		kernel: func(m *memory) call {
-			in, readZero := m.int8Input(n.Inputs[0], input(n, 2))
-			out := m.sums(n.Outputs[0], asFloats)
-			return always(func(ws *kernels.Workspace) {
-				readZero()
-				packed.Forward(ws, *in, out)
-			})
-		},
-	}
+	return c.packed(func(m *memory, packed *kernels.PackedInt8Conv2D) call {
+		in, readZero := m.int8Input(n.Inputs[0], input(n, 2))
+		out := m.sums(n.Outputs[0], asFloats)
+		return always(func(ws *kernels.Workspace) {
+			readZero()
+			packed.Forward(ws, *in, out)
+		})
+	})
 }
 
 // bindSumsToPlanes brings sums of a convolution, which lie pixel by pixel

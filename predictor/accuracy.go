@@ -7,9 +7,8 @@ import (
 	"math"
 	"slices"
 
-	"gonum.org/v1/gonum/stat"
-
 	"github.com/hwprofd/hwprofd/lut"
+	"github.com/hwprofd/hwprofd/predictor/internal/rank"
 )
 
 // Accuracy is how predictions compare with measurements of the same networks.
@@ -75,7 +74,7 @@ func summarize(pairs []comparedPair) (Accuracy, error) {
 	for _, mean := range []*float64{&accuracy.MAPE, &accuracy.Within5, &accuracy.Within10, &accuracy.Within20, &accuracy.Coverage} {
 		*mean /= float64(n)
 	}
-	accuracy.Spearman, accuracy.Kendall = spearman(predicted, measured), kendall(predicted, measured)
+	accuracy.Spearman, accuracy.Kendall = rank.Spearman(predicted, measured), kendall(predicted, measured)
 	slices.Sort(relative)
 	slices.Sort(widths)
 	accuracy.MedianError = quantile(relative, 0.5)
@@ -96,15 +95,6 @@ func quantile(sorted []float64, p float64) float64 {
 	return sorted[i] + fraction*(sorted[i+1]-sorted[i])
 }
 
-// spearman is the correlation of ranks, ties sharing their mean rank.
-func spearman(a, b []float64) float64 {
-	r := stat.Correlation(ranks(a), ranks(b), nil)
-	if math.IsNaN(r) {
-		return 0
-	}
-	return r
-}
-
 // kendall is tau-b: of all pairs, those in the same order less those in the
 // opposite one, over the geometric mean of those that each of a and b orders.
 func kendall(a, b []float64) float64 {
@@ -121,15 +111,4 @@ func kendall(a, b []float64) float64 {
 		return 0
 	}
 	return agree / math.Sqrt(orderedA*orderedB)
-}
-
-func ranks(values []float64) []float64 {
-	sorted := slices.Sorted(slices.Values(values))
-	r := make([]float64, len(values))
-	for i, v := range values {
-		first, _ := slices.BinarySearch(sorted, v)
-		last, _ := slices.BinarySearch(sorted, math.Nextafter(v, math.Inf(1)))
-		r[i] = float64(first+last-1) / 2
-	}
-	return r
 }

@@ -5,6 +5,8 @@ import (
 	"math"
 	"math/rand/v2"
 	"slices"
+
+	"github.com/hwprofd/hwprofd/predictor/internal/rank"
 )
 
 // Sizes of the search for measurements that serve known devices best.
@@ -147,7 +149,7 @@ func (p *Prior) newDesign(n int, first []int, rng *rand.Rand) *design {
 				times = append(times, p.items.times[device][i])
 			}
 			x.values = winsorised(times, 0)
-			x.truth = ranks(times[len(d.pool):])
+			x.truth = rank.Of(times[len(d.pool):])
 			d.devices = append(d.devices, x)
 		}
 	}
@@ -205,7 +207,7 @@ func (d *design) score(set []int) float64 {
 			wrong += math.Abs(v/float64(len(d.mixtures))-truth[t]) / float64(len(mean))
 		}
 		_, deviation := moments(truth)
-		sums[device.family] += correlation(ranks(mean), device.truth) - errorWeight*wrong/deviation
+		sums[device.family] += rank.Correlation(rank.Of(mean), device.truth) - errorWeight*wrong/deviation
 		counts[device.family]++
 	}
 	total := 0.0

@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/hwprofd/hwprofd/predictor/internal/rank"
 )
 
 var ideas = flag.Bool("ideas", false, "print the table of ideas of docs/transfer.md")
@@ -99,7 +101,7 @@ func printIdeas(t *testing.T, name string) {
 				for draw := range draws {
 					order := rand.New(rand.NewPCG(7, uint64(draw))).Perm(len(truth))
 					predicted, in := idea.answer(t, p, truth, order[:10], order[10:10+judged])
-					mean += spearman(predicted, at(truth, order[10:10+judged])) / float64(draws*len(devices))
+					mean += rank.Spearman(predicted, at(truth, order[10:10+judged])) / float64(draws*len(devices))
 					held += in / float64(draws*len(devices))
 				}
 			}

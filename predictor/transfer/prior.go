@@ -6,6 +6,8 @@ import (
 	"math"
 	"math/rand/v2"
 	"slices"
+
+	"github.com/hwprofd/hwprofd/predictor/internal/rank"
 )
 
 // Constants of the method. They were chosen with the training devices in turn as
@@ -185,14 +187,14 @@ func errorsOf(all []*rehearsal, prior func(*rehearsal) []float64) []weighted {
 // run conditions every mixture on the rehearsal's measurements and scores it.
 func (p *Prior) run(r *rehearsal) {
 	r.posteriors = p.conditionAll(p.mixtures, r.kernels, r.measured, r.times)
-	truth := ranks(r.truth)
+	truth := rank.Of(r.truth)
 	r.score = make([]float64, len(p.mixtures))
 	for i, mean := range meansAt(r.posteriors, r.kernels, r.measured, r.rest) {
 		if mean == nil {
 			r.score[i] = -1
 			continue
 		}
-		r.score[i] = correlation(ranks(mean), truth)
+		r.score[i] = rank.Correlation(rank.Of(mean), truth)
 	}
 }
 
@@ -238,7 +240,7 @@ func (p *Prior) likeness() float64 {
 	for f, family := range p.families {
 		own := deviceKernels(p.known[0], family)[0]
 		others := deviceKernels(p.known[0], p.without(f))[0]
-		least = min(least, spearman(own.f, others.f))
+		least = min(least, rank.Spearman(own.f, others.f))
 	}
 	return least
 }
@@ -263,7 +265,7 @@ func (p *Prior) plausible(posteriors []*posterior, measured []int) []float64 {
 	out := slices.Clone(p.log)
 	for i, m := range meansAt(posteriors, p.kernels, measured, items) {
 		if m != nil && i < p.drawn {
-			out[i] -= sharpness * max(0, least-correlation(m, mean))
+			out[i] -= sharpness * max(0, least-rank.Correlation(m, mean))
 		}
 	}
 	return out

@@ -5,6 +5,8 @@ import (
 	"math"
 	"math/rand/v2"
 	"time"
+
+	"github.com/hwprofd/hwprofd/predictor/internal/rank"
 )
 
 // Protocol is a few-shot experiment: the training devices are known completely,
@@ -149,6 +151,6 @@ func score(p *Prediction, truth []float64, measured []int) Draw {
 	}
 	n := float64(len(real))
 	d.MAPE, d.Within5, d.Within10, d.Coverage90 = d.MAPE/n, d.Within5/n, d.Within10/n, d.Coverage90/n
-	d.Spearman, d.Median, d.Width90 = spearman(predicted, real), median(errors), median(widths)
+	d.Spearman, d.Median, d.Width90 = rank.Spearman(predicted, real), median(errors), median(widths)
 	return d
 }

@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/hwprofd/hwprofd/predictor/internal/rank"
 )
 
 // madeUp is a table of networks on devices that cost what their operators cost,
@@ -95,7 +97,7 @@ func TestProtocolReadsOnlySamples(t *testing.T) {
 		t.Fatal(err)
 	}
 	for d, column := range it.times {
-		if spearman(column, table.Latency(x.Target)) == 1 {
+		if rank.Spearman(column, table.Latency(x.Target)) == 1 {
 			t.Errorf("known device %d is the target", d)
 		}
 	}

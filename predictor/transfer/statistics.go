@@ -2,59 +2,10 @@ package transfer
 
 import (
 	"cmp"
-	"math"
 	"runtime"
 	"slices"
 	"sync"
 )
-
-// ranks are counted from 1; equal values share the mean of their ranks.
-func ranks(v []float64) []float64 {
-	type place struct {
-		value float64
-		at    int
-	}
-	order := make([]place, len(v))
-	for i, x := range v {
-		order[i] = place{x, i}
-	}
-	slices.SortFunc(order, func(a, b place) int { return cmp.Compare(a.value, b.value) })
-	out := make([]float64, len(v))
-	for from := 0; from < len(v); {
-		to := from + 1
-		for to < len(v) && order[to].value == order[from].value {
-			to++
-		}
-		for _, p := range order[from:to] {
-			out[p.at] = float64(from+to+1) / 2
-		}
-		from = to
-	}
-	return out
-}
-
-// correlation is Pearson's, 0 where a side does not vary.
-func correlation(a, b []float64) float64 {
-	n := float64(len(a))
-	var ma, mb, aa, bb, ab float64
-	for i := range a {
-		ma += a[i] / n
-		mb += b[i] / n
-	}
-	for i := range a {
-		x, y := a[i]-ma, b[i]-mb
-		aa += x * x
-		bb += y * y
-		ab += x * y
-	}
-	if aa == 0 || bb == 0 {
-		return 0
-	}
-	return ab / math.Sqrt(aa*bb)
-}
-
-// spearman is the rank correlation of two columns, ties sharing their rank.
-func spearman(a, b []float64) float64 { return correlation(ranks(a), ranks(b)) }
 
 // weighted is a value and how much it counts.
 type weighted struct{ value, weight float64 }

@@ -4,6 +4,8 @@ import (
 	"math"
 	"math/rand/v2"
 	"testing"
+
+	"github.com/hwprofd/hwprofd/predictor/internal/rank"
 )
 
 // sumShareOf is how probable it is, by ten measurements, that a device costs a sum.
@@ -50,7 +52,7 @@ func TestSums(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if rho := spearman(q.mean, exact); rho < 0.97 {
+			if rho := rank.Spearman(q.mean, exact); rho < 0.97 {
 				t.Errorf("%s: rank correlation %.4f", p.sums[k].name, rho)
 			}
 		}
