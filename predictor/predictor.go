@@ -54,6 +54,21 @@ type Prediction struct {
 	Parts      []Part // in order of the workloads
 }
 
+// Scaled is the prediction for the device at another speed, such as after its
+// clock was changed: all latencies times factor. Energy, which does not follow
+// the clock in a way that is known, stays.
+func (p Prediction) Scaled(factor float64) Prediction {
+	p.LatencyNS *= factor
+	p.LowNS *= factor
+	p.HighNS *= factor
+	p.OverheadNS *= factor
+	p.Parts = slices.Clone(p.Parts)
+	for i := range p.Parts {
+		p.Parts[i].LatencyNS *= factor
+	}
+	return p
+}
+
 // Part is one workload of a prediction.
 type Part struct {
 	Workload  graph.Workload

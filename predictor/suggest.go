@@ -55,18 +55,3 @@ func (p *Predictor) Suggest(workloads []graph.Workload, n int) ([]Suggestion, er
 	}
 	return out, nil
 }
-
-// Scaled is the prediction for the device at another speed, such as after its
-// clock was changed: all latencies times factor. Energy, which does not follow
-// the clock in a way that is known, stays.
-func (p Prediction) Scaled(factor float64) Prediction {
-	p.LatencyNS *= factor
-	p.LowNS *= factor
-	p.HighNS *= factor
-	p.OverheadNS *= factor
-	p.Parts = slices.Clone(p.Parts)
-	for i := range p.Parts {
-		p.Parts[i].LatencyNS *= factor
-	}
-	return p
-}

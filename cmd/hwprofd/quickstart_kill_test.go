@@ -26,15 +26,7 @@ func TestQuickstartSurvivesKill(t *testing.T) {
 	if *kills == 0 {
 		t.Skip("takes minutes; run with -kills 10")
 	}
-	program, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	// The test binary is the program when it is called by its name.
-	bin := filepath.Join(t.TempDir(), "hwprofd")
-	if err := os.Symlink(program, bin); err != nil {
-		t.Fatal(err)
-	}
+	bin := program(t)
 	dir := t.TempDir()
 	args := []string{"quickstart", "-o", dir, "--budget", "60s"}
 	rng := rand.New(rand.NewPCG(1, uint64(*kills)))
