@@ -136,6 +136,9 @@ func (p *Profiler) session(ctx context.Context, item NamedGraph, session *Sessio
 	for _, w := range workloads {
 		network.Workloads = append(network.Workloads, w.String())
 	}
+	if network.Shares, err = p.shares(ctx, *session, workloads, limit); err != nil {
+		return lut.Network{}, false, fmt.Errorf("profiler: network %s: %w", item.Name, err)
+	}
 	return network, m.Stable, nil
 }
 

@@ -103,6 +103,7 @@ library is the target's own.`,
 				}
 			}
 			p := newProgress(cmd.ErrOrStderr())
+			p.begin("profile: choosing what to measure")
 			design, workloads, networks, err := plan.items(seed, budget)
 			if err != nil {
 				return err
