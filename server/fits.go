@@ -37,23 +37,25 @@ type fits struct {
 	group singleflight.Group
 	slot  chan struct{} // one fit at a time
 
+	patience time.Duration // of a request
+
 	mu    sync.Mutex
 	begun map[string]time.Time // fits that run or wait, by the table's ETag
 }
 
 const (
 	suffixPredictor = ".predictor"
-	// patience is how long a request waits for a fit before it is told to come
-	// back: small tables take less.
-	patience   = 10 * time.Second
-	retryAfter = 5 * time.Second
+	// usualPatience is how long a request waits for a fit before it is told to
+	// come back: small tables take less.
+	usualPatience = 10 * time.Second
+	retryAfter    = 5 * time.Second
 	// pagePatience is that of a page, which says what it waits for.
 	pagePatience = time.Second
 	untilDone    = 24 * time.Hour // that of a job
 )
 
 func newFits(dir, version string, l *luts, fit func(ctx context.Context, table, file string) error) *fits {
-	f := &fits{dir: dir, version: version, luts: l, fit: fit, slot: make(chan struct{}, 1), begun: map[string]time.Time{}}
+	f := &fits{dir: dir, version: version, luts: l, fit: fit, slot: make(chan struct{}, 1), patience: usualPatience, begun: map[string]time.Time{}}
 	f.daemon, f.end = context.WithCancel(context.Background())
 	return f
 }

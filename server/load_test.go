@@ -11,6 +11,8 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/http"
+	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -20,11 +22,12 @@ import (
 	"time"
 
 	"github.com/hwprofd/hwprofd/server/api"
+	"github.com/hwprofd/hwprofd/server/client"
 )
 
 var (
 	load      = flag.Duration("load", 500*time.Millisecond, "how long TestPredictUnderLoad asks for predictions")
-	loadURL   = flag.String("load-url", "", "daemon that TestPredictUnderLoad asks, which has the tables that it finds; by default one in this process")
+	loadURL   = flag.String("load-url", "", "daemon that TestPredictUnderLoad asks, by a table of 1,000 rows if it has none; by default one in this process")
 	loadFresh = flag.Bool("load-fresh", false, "ask TestPredictUnderLoad's questions once each, so that no answer is ready")
 )
 
@@ -191,13 +194,31 @@ func (c *loadClient) ask(request []byte, table string) error {
 	return nil
 }
 
-// tableOf is a table of a daemon, with its workloads.
+// tableOf is a table of a daemon, with its workloads. It uploads one if there is
+// none, and waits until predictions can be made by it.
 func tableOf(t *testing.T, address string) (string, []string) {
 	var tables api.LUTs
 	var rows api.Rows
 	get(t, address+"/api/v1/luts", &tables)
 	if len(tables.LUTs) == 0 {
-		t.Fatalf("%s has no tables", address)
+		path := filepath.Join(t.TempDir(), "load"+tableSuffix)
+		if err := fakeTable(1000).Write(path); err != nil {
+			t.Fatal(err)
+		}
+		content, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c := client.Client{URL: address}
+		if _, err := c.UploadLUT(t.Context(), "load", false, bytes.NewReader(content)); err != nil {
+			t.Fatal(err)
+		}
+		begin := time.Now()
+		if _, err := c.Predict(t.Context(), api.PredictRequest{LUT: "load", Workloads: []string{fakeTable(1).Rows[0].Key}}); err != nil {
+			t.Fatal(err)
+		}
+		t.Logf("the first prediction by a new table of 1,000 rows took %v", time.Since(begin))
+		get(t, address+"/api/v1/luts", &tables)
 	}
 	name := tables.LUTs[0].Name
 	get(t, address+"/api/v1/luts/"+name+"/rows?limit=1000", &rows)

@@ -132,7 +132,7 @@ func (o *oracle) answer(ctx context.Context, body []byte) ([]byte, error) {
 		}
 		q = questionOf(request)
 	}
-	prediction, parts, err := o.ask(ctx, q, patience)
+	prediction, parts, err := o.ask(ctx, q, o.fits.patience)
 	if err != nil {
 		return nil, err
 	}
