@@ -75,6 +75,11 @@ type Row struct {
 	ClockHz         *float64 `parquet:"clock_hz,optional" json:"clock_hz,omitempty" since:"2"`
 	ComputeSlowdown *float64 `parquet:"compute_slowdown,optional" json:"compute_slowdown,omitempty" since:"2"` // of the calibration kernels, over their undisturbed time,
 	MemorySlowdown  *float64 `parquet:"memory_slowdown,optional" json:"memory_slowdown,omitempty" since:"2"`   // in the samples that count
+
+	// What follows is not in files of schema 2 either.
+
+	RuntimeNodes *float64 `parquet:"runtime_nodes,optional" json:"runtime_nodes,omitempty" since:"3"` // that another runtime makes of it
+	BorderNS     *float64 `parquet:"border_ns,optional" json:"border_ns,omitempty" since:"3"`         // of the median, for layouts at a model's borders
 }
 
 // NewRow returns a row of w without measurements, warm.
@@ -170,6 +175,8 @@ func (r *Row) validateValues() error {
 		return errors.New("samples_interrupted is negative")
 	case r.EnergyMJ == nil && (r.EnergyGrossMJ != nil || r.EnergyIdleMJ != nil):
 		return errors.New("energy_gross_mj and energy_idle_mj need energy_mj")
+	case r.BorderNS != nil && *r.BorderNS >= r.LatencyMedianNS:
+		return fmt.Errorf("border_ns %g is no part of latency_median_ns %g", *r.BorderNS, r.LatencyMedianNS)
 	case r.TemperatureC != nil && !(*r.TemperatureC > -273.15 && *r.TemperatureC < 1000):
 		return fmt.Errorf("temperature_c is %g", *r.TemperatureC)
 	}
@@ -190,7 +197,7 @@ func (r *Row) validateValues() error {
 	for _, v := range []struct { // which may well be none
 		name  string
 		value *float64
-	}{{"energy_idle_mj", r.EnergyIdleMJ}, {"cache_misses", r.CacheMisses}} {
+	}{{"energy_idle_mj", r.EnergyIdleMJ}, {"cache_misses", r.CacheMisses}, {"runtime_nodes", r.RuntimeNodes}, {"border_ns", r.BorderNS}} {
 		if v.value != nil && *v.value != 0 {
 			if err := validatePositive(v.name, *v.value); err != nil {
 				return err

@@ -231,6 +231,9 @@ func (p *Profiler) rebase(t *lut.Table) {
 		for _, v := range []*float64{&r.LatencyMedianNS, &r.LatencyMeanNS, &r.LatencyP10NS, &r.LatencyP90NS, &r.LatencyCI95NS} {
 			*v *= scale
 		}
+		if r.BorderNS != nil {
+			*r.BorderNS *= scale
+		}
 		if r.ComputeSlowdown != nil {
 			*r.ComputeSlowdown *= before[arithmetic] / undisturbed[arithmetic]
 			if *r.ComputeSlowdown > 1+computeTolerance { // it was taken for quiet
@@ -250,6 +253,9 @@ func (p *Profiler) rebase(t *lut.Table) {
 		n := &t.Networks[i]
 		for _, v := range []*float64{&n.LatencyMedianNS, &n.LatencyP10NS, &n.LatencyP90NS, &n.LatencyCI95NS} {
 			*v *= scale
+		}
+		if n.BorderNS != nil {
+			*n.BorderNS *= scale
 		}
 	}
 }

@@ -61,6 +61,9 @@ func (p *Profiler) workload(ctx context.Context, w graph.Workload, cache string,
 		row.FirstRunNS = &ns
 	}
 	p.observe(&row, session, float64(n))
+	if row.RuntimeNodes, row.BorderNS, err = p.account(ctx, session, row.LatencyMedianNS); err != nil {
+		return lut.Row{}, fmt.Errorf("profiler: %s: %w", w, err)
+	}
 	if err := p.meterRow(ctx, &row, w, session, n); err != nil {
 		return lut.Row{}, fmt.Errorf("profiler: %s: %w", w, err)
 	}
@@ -109,7 +112,13 @@ func (p *Profiler) network(ctx context.Context, item NamedGraph, limit time.Dura
 		return err
 	}
 	defer func() { _ = session.Close() }()
-	return p.session(ctx, item, &session, again, earlier, workloads, limit)
+	if network, stable, err = p.session(ctx, item, &session, again, earlier, workloads, limit); err != nil || item.Use != lut.UsePair {
+		return network, stable, err
+	}
+	if network.RuntimeNodes, network.BorderNS, err = p.account(ctx, session, network.LatencyMedianNS); err != nil {
+		err = fmt.Errorf("profiler: network %s: %w", item.Name, err)
+	}
+	return network, stable, err
 }
 
 // session measures item, which is loaded and made of workloads. again, unless

@@ -55,7 +55,7 @@ reads: predictions from it need no table and no fitting. See docs/prediction.md.
 			if err != nil {
 				return err
 			}
-			workloads, err := graphWorkloads(g)
+			workloads, err := p.Workloads(g)
 			if err != nil {
 				return err
 			}
