@@ -280,6 +280,8 @@ func mergeConditions(out *Row, rows, used []*Row, weights []float64) {
 		func(r *Row) **float64 { return &r.ClockHz },
 		func(r *Row) **float64 { return &r.ComputeSlowdown },
 		func(r *Row) **float64 { return &r.MemorySlowdown },
+		func(r *Row) **float64 { return &r.RuntimeNodes },
+		func(r *Row) **float64 { return &r.BorderNS },
 	} {
 		sum, weight := 0.0, 0.0
 		for i, r := range used {

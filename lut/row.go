@@ -76,6 +76,11 @@ type Row struct {
 	ClockHz         *float64 `parquet:"clock_hz,optional" json:"clock_hz,omitempty" since:"2"`
 	ComputeSlowdown *float64 `parquet:"compute_slowdown,optional" json:"compute_slowdown,omitempty" since:"2"` // of the calibration kernels, over their undisturbed time,
 	MemorySlowdown  *float64 `parquet:"memory_slowdown,optional" json:"memory_slowdown,omitempty" since:"2"`   // in the samples that count
+
+	// What follows is not in files of schema 2 either.
+
+	RuntimeNodes *float64 `parquet:"runtime_nodes,optional" json:"runtime_nodes,omitempty" since:"3"` // that another runtime makes of it
+	BorderNS     *float64 `parquet:"border_ns,optional" json:"border_ns,omitempty" since:"3"`         // of the median, for layouts at a model's borders
 }
 
 // NewRow returns a row of w without measurements, warm.
@@ -171,6 +176,8 @@ func (r *Row) validateValues() error {
 		return errors.New("samples_interrupted is negative")
 	case r.EnergyMJ == nil && (r.EnergyGrossMJ != nil || r.EnergyIdleMJ != nil):
 		return errors.New("energy_gross_mj and energy_idle_mj need energy_mj")
+	case r.BorderNS != nil && *r.BorderNS >= r.LatencyMedianNS:
+		return fmt.Errorf("border_ns %g is no part of latency_median_ns %g", *r.BorderNS, r.LatencyMedianNS)
 	case r.TemperatureC != nil && !(*r.TemperatureC > -273.15 && *r.TemperatureC < 1000):
 		return fmt.Errorf("temperature_c is %g", *r.TemperatureC)
 	}
@@ -179,6 +186,7 @@ func (r *Row) validateValues() error {
 		validateOptional("cycles", r.Cycles), validateOptional("instructions", r.Instructions), validateOptional("peak_memory_bytes", r.PeakMemoryBytes),
 		validateOptional("clock_hz", r.ClockHz), validateOptional("compute_slowdown", r.ComputeSlowdown), validateOptional("memory_slowdown", r.MemorySlowdown),
 		validateCount("energy_idle_mj", r.EnergyIdleMJ), validateCount("cache_misses", r.CacheMisses),
+		validateCount("runtime_nodes", r.RuntimeNodes), validateCount("border_ns", r.BorderNS),
 	)
 }
 

@@ -45,6 +45,15 @@
 //	                    time of the calibration kernels over their undisturbed
 //	                    time, in the samples that count
 //
+// and since schema 3, before which they read as null:
+//
+//	runtime_nodes       nodes that another runtime makes of the workload, by its
+//	                    own account, without those that only change layouts; or
+//	                    null where it gives none
+//	border_ns           of latency_median_ns, the part that it spends on changing
+//	                    the layout of tensors at the borders of a model, which a
+//	                    network does not pay for each of its workloads; or null
+//
 // The Parquet metadata carries, below keys that begin with "hwprofd.", the
 // schema version, the device and its fingerprint, the runtime and its version,
 // the threads, the measurement protocol, the target that was measured from
@@ -67,7 +76,7 @@ import (
 // Schema is the version of the file format that this package writes. It reads
 // older ones, as if they were of this one, and no newer ones. A new version adds
 // columns; it never changes the meaning of one.
-const Schema = 2
+const Schema = 3
 
 // Meta says on what and how a table was measured.
 type Meta struct {
@@ -118,14 +127,23 @@ type Network struct {
 	LatencyP90NS    float64  `json:"latency_p90_ns"`
 	LatencyCI95NS   float64  `json:"latency_ci95_ns"` // half-width
 	Samples         int64    `json:"samples"`
-	Use             string   `json:"use"` // "fit", "calibrate" or "test"
+	Use             string   `json:"use"` // "fit", "calibrate", "test" or UsePair
 
 	// As in a row; of tables of schema 1 they read as 0 or false.
 	RawMedianNS float64 `json:"raw_median_ns,omitempty"`
 	FirstRunNS  float64 `json:"first_run_ns,omitempty"`
 	Contended   bool    `json:"contended,omitempty"`
 	Bimodal     bool    `json:"bimodal,omitempty"`
+
+	// As in a row, of pairs; of tables before schema 3 they read as nil.
+	RuntimeNodes *float64 `json:"runtime_nodes,omitempty"`
+	BorderNS     *float64 `json:"border_ns,omitempty"`
 }
+
+// UsePair is the use of two neighbours of a network, measured in one model to
+// learn whether the runtime fuses them. The workloads are those of both when
+// measured apart, of which the last is the second's.
+const UsePair = "pair"
 
 // Failure is a workload or a network that could not be measured.
 type Failure struct {
@@ -349,8 +367,11 @@ func (n *Network) validate() error {
 	if n.Name == "" {
 		return errors.New("the name is missing")
 	}
-	if !slices.Contains([]string{"fit", "calibrate", "test"}, n.Use) {
-		return fmt.Errorf("%q: use is %q, want fit, calibrate or test", n.Name, n.Use)
+	if !slices.Contains([]string{"fit", "calibrate", "test", UsePair}, n.Use) {
+		return fmt.Errorf("%q: use is %q, want fit, calibrate, test or %s", n.Name, n.Use, UsePair)
+	}
+	if n.Use == UsePair && len(n.Workloads) < 2 {
+		return fmt.Errorf("%q: a pair of one workload", n.Name)
 	}
 	if len(n.Workloads) == 0 {
 		return fmt.Errorf("%q: it has no workloads", n.Name)

@@ -46,6 +46,19 @@ type extra struct {
 	Row        lut.Row  `json:"row,omitzero"`        // some of its columns
 	Workloads  []string `json:"workloads,omitempty"` // of a network
 	FirstRunNS float64  `json:"first_run_ns,omitempty"`
+	// By another runtime's own account: its nodes, and the part of the time that
+	// goes to layouts at the borders.
+	RuntimeNodes *float64 `json:"runtime_nodes,omitempty"`
+	BorderShare  *float64 `json:"border_share,omitempty"`
+}
+
+// borderNS is the time at the borders of what takes ns in all.
+func (x *extra) borderNS(ns float64) *float64 {
+	if x.BorderShare == nil {
+		return nil
+	}
+	border := *x.BorderShare * ns
+	return &border
 }
 
 // found is what the journal keeps of a visit.
@@ -120,6 +133,11 @@ func (p *Profiler) visit(ctx context.Context, it *item, limit time.Duration) (fo
 			}
 			it.extra.Row = row
 		}
+		if it.cache == lut.CacheWarm && (!it.isNetwork() || it.network.Use == lut.UsePair) {
+			if err := p.account(ctx, it.extra, session, v.Median); err != nil {
+				return found{}, err
+			}
+		}
 		kept.Extra = it.extra
 	}
 	return kept, nil
@@ -189,6 +207,7 @@ func (p *Profiler) row(it *item) lut.Row {
 		if x.FirstRunNS > 0 {
 			row.FirstRunNS = &x.FirstRunNS
 		}
+		row.RuntimeNodes, row.BorderNS = x.RuntimeNodes, x.borderNS(row.LatencyMedianNS)
 		row.PeakMemoryBytes, row.Cycles, row.Instructions, row.CacheMisses = x.Row.PeakMemoryBytes, x.Row.Cycles, x.Row.Instructions, x.Row.CacheMisses
 		if x.Row.EnergySource != energy.ModelSource && x.Row.EnergySource != "" {
 			row.EnergyMJ, row.EnergySource = x.Row.EnergyMJ, x.Row.EnergySource
@@ -203,6 +222,7 @@ func (p *Profiler) networkRow(it *item) lut.Network {
 	n := newNetwork(it.network, p.sampler.combine(it.visits, it.prior))
 	if x := it.extra; x != nil {
 		n.FirstRunNS, n.Workloads = x.FirstRunNS, x.Workloads
+		n.RuntimeNodes, n.BorderNS = x.RuntimeNodes, x.borderNS(n.LatencyMedianNS)
 	}
 	return n
 }

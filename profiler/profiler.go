@@ -90,6 +90,8 @@ type Profiler struct {
 	sampler  *sampler
 	walk     *walk // of the calibration kernel that is bound by memory
 	counting counting
+
+	nothingNS float64 // of a run of nothing, by another runtime
 }
 
 // New returns a profiler. It measures nothing before the first call of one of

@@ -62,8 +62,10 @@ is copied there and removed at the end. A lost connection does not stop the run;
 the same command goes on with one that was cut off. See docs/devices.md.
 
 With --runtime another runtime than this program's own is measured, by an
-adapter, which gets the arguments after "--". What it fails at is named in the
-table with the reason. With --on the adapter is brought along; the runtime's
+adapter, which gets the arguments after "--". First neighbours in the networks are
+measured together and apart: from that, or the runtime's own account where it
+gives one, follows which of them it fuses, and workloads are taken apart as it
+does. What it fails at is named in the table with the reason. With --on the adapter is brought along; the runtime's
 library is the target's own.`,
 		Example: `  hwprofd profile -o pi4.lut.parquet --space mobile28 --budget 5m
   hwprofd profile -o pi4.lut.parquet --space mobile28 --cover 5m
@@ -123,6 +125,14 @@ library is the target's own.`,
 				of := other.Info()
 				meta.Runtime, meta.RuntimeVersion, meta.RuntimeOptions, meta.Threads = of.Name, of.Version, of.Options, of.Threads
 			}
+			var later []graph.Workload // what is measured once the pairs are
+			if measured != nil {
+				pairs, parts, err := plan.pairs(seed, budget, networks)
+				if err != nil {
+					return err
+				}
+				later, workloads, networks = workloads, parts, append(pairs, networks...)
+			}
 			m, err := meter.open(p.say)
 			if err != nil {
 				return err
@@ -142,7 +152,7 @@ library is the target's own.`,
 				if measured == nil {
 					meta.Threads = n
 				}
-				p.begin("profile: %d workloads, %d networks, %d threads", len(workloads), len(networks), meta.Threads)
+				p.begin("profile: %d workloads, %d networks, %d threads", len(workloads)+len(later), len(networks), meta.Threads)
 				options := profiler.Options{
 					Budget: budget / time.Duration(len(plan.threads)), Seed: seed, Runtime: measured, Baseline: reference, Caches: plan.caches,
 					Meter: m, MaxEnergyPerItem: meter.time, Warn: func(message string) { p.say("%s", message) },
@@ -152,6 +162,9 @@ library is the target's own.`,
 				}
 				if design != nil {
 					design.follow(&options, p)
+				}
+				if measured != nil {
+					afterPairs(&options, len(workloads)+len(networks), later)
 				}
 				table, err := profileOnce(cmd.Context(), path, meta, workloads, networks, options)
 				if err != nil {
