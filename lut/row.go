@@ -47,8 +47,8 @@ type Row struct {
 	LatencyP90NS    float64 `parquet:"latency_p90_ns" json:"latency_p90_ns"`
 	LatencyCI95NS   float64 `parquet:"latency_ci95_ns" json:"latency_ci95_ns"` // half-width
 	RawMedianNS     float64 `parquet:"raw_median_ns" json:"raw_median_ns"`     // before drift was divided out
-	Samples         int64   `parquet:"samples" json:"samples"`
-	Stable          bool    `parquet:"stable" json:"stable"` // the asked interval was reached
+	Samples         int64   `parquet:"samples" json:"samples"`                 // 0 of a row that was predicted
+	Stable          bool    `parquet:"stable" json:"stable"`                   // the asked interval was reached
 
 	EnergyMJ     *float64 `parquet:"energy_mj,optional" json:"energy_mj"` // of one run; nil where nothing tells it
 	EnergySource string   `parquet:"energy_source,optional,dict" json:"energy_source,omitempty"`
@@ -124,6 +124,11 @@ func (r *Row) workload() graph.Workload {
 	}
 }
 
+// Predicted tells a row that other devices' tables and a few measurements of
+// this device say, from one that was measured. Its percentiles and interval are
+// those of the prediction.
+func (r *Row) Predicted() bool { return r.Samples == 0 }
+
 // Workload parses the row's key.
 func (r Row) Workload() (graph.Workload, error) {
 	w, err := graph.ParseWorkload(r.Key)
@@ -158,8 +163,10 @@ func (r *Row) validateValues() error {
 		return err
 	}
 	switch {
-	case r.Samples < 1:
+	case r.Samples < 0:
 		return fmt.Errorf("samples is %d", r.Samples)
+	case r.Predicted() && r.Stable:
+		return errors.New("samples is 0, as of a predicted row, but stable is true")
 	case r.MACs < 0:
 		return errors.New("macs is negative")
 	case r.Bytes < 0:

@@ -14,7 +14,9 @@
 //	latency_median_ns, latency_mean_ns, latency_p10_ns, latency_p90_ns
 //	latency_ci95_ns     half-width of the 95% confidence interval of the median
 //	raw_median_ns       median before drift was divided out
-//	samples             number of timed samples
+//	samples             number of timed samples; 0 of a row that was not measured
+//	                    but predicted from other devices' tables: its percentiles
+//	                    and interval are those of the prediction
 //	stable              whether the asked interval was reached within the budget
 //	energy_mj           energy of one run in millijoules, or null
 //	energy_source       the meter, or "modelled"; null where energy is
@@ -126,8 +128,8 @@ type Network struct {
 	LatencyP10NS    float64  `json:"latency_p10_ns"`
 	LatencyP90NS    float64  `json:"latency_p90_ns"`
 	LatencyCI95NS   float64  `json:"latency_ci95_ns"` // half-width
-	Samples         int64    `json:"samples"`
-	Use             string   `json:"use"` // "fit", "calibrate", "test" or UsePair
+	Samples         int64    `json:"samples"`         // 0 of one that was predicted
+	Use             string   `json:"use"`             // "fit", "calibrate", "test" or UsePair
 
 	// As in a row; of tables of schema 1 they read as 0 or false.
 	RawMedianNS float64 `json:"raw_median_ns,omitempty"`
@@ -183,10 +185,14 @@ type Table struct {
 	index   index
 }
 
-// Marks are what to say beside the time of a row, in words: whether its interval
-// is wider than asked, whether other work was beside it all the time, and
-// whether it has two times. A contended row is never stable, even if narrow.
+// Marks are what to say beside the time of a row, in words: that it was
+// predicted, or else whether its interval is wider than asked, whether other work
+// was beside it all the time, and whether it has two times. A contended row is
+// never stable, even if narrow.
 func (t *Table) Marks(r *Row) []string {
+	if r.Predicted() {
+		return []string{"predicted"}
+	}
 	var marks []string
 	asked := t.Meta.Protocol.RelativeCI
 	if !r.Stable && !(r.Contended && asked > 0 && 2*r.LatencyCI95NS <= asked*r.LatencyMedianNS) {
@@ -381,7 +387,7 @@ func (n *Network) validate() error {
 			return fmt.Errorf("%q: %w", n.Name, err)
 		}
 	}
-	if n.Samples < 1 {
+	if n.Samples < 0 {
 		return fmt.Errorf("%q: samples is %d", n.Name, n.Samples)
 	}
 	if err := validateLatencies(n.LatencyMedianNS, n.LatencyP10NS, n.LatencyP90NS, n.LatencyCI95NS); err != nil {
