@@ -63,7 +63,7 @@ func Diff(old, new *Table, o DiffOptions) (*Differences, error) {
 	logs := 0.0
 	for i := range old.Rows {
 		a := &old.Rows[i]
-		at := index.find(index.hash(a.Key, a.Cache), func(at int) bool { return new.Rows[at].Key == a.Key && new.Rows[at].Cache == a.Cache })
+		at := index.find(index.hash(a.workload(), a.Cache), func(at int) bool { return new.Rows[at].Key == a.Key && new.Rows[at].Cache == a.Cache })
 		if at < 0 {
 			d.OnlyOld = append(d.OnlyOld, a.Key)
 			continue

@@ -1,6 +1,7 @@
 package lut
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"math"
@@ -173,31 +174,27 @@ func (r *Row) validateValues() error {
 	case r.TemperatureC != nil && !(*r.TemperatureC > -273.15 && *r.TemperatureC < 1000):
 		return fmt.Errorf("temperature_c is %g", *r.TemperatureC)
 	}
-	for _, v := range []struct {
-		name  string
-		value *float64
-	}{
-		{"energy_mj", r.EnergyMJ}, {"energy_gross_mj", r.EnergyGrossMJ}, {"first_run_ns", r.FirstRunNS},
-		{"cycles", r.Cycles}, {"instructions", r.Instructions}, {"peak_memory_bytes", r.PeakMemoryBytes},
-		{"clock_hz", r.ClockHz}, {"compute_slowdown", r.ComputeSlowdown}, {"memory_slowdown", r.MemorySlowdown},
-	} {
-		if v.value != nil {
-			if err := validatePositive(v.name, *v.value); err != nil {
-				return err
-			}
-		}
+	return cmp.Or(
+		validateOptional("energy_mj", r.EnergyMJ), validateOptional("energy_gross_mj", r.EnergyGrossMJ), validateOptional("first_run_ns", r.FirstRunNS),
+		validateOptional("cycles", r.Cycles), validateOptional("instructions", r.Instructions), validateOptional("peak_memory_bytes", r.PeakMemoryBytes),
+		validateOptional("clock_hz", r.ClockHz), validateOptional("compute_slowdown", r.ComputeSlowdown), validateOptional("memory_slowdown", r.MemorySlowdown),
+		validateCount("energy_idle_mj", r.EnergyIdleMJ), validateCount("cache_misses", r.CacheMisses),
+	)
+}
+
+func validateOptional(name string, v *float64) error {
+	if v == nil {
+		return nil
 	}
-	for _, v := range []struct { // which may well be none
-		name  string
-		value *float64
-	}{{"energy_idle_mj", r.EnergyIdleMJ}, {"cache_misses", r.CacheMisses}} {
-		if v.value != nil && *v.value != 0 {
-			if err := validatePositive(v.name, *v.value); err != nil {
-				return err
-			}
-		}
+	return validatePositive(name, *v)
+}
+
+// validateCount is validateOptional of what may well be none.
+func validateCount(name string, v *float64) error {
+	if v == nil || *v == 0 {
+		return nil
 	}
-	return nil
+	return validatePositive(name, *v)
 }
 
 // validateKey reports a key that is no canonical name, or that disagrees with

@@ -214,7 +214,7 @@ func (t *Table) Lookup(w graph.Workload) (Row, bool) {
 			t.index, _ = t.indexRows()
 		}
 	})
-	if i := t.find(w.String(), CacheWarm); i >= 0 {
+	if i := t.find(w, CacheWarm); i >= 0 {
 		return t.Rows[i], true
 	}
 	return Row{}, false
@@ -271,13 +271,16 @@ func (t *Table) verify(each int) (x index, err error) {
 
 // verifyRows checks each row alone, in parallel, then that none is there twice.
 func (t *Table) verifyRows(each int) (index, error) {
+	x := newIndex(len(t.Rows))
+	hashes := make([]uint64, len(t.Rows))
 	first, failed := len(t.Rows), error(nil)
 	var lock sync.Mutex
 	inParallel(len(t.Rows), func(from, to int) {
 		for i := from; i < to; i++ {
-			check := t.Rows[i].validate
+			r := &t.Rows[i]
+			check := r.validate
 			if i%each != 0 {
-				check = t.Rows[i].validateValues
+				check = r.validateValues
 			}
 			if err := check(); err != nil {
 				lock.Lock()
@@ -287,31 +290,41 @@ func (t *Table) verifyRows(each int) (index, error) {
 				lock.Unlock()
 				return
 			}
+			hashes[i] = x.hash(r.workload(), r.Cache) // while the row is at hand
 		}
 	})
 	if failed != nil {
 		return index{}, failed
 	}
-	return t.indexRows()
+	return x, t.fill(x, hashes)
 }
 
-// indexRows makes an index of the keys in their cache states, or tells which
-// row has those of an earlier one.
-func (t *Table) indexRows() (x index, err error) {
-	x = newIndex(len(t.Rows))
+// indexRows makes an index of the rows, or tells which is there twice; its first
+// one is in the index.
+func (t *Table) indexRows() (index, error) {
+	x := newIndex(len(t.Rows))
+	hashes := make([]uint64, len(t.Rows))
+	for i := range t.Rows {
+		hashes[i] = x.hash(t.Rows[i].workload(), t.Rows[i].Cache)
+	}
+	return x, t.fill(x, hashes)
+}
+
+// fill adds the rows to an index, and tells of one that is there twice.
+func (t *Table) fill(x index, hashes []uint64) (err error) {
 	for i := range t.Rows {
 		r := &t.Rows[i]
-		first := x.add(x.hash(r.Key, r.Cache), i, func(at int) bool { return t.Rows[at].Key == r.Key && t.Rows[at].Cache == r.Cache })
+		first := x.add(hashes[i], i, func(at int) bool { return t.Rows[at].Key == r.Key && t.Rows[at].Cache == r.Cache })
 		if first >= 0 && err == nil {
 			err = fmt.Errorf("row %d: %s (%s) is already in row %d", i, r.Key, r.Cache, first)
 		}
 	}
-	return x, err
+	return err
 }
 
 // find returns the number of a row, or -1.
-func (t *Table) find(key, cache string) int {
-	return t.index.find(t.index.hash(key, cache), func(at int) bool { return t.Rows[at].Key == key && t.Rows[at].Cache == cache })
+func (t *Table) find(w graph.Workload, cache string) int {
+	return t.index.find(t.index.hash(w, cache), func(at int) bool { return t.Rows[at].workload() == w && t.Rows[at].Cache == cache })
 }
 
 func (m *Meta) validate() error {
