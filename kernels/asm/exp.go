@@ -215,6 +215,9 @@ func expPrograms(avx512 bool) []*program {
 			case "exp", "sigmoid", "silu", "gelu", "geluTanh":
 				p.unroll = 4
 			}
+			if p.name == "silu" || p.name == "gelu" {
+				p.live = 4
+			}
 		}
 	}
 
