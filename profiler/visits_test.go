@@ -91,7 +91,7 @@ func TestVisitsCoverage(t *testing.T) {
 				for len(visits) < check {
 					visits = append(visits, math.Exp(draw()))
 				}
-				sum := summarizeVisits(visits, 0)
+				sum := trimmedSummary(visits, 0)
 				before := narrow
 				narrow = sum.width() < 0.01
 				if before && narrow || len(visits) > 20 {
