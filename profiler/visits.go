@@ -20,8 +20,7 @@ const (
 	trimmedFastest = 0.1
 	// Beside other work, a round is taken after so many samples of the
 	// calibration kernels only, to look for a quiet moment more often.
-	patience       = 8
-	normalQuantile = 1.96 // of which an interval is half as wide, in standard deviations
+	patience = 8
 	// Points of the distribution of samples that a visit keeps.
 	quantiles = 16
 )
@@ -170,12 +169,10 @@ func (s *sampler) contention(prior blend, v visit) float64 {
 // summarizeVisits summarizes visits that all count.
 func (s *sampler) summarizeVisits(visits []visit, prior blend) summary {
 	medians := make([]float64, len(visits))
-	noise := 0.0
 	for i, v := range visits {
 		medians[i] = v.Median / s.contention(prior, v)
-		noise += v.Error * v.Error / (normalQuantile * normalQuantile) / float64(len(visits))
 	}
-	return trimmedSummary(medians, noise)
+	return trimmedSummary(medians)
 }
 
 // quietestVisits are those whose level of other work is nearly as low as that of
@@ -198,16 +195,16 @@ func (s *sampler) quietestVisits(visits []visit) (chosen []visit) {
 // trimmedSlowest and trimmedFastest of them, in Median, with its 95% interval:
 // that of Student's t for a trimmed mean, whose variance goes by the winsorized
 // one, of Tukey and McLaughlin, "Less vulnerable confidence and significance
-// procedures for location based on a single sample" (1963), times 1 + 1/n: by
+// procedures for location based on a single sample" (1963), times 1 + 1.5/n: by
 // simulation it is too narrow for few visits, the more so as their number
 // depends on it. The variance holds both what visits differ by and the noise
 // within each.
 //
-// noise is the variance that the medians have by the noise within visits. It
-// goes both ways, unlike other work, so that what trimming takes off because of
-// it is added again: for normal values what the mean of the ranks that are kept
-// is below that of all.
-func trimmedSummary(medians []float64, noise float64) (sum summary) {
+// Where visits differ by noise that goes both ways, trimming more at one end
+// takes something off. It is added again: the mean of normal values, of which
+// those that are kept are of their ranks, by the slope of these over the ranks'
+// expectations. So the result is that of normal noise with other work on top.
+func trimmedSummary(medians []float64) (sum summary) {
 	logs := make([]float64, len(medians))
 	for i, m := range medians {
 		logs[i] = math.Log(m)
@@ -216,13 +213,14 @@ func trimmedSummary(medians []float64, noise float64) (sum summary) {
 	n := len(logs)
 	first, end := keptVisits(n)
 	center := stat.Mean(logs[first:end], nil)
-	if n > 1 {
-		below := 0.0
-		for i := first; i < end; i++ { // Blom's approximation of expected ranks
-			below -= distuv.UnitNormal.Quantile((float64(i)+0.625)/(float64(n)+0.25)) / float64(end-first)
-		}
-		variance := stat.Variance(logs, nil)
-		center += below * (math.Sqrt(variance) - math.Sqrt(max(variance-noise, 0)))
+	// Blom's approximation of the expected ranks of normal values.
+	expected := make([]float64, end-first)
+	for i := range expected {
+		expected[i] = distuv.UnitNormal.Quantile((float64(first+i) + 0.625) / (float64(n) + 0.25))
+	}
+	if len(expected) > 1 {
+		_, spread := stat.LinearRegression(expected, logs[first:end], nil, false)
+		center -= spread * stat.Mean(expected, nil)
 	}
 	sum.Median, sum.Independent = math.Exp(center), n
 	sum.Low, sum.High = math.Exp(logs[0]), math.Exp(logs[n-1])
@@ -234,7 +232,7 @@ func trimmedSummary(medians []float64, noise float64) (sum summary) {
 		logs[i] = min(max(logs[i], logs[first]), logs[end-1])
 	}
 	t := distuv.StudentsT{Sigma: 1, Nu: kept - 1}.Quantile(1 - (1-confidence)/2)
-	half := t * stat.StdDev(logs, nil) * math.Sqrt(float64(n)) / kept * (1 + 1/float64(n))
+	half := t * stat.StdDev(logs, nil) * math.Sqrt(float64(n)) / kept * (1 + 1.5/float64(n))
 	sum.Low, sum.High, sum.Bounded = math.Exp(center-half), math.Exp(center+half), true
 	return sum
 }
