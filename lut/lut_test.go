@@ -284,7 +284,7 @@ func TestReadSchema1(t *testing.T) {
 
 func TestReadRefusesMetadata(t *testing.T) {
 	for want, change := range map[string]func(*Table){
-		"schema 3 is newer than 2":              func(t *Table) { t.Meta.Schema = 3 },
+		"schema 4 is newer than 3":              func(t *Table) { t.Meta.Schema = 4 },
 		"schema 0 does not exist":               func(t *Table) { t.Meta.Schema = 0 },
 		"the device fingerprint is missing":     func(t *Table) { t.Meta.Fingerprint = "" },
 		"the runtime is missing":                func(t *Table) { t.Meta.Runtime = "" },
@@ -323,7 +323,7 @@ func TestReadRefusesColumns(t *testing.T) {
 	table := testTable(1)
 	for want, path := range map[string]string{
 		"column latency_median_us: unknown unit \"us\", want latency_median_ns": forge(t, table, []microseconds{{}}),
-		"column colour is not part of schema 2":                                 forge(t, table, []extra{{Row: testRow(0)}}),
+		"column colour is not part of schema 3":                                 forge(t, table, []extra{{Row: testRow(0)}}),
 		"column op is missing":                                                  forge(t, table, []missing{{}}),
 		"column key is INT":                                                     forge(t, table, []other{{}}),
 	} {

@@ -59,7 +59,7 @@ docs/prediction.md.`,
 			if err != nil {
 				return err
 			}
-			workloads, err := graphWorkloads(g)
+			workloads, err := p.Workloads(g)
 			if err != nil {
 				return err
 			}
