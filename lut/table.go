@@ -302,11 +302,11 @@ func (t *Table) verifyRows(each int) (index, error) {
 	inParallel(len(t.Rows), func(from, to int) {
 		for i := from; i < to; i++ {
 			r := &t.Rows[i]
-			check := r.validate
-			if i%each != 0 {
-				check = r.validateValues
+			err := r.validateValues()
+			if i%each == 0 {
+				err = r.validate()
 			}
-			if err := check(); err != nil {
+			if err != nil {
 				lock.Lock()
 				if i < first {
 					first, failed = i, fmt.Errorf("row %d: %w", i, err)
