@@ -68,7 +68,7 @@ type regressionMeta struct {
 	Compared  []Candidate `json:"compared"`
 }
 
-var fileSources = []string{SourceTable, SourceInterpolation, SourceRegression, SourceRoofline}
+var fileSources = []string{SourceTable, SourceInterpolation, SourceRegression, SourceRoofline, SourceTransfer}
 
 // Save writes the predictor to path, to be read by Load: all that it learned,
 // the costs of the table's workloads and of those that it has been asked for.

@@ -26,6 +26,7 @@ import (
 // The values of Part.Source, from the most to the least certain.
 const (
 	SourceTable         = "table"         // measured
+	SourceTransfer      = "transfer"      // a row that was predicted from other devices' tables
 	SourceInterpolation = "interpolation" // between rows of the same kind
 	SourceRegression    = "regression"    // from rows of the same family
 	SourceRoofline      = "roofline"      // from the amount of work
@@ -73,7 +74,7 @@ func (p Prediction) Scaled(factor float64) Prediction {
 type Part struct {
 	Workload  graph.Workload
 	LatencyNS float64 // of the workload alone, without what a model of one workload costs beyond it
-	Source    string  // SourceTable, SourceInterpolation, SourceRegression or SourceRoofline
+	Source    string  // SourceTable, SourceTransfer, SourceInterpolation, SourceRegression or SourceRoofline
 	// Uncertainty is the standard deviation to expect of ln(LatencyNS): 0.03
 	// for 3%. It is what the part widens the network's interval by.
 	Uncertainty float64
@@ -168,10 +169,16 @@ func Fit(t *lut.Table) (*Predictor, error) {
 			return nil, fmt.Errorf("predictor: row %d: workload %s is in the table twice", i, row.Key)
 		}
 		row.LatencyMedianNS = withinNetwork(&t.Meta, row.LatencyMedianNS, row.BorderNS)
-		warm.Rows = append(warm.Rows, row)
+		if !row.Predicted() {
+			warm.Rows = append(warm.Rows, row)
+		}
 		noise := relativeNoise(row.LatencyMedianNS, row.LatencyCI95NS)
-		p.memory.costs[w] = cost{ns: row.LatencyMedianNS, spread: noise, weights: weightBytes(w), source: SourceTable}
-		samples[family(w)] = append(samples[family(w)], sample{workload: w, ns: row.LatencyMedianNS, noise: noise})
+		source := SourceTable
+		if row.Predicted() {
+			source = SourceTransfer
+		}
+		p.memory.costs[w] = cost{ns: row.LatencyMedianNS, spread: noise, weights: weightBytes(w), source: source}
+		samples[family(w)] = append(samples[family(w)], sample{workload: w, ns: row.LatencyMedianNS, noise: noise, predicted: row.Predicted()})
 	}
 	if len(samples) == 0 {
 		return nil, errors.New("predictor: the table has no rows with warm caches: profile some workloads first")
@@ -181,7 +188,7 @@ func Fit(t *lut.Table) (*Predictor, error) {
 		return nil, err
 	}
 	p.setRules(rules)
-	noises := make([]float64, 0, len(warm.Rows))
+	noises := make([]float64, 0, len(p.memory.costs))
 	for _, c := range p.memory.costs {
 		noises = append(noises, c.spread)
 	}
@@ -244,12 +251,28 @@ func (p *Predictor) fitFamilies(samples map[string][]sample) {
 		}
 		fits.Go(func() {
 			r := fitRegression(samples[name], p.describer)
+			r.spread = math.Hypot(r.spread, unsure(samples[name]))
 			mu.Lock()
 			defer mu.Unlock()
 			p.regressions[name] = r
 		})
 	}
 	fits.Wait()
+}
+
+// unsure is the root mean square uncertainty of predicted rows. They lie on a
+// smooth surface, so that cross-validation does not see it.
+func unsure(samples []sample) float64 {
+	var noise []float64
+	for _, s := range samples {
+		if s.predicted {
+			noise = append(noise, s.noise)
+		}
+	}
+	if len(noise) == 0 {
+		return 0
+	}
+	return rootMeanSquare(noise)
 }
 
 // fitNetworks learns overhead and interval.

@@ -26,6 +26,10 @@ package profiler
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"runtime/debug"
 	"time"
 
 	"github.com/hwprofd/hwprofd/graph"
@@ -116,7 +120,22 @@ func (p *Profiler) Workload(ctx context.Context, w graph.Workload) (lut.Row, err
 	if err := p.calibrate(ctx, p.options.Baseline); err != nil {
 		return lut.Row{}, err
 	}
-	return p.workload(ctx, w, lut.CacheWarm, p.options.MaxPerItem, new([][]round))
+	it := newItem(w, lut.CacheWarm)
+	if err := p.visitOne(ctx, it); err != nil {
+		return lut.Row{}, err
+	}
+	return p.row(it), nil
+}
+
+// visitOne visits an item for MaxPerItem.
+func (p *Profiler) visitOne(ctx context.Context, it *item) error {
+	defer func(o Options) { p.options = o }(p.options)
+	p.options.Progress, p.options.Choose = nil, nil
+	err := p.visitAll(ctx, []*item{it}, 0, discard{})
+	if errors.As(err, new(itemError)) {
+		err = fmt.Errorf("profiler: %s: %w", it.title(), err)
+	}
+	return err
 }
 
 // Network measures g as a whole, from its inputs to its outputs. Parameters
@@ -133,8 +152,11 @@ func (p *Profiler) NetworkOf(ctx context.Context, item NamedGraph) (lut.Network,
 	if err := p.calibrate(ctx, p.options.Baseline); err != nil {
 		return lut.Network{}, err
 	}
-	network, _, err := p.network(ctx, item, p.options.MaxPerItem, new([][]round))
-	return network, err
+	it := newNetworkItem(item)
+	if err := p.visitOne(ctx, it); err != nil {
+		return lut.Network{}, err
+	}
+	return p.networkRow(it), nil
 }
 
 // Plan measures a compiled network with the inputs that it has. It is stable
@@ -146,6 +168,20 @@ func (p *Profiler) Plan(ctx context.Context, name string, plan *inference.Plan) 
 	if err := p.calibrate(ctx, p.options.Baseline); err != nil {
 		return lut.Network{}, false, err
 	}
-	var session Session = &planSession{plan: plan, now: p.sampler.now}
-	return p.session(ctx, NamedGraph{Name: name}, &session, nil, nil, plan.Workloads(), p.options.MaxPerItem)
+	runtime.GC() // what compiling has left
+	defer debug.SetGCPercent(debug.SetGCPercent(-1))
+	session := &planSession{plan: plan, now: p.sampler.now}
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	t := p.task(ctx, stop, session, false)
+	t.prior = networkBlend
+	m, err := p.sampler.measure(ctx, t, p.options.RelativeCI, p.options.MaxPerItem)
+	if err != nil {
+		return lut.Network{}, false, fmt.Errorf("profiler: network %s: %w", name, err)
+	}
+	network = newNetwork(NamedGraph{Name: name}, m)
+	for _, w := range plan.Workloads() {
+		network.Workloads = append(network.Workloads, w.String())
+	}
+	return network, m.Stable, nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime/debug"
 	"strings"
 	"time"
 
@@ -79,6 +80,7 @@ func (r inProcess) loadOnce(_ context.Context, w graph.Workload, seed uint64) (S
 }
 
 func (r inProcess) load(w graph.Workload, n int, seed uint64) (Session, int, error) {
+	debug.FreeOSMemory() // so that this load gets other memory than the last one
 	g, err := graph.FromWorkload(w, seed)
 	if err != nil {
 		return nil, 0, err
@@ -91,6 +93,7 @@ func (r inProcess) load(w graph.Workload, n int, seed uint64) (Session, int, err
 }
 
 func (r inProcess) LoadNetwork(_ context.Context, n NamedGraph, seed uint64) (Session, []graph.Workload, error) {
+	debug.FreeOSMemory()
 	plan, first, err := compile(WithWeights(n.Graph, seed), seed, inference.Compile)
 	if err != nil {
 		return nil, nil, err

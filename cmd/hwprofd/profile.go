@@ -28,9 +28,10 @@ func newProfileCommand() *cobra.Command {
 		meter   meterFlags
 		outside runtimeFlags
 		on      onFlags
+		known   knownFlags
 	)
 	cmd := &cobra.Command{
-		Use:   "profile -o FILE (--space SPACE | --model MODEL.onnx ... | --grid FILE) [--runtime RUNTIME [-- ARGUMENTS]]",
+		Use:   "profile -o FILE (--space SPACE | --model MODEL.onnx ... | --grid FILE | --known TABLE ...) [--runtime RUNTIME [-- ARGUMENTS]]",
 		Short: "Measure this device into a latency table (a LUT file)",
 		Long: `Measures workloads on this device and writes them as a latency table, a Parquet
 file. With --space they are those that matter most to the networks of a search
@@ -42,6 +43,10 @@ With --cover instead of --budget, the time goes to those workloads of the space
 of which the predictions of its networks gain most: after each batch, what is
 measured already tells what comes next. The run ends early where further rows
 would help no more, and says so.
+
+With --known, tables of other devices, no more than a few of their workloads are
+measured, those that tell most, and the others are predicted from both: they are
+marked as predicted, with the interval of the prediction. See docs/transfer.md.
 
 With --cache cold the caches are emptied before each run, as for a workload that
 runs once in a while. With several --threads there is a table for each number.
@@ -72,6 +77,7 @@ library is the target's own.`,
   hwprofd profile -o pi4.lut.parquet --model resnet.onnx --model vit.onnx --batch 1,8
   hwprofd profile -o pi4.lut.parquet --grid shapes.json --cache warm,cold --threads 1,4
   hwprofd profile -o kitchen.lut.parquet --space mobile28 --on ssh://pi@kitchen
+  hwprofd profile -o kitchen.lut.parquet --known pi4.lut.parquet --known xeon.lut.parquet --rows 10 --on ssh://pi@kitchen
   hwprofd profile -o server.lut.parquet --model resnet.onnx --runtime onnxruntime -- --lib /opt/onnxruntime/lib/libonnxruntime.so
   hwprofd profile -o kitchen.lut.parquet --space mobile28 --runtime onnxruntime --on ssh://pi@kitchen`,
 		Args: outside.args,
@@ -82,6 +88,9 @@ library is the target's own.`,
 			case budget <= 0:
 				return usagef("--budget %v is not a time to measure for", budget)
 			}
+			if err := known.check(&plan, cmd.Flags().Changed("rows")); err != nil {
+				return err
+			}
 			if err := plan.check(outside.name != ""); err != nil {
 				return err
 			}
@@ -91,20 +100,31 @@ library is the target's own.`,
 				}
 				budget = plan.cover
 			}
-			if on.set() {
-				if len(plan.threads) > 1 {
-					return usagef("--on makes one table: give the command once for each number of --threads")
-				}
-				return profileOn(cmd, &on, output, plan.batch, args)
-			}
-			if !resume {
+			p := newProgress(cmd.ErrOrStderr())
+			if !resume && !on.set() {
 				for _, n := range plan.threads {
 					if err := refuseExisting(plan.output(output, n)); err != nil {
 						return err
 					}
 				}
 			}
-			p := newProgress(cmd.ErrOrStderr())
+			finish := func() error { return nil }
+			if known.set() {
+				c, err := known.begin(cmd, output, seed)
+				if err != nil {
+					return err
+				}
+				finish = func() error { return c.finish(output, p) }
+			}
+			if on.set() {
+				if len(plan.threads) > 1 {
+					return usagef("--on makes one table: give the command once for each number of --threads")
+				}
+				if err := profileOn(cmd, &on, output, plan.batch, args); err != nil {
+					return err
+				}
+				return finish()
+			}
 			design, workloads, networks, err := plan.items(seed, budget)
 			if err != nil {
 				return err
@@ -178,12 +198,14 @@ library is the target's own.`,
 					p.say("%d could not be measured; 'hwprofd lut show %s' names them with the reasons", n, path)
 				}
 			}
-			return nil
+			return finish()
 		},
 	}
 	flags := cmd.Flags()
 	flags.StringVarP(&output, "output", "o", "", "table to write")
 	plan.add(flags)
+	known.add(flags, "complete table of another device; may be repeated: measure some of their workloads and predict the others")
+	known.addRows(flags)
 	flags.DurationVar(&budget, "budget", 5*time.Minute, "time to measure for")
 	flags.Uint64Var(&seed, "seed", 1, "seed of the choice and order of workloads")
 	flags.BoolVar(&resume, "resume", false, "go on with an interrupted run of the same file")

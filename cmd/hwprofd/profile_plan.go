@@ -48,7 +48,7 @@ func (p *profilePlan) add(flags *pflag.FlagSet) {
 func (p *profilePlan) check(outside bool) error {
 	switch {
 	case len(p.spaces)+len(p.models) == 0 && p.grid == "":
-		return usagef("name what to measure: --space, --model or --grid")
+		return usagef("name what to measure: --space, --model, --grid or --known")
 	case p.cover < 0:
 		return usagef("--cover %v is not a time to measure for", p.cover)
 	case p.cover > 0 && len(p.spaces) == 0:
