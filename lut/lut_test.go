@@ -56,6 +56,8 @@ func testRow(i int) Row {
 	if i%3 == 1 {
 		clock, misses := 2.4e9, float64(i%2)
 		r.ClockHz, r.CacheMisses = &clock, &misses
+		nodes, border := 1.0, 0.1*base*float64(i%2)
+		r.RuntimeNodes, r.BorderNS = &nodes, &border
 	}
 	return r
 }
@@ -260,7 +262,7 @@ func TestReadSchema1(t *testing.T) {
 	want := testTable(4)
 	for i := range want.Rows {
 		r := &want.Rows[i]
-		r.Contended, r.Bimodal, r.SamplesContended, r.SamplesInterrupted, r.ClockHz, r.CacheMisses = false, false, 0, 0, nil, nil
+		r.Contended, r.Bimodal, r.SamplesContended, r.SamplesInterrupted, r.ClockHz, r.CacheMisses, r.RuntimeNodes, r.BorderNS = false, false, 0, 0, nil, nil, nil, nil
 	}
 	if diff := cmp.Diff(want, got, sameTable); diff != "" {
 		t.Errorf("-want +read:\n%s", diff)
@@ -284,12 +286,13 @@ func TestReadSchema1(t *testing.T) {
 
 func TestReadRefusesMetadata(t *testing.T) {
 	for want, change := range map[string]func(*Table){
-		"schema 3 is newer than 2":               func(t *Table) { t.Meta.Schema = 3 },
+		"schema 4 is newer than 3":               func(t *Table) { t.Meta.Schema = 4 },
 		"schema 0 does not exist":                func(t *Table) { t.Meta.Schema = 0 },
 		"the device fingerprint is missing":      func(t *Table) { t.Meta.Fingerprint = "" },
 		"the runtime is missing":                 func(t *Table) { t.Meta.Runtime = "" },
 		"threads is 0":                           func(t *Table) { t.Meta.Threads = 0 },
 		"network 0: \"net0\": use is \"train\"":  func(t *Table) { t.Networks[0].Use = "train" },
+		"network 0: \"net0\": a pair of one":     func(t *Table) { t.Networks[0].Use, t.Networks[0].Workloads = UsePair, t.Networks[0].Workloads[:1] },
 		"network 0: \"net0\": latency_p10_ns":    func(t *Table) { t.Networks[0].LatencyP10NS = -1 },
 		"network 0: \"net0\": it has no work":    func(t *Table) { t.Networks[0].Workloads = nil },
 		"network 0: \"net0\": 1 shares for":      func(t *Table) { t.Networks[0].Shares = []float64{1} },
@@ -326,7 +329,7 @@ func TestReadRefusesColumns(t *testing.T) {
 	table := testTable(1)
 	for want, path := range map[string]string{
 		"column latency_median_us: unknown unit \"us\", want latency_median_ns": forge(t, table, []microseconds{{}}),
-		"column colour is not part of schema 2":                                 forge(t, table, []extra{{Row: testRow(0)}}),
+		"column colour is not part of schema 3":                                 forge(t, table, []extra{{Row: testRow(0)}}),
 		"column op is missing":                                                  forge(t, table, []missing{{}}),
 		"column key is INT":                                                     forge(t, table, []other{{}}),
 	} {

@@ -27,6 +27,7 @@ import (
 const (
 	SourceNetwork       = "network"       // measured, within networks
 	SourceTable         = "table"         // measured alone
+	SourceTransfer      = "transfer"      // a row that was predicted from other devices' tables
 	SourceInterpolation = "interpolation" // between rows of the same kind
 	SourceRegression    = "regression"    // from rows of the same family
 	SourceRoofline      = "roofline"      // from the amount of work
@@ -73,8 +74,8 @@ func (p Prediction) Scaled(factor float64) Prediction {
 // Part is one workload of a prediction.
 type Part struct {
 	Workload  graph.Workload
-	LatencyNS float64 // of the workload alone
-	Source    string  // SourceTable, SourceInterpolation, SourceRegression or SourceRoofline
+	LatencyNS float64 // of the workload alone, without what a model of one workload costs beyond it
+	Source    string  // SourceTable, SourceTransfer, SourceInterpolation, SourceRegression or SourceRoofline
 	// Uncertainty is the standard deviation to expect of ln(LatencyNS): 0.03
 	// for 3%. It is what the part widens the network's interval by.
 	Uncertainty float64
@@ -113,6 +114,7 @@ type Predictor struct {
 	overhead    *overhead
 	usualNoise  float64 // median spread of rows
 	fusion      []FusionRule
+	rules       map[[2]string]bool // whether two kinds are fused
 	interval    interval
 
 	memory *memory
@@ -122,6 +124,11 @@ type Predictor struct {
 type memory struct {
 	mu    sync.RWMutex
 	costs map[graph.Workload]cost
+	cuts  map[graph.Workload][]graph.Workload // of those that the runtime does in several steps
+}
+
+func newMemory() *memory {
+	return &memory{costs: map[graph.Workload]cost{}, cuts: map[graph.Workload][]graph.Workload{}}
 }
 
 // cost is what a workload adds to a prediction.
@@ -139,8 +146,11 @@ type cost struct {
 // Fit makes a predictor of a table: of its rows with warm caches, of its networks
 // for "fit" and of those for "calibrate". Networks for other uses are not looked
 // at, and the table is not kept. The same table gives the same predictor.
+//
+// Of another runtime's rows it takes off what a network pays once: the run, and
+// the layouts at the borders of a model. Pairs in the table tell what it fuses.
 func Fit(t *lut.Table) (*Predictor, error) {
-	p := &Predictor{families: map[string]int{}, regressions: map[string]*regression{}, memory: &memory{costs: map[graph.Workload]cost{}}}
+	p := &Predictor{families: map[string]int{}, regressions: map[string]*regression{}, memory: newMemory()}
 	p.meta = t.Meta
 	p.describer.hardware = hardwareOf(t.Meta.Device)
 	var order []graph.Workload // that of the rows
@@ -158,11 +168,16 @@ func Fit(t *lut.Table) (*Predictor, error) {
 		if _, twice := p.memory.costs[w]; twice {
 			return nil, fmt.Errorf("predictor: row %d: workload %s is in the table twice", i, row.Key)
 		}
+		row.LatencyMedianNS = withinNetwork(&t.Meta, row.LatencyMedianNS, row.BorderNS)
 		noise := relativeNoise(row.LatencyMedianNS, row.LatencyCI95NS)
 		if row.Contended {
 			noise = math.Hypot(noise, contendedNoise)
 		}
-		p.memory.costs[w] = cost{ns: row.LatencyMedianNS, spread: noise, weights: weightBytes(w), source: SourceTable}
+		source := SourceTable
+		if row.Predicted() {
+			source = SourceTransfer
+		}
+		p.memory.costs[w] = cost{ns: row.LatencyMedianNS, spread: noise, weights: weightBytes(w), source: source}
 		order = append(order, w)
 	}
 	fitted, calibration, disturbed := usedNetworks(t.Networks)
@@ -181,15 +196,23 @@ func Fit(t *lut.Table) (*Predictor, error) {
 	if len(p.memory.costs) == 0 {
 		return nil, errors.New("predictor: the table has no rows with warm caches: profile some workloads first")
 	}
+	rules, err := fusionRules(t)
+	if err != nil {
+		return nil, err
+	}
+	p.setRules(rules)
 	samples := map[string][]sample{}
 	known := &lut.Table{}
 	noises := make([]float64, 0, len(p.memory.costs))
 	for _, w := range order {
 		c := p.memory.costs[w]
-		samples[family(w)] = append(samples[family(w)], sample{workload: w, ns: c.ns, noise: c.spread})
-		row := lut.NewRow(w)
-		row.LatencyMedianNS = c.ns
-		known.Rows = append(known.Rows, row)
+		predicted := c.source == SourceTransfer
+		samples[family(w)] = append(samples[family(w)], sample{workload: w, ns: c.ns, noise: c.spread, predicted: predicted})
+		if !predicted {
+			row := lut.NewRow(w)
+			row.LatencyMedianNS = c.ns
+			known.Rows = append(known.Rows, row)
+		}
 		noises = append(noises, c.spread)
 	}
 	slices.Sort(noises)
@@ -262,6 +285,16 @@ func (p *Predictor) enterNetworks(inside *within) {
 // distribution.
 func relativeNoise(median, ci95 float64) float64 { return ci95 / 1.96 / median }
 
+// halfWidth is that of a median's 95% interval. Of so few samples that there is
+// none, which is stored as 0, it is as wide as the median.
+func halfWidth(median, ci95 float64, samples int64) float64 {
+	const fewest = 6 // for an interval of 95% by order statistics
+	if ci95 == 0 && samples < fewest {
+		return median
+	}
+	return ci95
+}
+
 func checkMeasured(median, ci95 float64) error {
 	if !(median > 0) || math.IsInf(median, 1) {
 		return fmt.Errorf("latency_median_ns is %g; want a positive number", median)
@@ -293,12 +326,28 @@ func (p *Predictor) fitFamilies(samples map[string][]sample) {
 		}
 		fits.Go(func() {
 			r := fitRegression(samples[name], p.describer)
+			r.spread = math.Hypot(r.spread, unsure(samples[name]))
 			mu.Lock()
 			defer mu.Unlock()
 			p.regressions[name] = r
 		})
 	}
 	fits.Wait()
+}
+
+// unsure is the root mean square uncertainty of predicted rows. They lie on a
+// smooth surface, so that cross-validation does not see it.
+func unsure(samples []sample) float64 {
+	var noise []float64
+	for _, s := range samples {
+		if s.predicted {
+			noise = append(noise, s.noise)
+		}
+	}
+	if len(noise) == 0 {
+		return 0
+	}
+	return rootMeanSquare(noise)
 }
 
 // fitNetworks learns overhead and interval. inside may be nil.
@@ -338,6 +387,7 @@ func (p *Predictor) observe(n lut.Network, i int, inside *within) (observation, 
 	if err != nil {
 		return observation{}, err
 	}
+	workloads = p.cut(workloads)
 	o := observation{
 		families: make([]float64, len(p.families)+1), count: float64(len(workloads)),
 		ns: n.LatencyMedianNS,
@@ -359,7 +409,7 @@ func (p *Predictor) observe(n lut.Network, i int, inside *within) (observation, 
 		spread += c.ns * c.spread
 	}
 	// A network whose workloads are guesses says little of what their sum misses.
-	o.noise = math.Hypot(relativeNoise(n.LatencyMedianNS, n.LatencyCI95NS), spread/total(o.families))
+	o.noise = math.Hypot(relativeNoise(n.LatencyMedianNS, halfWidth(n.LatencyMedianNS, n.LatencyCI95NS, n.Samples)), spread/total(o.families))
 	return o, nil
 }
 
@@ -384,9 +434,6 @@ func networkWorkloads(n lut.Network) ([]graph.Workload, error) {
 
 // Meta says on what the table was measured that the predictor was fitted to.
 func (p *Predictor) Meta() lut.Meta { return p.meta }
-
-// Fusion lists what is known of the pairs that the runtime fuses.
-func (p *Predictor) Fusion() []FusionRule { return slices.Clone(p.fusion) }
 
 // Models lists the regressions, by family. Families that are missing here had
 // too few rows for one and are predicted by the roofline where they have none.
@@ -454,6 +501,7 @@ func (p *Predictor) sum(workloads []graph.Workload) (s networkSum, parts []Part,
 	if len(workloads) == 0 {
 		return networkSum{}, nil, errors.New("predictor: no workloads to predict")
 	}
+	workloads = p.cut(workloads)
 	parts = make([]Part, len(workloads))
 	var families [maxFamilies]float64
 	p.memory.mu.RLock() // once for all, unless one is new
@@ -494,16 +542,21 @@ func largest(values []float64) (at int) {
 
 // PredictGraph returns the cost of a graph as it runs once fused.
 func (p *Predictor) PredictGraph(g *graph.Graph) (Prediction, error) {
-	workloads, err := graphWorkloads(g)
+	workloads, err := p.Workloads(g)
 	if err != nil {
 		return Prediction{}, err
 	}
 	return p.Predict(workloads)
 }
 
-// graphWorkloads are those of a graph once fused.
-func graphWorkloads(g *graph.Graph) ([]graph.Workload, error) {
-	fused, err := graph.Fuse(g)
+// Workloads are those that a graph is cut into for the runtime of the table:
+// as [graph.Fuse] does, less what the runtime is known not to fuse.
+func (p *Predictor) Workloads(g *graph.Graph) ([]graph.Workload, error) {
+	var without []string
+	if len(p.rules) > 0 { // of another runtime, to which convolutions of one pixel are convolutions
+		without = append(without, "squeeze-excite")
+	}
+	fused, err := graph.Optimize(g, graph.Without(without...))
 	if err != nil {
 		return nil, fmt.Errorf("predictor: %w", err)
 	}
@@ -511,7 +564,7 @@ func graphWorkloads(g *graph.Graph) ([]graph.Workload, error) {
 	if err != nil {
 		return nil, fmt.Errorf("predictor: %w", err)
 	}
-	return workloads, nil
+	return p.cut(workloads), nil
 }
 
 // cost returns what a workload costs; each is worked out once.

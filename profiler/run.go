@@ -3,9 +3,7 @@ package profiler
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
-	"math/rand/v2"
 	"slices"
 	"time"
 
@@ -23,28 +21,18 @@ type NamedGraph struct {
 	File string
 }
 
-// item is one thing to measure and write to the journal.
-type item struct {
-	name    string
-	measure func(limit time.Duration) (attempt, error)
-	fail    func(reason error) error // writes to the journal that it cannot be measured
-	last    *attempt
-}
-
-// attempt is one measurement of an item, with what earlier ones found.
-type attempt struct {
-	stable bool
-	keep   func() error // writes it to the journal
-}
-
 // Run measures workloads, each once however often it is listed, and whole
 // networks, and writes the table to path. It fills in meta's protocol.
 //
-// What is measured is kept in a journal beside path at once: where Run is
+// It goes in rounds over all that is not finished, each in another random order,
+// with a short visit to each, for which it is loaded anew: so the visits of each
+// are spread over the whole time, and what the machine is like at one time is
+// that of a few visits of all. What has an interval as narrow as asked leaves the
+// rest of the budget to the others.
+//
+// What a visit finds is kept in a journal beside path at once: where Run is
 // stopped, by its context, an error or a killed process, the next Run with the
-// same path goes on there. The order is random, so that a machine that becomes
-// slower does not make the larger shapes seem so. An item that needs less than
-// its share of the budget leaves the rest to the others.
+// same path goes on there, and at most the visit under way is lost.
 func (p *Profiler) Run(ctx context.Context, path string, meta lut.Meta, workloads []graph.Workload, networks []NamedGraph) (*lut.Table, error) {
 	release, pinning := pin()
 	defer release()
@@ -59,7 +47,7 @@ func (p *Profiler) Run(ctx context.Context, path string, meta lut.Meta, workload
 	if err := p.calibrate(ctx, p.options.Baseline); err != nil {
 		return nil, err
 	}
-	baseline := p.sampler.baseline.baseline()
+	baseline := p.sampler.undisturbed().baseline()
 	meta.Protocol.Baseline = &baseline
 	journal, err := lut.OpenJournal(path, meta)
 	if err != nil {
@@ -74,18 +62,22 @@ func (p *Profiler) Run(ctx context.Context, path string, meta lut.Meta, workload
 	if err := p.resume(ctx, journal); err != nil {
 		return nil, err
 	}
-	baseline = p.sampler.baseline.baseline()
 	defer p.openCounters()()
 	calibrating := time.Since(begin)
 	start := p.sampler.now() - calibrating
-	if err := p.measureAll(start, p.pending(ctx, journal, workloads, networks)); err != nil {
+	items, err := p.pending(journal, workloads, networks)
+	if err != nil {
+		return nil, err
+	}
+	if err := p.measureAll(ctx, journal, start, items); err != nil {
 		return nil, err
 	}
 	if err := p.measureChosen(ctx, start, meta, journal); err != nil {
 		return nil, err
 	}
+	baseline = p.sampler.undisturbed().baseline() // it may have shown only now
 	table := &lut.Table{Meta: meta, Rows: journal.Rows(), Networks: journal.Networks(), Failures: journal.Failures()}
-	p.rebase(table)
+	scaleCalibration(table.Rows, baseline.ComputeNS)
 	slices.SortFunc(table.Rows, func(a, b lut.Row) int { return cmp.Compare(a.Key, b.Key) })
 	slices.SortFunc(table.Networks, func(a, b lut.Network) int { return cmp.Compare(a.Name, b.Name) })
 	if err := table.Write(path); err != nil {
@@ -108,11 +100,11 @@ func (p *Profiler) measureChosen(ctx context.Context, start time.Duration, meta 
 		if err != nil {
 			return fmt.Errorf("profiler: choosing workloads: %w", err)
 		}
-		items := p.pending(ctx, journal, workloads, nil)
-		if len(items) == 0 {
-			return nil
+		items, err := p.pending(journal, workloads, nil)
+		if err != nil || len(items) == 0 {
+			return err
 		}
-		if err := p.measureAll(start, items); err != nil {
+		if err := p.measureAll(ctx, journal, start, items); err != nil {
 			return err
 		}
 	}
@@ -148,30 +140,30 @@ func workloadName(key, cache string) string {
 	return key + " with " + cache + " caches"
 }
 
-// pending is what the journal does not have yet, in random order.
-func (p *Profiler) pending(ctx context.Context, journal *lut.Journal, workloads []graph.Workload, networks []NamedGraph) []item {
-	done := make(map[string]bool)
+// pending is what the journal does not have yet as finished, with the visits
+// that it has.
+func (p *Profiler) pending(journal *lut.Journal, workloads []graph.Workload, networks []NamedGraph) ([]*item, error) {
+	type identity struct {
+		name, cache string
+		network     bool
+	}
+	done := make(map[identity]bool)
 	for _, row := range journal.Rows() {
-		done["workload "+workloadName(row.Key, row.Cache)] = true
+		done[identity{row.Key, row.Cache, false}] = true
 	}
 	for _, network := range journal.Networks() {
-		done["network "+network.Name] = true
+		done[identity{network.Name, "", true}] = true
 	}
-	for _, failure := range journal.Failures() {
-		if failure.Network {
-			done["network "+failure.Name] = true
-		} else {
-			done["workload "+workloadName(failure.Name, failure.Cache)] = true
-		}
+	for _, f := range journal.Failures() {
+		done[identity{f.Name, f.Cache, f.Network}] = true
 	}
-	var items []item
-	add := func(kind, name string, failure lut.Failure, measure func(limit time.Duration) (attempt, error)) {
-		if !done[kind+name] {
-			done[kind+name] = true
-			items = append(items, item{name: name, measure: measure, fail: func(reason error) error {
-				failure.Reason = p.failed(failure.Name, reason)
-				return journal.AppendFailure(failure)
-			}})
+	var items []*item
+	begun := make(map[identity]*item)
+	add := func(id identity, it *item) {
+		if !done[id] {
+			done[id] = true
+			begun[id] = it
+			items = append(items, it)
 		}
 	}
 	caches := p.options.Caches
@@ -180,87 +172,33 @@ func (p *Profiler) pending(ctx context.Context, journal *lut.Journal, workloads 
 	}
 	for _, w := range workloads {
 		for _, cache := range caches {
-			var loads [][]round
-			add("workload ", workloadName(w.String(), cache), lut.Failure{Name: w.String(), Cache: cache}, func(limit time.Duration) (attempt, error) {
-				row, err := p.workload(ctx, w, cache, limit, &loads)
-				return attempt{
-					stable: row.Stable,
-					keep:   func() error { return journal.AppendRow(row) },
-				}, err
-			})
+			add(identity{w.String(), cache, false}, newItem(w, cache))
 		}
 	}
 	for _, n := range networks {
-		var loads [][]round
-		add("network ", n.Name, lut.Failure{Name: n.Name, Network: true}, func(limit time.Duration) (attempt, error) {
-			network, stable, err := p.network(ctx, n, limit, &loads)
-			return attempt{
-				stable: stable,
-				keep:   func() error { return journal.AppendNetwork(network) },
-			}, err
-		})
+		add(identity{n.Name, "", true}, newNetworkItem(n))
 	}
-	random := rand.New(rand.NewPCG(p.options.Seed, 2))
-	random.Shuffle(len(items), func(i, j int) { items[i], items[j] = items[j], items[i] })
-	return items
-}
-
-// measureAll measures items, each for its share of what is left of the budget
-// that began at begin. What has not become stable by then is tried again after
-// all others, while the budget lasts: by then the machine may be quieter.
-func (p *Profiler) measureAll(begin time.Duration, items []item) error {
-	rest := func() time.Duration { return p.options.Budget - (p.sampler.now() - begin) }
-	start, total, kept := p.sampler.now(), len(items), 0
-	for len(items) > 0 {
-		var again []item
-		for i, item := range items {
-			count := time.Duration(len(items) - i)
-			limit := p.options.MaxPerItem
-			left := count * limit
-			if kept > 0 {
-				left = min(left, count*(p.sampler.now()-start)/time.Duration(kept))
+	for _, v := range journal.Visits() {
+		if it := begun[identity{v.Name, v.Cache, v.Network}]; it != nil {
+			if err := it.resume(v.Found); err != nil {
+				return nil, fmt.Errorf("profiler: a visit to %s in the journal: %w: remove the journal to measure anew", v.Name, err)
 			}
-			if p.options.Budget > 0 {
-				share := rest() / count
-				p.metering.until = p.sampler.now() + share
-				limit = min(limit, p.timingShare(share))
-				left = max(min(left, rest()), 0)
-			}
-			p.progress(kept, total, item.name, left)
-			if limit > 0 || item.last == nil {
-				a, err := item.measure(limit)
-				if errors.As(err, new(itemError)) && item.last == nil {
-					if err := item.fail(err); err != nil {
-						return err
-					}
-					kept++
-					continue
-				}
-				if err != nil && !errors.As(err, new(itemError)) {
-					return err
-				}
-				if err != nil { // what was measured before stands
-					a = *item.last
-				}
-				item.last = &a // it holds what earlier attempts found
-			}
-			if !item.last.stable && rest() > 0 && p.options.Choose == nil {
-				again = append(again, item)
-				continue
-			}
-			if err := item.last.keep(); err != nil {
-				return err
-			}
-			kept++
 		}
-		items = again
 	}
-	p.progress(kept, total, "", 0)
-	return nil
+	return items, nil
 }
 
-func (p *Profiler) progress(done, total int, current string, left time.Duration) {
-	if p.options.Progress != nil {
-		p.options.Progress(done, total, current, left)
+// scaleCalibration gives the calibration kernel's row the time that it has
+// undisturbed, as is known at the end.
+func scaleCalibration(rows []lut.Row, ns float64) {
+	for i := range rows {
+		r := &rows[i]
+		if r.Key != calibration.String() {
+			continue
+		}
+		scale := ns / r.LatencyMedianNS
+		for _, v := range []*float64{&r.LatencyMedianNS, &r.LatencyMeanNS, &r.LatencyP10NS, &r.LatencyP90NS, &r.LatencyCI95NS} {
+			*v *= scale
+		}
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime/debug"
 	"strings"
 	"time"
 
@@ -49,6 +50,9 @@ type NodeTime struct {
 	Name string  `json:"name"` // as in the model, or what the runtime made of it
 	Op   string  `json:"op"`   // ONNX's operator, or the runtime's own
 	NS   float64 `json:"ns"`
+	// Layout is set where the node does nothing that the model asks for, but
+	// brings a tensor into another layout or to another place.
+	Layout bool `json:"layout,omitempty"`
 }
 
 // ErrNoNodeTimes says that a runtime does not time nodes.
@@ -76,6 +80,7 @@ func (r inProcess) loadOnce(_ context.Context, w graph.Workload, seed uint64) (S
 }
 
 func (r inProcess) load(w graph.Workload, n int, seed uint64) (Session, int, error) {
+	debug.FreeOSMemory() // so that this load gets other memory than the last one
 	g, err := graph.FromWorkload(w, seed)
 	if err != nil {
 		return nil, 0, err
@@ -88,6 +93,7 @@ func (r inProcess) load(w graph.Workload, n int, seed uint64) (Session, int, err
 }
 
 func (r inProcess) LoadNetwork(_ context.Context, n NamedGraph, seed uint64) (Session, []graph.Workload, error) {
+	debug.FreeOSMemory()
 	plan, first, err := compile(WithWeights(n.Graph, seed), seed, inference.Compile)
 	if err != nil {
 		return nil, nil, err
@@ -155,8 +161,9 @@ var nothing = graph.Workload{Op: graph.OpRelu, DType: graph.F32, N: 1, C: 1, H: 
 
 // overhead is the time in ns of a run whose work takes none to speak of: what
 // the runtime needs for every run of whatever it has loaded.
-func (p *Profiler) overhead(ctx context.Context) (float64, error) {
-	return overhead(ctx, p.runtime, p.options.Seed)
+func (p *Profiler) overhead(ctx context.Context) (ns float64, err error) {
+	p.nothingNS, err = overhead(ctx, p.runtime, p.options.Seed)
+	return p.nothingNS, err
 }
 
 func overhead(ctx context.Context, r Runtime, seed uint64) (float64, error) {

@@ -99,12 +99,30 @@ func TestReadProfile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []nodeTime{{"ReorderInput", "ReorderInput", 101e3}, {"y_nchwc", "Conv", 501e3}}
+	want := []nodeTime{{"ReorderInput", "ReorderInput", 101.5e3, true}, {"y_nchwc", "Conv", 501.5e3, false}}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got %v, want %v", got, want)
 	}
 	if _, err := readProfile([]byte(profile), 3); err == nil {
 		t.Error("a profile of fewer runs is read")
+	}
+}
+
+// TestReadGraph has a model of two nodes, with fields that are passed over.
+func TestReadGraph(t *testing.T) {
+	field := func(number byte, value string) string { return string([]byte{number<<3 | 2, byte(len(value))}) + value }
+	conv := field(1, "x") + field(2, "y") + field(3, "conv") + field(4, "Conv") + field(7, "com.microsoft.nchwc")
+	reorder := field(4, "ReorderOutput") + "\x78\x96\x01" + "\x7d1234"
+	model := "\x08\x08" + field(7, field(1, conv)+field(2, "graph")+field(1, reorder))
+	got, err := readGraph([]byte(model))
+	want := []graphNode{{Name: "conv", Op: "Conv"}, {Op: "ReorderOutput", Layout: true}}
+	if err != nil || !reflect.DeepEqual(got, want) {
+		t.Errorf("%v, %v", got, err)
+	}
+	for cut := 3; cut < len(model); cut++ {
+		if nodes, err := readGraph([]byte(model[:cut])); err == nil {
+			t.Errorf("cut to %d bytes: %v", cut, nodes)
+		}
 	}
 }
 

@@ -17,12 +17,12 @@ const (
 // that the known devices taught (Seo et al., "Gaussian Process Regression:
 // Active Data Selection and Test Point Rejection", 2000). Few are then exchanged
 // for others as long as that would have predicted known devices better.
-func (p *Prior) choose(n, k int, rng *rand.Rand) []int {
+func (p *experience) choose(n, k int, rng *rand.Rand) []int {
 	order := rng.Perm(n)
 	pool := min(max(candidates, 2*k), n)
 	all := order[:min(pool+references, n)]
 	covariance, noise := p.priorCovariance(all[:pool], all)
-	picks := greedy(covariance, len(all), noise, k, all)
+	picks := greedy(covariance, len(all), 0, noise, k, all)
 	if k > few {
 		return picks
 	}
@@ -30,8 +30,9 @@ func (p *Prior) choose(n, k int, rng *rand.Rand) []int {
 }
 
 // greedy picks k rows. covariance has a row a candidate and a column each of
-// all, which begin with the candidates; it is overwritten.
-func greedy(covariance []float64, columns int, noise float64, k int, all []int) []int {
+// all, which begin with the candidates; it is overwritten. Of the columns those
+// from counts on are what variances are summed over.
+func greedy(covariance []float64, columns, counts int, noise float64, k int, all []int) []int {
 	rows := len(covariance) / columns
 	gone := make([]bool, rows)
 	var out []int
@@ -43,7 +44,7 @@ func greedy(covariance []float64, columns int, noise float64, k int, all []int) 
 			}
 			row := covariance[i*columns : (i+1)*columns]
 			sum := 0.0
-			for _, v := range row {
+			for _, v := range row[counts:] {
 				sum += v * v
 			}
 			if gain := sum / (row[i] + noise); gain > most {
@@ -67,7 +68,7 @@ func greedy(covariance []float64, columns int, noise float64, k int, all []int) 
 
 // priorCovariance is the mean covariance, and noise, of the mixtures under the
 // prior.
-func (p *Prior) priorCovariance(rows, columns []int) (covariance []float64, noise float64) {
+func (p *experience) priorCovariance(rows, columns []int) (covariance []float64, noise float64) {
 	best := math.Inf(-1)
 	for _, l := range p.log {
 		best = max(best, l)

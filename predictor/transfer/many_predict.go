@@ -14,7 +14,7 @@ const (
 // predictMany answers where there are so many measurements that they tell the
 // weights of kernels by themselves: a mixture is tuned for each scale, and
 // conditioned on all measurements.
-func (p *Prior) predictMany(measured []int, times []float64) (*Prediction, error) {
+func (p *experience) predictMany(measured []int, times []float64) (*prediction, error) {
 	g := geometricMean(times)
 	kernels := make([][]*kernel, len(scales))
 	all := make([]int, len(p.items.times))
@@ -24,9 +24,6 @@ func (p *Prior) predictMany(measured []int, times []float64) (*Prediction, error
 	describe := descriptionKernels(p.items.groups, true)
 	for s := range scales {
 		kernels[s] = append(deviceKernels(p.known[s], all), describe...)
-		if p.items.alike != nil {
-			kernels[s] = append(kernels[s], kernelOf("alike device", false, p.known[s][p.items.alike(-1, all)].whole))
-		}
 		kernels[s] = append(kernels[s], p.sums...)
 	}
 	tuned := make([]mixture, len(scales))
@@ -93,7 +90,7 @@ func (p *Prior) predictMany(measured []int, times []float64) (*Prediction, error
 	if err != nil {
 		return nil, err
 	}
-	out := &Prediction{answer: answerOf([]member{{&subset, 1}}, kernels, measured[:part], g, items)}
+	out := &prediction{answer: answerOf([]member{{&subset, 1}}, kernels, measured[:part], g, items)}
 	means := q.means(kernels[best], measured, items)
 	for i, v := range means {
 		out.mean[i] = logOf(v, l) + math.Log(g)
