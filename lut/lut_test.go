@@ -287,19 +287,22 @@ func TestReadSchema1(t *testing.T) {
 
 func TestReadRefusesMetadata(t *testing.T) {
 	for want, change := range map[string]func(*Table){
-		"schema 4 is newer than 3":              func(t *Table) { t.Meta.Schema = 4 },
-		"schema 0 does not exist":               func(t *Table) { t.Meta.Schema = 0 },
-		"the device fingerprint is missing":     func(t *Table) { t.Meta.Fingerprint = "" },
-		"the runtime is missing":                func(t *Table) { t.Meta.Runtime = "" },
-		"threads is 0":                          func(t *Table) { t.Meta.Threads = 0 },
-		"network 0: \"net0\": use is \"train\"": func(t *Table) { t.Networks[0].Use = "train" },
-		"network 0: \"net0\": a pair of one":    func(t *Table) { t.Networks[0].Use, t.Networks[0].Workloads = UsePair, t.Networks[0].Workloads[:1] },
-		"network 0: \"net0\": latency_p10_ns":   func(t *Table) { t.Networks[0].LatencyP10NS = -1 },
-		"network 0: \"net0\": it has no work":   func(t *Table) { t.Networks[0].Workloads = nil },
-		"network 0: \"net0\": samples is -1":    func(t *Table) { t.Networks[0].Samples = -1 },
-		"network 0: \"net0\": workload":         func(t *Table) { t.Networks[0].Workloads[0] = "conv" },
-		"network 1: \"net0\" is there twice":    func(t *Table) { t.Networks = append(t.Networks, t.Networks[0]) },
-		"network 0: the name is missing":        func(t *Table) { t.Networks[0].Name = "" },
+		"schema 4 is newer than 3":               func(t *Table) { t.Meta.Schema = 4 },
+		"schema 0 does not exist":                func(t *Table) { t.Meta.Schema = 0 },
+		"the device fingerprint is missing":      func(t *Table) { t.Meta.Fingerprint = "" },
+		"the runtime is missing":                 func(t *Table) { t.Meta.Runtime = "" },
+		"threads is 0":                           func(t *Table) { t.Meta.Threads = 0 },
+		"network 0: \"net0\": use is \"train\"":  func(t *Table) { t.Networks[0].Use = "train" },
+		"network 0: \"net0\": a pair of one":     func(t *Table) { t.Networks[0].Use, t.Networks[0].Workloads = UsePair, t.Networks[0].Workloads[:1] },
+		"network 0: \"net0\": latency_p10_ns":    func(t *Table) { t.Networks[0].LatencyP10NS = -1 },
+		"network 0: \"net0\": it has no work":    func(t *Table) { t.Networks[0].Workloads = nil },
+		"network 0: \"net0\": 1 shares for":      func(t *Table) { t.Networks[0].Shares = []float64{1} },
+		"network 0: \"net0\": the share of":      func(t *Table) { t.Networks[0].Shares = []float64{0.5, 0} },
+		"network 0: \"net0\": its shares add up": func(t *Table) { t.Networks[0].Shares = []float64{0.5, 0.6} },
+		"network 0: \"net0\": samples is -1":     func(t *Table) { t.Networks[0].Samples = -1 },
+		"network 0: \"net0\": workload":          func(t *Table) { t.Networks[0].Workloads[0] = "conv" },
+		"network 1: \"net0\" is there twice":     func(t *Table) { t.Networks = append(t.Networks, t.Networks[0]) },
+		"network 0: the name is missing":         func(t *Table) { t.Networks[0].Name = "" },
 	} {
 		table := testTable(3)
 		change(table)
