@@ -57,7 +57,7 @@ type Row struct {
 
 	MeasuredAt time.Time `parquet:"measured_at,timestamp(microsecond:utc)" json:"measured_at"`
 
-	// What follows is not in files of schema 1, and reads as null, false or 0.
+	// What follows, up to MemorySlowdown, is not in files of schema 1, and reads as null, false or 0.
 
 	Contended          bool  `parquet:"contended" json:"contended" since:"2"`                     // never undisturbed for long enough
 	Bimodal            bool  `parquet:"bimodal" json:"bimodal" since:"2"`                         // two times instead of one
@@ -75,6 +75,11 @@ type Row struct {
 	ClockHz         *float64 `parquet:"clock_hz,optional" json:"clock_hz,omitempty" since:"2"`
 	ComputeSlowdown *float64 `parquet:"compute_slowdown,optional" json:"compute_slowdown,omitempty" since:"2"` // of the calibration kernels, over their undisturbed time,
 	MemorySlowdown  *float64 `parquet:"memory_slowdown,optional" json:"memory_slowdown,omitempty" since:"2"`   // in the samples that count
+
+	// Algorithm names the algorithm that the runtime was told to use, in the rows
+	// of [Table].Alternatives; in others it is empty: the runtime had its choice.
+	// Files of schema 1 and 2 do not have it.
+	Algorithm string `parquet:"algorithm,optional,dict" json:"algorithm,omitempty" since:"3"`
 }
 
 // NewRow returns a row of w without measurements, warm.
