@@ -221,8 +221,13 @@ func (p *Profiler) rebase(t *lut.Table) {
 	s.baseline = undisturbed
 	b := s.baseline.baseline()
 	t.Meta.Protocol.Baseline = &b
-	for i := range t.Rows {
-		r := &t.Rows[i]
+	for i := range len(t.Rows) + len(t.Alternatives) {
+		var r *lut.Row
+		if i < len(t.Rows) {
+			r = &t.Rows[i]
+		} else {
+			r = &t.Alternatives[i-len(t.Rows)]
+		}
 		how := blend{Compute: 1}
 		if w, err := r.Workload(); err == nil && w != calibration {
 			how = blendOf(w)

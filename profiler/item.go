@@ -26,12 +26,19 @@ func copies(w graph.Workload) int {
 	return int(min(max(weightFootprint/max(4*w.Params(), 1), 1), maxCopies))
 }
 
-// workload measures w, with warm or cold caches. earlier are the rounds of loads
+// workload measures w, with warm or cold caches, by an algorithm of this
+// project's own runtime unless that is empty. earlier are the rounds of loads
 // before this call, to which it adds its own.
-func (p *Profiler) workload(ctx context.Context, w graph.Workload, cache string, limit time.Duration, earlier *[][]round) (lut.Row, error) {
+func (p *Profiler) workload(ctx context.Context, w graph.Workload, cache, algorithm string, limit time.Duration, earlier *[][]round) (lut.Row, error) {
 	load := p.runtime.LoadWorkload
-	if own, ok := p.runtime.(inProcess); ok && cache == lut.CacheCold {
-		load = own.loadOnce // a second copy would find its input where the first one left it
+	if own, ok := p.runtime.(inProcess); ok {
+		n := copies(w)
+		if cache == lut.CacheCold {
+			n = 1 // a second copy would find its input where the first one left it
+		}
+		load = func(context.Context, graph.Workload, uint64) (Session, int, error) {
+			return own.load(w, n, algorithm, p.options.Seed)
+		}
 	}
 	session, n, err := load(ctx, w, p.options.Seed)
 	if err != nil {
@@ -51,8 +58,8 @@ func (p *Profiler) workload(ctx context.Context, w graph.Workload, cache string,
 		return lut.Row{}, fmt.Errorf("profiler: %s: %w", w, err)
 	}
 	row := p.newRow(w, m, float64(n))
-	row.Cache = cache
-	if cache == lut.CacheCold { // its energy and counts would be those of warm runs
+	row.Cache, row.Algorithm = cache, algorithm
+	if cache == lut.CacheCold || algorithm != "" { // a cold one's energy and counts would be those of warm runs
 		row.EnergyMJ, row.EnergySource = nil, ""
 		return row, nil
 	}

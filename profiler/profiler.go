@@ -50,6 +50,9 @@ type Options struct {
 	// Caches are the states of the caches in which Run measures each workload:
 	// by default [lut.CacheWarm] only.
 	Caches []string
+	// Alternatives has Run also measure workloads by each other algorithm that
+	// the project's own runtime has for them, in turns with the usual one.
+	Alternatives bool
 	// Choose, if set, is called by Run once all that it was given is measured,
 	// with what there is so far and what is left of the budget, and again after
 	// each set of workloads that it returned, until it returns none or the
@@ -114,7 +117,7 @@ func (p *Profiler) Workload(ctx context.Context, w graph.Workload) (lut.Row, err
 	if err := p.calibrate(ctx, p.options.Baseline); err != nil {
 		return lut.Row{}, err
 	}
-	return p.workload(ctx, w, lut.CacheWarm, p.options.MaxPerItem, new([][]round))
+	return p.workload(ctx, w, lut.CacheWarm, "", p.options.MaxPerItem, new([][]round))
 }
 
 // Network measures g as a whole, from its inputs to its outputs. Parameters

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/hwprofd/hwprofd/graph"
+	"github.com/hwprofd/hwprofd/inference"
 	"github.com/hwprofd/hwprofd/lut"
 )
 
@@ -84,9 +85,12 @@ func (p *Profiler) Run(ctx context.Context, path string, meta lut.Meta, workload
 	if err := p.measureChosen(ctx, start, meta, journal); err != nil {
 		return nil, err
 	}
-	table := &lut.Table{Meta: meta, Rows: journal.Rows(), Networks: journal.Networks(), Failures: journal.Failures()}
+	table := &lut.Table{Meta: meta, Rows: journal.Rows(), Alternatives: journal.Alternatives(), Networks: journal.Networks(), Failures: journal.Failures()}
 	p.rebase(table)
 	slices.SortFunc(table.Rows, func(a, b lut.Row) int { return cmp.Compare(a.Key, b.Key) })
+	slices.SortFunc(table.Alternatives, func(a, b lut.Row) int {
+		return cmp.Or(cmp.Compare(a.Key, b.Key), cmp.Compare(a.Algorithm, b.Algorithm))
+	})
 	slices.SortFunc(table.Networks, func(a, b lut.Network) int { return cmp.Compare(a.Name, b.Name) })
 	if err := table.Write(path); err != nil {
 		return nil, err
@@ -140,19 +144,44 @@ func (p *Profiler) resume(ctx context.Context, journal *lut.Journal) error {
 	return journal.AppendRow(row)
 }
 
-// workloadName tells workloads in several states of the caches apart.
-func workloadName(key, cache string) string {
-	if cache == lut.CacheWarm {
-		return key
+// workloadName tells workloads in several states of the caches, and by several
+// algorithms, apart.
+func workloadName(key, cache, algorithm string) string {
+	if cache != lut.CacheWarm {
+		key += " with " + cache + " caches"
 	}
-	return key + " with " + cache + " caches"
+	if algorithm != "" {
+		key += " by " + algorithm
+	}
+	return key
+}
+
+// inTurns has several ways to do the same measured in two turns: what disturbs
+// the machine for a while then disturbs all of them. The last turn of each keeps
+// what both found.
+func inTurns(ways []item) []item {
+	if len(ways) < 2 {
+		return ways
+	}
+	var first []item
+	for _, way := range ways {
+		first = append(first, item{
+			name: way.name,
+			measure: func(limit time.Duration) (attempt, error) {
+				_, err := way.measure(limit / 2)
+				return attempt{stable: true, keep: func() error { return nil }}, err
+			},
+			fail: func(error) error { return nil }, // as it will in the last turn
+		})
+	}
+	return append(first, ways...)
 }
 
 // pending is what the journal does not have yet, in random order.
 func (p *Profiler) pending(ctx context.Context, journal *lut.Journal, workloads []graph.Workload, networks []NamedGraph) []item {
 	done := make(map[string]bool)
-	for _, row := range journal.Rows() {
-		done["workload "+workloadName(row.Key, row.Cache)] = true
+	for _, row := range slices.Concat(journal.Rows(), journal.Alternatives()) {
+		done["workload "+workloadName(row.Key, row.Cache, row.Algorithm)] = true
 	}
 	for _, network := range journal.Networks() {
 		done["network "+network.Name] = true
@@ -161,10 +190,11 @@ func (p *Profiler) pending(ctx context.Context, journal *lut.Journal, workloads 
 		if failure.Network {
 			done["network "+failure.Name] = true
 		} else {
-			done["workload "+workloadName(failure.Name, failure.Cache)] = true
+			done["workload "+workloadName(failure.Name, failure.Cache, failure.Algorithm)] = true
 		}
 	}
 	var items []item
+	var groups [][]item // whose items are measured in turns
 	add := func(kind, name string, failure lut.Failure, measure func(limit time.Duration) (attempt, error)) {
 		if !done[kind+name] {
 			done[kind+name] = true
@@ -180,17 +210,22 @@ func (p *Profiler) pending(ctx context.Context, journal *lut.Journal, workloads 
 	}
 	for _, w := range workloads {
 		for _, cache := range caches {
-			var loads [][]round
-			add("workload ", workloadName(w.String(), cache), lut.Failure{Name: w.String(), Cache: cache}, func(limit time.Duration) (attempt, error) {
-				row, err := p.workload(ctx, w, cache, limit, &loads)
-				return attempt{
-					stable: row.Stable,
-					keep:   func() error { return journal.AppendRow(row) },
-				}, err
-			})
+			items = nil
+			for _, algorithm := range p.algorithms(w) {
+				var loads [][]round
+				add("workload ", workloadName(w.String(), cache, algorithm), lut.Failure{Name: w.String(), Cache: cache, Algorithm: algorithm}, func(limit time.Duration) (attempt, error) {
+					row, err := p.workload(ctx, w, cache, algorithm, limit, &loads)
+					return attempt{
+						stable: row.Stable,
+						keep:   func() error { return journal.AppendRow(row) },
+					}, err
+				})
+			}
+			groups = append(groups, inTurns(items))
 		}
 	}
 	for _, n := range networks {
+		items = nil
 		var loads [][]round
 		add("network ", n.Name, lut.Failure{Name: n.Name, Network: true}, func(limit time.Duration) (attempt, error) {
 			network, stable, err := p.network(ctx, n, limit, &loads)
@@ -199,10 +234,21 @@ func (p *Profiler) pending(ctx context.Context, journal *lut.Journal, workloads 
 				keep:   func() error { return journal.AppendNetwork(network) },
 			}, err
 		})
+		groups = append(groups, items)
 	}
 	random := rand.New(rand.NewPCG(p.options.Seed, 2))
-	random.Shuffle(len(items), func(i, j int) { items[i], items[j] = items[j], items[i] })
-	return items
+	random.Shuffle(len(groups), func(i, j int) { groups[i], groups[j] = groups[j], groups[i] })
+	return slices.Concat(groups...)
+}
+
+// algorithms are those by which w is measured; the empty one is the runtime's
+// choice.
+func (p *Profiler) algorithms(w graph.Workload) []string {
+	list := []string{""}
+	if p.options.Alternatives && p.own() {
+		list = append(list, inference.Alternatives(w)...)
+	}
+	return list
 }
 
 // measureAll measures items, each for its share of what is left of the budget

@@ -298,7 +298,7 @@ func TestColdCachesAreSlower(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cold, err := p.workload(context.Background(), w, lut.CacheCold, 300*time.Millisecond, new([][]round))
+	cold, err := p.workload(context.Background(), w, lut.CacheCold, "", 300*time.Millisecond, new([][]round))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -67,20 +67,19 @@ func (inProcess) Close() error      { return nil }
 
 // LoadWorkload repeats the workload with weights of its own, see replicate.
 func (r inProcess) LoadWorkload(_ context.Context, w graph.Workload, seed uint64) (Session, int, error) {
-	return r.load(w, copies(w), seed)
+	return r.load(w, copies(w), "", seed)
 }
 
-// loadOnce readies w without repeating it.
-func (r inProcess) loadOnce(_ context.Context, w graph.Workload, seed uint64) (Session, int, error) {
-	return r.load(w, 1, seed)
-}
-
-func (r inProcess) load(w graph.Workload, n int, seed uint64) (Session, int, error) {
+// load readies n copies of w, by an algorithm unless that is empty.
+func (r inProcess) load(w graph.Workload, n int, algorithm string, seed uint64) (Session, int, error) {
 	g, err := graph.FromWorkload(w, seed)
 	if err != nil {
 		return nil, 0, err
 	}
-	plan, first, err := compile(replicate(g, n), seed, inference.CompilePart)
+	part := func(g *graph.Graph, o ...inference.Option) (*inference.Plan, error) {
+		return inference.CompilePart(g, append(o, inference.By(algorithm))...)
+	}
+	plan, first, err := compile(replicate(g, n), seed, part)
 	if err != nil {
 		return nil, 0, err
 	}
