@@ -43,6 +43,10 @@ of which the predictions of its networks gain most: after each batch, what is
 measured already tells what comes next. The run ends early where further rows
 would help no more, and says so.
 
+With --kernels all, convolutions are measured by each kernel that may be the
+fastest on some machine, in turns, and not only by the one that the rule picks.
+'hwprofd measure --lut' then uses the one that is the fastest on this machine.
+
 With --cache cold the caches are emptied before each run, as for a workload that
 runs once in a while. With several --threads there is a table for each number.
 
@@ -69,6 +73,7 @@ library is the target's own.`,
   hwprofd profile -o pi4.lut.parquet --space mobile28 --cover 5m
   hwprofd profile -o pi4.lut.parquet --model resnet.onnx --model vit.onnx --batch 1,8
   hwprofd profile -o pi4.lut.parquet --grid shapes.json --cache warm,cold --threads 1,4
+  hwprofd profile -o here.lut.parquet --model resnet.onnx --kernels all
   hwprofd profile -o kitchen.lut.parquet --space mobile28 --on ssh://pi@kitchen
   hwprofd profile -o server.lut.parquet --model resnet.onnx --runtime onnxruntime -- --lib /opt/onnxruntime/lib/libonnxruntime.so
   hwprofd profile -o kitchen.lut.parquet --space mobile28 --runtime onnxruntime --on ssh://pi@kitchen`,
@@ -144,7 +149,7 @@ library is the target's own.`,
 				}
 				p.begin("profile: %d workloads, %d networks, %d threads", len(workloads), len(networks), meta.Threads)
 				options := profiler.Options{
-					Budget: budget / time.Duration(len(plan.threads)), Seed: seed, Runtime: measured, Baseline: reference, Caches: plan.caches,
+					Budget: budget / time.Duration(len(plan.threads)), Seed: seed, Runtime: measured, Baseline: reference, Caches: plan.caches, Alternatives: plan.kernels == allKernels,
 					Meter: m, MaxEnergyPerItem: meter.time, Warn: func(message string) { p.say("%s", message) },
 					Progress: func(done, total int, current string, left time.Duration) {
 						p.report(float64(done)/float64(total), left, current)
@@ -158,6 +163,9 @@ library is the target's own.`,
 					return err
 				}
 				p.say("%s: %d workloads and %d networks; energy of %s", path, len(table.Rows), len(table.Networks), energySources(table))
+				if n := len(table.Alternatives); n > 0 {
+					p.say("%d times of other kernels beside them", n)
+				}
 				if n := contendedRows(table); n > 0 {
 					p.say("%d of them were beside other work all the time, and are marked as contended", n)
 				}
@@ -218,10 +226,13 @@ func refuseExisting(path string) error {
 	return nil
 }
 
+// ownRuntime is this program's own runtime in the metadata of tables.
+const ownRuntime = "hwprofd"
+
 func tableMeta(info device.Info) lut.Meta {
 	return lut.Meta{
 		Schema: lut.Schema, Device: info, Fingerprint: info.Fingerprint(),
-		Runtime: "hwprofd", RuntimeVersion: version(), Threads: 1,
+		Runtime: ownRuntime, RuntimeVersion: version(), Threads: 1,
 		Created: time.Now().UTC().Truncate(time.Second),
 	}
 }
