@@ -483,6 +483,7 @@ type bytePool struct {
 	count, h, w, outH, outW, pixel int
 	signed                         bool
 	row                            []uint8 // the largest of the rows under a window
+	wide                           []uint8 // the largest of the pixels of row from each on, as many as a window has
 }
 
 // bindBytePool takes the maximum of windows of an image of bytes.
@@ -496,7 +497,7 @@ func bindBytePool(n *graph.Node) *step {
 	return &step{kernel: func(m *memory) call {
 		dst, src := m.bytesAt(out), m.bytesAt(x)
 		p := p
-		p.row = make([]uint8, p.w*p.pixel)
+		p.row, p.wide = make([]uint8, p.w*p.pixel), make([]uint8, p.w*p.pixel)
 		return always(func(ws *kernels.Workspace) { p.run(ws, dst, src) })
 	}}
 }
@@ -520,8 +521,19 @@ func (p *bytePool) run(ws *kernels.Workspace, dst, src []uint8) {
 			kernels.MaxBytes(ws, p.row, row, from, p.signed)
 			row = p.row
 		}
+		// A few long rows take less time than many short pixels.
+		wide, inside := row, p.w-(p.s-1)*p.dilationW
+		for s := 1; s < p.s && inside > 0; s++ {
+			from := row[s*p.dilationW*p.pixel:][:inside*p.pixel]
+			kernels.MaxBytes(ws, p.wide[:len(from)], wide[:len(from)], from, p.signed)
+			wide = p.wide
+		}
 		for ox := range p.outW {
 			to := dst[(i*p.outW+ox)*p.pixel:][:p.pixel]
+			if x := ox*p.strideW - p.left; x >= 0 && x < inside {
+				copy(to, wide[x*p.pixel:])
+				continue
+			}
 			first := true
 			for s := range p.s {
 				x := ox*p.strideW + s*p.dilationW - p.left
@@ -565,18 +577,21 @@ func bindPixels(n *graph.Node, back bool) *step {
 	return &step{kernel: func(m *memory) call {
 		dst, src := m.bytesAt(n.Outputs[0]), m.bytesAt(v)
 		return always(func(*kernels.Workspace) {
+			const block = 8 // pixels: lines so far apart that more would share a set of the cache
 			for i := range count {
-				for j := range c {
-					if back {
-						plane, from := dst[(i*c+j)*hw:][:hw], src[i*hw*pixel+j:]
-						for k := range plane {
-							plane[k] = from[k*pixel]
+				for from := 0; from < hw; from += block {
+					n := min(block, hw-from)
+					for j := range c {
+						plane, image := (i*c+j)*hw+from, (i*hw+from)*pixel+j
+						if back {
+							for k := range dst[plane:][:n] {
+								dst[plane+k] = src[image+k*pixel]
+							}
+							continue
 						}
-						continue
-					}
-					plane, to := src[(i*c+j)*hw:][:hw], dst[i*hw*pixel+j:]
-					for k, q := range plane {
-						to[k*pixel] = q
+						for k, q := range src[plane:][:n] {
+							dst[image+k*pixel] = q
+						}
 					}
 				}
 			}

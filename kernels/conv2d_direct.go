@@ -101,12 +101,13 @@ const (
 
 	planarStrip = 64 << 10 // input of a region
 	smallStrip  = 128 << 10
+	blockStrip  = 256 << 10 // read where it lies
 	largeStrip  = 640 << 10
 )
 
-// chunkSegments is the number of segments up to which a chunk of weights goes:
-// in larger images each is on a page of its own, of which the processor knows
-// 64 at a time.
+// chunkSegments is the number of segments, each of a block of its own, up to
+// which a chunk of weights goes: in larger images each is on a page of its own,
+// of which the processor knows 64 at a time.
 const chunkSegments = 32
 
 // regionParts is the number of parts that each thread should get.
@@ -214,6 +215,8 @@ func (p *phase) measure(d *direct, layout Layout) {
 		budget = largeStrip
 	case layout == Planar:
 		budget = planarStrip
+	case p.blocks && p.inPlace && d.kernel.masked:
+		budget = blockStrip
 	}
 	size := func(rows, cols int) int { return 4 * d.inBlocks * stripRows(rows) * stripCols(cols) * unit }
 	rows, cols := p.rows, p.cols
@@ -222,6 +225,14 @@ func (p *phase) measure(d *direct, layout Layout) {
 	}
 	for cols > 4*d.kernel.rows && size(rows, cols) > budget {
 		cols = (cols + 1) / 2
+	}
+	if p.inPlace && p.rows == 1 && cols < p.cols { // better all tiles of all regions are full
+		for n := budget / size(1, 1) / d.kernel.rows * d.kernel.rows; 2*n >= cols && n > 0; n -= d.kernel.rows {
+			if p.cols%n == 0 {
+				cols = n
+				break
+			}
+		}
 	}
 	p.rowParts, p.colParts = split(p.rows, rows), split(p.cols, cols)
 	p.strip = d.in
@@ -283,14 +294,17 @@ func (d *direct) packPhase(p *phase, layout Layout, cg, kg, run int, weightAt fu
 			}
 		}
 	}
-	panel := smallPanel
+	large := p.large(d, 4*d.outBlocks*c*len(sources)*p.k)
+	// Weights that one region reads come from memory in a network.
+	p.stream = large || p.blocks && d.images*p.rowParts.count*p.colParts.count == 1
+	panel, segments := smallPanel, chunkSegments
 	switch {
-	case p.large(d, 4*d.outBlocks*c*len(sources)*p.k):
-		panel, p.stream = largePanel, true
 	case p.blocks:
-		panel = blockPanel
+		panel, segments = blockPanel, chunkSegments*c/blockColumns
+	case large:
+		panel = largePanel
 	}
-	p.chunks = split(len(sources), max(min(panel/(8*c*p.k), chunkSegments), 1))
+	p.chunks = split(len(sources), max(min(panel/(8*c*p.k), segments), 1))
 	p.panels = panelsOf(d.outBlocks, p.blocks)
 
 	p.packed = aligned(d.groups * d.outBlocks * len(sources) * p.k * c)

@@ -1328,118 +1328,84 @@ done:
 	RET
 
 // func siluAVX512(dst []float32, src []float32)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512DQ, AVX512F
 TEXT ·siluAVX512(SB), NOSPLIT, $0-48
 	MOVQ         dst_base+0(FP), DI
 	MOVQ         src_base+24(FP), SI
 	MOVQ         dst_len+8(FP), CX
 	XORQ         AX, AX
 	VBROADCASTSS vectorc2d00000<>+0(SB), Z31
-	VBROADCASTSS vector80000000<>+0(SB), Z30
-	VBROADCASTSS vector4b400000<>+0(SB), Z29
+	VBROADCASTSS vectorbfb8aa3b<>+0(SB), Z30
+	VBROADCASTSS vector3af61905<>+0(SB), Z29
+	VBROADCASTSS vector3c134806<>+0(SB), Z28
+	VBROADCASTSS vector3d64aa23<>+0(SB), Z27
+	VBROADCASTSS vector3e75ead4<>+0(SB), Z26
+	VBROADCASTSS vector3f31727b<>+0(SB), Z25
+	VBROADCASTSS vector3f7fffff<>+0(SB), Z24
+	VBROADCASTSS vector3f800000<>+0(SB), Z23
 	SUBQ         $0x00000040, CX
 	JLT          few
 
 many:
-	VMOVUPS           (SI)(AX*1), Z0
-	VMOVUPS           64(SI)(AX*1), Z1
-	VMOVUPS           128(SI)(AX*1), Z2
-	VMOVUPS           192(SI)(AX*1), Z3
-	VPORD             Z30, Z0, Z4
-	VPORD             Z30, Z1, Z5
-	VPORD             Z30, Z2, Z6
-	VPORD             Z30, Z3, Z7
-	VMAXPS            Z4, Z31, Z4
-	VMAXPS            Z5, Z31, Z5
-	VMAXPS            Z6, Z31, Z6
-	VMAXPS            Z7, Z31, Z7
-	VMOVAPS           Z29, Z8
-	VFMADD231PS.BCST  vector3fb8aa3b<>+0(SB), Z4, Z8
-	VMOVAPS           Z29, Z9
-	VFMADD231PS.BCST  vector3fb8aa3b<>+0(SB), Z5, Z9
-	VMOVAPS           Z29, Z10
-	VFMADD231PS.BCST  vector3fb8aa3b<>+0(SB), Z6, Z10
-	VMOVAPS           Z29, Z11
-	VFMADD231PS.BCST  vector3fb8aa3b<>+0(SB), Z7, Z11
-	VSUBPS            Z29, Z8, Z8
-	VSUBPS            Z29, Z9, Z9
-	VSUBPS            Z29, Z10, Z10
-	VSUBPS            Z29, Z11, Z11
-	VMOVAPS           Z4, Z12
-	VFNMADD231PS.BCST vector3f318000<>+0(SB), Z8, Z12
-	VMOVAPS           Z5, Z13
-	VFNMADD231PS.BCST vector3f318000<>+0(SB), Z9, Z13
-	VMOVAPS           Z6, Z14
-	VFNMADD231PS.BCST vector3f318000<>+0(SB), Z10, Z14
-	VMOVAPS           Z7, Z15
-	VFNMADD231PS.BCST vector3f318000<>+0(SB), Z11, Z15
-	VFNMADD231PS.BCST vectorb95e8083<>+0(SB), Z8, Z12
-	VFNMADD231PS.BCST vectorb95e8083<>+0(SB), Z9, Z13
-	VFNMADD231PS.BCST vectorb95e8083<>+0(SB), Z10, Z14
-	VFNMADD231PS.BCST vectorb95e8083<>+0(SB), Z11, Z15
-	VBROADCASTSS      vector3c091ceb<>+0(SB), Z16
-	VFMADD231PS.BCST  vector3ab51224<>+0(SB), Z12, Z16
-	VBROADCASTSS      vector3c091ceb<>+0(SB), Z17
-	VFMADD231PS.BCST  vector3ab51224<>+0(SB), Z13, Z17
-	VBROADCASTSS      vector3c091ceb<>+0(SB), Z18
-	VFMADD231PS.BCST  vector3ab51224<>+0(SB), Z14, Z18
-	VBROADCASTSS      vector3c091ceb<>+0(SB), Z19
-	VFMADD231PS.BCST  vector3ab51224<>+0(SB), Z15, Z19
-	VFMADD213PS.BCST  vector3d2aac79<>+0(SB), Z12, Z16
-	VFMADD213PS.BCST  vector3d2aac79<>+0(SB), Z13, Z17
-	VFMADD213PS.BCST  vector3d2aac79<>+0(SB), Z14, Z18
-	VFMADD213PS.BCST  vector3d2aac79<>+0(SB), Z15, Z19
-	VFMADD213PS.BCST  vector3e2aaa49<>+0(SB), Z12, Z16
-	VFMADD213PS.BCST  vector3e2aaa49<>+0(SB), Z13, Z17
-	VFMADD213PS.BCST  vector3e2aaa49<>+0(SB), Z14, Z18
-	VFMADD213PS.BCST  vector3e2aaa49<>+0(SB), Z15, Z19
-	VFMADD213PS.BCST  vector3efffffe<>+0(SB), Z12, Z16
-	VFMADD213PS.BCST  vector3efffffe<>+0(SB), Z13, Z17
-	VFMADD213PS.BCST  vector3efffffe<>+0(SB), Z14, Z18
-	VFMADD213PS.BCST  vector3efffffe<>+0(SB), Z15, Z19
-	VMULPS            Z12, Z16, Z16
-	VMULPS            Z13, Z17, Z17
-	VMULPS            Z14, Z18, Z18
-	VMULPS            Z15, Z19, Z19
-	VFMADD213PS       Z12, Z12, Z16
-	VFMADD213PS       Z13, Z13, Z17
-	VFMADD213PS       Z14, Z14, Z18
-	VFMADD213PS       Z15, Z15, Z19
-	VADDPS.BCST       vector3f800000<>+0(SB), Z16, Z16
-	VADDPS.BCST       vector3f800000<>+0(SB), Z17, Z17
-	VADDPS.BCST       vector3f800000<>+0(SB), Z18, Z18
-	VADDPS.BCST       vector3f800000<>+0(SB), Z19, Z19
-	VSCALEFPS         Z8, Z16, Z8
-	VSCALEFPS         Z9, Z17, Z9
-	VSCALEFPS         Z10, Z18, Z10
-	VSCALEFPS         Z11, Z19, Z11
-	VCMPPS.BCST       $0x11, vector00000000<>+0(SB), Z0, K2
-	VCMPPS.BCST       $0x11, vector00000000<>+0(SB), Z1, K3
-	VCMPPS.BCST       $0x11, vector00000000<>+0(SB), Z2, K4
-	VCMPPS.BCST       $0x11, vector00000000<>+0(SB), Z3, K5
-	VMULPS            Z4, Z8, Z4
-	VMULPS            Z5, Z9, Z5
-	VMULPS            Z6, Z10, Z6
-	VMULPS            Z7, Z11, Z7
-	VBLENDMPS         Z4, Z0, K2, Z0
-	VBLENDMPS         Z5, Z1, K3, Z1
-	VBLENDMPS         Z6, Z2, K4, Z2
-	VBLENDMPS         Z7, Z3, K5, Z3
-	VADDPS.BCST       vector3f800000<>+0(SB), Z8, Z8
-	VADDPS.BCST       vector3f800000<>+0(SB), Z9, Z9
-	VADDPS.BCST       vector3f800000<>+0(SB), Z10, Z10
-	VADDPS.BCST       vector3f800000<>+0(SB), Z11, Z11
-	VDIVPS            Z8, Z0, Z8
-	VDIVPS            Z9, Z1, Z9
-	VDIVPS            Z10, Z2, Z10
-	VDIVPS            Z11, Z3, Z11
-	VMOVUPS           Z8, (DI)(AX*1)
-	VMOVUPS           Z9, 64(DI)(AX*1)
-	VMOVUPS           Z10, 128(DI)(AX*1)
-	VMOVUPS           Z11, 192(DI)(AX*1)
-	ADDQ              $0x00000100, AX
-	SUBQ              $0x00000040, CX
-	JGE               many
+	VMOVUPS     (SI)(AX*1), Z0
+	VMOVUPS     64(SI)(AX*1), Z1
+	VMOVUPS     128(SI)(AX*1), Z2
+	VMOVUPS     192(SI)(AX*1), Z3
+	VMAXPS      Z0, Z31, Z0
+	VMAXPS      Z1, Z31, Z1
+	VMAXPS      Z2, Z31, Z2
+	VMAXPS      Z3, Z31, Z3
+	VMULPS      Z30, Z0, Z4
+	VMULPS      Z30, Z1, Z5
+	VMULPS      Z30, Z2, Z6
+	VMULPS      Z30, Z3, Z7
+	VREDUCEPS   $0x09, Z4, Z8
+	VREDUCEPS   $0x09, Z5, Z9
+	VREDUCEPS   $0x09, Z6, Z10
+	VREDUCEPS   $0x09, Z7, Z11
+	VMOVAPS     Z28, Z12
+	VFMADD231PS Z8, Z29, Z12
+	VMOVAPS     Z28, Z13
+	VFMADD231PS Z9, Z29, Z13
+	VMOVAPS     Z28, Z14
+	VFMADD231PS Z10, Z29, Z14
+	VMOVAPS     Z28, Z15
+	VFMADD231PS Z11, Z29, Z15
+	VFMADD213PS Z27, Z8, Z12
+	VFMADD213PS Z27, Z9, Z13
+	VFMADD213PS Z27, Z10, Z14
+	VFMADD213PS Z27, Z11, Z15
+	VFMADD213PS Z26, Z8, Z12
+	VFMADD213PS Z26, Z9, Z13
+	VFMADD213PS Z26, Z10, Z14
+	VFMADD213PS Z26, Z11, Z15
+	VFMADD213PS Z25, Z8, Z12
+	VFMADD213PS Z25, Z9, Z13
+	VFMADD213PS Z25, Z10, Z14
+	VFMADD213PS Z25, Z11, Z15
+	VFMADD213PS Z24, Z8, Z12
+	VFMADD213PS Z24, Z9, Z13
+	VFMADD213PS Z24, Z10, Z14
+	VFMADD213PS Z24, Z11, Z15
+	VSCALEFPS   Z4, Z12, Z4
+	VSCALEFPS   Z5, Z13, Z5
+	VSCALEFPS   Z6, Z14, Z6
+	VSCALEFPS   Z7, Z15, Z7
+	VADDPS      Z23, Z4, Z4
+	VADDPS      Z23, Z5, Z5
+	VADDPS      Z23, Z6, Z6
+	VADDPS      Z23, Z7, Z7
+	VDIVPS      Z4, Z0, Z4
+	VDIVPS      Z5, Z1, Z5
+	VDIVPS      Z6, Z2, Z6
+	VDIVPS      Z7, Z3, Z7
+	VMOVUPS     Z4, (DI)(AX*1)
+	VMOVUPS     Z5, 64(DI)(AX*1)
+	VMOVUPS     Z6, 128(DI)(AX*1)
+	VMOVUPS     Z7, 192(DI)(AX*1)
+	ADDQ        $0x00000100, AX
+	SUBQ        $0x00000040, CX
+	JGE         many
 
 few:
 	ADDQ $0x00000040, CX
@@ -1447,69 +1413,119 @@ few:
 	JLT  rest
 
 one:
-	VMOVUPS           (SI)(AX*1), Z11
-	VPORD             Z30, Z11, Z10
-	VMAXPS            Z10, Z31, Z10
-	VMOVAPS           Z29, Z9
-	VFMADD231PS.BCST  vector3fb8aa3b<>+0(SB), Z10, Z9
-	VSUBPS            Z29, Z9, Z9
-	VMOVAPS           Z10, Z8
-	VFNMADD231PS.BCST vector3f318000<>+0(SB), Z9, Z8
-	VFNMADD231PS.BCST vectorb95e8083<>+0(SB), Z9, Z8
-	VBROADCASTSS      vector3c091ceb<>+0(SB), Z3
-	VFMADD231PS.BCST  vector3ab51224<>+0(SB), Z8, Z3
-	VFMADD213PS.BCST  vector3d2aac79<>+0(SB), Z8, Z3
-	VFMADD213PS.BCST  vector3e2aaa49<>+0(SB), Z8, Z3
-	VFMADD213PS.BCST  vector3efffffe<>+0(SB), Z8, Z3
-	VMULPS            Z8, Z3, Z3
-	VFMADD213PS       Z8, Z8, Z3
-	VADDPS.BCST       vector3f800000<>+0(SB), Z3, Z3
-	VSCALEFPS         Z9, Z3, Z9
-	VCMPPS.BCST       $0x11, vector00000000<>+0(SB), Z11, K2
-	VMULPS            Z10, Z9, Z10
-	VBLENDMPS         Z10, Z11, K2, Z11
-	VADDPS.BCST       vector3f800000<>+0(SB), Z9, Z9
-	VDIVPS            Z9, Z11, Z9
-	VMOVUPS           Z9, (DI)(AX*1)
-	ADDQ              $0x00000040, AX
-	SUBQ              $0x00000010, CX
-	JGE               one
+	VMOVUPS     (SI)(AX*1), Z7
+	VMAXPS      Z7, Z31, Z7
+	VMULPS      Z30, Z7, Z6
+	VREDUCEPS   $0x09, Z6, Z5
+	VMOVAPS     Z28, Z4
+	VFMADD231PS Z5, Z29, Z4
+	VFMADD213PS Z27, Z5, Z4
+	VFMADD213PS Z26, Z5, Z4
+	VFMADD213PS Z25, Z5, Z4
+	VFMADD213PS Z24, Z5, Z4
+	VSCALEFPS   Z6, Z4, Z6
+	VADDPS      Z23, Z6, Z6
+	VDIVPS      Z6, Z7, Z6
+	VMOVUPS     Z6, (DI)(AX*1)
+	ADDQ        $0x00000040, AX
+	SUBQ        $0x00000010, CX
+	JGE         one
 
 rest:
-	ADDQ              $0x00000010, CX
-	JLE               done
-	MOVL              $0x00000001, R8
-	SHLL              CL, R8
-	DECL              R8
-	KMOVW             R8, K1
-	VMOVUPS.Z         (SI)(AX*1), K1, Z9
-	VPORD             Z30, Z9, Z11
-	VMAXPS            Z11, Z31, Z11
-	VMOVAPS           Z29, Z10
-	VFMADD231PS.BCST  vector3fb8aa3b<>+0(SB), Z11, Z10
-	VSUBPS            Z29, Z10, Z10
-	VMOVAPS           Z11, Z3
-	VFNMADD231PS.BCST vector3f318000<>+0(SB), Z10, Z3
-	VFNMADD231PS.BCST vectorb95e8083<>+0(SB), Z10, Z3
-	VBROADCASTSS      vector3c091ceb<>+0(SB), Z8
-	VFMADD231PS.BCST  vector3ab51224<>+0(SB), Z3, Z8
-	VFMADD213PS.BCST  vector3d2aac79<>+0(SB), Z3, Z8
-	VFMADD213PS.BCST  vector3e2aaa49<>+0(SB), Z3, Z8
-	VFMADD213PS.BCST  vector3efffffe<>+0(SB), Z3, Z8
-	VMULPS            Z3, Z8, Z8
-	VFMADD213PS       Z3, Z3, Z8
-	VADDPS.BCST       vector3f800000<>+0(SB), Z8, Z8
-	VSCALEFPS         Z10, Z8, Z10
-	VCMPPS.BCST       $0x11, vector00000000<>+0(SB), Z9, K2
-	VMULPS            Z11, Z10, Z11
-	VBLENDMPS         Z11, Z9, K2, Z9
-	VADDPS.BCST       vector3f800000<>+0(SB), Z10, Z10
-	VDIVPS            Z10, Z9, Z10
-	VMOVUPS           Z10, K1, (DI)(AX*1)
+	ADDQ        $0x00000010, CX
+	JLE         done
+	MOVL        $0x00000001, R8
+	SHLL        CL, R8
+	DECL        R8
+	KMOVW       R8, K1
+	VMOVUPS.Z   (SI)(AX*1), K1, Z6
+	VMAXPS      Z6, Z31, Z6
+	VMULPS      Z30, Z6, Z7
+	VREDUCEPS   $0x09, Z7, Z4
+	VMOVAPS     Z28, Z5
+	VFMADD231PS Z4, Z29, Z5
+	VFMADD213PS Z27, Z4, Z5
+	VFMADD213PS Z26, Z4, Z5
+	VFMADD213PS Z25, Z4, Z5
+	VFMADD213PS Z24, Z4, Z5
+	VSCALEFPS   Z7, Z5, Z7
+	VADDPS      Z23, Z7, Z7
+	VDIVPS      Z7, Z6, Z7
+	VMOVUPS     Z7, K1, (DI)(AX*1)
 
 done:
 	VZEROUPPER
 	RET
+
+DATA vectorbfb8aa3b<>+0(SB)/4, $0xbfb8aa3b
+DATA vectorbfb8aa3b<>+4(SB)/4, $0xbfb8aa3b
+DATA vectorbfb8aa3b<>+8(SB)/4, $0xbfb8aa3b
+DATA vectorbfb8aa3b<>+12(SB)/4, $0xbfb8aa3b
+DATA vectorbfb8aa3b<>+16(SB)/4, $0xbfb8aa3b
+DATA vectorbfb8aa3b<>+20(SB)/4, $0xbfb8aa3b
+DATA vectorbfb8aa3b<>+24(SB)/4, $0xbfb8aa3b
+DATA vectorbfb8aa3b<>+28(SB)/4, $0xbfb8aa3b
+GLOBL vectorbfb8aa3b<>(SB), RODATA|NOPTR, $32
+
+DATA vector3af61905<>+0(SB)/4, $0x3af61905
+DATA vector3af61905<>+4(SB)/4, $0x3af61905
+DATA vector3af61905<>+8(SB)/4, $0x3af61905
+DATA vector3af61905<>+12(SB)/4, $0x3af61905
+DATA vector3af61905<>+16(SB)/4, $0x3af61905
+DATA vector3af61905<>+20(SB)/4, $0x3af61905
+DATA vector3af61905<>+24(SB)/4, $0x3af61905
+DATA vector3af61905<>+28(SB)/4, $0x3af61905
+GLOBL vector3af61905<>(SB), RODATA|NOPTR, $32
+
+DATA vector3c134806<>+0(SB)/4, $0x3c134806
+DATA vector3c134806<>+4(SB)/4, $0x3c134806
+DATA vector3c134806<>+8(SB)/4, $0x3c134806
+DATA vector3c134806<>+12(SB)/4, $0x3c134806
+DATA vector3c134806<>+16(SB)/4, $0x3c134806
+DATA vector3c134806<>+20(SB)/4, $0x3c134806
+DATA vector3c134806<>+24(SB)/4, $0x3c134806
+DATA vector3c134806<>+28(SB)/4, $0x3c134806
+GLOBL vector3c134806<>(SB), RODATA|NOPTR, $32
+
+DATA vector3d64aa23<>+0(SB)/4, $0x3d64aa23
+DATA vector3d64aa23<>+4(SB)/4, $0x3d64aa23
+DATA vector3d64aa23<>+8(SB)/4, $0x3d64aa23
+DATA vector3d64aa23<>+12(SB)/4, $0x3d64aa23
+DATA vector3d64aa23<>+16(SB)/4, $0x3d64aa23
+DATA vector3d64aa23<>+20(SB)/4, $0x3d64aa23
+DATA vector3d64aa23<>+24(SB)/4, $0x3d64aa23
+DATA vector3d64aa23<>+28(SB)/4, $0x3d64aa23
+GLOBL vector3d64aa23<>(SB), RODATA|NOPTR, $32
+
+DATA vector3e75ead4<>+0(SB)/4, $0x3e75ead4
+DATA vector3e75ead4<>+4(SB)/4, $0x3e75ead4
+DATA vector3e75ead4<>+8(SB)/4, $0x3e75ead4
+DATA vector3e75ead4<>+12(SB)/4, $0x3e75ead4
+DATA vector3e75ead4<>+16(SB)/4, $0x3e75ead4
+DATA vector3e75ead4<>+20(SB)/4, $0x3e75ead4
+DATA vector3e75ead4<>+24(SB)/4, $0x3e75ead4
+DATA vector3e75ead4<>+28(SB)/4, $0x3e75ead4
+GLOBL vector3e75ead4<>(SB), RODATA|NOPTR, $32
+
+DATA vector3f31727b<>+0(SB)/4, $0x3f31727b
+DATA vector3f31727b<>+4(SB)/4, $0x3f31727b
+DATA vector3f31727b<>+8(SB)/4, $0x3f31727b
+DATA vector3f31727b<>+12(SB)/4, $0x3f31727b
+DATA vector3f31727b<>+16(SB)/4, $0x3f31727b
+DATA vector3f31727b<>+20(SB)/4, $0x3f31727b
+DATA vector3f31727b<>+24(SB)/4, $0x3f31727b
+DATA vector3f31727b<>+28(SB)/4, $0x3f31727b
+GLOBL vector3f31727b<>(SB), RODATA|NOPTR, $32
+
+DATA vector3f7fffff<>+0(SB)/4, $0x3f7fffff
+DATA vector3f7fffff<>+4(SB)/4, $0x3f7fffff
+DATA vector3f7fffff<>+8(SB)/4, $0x3f7fffff
+DATA vector3f7fffff<>+12(SB)/4, $0x3f7fffff
+DATA vector3f7fffff<>+16(SB)/4, $0x3f7fffff
+DATA vector3f7fffff<>+20(SB)/4, $0x3f7fffff
+DATA vector3f7fffff<>+24(SB)/4, $0x3f7fffff
+DATA vector3f7fffff<>+28(SB)/4, $0x3f7fffff
+GLOBL vector3f7fffff<>(SB), RODATA|NOPTR, $32
 
 // func geluAVX512(dst []float32, src []float32)
 // Requires: AVX, AVX512F
@@ -1518,192 +1534,110 @@ TEXT ·geluAVX512(SB), NOSPLIT, $0-48
 	MOVQ         src_base+24(FP), SI
 	MOVQ         dst_len+8(FP), CX
 	XORQ         AX, AX
-	VBROADCASTSS vector41700000<>+0(SB), Z31
+	VBROADCASTSS vector447a0000<>+0(SB), Z31
 	VBROADCASTSS vector7fffffff<>+0(SB), Z30
-	VBROADCASTSS vector3f800000<>+0(SB), Z29
+	VBROADCASTSS vector32509b16<>+0(SB), Z29
+	VBROADCASTSS vectorb3abbe81<>+0(SB), Z28
+	VBROADCASTSS vector355d26ff<>+0(SB), Z27
+	VBROADCASTSS vectorb556fc08<>+0(SB), Z26
+	VBROADCASTSS vector389b7bc6<>+0(SB), Z25
+	VBROADCASTSS vectorb55851d6<>+0(SB), Z24
+	VBROADCASTSS vector3b629e28<>+0(SB), Z23
+	VBROADCASTSS vector3cb4bd88<>+0(SB), Z22
+	VBROADCASTSS vector3d554ed4<>+0(SB), Z21
+	VBROADCASTSS vector3f85aac3<>+0(SB), Z20
+	VBROADCASTSS vector00000000<>+0(SB), Z19
 	SUBQ         $0x00000040, CX
 	JLT          few
 
 many:
-	VMOVUPS           (SI)(AX*1), Z0
-	VMOVUPS           64(SI)(AX*1), Z1
-	VMOVUPS           128(SI)(AX*1), Z2
-	VMOVUPS           192(SI)(AX*1), Z3
-	VPANDD            Z30, Z0, Z4
-	VPANDD            Z30, Z1, Z5
-	VPANDD            Z30, Z2, Z6
-	VPANDD            Z30, Z3, Z7
-	VMINPS            Z4, Z31, Z4
-	VMINPS            Z5, Z31, Z5
-	VMINPS            Z6, Z31, Z6
-	VMINPS            Z7, Z31, Z7
-	VMOVAPS           Z29, Z8
-	VFMADD231PS.BCST  vector3e99999a<>+0(SB), Z4, Z8
-	VMOVAPS           Z29, Z9
-	VFMADD231PS.BCST  vector3e99999a<>+0(SB), Z5, Z9
-	VMOVAPS           Z29, Z10
-	VFMADD231PS.BCST  vector3e99999a<>+0(SB), Z6, Z10
-	VMOVAPS           Z29, Z11
-	VFMADD231PS.BCST  vector3e99999a<>+0(SB), Z7, Z11
-	VDIVPS            Z8, Z29, Z8
-	VDIVPS            Z9, Z29, Z9
-	VDIVPS            Z10, Z29, Z10
-	VDIVPS            Z11, Z29, Z11
-	VMULPS            Z4, Z4, Z12
-	VMULPS            Z5, Z5, Z13
-	VMULPS            Z6, Z6, Z14
-	VMULPS            Z7, Z7, Z15
-	VMULPS.BCST       vectorbf000000<>+0(SB), Z12, Z16
-	VMULPS.BCST       vectorbf000000<>+0(SB), Z13, Z17
-	VMULPS.BCST       vectorbf000000<>+0(SB), Z14, Z18
-	VMULPS.BCST       vectorbf000000<>+0(SB), Z15, Z19
-	VBROADCASTSS      vector4b400000<>+0(SB), Z20
-	VFMADD231PS.BCST  vector3fb8aa3b<>+0(SB), Z16, Z20
-	VBROADCASTSS      vector4b400000<>+0(SB), Z21
-	VFMADD231PS.BCST  vector3fb8aa3b<>+0(SB), Z17, Z21
-	VBROADCASTSS      vector4b400000<>+0(SB), Z22
-	VFMADD231PS.BCST  vector3fb8aa3b<>+0(SB), Z18, Z22
-	VBROADCASTSS      vector4b400000<>+0(SB), Z23
-	VFMADD231PS.BCST  vector3fb8aa3b<>+0(SB), Z19, Z23
-	VSUBPS.BCST       vector4b400000<>+0(SB), Z20, Z20
-	VSUBPS.BCST       vector4b400000<>+0(SB), Z21, Z21
-	VSUBPS.BCST       vector4b400000<>+0(SB), Z22, Z22
-	VSUBPS.BCST       vector4b400000<>+0(SB), Z23, Z23
-	VFNMADD231PS.BCST vector3f318000<>+0(SB), Z20, Z16
-	VFNMADD231PS.BCST vector3f318000<>+0(SB), Z21, Z17
-	VFNMADD231PS.BCST vector3f318000<>+0(SB), Z22, Z18
-	VFNMADD231PS.BCST vector3f318000<>+0(SB), Z23, Z19
-	VFNMADD231PS.BCST vectorb95e8083<>+0(SB), Z20, Z16
-	VFNMADD231PS.BCST vectorb95e8083<>+0(SB), Z21, Z17
-	VFNMADD231PS.BCST vectorb95e8083<>+0(SB), Z22, Z18
-	VFNMADD231PS.BCST vectorb95e8083<>+0(SB), Z23, Z19
-	VBROADCASTSS      vector3c091ceb<>+0(SB), Z24
-	VFMADD231PS.BCST  vector3ab51224<>+0(SB), Z16, Z24
-	VBROADCASTSS      vector3c091ceb<>+0(SB), Z25
-	VFMADD231PS.BCST  vector3ab51224<>+0(SB), Z17, Z25
-	VBROADCASTSS      vector3c091ceb<>+0(SB), Z26
-	VFMADD231PS.BCST  vector3ab51224<>+0(SB), Z18, Z26
-	VBROADCASTSS      vector3c091ceb<>+0(SB), Z27
-	VFMADD231PS.BCST  vector3ab51224<>+0(SB), Z19, Z27
-	VFMADD213PS.BCST  vector3d2aac79<>+0(SB), Z16, Z24
-	VFMADD213PS.BCST  vector3d2aac79<>+0(SB), Z17, Z25
-	VFMADD213PS.BCST  vector3d2aac79<>+0(SB), Z18, Z26
-	VFMADD213PS.BCST  vector3d2aac79<>+0(SB), Z19, Z27
-	VFMADD213PS.BCST  vector3e2aaa49<>+0(SB), Z16, Z24
-	VFMADD213PS.BCST  vector3e2aaa49<>+0(SB), Z17, Z25
-	VFMADD213PS.BCST  vector3e2aaa49<>+0(SB), Z18, Z26
-	VFMADD213PS.BCST  vector3e2aaa49<>+0(SB), Z19, Z27
-	VFMADD213PS.BCST  vector3efffffe<>+0(SB), Z16, Z24
-	VFMADD213PS.BCST  vector3efffffe<>+0(SB), Z17, Z25
-	VFMADD213PS.BCST  vector3efffffe<>+0(SB), Z18, Z26
-	VFMADD213PS.BCST  vector3efffffe<>+0(SB), Z19, Z27
-	VMULPS            Z16, Z24, Z24
-	VMULPS            Z17, Z25, Z25
-	VMULPS            Z18, Z26, Z26
-	VMULPS            Z19, Z27, Z27
-	VFMADD213PS       Z16, Z16, Z24
-	VFMADD213PS       Z17, Z17, Z25
-	VFMADD213PS       Z18, Z18, Z26
-	VFMADD213PS       Z19, Z19, Z27
-	VADDPS            Z29, Z24, Z24
-	VADDPS            Z29, Z25, Z25
-	VADDPS            Z29, Z26, Z26
-	VADDPS            Z29, Z27, Z27
-	VSCALEFPS         Z20, Z24, Z20
-	VSCALEFPS         Z21, Z25, Z21
-	VSCALEFPS         Z22, Z26, Z22
-	VSCALEFPS         Z23, Z27, Z23
-	VFNMADD231PS      Z4, Z4, Z12
-	VFNMADD231PS      Z5, Z5, Z13
-	VFNMADD231PS      Z6, Z6, Z14
-	VFNMADD231PS      Z7, Z7, Z15
-	VMULPS            Z12, Z20, Z12
-	VMULPS            Z13, Z21, Z13
-	VMULPS            Z14, Z22, Z14
-	VMULPS            Z15, Z23, Z15
-	VFMADD231PS.BCST  vector3f000000<>+0(SB), Z12, Z20
-	VFMADD231PS.BCST  vector3f000000<>+0(SB), Z13, Z21
-	VFMADD231PS.BCST  vector3f000000<>+0(SB), Z14, Z22
-	VFMADD231PS.BCST  vector3f000000<>+0(SB), Z15, Z23
-	VBROADCASTSS      vector3de63a54<>+0(SB), Z15
-	VFMADD231PS.BCST  vectorbca8eb35<>+0(SB), Z8, Z15
-	VBROADCASTSS      vector3de63a54<>+0(SB), Z14
-	VFMADD231PS.BCST  vectorbca8eb35<>+0(SB), Z9, Z14
-	VBROADCASTSS      vector3de63a54<>+0(SB), Z13
-	VFMADD231PS.BCST  vectorbca8eb35<>+0(SB), Z10, Z13
-	VBROADCASTSS      vector3de63a54<>+0(SB), Z12
-	VFMADD231PS.BCST  vectorbca8eb35<>+0(SB), Z11, Z12
-	VFMADD213PS.BCST  vectorbe69a43f<>+0(SB), Z8, Z15
-	VFMADD213PS.BCST  vectorbe69a43f<>+0(SB), Z9, Z14
-	VFMADD213PS.BCST  vectorbe69a43f<>+0(SB), Z10, Z13
-	VFMADD213PS.BCST  vectorbe69a43f<>+0(SB), Z11, Z12
-	VFMADD213PS.BCST  vector3e4451b8<>+0(SB), Z8, Z15
-	VFMADD213PS.BCST  vector3e4451b8<>+0(SB), Z9, Z14
-	VFMADD213PS.BCST  vector3e4451b8<>+0(SB), Z10, Z13
-	VFMADD213PS.BCST  vector3e4451b8<>+0(SB), Z11, Z12
-	VFMADD213PS.BCST  vectorbda28a82<>+0(SB), Z8, Z15
-	VFMADD213PS.BCST  vectorbda28a82<>+0(SB), Z9, Z14
-	VFMADD213PS.BCST  vectorbda28a82<>+0(SB), Z10, Z13
-	VFMADD213PS.BCST  vectorbda28a82<>+0(SB), Z11, Z12
-	VFMADD213PS.BCST  vector3dc4dce0<>+0(SB), Z8, Z15
-	VFMADD213PS.BCST  vector3dc4dce0<>+0(SB), Z9, Z14
-	VFMADD213PS.BCST  vector3dc4dce0<>+0(SB), Z10, Z13
-	VFMADD213PS.BCST  vector3dc4dce0<>+0(SB), Z11, Z12
-	VFMADD213PS.BCST  vector3da090ea<>+0(SB), Z8, Z15
-	VFMADD213PS.BCST  vector3da090ea<>+0(SB), Z9, Z14
-	VFMADD213PS.BCST  vector3da090ea<>+0(SB), Z10, Z13
-	VFMADD213PS.BCST  vector3da090ea<>+0(SB), Z11, Z12
-	VFMADD213PS.BCST  vector3de1c1b9<>+0(SB), Z8, Z15
-	VFMADD213PS.BCST  vector3de1c1b9<>+0(SB), Z9, Z14
-	VFMADD213PS.BCST  vector3de1c1b9<>+0(SB), Z10, Z13
-	VFMADD213PS.BCST  vector3de1c1b9<>+0(SB), Z11, Z12
-	VFMADD213PS.BCST  vector3df4e23e<>+0(SB), Z8, Z15
-	VFMADD213PS.BCST  vector3df4e23e<>+0(SB), Z9, Z14
-	VFMADD213PS.BCST  vector3df4e23e<>+0(SB), Z10, Z13
-	VFMADD213PS.BCST  vector3df4e23e<>+0(SB), Z11, Z12
-	VFMADD213PS.BCST  vector3df51e49<>+0(SB), Z8, Z15
-	VFMADD213PS.BCST  vector3df51e49<>+0(SB), Z9, Z14
-	VFMADD213PS.BCST  vector3df51e49<>+0(SB), Z10, Z13
-	VFMADD213PS.BCST  vector3df51e49<>+0(SB), Z11, Z12
-	VMULPS            Z15, Z8, Z15
-	VMULPS            Z14, Z9, Z14
-	VMULPS            Z13, Z10, Z13
-	VMULPS            Z12, Z11, Z12
-	VMULPS            Z15, Z20, Z15
-	VMULPS            Z14, Z21, Z14
-	VMULPS            Z13, Z22, Z13
-	VMULPS            Z12, Z23, Z12
-	VCMPPS.BCST       $0x11, vector00000000<>+0(SB), Z0, K2
-	VCMPPS.BCST       $0x11, vector00000000<>+0(SB), Z1, K3
-	VCMPPS.BCST       $0x11, vector00000000<>+0(SB), Z2, K4
-	VCMPPS.BCST       $0x11, vector00000000<>+0(SB), Z3, K5
-	VSUBPS            Z15, Z29, Z23
-	VSUBPS            Z14, Z29, Z22
-	VSUBPS            Z13, Z29, Z21
-	VSUBPS            Z12, Z29, Z20
-	VBLENDMPS         Z15, Z23, K2, Z23
-	VBLENDMPS         Z14, Z22, K3, Z22
-	VBLENDMPS         Z13, Z21, K4, Z21
-	VBLENDMPS         Z12, Z20, K5, Z20
-	VBROADCASTSS      vectorc1700000<>+0(SB), Z12
-	VMAXPS            Z0, Z12, Z0
-	VBROADCASTSS      vectorc1700000<>+0(SB), Z12
-	VMAXPS            Z1, Z12, Z1
-	VBROADCASTSS      vectorc1700000<>+0(SB), Z12
-	VMAXPS            Z2, Z12, Z2
-	VBROADCASTSS      vectorc1700000<>+0(SB), Z12
-	VMAXPS            Z3, Z12, Z3
-	VMULPS            Z0, Z23, Z0
-	VMULPS            Z1, Z22, Z1
-	VMULPS            Z2, Z21, Z2
-	VMULPS            Z3, Z20, Z3
-	VMOVUPS           Z0, (DI)(AX*1)
-	VMOVUPS           Z1, 64(DI)(AX*1)
-	VMOVUPS           Z2, 128(DI)(AX*1)
-	VMOVUPS           Z3, 192(DI)(AX*1)
-	ADDQ              $0x00000100, AX
-	SUBQ              $0x00000040, CX
-	JGE               many
+	VMOVUPS     (SI)(AX*1), Z0
+	VMOVUPS     64(SI)(AX*1), Z1
+	VMOVUPS     128(SI)(AX*1), Z2
+	VMOVUPS     192(SI)(AX*1), Z3
+	VPANDD      Z30, Z0, Z4
+	VPANDD      Z30, Z1, Z5
+	VPANDD      Z30, Z2, Z6
+	VPANDD      Z30, Z3, Z7
+	VMINPS      Z4, Z31, Z4
+	VMINPS      Z5, Z31, Z5
+	VMINPS      Z6, Z31, Z6
+	VMINPS      Z7, Z31, Z7
+	VMOVAPS     Z28, Z8
+	VFMADD231PS Z4, Z29, Z8
+	VMOVAPS     Z28, Z9
+	VFMADD231PS Z5, Z29, Z9
+	VMOVAPS     Z28, Z10
+	VFMADD231PS Z6, Z29, Z10
+	VMOVAPS     Z28, Z11
+	VFMADD231PS Z7, Z29, Z11
+	VFMADD213PS Z27, Z4, Z8
+	VFMADD213PS Z27, Z5, Z9
+	VFMADD213PS Z27, Z6, Z10
+	VFMADD213PS Z27, Z7, Z11
+	VFMADD213PS Z26, Z4, Z8
+	VFMADD213PS Z26, Z5, Z9
+	VFMADD213PS Z26, Z6, Z10
+	VFMADD213PS Z26, Z7, Z11
+	VFMADD213PS Z25, Z4, Z8
+	VFMADD213PS Z25, Z5, Z9
+	VFMADD213PS Z25, Z6, Z10
+	VFMADD213PS Z25, Z7, Z11
+	VFMADD213PS Z24, Z4, Z8
+	VFMADD213PS Z24, Z5, Z9
+	VFMADD213PS Z24, Z6, Z10
+	VFMADD213PS Z24, Z7, Z11
+	VFMADD213PS Z23, Z4, Z8
+	VFMADD213PS Z23, Z5, Z9
+	VFMADD213PS Z23, Z6, Z10
+	VFMADD213PS Z23, Z7, Z11
+	VFMADD213PS Z22, Z4, Z8
+	VFMADD213PS Z22, Z5, Z9
+	VFMADD213PS Z22, Z6, Z10
+	VFMADD213PS Z22, Z7, Z11
+	VFMADD213PS Z21, Z4, Z8
+	VFMADD213PS Z21, Z5, Z9
+	VFMADD213PS Z21, Z6, Z10
+	VFMADD213PS Z21, Z7, Z11
+	VFMADD213PS Z20, Z4, Z8
+	VFMADD213PS Z20, Z5, Z9
+	VFMADD213PS Z20, Z6, Z10
+	VFMADD213PS Z20, Z7, Z11
+	VMULPS      Z8, Z8, Z8
+	VMULPS      Z9, Z9, Z9
+	VMULPS      Z10, Z10, Z10
+	VMULPS      Z11, Z11, Z11
+	VMULPS      Z8, Z8, Z8
+	VMULPS      Z9, Z9, Z9
+	VMULPS      Z10, Z10, Z10
+	VMULPS      Z11, Z11, Z11
+	VMULPS      Z8, Z8, Z8
+	VMULPS      Z9, Z9, Z9
+	VMULPS      Z10, Z10, Z10
+	VMULPS      Z11, Z11, Z11
+	VMULPS      Z8, Z8, Z8
+	VMULPS      Z9, Z9, Z9
+	VMULPS      Z10, Z10, Z10
+	VMULPS      Z11, Z11, Z11
+	VMAXPS      Z0, Z19, Z0
+	VMAXPS      Z1, Z19, Z1
+	VMAXPS      Z2, Z19, Z2
+	VMAXPS      Z3, Z19, Z3
+	VDIVPS      Z8, Z4, Z8
+	VDIVPS      Z9, Z5, Z9
+	VDIVPS      Z10, Z6, Z10
+	VDIVPS      Z11, Z7, Z11
+	VSUBPS      Z8, Z0, Z8
+	VSUBPS      Z9, Z1, Z9
+	VSUBPS      Z10, Z2, Z10
+	VSUBPS      Z11, Z3, Z11
+	VMOVUPS     Z8, (DI)(AX*1)
+	VMOVUPS     Z9, 64(DI)(AX*1)
+	VMOVUPS     Z10, 128(DI)(AX*1)
+	VMOVUPS     Z11, 192(DI)(AX*1)
+	ADDQ        $0x00000100, AX
+	SUBQ        $0x00000040, CX
+	JGE         many
 
 few:
 	ADDQ $0x00000040, CX
@@ -1711,149 +1645,173 @@ few:
 	JLT  rest
 
 one:
-	VMOVUPS           (SI)(AX*1), Z3
-	VPANDD            Z30, Z3, Z2
-	VMINPS            Z2, Z31, Z2
-	VMOVAPS           Z29, Z1
-	VFMADD231PS.BCST  vector3e99999a<>+0(SB), Z2, Z1
-	VDIVPS            Z1, Z29, Z1
-	VMULPS            Z2, Z2, Z0
-	VMULPS.BCST       vectorbf000000<>+0(SB), Z0, Z20
-	VBROADCASTSS      vector4b400000<>+0(SB), Z21
-	VFMADD231PS.BCST  vector3fb8aa3b<>+0(SB), Z20, Z21
-	VSUBPS.BCST       vector4b400000<>+0(SB), Z21, Z21
-	VFNMADD231PS.BCST vector3f318000<>+0(SB), Z21, Z20
-	VFNMADD231PS.BCST vectorb95e8083<>+0(SB), Z21, Z20
-	VBROADCASTSS      vector3c091ceb<>+0(SB), Z22
-	VFMADD231PS.BCST  vector3ab51224<>+0(SB), Z20, Z22
-	VFMADD213PS.BCST  vector3d2aac79<>+0(SB), Z20, Z22
-	VFMADD213PS.BCST  vector3e2aaa49<>+0(SB), Z20, Z22
-	VFMADD213PS.BCST  vector3efffffe<>+0(SB), Z20, Z22
-	VMULPS            Z20, Z22, Z22
-	VFMADD213PS       Z20, Z20, Z22
-	VADDPS            Z29, Z22, Z22
-	VSCALEFPS         Z21, Z22, Z21
-	VFNMADD231PS      Z2, Z2, Z0
-	VMULPS            Z0, Z21, Z0
-	VFMADD231PS.BCST  vector3f000000<>+0(SB), Z0, Z21
-	VBROADCASTSS      vector3de63a54<>+0(SB), Z0
-	VFMADD231PS.BCST  vectorbca8eb35<>+0(SB), Z1, Z0
-	VFMADD213PS.BCST  vectorbe69a43f<>+0(SB), Z1, Z0
-	VFMADD213PS.BCST  vector3e4451b8<>+0(SB), Z1, Z0
-	VFMADD213PS.BCST  vectorbda28a82<>+0(SB), Z1, Z0
-	VFMADD213PS.BCST  vector3dc4dce0<>+0(SB), Z1, Z0
-	VFMADD213PS.BCST  vector3da090ea<>+0(SB), Z1, Z0
-	VFMADD213PS.BCST  vector3de1c1b9<>+0(SB), Z1, Z0
-	VFMADD213PS.BCST  vector3df4e23e<>+0(SB), Z1, Z0
-	VFMADD213PS.BCST  vector3df51e49<>+0(SB), Z1, Z0
-	VMULPS            Z0, Z1, Z0
-	VMULPS            Z0, Z21, Z0
-	VCMPPS.BCST       $0x11, vector00000000<>+0(SB), Z3, K2
-	VSUBPS            Z0, Z29, Z21
-	VBLENDMPS         Z0, Z21, K2, Z21
-	VBROADCASTSS      vectorc1700000<>+0(SB), Z0
-	VMAXPS            Z3, Z0, Z3
-	VMULPS            Z3, Z21, Z3
-	VMOVUPS           Z3, (DI)(AX*1)
-	ADDQ              $0x00000040, AX
-	SUBQ              $0x00000010, CX
-	JGE               one
+	VMOVUPS     (SI)(AX*1), Z11
+	VPANDD      Z30, Z11, Z10
+	VMINPS      Z10, Z31, Z10
+	VMOVAPS     Z28, Z9
+	VFMADD231PS Z10, Z29, Z9
+	VFMADD213PS Z27, Z10, Z9
+	VFMADD213PS Z26, Z10, Z9
+	VFMADD213PS Z25, Z10, Z9
+	VFMADD213PS Z24, Z10, Z9
+	VFMADD213PS Z23, Z10, Z9
+	VFMADD213PS Z22, Z10, Z9
+	VFMADD213PS Z21, Z10, Z9
+	VFMADD213PS Z20, Z10, Z9
+	VMULPS      Z9, Z9, Z9
+	VMULPS      Z9, Z9, Z9
+	VMULPS      Z9, Z9, Z9
+	VMULPS      Z9, Z9, Z9
+	VMAXPS      Z11, Z19, Z11
+	VDIVPS      Z9, Z10, Z9
+	VSUBPS      Z9, Z11, Z9
+	VMOVUPS     Z9, (DI)(AX*1)
+	ADDQ        $0x00000040, AX
+	SUBQ        $0x00000010, CX
+	JGE         one
 
 rest:
-	ADDQ              $0x00000010, CX
-	JLE               done
-	MOVL              $0x00000001, R8
-	SHLL              CL, R8
-	DECL              R8
-	KMOVW             R8, K1
-	VMOVUPS.Z         (SI)(AX*1), K1, Z3
-	VPANDD            Z30, Z3, Z21
-	VMINPS            Z21, Z31, Z21
-	VMOVAPS           Z29, Z0
-	VFMADD231PS.BCST  vector3e99999a<>+0(SB), Z21, Z0
-	VDIVPS            Z0, Z29, Z0
-	VMULPS            Z21, Z21, Z1
-	VMULPS.BCST       vectorbf000000<>+0(SB), Z1, Z2
-	VBROADCASTSS      vector4b400000<>+0(SB), Z22
-	VFMADD231PS.BCST  vector3fb8aa3b<>+0(SB), Z2, Z22
-	VSUBPS.BCST       vector4b400000<>+0(SB), Z22, Z22
-	VFNMADD231PS.BCST vector3f318000<>+0(SB), Z22, Z2
-	VFNMADD231PS.BCST vectorb95e8083<>+0(SB), Z22, Z2
-	VBROADCASTSS      vector3c091ceb<>+0(SB), Z20
-	VFMADD231PS.BCST  vector3ab51224<>+0(SB), Z2, Z20
-	VFMADD213PS.BCST  vector3d2aac79<>+0(SB), Z2, Z20
-	VFMADD213PS.BCST  vector3e2aaa49<>+0(SB), Z2, Z20
-	VFMADD213PS.BCST  vector3efffffe<>+0(SB), Z2, Z20
-	VMULPS            Z2, Z20, Z20
-	VFMADD213PS       Z2, Z2, Z20
-	VADDPS            Z29, Z20, Z20
-	VSCALEFPS         Z22, Z20, Z22
-	VFNMADD231PS      Z21, Z21, Z1
-	VMULPS            Z1, Z22, Z1
-	VFMADD231PS.BCST  vector3f000000<>+0(SB), Z1, Z22
-	VBROADCASTSS      vector3de63a54<>+0(SB), Z1
-	VFMADD231PS.BCST  vectorbca8eb35<>+0(SB), Z0, Z1
-	VFMADD213PS.BCST  vectorbe69a43f<>+0(SB), Z0, Z1
-	VFMADD213PS.BCST  vector3e4451b8<>+0(SB), Z0, Z1
-	VFMADD213PS.BCST  vectorbda28a82<>+0(SB), Z0, Z1
-	VFMADD213PS.BCST  vector3dc4dce0<>+0(SB), Z0, Z1
-	VFMADD213PS.BCST  vector3da090ea<>+0(SB), Z0, Z1
-	VFMADD213PS.BCST  vector3de1c1b9<>+0(SB), Z0, Z1
-	VFMADD213PS.BCST  vector3df4e23e<>+0(SB), Z0, Z1
-	VFMADD213PS.BCST  vector3df51e49<>+0(SB), Z0, Z1
-	VMULPS            Z1, Z0, Z1
-	VMULPS            Z1, Z22, Z1
-	VCMPPS.BCST       $0x11, vector00000000<>+0(SB), Z3, K2
-	VSUBPS            Z1, Z29, Z22
-	VBLENDMPS         Z1, Z22, K2, Z22
-	VBROADCASTSS      vectorc1700000<>+0(SB), Z1
-	VMAXPS            Z3, Z1, Z3
-	VMULPS            Z3, Z22, Z3
-	VMOVUPS           Z3, K1, (DI)(AX*1)
+	ADDQ        $0x00000010, CX
+	JLE         done
+	MOVL        $0x00000001, R8
+	SHLL        CL, R8
+	DECL        R8
+	KMOVW       R8, K1
+	VMOVUPS.Z   (SI)(AX*1), K1, Z9
+	VPANDD      Z30, Z9, Z11
+	VMINPS      Z11, Z31, Z11
+	VMOVAPS     Z28, Z10
+	VFMADD231PS Z11, Z29, Z10
+	VFMADD213PS Z27, Z11, Z10
+	VFMADD213PS Z26, Z11, Z10
+	VFMADD213PS Z25, Z11, Z10
+	VFMADD213PS Z24, Z11, Z10
+	VFMADD213PS Z23, Z11, Z10
+	VFMADD213PS Z22, Z11, Z10
+	VFMADD213PS Z21, Z11, Z10
+	VFMADD213PS Z20, Z11, Z10
+	VMULPS      Z10, Z10, Z10
+	VMULPS      Z10, Z10, Z10
+	VMULPS      Z10, Z10, Z10
+	VMULPS      Z10, Z10, Z10
+	VMAXPS      Z9, Z19, Z9
+	VDIVPS      Z10, Z11, Z10
+	VSUBPS      Z10, Z9, Z10
+	VMOVUPS     Z10, K1, (DI)(AX*1)
 
 done:
 	VZEROUPPER
 	RET
 
-DATA vector41700000<>+0(SB)/4, $0x41700000
-DATA vector41700000<>+4(SB)/4, $0x41700000
-DATA vector41700000<>+8(SB)/4, $0x41700000
-DATA vector41700000<>+12(SB)/4, $0x41700000
-DATA vector41700000<>+16(SB)/4, $0x41700000
-DATA vector41700000<>+20(SB)/4, $0x41700000
-DATA vector41700000<>+24(SB)/4, $0x41700000
-DATA vector41700000<>+28(SB)/4, $0x41700000
-GLOBL vector41700000<>(SB), RODATA|NOPTR, $32
+DATA vector447a0000<>+0(SB)/4, $0x447a0000
+DATA vector447a0000<>+4(SB)/4, $0x447a0000
+DATA vector447a0000<>+8(SB)/4, $0x447a0000
+DATA vector447a0000<>+12(SB)/4, $0x447a0000
+DATA vector447a0000<>+16(SB)/4, $0x447a0000
+DATA vector447a0000<>+20(SB)/4, $0x447a0000
+DATA vector447a0000<>+24(SB)/4, $0x447a0000
+DATA vector447a0000<>+28(SB)/4, $0x447a0000
+GLOBL vector447a0000<>(SB), RODATA|NOPTR, $32
 
-DATA vector3e99999a<>+0(SB)/4, $0x3e99999a
-DATA vector3e99999a<>+4(SB)/4, $0x3e99999a
-DATA vector3e99999a<>+8(SB)/4, $0x3e99999a
-DATA vector3e99999a<>+12(SB)/4, $0x3e99999a
-DATA vector3e99999a<>+16(SB)/4, $0x3e99999a
-DATA vector3e99999a<>+20(SB)/4, $0x3e99999a
-DATA vector3e99999a<>+24(SB)/4, $0x3e99999a
-DATA vector3e99999a<>+28(SB)/4, $0x3e99999a
-GLOBL vector3e99999a<>(SB), RODATA|NOPTR, $32
+DATA vector32509b16<>+0(SB)/4, $0x32509b16
+DATA vector32509b16<>+4(SB)/4, $0x32509b16
+DATA vector32509b16<>+8(SB)/4, $0x32509b16
+DATA vector32509b16<>+12(SB)/4, $0x32509b16
+DATA vector32509b16<>+16(SB)/4, $0x32509b16
+DATA vector32509b16<>+20(SB)/4, $0x32509b16
+DATA vector32509b16<>+24(SB)/4, $0x32509b16
+DATA vector32509b16<>+28(SB)/4, $0x32509b16
+GLOBL vector32509b16<>(SB), RODATA|NOPTR, $32
 
-DATA vectorbf000000<>+0(SB)/4, $0xbf000000
-DATA vectorbf000000<>+4(SB)/4, $0xbf000000
-DATA vectorbf000000<>+8(SB)/4, $0xbf000000
-DATA vectorbf000000<>+12(SB)/4, $0xbf000000
-DATA vectorbf000000<>+16(SB)/4, $0xbf000000
-DATA vectorbf000000<>+20(SB)/4, $0xbf000000
-DATA vectorbf000000<>+24(SB)/4, $0xbf000000
-DATA vectorbf000000<>+28(SB)/4, $0xbf000000
-GLOBL vectorbf000000<>(SB), RODATA|NOPTR, $32
+DATA vectorb3abbe81<>+0(SB)/4, $0xb3abbe81
+DATA vectorb3abbe81<>+4(SB)/4, $0xb3abbe81
+DATA vectorb3abbe81<>+8(SB)/4, $0xb3abbe81
+DATA vectorb3abbe81<>+12(SB)/4, $0xb3abbe81
+DATA vectorb3abbe81<>+16(SB)/4, $0xb3abbe81
+DATA vectorb3abbe81<>+20(SB)/4, $0xb3abbe81
+DATA vectorb3abbe81<>+24(SB)/4, $0xb3abbe81
+DATA vectorb3abbe81<>+28(SB)/4, $0xb3abbe81
+GLOBL vectorb3abbe81<>(SB), RODATA|NOPTR, $32
 
-DATA vectorc1700000<>+0(SB)/4, $0xc1700000
-DATA vectorc1700000<>+4(SB)/4, $0xc1700000
-DATA vectorc1700000<>+8(SB)/4, $0xc1700000
-DATA vectorc1700000<>+12(SB)/4, $0xc1700000
-DATA vectorc1700000<>+16(SB)/4, $0xc1700000
-DATA vectorc1700000<>+20(SB)/4, $0xc1700000
-DATA vectorc1700000<>+24(SB)/4, $0xc1700000
-DATA vectorc1700000<>+28(SB)/4, $0xc1700000
-GLOBL vectorc1700000<>(SB), RODATA|NOPTR, $32
+DATA vector355d26ff<>+0(SB)/4, $0x355d26ff
+DATA vector355d26ff<>+4(SB)/4, $0x355d26ff
+DATA vector355d26ff<>+8(SB)/4, $0x355d26ff
+DATA vector355d26ff<>+12(SB)/4, $0x355d26ff
+DATA vector355d26ff<>+16(SB)/4, $0x355d26ff
+DATA vector355d26ff<>+20(SB)/4, $0x355d26ff
+DATA vector355d26ff<>+24(SB)/4, $0x355d26ff
+DATA vector355d26ff<>+28(SB)/4, $0x355d26ff
+GLOBL vector355d26ff<>(SB), RODATA|NOPTR, $32
+
+DATA vectorb556fc08<>+0(SB)/4, $0xb556fc08
+DATA vectorb556fc08<>+4(SB)/4, $0xb556fc08
+DATA vectorb556fc08<>+8(SB)/4, $0xb556fc08
+DATA vectorb556fc08<>+12(SB)/4, $0xb556fc08
+DATA vectorb556fc08<>+16(SB)/4, $0xb556fc08
+DATA vectorb556fc08<>+20(SB)/4, $0xb556fc08
+DATA vectorb556fc08<>+24(SB)/4, $0xb556fc08
+DATA vectorb556fc08<>+28(SB)/4, $0xb556fc08
+GLOBL vectorb556fc08<>(SB), RODATA|NOPTR, $32
+
+DATA vector389b7bc6<>+0(SB)/4, $0x389b7bc6
+DATA vector389b7bc6<>+4(SB)/4, $0x389b7bc6
+DATA vector389b7bc6<>+8(SB)/4, $0x389b7bc6
+DATA vector389b7bc6<>+12(SB)/4, $0x389b7bc6
+DATA vector389b7bc6<>+16(SB)/4, $0x389b7bc6
+DATA vector389b7bc6<>+20(SB)/4, $0x389b7bc6
+DATA vector389b7bc6<>+24(SB)/4, $0x389b7bc6
+DATA vector389b7bc6<>+28(SB)/4, $0x389b7bc6
+GLOBL vector389b7bc6<>(SB), RODATA|NOPTR, $32
+
+DATA vectorb55851d6<>+0(SB)/4, $0xb55851d6
+DATA vectorb55851d6<>+4(SB)/4, $0xb55851d6
+DATA vectorb55851d6<>+8(SB)/4, $0xb55851d6
+DATA vectorb55851d6<>+12(SB)/4, $0xb55851d6
+DATA vectorb55851d6<>+16(SB)/4, $0xb55851d6
+DATA vectorb55851d6<>+20(SB)/4, $0xb55851d6
+DATA vectorb55851d6<>+24(SB)/4, $0xb55851d6
+DATA vectorb55851d6<>+28(SB)/4, $0xb55851d6
+GLOBL vectorb55851d6<>(SB), RODATA|NOPTR, $32
+
+DATA vector3b629e28<>+0(SB)/4, $0x3b629e28
+DATA vector3b629e28<>+4(SB)/4, $0x3b629e28
+DATA vector3b629e28<>+8(SB)/4, $0x3b629e28
+DATA vector3b629e28<>+12(SB)/4, $0x3b629e28
+DATA vector3b629e28<>+16(SB)/4, $0x3b629e28
+DATA vector3b629e28<>+20(SB)/4, $0x3b629e28
+DATA vector3b629e28<>+24(SB)/4, $0x3b629e28
+DATA vector3b629e28<>+28(SB)/4, $0x3b629e28
+GLOBL vector3b629e28<>(SB), RODATA|NOPTR, $32
+
+DATA vector3cb4bd88<>+0(SB)/4, $0x3cb4bd88
+DATA vector3cb4bd88<>+4(SB)/4, $0x3cb4bd88
+DATA vector3cb4bd88<>+8(SB)/4, $0x3cb4bd88
+DATA vector3cb4bd88<>+12(SB)/4, $0x3cb4bd88
+DATA vector3cb4bd88<>+16(SB)/4, $0x3cb4bd88
+DATA vector3cb4bd88<>+20(SB)/4, $0x3cb4bd88
+DATA vector3cb4bd88<>+24(SB)/4, $0x3cb4bd88
+DATA vector3cb4bd88<>+28(SB)/4, $0x3cb4bd88
+GLOBL vector3cb4bd88<>(SB), RODATA|NOPTR, $32
+
+DATA vector3d554ed4<>+0(SB)/4, $0x3d554ed4
+DATA vector3d554ed4<>+4(SB)/4, $0x3d554ed4
+DATA vector3d554ed4<>+8(SB)/4, $0x3d554ed4
+DATA vector3d554ed4<>+12(SB)/4, $0x3d554ed4
+DATA vector3d554ed4<>+16(SB)/4, $0x3d554ed4
+DATA vector3d554ed4<>+20(SB)/4, $0x3d554ed4
+DATA vector3d554ed4<>+24(SB)/4, $0x3d554ed4
+DATA vector3d554ed4<>+28(SB)/4, $0x3d554ed4
+GLOBL vector3d554ed4<>(SB), RODATA|NOPTR, $32
+
+DATA vector3f85aac3<>+0(SB)/4, $0x3f85aac3
+DATA vector3f85aac3<>+4(SB)/4, $0x3f85aac3
+DATA vector3f85aac3<>+8(SB)/4, $0x3f85aac3
+DATA vector3f85aac3<>+12(SB)/4, $0x3f85aac3
+DATA vector3f85aac3<>+16(SB)/4, $0x3f85aac3
+DATA vector3f85aac3<>+20(SB)/4, $0x3f85aac3
+DATA vector3f85aac3<>+24(SB)/4, $0x3f85aac3
+DATA vector3f85aac3<>+28(SB)/4, $0x3f85aac3
+GLOBL vector3f85aac3<>(SB), RODATA|NOPTR, $32
 
 // func geluTanhAVX512(dst []float32, src []float32)
 // Requires: AVX, AVX512F
@@ -2579,6 +2537,46 @@ done:
 	VZEROUPPER
 	RET
 
+DATA vector41700000<>+0(SB)/4, $0x41700000
+DATA vector41700000<>+4(SB)/4, $0x41700000
+DATA vector41700000<>+8(SB)/4, $0x41700000
+DATA vector41700000<>+12(SB)/4, $0x41700000
+DATA vector41700000<>+16(SB)/4, $0x41700000
+DATA vector41700000<>+20(SB)/4, $0x41700000
+DATA vector41700000<>+24(SB)/4, $0x41700000
+DATA vector41700000<>+28(SB)/4, $0x41700000
+GLOBL vector41700000<>(SB), RODATA|NOPTR, $32
+
+DATA vectorc1700000<>+0(SB)/4, $0xc1700000
+DATA vectorc1700000<>+4(SB)/4, $0xc1700000
+DATA vectorc1700000<>+8(SB)/4, $0xc1700000
+DATA vectorc1700000<>+12(SB)/4, $0xc1700000
+DATA vectorc1700000<>+16(SB)/4, $0xc1700000
+DATA vectorc1700000<>+20(SB)/4, $0xc1700000
+DATA vectorc1700000<>+24(SB)/4, $0xc1700000
+DATA vectorc1700000<>+28(SB)/4, $0xc1700000
+GLOBL vectorc1700000<>(SB), RODATA|NOPTR, $32
+
+DATA vector3e99999a<>+0(SB)/4, $0x3e99999a
+DATA vector3e99999a<>+4(SB)/4, $0x3e99999a
+DATA vector3e99999a<>+8(SB)/4, $0x3e99999a
+DATA vector3e99999a<>+12(SB)/4, $0x3e99999a
+DATA vector3e99999a<>+16(SB)/4, $0x3e99999a
+DATA vector3e99999a<>+20(SB)/4, $0x3e99999a
+DATA vector3e99999a<>+24(SB)/4, $0x3e99999a
+DATA vector3e99999a<>+28(SB)/4, $0x3e99999a
+GLOBL vector3e99999a<>(SB), RODATA|NOPTR, $32
+
+DATA vectorbf000000<>+0(SB)/4, $0xbf000000
+DATA vectorbf000000<>+4(SB)/4, $0xbf000000
+DATA vectorbf000000<>+8(SB)/4, $0xbf000000
+DATA vectorbf000000<>+12(SB)/4, $0xbf000000
+DATA vectorbf000000<>+16(SB)/4, $0xbf000000
+DATA vectorbf000000<>+20(SB)/4, $0xbf000000
+DATA vectorbf000000<>+24(SB)/4, $0xbf000000
+DATA vectorbf000000<>+28(SB)/4, $0xbf000000
+GLOBL vectorbf000000<>(SB), RODATA|NOPTR, $32
+
 DATA vector3ecc422a<>+0(SB)/4, $0x3ecc422a
 DATA vector3ecc422a<>+4(SB)/4, $0x3ecc422a
 DATA vector3ecc422a<>+8(SB)/4, $0x3ecc422a
@@ -3156,66 +3154,6 @@ done:
 	MOVSS         X0, ret+56(FP)
 	VZEROUPPER
 	RET
-
-DATA vector3af61905<>+0(SB)/4, $0x3af61905
-DATA vector3af61905<>+4(SB)/4, $0x3af61905
-DATA vector3af61905<>+8(SB)/4, $0x3af61905
-DATA vector3af61905<>+12(SB)/4, $0x3af61905
-DATA vector3af61905<>+16(SB)/4, $0x3af61905
-DATA vector3af61905<>+20(SB)/4, $0x3af61905
-DATA vector3af61905<>+24(SB)/4, $0x3af61905
-DATA vector3af61905<>+28(SB)/4, $0x3af61905
-GLOBL vector3af61905<>(SB), RODATA|NOPTR, $32
-
-DATA vector3c134806<>+0(SB)/4, $0x3c134806
-DATA vector3c134806<>+4(SB)/4, $0x3c134806
-DATA vector3c134806<>+8(SB)/4, $0x3c134806
-DATA vector3c134806<>+12(SB)/4, $0x3c134806
-DATA vector3c134806<>+16(SB)/4, $0x3c134806
-DATA vector3c134806<>+20(SB)/4, $0x3c134806
-DATA vector3c134806<>+24(SB)/4, $0x3c134806
-DATA vector3c134806<>+28(SB)/4, $0x3c134806
-GLOBL vector3c134806<>(SB), RODATA|NOPTR, $32
-
-DATA vector3d64aa23<>+0(SB)/4, $0x3d64aa23
-DATA vector3d64aa23<>+4(SB)/4, $0x3d64aa23
-DATA vector3d64aa23<>+8(SB)/4, $0x3d64aa23
-DATA vector3d64aa23<>+12(SB)/4, $0x3d64aa23
-DATA vector3d64aa23<>+16(SB)/4, $0x3d64aa23
-DATA vector3d64aa23<>+20(SB)/4, $0x3d64aa23
-DATA vector3d64aa23<>+24(SB)/4, $0x3d64aa23
-DATA vector3d64aa23<>+28(SB)/4, $0x3d64aa23
-GLOBL vector3d64aa23<>(SB), RODATA|NOPTR, $32
-
-DATA vector3e75ead4<>+0(SB)/4, $0x3e75ead4
-DATA vector3e75ead4<>+4(SB)/4, $0x3e75ead4
-DATA vector3e75ead4<>+8(SB)/4, $0x3e75ead4
-DATA vector3e75ead4<>+12(SB)/4, $0x3e75ead4
-DATA vector3e75ead4<>+16(SB)/4, $0x3e75ead4
-DATA vector3e75ead4<>+20(SB)/4, $0x3e75ead4
-DATA vector3e75ead4<>+24(SB)/4, $0x3e75ead4
-DATA vector3e75ead4<>+28(SB)/4, $0x3e75ead4
-GLOBL vector3e75ead4<>(SB), RODATA|NOPTR, $32
-
-DATA vector3f31727b<>+0(SB)/4, $0x3f31727b
-DATA vector3f31727b<>+4(SB)/4, $0x3f31727b
-DATA vector3f31727b<>+8(SB)/4, $0x3f31727b
-DATA vector3f31727b<>+12(SB)/4, $0x3f31727b
-DATA vector3f31727b<>+16(SB)/4, $0x3f31727b
-DATA vector3f31727b<>+20(SB)/4, $0x3f31727b
-DATA vector3f31727b<>+24(SB)/4, $0x3f31727b
-DATA vector3f31727b<>+28(SB)/4, $0x3f31727b
-GLOBL vector3f31727b<>(SB), RODATA|NOPTR, $32
-
-DATA vector3f7fffff<>+0(SB)/4, $0x3f7fffff
-DATA vector3f7fffff<>+4(SB)/4, $0x3f7fffff
-DATA vector3f7fffff<>+8(SB)/4, $0x3f7fffff
-DATA vector3f7fffff<>+12(SB)/4, $0x3f7fffff
-DATA vector3f7fffff<>+16(SB)/4, $0x3f7fffff
-DATA vector3f7fffff<>+20(SB)/4, $0x3f7fffff
-DATA vector3f7fffff<>+24(SB)/4, $0x3f7fffff
-DATA vector3f7fffff<>+28(SB)/4, $0x3f7fffff
-GLOBL vector3f7fffff<>(SB), RODATA|NOPTR, $32
 
 // func scoreGradientAVX512(dst []float32, weights []float32, delta float32, scale float32)
 // Requires: AVX, AVX512F

@@ -157,8 +157,9 @@ type product struct {
 type partition struct{ count, base, extra int }
 
 func split(rows, most int) partition {
-	count := (rows + most - 1) / most
-	return partition{count: count, base: rows / count, extra: rows % count}
+	count := ceilDivide(rows, most)
+	base := quotient(rows, count)
+	return partition{count: count, base: base, extra: rows - base*count}
 }
 
 // start returns the first row of panel i.

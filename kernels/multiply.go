@@ -92,24 +92,23 @@ func (k *gemmKernel) planFor(p *product) gemmPlan {
 		x.width = k.nr() // any division will do
 		return x
 	}
-	panels := (p.m + k.rows - 1) / k.rows
-	columns := (p.n + k.nr() - 1) / k.nr()
+	panels, columns := ceilDivide(p.m, k.rows), ceilDivide(p.n, k.nr())
 	plain := p.packedB == nil && !p.transB && p.b.plain(p.n)
 	x.direct = plain && p.k > 0 && (panels <= directPanels || panels <= 4*directPanels && p.k*p.n <= directElements && !collide(p.b.ld*4, p.k, k.nr()*4))
 	if x.direct && panels == 1 && p.k*p.n > k.kc*k.nc/2 {
 		x.depth = min(max(streamedBytes/(4*p.b.ld), 8), 32)
 		x.width = max(k.nc, k.kc*k.nc/max(p.m, 1)/2/k.nr()*k.nr())
 	} else if panels == 1 { // nothing of B is used twice
-		x.depth = k.kc * k.rows / p.m
+		x.depth = quotient(k.kc*k.rows, p.m)
 	}
-	blocks := max((p.k+x.depth-1)/x.depth, 1)
-	x.depth = max((p.k+blocks-1)/blocks+3, 4) &^ 3
+	blocks := max(ceilDivide(p.k, x.depth), 1)
+	x.depth = max(ceilDivide(p.k, blocks)+3, 4) &^ 3
 	rowwise := !p.transA && p.a.plain(p.k)
 	x.copyA = !rowwise || columns >= copyPanels && collide(p.a.ld*4, min(p.m, k.rows), x.depth*4)
 	if x.copyA && p.batch <= 1 && p.k >= packedLeast && columns > packedPanels && panels > directPanels {
 		x.packA = true
 		blocks = (p.k + packedDepth - 1) / packedDepth
-		x.depth = max((p.k+blocks-1)/blocks+3, 4) &^ 3
+		x.depth = max(ceilDivide(p.k, blocks)+3, 4) &^ 3
 		// Half of the second-level cache is enough, since A need not be copied
 		// again for every block.
 		x.width = min(max(k.kc*k.nc*2/3/x.depth/k.nr(), 1)*k.nr(), k.nc)
@@ -129,8 +128,8 @@ func collide(distance, rows, length int) bool {
 	if step == 0 || step > way {
 		step = way
 	}
-	starts := way / step
-	return starts < rows && (rows+starts-1)/starts*((length+step-1)/step) > lines
+	starts := quotient(way, step)
+	return starts < rows && ceilDivide(rows, starts)*ceilDivide(length, step) > lines
 }
 
 // multiply computes p on the threads that there are.
@@ -144,7 +143,7 @@ func (ws *Workspace) multiply(kernel *gemmKernel, p *product) {
 	for len(x.workers) < threads {
 		x.workers = append(x.workers, new(gemmWorker))
 	}
-	panels := (p.m + kernel.rows - 1) / kernel.rows
+	panels := ceilDivide(p.m, kernel.rows)
 	x.left = leftBlock{i1: panels, p1: p.k, data: x.left.data}
 	if x.plan.packA {
 		x.multiplyPacked(panels)
@@ -179,25 +178,25 @@ func (x *multiplication) multiplyPacked(panels int) {
 // up delays the others little.
 func (x *multiplication) divide(threads int) {
 	panels := x.left.i1 - x.left.i0
-	columns := (x.n + x.kernel.nr() - 1) / x.kernel.nr()
+	columns := ceilDivide(x.n, x.kernel.nr())
 	wanted := 1
 	if threads > 1 {
 		batch := max(x.batch, 1)
-		wanted = min((4*threads+batch-1)/batch, max(x.m, partRows)*x.n*max(x.k, 1)/partWork)
+		wanted = min(ceilDivide(4*threads, batch), max(x.m, partRows)*x.n*max(x.k, 1)/partWork)
 	}
 	// Columns first: a part packs what it needs of B itself. But a copy of A
 	// should serve many columns.
-	least := max(x.plan.width/x.kernel.nr()/2, 1)
-	c := max(min(wanted, columns/least), 1)
-	r := max(min(wanted/c, panels/4), 1)
+	least := max(quotient(x.plan.width, 2*x.kernel.nr()), 1)
+	c := max(min(wanted, quotient(columns, least)), 1)
+	r := max(min(quotient(wanted, c), panels/4), 1)
 	if c*r < min(wanted, threads) {
 		if c = min(wanted, columns); c < min(wanted, threads) {
-			r = max(min(wanted/c, panels), 1)
+			r = max(min(quotient(wanted, c), panels), 1)
 		} else {
 			r = 1
 		}
 	}
-	x.rows, x.columns = split(panels, (panels+r-1)/r), split(columns, (columns+c-1)/c)
+	x.rows, x.columns = split(panels, ceilDivide(panels, r)), split(columns, ceilDivide(columns, c))
 }
 
 // part computes rectangle i of C.
@@ -209,13 +208,14 @@ func (x *multiplication) part(i, worker int) {
 		return
 	}
 	parts := x.rows.count * x.columns.count
-	if entry := i / parts; entry > 0 {
+	if entry := quotient(i, parts); entry > 0 {
 		w.a.data = w.a.data[entry*x.strideA:]
 		w.b.data = w.b.data[entry*x.strideB:]
 		w.c.data = w.c.data[entry*x.strideC:]
-		i %= parts
+		i -= entry * parts
 	}
-	row, column := i/x.columns.count, i%x.columns.count
+	row := quotient(i, x.columns.count)
+	column := i - row*x.columns.count
 	nr := x.kernel.nr()
 	panels := split(x.m, x.kernel.rows)
 	i0, i1 := x.left.i0+x.rows.start(row), x.left.i0+x.rows.start(row+1)
@@ -261,7 +261,7 @@ func (w *gemmWorker) block(panels partition, i0, i1, j0, j1, p0, p1 int) {
 		count := 1
 		switch {
 		case w.plan.inner:
-			count = min(end-i0, max(innerBudget/(rows*max(t.k, 1)), 1))
+			count = min(end-i0, max(quotient(innerBudget, rows*max(t.k, 1)), 1))
 		case w.transA:
 			count = min(end-i0, transposedPanels)
 		}
@@ -271,7 +271,7 @@ func (w *gemmWorker) block(panels partition, i0, i1, j0, j1, p0, p1 int) {
 		} else {
 			for i := range count {
 				if w.plan.packA {
-					w.wantPanel(panels, i0+i+1, i1, (j1-j0)/w.kernel.nr())
+					w.wantPanel(panels, i0+i+1, i1, quotient(j1-j0, w.kernel.nr()))
 				} else if i0+i+1 < i1 && !w.transA && t.k > 0 {
 					t.next = uintptr(unsafe.Pointer(&w.a.data[w.a.row(panels.start(i0+i+1))+p0%w.a.run]))
 					t.nextStep = w.a.ld * 4
@@ -383,11 +383,11 @@ func (w *gemmWorker) blockB(j0, j1, p0, p1 int) *float32 {
 		}
 		return b
 	}
-	columns := (j1 - j0 + nr - 1) / nr
+	columns := ceilDivide(j1-j0, nr)
 	w.packedColumns = grow(w.packedColumns, columns*k*nr+packSlack)
 	full := 0
 	if !w.transB && w.b.plain(w.n) {
-		full = (j1 - j0) / nr
+		full = quotient(j1-j0, nr)
 		if full > 0 {
 			w.kernel.pack.panels(w.packedColumns, nr, w.b.data[p0*w.b.ld+j0:], w.b.ld, k, full)
 		}
@@ -417,11 +417,11 @@ func (w *gemmWorker) panels(a *float32, aStep int, b *float32, row, rows, count,
 		offset, left := w.c.segment(j)
 		left = min(left, j1-j)
 		columns := min(nr, j1-j)
-		at := (j - j0) / nr * bStep / 4
+		at := quotient(j-j0, nr) * bStep / 4
 		t.b = elementAt(b, at)
 		t.vectors, t.mask = 2, full
 		if columns < nr {
-			t.vectors = (columns + width - 1) / width
+			t.vectors = ceilDivide(columns, width)
 			t.mask = full >> (t.vectors*width - columns)
 			if w.plan.direct && !w.kernel.masked { // not whole where it lies
 				t.b, t.bRow = &w.packedColumns[0], nr*4
@@ -444,7 +444,7 @@ func (w *gemmWorker) panels(a *float32, aStep int, b *float32, row, rows, count,
 		} else {
 			t.count, t.aStep, t.bStep, t.cStep = 1, 0, bStep, nr*4
 			if columns == nr {
-				t.count = left / nr
+				t.count = quotient(left, nr)
 			}
 			columns *= t.count
 			t.biasStep = 0

@@ -29,7 +29,8 @@ type Difference struct {
 	P      float64 `json:"p"`        // adjusted for the number of workloads; 1 where undecided
 	Slower bool    `json:"slower"`   // significantly, and by more than the threshold
 	Faster bool    `json:"faster"`
-	// Undecided workloads are without an interval on a side: of a single sample.
+	// Undecided workloads are without an interval on a side, of a single sample,
+	// or predicted there.
 	Undecided bool `json:"undecided"`
 }
 
@@ -64,7 +65,7 @@ func Diff(old, new *Table, o DiffOptions) (*Differences, error) {
 	logs := 0.0
 	for i := range old.Rows {
 		a := &old.Rows[i]
-		at := index.find(index.hash(a.Key, a.Cache), func(at int) bool { return new.Rows[at].Key == a.Key && new.Rows[at].Cache == a.Cache })
+		at := index.find(index.hash(a.workload(), a.Cache), func(at int) bool { return new.Rows[at].Key == a.Key && new.Rows[at].Cache == a.Cache })
 		if at < 0 {
 			d.OnlyOld = append(d.OnlyOld, a.Key)
 			continue
@@ -75,7 +76,7 @@ func Diff(old, new *Table, o DiffOptions) (*Differences, error) {
 		change := math.Log(row.Ratio)
 		logs += change
 		switch sigma := math.Hypot(a.relativeError(), b.relativeError()); {
-		case !a.hasInterval() || !b.hasInterval():
+		case !a.hasInterval() || !b.hasInterval() || a.Predicted() || b.Predicted():
 			row.Undecided = true
 		default:
 			row.Half = row.Ratio * z95 * sigma

@@ -3,6 +3,8 @@ package lut
 import (
 	"hash/maphash"
 	"math/bits"
+
+	"github.com/hwprofd/hwprofd/graph"
 )
 
 // index finds rows by a hash: a table of open addressing, which for 100,000
@@ -22,8 +24,10 @@ func newIndex(rows int) index {
 	return index{seed: maphash.MakeSeed(), slots: make([]slot, 2<<bits.Len(uint(rows)))}
 }
 
-func (x *index) hash(key, cache string) uint64 {
-	hash := maphash.String(x.seed, key)
+// hash is that of a workload in a cache state. The workload is taken rather than
+// its name, which would have to be written first.
+func (x *index) hash(w graph.Workload, cache string) uint64 {
+	hash := maphash.Comparable(x.seed, w)
 	if cache != CacheWarm {
 		hash = ^hash
 	}

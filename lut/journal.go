@@ -11,13 +11,16 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"time"
 )
 
 // Journal holds what was measured so far, beside the table that it will
 // become: a file of JSON lines, the first of which is the table's [Meta] and
-// each further one a row, a network or a failure, with its CRC-32C. Each is on disk when
-// the call that appended it returns, so that a killed run loses at most the
+// each further one a row, a network, a failure, or a visit to a row or network
+// that is not finished, with its CRC-32C. A killed run loses at most the
 // measurement in flight; a last line that was cut off is dropped on opening.
+// All but visits are on disk when the call that appended them returns, visits
+// within a second, so that this is what a power cut may take of them.
 //
 // One process at a time may hold a journal.
 type Journal struct {
@@ -27,8 +30,32 @@ type Journal struct {
 	rows     []Row // alternatives among them
 	networks []Network
 	failures []Failure
+	visits   []Visit
+	synced   time.Time
 	seen     map[identity]bool
 	broken   error // set where the file could not be brought back to size
+}
+
+// Visit is one of the stretches of time in which a row or a network is
+// measured. What it found is in the form of whoever measures.
+type Visit struct {
+	Name      string          `json:"name"` // the row's key, or the network's name
+	Cache     string          `json:"cache,omitempty"`
+	Algorithm string          `json:"algorithm,omitempty"` // of an alternative
+	Network   bool            `json:"network,omitempty"`
+	Found     json.RawMessage `json:"found"`
+}
+
+func (v Visit) validate() error {
+	switch {
+	case v.Name == "":
+		return errors.New("a visit has no name")
+	case !v.Network && v.Cache != CacheWarm && v.Cache != CacheCold:
+		return fmt.Errorf("visit to %s: cache is %q, want %s or %s", v.Name, v.Cache, CacheWarm, CacheCold)
+	case !json.Valid(v.Found):
+		return fmt.Errorf("visit to %s: what was found is no JSON", v.Name)
+	}
+	return nil
 }
 
 // journalLine is a line of the journal; one of all but the last is set.
@@ -37,13 +64,14 @@ type journalLine struct {
 	Row     json.RawMessage `json:"row,omitempty"`
 	Network json.RawMessage `json:"network,omitempty"`
 	Failure json.RawMessage `json:"failure,omitempty"`
+	Visit   json.RawMessage `json:"visit,omitempty"`
 	CRC     uint32          `json:"crc32c"`
 }
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 func (l *journalLine) payload() json.RawMessage {
-	return slices.Concat(l.Meta, l.Row, l.Network, l.Failure)
+	return slices.Concat(l.Meta, l.Row, l.Network, l.Failure, l.Visit)
 }
 
 // maxLine bounds a line; a network of 100,000 workloads stays below.
@@ -187,8 +215,15 @@ func (j *Journal) take(data []byte, number int, meta Meta) error {
 				j.failures = append(j.failures, failure)
 			}
 		}
+	case line.Visit != nil:
+		var visit Visit
+		if err = json.Unmarshal(line.Visit, &visit); err == nil {
+			if err = visit.validate(); err == nil {
+				j.visits = append(j.visits, visit)
+			}
+		}
 	default:
-		return lineError{number, "damaged: neither row nor network"}
+		return lineError{number, "damaged: neither row, network, failure nor visit"}
 	}
 	if err != nil {
 		return fmt.Errorf("line %d: %w", number, err)
@@ -245,6 +280,22 @@ func (j *Journal) Networks() []Network { return slices.Clone(j.networks) }
 
 // Failures returns what could not be measured, in the order of trying.
 func (j *Journal) Failures() []Failure { return slices.Clone(j.failures) }
+
+// Visits returns the visits so far, in their order, also those to rows and
+// networks that are finished.
+func (j *Journal) Visits() []Visit { return slices.Clone(j.visits) }
+
+// AppendVisit adds a visit.
+func (j *Journal) AppendVisit(v Visit) error {
+	err := v.validate()
+	if err == nil {
+		err = j.append(v, func(b []byte) journalLine { return journalLine{Visit: b} })
+	}
+	if err == nil {
+		j.visits = append(j.visits, v)
+	}
+	return j.named(err)
+}
 
 // AppendFailure adds a failure and returns when it is on disk.
 func (j *Journal) AppendFailure(f Failure) error {
@@ -323,7 +374,10 @@ func (j *Journal) addNetwork(n Network) error {
 	return nil
 }
 
-// write appends a line and waits for the disk. Where that fails, such as on a
+// syncVisits is how often visits are waited for to be on disk.
+const syncVisits = time.Second
+
+// write appends a line and waits for the disk, of visits now and then. Where that fails, such as on a
 // full disk, it takes the part that was written back, so that the next line
 // does not join it.
 func (j *Journal) write(line journalLine) error {
@@ -336,8 +390,8 @@ func (j *Journal) write(line journalLine) error {
 		return err
 	}
 	_, err := j.file.Write(b.Bytes())
-	if err == nil {
-		err = j.file.Sync()
+	if now := time.Now(); err == nil && (line.Visit == nil || now.Sub(j.synced) > syncVisits) {
+		err, j.synced = j.file.Sync(), now
 	}
 	if err != nil {
 		if undo := j.file.Truncate(j.size); undo != nil {
@@ -352,7 +406,13 @@ func (j *Journal) write(line journalLine) error {
 }
 
 // Close closes the journal and leaves it for a later run to go on with.
-func (j *Journal) Close() error { return j.named(j.file.Close()) }
+func (j *Journal) Close() error {
+	err := j.file.Sync()
+	if e := j.file.Close(); err == nil {
+		err = e
+	}
+	return j.named(err)
+}
 
 // Remove closes and deletes the journal, once its table is written.
 func (j *Journal) Remove() error {

@@ -36,8 +36,9 @@ const minRelativeError = 1e-4
 // where that happens by chance in less than one of a thousand cases is
 // reported, and not stable. Means and percentiles are averaged with the same
 // weights, samples added, and the latest time kept. Rows without an interval
-// count only where no other has one. Energy is averaged among rows of the same
-// source; a meter goes before a model.
+// count only where no other has one, predicted rows only where none was
+// measured. Energy is averaged among rows of the same source; a meter goes before
+// a model.
 func Merge(tables ...*Table) (*Table, []Conflict, error) {
 	fail := func(err error) (*Table, []Conflict, error) { return nil, nil, fmt.Errorf("lut: merge: %w", err) }
 	if len(tables) == 0 {
@@ -62,14 +63,14 @@ func Merge(tables ...*Table) (*Table, []Conflict, error) {
 				if rows[id] == nil {
 					order = append(order, id)
 				}
-				rows[id] = append(rows[id], &part[n])
+				rows[id] = measuredFirst(rows[id], &part[n], (*Row).Predicted)
 			}
 		}
 		for _, n := range t.Networks {
 			if networks[n.Name] == nil {
 				names = append(names, n.Name)
 			}
-			networks[n.Name] = append(networks[n.Name], n)
+			networks[n.Name] = measuredFirst(networks[n.Name], n, func(n Network) bool { return n.Samples == 0 })
 		}
 	}
 	var conflicts []Conflict
@@ -114,10 +115,23 @@ func Merge(tables ...*Table) (*Table, []Conflict, error) {
 	return out, conflicts, nil
 }
 
+// measuredFirst adds v to what is combined, unless only one of them was measured:
+// a prediction adds nothing to a measurement. Of predictions the last counts.
+func measuredFirst[T any](list []T, v T, predicted func(T) bool) []T {
+	switch {
+	case len(list) == 0 || !predicted(v) && !predicted(list[0]):
+		return append(list, v)
+	case predicted(v) && !predicted(list[0]):
+		return list
+	}
+	return []T{v}
+}
+
 // MergeAcross combines tables of one device and of several runtimes: of each
 // workload and network the fastest measurement, as of someone who uses the
-// fastest runtime for each. The runtime of the result is the names of all. Rows by
-// a certain algorithm are left out: its name means nothing to another runtime.
+// fastest runtime for each; predictions only where there is none. The runtime of
+// the result is the names of all. Rows by a certain algorithm are left out: its
+// name means nothing to another runtime.
 func MergeAcross(tables ...*Table) (*Table, []Conflict, error) {
 	fail := func(err error) (*Table, []Conflict, error) { return nil, nil, fmt.Errorf("lut: merge: %w", err) }
 	if len(tables) == 0 {
@@ -143,10 +157,15 @@ func MergeAcross(tables ...*Table) (*Table, []Conflict, error) {
 		for _, r := range t.Rows {
 			id := r.identity()
 			at, ok := rows[id]
-			if !ok {
+			switch {
+			case !ok:
 				rows[id] = len(out.Rows)
 				out.Rows = append(out.Rows, r)
-			} else if r.LatencyMedianNS < out.Rows[at].LatencyMedianNS {
+			case r.Predicted() != out.Rows[at].Predicted():
+				if !r.Predicted() {
+					out.Rows[at] = r
+				}
+			case r.LatencyMedianNS < out.Rows[at].LatencyMedianNS:
 				out.Rows[at] = r
 			}
 		}
@@ -155,8 +174,8 @@ func MergeAcross(tables ...*Table) (*Table, []Conflict, error) {
 			if !ok {
 				networks[n.Name] = len(out.Networks)
 				out.Networks = append(out.Networks, n)
-			} else if n.LatencyMedianNS < out.Networks[at].LatencyMedianNS {
-				out.Networks[at] = n
+			} else if o := &out.Networks[at]; o.Samples == 0 || n.Samples > 0 && n.LatencyMedianNS < o.LatencyMedianNS {
+				*o = n
 			}
 		}
 	}
@@ -289,6 +308,8 @@ func mergeConditions(out *Row, rows, used []*Row, weights []float64) {
 		func(r *Row) **float64 { return &r.ClockHz },
 		func(r *Row) **float64 { return &r.ComputeSlowdown },
 		func(r *Row) **float64 { return &r.MemorySlowdown },
+		func(r *Row) **float64 { return &r.RuntimeNodes },
+		func(r *Row) **float64 { return &r.BorderNS },
 	} {
 		sum, weight := 0.0, 0.0
 		for i, r := range used {

@@ -2,6 +2,7 @@ package lut
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -213,12 +214,17 @@ func decode(data []byte) (t *Table, err error) {
 		}
 	}()
 	defer recoverDamage(&err)
-	if err := checkSum(data); err != nil {
+	if err := checkForm(data); err != nil {
 		return nil, err
 	}
-	f, err := parquet.OpenFile(bytes.NewReader(data), int64(len(data)), parquet.SkipBloomFilters(true), parquet.SkipPageIndex(true))
-	if err != nil {
-		return nil, fmt.Errorf("damaged: %s", firstLine(err.Error()))
+	// Meanwhile the footer is read and room made for the rows, before the columns
+	// as the collector then runs less often. No value is read before the sum is
+	// known to be right.
+	sum := make(chan error, 1)
+	go func() { sum <- checkSum(data) }()
+	f, rows, opened := openFile(data)
+	if err := cmp.Or(<-sum, opened); err != nil {
+		return nil, err
 	}
 	t = &Table{}
 	if err := t.setMetadata(f.Lookup); err != nil {
@@ -227,7 +233,7 @@ func decode(data []byte) (t *Table, err error) {
 	if err := checkColumns(f.Schema(), t.Meta.Schema); err != nil {
 		return nil, err
 	}
-	if t.Rows, err = readRows(f, t.Meta.Schema); err != nil {
+	if t.Rows, err = readRows(f, t.Meta.Schema, rows); err != nil {
 		return nil, err
 	}
 	t.Rows, t.Alternatives = splitAlternatives(t.Rows)
@@ -252,6 +258,15 @@ func splitAlternatives(all []Row) (rows, alternatives []Row) {
 		}
 	}
 	return rows, alternatives
+}
+
+func openFile(data []byte) (f *parquet.File, rows []Row, err error) {
+	defer recoverDamage(&err)
+	f, err = parquet.OpenFile(bytes.NewReader(data), int64(len(data)), parquet.SkipBloomFilters(true), parquet.SkipPageIndex(true))
+	if err != nil {
+		return nil, nil, fmt.Errorf("damaged: %s", firstLine(err.Error()))
+	}
+	return f, make([]Row, claimedRows(f)), nil
 }
 
 func firstLine(s string) string {
@@ -318,8 +333,8 @@ func seal(data []byte) ([]byte, error) {
 	return data, nil
 }
 
-// checkSum reports damage anywhere in the file.
-func checkSum(data []byte) error {
+// checkForm refuses what is no table at a glance.
+func checkForm(data []byte) error {
 	if len(data) < 12 || string(data[:4]) != "PAR1" {
 		return errors.New("not a Parquet file")
 	}
@@ -330,7 +345,12 @@ func checkSum(data []byte) error {
 	if at < 0 || len(data)-at < len(sumMark)+len(noSum) {
 		return fmt.Errorf("no metadata %s: not a latency table of hwprofd, or damaged", sumKey)
 	}
-	at += len(sumMark)
+	return nil
+}
+
+// checkSum reports damage anywhere in a file of the right form.
+func checkSum(data []byte) error {
+	at := bytes.LastIndex(data, []byte(sumMark)) + len(sumMark)
 	h := sha256.New()
 	h.Write(data[:at])
 	h.Write([]byte(noSum))

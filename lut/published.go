@@ -3,6 +3,7 @@ package lut
 import (
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"math"
 	"slices"
 	"strconv"
@@ -53,7 +54,7 @@ func (p *Published) Validate() error {
 		}
 		var hash uint64
 		for _, text := range record[:p.Key] {
-			hash = hash*31 + seen.hash(text, CacheWarm)
+			hash = hash*31 + maphash.String(seen.seed, text)
 		}
 		if first := seen.add(hash, i, func(o int) bool { return slices.Equal(p.Records[o][:p.Key], record[:p.Key]) }); first >= 0 {
 			return fmt.Errorf("entry %d: %q is already entry %d", i, record[:p.Key], first)

@@ -1,6 +1,7 @@
 package lut
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"math"
@@ -46,8 +47,8 @@ type Row struct {
 	LatencyP90NS    float64 `parquet:"latency_p90_ns" json:"latency_p90_ns"`
 	LatencyCI95NS   float64 `parquet:"latency_ci95_ns" json:"latency_ci95_ns"` // half-width
 	RawMedianNS     float64 `parquet:"raw_median_ns" json:"raw_median_ns"`     // before drift was divided out
-	Samples         int64   `parquet:"samples" json:"samples"`
-	Stable          bool    `parquet:"stable" json:"stable"` // the asked interval was reached
+	Samples         int64   `parquet:"samples" json:"samples"`                 // 0 of a row that was predicted
+	Stable          bool    `parquet:"stable" json:"stable"`                   // the asked interval was reached
 
 	EnergyMJ     *float64 `parquet:"energy_mj,optional" json:"energy_mj"` // of one run; nil where nothing tells it
 	EnergySource string   `parquet:"energy_source,optional,dict" json:"energy_source,omitempty"`
@@ -76,9 +77,12 @@ type Row struct {
 	ComputeSlowdown *float64 `parquet:"compute_slowdown,optional" json:"compute_slowdown,omitempty" since:"2"` // of the calibration kernels, over their undisturbed time,
 	MemorySlowdown  *float64 `parquet:"memory_slowdown,optional" json:"memory_slowdown,omitempty" since:"2"`   // in the samples that count
 
+	// What follows is not in files of schema 2 either.
+
+	RuntimeNodes *float64 `parquet:"runtime_nodes,optional" json:"runtime_nodes,omitempty" since:"3"` // that another runtime makes of it
+	BorderNS     *float64 `parquet:"border_ns,optional" json:"border_ns,omitempty" since:"3"`         // of the median, for layouts at a model's borders
 	// Algorithm names the algorithm that the runtime was told to use, in the rows
 	// of [Table].Alternatives; in others it is empty: the runtime had its choice.
-	// Files of schema 1 and 2 do not have it.
 	Algorithm string `parquet:"algorithm,optional,dict" json:"algorithm,omitempty" since:"3"`
 }
 
@@ -123,6 +127,11 @@ func (r *Row) workload() graph.Workload {
 	}
 }
 
+// Predicted tells a row that other devices' tables and a few measurements of
+// this device say, from one that was measured. Its percentiles and interval are
+// those of the prediction.
+func (r *Row) Predicted() bool { return r.Samples == 0 }
+
 // Workload parses the row's key.
 func (r Row) Workload() (graph.Workload, error) {
 	w, err := graph.ParseWorkload(r.Key)
@@ -157,8 +166,10 @@ func (r *Row) validateValues() error {
 		return err
 	}
 	switch {
-	case r.Samples < 1:
+	case r.Samples < 0:
 		return fmt.Errorf("samples is %d", r.Samples)
+	case r.Predicted() && r.Stable:
+		return errors.New("samples is 0, as of a predicted row, but stable is true")
 	case r.MACs < 0:
 		return errors.New("macs is negative")
 	case r.Bytes < 0:
@@ -175,34 +186,33 @@ func (r *Row) validateValues() error {
 		return errors.New("samples_interrupted is negative")
 	case r.EnergyMJ == nil && (r.EnergyGrossMJ != nil || r.EnergyIdleMJ != nil):
 		return errors.New("energy_gross_mj and energy_idle_mj need energy_mj")
+	case r.BorderNS != nil && *r.BorderNS >= r.LatencyMedianNS:
+		return fmt.Errorf("border_ns %g is no part of latency_median_ns %g", *r.BorderNS, r.LatencyMedianNS)
 	case r.TemperatureC != nil && !(*r.TemperatureC > -273.15 && *r.TemperatureC < 1000):
 		return fmt.Errorf("temperature_c is %g", *r.TemperatureC)
 	}
-	for _, v := range []struct {
-		name  string
-		value *float64
-	}{
-		{"energy_mj", r.EnergyMJ}, {"energy_gross_mj", r.EnergyGrossMJ}, {"first_run_ns", r.FirstRunNS},
-		{"cycles", r.Cycles}, {"instructions", r.Instructions}, {"peak_memory_bytes", r.PeakMemoryBytes},
-		{"clock_hz", r.ClockHz}, {"compute_slowdown", r.ComputeSlowdown}, {"memory_slowdown", r.MemorySlowdown},
-	} {
-		if v.value != nil {
-			if err := validatePositive(v.name, *v.value); err != nil {
-				return err
-			}
-		}
+	return cmp.Or(
+		validateOptional("energy_mj", r.EnergyMJ), validateOptional("energy_gross_mj", r.EnergyGrossMJ), validateOptional("first_run_ns", r.FirstRunNS),
+		validateOptional("cycles", r.Cycles), validateOptional("instructions", r.Instructions), validateOptional("peak_memory_bytes", r.PeakMemoryBytes),
+		validateOptional("clock_hz", r.ClockHz), validateOptional("compute_slowdown", r.ComputeSlowdown), validateOptional("memory_slowdown", r.MemorySlowdown),
+		validateCount("energy_idle_mj", r.EnergyIdleMJ), validateCount("cache_misses", r.CacheMisses),
+		validateCount("runtime_nodes", r.RuntimeNodes), validateCount("border_ns", r.BorderNS),
+	)
+}
+
+func validateOptional(name string, v *float64) error {
+	if v == nil {
+		return nil
 	}
-	for _, v := range []struct { // which may well be none
-		name  string
-		value *float64
-	}{{"energy_idle_mj", r.EnergyIdleMJ}, {"cache_misses", r.CacheMisses}} {
-		if v.value != nil && *v.value != 0 {
-			if err := validatePositive(v.name, *v.value); err != nil {
-				return err
-			}
-		}
+	return validatePositive(name, *v)
+}
+
+// validateCount is validateOptional of what may well be none.
+func validateCount(name string, v *float64) error {
+	if v == nil || *v == 0 {
+		return nil
 	}
-	return nil
+	return validatePositive(name, *v)
 }
 
 // validateKey reports a key that is no canonical name, or that disagrees with

@@ -14,7 +14,9 @@
 //	latency_median_ns, latency_mean_ns, latency_p10_ns, latency_p90_ns
 //	latency_ci95_ns     half-width of the 95% confidence interval of the median
 //	raw_median_ns       median before drift was divided out
-//	samples             number of timed samples
+//	samples             number of timed samples; 0 of a row that was not measured
+//	                    but predicted from other devices' tables: its percentiles
+//	                    and interval are those of the prediction
 //	stable              whether the asked interval was reached within the budget
 //	energy_mj           energy of one run in millijoules, or null
 //	energy_source       the meter, or "modelled"; null where energy is
@@ -45,8 +47,14 @@
 //	                    time of the calibration kernels over their undisturbed
 //	                    time, in the samples that count
 //
-// and since schema 3:
+// and since schema 3, before which they read as null:
 //
+//	runtime_nodes       nodes that another runtime makes of the workload, by its
+//	                    own account, without those that only change layouts; or
+//	                    null where it gives none
+//	border_ns           of latency_median_ns, the part that it spends on changing
+//	                    the layout of tensors at the borders of a model, which a
+//	                    network does not pay for each of its workloads; or null
 //	algorithm           the algorithm that the runtime was told to use, or null
 //	                    where it had its choice, as it has in older files. A
 //	                    workload has one row without, which is what it costs, and
@@ -124,15 +132,24 @@ type Network struct {
 	LatencyP10NS    float64  `json:"latency_p10_ns"`
 	LatencyP90NS    float64  `json:"latency_p90_ns"`
 	LatencyCI95NS   float64  `json:"latency_ci95_ns"` // half-width
-	Samples         int64    `json:"samples"`
-	Use             string   `json:"use"` // "fit", "calibrate" or "test"
+	Samples         int64    `json:"samples"`         // 0 of one that was predicted
+	Use             string   `json:"use"`             // "fit", "calibrate", "test" or UsePair
 
 	// As in a row; of tables of schema 1 they read as 0 or false.
 	RawMedianNS float64 `json:"raw_median_ns,omitempty"`
 	FirstRunNS  float64 `json:"first_run_ns,omitempty"`
 	Contended   bool    `json:"contended,omitempty"`
 	Bimodal     bool    `json:"bimodal,omitempty"`
+
+	// As in a row, of pairs; of tables before schema 3 they read as nil.
+	RuntimeNodes *float64 `json:"runtime_nodes,omitempty"`
+	BorderNS     *float64 `json:"border_ns,omitempty"`
 }
+
+// UsePair is the use of two neighbours of a network, measured in one model to
+// learn whether the runtime fuses them. The workloads are those of both when
+// measured apart, of which the last is the second's.
+const UsePair = "pair"
 
 // Failure is a workload or a network that could not be measured.
 type Failure struct {
@@ -178,10 +195,14 @@ type Table struct {
 	index   index
 }
 
-// Marks are what to say beside the time of a row, in words: whether its interval
-// is wider than asked, whether other work was beside it all the time, and
-// whether it has two times. A contended row is never stable, even if narrow.
+// Marks are what to say beside the time of a row, in words: that it was
+// predicted, or else whether its interval is wider than asked, whether other work
+// was beside it all the time, and whether it has two times. A contended row is
+// never stable, even if narrow.
 func (t *Table) Marks(r *Row) []string {
+	if r.Predicted() {
+		return []string{"predicted"}
+	}
 	var marks []string
 	asked := t.Meta.Protocol.RelativeCI
 	if !r.Stable && !(r.Contended && asked > 0 && 2*r.LatencyCI95NS <= asked*r.LatencyMedianNS) {
@@ -237,7 +258,7 @@ func (t *Table) Lookup(w graph.Workload) (Row, bool) {
 			t.index, _ = t.indexRows()
 		}
 	})
-	if i := t.find(w.String(), CacheWarm); i >= 0 {
+	if i := t.find(w, CacheWarm); i >= 0 {
 		return t.Rows[i], true
 	}
 	return Row{}, false
@@ -309,13 +330,16 @@ func (t *Table) verify(each int) (x index, err error) {
 
 // verifyRows checks each row alone, in parallel, then that none is there twice.
 func (t *Table) verifyRows(each int) (index, error) {
+	x := newIndex(len(t.Rows))
+	hashes := make([]uint64, len(t.Rows))
 	first, failed := len(t.Rows), error(nil)
 	var lock sync.Mutex
 	inParallel(len(t.Rows), func(from, to int) {
 		for i := from; i < to; i++ {
-			check := t.Rows[i].validate
+			r := &t.Rows[i]
+			check := r.validate
 			if i%each != 0 {
-				check = t.Rows[i].validateValues
+				check = r.validateValues
 			}
 			err := check()
 			if err == nil && t.Rows[i].Algorithm != "" {
@@ -329,12 +353,13 @@ func (t *Table) verifyRows(each int) (index, error) {
 				lock.Unlock()
 				return
 			}
+			hashes[i] = x.hash(r.workload(), r.Cache) // while the row is at hand
 		}
 	})
 	if failed != nil {
 		return index{}, failed
 	}
-	return t.indexRows()
+	return x, t.fill(x, hashes)
 }
 
 // verifyAlternatives checks rows that name their algorithm.
@@ -356,23 +381,32 @@ func verifyAlternatives(rows []Row) error {
 	return nil
 }
 
-// indexRows makes an index of the keys in their cache states, or tells which
-// row has those of an earlier one.
-func (t *Table) indexRows() (x index, err error) {
-	x = newIndex(len(t.Rows))
+// indexRows makes an index of the rows, or tells which is there twice; its first
+// one is in the index.
+func (t *Table) indexRows() (index, error) {
+	x := newIndex(len(t.Rows))
+	hashes := make([]uint64, len(t.Rows))
+	for i := range t.Rows {
+		hashes[i] = x.hash(t.Rows[i].workload(), t.Rows[i].Cache)
+	}
+	return x, t.fill(x, hashes)
+}
+
+// fill adds the rows to an index, and tells of one that is there twice.
+func (t *Table) fill(x index, hashes []uint64) (err error) {
 	for i := range t.Rows {
 		r := &t.Rows[i]
-		first := x.add(x.hash(r.Key, r.Cache), i, func(at int) bool { return t.Rows[at].Key == r.Key && t.Rows[at].Cache == r.Cache })
+		first := x.add(hashes[i], i, func(at int) bool { return t.Rows[at].Key == r.Key && t.Rows[at].Cache == r.Cache })
 		if first >= 0 && err == nil {
 			err = fmt.Errorf("row %d: %s is already in row %d", i, r.identity(), first)
 		}
 	}
-	return x, err
+	return err
 }
 
 // find returns the number of a row, or -1.
-func (t *Table) find(key, cache string) int {
-	return t.index.find(t.index.hash(key, cache), func(at int) bool { return t.Rows[at].Key == key && t.Rows[at].Cache == cache })
+func (t *Table) find(w graph.Workload, cache string) int {
+	return t.index.find(t.index.hash(w, cache), func(at int) bool { return t.Rows[at].workload() == w && t.Rows[at].Cache == cache })
 }
 
 func (m *Meta) validate() error {
@@ -397,8 +431,11 @@ func (n *Network) validate() error {
 	if n.Name == "" {
 		return errors.New("the name is missing")
 	}
-	if !slices.Contains([]string{"fit", "calibrate", "test"}, n.Use) {
-		return fmt.Errorf("%q: use is %q, want fit, calibrate or test", n.Name, n.Use)
+	if !slices.Contains([]string{"fit", "calibrate", "test", UsePair}, n.Use) {
+		return fmt.Errorf("%q: use is %q, want fit, calibrate, test or %s", n.Name, n.Use, UsePair)
+	}
+	if n.Use == UsePair && len(n.Workloads) < 2 {
+		return fmt.Errorf("%q: a pair of one workload", n.Name)
 	}
 	if len(n.Workloads) == 0 {
 		return fmt.Errorf("%q: it has no workloads", n.Name)
@@ -408,7 +445,7 @@ func (n *Network) validate() error {
 			return fmt.Errorf("%q: %w", n.Name, err)
 		}
 	}
-	if n.Samples < 1 {
+	if n.Samples < 0 {
 		return fmt.Errorf("%q: samples is %d", n.Name, n.Samples)
 	}
 	if err := validateLatencies(n.LatencyMedianNS, n.LatencyP10NS, n.LatencyP90NS, n.LatencyCI95NS); err != nil {

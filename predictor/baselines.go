@@ -45,7 +45,7 @@ func (p *Predictor) Baselines(networks []lut.Network) ([]Baseline, error) {
 	}
 	sum := func(each func(graph.Workload) (float64, error)) func([]graph.Workload) (float64, error) {
 		return func(workloads []graph.Workload) (total float64, err error) {
-			for _, w := range workloads {
+			for _, w := range p.cut(workloads) {
 				ns, err := each(w)
 				if err != nil {
 					return 0, err

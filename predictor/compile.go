@@ -63,7 +63,7 @@ func (p *Predictor) Compile(choices []int, lower func(choices []int) (*graph.Gra
 		return nil, fmt.Errorf("predictor: compile: the space has no decisions")
 	}
 	probe := &prober{
-		choices: choices, lower: lower, rng: rand.New(rand.NewPCG(1, uint64(len(choices)))),
+		choices: choices, lower: lower, rng: rand.New(rand.NewPCG(1, uint64(len(choices)))), split: p.Workloads,
 		numbers: map[graph.Workload]int32{}, known: map[string][]int32{},
 	}
 	marked := make([][]bool, len(choices))

@@ -15,7 +15,7 @@ import (
 
 // FileVersion is the version of predictor files that this package writes. It
 // reads this one and all before it.
-const FileVersion = 1
+const FileVersion = 2
 
 const (
 	fileFormat = "hwprofd.predictor"
@@ -68,7 +68,7 @@ type regressionMeta struct {
 	Compared  []Candidate `json:"compared"`
 }
 
-var fileSources = []string{SourceTable, SourceInterpolation, SourceRegression, SourceRoofline}
+var fileSources = []string{SourceTable, SourceInterpolation, SourceRegression, SourceRoofline, SourceTransfer}
 
 // Save writes the predictor to path, to be read by Load: all that it learned,
 // the costs of the table's workloads and of those that it has been asked for.
@@ -252,8 +252,8 @@ func decode(content []byte) (*Predictor, error) {
 			perWorkload: meta.PerWorkload, perByte: meta.PerByte, constant: meta.Constant,
 			knots: r.vector("overhead.knots", -1), spill: r.vector("overhead.spill", -1),
 		},
-		fusion: meta.Fusion,
 	}
+	p.setRules(meta.Fusion)
 	p.describer = describer{hardware: meta.Hardware, roofline: p.roofline.coefficients}
 	for i, name := range meta.Families {
 		p.families[name] = i
@@ -279,7 +279,7 @@ func decode(content []byte) (*Predictor, error) {
 }
 
 func (p *Predictor) decodeWorkloads(r *reader, meta *fileMeta) {
-	p.memory = &memory{costs: map[graph.Workload]cost{}}
+	p.memory = newMemory()
 	costs := make([]cost, len(meta.Workloads))
 	for name := range new(cost).columns() {
 		for i, v := range r.vector("workload."+name, len(costs)) {

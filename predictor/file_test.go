@@ -71,7 +71,7 @@ func strangers() []graph.Workload {
 
 func TestSaveLoad(t *testing.T) {
 	p := mustFit(t, steppedTable())
-	p.fusion = []FusionRule{{First: "conv2d", Second: "relu", Fused: true}}
+	p.setRules([]FusionRule{{First: "conv2d", Second: "relu", Fused: true, By: ByTimes, Pairs: 2}})
 	p.overhead.knots, p.overhead.spill = []float64{1000, 5000}, []float64{0.1, 0.2}
 	kinds := map[string]bool{}
 	for _, m := range p.Models() {

@@ -5,13 +5,6 @@ import (
 	"math"
 )
 
-// FusionRule says whether a runtime does two neighbouring operators in one go.
-type FusionRule struct {
-	First  string `json:"first"` // operator, such as "conv2d"
-	Second string `json:"second"`
-	Fused  bool   `json:"fused"`
-}
-
 // Measured is a latency with the half width of its 95% interval, in ns.
 type Measured struct {
 	NS, CI95 float64

@@ -26,6 +26,7 @@ import (
 // The values of Part.Source, from the most to the least certain.
 const (
 	SourceTable         = "table"         // measured
+	SourceTransfer      = "transfer"      // a row that was predicted from other devices' tables
 	SourceInterpolation = "interpolation" // between rows of the same kind
 	SourceRegression    = "regression"    // from rows of the same family
 	SourceRoofline      = "roofline"      // from the amount of work
@@ -72,8 +73,8 @@ func (p Prediction) Scaled(factor float64) Prediction {
 // Part is one workload of a prediction.
 type Part struct {
 	Workload  graph.Workload
-	LatencyNS float64 // of the workload alone
-	Source    string  // SourceTable, SourceInterpolation, SourceRegression or SourceRoofline
+	LatencyNS float64 // of the workload alone, without what a model of one workload costs beyond it
+	Source    string  // SourceTable, SourceTransfer, SourceInterpolation, SourceRegression or SourceRoofline
 	// Uncertainty is the standard deviation to expect of ln(LatencyNS): 0.03
 	// for 3%. It is what the part widens the network's interval by.
 	Uncertainty float64
@@ -112,6 +113,7 @@ type Predictor struct {
 	overhead    *overhead
 	usualNoise  float64 // median spread of rows
 	fusion      []FusionRule
+	rules       map[[2]string]bool // whether two kinds are fused
 	interval    interval
 
 	memory *memory
@@ -121,6 +123,11 @@ type Predictor struct {
 type memory struct {
 	mu    sync.RWMutex
 	costs map[graph.Workload]cost
+	cuts  map[graph.Workload][]graph.Workload // of those that the runtime does in several steps
+}
+
+func newMemory() *memory {
+	return &memory{costs: map[graph.Workload]cost{}, cuts: map[graph.Workload][]graph.Workload{}}
 }
 
 // cost is what a workload adds to a prediction.
@@ -138,8 +145,11 @@ type cost struct {
 // Fit makes a predictor of a table: of its rows with warm caches, of its networks
 // for "fit" and of those for "calibrate". Networks for other uses are not looked
 // at, and the table is not kept. The same table gives the same predictor.
+//
+// Of another runtime's rows it takes off what a network pays once: the run, and
+// the layouts at the borders of a model. Pairs in the table tell what it fuses.
 func Fit(t *lut.Table) (*Predictor, error) {
-	p := &Predictor{families: map[string]int{}, regressions: map[string]*regression{}, memory: &memory{costs: map[graph.Workload]cost{}}}
+	p := &Predictor{families: map[string]int{}, regressions: map[string]*regression{}, memory: newMemory()}
 	p.meta = t.Meta
 	p.describer.hardware = hardwareOf(t.Meta.Device)
 	samples := map[string][]sample{}
@@ -158,15 +168,27 @@ func Fit(t *lut.Table) (*Predictor, error) {
 		if _, twice := p.memory.costs[w]; twice {
 			return nil, fmt.Errorf("predictor: row %d: workload %s is in the table twice", i, row.Key)
 		}
-		warm.Rows = append(warm.Rows, row)
+		row.LatencyMedianNS = withinNetwork(&t.Meta, row.LatencyMedianNS, row.BorderNS)
+		if !row.Predicted() {
+			warm.Rows = append(warm.Rows, row)
+		}
 		noise := relativeNoise(row.LatencyMedianNS, row.LatencyCI95NS)
-		p.memory.costs[w] = cost{ns: row.LatencyMedianNS, spread: noise, weights: weightBytes(w), source: SourceTable}
-		samples[family(w)] = append(samples[family(w)], sample{workload: w, ns: row.LatencyMedianNS, noise: noise})
+		source := SourceTable
+		if row.Predicted() {
+			source = SourceTransfer
+		}
+		p.memory.costs[w] = cost{ns: row.LatencyMedianNS, spread: noise, weights: weightBytes(w), source: source}
+		samples[family(w)] = append(samples[family(w)], sample{workload: w, ns: row.LatencyMedianNS, noise: noise, predicted: row.Predicted()})
 	}
 	if len(samples) == 0 {
 		return nil, errors.New("predictor: the table has no rows with warm caches: profile some workloads first")
 	}
-	noises := make([]float64, 0, len(warm.Rows))
+	rules, err := fusionRules(t)
+	if err != nil {
+		return nil, err
+	}
+	p.setRules(rules)
+	noises := make([]float64, 0, len(p.memory.costs))
 	for _, c := range p.memory.costs {
 		noises = append(noises, c.spread)
 	}
@@ -174,7 +196,6 @@ func Fit(t *lut.Table) (*Predictor, error) {
 	p.usualNoise = quantile(noises, 0.5)
 	p.between = lut.NewInterpolator(warm)
 	p.fitFamilies(samples)
-	var err error
 	if p.energy, err = fitEnergy(t.Rows, p.memory.costs); err != nil {
 		return nil, err
 	}
@@ -220,12 +241,28 @@ func (p *Predictor) fitFamilies(samples map[string][]sample) {
 		}
 		fits.Go(func() {
 			r := fitRegression(samples[name], p.describer)
+			r.spread = math.Hypot(r.spread, unsure(samples[name]))
 			mu.Lock()
 			defer mu.Unlock()
 			p.regressions[name] = r
 		})
 	}
 	fits.Wait()
+}
+
+// unsure is the root mean square uncertainty of predicted rows. They lie on a
+// smooth surface, so that cross-validation does not see it.
+func unsure(samples []sample) float64 {
+	var noise []float64
+	for _, s := range samples {
+		if s.predicted {
+			noise = append(noise, s.noise)
+		}
+	}
+	if len(noise) == 0 {
+		return 0
+	}
+	return rootMeanSquare(noise)
 }
 
 // fitNetworks learns overhead and interval.
@@ -271,6 +308,7 @@ func (p *Predictor) observe(n lut.Network) (observation, error) {
 	if err != nil {
 		return observation{}, err
 	}
+	workloads = p.cut(workloads)
 	o := observation{
 		families: make([]float64, len(p.families)+1), count: float64(len(workloads)),
 		ns: n.LatencyMedianNS,
@@ -312,9 +350,6 @@ func networkWorkloads(n lut.Network) ([]graph.Workload, error) {
 
 // Meta says on what the table was measured that the predictor was fitted to.
 func (p *Predictor) Meta() lut.Meta { return p.meta }
-
-// Fusion lists what is known of the pairs that the runtime fuses.
-func (p *Predictor) Fusion() []FusionRule { return slices.Clone(p.fusion) }
 
 // Models lists the regressions, by family. Families that are missing here had
 // too few rows for one and are predicted by the roofline where they have none.
@@ -382,6 +417,7 @@ func (p *Predictor) sum(workloads []graph.Workload) (s networkSum, parts []Part,
 	if len(workloads) == 0 {
 		return networkSum{}, nil, errors.New("predictor: no workloads to predict")
 	}
+	workloads = p.cut(workloads)
 	parts = make([]Part, len(workloads))
 	var families [maxFamilies]float64
 	p.memory.mu.RLock() // once for all, unless one is new
@@ -422,16 +458,21 @@ func largest(values []float64) (at int) {
 
 // PredictGraph returns the cost of a graph as it runs once fused.
 func (p *Predictor) PredictGraph(g *graph.Graph) (Prediction, error) {
-	workloads, err := graphWorkloads(g)
+	workloads, err := p.Workloads(g)
 	if err != nil {
 		return Prediction{}, err
 	}
 	return p.Predict(workloads)
 }
 
-// graphWorkloads are those of a graph once fused.
-func graphWorkloads(g *graph.Graph) ([]graph.Workload, error) {
-	fused, err := graph.Fuse(g)
+// Workloads are those that a graph is cut into for the runtime of the table:
+// as [graph.Fuse] does, less what the runtime is known not to fuse.
+func (p *Predictor) Workloads(g *graph.Graph) ([]graph.Workload, error) {
+	var without []string
+	if len(p.rules) > 0 { // of another runtime, to which convolutions of one pixel are convolutions
+		without = append(without, "squeeze-excite")
+	}
+	fused, err := graph.Optimize(g, graph.Without(without...))
 	if err != nil {
 		return nil, fmt.Errorf("predictor: %w", err)
 	}
@@ -439,7 +480,7 @@ func graphWorkloads(g *graph.Graph) ([]graph.Workload, error) {
 	if err != nil {
 		return nil, fmt.Errorf("predictor: %w", err)
 	}
-	return workloads, nil
+	return p.cut(workloads), nil
 }
 
 // cost returns what a workload costs; each is worked out once.

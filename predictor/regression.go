@@ -36,6 +36,8 @@ type sample struct {
 	workload graph.Workload
 	ns       float64
 	noise    float64 // standard deviation of ln(ns)
+	// predicted rows are those of a table that was completed.
+	predicted bool
 }
 
 // The kinds of regression, from the simplest on.

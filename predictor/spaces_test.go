@@ -102,7 +102,7 @@ func BenchmarkGraph(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	workloads, err := graphWorkloads(g)
+	workloads, err := new(Predictor).Workloads(g)
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -37,6 +37,7 @@ type prober struct {
 	rng     *rand.Rand
 
 	mu      sync.Mutex
+	split   func(*graph.Graph) ([]graph.Workload, error)
 	numbers map[graph.Workload]int32
 	known   map[string][]int32 // sorted numbers of workloads, by architecture
 }
@@ -62,7 +63,7 @@ func (p *prober) workloads(a []int) ([]int32, error) {
 	if err != nil {
 		return nil, fmt.Errorf("predictor: compile: architecture %v: %w", a, err)
 	}
-	list, err := graphWorkloads(g)
+	list, err := p.split(g)
 	if err != nil {
 		return nil, err
 	}

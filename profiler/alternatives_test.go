@@ -2,6 +2,7 @@ package profiler
 
 import (
 	"context"
+	"errors"
 	"path/filepath"
 	"slices"
 	"testing"
@@ -11,26 +12,57 @@ import (
 
 	"github.com/hwprofd/hwprofd/graph"
 	"github.com/hwprofd/hwprofd/inference"
+	"github.com/hwprofd/hwprofd/lut"
 )
 
+var manyWays = graph.Workload{
+	Op: graph.OpConv2D, DType: graph.F32, N: 1, C: 16, H: 14, W: 14, K: 32, R: 3, S: 3, StrideH: 1, StrideW: 1,
+	PadTop: 1, PadLeft: 1, PadBottom: 1, PadRight: 1, DilationH: 1, DilationW: 1, Group: 1, Epilogue: "relu",
+}
+
 // With alternatives, a convolution is measured by each of its algorithms, in
-// turns, and has one row that tells what it costs.
+// visits of its own, and has one row that tells what it costs; also where the
+// run was stopped between.
 func TestRunAlternatives(t *testing.T) {
-	conv := graph.Workload{
-		Op: graph.OpConv2D, DType: graph.F32, N: 1, C: 16, H: 14, W: 14, K: 32, R: 3, S: 3, StrideH: 1, StrideW: 1,
-		PadTop: 1, PadLeft: 1, PadBottom: 1, PadRight: 1, DilationH: 1, DilationW: 1, Group: 1, Epilogue: "relu",
-	}
-	algorithms := inference.Alternatives(conv)
-	if len(algorithms) == 0 {
-		t.Fatalf("%s has no alternatives", conv)
+	algorithms := inference.Alternatives(manyWays)
+	if len(algorithms) < 2 {
+		t.Fatalf("%s has the alternatives %q", manyWays, algorithms)
 	}
 	workloads, networks := fakeWork(t)
-	var order []string
-	p := fakeProfiler(Options{Alternatives: true, Progress: func(_, _ int, current string, _ time.Duration) {
-		order = append(order, current)
-	}}, 0.01)
 	path := filepath.Join(t.TempDir(), "fake.lut.parquet")
-	table, err := p.Run(context.Background(), path, fakeMeta, append(workloads, conv), networks)
+	ctx, cancel := context.WithCancel(context.Background())
+	count := 0
+	stopped := fakeProfiler(Options{Alternatives: true, Progress: func(_, total int, current string, _ time.Duration) {
+		if want := len(workloads) + 1 + len(algorithms) + len(networks); total != want {
+			t.Fatalf("%d items, want %d", total, want)
+		}
+		if count++; count == 2*total {
+			cancel()
+		}
+	}}, 0.01)
+	if _, err := stopped.Run(ctx, path, fakeMeta, append(workloads, manyWays), networks); !errors.Is(err, context.Canceled) {
+		t.Fatalf("error %v, want context.Canceled", err)
+	}
+	j, err := lut.OpenJournal(path, fakeMeta)
+	if err != nil {
+		t.Fatal(err)
+	}
+	visits := map[string]int{}
+	for _, v := range j.Visits() {
+		if v.Name == manyWays.String() {
+			visits[v.Algorithm]++
+		}
+	}
+	if err := j.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range append([]string{""}, algorithms...) {
+		if visits[name] == 0 {
+			t.Errorf("after two rounds, no visit by %q: %v", name, visits)
+		}
+	}
+
+	table, err := fakeProfiler(Options{Alternatives: true}, 0.01).Run(context.Background(), path, fakeMeta, append(workloads, manyWays), networks)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -38,10 +70,9 @@ func TestRunAlternatives(t *testing.T) {
 		t.Errorf("%d rows, want %d", len(table.Rows), len(workloads)+2)
 	}
 	var measured []string
-	turn := []string{conv.String()}
-	for _, r := range table.AlternativesOf(conv) {
+	for _, r := range table.AlternativesOf(manyWays) {
 		measured = append(measured, r.Algorithm)
-		if !(r.LatencyMedianNS > 0) || r.EnergySource != "modelled" {
+		if !(r.LatencyMedianNS > 0) || r.EnergySource != "modelled" || r.PeakMemoryBytes == nil {
 			t.Errorf("%+v", r)
 		}
 	}
@@ -49,11 +80,32 @@ func TestRunAlternatives(t *testing.T) {
 	if diff := cmp.Diff(algorithms, measured); diff != "" || len(table.Alternatives) != len(measured) {
 		t.Errorf("-want +measured:\n%s", diff)
 	}
-	for _, name := range inference.Alternatives(conv) {
-		turn = append(turn, conv.String()+" by "+name)
-	}
-	begin := slices.Index(order, conv.String())
-	if got := order[begin:min(begin+2*len(turn), len(order))]; !slices.Equal(got, slices.Concat(turn, turn)) {
-		t.Errorf("measured in the order %q", got)
+}
+
+// An item of an algorithm is computed by it, in each of its copies.
+func TestLoadByAlgorithm(t *testing.T) {
+	p := fakeProfiler(Options{}, 0.01)
+	for _, cache := range []string{lut.CacheWarm, lut.CacheCold} {
+		for _, name := range inference.Alternatives(manyWays) {
+			s, times, _, err := p.load(context.Background(), newItem(manyWays, cache, name))
+			if err != nil {
+				t.Fatal(err)
+			}
+			convolutions := 0
+			for _, step := range s.(*planSession).plan.Steps() {
+				if step.Workload.Op == graph.OpConv2D {
+					convolutions++
+					if step.Algorithm != name {
+						t.Errorf("computed by %q, want %q", step.Algorithm, name)
+					}
+				}
+			}
+			if convolutions != times || (cache == lut.CacheCold) != (times == 1) {
+				t.Errorf("%d convolutions for %d times, with %s caches", convolutions, times, cache)
+			}
+			if err := s.Close(); err != nil {
+				t.Error(err)
+			}
+		}
 	}
 }

@@ -9,7 +9,6 @@ import (
 	"github.com/hwprofd/hwprofd/graph"
 	"github.com/hwprofd/hwprofd/inference"
 	"github.com/hwprofd/hwprofd/lut"
-	"github.com/hwprofd/hwprofd/profiler/energy"
 )
 
 // calibration is the calibration kernel that is bound by arithmetic: a pointwise
@@ -136,20 +135,16 @@ func walkBytes() int64 {
 }
 
 // adopt takes what is known of the speed of the undisturbed machine, from
-// another process: its clock, and where a kernel's time differs from that of
-// this one by more than it does for reasons of its own, also that.
+// another process: its clock, and where a kernel is slower here by more than it
+// is for reasons of its own, also that.
 func (s *sampler) adopt(known speeds) {
-	own := s.baseline
-	if known[clock] > 0 {
-		for kind := range own {
-			s.baseline[kind] *= known[clock] / own[clock]
-		}
+	if known[clock] == 0 {
+		return
 	}
+	s.baseline[clock] = known[clock]
 	for kind, tolerance := range map[int]float64{arithmetic: computeTolerance, memory: memoryTolerance} {
-		ratio := s.baseline[kind] / known[kind]
-		if known[kind] > 0 && (ratio > 1+tolerance || ratio < 1/(1+tolerance)) {
-			s.baseline[kind] = known[kind]
-			s.quiet.least[kind] = min(s.quiet.least[kind], known[kind]/s.baseline[clock])
+		if ratio := known[kind] / known[clock]; ratio > 0 && s.quiet.least[kind] > (1+tolerance)*ratio {
+			s.quiet.least[kind] = ratio
 		}
 	}
 }
@@ -162,13 +157,13 @@ func (p *Profiler) calibrationRow(ctx context.Context) (lut.Row, error) {
 	if err != nil {
 		return lut.Row{}, fmt.Errorf("profiler: calibration: %w", err)
 	}
-	scale := s.baseline[arithmetic] / m.Corrected.Median
+	scale := s.undisturbed()[arithmetic] / m.Corrected.Median
 	for _, v := range []*float64{
 		&m.Corrected.Median, &m.Corrected.Mean, &m.Corrected.P10, &m.Corrected.P90, &m.Corrected.Low, &m.Corrected.High,
 	} {
 		*v *= scale
 	}
-	return p.newRow(calibration, m, 1), nil
+	return p.newRow(calibration, m), nil
 }
 
 // The blends of kinds of work, by regression over work of the kind on a machine
@@ -199,62 +194,4 @@ func blendOf(w graph.Workload) blend {
 		return groupedBlend
 	}
 	return denseBlend
-}
-
-// disturbedStart is by how much the calibration kernel must have become faster
-// than its baseline for that to have been taken on a disturbed machine.
-const disturbedStart = 1 - 1/(1+computeTolerance)
-
-// rebase corrects t to the undisturbed machine's speed, where it showed only
-// after the baseline was taken.
-func (p *Profiler) rebase(t *lut.Table) {
-	s := p.sampler
-	undisturbed := s.baseline
-	undisturbed[arithmetic] = s.quiet.least[arithmetic] * s.baseline[clock]
-	if undisturbed[arithmetic] > (1-disturbedStart)*s.baseline[arithmetic] {
-		return
-	}
-	if m := s.quiet.least[memory] * s.baseline[clock]; m < (1-disturbedStart)*s.baseline[memory] {
-		undisturbed[memory] = m
-	}
-	before := s.baseline
-	s.baseline = undisturbed
-	b := s.baseline.baseline()
-	t.Meta.Protocol.Baseline = &b
-	for i := range len(t.Rows) + len(t.Alternatives) {
-		var r *lut.Row
-		if i < len(t.Rows) {
-			r = &t.Rows[i]
-		} else {
-			r = &t.Alternatives[i-len(t.Rows)]
-		}
-		how := blend{Compute: 1}
-		if w, err := r.Workload(); err == nil && w != calibration {
-			how = blendOf(w)
-		}
-		scale := how.slowdown(undisturbed, before)
-		for _, v := range []*float64{&r.LatencyMedianNS, &r.LatencyMeanNS, &r.LatencyP10NS, &r.LatencyP90NS, &r.LatencyCI95NS} {
-			*v *= scale
-		}
-		if r.ComputeSlowdown != nil {
-			*r.ComputeSlowdown *= before[arithmetic] / undisturbed[arithmetic]
-			if *r.ComputeSlowdown > 1+computeTolerance { // it was taken for quiet
-				r.Contended, r.Stable = true, false
-			}
-		}
-		if r.MemorySlowdown != nil {
-			*r.MemorySlowdown *= before[memory] / undisturbed[memory]
-		}
-		if r.EnergySource == energy.ModelSource { // a meter's figure is not of the latency
-			mj := energy.Model(r.MACs, r.Bytes, r.LatencyMedianNS)
-			r.EnergyMJ = &mj
-		}
-	}
-	scale := networkBlend.slowdown(undisturbed, before)
-	for i := range t.Networks {
-		n := &t.Networks[i]
-		for _, v := range []*float64{&n.LatencyMedianNS, &n.LatencyP10NS, &n.LatencyP90NS, &n.LatencyCI95NS} {
-			*v *= scale
-		}
-	}
 }

@@ -2,8 +2,7 @@ package profiler
 
 import (
 	"context"
-	"fmt"
-	"runtime"
+	"encoding/json"
 	"runtime/debug"
 	"time"
 
@@ -13,9 +12,9 @@ import (
 	"github.com/hwprofd/hwprofd/profiler/energy"
 )
 
-// A workload is repeated with as many copies of its weights as take this much
-// memory, about what the weights of a mobile-style network take, but with no
-// more than maxCopies.
+// A workload is repeated, with other weights each time, until this much memory
+// is passed through, about what the weights of a mobile-style network take, but
+// no more often than maxCopies.
 const (
 	weightFootprint = 1 << 20 // bytes
 	maxCopies       = 16
@@ -23,74 +22,234 @@ const (
 
 // copies is the number of nodes in the graph that measures w.
 func copies(w graph.Workload) int {
-	return int(min(max(weightFootprint/max(4*w.Params(), 1), 1), maxCopies))
+	return int(min(max(weightFootprint/max(w.Bytes(), 1), 1), maxCopies))
 }
 
-// workload measures w, with warm or cold caches, by an algorithm of this
-// project's own runtime unless that is empty. earlier are the rounds of loads
-// before this call, to which it adds its own.
-func (p *Profiler) workload(ctx context.Context, w graph.Workload, cache, algorithm string, limit time.Duration, earlier *[][]round) (lut.Row, error) {
-	load := p.runtime.LoadWorkload
+// item is one thing to measure and write to the journal.
+type item struct {
+	name     string
+	workload graph.Workload // zero for a network
+	cache    string
+	// algorithm of this project's own runtime that the workload is measured by;
+	// empty where the runtime has its choice.
+	algorithm string
+	network   NamedGraph
+	prior     blend
+	visits    []visit
+	extra     *extra // once it was loaded
+
+	spent, loading time.Duration // in all visits, and of the last load
+	check          int           // visits before the next look at the interval
+	narrow         bool          // at the last look
+	stable         bool          // at the last two looks
+}
+
+// extra is what is found once of an item, beside its times.
+type extra struct {
+	Row        lut.Row  `json:"row,omitzero"`        // some of its columns
+	Workloads  []string `json:"workloads,omitempty"` // of a network
+	FirstRunNS float64  `json:"first_run_ns,omitempty"`
+	// By another runtime's own account: its nodes, and the part of the time that
+	// goes to layouts at the borders.
+	RuntimeNodes *float64 `json:"runtime_nodes,omitempty"`
+	BorderShare  *float64 `json:"border_share,omitempty"`
+}
+
+// borderNS is the time at the borders of what takes ns in all.
+func (x *extra) borderNS(ns float64) *float64 {
+	if x.BorderShare == nil {
+		return nil
+	}
+	border := *x.BorderShare * ns
+	return &border
+}
+
+// found is what the journal keeps of a visit.
+type found struct {
+	Visit visit  `json:"visit"`
+	Extra *extra `json:"extra,omitempty"` // if it is the first
+}
+
+func newItem(w graph.Workload, cache, algorithm string) *item {
+	return &item{name: workloadName(w.String(), cache, algorithm), workload: w, cache: cache, algorithm: algorithm, prior: blendOf(w)}
+}
+
+func newNetworkItem(n NamedGraph) *item {
+	return &item{name: n.Name, network: n, prior: networkBlend}
+}
+
+// title is what errors call an item.
+func (it *item) title() string {
+	if it.isNetwork() {
+		return "network " + it.name
+	}
+	return it.name
+}
+
+func (it *item) isNetwork() bool { return it.network.Graph != nil }
+
+// load loads an item anew.
+func (p *Profiler) load(ctx context.Context, it *item) (s Session, times int, workloads []graph.Workload, err error) {
+	if it.isNetwork() {
+		s, workloads, err = p.runtime.LoadNetwork(ctx, it.network, p.options.Seed)
+		return s, 1, workloads, err
+	}
 	if own, ok := p.runtime.(inProcess); ok {
-		n := copies(w)
-		if cache == lut.CacheCold {
+		n := copies(it.workload)
+		if it.cache == lut.CacheCold {
 			n = 1 // a second copy would find its input where the first one left it
 		}
-		load = func(context.Context, graph.Workload, uint64) (Session, int, error) {
-			return own.load(w, n, algorithm, p.options.Seed)
-		}
+		s, times, err = own.load(it.workload, n, it.algorithm, p.options.Seed)
+	} else {
+		s, times, err = p.runtime.LoadWorkload(ctx, it.workload, p.options.Seed)
 	}
-	session, n, err := load(ctx, w, p.options.Seed)
-	if err != nil {
-		return lut.Row{}, fmt.Errorf("profiler: %s: %w", w, err)
-	}
-	first := firstRun(session)
-	again := func() error {
-		next, _, err := load(ctx, w, p.options.Seed)
-		if err == nil {
-			session = next
-		}
-		return err
-	}
-	defer func() { _ = session.Close() }()
-	m, err := p.measure(ctx, &session, again, earlier, blendOf(w), cache, limit)
-	if err != nil {
-		return lut.Row{}, fmt.Errorf("profiler: %s: %w", w, err)
-	}
-	row := p.newRow(w, m, float64(n))
-	row.Cache, row.Algorithm = cache, algorithm
-	if cache == lut.CacheCold || algorithm != "" { // a cold one's energy and counts would be those of warm runs
-		row.EnergyMJ, row.EnergySource = nil, ""
-		return row, nil
-	}
-	if first > 0 {
-		ns := float64(first) / float64(n)
-		row.FirstRunNS = &ns
-	}
-	p.observe(&row, session, float64(n))
-	if err := p.meterRow(ctx, &row, w, session, n); err != nil {
-		return lut.Row{}, fmt.Errorf("profiler: %s: %w", w, err)
-	}
-	return row, nil
+	return s, times, nil, err
 }
 
-// newRow is the row of a workload that was done times times in each run, with
-// modelled energy.
-func (p *Profiler) newRow(w graph.Workload, m measurement, times float64) lut.Row {
+// visit measures an item for about limit, with no garbage collection between.
+func (p *Profiler) visit(ctx context.Context, it *item, limit time.Duration) (found, error) {
+	start := p.sampler.now()
+	defer debug.SetGCPercent(debug.SetGCPercent(-1))
+	session, times, workloads, err := p.load(ctx, it)
+	if err != nil {
+		return found{}, err
+	}
+	defer func() {
+		_ = session.Close()
+		it.spent += p.sampler.now() - start
+	}()
+	it.loading = p.sampler.now() - start
+	v, err := p.time(ctx, session, it.cache == lut.CacheCold, limit, float64(times))
+	if err != nil {
+		return found{}, err
+	}
+	v.At = time.Now().UTC()
+	it.visits = append(it.visits, v)
+	kept := found{Visit: v}
+	if it.extra == nil {
+		it.extra = &extra{FirstRunNS: float64(firstRun(session)) / float64(times)}
+		for _, w := range workloads {
+			it.extra.Workloads = append(it.extra.Workloads, w.String())
+		}
+		// The energy and the counts of cold runs would be those of warm ones.
+		if !it.isNetwork() && it.cache == lut.CacheWarm {
+			row := p.newRow(it.workload, p.sampler.combine(it.visits, it.prior))
+			p.observe(&row, session, float64(times))
+			if err := p.meterRow(ctx, &row, it.workload, session, times); err != nil {
+				return found{}, err
+			}
+			it.extra.Row = row
+		}
+		if it.cache == lut.CacheWarm && (!it.isNetwork() || it.network.Use == lut.UsePair) {
+			if err := p.account(ctx, it.extra, session, v.Median); err != nil {
+				return found{}, err
+			}
+		}
+		kept.Extra = it.extra
+	}
+	return kept, nil
+}
+
+// time times a session, whose runs do the work times times.
+func (p *Profiler) time(ctx context.Context, session Session, cold bool, limit time.Duration, times float64) (visit, error) {
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	defer func(resolution time.Duration) { p.sampler.resolution = resolution }(p.sampler.resolution)
+	p.sampler.resolution = max(p.sampler.resolution, p.runtime.Info().ClockStep)
+	rounds, err := p.sampler.roundsFor(ctx, p.task(ctx, stop, session, cold), limit)
+	if failed := context.Cause(ctx); failed != nil {
+		return visit{}, failed
+	}
+	if err != nil {
+		return visit{}, err
+	}
+	v := p.sampler.visitOf(rounds, times)
+	if !(v.Quantiles[0] > 0) {
+		return visit{}, itemErrorf("some of the %d samples took no time by the runtime's clock", v.Samples)
+	}
+	return v, nil
+}
+
+// task runs session, and calls stop with the error of a run that fails.
+func (p *Profiler) task(ctx context.Context, stop context.CancelCauseFunc, session Session, cold bool) task {
+	t := task{run: func(n int) time.Duration {
+		if ctx.Err() != nil {
+			return 0
+		}
+		took, err := session.Run(ctx, n)
+		if err != nil {
+			stop(err)
+		}
+		return took
+	}}
+	if cold {
+		t.prepare = p.walk.evict
+	}
+	return t
+}
+
+// resume takes over what the journal has of a visit to the item.
+func (it *item) resume(data json.RawMessage) error {
+	var f found
+	if err := json.Unmarshal(data, &f); err != nil {
+		return err
+	}
+	it.visits = append(it.visits, f.Visit)
+	if f.Extra != nil {
+		it.extra = f.Extra
+	}
+	return nil
+}
+
+// row is the row of a workload that was visited.
+func (p *Profiler) row(it *item) lut.Row {
+	row := p.newRow(it.workload, p.sampler.combine(it.visits, it.prior))
+	row.Cache, row.Algorithm, row.Stable = it.cache, it.algorithm, row.Stable && it.stable
+	row.MeasuredAt = it.visits[len(it.visits)-1].At
+	if it.cache == lut.CacheCold {
+		row.EnergyMJ, row.EnergySource = nil, ""
+		return row
+	}
+	if x := it.extra; x != nil {
+		if x.FirstRunNS > 0 {
+			row.FirstRunNS = &x.FirstRunNS
+		}
+		row.RuntimeNodes, row.BorderNS = x.RuntimeNodes, x.borderNS(row.LatencyMedianNS)
+		row.PeakMemoryBytes, row.Cycles, row.Instructions, row.CacheMisses = x.Row.PeakMemoryBytes, x.Row.Cycles, x.Row.Instructions, x.Row.CacheMisses
+		if x.Row.EnergySource != energy.ModelSource && x.Row.EnergySource != "" {
+			row.EnergyMJ, row.EnergySource = x.Row.EnergyMJ, x.Row.EnergySource
+			row.EnergyGrossMJ, row.EnergyIdleMJ = x.Row.EnergyGrossMJ, x.Row.EnergyIdleMJ
+		}
+	}
+	return row
+}
+
+// networkRow is the entry of a network that was visited.
+func (p *Profiler) networkRow(it *item) lut.Network {
+	n := newNetwork(it.network, p.sampler.combine(it.visits, it.prior))
+	if x := it.extra; x != nil {
+		n.FirstRunNS, n.Workloads = x.FirstRunNS, x.Workloads
+		n.RuntimeNodes, n.BorderNS = x.RuntimeNodes, x.borderNS(n.LatencyMedianNS)
+	}
+	return n
+}
+
+// newRow is the row of a workload, with modelled energy.
+func (p *Profiler) newRow(w graph.Workload, m measurement) lut.Row {
 	row := lut.NewRow(w)
-	row.LatencyMedianNS = m.Corrected.Median / times
-	row.LatencyMeanNS = m.Corrected.Mean / times
-	row.LatencyP10NS = m.Corrected.P10 / times
-	row.LatencyP90NS = m.Corrected.P90 / times
-	row.LatencyCI95NS = (m.Corrected.High - m.Corrected.Low) / 2 / times
-	row.RawMedianNS = m.Raw.Median / times
+	row.LatencyMedianNS = m.Corrected.Median
+	row.LatencyMeanNS = m.Corrected.Mean
+	row.LatencyP10NS = m.Corrected.P10
+	row.LatencyP90NS = m.Corrected.P90
+	row.LatencyCI95NS = (m.Corrected.High - m.Corrected.Low) / 2
+	row.RawMedianNS = m.Raw.Median
 	row.Samples = int64(m.Samples)
 	row.Stable = m.Stable
 	row.Contended = m.Disturbed
 	row.Bimodal = m.Bimodal
 	row.SamplesContended = int64(m.Contended)
 	row.SamplesInterrupted = int64(m.Interrupted)
-	base := p.sampler.baseline
+	base := p.sampler.undisturbed()
 	at := m.Speeds[clock] / base[clock] // the same clock
 	compute, fetching, hz := m.Speeds[arithmetic]/base[arithmetic]/at, m.Speeds[memory]/base[memory]/at, clockSteps/m.Speeds[clock]*1e9
 	row.ComputeSlowdown, row.MemorySlowdown, row.ClockHz = &compute, &fetching, &hz
@@ -101,33 +260,8 @@ func (p *Profiler) newRow(w graph.Workload, m measurement, times float64) lut.Ro
 	return row
 }
 
-// network measures item. earlier are the rounds of loads before this call, to
-// which it adds its own.
-func (p *Profiler) network(ctx context.Context, item NamedGraph, limit time.Duration, earlier *[][]round) (network lut.Network, stable bool, err error) {
-	session, workloads, err := p.runtime.LoadNetwork(ctx, item, p.options.Seed)
-	if err != nil {
-		return lut.Network{}, false, fmt.Errorf("profiler: network %s: %w", item.Name, err)
-	}
-	again := func() error {
-		next, _, err := p.runtime.LoadNetwork(ctx, item, p.options.Seed)
-		if err == nil {
-			session = next
-		}
-		return err
-	}
-	defer func() { _ = session.Close() }()
-	return p.session(ctx, item, &session, again, earlier, workloads, limit)
-}
-
-// session measures item, which is loaded and made of workloads. again, unless
-// nil, loads it anew.
-func (p *Profiler) session(ctx context.Context, item NamedGraph, session *Session, again func() error, earlier *[][]round, workloads []graph.Workload, limit time.Duration) (network lut.Network, stable bool, err error) {
-	first := firstRun(*session)
-	m, err := p.measure(ctx, session, again, earlier, networkBlend, lut.CacheWarm, limit)
-	if err != nil {
-		return lut.Network{}, false, fmt.Errorf("profiler: network %s: %w", item.Name, err)
-	}
-	network = lut.Network{
+func newNetwork(item NamedGraph, m measurement) lut.Network {
+	return lut.Network{
 		Name:            item.Name,
 		LatencyMedianNS: m.Corrected.Median,
 		LatencyP10NS:    m.Corrected.P10,
@@ -139,11 +273,6 @@ func (p *Profiler) session(ctx context.Context, item NamedGraph, session *Sessio
 		Contended:       m.Disturbed,
 		Bimodal:         m.Bimodal,
 	}
-	network.FirstRunNS = float64(first)
-	for _, w := range workloads {
-		network.Workloads = append(network.Workloads, w.String())
-	}
-	return network, m.Stable, nil
 }
 
 // runOf runs plan, which has run before without error on the same input.
@@ -158,63 +287,3 @@ func firstRun(s Session) time.Duration {
 	}
 	return 0
 }
-
-// measure times session with no garbage collection between, and loads it again,
-// by again, as often as there is time; it is measured as it is where again is
-// nil. A run that fails ends it.
-func (p *Profiler) measure(ctx context.Context, session *Session, again func() error, earlier *[][]round, prior blend, cache string, limit time.Duration) (measurement, error) {
-	runtime.GC() // what loading has left, and what is running of it
-	percent := debug.SetGCPercent(-1)
-	defer debug.SetGCPercent(percent)
-	ctx, stop := context.WithCancelCause(ctx)
-	defer stop(nil)
-	run := func(n int) time.Duration {
-		if ctx.Err() != nil {
-			return 0
-		}
-		took, err := (*session).Run(ctx, n)
-		if err != nil {
-			stop(err)
-		}
-		return took
-	}
-	resolution := p.sampler.resolution
-	defer func() { p.sampler.resolution = resolution }()
-	p.sampler.resolution = max(resolution, p.runtime.Info().ClockStep)
-	t := task{run: run, prior: prior}
-	if cache == lut.CacheCold {
-		t.prepare = p.walk.evict
-	}
-	var m measurement
-	var err error
-	if again == nil {
-		m, err = p.sampler.measure(ctx, t, p.options.RelativeCI, limit)
-	} else {
-		reload := func() (timedRuns, error) {
-			_ = (*session).Close()
-			*session = closed{}
-			debug.SetGCPercent(percent)
-			debug.FreeOSMemory() // so that the next load gets other memory
-			err := again()
-			runtime.GC()
-			debug.SetGCPercent(-1)
-			return run, err
-		}
-		var loads [][]round
-		if m, loads, err = p.sampler.measureLoads(ctx, t, reload, *earlier, p.options.RelativeCI, limit); err == nil {
-			*earlier = loads
-		}
-	}
-	if failed := context.Cause(ctx); failed != nil {
-		return measurement{}, failed
-	}
-	if err == nil && !(m.Corrected.P10 > 0) {
-		return measurement{}, itemErrorf("some of the %d samples took no time by the runtime's clock", m.Samples)
-	}
-	return m, err
-}
-
-// closed stands where no session is loaded.
-type closed struct{ Session }
-
-func (closed) Close() error { return nil }

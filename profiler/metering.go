@@ -28,14 +28,13 @@ const (
 type metering struct {
 	meter    energy.Meter // nil where there is none, or none any more
 	idle     energy.Energy
-	until    time.Duration // on the sampler's clock: the end of the item's share of the budget, 0 without one
+	limit    time.Duration // for an item, of its share of the budget
 	failures int           // in a row
 	coarse   bool          // it was said that the meter is too coarse for some rows
 }
 
 // timingShare is the part of an item's share of the budget in which it is
-// timed. The rest, what a meter usually needs and at most half, is for energy,
-// with what timing leaves.
+// timed. The rest, what a meter usually needs and at most half, is for energy.
 func (p *Profiler) timingShare(share time.Duration) time.Duration {
 	if p.metering.meter == nil {
 		return share
@@ -51,12 +50,8 @@ func (p *Profiler) meterRow(ctx context.Context, row *lut.Row, w graph.Workload,
 	if p.metering.meter == nil {
 		return nil
 	}
-	limit := p.options.MaxEnergyPerItem
-	if p.metering.until > 0 {
-		limit = min(limit, p.metering.until-p.sampler.now())
-	}
 	batch := max(1, int(meteredBatch/time.Duration(max(row.LatencyMedianNS*float64(times), 1))))
-	e, err := p.energyOf(ctx, session, batch, limit)
+	e, err := p.energyOf(ctx, session, batch, p.metering.limit)
 	if err := ctx.Err(); err != nil {
 		return err
 	}

@@ -26,6 +26,10 @@ package profiler
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"runtime/debug"
 	"time"
 
 	"github.com/hwprofd/hwprofd/graph"
@@ -51,7 +55,7 @@ type Options struct {
 	// by default [lut.CacheWarm] only.
 	Caches []string
 	// Alternatives has Run also measure workloads by each other algorithm that
-	// the project's own runtime has for them, in turns with the usual one.
+	// the project's own runtime has for them, as items of their own.
 	Alternatives bool
 	// Choose, if set, is called by Run once all that it was given is measured,
 	// with what there is so far and what is left of the budget, and again after
@@ -89,6 +93,8 @@ type Profiler struct {
 	sampler  *sampler
 	walk     *walk // of the calibration kernel that is bound by memory
 	counting counting
+
+	nothingNS float64 // of a run of nothing, by another runtime
 }
 
 // New returns a profiler. It measures nothing before the first call of one of
@@ -117,7 +123,22 @@ func (p *Profiler) Workload(ctx context.Context, w graph.Workload) (lut.Row, err
 	if err := p.calibrate(ctx, p.options.Baseline); err != nil {
 		return lut.Row{}, err
 	}
-	return p.workload(ctx, w, lut.CacheWarm, "", p.options.MaxPerItem, new([][]round))
+	it := newItem(w, lut.CacheWarm, "")
+	if err := p.visitOne(ctx, it); err != nil {
+		return lut.Row{}, err
+	}
+	return p.row(it), nil
+}
+
+// visitOne visits an item for MaxPerItem.
+func (p *Profiler) visitOne(ctx context.Context, it *item) error {
+	defer func(o Options) { p.options = o }(p.options)
+	p.options.Progress, p.options.Choose = nil, nil
+	err := p.visitAll(ctx, []*item{it}, 0, discard{})
+	if errors.As(err, new(itemError)) {
+		err = fmt.Errorf("profiler: %s: %w", it.title(), err)
+	}
+	return err
 }
 
 // Network measures g as a whole, from its inputs to its outputs. Parameters
@@ -134,8 +155,11 @@ func (p *Profiler) NetworkOf(ctx context.Context, item NamedGraph) (lut.Network,
 	if err := p.calibrate(ctx, p.options.Baseline); err != nil {
 		return lut.Network{}, err
 	}
-	network, _, err := p.network(ctx, item, p.options.MaxPerItem, new([][]round))
-	return network, err
+	it := newNetworkItem(item)
+	if err := p.visitOne(ctx, it); err != nil {
+		return lut.Network{}, err
+	}
+	return p.networkRow(it), nil
 }
 
 // Plan measures a compiled network with the inputs that it has. It is stable
@@ -147,6 +171,20 @@ func (p *Profiler) Plan(ctx context.Context, name string, plan *inference.Plan) 
 	if err := p.calibrate(ctx, p.options.Baseline); err != nil {
 		return lut.Network{}, false, err
 	}
-	var session Session = &planSession{plan: plan, now: p.sampler.now}
-	return p.session(ctx, NamedGraph{Name: name}, &session, nil, nil, plan.Workloads(), p.options.MaxPerItem)
+	runtime.GC() // what compiling has left
+	defer debug.SetGCPercent(debug.SetGCPercent(-1))
+	session := &planSession{plan: plan, now: p.sampler.now}
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	t := p.task(ctx, stop, session, false)
+	t.prior = networkBlend
+	m, err := p.sampler.measure(ctx, t, p.options.RelativeCI, p.options.MaxPerItem)
+	if err != nil {
+		return lut.Network{}, false, fmt.Errorf("profiler: network %s: %w", name, err)
+	}
+	network = newNetwork(NamedGraph{Name: name}, m)
+	for _, w := range plan.Workloads() {
+		network.Workloads = append(network.Workloads, w.String())
+	}
+	return network, m.Stable, nil
 }

@@ -85,7 +85,7 @@ func (s *sampler) slowness(rounds []round) (level []float64, contended []bool) {
 	contended = make([]bool, len(rounds))
 	for i, r := range rounds {
 		now := medianSpeeds(nearby(rounds, i))
-		level[i] = now[arithmetic] / now[clock] / s.quiet.least[arithmetic]
+		level[i] = s.slower(now, arithmetic)
 		computing := max(r.before[arithmetic], r.after[arithmetic]) / now[clock] / s.quiet.least[arithmetic]
 		fetching := max(r.before[memory], r.after[memory]) / now[clock] / s.quiet.least[memory]
 		contended[i] = r.loaded || computing > 1+computeTolerance || fetching > 1+memoryTolerance
@@ -127,11 +127,22 @@ func nearby(rounds []round, i int) []round {
 	return rounds[max(0, i-driftWindow):min(i+driftWindow+1, len(rounds))]
 }
 
+// slower is by how much a calibration kernel is slower than undisturbed at the
+// same clock.
+func (s *sampler) slower(now speeds, kind int) float64 {
+	return now[kind] / now[clock] / s.quiet.least[kind]
+}
+
+// disturbed reports whether the calibration kernels tell of other work.
+func (s *sampler) disturbed(now speeds) bool {
+	return s.slower(now, arithmetic) > 1+computeTolerance || s.slower(now, memory) > 1+memoryTolerance
+}
+
 // correct returns the samples of rounds with what the machine was slower than
 // its baseline divided out, and the median speeds.
 func (s *sampler) correct(rounds []round, b blend) (corrected []float64, middle speeds) {
 	for i, r := range rounds {
-		slowdown := b.slowdown(medianSpeeds(nearby(rounds, i)), s.baseline)
+		slowdown := s.slowdown(b, medianSpeeds(nearby(rounds, i)))
 		for _, sample := range r.samples {
 			corrected = append(corrected, sample/slowdown)
 		}
@@ -148,7 +159,7 @@ var residualScale = math.Sqrt((2*driftWindow + 2.0) / (2*driftWindow + 1.0))
 // which all samples of an item have in common. The noise is what a kernel's
 // sample differs from the median of those near it.
 func (s *sampler) driftError(rounds []round, b blend) float64 {
-	power := b.powers(medianSpeeds(rounds), s.baseline)
+	power := s.powers(b, medianSpeeds(rounds))
 	residuals := make([]float64, len(rounds))
 	sum := 0.0
 	for kind := range power {
@@ -188,15 +199,15 @@ func medianSpeeds(rounds []round) (m speeds) {
 // not bound by memory slows down as it does.
 type blend struct{ Compute, Memory float64 }
 
-// powers are those of each kernel's time in the slowdown.
-func (b blend) powers(now, baseline speeds) speeds {
-	at := now[clock] / baseline[clock]
+// powers are those of each kernel's time in the slowdown of work: the clock's
+// alone where nothing disturbed the machine.
+func (s *sampler) powers(b blend, now speeds) speeds {
 	p := speeds{clock: 1}
 	for _, kind := range []struct {
 		number           int
 		power, tolerance float64
 	}{{arithmetic, b.Compute, computeTolerance}, {memory, b.Memory, memoryTolerance}} {
-		if by := now[kind.number] / baseline[kind.number] / at; by > 1+kind.tolerance || by < 1/(1+kind.tolerance) {
+		if s.slower(now, kind.number) > 1+kind.tolerance {
 			p[kind.number] = kind.power
 			p[clock] -= kind.power
 		}
@@ -204,11 +215,21 @@ func (b blend) powers(now, baseline speeds) speeds {
 	return p
 }
 
-// slowdown is by how much work is slower than at the baseline.
-func (b blend) slowdown(now, baseline speeds) float64 {
+// slowdown is by how much work is slower than on the undisturbed machine with
+// the baseline's clock.
+func (s *sampler) slowdown(b blend, now speeds) float64 {
+	base := s.undisturbed()
 	slower := 1.0
-	for kind, power := range b.powers(now, baseline) {
-		slower *= math.Pow(now[kind]/baseline[kind], power)
+	for kind, power := range s.powers(b, now) {
+		slower *= math.Pow(now[kind]/base[kind], power)
 	}
 	return slower
+}
+
+// undisturbed are the speeds of the undisturbed machine with the baseline's clock.
+func (s *sampler) undisturbed() (base speeds) {
+	for kind := range base {
+		base[kind] = s.quiet.least[kind] * s.baseline[clock]
+	}
+	return base
 }

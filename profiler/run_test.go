@@ -95,8 +95,8 @@ func TestRun(t *testing.T) {
 	if diff := cmp.Diff(want, table.Networks[0].Workloads); diff != "" {
 		t.Errorf("workloads of the network (-want +got):\n%s", diff)
 	}
-	if got := Baseline(table).ComputeNS; got != 150e3 {
-		t.Errorf("baseline %g, want 150000", got)
+	if got := Baseline(table); math.Abs(got.ComputeNS/150e3-1) > 0.02 || got.ClockNS != 150e3 {
+		t.Errorf("baseline %+v, want 150000", got)
 	}
 	if !strings.Contains(table.Meta.Protocol.Calibration, "conv2d/") || table.Meta.Protocol.RelativeCI != 0.02 {
 		t.Errorf("protocol %+v", table.Meta.Protocol)
@@ -113,70 +113,135 @@ func TestRun(t *testing.T) {
 	}
 }
 
-// TestRunResumes stops a run after some items and, as a killed process may
-// leave it, cuts the journal's last line; the next run measures the rest only.
+// TestRunResumes stops a run between visits and, as a killed process may leave
+// it, cuts the journal's last line; the next run goes on with all other visits.
 func TestRunResumes(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "fake.lut.parquet")
 	workloads, networks := fakeWork(t)
-	ctx, cancel := context.WithCancel(context.Background())
-	p := fakeProfiler(Options{Progress: func(done, total int, current string, left time.Duration) {
-		if done == 5 {
-			cancel()
-		}
-	}}, 0.01)
-	_, err := p.Run(ctx, path, fakeMeta, workloads, networks)
-	if !errors.Is(err, context.Canceled) {
-		t.Fatalf("error %v, want context.Canceled", err)
-	}
-	if _, err := os.Stat(path); !errors.Is(err, os.ErrNotExist) {
-		t.Errorf("a stopped run left a table: %v", err)
-	}
-	journal, err := os.ReadFile(path + ".journal")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(path+".journal", journal[:len(journal)-20], 0o644); err != nil {
-		t.Fatal(err)
-	}
-	before, err := lut.OpenJournal(path, fakeMeta)
-	if err != nil {
-		t.Fatal(err)
-	}
-	before.Close()
-	if n := len(before.Rows()) + len(before.Networks()); n != 5 { // calibration, and five less the torn one
-		t.Fatalf("%d items in the journal, want 5", n)
-	}
-
-	var first, total int
-	p = fakeProfiler(Options{Progress: func(done, all int, current string, left time.Duration) {
-		if current != "" && total == 0 {
-			first, total = done, all
-		}
-	}}, 0.01)
-	p.sampler.baseline[arithmetic] = 777 // another one than the journal's
-	table, err := p.Run(context.Background(), path, fakeMeta, workloads, networks)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if want := len(workloads) + len(networks) - 4; first != 0 || total != want {
-		t.Errorf("the second run began with %d of %d items, want 0 of %d", first, total, want)
-	}
-	if got := Baseline(table).ComputeNS; got != 150e3 {
-		t.Errorf("the second run corrects to a baseline of %g, the first to 150000", got)
-	}
-	for _, w := range workloads {
-		row, _ := table.Lookup(w)
-		if want := 150e3 / float64(copies(w)); math.Abs(row.LatencyMedianNS/want-1) > 0.02 {
-			t.Errorf("%s: median %g ns, want %g", w, row.LatencyMedianNS, want)
-		}
-	}
-	for _, old := range before.Rows() {
-		w, err := old.Workload()
+	open := func() *lut.Journal {
+		t.Helper()
+		j, err := lut.OpenJournal(path, fakeMeta)
 		if err != nil {
 			t.Fatal(err)
 		}
+		if err := j.Close(); err != nil {
+			t.Fatal(err)
+		}
+		return j
+	}
+	stopAfter := func(visits int) {
+		t.Helper()
+		ctx, cancel := context.WithCancel(context.Background())
+		p := fakeProfiler(Options{Progress: func(_, total int, _ string, _ time.Duration) {
+			if total != len(workloads)+len(networks) {
+				t.Errorf("%d items, want all, also those that were visited", total)
+			}
+			if visits--; visits < 0 {
+				cancel()
+			}
+		}}, 0.01)
+		p.sampler.baseline[clock] = 140e3 // another one than the journal's, but for the first run
+		if _, err := p.Run(ctx, path, fakeMeta, workloads, networks); !errors.Is(err, context.Canceled) {
+			t.Fatalf("error %v, want context.Canceled", err)
+		}
+		if _, err := os.Stat(path); !errors.Is(err, os.ErrNotExist) {
+			t.Errorf("a stopped run left a table: %v", err)
+		}
+	}
+	stopAfter(30)
+	content, err := os.ReadFile(path + ".journal")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path+".journal", content[:len(content)-20], 0o644); err != nil {
+		t.Fatal(err)
+	}
+	before := open()
+	if n := len(before.Visits()); n != 29 || before.Meta().Protocol.Baseline.ClockNS != 140e3 {
+		t.Fatalf("%d visits in the journal, want 29; meta %+v", n, before.Meta())
+	}
+	stopAfter(20)
+	then := open()
+	if len(then.Visits()) != 29+20 {
+		t.Errorf("%d visits after the second run, want 20 more than 29", len(then.Visits()))
+	}
+	if diff := cmp.Diff(before.Visits(), then.Visits()[:29]); diff != "" {
+		t.Errorf("the second run changed visits: %s", diff)
+	}
+	table, err := fakeProfiler(Options{}, 0.01).Run(context.Background(), path, fakeMeta, workloads, networks)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := Baseline(table).ClockNS; got != 140e3 {
+		t.Errorf("the last run corrects to a clock of %g, the first to 140000", got)
+	}
+	if len(table.Rows) != len(workloads)+1 || len(table.Networks) != len(networks) {
+		t.Errorf("%d rows and %d networks", len(table.Rows), len(table.Networks))
+	}
+	for _, w := range workloads {
+		row, _ := table.Lookup(w)
+		want := 140e3 / float64(copies(w))
+		if math.Abs(row.LatencyMedianNS/want-1) > 0.02 || row.FirstRunNS == nil || row.PeakMemoryBytes == nil {
+			t.Errorf("%s: median %g ns, want %g; %+v", w, row.LatencyMedianNS, want, row)
+		}
+	}
+	if len(table.Networks[0].Workloads) == 0 {
+		t.Error("a network has lost its workloads")
+	}
+}
+
+// TestRunKeepsFinishedRows resumes a journal with rows, as also earlier versions
+// wrote them.
+func TestRunKeepsFinishedRows(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "fake.lut.parquet")
+	workloads, _ := fakeWork(t)
+	first, err := fakeProfiler(Options{}, 0.01).Run(context.Background(), path, fakeMeta, workloads[:4], nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	path += "2"
+	j, err := lut.OpenJournal(path, fakeMeta)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, row := range first.Rows {
+		if err := j.AppendRow(row); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := j.Close(); err != nil {
+		t.Fatal(err)
+	}
+	table, err := fakeProfiler(Options{}, 0.01).Run(context.Background(), path, fakeMeta, workloads, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, w := range workloads[:4] {
+		old, _ := first.Lookup(w)
 		if row, _ := table.Lookup(w); cmp.Diff(old, row) != "" {
 			t.Errorf("the second run changed a row: %s", cmp.Diff(old, row))
+		}
+	}
+}
+
+// TestRunGoesInRounds has all items visited before any is again, in another
+// order each time.
+func TestRunGoesInRounds(t *testing.T) {
+	workloads, networks := fakeWork(t)
+	n := len(workloads) + len(networks)
+	var names []string
+	p := fakeProfiler(Options{Progress: func(_, _ int, current string, _ time.Duration) { names = append(names, current) }}, 0.01)
+	if _, err := p.Run(context.Background(), filepath.Join(t.TempDir(), "x"), fakeMeta, workloads, networks); err != nil {
+		t.Fatal(err)
+	}
+	sorted := func(list []string) []string { return slices.Sorted(slices.Values(list)) }
+	for round := 1; round < minVisits; round++ {
+		now := names[round*n : (round+1)*n]
+		if !slices.Equal(sorted(now), sorted(names[:n])) {
+			t.Errorf("round %d visits %q", round, now)
+		}
+		if slices.Equal(now, names[:n]) {
+			t.Errorf("round %d has the order of the first one", round)
 		}
 	}
 }
@@ -298,10 +363,11 @@ func TestColdCachesAreSlower(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cold, err := p.workload(context.Background(), w, lut.CacheCold, "", 300*time.Millisecond, new([][]round))
-	if err != nil {
+	it := newItem(w, lut.CacheCold, "")
+	if err := p.visitOne(context.Background(), it); err != nil {
 		t.Fatal(err)
 	}
+	cold := p.row(it)
 	if cold.LatencyMedianNS < 1.2*warm.LatencyMedianNS {
 		t.Errorf("%.0f ns with cold caches, %.0f with warm ones", cold.LatencyMedianNS, warm.LatencyMedianNS)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime/debug"
 	"strings"
 	"time"
 
@@ -49,10 +50,16 @@ type NodeTime struct {
 	Name string  `json:"name"` // as in the model, or what the runtime made of it
 	Op   string  `json:"op"`   // ONNX's operator, or the runtime's own
 	NS   float64 `json:"ns"`
+	// Layout is set where the node does nothing that the model asks for, but
+	// brings a tensor into another layout or to another place.
+	Layout bool `json:"layout,omitempty"`
 }
 
 // ErrNoNodeTimes says that a runtime does not time nodes.
 var ErrNoNodeTimes = errors.New("the runtime does not tell the times of nodes")
+
+// ErrNoGraph says that a runtime does not tell what it makes of a model.
+var ErrNoGraph = errors.New("the runtime does not tell what it makes of a model")
 
 // ownName is this project's own runtime in the metadata of tables.
 const ownName = "hwprofd"
@@ -72,14 +79,14 @@ func (r inProcess) LoadWorkload(_ context.Context, w graph.Workload, seed uint64
 
 // load readies n copies of w, by an algorithm unless that is empty.
 func (r inProcess) load(w graph.Workload, n int, algorithm string, seed uint64) (Session, int, error) {
+	debug.FreeOSMemory() // so that this load gets other memory than the last one
 	g, err := graph.FromWorkload(w, seed)
 	if err != nil {
 		return nil, 0, err
 	}
-	part := func(g *graph.Graph, o ...inference.Option) (*inference.Plan, error) {
+	plan, first, err := compile(replicate(g, n), seed, func(g *graph.Graph, o ...inference.Option) (*inference.Plan, error) {
 		return inference.CompilePart(g, append(o, inference.By(algorithm))...)
-	}
-	plan, first, err := compile(replicate(g, n), seed, part)
+	})
 	if err != nil {
 		return nil, 0, err
 	}
@@ -87,6 +94,7 @@ func (r inProcess) load(w graph.Workload, n int, algorithm string, seed uint64) 
 }
 
 func (r inProcess) LoadNetwork(_ context.Context, n NamedGraph, seed uint64) (Session, []graph.Workload, error) {
+	debug.FreeOSMemory()
 	plan, first, err := compile(WithWeights(n.Graph, seed), seed, inference.Compile)
 	if err != nil {
 		return nil, nil, err
@@ -154,8 +162,9 @@ var nothing = graph.Workload{Op: graph.OpRelu, DType: graph.F32, N: 1, C: 1, H: 
 
 // overhead is the time in ns of a run whose work takes none to speak of: what
 // the runtime needs for every run of whatever it has loaded.
-func (p *Profiler) overhead(ctx context.Context) (float64, error) {
-	return overhead(ctx, p.runtime, p.options.Seed)
+func (p *Profiler) overhead(ctx context.Context) (ns float64, err error) {
+	p.nothingNS, err = overhead(ctx, p.runtime, p.options.Seed)
+	return p.nothingNS, err
 }
 
 func overhead(ctx context.Context, r Runtime, seed uint64) (float64, error) {

@@ -14,6 +14,7 @@ import (
 
 	"github.com/hwprofd/hwprofd/graph"
 	"github.com/hwprofd/hwprofd/graph/onnx"
+	"github.com/hwprofd/hwprofd/lut"
 )
 
 // ProtocolVersion is the version of the line protocol that adapters speak:
@@ -180,6 +181,9 @@ func (p *Program) LoadWorkload(ctx context.Context, w graph.Workload, seed uint6
 	if err != nil {
 		return nil, 0, itemError{err}
 	}
+	if e := w.Epilogue; w.Op != graph.OpAttention && e != "" && e != "none" && p.accounts() {
+		g = WithWeights(withBorders(g), seed)
+	}
 	s, err := p.load(ctx, g, "", seed)
 	return s, 1, err
 }
@@ -187,15 +191,19 @@ func (p *Program) LoadWorkload(ctx context.Context, w graph.Workload, seed uint6
 // LoadNetwork loads the file that the network was read from, where there is
 // one, else a model that is written of its graph.
 func (p *Program) LoadNetwork(ctx context.Context, n NamedGraph, seed uint64) (Session, []graph.Workload, error) {
-	fused, err := graph.Fuse(n.Graph)
+	split := fusedWorkloads
+	g := n.Graph
+	if n.Use == lut.UsePair {
+		split = pairWorkloads
+		if p.accounts() {
+			g = withBorders(g)
+		}
+	}
+	workloads, err := split(n.Graph)
 	if err != nil {
 		return nil, nil, itemError{err}
 	}
-	workloads, err := fused.Workloads()
-	if err != nil {
-		return nil, nil, itemError{err}
-	}
-	s, err := p.load(ctx, WithWeights(n.Graph, seed), n.File, seed)
+	s, err := p.load(ctx, WithWeights(g, seed), n.File, seed)
 	return s, workloads, err
 }
 
@@ -302,9 +310,12 @@ func (s *programSession) Run(ctx context.Context, n int) (time.Duration, error) 
 	return took, nil
 }
 
+// accounts reports whether the runtime tells the times of nodes.
+func (p *Program) accounts() bool { return slices.Contains(p.can, "nodes") }
+
 func (s *programSession) Nodes(ctx context.Context, n int) ([]NodeTime, error) {
 	p := s.program
-	if !slices.Contains(p.can, "nodes") {
+	if !p.accounts() {
 		return nil, ErrNoNodeTimes
 	}
 	var reply struct {
@@ -319,6 +330,26 @@ func (s *programSession) Nodes(ctx context.Context, n int) ([]NodeTime, error) {
 		}
 	}
 	return reply.Nodes, nil
+}
+
+// Graph tells the nodes that the runtime makes of a network's model, which are
+// not timed.
+func (p *Program) Graph(ctx context.Context, n NamedGraph, seed uint64) ([]NodeTime, error) {
+	s, _, err := p.LoadNetwork(ctx, n, seed)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = s.Close() }()
+	if !slices.Contains(p.can, "graph") {
+		return nil, ErrNoGraph
+	}
+	var reply struct {
+		Graph []NodeTime `json:"graph"`
+	}
+	if err := p.ask(ctx, request{Op: "graph"}, &reply); err != nil {
+		return nil, err
+	}
+	return reply.Graph, nil
 }
 
 func (s *programSession) Close() error {

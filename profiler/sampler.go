@@ -35,7 +35,7 @@ type sampler struct {
 	kernels    [kinds]func()        // one run of each calibration kernel
 	perSample  [kinds]int           // runs of it in a sample
 	warmRuns   [kinds]int           // runs of it before, beside one
-	baseline   speeds               // of the undisturbed machine, 0 where it is not known yet
+	baseline   speeds               // of the undisturbed machine, as far as it was known before; then the clock's alone counts
 	quiet      reference
 	watch      watch
 }
@@ -76,24 +76,15 @@ type measurement struct {
 	corrected []float64 // the samples that count, sorted
 }
 
-// measure times t, at most for limit, until the 95% interval of the median
-// is narrower than width times the median. It always takes one round of
-// samples, however long that is. A context that ends is noticed between two
+// measure times t as it is loaded, at most for limit, until the 95% interval of
+// the median is narrower than width times the median. It always takes one round
+// of samples, however long that is. A context that ends is noticed between two
 // samples.
 func (s *sampler) measure(ctx context.Context, t task, width float64, limit time.Duration) (measurement, error) {
-	m, _, err := s.measureRounds(ctx, t, width, limit)
-	return m, err
-}
-
-// measureRounds is measure that also returns the rounds.
-func (s *sampler) measureRounds(ctx context.Context, t task, width float64, limit time.Duration) (measurement, []round, error) {
 	deadline := s.now() + limit
-	perSample := 1
-	if t.prepare == nil {
-		var err error
-		if perSample, err = s.warmUp(ctx, t.run, minSample, time.Duration(warmShare*float64(limit))); err != nil {
-			return measurement{}, nil, err
-		}
+	perSample, err := s.warmUp(ctx, t.run, minSample, time.Duration(warmShare*float64(limit)))
+	if err != nil {
+		return measurement{}, err
 	}
 	var (
 		rounds []round
@@ -103,22 +94,10 @@ func (s *sampler) measureRounds(ctx context.Context, t task, width float64, limi
 	)
 	s.watch.begin(s.now())
 	for {
-		r := round{before: before}
-		switches, start := s.watch.waits(), s.now()
-		if t.prepare == nil {
-			t.run(1) // brings the item's data back into the caches
+		r, err := s.round(ctx, t, perSample, before)
+		if err != nil {
+			return measurement{}, err
 		}
-		for first := s.now(); len(r.samples) == 0 || len(r.samples) < samplesPerRound && s.now()-first < roundTime; {
-			if err := ctx.Err(); err != nil {
-				return measurement{}, nil, err
-			}
-			if t.prepare != nil {
-				t.prepare()
-			}
-			r.samples = append(r.samples, s.sample(t.run, perSample))
-		}
-		r.after = s.calibrateAfter(s.now() - start)
-		r.interrupted = s.watch.waits() != switches
 		before = r.after
 		rounds = append(rounds, r)
 		s.watch.judge(s.now(), rounds, false)
@@ -134,10 +113,31 @@ func (s *sampler) measureRounds(ctx context.Context, t task, width float64, limi
 		// stop at a moment when the interval is narrow by chance.
 		narrow, m.Stable = m.Stable, m.Stable && narrow
 		if m.Stable || late {
-			return m, rounds, nil
+			return m, nil
 		}
 		check = len(rounds) + max(minRounds/2, len(rounds)/2)
 	}
+}
+
+// round takes a round of samples after a sample of the calibration kernels.
+func (s *sampler) round(ctx context.Context, t task, perSample int, before speeds) (round, error) {
+	r := round{before: before}
+	switches, start := s.watch.waits(), s.now()
+	if t.prepare == nil {
+		t.run(1) // brings the item's data back into the caches
+	}
+	for first := s.now(); len(r.samples) == 0 || len(r.samples) < samplesPerRound && s.now()-first < roundTime; {
+		if err := ctx.Err(); err != nil {
+			return round{}, err
+		}
+		if t.prepare != nil {
+			t.prepare()
+		}
+		r.samples = append(r.samples, s.sample(t.run, perSample))
+	}
+	r.after = s.calibrateAfter(s.now() - start)
+	r.interrupted = s.watch.waits() != switches
+	return r, nil
 }
 
 // warmUp sizes a sample to last at least shortest, and runs until its level no

@@ -7,6 +7,9 @@ import (
 	"math/rand/v2"
 	"testing"
 	"time"
+
+	"github.com/hwprofd/hwprofd/graph"
+	"github.com/hwprofd/hwprofd/lut"
 )
 
 var simulations = flag.Int("simulations", 60, "how many items TestSimulatedNoise measures in each kind of noise; 2000 take minutes and tell coverage to 0.5%")
@@ -111,36 +114,98 @@ var simulatedNoise = []simulated{
 	}, true},
 }
 
-// TestSimulatedNoise measures items of known time on simulated machines. Their
-// baseline is known too, so that it adds no error that all items share.
+// simulatedItem is measured on a simulated machine, between others.
+type simulatedItem struct {
+	m     *machine
+	truth time.Duration
+	level func() float64 // of each load; nil for 1
+	loads int
+}
+
+func (r *simulatedItem) Info() RuntimeInfo { return RuntimeInfo{Name: "simulated", Threads: 1} }
+func (r *simulatedItem) Close() error      { return nil }
+
+func (r *simulatedItem) LoadWorkload(context.Context, graph.Workload, uint64) (Session, int, error) {
+	r.loads++
+	r.m.clock += 3 * time.Millisecond
+	d := r.truth
+	if r.level != nil {
+		d = time.Duration(float64(d) * r.level())
+	}
+	return simulatedSession{r.m.item(d).run}, 1, nil
+}
+
+func (r *simulatedItem) LoadNetwork(context.Context, NamedGraph, uint64) (Session, []graph.Workload, error) {
+	panic("not simulated")
+}
+
+type simulatedSession struct{ run timedRuns }
+
+func (s simulatedSession) Run(_ context.Context, n int) (time.Duration, error) { return s.run(n), nil }
+func (s simulatedSession) Nodes(context.Context, int) ([]NodeTime, error)      { return nil, ErrNoNodeTimes }
+func (s simulatedSession) Close() error                                        { return nil }
+
+// others is the keeper of a simulation: after each visit, others take so long.
+type others struct {
+	discard
+	m    *machine
+	take time.Duration
+}
+
+func (o others) visited(*item, found) error {
+	o.m.clock += o.take
+	return nil
+}
+
+// simulate measures r as one of many items, and returns what its visits tell.
+func (r *simulatedItem) simulate(t *testing.T, s *sampler, width float64, each time.Duration) (m measurement, it *item) {
+	t.Helper()
+	p := New(Options{Runtime: r, RelativeCI: width, MaxPerItem: each})
+	p.sampler = s
+	it = newItem(calibration, lut.CacheWarm, "")
+	it.prior = blend{Compute: 1}
+	if err := p.visitAll(context.Background(), []*item{it}, 0, others{m: r.m, take: 150 * time.Millisecond}); err != nil {
+		t.Fatal(err)
+	}
+	m = s.combine(it.visits, it.prior)
+	m.Stable = m.Stable && it.stable
+	return m, it
+}
+
+// knownSampler is that of a machine whose baseline is known, so that it adds no
+// error that all items share.
+func (m *machine) knownSampler(t *testing.T) *sampler {
+	t.Helper()
+	s := &sampler{now: m.now, resolution: m.resolution, baseline: speeds{10e3, 10e3, 10e3}}
+	for kind := range s.kernels {
+		s.kernels[kind] = func() { m.work(10*time.Microsecond, kind) }
+	}
+	if err := s.setBaseline(context.Background(), 20*time.Millisecond); err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// TestSimulatedNoise measures items of known time on simulated machines.
 func TestSimulatedNoise(t *testing.T) {
 	if testing.Short() {
 		*simulations = min(*simulations, 20)
 	}
 	for _, n := range simulatedNoise {
 		t.Run(n.name, func(t *testing.T) {
-			covered, stable, bimodal, bias, worst := 0, 0, 0, 0.0, 0.0
+			covered, stable, bimodal, visits, bias, worst := 0, 0, 0, 0, 0.0, 0.0
 			for i := range *simulations {
 				rng := rand.New(rand.NewPCG(uint64(i), 11))
-				truth := 5e3 * math.Exp(5*rng.Float64()) // 5 us to 700 us
+				truth := time.Duration(5e3 * math.Exp(5*rng.Float64())) // 5 us to 700 us
 				m := newMachine(uint64(i))
-				s := &sampler{now: m.now, resolution: m.resolution}
-				for kind := range s.kernels {
-					s.kernels[kind] = func() { m.work(10*time.Microsecond, kind) }
-				}
-				s.baseline = speeds{10e3, 10e3, 10e3}
-				if err := s.setBaseline(context.Background(), 20*time.Millisecond); err != nil {
-					t.Fatal(err)
-				}
+				s := m.knownSampler(t)
 				n.make(m, rng)
-				got, err := s.measure(context.Background(), m.item(time.Duration(truth)), 0.01, 2*time.Second)
-				if err != nil {
-					t.Fatal(err)
-				}
-				off := got.Corrected.Median/float64(time.Duration(truth)) - 1
+				got, it := (&simulatedItem{m: m, truth: truth}).simulate(t, s, 0.01, 2*time.Second)
+				visits += len(it.visits)
+				off := got.Corrected.Median/float64(truth) - 1
 				bias += off / float64(*simulations)
 				worst = max(worst, math.Abs(off))
-				if got.Corrected.Low <= truth && truth <= got.Corrected.High {
+				if got.Corrected.Low <= float64(truth) && float64(truth) <= got.Corrected.High {
 					covered++
 				}
 				if got.Stable {
@@ -152,7 +217,8 @@ func TestSimulatedNoise(t *testing.T) {
 			}
 			all := float64(*simulations)
 			coverage := float64(covered) / all
-			t.Logf("bias %+.2f%%, worst %.2f%%, coverage %.1f%%, stable %.1f%%, bimodal %.1f%%", 100*bias, 100*worst, 100*coverage, 100*float64(stable)/all, 100*float64(bimodal)/all)
+			t.Logf("bias %+.2f%%, worst %.2f%%, coverage %.1f%%, stable %.1f%%, bimodal %.1f%%, %.1f visits",
+				100*bias, 100*worst, 100*coverage, 100*float64(stable)/all, 100*float64(bimodal)/all, float64(visits)/all)
 			if math.Abs(bias) > 0.005 {
 				t.Errorf("the bias is %+.2f%%, want at most 0.5%%", 100*bias)
 			}

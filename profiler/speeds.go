@@ -187,20 +187,18 @@ func (s *sampler) setBaseline(ctx context.Context, limit time.Duration) error {
 	if math.IsInf(s.quiet.least[arithmetic], 1) {
 		s.quiet.take()
 	}
-	level, contended := s.slowness(rounds)
-	var undisturbed []round
-	for i, r := range rounds {
-		if !contended[i] {
-			undisturbed = append(undisturbed, r)
+	if s.baseline[clock] == 0 {
+		level, contended := s.slowness(rounds)
+		var undisturbed []round
+		for i, r := range rounds {
+			if !contended[i] {
+				undisturbed = append(undisturbed, r)
+			}
 		}
-	}
-	if len(undisturbed) < minRounds {
-		undisturbed = quietest(rounds, level)
-	}
-	for kind, ns := range medianSpeeds(undisturbed) {
-		if s.baseline[kind] == 0 {
-			s.baseline[kind] = ns
+		if len(undisturbed) < minRounds {
+			undisturbed = quietest(rounds, level)
 		}
+		s.baseline[clock] = medianSpeeds(undisturbed)[clock]
 	}
 	return nil
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/hwprofd/hwprofd/device"
 	"github.com/hwprofd/hwprofd/graph"
 	"github.com/hwprofd/hwprofd/lut"
+	"github.com/hwprofd/hwprofd/predictor"
 )
 
 // The daemon of the tests starts this test program for its verbs: with fakeVar
@@ -84,6 +85,18 @@ func fakeVerb(args []string) int {
 			fmt.Fprintln(os.Stderr, `{"message":"resumed"}`)
 		}
 		if err := fakeTable(100).Write(option("-o")); err != nil {
+			fmt.Fprintln(os.Stderr, "hwprofd:", err)
+			return 1
+		}
+	case "predict":
+		table, err := lut.Read(option("--lut"))
+		if err == nil {
+			var p *predictor.Predictor
+			if p, err = predictor.Fit(table); err == nil {
+				err = p.Save(option("--save"))
+			}
+		}
+		if err != nil {
 			fmt.Fprintln(os.Stderr, "hwprofd:", err)
 			return 1
 		}

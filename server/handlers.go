@@ -283,6 +283,7 @@ func (s *Server) putLUT(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	s.learn(info)
 	status := http.StatusOK
 	if added {
 		status = http.StatusCreated

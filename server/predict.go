@@ -3,9 +3,7 @@ package server
 import (
 	"bytes"
 	"context"
-	"crypto/sha256"
 	"encoding/json"
-	"fmt"
 	"net/http"
 	"sync"
 	"time"
@@ -22,43 +20,48 @@ import (
 const (
 	maxWorkloads  = 10000           // of a network to predict
 	openTables    = 4               // tables and predictors in memory
-	maxAnswers    = 1024            // ready answers in memory
-	maxAnswer     = 16 << 10        // bytes of an answer that is kept ready
-	maxNames      = 16 << 10        // parsed names of workloads in memory
+	maxKnown      = 16 << 10        // workloads of a predictor that are kept ready
 	forgetAfter   = 5 * time.Minute // without use
 	maxNameLength = 512
 )
 
-// oracle predicts. Tables, the predictors fitted to them, parsed names and
-// whole answers are kept while they are used, and forgotten a while after.
+// oracle predicts. Tables, predictors, and what was asked of them are kept
+// while they are used, and forgotten a while after.
 type oracle struct {
 	luts   *luts
 	models *models
+	fits   *fits
 
-	fits       singleflight.Group
-	tables     *lru.Cache[string, *lut.Table]           // by ETag
-	predictors *lru.Cache[string, *predictor.Predictor] // by ETag
-	names      *lru.Cache[string, graph.Workload]
-	answers    *lru.Cache[[sha256.Size]byte, answer] // by digest of the question
+	reads  singleflight.Group
+	tables *lru.Cache[string, *lut.Table] // by ETag
+	open   *lru.Cache[string, *known]     // by ETag
 
 	mu     sync.Mutex
 	used   time.Time
 	forget *time.Timer // nil while there is nothing to forget
 }
 
-// answer is what a question was answered with, by a version of a table.
-type answer struct {
-	lut, etag string
-	body      []byte
+// known is a predictor with the workloads that it was asked for, by name: in
+// networks of a kind most are the same.
+type known struct {
+	predictor *predictor.Predictor
+
+	mu    sync.RWMutex
+	parts map[string]*knownPart
 }
 
-func newOracle(l *luts, m *models) *oracle {
-	o := &oracle{luts: l, models: m}
+// knownPart is a workload, and its part in any prediction, also as JSON.
+type knownPart struct {
+	workload graph.Workload
+	part     api.Part
+	encoded  []byte
+}
+
+func newOracle(l *luts, m *models, f *fits) *oracle {
+	o := &oracle{luts: l, models: m, fits: f}
 	// New fails only for sizes that are not positive.
 	o.tables, _ = lru.New[string, *lut.Table](openTables)
-	o.predictors, _ = lru.New[string, *predictor.Predictor](openTables)
-	o.names, _ = lru.New[string, graph.Workload](maxNames)
-	o.answers, _ = lru.New[[sha256.Size]byte, answer](maxAnswers)
+	o.open, _ = lru.New[string, *known](openTables)
 	return o
 }
 
@@ -82,9 +85,7 @@ func (o *oracle) expire() {
 	}
 	o.forget = nil
 	o.tables.Purge()
-	o.predictors.Purge()
-	o.names.Purge()
-	o.answers.Purge()
+	o.open.Purge()
 	go trim()
 }
 
@@ -98,7 +99,7 @@ func (o *oracle) table(ctx context.Context, name string) (api.LUT, *lut.Table, e
 	if table, ok := o.tables.Get(info.ETag); ok {
 		return info, table, nil
 	}
-	table, err := once(ctx, &o.fits, "table "+info.ETag, func() (*lut.Table, error) {
+	table, err := once(ctx, &o.reads, info.ETag, func() (*lut.Table, error) {
 		read, table, err := readLUT(o.luts.path(name))
 		if err == nil {
 			o.tables.Add(read.ETag, table)
@@ -106,25 +107,6 @@ func (o *oracle) table(ctx context.Context, name string) (api.LUT, *lut.Table, e
 		return table, err
 	})
 	return info, table, err
-}
-
-// predictor returns a predictor fitted to the table of the given version.
-func (o *oracle) predictor(ctx context.Context, info api.LUT) (*predictor.Predictor, error) {
-	if p, ok := o.predictors.Get(info.ETag); ok {
-		return p, nil
-	}
-	return once(ctx, &o.fits, "predictor "+info.ETag, func() (*predictor.Predictor, error) {
-		table, err := lut.Read(o.luts.path(info.Name))
-		if err != nil {
-			return nil, err
-		}
-		p, err := predictor.Fit(table)
-		if err != nil {
-			return nil, problemf(http.StatusUnprocessableEntity, "table %q: %w", info.Name, err)
-		}
-		o.predictors.Add(info.ETag, p)
-		return p, nil
-	})
 }
 
 // once lets the first who asks do the work, and all others wait for it.
@@ -142,101 +124,177 @@ func once[T any](ctx context.Context, group *singleflight.Group, key string, wor
 
 // answer predicts what a request of JSON asks for, as JSON.
 func (o *oracle) answer(ctx context.Context, body []byte) ([]byte, error) {
-	o.use()
-	question := sha256.Sum256(body)
-	if known, ok := o.answers.Get(question); ok {
-		if info, err := o.luts.get(known.lut); err == nil && info.ETag == known.etag {
-			return known.body, nil
+	q, ok := scanQuestion(body)
+	if !ok {
+		var request api.PredictRequest
+		if err := decodeStrictly(body, &request); err != nil {
+			return nil, err
 		}
+		q = questionOf(request)
 	}
-	var request api.PredictRequest
-	if err := decodeStrictly(body, &request); err != nil {
-		return nil, err
-	}
-	prediction, etag, err := o.predict(ctx, request)
+	prediction, parts, err := o.ask(ctx, q, o.fits.patience)
 	if err != nil {
 		return nil, err
 	}
-	var encoded bytes.Buffer
-	if err := json.NewEncoder(&encoded).Encode(prediction); err != nil {
+	prediction.Parts = []api.Part{}
+	head, err := json.Marshal(prediction)
+	if err != nil {
 		return nil, err
 	}
-	// A model may be removed, after which the answer is another.
-	if encoded.Len() <= maxAnswer && request.Model == "" {
-		o.answers.Add(question, answer{request.LUT, etag, bytes.Clone(encoded.Bytes())})
+	size := len(head) + 1
+	for _, part := range parts {
+		size += len(part.encoded) + 1
 	}
-	return encoded.Bytes(), nil
+	out := append(make([]byte, 0, size), bytes.TrimSuffix(head, []byte("]}"))...) // the parts come last
+	for i, part := range parts {
+		if i > 0 {
+			out = append(out, ',')
+		}
+		out = append(out, part.encoded...)
+	}
+	return append(out, "]}\n"...), nil
 }
 
-// predict predicts, and tells by which version of the table.
-func (o *oracle) predict(ctx context.Context, request api.PredictRequest) (prediction *api.Prediction, etag string, err error) {
+// predict predicts, and waits for what has to be learned first as long as told.
+func (o *oracle) predict(ctx context.Context, request api.PredictRequest, wait time.Duration) (*api.Prediction, error) {
+	prediction, parts, err := o.ask(ctx, questionOf(request), wait)
+	if err != nil {
+		return nil, err
+	}
+	for _, part := range parts {
+		prediction.Parts = append(prediction.Parts, part.part)
+	}
+	return prediction, nil
+}
+
+// ask predicts. The parts are beside the prediction, not in it.
+func (o *oracle) ask(ctx context.Context, q question, wait time.Duration) (*api.Prediction, []*knownPart, error) {
 	o.use()
-	network, names := "", request.Workloads
+	network := ""
 	switch {
-	case request.LUT == "":
-		return nil, "", problemf(http.StatusBadRequest, "lut is missing: name the table to predict by")
-	case (request.Model == "") == (len(request.Workloads) == 0):
-		return nil, "", problemf(http.StatusBadRequest, "name what to predict: either model, or workloads")
-	case len(request.Workloads) > maxWorkloads:
-		return nil, "", problemf(http.StatusBadRequest, "%d workloads are more than the %d that are taken", len(request.Workloads), maxWorkloads)
-	case request.Model != "":
-		model, err := o.models.get(request.Model)
+	case q.lut == "":
+		return nil, nil, problemf(http.StatusBadRequest, "lut is missing: name the table to predict by")
+	case (q.model == "") == (len(q.workloads) == 0):
+		return nil, nil, problemf(http.StatusBadRequest, "name what to predict: either model, or workloads")
+	case len(q.workloads) > maxWorkloads:
+		return nil, nil, problemf(http.StatusBadRequest, "%d workloads are more than the %d that are taken", len(q.workloads), maxWorkloads)
+	case q.model != "":
+		model, err := o.models.get(q.model)
 		if err != nil {
-			return nil, "", err
+			return nil, nil, err
 		}
-		network, names = model.Name, model.Workloads()
-		if len(names) == 0 {
-			return nil, "", problemf(http.StatusUnprocessableEntity, "model %s has no workloads to predict", model.Name)
+		network = model.Name
+		if q.workloads = byteSlices(model.Workloads()); len(q.workloads) == 0 {
+			return nil, nil, problemf(http.StatusUnprocessableEntity, "model %s has no workloads to predict", model.Name)
 		}
 	}
-	workloads := make([]graph.Workload, len(names))
-	for i, name := range names {
-		w, err := o.workload(name)
-		if err != nil {
-			return nil, "", problemf(http.StatusBadRequest, "workloads[%d]: %w", i, err)
+	info, err := o.luts.get(q.lut)
+	if err != nil {
+		return nil, nil, err
+	}
+	k, ok := o.open.Get(info.ETag)
+	if !ok {
+		// A wrong question should not wait for its answer.
+		for i, name := range q.workloads {
+			if _, err := parseWorkload(i, name); err != nil {
+				return nil, nil, err
+			}
 		}
-		workloads[i] = w
+		if k, err = o.openPredictor(ctx, info, wait); err != nil {
+			return nil, nil, err
+		}
 	}
-	info, err := o.luts.get(request.LUT)
+	workloads, parts, missing, err := k.look(q.workloads)
 	if err != nil {
-		return nil, "", err
+		return nil, nil, err
 	}
-	p, err := o.predictor(ctx, info)
+	predicted, err := k.predictor.Predict(workloads)
 	if err != nil {
-		return nil, "", err
+		return nil, nil, problemf(http.StatusUnprocessableEntity, "%w", err)
 	}
-	predicted, err := p.Predict(workloads)
-	if err != nil {
-		return nil, "", problemf(http.StatusUnprocessableEntity, "%w", err)
+	if missing {
+		if err := k.add(q.workloads, parts, predicted.Parts); err != nil {
+			return nil, nil, err
+		}
 	}
-	answer := &api.Prediction{
+	prediction := &api.Prediction{
 		Network: network, LUT: info.Name,
 		LatencyNS: predicted.LatencyNS, LowNS: predicted.LowNS, HighNS: predicted.HighNS,
 		Coverage: predicted.Coverage, Interval: predicted.Interval,
 		EnergySource: predicted.EnergySource, OverheadNS: predicted.OverheadNS,
-		Parts: make([]api.Part, len(names)),
 	}
 	if predicted.EnergySource != "" {
-		answer.EnergyMJ = &predicted.EnergyMJ
+		prediction.EnergyMJ = &predicted.EnergyMJ
 	}
-	for i, part := range predicted.Parts {
-		answer.Parts[i] = api.Part{Workload: names[i], LatencyNS: part.LatencyNS, Source: part.Source}
-	}
-	return answer, info.ETag, nil
+	return prediction, parts, nil
 }
 
-// workload parses a canonical name.
-func (o *oracle) workload(name string) (graph.Workload, error) {
-	if w, ok := o.names.Get(name); ok {
-		return w, nil
-	}
-	if len(name) > maxNameLength {
-		return graph.Workload{}, fmt.Errorf("a name of %d bytes is no workload's", len(name))
-	}
-	w, err := graph.ParseWorkload(name)
+func (o *oracle) openPredictor(ctx context.Context, info api.LUT, wait time.Duration) (*known, error) {
+	p, err := o.fits.getSoon(ctx, info, wait)
 	if err != nil {
-		return graph.Workload{}, err
+		return nil, err
 	}
-	o.names.Add(name, w)
+	k := &known{predictor: p, parts: map[string]*knownPart{}}
+	if there, ok, _ := o.open.PeekOrAdd(info.ETag, k); ok {
+		return there, nil
+	}
+	return k, nil
+}
+
+// look finds the workloads of these names and their parts, nil where the part
+// is missing.
+func (k *known) look(names [][]byte) (workloads []graph.Workload, parts []*knownPart, missing bool, err error) {
+	workloads, parts = make([]graph.Workload, len(names)), make([]*knownPart, len(names))
+	k.mu.RLock()
+	for i, name := range names {
+		if part := k.parts[string(name)]; part != nil {
+			workloads[i], parts[i] = part.workload, part
+		} else {
+			missing = true
+		}
+	}
+	k.mu.RUnlock()
+	if !missing {
+		return workloads, parts, false, nil
+	}
+	for i, name := range names {
+		if parts[i] == nil {
+			if workloads[i], err = parseWorkload(i, name); err != nil {
+				return nil, nil, true, err
+			}
+		}
+	}
+	return workloads, parts, true, nil
+}
+
+// add fills in the parts that are missing, and keeps them.
+func (k *known) add(names [][]byte, parts []*knownPart, predicted []predictor.Part) error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for i, name := range names {
+		if parts[i] != nil {
+			continue
+		}
+		p := &knownPart{workload: predicted[i].Workload, part: api.Part{Workload: string(name), LatencyNS: predicted[i].LatencyNS, Source: predicted[i].Source}}
+		var err error
+		if p.encoded, err = json.Marshal(p.part); err != nil {
+			return err
+		}
+		if len(k.parts) >= maxKnown {
+			clear(k.parts)
+		}
+		k.parts[p.part.Workload], parts[i] = p, p
+	}
+	return nil
+}
+
+func parseWorkload(i int, name []byte) (graph.Workload, error) {
+	if len(name) > maxNameLength {
+		return graph.Workload{}, problemf(http.StatusBadRequest, "workloads[%d]: a name of %d bytes is no workload's", i, len(name))
+	}
+	w, err := graph.ParseWorkload(string(name))
+	if err != nil {
+		return graph.Workload{}, problemf(http.StatusBadRequest, "workloads[%d]: %w", i, err)
+	}
 	return w, nil
 }

@@ -11,6 +11,7 @@ import (
 	"mime"
 	"net/http"
 	"os"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -22,15 +23,16 @@ import (
 
 // problem is an error with the status that tells a client whose fault it is.
 type problem struct {
-	status int
-	err    error
+	status     int
+	err        error
+	retryAfter time.Duration // when to ask again, if that helps
 }
 
 func (p *problem) Error() string { return p.err.Error() }
 func (p *problem) Unwrap() error { return p.err }
 
 func problemf(status int, format string, args ...any) error {
-	return &problem{status, fmt.Errorf(format, args...)}
+	return &problem{status: status, err: fmt.Errorf(format, args...)}
 }
 
 // explain returns the status and the text for a client. What is not the
@@ -62,6 +64,10 @@ func (s *Server) explain(r *http.Request, err error) (status int, detail string)
 func (s *Server) writeProblem(w http.ResponseWriter, r *http.Request, err error) {
 	status, detail := s.explain(r, err)
 	header := w.Header()
+	var p *problem
+	if errors.As(err, &p) && p.retryAfter > 0 {
+		header.Set("Retry-After", strconv.Itoa(int(p.retryAfter.Seconds())))
+	}
 	header.Set("Content-Type", "application/problem+json")
 	for _, name := range []string{"Etag", "Cache-Control", "Content-Disposition", "Location"} {
 		header.Del(name)
@@ -102,6 +108,9 @@ func (s *Server) readJSON(w http.ResponseWriter, r *http.Request, v any) error {
 }
 
 func checkJSON(r *http.Request) error {
+	if r.Header.Get("Content-Type") == "application/json" {
+		return nil // as nearly all have it
+	}
 	if kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || kind != "application/json" {
 		return problemf(http.StatusUnsupportedMediaType, "the body has to be application/json, not %q", r.Header.Get("Content-Type"))
 	}
@@ -127,6 +136,11 @@ func (b requestBody) Read(p []byte) (int, error) {
 
 func (s *Server) readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	if r.ContentLength > jsonLimit {
+		// A connection closed on who still sends would take the answer with it.
+		if r.ContentLength <= 4*jsonLimit && r.Header.Get("Expect") == "" {
+			_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(bodyDeadline))
+			_, _ = io.Copy(io.Discard, r.Body)
+		}
 		return nil, &http.MaxBytesError{Limit: jsonLimit}
 	}
 	select {
@@ -139,7 +153,13 @@ func (s *Server) readBody(w http.ResponseWriter, r *http.Request) ([]byte, error
 		// Some writers, such as those of tests, have no deadlines.
 		_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(bodyDeadline))
 	}
-	return io.ReadAll(requestBody{http.MaxBytesReader(w, r.Body, jsonLimit)})
+	body := requestBody{http.MaxBytesReader(w, r.Body, jsonLimit)}
+	if r.ContentLength < 0 {
+		return io.ReadAll(body)
+	}
+	whole := make([]byte, r.ContentLength)
+	_, err := io.ReadFull(body, whole)
+	return whole, err
 }
 
 // decodeStrictly says what is wrong with a body and where.

@@ -94,6 +94,9 @@ func (s *Server) busy(ctx context.Context) (why string, again time.Duration) {
 	if left := s.options.Hours.left(time.Now()); left > 0 {
 		return "waits for the hours " + s.options.Hours.String(), min(left, time.Hour)
 	}
+	if s.fits.busy() {
+		return "waits until hwprofd has learned from a table", time.Second
+	}
 	if s.options.MaxLoad <= 0 || s.options.MaxLoad >= 1 {
 		return "", 0
 	}

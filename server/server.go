@@ -10,6 +10,7 @@
 //
 //	DIR/queue.db                 jobs and their results
 //	DIR/luts/NAME.lut.parquet    tables
+//	DIR/predictors/              what was learned from the tables
 //	DIR/models/DIGEST.onnx       models as they were uploaded, by their SHA-256
 //	DIR/models/DIGEST.json       what is in them
 //	DIR/work/ID/                 what the job ID needs while it is done
@@ -69,6 +70,7 @@ type Server struct {
 	queue   *queue
 	models  *models
 	luts    *luts
+	fits    *fits
 	oracle  *oracle
 	metrics *metrics
 	handler http.Handler
@@ -93,7 +95,7 @@ func New(options Options) (*Server, error) {
 	if options.Log == nil {
 		options.Log = zap.NewNop()
 	}
-	for _, name := range []string{"luts", "models", "work"} {
+	for _, name := range []string{"luts", "models", "predictors", "work"} {
 		if err := os.MkdirAll(filepath.Join(options.Dir, name), 0o700); err != nil {
 			return nil, err
 		}
@@ -104,7 +106,8 @@ func New(options Options) (*Server, error) {
 		bodies: make(chan struct{}, bodySlots), streams: make(chan struct{}, maxStreams), describing: make(chan struct{}, 1),
 	}
 	s.models = newModels(filepath.Join(options.Dir, "models"), s.describe)
-	s.oracle = newOracle(s.luts, s.models)
+	s.fits = newFits(filepath.Join(options.Dir, "predictors"), options.Version, s.luts, s.fitTable)
+	s.oracle = newOracle(s.luts, s.models, s.fits)
 	s.streaming, s.endStreams = context.WithCancel(context.Background())
 	var err error
 	if s.queue, err = openQueue(filepath.Join(options.Dir, "queue.db")); err != nil {
@@ -122,6 +125,7 @@ func New(options Options) (*Server, error) {
 // Close gives the directory free. Serve does it too.
 func (s *Server) Close() error {
 	s.endStreams()
+	s.fits.close()
 	return s.queue.close()
 }
 

@@ -357,6 +357,7 @@ func (s *Server) modelPage(w http.ResponseWriter, r *http.Request) error {
 		Running    []api.Job
 		Comparison *comparisonPage
 		Problem    string
+		Learning   bool // from the table
 	}{page: s.page(model.Name, "models"), Model: model, LUTs: tables, LUT: r.URL.Query().Get("lut")}
 	if data.LUT == "" && len(tables) > 0 {
 		data.LUT = tables[0].Name
@@ -379,12 +380,15 @@ func (s *Server) modelPage(w http.ResponseWriter, r *http.Request) error {
 			return err
 		}
 	} else if data.LUT != "" {
-		prediction, _, err := s.oracle.predict(r.Context(), api.PredictRequest{LUT: data.LUT, Model: model.Digest})
+		prediction, err := s.oracle.predict(r.Context(), api.PredictRequest{LUT: data.LUT, Model: model.Digest}, pagePatience)
 		var p *problem
 		switch {
 		case err == nil:
 			shown := showPrediction(prediction, model.Layers)
 			data.Comparison = &shown
+		case errors.As(err, &p) && p.retryAfter > 0:
+			data.Learning = true
+			w.Header().Set("Refresh", strconv.Itoa(int(p.retryAfter.Seconds())))
 		case errors.As(err, &p):
 			data.Problem = p.Error()
 		default:

@@ -268,6 +268,15 @@ func (s *Server) profile(ctx context.Context, job *api.Job, dir string, files []
 	if err != nil {
 		return nil, err
 	}
+	s.queue.update(job.ID, func(job *api.Job) { job.Progress = &api.Progress{Share: 1, Step: "learn from the table"} })
+	if _, err := s.fits.get(ctx, info); err != nil {
+		if ctx.Err() != nil {
+			return nil, err
+		}
+		s.queue.update(job.ID, func(job *api.Job) {
+			job.Messages = append(slices.Clone(job.Messages), "no predictions by this table: "+err.Error())
+		})
+	}
 	return info, nil
 }
 
@@ -315,7 +324,7 @@ func (s *Server) measureAll(ctx context.Context, job *api.Job, dir string, files
 func (s *Server) predictAll(ctx context.Context, spec api.JobSpec) (any, error) {
 	var all []*api.Prediction
 	for _, digest := range spec.Models {
-		one, _, err := s.oracle.predict(ctx, api.PredictRequest{LUT: spec.LUT, Model: digest})
+		one, err := s.oracle.predict(ctx, api.PredictRequest{LUT: spec.LUT, Model: digest}, untilDone)
 		if err != nil {
 			return nil, err
 		}
@@ -338,7 +347,7 @@ func (s *Server) evaluate(ctx context.Context, job *api.Job, dir string, files [
 		if err := json.Unmarshal(out, &measured); err != nil {
 			return nil, fmt.Errorf("what measure printed for %s: %w", file, err)
 		}
-		predicted, _, err := s.oracle.predict(ctx, api.PredictRequest{LUT: job.Spec.LUT, Model: job.Spec.Models[i]})
+		predicted, err := s.oracle.predict(ctx, api.PredictRequest{LUT: job.Spec.LUT, Model: job.Spec.Models[i]}, untilDone)
 		if err != nil {
 			return nil, err
 		}

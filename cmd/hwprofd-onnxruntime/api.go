@@ -26,6 +26,7 @@ const (
 	createSession                         = 7
 	runSession                            = 9
 	createSessionOptions                  = 10
+	setOptimizedModelFilePath             = 11
 	enableProfiling                       = 14
 	setSessionGraphOptimizationLevel      = 23
 	setIntraOpNumThreads                  = 24

@@ -124,6 +124,7 @@ type reply struct {
 	Start    *int64            `json:"start_ns,omitempty"`
 	End      *int64            `json:"end_ns,omitempty"`
 	Nodes    []nodeTime        `json:"nodes,omitempty"`
+	Graph    []graphNode       `json:"graph,omitempty"`
 	Outputs  []string          `json:"outputs,omitempty"`
 }
 
@@ -170,7 +171,7 @@ func (a *adapter) answer(q request) (reply, error) {
 		}
 		return reply{
 			Protocol: protocolVersion, Name: "onnxruntime", Version: a.api.version, Options: a.options.named(),
-			Threads: a.options.threads, Step: a.clockStep(), Can: []string{"outputs", "nodes"},
+			Threads: a.options.threads, Step: a.clockStep(), Can: []string{"outputs", "nodes", "graph"},
 		}, nil
 	case "load":
 		a.unload()
@@ -183,7 +184,7 @@ func (a *adapter) answer(q request) (reply, error) {
 			t.name = in.Name
 			a.inputs = append(a.inputs, t)
 		}
-		s, err := a.api.newSession(q.Model, a.options, a.inputs, "")
+		s, err := a.api.newSession(q.Model, a.options, a.inputs, written{})
 		if err != nil {
 			return reply{}, err
 		}
@@ -194,7 +195,7 @@ func (a *adapter) answer(q request) (reply, error) {
 		return reply{}, nil
 	case "shutdown":
 		return reply{}, nil
-	case "run", "nodes", "outputs":
+	case "run", "nodes", "graph", "outputs":
 	default:
 		return reply{}, fmt.Errorf("operation %q is not known", q.Op)
 	}
@@ -204,6 +205,10 @@ func (a *adapter) answer(q request) (reply, error) {
 	if q.Op == "outputs" {
 		files, err := a.outputs(q.Folder)
 		return reply{Outputs: files}, err
+	}
+	if q.Op == "graph" {
+		nodes, err := a.graph()
+		return reply{Graph: nodes}, err
 	}
 	if q.N < 1 {
 		return reply{}, fmt.Errorf("n is %d, want one or more", q.N)

@@ -99,7 +99,7 @@ func TestReadProfile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []nodeTime{{"ReorderInput", "ReorderInput", 101e3}, {"y_nchwc", "Conv", 501e3}}
+	want := []nodeTime{{"ReorderInput", "ReorderInput", 101.5e3, true}, {"y_nchwc", "Conv", 501.5e3, false}}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got %v, want %v", got, want)
 	}

@@ -14,12 +14,19 @@ type nodeTime struct {
 	Name string  `json:"name"`
 	Op   string  `json:"op"`
 	NS   float64 `json:"ns"`
+	// Layout is set where the node only brings a tensor into another layout, or
+	// to another place, between what the model asks for.
+	Layout bool `json:"layout,omitempty"`
 }
 
-// nodes runs the model n times with ONNX Runtime's own profile, which is in
-// whole microseconds, and returns the mean time of each node.
+// layoutOps are the operators that ONNX Runtime puts between others for that.
+var layoutOps = map[string]bool{"ReorderInput": true, "ReorderOutput": true, "MemcpyFromHost": true, "MemcpyToHost": true}
+
+// nodes runs the model n times with ONNX Runtime's own profile and returns the
+// mean time of each node. The profile's times are cut to whole microseconds;
+// half of one is added to each, which is right in the mean.
 func (a *adapter) nodes(n int) ([]nodeTime, error) {
-	s, err := a.api.newSession(a.model, a.options, a.inputs, filepath.Join(a.folder, "profile"))
+	s, err := a.api.newSession(a.model, a.options, a.inputs, written{profile: filepath.Join(a.folder, "profile")})
 	if err != nil {
 		return nil, err
 	}
@@ -55,7 +62,10 @@ func readProfile(data []byte, n int) ([]nodeTime, error) {
 	if err := json.Unmarshal(data, &events); err != nil {
 		return nil, fmt.Errorf("ONNX Runtime's profile: %w", err)
 	}
-	const kernel = "_kernel_time"
+	const (
+		kernel = "_kernel_time"
+		cut    = 500 // ns
+	)
 	var nodes []nodeTime
 	place, seen := map[string]int{}, map[string]int{}
 	for _, e := range events {
@@ -66,7 +76,7 @@ func readProfile(data []byte, n int) ([]nodeTime, error) {
 		key := e.Args.Index + " " + name
 		if seen[key]++; seen[key] == 1 {
 			place[key] = len(nodes)
-			nodes = append(nodes, nodeTime{Name: name, Op: e.Args.Op})
+			nodes = append(nodes, nodeTime{Name: name, Op: e.Args.Op, NS: cut, Layout: layoutOps[e.Args.Op]})
 			continue
 		}
 		nodes[place[key]].NS += 1e3 * e.Duration / float64(n)

@@ -22,8 +22,14 @@ type session struct {
 	out     []uintptr // OrtValue *, 0 before a run
 }
 
-// newSession loads a model. With a prefix of a path, it writes a profile.
-func (a *api) newSession(model string, o options, inputs []tensor, profile string) (s *session, err error) {
+// written is what a session writes beside its outputs; nothing where empty.
+type written struct {
+	profile string // prefix of the path of a profile
+	model   string // path of the model as it is run
+}
+
+// newSession loads a model.
+func (a *api) newSession(model string, o options, inputs []tensor, w written) (s *session, err error) {
 	s = &session{api: a}
 	defer func() {
 		if err != nil {
@@ -36,7 +42,7 @@ func (a *api) newSession(model string, o options, inputs []tensor, profile strin
 		return s, err
 	}
 	defer a.release(releaseSessionOptions, opts)
-	if err := a.configure(opts, o, profile); err != nil {
+	if err := a.configure(opts, o, w); err != nil {
 		return s, err
 	}
 	if err := a.call(createSession, a.env, s.text(model), opts, out(&s.session)); err != nil {
@@ -45,7 +51,7 @@ func (a *api) newSession(model string, o options, inputs []tensor, profile strin
 	return s, s.bind(inputs)
 }
 
-func (a *api) configure(opts uintptr, o options, profile string) error {
+func (a *api) configure(opts uintptr, o options, w written) error {
 	s := &session{} // keeps strings until the end
 	steps := []error{
 		a.call(setIntraOpNumThreads, opts, uintptr(o.threads)),
@@ -55,8 +61,11 @@ func (a *api) configure(opts uintptr, o options, profile string) error {
 	for _, p := range o.config {
 		steps = append(steps, a.call(addSessionConfigEntry, opts, s.text(p[0]), s.text(p[1])))
 	}
-	if profile != "" {
-		steps = append(steps, a.call(enableProfiling, opts, s.text(profile)))
+	if w.profile != "" {
+		steps = append(steps, a.call(enableProfiling, opts, s.text(w.profile)))
+	}
+	if w.model != "" {
+		steps = append(steps, a.call(setOptimizedModelFilePath, opts, s.text(w.model)))
 	}
 	if o.provider != "cpu" {
 		keys, values := []uintptr{0}, []uintptr{0}

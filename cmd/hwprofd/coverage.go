@@ -18,6 +18,7 @@ const (
 	streamCalibrate
 	streamCheck
 	streamEvaluate
+	streamPairs
 )
 
 // drawDistinct draws n architectures that are not in seen, and adds them.
@@ -38,17 +39,17 @@ func drawDistinct(space nas.Space, seed, stream uint64, n int, seen map[string]b
 }
 
 // fusedWorkloads are the workloads that an architecture runs.
-func fusedWorkloads(space nas.Space, a nas.Architecture) ([]graph.Workload, error) {
+func fusedWorkloads(space nas.Space, a nas.Architecture, fusing ...graph.Option) ([]graph.Workload, error) {
 	g, err := space.Lower(a)
 	if err != nil {
 		return nil, err
 	}
-	return graphWorkloads(g)
+	return graphWorkloads(g, fusing...)
 }
 
 // graphWorkloads are those of a graph once fused.
-func graphWorkloads(g *graph.Graph) ([]graph.Workload, error) {
-	fused, err := graph.Fuse(g)
+func graphWorkloads(g *graph.Graph, fusing ...graph.Option) ([]graph.Workload, error) {
+	fused, err := graph.Optimize(g, fusing...)
 	if err != nil {
 		return nil, err
 	}
@@ -58,12 +59,12 @@ func graphWorkloads(g *graph.Graph) ([]graph.Workload, error) {
 // coverSpace picks at most n workloads of a space to measure: those of its
 // smallest and largest network, then those that make up most of the work of
 // its networks, judged by a sample.
-func coverSpace(space nas.Space, seed uint64, n int) ([]graph.Workload, error) {
+func coverSpace(space nas.Space, seed uint64, n int, fusing ...graph.Option) ([]graph.Workload, error) {
 	const sample = 2000
 	share := map[graph.Workload]float64{}
 	rng := rand.New(rand.NewPCG(seed, streamCoverage))
 	for range sample {
-		workloads, err := fusedWorkloads(space, nas.RandomSized(space, rng))
+		workloads, err := fusedWorkloads(space, nas.RandomSized(space, rng), fusing...)
 		if err != nil {
 			return nil, err
 		}
@@ -73,7 +74,7 @@ func coverSpace(space nas.Space, seed uint64, n int) ([]graph.Workload, error) {
 	}
 	var picked []graph.Workload
 	for _, a := range []nas.Architecture{space.Smallest(), space.Largest()} {
-		workloads, err := fusedWorkloads(space, a)
+		workloads, err := fusedWorkloads(space, a, fusing...)
 		if err != nil {
 			return nil, err
 		}

@@ -108,7 +108,7 @@ func (e *evaluation) compare(networks []evaluatedNetwork, measured []lut.Network
 		}
 		result.Families = append(result.Families, accuracyOf(name, a, true))
 	}
-	known := slices.DeleteFunc(slices.Clone(e.table.Networks), func(n lut.Network) bool { return n.Use == "test" })
+	known := slices.DeleteFunc(slices.Clone(e.table.Networks), func(n lut.Network) bool { return n.Use == "test" || n.Use == lut.UsePair })
 	baselines, err := e.predictor.Baselines(known)
 	if err != nil {
 		return nil, err

@@ -126,6 +126,9 @@ func printTable(w io.Writer, table *lut.Table, rows []lut.Row) error {
 		fmt.Fprintln(tw, "\t\t\t\t\t\nNETWORK\tMEDIAN\t95% CI\tSAMPLES\tUSED TO\tSUM OF ITS WORKLOADS")
 		for _, n := range table.Networks {
 			ci := fmt.Sprintf("±%.1f%%", 100*n.LatencyCI95NS/n.LatencyMedianNS)
+			if n.Samples == 0 {
+				ci += " (predicted)"
+			}
 			if n.Contended {
 				ci += " (contended)"
 			}

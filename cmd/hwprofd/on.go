@@ -204,7 +204,7 @@ func filesOf(flag, path string) (name string, files []target.File, err error) {
 // is sent; stays are those that do not concern it.
 var (
 	fileFlags = []string{"model", "grid", "baseline", "runtime"}
-	stays     = []string{"on", "token-file", "output", "resume", "progress"}
+	stays     = []string{"on", "token-file", "output", "resume", "progress", "known", "rows"}
 )
 
 // forwarded are the flags that were given, for the command on the target. What

@@ -33,7 +33,8 @@ over its family, else a roofline; --explain says which, and how sure each is.
 --suggest names the measurements that would narrow the answer most.
 
 With --save what was learned from the table is kept in a file, which --predictor
-reads: predictions from it need no table and no fitting. See docs/prediction.md.`,
+reads: predictions from it need no table and no fitting. It needs no network. See
+docs/prediction.md.`,
 		Example: `  hwprofd predict --lut pi4.lut.parquet --model resnet.onnx --explain
   hwprofd predict --lut pi4.lut.parquet --space mobile28 --arch 2.2.0.2.2.0.0.2.0.2.2.0.0.2.0.2.2.0.0.2.0.1.2.0.0.2.2.1.2.1.0
   hwprofd predict --lut pi4.lut.parquet --model resnet.onnx --save pi4.predictor --suggest 10
@@ -47,6 +48,9 @@ reads: predictions from it need no table and no fitting. See docs/prediction.md.
 			if err := source.check(); err != nil {
 				return err
 			}
+			if savePath != "" && model == "" && spaceName == "" && architecture == "" {
+				return learn(source, savePath)
+			}
 			g, name, err := shapedGraph(model, shapes, spaceName, architecture)
 			if err != nil {
 				return err
@@ -55,7 +59,7 @@ reads: predictions from it need no table and no fitting. See docs/prediction.md.
 			if err != nil {
 				return err
 			}
-			workloads, err := graphWorkloads(g)
+			workloads, err := p.Workloads(g)
 			if err != nil {
 				return err
 			}
@@ -99,6 +103,15 @@ reads: predictions from it need no table and no fitting. See docs/prediction.md.
 	flags.StringVar(&savePath, "save", "", "also write the predictor to a file, for --predictor")
 	flags.StringVar(&pprofPath, "pprof", "", "also write a profile for go tool pprof")
 	return cmd
+}
+
+// learn keeps what a table tells in a predictor's file.
+func learn(source predictorFlags, path string) error {
+	p, _, err := source.open()
+	if err != nil {
+		return err
+	}
+	return p.Save(path)
 }
 
 // predictorFlags say where predictions come from.

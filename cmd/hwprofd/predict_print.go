@@ -74,6 +74,9 @@ func printPrediction(w io.Writer, name string, p *predictor.Predictor, predictio
 		sum += part.LatencyNS
 	}
 	share := func(source string) float64 { return 100 * sources[source] / sum }
+	if transferred := share(predictor.SourceTransfer); transferred > 0 {
+		fmt.Fprintf(w, "predicted   %.0f%% of the workloads' time from other devices' tables and a few rows of this one\n", transferred)
+	}
 	fmt.Fprintf(w, "comes from  table %.0f%%, interpolation %.0f%%, regression %.0f%%, roofline %.0f%% of the workloads' time; overhead %s\n\n",
 		share(predictor.SourceTable), share(predictor.SourceInterpolation), share(predictor.SourceRegression), share(predictor.SourceRoofline), nanoseconds(prediction.OverheadNS))
 	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
@@ -111,6 +114,8 @@ func reason(part predictor.Part, models map[string]predictor.Model) string {
 	switch part.Source {
 	case predictor.SourceTable:
 		return "a row of its own"
+	case predictor.SourceTransfer:
+		return "other devices' tables and a few rows of this one"
 	case predictor.SourceInterpolation:
 		return "rows of other channels and resolutions"
 	case predictor.SourceRegression:

@@ -28,9 +28,10 @@ func newProfileCommand() *cobra.Command {
 		meter   meterFlags
 		outside runtimeFlags
 		on      onFlags
+		known   knownFlags
 	)
 	cmd := &cobra.Command{
-		Use:   "profile -o FILE (--space SPACE | --model MODEL.onnx ... | --grid FILE) [--runtime RUNTIME [-- ARGUMENTS]]",
+		Use:   "profile -o FILE (--space SPACE | --model MODEL.onnx ... | --grid FILE | --known TABLE ...) [--runtime RUNTIME [-- ARGUMENTS]]",
 		Short: "Measure this device into a latency table (a LUT file)",
 		Long: `Measures workloads on this device and writes them as a latency table, a Parquet
 file. With --space they are those that matter most to the networks of a search
@@ -46,6 +47,10 @@ would help no more, and says so.
 With --kernels all, convolutions are measured by each kernel that may be the
 fastest on some machine, in turns, and not only by the one that the rule picks.
 'hwprofd measure --lut' then uses the one that is the fastest on this machine.
+
+With --known, tables of other devices, no more than a few of their workloads are
+measured, those that tell most, and the others are predicted from both: they are
+marked as predicted, with the interval of the prediction. See docs/transfer.md.
 
 With --cache cold the caches are emptied before each run, as for a workload that
 runs once in a while. With several --threads there is a table for each number.
@@ -66,8 +71,10 @@ is copied there and removed at the end. A lost connection does not stop the run;
 the same command goes on with one that was cut off. See docs/devices.md.
 
 With --runtime another runtime than this program's own is measured, by an
-adapter, which gets the arguments after "--". What it fails at is named in the
-table with the reason. With --on the adapter is brought along; the runtime's
+adapter, which gets the arguments after "--". First neighbours in the networks are
+measured together and apart: from that, or the runtime's own account where it
+gives one, follows which of them it fuses, and workloads are taken apart as it
+does. What it fails at is named in the table with the reason. With --on the adapter is brought along; the runtime's
 library is the target's own.`,
 		Example: `  hwprofd profile -o pi4.lut.parquet --space mobile28 --budget 5m
   hwprofd profile -o pi4.lut.parquet --space mobile28 --cover 5m
@@ -75,6 +82,7 @@ library is the target's own.`,
   hwprofd profile -o pi4.lut.parquet --grid shapes.json --cache warm,cold --threads 1,4
   hwprofd profile -o here.lut.parquet --model resnet.onnx --kernels all
   hwprofd profile -o kitchen.lut.parquet --space mobile28 --on ssh://pi@kitchen
+  hwprofd profile -o kitchen.lut.parquet --known pi4.lut.parquet --known xeon.lut.parquet --rows 10 --on ssh://pi@kitchen
   hwprofd profile -o server.lut.parquet --model resnet.onnx --runtime onnxruntime -- --lib /opt/onnxruntime/lib/libonnxruntime.so
   hwprofd profile -o kitchen.lut.parquet --space mobile28 --runtime onnxruntime --on ssh://pi@kitchen`,
 		Args: outside.args,
@@ -85,6 +93,9 @@ library is the target's own.`,
 			case budget <= 0:
 				return usagef("--budget %v is not a time to measure for", budget)
 			}
+			if err := known.check(&plan, cmd.Flags().Changed("rows")); err != nil {
+				return err
+			}
 			if err := plan.check(outside.name != ""); err != nil {
 				return err
 			}
@@ -94,20 +105,31 @@ library is the target's own.`,
 				}
 				budget = plan.cover
 			}
-			if on.set() {
-				if len(plan.threads) > 1 {
-					return usagef("--on makes one table: give the command once for each number of --threads")
-				}
-				return profileOn(cmd, &on, output, plan.batch, args)
-			}
-			if !resume {
+			p := newProgress(cmd.ErrOrStderr())
+			if !resume && !on.set() {
 				for _, n := range plan.threads {
 					if err := refuseExisting(plan.output(output, n)); err != nil {
 						return err
 					}
 				}
 			}
-			p := newProgress(cmd.ErrOrStderr())
+			finish := func() error { return nil }
+			if known.set() {
+				c, err := known.begin(cmd, output, seed)
+				if err != nil {
+					return err
+				}
+				finish = func() error { return c.finish(output, p) }
+			}
+			if on.set() {
+				if len(plan.threads) > 1 {
+					return usagef("--on makes one table: give the command once for each number of --threads")
+				}
+				if err := profileOn(cmd, &on, output, plan.batch, args); err != nil {
+					return err
+				}
+				return finish()
+			}
 			design, workloads, networks, err := plan.items(seed, budget)
 			if err != nil {
 				return err
@@ -128,6 +150,14 @@ library is the target's own.`,
 				of := other.Info()
 				meta.Runtime, meta.RuntimeVersion, meta.RuntimeOptions, meta.Threads = of.Name, of.Version, of.Options, of.Threads
 			}
+			var later []graph.Workload // what is measured once the pairs are
+			if measured != nil {
+				pairs, parts, err := plan.pairs(seed, budget, networks)
+				if err != nil {
+					return err
+				}
+				later, workloads, networks = workloads, parts, append(pairs, networks...)
+			}
 			m, err := meter.open(p.say)
 			if err != nil {
 				return err
@@ -147,7 +177,7 @@ library is the target's own.`,
 				if measured == nil {
 					meta.Threads = n
 				}
-				p.begin("profile: %d workloads, %d networks, %d threads", len(workloads), len(networks), meta.Threads)
+				p.begin("profile: %d workloads, %d networks, %d threads", len(workloads)+len(later), len(networks), meta.Threads)
 				options := profiler.Options{
 					Budget: budget / time.Duration(len(plan.threads)), Seed: seed, Runtime: measured, Baseline: reference, Caches: plan.caches, Alternatives: plan.kernels == allKernels,
 					Meter: m, MaxEnergyPerItem: meter.time, Warn: func(message string) { p.say("%s", message) },
@@ -157,6 +187,9 @@ library is the target's own.`,
 				}
 				if design != nil {
 					design.follow(&options, p)
+				}
+				if measured != nil {
+					afterPairs(&options, len(workloads)+len(networks), later)
 				}
 				table, err := profileOnce(cmd.Context(), path, meta, workloads, networks, options)
 				if err != nil {
@@ -173,12 +206,14 @@ library is the target's own.`,
 					p.say("%d could not be measured; 'hwprofd lut show %s' names them with the reasons", n, path)
 				}
 			}
-			return nil
+			return finish()
 		},
 	}
 	flags := cmd.Flags()
 	flags.StringVarP(&output, "output", "o", "", "table to write")
 	plan.add(flags)
+	known.add(flags, "complete table of another device; may be repeated: measure some of their workloads and predict the others")
+	known.addRows(flags)
 	flags.DurationVar(&budget, "budget", 5*time.Minute, "time to measure for")
 	flags.Uint64Var(&seed, "seed", 1, "seed of the choice and order of workloads")
 	flags.BoolVar(&resume, "resume", false, "go on with an interrupted run of the same file")

@@ -30,12 +30,12 @@ type cover struct {
 
 // coverItems is the design for spaces, which count the same, with the workloads
 // that it begins with: those of the smallest and the largest networks.
-func coverItems(spaces []nas.Space, seed uint64) (*cover, []graph.Workload, error) {
+func coverItems(spaces []nas.Space, seed uint64, fusing ...graph.Option) (*cover, []graph.Workload, error) {
 	var workloads []graph.Workload
 	c := &cover{}
 	for _, s := range spaces {
 		for _, a := range []nas.Architecture{s.Smallest(), s.Largest()} {
-			of, err := fusedWorkloads(s, a)
+			of, err := fusedWorkloads(s, a, fusing...)
 			if err != nil {
 				return nil, nil, err
 			}
@@ -49,7 +49,7 @@ func coverItems(spaces []nas.Space, seed uint64) (*cover, []graph.Workload, erro
 			if i%2 == 1 {
 				draw = nas.Random
 			}
-			of, err := fusedWorkloads(s, draw(s, rng))
+			of, err := fusedWorkloads(s, draw(s, rng), fusing...)
 			if err != nil {
 				return nil, nil, err
 			}
@@ -65,7 +65,11 @@ func (c *cover) choose(measured *lut.Table, left time.Duration) ([]graph.Workloa
 	if err != nil {
 		return nil, err
 	}
-	design, err := p.Design(c.aims, max(1, min(coverBatch, int(left/coverTime))))
+	aims := make([][]graph.Workload, len(c.aims))
+	for i, workloads := range c.aims {
+		aims[i] = p.Cut(workloads)
+	}
+	design, err := p.Design(aims, max(1, min(coverBatch, int(left/coverTime))))
 	if err != nil {
 		return nil, err
 	}

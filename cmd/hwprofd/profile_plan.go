@@ -30,6 +30,7 @@ type profilePlan struct {
 	baseline       string
 	kernels        string
 	cover          time.Duration
+	fusing         []graph.Option // with which another runtime cuts graphs into workloads
 }
 
 func (p *profilePlan) add(flags *pflag.FlagSet) {
@@ -55,7 +56,7 @@ const (
 func (p *profilePlan) check(outside bool) error {
 	switch {
 	case len(p.spaces)+len(p.models) == 0 && p.grid == "":
-		return usagef("name what to measure: --space, --model or --grid")
+		return usagef("name what to measure: --space, --model, --grid or --known")
 	case p.cover < 0:
 		return usagef("--cover %v is not a time to measure for", p.cover)
 	case p.cover > 0 && len(p.spaces) == 0:
@@ -87,6 +88,7 @@ func (p *profilePlan) check(outside bool) error {
 		}
 	}
 	if outside {
+		p.fusing = append(p.fusing, graph.Without("squeeze-excite")) // to it, a convolution of one pixel is one
 		switch {
 		case slices.Contains(p.caches, lut.CacheCold):
 			// An adapter runs a model once before it takes times, which would
@@ -136,9 +138,9 @@ func (p *profilePlan) items(seed uint64, budget time.Duration) (*cover, []graph.
 	var design *cover
 	var more []graph.Workload
 	if p.cover > 0 {
-		design, more, err = coverItems(spaces, seed)
+		design, more, err = coverItems(spaces, seed, p.fusing...)
 	} else {
-		more, err = spaceWorkloads(spaces, seed, budget, workloads)
+		more, err = spaceWorkloads(spaces, seed, budget, workloads, p.fusing...)
 	}
 	if err != nil {
 		return nil, nil, nil, err
@@ -201,11 +203,7 @@ func (p *profilePlan) named() ([]graph.Workload, []profiler.NamedGraph, error) {
 			if err != nil {
 				return nil, nil, err
 			}
-			fused, err := graph.Fuse(g)
-			if err != nil {
-				return nil, nil, fmt.Errorf("%s: %w", path, err)
-			}
-			of, err := fused.Workloads()
+			of, err := graphWorkloads(g, p.fusing...)
 			if err != nil {
 				return nil, nil, fmt.Errorf("%s: %w", path, err)
 			}

@@ -36,12 +36,12 @@ func networksEach(spaces int, budget time.Duration) (fit, calibrate int) {
 // spaceWorkloads are the workloads of spaces to measure within a budget beside
 // those that are given. Spaces take turns, each with those that matter most to
 // it; what is given leaves them half of the budget at least.
-func spaceWorkloads(spaces []nas.Space, seed uint64, budget time.Duration, given []graph.Workload) ([]graph.Workload, error) {
+func spaceWorkloads(spaces []nas.Space, seed uint64, budget time.Duration, given []graph.Workload, fusing ...graph.Option) ([]graph.Workload, error) {
 	most := int(workloadShare * float64(budget) / float64(workloadTime))
 	ranked := make([][]graph.Workload, len(spaces))
 	for i, s := range spaces {
 		var err error
-		if ranked[i], err = coverSpace(s, seed, most); err != nil {
+		if ranked[i], err = coverSpace(s, seed, most, fusing...); err != nil {
 			return nil, err
 		}
 	}

@@ -22,7 +22,9 @@ func newTransferCommand() *cobra.Command {
 		Use:   "transfer",
 		Short: "Predict networks on a new device from a few measurements and other devices' tables",
 		Long: `Predict networks on a new device from a few measurements and complete tables of
-other devices, and compare with what was measured.
+other devices, and compare with what was measured. The commands below do so with
+latency tables instead: which rows of a new device to measure, and all others
+from them.
 
 Tables are CSV files, gzip where the name ends in .gz: a row a network, its
 architecture in column arch (or ks, e, d and r in space ofa), and a column of
@@ -86,6 +88,7 @@ score the predictions. Everything is repeated with other networks measured.`,
 			return printTransfer(cmd.OutOrStdout(), result)
 		},
 	}
+	cmd.AddCommand(newTransferChooseCommand(), newTransferCompleteCommand())
 	flags := cmd.Flags()
 	flags.StringVar(&spaceName, "space", "", "search space: nasbench201, fbnet or ofa")
 	flags.StringVar(&knownPath, "known", "", "table of the training devices")

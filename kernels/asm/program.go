@@ -12,6 +12,7 @@ type program struct {
 	slices  []string // parameters, the first of which gives the length
 	scalars []string
 	unroll  int // vectors of a turn of the loop, which have a result each
+	live    int // registers that a vector takes at most; 0 if nobody counted
 	avx512  bool
 	result  op // opAdd or opMax if the kernel returns the sum or the largest of a value
 

@@ -77,6 +77,9 @@ func (x *x86) pin(from int) int {
 	values := 9
 	if n := x.prog.unroll; n > 1 && x.prog.result == 0 {
 		values = min(8*n, 29)
+		if x.prog.live > 0 {
+			values = x.prog.live * n
+		}
 	}
 	x.pinned = map[uint32]reg.VecPhysical{}
 	for _, c := range x.prog.code {

@@ -17,7 +17,7 @@ const (
 // that the known devices taught (Seo et al., "Gaussian Process Regression:
 // Active Data Selection and Test Point Rejection", 2000). Few are then exchanged
 // for others as long as that would have predicted known devices better.
-func (p *Prior) choose(n, k int, rng *rand.Rand) []int {
+func (p *experience) choose(n, k int, rng *rand.Rand) []int {
 	order := rng.Perm(n)
 	pool := min(max(candidates, 2*k), n)
 	all := order[:min(pool+references, n)]
@@ -67,7 +67,7 @@ func greedy(covariance []float64, columns int, noise float64, k int, all []int) 
 
 // priorCovariance is the mean covariance, and noise, of the mixtures under the
 // prior.
-func (p *Prior) priorCovariance(rows, columns []int) (covariance []float64, noise float64) {
+func (p *experience) priorCovariance(rows, columns []int) (covariance []float64, noise float64) {
 	best := math.Inf(-1)
 	for _, l := range p.log {
 		best = max(best, l)

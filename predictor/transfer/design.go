@@ -38,7 +38,7 @@ type designDevice struct {
 
 // rehearsed improves a set of measurements by exchange, beginning with the best
 // of random sets and of the greedy one.
-func (p *Prior) rehearsed(n, k int, greedy []int, rng *rand.Rand) []int {
+func (p *experience) rehearsed(n, k int, greedy []int, rng *rand.Rand) []int {
 	d := p.newDesign(n, greedy, rng)
 	if d == nil {
 		return greedy
@@ -80,7 +80,7 @@ func (p *Prior) rehearsed(n, k int, greedy []int, rng *rand.Rand) []int {
 }
 
 // newDesign returns nil where there is nothing to rehearse with.
-func (p *Prior) newDesign(n int, first []int, rng *rand.Rand) *design {
+func (p *experience) newDesign(n int, first []int, rng *rand.Rand) *design {
 	if len(p.families) < 2 || p.log == nil {
 		return nil
 	}
@@ -157,7 +157,7 @@ func (p *Prior) newDesign(n int, first []int, rng *rand.Rand) *design {
 }
 
 // without are the devices of all families but one.
-func (p *Prior) without(family int) []int {
+func (p *experience) without(family int) []int {
 	var out []int
 	for f, devices := range p.families {
 		if f != family {

@@ -76,8 +76,8 @@ func printIdeas(t *testing.T, name string) {
 		}
 		columns = append(columns, devices)
 	}
-	flat := func(p *Prior) []float64 { return make([]float64, len(p.log)) }
-	prior := func(p *Prior) []float64 { return p.log }
+	flat := func(p *experience) []float64 { return make([]float64, len(p.log)) }
+	prior := func(p *experience) []float64 { return p.log }
 	fmt.Printf("\n| %s | %s | mean | sums, exact | sums, 2%% noise | sums, 10%% noise |\n| --- |%s\n", name, strings.Join(validate, " | "), strings.Repeat(" --- |", len(columns)+1))
 	for _, idea := range []idea{
 		{"mean of the known devices", only("mean device"), prior, temper},
@@ -126,13 +126,13 @@ func printIdeas(t *testing.T, name string) {
 type idea struct {
 	name   string
 	use    func(mixture) bool
-	log    func(p *Prior) []float64
+	log    func(p *experience) []float64
 	temper float64
 }
 
 // answer predicts the rest from measurements, and says for which share of it 90%
 // intervals hold, of the whole method only.
-func (x idea) answer(t *testing.T, p *Prior, truth []float64, measured, rest []int) (predicted []float64, held float64) {
+func (x idea) answer(t *testing.T, p *experience, truth []float64, measured, rest []int) (predicted []float64, held float64) {
 	times := at(truth, measured)
 	if x.use == nil {
 		q, err := p.predict(measured, times)
@@ -140,7 +140,7 @@ func (x idea) answer(t *testing.T, p *Prior, truth []float64, measured, rest []i
 			t.Fatal(err)
 		}
 		for _, i := range rest {
-			low, high, _ := q.Interval(i, 0.9)
+			low, high, _ := q.interval(i, 0.9)
 			if low <= truth[i] && truth[i] <= high {
 				held += 1 / float64(len(rest))
 			}

@@ -6,150 +6,162 @@ import (
 	"math"
 	"math/rand/v2"
 	"slices"
+	"time"
 
 	"github.com/hwprofd/hwprofd/graph"
 	"github.com/hwprofd/hwprofd/lut"
 )
 
-// Row is the latency of a workload on the new device.
-type Row struct {
-	Key       string
-	LatencyNS float64
-	// LowNS and HighNS hold the latency with the asked coverage. Of a row that
-	// was measured they are those of its 95% confidence interval.
-	LowNS, HighNS float64
-	Measured      bool // else predicted
-}
-
-// CompleteTable predicts, from complete tables of known devices and a few rows
-// of a new one, the warm latency of every workload that all known tables have.
-// Rows that were measured are returned as they are. Where the tables say what
-// devices they are of, the known one that is most like the new one counts apart.
-func CompleteTable(known []*lut.Table, measured *lut.Table, coverage float64, seed uint64) ([]Row, error) {
-	keys, it, err := itemsOfTables(known, measured)
+// CompleteTable adds to a table of a few measured rows those that it lacks and
+// all known tables have, with warm caches, as predicted from these: see
+// [lut.Row.Predicted]. What was measured stays as it is; what was predicted
+// before is predicted anew, and predictions in known tables are not looked at.
+//
+// Networks that all known tables have are predicted as well: what they take
+// beyond the sum of their rows there.
+//
+// Where the tables say what devices they are of, the known one that is most like
+// the new one counts apart.
+func CompleteTable(known []*lut.Table, measured *lut.Table, seed uint64) (*lut.Table, error) {
+	t, err := readTables(known, measured)
 	if err != nil {
 		return nil, err
 	}
-	index := make(map[string]int, len(keys))
-	for i, key := range keys {
-		index[key] = i
-	}
-	var out []Row
+	out := &lut.Table{Meta: measured.Meta, Failures: measured.Failures}
+	have := map[string]bool{} // warm rows
 	var which []int
 	var times []float64
 	for i, r := range measured.Rows {
-		if r.Cache != lut.CacheWarm {
+		if r.Predicted() {
 			continue
 		}
 		if !(r.LatencyMedianNS > 0) || math.IsInf(r.LatencyMedianNS, 0) {
 			return nil, fmt.Errorf("transfer: the new device's table: row %d: latency_median_ns is %v, want a positive number", i, r.LatencyMedianNS)
 		}
-		out = append(out, Row{r.Key, r.LatencyMedianNS, r.LatencyMedianNS - r.LatencyCI95NS, r.LatencyMedianNS + r.LatencyCI95NS, true})
-		if at, ok := index[r.Key]; ok {
+		out.Rows = append(out.Rows, r)
+		if r.Cache != lut.CacheWarm {
+			continue
+		}
+		have[r.Key] = true
+		if at, ok := t.index[r.Key]; ok && r.LatencyCI95NS < unsure*r.LatencyMedianNS {
 			which, times = append(which, at), append(times, r.LatencyMedianNS)
 		}
 	}
-	if len(which) < 3 {
-		return nil, fmt.Errorf("transfer: the new device's table shares %d warm workloads with all of the %d known ones, want at least 3", len(which), len(known))
+	if len(which) < leastMeasured {
+		return nil, fmt.Errorf("transfer: the new device's table shares %d measured workloads with all of the %d known ones, want at least %d that are known to better than %.0f%%", len(which), len(known), leastMeasured, 100*unsure)
 	}
-	prior, err := learn(it, len(which), seed)
+	p, err := learn(t.items, len(which), seed)
 	if err != nil {
 		return nil, fmt.Errorf("transfer: %w", err)
 	}
-	prediction, err := prior.predict(which, times)
+	predicted, err := p.predict(which, times)
 	if err != nil {
 		return nil, err
 	}
-	for i, key := range keys {
-		if slices.Contains(which, i) {
+	now := time.Now().UTC().Truncate(time.Microsecond)
+	for i, w := range t.workloads {
+		if have[w.String()] {
 			continue
 		}
-		low, high, err := prediction.Interval(i, coverage)
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, Row{key, prediction.Value(i), low, high, false})
+		row := lut.NewRow(w)
+		row.LatencyMedianNS, row.MeasuredAt = predicted.value(i), now
+		row.LatencyMeanNS, row.RawMedianNS = row.LatencyMedianNS, row.LatencyMedianNS
+		row.LatencyP10NS, row.LatencyP90NS, row.LatencyCI95NS = predicted.spread(i)
+		out.Rows = append(out.Rows, row)
 	}
+	for _, n := range measured.Networks {
+		if n.Samples > 0 {
+			out.Networks = append(out.Networks, n)
+		}
+	}
+	out.Networks = append(out.Networks, predictNetworks(known, out)...)
 	return out, nil
 }
 
-// ChooseRows names the k workloads that are best measured on a new device.
-func ChooseRows(known []*lut.Table, k int, seed uint64) ([]string, error) {
-	keys, it, err := itemsOfTables(known, &lut.Table{})
+// spread are the 10th and the 90th percentile of an item's prediction and the
+// half-width of its 95% interval.
+func (p *prediction) spread(item int) (p10, p90, half95 float64) {
+	p10, p90, _ = p.interval(item, 0.8)
+	low, high, _ := p.interval(item, 0.95)
+	return p10, p90, (high - low) / 2
+}
+
+// unsure is the half-width of the 95% interval, over the median, from which on a
+// measurement tells nothing.
+const unsure = 0.5
+
+// leastMeasured is how few measurements tell anything of a device.
+const leastMeasured = 3
+
+// ChooseRows says which k workloads of those that all known tables have are best
+// measured on a new device, for [CompleteTable].
+func ChooseRows(known []*lut.Table, k int, seed uint64) ([]graph.Workload, error) {
+	t, err := readTables(known, &lut.Table{})
 	if err != nil {
 		return nil, err
 	}
-	if k < 3 || k >= len(keys) {
-		return nil, fmt.Errorf("transfer: %d workloads to measure of %d, want at least 3 and fewer than all", k, len(keys))
+	if k < leastMeasured || k >= len(t.workloads) {
+		return nil, fmt.Errorf("transfer: %d workloads to measure of the %d that the known tables share, want at least %d and fewer than all", k, len(t.workloads), leastMeasured)
 	}
-	prior, err := learn(it, k, seed)
+	p, err := learn(t.items, k, seed)
 	if err != nil {
 		return nil, fmt.Errorf("transfer: %w", err)
 	}
-	var out []string
-	for _, i := range prior.choose(len(keys), k, rand.New(rand.NewPCG(seed, 0x10))) {
-		out = append(out, keys[i])
+	var out []graph.Workload
+	for _, i := range p.choose(len(t.workloads), k, rand.New(rand.NewPCG(seed, 0x10))) {
+		out = append(out, t.workloads[i])
 	}
 	return out, nil
 }
 
-// itemsOfTables are the warm workloads that all known tables have, in the order
-// of the first.
-func itemsOfTables(known []*lut.Table, unknown *lut.Table) ([]string, *items, error) {
+// tables are the warm workloads that all known tables have, in the order of the
+// first.
+type tables struct {
+	items     *items
+	workloads []graph.Workload
+	index     map[string]int // by the workload's name
+}
+
+func readTables(known []*lut.Table, unknown *lut.Table) (*tables, error) {
 	if len(known) == 0 {
-		return nil, nil, errors.New("transfer: there is no table of a known device")
+		return nil, errors.New("transfer: there is no table of a known device")
 	}
 	latency := make([]map[string]float64, len(known))
 	for d, table := range known {
 		latency[d] = make(map[string]float64, len(table.Rows))
 		for i, r := range table.Rows {
-			if r.Cache != lut.CacheWarm {
+			if r.Cache != lut.CacheWarm || r.Predicted() {
 				continue
 			}
 			if !(r.LatencyMedianNS > 0) || math.IsInf(r.LatencyMedianNS, 0) {
-				return nil, nil, fmt.Errorf("transfer: known table %d: row %d: latency_median_ns is %v, want a positive number", d, i, r.LatencyMedianNS)
+				return nil, fmt.Errorf("transfer: known table %d: row %d: latency_median_ns is %v, want a positive number", d, i, r.LatencyMedianNS)
 			}
 			latency[d][r.Key] = r.LatencyMedianNS
 		}
 	}
-	it := &items{times: make([][]float64, len(known))}
-	var keys []string
-	var workloads []graph.Workload
-	families := map[string]int{}
+	t := &tables{items: &items{times: make([][]float64, len(known))}, index: map[string]int{}}
 	for i, r := range known[0].Rows {
 		if r.Cache != lut.CacheWarm || slices.ContainsFunc(latency, func(l map[string]float64) bool { _, ok := l[r.Key]; return !ok }) {
 			continue
 		}
 		w, err := r.Workload()
 		if err != nil {
-			return nil, nil, fmt.Errorf("transfer: known table 0: row %d: %w", i, err)
+			return nil, fmt.Errorf("transfer: known table 0: row %d: %w", i, err)
 		}
-		if _, ok := families[w.Family()]; !ok {
-			families[w.Family()] = len(families)
-		}
-		keys, workloads = append(keys, r.Key), append(workloads, w)
+		t.index[r.Key] = len(t.workloads)
+		t.workloads = append(t.workloads, w)
 		for d := range known {
-			it.times[d] = append(it.times[d], latency[d][r.Key])
+			t.items.times[d] = append(t.items.times[d], latency[d][r.Key])
 		}
 	}
-	if len(keys) < 4 {
-		return nil, nil, fmt.Errorf("transfer: the %d known tables share %d warm workloads, want at least 4", len(known), len(keys))
+	if len(t.workloads) <= leastMeasured {
+		return nil, fmt.Errorf("transfer: the %d known tables share %d measured workloads, want more than %d", len(known), len(t.workloads), leastMeasured)
 	}
-	for _, w := range workloads {
-		work := []float64{math.Log1p(float64(w.MACs())), math.Log1p(float64(w.Bytes())), math.Log1p(float64(w.Params()))}
-		f := families[w.Family()]
-		perFamily := make([]float64, 2*len(families))
-		perFamily[2*f], perFamily[2*f+1] = work[0], work[1]
-		it.groups = append(it.groups, []group{
-			{"work", work, true},
-			{"family", oneHot(1, len(families), f), false},
-			{"work of families", perFamily, false},
-		})
-	}
+	t.items.groups = describeWorkloads(t.workloads)
 	for d := range known {
-		it.families = append(it.families, fmt.Sprint(d))
+		t.items.families = append(t.items.families, fmt.Sprint(d))
 	}
-	it.alike = func(new int, of []int) int {
+	t.items.alike = func(new int, of []int) int {
 		meta := unknown.Meta
 		if new >= 0 {
 			meta = known[new].Meta
@@ -162,7 +174,29 @@ func itemsOfTables(known []*lut.Table, unknown *lut.Table) ([]string, *items, er
 		}
 		return best
 	}
-	return keys, it, nil
+	return t, nil
+}
+
+func describeWorkloads(workloads []graph.Workload) [][]group {
+	families := map[string]int{}
+	for _, w := range workloads {
+		if _, ok := families[w.Family()]; !ok {
+			families[w.Family()] = len(families)
+		}
+	}
+	var out [][]group
+	for _, w := range workloads {
+		work := []float64{math.Log1p(float64(w.MACs())), math.Log1p(float64(w.Bytes())), math.Log1p(float64(w.Params()))}
+		f := families[w.Family()]
+		perFamily := make([]float64, 2*len(families))
+		perFamily[2*f], perFamily[2*f+1] = work[0], work[1]
+		out = append(out, []group{
+			{"work", work, true},
+			{"family", oneHot(1, len(families), f), false},
+			{"work of families", perFamily, false},
+		})
+	}
+	return out
 }
 
 // likeness counts what two tables' devices and ways of running have in common.

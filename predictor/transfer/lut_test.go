@@ -32,6 +32,7 @@ func madeUpTable(rng *rand.Rand) *lut.Table {
 					if window == 1 {
 						rate *= pointwise
 					}
+					row.Samples = 20
 					row.LatencyMedianNS = (start + max(rate*float64(w.MACs()), memory*float64(w.Bytes()))) * math.Exp(0.02*rng.NormFloat64())
 					table.Rows = append(table.Rows, row)
 				}
@@ -49,58 +50,86 @@ func TestCompleteTable(t *testing.T) {
 		known[d].Meta.Fingerprint = fmt.Sprint(d)
 	}
 	truth := madeUpTable(rng)
-	keys, err := ChooseRows(known, 10, 3)
+	chosen, err := ChooseRows(known, 10, 3)
 	if err != nil {
 		t.Fatal(err)
 	}
-	few := &lut.Table{}
-	for _, r := range truth.Rows {
-		if slices.Contains(keys, r.Key) {
-			few.Rows = append(few.Rows, r)
+	few := &lut.Table{Meta: lut.Meta{Fingerprint: "new", Threads: 3}}
+	for _, w := range chosen {
+		r, ok := truth.Lookup(w)
+		if !ok {
+			t.Fatalf("%s is chosen, but not in the tables", w)
 		}
+		few.Rows = append(few.Rows, r)
 	}
-	if len(few.Rows) != 10 {
-		t.Fatalf("%d different rows are chosen, want 10", len(few.Rows))
-	}
-	rows, err := CompleteTable(known, few, 0.9, 3)
+	// Of what is not in all tables, what is measured stays, what is known is no help.
+	own := lut.NewRow(mustWorkload(t, "linear/f32/n1c10/k10/none"))
+	own.LatencyMedianNS, own.Samples = 77, 20
+	few.Rows = append(few.Rows, own)
+	table, err := CompleteTable(known, few, 3)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(rows) != len(truth.Rows) {
-		t.Fatalf("%d rows, want %d", len(rows), len(truth.Rows))
+	if len(table.Rows) != len(truth.Rows)+1 || table.Meta.Threads != 3 {
+		t.Fatalf("%d rows with %d threads, want %d with 3", len(table.Rows), table.Meta.Threads, len(truth.Rows)+1)
 	}
 	scale := 0.0 // of the best single factor to the first known device
-	for _, r := range few.Rows {
-		at, _ := known[0].Lookup(mustWorkload(t, r.Key))
+	for _, w := range chosen {
+		r, _ := few.Lookup(w)
+		at, _ := known[0].Lookup(w)
 		scale += math.Log(r.LatencyMedianNS/at.LatencyMedianNS) / 10
 	}
 	var wrong, wrongScaled []float64
-	held, predicted := 0, 0
-	for _, r := range rows {
+	held, within, predicted := 0, 0, 0
+	for _, r := range table.Rows {
+		if !r.Predicted() {
+			if before, ok := few.Lookup(mustWorkload(t, r.Key)); !ok || r != before {
+				t.Errorf("measured row %s is not what it was", r.Key)
+			}
+			continue
+		}
 		want, ok := truth.Lookup(mustWorkload(t, r.Key))
 		if !ok {
 			t.Fatalf("%s is not in the table", r.Key)
 		}
-		if r.Measured {
-			if r.LatencyNS != want.LatencyMedianNS {
-				t.Errorf("measured row %s is %g, want %g", r.Key, r.LatencyNS, want.LatencyMedianNS)
-			}
-			continue
-		}
 		predicted++
-		if r.LowNS <= want.LatencyMedianNS && want.LatencyMedianNS <= r.HighNS {
+		if math.Abs(r.LatencyMedianNS-want.LatencyMedianNS) <= r.LatencyCI95NS {
 			held++
 		}
-		wrong = append(wrong, math.Abs(r.LatencyNS/want.LatencyMedianNS-1))
+		if r.LatencyP10NS <= want.LatencyMedianNS && want.LatencyMedianNS <= r.LatencyP90NS {
+			within++
+		}
+		wrong = append(wrong, math.Abs(r.LatencyMedianNS/want.LatencyMedianNS-1))
 		at, _ := known[0].Lookup(mustWorkload(t, r.Key))
 		wrongScaled = append(wrongScaled, math.Abs(at.LatencyMedianNS*math.Exp(scale)/want.LatencyMedianNS-1))
 	}
-	t.Logf("median error %.3f, of one factor %.3f; %d of %d within their interval", median(wrong), median(wrongScaled), held, predicted)
+	t.Logf("median error %.3f, of one factor %.3f; of %d %d within their 95%%, %d within their 80%% interval", median(wrong), median(wrongScaled), predicted, held, within)
+	if predicted != len(truth.Rows)-10 {
+		t.Errorf("%d rows are predicted, want %d", predicted, len(truth.Rows)-10)
+	}
 	if median(wrong) > 0.15 || median(wrong) > median(wrongScaled)/2 {
 		t.Errorf("median error %.3f, of one factor %.3f", median(wrong), median(wrongScaled))
 	}
-	if held*10 < predicted*7 {
-		t.Errorf("%d of %d rows are within their 90%% interval", held, predicted)
+	if held*10 < predicted*8 || within*10 < predicted*5 || within >= held {
+		t.Errorf("of %d rows %d are within their 95%% interval, %d within their 80%% interval", predicted, held, within)
+	}
+
+	// Predictions are no evidence: neither of the new device nor of a known one.
+	again, err := CompleteTable(known, table, 3)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, r := range again.Rows {
+		if r.Key != table.Rows[i].Key || r.LatencyMedianNS != table.Rows[i].LatencyMedianNS {
+			t.Fatalf("completed again, row %s is %g, was %g", r.Key, r.LatencyMedianNS, table.Rows[i].LatencyMedianNS)
+		}
+	}
+	only, err := CompleteTable([]*lut.Table{table}, few, 3)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(only.Rows) != len(few.Rows) {
+		t.Errorf("%d rows by a known table with %d measured ones", len(only.Rows), len(few.Rows))
 	}
 }
 
@@ -125,12 +154,12 @@ func TestCompleteTableErrors(t *testing.T) {
 		want     string
 	}{
 		{nil, few, "no table of a known device"},
-		{[]*lut.Table{whole}, few, "shares 2 warm workloads"},
+		{[]*lut.Table{whole}, few, "shares 2 measured workloads"},
 		{[]*lut.Table{bad}, few, "known table 0: row 3: latency_median_ns is NaN"},
 		{[]*lut.Table{whole}, bad, "row 3: latency_median_ns is NaN"},
-		{[]*lut.Table{whole, few}, few, "share 2 warm workloads"},
+		{[]*lut.Table{whole, few}, few, "share 2 measured workloads"},
 	} {
-		if _, err := CompleteTable(c.known, c.measured, 0.9, 1); err == nil || !strings.Contains(err.Error(), c.want) {
+		if _, err := CompleteTable(c.known, c.measured, 1); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("error %v, want one with %q", err, c.want)
 		}
 	}

@@ -14,7 +14,7 @@ const (
 // predictMany answers where there are so many measurements that they tell the
 // weights of kernels by themselves: a mixture is tuned for each scale, and
 // conditioned on all measurements.
-func (p *Prior) predictMany(measured []int, times []float64) (*Prediction, error) {
+func (p *experience) predictMany(measured []int, times []float64) (*prediction, error) {
 	g := geometricMean(times)
 	kernels := make([][]*kernel, len(scales))
 	all := make([]int, len(p.items.times))
@@ -93,7 +93,7 @@ func (p *Prior) predictMany(measured []int, times []float64) (*Prediction, error
 	if err != nil {
 		return nil, err
 	}
-	out := &Prediction{answer: answerOf([]member{{&subset, 1}}, kernels, measured[:part], g, items)}
+	out := &prediction{answer: answerOf([]member{{&subset, 1}}, kernels, measured[:part], g, items)}
 	means := q.means(kernels[best], measured, items)
 	for i, v := range means {
 		out.mean[i] = logOf(v, l) + math.Log(g)

@@ -6,22 +6,19 @@ import (
 	"slices"
 )
 
-// Prediction is the cost of every item on the new device, in the unit of the
+// prediction is the cost of every item on the new device, in the unit of the
 // measurements.
-type Prediction struct {
+type prediction struct {
 	answer
 	errors distribution // absolute, over their standard deviation
 }
 
-// Items is the number of items.
-func (p *Prediction) Items() int { return len(p.mean) }
+// value is the median of the prediction of an item.
+func (p *prediction) value(item int) float64 { return math.Exp(p.mean[item]) }
 
-// Value is the median of the prediction of an item.
-func (p *Prediction) Value(item int) float64 { return math.Exp(p.mean[item]) }
-
-// Interval holds the item's cost with probability coverage, between 0 and 1. An
+// interval holds the item's cost with probability coverage, between 0 and 1. An
 // interval of more coverage contains those of less.
-func (p *Prediction) Interval(item int, coverage float64) (low, high float64, err error) {
+func (p *prediction) interval(item int, coverage float64) (low, high float64, err error) {
 	if !(coverage > 0 && coverage < 1) {
 		return 0, 0, fmt.Errorf("transfer: coverage is %v, want a number between 0 and 1", coverage)
 	}
@@ -31,7 +28,7 @@ func (p *Prediction) Interval(item int, coverage float64) (low, high float64, er
 }
 
 // predict answers for all items from measurements of some.
-func (p *Prior) predict(measured []int, times []float64) (*Prediction, error) {
+func (p *experience) predict(measured []int, times []float64) (*prediction, error) {
 	if err := checkMeasured(measured, times, len(p.items.groups)); err != nil {
 		return nil, err
 	}
@@ -55,7 +52,7 @@ func (p *Prior) predict(measured []int, times []float64) (*Prediction, error) {
 		}
 	}
 	g := geometricMean(robust)
-	out := &Prediction{answer: answerOf(members, p.kernels, measured, g, all)}
+	out := &prediction{answer: answerOf(members, p.kernels, measured, g, all)}
 	out.round(times)
 	var left answer
 	left.mean, left.deviation = leftOut(members, robust)

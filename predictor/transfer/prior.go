@@ -24,9 +24,9 @@ const (
 	pastWeight = 20
 )
 
-// Prior is what the known devices teach about a new one: which of many Gaussian
+// experience is what the known devices teach about a new one: which of many Gaussian
 // processes predict a device that they do not know, and how wrong they are.
-type Prior struct {
+type experience struct {
 	items    *items
 	families [][]int      // known devices
 	known    [][]surfaces // by scale and device
@@ -45,8 +45,8 @@ type Prior struct {
 
 // learn rehearses with measurements of size: every known device in turn plays
 // the new one, seen through the devices of other families.
-func learn(x *items, size int, seed uint64) (*Prior, error) {
-	p := &Prior{items: x, size: min(max(size, 3), rehearsalSize)}
+func learn(x *items, size int, seed uint64) (*experience, error) {
+	p := &experience{items: x, size: min(max(size, 3), rehearsalSize)}
 	var err error
 	if p.known, err = x.surfaces(); err != nil {
 		return nil, err
@@ -100,7 +100,7 @@ func learn(x *items, size int, seed uint64) (*Prior, error) {
 
 // kernelsFor are the kernels where only some devices are known, for one of the
 // others or, with -1, for the new one.
-func (p *Prior) kernelsFor(devices []int, new int) [][]*kernel {
+func (p *experience) kernelsFor(devices []int, new int) [][]*kernel {
 	out := make([][]*kernel, len(scales))
 	for s := range scales {
 		out[s] = append(deviceKernels(p.known[s], devices), p.describe...)
@@ -124,7 +124,7 @@ type rehearsal struct {
 	score          []float64 // by mixture: rank correlation with the truth
 }
 
-func (p *Prior) rehearsalsOfKnown(seed uint64) []*rehearsal {
+func (p *experience) rehearsalsOfKnown(seed uint64) []*rehearsal {
 	if len(p.families) < 2 {
 		return nil
 	}
@@ -152,7 +152,7 @@ func (p *Prior) rehearsalsOfKnown(seed uint64) []*rehearsal {
 
 // rehearsalOf draws measurements of a device with times; it shuffles those that
 // it may draw. It returns nil where there are too few.
-func (p *Prior) rehearsalOf(times []float64, from []int, kernels [][]*kernel, rng *rand.Rand) *rehearsal {
+func (p *experience) rehearsalOf(times []float64, from []int, kernels [][]*kernel, rng *rand.Rand) *rehearsal {
 	size := min(p.size, len(from)/2)
 	if size < 2 {
 		return nil
@@ -185,7 +185,7 @@ func errorsOf(all []*rehearsal, prior func(*rehearsal) []float64) []weighted {
 }
 
 // run conditions every mixture on the rehearsal's measurements and scores it.
-func (p *Prior) run(r *rehearsal) {
+func (p *experience) run(r *rehearsal) {
 	r.posteriors = p.conditionAll(p.mixtures, r.kernels, r.measured, r.times)
 	truth := rank.Of(r.truth)
 	r.score = make([]float64, len(p.mixtures))
@@ -235,7 +235,7 @@ func meansAt(posteriors []*posterior, kernels [][]*kernel, measured, items []int
 
 // likeness is the least rank correlation of a family of known devices with the
 // mean of the others.
-func (p *Prior) likeness() float64 {
+func (p *experience) likeness() float64 {
 	least := 1.0
 	for f, family := range p.families {
 		own := deviceKernels(p.known[0], family)[0]
@@ -249,7 +249,7 @@ func (p *Prior) likeness() float64 {
 // like the known devices than they are like each other: some measurements of a
 // noisy device happen to say that large networks are fast. Sums need not be like
 // any known device, and gain where the others are unlike all.
-func (p *Prior) plausible(posteriors []*posterior, measured []int) []float64 {
+func (p *experience) plausible(posteriors []*posterior, measured []int) []float64 {
 	if len(p.families) < 2 {
 		return p.log
 	}
@@ -275,7 +275,7 @@ func (p *Prior) plausible(posteriors []*posterior, measured []int) []float64 {
 // are scored by known devices: families count alike, and so do the devices in
 // one; the family without is left out. Mixtures of a sum are scored by made-up
 // devices that cost that sum.
-func (p *Prior) logPrior(all, madeUp []*rehearsal, without int) []float64 {
+func (p *experience) logPrior(all, madeUp []*rehearsal, without int) []float64 {
 	count := make([]float64, len(p.families))
 	families := 0.0
 	for _, r := range all {
@@ -325,7 +325,7 @@ func normaliseLog(log []float64, total float64) {
 }
 
 // conditionAll conditions mixtures on measurements; what cannot be is nil.
-func (p *Prior) conditionAll(mixtures []mixture, kernels [][]*kernel, measured []int, times []float64) []*posterior {
+func (p *experience) conditionAll(mixtures []mixture, kernels [][]*kernel, measured []int, times []float64) []*posterior {
 	n := len(measured)
 	y := make([][]float64, len(scales))
 	within := make([][][]float64, len(scales))

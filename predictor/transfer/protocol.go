@@ -121,7 +121,7 @@ func (x Protocol) items() (*items, error) {
 }
 
 // score compares with the truth what was not measured.
-func score(p *Prediction, truth []float64, measured []int) Draw {
+func score(p *prediction, truth []float64, measured []int) Draw {
 	known := make(map[int]bool, len(measured))
 	for _, m := range measured {
 		known[m] = true
@@ -132,7 +132,7 @@ func score(p *Prediction, truth []float64, measured []int) Draw {
 		if known[i] {
 			continue
 		}
-		v := p.Value(i)
+		v := p.value(i)
 		predicted, real = append(predicted, v), append(real, t)
 		wrong := math.Abs(v-t) / t
 		d.MAPE += wrong
@@ -143,7 +143,7 @@ func score(p *Prediction, truth []float64, measured []int) Draw {
 		if wrong <= 0.1 {
 			d.Within10++
 		}
-		low, high, _ := p.Interval(i, 0.9)
+		low, high, _ := p.interval(i, 0.9)
 		if low <= t && t <= high {
 			d.Coverage90++
 		}

@@ -181,10 +181,10 @@ func TestIntervalsNested(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for i := range p.Items() {
-			low, high := p.Value(i), p.Value(i)
+		for i := range len(p.mean) {
+			low, high := p.value(i), p.value(i)
 			for c := 0.05; c < 1; c += 0.05 {
-				l, h, err := p.Interval(i, c)
+				l, h, err := p.interval(i, c)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -195,7 +195,7 @@ func TestIntervalsNested(t *testing.T) {
 			}
 		}
 		for _, c := range []float64{0, 1, math.NaN(), -1} {
-			if _, _, err := p.Interval(0, c); err == nil {
+			if _, _, err := p.interval(0, c); err == nil {
 				t.Errorf("coverage %v is no error", c)
 			}
 		}

@@ -65,18 +65,18 @@ func sumMixtures(kernels, sums int) []mixture {
 }
 
 // isSum tells whether a mixture is one of the class.
-func (p *Prior) isSum(m mixture) bool {
+func (p *experience) isSum(m mixture) bool {
 	return slices.ContainsFunc(m.weights[len(m.weights)-len(p.sums):], func(w float64) bool { return w != 0 })
 }
 
 // mixturesOf are the bounds of the mixtures of a sum.
-func (p *Prior) mixturesOf(sum int) [2]int {
+func (p *experience) mixturesOf(sum int) [2]int {
 	from := p.drawn + sum*sumNoises
 	return [2]int{from, from + sumNoises}
 }
 
 // rehearsalsOfSums are of made-up devices; the family is the sum.
-func (p *Prior) rehearsalsOfSums(seed uint64) []*rehearsal {
+func (p *experience) rehearsalsOfSums(seed uint64) []*rehearsal {
 	rng := rand.New(rand.NewPCG(seed, 0x5a))
 	all := rng.Perm(len(p.items.groups))
 	var out []*rehearsal

@@ -9,7 +9,7 @@ import (
 )
 
 // sumShareOf is how probable it is, by ten measurements, that a device costs a sum.
-func sumShareOf(t *testing.T, p *Prior, times []float64, measured []int) float64 {
+func sumShareOf(t *testing.T, p *experience, times []float64, measured []int) float64 {
 	t.Helper()
 	posteriors := p.conditionAll(p.mixtures, p.kernels, measured, at(times, measured))
 	share := 0.0

@@ -229,6 +229,8 @@ type Problem struct {
 	Title  string `json:"title"`
 	Status int    `json:"status"`
 	Detail string `json:"detail,omitempty"`
+	// RetryAfter, which comes as a header, is when to ask again, if that helps.
+	RetryAfter time.Duration `json:"-"`
 }
 
 // Error makes a problem an error of the client.

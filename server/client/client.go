@@ -60,6 +60,9 @@ func (c *Client) request(ctx context.Context, method, path string, header http.H
 	}
 	defer response.Body.Close()
 	problem := &api.Problem{Title: http.StatusText(response.StatusCode), Status: response.StatusCode}
+	if after, err := strconv.Atoi(response.Header.Get("Retry-After")); err == nil && after > 0 {
+		problem.RetryAfter = time.Duration(after) * time.Second
+	}
 	if text, err := io.ReadAll(io.LimitReader(response.Body, maxProblem)); err == nil && json.Unmarshal(text, problem) != nil {
 		problem.Detail = strings.TrimSpace(string(text)) // of something between here and the daemon
 	}
@@ -158,10 +161,22 @@ func (c *Client) UploadLUT(ctx context.Context, name string, replace bool, parqu
 	return v, read(response, v)
 }
 
-// Predict predicts what a network costs.
+// Predict predicts what a network costs. Where the daemon has to learn from the
+// table first, which takes up to minutes for a large one, Predict waits for it.
 func (c *Client) Predict(ctx context.Context, request api.PredictRequest) (*api.Prediction, error) {
-	v := new(api.Prediction)
-	return v, c.call(ctx, http.MethodPost, "/api/v1/predict", request, v)
+	for {
+		v := new(api.Prediction)
+		err := c.call(ctx, http.MethodPost, "/api/v1/predict", request, v)
+		var problem *api.Problem
+		if !errors.As(err, &problem) || problem.Status != http.StatusServiceUnavailable || problem.RetryAfter == 0 {
+			return v, err
+		}
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-time.After(problem.RetryAfter):
+		}
+	}
 }
 
 // Submit queues a job.

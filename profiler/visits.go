@@ -1,0 +1,246 @@
+package profiler
+
+import (
+	"context"
+	"math"
+	"slices"
+	"time"
+
+	"gonum.org/v1/gonum/stat"
+	"gonum.org/v1/gonum/stat/distuv"
+)
+
+const (
+	// An interval is not believed before there are so many quiet visits.
+	minVisits = 4
+	// Of the visits that count, these parts do not, more of the slowest: other
+	// work that the calibration kernels did not show only ever makes an item
+	// slower.
+	trimmedSlowest = 0.3
+	trimmedFastest = 0.1
+	// Beside other work, a round is taken after so many samples of the
+	// calibration kernels only, to look for a quiet moment more often.
+	patience       = 8
+	normalQuantile = 1.96 // of which an interval is half as wide, in standard deviations
+	// Points of the distribution of samples that a visit keeps.
+	quantiles = 16
+)
+
+// visit is what one stretch of measuring an item found, in ns. Each has a load
+// of the item of its own. Once it is loaded, the time of an item hardly changes,
+// but when it is loaded again its data lie elsewhere; and the machine at one
+// time is another one than at another time, in more than the calibration
+// kernels show. Both show between visits.
+type visit struct {
+	At time.Time `json:"at"` // its end
+	// Quiet is the number of rounds that nothing disturbed. If there are any, the
+	// samples of those count, else those of all.
+	Quiet int `json:"quiet"`
+	// Median, Mean and the quantiles are of the samples that count, at the
+	// baseline's clock. Error is the half-width of the median's interval within
+	// the visit, as a part of it.
+	Median    float64   `json:"median_ns"`
+	Mean      float64   `json:"mean_ns"`
+	Quantiles []float64 `json:"quantiles"` // over Median, from low to high
+	Error     float64   `json:"error"`
+	Raw       float64   `json:"raw_median_ns"` // of all samples, as timed
+	Samples   int       `json:"samples"`       // that count
+	// Contended and Interrupted are samples beside other work, and those in which
+	// the thread had to wait.
+	Contended   int    `json:"contended"`
+	Interrupted int    `json:"interrupted"`
+	Speeds      speeds `json:"calibration_ns"` // medians over the rounds that count
+}
+
+// roundsFor takes rounds of samples of t for limit, at least one.
+func (s *sampler) roundsFor(ctx context.Context, t task, limit time.Duration) ([]round, error) {
+	deadline := s.now() + limit
+	perSample := 1
+	if t.prepare == nil {
+		var err error
+		if perSample, err = s.warmUp(ctx, t.run, minSample, time.Duration(warmShare*float64(limit))); err != nil {
+			return nil, err
+		}
+	}
+	var rounds []round
+	s.watch.begin(s.now())
+	for before, waited := s.calibrate(), 0; ; {
+		if len(rounds) > 0 && s.disturbed(before) && waited < patience {
+			if err := ctx.Err(); err != nil {
+				return nil, err
+			}
+			before = s.calibrate()
+			waited++
+		} else {
+			r, err := s.round(ctx, t, perSample, before)
+			if err != nil {
+				return nil, err
+			}
+			before, waited = r.after, 0
+			rounds = append(rounds, r)
+			s.watch.judge(s.now(), rounds, false)
+		}
+		if s.now() >= deadline {
+			s.watch.judge(s.now(), rounds, true)
+			return rounds, nil
+		}
+	}
+}
+
+// visitOf sums up the rounds of a visit, in each run of which the work is done
+// times times.
+func (s *sampler) visitOf(rounds []round, times float64) visit {
+	var counts measurement
+	counting, _ := s.sort(rounds, &counts)
+	v := visit{Quiet: len(counting), Contended: counts.Contended, Interrupted: counts.Interrupted}
+	if v.Quiet == 0 {
+		counting = slices.DeleteFunc(slices.Clone(rounds), func(r round) bool { return r.interrupted })
+	}
+	if len(counting) == 0 {
+		counting = rounds
+	}
+	samples, middle := s.correct(counting, blend{})
+	sum := summarize(samples) // which sorts them
+	v.Median, v.Mean, v.Samples, v.Speeds = sum.Median/times, sum.Mean/times, len(samples), middle
+	v.Error = sum.width() / 2
+	for i := range min(quantiles, len(samples)) {
+		at := (float64(i) + 0.5) / float64(min(quantiles, len(samples)))
+		v.Quantiles = append(v.Quantiles, atRank(samples, at*float64(len(samples))-0.5)/sum.Median)
+	}
+	v.Raw = median(samplesOf(rounds)) / times
+	return v
+}
+
+// quietVisit reports whether nothing disturbed a visit, as is known now: it may have
+// been taken for quiet before the machine was seen undisturbed.
+func (s *sampler) quietVisit(v visit) bool { return v.Quiet > 0 && !s.disturbed(v.Speeds) }
+
+// combine summarizes visits, each of which counts alike. Where too few of them
+// are quiet, those count that were beside the least other work, with what it
+// slowed them down by divided out.
+func (s *sampler) combine(visits []visit, prior blend) measurement {
+	var m measurement
+	counting := make([]visit, 0, len(visits))
+	raw := make([]float64, len(visits))
+	for i, v := range visits {
+		m.Contended += v.Contended
+		m.Interrupted += v.Interrupted
+		raw[i] = v.Raw
+		if s.quietVisit(v) {
+			counting = append(counting, v)
+		}
+	}
+	m.Raw.Median = median(raw)
+	enough := len(counting) >= minVisits
+	if m.Disturbed = len(counting) < min(minVisits, (len(visits)+2)/2); m.Disturbed {
+		counting = s.quietestVisits(visits)
+	}
+	medians := make([]float64, len(counting))
+	slowdowns := make([]float64, len(counting))
+	noise := 0.0 // mean square
+	for i, v := range counting {
+		noise += v.Error * v.Error / (normalQuantile * normalQuantile)
+		// Without the clock, which was divided out.
+		slowdowns[i] = s.slowdown(prior, v.Speeds) / (v.Speeds[clock] / s.baseline[clock])
+		medians[i] = v.Median / slowdowns[i]
+	}
+	m.Corrected = summarizeVisits(medians, noise/float64(len(counting)))
+	if len(visits) == 1 { // that much is known of the noise
+		e := visits[0].Error * m.Corrected.Median
+		m.Corrected.Low, m.Corrected.High = m.Corrected.Median-e, m.Corrected.Median+e
+	}
+	var relative []float64
+	mean := 0.0
+	for i, v := range counting {
+		m.Samples += v.Samples
+		mean += v.Mean / slowdowns[i] / float64(len(counting))
+		relative = append(relative, v.Quantiles...)
+	}
+	slices.Sort(relative)
+	m.Corrected.Mean = mean
+	m.Corrected.P10 = m.Corrected.Median * min(1, stat.Quantile(0.1, stat.Empirical, relative, nil))
+	m.Corrected.P90 = m.Corrected.Median * max(1, stat.Quantile(0.9, stat.Empirical, relative, nil))
+	m.Bimodal = bimodal(relative)
+	m.Speeds = speedsOfVisits(counting)
+	m.Stable = enough && m.Samples >= minSamples
+	return m
+}
+
+// quietestVisits are those whose level of other work is nearly as low as that of
+// the lowest minVisits.
+func (s *sampler) quietestVisits(visits []visit) (chosen []visit) {
+	levels := make([]float64, len(visits))
+	for i, v := range visits {
+		levels[i] = s.slower(v.Speeds, arithmetic)
+	}
+	limit := 1.1 * slices.Sorted(slices.Values(levels))[min(minVisits, len(levels))-1]
+	for i, v := range visits {
+		if levels[i] <= limit {
+			chosen = append(chosen, v)
+		}
+	}
+	return chosen
+}
+
+// summarizeVisits is the geometric mean of the medians of visits but for
+// trimmedSlowest and trimmedFastest of them, in Median, with its 95% interval:
+// that of Student's t for a trimmed mean, whose variance goes by the winsorized
+// one, of Tukey and McLaughlin, "Less vulnerable confidence and significance
+// procedures for location based on a single sample" (1963), times 1 + 1/n: by
+// simulation it is too narrow for few visits, the more so as their number
+// depends on it. The variance holds both what visits differ by and the noise
+// within each.
+//
+// noise is the variance that the medians have by the noise within visits. It
+// goes both ways, unlike other work, so that what trimming takes off because of
+// it is added again: for normal values what the mean of the ranks that are kept
+// is below that of all.
+func summarizeVisits(medians []float64, noise float64) (sum summary) {
+	logs := make([]float64, len(medians))
+	for i, m := range medians {
+		logs[i] = math.Log(m)
+	}
+	slices.Sort(logs)
+	n := len(logs)
+	first, end := keptVisits(n)
+	center := stat.Mean(logs[first:end], nil)
+	if n > 1 {
+		below := 0.0
+		for i := first; i < end; i++ { // Blom's approximation of expected ranks
+			below -= distuv.UnitNormal.Quantile((float64(i)+0.625)/(float64(n)+0.25)) / float64(end-first)
+		}
+		variance := stat.Variance(logs, nil)
+		center += below * (math.Sqrt(variance) - math.Sqrt(max(variance-noise, 0)))
+	}
+	sum.Median, sum.Independent = math.Exp(center), n
+	sum.Low, sum.High = math.Exp(logs[0]), math.Exp(logs[n-1])
+	kept := float64(end - first)
+	if kept < 2 {
+		return sum
+	}
+	for i := range logs {
+		logs[i] = min(max(logs[i], logs[first]), logs[end-1])
+	}
+	t := distuv.StudentsT{Sigma: 1, Nu: kept - 1}.Quantile(1 - (1-confidence)/2)
+	half := t * stat.StdDev(logs, nil) * math.Sqrt(float64(n)) / kept * (1 + 1/float64(n))
+	sum.Low, sum.High, sum.Bounded = math.Exp(center-half), math.Exp(center+half), true
+	return sum
+}
+
+// keptVisits are the ranks of the visits, of n, that are not trimmed. Of two
+// none is.
+func keptVisits(n int) (first, end int) {
+	return int(trimmedFastest * float64(n)), n - int(math.Round(trimmedSlowest*float64(n)-0.15))
+}
+
+// speedsOfVisits are the medians of the visits' speeds.
+func speedsOfVisits(visits []visit) (m speeds) {
+	all := make([]float64, len(visits))
+	for kind := range m {
+		for i, v := range visits {
+			all[i] = v.Speeds[kind]
+		}
+		m[kind] = median(all)
+	}
+	return m
+}

@@ -1,0 +1,212 @@
+package profiler
+
+import (
+	"context"
+	"errors"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/hwprofd/hwprofd/graph"
+	"github.com/hwprofd/hwprofd/lut"
+)
+
+// trimmedMean is what visits estimate, of values that are drawn.
+func trimmedMean(draw func() float64) float64 {
+	logs := make([]float64, 200000)
+	for i := range logs {
+		logs[i] = draw()
+	}
+	slices.Sort(logs)
+	first, end := keptVisits(len(logs))
+	logs = logs[first:end]
+	sum := 0.0
+	for _, x := range logs {
+		sum += x
+	}
+	return sum / float64(len(logs))
+}
+
+// TestIntervalHoldsTheSpreadOfLoads counts how often the interval covers what
+// endless visits would find, although their number depends on what they show.
+func TestIntervalHoldsTheSpreadOfLoads(t *testing.T) {
+	trials := *simulations
+	if testing.Short() {
+		trials = min(trials, 8)
+	}
+	levels := map[string]func(*rand.Rand) float64{
+		"alike":      func(*rand.Rand) float64 { return 0 },
+		"normal":     func(rng *rand.Rand) float64 { return 0.004 * rng.NormFloat64() },
+		"wide":       func(rng *rand.Rand) float64 { return 0.02 * rng.NormFloat64() },
+		"some worse": func(rng *rand.Rand) float64 { return 0.005 * (rng.ExpFloat64() - math.Ln2) },
+	}
+	for name, level := range levels {
+		t.Run(name, func(t *testing.T) {
+			all := rand.New(rand.NewPCG(1, 20))
+			const base = 50e3
+			truth := base * math.Exp(trimmedMean(func() float64 { return level(all) }))
+			covered, stable, visits, bias := 0, 0, 0, 0.0
+			for i := range trials {
+				rng := rand.New(rand.NewPCG(uint64(i), 21))
+				m := newMachine(uint64(i))
+				r := &simulatedItem{m: m, truth: base, level: func() float64 { return math.Exp(level(rng)) }}
+				got, it := r.simulate(t, m.knownSampler(t), 0.01, 600*time.Millisecond)
+				visits += len(it.visits)
+				bias += math.Log(got.Corrected.Median/truth) / float64(trials)
+				if got.Corrected.Low <= truth && truth <= got.Corrected.High {
+					covered++
+				}
+				if got.Stable {
+					stable++
+				}
+			}
+			n := float64(trials)
+			share := float64(covered) / n
+			t.Logf("coverage %.1f%%, stable %.1f%%, %.1f visits, bias %+.2f%%", 100*share, 100*float64(stable)/n, float64(visits)/n, 100*bias)
+			slack := 3 * math.Sqrt(0.95*0.05/n)
+			if share < 0.93-slack || share > 0.97+slack {
+				t.Errorf("the intervals cover the truth in %.1f%%, want 93%% to 97%%", 100*share)
+			}
+			if math.Abs(bias) > 0.005+0.03/math.Sqrt(n) {
+				t.Errorf("the bias is %+.2f%%", 100*bias)
+			}
+		})
+	}
+}
+
+// TestVisitsCoverage stops as look does, without the samples.
+func TestVisitsCoverage(t *testing.T) {
+	const trials = 3000
+	for _, spread := range []float64{0.001, 0.003, 0.006, 0.02} {
+		rng := rand.New(rand.NewPCG(1, 22))
+		draw := func() float64 { return spread * rng.NormFloat64() }
+		truth := math.Exp(trimmedMean(draw))
+		covered := 0
+		for range trials {
+			var visits []float64
+			narrow, check := false, minVisits
+			for {
+				for len(visits) < check {
+					visits = append(visits, math.Exp(draw()))
+				}
+				sum := summarizeVisits(visits, 0)
+				before := narrow
+				narrow = sum.width() < 0.01
+				if before && narrow || len(visits) > 20 {
+					if sum.Low <= truth && truth <= sum.High {
+						covered++
+					}
+					break
+				}
+				check += max(2, len(visits)/2)
+			}
+		}
+		share := float64(covered) / trials
+		t.Logf("spread %g: %.1f%%", spread, 100*share)
+		if share < 0.92 || share > 0.97 {
+			t.Errorf("visits that differ by %g: the intervals cover the truth in %.1f%%", spread, 100*share)
+		}
+	}
+}
+
+// TestVisitsBesideOtherWork has two of five loads beside other work.
+func TestVisitsBesideOtherWork(t *testing.T) {
+	slow := [kinds + 1]float64{clock: 1, arithmetic: 1.6, memory: 1.4, kinds: 1.3}
+	for name, c := range map[string]struct {
+		busy      func(load int) bool
+		disturbed bool
+	}{
+		"some loads": {func(load int) bool { return load%5 == 1 || load%5 == 3 }, false},
+		"all":        {func(int) bool { return true }, true},
+	} {
+		m := newMachine(1)
+		s := m.sampler(t)
+		r := &simulatedItem{m: m, truth: 50 * time.Microsecond}
+		m.contention = func(_ time.Duration, kind int) float64 {
+			if c.busy(r.loads) {
+				return slow[kind]
+			}
+			return 1
+		}
+		got, it := r.simulate(t, s, 0.01, time.Second)
+		if got.Contended == 0 || got.Disturbed != c.disturbed || got.Stable == c.disturbed {
+			t.Errorf("%s: disturbed %t, stable %t, %d samples contended in %d visits", name, got.Disturbed, got.Stable, got.Contended, len(it.visits))
+		}
+		want := 50e3
+		if c.disturbed {
+			want *= slow[kinds] / slow[arithmetic] // its blend has it as slow as arithmetic
+		}
+		if off := got.Corrected.Median/want - 1; math.Abs(off) > 0.01 {
+			t.Errorf("%s: the median is off by %.2f%%", name, 100*off)
+		}
+	}
+}
+
+// TestQuietVisitsAreJudgedAgain has a machine that seems undisturbed at first,
+// and is then seen to have been beside other work.
+func TestQuietVisitsAreJudgedAgain(t *testing.T) {
+	m := newMachine(1)
+	busy := true
+	slow := [kinds + 1]float64{clock: 1, arithmetic: 1.6, memory: 1.1, kinds: 1.5}
+	m.contention = func(_ time.Duration, kind int) float64 {
+		if busy {
+			return slow[kind]
+		}
+		return 1
+	}
+	s := m.sampler(t)
+	r := &simulatedItem{m: m, truth: 50 * time.Microsecond}
+	p := New(Options{Runtime: r, MaxPerItem: 200 * time.Millisecond, RelativeCI: 1e-9})
+	p.sampler = s
+	it := newItem(calibration, lut.CacheWarm, "")
+	it.prior = blend{Compute: 1}
+	for range 20 {
+		busy = len(it.visits) < 10
+		if _, err := p.visit(context.Background(), it, 20*time.Millisecond); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if it.visits[0].Quiet == 0 {
+		t.Fatal("the first visit was not taken for quiet")
+	}
+	got := s.combine(it.visits, it.prior)
+	if off := got.Corrected.Median/50e3 - 1; math.Abs(off) > 0.01 || got.Disturbed {
+		t.Errorf("the median is off by %.2f%%, disturbed %t", 100*off, got.Disturbed)
+	}
+}
+
+type brokenRuntime struct {
+	simulatedItem
+	err error
+}
+
+func (r *brokenRuntime) LoadWorkload(ctx context.Context, w graph.Workload, seed uint64) (Session, int, error) {
+	if r.loads > 0 {
+		return nil, 0, r.err
+	}
+	return r.simulatedItem.LoadWorkload(ctx, w, seed)
+}
+
+func TestVisitsFail(t *testing.T) {
+	m := newMachine(1)
+	s := m.sampler(t)
+	broken := errors.New("no memory")
+	for _, err := range []error{broken, itemError{broken}} {
+		r := &brokenRuntime{simulatedItem{m: m, truth: time.Microsecond}, err}
+		p := New(Options{Runtime: r})
+		p.sampler = s
+		it := newItem(calibration, lut.CacheWarm, "")
+		got := p.visitAll(context.Background(), []*item{it}, 0, discard{})
+		if stands := errors.As(err, new(itemError)); stands && got != nil || !stands && !errors.Is(got, broken) || len(it.visits) != 1 {
+			t.Errorf("%T when loaded again: error %v after %d visits", err, got, len(it.visits))
+		}
+	}
+	// Where one load takes all of the time, it is measured, and is not stable.
+	r := &simulatedItem{m: m, truth: time.Second}
+	got, it := r.simulate(t, s, 0.01, time.Millisecond)
+	if len(it.visits) != 1 || got.Stable || got.Samples != 1 {
+		t.Errorf("%d visits, stable %t, %d samples", len(it.visits), got.Stable, got.Samples)
+	}
+}
