@@ -325,3 +325,61 @@ func TestJournalFailures(t *testing.T) {
 		t.Errorf("metadata, -written +read:\n%s", diff)
 	}
 }
+
+func TestJournalKeepsVisits(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "t.lut.parquet")
+	visits := []Visit{
+		{Name: testRow(1).Key, Cache: CacheWarm, Found: []byte(`{"ns":1.5}`)},
+		{Name: "net", Network: true, Found: []byte(`[2]`)},
+		{Name: testRow(1).Key, Cache: CacheWarm, Found: []byte(`{"ns":1.6}`)},
+	}
+	for i, v := range visits {
+		j := openJournal(t, path)
+		if diff := cmp.Diff(visits[:i], j.Visits()); i > 0 && diff != "" {
+			t.Fatalf("visit %d, -appended +found:\n%s", i, diff)
+		}
+		if err := j.AppendVisit(v); err != nil {
+			t.Fatal(err)
+		}
+		if i == 1 {
+			if err := j.AppendRow(testRow(1)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := j.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	whole, err := os.ReadFile(path + ".journal")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path+".journal", whole[:len(whole)-3], 0o644); err != nil {
+		t.Fatal(err)
+	}
+	j := openJournal(t, path)
+	if diff := cmp.Diff(visits[:2], j.Visits()); diff != "" || len(j.Rows()) != 1 {
+		t.Errorf("after a torn end, -appended +found:\n%s", diff)
+	}
+	for want, bad := range map[string]Visit{
+		"no name":     {Cache: CacheWarm, Found: []byte("1")},
+		`cache is ""`: {Name: "x", Found: []byte("1")},
+		"no JSON":     {Name: "x", Network: true, Found: []byte("{")},
+	} {
+		if err := j.AppendVisit(bad); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%+v: error %v, want one that says %q", bad, err, want)
+		}
+	}
+	// What is in the file is checked as well.
+	for _, found := range []string{`{"name":"","found":1}`, `{"name":"x","found":1}`} {
+		other := filepath.Join(t.TempDir(), "t.lut.parquet")
+		j := openJournal(t, other)
+		if err := j.write(journalLine{Visit: []byte(found)}); err != nil {
+			t.Fatal(err)
+		}
+		j.Close()
+		if _, err := OpenJournal(other, testMeta()); err == nil || !strings.Contains(err.Error(), "line 2") {
+			t.Errorf("%s: error %v, want one that names line 2", found, err)
+		}
+	}
+}

@@ -57,6 +57,8 @@ func testRow(i int) Row {
 	if i%3 == 1 {
 		clock, misses := 2.4e9, float64(i%2)
 		r.ClockHz, r.CacheMisses = &clock, &misses
+		nodes, border := 1.0, 0.1*base*float64(i%2)
+		r.RuntimeNodes, r.BorderNS = &nodes, &border
 	}
 	return r
 }
@@ -261,7 +263,7 @@ func TestReadSchema1(t *testing.T) {
 	want := testTable(4)
 	for i := range want.Rows {
 		r := &want.Rows[i]
-		r.Contended, r.Bimodal, r.SamplesContended, r.SamplesInterrupted, r.ClockHz, r.CacheMisses = false, false, 0, 0, nil, nil
+		r.Contended, r.Bimodal, r.SamplesContended, r.SamplesInterrupted, r.ClockHz, r.CacheMisses, r.RuntimeNodes, r.BorderNS = false, false, 0, 0, nil, nil, nil, nil
 	}
 	if diff := cmp.Diff(want, got, sameTable); diff != "" {
 		t.Errorf("-want +read:\n%s", diff)
@@ -382,6 +384,7 @@ func TestReadRefusesMetadata(t *testing.T) {
 		"the runtime is missing":                func(t *Table) { t.Meta.Runtime = "" },
 		"threads is 0":                          func(t *Table) { t.Meta.Threads = 0 },
 		"network 0: \"net0\": use is \"train\"": func(t *Table) { t.Networks[0].Use = "train" },
+		"network 0: \"net0\": a pair of one":    func(t *Table) { t.Networks[0].Use, t.Networks[0].Workloads = UsePair, t.Networks[0].Workloads[:1] },
 		"network 0: \"net0\": latency_p10_ns":   func(t *Table) { t.Networks[0].LatencyP10NS = -1 },
 		"network 0: \"net0\": it has no work":   func(t *Table) { t.Networks[0].Workloads = nil },
 		"network 0: \"net0\": samples is 0":     func(t *Table) { t.Networks[0].Samples = 0 },

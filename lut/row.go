@@ -1,7 +1,6 @@
 package lut
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"math"
@@ -191,29 +190,28 @@ func (r *Row) validateValues() error {
 	case r.TemperatureC != nil && !(*r.TemperatureC > -273.15 && *r.TemperatureC < 1000):
 		return fmt.Errorf("temperature_c is %g", *r.TemperatureC)
 	}
-	return cmp.Or(
-		validateOptional("energy_mj", r.EnergyMJ), validateOptional("energy_gross_mj", r.EnergyGrossMJ), validateOptional("first_run_ns", r.FirstRunNS),
-		validateOptional("cycles", r.Cycles), validateOptional("instructions", r.Instructions), validateOptional("peak_memory_bytes", r.PeakMemoryBytes),
-		validateOptional("clock_hz", r.ClockHz), validateOptional("compute_slowdown", r.ComputeSlowdown), validateOptional("memory_slowdown", r.MemorySlowdown),
-		validateCount("energy_idle_mj", r.EnergyIdleMJ), validateCount("cache_misses", r.CacheMisses),
-		validateCount("runtime_nodes", r.RuntimeNodes), validateCount("border_ns", r.BorderNS),
-	)
+	for i, v := range [len(optionalNames)]*float64{
+		r.EnergyMJ, r.EnergyGrossMJ, r.FirstRunNS, r.Cycles, r.Instructions, r.PeakMemoryBytes,
+		r.ClockHz, r.ComputeSlowdown, r.MemorySlowdown, r.EnergyIdleMJ, r.CacheMisses, r.RuntimeNodes, r.BorderNS,
+	} {
+		if v == nil || *v == 0 && i >= mayBeZero {
+			continue
+		}
+		if err := validatePositive(optionalNames[i], *v); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
-func validateOptional(name string, v *float64) error {
-	if v == nil {
-		return nil
-	}
-	return validatePositive(name, *v)
+// optionalNames are those of columns that may be null; from mayBeZero on they
+// may well be none.
+var optionalNames = [...]string{
+	"energy_mj", "energy_gross_mj", "first_run_ns", "cycles", "instructions", "peak_memory_bytes",
+	"clock_hz", "compute_slowdown", "memory_slowdown", "energy_idle_mj", "cache_misses", "runtime_nodes", "border_ns",
 }
 
-// validateCount is validateOptional of what may well be none.
-func validateCount(name string, v *float64) error {
-	if v == nil || *v == 0 {
-		return nil
-	}
-	return validatePositive(name, *v)
-}
+const mayBeZero = 9
 
 // validateKey reports a key that is no canonical name, or that disagrees with
 // the dimensions.

@@ -337,13 +337,12 @@ func (t *Table) verifyRows(each int) (index, error) {
 	inParallel(len(t.Rows), func(from, to int) {
 		for i := from; i < to; i++ {
 			r := &t.Rows[i]
-			check := r.validate
-			if i%each != 0 {
-				check = r.validateValues
+			err := r.validateValues()
+			if i%each == 0 {
+				err = r.validate()
 			}
-			err := check()
-			if err == nil && t.Rows[i].Algorithm != "" {
-				err = fmt.Errorf("it names the algorithm %q: it belongs to the alternatives", t.Rows[i].Algorithm)
+			if err == nil && r.Algorithm != "" {
+				err = fmt.Errorf("it names the algorithm %q: it belongs to the alternatives", r.Algorithm)
 			}
 			if err != nil {
 				lock.Lock()

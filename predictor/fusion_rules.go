@@ -60,17 +60,17 @@ func FusionPairs(t *lut.Table) ([]FusionPair, error) {
 			return nil, fmt.Errorf("predictor: network %q is a pair of %d workloads", n.Name, len(workloads))
 		}
 		p := FusionPair{First: workloads[0], Second: workloads[1]}
-		measured := func(ns, ci95 float64, border *float64) Measured {
-			return Measured{NS: withinNetwork(&t.Meta, ns, border), CI95: ci95}
+		measured := func(ns, ci95 float64, samples int64, border *float64) Measured {
+			return Measured{NS: withinNetwork(&t.Meta, ns, border), CI95: halfWidth(ns, ci95, samples)}
 		}
 		alone := [2]*lut.Row{rows[n.Workloads[0]], rows[n.Workloads[1]]}
 		if alone[0] == nil || alone[1] == nil {
 			continue
 		}
 		for i, r := range alone {
-			p.Alone[i] = measured(r.LatencyMedianNS, r.LatencyCI95NS, r.BorderNS)
+			p.Alone[i] = measured(r.LatencyMedianNS, r.LatencyCI95NS, r.Samples, r.BorderNS)
 		}
-		p.Together = measured(n.LatencyMedianNS, n.LatencyCI95NS, n.BorderNS)
+		p.Together = measured(n.LatencyMedianNS, n.LatencyCI95NS, n.Samples, n.BorderNS)
 		// The cost of a run has been taken off each of the three.
 		if p.Times, err = DecideFusion(p.Alone[0], p.Alone[1], p.Together, Measured{}); err != nil {
 			return nil, fmt.Errorf("%s: %w", n.Name, err)

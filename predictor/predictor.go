@@ -210,6 +210,16 @@ func Fit(t *lut.Table) (*Predictor, error) {
 // distribution.
 func relativeNoise(median, ci95 float64) float64 { return ci95 / 1.96 / median }
 
+// halfWidth is that of a median's 95% interval. Of so few samples that there is
+// none, which is stored as 0, it is as wide as the median.
+func halfWidth(median, ci95 float64, samples int64) float64 {
+	const fewest = 6 // for an interval of 95% by order statistics
+	if ci95 == 0 && samples < fewest {
+		return median
+	}
+	return ci95
+}
+
 func checkMeasured(median, ci95 float64) error {
 	if !(median > 0) || math.IsInf(median, 1) {
 		return fmt.Errorf("latency_median_ns is %g; want a positive number", median)
@@ -325,7 +335,7 @@ func (p *Predictor) observe(n lut.Network) (observation, error) {
 		spread += c.ns * c.spread
 	}
 	// A network whose workloads are guesses says little of what their sum misses.
-	o.noise = math.Hypot(relativeNoise(n.LatencyMedianNS, n.LatencyCI95NS), spread/total(o.families))
+	o.noise = math.Hypot(relativeNoise(n.LatencyMedianNS, halfWidth(n.LatencyMedianNS, n.LatencyCI95NS, n.Samples)), spread/total(o.families))
 	return o, nil
 }
 

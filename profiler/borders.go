@@ -1,6 +1,7 @@
 package profiler
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
@@ -28,13 +29,25 @@ func withBorders(g *graph.Graph) *graph.Graph {
 		n := *n
 		if v := addend(&n, inputs); v != nil && len(v.Shape) == 4 && v.DType == graph.F32 {
 			source := sourceOf(v, &n, strconv.Itoa(len(out.Nodes)))
-			n.Inputs = replaced(n.Inputs, v, source.Outputs[0])
+			if n.Residual() != nil { // which may be what is convolved, too
+				last := len(n.Inputs) - 1
+				n.Inputs = append(append([]*graph.Value{}, n.Inputs[:last]...), source.Outputs[0])
+			} else {
+				n.Inputs = replaced(n.Inputs, v, source.Outputs[0])
+			}
 			out.Nodes = append(out.Nodes, source)
-			out.Inputs = replaced(out.Inputs, v, source.Inputs[0])
+			out.Inputs = append(append([]*graph.Value{}, out.Inputs...), source.Inputs[0])
 			out.Outputs = append(append([]*graph.Value{}, out.Outputs...), source.Outputs[0]) // or else it might add
 		}
 		out.Nodes = append(out.Nodes, &n)
 	}
+	used := map[*graph.Value]bool{}
+	for _, n := range out.Nodes {
+		for _, v := range n.Inputs {
+			used[v] = true
+		}
+	}
+	out.Inputs = slices.DeleteFunc(slices.Clone(out.Inputs), func(v *graph.Value) bool { return !used[v] })
 	last := out.Nodes[len(out.Nodes)-1]
 	if !endsInActivation(last) || len(last.Outputs) != 1 {
 		return &out

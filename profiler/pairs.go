@@ -136,13 +136,27 @@ func addPair(found map[[2]string]map[string]pair, nodes ...*graph.Node) error {
 	if len(nodes) > 2 && first.Epilogue == "none" { // the addition is of another shape
 		return nil
 	}
-	g.Name = "pair " + first.String() + " + " + second.String()
+	g.Name = PairName(first, second)
 	kinds := [2]string{first.Family() + "/" + first.Epilogue, second.Family()}
 	if found[kinds] == nil {
 		found[kinds] = map[string]pair{}
 	}
 	found[kinds][g.Name] = pair{graph: g, workloads: [2]graph.Workload{first, second}, bytes: second.Bytes()}
 	return nil
+}
+
+// PairName is the name of a pair among a table's networks.
+func PairName(first, second graph.Workload) string {
+	return "pair " + first.String() + " + " + second.String()
+}
+
+// PairWorkloads are the workloads that a pair of [Pairs] is made of.
+func PairWorkloads(pair NamedGraph) ([]graph.Workload, error) {
+	workloads, err := pairWorkloads(pair.Graph)
+	if err != nil {
+		return nil, fmt.Errorf("profiler: %s: %w", pair.Name, err)
+	}
+	return workloads, nil
 }
 
 // partOf is the graph of some nodes of another one. What they need is its input.

@@ -3,21 +3,28 @@
 // the machine is noisy.
 //
 // The measuring thread is pinned to a core where the system allows it, and
-// garbage is not collected while it measures. An item is warmed up until a test
-// for a change of level finds none, and then timed in samples that last at
-// least 100 us and 1000 steps of the clock. Before and after every few samples
+// garbage is not collected while it measures. A profile goes in rounds over all
+// that is not finished, each in another random order, with a short visit to
+// each item: it is loaded, so that its data lie elsewhere than before, warmed up
+// until a test for a change of level finds none, and timed in samples that last
+// at least 100 us and 1000 steps of the clock. Before and after every few samples
 // three fixed calibration kernels are timed: a chain of dependent operations,
 // which tells the core's clock, one that is bound by arithmetic and one that is
 // bound by memory. Where they, the kernel's accounts of CPU time or its count of
 // involuntary switches show that other work got in the way, the samples are
-// repeated and counted, but do not count. What the machine is slower than at
-// the start is drift and is divided out, by a blend of the three that suits the
-// kind of work. The raw median is that of all samples as they were timed.
-// All of this is repeated in several loads of the item, whose data then lie
-// elsewhere. Sampling ends when the 95% confidence interval of the corrected
-// median, from the spread of the loads' medians, is narrower than asked, or when the item's time is up; the result says which. Where the machine
-// was never quiet for long enough the item is marked as contended, and where
-// its samples fall into two clusters as bimodal.
+// counted, but do not count. What the clock is slower than at the start is
+// divided out.
+//
+// The time of an item is a trimmed mean over the medians of its quiet visits, of
+// which the slowest three tenths and the fastest tenth do not count: other work
+// that nothing showed only ever makes an item slower. Its 95% confidence interval
+// is from what these differ by. An item is finished when the interval is narrower
+// than asked; the time that is left goes to the others, and the result says where
+// it did not suffice. Where the machine was never quiet for long enough the item
+// is marked as contended, and what the calibration kernels were slowed down by is
+// divided out, by a blend that suits the kind of work; where its samples fall
+// into two clusters it is marked as bimodal. The raw median is that of all visits
+// as they were timed.
 //
 // A workload is measured as it runs in a network: its input in the caches, its
 // weights not in the innermost ones. With cold caches, other data is put into
@@ -46,7 +53,8 @@ type Options struct {
 	// RelativeCI is how narrow the 95% interval of a median has to be, from
 	// end to end, as a part of the median: 0.02 by default.
 	RelativeCI float64
-	// MaxPerItem is the longest that one item is measured: 1 s by default.
+	// MaxPerItem is the longest that one item is measured, in all its visits,
+	// where there is no Budget or Choose is set: 1 s by default.
 	MaxPerItem time.Duration
 	// Baseline is the speed of the undisturbed machine, see [Baseline]. What is
 	// 0 is measured.
@@ -60,8 +68,8 @@ type Options struct {
 	// Choose, if set, is called by Run once all that it was given is measured,
 	// with what there is so far and what is left of the budget, and again after
 	// each set of workloads that it returned, until it returns none or the
-	// budget is used up. Then nothing is measured a second time: what is not
-	// stable at once tells less than another workload.
+	// budget is used up. Then no item has more than MaxPerItem: what is not
+	// stable by then tells less than another workload.
 	Choose func(measured *lut.Table, left time.Duration) ([]graph.Workload, error)
 	// Seed decides the order of measuring and the values of weights and inputs.
 	Seed uint64
@@ -78,9 +86,9 @@ type Options struct {
 	// Warn, if set, is called with what the user should know: that the meter
 	// fails, and what that means for the table.
 	Warn func(message string)
-	// Progress, if set, is called by Run before each item and after the last,
-	// with the number of items done and in total, the name of the one that
-	// begins, and an estimate of the time left.
+	// Progress, if set, is called by Run before each visit and after the last,
+	// with how much is done as a number of items of a total, the name of the
+	// item that is visited, and an estimate of the time left.
 	Progress func(done, total int, current string, left time.Duration)
 }
 

@@ -58,9 +58,6 @@ type NodeTime struct {
 // ErrNoNodeTimes says that a runtime does not time nodes.
 var ErrNoNodeTimes = errors.New("the runtime does not tell the times of nodes")
 
-// ErrNoGraph says that a runtime does not tell what it makes of a model.
-var ErrNoGraph = errors.New("the runtime does not tell what it makes of a model")
-
 // ownName is this project's own runtime in the metadata of tables.
 const ownName = "hwprofd"
 

@@ -332,26 +332,6 @@ func (s *programSession) Nodes(ctx context.Context, n int) ([]NodeTime, error) {
 	return reply.Nodes, nil
 }
 
-// Graph tells the nodes that the runtime makes of a network's model, which are
-// not timed.
-func (p *Program) Graph(ctx context.Context, n NamedGraph, seed uint64) ([]NodeTime, error) {
-	s, _, err := p.LoadNetwork(ctx, n, seed)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = s.Close() }()
-	if !slices.Contains(p.can, "graph") {
-		return nil, ErrNoGraph
-	}
-	var reply struct {
-		Graph []NodeTime `json:"graph"`
-	}
-	if err := p.ask(ctx, request{Op: "graph"}, &reply); err != nil {
-		return nil, err
-	}
-	return reply.Graph, nil
-}
-
 func (s *programSession) Close() error {
 	if s.program.process == nil {
 		return nil // gone with it

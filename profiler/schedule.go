@@ -15,12 +15,13 @@ import (
 
 const (
 	// An item's time is divided among so many visits at least, where it suffices,
-	usualVisits = 6
-	// each of so long but for loading, so that more time is more visits,
-	shortestVisit = 8 * time.Millisecond
-	longestVisit  = 40 * time.Millisecond
+	usualVisits = 8
+	// each of so long but for loading, so that more time is more visits: loads of
+	// an item differ by more than the noise of so short a one,
+	shortestVisit = 6 * time.Millisecond
+	longestVisit  = 12 * time.Millisecond
 	// or so many times what loading took, where that is more.
-	loadCost = 1.5
+	loadCost = 1
 )
 
 // measureAll measures items in the budget that began at begin.
@@ -114,7 +115,7 @@ func (p *Profiler) visitAll(ctx context.Context, items []*item, until time.Durat
 func visitTime(it *item, share time.Duration) time.Duration {
 	visits := max(usualVisits-len(it.visits), 1)
 	took := min(max(share/time.Duration(visits)-it.loading, shortestVisit), longestVisit)
-	took = max(took, time.Duration(loadCost*float64(it.loading)))
+	took = max(took, loadCost*it.loading)
 	return max(min(took, share-it.loading), 0)
 }
 

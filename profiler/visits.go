@@ -20,8 +20,7 @@ const (
 	trimmedFastest = 0.1
 	// Beside other work, a round is taken after so many samples of the
 	// calibration kernels only, to look for a quiet moment more often.
-	patience       = 8
-	normalQuantile = 1.96 // of which an interval is half as wide, in standard deviations
+	patience = 8
 	// Points of the distribution of samples that a visit keeps.
 	quantiles = 16
 )
@@ -105,7 +104,7 @@ func (s *sampler) visitOf(rounds []round, times float64) visit {
 	v.Error = sum.width() / 2
 	for i := range min(quantiles, len(samples)) {
 		at := (float64(i) + 0.5) / float64(min(quantiles, len(samples)))
-		v.Quantiles = append(v.Quantiles, atRank(samples, at*float64(len(samples))-0.5)/sum.Median)
+		v.Quantiles = append(v.Quantiles, math.Round(1e4*atRank(samples, at*float64(len(samples))-0.5)/sum.Median)/1e4)
 	}
 	v.Raw = median(samplesOf(rounds)) / times
 	return v
@@ -115,8 +114,8 @@ func (s *sampler) visitOf(rounds []round, times float64) visit {
 // been taken for quiet before the machine was seen undisturbed.
 func (s *sampler) quietVisit(v visit) bool { return v.Quiet > 0 && !s.disturbed(v.Speeds) }
 
-// combine summarizes visits, each of which counts alike. Where too few of them
-// are quiet, those count that were beside the least other work, with what it
+// combine summarizes visits, of which the quiet ones count, each alike. Where
+// none is quiet, those count that were beside the least other work, with what it
 // slowed them down by divided out.
 func (s *sampler) combine(visits []visit, prior blend) measurement {
 	var m measurement
@@ -132,28 +131,23 @@ func (s *sampler) combine(visits []visit, prior blend) measurement {
 	}
 	m.Raw.Median = median(raw)
 	enough := len(counting) >= minVisits
-	if m.Disturbed = len(counting) < min(minVisits, (len(visits)+2)/2); m.Disturbed {
+	m.Disturbed = len(counting) < min(minVisits, (len(visits)+2)/2)
+	if len(counting) == 0 {
 		counting = s.quietestVisits(visits)
 	}
-	medians := make([]float64, len(counting))
-	slowdowns := make([]float64, len(counting))
-	noise := 0.0 // mean square
-	for i, v := range counting {
-		noise += v.Error * v.Error / (normalQuantile * normalQuantile)
-		// Without the clock, which was divided out.
-		slowdowns[i] = s.slowdown(prior, v.Speeds) / (v.Speeds[clock] / s.baseline[clock])
-		medians[i] = v.Median / slowdowns[i]
-	}
-	m.Corrected = summarizeVisits(medians, noise/float64(len(counting)))
-	if len(visits) == 1 { // that much is known of the noise
-		e := visits[0].Error * m.Corrected.Median
-		m.Corrected.Low, m.Corrected.High = m.Corrected.Median-e, m.Corrected.Median+e
+	m.Corrected = s.summarizeVisits(counting, prior)
+	if len(counting) == 1 { // so much is known of the noise, and of others
+		m.Corrected.widen(counting[0].Error)
+		if len(visits) > 1 {
+			other := s.summarizeVisits(visits, prior)
+			m.Corrected.Low, m.Corrected.High = min(m.Corrected.Low, other.Low), max(m.Corrected.High, other.High)
+		}
 	}
 	var relative []float64
 	mean := 0.0
-	for i, v := range counting {
+	for _, v := range counting {
 		m.Samples += v.Samples
-		mean += v.Mean / slowdowns[i] / float64(len(counting))
+		mean += v.Mean / s.contention(prior, v) / float64(len(counting))
 		relative = append(relative, v.Quantiles...)
 	}
 	slices.Sort(relative)
@@ -164,6 +158,21 @@ func (s *sampler) combine(visits []visit, prior blend) measurement {
 	m.Speeds = speedsOfVisits(counting)
 	m.Stable = enough && m.Samples >= minSamples
 	return m
+}
+
+// contention is by how much other work slowed a visit down. What the clock did
+// is divided out already.
+func (s *sampler) contention(prior blend, v visit) float64 {
+	return s.slowdown(prior, v.Speeds) / (v.Speeds[clock] / s.baseline[clock])
+}
+
+// summarizeVisits summarizes visits that all count.
+func (s *sampler) summarizeVisits(visits []visit, prior blend) summary {
+	medians := make([]float64, len(visits))
+	for i, v := range visits {
+		medians[i] = v.Median / s.contention(prior, v)
+	}
+	return trimmedSummary(medians)
 }
 
 // quietestVisits are those whose level of other work is nearly as low as that of
@@ -182,20 +191,20 @@ func (s *sampler) quietestVisits(visits []visit) (chosen []visit) {
 	return chosen
 }
 
-// summarizeVisits is the geometric mean of the medians of visits but for
+// trimmedSummary is the geometric mean of the medians of visits but for
 // trimmedSlowest and trimmedFastest of them, in Median, with its 95% interval:
 // that of Student's t for a trimmed mean, whose variance goes by the winsorized
 // one, of Tukey and McLaughlin, "Less vulnerable confidence and significance
-// procedures for location based on a single sample" (1963), times 1 + 1/n: by
+// procedures for location based on a single sample" (1963), times 1 + 1.5/n: by
 // simulation it is too narrow for few visits, the more so as their number
 // depends on it. The variance holds both what visits differ by and the noise
 // within each.
 //
-// noise is the variance that the medians have by the noise within visits. It
-// goes both ways, unlike other work, so that what trimming takes off because of
-// it is added again: for normal values what the mean of the ranks that are kept
-// is below that of all.
-func summarizeVisits(medians []float64, noise float64) (sum summary) {
+// Where visits differ by noise that goes both ways, trimming more at one end
+// takes something off. It is added again: the mean of normal values, of which
+// those that are kept are of their ranks, by the slope of these over the ranks'
+// expectations. So the result is that of normal noise with other work on top.
+func trimmedSummary(medians []float64) (sum summary) {
 	logs := make([]float64, len(medians))
 	for i, m := range medians {
 		logs[i] = math.Log(m)
@@ -204,13 +213,14 @@ func summarizeVisits(medians []float64, noise float64) (sum summary) {
 	n := len(logs)
 	first, end := keptVisits(n)
 	center := stat.Mean(logs[first:end], nil)
-	if n > 1 {
-		below := 0.0
-		for i := first; i < end; i++ { // Blom's approximation of expected ranks
-			below -= distuv.UnitNormal.Quantile((float64(i)+0.625)/(float64(n)+0.25)) / float64(end-first)
-		}
-		variance := stat.Variance(logs, nil)
-		center += below * (math.Sqrt(variance) - math.Sqrt(max(variance-noise, 0)))
+	// Blom's approximation of the expected ranks of normal values.
+	expected := make([]float64, end-first)
+	for i := range expected {
+		expected[i] = distuv.UnitNormal.Quantile((float64(first+i) + 0.625) / (float64(n) + 0.25))
+	}
+	if len(expected) > 1 {
+		_, spread := stat.LinearRegression(expected, logs[first:end], nil, false)
+		center -= spread * stat.Mean(expected, nil)
 	}
 	sum.Median, sum.Independent = math.Exp(center), n
 	sum.Low, sum.High = math.Exp(logs[0]), math.Exp(logs[n-1])
@@ -222,7 +232,7 @@ func summarizeVisits(medians []float64, noise float64) (sum summary) {
 		logs[i] = min(max(logs[i], logs[first]), logs[end-1])
 	}
 	t := distuv.StudentsT{Sigma: 1, Nu: kept - 1}.Quantile(1 - (1-confidence)/2)
-	half := t * stat.StdDev(logs, nil) * math.Sqrt(float64(n)) / kept * (1 + 1/float64(n))
+	half := t * stat.StdDev(logs, nil) * math.Sqrt(float64(n)) / kept * (1 + 1.5/float64(n))
 	sum.Low, sum.High, sum.Bounded = math.Exp(center-half), math.Exp(center+half), true
 	return sum
 }

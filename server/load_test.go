@@ -26,9 +26,8 @@ import (
 )
 
 var (
-	load      = flag.Duration("load", 500*time.Millisecond, "how long TestPredictUnderLoad asks for predictions")
-	loadURL   = flag.String("load-url", "", "daemon that TestPredictUnderLoad asks, by a table of 1,000 rows if it has none; by default one in this process")
-	loadFresh = flag.Bool("load-fresh", false, "ask TestPredictUnderLoad's questions once each, so that no answer is ready")
+	load    = flag.Duration("load", 500*time.Millisecond, "how long TestPredictUnderLoad asks for predictions")
+	loadURL = flag.String("load-url", "", "daemon that TestPredictUnderLoad asks, by a table of 1,000 rows if it has none; by default one in this process")
 )
 
 const loadClients = 64
@@ -93,12 +92,8 @@ func TestPredictUnderLoad(t *testing.T) {
 			defer client.connection.Close()
 			var took []time.Duration
 			for i := 0; time.Since(begin) < *load; i++ {
-				q := questions[i%len(questions)]
-				if *loadFresh {
-					refresh(q, rng)
-				}
 				asked := time.Now()
-				if err := client.ask(q, table); err != nil {
+				if err := client.ask(questions[i%len(questions)], table); err != nil {
 					fail(err)
 					return
 				}
@@ -124,21 +119,13 @@ func TestPredictUnderLoad(t *testing.T) {
 		t.Fatal("no answers")
 	}
 	slices.Sort(all)
-	t.Logf("%d clients, %d networks of 20 workloads each (each asked once: %v): %.0f answers/s, median %v, p99 %v, longest %v, %d failed; the daemon's resident memory in MiB, at the begin and each sixth of the time: %.1f",
-		loadClients, 50, *loadFresh, float64(len(all))/elapsed.Seconds(), all[len(all)/2], all[len(all)*99/100], all[len(all)-1], failed.Load(), resident)
+	t.Logf("%d clients, %d networks of 20 workloads each: %.0f answers/s, median %v, p99 %v, longest %v, %d failed; the daemon's resident memory in MiB, at the begin and each sixth of the time: %.1f",
+		loadClients, 50, float64(len(all))/elapsed.Seconds(), all[len(all)/2], all[len(all)*99/100], all[len(all)-1], failed.Load(), resident)
 }
 
 // loadRequest is a request on a connection that is kept.
 func loadRequest(body []byte) []byte {
 	return fmt.Appendf(nil, "POST /api/v1/predict HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", len(body), body)
-}
-
-// refresh makes a question another by the order of its workloads.
-func refresh(question []byte, rng *rand.Rand) {
-	open := bytes.Index(question, []byte(`":["`))
-	names := bytes.Split(bytes.Clone(question[open+4:len(question)-3]), []byte(`","`))
-	rng.Shuffle(len(names), func(i, j int) { names[i], names[j] = names[j], names[i] })
-	copy(question[open+4:], bytes.Join(names, []byte(`","`)))
 }
 
 // loadClient takes so little time that it can run beside the daemon that it

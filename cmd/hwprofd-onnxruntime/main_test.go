@@ -108,6 +108,24 @@ func TestReadProfile(t *testing.T) {
 	}
 }
 
+// TestReadGraph has a model of two nodes, with fields that are passed over.
+func TestReadGraph(t *testing.T) {
+	field := func(number byte, value string) string { return string([]byte{number<<3 | 2, byte(len(value))}) + value }
+	conv := field(1, "x") + field(2, "y") + field(3, "conv") + field(4, "Conv") + field(7, "com.microsoft.nchwc")
+	reorder := field(4, "ReorderOutput") + "\x78\x96\x01" + "\x7d1234"
+	model := "\x08\x08" + field(7, field(1, conv)+field(2, "graph")+field(1, reorder))
+	got, err := readGraph([]byte(model))
+	want := []graphNode{{Name: "conv", Op: "Conv"}, {Op: "ReorderOutput", Layout: true}}
+	if err != nil || !reflect.DeepEqual(got, want) {
+		t.Errorf("%v, %v", got, err)
+	}
+	for cut := 3; cut < len(model); cut++ {
+		if nodes, err := readGraph([]byte(model[:cut])); err == nil {
+			t.Errorf("cut to %d bytes: %v", cut, nodes)
+		}
+	}
+}
+
 // TestLibrary needs -lib. The rest of what an adapter has to do is tried by
 // hwprofd runtime check.
 func TestLibrary(t *testing.T) {

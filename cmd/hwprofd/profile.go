@@ -59,8 +59,9 @@ Rows say how the machine was: contended where other work was beside them all the
 time, bimodal where a workload has two times. With --baseline the times are those
 of the machine as it was at an earlier table, to compare with it.
 
-Every measurement is kept in a journal beside the file at once. An interrupted
-run goes on with --resume.
+Every item is measured in several short visits, spread over the whole run, and
+each visit is kept in a journal beside the file at once. An interrupted run goes
+on with --resume.
 
 Energy is that above the idle machine, by a meter where the processor's can be
 read ('hwprofd device' lists them) or --meter names another, else it is modelled

@@ -13,7 +13,7 @@ import (
 
 const (
 	pairShare = 0.25                   // of the time to profile, at most, for pairs and their parts
-	pairTime  = 150 * time.Millisecond // about what each of them takes
+	pairTime  = 400 * time.Millisecond // about what each of them takes
 	leastTime = 50 * time.Millisecond  // for a workload or network, if the time runs out
 	mostSizes = 3                      // of a kind of pair
 	pairDraws = 6                      // networks of a space in which pairs are looked for, beside the smallest and the largest

@@ -92,11 +92,11 @@ func adapterProgram(name string) (string, error) {
 func newRuntimeCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "runtime",
-		Short: "Try the adapters through which other runtimes are measured",
+		Short: "Try the adapters through which other runtimes are measured, and see what these fuse",
 		Args:  verbRequired,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(newRuntimeCheckCommand())
+	cmd.AddCommand(newRuntimeCheckCommand(), newRuntimeFusionCommand())
 	return cmd
 }
 

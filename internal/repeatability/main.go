@@ -9,7 +9,8 @@
 // The parts are quiet (the first profile again, -apart later), bursts (beside a
 // load that comes and goes, busy half of the time for 0.2 to 5 s), constant
 // (beside one that does not), and coverage (how many of the first profile's
-// intervals hold the median of ten times as many samples).
+// intervals hold what ten times as much time finds, half of it before the first
+// profile and half after all else).
 package main
 
 import (
@@ -62,6 +63,7 @@ type bench struct {
 	folder      string
 	workloads   []graph.Workload
 	first       *lut.Table
+	reference   *lut.Table // whose baseline all others take
 }
 
 func (b *bench) run(ctx context.Context, w io.Writer, parts []string) error {
@@ -82,6 +84,12 @@ func (b *bench) run(ctx context.Context, w io.Writer, parts []string) error {
 	}
 	b.workloads = choose(b.count, b.seed)
 	var err error
+	var before *lut.Table
+	if slices.Contains(parts, "coverage") {
+		if before, err = b.profile(ctx, "before", longTimes/2); err != nil {
+			return err
+		}
+	}
 	if b.first, err = b.profile(ctx, "first", 1); err != nil {
 		return err
 	}
@@ -89,15 +97,29 @@ func (b *bench) run(ctx context.Context, w io.Writer, parts []string) error {
 	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(tw, "PROFILE\tMEDIANS\t1.5%\t2%\t4%\t8%\tWORST DECILE\tCONTENDED\tSTABLE\tUNCONTENDED WITHIN 2%")
 	for _, part := range parts {
+		if part == "coverage" {
+			continue
+		}
 		if err := b.part(ctx, tw, part); err != nil {
 			return fmt.Errorf("%s: %w", part, err)
 		}
 	}
-	return tw.Flush()
+	if err := tw.Flush(); err != nil || before == nil {
+		return err
+	}
+	after, err := b.profile(ctx, "after", longTimes/2)
+	if err != nil {
+		return fmt.Errorf("coverage: %w", err)
+	}
+	coverage(w, b.first, before, after)
+	return nil
 }
 
+// longTimes is how much longer than a profile what its intervals are held
+// against is measured.
+const longTimes = 10
+
 func (b *bench) part(ctx context.Context, w io.Writer, part string) error {
-	times := 1
 	switch part {
 	case "quiet":
 		select {
@@ -111,24 +133,17 @@ func (b *bench) part(ctx context.Context, w io.Writer, part string) error {
 			return err
 		}
 		defer stop()
-	case "coverage":
-		times = 10
 	}
-	table, err := b.profile(ctx, part, times)
+	table, err := b.profile(ctx, part, 1)
 	if err != nil {
 		return err
-	}
-	if part == "coverage" {
-		covered, all := coverage(b.first, table)
-		fmt.Fprintf(w, "coverage\t%d of %d intervals (%.1f%%) hold the median of %s\n", covered, all, 100*float64(covered)/float64(all), describe(table))
-		return nil
 	}
 	compare(w, part, b.first, table)
 	return nil
 }
 
-// profile measures the workloads, for times as long, as if the machine were as
-// fast as at the first profile.
+// profile measures the workloads, for times as long, as if the machine's clock
+// were that of the first profile.
 func (b *bench) profile(ctx context.Context, name string, times int) (*lut.Table, error) {
 	info, err := device.Detect()
 	if err != nil {
@@ -136,16 +151,14 @@ func (b *bench) profile(ctx context.Context, name string, times int) (*lut.Table
 	}
 	options := profiler.Options{
 		Budget:     time.Duration(times) * b.each * time.Duration(len(b.workloads)),
-		MaxPerItem: time.Duration(times) * time.Second,
 		RelativeCI: 0.01,
 		Seed:       b.seed + uint64(len(name)), // another order each
 	}
 	if times > 1 { // all of the time is used
 		options.RelativeCI = 1e-9
-		options.MaxPerItem = time.Duration(times) * b.each
 	}
-	if b.first != nil {
-		options.Baseline = profiler.Baseline(b.first)
+	if b.reference != nil {
+		options.Baseline = profiler.Baseline(b.reference)
 	}
 	meta := lut.Meta{
 		Schema: lut.Schema, Device: info, Fingerprint: info.Fingerprint(), Runtime: "hwprofd", RuntimeVersion: "(devel)",
@@ -155,7 +168,11 @@ func (b *bench) profile(ctx context.Context, name string, times int) (*lut.Table
 	if err := os.RemoveAll(path + ".journal"); err != nil {
 		return nil, err
 	}
-	return profiler.New(options).Run(ctx, path, meta, b.workloads, nil)
+	table, err := profiler.New(options).Run(ctx, path, meta, b.workloads, nil)
+	if b.reference == nil {
+		b.reference = table
+	}
+	return table, err
 }
 
 // describe sums up how a table was measured.
@@ -226,20 +243,47 @@ func compare(w io.Writer, name string, first, table *lut.Table) {
 	}
 }
 
-// coverage counts the intervals of the first table, where they have their
-// confidence, that hold the median of the long one.
-func coverage(first, long *lut.Table) (covered, all int) {
-	for _, r := range long.Rows {
-		wl, err := r.Workload()
+// coverage prints how many of the first table's intervals hold the mean of what
+// long profiles before and after found, of all rows and of those that are marked
+// neither contended nor not stable, and how far the two are from each other.
+func coverage(w io.Writer, first, before, after *lut.Table) {
+	type count struct{ covered, all int }
+	var all, quiet, stable count
+	var apart []float64
+	for _, f := range first.Rows {
+		wl, err := f.Workload()
 		if err != nil {
 			continue
 		}
-		if f, ok := first.Lookup(wl); ok && f.Stable {
-			all++
-			if math.Abs(f.LatencyMedianNS-r.LatencyMedianNS) <= f.LatencyCI95NS {
-				covered++
+		x, ok := before.Lookup(wl)
+		y, ok2 := after.Lookup(wl)
+		if !ok || !ok2 {
+			continue
+		}
+		apart = append(apart, math.Abs(math.Log(x.LatencyMedianNS/y.LatencyMedianNS)))
+		long := math.Sqrt(x.LatencyMedianNS * y.LatencyMedianNS)
+		holds := math.Abs(f.LatencyMedianNS-long) <= f.LatencyCI95NS
+		for _, c := range []struct {
+			*count
+			is bool
+		}{{&all, true}, {&quiet, !f.Contended}, {&stable, f.Stable}} {
+			if c.is {
+				c.all++
+				if holds {
+					c.covered++
+				}
 			}
 		}
 	}
-	return covered, all
+	slices.Sort(apart)
+	near := 0
+	for _, a := range apart {
+		if a <= math.Log(1.015) {
+			near++
+		}
+	}
+	fmt.Fprintf(w, "coverage: the intervals of %d of %d rows hold what ten times as much time finds; %d of %d that are not contended, %d of %d stable ones\n",
+		all.covered, all.all, quiet.covered, quiet.all, stable.covered, stable.all)
+	fmt.Fprintf(w, "before and after: %d of %d within 1.5%%, nine tenths within %.1f%%\n", near, len(apart), 100*(math.Exp(apart[int(0.9*float64(len(apart)))])-1))
+	fmt.Fprintf(w, "before: %s\nafter: %s\n", describe(before), describe(after))
 }

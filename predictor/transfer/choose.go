@@ -22,7 +22,7 @@ func (p *experience) choose(n, k int, rng *rand.Rand) []int {
 	pool := min(max(candidates, 2*k), n)
 	all := order[:min(pool+references, n)]
 	covariance, noise := p.priorCovariance(all[:pool], all)
-	picks := greedy(covariance, len(all), noise, k, all)
+	picks := greedy(covariance, len(all), 0, noise, k, all)
 	if k > few {
 		return picks
 	}
@@ -30,8 +30,9 @@ func (p *experience) choose(n, k int, rng *rand.Rand) []int {
 }
 
 // greedy picks k rows. covariance has a row a candidate and a column each of
-// all, which begin with the candidates; it is overwritten.
-func greedy(covariance []float64, columns int, noise float64, k int, all []int) []int {
+// all, which begin with the candidates; it is overwritten. Of the columns those
+// from counts on are what variances are summed over.
+func greedy(covariance []float64, columns, counts int, noise float64, k int, all []int) []int {
 	rows := len(covariance) / columns
 	gone := make([]bool, rows)
 	var out []int
@@ -43,7 +44,7 @@ func greedy(covariance []float64, columns int, noise float64, k int, all []int) 
 			}
 			row := covariance[i*columns : (i+1)*columns]
 			sum := 0.0
-			for _, v := range row {
+			for _, v := range row[counts:] {
 				sum += v * v
 			}
 			if gain := sum / (row[i] + noise); gain > most {

@@ -122,7 +122,7 @@ func (p *experience) newDesign(n int, first []int, rng *rand.Rand) *design {
 	}
 	all := append(slices.Clone(d.pool), d.test...)
 	for f, family := range p.families {
-		kernels := p.kernelsFor(p.without(f), family[0])
+		kernels := p.kernelsFor(p.without(f))
 		byMixture := make([][]float64, len(d.mixtures))
 		inParallel(len(d.mixtures), func(m int) {
 			out := make([]float64, len(d.pool)*len(all))

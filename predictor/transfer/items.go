@@ -18,9 +18,6 @@ type items struct {
 	// families of the known devices: two of a family tell more of each other
 	// than of a device of another.
 	families []string
-	// alike returns the one of some known devices that is most like another, or
-	// like the new device where that is -1; nil where nothing tells.
-	alike func(new int, of []int) int
 }
 
 func itemsOf(s Space, architectures []Architecture) *items {

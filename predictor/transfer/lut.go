@@ -3,6 +3,7 @@ package transfer
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"math/rand/v2"
 	"slices"
@@ -20,8 +21,8 @@ import (
 // Networks that all known tables have are predicted as well: what they take
 // beyond the sum of their rows there.
 //
-// Where the tables say what devices they are of, the known one that is most like
-// the new one counts apart.
+// Known devices count the more, the more their tables' metadata have in common
+// with the new one's.
 func CompleteTable(known []*lut.Table, measured *lut.Table, seed uint64) (*lut.Table, error) {
 	t, err := readTables(known, measured)
 	if err != nil {
@@ -30,7 +31,7 @@ func CompleteTable(known []*lut.Table, measured *lut.Table, seed uint64) (*lut.T
 	out := &lut.Table{Meta: measured.Meta, Failures: measured.Failures}
 	have := map[string]bool{} // warm rows
 	var which []int
-	var times []float64
+	var logs, noise []float64
 	for i, r := range measured.Rows {
 		if r.Predicted() {
 			continue
@@ -44,17 +45,15 @@ func CompleteTable(known []*lut.Table, measured *lut.Table, seed uint64) (*lut.T
 		}
 		have[r.Key] = true
 		if at, ok := t.index[r.Key]; ok && r.LatencyCI95NS < unsure*r.LatencyMedianNS {
-			which, times = append(which, at), append(times, r.LatencyMedianNS)
+			which, logs = append(which, at), append(logs, math.Log(r.LatencyMedianNS))
+			relative := r.LatencyCI95NS / 1.96 / r.LatencyMedianNS
+			noise = append(noise, relative*relative)
 		}
 	}
 	if len(which) < leastMeasured {
 		return nil, fmt.Errorf("transfer: the new device's table shares %d measured workloads with all of the %d known ones, want at least %d that are known to better than %.0f%%", len(which), len(known), leastMeasured, 100*unsure)
 	}
-	p, err := learn(t.items, len(which), seed)
-	if err != nil {
-		return nil, fmt.Errorf("transfer: %w", err)
-	}
-	predicted, err := p.predict(which, times)
+	predicted, err := complete(t.workloads, t.logs, t.alike, which, logs, noise, seed)
 	if err != nil {
 		return nil, err
 	}
@@ -103,23 +102,57 @@ func ChooseRows(known []*lut.Table, k int, seed uint64) ([]graph.Workload, error
 	if k < leastMeasured || k >= len(t.workloads) {
 		return nil, fmt.Errorf("transfer: %d workloads to measure of the %d that the known tables share, want at least %d and fewer than all", k, len(t.workloads), leastMeasured)
 	}
-	p, err := learn(t.items, k, seed)
-	if err != nil {
-		return nil, fmt.Errorf("transfer: %w", err)
-	}
+	p := newWorkloadProcess(t.workloads, t.logs, make([]float64, len(known)))
 	var out []graph.Workload
-	for _, i := range p.choose(len(t.workloads), k, rand.New(rand.NewPCG(seed, 0x10))) {
+	for _, i := range p.chooseWorkloads(k, t.networks(known), rand.New(rand.NewPCG(seed, 0x10))) {
 		out = append(out, t.workloads[i])
 	}
 	return out, nil
 }
 
+// networks are the share of workloads in each network of the known tables, of
+// which all workloads are there.
+func (t *tables) networks(known []*lut.Table) []map[int]float64 {
+	var out []map[int]float64
+	seen := map[string]bool{}
+	for _, table := range known {
+	network:
+		for _, n := range table.Networks {
+			if seen[n.Name] || n.Use == "test" {
+				continue
+			}
+			share, total := map[int]float64{}, 0.0
+			for _, key := range n.Workloads {
+				i, ok := t.index[key]
+				if !ok {
+					continue network
+				}
+				ns := 0.0
+				for d := range t.logs {
+					ns += t.logs[d][i] / float64(len(t.logs))
+				}
+				share[i] += math.Exp(ns)
+				total += math.Exp(ns)
+			}
+			seen[n.Name] = true
+			for i := range share {
+				share[i] /= total
+			}
+			out = append(out, share)
+		}
+	}
+	return out
+}
+
 // tables are the warm workloads that all known tables have, in the order of the
 // first.
 type tables struct {
-	items     *items
 	workloads []graph.Workload
 	index     map[string]int // by the workload's name
+	logs      [][]float64    // of latencies, by device and workload
+	// alike are how many things known devices have in common with one of them,
+	// or with the new one.
+	alike func(known *int) []float64
 }
 
 func readTables(known []*lut.Table, unknown *lut.Table) (*tables, error) {
@@ -139,7 +172,7 @@ func readTables(known []*lut.Table, unknown *lut.Table) (*tables, error) {
 			latency[d][r.Key] = r.LatencyMedianNS
 		}
 	}
-	t := &tables{items: &items{times: make([][]float64, len(known))}, index: map[string]int{}}
+	t := &tables{logs: make([][]float64, len(known)), index: map[string]int{}}
 	for i, r := range known[0].Rows {
 		if r.Cache != lut.CacheWarm || slices.ContainsFunc(latency, func(l map[string]float64) bool { _, ok := l[r.Key]; return !ok }) {
 			continue
@@ -151,61 +184,34 @@ func readTables(known []*lut.Table, unknown *lut.Table) (*tables, error) {
 		t.index[r.Key] = len(t.workloads)
 		t.workloads = append(t.workloads, w)
 		for d := range known {
-			t.items.times[d] = append(t.items.times[d], latency[d][r.Key])
+			t.logs[d] = append(t.logs[d], math.Log(latency[d][r.Key]))
 		}
 	}
 	if len(t.workloads) <= leastMeasured {
 		return nil, fmt.Errorf("transfer: the %d known tables share %d measured workloads, want more than %d", len(known), len(t.workloads), leastMeasured)
 	}
-	t.items.groups = describeWorkloads(t.workloads)
-	for d := range known {
-		t.items.families = append(t.items.families, fmt.Sprint(d))
-	}
-	t.items.alike = func(new int, of []int) int {
+	t.alike = func(one *int) []float64 {
 		meta := unknown.Meta
-		if new >= 0 {
-			meta = known[new].Meta
+		if one != nil {
+			meta = known[*one].Meta
 		}
-		best, most := of[0], -1
-		for _, d := range of {
-			if l := likeness(meta, known[d].Meta); l > most {
-				best, most = d, l
-			}
+		out := make([]float64, len(known))
+		for d := range known {
+			out[d] = likeness(meta, known[d].Meta)
 		}
-		return best
+		return out
 	}
 	return t, nil
 }
 
-func describeWorkloads(workloads []graph.Workload) [][]group {
-	families := map[string]int{}
-	for _, w := range workloads {
-		if _, ok := families[w.Family()]; !ok {
-			families[w.Family()] = len(families)
-		}
-	}
-	var out [][]group
-	for _, w := range workloads {
-		work := []float64{math.Log1p(float64(w.MACs())), math.Log1p(float64(w.Bytes())), math.Log1p(float64(w.Params()))}
-		f := families[w.Family()]
-		perFamily := make([]float64, 2*len(families))
-		perFamily[2*f], perFamily[2*f+1] = work[0], work[1]
-		out = append(out, []group{
-			{"work", work, true},
-			{"family", oneHot(1, len(families), f), false},
-			{"work of families", perFamily, false},
-		})
-	}
-	return out
-}
-
 // likeness counts what two tables' devices and ways of running have in common.
-func likeness(a, b lut.Meta) int {
-	n := 0
+func likeness(a, b lut.Meta) float64 {
+	n := 0.0
 	for _, same := range []bool{
 		a.Device.OS == b.Device.OS, a.Device.Arch == b.Device.Arch,
 		slices.Equal(a.Device.CPUs, b.Device.CPUs), slices.Equal(a.Device.ISA, b.Device.ISA),
 		a.Fingerprint == b.Fingerprint, a.Runtime == b.Runtime, a.Threads == b.Threads,
+		maps.Equal(a.RuntimeOptions, b.RuntimeOptions),
 	} {
 		if same {
 			n++

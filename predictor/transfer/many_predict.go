@@ -24,9 +24,6 @@ func (p *experience) predictMany(measured []int, times []float64) (*prediction, 
 	describe := descriptionKernels(p.items.groups, true)
 	for s := range scales {
 		kernels[s] = append(deviceKernels(p.known[s], all), describe...)
-		if p.items.alike != nil {
-			kernels[s] = append(kernels[s], kernelOf("alike device", false, p.known[s][p.items.alike(-1, all)].whole))
-		}
 		kernels[s] = append(kernels[s], p.sums...)
 	}
 	tuned := make([]mixture, len(scales))

@@ -66,7 +66,7 @@ func learn(x *items, size int, seed uint64) (*experience, error) {
 	}
 	p.describe = descriptionKernels(x.groups, false)
 	p.sums = sumKernels(x.sums)
-	p.kernels = p.kernelsFor(all, -1)
+	p.kernels = p.kernelsFor(all)
 	rng := rand.New(rand.NewPCG(seed, 0x7e))
 	p.mixtures = drawMixtures(mixtures, len(p.kernels[0]), len(p.sums), rng)
 	p.drawn = len(p.mixtures)
@@ -98,16 +98,11 @@ func learn(x *items, size int, seed uint64) (*experience, error) {
 	return p, nil
 }
 
-// kernelsFor are the kernels where only some devices are known, for one of the
-// others or, with -1, for the new one.
-func (p *experience) kernelsFor(devices []int, new int) [][]*kernel {
+// kernelsFor are the kernels where only some devices are known.
+func (p *experience) kernelsFor(devices []int) [][]*kernel {
 	out := make([][]*kernel, len(scales))
 	for s := range scales {
 		out[s] = append(deviceKernels(p.known[s], devices), p.describe...)
-		if p.items.alike != nil {
-			alike := p.known[s][p.items.alike(new, devices)].whole
-			out[s] = append(out[s], kernelOf("alike device", false, alike))
-		}
 		out[s] = append(out[s], p.sums...)
 	}
 	return out
@@ -130,7 +125,7 @@ func (p *experience) rehearsalsOfKnown(seed uint64) []*rehearsal {
 	}
 	var all []*rehearsal
 	for f, family := range p.families {
-		kernels := p.kernelsFor(p.without(f), family[0])
+		kernels := p.kernelsFor(p.without(f))
 		for _, d := range family {
 			rng := rand.New(rand.NewPCG(seed, uint64(d)+1))
 			var measured []int

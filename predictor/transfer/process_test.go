@@ -174,7 +174,7 @@ func TestGreedy(t *testing.T) {
 	}
 	covariance := make([]float64, n*n)
 	k.fill(covariance, all, all)
-	picks := greedy(covariance, n, noise, 3, all)
+	picks := greedy(covariance, n, 0, noise, 3, all)
 	for step := range picks {
 		for other := range n {
 			trial := append(append([]int(nil), picks[:step]...), other)
