@@ -48,6 +48,9 @@ func TestByTimings(t *testing.T) {
 		{"in planes by so much that conversions pay", map[graph.Workload][]Timing{
 			third: {{"", 1e6, 10}, {"unfolded GEMM", 1000, 10}},
 		}, map[graph.Workload]string{first: "", second: "", third: "unfolded GEMM"}, "no other is clearly faster"},
+		{"in planes, but by less than conversions take", map[graph.Workload][]Timing{
+			third: {{"", 1000, 10}, {"unfolded GEMM", 900, 10}},
+		}, map[graph.Workload]string{first: "", second: "", third: ""}, "unfolded GEMM takes 0.90 of the time, but"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			p, err := Compile(g, ByTimings(func(w graph.Workload) []Timing { return c.timings[w] }))

@@ -190,12 +190,13 @@ func overhead(ctx context.Context, r Runtime, seed uint64) (float64, error) {
 	return median(times), nil
 }
 
-// failed says that name could not be measured, and returns why.
-func (p *Profiler) failed(name string, reason error) string {
+// failed says that what is called title could not be measured, and returns why:
+// the reason without the name that it begins with.
+func (p *Profiler) failed(name, title string, reason error) string {
 	text := strings.TrimPrefix(reason.Error(), "profiler: ")
 	text = strings.TrimPrefix(text, "network ")
 	text = strings.TrimPrefix(text, name+": ")
-	p.warn(name + ": not measured: " + text)
+	p.warn(title + ": not measured: " + text)
 	return text
 }
 

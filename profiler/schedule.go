@@ -225,7 +225,7 @@ func (k journalKeeper) failed(it *item, reason error) error {
 	if !f.Network {
 		f.Name, f.Cache, f.Algorithm = it.workload.String(), it.cache, it.algorithm
 	}
-	f.Reason = k.p.failed(f.Name, reason)
+	f.Reason = k.p.failed(f.Name, it.name, reason)
 	return k.journal.AppendFailure(f)
 }
 

@@ -45,7 +45,7 @@ measured already tells what comes next. The run ends early where further rows
 would help no more, and says so.
 
 With --kernels all, convolutions are measured by each kernel that may be the
-fastest on some machine, in turns, and not only by the one that the rule picks.
+fastest on some machine, and not only by the one that the rule picks.
 'hwprofd measure --lut' then uses the one that is the fastest on this machine.
 
 With --known, tables of other devices, no more than a few of their workloads are
@@ -197,11 +197,11 @@ library is the target's own.`,
 					return err
 				}
 				p.say("%s: %d workloads and %d networks; energy of %s", path, len(table.Rows), len(table.Networks), energySources(table))
-				if n := len(table.Alternatives); n > 0 {
-					p.say("%d times of other kernels beside them", n)
-				}
 				if n := contendedRows(table); n > 0 {
 					p.say("%d of them were beside other work all the time, and are marked as contended", n)
+				}
+				if n := len(table.Alternatives); n > 0 {
+					p.say("%d times of convolutions by other kernels", n)
 				}
 				if n := len(table.Failures); n > 0 {
 					p.say("%d could not be measured; 'hwprofd lut show %s' names them with the reasons", n, path)

@@ -26,19 +26,23 @@ func byTable(path string, threads int) (inference.Option, error) {
 		return nil, fmt.Errorf("%s: it was measured on %s, whose times say nothing about the kernels of this program: name a table that 'hwprofd profile --kernels all' made", path, m.Runtime)
 	case m.Fingerprint != info.Fingerprint():
 		return nil, fmt.Errorf("%s: it was measured on another machine (%s, this one is %s): measure this one with 'hwprofd profile --kernels all'", path, m.Fingerprint, info.Fingerprint())
+	case len(table.Alternatives) == 0:
+		return nil, fmt.Errorf("%s: it has no times of other kernels to choose from: measure with 'hwprofd profile --kernels all'", path)
 	case m.Threads != threads:
 		return nil, fmt.Errorf("%s: it was measured on %d threads, not %d: measure with 'hwprofd profile --kernels all --threads %d'", path, m.Threads, threads, threads)
 	}
-	return inference.ByTimings(func(w graph.Workload) []inference.Timing {
-		var list []inference.Timing
-		if row, ok := table.Lookup(w); ok {
-			list = append(list, timingOf(row))
-		}
-		for _, row := range table.AlternativesOf(w) {
-			list = append(list, timingOf(row))
-		}
-		return list
-	}), nil
+	return inference.ByTimings(func(w graph.Workload) []inference.Timing { return timingsIn(table, w) }), nil
+}
+
+// timingsIn are what a table has measured of w.
+func timingsIn(table *lut.Table, w graph.Workload) (list []inference.Timing) {
+	if row, ok := table.Lookup(w); ok && !row.Predicted() {
+		list = append(list, timingOf(row))
+	}
+	for _, row := range table.AlternativesOf(w) {
+		list = append(list, timingOf(row))
+	}
+	return list
 }
 
 func timingOf(r lut.Row) inference.Timing {
