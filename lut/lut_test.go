@@ -5,6 +5,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -283,6 +284,101 @@ func TestReadSchema1(t *testing.T) {
 	path = forge(t, table, table.Rows)
 	_, err = Read(path)
 	wantError(t, err, path, "column contended is not part of schema 1")
+}
+
+// TestReadSchema2 reads a file that the version before schema 3 has written.
+func TestReadSchema2(t *testing.T) {
+	got, err := Read("testdata/schema2.lut.parquet")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := testTable(4)
+	for i := range want.Rows { // columns of schema 3
+		want.Rows[i].RuntimeNodes, want.Rows[i].BorderNS = nil, nil
+	}
+	if diff := cmp.Diff(want, got, sameTable); diff != "" {
+		t.Errorf("-want +read:\n%s", diff)
+	}
+}
+
+// A workload may have rows by certain algorithms beside the one that tells what
+// it costs, in the file and the journal.
+func TestAlternatives(t *testing.T) {
+	table := testTable(3)
+	for _, name := range []string{"direct", "unfolded GEMM"} {
+		r := table.Rows[1]
+		r.Algorithm, r.LatencyMedianNS = name, r.LatencyP10NS
+		table.Alternatives = append(table.Alternatives, r)
+	}
+	cold := table.Alternatives[0]
+	cold.Cache = CacheCold
+	table.Alternatives = append(table.Alternatives, cold)
+	path := filepath.Join(t.TempDir(), "t.lut.parquet")
+	if err := table.Write(path); err != nil {
+		t.Fatal(err)
+	}
+	got, err := Read(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(table, got, sameTable); diff != "" {
+		t.Errorf("-written +read:\n%s", diff)
+	}
+	w, err := table.Rows[1].Workload()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if row, ok := got.Lookup(w); !ok || row.Algorithm != "" || row.LatencyMedianNS != table.Rows[1].LatencyMedianNS {
+		t.Errorf("looked up %+v", row)
+	}
+	if diff := cmp.Diff(table.Alternatives[:2], got.AlternativesOf(w), sameTable); diff != "" {
+		t.Errorf("-want +alternatives:\n%s", diff)
+	}
+
+	merged, _, err := Merge(got, table)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(merged.Rows) != 3 || len(merged.Alternatives) != 3 || merged.Alternatives[1].Samples != 2*table.Alternatives[1].Samples {
+		t.Errorf("merged into %d rows and %d alternatives", len(merged.Rows), len(merged.Alternatives))
+	}
+
+	j, err := OpenJournal(path, table.Meta)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range slices.Concat(table.Alternatives, table.Rows) {
+		if err := j.AppendRow(r); err != nil {
+			t.Fatal(err)
+		}
+	}
+	wantError(t, j.AppendRow(table.Alternatives[1]), path+".journal", "(warm, unfolded GEMM) is already there")
+	if err := j.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if j, err = OpenJournal(path, table.Meta); err != nil {
+		t.Fatal(err)
+	}
+	defer j.Close()
+	if diff := cmp.Diff(table.Rows, j.Rows(), sameTable); diff != "" {
+		t.Errorf("-want +rows of the journal:\n%s", diff)
+	}
+	if diff := cmp.Diff(table.Alternatives, j.Alternatives(), sameTable); diff != "" {
+		t.Errorf("-want +alternatives of the journal:\n%s", diff)
+	}
+
+	for want, change := range map[string]func(*Table){
+		"alternative 1: it names no algorithm":         func(t *Table) { t.Alternatives[1].Algorithm = "" },
+		"is already alternative 0":                     func(t *Table) { t.Alternatives[1].Algorithm = "direct" },
+		"row 2: it names the algorithm \"direct\"":     func(t *Table) { t.Rows[2].Algorithm = "direct" },
+		"alternative 2: latency_median_ns is negative": func(t *Table) { t.Alternatives[2].LatencyMedianNS = -1 },
+	} {
+		bad := Table{Meta: got.Meta, Rows: slices.Clone(got.Rows), Alternatives: slices.Clone(got.Alternatives)}
+		change(&bad)
+		if err := bad.Verify(); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v, want %s", err, want)
+		}
+	}
 }
 
 func TestReadRefusesMetadata(t *testing.T) {

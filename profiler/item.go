@@ -30,10 +30,13 @@ type item struct {
 	name     string
 	workload graph.Workload // zero for a network
 	cache    string
-	network  NamedGraph
-	prior    blend
-	visits   []visit
-	extra    *extra // once it was loaded
+	// algorithm of this project's own runtime that the workload is measured by;
+	// empty where the runtime has its choice.
+	algorithm string
+	network   NamedGraph
+	prior     blend
+	visits    []visit
+	extra     *extra // once it was loaded
 
 	share          time.Duration // that is left for all visits, as of the last one
 	spent, loading time.Duration // in all visits, and of the last load
@@ -69,8 +72,8 @@ type found struct {
 	Extra *extra `json:"extra,omitempty"` // if it is the first
 }
 
-func newItem(w graph.Workload, cache string) *item {
-	return &item{name: workloadName(w.String(), cache), workload: w, cache: cache, prior: blendOf(w)}
+func newItem(w graph.Workload, cache, algorithm string) *item {
+	return &item{name: workloadName(w.String(), cache, algorithm), workload: w, cache: cache, algorithm: algorithm, prior: blendOf(w)}
 }
 
 func newNetworkItem(n NamedGraph) *item {
@@ -93,11 +96,15 @@ func (p *Profiler) load(ctx context.Context, it *item) (s Session, times int, wo
 		s, workloads, err = p.runtime.LoadNetwork(ctx, it.network, p.options.Seed)
 		return s, 1, workloads, err
 	}
-	load := p.runtime.LoadWorkload
-	if own, ok := p.runtime.(inProcess); ok && it.cache == lut.CacheCold {
-		load = own.loadOnce // a second copy would find its input where the first one left it
+	if own, ok := p.runtime.(inProcess); ok {
+		n := copies(it.workload)
+		if it.cache == lut.CacheCold {
+			n = 1 // a second copy would find its input where the first one left it
+		}
+		s, times, err = own.load(it.workload, n, it.algorithm, p.options.Seed)
+	} else {
+		s, times, err = p.runtime.LoadWorkload(ctx, it.workload, p.options.Seed)
 	}
-	s, times, err = load(ctx, it.workload, p.options.Seed)
 	return s, times, nil, err
 }
 
@@ -202,7 +209,7 @@ func (it *item) resume(data json.RawMessage) error {
 // row is the row of a workload that was visited.
 func (p *Profiler) row(it *item) lut.Row {
 	row := p.newRow(it.workload, p.sampler.combine(it.visits, it.prior))
-	row.Cache, row.Stable = it.cache, row.Stable && it.stable
+	row.Cache, row.Algorithm, row.Stable = it.cache, it.algorithm, row.Stable && it.stable
 	row.MeasuredAt = it.visits[len(it.visits)-1].At
 	if it.cache == lut.CacheCold {
 		row.EnergyMJ, row.EnergySource = nil, ""

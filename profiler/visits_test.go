@@ -152,7 +152,7 @@ func TestQuietVisitsAreJudgedAgain(t *testing.T) {
 	r := &simulatedItem{m: m, truth: 50 * time.Microsecond}
 	p := New(Options{Runtime: r, MaxPerItem: 200 * time.Millisecond, RelativeCI: 1e-9})
 	p.sampler = s
-	it := newItem(calibration, lut.CacheWarm)
+	it := newItem(calibration, lut.CacheWarm, "")
 	it.prior = blend{Compute: 1}
 	for range 20 {
 		busy = len(it.visits) < 10
@@ -189,7 +189,7 @@ func TestVisitsFail(t *testing.T) {
 		r := &brokenRuntime{simulatedItem{m: m, truth: time.Microsecond}, err}
 		p := New(Options{Runtime: r})
 		p.sampler = s
-		it := newItem(calibration, lut.CacheWarm)
+		it := newItem(calibration, lut.CacheWarm, "")
 		got := p.visitAll(context.Background(), []*item{it}, 0, discard{})
 		if stands := errors.As(err, new(itemError)); stands && got != nil || !stands && !errors.Is(got, broken) || len(it.visits) != 1 {
 			t.Errorf("%T when loaded again: error %v after %d visits", err, got, len(it.visits))

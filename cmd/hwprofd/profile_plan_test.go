@@ -17,7 +17,7 @@ import (
 
 func TestProfilePlanChecks(t *testing.T) {
 	good := func() profilePlan {
-		return profilePlan{models: []string{"a.onnx"}, caches: []string{"warm"}, threads: []int{1}, batch: []int{1}}
+		return profilePlan{models: []string{"a.onnx"}, caches: []string{"warm"}, threads: []int{1}, batch: []int{1}, kernels: ruleKernels}
 	}
 	for _, c := range []struct {
 		change func(*profilePlan)
@@ -56,7 +56,7 @@ func TestProfilePlanOfOutsideRuntime(t *testing.T) {
 		{[]string{"warm", "cold"}, []int{1}, "--cache cold"},
 		{[]string{"warm"}, []int{2}, "--threads"},
 	} {
-		p := profilePlan{models: []string{"a.onnx"}, caches: c.caches, threads: c.threads, batch: []int{1}}
+		p := profilePlan{models: []string{"a.onnx"}, caches: c.caches, threads: c.threads, batch: []int{1}, kernels: ruleKernels}
 		if err := p.check(false); err != nil {
 			t.Errorf("caches %v, threads %v of the own runtime: %v", c.caches, c.threads, err)
 		}
