@@ -43,6 +43,9 @@ const (
 	// estimated), and caution times the largest error seen.
 	cautiousScore = 2.0
 	caution       = 1.25
+	// mostWidth is the widest half width of an interval, in ln(ns), a factor of
+	// ten: what a network asks of the device alone says more than a wider one.
+	mostWidth = math.Ln10
 	// minCalibrated is how many networks a group needs for a score of its own:
 	// with fewer, chance would decide how wide its intervals are.
 	minCalibrated = 20

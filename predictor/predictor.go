@@ -481,10 +481,10 @@ func (s *networkSum) relative() float64 { return s.spread / s.ns }
 func (p *Predictor) finish(s networkSum) Prediction {
 	score := p.interval.scoreOf(s.family, s.ns)
 	difficulty := p.interval.difficulty(s.family, s.relative())
-	width := score.score * difficulty
+	width := min(score.score*difficulty, mostWidth)
 	prediction := Prediction{
 		LatencyNS: s.ns, LowNS: s.ns * math.Exp(-width), HighNS: s.ns * math.Exp(width),
-		Coverage: p.interval.coverage, Interval: score.kind, Spread: score.spread * difficulty, OverheadNS: s.ns - s.alone,
+		Coverage: p.interval.coverage, Interval: score.kind, Spread: min(score.spread*difficulty, mostWidth/normal90), OverheadNS: s.ns - s.alone,
 	}
 	if p.energy.coefficients == nil {
 		prediction.EnergyMJ, prediction.EnergyLow, prediction.EnergyHigh = math.NaN(), math.NaN(), math.NaN()
