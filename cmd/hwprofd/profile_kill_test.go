@@ -93,6 +93,7 @@ func TestProfileSurvivesKill(t *testing.T) {
 				t.Logf("after %d kills: %s is left", killed, filepath.Base(file))
 			}
 		}
+		t.Logf("%d kills so far, table %d is whole", killed, tables+1)
 		for _, file := range found {
 			if err := os.Remove(file); err != nil {
 				t.Fatal(err)
