@@ -409,7 +409,11 @@ func (p *Predictor) observe(n lut.Network, i int, inside *within) (observation, 
 		spread += c.ns * c.spread
 	}
 	// A network whose workloads are guesses says little of what their sum misses.
-	o.noise = math.Hypot(relativeNoise(n.LatencyMedianNS, halfWidth(n.LatencyMedianNS, n.LatencyCI95NS, n.Samples)), spread/total(o.families))
+	ci95 := n.LatencyCI95NS
+	if inside == nil { // else few samples are of a long network, which its runs average over
+		ci95 = halfWidth(n.LatencyMedianNS, ci95, n.Samples)
+	}
+	o.noise = math.Hypot(relativeNoise(n.LatencyMedianNS, ci95), spread/total(o.families))
 	return o, nil
 }
 
