@@ -213,7 +213,7 @@ func TestReadRefusesRows(t *testing.T) {
 		{"raw_median_ns is negative", func(r *Row) { r.RawMedianNS = -1 }},
 		{"not between", func(r *Row) { r.LatencyP10NS = r.LatencyP90NS }},
 		{"samples is -1", func(r *Row) { r.Samples = -1 }},
-		{"samples is 0, as of a predicted row", func(r *Row) { r.Samples, r.Stable = 0, true }},
+		{"samples is 0, as of a predicted row, but stable is true", func(r *Row) { r.Samples, r.Stable = 0, true }},
 		{"energy_mj is zero", func(r *Row) { r.EnergyMJ = &zero; r.EnergySource = "rapl" }},
 		{"energy_mj is NaN", func(r *Row) { r.EnergyMJ = &nan; r.EnergySource = "rapl" }},
 		{"energy_mj has no energy_source", func(r *Row) { r.EnergyMJ = &some; r.EnergySource = "" }},
@@ -383,19 +383,22 @@ func TestAlternatives(t *testing.T) {
 
 func TestReadRefusesMetadata(t *testing.T) {
 	for want, change := range map[string]func(*Table){
-		"schema 4 is newer than 3":              func(t *Table) { t.Meta.Schema = 4 },
-		"schema 0 does not exist":               func(t *Table) { t.Meta.Schema = 0 },
-		"the device fingerprint is missing":     func(t *Table) { t.Meta.Fingerprint = "" },
-		"the runtime is missing":                func(t *Table) { t.Meta.Runtime = "" },
-		"threads is 0":                          func(t *Table) { t.Meta.Threads = 0 },
-		"network 0: \"net0\": use is \"train\"": func(t *Table) { t.Networks[0].Use = "train" },
-		"network 0: \"net0\": a pair of one":    func(t *Table) { t.Networks[0].Use, t.Networks[0].Workloads = UsePair, t.Networks[0].Workloads[:1] },
-		"network 0: \"net0\": latency_p10_ns":   func(t *Table) { t.Networks[0].LatencyP10NS = -1 },
-		"network 0: \"net0\": it has no work":   func(t *Table) { t.Networks[0].Workloads = nil },
-		"network 0: \"net0\": samples is -1":    func(t *Table) { t.Networks[0].Samples = -1 },
-		"network 0: \"net0\": workload":         func(t *Table) { t.Networks[0].Workloads[0] = "conv" },
-		"network 1: \"net0\" is there twice":    func(t *Table) { t.Networks = append(t.Networks, t.Networks[0]) },
-		"network 0: the name is missing":        func(t *Table) { t.Networks[0].Name = "" },
+		"schema 4 is newer than 3":               func(t *Table) { t.Meta.Schema = 4 },
+		"schema 0 does not exist":                func(t *Table) { t.Meta.Schema = 0 },
+		"the device fingerprint is missing":      func(t *Table) { t.Meta.Fingerprint = "" },
+		"the runtime is missing":                 func(t *Table) { t.Meta.Runtime = "" },
+		"threads is 0":                           func(t *Table) { t.Meta.Threads = 0 },
+		"network 0: \"net0\": use is \"train\"":  func(t *Table) { t.Networks[0].Use = "train" },
+		"network 0: \"net0\": a pair of one":     func(t *Table) { t.Networks[0].Use, t.Networks[0].Workloads = UsePair, t.Networks[0].Workloads[:1] },
+		"network 0: \"net0\": latency_p10_ns":    func(t *Table) { t.Networks[0].LatencyP10NS = -1 },
+		"network 0: \"net0\": it has no work":    func(t *Table) { t.Networks[0].Workloads = nil },
+		"network 0: \"net0\": 1 shares for":      func(t *Table) { t.Networks[0].Shares = []float64{1} },
+		"network 0: \"net0\": the share of":      func(t *Table) { t.Networks[0].Shares = []float64{0.5, 0} },
+		"network 0: \"net0\": its shares add up": func(t *Table) { t.Networks[0].Shares = []float64{0.5, 0.6} },
+		"network 0: \"net0\": samples is -1":     func(t *Table) { t.Networks[0].Samples = -1 },
+		"network 0: \"net0\": workload":          func(t *Table) { t.Networks[0].Workloads[0] = "conv" },
+		"network 1: \"net0\" is there twice":     func(t *Table) { t.Networks = append(t.Networks, t.Networks[0]) },
+		"network 0: the name is missing":         func(t *Table) { t.Networks[0].Name = "" },
 	} {
 		table := testTable(3)
 		change(table)
@@ -562,10 +565,11 @@ func TestMarks(t *testing.T) {
 		row  Row
 		want string
 	}{
-		{Row{Samples: 30, LatencyMedianNS: 100, LatencyCI95NS: 0.9, Stable: true}, ""},
-		{Row{Samples: 30, LatencyMedianNS: 100, LatencyCI95NS: 2}, "wider than asked"},
-		{Row{Samples: 30, LatencyMedianNS: 100, LatencyCI95NS: 0.9, Contended: true}, "contended"},
-		{Row{Samples: 30, LatencyMedianNS: 100, LatencyCI95NS: 2, Contended: true, Bimodal: true}, "wider than asked, contended, bimodal"},
+		{Row{LatencyMedianNS: 100, LatencyCI95NS: 9}, "predicted"},
+		{Row{Samples: 9, LatencyMedianNS: 100, LatencyCI95NS: 0.9, Stable: true}, ""},
+		{Row{Samples: 9, LatencyMedianNS: 100, LatencyCI95NS: 2}, "wider than asked"},
+		{Row{Samples: 9, LatencyMedianNS: 100, LatencyCI95NS: 0.9, Contended: true}, "contended"},
+		{Row{Samples: 9, LatencyMedianNS: 100, LatencyCI95NS: 2, Contended: true, Bimodal: true}, "wider than asked, contended, bimodal"},
 	} {
 		if got := strings.Join(table.Marks(&c.row), ", "); got != c.want {
 			t.Errorf("%+v: %q, want %q", c.row, got, c.want)
@@ -573,7 +577,7 @@ func TestMarks(t *testing.T) {
 	}
 	// What was asked is not known of tables of others.
 	table.Meta.Protocol.RelativeCI = 0
-	if got := table.Marks(&Row{Samples: 30, LatencyMedianNS: 100, Contended: true}); len(got) != 2 {
+	if got := table.Marks(&Row{Samples: 9, LatencyMedianNS: 100, Contended: true}); len(got) != 2 {
 		t.Errorf("%q", got)
 	}
 }

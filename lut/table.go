@@ -141,6 +141,10 @@ type Network struct {
 	Contended   bool    `json:"contended,omitempty"`
 	Bimodal     bool    `json:"bimodal,omitempty"`
 
+	// Shares are the parts of LatencyMedianNS that each of Workloads takes within
+	// the network; empty where the runtime does not tell.
+	Shares []float64 `json:"shares,omitempty"`
+
 	// As in a row, of pairs; of tables before schema 3 they read as nil.
 	RuntimeNodes *float64 `json:"runtime_nodes,omitempty"`
 	BorderNS     *float64 `json:"border_ns,omitempty"`
@@ -443,6 +447,19 @@ func (n *Network) validate() error {
 		if _, err := graph.ParseWorkload(key); err != nil {
 			return fmt.Errorf("%q: %w", n.Name, err)
 		}
+	}
+	if n.Shares != nil && len(n.Shares) != len(n.Workloads) {
+		return fmt.Errorf("%q: %d shares for %d workloads", n.Name, len(n.Shares), len(n.Workloads))
+	}
+	sum := 0.0
+	for i, share := range n.Shares {
+		if !(share > 0) {
+			return fmt.Errorf("%q: the share of %s is %g, want a positive number", n.Name, n.Workloads[i], share)
+		}
+		sum += share
+	}
+	if sum > 1.001 {
+		return fmt.Errorf("%q: its shares add up to %g", n.Name, sum)
 	}
 	if n.Samples < 0 {
 		return fmt.Errorf("%q: samples is %d", n.Name, n.Samples)

@@ -38,6 +38,7 @@ type item struct {
 	visits    []visit
 	extra     *extra // once it was loaded
 
+	share          time.Duration // that is left for all visits, as of the last one
 	spent, loading time.Duration // in all visits, and of the last load
 	check          int           // visits before the next look at the interval
 	narrow         bool          // at the last look
@@ -46,9 +47,10 @@ type item struct {
 
 // extra is what is found once of an item, beside its times.
 type extra struct {
-	Row        lut.Row  `json:"row,omitzero"`        // some of its columns
-	Workloads  []string `json:"workloads,omitempty"` // of a network
-	FirstRunNS float64  `json:"first_run_ns,omitempty"`
+	Row        lut.Row   `json:"row,omitzero"`        // some of its columns
+	Workloads  []string  `json:"workloads,omitempty"` // of a network
+	Shares     []float64 `json:"shares,omitempty"`    // of them in its time
+	FirstRunNS float64   `json:"first_run_ns,omitempty"`
 	// By another runtime's own account: its nodes, and the part of the time that
 	// goes to layouts at the borders.
 	RuntimeNodes *float64 `json:"runtime_nodes,omitempty"`
@@ -130,6 +132,9 @@ func (p *Profiler) visit(ctx context.Context, it *item, limit time.Duration) (fo
 		it.extra = &extra{FirstRunNS: float64(firstRun(session)) / float64(times)}
 		for _, w := range workloads {
 			it.extra.Workloads = append(it.extra.Workloads, w.String())
+		}
+		if it.extra.Shares, err = p.shares(ctx, session, workloads, it.share); err != nil {
+			return found{}, err
 		}
 		// The energy and the counts of cold runs would be those of warm ones.
 		if !it.isNetwork() && it.cache == lut.CacheWarm {
@@ -228,7 +233,7 @@ func (p *Profiler) row(it *item) lut.Row {
 func (p *Profiler) networkRow(it *item) lut.Network {
 	n := newNetwork(it.network, p.sampler.combine(it.visits, it.prior))
 	if x := it.extra; x != nil {
-		n.FirstRunNS, n.Workloads = x.FirstRunNS, x.Workloads
+		n.FirstRunNS, n.Workloads, n.Shares = x.FirstRunNS, x.Workloads, x.Shares
 		n.RuntimeNodes, n.BorderNS = x.RuntimeNodes, x.borderNS(n.LatencyMedianNS)
 	}
 	return n

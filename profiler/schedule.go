@@ -78,6 +78,7 @@ func (p *Profiler) visitAll(ctx context.Context, items []*item, until time.Durat
 				timing = p.timingShare(share)
 				p.metering.limit = max(min(p.metering.limit, share-timing), 0)
 			}
+			it.share = timing
 			f, err := p.visit(ctx, it, visitTime(it, timing))
 			switch {
 			case errors.As(err, new(itemError)):

@@ -131,6 +131,7 @@ library is the target's own.`,
 				}
 				return finish()
 			}
+			p.begin("profile: choosing what to measure")
 			design, workloads, networks, err := plan.items(seed, budget)
 			if err != nil {
 				return err

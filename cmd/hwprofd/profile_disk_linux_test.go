@@ -31,7 +31,7 @@ func TestProfileOnFullDisk(t *testing.T) {
 		t.Fatalf("%v: %s", err, output)
 	}
 	t.Logf("%s", output)
-	before := journalVisits(t, path+".journal")
+	before := journalVisits(t, wholeLines(t, path+".journal"))
 	if len(before) == 0 {
 		t.Error("nothing was measured before the disk was full")
 	}
@@ -44,6 +44,6 @@ func TestProfileOnFullDisk(t *testing.T) {
 		t.Fatal(err)
 	}
 	if missing := lacking(table, before); len(missing) > 0 {
-		t.Errorf("lost: %q", missing)
+		t.Errorf("the table lacks what was measured before the disk was full: %q", missing)
 	}
 }

@@ -30,6 +30,7 @@ type profilePlan struct {
 	baseline       string
 	kernels        string
 	cover          time.Duration
+	outside        bool           // the runtime is not this program's own
 	fusing         []graph.Option // with which another runtime cuts graphs into workloads
 }
 
@@ -54,6 +55,7 @@ const (
 // check reports flags that are wrong or do not go together, among themselves or
 // with an outside runtime.
 func (p *profilePlan) check(outside bool) error {
+	p.outside = outside
 	switch {
 	case len(p.spaces)+len(p.models) == 0 && p.grid == "":
 		return usagef("name what to measure: --space, --model, --grid or --known")
@@ -108,7 +110,11 @@ func (p *profilePlan) check(outside bool) error {
 	return nil
 }
 
-const maxBatch = 4096
+const (
+	maxBatch = 4096
+	// manyModels are enough to calibrate intervals on every third of them.
+	manyModels = 9
+)
 
 // output is the table of a number of threads: where there are several of them,
 // its name says which it is.
@@ -145,7 +151,7 @@ func (p *profilePlan) items(seed uint64, budget time.Duration) (*cover, []graph.
 	if err != nil {
 		return nil, nil, nil, err
 	}
-	fit, calibrate := networksEach(len(spaces), budget)
+	fit, calibrate := networksEach(len(spaces), p.cover > 0, budget)
 	for _, s := range spaces {
 		of, err := spaceNetworks(s, seed, fit, calibrate)
 		if err != nil {
@@ -207,8 +213,15 @@ func (p *profilePlan) named() ([]graph.Workload, []profiler.NamedGraph, error) {
 			if err != nil {
 				return nil, nil, fmt.Errorf("%s: %w", path, err)
 			}
-			workloads = append(workloads, of...)
+			if p.cover == 0 || p.outside { // else the networks tell, in less time
+				workloads = append(workloads, of...)
+			}
 			networks = append(networks, profiler.NamedGraph{Name: batchName(path, batch), Use: "fit", Graph: g, File: path})
+		}
+	}
+	if len(networks) >= manyModels {
+		for i := 2; i < len(networks); i += 3 {
+			networks[i].Use = "calibrate"
 		}
 	}
 	return workloads, networks, nil
