@@ -12,7 +12,7 @@ import (
 // medians, the number of nulls in energy_mj, the first key and the year of its
 // measurement.
 var readers = []struct{ name, program, flag, find, script string }{
-	{"pandas", "/usr/bin/python3", "-c", "import pandas", `
+	{"pandas", "/usr/bin/python3", "-c", "import pandas.io.parquet as p; p.get_engine('auto')", `
 import sys, pandas as pd
 t = pd.read_parquet(sys.argv[1])
 print(len(t), "%.3f" % t.latency_median_ns.sum(), int(t.energy_mj.isna().sum()), t.key[0], t.measured_at[0].year)`},
