@@ -53,6 +53,15 @@ func TestRunAlternatives(t *testing.T) {
 			visits[v.Algorithm]++
 		}
 	}
+	resumed, err := fakeProfiler(Options{Alternatives: true}, 0.01).pending(j, []graph.Workload{manyWays}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, it := range resumed {
+		if len(it.visits) != visits[it.algorithm] {
+			t.Errorf("%s goes on with %d visits, had %d", it.name, len(it.visits), visits[it.algorithm])
+		}
+	}
 	if err := j.Close(); err != nil {
 		t.Fatal(err)
 	}
@@ -60,6 +69,9 @@ func TestRunAlternatives(t *testing.T) {
 		if visits[name] == 0 {
 			t.Errorf("after two rounds, no visit by %q: %v", name, visits)
 		}
+	}
+	if len(resumed) != 1+len(algorithms) {
+		t.Errorf("%d items to go on with, want %d", len(resumed), 1+len(algorithms))
 	}
 
 	table, err := fakeProfiler(Options{Alternatives: true}, 0.01).Run(context.Background(), path, fakeMeta, append(workloads, manyWays), networks)

@@ -38,7 +38,8 @@ func newLUTExportCommand() *cobra.Command {
 		Short: "Write a table in another format: " + strings.Join(exportFormats, ", "),
 		Long: `Writes a table in another format:
 
-  bench      lines as go test -bench prints them, which benchstat reads
+  bench      lines as go test -bench prints them, which benchstat reads; two
+             tables: benchstat -ignore created,protocol,device a.txt b.txt
   csv, json  every column of every row
   pprof      a profile for go tool pprof: latency and energy by operator family
   ofa        the JSON of Once-for-All's tables: a published one as it was,
