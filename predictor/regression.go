@@ -25,7 +25,7 @@ const (
 	treeNoise = 0.1
 	folds     = 8
 	// maxStrange bounds the rows that say how far rows usually are from others.
-	maxStrange = 512
+	maxStrange = 128
 	// weakPrior keeps the additive model's coefficients finite where columns
 	// are collinear.
 	weakPrior = 1e-6
