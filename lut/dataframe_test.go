@@ -8,11 +8,11 @@ import (
 	"testing"
 )
 
-// readers test for a library and print, each with another library, the number of rows, the sum of the
-// medians, the number of nulls in energy_mj, the first key and the year of its
-// measurement.
+// readers test for a library and print, each with another library, the number of
+// rows, the sum of the medians, the number of nulls in energy_mj, the first key
+// and the year of its measurement.
 var readers = []struct{ name, program, flag, find, script string }{
-	{"pandas", "/usr/bin/python3", "-c", "import pandas", `
+	{"pandas", "/usr/bin/python3", "-c", "import pandas.io.parquet as p; p.get_engine('auto')", `
 import sys, pandas as pd
 t = pd.read_parquet(sys.argv[1])
 print(len(t), "%.3f" % t.latency_median_ns.sum(), int(t.energy_mj.isna().sum()), t.key[0], t.measured_at[0].year)`},
@@ -32,6 +32,12 @@ print(r[0], "%.3f" % r[1], r[2], r[3], r[4])`},
 	const r = (await db.runAndReadAll("select count(*), sum(latency_median_ns), count(*) - count(energy_mj), first(key), year(first(measured_at)) from '" + process.argv[1] + "'")).getRows()[0]
 	console.log(String(r[0]), r[1].toFixed(3), String(r[2]), r[3], String(r[4]))
 })()`},
+	{"polars for node", "node", "-e", "require('nodejs-polars')", `
+const pl = require('nodejs-polars')
+const t = pl.readParquet(process.argv[1])
+const first = t.head(1).toRecords()[0]
+console.log(t.height, t.getColumn('latency_median_ns').sum().toFixed(3),
+	t.getColumn('energy_mj').nullCount(), first.key, first.measured_at.getUTCFullYear())`},
 }
 
 // TestDataFrames reads a table, also one with a published part, by the

@@ -118,6 +118,11 @@ func profileOnDaemon(cmd *cobra.Command, f *onFlags, output string) error {
 		return daemonError(f.on, err)
 	}
 	p.begin("profile: job %d of %s", job.ID, f.on)
+	if job.State == api.Queued { // only a word to the user: an error shows itself below
+		if running, err := c.Jobs(ctx, api.Running); err == nil && len(running) > 0 && running[0].ID != job.ID {
+			p.say("it waits until job %d (%s), and what else is before it, is done: a daemon measures one job at a time", running[0].ID, running[0].Spec.Kind)
+		}
+	}
 	ended, err := c.Wait(ctx, job.ID, func(j api.Job) {
 		if j.Progress != nil {
 			p.report(j.Progress.Share, time.Duration(j.Progress.LeftSeconds*float64(time.Second)), j.Progress.Now)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"flag"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -16,6 +17,7 @@ import (
 	"github.com/hwprofd/hwprofd/device"
 	"github.com/hwprofd/hwprofd/internal/sshlab"
 	"github.com/hwprofd/hwprofd/lut"
+	"github.com/hwprofd/hwprofd/server/api"
 )
 
 var dist = flag.String("dist", "", "folder that scripts/dist has made, for TestEmulatedTargets")
@@ -224,6 +226,51 @@ func TestOnDaemon(t *testing.T) {
 	} {
 		if code := run(args); code != exitUsage {
 			t.Errorf("%q: exit code %d, want %d", args, code, exitUsage)
+		}
+	}
+}
+
+// TestTwoJobsOnDaemon asks a daemon for a job while it does another.
+func TestTwoJobsOnDaemon(t *testing.T) {
+	dir := t.TempDir()
+	d := serve(t, dir)
+	model, output := filepath.Join(dir, "model.onnx"), filepath.Join(dir, "t.lut.parquet")
+	if err := writeModel(model); err != nil {
+		t.Fatal(err)
+	}
+	content, err := os.ReadFile(model)
+	if err != nil {
+		t.Fatal(err)
+	}
+	uploaded, err := d.client.UploadModel(t.Context(), "model.onnx", bytes.NewReader(content))
+	if err != nil {
+		t.Fatal(err)
+	}
+	first, err := d.client.Submit(t.Context(), api.JobSpec{Kind: api.Profile, LUT: "first", Models: []string{uploaded.Digest}, BudgetSeconds: 5})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for first.State == api.Queued {
+		time.Sleep(5 * time.Millisecond)
+		if first, err = d.client.Job(t.Context(), first.ID); err != nil {
+			t.Fatal(err)
+		}
+	}
+	cmd := exec.CommandContext(t.Context(), filepath.Join(dir, "hwprofd"), "profile", "-o", output, "--model", model, "--budget", "1s", "--on", d.client.URL)
+	out, err := cmd.CombinedOutput()
+	if err != nil || !strings.Contains(string(out), fmt.Sprintf("waits until job %d (profile)", first.ID)) {
+		t.Errorf("a job behind another: %v\n%s", err, out)
+	}
+	if first, err = d.client.Job(t.Context(), first.ID); err != nil || first.State != api.Done {
+		t.Fatalf("the first job: %+v, %v", first, err)
+	}
+	table, err := lut.Read(output)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range table.Rows {
+		if r.MeasuredAt.Before(*first.Finished) {
+			t.Errorf("%s was measured at %v, while the first job went on until %v", r.Key, r.MeasuredAt, *first.Finished)
 		}
 	}
 }

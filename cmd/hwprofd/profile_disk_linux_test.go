@@ -31,7 +31,7 @@ func TestProfileOnFullDisk(t *testing.T) {
 		t.Fatalf("%v: %s", err, output)
 	}
 	t.Logf("%s", output)
-	before := journalRows(t, path+".journal")
+	before := journalVisits(t, wholeLines(t, path+".journal"))
 	if len(before) == 0 {
 		t.Error("nothing was measured before the disk was full")
 	}
@@ -43,13 +43,7 @@ func TestProfileOnFullDisk(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, row := range table.Rows {
-		if at, ok := before[row.Key]; ok && !row.MeasuredAt.Equal(at.Truncate(1000)) {
-			t.Errorf("%s was measured again", row.Key)
-		}
-		delete(before, row.Key)
-	}
-	if len(before) > 0 {
-		t.Errorf("lost: %v", before)
+	if missing := lacking(table, before); len(missing) > 0 {
+		t.Errorf("the table lacks what was measured before the disk was full: %q", missing)
 	}
 }

@@ -66,7 +66,7 @@ func TestQuickstartSurvivesKill(t *testing.T) {
 			cmd.Process.Kill()
 			cmd.Wait()
 			if !exists(table) {
-				visits := journalVisits(t, table+".journal")
+				visits := journalVisits(t, wholeLines(t, table+".journal"))
 				if len(visits) < len(measured) || !slices.Equal(visits[:len(measured)], measured) {
 					t.Fatalf("%s %d: the journal had %d visits, and has other %d", stage.name, i, len(measured), len(visits))
 				}
@@ -127,17 +127,26 @@ func exists(path string) bool {
 	return err == nil
 }
 
-// journalVisits are the names of what a journal has measurements of, one for
-// each, in their order.
-func journalVisits(t *testing.T, path string) (names []string) {
+// wholeLines is what a journal has, without a last line that was cut off.
+func wholeLines(t *testing.T, path string) []byte {
 	t.Helper()
 	content, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for line := range bytes.Lines(content) {
+	return content[:bytes.LastIndexByte(content, '\n')+1]
+}
+
+// journalVisits are the names of what a journal has measurements of, one for
+// each, in their order.
+func journalVisits(t *testing.T, lines []byte) (names []string) {
+	t.Helper()
+	for line := range bytes.Lines(lines) {
 		var item struct{ Visit *lut.Visit }
-		if json.Unmarshal(line, &item) == nil && item.Visit != nil { // the last line may be torn
+		if err := json.Unmarshal(line, &item); err != nil {
+			t.Fatalf("a line of a journal: %v: %q", err, line)
+		}
+		if item.Visit != nil {
 			names = append(names, item.Visit.Name)
 		}
 	}

@@ -92,7 +92,7 @@ func TestServeSurvivesKill(t *testing.T) {
 		t.Fatal(err)
 	}
 	journal := filepath.Join(dir, "state", "work", fmt.Sprint(job.ID), "table.lut.parquet.journal")
-	for !exists(journal) || len(journalVisits(t, journal)) == 0 {
+	for !exists(journal) || len(journalVisits(t, wholeLines(t, journal))) == 0 {
 		time.Sleep(5 * time.Millisecond)
 		if ctx.Err() != nil {
 			t.Fatal("nothing is measured")
@@ -100,7 +100,7 @@ func TestServeSurvivesKill(t *testing.T) {
 	}
 	d.cmd.Process.Kill()
 	d.cmd.Wait()
-	before := journalVisits(t, journal)
+	before := journalVisits(t, wholeLines(t, journal))
 
 	d = serve(t, dir)
 	job, err = d.client.Wait(ctx, job.ID, nil)

@@ -226,9 +226,11 @@ func lastLine(log []byte) string {
 	return string(log[bytes.LastIndexByte(log, '\n')+1:])
 }
 
-func readStarted() (started, error) {
+func readStarted() (started, error) { return readStartedIn(".") }
+
+func readStartedIn(folder string) (started, error) {
 	var s started
-	data, err := os.ReadFile(startName)
+	data, err := os.ReadFile(filepath.Join(folder, startName))
 	if errors.Is(err, fs.ErrNotExist) {
 		return s, nil
 	}
@@ -258,6 +260,10 @@ func start(stdin io.Reader) error {
 		return err
 	}
 	defer lock.Close()
+	// Of two that start at the same moment, each sees the other's lock.
+	if err := alone(); err != nil {
+		return err
+	}
 	log, err := os.Create(logName)
 	if err != nil {
 		return err
@@ -278,6 +284,36 @@ func start(stdin io.Reader) error {
 		return err
 	}
 	return writeStarted(started{Args: args, PID: cmd.Process.Pid, Boot: boot()})
+}
+
+// alone refuses to measure beside a run of another folder: each would make the
+// other's times longer.
+func alone() error {
+	here, err := os.Getwd()
+	if err != nil {
+		return err
+	}
+	locks, err := filepath.Glob("../hwprofd-*/" + lockName)
+	if err != nil {
+		return err
+	}
+	for _, lock := range locks {
+		folder := filepath.Dir(lock)
+		if filepath.Base(folder) == filepath.Base(here) {
+			continue
+		}
+		// One that cannot be asked, such as one that was removed just now, is none.
+		if running, err := lockedIn(folder); err != nil || !running {
+			continue
+		}
+		what := "a command that starts just now"
+		if begun, err := readStartedIn(folder); err == nil && len(begun.Args) > 0 {
+			what = strings.Join(begun.Args, " ")
+		}
+		return fmt.Errorf("another run is measuring there (%s in %s), and two at once would disturb each other: give the same command again when it is done",
+			what, filepath.Base(folder))
+	}
+	return nil
 }
 
 // ownFolders is the environment of a run: what it, and what runtimes and their

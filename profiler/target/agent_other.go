@@ -15,6 +15,7 @@ var (
 )
 
 func locked() (bool, error)                    { return false, errNoRunHere }
+func lockedIn(string) (bool, error)            { return false, errNoRunHere }
 func takeLock(time.Duration) (*os.File, error) { return nil, errNoRunHere }
 func lockFile(*os.File) error                  { return nil } // two commands at once are not told apart here
 func detach(*exec.Cmd)                         {}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"syscall"
 	"time"
 
@@ -18,7 +19,12 @@ var errLocked = errors.New("the lock is held")
 // that neither a killed process nor a number that another one got later
 // deceives.
 func locked() (bool, error) {
-	lock, err := takeLock(0)
+	return lockedIn(".")
+}
+
+// lockedIn is locked for the run in another folder.
+func lockedIn(folder string) (bool, error) {
+	lock, err := takeLockIn(folder, 0)
 	if errors.Is(err, errLocked) {
 		return true, nil
 	}
@@ -29,8 +35,10 @@ func locked() (bool, error) {
 }
 
 // takeLock takes the lock within a while: others look at it for a moment.
-func takeLock(within time.Duration) (*os.File, error) {
-	f, err := os.OpenFile(lockName, os.O_RDWR|os.O_CREATE, 0o600)
+func takeLock(within time.Duration) (*os.File, error) { return takeLockIn(".", within) }
+
+func takeLockIn(folder string, within time.Duration) (*os.File, error) {
+	f, err := os.OpenFile(filepath.Join(folder, lockName), os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return nil, err
 	}

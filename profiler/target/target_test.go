@@ -237,6 +237,35 @@ func TestAttach(t *testing.T) {
 	l.Left(t)
 }
 
+// TestTwoJobs asks for a second job while one is measured.
+func TestTwoJobs(t *testing.T) {
+	l := newLab(t, "")
+	first, release := endless(t)
+	done := make(chan error, 1)
+	go func() {
+		_, err := l.open(t, nil).Profile(t.Context(), first)
+		done <- err
+	}()
+	second := Job{Output: filepath.Join(t.TempDir(), "second.lut.parquet"), Args: []string{"--rows=7"}}
+	whenGrown(t, first, func() {
+		_, err := l.open(t, nil).Profile(withTimeout(t), second)
+		if err == nil || !strings.Contains(err.Error(), "another run is measuring there") || !strings.Contains(err.Error(), first.Args[0]) {
+			t.Errorf("a second job beside the first: %v", err)
+		}
+	})
+	whenGrown(t, first, release) // it goes on
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
+	checkTable(t, first.Output, -1, nil)
+	l.Left(t)
+	if _, err := l.open(t, nil).Profile(withTimeout(t), second); err != nil {
+		t.Fatal(err)
+	}
+	checkTable(t, second.Output, 7, nil)
+	l.Left(t)
+}
+
 // wholeRowsOf is rowsOf without a torn end.
 func wholeRowsOf(t *testing.T, path string) map[string]time.Time {
 	t.Helper()
