@@ -33,7 +33,7 @@ func (f *knownFlags) addRows(flags *pflag.FlagSet) {
 
 // check is for profile, which measures nothing else then. It leaves the plan as
 // if the grid of the rows was given already.
-func (f *knownFlags) check(plan *profilePlan, rows bool) error {
+func (f *knownFlags) check(plan *profilePlan, rows bool, on string) error {
 	switch {
 	case !f.set() && rows:
 		return usagef("--rows goes with --known")
@@ -43,6 +43,8 @@ func (f *knownFlags) check(plan *profilePlan, rows bool) error {
 		return usagef("--known says what to measure; leave out --space, --model, --grid and --cover")
 	case !slices.Equal(plan.caches, []string{lut.CacheWarm}):
 		return usagef("--known is for warm caches, as predictions are")
+	case isDaemon(on):
+		return usagef("--known is not for a daemon, which measures whole spaces and models; use --on ssh://, or complete a table of the daemon's with 'hwprofd transfer complete'")
 	case len(plan.threads) > 1:
 		return usagef("--known makes one table: give the command once for each number of --threads")
 	}

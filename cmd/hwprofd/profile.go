@@ -94,7 +94,7 @@ library is the target's own.`,
 			case budget <= 0:
 				return usagef("--budget %v is not a time to measure for", budget)
 			}
-			if err := known.check(&plan, cmd.Flags().Changed("rows")); err != nil {
+			if err := known.check(&plan, cmd.Flags().Changed("rows"), on.on); err != nil {
 				return err
 			}
 			if err := plan.check(outside.name != ""); err != nil {

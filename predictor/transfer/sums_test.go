@@ -25,7 +25,7 @@ func sumShareOf(t *testing.T, p *experience, times []float64, measured []int) fl
 // no known one is exact, and predicted to the last digit; noisy ones that cost
 // products are not taken for sums.
 func TestSums(t *testing.T) {
-	table := madeUp(t, 1500, 0.05)
+	table := madeUp(t, 1000, 0.05)
 	it, err := table.protocol(10).items()
 	if err != nil {
 		t.Fatal(err)
@@ -64,7 +64,7 @@ func TestSums(t *testing.T) {
 
 // TestManySums: intervals of exact sums allow for rounding.
 func TestManySums(t *testing.T) {
-	table := madeUp(t, 1500, 0.05)
+	table := madeUp(t, 600, 0.05)
 	it, err := table.protocol(100).items()
 	if err != nil {
 		t.Fatal(err)
