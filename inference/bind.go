@@ -124,8 +124,11 @@ func bindConv2D(n *graph.Node, w graph.Workload, l layouts) (*step, error) {
 		s.inPlace = []int{len(n.Inputs) - 1}
 	}
 	var packed *kernels.PackedConv2D
+	in, out := l[n.Inputs[0]], l[n.Outputs[0]]
+	algorithm, _ := kernels.ConvolutionAlgorithm(shape, in, out)
+	s.decide = func(other string) { algorithm = other }
 	s.pack = func() (err error) {
-		packed, err = kernels.PackConv2DLayouts(shape, l[n.Inputs[0]], l[n.Outputs[0]], weight.Data, data(bias))
+		packed, err = kernels.PackConv2DBy(algorithm, shape, in, out, weight.Data, data(bias))
 		return err
 	}
 	s.kernel = func(m *memory) call {

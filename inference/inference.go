@@ -34,6 +34,8 @@ type program struct {
 	timed  []timedStep
 	memory *memoryPlan
 	naive  int64
+	// decisions are those about convolutions that are computed by themselves.
+	decisions map[*graph.Node]decision
 }
 
 // call is one kernel call on the memory of a plan.
@@ -43,6 +45,8 @@ type call func(ws *kernels.Workspace) error
 type step struct {
 	// pack, unless nil, lays out the weights. It is called once, before kernel.
 	pack func() error
+	// decide, unless nil, names the algorithm to pack for.
+	decide func(algorithm string)
 	// kernel returns the call that does the work on a plan's memory; nil where
 	// there is nothing to do.
 	kernel func(m *memory) call
@@ -75,8 +79,10 @@ func always(run func(ws *kernels.Workspace)) call {
 type Option func(*options)
 
 type options struct {
-	arena int64 // bytes
-	free  bool
+	arena     int64 // bytes
+	free      bool
+	timings   func(graph.Workload) []Timing
+	algorithm string // of the convolutions of a part
 }
 
 // DefaultArenaLimit is the memory that the tensors of a plan may take, in bytes.
@@ -128,10 +134,17 @@ func compileFused(g *graph.Graph, o options, change []Option) (*Plan, error) {
 // compile plans a graph as it is.
 func compile(g *graph.Graph, o options) (*Plan, error) {
 	naive := naiveBytes(g)
-	g, l := arrange(g, o.free)
-	p := &program{graph: g, steps: make([]*step, len(g.Nodes)), naive: naive}
+	a, err := arrange(g, o)
+	if err != nil {
+		return nil, err
+	}
+	g, l := a.graph, a.layouts
+	p := &program{graph: g, steps: make([]*step, len(g.Nodes)), naive: naive, decisions: a.decisions}
 	for i, n := range g.Nodes {
 		s, err := bind(n, l)
+		if d, ok := a.decisions[n]; ok && err == nil && s.decide != nil {
+			s.decide(d.algorithm)
+		}
 		if err != nil {
 			return nil, fmt.Errorf("node %q (%s): %w", n.Name, n.Kind, err)
 		}
@@ -145,6 +158,11 @@ func compile(g *graph.Graph, o options) (*Plan, error) {
 		return nil, err
 	}
 	joinCasts(g, p.steps)
+	for i, n := range g.Nodes { // what is computed together is computed as that needs it
+		if p.steps[i].decide == nil {
+			delete(p.decisions, n)
+		}
+	}
 	p.memory = planMemory(g, l, p.steps)
 	if err := p.memory.checkLimit(o.arena); err != nil {
 		return nil, err

@@ -38,37 +38,61 @@ func (l layouts) elements(v *graph.Value) int {
 // bytes is the memory that v takes in its layout.
 func (l layouts) bytes(v *graph.Value) int { return l.elements(v) * int(v.DType.Size()) }
 
-// arrange returns g with a layout for every value: images between
-// convolutions, and what goes with these, lie in blocks of channels. It puts
-// conversions where a value is wanted in another layout than it is made in.
-// With free, inputs and outputs of g have the layout that suits their nodes;
-// else they are planar.
-func arrange(g *graph.Graph, free bool) (*graph.Graph, layouts) {
-	a := arrangement{
+// arrange returns g with a layout for every value, and puts conversions where a
+// value is wanted in another layout than it is made in. The layouts are those by
+// which g takes the least time, its inputs and outputs being planar. With free,
+// inputs and outputs of g have the layout that suits their nodes, and nodes those
+// that they usually have: images between convolutions, and what goes with these,
+// lie in blocks of channels.
+func arrange(g *graph.Graph, o options) (*arrangement, error) {
+	a := &arrangement{
 		graph:     &graph.Graph{Name: g.Name, Inputs: g.Inputs, Metadata: g.Metadata},
 		layouts:   make(layouts),
+		decisions: make(map[*graph.Node]decision),
 		converted: make(map[*graph.Value]*graph.Value),
+		algorithm: o.algorithm,
 	}
-	if free {
+	layoutsOf := a.usual
+	var c *costs
+	if o.free {
 		a.freeInputs(g)
+	} else {
+		var err error
+		if c, err = newCosts(g, o.timings); err != nil {
+			return nil, err
+		}
+		cheapest := c.cheapest(g)
+		layoutsOf = func(n *graph.Node) nodeLayouts { return cheapest[n] }
 	}
 	for _, n := range g.Nodes {
-		a.add(n)
+		l := layoutsOf(n)
+		m := a.append(n, l)
+		if n.Kind != graph.Conv || n.Plain() {
+			continue
+		}
+		if c != nil {
+			decided, _ := c.convolution(n, l.first, l.out)
+			a.decisions[m] = decided.decision
+		} else if a.algorithm != "" {
+			a.decisions[m] = decision{a.algorithm, "asked for"}
+		}
 	}
 	for _, v := range g.Outputs {
-		if !free {
+		if !o.free {
 			v = a.in(v, kernels.Planar)
 		}
 		a.graph.Outputs = append(a.graph.Outputs, v)
 	}
-	return a.graph, a.layouts
+	return a, nil
 }
 
 // arrangement is a graph under construction.
 type arrangement struct {
 	graph     *graph.Graph
 	layouts   layouts
+	decisions map[*graph.Node]decision      // of convolutions
 	converted map[*graph.Value]*graph.Value // a value in the other layout
+	algorithm string                        // of the convolutions of a part, if it is not for the rule to say
 }
 
 // freeInputs puts those inputs of g in blocks that all nodes want so.
@@ -76,7 +100,7 @@ func (a *arrangement) freeInputs(g *graph.Graph) {
 	planar := make(map[*graph.Value]bool)
 	for _, n := range g.Nodes {
 		for i, v := range n.Inputs {
-			if n.Plain() || !takesBlocks(n, i) {
+			if n.Plain() || !a.takesBlocks(n, i) {
 				planar[v] = true
 			}
 		}
@@ -86,6 +110,30 @@ func (a *arrangement) freeInputs(g *graph.Graph) {
 			a.layouts[v] = kernels.Blocked
 		}
 	}
+}
+
+// takesBlocks is the function of that name, for the algorithm that a part was
+// asked to use.
+func (a *arrangement) takesBlocks(n *graph.Node, i int) bool {
+	if in, out, ok := a.asked(n); ok {
+		return i == 0 && in == kernels.Blocked || i > 0 && out == kernels.Blocked
+	}
+	return takesBlocks(n, i)
+}
+
+// asked returns the layouts of the algorithm that a part was asked to use, where n
+// is a convolution.
+func (a *arrangement) asked(n *graph.Node) (in, out kernels.Layout, ok bool) {
+	if a.algorithm == "" || n.Kind != graph.Conv || n.Plain() {
+		return 0, 0, false
+	}
+	w, _ := n.Workload()
+	for _, k := range kernels.ConvolutionAlgorithms(convolutionShape(w)) {
+		if k.Name == a.algorithm {
+			return k.In, k.Out, true
+		}
+	}
+	return 0, 0, false
 }
 
 // fewChannels is the number of channels up to which a convolution reads a
@@ -111,13 +159,17 @@ func takesBlocks(n *graph.Node, i int) bool {
 
 // makesBlocks reports whether a convolution computes its output in blocks.
 func makesBlocks(n *graph.Node) bool {
-	out := n.Outputs[0].Shape
-	if out[2]*out[3] == 1 {
+	w, ok := n.Workload()
+	return ok && shapeMakesBlocks(convolutionShape(w))
+}
+
+func shapeMakesBlocks(s kernels.Conv2D) bool {
+	if s.OutH()*s.OutW() == 1 {
 		return false
 	}
-	c, groups, block := n.Inputs[0].Shape[1], max(n.Attributes.Group, 1), kernels.ChannelBlock()
-	depthwise := groups == c && groups == out[1]
-	return groups == 1 || depthwise || c/groups%block == 0 && out[1]/groups%block == 0
+	block := kernels.ChannelBlock()
+	depthwise := s.Groups == s.C && s.Groups == s.K
+	return s.Groups == 1 || depthwise || s.C/s.Groups%block == 0 && s.K/s.Groups%block == 0
 }
 
 func sameShape(n *graph.Node) bool {
@@ -132,36 +184,38 @@ func channelFactors(n *graph.Node) bool {
 	return len(x) == 4 && len(y) == 4 && y[0] == x[0] && y[1] == x[1] && y[2]*y[3] == 1
 }
 
-// add appends n, and before it the conversions of its inputs.
-func (a *arrangement) add(n *graph.Node) {
-	// Layouts of the output, the first input and the others.
-	layout, first, others := kernels.Planar, kernels.Planar, kernels.Planar
+// usual returns the layouts that n usually has in a network, given those that its
+// inputs have: convolutions are in blocks, and others go with their inputs.
+func (a *arrangement) usual(n *graph.Node) nodeLayouts {
+	const planar, blocked = kernels.Planar, kernels.Blocked
 	if n.Plain() {
-		a.addPlain(n)
-		return
+		return a.usualPlain(n)
+	}
+	if in, out, ok := a.asked(n); ok {
+		return nodeLayouts{in, out, out}
 	}
 	given := a.layouts[n.Inputs[0]]
 	switch n.Kind {
 	case graph.Conv:
 		if makesBlocks(n) {
-			layout, first, others = kernels.Blocked, kernels.Blocked, kernels.Blocked
 			if !takesBlocks(n, 0) {
-				first = given // read as it is
+				return nodeLayouts{given, blocked, blocked} // read as it is
 			}
+			return nodeLayouts{blocked, blocked, blocked}
 		}
 	case graph.Relu, graph.Relu6, graph.HardSwish, graph.HardSigmoid, graph.Sigmoid, graph.MaxPool, graph.AveragePool:
-		layout, first = given, given
+		return nodeLayouts{given, planar, given}
 	case graph.GlobalAveragePool:
-		first = given
+		return nodeLayouts{given, planar, planar}
 	case graph.Add, graph.Mul:
 		switch {
-		case sameShape(n) && (given == kernels.Blocked || a.layouts[n.Inputs[1]] == kernels.Blocked):
-			layout, first, others = kernels.Blocked, kernels.Blocked, kernels.Blocked
+		case sameShape(n) && (given == blocked || a.layouts[n.Inputs[1]] == blocked):
+			return nodeLayouts{blocked, blocked, blocked}
 		case channelFactors(n):
-			layout, first = given, given
+			return nodeLayouts{given, planar, given}
 		}
 	}
-	a.append(n, layout, first, others)
+	return nodeLayouts{}
 }
 
 // onEachElement are operators that work on the elements in any order.
@@ -170,32 +224,32 @@ var onEachElement = map[graph.Kind]bool{
 	"Swish": true, "Clip": true, "Abs": true, "Neg": true, "Exp": true, "Sqrt": true, "Erf": true,
 }
 
-// addPlain appends a plain operator.
-func (a *arrangement) addPlain(n *graph.Node) {
-	layout, others := kernels.Planar, kernels.Planar
+// usualPlain is usual for a plain operator.
+func (a *arrangement) usualPlain(n *graph.Node) nodeLayouts {
 	switch {
 	case n.Kind == "QLinearConv":
 		if _, ok := qlinearConvOf(n); ok {
-			layout = pixels
+			return nodeLayouts{pixels, kernels.Planar, pixels}
 		}
 	case n.Kind == "ConvInteger":
 		if _, ok := integerConvOf(n); ok {
-			layout = pixels
+			return nodeLayouts{pixels, kernels.Planar, pixels}
 		}
 	case takesBytePool(n):
-		layout = pixels
+		return nodeLayouts{pixels, kernels.Planar, pixels}
 	case n.Kind == qlinearAdd:
 		if len(n.Outputs[0].Shape) == 4 && (a.layouts[n.Inputs[0]] == pixels || a.layouts[n.Inputs[3]] == pixels) && bindQLinearAdd(n) != nil {
-			layout, others = pixels, pixels
+			return nodeLayouts{pixels, pixels, pixels}
 		}
 	case onEachElement[n.Kind] && isFloat(n.Inputs[0]) && a.layouts[n.Inputs[0]] == kernels.Blocked:
-		layout = kernels.Blocked
+		return nodeLayouts{kernels.Blocked, kernels.Planar, kernels.Blocked}
 	}
-	a.append(n, layout, layout, others)
+	return nodeLayouts{}
 }
 
-// append appends n with its inputs and output in the given layouts.
-func (a *arrangement) append(n *graph.Node, layout, first, others kernels.Layout) {
+// append appends n in the given layouts, and before it the conversions of its
+// inputs, and returns what it appended.
+func (a *arrangement) append(n *graph.Node, l nodeLayouts) *graph.Node {
 	m := *n
 	m.Inputs = make([]*graph.Value, len(n.Inputs))
 	for i, v := range n.Inputs {
@@ -204,15 +258,16 @@ func (a *arrangement) append(n *graph.Node, layout, first, others kernels.Layout
 		case v.Role != graph.RoleNone && i > 0:
 			m.Inputs[i] = v
 		case i == 0:
-			m.Inputs[i] = a.in(v, first)
+			m.Inputs[i] = a.in(v, l.first)
 		default:
-			m.Inputs[i] = a.in(v, others)
+			m.Inputs[i] = a.in(v, l.others)
 		}
 	}
 	a.graph.Nodes = append(a.graph.Nodes, &m)
-	if layout != kernels.Planar {
-		a.layouts[n.Outputs[0]] = layout
+	if l.out != kernels.Planar {
+		a.layouts[n.Outputs[0]] = l.out
 	}
+	return &m
 }
 
 // in returns v in the given layout.

@@ -15,6 +15,9 @@ type Step struct {
 	NS       int64
 	MACs     int64
 	Bytes    int64 // of the tensors that it reads and writes, weights included
+	// Algorithm names that of a convolution, unless it is computed together with
+	// another node, and Why says the reason for it.
+	Algorithm, Why string
 }
 
 // GFLOPS is the rate of the step's multiply-accumulates, two operations each.
@@ -36,6 +39,7 @@ type timedStep struct {
 	calls     int
 	// expansion, unless nil, is the step before whose work is done in this one.
 	expansion *int
+	decision  decision
 }
 
 // time says which calls make which steps of a trace. A conversion counts as
@@ -51,7 +55,7 @@ func (p *program) time(expansions []expansion) {
 		if n.Kind == conversion {
 			continue
 		}
-		t := timedStep{name: n.Name, kind: n.Kind, calls: calls, reference: p.steps[i].reference}
+		t := timedStep{name: n.Name, kind: n.Kind, calls: calls, reference: p.steps[i].reference, decision: p.decisions[n]}
 		if w, ok := n.Workload(); ok {
 			t.workload, t.macs, t.bytes = w, w.MACs(), w.Bytes()
 		} else {
@@ -113,10 +117,22 @@ func macs(n *graph.Node) int64 {
 	return 0
 }
 
+// Steps are what Run does, in execution order, without times.
+func (p *Plan) Steps() []Step {
+	list := make([]Step, len(p.program.timed))
+	for i, t := range p.program.timed {
+		list[i] = Step{
+			Name: t.name, Kind: t.kind, Workload: t.workload, Kernel: !t.reference, MACs: t.macs, Bytes: t.bytes,
+			Algorithm: t.decision.algorithm, Why: t.decision.why,
+		}
+	}
+	return list
+}
+
 // Trace runs once and returns the time of each step, in execution order.
 func (p *Plan) Trace() ([]Step, error) {
 	timed := p.program.timed
-	trace := make([]Step, len(timed))
+	trace := p.Steps()
 	calls := p.calls
 	last := time.Now()
 	for i := range timed {
@@ -128,10 +144,7 @@ func (p *Plan) Trace() ([]Step, error) {
 		}
 		calls = calls[t.calls:]
 		now := time.Now()
-		trace[i] = Step{
-			Name: t.name, Kind: t.kind, Workload: t.workload, Kernel: !t.reference,
-			NS: now.Sub(last).Nanoseconds(), MACs: t.macs, Bytes: t.bytes,
-		}
+		trace[i].NS = now.Sub(last).Nanoseconds()
 		if t.expansion != nil {
 			share := int64(p.workspace.ExpansionShare() * float64(trace[i].NS))
 			trace[*t.expansion].NS += share

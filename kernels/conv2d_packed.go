@@ -38,6 +38,19 @@ func PackConv2DLayouts(s Conv2D, in, out Layout, weight, bias []float32) (*Packe
 	return packConv2D(s, in, out, a, weight, bias)
 }
 
+// PackConv2DBy is [PackConv2DLayouts] for the algorithm of a name, which has to
+// be one that computes s.
+func PackConv2DBy(algorithm string, s Conv2D, in, out Layout, weight, bias []float32) (*PackedConv2D, error) {
+	if err := s.Validate(); err != nil {
+		return nil, err
+	}
+	a, ok := s.algorithmOf(algorithm)
+	if !ok {
+		return nil, fmt.Errorf("kernels: convolution: %q is no algorithm for this shape", algorithm)
+	}
+	return packConv2D(s, in, out, a, weight, bias)
+}
+
 func packConv2D(s Conv2D, in, out Layout, a algorithm, weight, bias []float32) (*PackedConv2D, error) {
 	if len(weight) != s.weightSize() {
 		return nil, fmt.Errorf("kernels: convolution: weight has %d elements, want %d", len(weight), s.weightSize())

@@ -1,6 +1,9 @@
 package kernels
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // algorithm is a way to compute a convolution.
 type algorithm uint8
@@ -152,14 +155,7 @@ func (s Conv2D) estimate(a algorithm, in, out Layout) (ns float64, ok bool) {
 		}
 		ns += coefficient
 	}
-	// Elements that change their layout; more than the second-level cache
-	// holds take longer.
-	moved := func(n int) {
-		f(0.23, n)
-		if n > 200000 {
-			f(0.27, n)
-		}
-	}
+	moved := func(n int) { ns += movedTime(n) }
 	workIn, workOut := a.layouts()
 	switch {
 	case workIn != in:
@@ -258,9 +254,74 @@ func (s Conv2D) estimate(a algorithm, in, out Layout) (ns float64, ok bool) {
 	return 0, false
 }
 
+// movedTime is what it takes to change the layout of n elements; more than the
+// second-level cache holds take longer.
+func movedTime(n int) float64 {
+	if n > 200000 {
+		return 0.5 * float64(n)
+	}
+	return 0.23 * float64(n)
+}
+
 // ConvolutionAlgorithm returns the name of the algorithm that computes s with
 // input and output in the given layouts, and the reason for it.
 func ConvolutionAlgorithm(s Conv2D, in, out Layout) (name, why string) {
 	a, why := s.selectAlgorithm(in, out)
 	return a.String(), why
 }
+
+// NamedAlgorithm is an algorithm for a convolution.
+type NamedAlgorithm struct {
+	Name    string
+	In, Out Layout  // that it works on
+	NS      float64 // estimated time, see [ConversionTime]
+}
+
+// ConvolutionAlgorithms lists the algorithms that may well be the fastest for s
+// on some machine: those that are estimated to take no more than three times as
+// long as the one that is estimated to be the fastest. Those for one channel a
+// group, and for images of one pixel, have no others beside them.
+func ConvolutionAlgorithms(s Conv2D) []NamedAlgorithm {
+	const furthest = 3
+	var list []NamedAlgorithm
+	add := func(a algorithm, ns float64) {
+		in, out := a.layouts()
+		list = append(list, NamedAlgorithm{a.String(), in, out, ns})
+	}
+	products := float64(s.outputSize() * (s.C / s.Groups) * s.R * s.S)
+	switch {
+	case s.depthwise():
+		add(planarDepthwise, 0.1*products*float64(s.StrideW)) // by rows of the image
+		add(blocksDepthwise, 0.03*products)
+		return list
+	case s.single():
+		add(linearLayer, 0.1*products)
+		return list
+	}
+	best := 0.0
+	s.candidates(func(a algorithm) {
+		in, out := a.layouts()
+		if ns, ok := s.estimate(a, in, out); ok {
+			add(a, ns)
+			if best == 0 || ns < best {
+				best = ns
+			}
+		}
+	})
+	return slices.DeleteFunc(list, func(a NamedAlgorithm) bool { return a.NS > furthest*best })
+}
+
+func (s Conv2D) algorithmOf(name string) (found algorithm, ok bool) {
+	s.candidates(func(a algorithm) {
+		if a.String() == name {
+			found, ok = a, true
+		}
+	})
+	return found, ok
+}
+
+// ConversionTime is what n images of c channels and hw pixels take to change
+// their layout. Like the times of algorithms it is an estimate in nanoseconds
+// on one thread of the machine that the rule was fitted on, to be compared with
+// these.
+func ConversionTime(n, c, hw int) float64 { return movedTime(BlockedSize(n, c, hw)) }

@@ -2,6 +2,7 @@ package kernels
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"testing"
 	"time"
@@ -125,4 +126,52 @@ func measureCandidates(b *testing.B, ws *Workspace, s Conv2D, in, out Layout) (c
 	}
 	slices.SortFunc(list, func(x, y candidateTime) int { return int(x.time - y.time) })
 	return chosen, list
+}
+
+// What the rule selects for blocks is among the algorithms that are listed, and
+// each of those computes what the rule's does.
+func TestConvolutionAlgorithms(t *testing.T) {
+	shapes, _ := selectionShapes()
+	shapes = append(shapes, squareConv2D(64, 1, 32, 1, 1))
+	depthwise := squareConv2D(48, 14, 48, 3, 1)
+	depthwise.Groups = 48
+	for i, s := range append(shapes, depthwise) {
+		var names []string
+		for _, a := range ConvolutionAlgorithms(s) {
+			names = append(names, a.Name)
+		}
+		in, out := Blocked, Blocked
+		if s.single() || !s.wholeBlocks() && !s.depthwise() {
+			in, out = Planar, Planar
+		}
+		if name, _ := ConvolutionAlgorithm(s, in, out); !slices.Contains(names, name) {
+			t.Errorf("%+v: %q is selected, listed are %q", s, name, names)
+		}
+		if s.N*s.K*s.OutH()*s.OutW()*s.C*s.R*s.S > 4e6 || i%4 > 0 {
+			continue
+		}
+		r, ws := newRand(uint64(i)), Workspace{}
+		src, weight, bias := randomSlice(r, s.inputSize()), randomSlice(r, s.weightSize()), randomSlice(r, s.K)
+		want, got := make([]float32, s.outputSize()), make([]float32, s.outputSize())
+		p, err := PackConv2D(s, weight, bias)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p.Forward(&ws, want, src, nil, ReLU)
+		for _, name := range names {
+			p, err := PackConv2DBy(name, s, Planar, Planar, weight, bias)
+			if err != nil {
+				t.Fatal(err)
+			}
+			p.Forward(&ws, got, src, nil, ReLU)
+			for k := range got {
+				if math.Abs(float64(got[k]-want[k])) > 1e-4*(1+math.Abs(float64(want[k])))*math.Sqrt(float64(s.C*s.R*s.S)) {
+					t.Fatalf("%+v by %s: element %d is %g, want %g", s, name, k, got[k], want[k])
+				}
+			}
+		}
+	}
+	if _, err := PackConv2DBy("winograd F(4x4,3x3)", squareConv2D(8, 8, 8, 1, 1), Planar, Planar, make([]float32, 64), nil); err == nil {
+		t.Error("Winograd's method was packed for a window of 1x1")
+	}
 }

@@ -45,7 +45,8 @@ type Differences struct {
 // z95 is the 97.5% quantile of the normal distribution.
 const z95 = 1.959963984540054
 
-// Diff compares each workload that both tables have. Whether the logarithms of
+// Diff compares each workload that both tables have, as the runtime computes it
+// by its own choice of an algorithm. Whether the logarithms of
 // the medians differ is tested as between normal variables, whose standard
 // errors are those of the stored 95% intervals; the p-values are adjusted for
 // their number by Benjamini and Hochberg's method, or Holm's.

@@ -27,7 +27,7 @@ type Journal struct {
 	file     *os.File
 	meta     Meta  // that it was begun with
 	size     int64 // of the lines that are whole
-	rows     []Row
+	rows     []Row // alternatives among them
 	networks []Network
 	failures []Failure
 	visits   []Visit
@@ -39,10 +39,11 @@ type Journal struct {
 // Visit is one of the stretches of time in which a row or a network is
 // measured. What it found is in the form of whoever measures.
 type Visit struct {
-	Name    string          `json:"name"` // the row's key, or the network's name
-	Cache   string          `json:"cache,omitempty"`
-	Network bool            `json:"network,omitempty"`
-	Found   json.RawMessage `json:"found"`
+	Name      string          `json:"name"` // the row's key, or the network's name
+	Cache     string          `json:"cache,omitempty"`
+	Algorithm string          `json:"algorithm,omitempty"` // of an alternative
+	Network   bool            `json:"network,omitempty"`
+	Found     json.RawMessage `json:"found"`
 }
 
 func (v Visit) validate() error {
@@ -261,8 +262,18 @@ func optionText(m Meta) string {
 	return fmt.Sprint(m.RuntimeOptions)[len("map"):] // which sorts them
 }
 
-// Rows returns the rows so far, in the order in which they were measured.
-func (j *Journal) Rows() []Row { return slices.Clone(j.rows) }
+// Rows returns the rows so far, in the order in which they were measured, and
+// Alternatives those that name their algorithm.
+func (j *Journal) Rows() []Row {
+	rows, _ := splitAlternatives(slices.Clone(j.rows))
+	return rows
+}
+
+// Alternatives returns the rows so far that name their algorithm.
+func (j *Journal) Alternatives() []Row {
+	_, alternatives := splitAlternatives(slices.Clone(j.rows))
+	return alternatives
+}
 
 // Networks returns the networks so far, in the order in which they were measured.
 func (j *Journal) Networks() []Network { return slices.Clone(j.networks) }
@@ -305,7 +316,7 @@ func (j *Journal) AppendRow(r Row) error {
 	if err == nil {
 		if err = j.append(r, func(b []byte) journalLine { return journalLine{Row: b} }); err != nil {
 			j.rows = j.rows[:len(j.rows)-1]
-			delete(j.seen, identity{r.Key, r.Cache})
+			delete(j.seen, r.identity())
 		}
 	}
 	return j.named(err)
@@ -343,9 +354,9 @@ func (j *Journal) addRow(r Row) error {
 	if err := r.validate(); err != nil {
 		return err
 	}
-	id := identity{r.Key, r.Cache}
+	id := r.identity()
 	if j.seen[id] {
-		return fmt.Errorf("%s (%s) is already there", r.Key, r.Cache)
+		return fmt.Errorf("%s is already there", id)
 	}
 	j.seen[id] = true
 	j.rows = append(j.rows, r)

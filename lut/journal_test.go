@@ -177,7 +177,7 @@ func TestJournalRefuses(t *testing.T) {
 		"runtime":            func(m *Meta) { m.Runtime = "onnxruntime" },
 		"runtime version":    func(m *Meta) { m.RuntimeVersion = "9" },
 		"number of threads":  func(m *Meta) { m.Threads = 4 },
-		"newer than":         func(m *Meta) { m.Schema = 4 },
+		"newer than":         func(m *Meta) { m.Schema = Schema + 1 },
 	} {
 		meta := testMeta()
 		change(&meta)

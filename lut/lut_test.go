@@ -5,6 +5,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -211,7 +212,8 @@ func TestReadRefusesRows(t *testing.T) {
 		{"latency_ci95_ns is NaN", func(r *Row) { r.LatencyCI95NS = nan }},
 		{"raw_median_ns is negative", func(r *Row) { r.RawMedianNS = -1 }},
 		{"not between", func(r *Row) { r.LatencyP10NS = r.LatencyP90NS }},
-		{"samples is 0", func(r *Row) { r.Samples = 0 }},
+		{"samples is -1", func(r *Row) { r.Samples = -1 }},
+		{"samples is 0, as of a predicted row, but stable is true", func(r *Row) { r.Samples, r.Stable = 0, true }},
 		{"energy_mj is zero", func(r *Row) { r.EnergyMJ = &zero; r.EnergySource = "rapl" }},
 		{"energy_mj is NaN", func(r *Row) { r.EnergyMJ = &nan; r.EnergySource = "rapl" }},
 		{"energy_mj has no energy_source", func(r *Row) { r.EnergyMJ = &some; r.EnergySource = "" }},
@@ -284,21 +286,119 @@ func TestReadSchema1(t *testing.T) {
 	wantError(t, err, path, "column contended is not part of schema 1")
 }
 
+// TestReadSchema2 reads a file that the version before schema 3 has written.
+func TestReadSchema2(t *testing.T) {
+	got, err := Read("testdata/schema2.lut.parquet")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := testTable(4)
+	for i := range want.Rows { // columns of schema 3
+		want.Rows[i].RuntimeNodes, want.Rows[i].BorderNS = nil, nil
+	}
+	if diff := cmp.Diff(want, got, sameTable); diff != "" {
+		t.Errorf("-want +read:\n%s", diff)
+	}
+}
+
+// A workload may have rows by certain algorithms beside the one that tells what
+// it costs, in the file and the journal.
+func TestAlternatives(t *testing.T) {
+	table := testTable(3)
+	for _, name := range []string{"direct", "unfolded GEMM"} {
+		r := table.Rows[1]
+		r.Algorithm, r.LatencyMedianNS = name, r.LatencyP10NS
+		table.Alternatives = append(table.Alternatives, r)
+	}
+	cold := table.Alternatives[0]
+	cold.Cache = CacheCold
+	table.Alternatives = append(table.Alternatives, cold)
+	path := filepath.Join(t.TempDir(), "t.lut.parquet")
+	if err := table.Write(path); err != nil {
+		t.Fatal(err)
+	}
+	got, err := Read(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(table, got, sameTable); diff != "" {
+		t.Errorf("-written +read:\n%s", diff)
+	}
+	w, err := table.Rows[1].Workload()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if row, ok := got.Lookup(w); !ok || row.Algorithm != "" || row.LatencyMedianNS != table.Rows[1].LatencyMedianNS {
+		t.Errorf("looked up %+v", row)
+	}
+	if diff := cmp.Diff(table.Alternatives[:2], got.AlternativesOf(w), sameTable); diff != "" {
+		t.Errorf("-want +alternatives:\n%s", diff)
+	}
+
+	merged, _, err := Merge(got, table)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(merged.Rows) != 3 || len(merged.Alternatives) != 3 || merged.Alternatives[1].Samples != 2*table.Alternatives[1].Samples {
+		t.Errorf("merged into %d rows and %d alternatives", len(merged.Rows), len(merged.Alternatives))
+	}
+
+	j, err := OpenJournal(path, table.Meta)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range slices.Concat(table.Alternatives, table.Rows) {
+		if err := j.AppendRow(r); err != nil {
+			t.Fatal(err)
+		}
+	}
+	wantError(t, j.AppendRow(table.Alternatives[1]), path+".journal", "(warm, unfolded GEMM) is already there")
+	if err := j.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if j, err = OpenJournal(path, table.Meta); err != nil {
+		t.Fatal(err)
+	}
+	defer j.Close()
+	if diff := cmp.Diff(table.Rows, j.Rows(), sameTable); diff != "" {
+		t.Errorf("-want +rows of the journal:\n%s", diff)
+	}
+	if diff := cmp.Diff(table.Alternatives, j.Alternatives(), sameTable); diff != "" {
+		t.Errorf("-want +alternatives of the journal:\n%s", diff)
+	}
+
+	for want, change := range map[string]func(*Table){
+		"alternative 1: it names no algorithm":         func(t *Table) { t.Alternatives[1].Algorithm = "" },
+		"is already alternative 0":                     func(t *Table) { t.Alternatives[1].Algorithm = "direct" },
+		"row 2: it names the algorithm \"direct\"":     func(t *Table) { t.Rows[2].Algorithm = "direct" },
+		"alternative 2: latency_median_ns is negative": func(t *Table) { t.Alternatives[2].LatencyMedianNS = -1 },
+	} {
+		bad := Table{Meta: got.Meta, Rows: slices.Clone(got.Rows), Alternatives: slices.Clone(got.Alternatives)}
+		change(&bad)
+		if err := bad.Verify(); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v, want %s", err, want)
+		}
+	}
+}
+
 func TestReadRefusesMetadata(t *testing.T) {
 	for want, change := range map[string]func(*Table){
-		"schema 4 is newer than 3":              func(t *Table) { t.Meta.Schema = 4 },
-		"schema 0 does not exist":               func(t *Table) { t.Meta.Schema = 0 },
-		"the device fingerprint is missing":     func(t *Table) { t.Meta.Fingerprint = "" },
-		"the runtime is missing":                func(t *Table) { t.Meta.Runtime = "" },
-		"threads is 0":                          func(t *Table) { t.Meta.Threads = 0 },
-		"network 0: \"net0\": use is \"train\"": func(t *Table) { t.Networks[0].Use = "train" },
-		"network 0: \"net0\": a pair of one":    func(t *Table) { t.Networks[0].Use, t.Networks[0].Workloads = UsePair, t.Networks[0].Workloads[:1] },
-		"network 0: \"net0\": latency_p10_ns":   func(t *Table) { t.Networks[0].LatencyP10NS = -1 },
-		"network 0: \"net0\": it has no work":   func(t *Table) { t.Networks[0].Workloads = nil },
-		"network 0: \"net0\": samples is 0":     func(t *Table) { t.Networks[0].Samples = 0 },
-		"network 0: \"net0\": workload":         func(t *Table) { t.Networks[0].Workloads[0] = "conv" },
-		"network 1: \"net0\" is there twice":    func(t *Table) { t.Networks = append(t.Networks, t.Networks[0]) },
-		"network 0: the name is missing":        func(t *Table) { t.Networks[0].Name = "" },
+		"schema 4 is newer than 3":               func(t *Table) { t.Meta.Schema = 4 },
+		"schema 0 does not exist":                func(t *Table) { t.Meta.Schema = 0 },
+		"the device fingerprint is missing":      func(t *Table) { t.Meta.Fingerprint = "" },
+		"the runtime is missing":                 func(t *Table) { t.Meta.Runtime = "" },
+		"threads is 0":                           func(t *Table) { t.Meta.Threads = 0 },
+		"network 0: \"net0\": use is \"train\"":  func(t *Table) { t.Networks[0].Use = "train" },
+		"network 0: \"net0\": a pair of one":     func(t *Table) { t.Networks[0].Use, t.Networks[0].Workloads = UsePair, t.Networks[0].Workloads[:1] },
+		"network 0: \"net0\": latency_p10_ns":    func(t *Table) { t.Networks[0].LatencyP10NS = -1 },
+		"network 0: \"net0\": it has no work":    func(t *Table) { t.Networks[0].Workloads = nil },
+		"network 0: \"net0\": 1 shares for":      func(t *Table) { t.Networks[0].Shares = []float64{1} },
+		"network 0: \"net0\": the share of":      func(t *Table) { t.Networks[0].Shares = []float64{0.5, 0} },
+		"network 0: \"net0\": its shares add up": func(t *Table) { t.Networks[0].Shares = []float64{0.5, 0.6} },
+		"network 0: \"net0\": samples is -1":     func(t *Table) { t.Networks[0].Samples = -1 },
+		"network 0: \"net0\": workload":          func(t *Table) { t.Networks[0].Workloads[0] = "conv" },
+		"network 1: \"net0\" is there twice":     func(t *Table) { t.Networks = append(t.Networks, t.Networks[0]) },
+		"network 0: the name is missing":         func(t *Table) { t.Networks[0].Name = "" },
 	} {
 		table := testTable(3)
 		change(table)
@@ -465,10 +565,11 @@ func TestMarks(t *testing.T) {
 		row  Row
 		want string
 	}{
-		{Row{LatencyMedianNS: 100, LatencyCI95NS: 0.9, Stable: true}, ""},
-		{Row{LatencyMedianNS: 100, LatencyCI95NS: 2}, "wider than asked"},
-		{Row{LatencyMedianNS: 100, LatencyCI95NS: 0.9, Contended: true}, "contended"},
-		{Row{LatencyMedianNS: 100, LatencyCI95NS: 2, Contended: true, Bimodal: true}, "wider than asked, contended, bimodal"},
+		{Row{LatencyMedianNS: 100, LatencyCI95NS: 9}, "predicted"},
+		{Row{Samples: 9, LatencyMedianNS: 100, LatencyCI95NS: 0.9, Stable: true}, ""},
+		{Row{Samples: 9, LatencyMedianNS: 100, LatencyCI95NS: 2}, "wider than asked"},
+		{Row{Samples: 9, LatencyMedianNS: 100, LatencyCI95NS: 0.9, Contended: true}, "contended"},
+		{Row{Samples: 9, LatencyMedianNS: 100, LatencyCI95NS: 2, Contended: true, Bimodal: true}, "wider than asked, contended, bimodal"},
 	} {
 		if got := strings.Join(table.Marks(&c.row), ", "); got != c.want {
 			t.Errorf("%+v: %q, want %q", c.row, got, c.want)
@@ -476,7 +577,7 @@ func TestMarks(t *testing.T) {
 	}
 	// What was asked is not known of tables of others.
 	table.Meta.Protocol.RelativeCI = 0
-	if got := table.Marks(&Row{LatencyMedianNS: 100, Contended: true}); len(got) != 2 {
+	if got := table.Marks(&Row{Samples: 9, LatencyMedianNS: 100, Contended: true}); len(got) != 2 {
 		t.Errorf("%q", got)
 	}
 }

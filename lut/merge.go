@@ -16,6 +16,7 @@ import (
 type Conflict struct {
 	Key       string    `json:"key"`
 	Cache     string    `json:"cache_state"`
+	Algorithm string    `json:"algorithm,omitempty"`
 	MediansNS []float64 `json:"medians_ns"`
 	Birge     float64   `json:"birge"` // ratio by which the interval was widened
 	P         float64   `json:"p"`     // of measurements as far apart by chance
@@ -56,13 +57,14 @@ func Merge(tables ...*Table) (*Table, []Conflict, error) {
 			return fail(fmt.Errorf("table %d has published entries, which are not measurements of this device", i))
 		}
 		out.Meta.addProtocol(&t.Meta, i > 0)
-		for n := range t.Rows {
-			r := &t.Rows[n]
-			id := identity{r.Key, r.Cache}
-			if rows[id] == nil {
-				order = append(order, id)
+		for _, part := range [][]Row{t.Rows, t.Alternatives} {
+			for n := range part {
+				id := part[n].identity()
+				if rows[id] == nil {
+					order = append(order, id)
+				}
+				rows[id] = measuredFirst(rows[id], &part[n], (*Row).Predicted)
 			}
-			rows[id] = measuredFirst(rows[id], r, func(r *Row) bool { return r.Predicted() })
 		}
 		for _, n := range t.Networks {
 			if networks[n.Name] == nil {
@@ -74,7 +76,11 @@ func Merge(tables ...*Table) (*Table, []Conflict, error) {
 	var conflicts []Conflict
 	for _, id := range order {
 		row, c := mergeRows(rows[id], out.Meta.Protocol.RelativeCI)
-		out.Rows = append(out.Rows, row)
+		if row.Algorithm == "" {
+			out.Rows = append(out.Rows, row)
+		} else {
+			out.Alternatives = append(out.Alternatives, row)
+		}
 		if c.P < conflictP {
 			conflicts = append(conflicts, c)
 		}
@@ -91,11 +97,13 @@ func Merge(tables ...*Table) (*Table, []Conflict, error) {
 	}
 	for _, t := range tables {
 		for _, f := range t.Failures { // which another table may have measured
-			known := rows[identity{f.Name, f.Cache}] != nil
+			known := rows[identity{f.Name, f.Cache, f.Algorithm}] != nil
 			if f.Network {
 				known = networks[f.Name] != nil
 			}
-			if !known && !slices.ContainsFunc(out.Failures, func(o Failure) bool { return o.Name == f.Name && o.Cache == f.Cache && o.Network == f.Network }) {
+			if !known && !slices.ContainsFunc(out.Failures, func(o Failure) bool {
+				return o.Name == f.Name && o.Cache == f.Cache && o.Algorithm == f.Algorithm && o.Network == f.Network
+			}) {
 				out.Failures = append(out.Failures, f)
 			}
 		}
@@ -122,7 +130,8 @@ func measuredFirst[T any](list []T, v T, predicted func(T) bool) []T {
 // MergeAcross combines tables of one device and of several runtimes: of each
 // workload and network the fastest measurement, as of someone who uses the
 // fastest runtime for each; predictions only where there is none. The runtime of
-// the result is the names of all.
+// the result is the names of all. Rows by a certain algorithm are left out: its
+// name means nothing to another runtime.
 func MergeAcross(tables ...*Table) (*Table, []Conflict, error) {
 	fail := func(err error) (*Table, []Conflict, error) { return nil, nil, fmt.Errorf("lut: merge: %w", err) }
 	if len(tables) == 0 {
@@ -146,7 +155,7 @@ func MergeAcross(tables ...*Table) (*Table, []Conflict, error) {
 			names, versions = append(names, t.Meta.Runtime), append(versions, t.Meta.RuntimeVersion)
 		}
 		for _, r := range t.Rows {
-			id := identity{r.Key, r.Cache}
+			id := r.identity()
 			at, ok := rows[id]
 			switch {
 			case !ok:
@@ -226,7 +235,7 @@ func combine(medians, halves []float64) (weights []float64, mean, half, birge, p
 
 func mergeRows(rows []*Row, relativeCI float64) (Row, Conflict) {
 	out := *rows[0]
-	c := Conflict{Key: out.Key, Cache: out.Cache, P: 1}
+	c := Conflict{Key: out.Key, Cache: out.Cache, Algorithm: out.Algorithm, P: 1}
 	if len(rows) == 1 {
 		return out, c
 	}

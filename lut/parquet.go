@@ -113,8 +113,10 @@ func (t *Table) encode() ([]byte, error) {
 	}
 	var b bytes.Buffer
 	w := parquet.NewGenericWriter[Row](&b, options...)
-	if _, err := w.Write(t.Rows); err != nil {
-		return nil, err
+	for _, rows := range [][]Row{t.Rows, t.Alternatives} {
+		if _, err := w.Write(rows); err != nil {
+			return nil, err
+		}
 	}
 	if err := w.Close(); err != nil {
 		return nil, err
@@ -234,10 +236,28 @@ func decode(data []byte) (t *Table, err error) {
 	if t.Rows, err = readRows(f, t.Meta.Schema, rows); err != nil {
 		return nil, err
 	}
+	t.Rows, t.Alternatives = splitAlternatives(t.Rows)
 	if t.index, err = t.verify(len(t.Rows)/sampledKeys + 1); err == nil {
 		t.Meta.Schema = Schema // what an older one lacks is null, false or 0
 	}
 	return t, err
+}
+
+// splitAlternatives tells rows apart by whether they name their algorithm, in
+// the memory of all.
+func splitAlternatives(all []Row) (rows, alternatives []Row) {
+	if !slices.ContainsFunc(all, func(r Row) bool { return r.Algorithm != "" }) {
+		return all, nil
+	}
+	rows = all[:0]
+	for _, r := range all {
+		if r.Algorithm == "" {
+			rows = append(rows, r)
+		} else {
+			alternatives = append(alternatives, r)
+		}
+	}
+	return rows, alternatives
 }
 
 func openFile(data []byte) (f *parquet.File, rows []Row, err error) {

@@ -57,7 +57,7 @@ type Row struct {
 
 	MeasuredAt time.Time `parquet:"measured_at,timestamp(microsecond:utc)" json:"measured_at"`
 
-	// What follows is not in files of schema 1, and reads as null, false or 0.
+	// What follows, up to MemorySlowdown, is not in files of schema 1, and reads as null, false or 0.
 
 	Contended          bool  `parquet:"contended" json:"contended" since:"2"`                     // never undisturbed for long enough
 	Bimodal            bool  `parquet:"bimodal" json:"bimodal" since:"2"`                         // two times instead of one
@@ -80,6 +80,9 @@ type Row struct {
 
 	RuntimeNodes *float64 `parquet:"runtime_nodes,optional" json:"runtime_nodes,omitempty" since:"3"` // that another runtime makes of it
 	BorderNS     *float64 `parquet:"border_ns,optional" json:"border_ns,omitempty" since:"3"`         // of the median, for layouts at a model's borders
+	// Algorithm names the algorithm that the runtime was told to use, in the rows
+	// of [Table].Alternatives; in others it is empty: the runtime had its choice.
+	Algorithm string `parquet:"algorithm,optional,dict" json:"algorithm,omitempty" since:"3"`
 }
 
 // NewRow returns a row of w without measurements, warm.

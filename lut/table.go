@@ -55,6 +55,10 @@
 //	border_ns           of latency_median_ns, the part that it spends on changing
 //	                    the layout of tensors at the borders of a model, which a
 //	                    network does not pay for each of its workloads; or null
+//	algorithm           the algorithm that the runtime was told to use, or null
+//	                    where it had its choice, as it has in older files. A
+//	                    workload has one row without, which is what it costs, and
+//	                    maybe others with: the alternatives
 //
 // The Parquet metadata carries, below keys that begin with "hwprofd.", the
 // schema version, the device and its fingerprint, the runtime and its version,
@@ -137,6 +141,10 @@ type Network struct {
 	Contended   bool    `json:"contended,omitempty"`
 	Bimodal     bool    `json:"bimodal,omitempty"`
 
+	// Shares are the parts of LatencyMedianNS that each of Workloads takes within
+	// the network; empty where the runtime does not tell.
+	Shares []float64 `json:"shares,omitempty"`
+
 	// As in a row, of pairs; of tables before schema 3 they read as nil.
 	RuntimeNodes *float64 `json:"runtime_nodes,omitempty"`
 	BorderNS     *float64 `json:"border_ns,omitempty"`
@@ -153,6 +161,8 @@ type Failure struct {
 	Cache   string `json:"cache_state,omitempty"` // of a workload
 	Network bool   `json:"network"`               // Name is a network's
 	Reason  string `json:"reason"`
+	// Algorithm is that of a workload that was to be an alternative.
+	Algorithm string `json:"algorithm,omitempty"`
 }
 
 func (f *Failure) validate() error {
@@ -172,9 +182,13 @@ func (f *Failure) validate() error {
 
 // Table is a latency table in memory.
 type Table struct {
-	Meta     Meta
-	Rows     []Row
-	Networks []Network
+	Meta Meta
+	Rows []Row
+	// Alternatives are rows of workloads as they are by a certain algorithm, in
+	// the file among the others. Nothing that asks for the cost of a workload
+	// sees them.
+	Alternatives []Row
+	Networks     []Network
 	// Failures are what was to be measured and could not be.
 	Failures []Failure
 	// Published is set in a table that was imported, if it has entries that are
@@ -228,7 +242,17 @@ func (t *Table) SumOfParts(n *Network) (ns float64, missing int) {
 }
 
 // identity is what only one row of a table may have.
-type identity struct{ key, cache string }
+type identity struct{ key, cache, algorithm string }
+
+func (r *Row) identity() identity { return identity{r.Key, r.Cache, r.Algorithm} }
+
+// String is the identity in words.
+func (i identity) String() string {
+	if i.algorithm != "" {
+		return fmt.Sprintf("%s (%s, %s)", i.key, i.cache, i.algorithm)
+	}
+	return fmt.Sprintf("%s (%s)", i.key, i.cache)
+}
 
 // Lookup returns the row of w with warm caches. It is safe for concurrent use;
 // Rows must not change after the first call.
@@ -242,6 +266,18 @@ func (t *Table) Lookup(w graph.Workload) (Row, bool) {
 		return t.Rows[i], true
 	}
 	return Row{}, false
+}
+
+// AlternativesOf returns the rows of w with warm caches by certain algorithms.
+func (t *Table) AlternativesOf(w graph.Workload) []Row {
+	var list []Row
+	key := w.String()
+	for _, r := range t.Alternatives {
+		if r.Key == key && r.Cache == CacheWarm {
+			list = append(list, r)
+		}
+	}
+	return list
 }
 
 // Verify reports the first thing that no sound table has: a schema that is not
@@ -267,6 +303,9 @@ func (t *Table) verify(each int) (x index, err error) {
 		return x, err
 	}
 	if x, err = t.verifyRows(each); err != nil {
+		return x, err
+	}
+	if err := verifyAlternatives(t.Alternatives); err != nil {
 		return x, err
 	}
 	if t.Published != nil {
@@ -306,6 +345,9 @@ func (t *Table) verifyRows(each int) (index, error) {
 			if i%each == 0 {
 				err = r.validate()
 			}
+			if err == nil && r.Algorithm != "" {
+				err = fmt.Errorf("it names the algorithm %q: it belongs to the alternatives", r.Algorithm)
+			}
 			if err != nil {
 				lock.Lock()
 				if i < first {
@@ -321,6 +363,25 @@ func (t *Table) verifyRows(each int) (index, error) {
 		return index{}, failed
 	}
 	return x, t.fill(x, hashes)
+}
+
+// verifyAlternatives checks rows that name their algorithm.
+func verifyAlternatives(rows []Row) error {
+	seen := make(map[identity]int, len(rows))
+	for i := range rows {
+		r := &rows[i]
+		err := r.validate()
+		if first, twice := seen[r.identity()]; err == nil && twice {
+			err = fmt.Errorf("%s is already alternative %d", r.identity(), first)
+		} else if err == nil && r.Algorithm == "" {
+			err = errors.New("it names no algorithm")
+		}
+		if err != nil {
+			return fmt.Errorf("alternative %d: %w", i, err)
+		}
+		seen[r.identity()] = i
+	}
+	return nil
 }
 
 // indexRows makes an index of the rows, or tells which is there twice; its first
@@ -340,7 +401,7 @@ func (t *Table) fill(x index, hashes []uint64) (err error) {
 		r := &t.Rows[i]
 		first := x.add(hashes[i], i, func(at int) bool { return t.Rows[at].Key == r.Key && t.Rows[at].Cache == r.Cache })
 		if first >= 0 && err == nil {
-			err = fmt.Errorf("row %d: %s (%s) is already in row %d", i, r.Key, r.Cache, first)
+			err = fmt.Errorf("row %d: %s is already in row %d", i, r.identity(), first)
 		}
 	}
 	return err
@@ -386,6 +447,19 @@ func (n *Network) validate() error {
 		if _, err := graph.ParseWorkload(key); err != nil {
 			return fmt.Errorf("%q: %w", n.Name, err)
 		}
+	}
+	if n.Shares != nil && len(n.Shares) != len(n.Workloads) {
+		return fmt.Errorf("%q: %d shares for %d workloads", n.Name, len(n.Shares), len(n.Workloads))
+	}
+	sum := 0.0
+	for i, share := range n.Shares {
+		if !(share > 0) {
+			return fmt.Errorf("%q: the share of %s is %g, want a positive number", n.Name, n.Workloads[i], share)
+		}
+		sum += share
+	}
+	if sum > 1.001 {
+		return fmt.Errorf("%q: its shares add up to %g", n.Name, sum)
 	}
 	if n.Samples < 0 {
 		return fmt.Errorf("%q: samples is %d", n.Name, n.Samples)

@@ -49,7 +49,7 @@ func (p *Predictor) Design(networks [][]graph.Workload, n int) (Design, error) {
 			if err != nil {
 				return Design{}, err
 			}
-			if gain := c.network * max(0, c.spread-p.usualNoise) * part; c.source != SourceTable && gain > 0 {
+			if gain := c.network * max(0, c.spread-p.usualNoise) * part; c.source != SourceTable && c.source != SourceNetwork && gain > 0 {
 				gains[w] += gain
 				d.Gain += gain
 			}

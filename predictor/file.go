@@ -68,7 +68,7 @@ type regressionMeta struct {
 	Compared  []Candidate `json:"compared"`
 }
 
-var fileSources = []string{SourceTable, SourceInterpolation, SourceRegression, SourceRoofline, SourceTransfer}
+var fileSources = []string{SourceTable, SourceInterpolation, SourceRegression, SourceRoofline, SourceTransfer, SourceNetwork}
 
 // Save writes the predictor to path, to be read by Load: all that it learned,
 // the costs of the table's workloads and of those that it has been asked for.
@@ -307,7 +307,7 @@ func (p *Predictor) decodeWorkloads(r *reader, meta *fileMeta) {
 		}
 		c.family, c.source = family[i], meta.Sources[source[i]]
 		p.memory.costs[w] = *c
-		if c.source == SourceTable {
+		if c.source == SourceTable || c.source == SourceNetwork {
 			row := lut.NewRow(w)
 			row.LatencyMedianNS = c.ns
 			rows.Rows = append(rows.Rows, row)

@@ -42,10 +42,14 @@ var strengths = []float64{1, 1e-1, 1e-2, 1e-3, 1e-4, 1e-5}
 // families, with errors relative to the measured latency. It tries no overhead,
 // one factor for all families, and one for each, with and without a cost of
 // weights beyond the caches, at several strengths of the pull, and takes what
-// predicts left-out networks best. It also returns these leave-one-out errors
-// of ln(ns). With fewer than minOverhead observations there is no overhead.
-func fitOverhead(observations []observation, families int, knots []float64) (*overhead, []float64) {
+// predicts left-out networks best. It also returns the errors of ln(ns) of these. With fewer than minOverhead observations there is no overhead.
+// Where the workloads are known from inside of networks, inside, else nil, says
+// what weights cost.
+func fitOverhead(observations []observation, families int, knots []float64, inside *within) (*overhead, []float64) {
 	best := &overhead{factors: slices.Repeat([]float64{1}, families)}
+	if inside != nil {
+		best.knots, best.spill, knots = inside.knots, inside.spill, nil
+	}
 	errors := make([]float64, len(observations))
 	for i, o := range observations {
 		errors[i] = math.Log(o.ns / best.predict(o))
@@ -57,17 +61,13 @@ func fitOverhead(observations []observation, families int, knots []float64) (*ov
 	knots = slices.DeleteFunc(slices.Clone(knots), func(size float64) bool {
 		return !slices.ContainsFunc(observations, func(o observation) bool { return o.weights > size })
 	})
-	forms := []overheadForm{{families: families}, {families: families, split: true}}
+	forms := []overheadForm{{families: families, known: inside}, {families: families, split: true, known: inside}}
 	if len(knots) > 0 {
-		forms = append(forms, overheadForm{families, false, knots}, overheadForm{families, true, knots})
+		forms = append(forms, overheadForm{families: families, knots: knots}, overheadForm{families: families, split: true, knots: knots})
 	}
 	for _, form := range forms {
 		for _, strength := range strengths {
-			left := make([]float64, len(observations))
-			for i, o := range observations {
-				others := slices.Concat(observations[:i], observations[i+1:])
-				left[i] = math.Log(o.ns / form.solve(others, strength).predict(o))
-			}
+			left := form.leftOut(observations, strength)
 			if e := weighted(observations, left); e < least {
 				best, errors, least = form.solve(observations, strength), left, e
 			}
@@ -76,11 +76,35 @@ func fitOverhead(observations []observation, families int, knots []float64) (*ov
 	return best, errors
 }
 
+// mostLeftOut is how often a part of the networks is left out at most.
+const mostLeftOut = 20
+
+// leftOut are the errors of ln(ns) of networks that were left out of the fit:
+// one by one where they are few.
+func (f overheadForm) leftOut(observations []observation, strength float64) []float64 {
+	errors := make([]float64, len(observations))
+	parts := min(len(observations), mostLeftOut)
+	for part := range parts {
+		var others []observation
+		for i, o := range observations {
+			if i%parts != part {
+				others = append(others, o)
+			}
+		}
+		fit := f.solve(others, strength)
+		for i := part; i < len(observations); i += parts {
+			errors[i] = math.Log(observations[i].ns / fit.predict(observations[i]))
+		}
+	}
+	return errors
+}
+
 // overheadForm says which terms an overhead has.
 type overheadForm struct {
 	families int
 	split    bool      // a factor for each family, or one for all
 	knots    []float64 // between which a byte of weights has a cost of its own
+	known    *within   // what weights cost, but for a factor; or nil
 }
 
 func (f overheadForm) solve(observations []observation, strength float64) *overhead {
@@ -92,6 +116,9 @@ func (f overheadForm) solve(observations []observation, strength float64) *overh
 	}
 	first := 3 + len(f.knots)
 	priors := append(make([]prior, first), factor...)
+	if f.known != nil {
+		priors = append(priors, prior{value: 1, scale: 1})
+	}
 	var columns [][]float64
 	var y, noise []float64
 	for _, o := range observations {
@@ -104,15 +131,26 @@ func (f overheadForm) solve(observations []observation, strength float64) *overh
 		} else {
 			column = append(column, total(o.families))
 		}
+		if f.known != nil {
+			column = append(column, f.known.once(o.weights))
+		}
 		columns = append(columns, column)
 		y, noise = append(y, o.ns), append(noise, o.noise)
 	}
 	b := solveRelative(columns, y, noise, priors, strength)
+	knots, spill := f.knots, b[3:first]
+	if f.known != nil {
+		knots, spill = f.known.knots, slices.Clone(f.known.spill)
+		for i := range spill {
+			spill[i] *= b[len(b)-1]
+		}
+		b = b[:len(b)-1]
+	}
 	factors := b[first:]
 	if !f.split {
 		factors = slices.Repeat(factors, f.families)
 	}
-	return &overhead{perWorkload: b[0], perByte: b[1], constant: b[2], spill: b[3:first], knots: f.knots, factors: factors}
+	return &overhead{perWorkload: b[0], perByte: b[1], constant: b[2], spill: spill, knots: knots, factors: factors}
 }
 
 // weighted is the root mean square of errors, each by how far the observation
@@ -132,11 +170,7 @@ func (o *overhead) predict(network observation) float64 {
 // once is what a network costs beyond its workloads, in ns, by the bytes of
 // weights that they read.
 func (o *overhead) once(weights float64) float64 {
-	ns := o.constant
-	for i, slope := range o.spill {
-		ns += slope * between(o.knots, i, weights)
-	}
-	return ns
+	return o.constant + spilled(o.knots, o.spill, weights)
 }
 
 // slope is what one more byte of weights costs, in ns.

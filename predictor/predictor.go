@@ -25,7 +25,8 @@ import (
 
 // The values of Part.Source, from the most to the least certain.
 const (
-	SourceTable         = "table"         // measured
+	SourceNetwork       = "network"       // measured, within networks
+	SourceTable         = "table"         // measured alone
 	SourceTransfer      = "transfer"      // a row that was predicted from other devices' tables
 	SourceInterpolation = "interpolation" // between rows of the same kind
 	SourceRegression    = "regression"    // from rows of the same family
@@ -152,8 +153,7 @@ func Fit(t *lut.Table) (*Predictor, error) {
 	p := &Predictor{families: map[string]int{}, regressions: map[string]*regression{}, memory: newMemory()}
 	p.meta = t.Meta
 	p.describer.hardware = hardwareOf(t.Meta.Device)
-	samples := map[string][]sample{}
-	warm := &lut.Table{}
+	var order []graph.Workload // that of the rows
 	for i, row := range t.Rows {
 		if row.Cache != lut.CacheWarm {
 			continue
@@ -169,18 +169,31 @@ func Fit(t *lut.Table) (*Predictor, error) {
 			return nil, fmt.Errorf("predictor: row %d: workload %s is in the table twice", i, row.Key)
 		}
 		row.LatencyMedianNS = withinNetwork(&t.Meta, row.LatencyMedianNS, row.BorderNS)
-		if !row.Predicted() {
-			warm.Rows = append(warm.Rows, row)
-		}
 		noise := relativeNoise(row.LatencyMedianNS, row.LatencyCI95NS)
+		if row.Contended {
+			noise = math.Hypot(noise, contendedNoise)
+		}
 		source := SourceTable
 		if row.Predicted() {
 			source = SourceTransfer
 		}
 		p.memory.costs[w] = cost{ns: row.LatencyMedianNS, spread: noise, weights: weightBytes(w), source: source}
-		samples[family(w)] = append(samples[family(w)], sample{workload: w, ns: row.LatencyMedianNS, noise: noise, predicted: row.Predicted()})
+		order = append(order, w)
 	}
-	if len(samples) == 0 {
+	fitted, calibration, disturbed := usedNetworks(t.Networks)
+	inside, err := observeWithin(fitted, disturbed, p.describer.hardware.CacheBytes)
+	if err != nil {
+		return nil, err
+	}
+	if inside != nil {
+		for _, w := range sortedWorkloads(inside.seen) {
+			if _, ok := p.memory.costs[w]; !ok {
+				order = append(order, w)
+			}
+		}
+		p.enterNetworks(inside)
+	}
+	if len(p.memory.costs) == 0 {
 		return nil, errors.New("predictor: the table has no rows with warm caches: profile some workloads first")
 	}
 	rules, err := fusionRules(t)
@@ -188,21 +201,83 @@ func Fit(t *lut.Table) (*Predictor, error) {
 		return nil, err
 	}
 	p.setRules(rules)
+	samples := map[string][]sample{}
+	known := &lut.Table{}
 	noises := make([]float64, 0, len(p.memory.costs))
-	for _, c := range p.memory.costs {
+	for _, w := range order {
+		c := p.memory.costs[w]
+		predicted := c.source == SourceTransfer
+		samples[family(w)] = append(samples[family(w)], sample{workload: w, ns: c.ns, noise: c.spread, predicted: predicted})
+		if !predicted {
+			row := lut.NewRow(w)
+			row.LatencyMedianNS = c.ns
+			known.Rows = append(known.Rows, row)
+		}
 		noises = append(noises, c.spread)
 	}
 	slices.Sort(noises)
 	p.usualNoise = quantile(noises, 0.5)
-	p.between = lut.NewInterpolator(warm)
+	p.between = lut.NewInterpolator(known)
 	p.fitFamilies(samples)
 	if p.energy, err = fitEnergy(t.Rows, p.memory.costs); err != nil {
 		return nil, err
 	}
-	if err := p.fitNetworks(t.Networks); err != nil {
+	if err := p.fitNetworks(fitted, calibration, inside); err != nil {
 		return nil, err
 	}
 	return p, nil
+}
+
+// contendedNoise is the relative standard deviation, beside that of its
+// interval, of what was measured beside other work all the time.
+const contendedNoise = 0.15
+
+// enoughNetworks that were measured without other work beside them make up for
+// any number of others.
+const enoughNetworks = 20
+
+// usedNetworks are those to fit and those to calibrate on. Those that were
+// measured beside other work all the time are left out where enough others, or
+// as many, are left; of those to fit they are the disturbed.
+func usedNetworks(networks []lut.Network) (fitted, calibration, disturbed []lut.Network) {
+	of := func(use string) (used, rest []lut.Network) {
+		var quiet, contended []lut.Network
+		for _, n := range networks {
+			switch {
+			case n.Use != use:
+			case n.Contended:
+				contended = append(contended, n)
+			default:
+				quiet = append(quiet, n)
+			}
+		}
+		if len(quiet) >= enoughNetworks || len(quiet) >= max(minOverhead, len(contended)) {
+			return quiet, contended
+		}
+		return append(quiet, contended...), nil
+	}
+	fitted, disturbed = of("fit")
+	calibration, _ = of("calibrate")
+	return fitted, calibration, disturbed
+}
+
+// enterNetworks puts what networks tell of workloads in the place of what these
+// cost alone, and turns the costs of others into those within a network.
+func (p *Predictor) enterNetworks(inside *within) {
+	shifts := inside.shifts(p.memory.costs)
+	for w, c := range p.memory.costs {
+		s, ok := shifts[family(w)]
+		if !ok {
+			s = shifts[""]
+		}
+		c.ns *= math.Exp(s.mean)
+		c.spread = math.Hypot(c.spread, s.spread)
+		p.memory.costs[w] = c
+	}
+	for w := range inside.seen {
+		ns, noise, _ := inside.of(w, -1)
+		p.memory.costs[w] = cost{ns: ns, spread: noise, weights: weightBytes(w), source: SourceNetwork}
+	}
 }
 
 // relativeNoise is the relative standard deviation of a median with the given
@@ -275,27 +350,21 @@ func unsure(samples []sample) float64 {
 	return rootMeanSquare(noise)
 }
 
-// fitNetworks learns overhead and interval.
-func (p *Predictor) fitNetworks(networks []lut.Network) error {
+// fitNetworks learns overhead and interval. inside may be nil.
+func (p *Predictor) fitNetworks(fitted, calibration []lut.Network, inside *within) error {
 	// Until the overhead is known, a network is the sum of its workloads. The
 	// last factor is for families that the table does not have.
-	p.overhead, _ = fitOverhead(nil, len(p.families)+1, nil)
+	families := len(p.families) + 1
+	p.overhead, _ = fitOverhead(nil, families, nil, nil)
 	var observations []observation
-	var fitted, calibration []lut.Network
-	for _, n := range networks {
-		switch n.Use {
-		case "fit":
-			o, err := p.observe(n)
-			if err != nil {
-				return err
-			}
-			observations = append(observations, o)
-			fitted = append(fitted, n)
-		case "calibrate":
-			calibration = append(calibration, n)
+	for i, n := range fitted {
+		o, err := p.observe(n, i, inside)
+		if err != nil {
+			return err
 		}
+		observations = append(observations, o)
 	}
-	fit, errors := fitOverhead(observations, len(p.families)+1, weightKnots(p.describer.hardware.CacheBytes))
+	fit, errors := fitOverhead(observations, families, weightKnots(p.describer.hardware.CacheBytes), inside)
 	p.overhead = fit
 	for w, c := range p.memory.costs {
 		c.family = p.familyIndex(w)
@@ -312,8 +381,8 @@ func (p *Predictor) familyIndex(w graph.Workload) int {
 	return len(p.families)
 }
 
-// observe sums up a measured network.
-func (p *Predictor) observe(n lut.Network) (observation, error) {
+// observe sums up the i-th fitted network, as the others tell of its workloads.
+func (p *Predictor) observe(n lut.Network, i int, inside *within) (observation, error) {
 	workloads, err := networkWorkloads(n)
 	if err != nil {
 		return observation{}, err
@@ -329,13 +398,22 @@ func (p *Predictor) observe(n lut.Network) (observation, error) {
 		if err != nil {
 			return observation{}, fmt.Errorf("predictor: network %q: %w", n.Name, err)
 		}
+		if inside != nil {
+			if ns, noise, ok := inside.of(w, i); ok {
+				c.ns, c.spread = ns, noise
+			}
+		}
 		o.families[p.familyIndex(w)] += c.ns
 		o.bytes += float64(w.Bytes())
 		o.weights += c.weights
 		spread += c.ns * c.spread
 	}
 	// A network whose workloads are guesses says little of what their sum misses.
-	o.noise = math.Hypot(relativeNoise(n.LatencyMedianNS, halfWidth(n.LatencyMedianNS, n.LatencyCI95NS, n.Samples)), spread/total(o.families))
+	ci95 := n.LatencyCI95NS
+	if inside == nil { // else few samples are of a long network, which its runs average over
+		ci95 = halfWidth(n.LatencyMedianNS, ci95, n.Samples)
+	}
+	o.noise = math.Hypot(relativeNoise(n.LatencyMedianNS, ci95), spread/total(o.families))
 	return o, nil
 }
 

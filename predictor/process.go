@@ -3,6 +3,8 @@ package predictor
 import (
 	"math"
 
+	"gonum.org/v1/gonum/blas"
+	"gonum.org/v1/gonum/blas/blas64"
 	"gonum.org/v1/gonum/mat"
 )
 
@@ -134,11 +136,14 @@ func (p *process) mean(x []float64) float64 { return dot(p.toRows(x), p.weights)
 
 // deviation is the standard deviation of the noiseless value at x.
 func (p *process) deviation(x []float64) float64 {
-	k := mat.NewVecDense(len(p.x), p.toRows(x))
-	var solved mat.VecDense
-	if err := p.factor.SolveVecTo(&solved, k); err != nil {
-		return math.Inf(1)
-	}
+	k := p.toRows(x)
+	// With the covariances K = UᵀU, of which the factor keeps U.
+	blas64.Trsv(blas.Trans, p.upper(), blas64.Vector{N: len(k), Inc: 1, Data: k})
 	prior := p.hyper.covariance(dot(x, x), 0, len(x))
-	return math.Sqrt(max(0, prior-mat.Dot(k, &solved)))
+	return math.Sqrt(max(0, prior-dot(k, k)))
+}
+
+// upper is the factor U of the covariances UᵀU.
+func (p *process) upper() blas64.Triangular {
+	return p.factor.RawU().(mat.RawTriangular).RawTriangular()
 }

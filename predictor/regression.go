@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"math"
 	"slices"
+	"sync"
 
 	"github.com/hwprofd/hwprofd/graph"
 )
@@ -23,6 +24,8 @@ const (
 	// row counts half.
 	treeNoise = 0.1
 	folds     = 8
+	// maxStrange bounds the rows that say how far rows usually are from others.
+	maxStrange = 512
 	// weakPrior keeps the additive model's coefficients finite where columns
 	// are collinear.
 	weakPrior = 1e-6
@@ -140,29 +143,48 @@ func thin[T any](samples []T, n int) []T {
 }
 
 // crossValidate returns the error of ln(ns) at each sample as predicted from
-// other folds, and the root mean square of its strangeness there.
+// other folds, and the root mean square of the strangeness of some of them there.
 func crossValidate(samples []sample, e *encoder, c candidate) (errors []float64, typical float64, ok bool) {
-	var strange []float64
-	for fold := range min(folds, len(samples)) {
-		var rest, held []sample
-		for i, s := range samples {
-			// Neighbours in size go to different folds.
-			if i%folds == fold {
-				held = append(held, s)
-			} else {
-				rest = append(rest, s)
+	type outcome struct {
+		errors, strange []float64
+		ok              bool
+	}
+	outcomes := make([]outcome, min(folds, len(samples)))
+	var fits sync.WaitGroup
+	for fold := range outcomes {
+		fits.Go(func() {
+			var rest, held []sample
+			for i, s := range samples {
+				// Neighbours in size go to different folds.
+				if i%folds == fold {
+					held = append(held, s)
+				} else {
+					rest = append(rest, s)
+				}
 			}
-		}
-		r, ok := fitKind(rest, e, c)
-		if !ok {
+			r, ok := fitKind(rest, e, c)
+			if !ok {
+				return
+			}
+			o := outcome{ok: true}
+			for _, s := range held {
+				o.errors = append(o.errors, math.Log(s.ns/r.predict(s.workload)))
+			}
+			if r.kind != additive {
+				for _, s := range thin(held, maxStrange/folds) {
+					o.strange = append(o.strange, r.strangeness(s.workload))
+				}
+			}
+			outcomes[fold] = o
+		})
+	}
+	fits.Wait()
+	var strange []float64
+	for _, o := range outcomes {
+		if !o.ok {
 			return nil, 0, false
 		}
-		for _, s := range held {
-			errors = append(errors, math.Log(s.ns/r.predict(s.workload)))
-			if r.kind != additive {
-				strange = append(strange, r.strangeness(s.workload))
-			}
-		}
+		errors, strange = append(errors, o.errors...), append(strange, o.strange...)
 	}
 	return errors, rootMeanSquare(strange), true
 }

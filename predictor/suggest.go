@@ -42,7 +42,9 @@ func (p *Predictor) Suggest(workloads []graph.Workload, n int) ([]Suggestion, er
 		if err != nil {
 			return nil, err
 		}
-		gains[w] += c.network * max(0, c.spread-p.usualNoise)
+		if c.source != SourceNetwork { // a row would tell less
+			gains[w] += c.network * max(0, c.spread-p.usualNoise)
+		}
 	}
 	list = slices.DeleteFunc(list, func(s *Suggestion) bool { return gains[s.Workload] == 0 })
 	slices.SortStableFunc(list, func(a, b *Suggestion) int { return cmp.Compare(gains[b.Workload], gains[a.Workload]) })

@@ -61,7 +61,11 @@ func (b boosting) grow(x [][]float64, y, weights []float64) *trees {
 			order[i] = i
 		}
 		slices.SortStableFunc(order, func(i, j int) int { return cmp.Compare(x[i][feature], x[j][feature]) })
-		g.orders = append(g.orders, order)
+		sorted := make([]float64, len(x))
+		for k, i := range order {
+			sorted[k] = x[i][feature]
+		}
+		g.orders, g.sorted = append(g.orders, order), append(g.sorted, sorted)
 	}
 	for range b.rounds {
 		t.roots = append(t.roots, len(t.nodes))
@@ -75,9 +79,10 @@ type grower struct {
 	boosting
 	x       [][]float64
 	weights []float64
-	rest    []float64 // what the trees so far leave
-	orders  [][]int   // the rows by each feature
-	node    []int     // of each row, in the tree that grows
+	rest    []float64   // what the trees so far leave
+	orders  [][]int     // the rows by each feature
+	sorted  [][]float64 // its values in that order
+	node    []int       // of each row, in the tree that grows
 }
 
 // sums are over the rows of a node.
@@ -149,19 +154,23 @@ func (g *grower) splits(begin, end int) []split {
 		}
 	}
 	score := func(s sums) float64 { return s.target * s.target / (s.weight + g.ridge) }
+	whole := make([]float64, end-begin)
+	for at, s := range total {
+		whole[at] = score(s)
+	}
 	left := make([]sums, end-begin)
 	last := make([]float64, end-begin)
 	for feature, order := range g.orders {
 		clear(left)
-		for _, i := range order {
+		for k, i := range order {
 			at := g.node[i] - begin
 			if at < 0 {
 				continue
 			}
-			l, v := &left[at], g.x[i][feature]
-			if l.rows >= g.leaf && total[at].rows-l.rows >= g.leaf && v > last[at] {
+			l, v := &left[at], g.sorted[feature][k]
+			if v > last[at] && l.rows >= g.leaf && total[at].rows-l.rows >= g.leaf {
 				right := sums{weight: total[at].weight - l.weight, target: total[at].target - l.target}
-				if gain := score(*l) + score(right) - score(total[at]); gain > best[at].gain+1e-12 {
+				if gain := score(*l) + score(right) - whole[at]; gain > best[at].gain+1e-12 {
 					best[at] = split{gain: gain, feature: feature, threshold: (v + last[at]) / 2}
 				}
 			}

@@ -30,11 +30,15 @@ type item struct {
 	name     string
 	workload graph.Workload // zero for a network
 	cache    string
-	network  NamedGraph
-	prior    blend
-	visits   []visit
-	extra    *extra // once it was loaded
+	// algorithm of this project's own runtime that the workload is measured by;
+	// empty where the runtime has its choice.
+	algorithm string
+	network   NamedGraph
+	prior     blend
+	visits    []visit
+	extra     *extra // once it was loaded
 
+	share          time.Duration // that is left for all visits, as of the last one
 	spent, loading time.Duration // in all visits, and of the last load
 	check          int           // visits before the next look at the interval
 	narrow         bool          // at the last look
@@ -43,9 +47,10 @@ type item struct {
 
 // extra is what is found once of an item, beside its times.
 type extra struct {
-	Row        lut.Row  `json:"row,omitzero"`        // some of its columns
-	Workloads  []string `json:"workloads,omitempty"` // of a network
-	FirstRunNS float64  `json:"first_run_ns,omitempty"`
+	Row        lut.Row   `json:"row,omitzero"`        // some of its columns
+	Workloads  []string  `json:"workloads,omitempty"` // of a network
+	Shares     []float64 `json:"shares,omitempty"`    // of them in its time
+	FirstRunNS float64   `json:"first_run_ns,omitempty"`
 	// By another runtime's own account: its nodes, and the part of the time that
 	// goes to layouts at the borders.
 	RuntimeNodes *float64 `json:"runtime_nodes,omitempty"`
@@ -67,8 +72,8 @@ type found struct {
 	Extra *extra `json:"extra,omitempty"` // if it is the first
 }
 
-func newItem(w graph.Workload, cache string) *item {
-	return &item{name: workloadName(w.String(), cache), workload: w, cache: cache, prior: blendOf(w)}
+func newItem(w graph.Workload, cache, algorithm string) *item {
+	return &item{name: workloadName(w.String(), cache, algorithm), workload: w, cache: cache, algorithm: algorithm, prior: blendOf(w)}
 }
 
 func newNetworkItem(n NamedGraph) *item {
@@ -91,11 +96,15 @@ func (p *Profiler) load(ctx context.Context, it *item) (s Session, times int, wo
 		s, workloads, err = p.runtime.LoadNetwork(ctx, it.network, p.options.Seed)
 		return s, 1, workloads, err
 	}
-	load := p.runtime.LoadWorkload
-	if own, ok := p.runtime.(inProcess); ok && it.cache == lut.CacheCold {
-		load = own.loadOnce // a second copy would find its input where the first one left it
+	if own, ok := p.runtime.(inProcess); ok {
+		n := copies(it.workload)
+		if it.cache == lut.CacheCold {
+			n = 1 // a second copy would find its input where the first one left it
+		}
+		s, times, err = own.load(it.workload, n, it.algorithm, p.options.Seed)
+	} else {
+		s, times, err = p.runtime.LoadWorkload(ctx, it.workload, p.options.Seed)
 	}
-	s, times, err = load(ctx, it.workload, p.options.Seed)
 	return s, times, nil, err
 }
 
@@ -123,6 +132,9 @@ func (p *Profiler) visit(ctx context.Context, it *item, limit time.Duration) (fo
 		it.extra = &extra{FirstRunNS: float64(firstRun(session)) / float64(times)}
 		for _, w := range workloads {
 			it.extra.Workloads = append(it.extra.Workloads, w.String())
+		}
+		if it.extra.Shares, err = p.shares(ctx, session, workloads, it.share); err != nil {
+			return found{}, err
 		}
 		// The energy and the counts of cold runs would be those of warm ones.
 		if !it.isNetwork() && it.cache == lut.CacheWarm {
@@ -197,7 +209,7 @@ func (it *item) resume(data json.RawMessage) error {
 // row is the row of a workload that was visited.
 func (p *Profiler) row(it *item) lut.Row {
 	row := p.newRow(it.workload, p.sampler.combine(it.visits, it.prior))
-	row.Cache, row.Stable = it.cache, row.Stable && it.stable
+	row.Cache, row.Algorithm, row.Stable = it.cache, it.algorithm, row.Stable && it.stable
 	row.MeasuredAt = it.visits[len(it.visits)-1].At
 	if it.cache == lut.CacheCold {
 		row.EnergyMJ, row.EnergySource = nil, ""
@@ -221,7 +233,7 @@ func (p *Profiler) row(it *item) lut.Row {
 func (p *Profiler) networkRow(it *item) lut.Network {
 	n := newNetwork(it.network, p.sampler.combine(it.visits, it.prior))
 	if x := it.extra; x != nil {
-		n.FirstRunNS, n.Workloads = x.FirstRunNS, x.Workloads
+		n.FirstRunNS, n.Workloads, n.Shares = x.FirstRunNS, x.Workloads, x.Shares
 		n.RuntimeNodes, n.BorderNS = x.RuntimeNodes, x.borderNS(n.LatencyMedianNS)
 	}
 	return n

@@ -62,6 +62,9 @@ type Options struct {
 	// Caches are the states of the caches in which Run measures each workload:
 	// by default [lut.CacheWarm] only.
 	Caches []string
+	// Alternatives has Run also measure workloads by each other algorithm that
+	// the project's own runtime has for them, as items of their own.
+	Alternatives bool
 	// Choose, if set, is called by Run once all that it was given is measured,
 	// with what there is so far and what is left of the budget, and again after
 	// each set of workloads that it returned, until it returns none or the
@@ -128,7 +131,7 @@ func (p *Profiler) Workload(ctx context.Context, w graph.Workload) (lut.Row, err
 	if err := p.calibrate(ctx, p.options.Baseline); err != nil {
 		return lut.Row{}, err
 	}
-	it := newItem(w, lut.CacheWarm)
+	it := newItem(w, lut.CacheWarm, "")
 	if err := p.visitOne(ctx, it); err != nil {
 		return lut.Row{}, err
 	}

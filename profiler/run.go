@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/hwprofd/hwprofd/graph"
+	"github.com/hwprofd/hwprofd/inference"
 	"github.com/hwprofd/hwprofd/lut"
 )
 
@@ -76,9 +77,14 @@ func (p *Profiler) Run(ctx context.Context, path string, meta lut.Meta, workload
 		return nil, err
 	}
 	baseline = p.sampler.undisturbed().baseline() // it may have shown only now
-	table := &lut.Table{Meta: meta, Rows: journal.Rows(), Networks: journal.Networks(), Failures: journal.Failures()}
+	table := &lut.Table{
+		Meta: meta, Rows: journal.Rows(), Alternatives: journal.Alternatives(), Networks: journal.Networks(), Failures: journal.Failures(),
+	}
 	scaleCalibration(table.Rows, baseline.ComputeNS)
 	slices.SortFunc(table.Rows, func(a, b lut.Row) int { return cmp.Compare(a.Key, b.Key) })
+	slices.SortFunc(table.Alternatives, func(a, b lut.Row) int {
+		return cmp.Or(cmp.Compare(a.Key, b.Key), cmp.Compare(a.Algorithm, b.Algorithm))
+	})
 	slices.SortFunc(table.Networks, func(a, b lut.Network) int { return cmp.Compare(a.Name, b.Name) })
 	if err := table.Write(path); err != nil {
 		return nil, err
@@ -132,30 +138,44 @@ func (p *Profiler) resume(ctx context.Context, journal *lut.Journal) error {
 	return journal.AppendRow(row)
 }
 
-// workloadName tells workloads in several states of the caches apart.
-func workloadName(key, cache string) string {
-	if cache == lut.CacheWarm {
-		return key
+// workloadName tells workloads in several states of the caches, and by several
+// algorithms, apart.
+func workloadName(key, cache, algorithm string) string {
+	if cache != lut.CacheWarm {
+		key += " with " + cache + " caches"
 	}
-	return key + " with " + cache + " caches"
+	if algorithm != "" {
+		key += " by " + algorithm
+	}
+	return key
+}
+
+// algorithms are those by which w is measured; the empty one is the runtime's
+// choice.
+func (p *Profiler) algorithms(w graph.Workload) []string {
+	list := []string{""}
+	if p.options.Alternatives && p.own() {
+		list = append(list, inference.Alternatives(w)...)
+	}
+	return list
 }
 
 // pending is what the journal does not have yet as finished, with the visits
 // that it has.
 func (p *Profiler) pending(journal *lut.Journal, workloads []graph.Workload, networks []NamedGraph) ([]*item, error) {
 	type identity struct {
-		name, cache string
-		network     bool
+		name, cache, algorithm string
+		network                bool
 	}
 	done := make(map[identity]bool)
-	for _, row := range journal.Rows() {
-		done[identity{row.Key, row.Cache, false}] = true
+	for _, row := range slices.Concat(journal.Rows(), journal.Alternatives()) {
+		done[identity{row.Key, row.Cache, row.Algorithm, false}] = true
 	}
 	for _, network := range journal.Networks() {
-		done[identity{network.Name, "", true}] = true
+		done[identity{network.Name, "", "", true}] = true
 	}
 	for _, f := range journal.Failures() {
-		done[identity{f.Name, f.Cache, f.Network}] = true
+		done[identity{f.Name, f.Cache, f.Algorithm, f.Network}] = true
 	}
 	var items []*item
 	begun := make(map[identity]*item)
@@ -172,14 +192,16 @@ func (p *Profiler) pending(journal *lut.Journal, workloads []graph.Workload, net
 	}
 	for _, w := range workloads {
 		for _, cache := range caches {
-			add(identity{w.String(), cache, false}, newItem(w, cache))
+			for _, algorithm := range p.algorithms(w) {
+				add(identity{w.String(), cache, algorithm, false}, newItem(w, cache, algorithm))
+			}
 		}
 	}
 	for _, n := range networks {
-		add(identity{n.Name, "", true}, newNetworkItem(n))
+		add(identity{n.Name, "", "", true}, newNetworkItem(n))
 	}
 	for _, v := range journal.Visits() {
-		if it := begun[identity{v.Name, v.Cache, v.Network}]; it != nil {
+		if it := begun[identity{v.Name, v.Cache, v.Algorithm, v.Network}]; it != nil {
 			if err := it.resume(v.Found); err != nil {
 				return nil, fmt.Errorf("profiler: a visit to %s in the journal: %w: remove the journal to measure anew", v.Name, err)
 			}

@@ -363,7 +363,7 @@ func TestColdCachesAreSlower(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	it := newItem(w, lut.CacheCold)
+	it := newItem(w, lut.CacheCold, "")
 	if err := p.visitOne(context.Background(), it); err != nil {
 		t.Fatal(err)
 	}

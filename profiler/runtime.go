@@ -71,21 +71,19 @@ func (inProcess) Close() error      { return nil }
 
 // LoadWorkload repeats the workload with weights of its own, see replicate.
 func (r inProcess) LoadWorkload(_ context.Context, w graph.Workload, seed uint64) (Session, int, error) {
-	return r.load(w, copies(w), seed)
+	return r.load(w, copies(w), "", seed)
 }
 
-// loadOnce readies w without repeating it.
-func (r inProcess) loadOnce(_ context.Context, w graph.Workload, seed uint64) (Session, int, error) {
-	return r.load(w, 1, seed)
-}
-
-func (r inProcess) load(w graph.Workload, n int, seed uint64) (Session, int, error) {
+// load readies n copies of w, by an algorithm unless that is empty.
+func (r inProcess) load(w graph.Workload, n int, algorithm string, seed uint64) (Session, int, error) {
 	debug.FreeOSMemory() // so that this load gets other memory than the last one
 	g, err := graph.FromWorkload(w, seed)
 	if err != nil {
 		return nil, 0, err
 	}
-	plan, first, err := compile(replicate(g, n), seed, inference.CompilePart)
+	plan, first, err := compile(replicate(g, n), seed, func(g *graph.Graph, o ...inference.Option) (*inference.Plan, error) {
+		return inference.CompilePart(g, append(o, inference.By(algorithm))...)
+	})
 	if err != nil {
 		return nil, 0, err
 	}
@@ -192,12 +190,13 @@ func overhead(ctx context.Context, r Runtime, seed uint64) (float64, error) {
 	return median(times), nil
 }
 
-// failed says that name could not be measured, and returns why.
-func (p *Profiler) failed(name string, reason error) string {
+// failed says that what is called title could not be measured, and returns why:
+// the reason without the name that it begins with.
+func (p *Profiler) failed(name, title string, reason error) string {
 	text := strings.TrimPrefix(reason.Error(), "profiler: ")
 	text = strings.TrimPrefix(text, "network ")
 	text = strings.TrimPrefix(text, name+": ")
-	p.warn(name + ": not measured: " + text)
+	p.warn(title + ": not measured: " + text)
 	return text
 }
 

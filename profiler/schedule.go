@@ -78,6 +78,7 @@ func (p *Profiler) visitAll(ctx context.Context, items []*item, until time.Durat
 				timing = p.timingShare(share)
 				p.metering.limit = max(min(p.metering.limit, share-timing), 0)
 			}
+			it.share = timing
 			f, err := p.visit(ctx, it, visitTime(it, timing))
 			switch {
 			case errors.As(err, new(itemError)):
@@ -210,7 +211,7 @@ func (k journalKeeper) visited(it *item, f found) error {
 	if !it.isNetwork() {
 		name = it.workload.String()
 	}
-	return k.journal.AppendVisit(lut.Visit{Name: name, Cache: it.cache, Network: it.isNetwork(), Found: data})
+	return k.journal.AppendVisit(lut.Visit{Name: name, Cache: it.cache, Algorithm: it.algorithm, Network: it.isNetwork(), Found: data})
 }
 
 func (k journalKeeper) finished(it *item) error {
@@ -223,9 +224,9 @@ func (k journalKeeper) finished(it *item) error {
 func (k journalKeeper) failed(it *item, reason error) error {
 	f := lut.Failure{Name: it.name, Network: it.isNetwork()}
 	if !f.Network {
-		f.Name, f.Cache = it.workload.String(), it.cache
+		f.Name, f.Cache, f.Algorithm = it.workload.String(), it.cache, it.algorithm
 	}
-	f.Reason = k.p.failed(f.Name, reason)
+	f.Reason = k.p.failed(f.Name, it.name, reason)
 	return k.journal.AppendFailure(f)
 }
 

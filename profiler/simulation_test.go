@@ -162,7 +162,7 @@ func (r *simulatedItem) simulate(t *testing.T, s *sampler, width float64, each t
 	t.Helper()
 	p := New(Options{Runtime: r, RelativeCI: width, MaxPerItem: each})
 	p.sampler = s
-	it = newItem(calibration, lut.CacheWarm)
+	it = newItem(calibration, lut.CacheWarm, "")
 	it.prior = blend{Compute: 1}
 	if err := p.visitAll(context.Background(), []*item{it}, 0, others{m: r.m, take: 150 * time.Millisecond}); err != nil {
 		t.Fatal(err)

@@ -41,9 +41,13 @@ type visit struct {
 	Median    float64   `json:"median_ns"`
 	Mean      float64   `json:"mean_ns"`
 	Quantiles []float64 `json:"quantiles"` // over Median, from low to high
-	Error     float64   `json:"error"`
-	Raw       float64   `json:"raw_median_ns"` // of all samples, as timed
-	Samples   int       `json:"samples"`       // that count
+	// Fastest are quantiles of the fastest sample of each round, over Median: of
+	// whether there are two levels, as an interruption of some microseconds makes
+	// many single samples slower.
+	Fastest []float64 `json:"fastest"`
+	Error   float64   `json:"error"`
+	Raw     float64   `json:"raw_median_ns"` // of all samples, as timed
+	Samples int       `json:"samples"`       // that count
 	// Contended and Interrupted are samples beside other work, and those in which
 	// the thread had to wait.
 	Contended   int    `json:"contended"`
@@ -99,15 +103,29 @@ func (s *sampler) visitOf(rounds []round, times float64) visit {
 		counting = rounds
 	}
 	samples, middle := s.correct(counting, blend{})
+	var fastest []float64
+	for i, rest := 0, samples; i < len(counting); i++ {
+		n := len(counting[i].samples)
+		fastest = append(fastest, slices.Min(rest[:n]))
+		rest = rest[n:]
+	}
 	sum := summarize(samples) // which sorts them
 	v.Median, v.Mean, v.Samples, v.Speeds = sum.Median/times, sum.Mean/times, len(samples), middle
 	v.Error = sum.width() / 2
-	for i := range min(quantiles, len(samples)) {
-		at := (float64(i) + 0.5) / float64(min(quantiles, len(samples)))
-		v.Quantiles = append(v.Quantiles, math.Round(1e4*atRank(samples, at*float64(len(samples))-0.5)/sum.Median)/1e4)
-	}
+	slices.Sort(fastest)
+	v.Quantiles, v.Fastest = quantilesOf(samples, sum.Median), quantilesOf(fastest, sum.Median)
 	v.Raw = median(samplesOf(rounds)) / times
 	return v
+}
+
+// quantilesOf are points of the distribution of sorted values, over whole.
+func quantilesOf(sorted []float64, whole float64) (points []float64) {
+	n := min(quantiles, len(sorted))
+	for i := range n {
+		at := (float64(i) + 0.5) / float64(n)
+		points = append(points, math.Round(1e4*atRank(sorted, at*float64(len(sorted))-0.5)/whole)/1e4)
+	}
+	return points
 }
 
 // quietVisit reports whether nothing disturbed a visit, as is known now: it may have
@@ -143,18 +161,23 @@ func (s *sampler) combine(visits []visit, prior blend) measurement {
 			m.Corrected.Low, m.Corrected.High = min(m.Corrected.Low, other.Low), max(m.Corrected.High, other.High)
 		}
 	}
-	var relative []float64
+	var relative, fastest []float64
 	mean := 0.0
 	for _, v := range counting {
 		m.Samples += v.Samples
 		mean += v.Mean / s.contention(prior, v) / float64(len(counting))
 		relative = append(relative, v.Quantiles...)
+		for _, x := range v.Fastest {
+			// Over the visit's lower level, as which of two is its median is chance.
+			fastest = append(fastest, x/v.Fastest[len(v.Fastest)/8])
+		}
 	}
 	slices.Sort(relative)
+	slices.Sort(fastest)
 	m.Corrected.Mean = mean
 	m.Corrected.P10 = m.Corrected.Median * min(1, stat.Quantile(0.1, stat.Empirical, relative, nil))
 	m.Corrected.P90 = m.Corrected.Median * max(1, stat.Quantile(0.9, stat.Empirical, relative, nil))
-	m.Bimodal = bimodal(relative)
+	m.Bimodal = bimodal(fastest)
 	m.Speeds = speedsOfVisits(counting)
 	m.Stable = enough && m.Samples >= minSamples
 	return m

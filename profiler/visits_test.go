@@ -152,7 +152,7 @@ func TestQuietVisitsAreJudgedAgain(t *testing.T) {
 	r := &simulatedItem{m: m, truth: 50 * time.Microsecond}
 	p := New(Options{Runtime: r, MaxPerItem: 200 * time.Millisecond, RelativeCI: 1e-9})
 	p.sampler = s
-	it := newItem(calibration, lut.CacheWarm)
+	it := newItem(calibration, lut.CacheWarm, "")
 	it.prior = blend{Compute: 1}
 	for range 20 {
 		busy = len(it.visits) < 10
@@ -189,7 +189,7 @@ func TestVisitsFail(t *testing.T) {
 		r := &brokenRuntime{simulatedItem{m: m, truth: time.Microsecond}, err}
 		p := New(Options{Runtime: r})
 		p.sampler = s
-		it := newItem(calibration, lut.CacheWarm)
+		it := newItem(calibration, lut.CacheWarm, "")
 		got := p.visitAll(context.Background(), []*item{it}, 0, discard{})
 		if stands := errors.As(err, new(itemError)); stands && got != nil || !stands && !errors.Is(got, broken) || len(it.visits) != 1 {
 			t.Errorf("%T when loaded again: error %v after %d visits", err, got, len(it.visits))
@@ -200,5 +200,45 @@ func TestVisitsFail(t *testing.T) {
 	got, it := r.simulate(t, s, 0.01, time.Millisecond)
 	if len(it.visits) != 1 || got.Stable || got.Samples != 1 {
 		t.Errorf("%d visits, stable %t, %d samples", len(it.visits), got.Stable, got.Samples)
+	}
+}
+
+// TestBimodalItems wants items of two levels to be marked, and those not that
+// are interrupted for some microseconds so often that a fifth of all samples is.
+func TestBimodalItems(t *testing.T) {
+	marked := func(change func(m *machine, rng *rand.Rand)) (n int) {
+		for i := range 20 {
+			m := newMachine(uint64(i))
+			s := m.knownSampler(t)
+			change(m, rand.New(rand.NewPCG(uint64(i), 17)))
+			if got, _ := (&simulatedItem{m: m, truth: 30 * time.Microsecond}).simulate(t, s, 0.01, time.Second); got.Bimodal {
+				n++
+			}
+		}
+		return n
+	}
+	if n := marked(func(m *machine, rng *rand.Rand) {
+		slow := phases(rng, 6*time.Millisecond, 4*time.Millisecond)
+		m.contention = func(at time.Duration, kind int) float64 {
+			if kind == kinds && slow(at) {
+				return 1.15
+			}
+			return 1
+		}
+	}); n < 18 {
+		t.Errorf("%d of 20 items of two levels are called bimodal", n)
+	}
+	if n := marked(func(m *machine, rng *rand.Rand) {
+		next := time.Duration(0)
+		m.noise = func() float64 { return math.Exp(0.002 * rng.NormFloat64()) }
+		m.slowdown = func(at time.Duration) float64 {
+			if at >= next {
+				m.clock += 10 * time.Microsecond
+				next = at + time.Duration(500e3*rng.ExpFloat64())
+			}
+			return 1
+		}
+	}); n > 1 {
+		t.Errorf("%d of 20 items that are interrupted often are called bimodal", n)
 	}
 }

@@ -60,7 +60,7 @@ func graphWorkloads(g *graph.Graph, fusing ...graph.Option) ([]graph.Workload, e
 // smallest and largest network, then those that make up most of the work of
 // its networks, judged by a sample.
 func coverSpace(space nas.Space, seed uint64, n int, fusing ...graph.Option) ([]graph.Workload, error) {
-	const sample = 2000
+	const sample = 400
 	share := map[graph.Workload]float64{}
 	rng := rand.New(rand.NewPCG(seed, streamCoverage))
 	for range sample {

@@ -28,6 +28,8 @@ func newEvaluateCommand() *cobra.Command {
 		asJSON         bool
 		plotPath       string
 		outside        runtimeFlags
+		kept           string
+		leaveOut       bool
 	)
 	cmd := &cobra.Command{
 		Use:   "evaluate --lut FILE (--model MODEL.onnx ... | --space SPACE ... --sample N)",
@@ -41,7 +43,10 @@ table.
 
 The networks of a space are drawn at random; those that the table was made with
 are not drawn. Each network is measured twice and the faster time counts, as
-other work on the machine only ever adds to it.
+other work on the machine only ever adds to it. --measured keeps the
+measurements in a file; where it exists, they are taken from it.
+
+With --leave-out each family is also predicted by a table without its networks.
 
 Where the device's clock is not what it was when the table was measured, as a
 measurement of the table's calibration kernel shows, predictions are scaled to
@@ -92,10 +97,15 @@ the new one.`,
 			}
 			progress := newProgress(cmd.ErrOrStderr())
 			progress.begin("evaluate: %d networks", len(networks))
-			e := &evaluation{predictor: p, table: table, progress: progress, seed: seed, budget: budget, runtime: measured}
+			e := &evaluation{predictor: p, table: table, progress: progress, seed: seed, budget: budget, runtime: measured, kept: kept}
 			result, err := e.run(cmd.Context(), networks)
 			if err != nil {
 				return err
+			}
+			if leaveOut {
+				if err := e.leaveOut(result, networks); err != nil {
+					return err
+				}
 			}
 			if plotPath != "" {
 				if err := writePlot(plotPath, result.Networks); err != nil {
@@ -117,6 +127,8 @@ the new one.`,
 	flags.DurationVar(&budget, "budget", time.Second, "longest time to measure a network for")
 	flags.BoolVar(&asJSON, "json", false, "print JSON")
 	outside.add(flags)
+	flags.StringVar(&kept, "measured", "", "table to keep the measured networks in, or to take them from where it exists")
+	flags.BoolVar(&leaveOut, "leave-out", false, "also predict each family without its networks in the table")
 	flags.StringVar(&plotPath, "plot", "", "also draw predicted over measured latency, as SVG")
 	return cmd
 }
@@ -180,6 +192,8 @@ type evaluation struct {
 	seed      uint64
 	budget    time.Duration
 	runtime   profiler.Runtime // nil for that of this program
+	kept      string           // path of the table of what is measured, or empty
+	measured  []lut.Network    // as compared, by the table's clock
 }
 
 // clock is what became of the device's speed since the table was measured.
@@ -233,6 +247,12 @@ func (c *clock) set(nowNS float64) {
 
 // run measures in two rounds and keeps the faster measurement of each network.
 func (e *evaluation) run(ctx context.Context, networks []evaluatedNetwork) (*evaluated, error) {
+	if measured, c, ok, err := e.recall(networks); err != nil || ok {
+		if err != nil {
+			return nil, err
+		}
+		return e.compare(networks, measured, c)
+	}
 	defer kernels.Threads(kernels.Threads(e.table.Meta.Threads))
 	c, err := e.clock(ctx)
 	if err != nil {
@@ -259,6 +279,9 @@ func (e *evaluation) run(ctx context.Context, networks []evaluatedNetwork) (*eva
 		if at := i % len(networks); i < len(networks) || m.LatencyMedianNS < measured[at].LatencyMedianNS {
 			measured[at] = m
 		}
+	}
+	if err := e.keep(measured, c); err != nil {
+		return nil, err
 	}
 	return e.compare(networks, measured, c)
 }

@@ -13,13 +13,16 @@ import (
 
 // evaluated is what evaluate says.
 type evaluated struct {
-	Device   string                 `json:"device"`
-	Runtime  string                 `json:"runtime"`
-	Threads  int                    `json:"threads"`
-	Coverage float64                `json:"coverage"` // asked for
-	Clock    clock                  `json:"clock"`
-	All      accuracyJSON           `json:"all"`
-	Families []accuracyJSON         `json:"families"`
+	Device   string         `json:"device"`
+	Runtime  string         `json:"runtime"`
+	Threads  int            `json:"threads"`
+	Coverage float64        `json:"coverage"` // asked for
+	Clock    clock          `json:"clock"`
+	All      accuracyJSON   `json:"all"`
+	Families []accuracyJSON `json:"families"`
+	LeftOut  []accuracyJSON `json:"left_out,omitempty"` // families, by a table without their networks
+	// Picked is how often the interval held of networks that looked fastest.
+	Picked   *pickedJSON            `json:"picked,omitempty"`
 	Base     []accuracyJSON         `json:"baselines"`
 	Networks []evaluatedNetworkJSON `json:"networks"`
 }
@@ -108,6 +111,8 @@ func (e *evaluation) compare(networks []evaluatedNetwork, measured []lut.Network
 		}
 		result.Families = append(result.Families, accuracyOf(name, a, true))
 	}
+	e.measured = measured
+	result.Picked = pickedCoverage(result.Networks, e.predictor, measured, c.Factor)
 	known := slices.DeleteFunc(slices.Clone(e.table.Networks), func(n lut.Network) bool { return n.Use == "test" || n.Use == lut.UsePair })
 	baselines, err := e.predictor.Baselines(known)
 	if err != nil {
@@ -154,11 +159,18 @@ func (r *evaluated) print(w io.Writer) error {
 			row("  "+a.Name, a)
 		}
 	}
+	for _, a := range r.LeftOut {
+		row("  without "+a.Name, a)
+	}
 	for _, a := range r.Base {
 		row(a.Name, a)
 	}
 	if err := tw.Flush(); err != nil {
 		return err
+	}
+	if r.Picked != nil {
+		fmt.Fprintf(w, "\nof %d picks, each the fastest by prediction of %d networks of a family, the interval for picks held in %.1f%%\n",
+			r.Picked.Picks, r.Picked.Of, 100*r.Picked.Coverage)
 	}
 	fmt.Fprintf(w, "\nintervals are to hold in %.4g%% of cases", 100*r.Coverage)
 	if r.Clock.Rescaled {

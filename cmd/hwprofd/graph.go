@@ -29,37 +29,58 @@ func newGraphCommand() *cobra.Command {
 
 func newGraphShowCommand() *cobra.Command {
 	var (
-		shapes                 []string
-		asJSON, asDot, asTuned bool
+		shapes                          []string
+		asJSON, asDot, asTuned, kernels bool
+		table                           string
+		threads                         int
 	)
 	cmd := &cobra.Command{
 		Use:   "show MODEL.onnx",
 		Short: "Show the nodes of a model: workloads, shapes, multiply-accumulates, parameters, memory",
+		Long: `Shows the nodes of a model: workloads, shapes, multiply-accumulates, parameters,
+memory.
+
+With --kernels it also shows, of what is left to run after all passes, which
+kernel computes each convolution on this machine, and why: because the rule
+expects it to be the fastest, or by the rows of a table (--lut) that
+'hwprofd profile --kernels all' made.`,
 		Example: `  hwprofd graph show resnet.onnx
   hwprofd graph show resnet.onnx --optimized
+  hwprofd graph show resnet.onnx --kernels --lut here.lut.parquet
   hwprofd graph show resnet.onnx --dot | dot -Tsvg > resnet.svg`,
 		Args: exactArgs(1, "one model"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if asJSON && asDot {
 				return usagef("--json and --dot exclude each other")
 			}
+			if !kernels && (table != "" || cmd.Flags().Changed("threads")) {
+				return usagef("--lut and --threads go with --kernels")
+			}
 			g, err := readModel(args[0], shapes)
 			if err != nil {
 				return err
 			}
-			if asTuned {
+			if asTuned || kernels {
 				if g, err = graph.Fuse(g); err != nil {
 					return err
 				}
 			}
 			s := summarizeGraph(args[0], g)
+			if kernels {
+				if err := s.addKernels(g, table, threads); err != nil {
+					return err
+				}
+			}
 			switch {
 			case asJSON:
 				return writeJSON(cmd.OutOrStdout(), s)
 			case asDot:
 				return s.dot(cmd.OutOrStdout(), g)
 			}
-			return s.print(cmd.OutOrStdout())
+			if err := s.print(cmd.OutOrStdout()); err != nil || !kernels {
+				return err
+			}
+			return s.printKernels(cmd.OutOrStdout())
 		},
 	}
 	flags := cmd.Flags()
@@ -67,6 +88,9 @@ func newGraphShowCommand() *cobra.Command {
 	flags.BoolVar(&asJSON, "json", false, "print JSON")
 	flags.BoolVar(&asDot, "dot", false, "print the graph for Graphviz")
 	flags.BoolVar(&asTuned, "optimized", false, "show what is left to run after all passes")
+	flags.BoolVar(&kernels, "kernels", false, "also show which kernel computes each convolution of the optimized graph, and why")
+	flags.StringVar(&table, "lut", "", "latency table of this machine by which to pick kernels")
+	flags.IntVar(&threads, "threads", 1, "threads that kernels are picked for")
 	return cmd
 }
 
@@ -171,6 +195,8 @@ type nodeSummary struct {
 	MACs       int64         `json:"macs"`
 	Parameters int64         `json:"parameters"`
 	Bytes      int64         `json:"bytes"` // read and written at least
+	Kernel     string        `json:"kernel,omitempty"`
+	Why        string        `json:"why,omitempty"`
 }
 
 func summarizeGraph(model string, g *graph.Graph) *graphSummary {

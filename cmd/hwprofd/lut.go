@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"text/tabwriter"
 
@@ -40,7 +41,7 @@ func newLUTShowCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			rows, err := filter.apply(table.Rows)
+			rows, err := filter.apply(slices.Concat(table.Rows, table.Alternatives))
 			if err != nil {
 				return err
 			}
@@ -77,8 +78,11 @@ func printTable(w io.Writer, table *lut.Table, rows []lut.Row) error {
 		fmt.Fprintln(w, deviceLine(table.Meta.Device))
 	}
 	count := fmt.Sprintf("%d workloads", len(table.Rows))
-	if len(rows) != len(table.Rows) {
-		count = fmt.Sprintf("%d of %d workloads", len(rows), len(table.Rows))
+	if n := len(table.Alternatives); n > 0 {
+		count += fmt.Sprintf(" and %d times of other kernels", n)
+	}
+	if len(rows) != len(table.Rows)+len(table.Alternatives) {
+		count = fmt.Sprintf("%d of %s", len(rows), count)
 	}
 	fmt.Fprintf(w, "%s %s, threads %d, measured %s; %s, %d whole networks\n",
 		table.Meta.Runtime, table.Meta.RuntimeVersion, table.Meta.Threads, table.Meta.Created.Format("2006-01-02 15:04 MST"), count, len(table.Networks))
@@ -113,6 +117,9 @@ func printTable(w io.Writer, table *lut.Table, rows []lut.Row) error {
 		if r.Cache != lut.CacheWarm {
 			name += " (" + r.Cache + ")"
 		}
+		if r.Algorithm != "" {
+			name += " by " + r.Algorithm
+		}
 		fmt.Fprintf(tw, "%s\t%s\t%s\t%d\t%.2f\t%s\n", name, nanoseconds(r.LatencyMedianNS), ci, r.Samples, float64(r.MACs)/r.LatencyMedianNS, energy)
 	}
 	if len(table.Networks) > 0 {
@@ -138,6 +145,9 @@ func printTable(w io.Writer, table *lut.Table, rows []lut.Row) error {
 		name := f.Name
 		if f.Cache == lut.CacheCold {
 			name += " (" + f.Cache + ")"
+		}
+		if f.Algorithm != "" {
+			name += " by " + f.Algorithm
 		}
 		fmt.Fprintf(tw, "%s\t%s\n", name, f.Reason)
 	}

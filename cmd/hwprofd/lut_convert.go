@@ -86,13 +86,13 @@ func exportTable(w io.Writer, path string, table *lut.Table, format, resolution 
 	case format == convert.OFA && p != nil:
 		err = convert.WriteOFA(w, p, resolution)
 	case format == "json":
-		return writeTableJSON(w, table, table.Rows)
+		return writeTableJSON(w, table, slices.Concat(table.Rows, table.Alternatives))
 	case len(table.Rows) == 0:
 		err = fmt.Errorf("it has no workloads, only published entries: use --format published")
 	case format == convert.OFA:
 		err = convert.WriteRowsOFA(w, table.Rows)
 	case format == "csv":
-		return lut.WriteCSV(w, table.Rows)
+		return lut.WriteCSV(w, slices.Concat(table.Rows, table.Alternatives))
 	case format == "pprof":
 		err = writeTablePprof(w, table)
 	default:

@@ -27,7 +27,7 @@ func newMeasureCommand() *cobra.Command {
 		budget                         time.Duration
 		threads                        int
 		asJSON                         bool
-		tracePath, pprofPath           string
+		tracePath, pprofPath, table    string
 		outside                        runtimeFlags
 	)
 	cmd := &cobra.Command{
@@ -40,6 +40,11 @@ drift as in a LUT; the table below it has the median time of each workload
 within whole runs. Weights that a model lacks are random; so are its inputs,
 uniform in -1..1, integers being 1.
 
+With --lut, a table of this machine that 'hwprofd profile --kernels all' made,
+convolutions are computed by the kernel that is the fastest by its rows, where the
+intervals tell, and images lie in memory as is the fastest by them; --json and the
+trace say which kernel, and why.
+
 The trace opens in Perfetto (https://ui.perfetto.dev) and chrome://tracing, the
 profile in go tool pprof.
 
@@ -49,6 +54,7 @@ after "--", also for its threads; the table then has its own nodes.`,
   hwprofd measure --model detector.onnx --shape image=1x3x640x640 --threads 4
   hwprofd measure --model resnet.onnx --trace trace.json
   hwprofd measure --model resnet.onnx --pprof time.pb.gz && go tool pprof -top time.pb.gz
+  hwprofd measure --model resnet.onnx --lut here.lut.parquet
   hwprofd measure --model resnet.onnx --runtime onnxruntime -- --threads 4`,
 		Args: outside.args,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -59,8 +65,8 @@ after "--", also for its threads; the table then has its own nodes.`,
 				return usagef("--threads %d is outside 1..%d", threads, maxThreads)
 			}
 			if outside.name != "" {
-				if tracePath != "" || pprofPath != "" || cmd.Flags().Changed("threads") {
-					return usagef("--trace, --pprof and --threads are for this program's own runtime; an adapter's threads are set after --")
+				if tracePath != "" || pprofPath != "" || table != "" || cmd.Flags().Changed("threads") {
+					return usagef("--trace, --pprof, --lut and --threads are for this program's own runtime; an adapter's threads are set after --")
 				}
 				other, err := outside.open(cmd.Context(), args)
 				if err != nil {
@@ -80,12 +86,20 @@ after "--", also for its threads; the table then has its own nodes.`,
 				}
 				return m.print(cmd.OutOrStdout())
 			}
+			var options []inference.Option
+			if table != "" {
+				measured, err := byTable(table, threads)
+				if err != nil {
+					return err
+				}
+				options = append(options, measured)
+			}
 			begin := time.Now()
 			g, name, err := shapedGraph(model, shapes, spaceName, architecture)
 			if err != nil {
 				return err
 			}
-			m, err := measureNetwork(cmd.Context(), name, g, threads, budget, begin)
+			m, err := measureNetwork(cmd.Context(), name, g, threads, budget, begin, options...)
 			if err != nil {
 				return err
 			}
@@ -113,6 +127,7 @@ after "--", also for its threads; the table then has its own nodes.`,
 	flags.BoolVar(&asJSON, "json", false, "print JSON")
 	flags.StringVar(&tracePath, "trace", "", "also write one run as trace events, for Perfetto")
 	flags.StringVar(&pprofPath, "pprof", "", "also write a profile for go tool pprof")
+	flags.StringVar(&table, "lut", "", "latency table of this machine by which to pick kernels and layouts")
 	outside.add(flags)
 	return cmd
 }
@@ -147,13 +162,15 @@ type measuredWorkload struct {
 	MedianNS float64 `json:"median_ns"`
 	MACs     int64   `json:"macs"`
 	Bytes    int64   `json:"bytes"`
+	Kernel   string  `json:"kernel,omitempty"` // of a convolution that is computed by itself
+	Why      string  `json:"why,omitempty"`
 }
 
 // measureNetwork measures g, of which loading began at begin.
-func measureNetwork(ctx context.Context, name string, g *graph.Graph, threads int, budget time.Duration, begin time.Time) (*networkMeasurement, error) {
+func measureNetwork(ctx context.Context, name string, g *graph.Graph, threads int, budget time.Duration, begin time.Time, options ...inference.Option) (*networkMeasurement, error) {
 	defer kernels.Threads(kernels.Threads(threads))
 	g = profiler.WithWeights(g, 1)
-	plan, err := inference.Compile(g)
+	plan, err := inference.Compile(g, options...)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
@@ -182,7 +199,7 @@ func measureNetwork(ctx context.Context, name string, g *graph.Graph, threads in
 	}
 	for i, s := range trace.Steps {
 		m.MACs += s.MACs
-		m.Workloads = append(m.Workloads, measuredWorkload{s.Name, stepName(s), trace.MedianNS[i], s.MACs, s.Bytes})
+		m.Workloads = append(m.Workloads, measuredWorkload{s.Name, stepName(s), trace.MedianNS[i], s.MACs, s.Bytes, s.Algorithm, s.Why})
 	}
 	return m, nil
 }

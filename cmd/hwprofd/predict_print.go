@@ -77,8 +77,8 @@ func printPrediction(w io.Writer, name string, p *predictor.Predictor, predictio
 	if transferred := share(predictor.SourceTransfer); transferred > 0 {
 		fmt.Fprintf(w, "predicted   %.0f%% of the workloads' time from other devices' tables and a few rows of this one\n", transferred)
 	}
-	fmt.Fprintf(w, "comes from  table %.0f%%, interpolation %.0f%%, regression %.0f%%, roofline %.0f%% of the workloads' time; overhead %s\n\n",
-		share(predictor.SourceTable), share(predictor.SourceInterpolation), share(predictor.SourceRegression), share(predictor.SourceRoofline), nanoseconds(prediction.OverheadNS))
+	fmt.Fprintf(w, "comes from  networks %.0f%%, table %.0f%%, interpolation %.0f%%, regression %.0f%%, roofline %.0f%% of the workloads' time; overhead %s\n\n",
+		share(predictor.SourceNetwork), share(predictor.SourceTable), share(predictor.SourceInterpolation), share(predictor.SourceRegression), share(predictor.SourceRoofline), nanoseconds(prediction.OverheadNS))
 	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprint(tw, "WORKLOAD\tLATENCY\tSHARE\tFROM")
 	if explain {
@@ -112,6 +112,8 @@ func printPrediction(w io.Writer, name string, p *predictor.Predictor, predictio
 // reason says what a part comes from.
 func reason(part predictor.Part, models map[string]predictor.Model) string {
 	switch part.Source {
+	case predictor.SourceNetwork:
+		return "its part in networks of the table"
 	case predictor.SourceTable:
 		return "a row of its own"
 	case predictor.SourceTransfer:

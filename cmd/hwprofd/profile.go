@@ -44,6 +44,10 @@ of which the predictions of its networks gain most: after each batch, what is
 measured already tells what comes next. The run ends early where further rows
 would help no more, and says so.
 
+With --kernels all, convolutions are measured by each kernel that may be the
+fastest on some machine, and not only by the one that the rule picks.
+'hwprofd measure --lut' then uses the one that is the fastest on this machine.
+
 With --known, tables of other devices, no more than a few of their workloads are
 measured, those that tell most, and the others are predicted from both: they are
 marked as predicted, with the interval of the prediction. See docs/transfer.md.
@@ -77,6 +81,7 @@ library is the target's own.`,
   hwprofd profile -o pi4.lut.parquet --space mobile28 --cover 5m
   hwprofd profile -o pi4.lut.parquet --model resnet.onnx --model vit.onnx --batch 1,8
   hwprofd profile -o pi4.lut.parquet --grid shapes.json --cache warm,cold --threads 1,4
+  hwprofd profile -o here.lut.parquet --model resnet.onnx --kernels all
   hwprofd profile -o kitchen.lut.parquet --space mobile28 --on ssh://pi@kitchen
   hwprofd profile -o kitchen.lut.parquet --known pi4.lut.parquet --known xeon.lut.parquet --rows 10 --on ssh://pi@kitchen
   hwprofd profile -o server.lut.parquet --model resnet.onnx --runtime onnxruntime -- --lib /opt/onnxruntime/lib/libonnxruntime.so
@@ -126,6 +131,7 @@ library is the target's own.`,
 				}
 				return finish()
 			}
+			p.begin("profile: choosing what to measure")
 			design, workloads, networks, err := plan.items(seed, budget)
 			if err != nil {
 				return err
@@ -175,7 +181,7 @@ library is the target's own.`,
 				}
 				p.begin("profile: %d workloads, %d networks, %d threads", len(workloads)+len(later), len(networks), meta.Threads)
 				options := profiler.Options{
-					Budget: budget / time.Duration(len(plan.threads)), Seed: seed, Runtime: measured, Baseline: reference, Caches: plan.caches,
+					Budget: budget / time.Duration(len(plan.threads)), Seed: seed, Runtime: measured, Baseline: reference, Caches: plan.caches, Alternatives: plan.kernels == allKernels,
 					Meter: m, MaxEnergyPerItem: meter.time, Warn: func(message string) { p.say("%s", message) },
 					Progress: func(done, total int, current string, left time.Duration) {
 						p.report(float64(done)/float64(total), left, current)
@@ -194,6 +200,9 @@ library is the target's own.`,
 				p.say("%s: %d workloads and %d networks; energy of %s", path, len(table.Rows), len(table.Networks), energySources(table))
 				if n := contendedRows(table); n > 0 {
 					p.say("%d of them were beside other work all the time, and are marked as contended", n)
+				}
+				if n := len(table.Alternatives); n > 0 {
+					p.say("%d times of convolutions by other kernels", n)
 				}
 				if n := len(table.Failures); n > 0 {
 					p.say("%d could not be measured; 'hwprofd lut show %s' names them with the reasons", n, path)
@@ -254,10 +263,13 @@ func refuseExisting(path string) error {
 	return nil
 }
 
+// ownRuntime is this program's own runtime in the metadata of tables.
+const ownRuntime = "hwprofd"
+
 func tableMeta(info device.Info) lut.Meta {
 	return lut.Meta{
 		Schema: lut.Schema, Device: info, Fingerprint: info.Fingerprint(),
-		Runtime: "hwprofd", RuntimeVersion: version(), Threads: 1,
+		Runtime: ownRuntime, RuntimeVersion: version(), Threads: 1,
 		Created: time.Now().UTC().Truncate(time.Second),
 	}
 }

@@ -15,7 +15,7 @@ const (
 	coverTime     = 400 * time.Millisecond // the most for one workload or network
 	coverNetworks = 300                    // whose prediction is to become better, of all spaces
 	leastCover    = 60                     // of them, of each space
-	coverBatch    = 16                     // workloads chosen at once
+	coverBatch    = 48                     // workloads chosen at once
 	// coverEnough is how much of the networks' latency is unsure and could still
 	// be measured away when further rows no longer help.
 	coverEnough = 0.003

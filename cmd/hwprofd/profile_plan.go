@@ -28,7 +28,9 @@ type profilePlan struct {
 	caches         []string
 	threads, batch []int
 	baseline       string
+	kernels        string
 	cover          time.Duration
+	outside        bool           // the runtime is not this program's own
 	fusing         []graph.Option // with which another runtime cuts graphs into workloads
 }
 
@@ -38,14 +40,22 @@ func (p *profilePlan) add(flags *pflag.FlagSet) {
 	flags.StringVar(&p.grid, "grid", "", "JSON or CSV file of workloads, or of ranges of their parameters")
 	flags.DurationVar(&p.cover, "cover", 0, "in this time, such as 5m, measure those workloads of the spaces of which predictions gain most; replaces --budget")
 	flags.StringSliceVar(&p.caches, "cache", []string{lut.CacheWarm}, "state of the caches: warm, cold or both")
+	flags.StringVar(&p.kernels, "kernels", ruleKernels, "kernels of convolutions to measure: those that the rule picks (rule), or each that may be the fastest (all)")
 	flags.IntSliceVar(&p.threads, "threads", []int{1}, "threads to run on; several, such as 1,2, make a table each")
 	flags.IntSliceVar(&p.batch, "batch", []int{1}, "batch sizes of models; several, such as 1,8, are all measured")
 	flags.StringVar(&p.baseline, "baseline", "", "earlier table of this device: times are corrected to the speed that the machine had then")
 }
 
+// Values of --kernels.
+const (
+	ruleKernels = "rule"
+	allKernels  = "all"
+)
+
 // check reports flags that are wrong or do not go together, among themselves or
 // with an outside runtime.
 func (p *profilePlan) check(outside bool) error {
+	p.outside = outside
 	switch {
 	case len(p.spaces)+len(p.models) == 0 && p.grid == "":
 		return usagef("name what to measure: --space, --model, --grid or --known")
@@ -55,6 +65,12 @@ func (p *profilePlan) check(outside bool) error {
 		return usagef("--cover goes with --space")
 	case p.cover > 0 && !slices.Equal(p.caches, []string{lut.CacheWarm}):
 		return usagef("--cover is for warm caches, as predictions are")
+	case p.kernels != ruleKernels && p.kernels != allKernels:
+		return usagef("--kernels %q: want %s or %s", p.kernels, ruleKernels, allKernels)
+	case p.kernels == allKernels && outside:
+		return usagef("--kernels %s goes with this program's own runtime: others have kernels of their own", allKernels)
+	case p.kernels == allKernels && p.cover > 0:
+		return usagef("--kernels %s goes with --budget: --cover measures what predictions gain from, which other kernels do not add to", allKernels)
 	case len(p.caches) == 0 || len(p.threads) == 0 || len(p.batch) == 0:
 		return usagef("--cache, --threads and --batch need a value")
 	}
@@ -94,7 +110,11 @@ func (p *profilePlan) check(outside bool) error {
 	return nil
 }
 
-const maxBatch = 4096
+const (
+	maxBatch = 4096
+	// manyModels are enough to calibrate intervals on every third of them.
+	manyModels = 9
+)
 
 // output is the table of a number of threads: where there are several of them,
 // its name says which it is.
@@ -131,7 +151,7 @@ func (p *profilePlan) items(seed uint64, budget time.Duration) (*cover, []graph.
 	if err != nil {
 		return nil, nil, nil, err
 	}
-	fit, calibrate := networksEach(len(spaces), budget)
+	fit, calibrate := networksEach(len(spaces), p.cover > 0, budget)
 	for _, s := range spaces {
 		of, err := spaceNetworks(s, seed, fit, calibrate)
 		if err != nil {
@@ -193,8 +213,15 @@ func (p *profilePlan) named() ([]graph.Workload, []profiler.NamedGraph, error) {
 			if err != nil {
 				return nil, nil, fmt.Errorf("%s: %w", path, err)
 			}
-			workloads = append(workloads, of...)
+			if p.cover == 0 || p.outside { // else the networks tell, in less time
+				workloads = append(workloads, of...)
+			}
 			networks = append(networks, profiler.NamedGraph{Name: batchName(path, batch), Use: "fit", Graph: g, File: path})
+		}
+	}
+	if len(networks) >= manyModels {
+		for i := 2; i < len(networks); i += 3 {
+			networks[i].Use = "calibrate"
 		}
 	}
 	return workloads, networks, nil

@@ -17,7 +17,7 @@ import (
 
 func TestProfilePlanChecks(t *testing.T) {
 	good := func() profilePlan {
-		return profilePlan{models: []string{"a.onnx"}, caches: []string{"warm"}, threads: []int{1}, batch: []int{1}}
+		return profilePlan{models: []string{"a.onnx"}, caches: []string{"warm"}, threads: []int{1}, batch: []int{1}, kernels: ruleKernels}
 	}
 	for _, c := range []struct {
 		change func(*profilePlan)
@@ -56,7 +56,7 @@ func TestProfilePlanOfOutsideRuntime(t *testing.T) {
 		{[]string{"warm", "cold"}, []int{1}, "--cache cold"},
 		{[]string{"warm"}, []int{2}, "--threads"},
 	} {
-		p := profilePlan{models: []string{"a.onnx"}, caches: c.caches, threads: c.threads, batch: []int{1}}
+		p := profilePlan{models: []string{"a.onnx"}, caches: c.caches, threads: c.threads, batch: []int{1}, kernels: ruleKernels}
 		if err := p.check(false); err != nil {
 			t.Errorf("caches %v, threads %v of the own runtime: %v", c.caches, c.threads, err)
 		}
@@ -118,7 +118,7 @@ func TestProfileItemsOfSpaces(t *testing.T) {
 	if err := onnx.Write(model, g); err != nil {
 		t.Fatal(err)
 	}
-	p := profilePlan{spaces: []string{"mobile28", "nasbench201", "mobile28"}, models: []string{model}, batch: []int{1}, cover: time.Minute}
+	p := profilePlan{spaces: []string{"mobile28", "nasbench201", "mobile28"}, models: []string{model}, batch: []int{1}, cover: time.Minute, outside: true}
 	design, workloads, networks, err := p.items(1, p.cover)
 	if err != nil {
 		t.Fatal(err)
@@ -143,7 +143,7 @@ func TestProfileItemsOfSpaces(t *testing.T) {
 			}
 		}
 	}
-	fit, calibrate := networksEach(2, p.cover)
+	fit, calibrate := networksEach(2, true, p.cover)
 	want := map[string]int{model + " fit": 1, "mobile28 fit": fit, "mobile28 calibrate": calibrate, "nasbench201 fit": fit, "nasbench201 calibrate": calibrate}
 	if !maps.Equal(count, want) {
 		t.Errorf("networks %v, want %v", count, want)
@@ -157,16 +157,19 @@ func TestProfileItemsOfSpaces(t *testing.T) {
 func TestNetworksEach(t *testing.T) {
 	for _, c := range []struct {
 		spaces         int
+		cover          bool
 		budget         time.Duration
 		fit, calibrate int
 	}{
-		{1, time.Second, 20, 29},
-		{1, time.Hour, 20, 29},
-		{2, time.Hour, 20, 29},
-		{10, 5 * time.Minute, 10, 14}, // 25 of 0.4 s are a tenth of 100 s
-		{10, time.Minute, 4, 6},
+		{1, false, time.Second, 20, 29},
+		{1, false, time.Hour, 20, 29},
+		{1, true, time.Second, 4, 6},
+		{2, true, time.Hour, 90, 60},
+		{4, false, 5 * time.Minute, 67, 45},  // 112 of 0.4 s are a quarter of 180 s
+		{10, false, 5 * time.Minute, 27, 18}, // 45 of 0.4 s are a tenth of 180 s
+		{10, false, time.Minute, 5, 6},       // 9 each
 	} {
-		if fit, calibrate := networksEach(c.spaces, c.budget); fit != c.fit || calibrate != c.calibrate {
+		if fit, calibrate := networksEach(c.spaces, c.cover, c.budget); fit != c.fit || calibrate != c.calibrate {
 			t.Errorf("%d spaces in %v: %d and %d networks each, want %d and %d", c.spaces, c.budget, fit, calibrate, c.fit, c.calibrate)
 		}
 	}

@@ -14,23 +14,27 @@ const (
 	workloadTime  = 70 * time.Millisecond
 )
 
-// Where there are several spaces, this part of the time goes to their networks,
-// but each has at least so many to fit and to calibrate on.
+// Of the time to profile, this part goes to whole networks where there are
+// several spaces, or --cover chooses the workloads: a network tells of all its
+// workloads at once. Each space has at least so many to fit and to calibrate on,
+// and at most mostNetworks of both.
 const (
-	networkShare   = 1. / 3
+	networkShare   = 0.6
+	fitShare       = 0.6 // of them
 	leastFit       = 4
 	leastCalibrate = 6
+	mostNetworks   = 150
 )
 
 // networksEach is how many networks of each space are measured to fit and to
 // calibrate a predictor on.
-func networksEach(spaces int, budget time.Duration) (fit, calibrate int) {
-	const whole = fitNetworks + calibrateNetworks
-	each := whole
-	if spaces > 1 {
-		each = min(whole, int(networkShare*float64(budget)/float64(coverTime))/spaces)
+func networksEach(spaces int, cover bool, budget time.Duration) (fit, calibrate int) {
+	if spaces == 1 && !cover {
+		return fitNetworks, calibrateNetworks
 	}
-	return max(leastFit, each*fitNetworks/whole), max(leastCalibrate, each*calibrateNetworks/whole)
+	each := min(mostNetworks, int(networkShare*float64(budget)/float64(coverTime))/max(spaces, 1))
+	fit = max(leastFit, int(fitShare*float64(each)))
+	return fit, max(leastCalibrate, each-fit)
 }
 
 // spaceWorkloads are the workloads of spaces to measure within a budget beside

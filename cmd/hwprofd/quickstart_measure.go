@@ -29,28 +29,36 @@ func lowerNamed(s nas.Space, architectures []nas.Architecture, use string) ([]pr
 	return graphs, nil
 }
 
-// drawNetworks draws the networks to fit and to calibrate on, and those to
-// check predictions with; none is in two of the sets.
+// drawNetworks draws the networks that a quickstart fits and calibrates on, and
+// those to check predictions with; none is in two of the sets.
 func drawNetworks(s nas.Space, seed uint64) (fit, calibrate, check []nas.Architecture, err error) {
-	ends := []nas.Architecture{s.Smallest(), s.Largest()}
-	seen := map[string]bool{}
-	for _, a := range ends {
-		seen[a.String()] = true
-	}
-	if fit, err = drawDistinct(s, seed, streamFit, fitNetworks-len(ends), seen); err != nil {
-		return nil, nil, nil, err
-	}
-	if calibrate, err = drawDistinct(s, seed, streamCalibrate, calibrateNetworks, seen); err != nil {
+	fit, calibrate, seen, err := drawUsed(s, seed, fitNetworks, calibrateNetworks)
+	if err != nil {
 		return nil, nil, nil, err
 	}
 	check, err = drawDistinct(s, seed, streamCheck, checkNetworks, seen)
-	return append(ends, fit...), calibrate, check, err
+	return fit, calibrate, check, err
+}
+
+// drawUsed draws at least as many networks to fit and to calibrate on as a
+// quickstart does.
+func drawUsed(s nas.Space, seed uint64, fitted, calibrated int) (fit, calibrate []nas.Architecture, seen map[string]bool, err error) {
+	ends := []nas.Architecture{s.Smallest(), s.Largest()}
+	seen = map[string]bool{}
+	for _, a := range ends {
+		seen[a.String()] = true
+	}
+	if fit, err = drawDistinct(s, seed, streamFit, max(fitted, fitNetworks)-len(ends), seen); err != nil {
+		return nil, nil, nil, err
+	}
+	calibrate, err = drawDistinct(s, seed, streamCalibrate, max(calibrated, calibrateNetworks), seen)
+	return append(ends, fit...), calibrate, seen, err
 }
 
 // spaceNetworks are the whole networks of a space that a predictor is fitted to
 // and calibrated on, of each the first of those that a quickstart takes.
 func spaceNetworks(s nas.Space, seed uint64, fit, calibrate int) ([]profiler.NamedGraph, error) {
-	fitted, calibrated, _, err := drawNetworks(s, seed)
+	fitted, calibrated, _, err := drawUsed(s, seed, fit, calibrate)
 	if err != nil {
 		return nil, err
 	}

@@ -34,6 +34,9 @@ func writeTrace(path, network string, steps []inference.Step) error {
 	}
 	for _, s := range steps {
 		arguments := map[string]any{"node": s.Name, "macs": s.MACs, "bytes": s.Bytes}
+		if s.Algorithm != "" {
+			arguments["kernel"], arguments["why"] = s.Algorithm, s.Why
+		}
 		if s.NS > 0 {
 			arguments["gflops"] = 2 * float64(s.MACs) / float64(s.NS)
 			arguments["gbytes_per_second"] = float64(s.Bytes) / float64(s.NS)

@@ -28,7 +28,7 @@ func CompleteTable(known []*lut.Table, measured *lut.Table, seed uint64) (*lut.T
 	if err != nil {
 		return nil, err
 	}
-	out := &lut.Table{Meta: measured.Meta, Failures: measured.Failures}
+	out := &lut.Table{Meta: measured.Meta, Alternatives: measured.Alternatives, Failures: measured.Failures}
 	have := map[string]bool{} // warm rows
 	var which []int
 	var logs, noise []float64

@@ -66,12 +66,17 @@ func TestCompleteTable(t *testing.T) {
 	own := lut.NewRow(mustWorkload(t, "linear/f32/n1c10/k10/none"))
 	own.LatencyMedianNS, own.Samples = 77, 20
 	few.Rows = append(few.Rows, own)
+	own.Algorithm = "abacus"
+	few.Alternatives = []lut.Row{own}
 	table, err := CompleteTable(known, few, 3)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if len(table.Rows) != len(truth.Rows)+1 || table.Meta.Threads != 3 {
 		t.Fatalf("%d rows with %d threads, want %d with 3", len(table.Rows), table.Meta.Threads, len(truth.Rows)+1)
+	}
+	if len(table.Alternatives) != 1 || table.Alternatives[0].Algorithm != "abacus" {
+		t.Errorf("alternatives %+v, want those that were measured", table.Alternatives)
 	}
 	scale := 0.0 // of the best single factor to the first known device
 	for _, w := range chosen {

@@ -1,6 +1,7 @@
 package transfer
 
 import (
+	"bufio"
 	"compress/gzip"
 	"encoding/csv"
 	"errors"
@@ -32,13 +33,19 @@ func ReadTable(path string, s Space, devices ...string) (*Table, error) {
 		return nil, fmt.Errorf("transfer: %w", err)
 	}
 	defer file.Close()
-	var content io.Reader = file
-	if strings.HasSuffix(path, ".gz") {
-		unzipped, err := gzip.NewReader(file)
-		if err != nil {
-			return nil, fmt.Errorf("transfer: %s: %w", path, err)
+	buffered := bufio.NewReader(file)
+	var content io.Reader = buffered
+	start, _ := buffered.Peek(len(gzipMagic)) // an error comes again
+	compressed := string(start) == gzipMagic
+	switch named := strings.HasSuffix(path, ".gz"); {
+	case compressed && !named:
+		return nil, fmt.Errorf("transfer: %s: the file is gzip, but its name does not end in .gz: rename it", path)
+	case named && len(start) == len(gzipMagic) && !compressed:
+		return nil, fmt.Errorf("transfer: %s: the name ends in .gz, but the file is not gzip", path)
+	case named && len(start) > 0:
+		if content, err = gzip.NewReader(buffered); err != nil {
+			return nil, fmt.Errorf("transfer: %s: row 1: %w", path, unreadable(err))
 		}
-		content = unzipped
 	}
 	t, err := readTable(content, s, devices)
 	if err != nil {
@@ -46,6 +53,22 @@ func ReadTable(path string, s Space, devices ...string) (*Table, error) {
 	}
 	t.Path = path
 	return t, nil
+}
+
+const gzipMagic = "\x1f\x8b"
+
+// unreadable says what reading met, without the row.
+func unreadable(err error) error {
+	var syntax *csv.ParseError
+	switch {
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		return errors.New("the file is cut off here: copy it again")
+	case errors.Is(err, gzip.ErrChecksum):
+		return errors.New("the compressed file is damaged: its checksum differs; copy it again")
+	case errors.As(err, &syntax):
+		return syntax.Err
+	}
+	return err
 }
 
 // readTable counts rows as a text editor does: the header is row 1.
@@ -57,12 +80,10 @@ func readTable(content io.Reader, s Space, devices []string) (*Table, error) {
 		return nil, errors.New("the file is empty: a header row is missing")
 	}
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("row 1: %w", unreadable(err))
 	}
 	header = slices.Clone(header)
-	if len(header) > 0 {
-		header[0] = strings.TrimPrefix(header[0], "\ufeff")
-	}
+	header[0] = strings.TrimPrefix(header[0], "\ufeff")
 	column := make(map[string]int, len(header))
 	for i, name := range header {
 		if _, twice := column[name]; twice {
@@ -101,15 +122,23 @@ func readTable(content io.Reader, s Space, devices []string) (*Table, error) {
 	}
 	seen := map[string]int{}
 	fields := make([]string, len(layout))
+	last := 1
 	for {
 		record, err := r.Read()
 		if errors.Is(err, io.EOF) {
 			break
 		}
-		if err != nil {
-			return nil, err
+		var syntax *csv.ParseError
+		switch {
+		case errors.As(err, &syntax) && errors.Is(err, csv.ErrFieldCount):
+			return nil, fmt.Errorf("row %d: %d columns, the header has %d", syntax.StartLine, len(record), len(header))
+		case errors.As(err, &syntax):
+			return nil, fmt.Errorf("row %d: %w", syntax.StartLine, syntax.Err)
+		case err != nil:
+			return nil, fmt.Errorf("row %d: %w", last+1, unreadable(err))
 		}
 		row, _ := r.FieldPos(0)
+		last = row
 		for i, name := range layout {
 			fields[i] = record[column[name]]
 		}
@@ -119,7 +148,7 @@ func readTable(content io.Reader, s Space, devices []string) (*Table, error) {
 		}
 		name := a.String()
 		if first, twice := seen[name]; twice {
-			return nil, fmt.Errorf("row %d: architecture %s is already in row %d", row, name, first)
+			return nil, fmt.Errorf("row %d: architecture %q is the same as that of row %d", row, strings.Join(fields, ";"), first)
 		}
 		seen[name] = row
 		t.Architectures = append(t.Architectures, a)

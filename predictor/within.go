@@ -1,0 +1,323 @@
+package predictor
+
+import (
+	"math"
+	"slices"
+
+	"github.com/hwprofd/hwprofd/graph"
+	"github.com/hwprofd/hwprofd/lut"
+)
+
+// within is what the times of workloads inside of whole networks tell: of each
+// workload its mean over the networks, but for what weights cost that outgrow
+// the caches, which is a matter of the network.
+type within struct {
+	seen  map[graph.Workload]*occurrences
+	knots []float64 // sizes of weights in bytes
+	spill []float64 // ns a byte of weights between each of them and the next
+}
+
+// occurrences of one workload.
+type occurrences struct {
+	networks []int     // that have it, each once, ascending
+	ns       []float64 // in each of them, the mean where it is there several times
+	weights  []float64 // bytes of weights of each of them
+	free     []float64 // ns, without the part for weights
+	noise    float64   // standard deviation of ln(ns) of one network
+}
+
+const (
+	// scarceNetworks is how many networks' worth of the noise over all families
+	// goes into that of each.
+	scarceNetworks = 10
+	// leastWithin is the least relative standard deviation that is assumed of a
+	// workload's time in one network.
+	leastWithin = 0.01
+	// spillPull is the pull of weights' cost towards none.
+	spillPull = 1e-4
+)
+
+// sharedTime is the part of a disturbed network's time that has to be in
+// workloads of other networks for these to tell by how much it was slowed down.
+const sharedTime = 0.3
+
+// observeWithin collects from the networks that tell the times of workloads.
+// Disturbed ones count after the others, as much faster as the workloads that
+// they share with these say. It is nil where there are fewer than minOverhead.
+func observeWithin(networks, disturbed []lut.Network, caches []float64) (*within, error) {
+	v := &within{seen: map[graph.Workload]*occurrences{}}
+	count := 0
+	for i, n := range networks {
+		times, all, err := timesWithin(n)
+		if err != nil {
+			return nil, err
+		}
+		if times == nil {
+			continue
+		}
+		count++
+		v.add(i, times, all, 1)
+	}
+	if count < minOverhead {
+		return nil, nil
+	}
+	levels := make(map[graph.Workload]float64, len(v.seen))
+	for w, o := range v.seen {
+		for _, ns := range o.ns {
+			levels[w] += math.Log(ns) / float64(len(o.ns))
+		}
+	}
+	for i, n := range disturbed {
+		times, all, err := timesWithin(n)
+		if err != nil {
+			return nil, err
+		}
+		var shared, whole, slower float64
+		for _, w := range sortedWorkloads(times) {
+			ns := total(times[w])
+			whole += ns
+			if level, ok := levels[w]; ok {
+				shared += ns
+				slower += ns * (math.Log(ns/float64(len(times[w]))) - level)
+			}
+		}
+		if times != nil && shared >= sharedTime*whole {
+			v.add(len(networks)+i, times, all, math.Exp(-slower/shared))
+		}
+	}
+	v.fitSpill(caches)
+	v.judge()
+	return v, nil
+}
+
+// timesWithin are the times of the workloads of a network, each as often as it
+// is there, and the bytes of all weights; nil where the network does not tell.
+func timesWithin(n lut.Network) (times map[graph.Workload][]float64, weights float64, err error) {
+	if n.Shares == nil {
+		return nil, 0, nil
+	}
+	workloads, err := networkWorkloads(n)
+	if err != nil {
+		return nil, 0, err
+	}
+	times = map[graph.Workload][]float64{}
+	for k, w := range workloads {
+		times[w] = append(times[w], n.Shares[k]*n.LatencyMedianNS)
+		weights += weightBytes(w)
+	}
+	return times, weights, nil
+}
+
+func (v *within) add(network int, times map[graph.Workload][]float64, weights, factor float64) {
+	for w, ns := range times {
+		o := v.seen[w]
+		if o == nil {
+			o = &occurrences{}
+			v.seen[w] = o
+		}
+		o.networks = append(o.networks, network)
+		o.ns = append(o.ns, factor*total(ns)/float64(len(ns)))
+		o.weights = append(o.weights, weights)
+	}
+}
+
+// fitSpill learns what weights cost by their size from how the time of the same
+// workload differs between networks. Weights of a network are read once in each
+// run: where all of them do not fit into a cache, none stays there. What a byte
+// costs grows with their size up to that of the last cache, from a part of the
+// second one on, which holds activations as well.
+func (v *within) fitSpill(caches []float64) {
+	if len(caches) >= 2 {
+		for size := caches[1] / 4; size <= caches[len(caches)-1]; size *= 2 {
+			v.knots = append(v.knots, size)
+		}
+	}
+	v.spill = make([]float64, len(v.knots))
+	steps := make([][]float64, max(len(v.knots)-1, 0)) // slopes if a byte costs 1 from the next knot on
+	for k := range steps {
+		steps[k] = slopes(v.knots, k+1)
+	}
+	var columns [][]float64
+	var y []float64
+	for _, w := range sortedWorkloads(v.seen) {
+		o := v.seen[w]
+		if len(o.ns) < 2 || weightBytes(w) == 0 {
+			continue
+		}
+		mean := total(o.ns) / float64(len(o.ns))
+		means := make([]float64, len(steps))
+		rows := make([][]float64, len(o.ns))
+		for i, all := range o.weights {
+			rows[i] = make([]float64, len(steps))
+			for k := range steps {
+				rows[i][k] = weightBytes(w) / all * spilled(v.knots, steps[k], all) / mean
+				means[k] += rows[i][k] / float64(len(o.ns))
+			}
+		}
+		// Long workloads matter more, but one of many networks no more than a few.
+		importance := math.Sqrt(mean / math.Sqrt(float64(len(o.ns))))
+		for i, row := range rows {
+			for k := range row {
+				row[k] = importance * (row[k] - means[k])
+			}
+			columns = append(columns, row)
+			y = append(y, importance*(o.ns[i]/mean-1))
+		}
+	}
+	if len(columns) > 0 && len(steps) > 0 {
+		for k, more := range solveNonNegative(columns, y, make([]prior, len(steps)), spillPull) {
+			for i := range v.spill {
+				v.spill[i] += more * steps[k][i]
+			}
+		}
+	}
+	for w, o := range v.seen {
+		o.free = make([]float64, len(o.ns))
+		for i, all := range o.weights {
+			part := 0.0
+			if all > 0 {
+				part = v.once(all) * weightBytes(w) / all
+			}
+			o.free[i] = max(o.ns[i]-part, o.ns[i]/4)
+		}
+	}
+}
+
+// slopes are those, between the knots, of what all weights cost if a byte costs
+// 1 ns where there are knots[from] of them or more, and nothing where there are
+// knots[from-1].
+func slopes(knots []float64, from int) []float64 {
+	s := make([]float64, len(knots))
+	for i := range s {
+		switch {
+		case i >= from:
+			s[i] = 1
+		case i == from-1:
+			s[i] = knots[from] / (knots[from] - knots[from-1])
+		}
+	}
+	return s
+}
+
+// spilled is what all weights cost, by slopes between knots.
+func spilled(knots, slopes []float64, weights float64) (ns float64) {
+	for i, slope := range slopes {
+		ns += slope * between(knots, i, weights)
+	}
+	return ns
+}
+
+func (v *within) once(weights float64) float64 { return spilled(v.knots, v.spill, weights) }
+
+// judge sets the noise of workloads: what those of a family differ by between
+// networks.
+func (v *within) judge() {
+	squares, degrees := map[string]float64{}, map[string]float64{}
+	var allSquares, allDegrees float64
+	for w, o := range v.seen {
+		mean := o.meanLog(-1)
+		for _, ns := range o.free {
+			squares[family(w)] += (math.Log(ns) - mean) * (math.Log(ns) - mean)
+		}
+		degrees[family(w)] += float64(len(o.free) - 1)
+	}
+	for f := range squares {
+		allSquares += squares[f]
+		allDegrees += degrees[f]
+	}
+	all := leastWithin * leastWithin
+	if allDegrees > 0 {
+		all = max(all, allSquares/allDegrees)
+	}
+	for w, o := range v.seen {
+		f := family(w)
+		o.noise = max(leastWithin, math.Sqrt((squares[f]+scarceNetworks*all)/(degrees[f]+scarceNetworks)))
+	}
+}
+
+// meanLog is the mean of ln(ns) over the networks other than the given one; NaN
+// where there is no other.
+func (o *occurrences) meanLog(without int) float64 {
+	sum, n := 0.0, 0
+	for i, ns := range o.free {
+		if o.networks[i] != without {
+			sum += math.Log(ns)
+			n++
+		}
+	}
+	return sum / float64(n)
+}
+
+// of is the time of w in a network, weights aside, and its noise; without, if
+// not negative, is a network that does not count unless it is the only one.
+func (v *within) of(w graph.Workload, without int) (ns, noise float64, ok bool) {
+	o := v.seen[w]
+	if o == nil {
+		return 0, 0, false
+	}
+	mean, n := o.meanLog(without), len(o.free)
+	if math.IsNaN(mean) {
+		mean = o.meanLog(-1)
+	} else if slices.Contains(o.networks, without) {
+		n--
+	}
+	return math.Exp(mean), o.noise / math.Sqrt(float64(n)), true
+}
+
+// shift is how much longer workloads take in a network than alone, as the mean
+// of the logarithm, and the standard deviation about it.
+type shift struct{ mean, spread float64 }
+
+// shifts compares workloads that were measured alone with themselves inside of
+// networks, by family; that of "" is for families where there are none.
+func (v *within) shifts(alone map[graph.Workload]cost) map[string]shift {
+	differences := map[string][]float64{}
+	for _, w := range sortedWorkloads(v.seen) {
+		if c, ok := alone[w]; ok {
+			ns, _, _ := v.of(w, -1)
+			differences[family(w)] = append(differences[family(w)], math.Log(ns/c.ns))
+			differences[""] = append(differences[""], math.Log(ns/c.ns))
+		}
+	}
+	const assumed, pulled = 0.15, 3
+	all := shift{spread: assumed}
+	if list := differences[""]; len(list) >= pulled {
+		all.mean = total(list) / float64(len(list))
+		all.spread = deviation(list, all.mean)
+	}
+	shifts := map[string]shift{"": all}
+	for f, list := range differences {
+		if f == "" {
+			continue
+		}
+		n := float64(len(list))
+		mean := (total(list) + pulled*all.mean) / (n + pulled)
+		spread := math.Sqrt((n*deviation(list, mean)*deviation(list, mean) + pulled*all.spread*all.spread) / (n + pulled))
+		shifts[f] = shift{mean, spread}
+	}
+	return shifts
+}
+
+func deviation(values []float64, mean float64) float64 {
+	var squares float64
+	for _, v := range values {
+		squares += (v - mean) * (v - mean)
+	}
+	return math.Sqrt(squares / float64(len(values)))
+}
+
+func sortedWorkloads[V any](m map[graph.Workload]V) []graph.Workload {
+	names := make(map[graph.Workload]string, len(m))
+	list := make([]graph.Workload, 0, len(m))
+	for w := range m {
+		names[w] = w.String()
+		list = append(list, w)
+	}
+	slices.SortFunc(list, func(a, b graph.Workload) int {
+		if names[a] < names[b] {
+			return -1
+		}
+		return 1
+	})
+	return list
+}
