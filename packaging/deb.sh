@@ -51,7 +51,15 @@ if [ "$1" = remove ] && [ -d /run/systemd/system ]; then
   systemctl disable --now hwprofd.service
 fi
 EOF
-chmod 755 "$root/DEBIAN/postinst" "$root/DEBIAN/prerm"
+# What was measured, in /var/lib/private/hwprofd, stays also on a purge.
+cat >"$root/DEBIAN/postrm" <<'EOF'
+#!/bin/sh
+set -e
+if [ -d /run/systemd/system ]; then
+  systemctl daemon-reload
+fi
+EOF
+chmod 755 "$root"/DEBIAN/p*
 file="$out/hwprofd_${version}_$arch.deb"
 dpkg-deb --root-owner-group --build "$root" "$file" >/dev/null
 echo "$file"

@@ -95,6 +95,10 @@ func New(options Options) (*Server, error) {
 	if options.Log == nil {
 		options.Log = zap.NewNop()
 	}
+	var err error
+	if options.Dir, err = filepath.Abs(options.Dir); err != nil { // children work in other folders
+		return nil, err
+	}
 	for _, name := range []string{"luts", "models", "predictors", "work"} {
 		if err := os.MkdirAll(filepath.Join(options.Dir, name), 0o700); err != nil {
 			return nil, err
@@ -109,7 +113,6 @@ func New(options Options) (*Server, error) {
 	s.fits = newFits(filepath.Join(options.Dir, "predictors"), options.Version, s.luts, s.fitTable)
 	s.oracle = newOracle(s.luts, s.models, s.fits)
 	s.streaming, s.endStreams = context.WithCancel(context.Background())
-	var err error
 	if s.queue, err = openQueue(filepath.Join(options.Dir, "queue.db")); err != nil {
 		return nil, err
 	}

@@ -13,7 +13,7 @@ import (
 	"github.com/hwprofd/hwprofd/lut"
 )
 
-var profileKills = flag.Int("profile-kills", 0, "how often TestProfileSurvivesKill kills the program; 0: not at all; 200 take ten minutes")
+var profileKills = flag.Int("profile-kills", 0, "how often TestProfileSurvivesKill kills the program; 0: not at all; 200 take twenty minutes")
 
 // TestProfileSurvivesKill kills a profile at random moments, from its start to
 // the writing of its table, and goes on with it: what was measured stays as it

@@ -46,7 +46,8 @@ func serve(t *testing.T, dir string, args ...string) *served {
 			}
 		}
 	}
-	cmd := exec.Command(bin, append([]string{"serve", "--listen", "127.0.0.1:0", "--dir", filepath.Join(dir, "state")}, args...)...)
+	cmd := exec.Command(bin, append([]string{"serve", "--listen", "127.0.0.1:0", "--dir", "state"}, args...)...)
+	cmd.Dir = dir
 	stderr, err := cmd.StderrPipe()
 	if err != nil {
 		t.Fatal(err)
