@@ -3,6 +3,7 @@ package inference
 import (
 	"cmp"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 
@@ -33,17 +34,24 @@ func ByTimings(timings func(w graph.Workload) []Timing) Option {
 func By(algorithm string) Option { return func(o *options) { o.algorithm = algorithm } }
 
 // Alternatives names the algorithms that may well be faster for w on some machine
-// than the one that [CompilePart] uses.
+// than the one that [CompilePart] uses: those that are estimated to take no more
+// than three times as long as the one that is estimated to be the fastest.
 func Alternatives(w graph.Workload) []string {
+	const furthest = 3
 	if w.Op != graph.OpConv2D || w.DType != graph.F32 || w.Validate() != nil {
 		return nil
 	}
 	s := convolutionShape(w)
 	in, out := partLayouts(w)
 	rule, _ := kernels.ConvolutionAlgorithm(s, in, out)
+	list := kernels.ConvolutionAlgorithms(s)
+	best := math.Inf(1)
+	for _, a := range list {
+		best = min(best, a.NS)
+	}
 	var names []string
-	for _, a := range kernels.ConvolutionAlgorithms(s) {
-		if a.Name != rule {
+	for _, a := range list {
+		if a.Name != rule && a.NS <= furthest*best {
 			names = append(names, a.Name)
 		}
 	}

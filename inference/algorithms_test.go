@@ -29,6 +29,14 @@ func TestByTimings(t *testing.T) {
 	g := convolutions(t)
 	w := convolutionsOf(t, g)
 	first, second, third := w[0], w[1], w[2]
+	// Before the third convolution more channels change their layout than after it.
+	conversions := kernels.ConversionTime(1, third.C, third.H*third.W) - kernels.ConversionTime(1, third.K, third.H*third.W)
+	estimate := 0.0
+	for _, a := range kernels.ConvolutionAlgorithms(convolutionShape(third)) {
+		if a.Name == ruleOf(third) {
+			estimate = a.NS
+		}
+	}
 	for _, c := range []struct {
 		name    string
 		timings map[graph.Workload][]Timing
@@ -49,8 +57,8 @@ func TestByTimings(t *testing.T) {
 			third: {{"", 1e6, 10}, {"unfolded GEMM", 1000, 10}},
 		}, map[graph.Workload]string{first: "", second: "", third: "unfolded GEMM"}, "no other is clearly faster"},
 		{"in planes, but by less than conversions take", map[graph.Workload][]Timing{
-			third: {{"", 1000, 10}, {"unfolded GEMM", 900, 10}},
-		}, map[graph.Workload]string{first: "", second: "", third: ""}, "unfolded GEMM takes 0.90 of the time, but"},
+			third: {{"", estimate, 0.1}, {"unfolded GEMM", estimate - conversions/2, 0.1}},
+		}, map[graph.Workload]string{first: "", second: "", third: ""}, "of the time, but"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			p, err := Compile(g, ByTimings(func(w graph.Workload) []Timing { return c.timings[w] }))
@@ -84,7 +92,7 @@ func TestAlternatives(t *testing.T) {
 	g := convolutions(t)
 	w := convolutionsOf(t, g)[0]
 	names := Alternatives(w)
-	if len(names) < 2 {
+	if len(names) == 0 {
 		t.Fatalf("alternatives of %s are %q", w, names)
 	}
 	for _, name := range names {

@@ -2,7 +2,6 @@ package kernels
 
 import (
 	"fmt"
-	"slices"
 )
 
 // algorithm is a way to compute a convolution.
@@ -277,12 +276,9 @@ type NamedAlgorithm struct {
 	NS      float64 // estimated time, see [ConversionTime]
 }
 
-// ConvolutionAlgorithms lists the algorithms that may well be the fastest for s
-// on some machine: those that are estimated to take no more than three times as
-// long as the one that is estimated to be the fastest. Those for one channel a
+// ConvolutionAlgorithms lists the algorithms for s. Those for one channel a
 // group, and for images of one pixel, have no others beside them.
 func ConvolutionAlgorithms(s Conv2D) []NamedAlgorithm {
-	const furthest = 3
 	var list []NamedAlgorithm
 	add := func(a algorithm, ns float64) {
 		in, out := a.layouts()
@@ -298,17 +294,13 @@ func ConvolutionAlgorithms(s Conv2D) []NamedAlgorithm {
 		add(linearLayer, 0.1*products)
 		return list
 	}
-	best := 0.0
 	s.candidates(func(a algorithm) {
 		in, out := a.layouts()
 		if ns, ok := s.estimate(a, in, out); ok {
 			add(a, ns)
-			if best == 0 || ns < best {
-				best = ns
-			}
 		}
 	})
-	return slices.DeleteFunc(list, func(a NamedAlgorithm) bool { return a.NS > furthest*best })
+	return list
 }
 
 func (s Conv2D) algorithmOf(name string) (found algorithm, ok bool) {
