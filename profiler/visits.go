@@ -21,6 +21,9 @@ const (
 	// Beside other work, a round is taken after so many samples of the
 	// calibration kernels only, to look for a quiet moment more often.
 	patience = 8
+	// An interval reaches no further than so many times the median: of two visits
+	// that differ it would have no end.
+	widest = 10
 	// Points of the distribution of samples that a visit keeps.
 	quantiles = 16
 )
@@ -256,6 +259,7 @@ func trimmedSummary(medians []float64) (sum summary) {
 	}
 	t := distuv.StudentsT{Sigma: 1, Nu: kept - 1}.Quantile(1 - (1-confidence)/2)
 	half := t * stat.StdDev(logs, nil) * math.Sqrt(float64(n)) / kept * (1 + 1.5/float64(n))
+	half = min(half, math.Log(widest))
 	sum.Low, sum.High, sum.Bounded = math.Exp(center-half), math.Exp(center+half), true
 	return sum
 }
