@@ -35,9 +35,9 @@ func By(algorithm string) Option { return func(o *options) { o.algorithm = algor
 
 // Alternatives names the algorithms that may well be faster for w on some machine
 // than the one that [CompilePart] uses: those that are estimated to take no more
-// than three times as long as the one that is estimated to be the fastest.
+// than four times as long as the one that is estimated to be the fastest.
 func Alternatives(w graph.Workload) []string {
-	const furthest = 3
+	const furthest = 4
 	if w.Op != graph.OpConv2D || w.DType != graph.F32 || w.Validate() != nil {
 		return nil
 	}

@@ -83,7 +83,7 @@ func TestProblems(t *testing.T) {
 	_, err = c.Submit(ctx, api.JobSpec{Kind: "dance"})
 	wants(err, 400)
 	_, err = c.Predict(ctx, api.PredictRequest{LUT: "none", Workloads: []string{"x"}})
-	wants(err, 400)
+	wants(err, 404)
 	_, err = c.UploadLUT(ctx, "a", false, bytes.NewReader([]byte("no table")))
 	wants(err, 422)
 	_, err = c.DownloadLUT(ctx, "a", "", new(bytes.Buffer))
