@@ -86,6 +86,10 @@ func TestScanQuestion(t *testing.T) {
 		}), 0, 3).Draw(t, "fields")
 		comma := rapid.SampledFrom([]string{",", " ,\n", ",,"}).Draw(t, "comma")
 		end := rapid.SampledFrom([]string{"}", " } \n", "}x", "]", ""}).Draw(t, "end")
+		if rapid.Bool().Draw(t, "right") {
+			fields = []string{rapid.SampledFrom([]string{`"lut":"a"`, `"model":"b"`, `"workloads":["x","y"]`, `"workloads" : [ "x" ] `}).Draw(t, "field")}
+			end = rapid.SampledFrom([]string{"}", " } \n"}).Draw(t, "right end")
+		}
 		body := []byte("{" + strings.Join(fields, comma) + end)
 		got, ok := scanQuestion(body)
 		if !ok {
