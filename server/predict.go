@@ -50,11 +50,12 @@ type known struct {
 	parts map[string]*knownPart
 }
 
-// knownPart is a workload, and its part in any prediction, also as JSON.
+// knownPart is a workload, and its parts in any prediction, also as JSON: one, or
+// those that another runtime takes it apart into.
 type knownPart struct {
 	workload graph.Workload
-	part     api.Part
-	encoded  []byte
+	parts    []api.Part
+	encoded  []byte // with commas between them
 }
 
 func newOracle(l *luts, m *models, f *fits) *oracle {
@@ -162,7 +163,7 @@ func (o *oracle) predict(ctx context.Context, request api.PredictRequest, wait t
 		return nil, err
 	}
 	for _, part := range parts {
-		prediction.Parts = append(prediction.Parts, part.part)
+		prediction.Parts = append(prediction.Parts, part.parts...)
 	}
 	return prediction, nil
 }
@@ -213,7 +214,7 @@ func (o *oracle) ask(ctx context.Context, q question, wait time.Duration) (*api.
 		return nil, nil, problemf(http.StatusUnprocessableEntity, "%w", err)
 	}
 	if missing {
-		if err := k.add(q.workloads, parts, predicted.Parts); err != nil {
+		if err := k.add(q.workloads, workloads, parts, predicted.Parts); err != nil {
 			return nil, nil, err
 		}
 	}
@@ -268,22 +269,28 @@ func (k *known) look(names [][]byte) (workloads []graph.Workload, parts []*known
 }
 
 // add fills in the parts that are missing, and keeps them.
-func (k *known) add(names [][]byte, parts []*knownPart, predicted []predictor.Part) error {
+func (k *known) add(names [][]byte, workloads []graph.Workload, parts []*knownPart, predicted []predictor.Part) error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	for i, name := range names {
+	for i, w := range workloads {
+		own := predicted[:len(k.predictor.Cut(workloads[i:i+1]))]
+		predicted = predicted[len(own):]
 		if parts[i] != nil {
 			continue
 		}
-		p := &knownPart{workload: predicted[i].Workload, part: api.Part{Workload: string(name), LatencyNS: predicted[i].LatencyNS, Source: predicted[i].Source}}
-		var err error
-		if p.encoded, err = json.Marshal(p.part); err != nil {
+		p := &knownPart{workload: w}
+		for _, part := range own {
+			p.parts = append(p.parts, api.Part{Workload: part.Workload.String(), LatencyNS: part.LatencyNS, Source: part.Source})
+		}
+		list, err := json.Marshal(p.parts)
+		if err != nil {
 			return err
 		}
+		p.encoded = list[1 : len(list)-1]
 		if len(k.parts) >= maxKnown {
 			clear(k.parts)
 		}
-		k.parts[p.part.Workload], parts[i] = p, p
+		k.parts[string(names[i])], parts[i] = p, p
 	}
 	return nil
 }

@@ -294,13 +294,14 @@ func showComparison(c *api.Comparison) comparisonPage {
 	return p
 }
 
-// showPrediction shows a prediction; layers name its parts, if they are known.
+// showPrediction shows a prediction; layers name its parts, if they are known and
+// no workload was taken apart.
 func showPrediction(prediction *api.Prediction, layers []api.Layer) comparisonPage {
 	p := comparisonPage{Network: prediction.Network, PredictedNS: prediction.LatencyNS, LowNS: prediction.LowNS, HighNS: prediction.HighNS}
 	named := slices.DeleteFunc(slices.Clone(layers), func(l api.Layer) bool { return l.Workload == "" })
 	for i, part := range prediction.Parts {
 		layer := layerPage{Workload: part.Workload, Source: part.Source, Predicted: part.LatencyNS}
-		if i < len(named) {
+		if len(named) == len(prediction.Parts) {
 			layer.Node = named[i].Node
 		}
 		p.Layers = append(p.Layers, layer)
