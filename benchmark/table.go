@@ -152,7 +152,7 @@ func (r *Results) Table(info device.Info, now time.Time) (*lut.Table, error) {
 	}
 	t := &lut.Table{Meta: lut.Meta{
 		Schema: lut.Schema, Device: info, Fingerprint: fingerprint,
-		Runtime: cmp.Or(r.Config[runtimeKey], "hwprofd"), RuntimeVersion: r.Config[versionKey], Threads: 1, Created: now.UTC(),
+		Runtime: cmp.Or(r.Config[runtimeKey], lut.OwnRuntime), RuntimeVersion: r.Config[versionKey], Threads: 1, Created: now.UTC(),
 	}}
 	if text := r.Config[threadsKey]; text != "" {
 		n, err := strconv.Atoi(text)

@@ -73,6 +73,10 @@ func Without(names ...string) Option {
 	}
 }
 
+// ForOtherRuntime leaves out the passes that say what this project's own kernels
+// do: to others a convolution of one pixel is a convolution, not a linear layer.
+func ForOtherRuntime() Option { return Without("squeeze-excite") }
+
 // Fuse is [Optimize] with all passes.
 func Fuse(g *Graph) (*Graph, error) { return Optimize(g) }
 

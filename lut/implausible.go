@@ -83,7 +83,7 @@ func (t *Table) maxMACs(dtype string) float64 {
 }
 
 func (t *Table) belowRoofline() []Warning {
-	if t.Meta.Device.Arch == "" || len(t.Meta.Device.CPUs) == 0 || t.Meta.Runtime != "hwprofd" {
+	if t.Meta.Device.Arch == "" || len(t.Meta.Device.CPUs) == 0 || t.Meta.Runtime != OwnRuntime {
 		return nil // such as a published table, or a runtime that uses a GPU
 	}
 	var warnings []Warning

@@ -150,6 +150,9 @@ type Network struct {
 	BorderNS     *float64 `json:"border_ns,omitempty"`
 }
 
+// OwnRuntime is this project's own runtime in Meta.Runtime.
+const OwnRuntime = "hwprofd"
+
 // UsePair is the use of two neighbours of a network, measured in one model to
 // learn whether the runtime fuses them. The workloads are those of both when
 // measured apart, of which the last is the second's.
@@ -219,6 +222,18 @@ func (t *Table) Marks(r *Row) []string {
 		marks = append(marks, "bimodal")
 	}
 	return marks
+}
+
+// ParseWorkloads parses the names of the network's workloads.
+func (n *Network) ParseWorkloads() ([]graph.Workload, error) {
+	workloads := make([]graph.Workload, len(n.Workloads))
+	for i, key := range n.Workloads {
+		var err error
+		if workloads[i], err = graph.ParseWorkload(key); err != nil {
+			return nil, fmt.Errorf("%q: %w", n.Name, err)
+		}
+	}
+	return workloads, nil
 }
 
 // SumOfParts returns the sum of the medians of a network's workloads, with warm
@@ -443,10 +458,8 @@ func (n *Network) validate() error {
 	if len(n.Workloads) == 0 {
 		return fmt.Errorf("%q: it has no workloads", n.Name)
 	}
-	for _, key := range n.Workloads {
-		if _, err := graph.ParseWorkload(key); err != nil {
-			return fmt.Errorf("%q: %w", n.Name, err)
-		}
+	if _, err := n.ParseWorkloads(); err != nil {
+		return err
 	}
 	if n.Shares != nil && len(n.Shares) != len(n.Workloads) {
 		return fmt.Errorf("%q: %d shares for %d workloads", n.Name, len(n.Shares), len(n.Workloads))

@@ -425,13 +425,9 @@ func networkWorkloads(n lut.Network) ([]graph.Workload, error) {
 	if len(n.Workloads) == 0 {
 		return nil, fmt.Errorf("predictor: network %q has no workloads", n.Name)
 	}
-	workloads := make([]graph.Workload, len(n.Workloads))
-	for i, key := range n.Workloads {
-		w, err := graph.ParseWorkload(key)
-		if err != nil {
-			return nil, fmt.Errorf("predictor: network %q: %w", n.Name, err)
-		}
-		workloads[i] = w
+	workloads, err := n.ParseWorkloads()
+	if err != nil {
+		return nil, fmt.Errorf("predictor: network %w", err)
 	}
 	return workloads, nil
 }
@@ -556,11 +552,11 @@ func (p *Predictor) PredictGraph(g *graph.Graph) (Prediction, error) {
 // Workloads are those that a graph is cut into for the runtime of the table:
 // as [graph.Fuse] does, less what the runtime is known not to fuse.
 func (p *Predictor) Workloads(g *graph.Graph) ([]graph.Workload, error) {
-	var without []string
-	if len(p.rules) > 0 { // of another runtime, to which convolutions of one pixel are convolutions
-		without = append(without, "squeeze-excite")
+	var options []graph.Option
+	if len(p.rules) > 0 {
+		options = append(options, graph.ForOtherRuntime())
 	}
-	fused, err := graph.Optimize(g, graph.Without(without...))
+	fused, err := graph.Optimize(g, options...)
 	if err != nil {
 		return nil, fmt.Errorf("predictor: %w", err)
 	}

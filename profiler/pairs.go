@@ -20,7 +20,7 @@ import (
 func Pairs(networks []*graph.Graph, most int) ([]NamedGraph, []graph.Workload, error) {
 	found := map[[2]string]map[string]pair{}
 	for _, g := range networks {
-		apart, err := graph.Optimize(g, graph.Without("epilogues", "squeeze-excite"))
+		apart, err := graph.Optimize(g, graph.ForOtherRuntime(), graph.Without("epilogues"))
 		if err != nil {
 			return nil, nil, fmt.Errorf("profiler: pairs: %w", err)
 		}
@@ -206,7 +206,7 @@ func pairWorkloads(g *graph.Graph) ([]graph.Workload, error) {
 // fusedWorkloads are those of a graph once fused, as another runtime is measured:
 // a convolution of one pixel stays one.
 func fusedWorkloads(g *graph.Graph) ([]graph.Workload, error) {
-	fused, err := graph.Optimize(g, graph.Without("squeeze-excite"))
+	fused, err := graph.Optimize(g, graph.ForOtherRuntime())
 	if err != nil {
 		return nil, err
 	}

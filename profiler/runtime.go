@@ -10,6 +10,7 @@ import (
 
 	"github.com/hwprofd/hwprofd/graph"
 	"github.com/hwprofd/hwprofd/inference"
+	"github.com/hwprofd/hwprofd/lut"
 )
 
 // Runtime runs what is measured. It is used from one goroutine at a time.
@@ -58,15 +59,12 @@ type NodeTime struct {
 // ErrNoNodeTimes says that a runtime does not time nodes.
 var ErrNoNodeTimes = errors.New("the runtime does not tell the times of nodes")
 
-// ownName is this project's own runtime in the metadata of tables.
-const ownName = "hwprofd"
-
 // inProcess is this project's own runtime.
 type inProcess struct {
 	now func() time.Duration
 }
 
-func (inProcess) Info() RuntimeInfo { return RuntimeInfo{Name: ownName, Threads: 1} }
+func (inProcess) Info() RuntimeInfo { return RuntimeInfo{Name: lut.OwnRuntime, Threads: 1} }
 func (inProcess) Close() error      { return nil }
 
 // LoadWorkload repeats the workload with weights of its own, see replicate.
@@ -152,7 +150,7 @@ func (s *planSession) Nodes(_ context.Context, n int) ([]NodeTime, error) {
 func (s *planSession) Close() error { return nil }
 
 // own reports whether this project's own runtime is measured.
-func (p *Profiler) own() bool { return p.runtime.Info().Name == ownName }
+func (p *Profiler) own() bool { return p.runtime.Info().Name == lut.OwnRuntime }
 
 // nothing is the least work that a runtime can be asked for.
 var nothing = graph.Workload{Op: graph.OpRelu, DType: graph.F32, N: 1, C: 1, H: 1, W: 1}

@@ -84,7 +84,7 @@ func (h *helloReply) validate() error {
 		return fmt.Errorf("it speaks version %d of the protocol, this program %d: use releases that go together", h.Protocol, ProtocolVersion)
 	case h.Name == "":
 		return errors.New(`its hello has no "name"`)
-	case h.Name == ownName:
+	case h.Name == lut.OwnRuntime:
 		return fmt.Errorf(`its hello has the "name" %q, which is that of this program's own runtime`, h.Name)
 	case h.Version == "":
 		return errors.New(`its hello has no "version"`)

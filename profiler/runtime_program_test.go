@@ -60,7 +60,7 @@ func fakeAdapter(misbehaviour string) {
 			case "other threads", "own name", "old protocol":
 				threads = map[string]int{"other threads": os.Getpid()}[misbehaviour] + 1
 				if misbehaviour == "own name" {
-					name = ownName
+					name = lut.OwnRuntime
 				}
 				if misbehaviour == "old protocol" {
 					q.Protocol = 99

@@ -6,7 +6,6 @@ import (
 	"slices"
 	"text/tabwriter"
 
-	"github.com/hwprofd/hwprofd/graph"
 	"github.com/hwprofd/hwprofd/lut"
 	"github.com/hwprofd/hwprofd/predictor"
 )
@@ -74,12 +73,9 @@ func (e *evaluation) compare(networks []evaluatedNetwork, measured []lut.Network
 	families := map[string][]lut.Network{}
 	for i, n := range networks {
 		m := measured[i]
-		workloads := make([]graph.Workload, len(m.Workloads))
-		for k, key := range m.Workloads {
-			var err error
-			if workloads[k], err = graph.ParseWorkload(key); err != nil {
-				return nil, err
-			}
+		workloads, err := m.ParseWorkloads()
+		if err != nil {
+			return nil, err
 		}
 		prediction, err := e.predictor.Predict(workloads)
 		if err != nil {

@@ -14,13 +14,9 @@ import (
 // each convolution that is computed by itself, and why: by the rows of a table of
 // this machine, if one is named.
 func (s *graphSummary) addKernels(g *graph.Graph, table string, threads int) error {
-	var options []inference.Option
-	if table != "" {
-		measured, err := byTable(table, threads)
-		if err != nil {
-			return err
-		}
-		options = append(options, measured)
+	options, err := byTable(table, threads)
+	if err != nil {
+		return err
 	}
 	plan, err := inference.Compile(profiler.WithWeights(g, 1), options...)
 	if err != nil {

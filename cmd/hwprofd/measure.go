@@ -86,13 +86,9 @@ after "--", also for its threads; the table then has its own nodes.`,
 				}
 				return m.print(cmd.OutOrStdout())
 			}
-			var options []inference.Option
-			if table != "" {
-				measured, err := byTable(table, threads)
-				if err != nil {
-					return err
-				}
-				options = append(options, measured)
+			options, err := byTable(table, threads)
+			if err != nil {
+				return err
 			}
 			begin := time.Now()
 			g, name, err := shapedGraph(model, shapes, spaceName, architecture)

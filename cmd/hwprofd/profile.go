@@ -263,13 +263,10 @@ func refuseExisting(path string) error {
 	return nil
 }
 
-// ownRuntime is this program's own runtime in the metadata of tables.
-const ownRuntime = "hwprofd"
-
 func tableMeta(info device.Info) lut.Meta {
 	return lut.Meta{
 		Schema: lut.Schema, Device: info, Fingerprint: info.Fingerprint(),
-		Runtime: ownRuntime, RuntimeVersion: version(), Threads: 1,
+		Runtime: lut.OwnRuntime, RuntimeVersion: version(), Threads: 1,
 		Created: time.Now().UTC().Truncate(time.Second),
 	}
 }

@@ -90,7 +90,7 @@ func (p *profilePlan) check(outside bool) error {
 		}
 	}
 	if outside {
-		p.fusing = append(p.fusing, graph.Without("squeeze-excite")) // to it, a convolution of one pixel is one
+		p.fusing = append(p.fusing, graph.ForOtherRuntime())
 		switch {
 		case slices.Contains(p.caches, lut.CacheCold):
 			// An adapter runs a model once before it takes times, which would

@@ -10,9 +10,12 @@ import (
 )
 
 // byTable has plans for a number of threads use what the table at path has
-// measured. The table must be of this machine: what is faster on another one says
+// measured, if one is named. The table must be of this machine: what is faster on another one says
 // nothing here.
-func byTable(path string, threads int) (inference.Option, error) {
+func byTable(path string, threads int) ([]inference.Option, error) {
+	if path == "" {
+		return nil, nil
+	}
 	table, err := lut.Read(path)
 	if err != nil {
 		return nil, err
@@ -22,7 +25,7 @@ func byTable(path string, threads int) (inference.Option, error) {
 		return nil, err
 	}
 	switch m := table.Meta; {
-	case m.Runtime != ownRuntime:
+	case m.Runtime != lut.OwnRuntime:
 		return nil, fmt.Errorf("%s: it was measured on %s, whose times say nothing about the kernels of this program: name a table that 'hwprofd profile --kernels all' made", path, m.Runtime)
 	case m.Fingerprint != info.Fingerprint():
 		return nil, fmt.Errorf("%s: it was measured on another machine (%s, this one is %s): measure this one with 'hwprofd profile --kernels all'", path, m.Fingerprint, info.Fingerprint())
@@ -31,7 +34,7 @@ func byTable(path string, threads int) (inference.Option, error) {
 	case m.Threads != threads:
 		return nil, fmt.Errorf("%s: it was measured on %d threads, not %d: measure with 'hwprofd profile --kernels all --threads %d'", path, m.Threads, threads, threads)
 	}
-	return inference.ByTimings(func(w graph.Workload) []inference.Timing { return timingsIn(table, w) }), nil
+	return []inference.Option{inference.ByTimings(func(w graph.Workload) []inference.Timing { return timingsIn(table, w) })}, nil
 }
 
 // timingsIn are what a table has measured of w.

@@ -7,6 +7,8 @@ import (
 	"math/rand/v2"
 	"slices"
 
+	"gonum.org/v1/gonum/stat"
+
 	"github.com/hwprofd/hwprofd/lut"
 	"github.com/hwprofd/hwprofd/predictor"
 	"github.com/hwprofd/hwprofd/predictor/transfer"
@@ -55,7 +57,7 @@ func compare(w io.Writer, folder string) error {
 				}
 				all[choice+x.name] = append(all[choice+x.name], o)
 				fmt.Fprintf(w, "| %s | %s | %s | %.1f%% | %.1f%% | %.1f%% | %.1f%% | %s |\n", d.name, choice, x.name,
-					100*median(o.errors), 100*mean(o.errors), 100*slices.Max(o.errors), 100*median(o.ofRows), o.coverage())
+					100*median(o.errors), 100*stat.Mean(o.errors, nil), 100*slices.Max(o.errors), 100*median(o.ofRows), o.coverage())
 			}
 		}
 	}
@@ -69,7 +71,7 @@ func compare(w io.Writer, folder string) error {
 				together.widths = append(together.widths, o.widths...)
 			}
 			fmt.Fprintf(w, "| all | %s | %s | median %.1f%%, mean %.1f%%, worst %.1f%% | | | | %s |\n", choice, x.name,
-				100*median(medians), 100*mean(medians), 100*slices.Max(medians), together.coverage())
+				100*median(medians), 100*stat.Mean(medians, nil), 100*slices.Max(medians), together.coverage())
 		}
 	}
 	return nil
@@ -120,14 +122,6 @@ func try(x way, known []*lut.Table, truth *lut.Table, designed bool) (o outcome,
 func median(v []float64) float64 {
 	v = slices.Sorted(slices.Values(v))
 	return (v[len(v)/2] + v[(len(v)-1)/2]) / 2
-}
-
-func mean(v []float64) float64 {
-	sum := 0.0
-	for _, x := range v {
-		sum += x / float64(len(v))
-	}
-	return sum
 }
 
 // some is a table of a few rows, chosen or drawn.
@@ -205,7 +199,7 @@ func completed(known []*lut.Table, measured *lut.Table) (a answers, err error) {
 		return a, err
 	}
 	for _, n := range known[0].Networks {
-		workloads, err := parse(n.Workloads)
+		workloads, err := n.ParseWorkloads()
 		if err != nil {
 			return a, err
 		}

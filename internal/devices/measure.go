@@ -101,7 +101,7 @@ func (d pretended) measure(folder string) (*lut.Table, error) {
 		return nil, err
 	}
 	meta := lut.Meta{
-		Schema: lut.Schema, Device: info, Fingerprint: info.Fingerprint(), Runtime: "hwprofd", RuntimeVersion: "(devel)",
+		Schema: lut.Schema, Device: info, Fingerprint: info.Fingerprint(), Runtime: lut.OwnRuntime, RuntimeVersion: "(devel)",
 		RuntimeOptions: map[string]string{"kernels": isa}, Threads: d.threads, Created: time.Now().UTC().Truncate(time.Second),
 	}
 	p := profiler.New(profiler.Options{Seed: 1, MaxPerItem: 250 * time.Millisecond, Budget: 80 * time.Second})

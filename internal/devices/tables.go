@@ -67,15 +67,3 @@ func (d pretended) table(folder string) (*lut.Table, error) {
 	}
 	return out, nil
 }
-
-func parse(names []string) ([]graph.Workload, error) {
-	out := make([]graph.Workload, len(names))
-	for i, name := range names {
-		w, err := graph.ParseWorkload(name)
-		if err != nil {
-			return nil, err
-		}
-		out[i] = w
-	}
-	return out, nil
-}

@@ -161,7 +161,7 @@ func (b *bench) profile(ctx context.Context, name string, times int) (*lut.Table
 		options.Baseline = profiler.Baseline(b.reference)
 	}
 	meta := lut.Meta{
-		Schema: lut.Schema, Device: info, Fingerprint: info.Fingerprint(), Runtime: "hwprofd", RuntimeVersion: "(devel)",
+		Schema: lut.Schema, Device: info, Fingerprint: info.Fingerprint(), Runtime: lut.OwnRuntime, RuntimeVersion: "(devel)",
 		Threads: 1, Created: time.Now().UTC().Truncate(time.Second),
 	}
 	path := filepath.Join(b.folder, name+".lut.parquet")

@@ -46,7 +46,7 @@ func CompleteTable(known []*lut.Table, measured *lut.Table, seed uint64) (*lut.T
 		have[r.Key] = true
 		if at, ok := t.index[r.Key]; ok && r.LatencyCI95NS < unsure*r.LatencyMedianNS {
 			which, logs = append(which, at), append(logs, math.Log(r.LatencyMedianNS))
-			relative := r.LatencyCI95NS / 1.96 / r.LatencyMedianNS
+			relative := r.LatencyCI95NS / normal95 / r.LatencyMedianNS
 			noise = append(noise, relative*relative)
 		}
 	}

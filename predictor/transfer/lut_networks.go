@@ -17,15 +17,12 @@ func predictNetworks(known []*lut.Table, table *lut.Table) []lut.Network {
 		if n.Use == "test" || slices.ContainsFunc(table.Networks, func(o lut.Network) bool { return o.Name == n.Name }) {
 			continue
 		}
-		workloads := make([]graph.Workload, len(n.Workloads))
-		var err error
-		for i, key := range n.Workloads {
-			if workloads[i], err = graph.ParseWorkload(key); err != nil {
-				break
-			}
+		workloads, err := n.ParseWorkloads()
+		if err != nil {
+			continue
 		}
 		sum, spread, ok := sumOfRows(table, workloads)
-		if err != nil || !ok {
+		if !ok {
 			continue
 		}
 		var ratios []float64 // logarithms
@@ -53,14 +50,18 @@ func predictNetworks(known []*lut.Table, table *lut.Table) []lut.Network {
 		deviation = math.Hypot(deviation, spread)
 		n.LatencyP10NS = n.LatencyMedianNS * math.Exp(-normal80*deviation)
 		n.LatencyP90NS = n.LatencyMedianNS * math.Exp(normal80*deviation)
-		n.LatencyCI95NS = n.LatencyMedianNS * 1.96 * deviation
+		n.LatencyCI95NS = n.LatencyMedianNS * normal95 * deviation
 		out = append(out, n)
 	}
 	return out
 }
 
-// normal80 standard deviations to either side hold 80% of a normal distribution.
-const normal80 = 1.2816
+// So many standard deviations to either side hold 80% and 95% of a normal
+// distribution.
+const (
+	normal80 = 1.2816
+	normal95 = 1.96
+)
 
 // sumOfRows is that of workloads' rows, with the standard deviation of its
 // logarithm if all err the same way. It is false where a row is missing.
@@ -71,7 +72,7 @@ func sumOfRows(t *lut.Table, workloads []graph.Workload) (ns, deviation float64,
 			return 0, 0, false
 		}
 		ns += r.LatencyMedianNS
-		deviation += r.LatencyCI95NS / 1.96
+		deviation += r.LatencyCI95NS / normal95
 	}
 	return ns, deviation / ns, true
 }

@@ -188,10 +188,10 @@ func answerState(stdout io.Writer, compare int64) error {
 func readState(compare int64) (state, error) {
 	s := state{Free: freeBytes(".")}
 	var err error
-	if s.Running, err = locked(); err != nil {
+	if s.Running, err = locked("."); err != nil {
 		return s, err
 	}
-	begun, err := readStarted()
+	begun, err := readStarted(".")
 	if err != nil {
 		return s, err
 	}
@@ -226,9 +226,7 @@ func lastLine(log []byte) string {
 	return string(log[bytes.LastIndexByte(log, '\n')+1:])
 }
 
-func readStarted() (started, error) { return readStartedIn(".") }
-
-func readStartedIn(folder string) (started, error) {
+func readStarted(folder string) (started, error) {
 	var s started
 	data, err := os.ReadFile(filepath.Join(folder, startName))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -252,7 +250,7 @@ func start(stdin io.Reader) error {
 	if len(args) == 0 {
 		return errors.New("target: there is no command to start")
 	}
-	lock, err := takeLock(2 * time.Second)
+	lock, err := takeLock(".", 2*time.Second)
 	if errors.Is(err, errLocked) {
 		return nil // somebody was faster; the state tells whose run it is
 	}
@@ -303,11 +301,11 @@ func alone() error {
 			continue
 		}
 		// One that cannot be asked, such as one that was removed just now, is none.
-		if running, err := lockedIn(folder); err != nil || !running {
+		if running, err := locked(folder); err != nil || !running {
 			continue
 		}
 		what := "a command that starts just now"
-		if begun, err := readStartedIn(folder); err == nil && len(begun.Args) > 0 {
+		if begun, err := readStarted(folder); err == nil && len(begun.Args) > 0 {
 			what = strings.Join(begun.Args, " ")
 		}
 		return fmt.Errorf("another run is measuring there (%s in %s), and two at once would disturb each other: give the same command again when it is done",
@@ -361,7 +359,7 @@ func follow(stdout io.Writer, journalAt, logAt int64, poll time.Duration) error 
 	var last time.Time
 	for {
 		// Whether it is over is asked first: what it wrote before it ended is then there.
-		running, err := locked()
+		running, err := locked(".")
 		if err != nil {
 			return err
 		}
@@ -435,12 +433,12 @@ func (t *tail) next() ([]byte, error) {
 
 // stop asks the run to end, and ends it if it does not within the grace.
 func stop(grace time.Duration) error {
-	begun, err := readStarted()
+	begun, err := readStarted(".")
 	if err != nil {
 		return err
 	}
 	for begin := time.Now(); ; time.Sleep(20 * time.Millisecond) {
-		running, err := locked()
+		running, err := locked(".")
 		if err != nil || !running || begun.PID == 0 {
 			return err
 		}

@@ -15,16 +15,11 @@ import (
 
 var errLocked = errors.New("the lock is held")
 
-// locked reports whether a run is alive. The lock is one of the kernel's, so
+// locked reports whether the run in a folder is alive. The lock is one of the kernel's, so
 // that neither a killed process nor a number that another one got later
 // deceives.
-func locked() (bool, error) {
-	return lockedIn(".")
-}
-
-// lockedIn is locked for the run in another folder.
-func lockedIn(folder string) (bool, error) {
-	lock, err := takeLockIn(folder, 0)
+func locked(folder string) (bool, error) {
+	lock, err := takeLock(folder, 0)
 	if errors.Is(err, errLocked) {
 		return true, nil
 	}
@@ -35,9 +30,7 @@ func lockedIn(folder string) (bool, error) {
 }
 
 // takeLock takes the lock within a while: others look at it for a moment.
-func takeLock(within time.Duration) (*os.File, error) { return takeLockIn(".", within) }
-
-func takeLockIn(folder string, within time.Duration) (*os.File, error) {
+func takeLock(folder string, within time.Duration) (*os.File, error) {
 	f, err := os.OpenFile(filepath.Join(folder, lockName), os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return nil, err
