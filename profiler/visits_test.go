@@ -242,3 +242,43 @@ func TestBimodalItems(t *testing.T) {
 		t.Errorf("%d of 20 items that are interrupted often are called bimodal", n)
 	}
 }
+
+// TestClockDividedOutWhereItChanges has clocks that change by steps of
+// processors, and one that only its own kernel shows.
+func TestClockDividedOutWhereItChanges(t *testing.T) {
+	slower := func(by float64) func(time.Duration, int) float64 {
+		return func(time.Duration, int) float64 { return by }
+	}
+	for name, c := range map[string]struct {
+		contention func(time.Duration, int) float64
+		width      float64 // of the interval at least
+	}{
+		"none": {slower(1), 0},
+		"the clock's kernel alone": {func(_ time.Duration, kind int) float64 {
+			if kind == clock {
+				return 1.013
+			}
+			return 1
+		}, 0.025},
+		"all by a step": {slower(1.05), 0},
+		"all, half of the time": {func(at time.Duration, _ int) float64 {
+			if at.Milliseconds()/200%2 == 1 {
+				return 1.05
+			}
+			return 1
+		}, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			m := newMachine(1)
+			s := m.knownSampler(t)
+			m.contention = c.contention
+			got, _ := (&simulatedItem{m: m, truth: 50 * time.Microsecond}).simulate(t, s, 0.01, time.Second)
+			if off := got.Corrected.Median/50e3 - 1; math.Abs(off) > 0.005 {
+				t.Errorf("the median is off by %.2f%%", 100*off)
+			}
+			if width := got.Corrected.width(); width < c.width {
+				t.Errorf("the interval has a width of %.2f%%, want at least %.2f%%", 100*width, 100*c.width)
+			}
+		})
+	}
+}
