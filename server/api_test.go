@@ -435,3 +435,14 @@ func TestMetricsPassPromtool(t *testing.T) {
 		t.Errorf("promtool check metrics: %v\n%s", err, out)
 	}
 }
+
+func TestValidName(t *testing.T) {
+	for name, want := range map[string]bool{
+		"a": true, "Z9": true, "0": true, "pi4.2026-11_b": true, strings.Repeat("x", 100): true,
+		"": false, ".a": false, "-a": false, "_a": false, "a/b": false, "a b": false, "a\x00": false, "ä": false, "..": false, strings.Repeat("x", 101): false,
+	} {
+		if got := validName(name); got != want {
+			t.Errorf("%q: %v, want %v", name, got, want)
+		}
+	}
+}

@@ -140,7 +140,7 @@ func (s *Server) getModels(w http.ResponseWriter, r *http.Request) error {
 
 func (s *Server) postModel(w http.ResponseWriter, r *http.Request) error {
 	name := r.URL.Query().Get("name")
-	if name != "" && !namePattern.MatchString(name) {
+	if name != "" && !validName(name) {
 		return problemf(http.StatusBadRequest, "name=%q: use up to 100 letters, digits, dots, dashes and underscores", name)
 	}
 	body, err := s.upload(w, r)
@@ -417,17 +417,18 @@ func (s *Server) postPredict(w http.ResponseWriter, r *http.Request) error {
 	if err := checkJSON(r); err != nil {
 		return err
 	}
-	body, err := s.readBody(w, r)
-	if err != nil {
+	room := scratches.Get().(*scratch)
+	defer room.release()
+	var err error
+	if room.body, err = s.readBody(w, r, room.body); err != nil {
 		return err
 	}
-	answer, err := s.oracle.answer(r.Context(), body)
-	if err != nil {
+	if err := s.oracle.answer(r.Context(), room); err != nil {
 		return err
 	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Content-Length", strconv.Itoa(len(answer)))
-	_, _ = w.Write(answer)
+	w.Header()["Content-Type"] = jsonType
+	w.Header().Set("Content-Length", strconv.Itoa(len(room.answer)))
+	_, _ = w.Write(room.answer)
 	return nil
 }
 

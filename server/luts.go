@@ -39,7 +39,7 @@ type knownLUT struct {
 func (l *luts) path(name string) string { return filepath.Join(l.dir, name+tableSuffix) }
 
 func checkLUTName(name string) error {
-	if !namePattern.MatchString(name) {
+	if !validName(name) {
 		return problemf(http.StatusBadRequest, "%q is no name of a table: use up to 100 letters, digits, dots, dashes and underscores", name)
 	}
 	return nil
@@ -131,7 +131,7 @@ func (l *luts) list(bad func(error)) ([]api.LUT, error) {
 	list := []api.LUT{}
 	for _, entry := range entries {
 		name, ok := strings.CutSuffix(entry.Name(), tableSuffix)
-		if !ok || !namePattern.MatchString(name) {
+		if !ok || !validName(name) {
 			continue
 		}
 		info, err := l.get(name)
