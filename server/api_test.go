@@ -145,6 +145,15 @@ func TestTables(t *testing.T) {
 	if magic, _ := io.ReadAll(part.Body); part.StatusCode != http.StatusPartialContent || string(magic) != "PAR1" {
 		t.Errorf("the first bytes are %q with status %d", magic, part.StatusCode)
 	}
+	request.Header.Set("Range", "bytes=99999999-")
+	var problem api.Problem
+	if got := d.send(request, http.StatusRequestedRangeNotSatisfiable, &problem); got.Header.Get("Content-Range") == "" || problem.Status != got.StatusCode {
+		t.Errorf("a part beyond the end: %+v with headers %v", problem, got.Header)
+	}
+	request.Header.Del("Range")
+	request.Header.Set("If-Match", `"another"`)
+	d.send(request, http.StatusPreconditionFailed, &problem)
+	contains(t, problem.Detail, `table "pi4" is another version`)
 
 	var rows api.Rows
 	d.get("/api/v1/luts/pi4/rows?sort=-latency_median_ns&limit=5&offset=2&contains=conv2d", &rows)

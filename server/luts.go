@@ -71,6 +71,27 @@ func (l *luts) get(name string) (api.LUT, error) {
 	return info, nil
 }
 
+// open opens the file of a table, and describes that version of it.
+func (l *luts) open(name string) (api.LUT, *os.File, error) {
+	for {
+		info, err := l.get(name)
+		if err != nil {
+			return api.LUT{}, nil, err
+		}
+		file, err := os.Open(l.path(name))
+		if errors.Is(err, fs.ErrNotExist) {
+			continue // removed just now
+		}
+		if err != nil {
+			return api.LUT{}, nil, err
+		}
+		if after, err := l.get(name); err == nil && after.ETag == info.ETag {
+			return info, file, nil
+		}
+		file.Close() // another one took its place meanwhile
+	}
+}
+
 // readLUT reads and describes the table at path.
 func readLUT(path string) (api.LUT, *lut.Table, error) {
 	etag, size, err := fileDigest(path)
