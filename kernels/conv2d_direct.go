@@ -47,8 +47,9 @@ type phase struct {
 
 	minY, maxY, minX, maxX int // extent of the taps
 	inPlace                bool
-	inner0, inner1         int  // columns of output pixels of which all taps are on the image
-	edges                  bool // only the others need the strip, in rows likewise inside
+	edges                  bool // of the output, only these need the strip: columns
+	inner0, inner1         int  // but those from inner0 to inner1, of which all taps are on the image,
+	innerTop, innerBottom  int  // and likewise rows
 	compact                bool // the strip holds only pixels that are read
 	strip                  view // of the copy if not in place
 	split                  int  // not 0: the columns of the strip of each remainder modulo the stride,
@@ -201,8 +202,12 @@ func (p *phase) measure(d *direct, layout Layout) {
 		p.inPlace, p.split = false, min(p.sx, p.maxX-p.minX+1)
 	}
 
-	p.inner0 = ceilDivide(max(-p.minX, 0), p.sx)
-	p.inner1 = min((max(d.w-1-p.maxX, -p.sx)+p.sx)/p.sx, p.cols)
+	inner := func(least, most, step, size, count int) (from, to int) {
+		from = min(ceilDivide(max(-least, 0), step), count)
+		return from, max(min((max(size-1-most, -step)+step)/step, count), from)
+	}
+	p.inner0, p.inner1 = inner(p.minX, p.maxX, p.sx, d.w, p.cols)
+	p.innerTop, p.innerBottom = inner(p.minY, p.maxY, p.sy, d.h, p.rows)
 	p.edges = layout == Planar && !p.inPlace && !p.compact
 
 	unit := d.in.pixel
