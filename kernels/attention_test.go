@@ -442,7 +442,7 @@ func BenchmarkAttention(b *testing.B) {
 		r := newRand(1)
 		n := s.Batch * s.Heads * s.QueryLen * s.KeyDim
 		q, k, v, ddst := randomSlice(r, n), randomSlice(r, n), randomSlice(r, n), randomSlice(r, n)
-		dst, dq, dk, dv, logs := aligned(n), aligned(n), aligned(n), aligned(n), aligned(n/s.KeyDim)
+		dst, dq, dk, dv, logs := Aligned[float32](n), Aligned[float32](n), Aligned[float32](n), Aligned[float32](n), Aligned[float32](n/s.KeyDim)
 		for b.Loop() {
 			AttentionForward(&ws, s, dst, q, k, v, nil, logs)
 			clear(dq)

@@ -156,7 +156,7 @@ func (d *direct) pack(layout Layout, cg, kg, run int, bias []float32, weightAt f
 		d.inBlocks = blocks(cg)
 	}
 	if bias != nil {
-		d.bias = aligned(d.groups * d.outBlocks * c)
+		d.bias = Aligned[float32](d.groups * d.outBlocks * c)
 		clear(d.bias)
 		for k, x := range bias {
 			d.bias[k/kg*d.outBlocks*c+k%kg] = x
@@ -169,7 +169,7 @@ func (d *direct) pack(layout Layout, cg, kg, run int, bias []float32, weightAt f
 			p.rowParts, p.colParts = split(p.rows, p.rows), split(p.cols, p.cols)
 			p.inPlace = true
 			p.panels = panelsOf(d.outBlocks, false)
-			p.packed = aligned(d.groups * d.outBlocks * c)
+			p.packed = Aligned[float32](d.groups * d.outBlocks * c)
 			clear(p.packed)
 			continue
 		}
@@ -324,7 +324,7 @@ func (d *direct) packPhase(p *phase, layout Layout, cg, kg, run int, weightAt fu
 	p.chunks = split(len(sources), max(min(panel/(8*c*p.k), segments), 1))
 	p.panels = panelsOf(d.outBlocks, p.blocks)
 
-	p.packed = aligned(d.groups * d.outBlocks * len(sources) * p.k * c)
+	p.packed = Aligned[float32](d.groups * d.outBlocks * len(sources) * p.k * c)
 	at := 0
 	for g := range d.groups {
 		for q := range p.panels.count {

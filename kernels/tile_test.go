@@ -235,7 +235,7 @@ func TestPlaneTileTwin(t *testing.T) {
 func BenchmarkTile(b *testing.B) {
 	const k = 256
 	rows, width := tiles.rows, tiles.width
-	x, y, z := aligned(rows*(k+16)), aligned(k*2*width), aligned(rows*2*width)
+	x, y, z := Aligned[float32](rows*(k+16)), Aligned[float32](k*2*width), Aligned[float32](rows*2*width)
 	for b.Loop() {
 		t := tile{
 			rows: rows, vectors: 2, count: 1, a: &x[0], aRow: 4 * (k + 16), aGroup: 4 * (k + 16) * rows / 2,
