@@ -69,8 +69,9 @@ type Options struct {
 	// Choose, if set, is called by Run once all that it was given is measured,
 	// with what there is so far and what is left of the budget, and again after
 	// each set of workloads that it returned, until it returns none or the
-	// budget is used up. Then no item has more than MaxPerItem: what is not
-	// stable by then tells less than another workload.
+	// budget is used up. Meanwhile no item has more than MaxPerItem: what is not
+	// stable by then tells less than another workload. What it leaves of the
+	// budget goes to these.
 	Choose func(measured *lut.Table, left time.Duration) ([]graph.Workload, error)
 	// Seed decides the order of measuring and the values of weights and inputs.
 	Seed uint64
@@ -142,8 +143,8 @@ func (p *Profiler) Workload(ctx context.Context, w graph.Workload) (lut.Row, err
 // visitOne visits an item for MaxPerItem.
 func (p *Profiler) visitOne(ctx context.Context, it *item) error {
 	defer func(o Options) { p.options = o }(p.options)
-	p.options.Progress, p.options.Choose = nil, nil
-	err := p.visitAll(ctx, []*item{it}, 0, discard{})
+	p.options.Progress = nil
+	err := p.visitAll(ctx, []*item{it}, 0, true, discard{})
 	if errors.As(err, new(itemError)) {
 		err = fmt.Errorf("profiler: %s: %w", it.title(), err)
 	}
@@ -183,7 +184,7 @@ func (p *Profiler) Networks(ctx context.Context, networks []NamedGraph) ([]lut.N
 	for i, n := range networks {
 		items[i] = newNetworkItem(n)
 	}
-	if err := p.visitAll(ctx, slices.Clone(items), 0, discard{}); err != nil {
+	if err := p.visitAll(ctx, slices.Clone(items), 0, true, discard{}); err != nil {
 		return nil, err
 	}
 	measured := make([]lut.Network, len(items))
