@@ -80,7 +80,8 @@ func joinAttention(r *rewriter, n *Node) (bool, error) {
 		case ok && guarded && !everyRowSees(m, keys), !ok && guarded:
 			return false, nil // rows that see nothing are 0 by the guard, not NaN
 		}
-		if mask != nil && (len(mask.Shape) > rank || len(mask.Shape) < 2) {
+		// The operator hides the keys for which a mask has no column.
+		if mask != nil && (len(mask.Shape) > rank || len(mask.Shape) < 2 || mask.Shape[len(mask.Shape)-1] != keys) {
 			return false, nil
 		}
 	}

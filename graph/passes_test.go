@@ -287,6 +287,10 @@ var passCases = []struct {
 		s := n.op("Where", in(n.op("Greater", in(n.Input("keep", 1, 1, 1, 5), n.c(-0.5))), n.matmul(q, n.transpose(k, 0, 1, 3, 2)), n.c(-1e9)))
 		return n.matmul(n.softmax(s), v)
 	}, "Greater Transpose MatMul Where Softmax MatMul", "Greater Where Attention"},
+	{"attention with a number added for each query", func(n *net) *Value {
+		q, k, v := n.Input("q", 1, 2, 4, 8), n.Input("k", 1, 2, 5, 8), n.Input("v", 1, 2, 5, 8)
+		return n.matmul(n.softmax(n.add(n.matmul(q, n.transpose(k, 0, 1, 3, 2)), n.w(4, 1))), v)
+	}, "Transpose MatMul Add Softmax MatMul", "Transpose MatMul Add Softmax MatMul"},
 	{"attention whose scores are read elsewhere", func(n *net) *Value {
 		q, k, v := n.Input("q", 1, 2, 4, 8), n.Input("k", 1, 2, 5, 8), n.Input("v", 1, 2, 5, 8)
 		p := n.softmax(n.matmul(q, n.transpose(k, 0, 1, 3, 2)))

@@ -95,6 +95,30 @@ func TestVerify(t *testing.T) {
 	}
 }
 
+// A model on strings is not supported, which is no failure.
+func TestVerifyUnsupportedType(t *testing.T) {
+	dir := t.TempDir()
+	writeCase(t, filepath.Join(dir, "strings"), 0, 2)
+	text := func(number protowire.Number, b []byte) []byte {
+		return protowire.AppendBytes(protowire.AppendTag(nil, number, protowire.BytesType), b)
+	}
+	// A second graph is merged with the first: it adds an input of type STRING (8).
+	tensor := protowire.AppendVarint(protowire.AppendTag(nil, 1, protowire.VarintType), 8)
+	input := text(7, text(11, append(text(1, []byte("words")), text(2, text(1, tensor))...)))
+	model := filepath.Join(dir, "strings", "model.onnx")
+	content, err := os.ReadFile(model)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(model, append(content, input...), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	lines, err := verifyLines(t, dir)
+	if err != nil || len(lines) != 2 || !strings.HasPrefix(lines[0], "unsupported strings: ") || !strings.HasSuffix(lines[0], `"words" is of type STRING`) {
+		t.Errorf("error %v, lines\n%s", err, strings.Join(lines, "\n"))
+	}
+}
+
 func TestTolerance(t *testing.T) {
 	inf, nan := float32(math.Inf(1)), float32(math.NaN())
 	tensor := func(x ...float32) *operator.Tensor {

@@ -12,7 +12,7 @@ import (
 
 const (
 	oldestOpset = 1
-	newestOpset = 26 // of ONNX 1.22
+	newestOpset = 28 // of ONNX 1.23; 1.22 has 27
 	newestIR    = int64(onnxpb.Version_IR_VERSION)
 )
 
@@ -59,6 +59,7 @@ func decode(data []byte, o Options, e *external) (*graph.Graph, error) {
 		producers: make(map[*graph.Value]*graph.Node),
 		taken:     make(map[string]bool),
 		nodes:     make(map[string]bool),
+		fourBits:  make(map[*graph.Value]bool),
 		memory:    o.Limit,
 		generated: maxGenerated,
 		folding:   maxFolding,
@@ -119,11 +120,12 @@ type decoder struct {
 	producers map[*graph.Value]*graph.Node
 	taken     map[string]bool // names of values
 	nodes     map[string]bool // names of nodes
-	memory    int64           // bytes that tensors may still take
-	generated int             // elements that folding may still make
-	folding   int64           // elementary operations that folding may still take
-	count     int             // nodes that may still be read
-	depth     int             // functions and branches being read
+	fourBits  map[*graph.Value]bool
+	memory    int64 // bytes that tensors may still take
+	generated int   // elements that folding may still make
+	folding   int64 // elementary operations that folding may still take
+	count     int   // nodes that may still be read
+	depth     int   // functions and branches being read
 	decoded   *graph.Graph
 	missing   []UnsupportedNode
 	unknown   []*NotConstantError
@@ -135,6 +137,8 @@ type symbol struct {
 	value   *graph.Value
 	problem string // why it is not supported, where no node is to blame
 	absent  bool
+	isList  bool // a sequence of tensors
+	list    []*graph.Value
 }
 
 type initializer struct {
@@ -290,6 +294,7 @@ func (d *decoder) initializer(name string, in initializer, s *scope) (symbol, er
 	default:
 		y.value = &graph.Value{Name: d.finalName(name, s), Role: graph.RoleConstant}
 		y.value.Fill(t)
+		d.noteFourBits(y.value, in.proto.GetDataType())
 	}
 	return y, s.define(name, y)
 }

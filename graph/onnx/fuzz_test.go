@@ -28,7 +28,12 @@ func seeds(t testing.TB) [][]byte {
 	calls := withFunctions(model(17, []int{2}, named(op("f", "x -> y", floatAttribute("a", 0.5)), "f")), f)
 	shapes := model(13, []int{2, 3, 4}, intTensor("zero", 0), intTensor("rest", -1), op("Shape", "x -> s"),
 		op("Gather", "s zero -> n"), op("Concat", "n rest -> target", intAttribute("axis", 0)), op("Reshape", "x target -> y"))
-	for _, m := range []*onnxpb.ModelProto{branches, calls, shapes} {
+	loop := model(17, []int{2}, intTensor("n", 3), op("SequenceEmpty", "-> s"),
+		op("Loop", "n - x s -> z t rows", body("i going v s -> going w t row", op("Add", "v v -> w"), op("Identity", "v -> row"), op("SequenceInsert", "s w -> t"))),
+		op("ConcatFromSequence", "t -> y", intAttribute("axis", 0)))
+	scan := model(17, []int{3, 2}, floatTensor("zero", []int{2}, 0, 0), op("Scan", "zero x -> z y",
+		body("sum row -> next copy", op("Add", "sum row -> next"), op("Identity", "next -> copy")), intAttribute("num_scan_inputs", 1)))
+	for _, m := range []*onnxpb.ModelProto{branches, calls, shapes, loop, scan} {
 		list = append(list, marshal(t, m))
 	}
 	paths, _ := filepath.Glob(filepath.Join(cases, "node", "*", "model.onnx"))
@@ -75,7 +80,7 @@ func FuzzDecode(f *testing.F) {
 // A file cut short anywhere is an error or a model, and no panic. Foreign files
 // may be whole before their end.
 func TestEveryTruncation(t *testing.T) {
-	for _, data := range seeds(t)[:len(readCases)+4] {
+	for _, data := range seeds(t)[:len(readCases)+6] {
 		for n := range data {
 			if _, err := Decode(data[:n]); err != nil && errors.Is(err, os.ErrNotExist) {
 				t.Error(err)

@@ -50,6 +50,8 @@ func (n *node) inline(f *onnxpb.FunctionProto) error {
 		y := symbol{absent: true}
 		if n.has(i) {
 			y = symbol{value: n.in[i]}
+		} else if i < len(n.lists) && n.lists[i] != nil {
+			y = *n.lists[i]
 		}
 		if err := s.define(name, y); err != nil {
 			return err
@@ -65,10 +67,7 @@ func (n *node) branch() error {
 	}
 	condition := n.in[0].Tensor()
 	if condition == nil {
-		if names := n.origins(n.in[0]); len(names) == 1 && n.producers[n.in[0]] == nil {
-			return &NotConstantError{Inputs: names, Err: errors.New("which branch is taken depends on input 0")}
-		}
-		return unsupportedf("its condition is not constant")
+		return n.mustBeConstant(0, "its condition")
 	}
 	flags, ok := condition.Data.([]bool)
 	if !ok || len(flags) != 1 {
@@ -135,7 +134,7 @@ func (n *node) body(s *scope, nodes []*onnxpb.NodeProto, outputs []string) error
 			return err
 		}
 	}
-	values := make([]*graph.Value, len(n.out))
+	results := make([]symbol, len(n.out))
 	for i, name := range n.out {
 		if name == "" {
 			continue
@@ -147,15 +146,21 @@ func (n *node) body(s *scope, nodes []*onnxpb.NodeProto, outputs []string) error
 		if !ok {
 			return fmt.Errorf("nothing in it computes its output %q", outputs[i])
 		}
-		if values[i] = y.value; y.value == nil || y.value.Name == name {
-			continue
-		}
-		// What only passes through it needs a name of its own.
-		same, err := n.emit(n.name+".same", "Identity", nil, []*graph.Value{y.value}, []string{name})
-		if err != nil {
+		if results[i], err = n.named(y, name); err != nil {
 			return err
 		}
-		values[i] = same[0]
 	}
-	return n.become(values...)
+	return n.becomeSymbols(results)
+}
+
+// named is y under a name: what only passes through a body needs one of its own.
+func (n *node) named(y symbol, name string) (symbol, error) {
+	if y.value == nil || y.value.Name == name {
+		return y, nil
+	}
+	same, err := n.emit(n.name+".same", "Identity", nil, []*graph.Value{y.value}, []string{name})
+	if err != nil {
+		return y, err
+	}
+	return symbol{value: same[0]}, nil
 }

@@ -16,6 +16,7 @@ import (
 type openInput struct {
 	name    string
 	dtype   graph.DType
+	kind    int32 // the type in the model
 	shape   []int // -1 where not known yet
 	symbols []string
 	given   bool // shape was given in the options
@@ -63,6 +64,7 @@ func (d *decoder) inputs(p *onnxpb.GraphProto, s *scope) error {
 	}
 	for _, x := range list {
 		v := &graph.Value{Name: x.name, DType: x.dtype, Shape: x.shape}
+		d.noteFourBits(v, x.kind)
 		if err := d.charge(x.dtype, x.shape); err != nil {
 			return fmt.Errorf("input %q: %w", x.name, err)
 		}
@@ -95,7 +97,7 @@ func newOpenInput(in *onnxpb.ValueInfoProto) (x *openInput, problem string, err 
 	if !ok {
 		return nil, fmt.Sprintf("input %q is of type %s", name, kind), nil
 	}
-	x = &openInput{name: name, dtype: dtype}
+	x = &openInput{name: name, dtype: dtype, kind: t.GetElemType()}
 	if t.Shape == nil {
 		return x, "", nil
 	}
@@ -200,7 +202,7 @@ func (x *openInput) give(shape []int, sizes map[string]int) error {
 		}
 		sizes[symbol] = size
 	}
-	x.shape, x.given = slices.Clone(shape), true
+	x.shape, x.given = append([]int{}, shape...), true
 	delete(sizes, "")
 	return nil
 }

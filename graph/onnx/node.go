@@ -20,7 +20,8 @@ type node struct {
 	op         string // with the domain, where it is not ONNX's own
 	opset      int
 	attributes operator.Attributes
-	in         []*graph.Value // nil where left out
+	in         []*graph.Value // nil where left out, or where it is a list
+	lists      []*symbol      // inputs that are lists, nil for others
 	out        []string       // names in the graph; "" where left out
 	// done says that what the outputs are has been said already.
 	done bool
@@ -98,8 +99,15 @@ func (n *node) operands() (bool, error) {
 		if y.problem != "" {
 			return false, unsupported(y.problem)
 		}
-		ready = ready && (y.value != nil || y.absent)
+		ready = ready && (y.value != nil || y.absent || y.isList)
+		if y.isList {
+			n.lists = append(n.lists, make([]*symbol, len(n.in)-len(n.lists))...)
+			n.lists = append(n.lists, &y)
+		}
 		n.in = append(n.in, y.value)
+	}
+	if n.lists != nil { // whose inputs keep their places
+		return ready, nil
 	}
 	for len(n.in) > 0 && n.in[len(n.in)-1] == nil {
 		n.in = n.in[:len(n.in)-1]
@@ -117,8 +125,17 @@ func (n *node) read() error {
 	if f := n.functions[functionKey(n.proto.GetDomain(), n.proto.GetOpType(), n.proto.GetOverload())]; f != nil {
 		return n.inline(f)
 	}
-	if n.op == "If" {
+	switch {
+	case n.op == "If":
 		return n.branch()
+	case n.op == "Loop":
+		return n.loop()
+	case n.op == "Scan":
+		return n.scan()
+	case listOperators[n.op] != nil:
+		return n.readList()
+	case n.lists != nil:
+		return unsupportedf("on a sequence")
 	}
 	if dom := domain(n.proto.GetDomain()); dom != "" && dom != "com.microsoft" {
 		return unsupported("")
@@ -182,10 +199,18 @@ func (n *node) last() error {
 
 // become says what the outputs are.
 func (n *node) become(values ...*graph.Value) error {
-	n.done = true
+	list := make([]symbol, len(values))
 	for i, v := range values {
+		list[i].value = v
+	}
+	return n.becomeSymbols(list)
+}
+
+func (n *node) becomeSymbols(list []symbol) error {
+	n.done = true
+	for i, y := range list {
 		if name := n.proto.Output[i]; name != "" {
-			if err := n.scope.define(name, symbol{value: v}); err != nil {
+			if err := n.scope.define(name, y); err != nil {
 				return err
 			}
 		}
@@ -226,6 +251,18 @@ func (n *node) int64s(suffix string, x ...int64) *graph.Value {
 
 // has reports whether input i is given.
 func (n *node) has(i int) bool { return i < len(n.in) && n.in[i] != nil }
+
+// mustBeConstant says that input i must be constant, and which inputs of the
+// model make it so: numbers of pictures or words are unlikely to be given.
+func (n *node) mustBeConstant(i int, what string) error {
+	names := n.origins(n.in[i])
+	for _, v := range n.decoded.Inputs {
+		if v.DType.IsFloat() && v.Elements() > 1 && slices.Contains(names, v.Name) {
+			return unsupportedf("%s is not constant", what)
+		}
+	}
+	return &NotConstantError{Inputs: names, Err: fmt.Errorf("%s depends on input %d", what, i)}
+}
 
 // set makes v input i.
 func (n *node) set(i int, v *graph.Value) {

@@ -15,6 +15,7 @@ var normalizers map[string]func(*node) error
 func init() {
 	normalizers = map[string]func(*node) error{
 		"BatchNormalization":           (*node).normalizeBatchNormalization,
+		"CastLike":                     (*node).normalizeCastLike,
 		"Clip":                         (*node).normalizeClip,
 		"Constant":                     (*node).readConstant,
 		"DFT":                          (*node).normalizeDFT,
@@ -24,6 +25,8 @@ func init() {
 		"Hardmax":                      (*node).normalizeFlattening,
 		"LogSoftmax":                   (*node).normalizeFlattening,
 		"Pad":                          (*node).normalizePad,
+		"PRelu":                        (*node).normalizePRelu,
+		"QuantizeLinear":               (*node).normalizeQuantizeLinear,
 		"Resize":                       (*node).normalizeResize,
 		"RoiAlign":                     (*node).normalizeRoiAlign,
 		"Scatter":                      (*node).normalizeScatter,
@@ -131,6 +134,9 @@ func (n *node) readConstant() error {
 	}
 	v := &graph.Value{Name: n.out[0], Role: graph.RoleConstant}
 	v.Fill(t)
+	for _, a := range n.proto.Attribute {
+		n.noteFourBits(v, a.GetT().GetDataType())
+	}
 	return n.become(v)
 }
 
@@ -216,12 +222,12 @@ func (n *node) normalizeDropout() error {
 	if n.has(2) {
 		t := n.in[2].Tensor()
 		if t == nil {
-			return unsupportedf("whether it is training is not constant")
+			return n.mustBeConstant(2, "whether it is training")
 		}
 		if on, ok := t.Data.([]bool); !ok || len(on) != 1 {
 			return fmt.Errorf("input 2 is of type %s and shape %v, want one bool", t.DType, t.Shape)
 		} else if on[0] {
-			return unsupportedf("training mode")
+			return nil // which only a ratio of 0 makes certain
 		}
 	}
 	if len(n.out) == 1 && n.has(0) {

@@ -82,3 +82,18 @@ func (n *node) normalizeReshape() error {
 	}
 	return nil
 }
+
+// normalizePRelu aligns the slopes with the channels, which before opset 7 they
+// were for.
+func (n *node) normalizePRelu() error {
+	if n.opset >= 7 || !n.has(0) || !n.has(1) || len(n.in[1].Shape) != 1 || n.in[1].Shape[0] == 1 {
+		return nil
+	}
+	shape := []int64{int64(n.in[1].Shape[0])}
+	for range len(n.in[0].Shape) - 2 {
+		shape = append(shape, 1)
+	}
+	var err error
+	n.in[1], err = n.inner("aligned", "Reshape", nil, n.in[1], n.int64s("aligned.shape", shape...))
+	return err
+}

@@ -18,6 +18,8 @@ var firstOpset = opsetsOf(map[int][]string{
 	23: {"Attention", "RMSNormalization", "RotaryEmbedding"},
 	24: {"Swish", "TensorScatter"},
 	26: {"BitCast", "CumProd"},
+	27: {"CausalConvWithState", "LinearAttention"},
+	28: {"SwiGLU"},
 })
 
 func opsetsOf(names map[int][]string) map[string]int {

@@ -3,6 +3,7 @@ package operator
 import (
 	"fmt"
 	"math"
+	"slices"
 )
 
 func init() {
@@ -32,6 +33,7 @@ func init() {
 	for _, name := range []string{"Abs", "Neg", "Sign", "Relu"} {
 		define(name, unaryNumber(name))
 	}
+	define("Shrink", definition{least: 1, most: 1, outputs: 1, infer: inferShrink, run: runShrink})
 	define("IsNaN", isFloatThat(func(Attributes) (func(float64) bool, error) { return math.IsNaN, nil }))
 	define("IsInf", isFloatThat(isInf))
 }
@@ -256,6 +258,40 @@ func gelu(a Attributes) (func(float64) float64, error) {
 func swish(a Attributes) (func(float64) float64, error) {
 	alpha, err := a.Float("alpha", 1)
 	return func(x float64) float64 { return x * sigmoid(float64(alpha)*x) }, err
+}
+
+// shrink is the function that moves numbers towards zero by a bias, and makes
+// those between -lambd and lambd zero.
+func shrink(a Attributes) (func(float64) float64, error) {
+	bias, err := a.Float("bias", 0)
+	limit, err2 := a.Float("lambd", 0.5)
+	return func(x float64) float64 {
+		switch {
+		case x < -float64(limit):
+			return x + float64(bias)
+		case x > float64(limit):
+			return x - float64(bias)
+		}
+		return 0
+	}, firstError(err, err2)
+}
+
+func inferShrink(c *Call) ([]Type, error) {
+	_, err := shrink(c.Attributes)
+	return []Type{{c.In[0].DType, c.In[0].Shape}}, firstError(err, c.wantNumbers(0))
+}
+
+func runShrink(c *Call, out []*Tensor) error {
+	f, err := shrink(c.Attributes)
+	if err != nil {
+		return err
+	}
+	y := slices.Clone(float64s(c.In[0]))
+	for i, x := range y {
+		y[i] = f(x)
+	}
+	setFloat64s(out[0], y)
+	return nil
 }
 
 func inferSwiGLU(c *Call) ([]Type, error) {

@@ -12,6 +12,7 @@ func init() {
 	move("Transpose", 1, 1, inferTranspose, runTranspose)
 	move("Concat", 1, -1, inferConcat, runConcat)
 	define("Split", definition{least: 1, most: 2, outputs: -1, infer: inferSplit, run: runSplit, exact: true})
+	move("CenterCropPad", 2, 2, inferCenterCropPad, runCenterCropPad)
 	move("Slice", 3, 5, inferSlice, runSlice)
 	move("Expand", 2, 2, inferExpand, runExpand)
 	move("Tile", 2, 2, inferTile, runTile)

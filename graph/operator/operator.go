@@ -45,6 +45,9 @@ type UnsupportedError struct{ Reason string }
 
 func (e *UnsupportedError) Error() string { return e.Reason }
 
+// Is lets errors.Is find errors.ErrUnsupported.
+func (e *UnsupportedError) Is(target error) bool { return target == errors.ErrUnsupported }
+
 func unsupportedf(format string, args ...any) error {
 	return &UnsupportedError{fmt.Sprintf(format, args...)}
 }

@@ -83,13 +83,18 @@ func runPad(c *Call, out []*Tensor) error {
 	if err != nil {
 		return err
 	}
-	y, x := out[0], c.In[0]
 	if p.mode != "constant" {
-		p.repeat(y, x)
+		p.repeat(out[0], c.In[0])
 		return nil
 	}
-	if c.has(2) {
-		between(y, c.In[2]).set(0, 0, Elements(p.shape))
+	p.surround(out[0], c.In[0], c.input(2))
+	return nil
+}
+
+// surround fills y with x and, around it, value, 0 where that is nil.
+func (p *padding) surround(y, x, value *Tensor) {
+	if value != nil {
+		between(y, value).set(0, 0, Elements(p.shape))
 	} else {
 		between(y, y).zero(0, Elements(p.shape))
 	}
@@ -101,7 +106,6 @@ func runPad(c *Call, out []*Tensor) error {
 		from += max(0, -p.before[i]) * t[i]
 	}
 	between(y, x).strided(newWalk(kept, s, t), to, from)
-	return nil
 }
 
 // repeat fills y from x by an index for each place along each dimension.
@@ -159,4 +163,59 @@ func padSource(mode string, i, n int) int {
 	period := 2 * (n - 1)
 	i = int(modulo(int64(i), int64(period)))
 	return min(i, period-i)
+}
+
+// centred is the padding, negative where it crops, that gives the dimensions
+// listed the sizes wanted. What is odd is at the end.
+func (c *Call) centred() (*padding, error) {
+	x := c.In[0].Shape
+	if err := c.wantIndices(1); err != nil {
+		return nil, err
+	}
+	want, err := c.ints(1)
+	if err != nil {
+		return nil, err
+	}
+	axes, err := c.Attributes.Ints("axes")
+	if err != nil {
+		return nil, err
+	}
+	if _, ok := c.Attributes["axes"]; !ok {
+		for i := range x {
+			axes = append(axes, i)
+		}
+	}
+	if _, err := markAxes(axes, len(x)); err != nil {
+		return nil, err
+	}
+	if len(want) != len(axes) {
+		return nil, fmt.Errorf("%d sizes for %d axes", len(want), len(axes))
+	}
+	p := &padding{mode: "constant", before: make([]int, len(x)), after: make([]int, len(x)), shape: slices.Clone(x)}
+	for i, a := range axes {
+		a, _ = axis(a, len(x))
+		if want[i] < 0 || want[i] > MaxDim {
+			return nil, fmt.Errorf("size %d of axis %d is outside 0..%d", want[i], a, MaxDim)
+		}
+		d := want[i] - x[a]
+		p.before[a], p.after[a], p.shape[a] = d/2, d-d/2, want[i]
+	}
+	return p, nil
+}
+
+func inferCenterCropPad(c *Call) ([]Type, error) {
+	p, err := c.centred()
+	if err != nil {
+		return nil, err
+	}
+	return []Type{{c.In[0].DType, p.shape}}, nil
+}
+
+func runCenterCropPad(c *Call, out []*Tensor) error {
+	p, err := c.centred()
+	if err != nil {
+		return err
+	}
+	p.surround(out[0], c.In[0], nil)
+	return nil
 }

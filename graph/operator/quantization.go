@@ -173,8 +173,11 @@ type blocks struct {
 
 func (c *Call) scaleBlocks() (*blocks, error) {
 	x, scale := c.In[0].Shape, c.In[1].Shape
-	if err := c.wantShape(2, scale...); err != nil {
-		return nil, err
+	// One element may have a dimension, or none.
+	if c.wantScalar(1) != nil || c.wantScalar(2) != nil {
+		if err := c.wantShape(2, scale...); err != nil {
+			return nil, err
+		}
 	}
 	block, err := c.Attributes.Int("block_size", 0)
 	if err != nil {

@@ -42,7 +42,10 @@ func inferDropout(c *Call) ([]Type, error) {
 		}
 		if v[0] {
 			drops := true
-			if ratio := c.input(1); ratio != nil && ratio.Data != nil {
+			if ratio := c.input(1); ratio != nil {
+				if ratio.Data == nil {
+					return nil, &NotConstantError{1}
+				}
 				v, ok := ratio.Floats()
 				drops = !ok || v[0] != 0
 			}

@@ -35,11 +35,13 @@ ONNX has for the operator, of float16, bfloat16, float32, float64, signed and
 unsigned integers of 8 to 64 bits, and bool; float16 and bfloat16 are computed in
 float32, and integers of 4 bits in 8.
 
-Beside these there are functions of the model, which are inlined, ` + "`If`" + ` with a
-condition that is constant, ` + "`Constant`" + `, and, of old opsets, ` + "`Upsample`" + ` and
-` + "`Scatter`" + `. There is no ` + "`Loop`" + ` or ` + "`Scan`" + `, and there are no strings, sequences or
-sparse tensors. Where the shape of an output depends on the elements of an input,
-that input must be constant.
+Beside these there are functions of the model, which are inlined, ` + "`If`" + `, ` + "`Loop`" + ` and
+` + "`Scan`" + ` where constants say which branch is taken and how often, sequences of
+tensors (` + "`SequenceConstruct`, `SplitToSequence`, `ConcatFromSequence`" + ` and others) that are
+neither inputs nor outputs of the model, ` + "`Constant`" + `, and, of old opsets, ` + "`Upsample`" + ` and
+` + "`Scatter`" + `. Loops are unrolled when a model is read. There are no strings, sparse
+tensors or elements of 2 bits or of 8 in floating point. Where the shape of an output
+depends on the elements of an input, that input must be constant.
 
 | operator | since | kernels |
 | --- | --- | --- |
