@@ -421,6 +421,23 @@ func TestLoginShells(t *testing.T) {
 	}
 }
 
+// TestNoShell has a user who may not start commands.
+func TestNoShell(t *testing.T) {
+	l := newLab(t, "")
+	key := filepath.Join(l.Dir, "user.pub")
+	public, err := os.ReadFile(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(key, append([]byte(`command="echo This account is not available; exit 1" `), public...), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	err = l.open(t, nil).Run(withTimeout(t), os.Stdout, "device")
+	if err == nil || !strings.Contains(err.Error(), "not reached") || !strings.Contains(err.Error(), "This account is not available") {
+		t.Errorf("error: %v", err)
+	}
+}
+
 // TestFolderIsMade has a target whose folder for caches is not there: it is not
 // there afterwards.
 func TestFolderIsMade(t *testing.T) {
