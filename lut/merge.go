@@ -50,7 +50,7 @@ func Merge(tables ...*Table) (*Table, []Conflict, error) {
 	networks := map[string][]Network{}
 	var names []string
 	for i, t := range tables {
-		if err := sameOrigin(out.Meta, t.Meta, "measurements of different origin are not combined"); err != nil {
+		if err := sameOrigin(out.Meta, t.Meta, "measurements of different origin are not combined, unless asked to (--across keeps the fastest of each workload)"); err != nil {
 			return fail(err)
 		}
 		if t.Published != nil {

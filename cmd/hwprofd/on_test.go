@@ -289,7 +289,7 @@ func TestOnDaemonByTLS(t *testing.T) {
 	certificate, key := filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")
 	writeCertificate(t, certificate, key)
 	token, wrong := filepath.Join(dir, "token"), filepath.Join(dir, "wrong")
-	for path, content := range map[string]string{token: "a secret\n", wrong: "another\n"} {
+	for path, content := range map[string]string{token: "a secret that is long enough\n", wrong: "another that is long enough\n"} {
 		if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
 			t.Fatal(err)
 		}

@@ -188,12 +188,15 @@ func (t *Target) run(ctx context.Context, script string, stdin io.Reader, each f
 	r := bufio.NewReaderSize(heard{pipe, func() { watch.Reset(quiet) }}, 64<<10)
 	begun, code := false, -1
 	var failed error
+	var instead string // the last line of what starts in place of the script, such as nologin
 	for failed == nil && code < 0 {
 		line, err := r.ReadBytes('\n')
 		switch text := strings.TrimRight(string(line[:min(len(line), 40)]), "\r\n"); {
 		case !begun:
 			if begun = text == beginMark; begun {
 				t.heard.Store(time.Now().UnixNano())
+			} else if said := strings.TrimSpace(string(line)); said != "" {
+				instead = fmt.Sprintf("it says %.200q", said)
 			}
 		case err == nil && strings.HasPrefix(text, endMark):
 			code, failed = readCode(text)
@@ -229,6 +232,9 @@ func (t *Target) run(ctx context.Context, script string, stdin io.Reader, each f
 		return err
 	}
 	reason := words.String()
+	if !begun && instead != "" {
+		reason = instead
+	}
 	if reason == "" && wait != nil {
 		reason = fmt.Sprintf("%s ended (%v)", t.via.program(), wait)
 	} else if reason == "" {
