@@ -274,6 +274,10 @@ func TestPagesInBrowser(t *testing.T) {
 	}
 	failed := d.await(d.submit(`{"kind":"measure","models":["`+model.Digest+`"]}`).ID, in(api.Failed))
 	b.look("failed-job", fmt.Sprintf("%s/jobs/%d", d.url, failed.ID))
+	if err := os.WriteFile(d.server.models.path(model.Digest), []byte("mended"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	b.do(chromedp.Submit(css("form[action$='/retry']")), chromedp.WaitVisible(css(".state.done")))
 	b.do(chromedp.Navigate(d.url + "/luts/none"))
 	contains(t, ask(b, chromedp.Text(css("main"))), "there is no table")
 }
