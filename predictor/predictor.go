@@ -77,7 +77,8 @@ type Part struct {
 	LatencyNS float64 // of the workload alone, without what a model of one workload costs beyond it
 	Source    string  // SourceTable, SourceTransfer, SourceInterpolation, SourceRegression or SourceRoofline
 	// Uncertainty is the standard deviation to expect of ln(LatencyNS): 0.03
-	// for 3%. It is what the part widens the network's interval by.
+	// for 3%. It is what the part widens the network's interval by; of a predicted row
+	// less than it alone is unsure by, as the errors of several partly cancel.
 	Uncertainty float64
 }
 
@@ -218,7 +219,14 @@ func Fit(t *lut.Table) (*Predictor, error) {
 	slices.Sort(noises)
 	p.usualNoise = quantile(noises, 0.5)
 	p.between = lut.NewInterpolator(known)
-	p.fitFamilies(samples)
+	together := p.together(t.Networks)
+	p.fitFamilies(samples, together)
+	for w, c := range p.memory.costs {
+		if c.source == SourceTransfer {
+			c.spread *= together
+			p.memory.costs[w] = c
+		}
+	}
 	if p.energy, err = fitEnergy(t.Rows, p.memory.costs); err != nil {
 		return nil, err
 	}
@@ -314,7 +322,34 @@ func weightBytes(w graph.Workload) float64 {
 // family is what shares a regression.
 func family(w graph.Workload) string { return w.Family() + "/" + string(w.DType) }
 
-func (p *Predictor) fitFamilies(samples map[string][]sample) {
+// together is the part of the uncertainty of predicted rows that is left in the
+// sum over a network, where their errors partly cancel: predicted networks tell.
+// It is 1 where there are none.
+func (p *Predictor) together(networks []lut.Network) float64 {
+	var parts []float64
+	for _, n := range networks {
+		workloads, err := n.ParseWorkloads()
+		if n.Samples > 0 || err != nil || !(n.LatencyMedianNS > 0) {
+			continue // errors are reported where networks are fitted
+		}
+		var ns, spread float64
+		for _, w := range p.cut(workloads) {
+			if c, ok := p.memory.costs[w]; ok {
+				ns, spread = ns+c.ns, spread+c.ns*c.spread
+			}
+		}
+		if spread > 0 {
+			parts = append(parts, min(1, relativeNoise(n.LatencyMedianNS, n.LatencyCI95NS)*ns/spread))
+		}
+	}
+	if len(parts) == 0 {
+		return 1
+	}
+	slices.Sort(parts)
+	return quantile(parts, 0.5)
+}
+
+func (p *Predictor) fitFamilies(samples map[string][]sample, together float64) {
 	p.roofline = fitRoofline(samples)
 	p.describer.roofline = p.roofline.coefficients
 	var fits sync.WaitGroup
@@ -326,7 +361,7 @@ func (p *Predictor) fitFamilies(samples map[string][]sample) {
 		}
 		fits.Go(func() {
 			r := fitRegression(samples[name], p.describer)
-			r.spread = math.Hypot(r.spread, unsure(samples[name]))
+			r.spread = math.Hypot(r.spread, together*unsure(samples[name]))
 			mu.Lock()
 			defer mu.Unlock()
 			p.regressions[name] = r
