@@ -376,6 +376,40 @@ func TestCancelAndEvents(t *testing.T) {
 	d.ask("GET", "/api/v1/jobs/99/events", "", nil, http.StatusNotFound, nil)
 }
 
+// TestRetry tries a profile again that failed, as on a full disk: it goes on with
+// what was measured.
+func TestRetry(t *testing.T) {
+	d := startDaemon(t, t.TempDir())
+	model := d.upload("net.onnx", "net")
+	file := d.server.models.path(model.Digest)
+	if err := os.WriteFile(file, []byte("broken"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	job := d.await(d.submit(`{"kind":"profile","lut":"a","models":["`+model.Digest+`"]}`).ID, in(api.Failed))
+	if err := os.WriteFile(filepath.Join(d.server.workDir(job.ID), "table"+tableSuffix+".journal"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(file, []byte("net"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	path := fmt.Sprintf("/api/v1/jobs/%d/retry", job.ID)
+	d.addTable("a", 60)
+	d.ask("POST", path, "", nil, http.StatusConflict, nil) // the table's name is taken
+	d.ask("DELETE", "/api/v1/luts/a", "", nil, http.StatusNoContent, nil)
+	var again api.Job
+	d.ask("POST", path, "", nil, http.StatusAccepted, &again)
+	if again.State != api.Queued || again.Error != "" || again.Finished != nil {
+		t.Errorf("tried again: %+v", again)
+	}
+	job = d.await(job.ID, in(api.Done))
+	if job.Attempts != 2 || !slices.Contains(job.Messages, "resumed") {
+		t.Errorf("after %d attempts, messages %q", job.Attempts, job.Messages)
+	}
+	d.get("/api/v1/luts/a", nil)
+	d.ask("POST", path, "", nil, http.StatusConflict, nil)
+	d.ask("POST", "/api/v1/jobs/99/retry", "", nil, http.StatusNotFound, nil)
+}
+
 // TestRestart ends a daemon in the middle of a job; the next one goes on.
 func TestRestart(t *testing.T) {
 	dir := t.TempDir()

@@ -54,6 +54,7 @@ func (s *Server) apiRoutes() []route {
 		{"GET", "/api/v1/jobs/{id}", s.getJob},
 		{"DELETE", "/api/v1/jobs/{id}", s.deleteJob},
 		{"POST", "/api/v1/jobs/{id}/cancel", s.postCancel},
+		{"POST", "/api/v1/jobs/{id}/retry", s.postRetry},
 		{"GET", "/api/v1/jobs/{id}/events", s.getEvents},
 	}
 }
@@ -522,6 +523,19 @@ func (s *Server) postCancel(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	job, err := s.cancel(id)
+	if err != nil {
+		return err
+	}
+	writeJSON(w, r, http.StatusAccepted, job)
+	return nil
+}
+
+func (s *Server) postRetry(w http.ResponseWriter, r *http.Request) error {
+	id, err := jobID(r)
+	if err != nil {
+		return err
+	}
+	job, err := s.retry(id)
 	if err != nil {
 		return err
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"strings"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
@@ -180,7 +181,7 @@ fastest runtime for each.`,
 			}
 			merged, conflicts, err := merge(tables...)
 			if err != nil {
-				return err
+				return fmt.Errorf("%s: %w", strings.Join(args, ", "), err)
 			}
 			if err := merged.Write(output); err != nil {
 				return err

@@ -201,6 +201,12 @@ func (c *Client) Jobs(ctx context.Context, state string) ([]api.Job, error) {
 	return v.Jobs, err
 }
 
+// Retry queues a job again that failed or was cancelled; a profile that failed
+// goes on from its journal.
+func (c *Client) Retry(ctx context.Context, id uint64) error {
+	return c.call(ctx, http.MethodPost, jobPath(id)+"/retry", nil, nil)
+}
+
 // Cancel ends a job that waits or runs.
 func (c *Client) Cancel(ctx context.Context, id uint64) error {
 	return c.call(ctx, http.MethodPost, jobPath(id)+"/cancel", nil, nil)

@@ -78,6 +78,7 @@ func TestProblems(t *testing.T) {
 	_, err = c.Job(ctx, 7)
 	wants(err, 404)
 	wants(c.Cancel(ctx, 7), 404)
+	wants(c.Retry(ctx, 7), 404)
 	_, err = c.Wait(ctx, 7, nil)
 	wants(err, 404)
 	_, err = c.Submit(ctx, api.JobSpec{Kind: "dance"})
