@@ -550,19 +550,34 @@ func (p *Predictor) sum(workloads []graph.Workload) (s networkSum, parts []Part,
 			}
 			p.memory.mu.RLock()
 		}
-		parts[i] = Part{Workload: *w, LatencyNS: c.ns, Source: c.source, Uncertainty: c.spread}
-		s.ns += c.network
-		s.alone += c.ns
-		s.spread += c.network * c.spread
-		s.weights += c.weights
-		s.mj += c.mj
-		s.estimated += c.estimated
-		families[min(c.family, maxFamilies-1)] += c.network
+		parts[i] = c.part(w)
+		s.add(&c, &families)
 	}
 	p.memory.mu.RUnlock()
+	p.close(&s, &families)
+	return s, parts, nil
+}
+
+// part is what the cost of a workload tells.
+func (c *cost) part(w *graph.Workload) Part {
+	return Part{Workload: *w, LatencyNS: c.ns, Source: c.source, Uncertainty: c.spread}
+}
+
+// add adds a workload.
+func (s *networkSum) add(c *cost, families *[maxFamilies]float64) {
+	s.ns += c.network
+	s.alone += c.ns
+	s.spread += c.network * c.spread
+	s.weights += c.weights
+	s.mj += c.mj
+	s.estimated += c.estimated
+	families[min(c.family, maxFamilies-1)] += c.network
+}
+
+// close adds what a network costs once.
+func (p *Predictor) close(s *networkSum, families *[maxFamilies]float64) {
 	s.family = largest(families[:min(len(p.families)+1, maxFamilies)])
 	s.ns += p.overhead.once(s.weights)
-	return s, parts, nil
 }
 
 // largest is the position of the largest value, the first of equal ones.
