@@ -10,23 +10,15 @@ run() { # run SPACE DEVICE OPTIONS...
   local file=$folder/$1_latency_ms.csv.gz devices=$train
   [ "$1" != fbnet ] || devices=${train/256/64}
   hwprofd transfer --space "$1" --known "$file" --train "$devices" --unknown "$file" --target "$2" --seed 7 --json "${@:3}" |
-    awk -F'[:,]' -v name="$1, $2" '/spearman_mean/{r=$2}/spearman_std/{d=$2}/within10/{w=$2}/median_error/{m=$2}/coverage90/{c=$2}/half_width90/{h=$2}/"seconds"/{s=$2}
+    awk -F'[:,]' -v name="$1, $2${label:+, $label}" '/spearman_mean/{r=$2}/spearman_std/{d=$2}/within10/{w=$2}/median_error/{m=$2}/coverage90/{c=$2}/half_width90/{h=$2}/"seconds"/{s=$2}
       END{printf "| %s | %.3f ± %.3f | %.1f%% | %.1f%% | %.1f%% | %.1f%% | %.1f |\n", name, r, d, 100*w, 100*m, 100*c, 100*h, s}'
 }
-many() { # many DEVICE SAMPLES: within 10%, rank correlation, coverage
-  run nasbench201 "$1" --samples "$2" --repeats 1 | awk -F'|' '{sub(/ ±.*/, "", $3); print $4 "|" $3 " |" $6}'
-}
-if [ "$part" = many ]; then
-  echo "| device | within 10%, 100 | Spearman | 90% hold | 900 | Spearman | 90% hold | 6,000 | Spearman | 90% hold |"
-  echo "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |"
-  for d in titanx_1 titanx_32 titanx_256 gold_6240 gold_6226 raspi4 eyeriss; do
-    echo "| $d |$(many "$d" 100)|$(many "$d" 900)|$(many "$d" 6000)|"
-  done
-  exit
-fi
 echo "| space, device | Spearman | within 10% | median error | 90% intervals hold | median half-width | seconds |"
 echo "| --- | --- | --- | --- | --- | --- | --- |"
 case $part in
   fewshot) for d in gold_6226 raspi4 eyeriss; do run nasbench201 "$d"; done; run fbnet raspi4 ;;
   designed) for d in gold_6226 raspi4 eyeriss; do run nasbench201 "$d" --choose designed; done; run fbnet raspi4 --choose designed ;;
+  many) for d in titanx_1 titanx_32 titanx_256 gold_6240 gold_6226 raspi4 eyeriss; do
+    for k in 100 900 6000; do label=$k run nasbench201 "$d" --samples "$k" --repeats 1; done
+  done ;;
 esac
