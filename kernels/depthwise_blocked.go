@@ -99,7 +99,7 @@ func packDepthwiseBlocked(s Conv2D, weight, bias []float32) *blockedDepthwise {
 	width := k.width
 	d := &blockedDepthwise{shape: s, kernels: k, multiplier: s.K / s.C}
 	blocks, taps := (s.K+width-1)/width, s.R*s.S
-	d.weight, d.bias = aligned(blocks*taps*width), aligned(blocks*width)
+	d.weight, d.bias = Aligned[float32](blocks*taps*width), Aligned[float32](blocks*width)
 	for c := range s.K {
 		for t := range taps {
 			d.weight[(c/width*taps+t)*width+c%width] = weight[c*taps+t]

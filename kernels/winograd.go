@@ -211,7 +211,7 @@ func (w *winogradWeights) forward(ws *Workspace, dst, src, bias, residual []floa
 		checkLength("Conv2D", "residual", len(residual), outputs)
 	}
 	if zeros := max((w.columns*w.size+2)*c, w.target*c); len(ws.zeros) < zeros {
-		ws.zeros = aligned(zeros)
+		ws.zeros = Aligned[float32](zeros)
 	}
 	if bias == nil {
 		bias = ws.zeros

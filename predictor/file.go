@@ -120,6 +120,7 @@ func (p *Predictor) encode() ([]byte, error) {
 	p.encodeWorkloads(t, &meta)
 	t.vector("roofline.coefficients", p.roofline.coefficients)
 	t.vector("energy.coefficients", p.energy.coefficients)
+	t.vector("energy.errors", p.energy.errors)
 	t.vector("overhead.factors", p.overhead.factors)
 	t.vector("overhead.knots", p.overhead.knots)
 	t.vector("overhead.spill", p.overhead.spill)
@@ -259,6 +260,12 @@ func decode(content []byte) (*Predictor, error) {
 	p.describer = describer{hardware: meta.Hardware, roofline: p.roofline.coefficients}
 	for i, name := range meta.Families {
 		p.families[name] = i
+	}
+	if _, ok := t.floats["energy.errors"]; ok { // missing in files of before
+		p.energy.errors = r.vector("energy.errors", -1)
+	}
+	if !slices.IsSorted(p.energy.errors) || len(p.energy.errors) > 0 && p.energy.errors[0] < 0 {
+		r.fail("energy.errors are not ascending from 0")
 	}
 	switch n := len(p.energy.coefficients); {
 	case n == 0:

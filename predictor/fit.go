@@ -44,10 +44,11 @@ type material struct {
 	order               []graph.Workload        // of these rows
 	rules               []FusionRule
 	networks, disturbed []lut.Network
+	all                 []lut.Network // for whatever use
 }
 
 func materialOf(t *lut.Table) (*material, error) {
-	m := &material{meta: t.Meta, rows: t.Rows, alone: map[graph.Workload]cost{}}
+	m := &material{meta: t.Meta, rows: t.Rows, all: t.Networks, alone: map[graph.Workload]cost{}}
 	var harmless bool
 	networks, err := steadier(t.Networks)
 	if err != nil {
@@ -112,6 +113,9 @@ func (m *material) learn(networks []lut.Network, like *Predictor) (*Predictor, e
 	if like != nil && inside == nil && !like.inside { // of the same rows
 		p.families, p.regressions, p.roofline, p.describer = like.families, like.regressions, like.roofline, like.describer
 		p.between, p.usualNoise, p.energy = like.between, like.usualNoise, like.energy
+		for w := range p.memory.costs {
+			p.memory.costs[w] = like.memory.costs[w]
+		}
 		return p, p.fitNetworks(networks, nil, like)
 	}
 	p.inside = inside != nil
@@ -132,7 +136,14 @@ func (m *material) learn(networks []lut.Network, like *Predictor) (*Predictor, e
 	slices.Sort(noises)
 	p.usualNoise = quantile(noises, 0.5)
 	p.between = lut.NewInterpolator(known)
-	p.fitFamilies(samples, like)
+	together := p.together(m.all)
+	p.fitFamilies(samples, together, like)
+	for w, c := range p.memory.costs {
+		if c.source == SourceTransfer {
+			c.spread *= together
+			p.memory.costs[w] = c
+		}
+	}
 	if like != nil {
 		p.energy = like.energy
 	} else if p.energy, err = fitEnergy(m.rows, p.memory.costs); err != nil {
@@ -268,9 +279,36 @@ func weightBytes(w graph.Workload) float64 {
 // family is what shares a regression.
 func family(w graph.Workload) string { return w.Family() + "/" + string(w.DType) }
 
+// together is the part of the uncertainty of predicted rows that is left in the
+// sum over a network, where their errors partly cancel: predicted networks tell.
+// It is 1 where there are none.
+func (p *Predictor) together(networks []lut.Network) float64 {
+	var parts []float64
+	for _, n := range networks {
+		workloads, err := n.ParseWorkloads()
+		if n.Samples > 0 || err != nil || !(n.LatencyMedianNS > 0) {
+			continue // errors are reported where networks are fitted
+		}
+		var ns, spread float64
+		for _, w := range p.cut(workloads) {
+			if c, ok := p.memory.costs[w]; ok {
+				ns, spread = ns+c.ns, spread+c.ns*c.spread
+			}
+		}
+		if spread > 0 {
+			parts = append(parts, min(1, relativeNoise(n.LatencyMedianNS, n.LatencyCI95NS)*ns/spread))
+		}
+	}
+	if len(parts) == 0 {
+		return 1
+	}
+	slices.Sort(parts)
+	return quantile(parts, 0.5)
+}
+
 // fitFamilies fits the roofline and the regressions, of the kinds that like has
 // if it is not nil.
-func (p *Predictor) fitFamilies(samples map[string][]sample, like *Predictor) {
+func (p *Predictor) fitFamilies(samples map[string][]sample, together float64, like *Predictor) {
 	p.roofline = fitRoofline(samples)
 	p.describer.roofline = p.roofline.coefficients
 	var fits sync.WaitGroup
@@ -291,7 +329,7 @@ func (p *Predictor) fitFamilies(samples map[string][]sample, like *Predictor) {
 				r = like.regressions[name].again(samples[name], p.describer)
 			} else {
 				r = fitRegression(samples[name], p.describer)
-				r.spread = math.Hypot(r.spread, unsure(samples[name]))
+				r.spread = math.Hypot(r.spread, together*unsure(samples[name]))
 			}
 			mu.Lock()
 			defer mu.Unlock()

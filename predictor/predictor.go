@@ -77,7 +77,8 @@ type Part struct {
 	LatencyNS float64 // of the workload alone, without what a model of one workload costs beyond it
 	Source    string  // SourceTable, SourceTransfer, SourceInterpolation, SourceRegression or SourceRoofline
 	// Uncertainty is the standard deviation to expect of ln(LatencyNS): 0.03
-	// for 3%. It is what the part widens the network's interval by.
+	// for 3%. It is what the part widens the network's interval by; of a predicted row
+	// less than it alone is unsure by, as the errors of several partly cancel.
 	Uncertainty float64
 }
 
@@ -229,19 +230,34 @@ func (p *Predictor) sum(workloads []graph.Workload) (s networkSum, parts []Part,
 			}
 			p.memory.mu.RLock()
 		}
-		parts[i] = Part{Workload: *w, LatencyNS: c.ns, Source: c.source, Uncertainty: c.spread}
-		s.ns += c.network
-		s.alone += c.ns
-		s.spread += c.network * c.spread
-		s.weights += c.weights
-		s.mj += c.mj
-		s.estimated += c.estimated
-		groups[min(c.group, maxGroups-1)] += c.network
+		parts[i] = c.part(w)
+		s.add(&c, &groups)
 	}
 	p.memory.mu.RUnlock()
+	p.close(&s, &groups)
+	return s, parts, nil
+}
+
+// part is what the cost of a workload tells.
+func (c *cost) part(w *graph.Workload) Part {
+	return Part{Workload: *w, LatencyNS: c.ns, Source: c.source, Uncertainty: c.spread}
+}
+
+// add adds a workload.
+func (s *networkSum) add(c *cost, groups *[maxGroups]float64) {
+	s.ns += c.network
+	s.alone += c.ns
+	s.spread += c.network * c.spread
+	s.weights += c.weights
+	s.mj += c.mj
+	s.estimated += c.estimated
+	groups[min(c.group, maxGroups-1)] += c.network
+}
+
+// close adds what a network costs once.
+func (p *Predictor) close(s *networkSum, groups *[maxGroups]float64) {
 	s.group = largest(groups[:min(p.groups(), maxGroups)])
 	s.ns += p.overhead.once(s.weights)
-	return s, parts, nil
 }
 
 // largest is the position of the largest value, the first of equal ones.

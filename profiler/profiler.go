@@ -37,6 +37,7 @@ import (
 	"fmt"
 	"runtime"
 	"runtime/debug"
+	"slices"
 	"time"
 
 	"github.com/hwprofd/hwprofd/graph"
@@ -168,6 +169,28 @@ func (p *Profiler) NetworkOf(ctx context.Context, item NamedGraph) (lut.Network,
 		return lut.Network{}, err
 	}
 	return p.networkRow(it), nil
+}
+
+// Networks measures several networks as Run does, in rounds of short visits to
+// all that are not finished, with MaxPerItem for each, but keeps no journal.
+func (p *Profiler) Networks(ctx context.Context, networks []NamedGraph) ([]lut.Network, error) {
+	release, _ := pin()
+	defer release()
+	if err := p.calibrate(ctx, p.options.Baseline); err != nil {
+		return nil, err
+	}
+	items := make([]*item, len(networks))
+	for i, n := range networks {
+		items[i] = newNetworkItem(n)
+	}
+	if err := p.visitAll(ctx, slices.Clone(items), 0, discard{}); err != nil {
+		return nil, err
+	}
+	measured := make([]lut.Network, len(items))
+	for i, it := range items {
+		measured[i] = p.networkRow(it)
+	}
+	return measured, nil
 }
 
 // Plan measures a compiled network with the inputs that it has. It is stable

@@ -233,6 +233,8 @@ func (k journalKeeper) failed(it *item, reason error) error {
 // discard keeps nothing: of a single item, what it found is in the item.
 type discard struct{}
 
-func (discard) visited(*item, found) error         { return nil }
-func (discard) finished(*item) error               { return nil }
-func (discard) failed(_ *item, reason error) error { return reason }
+func (discard) visited(*item, found) error { return nil }
+func (discard) finished(*item) error       { return nil }
+func (discard) failed(it *item, reason error) error {
+	return fmt.Errorf("profiler: %s: %w", it.title(), reason)
+}

@@ -145,6 +145,15 @@ func TestTables(t *testing.T) {
 	if magic, _ := io.ReadAll(part.Body); part.StatusCode != http.StatusPartialContent || string(magic) != "PAR1" {
 		t.Errorf("the first bytes are %q with status %d", magic, part.StatusCode)
 	}
+	request.Header.Set("Range", "bytes=99999999-")
+	var problem api.Problem
+	if got := d.send(request, http.StatusRequestedRangeNotSatisfiable, &problem); got.Header.Get("Content-Range") == "" || problem.Status != got.StatusCode {
+		t.Errorf("a part beyond the end: %+v with headers %v", problem, got.Header)
+	}
+	request.Header.Del("Range")
+	request.Header.Set("If-Match", `"another"`)
+	d.send(request, http.StatusPreconditionFailed, &problem)
+	contains(t, problem.Detail, `table "pi4" is another version`)
 
 	var rows api.Rows
 	d.get("/api/v1/luts/pi4/rows?sort=-latency_median_ns&limit=5&offset=2&contains=conv2d", &rows)
@@ -433,5 +442,16 @@ func TestMetricsPassPromtool(t *testing.T) {
 	check.Stdin = strings.NewReader(string(text))
 	if out, err := check.CombinedOutput(); err != nil {
 		t.Errorf("promtool check metrics: %v\n%s", err, out)
+	}
+}
+
+func TestValidName(t *testing.T) {
+	for name, want := range map[string]bool{
+		"a": true, "Z9": true, "0": true, "pi4.2026-11_b": true, strings.Repeat("x", 100): true,
+		"": false, ".a": false, "-a": false, "_a": false, "a/b": false, "a b": false, "a\x00": false, "ä": false, "..": false, strings.Repeat("x", 101): false,
+	} {
+		if got := validName(name); got != want {
+			t.Errorf("%q: %v, want %v", name, got, want)
+		}
 	}
 }

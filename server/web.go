@@ -449,7 +449,7 @@ var notInNames = regexp.MustCompile(`[^A-Za-z0-9._-]+`)
 func cleanName(name string) string {
 	name = notInNames.ReplaceAllString(filepath.Base(name), "-")
 	name = strings.TrimLeft(name[max(0, len(name)-100):], "._-")
-	if !namePattern.MatchString(name) {
+	if !validName(name) {
 		return ""
 	}
 	return name

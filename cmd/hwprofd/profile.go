@@ -183,9 +183,7 @@ library is the target's own.`,
 				options := profiler.Options{
 					Budget: budget / time.Duration(len(plan.threads)), Seed: seed, Runtime: measured, Baseline: reference, Caches: plan.caches, Alternatives: plan.kernels == allKernels,
 					Meter: m, MaxEnergyPerItem: meter.time, Warn: func(message string) { p.say("%s", message) },
-					Progress: func(done, total int, current string, left time.Duration) {
-						p.report(float64(done)/float64(total), left, current)
-					},
+					Progress: p.items,
 				}
 				if design != nil {
 					design.follow(&options, p)

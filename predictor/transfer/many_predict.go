@@ -75,7 +75,7 @@ func (p *experience) predictMany(measured []int, times []float64) (*prediction, 
 	for i, v := range times {
 		y[i] = boxCox(v/g, l)
 	}
-	q, loo, err := conditionRobustly(m, kernels[best], measured, y)
+	q, from, loo, err := conditionMany(m, kernels[best], measured, y)
 	if err != nil {
 		return nil, err
 	}
@@ -91,7 +91,7 @@ func (p *experience) predictMany(measured []int, times []float64) (*prediction, 
 		return nil, err
 	}
 	out := &prediction{answer: answerOf([]member{{&subset, 1}}, kernels, measured[:part], g, items)}
-	means := q.means(kernels[best], measured, items)
+	means := q.means(kernels[best], from, items)
 	for i, v := range means {
 		out.mean[i] = logOf(v, l) + math.Log(g)
 	}

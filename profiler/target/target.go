@@ -349,7 +349,15 @@ func (t *Target) remove(ctx context.Context, id string) error {
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
 	return t.retry(ctx, func() error {
-		_, err := t.output(ctx, `rm -rf "`+t.folder(id)+`"`, nil)
+		_, err := t.output(ctx, t.removal(id), nil)
 		return err
 	})
+}
+
+// removal is the script that removes the folder of a run, and the one that it
+// is in where that was made for it.
+func (t *Target) removal(id string) string {
+	folder := `"` + t.folder(id) + `"`
+	return `made=; [ -f ` + folder + `/` + madeName + ` ] && made=yes; rm -rf ` + folder +
+		` && { [ -z "$made" ] || rmdir "` + t.via.base() + `" 2>/dev/null; true; }`
 }
