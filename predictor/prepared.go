@@ -41,15 +41,15 @@ func (p *Predictor) PredictPrepared(workloads []*Prepared) (Prediction, error) {
 		return Prediction{}, errors.New("predictor: no workloads to predict")
 	}
 	var s networkSum
-	var families [maxFamilies]float64
+	var groups [maxGroups]float64
 	for i, w := range workloads {
 		if w.memory != p.memory {
 			return Prediction{}, fmt.Errorf("predictor: workload %d was prepared by another predictor", i)
 		}
 		for j := range w.costs {
-			s.add(&w.costs[j], &families)
+			s.add(&w.costs[j], &groups)
 		}
 	}
-	p.close(&s, &families)
+	p.close(&s, &groups)
 	return p.finish(s), nil
 }
