@@ -69,12 +69,13 @@ func (j *directJob) run(threads int) {
 	}
 	parts := d.images * d.groups * p.rowParts.count * p.colParts.count
 	panels := p.panels.count
+	work := p.rows * p.cols * d.images * d.groups * d.outBlocks * d.kernel.width * len(p.offsets) * p.k
 	splits := 1
 	if threads > 1 {
-		splits = min(max(regionParts*threads/parts, 1), panels)
+		splits = min(max(min(regionParts*threads, work/partWork)/parts, 1), panels)
 	}
 	j.splits = split(panels, (panels+splits-1)/splits)
-	parallel(parts*j.splits.count, j)
+	shareOut(parts*j.splits.count, work, j)
 }
 
 func (j *directJob) part(i, worker int) {

@@ -231,7 +231,7 @@ func (d *blockedDepthwise) forward(ws *Workspace, dst, src, residual []float32, 
 		}
 	}
 	j.strips = 1
-	if size*s.R*s.S < depthwiseSerial {
+	if depthwiseWork*size*s.R*s.S < 2*partWork {
 		threads = 1
 	} else if threads > 1 && d.multiplier == 1 {
 		j.strips = min(outH, (4*threads-1)/(s.N*blocks)+1)
@@ -265,9 +265,8 @@ func (j *depthwiseJob) start(d *blockedDepthwise, dst, src, residual []float32, 
 	j.template.activation, j.template.low, j.template.high = t.activation, t.low, t.high
 }
 
-// depthwiseSerial is the number of multiplications below which a convolution
-// is not worth several threads.
-const depthwiseSerial = 100_000
+// depthwiseWork is what a multiplication counts as: each has a load to itself.
+const depthwiseWork = 2
 
 // part does one strip of a block.
 func (j *depthwiseJob) part(i, worker int) {

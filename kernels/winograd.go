@@ -226,7 +226,9 @@ func (w *winogradWeights) forward(ws *Workspace, dst, src, bias, residual []floa
 	j.block = w.blockSize()
 	m.inputPlane, m.outputPlane = oddLines(j.block*m.inputRow), oddLines(j.block*m.outputRow)
 	j.growScratch()
-	if all := s.N * w.rows * w.columns; all > j.block || threadCount() == 1 {
+	// The stages of a single block are handed out one by one, and cores read
+	// what others wrote: four times as much as work alone would be worth it.
+	if all := s.N * w.rows * w.columns; all > j.block || threadCount() == 1 || all*w.elements()*s.C*w.target*c < 4*2*partWork {
 		parallel((all+j.block-1)/j.block, j)
 	} else {
 		j.stage = winogradTransform
