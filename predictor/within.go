@@ -2,6 +2,7 @@ package predictor
 
 import (
 	"cmp"
+	"maps"
 	"math"
 	"slices"
 
@@ -291,14 +292,15 @@ func (v *within) once(weights float64) float64 { return spilled(v.knots, v.spill
 func (v *within) judge() {
 	squares, degrees := map[string]float64{}, map[string]float64{}
 	var allSquares, allDegrees float64
-	for w, o := range v.seen {
+	for _, w := range sortedWorkloads(v.seen) { // so that sums repeat bit for bit
+		o := v.seen[w]
 		mean := o.meanLog(-1)
 		for _, ns := range o.free {
 			squares[family(w)] += (math.Log(ns) - mean) * (math.Log(ns) - mean)
 		}
 		degrees[family(w)] += float64(len(o.free) - 1)
 	}
-	for f := range squares {
+	for _, f := range slices.Sorted(maps.Keys(squares)) {
 		allSquares += squares[f]
 		allDegrees += degrees[f]
 	}

@@ -1,7 +1,10 @@
 package predictor
 
 import (
+	"bytes"
 	"math"
+	"os"
+	"path/filepath"
 	"testing"
 
 	"github.com/hwprofd/hwprofd/graph"
@@ -89,6 +92,31 @@ func TestWithin(t *testing.T) {
 	}
 	if sources[SourceNetwork] == 0 || sources[SourceTable] != 0 {
 		t.Errorf("sources of the parts: %v", sources)
+	}
+}
+
+// TestFitRepeats wants the same bits from the same table.
+func TestFitRepeats(t *testing.T) {
+	m := newMachine(6)
+	table := &lut.Table{Networks: append(m.networks("fit", 25), m.networks("calibrate", 15)...)}
+	for i := range table.Networks {
+		sharesOf(m, &table.Networks[i], func(weights float64) float64 { return weights * 1e-7 })
+	}
+	var first []byte
+	for range 5 {
+		path := filepath.Join(t.TempDir(), "x")
+		if err := mustFit(t, table).Save(path); err != nil {
+			t.Fatal(err)
+		}
+		data, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if first == nil {
+			first = data
+		} else if !bytes.Equal(data, first) {
+			t.Fatal("the same table fitted again gives another predictor")
+		}
 	}
 }
 
