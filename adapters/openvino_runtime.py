@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # An adapter for OpenVINO, which reads ONNX models itself.
-#   hwprofd profile --runtime ./adapters/openvino.py -o ov.lut.parquet --model resnet.onnx -- 1 CPU
+#   hwprofd profile --runtime ./adapters/openvino_runtime.py -o ov.lut.parquet --model resnet.onnx -- 1 CPU
 # The arguments are the number of threads and the device, such as CPU or GPU. It
 # needs the packages openvino (2023.1 or later) and numpy.
 # NOT RUN with OpenVINO by its authors, who could not install it: it was tried

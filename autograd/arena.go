@@ -1,6 +1,10 @@
 package autograd
 
-import "math/bits"
+import (
+	"math/bits"
+
+	"github.com/hwprofd/hwprofd/kernels"
+)
 
 // arena keeps the memory of a tape between passes. Blocks come in size
 // classes (four to a power of two, so at most a quarter is wasted) and are
@@ -37,7 +41,7 @@ func (a *arena) get(n int) *block {
 			return b
 		}
 	}
-	b := &block{data: make([]float32, size), class: class, used: true}
+	b := &block{data: kernels.Aligned[float32](size), class: class, used: true}
 	a.blocks = append(a.blocks, b)
 	return b
 }

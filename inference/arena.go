@@ -137,13 +137,6 @@ func breadths(buffers []*buffer) map[*buffer]int {
 
 func roundUp(n int) int { return (n + alignment - 1) / alignment * alignment }
 
-// alignedBytes returns n bytes that start at a cache line.
-func alignedBytes(n int) []byte {
-	s := make([]byte, n+alignment)
-	skip := int(-uintptr(unsafe.Pointer(unsafe.SliceData(s))) % alignment)
-	return s[skip : skip+n : skip+n]
-}
-
 // unsignedBytes is the same memory as unsigned bytes.
 func unsignedBytes(x []int8) []uint8 {
 	return unsafe.Slice((*uint8)(unsafe.Pointer(unsafe.SliceData(x))), len(x))

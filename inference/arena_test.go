@@ -2,7 +2,6 @@ package inference
 
 import (
 	"testing"
-	"unsafe"
 
 	"pgregory.net/rapid"
 )
@@ -76,16 +75,4 @@ func TestPlaceKeepsApart(t *testing.T) {
 			}
 		}
 	})
-}
-
-func TestAlignedSlice(t *testing.T) {
-	for n := range 70 {
-		s := alignedBytes(n)
-		if len(s) != n || cap(s) != n {
-			t.Fatalf("alignedBytes(%d) has length %d, capacity %d", n, len(s), cap(s))
-		}
-		if past := uintptr(unsafe.Pointer(unsafe.SliceData(s))) % 64; n > 0 && past != 0 {
-			t.Fatalf("alignedBytes(%d) starts %d bytes past a cache line", n, past)
-		}
-	}
 }

@@ -196,7 +196,7 @@ func (p *program) pack() error {
 
 // plan gives the program memory.
 func (p *program) plan() *Plan {
-	m := &memory{memoryPlan: p.memory, arena: alignedBytes(p.memory.size), gated: make(map[*graph.Node][]float32)}
+	m := &memory{memoryPlan: p.memory, arena: kernels.Aligned[uint8](p.memory.size), gated: make(map[*graph.Node][]float32)}
 	plan := &Plan{program: p, inputs: m.tensors(p.graph.Inputs), outputs: m.tensors(p.graph.Outputs)}
 	for _, s := range p.steps {
 		if s.kernel != nil {

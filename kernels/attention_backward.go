@@ -63,13 +63,7 @@ func (x *attentionBackward) run(j *attentionJob) {
 	x.turnRow = roundUp(min(backwardQueries, j.QueryLen), attentions.together)
 	sizes := x.sizes()
 	j.growScratch(sizes[:])
-	if j.Multiplications() < parallelWork {
-		for i := range j.Batch * j.KVHeads {
-			x.part(i, 0)
-		}
-	} else {
-		parallel(j.Batch*j.KVHeads, x)
-	}
+	shareOut(j.Batch*j.KVHeads, j.Multiplications(), x)
 	x.attentionJob = nil
 }
 

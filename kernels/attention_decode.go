@@ -40,13 +40,7 @@ func (d *attentionDecode) run(j *attentionJob) {
 	d.state = grow(d.state, heads*d.pieces*d.rows*d.stateRow())
 	sizes := d.sizes()
 	j.growScratch(sizes[:])
-	if j.Multiplications() < parallelWork {
-		for i := range heads * d.pieces {
-			d.part(i, 0)
-		}
-	} else {
-		parallel(heads*d.pieces, d)
-	}
+	shareOut(heads*d.pieces, j.Multiplications(), d)
 	for i := range heads {
 		d.combine(i)
 	}

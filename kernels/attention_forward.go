@@ -120,17 +120,8 @@ func (j *attentionJob) forward() {
 		j.panel.run(j)
 		return
 	}
-	if j.Multiplications() < parallelWork {
-		for i := range j.Batch * j.KVHeads * j.ranges {
-			j.part(i, 0)
-		}
-		return
-	}
-	parallel(j.Batch*j.KVHeads*j.ranges, j)
+	shareOut(j.Batch*j.KVHeads*j.ranges, j.Multiplications(), j)
 }
-
-// parallelWork is the number of multiply-adds that are worth a second thread.
-const parallelWork = 1 << 18
 
 func (j *attentionJob) part(i, worker int) {
 	span, kv, b := i%j.ranges, i/j.ranges%j.KVHeads, i/j.ranges/j.KVHeads

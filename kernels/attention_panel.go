@@ -253,27 +253,16 @@ func (p *panelJob) run(j *attentionJob) {
 		p.from, p.to = turn*parts, (turn+1)*parts
 		if copied {
 			p.copying = true
-			p.each((j.KVLen + panelTokens - 1) / panelTokens)
+			shareOut((j.KVLen+panelTokens-1)/panelTokens, p.Multiplications(), p)
 			p.copying = false
 		}
-		p.each(parts)
+		shareOut(parts, p.Multiplications(), p)
 	}
 	for i := range p.scratch {
 		x := &p.scratch[i].panel
 		x.score, x.weigh = panelScores{}, panelValues{}
 	}
 	p.attentionJob, p.values = nil, operand{}
-}
-
-// each does parts parts, on all threads if the call is worth it.
-func (p *panelJob) each(parts int) {
-	if p.Multiplications() >= parallelWork {
-		parallel(parts, p)
-		return
-	}
-	for i := range parts {
-		p.part(i, 0)
-	}
 }
 
 // copyTokens copies the values of the i-th panelTokens tokens.

@@ -82,7 +82,7 @@ func BenchmarkBatchNorm(b *testing.B) {
 		hw := s.h * s.h
 		size := n * s.c * hw
 		random := rand.New(rand.NewPCG(1, 1))
-		x, g, y, d := normal(random, 0, size), normal(random, 0, size), aligned(size), aligned(size)
+		x, g, y, d := normal(random, 0, size), normal(random, 0, size), Aligned[float32](size), Aligned[float32](size)
 		mean, variance, scale, shift := make([]float32, s.c), make([]float32, s.c), normal(random, 0, s.c), normal(random, 0, s.c)
 		dscale, dshift := make([]float32, s.c), make([]float32, s.c)
 		forward := func() {

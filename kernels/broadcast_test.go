@@ -217,7 +217,7 @@ func BenchmarkBroadcast(b *testing.B) {
 	var ws Workspace
 	for _, size := range memorySizes {
 		n := size.bytes / 4
-		x, y, z := aligned(n), aligned(n), aligned(n)
+		x, y, z := Aligned[float32](n), Aligned[float32](n), Aligned[float32](n)
 		for i := range x {
 			x[i], y[i], z[i] = 1, 2, 3
 		}

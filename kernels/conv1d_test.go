@@ -93,7 +93,7 @@ func BenchmarkConv1D(b *testing.B) {
 			if err != nil {
 				b.Fatal(err)
 			}
-			src, dst := aligned(BlockedSize(1, s.C, s.L)), aligned(BlockedSize(1, s.K, s.OutL()))
+			src, dst := Aligned[float32](BlockedSize(1, s.C, s.L)), Aligned[float32](BlockedSize(1, s.K, s.OutL()))
 			var ws Workspace
 			for b.Loop() {
 				p.Forward(&ws, dst, src, nil, ReLU)

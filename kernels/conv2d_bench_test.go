@@ -43,7 +43,7 @@ func BenchmarkConv2D(b *testing.B) {
 		name := fmt.Sprintf("conv2d/f32/n%dc%dh%dw%d/k%dr%ds%d/stride%d.pad%d.dil1.group1/none", s.N, s.C, s.H, s.W, s.K, s.R, s.S, s.StrideH, s.PadTop)
 		b.Run(name, func(b *testing.B) {
 			r := newRand(1)
-			src, dst := aligned(in.Size(s.N, s.C, s.H*s.W)), aligned(Blocked.Size(s.N, s.K, s.OutH()*s.OutW()))
+			src, dst := Aligned[float32](in.Size(s.N, s.C, s.H*s.W)), Aligned[float32](Blocked.Size(s.N, s.K, s.OutH()*s.OutW()))
 			p, err := PackConv2DLayouts(s, in, Blocked, randomSlice(r, s.weightSize()), randomSlice(r, s.K))
 			if err != nil {
 				b.Fatal(err)

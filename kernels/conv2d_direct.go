@@ -47,6 +47,9 @@ type phase struct {
 
 	minY, maxY, minX, maxX int // extent of the taps
 	inPlace                bool
+	edges                  bool // of the output, only these need the strip: columns
+	inner0, inner1         int  // but those from inner0 to inner1, of which all taps are on the image,
+	innerTop, innerBottom  int  // and likewise rows
 	compact                bool // the strip holds only pixels that are read
 	strip                  view // of the copy if not in place
 	split                  int  // not 0: the columns of the strip of each remainder modulo the stride,
@@ -55,9 +58,11 @@ type phase struct {
 
 	k       int       // columns of a segment
 	offsets []int     // of the segments
+	placed  []int     // the same where the input lies, if edges is set
 	chunks  partition // of the segments
 	stream  bool      // weights are fetched ahead
-	blocks  bool      // tiles are those for blocks of channels
+	blocks  bool      // tiles are those for blocks of channels,
+	planes  bool      // or those for planes
 	panels  panels    // of blocks
 	packed  []float32 // weights [groups][panels][segments][k][vectors * c]
 }
@@ -151,7 +156,7 @@ func (d *direct) pack(layout Layout, cg, kg, run int, bias []float32, weightAt f
 		d.inBlocks = blocks(cg)
 	}
 	if bias != nil {
-		d.bias = aligned(d.groups * d.outBlocks * c)
+		d.bias = Aligned[float32](d.groups * d.outBlocks * c)
 		clear(d.bias)
 		for k, x := range bias {
 			d.bias[k/kg*d.outBlocks*c+k%kg] = x
@@ -164,7 +169,7 @@ func (d *direct) pack(layout Layout, cg, kg, run int, bias []float32, weightAt f
 			p.rowParts, p.colParts = split(p.rows, p.rows), split(p.cols, p.cols)
 			p.inPlace = true
 			p.panels = panelsOf(d.outBlocks, false)
-			p.packed = aligned(d.groups * d.outBlocks * c)
+			p.packed = Aligned[float32](d.groups * d.outBlocks * c)
 			clear(p.packed)
 			continue
 		}
@@ -192,9 +197,18 @@ func (p *phase) measure(d *direct, layout Layout) {
 	p.inPlace = p.inPlace && !p.compact
 	p.blocks = layout == Blocked && d.kernel.blocks != nil && segmentChannels(d.channels, d.kernel.width)%blockColumns == 0 &&
 		p.dx == 1 && d.in.pixel == d.kernel.width && d.out.pixel == d.kernel.width
+	p.planes = layout == Planar && p.dx == 1 && d.out.pixel == d.kernel.width
 	if p.blocks && p.sx > 1 && !p.compact { // pixels of a tile lie side by side in the strip
 		p.inPlace, p.split = false, min(p.sx, p.maxX-p.minX+1)
 	}
+
+	inner := func(least, most, step, size, count int) (from, to int) {
+		from = min(ceilDivide(max(-least, 0), step), count)
+		return from, max(min((max(size-1-most, -step)+step)/step, count), from)
+	}
+	p.inner0, p.inner1 = inner(p.minX, p.maxX, p.sx, d.w, p.cols)
+	p.innerTop, p.innerBottom = inner(p.minY, p.maxY, p.sy, d.h, p.rows)
+	p.edges = layout == Planar && !p.inPlace && !p.compact
 
 	unit := d.in.pixel
 	if layout == Blocked {
@@ -276,7 +290,7 @@ func (d *direct) packPhase(p *phase, layout Layout, cg, kg, run int, weightAt fu
 		}
 		p.k = step
 	}
-	p.offsets = nil
+	p.offsets, p.placed = nil, nil
 	type source struct{ channel, tap int }
 	var sources []source // of each segment
 	for b := range d.inBlocks {
@@ -285,6 +299,9 @@ func (d *direct) packPhase(p *phase, layout Layout, cg, kg, run int, weightAt fu
 			base := b*p.strip.block + (t.y-p.minY)*p.strip.row + p.column(t.x-p.minX)*p.strip.pixel
 			if layout == Planar {
 				p.offsets = append(p.offsets, 4*base)
+				if p.edges {
+					p.placed = append(p.placed, 4*(b*d.in.block+(t.y-p.minY)*d.in.row+(t.x-p.minX)*d.in.pixel))
+				}
 				sources = append(sources, source{b, i})
 				continue
 			}
@@ -307,7 +324,7 @@ func (d *direct) packPhase(p *phase, layout Layout, cg, kg, run int, weightAt fu
 	p.chunks = split(len(sources), max(min(panel/(8*c*p.k), segments), 1))
 	p.panels = panelsOf(d.outBlocks, p.blocks)
 
-	p.packed = aligned(d.groups * d.outBlocks * len(sources) * p.k * c)
+	p.packed = Aligned[float32](d.groups * d.outBlocks * len(sources) * p.k * c)
 	at := 0
 	for g := range d.groups {
 		for q := range p.panels.count {

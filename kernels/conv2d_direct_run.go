@@ -69,12 +69,13 @@ func (j *directJob) run(threads int) {
 	}
 	parts := d.images * d.groups * p.rowParts.count * p.colParts.count
 	panels := p.panels.count
+	work := p.rows * p.cols * d.images * d.groups * d.outBlocks * d.kernel.width * len(p.offsets) * p.k
 	splits := 1
 	if threads > 1 {
-		splits = min(max(regionParts*threads/parts, 1), panels)
+		splits = min(max(min(regionParts*threads, work/partWork)/parts, 1), panels)
 	}
 	j.splits = split(panels, (panels+splits-1)/splits)
-	parallel(parts*j.splits.count, j)
+	shareOut(parts*j.splits.count, work, j)
 }
 
 func (j *directJob) part(i, worker int) {
@@ -90,6 +91,24 @@ func (j *directJob) part(i, worker int) {
 	y0, y1 := p.rowParts.start(yPart), p.rowParts.start(yPart+1)
 	x0, x1 := p.colParts.start(xPart), p.colParts.start(xPart+1)
 
+	// Rows of the output of which all taps are on the image go by themselves.
+	for y0 < y1 {
+		end := y1
+		if p.edges {
+			for _, border := range [2]int{p.innerTop, p.innerBottom} {
+				if y0 < border {
+					end = min(end, border)
+				}
+			}
+		}
+		j.region(worker, image, group, y0, end, x0, x1, panels)
+		y0 = end
+	}
+}
+
+// region computes rows y0 to y1 and columns x0 to x1 of the output.
+func (j *directJob) region(worker, image, group, y0, y1, x0, x1, panels int) {
+	d, p := j.d, j.p
 	w := &j.workers[worker]
 	r := directRegion{job: j, worker: w, rows: y1 - y0, cols: x1 - x0, dstRow: p.dy * d.out.row, dstPixel: p.dx * d.out.pixel}
 	r.dst = image*d.out.image + group*d.outBlocks*d.out.block + (p.y0+y0*p.dy)*d.out.row + (p.x0+x0*p.dx)*d.out.pixel
@@ -100,11 +119,13 @@ func (j *directJob) part(i, worker int) {
 	case p.inPlace:
 		r.src = j.src[from+(y0*p.sy+p.minY)*d.in.row+(x0*p.sx+p.minX)*d.in.pixel:]
 		r.srcRow, r.srcPixel = p.sy*d.in.row, p.sx*d.in.pixel
-		if p.rows == 1 && xPart+1 < p.colParts.count {
+		if p.rows == 1 && x1 < p.cols {
 			r.ahead = 4 * (x1 - x0) * r.srcPixel
 		}
 	default:
-		p.fillStrip(d, w.strip, j.src[from:], y0, y1, x0, x1)
+		if !r.placeInner(w.strip, j.src[from:], y0, y1, x0, x1) {
+			p.fillStrip(d, w.strip, j.src[from:], y0, y1, x0, x1)
+		}
 		r.src, r.srcRow, r.srcPixel = w.strip, p.sy*p.strip.row, p.sx*p.strip.pixel
 		if p.split > 0 {
 			r.srcPixel = p.strip.pixel
@@ -117,6 +138,48 @@ func (j *directJob) part(i, worker int) {
 		}
 	}
 	r.run(group, j.splits.start(panels), j.splits.start(panels+1))
+}
+
+// nearInput is how much input and weights are taken to stay in the first-level
+// cache, in bytes.
+const nearInput = 28 << 10
+
+// placeInner has the tiles in the middle of the region read the image where it
+// lies, if all rows and some of the tiles allow that, and copies what those at
+// the left and the right border read.
+func (r *directRegion) placeInner(strip, src []float32, y0, y1, x0, x1 int) bool {
+	d, p := r.job.d, r.job.p
+	parts := split(r.cols, d.kernel.rows)
+	if !p.edges || y0 < p.innerTop || y1 > p.innerBottom || r.cols == d.kernel.rows/2 {
+		return false
+	}
+	// Along the rows, if what a row reads stays in the first-level cache.
+	r.along = 4*d.inBlocks*(p.maxY-p.minY+1)*d.in.row+4*p.chunks.largest()*p.k*2*d.kernel.width < nearInput
+	if !r.along && r.rows < parts.count {
+		return false
+	}
+	first, last := 0, parts.count
+	for first < last && x0+parts.start(first) < p.inner0 {
+		first++
+	}
+	for last > first && x0+parts.start(last) > p.inner1 {
+		last--
+	}
+	if first == last {
+		return false
+	}
+	r.inner0, r.inner1 = parts.start(first), parts.start(last)
+	r.image, r.imageRow = src[(y0*p.sy+p.minY)*d.in.row:], p.sy*d.in.row
+	r.imageColumn = x0*p.sx + p.minX
+	r.innerLonger = max(min(last, parts.extra)-first, 0)
+	r.innerOthers = last - first - r.innerLonger
+	if first > 0 {
+		p.fillStrip(d, strip, src, y0, y1, x0, x0+r.inner0)
+	}
+	if last < parts.count {
+		p.fillStrip(d, strip[r.inner1*p.sx*p.strip.pixel:], src, y0, y1, x0+r.inner1, x1)
+	}
+	return true
 }
 
 // fillStrip copies the input of output rows y0 to y1 and columns x0 to x1,
@@ -202,6 +265,16 @@ type directRegion struct {
 	ahead            int       // bytes to the next region, of which to do so, or 0
 	dstRow, dstPixel int
 	residual         bool
+
+	// Pixels inner0 to inner1 of every row are read from image, that is from the
+	// first row of the region on, in which the region begins at imageColumn.
+	inner0, inner1        int
+	image                 []float32
+	imageRow, imageColumn int
+	along                 bool // tiles of a row follow each other,
+	innerLonger           int  // so many of the longer ones
+	innerOthers           int  // and of the others
+	segment               int  // first of the chunk
 }
 
 // run computes panels q0 to q1 of a group, a chunk of the reduction after the
@@ -231,7 +304,7 @@ func (r *directRegion) run(group, q0, q1 int) {
 		r.dst = dst + first*d.out.block
 		for chunk := range p.chunks.count {
 			first := p.chunks.start(chunk)
-			t.offsets, t.segments = &p.offsets[first], p.chunks.start(chunk+1)-first
+			r.segment, t.segments = first, p.chunks.start(chunk+1)-first
 			weights := &packed[block*c*steps+first*p.k*c*t.vectors]
 			t.accumulate, t.biasKind, r.residual, t.activation = 1, noBias, false, tileLinear
 			var bias *float32
@@ -284,7 +357,7 @@ func (r *directRegion) tileCount() int {
 
 // tiles computes the tiles of the region with one panel of weights.
 func (r *directRegion) tiles(weights, bias *float32) {
-	half := r.job.d.kernel.rows / 2
+	t, half := &r.worker.tile, r.job.d.kernel.rows/2
 	if r.cols == half && r.rows > 1 && r.tileRows == 2*half { // two rows to a tile
 		r.products(weights, bias, 0, 0, r.tileRows, r.srcRow, r.dstRow, r.rows/2, 2*r.srcRow, 2*r.dstRow)
 		if r.rows%2 != 0 {
@@ -294,10 +367,35 @@ func (r *directRegion) tiles(weights, bias *float32) {
 		return
 	}
 	parts := split(r.cols, r.tileRows)
-	if r.rows >= parts.count {
+	if r.rows >= parts.count || r.inner0 < r.inner1 {
 		for i := range parts.count {
 			x, n := parts.start(i), parts.start(i+1)-parts.start(i)
+			if x >= r.inner0 && x < r.inner1 {
+				if r.along {
+					continue
+				}
+				sx := r.job.p.sx
+				t.a, t.offsets = &r.image[r.imageColumn+x*sx], &r.job.p.placed[r.segment]
+				r.multiply(weights, bias, x*r.dstPixel, n, half*sx, half*r.dstPixel, r.rows, r.imageRow, r.dstRow)
+				continue
+			}
 			r.products(weights, bias, x*r.srcPixel, x*r.dstPixel, n, half*r.srcPixel, half*r.dstPixel, r.rows, r.srcRow, r.dstRow)
+		}
+		if !r.along {
+			return
+		}
+		sx := r.job.p.sx
+		for y := range r.rows {
+			x := r.inner0
+			run := func(n, count int) {
+				if count > 0 {
+					t.a, t.offsets = &r.image[y*r.imageRow+r.imageColumn+x*sx], &r.job.p.placed[r.segment]
+					r.multiply(weights, bias, y*r.dstRow+x*r.dstPixel, n, half*sx, half*r.dstPixel, count, n*sx, n*r.dstPixel)
+				}
+				x += n * count
+			}
+			run(parts.base+1, r.innerLonger)
+			run(parts.base, r.innerOthers)
 		}
 		return
 	}
@@ -317,9 +415,16 @@ func (r *directRegion) tiles(weights, bias *float32) {
 // products runs count tiles of the given number of rows, the first of which is
 // for the pixel at src and dst. Distances are in elements.
 func (r *directRegion) products(weights, bias *float32, src, dst, rows, srcGroup, dstGroup, count, srcStep, dstStep int) {
+	t := &r.worker.tile
+	t.a, t.offsets = &r.src[src], &r.job.p.offsets[r.segment]
+	r.multiply(weights, bias, dst, rows, srcGroup, dstGroup, count, srcStep, dstStep)
+}
+
+// multiply is products for the pixel that the tile's a and offsets say.
+func (r *directRegion) multiply(weights, bias *float32, dst, rows, srcGroup, dstGroup, count, srcStep, dstStep int) {
 	j, t := r.job, &r.worker.tile
 	t.rows, t.count = rows, count
-	t.a, t.aGroup, t.aStep = &r.src[src], 4*srcGroup, 4*srcStep
+	t.aGroup, t.aStep = 4*srcGroup, 4*srcStep
 	t.b, t.bias = weights, bias
 	t.c, t.cGroup, t.cStep = &j.dst[r.dst+dst], 4*dstGroup, 4*dstStep
 	t.residual = nil
@@ -327,9 +432,12 @@ func (r *directRegion) products(weights, bias *float32, src, dst, rows, srcGroup
 		t.residual = &j.residual[r.dst+dst]
 	}
 	t.next = r.next
-	if j.p.blocks {
+	switch {
+	case j.p.blocks:
 		j.d.kernel.blocks[rows][t.vectors-1](t)
-	} else {
+	case j.p.planes:
+		j.d.kernel.multiplyPlanes(t)
+	default:
 		j.d.kernel.multiply(t)
 	}
 	r.next += uintptr(count * t.nextStep)

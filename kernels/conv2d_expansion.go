@@ -133,7 +133,7 @@ func (e *PackedExpansion) Forward(ws *Workspace, dst, src []float32, act, depthw
 		w.between = grow(w.between, 3*e.rows*s.W*width)
 		w.expanded, w.whole = 0, 0
 	}
-	parallel(s.N*len(e.bands)*e.expand.phases[0].panels.count, j)
+	shareOut(s.N*len(e.bands)*e.expand.phases[0].panels.count, s.N*s.H*s.W*s.C*e.channels, j)
 	var expanded, whole time.Duration
 	for i := range j.workers {
 		w := &j.workers[i]

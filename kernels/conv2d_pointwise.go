@@ -45,7 +45,7 @@ func (ws *Workspace) multiplyPlanes(n, m, k, hw int, a []float32, transposed boo
 	for len(j.workers) < threadCount() {
 		j.workers = append(j.workers, pointwiseWorker{})
 	}
-	parallel(n, j)
+	shareOut(n, n*m*k*hw, j)
 	j.b, j.c, j.bias = nil, nil, nil
 }
 

@@ -103,7 +103,7 @@ type candidateTime struct {
 // first, and the one that is selected.
 func measureCandidates(b *testing.B, ws *Workspace, s Conv2D, in, out Layout) (chosen algorithm, list []candidateTime) {
 	chosen, _ = s.selectAlgorithm(in, out)
-	src, dst := aligned(in.Size(s.N, s.C, s.H*s.W)), aligned(out.Size(s.N, s.K, s.OutH()*s.OutW()))
+	src, dst := Aligned[float32](in.Size(s.N, s.C, s.H*s.W)), Aligned[float32](out.Size(s.N, s.K, s.OutH()*s.OutW()))
 	weight := make([]float32, s.weightSize())
 	var calls []func()
 	s.candidates(func(a algorithm) {

@@ -103,7 +103,7 @@ type inputPhase struct{ offsets, taps []int }
 // run does the call: planes, out and weights elements of scratch are needed.
 func (j *planesJob) run(channels, planes, out, weights int) {
 	s, threads := j.s, threadCount()
-	if s.outputSize()*s.R*s.S < depthwiseSerial {
+	if depthwiseWork*s.outputSize()*s.R*s.S < 2*partWork {
 		threads = 1
 	}
 	for len(j.workers) < threads {

@@ -99,7 +99,7 @@ func packDepthwiseBlocked(s Conv2D, weight, bias []float32) *blockedDepthwise {
 	width := k.width
 	d := &blockedDepthwise{shape: s, kernels: k, multiplier: s.K / s.C}
 	blocks, taps := (s.K+width-1)/width, s.R*s.S
-	d.weight, d.bias = aligned(blocks*taps*width), aligned(blocks*width)
+	d.weight, d.bias = Aligned[float32](blocks*taps*width), Aligned[float32](blocks*width)
 	for c := range s.K {
 		for t := range taps {
 			d.weight[(c/width*taps+t)*width+c%width] = weight[c*taps+t]
@@ -231,7 +231,7 @@ func (d *blockedDepthwise) forward(ws *Workspace, dst, src, residual []float32, 
 		}
 	}
 	j.strips = 1
-	if size*s.R*s.S < depthwiseSerial {
+	if depthwiseWork*size*s.R*s.S < 2*partWork {
 		threads = 1
 	} else if threads > 1 && d.multiplier == 1 {
 		j.strips = min(outH, (4*threads-1)/(s.N*blocks)+1)
@@ -265,9 +265,8 @@ func (j *depthwiseJob) start(d *blockedDepthwise, dst, src, residual []float32, 
 	j.template.activation, j.template.low, j.template.high = t.activation, t.low, t.high
 }
 
-// depthwiseSerial is the number of multiplications below which a convolution
-// is not worth several threads.
-const depthwiseSerial = 100_000
+// depthwiseWork is what a multiplication counts as: each has a load to itself.
+const depthwiseWork = 2
 
 // part does one strip of a block.
 func (j *depthwiseJob) part(i, worker int) {

@@ -249,7 +249,7 @@ func BenchmarkDepthwise(b *testing.B) {
 				random := rand.New(rand.NewPCG(1, 1))
 				d := packDepthwiseBlocked(s, normal(random, 0, s.weightSize()), normal(random, 0, s.K))
 				width := d.kernels.width
-				src, dst := aligned(d.blocks()*s.H*s.W*width), aligned(d.blocks()*s.OutH()*s.OutW()*width)
+				src, dst := Aligned[float32](d.blocks()*s.H*s.W*width), Aligned[float32](d.blocks()*s.OutH()*s.OutW()*width)
 				for i := range src {
 					src[i] = float32(i%13) * .01
 				}

@@ -35,7 +35,7 @@ func newRand(seed uint64) *rand.Rand { return rand.New(rand.NewPCG(seed, 1)) }
 // unaligned returns n elements that do not start at a multiple of 8 bytes
 // and that are followed, within the capacity, by nothing.
 func unaligned(n int) []float32 {
-	s := aligned(n + 1)
+	s := Aligned[float32](n + 1)
 	return s[1 : 1+n : 1+n]
 }
 

@@ -35,6 +35,7 @@ package kernels
 //go:generate go run ./asm -family optimizer
 //go:generate go run ./asm -family tile
 //go:generate go run ./asm -family blocktile
+//go:generate go run ./asm -family planetile
 //go:generate go run ./asm -family pack
 //go:generate go run ./asm -family attention
 //go:generate go run ./asm -family vector

@@ -249,7 +249,7 @@ func TestExpKernelTwins(t *testing.T) {
 func BenchmarkTranscendental(b *testing.B) {
 	const n = 4096
 	src := randomSlice(newRand(1), n)
-	dst := aligned(n)
+	dst := Aligned[float32](n)
 	for _, f := range expFunctions {
 		b.Run(f.name, func(b *testing.B) {
 			for b.Loop() {

@@ -17,7 +17,7 @@ func PackMatrix(transB bool, k, n int, b []float32, ldb int) *PackedMatrix {
 	x := operandOf("B", k, n, transB, b, ldb, 0)
 	p := &PackedMatrix{k: k, n: n, kernel: gemm}
 	nr := p.kernel.nr()
-	p.panels = aligned((n+nr-1)/nr*nr*k + packSlack)
+	p.panels = Aligned[float32]((n+nr-1)/nr*nr*k + packSlack)
 	for j := 0; j < n && k > 0; j += nr {
 		panel := p.panels[j*k:]
 		if transB {

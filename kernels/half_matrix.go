@@ -247,7 +247,7 @@ func (j *halfJob) run() {
 	for i := range j.workers {
 		j.workers[i].block = grow(j.workers[i].block, max(min(halfRows, j.matrix.k), 4)*halfColumns)
 	}
-	parallel((j.matrix.n+halfColumns-1)/halfColumns, j)
+	shareOut((j.matrix.n+halfColumns-1)/halfColumns, j.m*j.matrix.k*j.matrix.n, j)
 	j.matrix, j.a, j.c, j.rows = nil, nil, nil, nil
 }
 

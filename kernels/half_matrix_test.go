@@ -148,7 +148,7 @@ func BenchmarkHalfMatrix(b *testing.B) {
 		m, n, k int
 	}{{"m1n4096k4096", 1, 4096, 4096}, {"m512n1024k1024", 512, 1024, 1024}} {
 		r := newRand(1)
-		x, w, y := randomSlice(r, s.m*s.k), randomSlice(r, s.n*s.k), aligned(s.m*s.n)
+		x, w, y := randomSlice(r, s.m*s.k), randomSlice(r, s.n*s.k), Aligned[float32](s.m*s.n)
 		b.Run("gemm/f32/"+s.name, func(b *testing.B) {
 			for b.Loop() {
 				Gemm(&ws, false, true, s.m, s.n, s.k, 1, x, s.k, w, s.k, 0, y, s.n)

@@ -156,7 +156,7 @@ func TestHalfTails(t *testing.T) {
 func BenchmarkHalf(b *testing.B) {
 	for _, size := range memorySizes {
 		n := size.bytes / 4
-		wide, narrow := aligned(n), make([]uint16, n)
+		wide, narrow := Aligned[float32](n), make([]uint16, n)
 		for i := range wide {
 			wide[i] = float32(i)
 		}

@@ -70,7 +70,7 @@ func packInt8Depthwise(s Conv2D, weight []int8) *int8Depthwise {
 			p.offsets = append(p.offsets, g*p.row+q*s.DilationW*pixel)
 		}
 	}
-	p.panels = alignedBytes[int8]((s.C + width - 1) / width * width * 4 * p.segments)
+	p.panels = Aligned[int8]((s.C + width - 1) / width * width * 4 * p.segments)
 	for c := range s.C {
 		for r := range s.R {
 			for q := range s.S {

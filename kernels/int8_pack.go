@@ -1,7 +1,5 @@
 package kernels
 
-import "unsafe"
-
 // int8Packed is the right operand of an int8 product, [k, n], laid out for the
 // kernels: in panels of two vectors of columns, or one at the end, of which
 // four rows at a time, or eight, are adjacent, column by column. The rows come
@@ -30,7 +28,7 @@ func packInt8(kernel *int8Kernel, segments, length, n int, zero, weight []int8, 
 	unit := kernel.unit()
 	p.depth = (4*p.steps + unit - 1) / unit * unit
 	vectors := (n + kernel.width - 1) / kernel.width
-	p.panels = alignedBytes[int8](vectors * kernel.width * segments * p.depth)
+	p.panels = Aligned[int8](vectors * kernel.width * segments * p.depth)
 	for s := range segments {
 		for i := range length {
 			first, ok := at(s, i)
@@ -56,7 +54,7 @@ func packInt8(kernel *int8Kernel, segments, length, n int, zero, weight []int8, 
 	for j, z := range zero[:n] {
 		p.zero[j] = int32(z)
 	}
-	p.ones = alignedBytes[int8](kernel.width * segments * p.depth)
+	p.ones = Aligned[int8](kernel.width * segments * p.depth)
 	for s := range segments {
 		for i := range length {
 			if _, ok := at(s, i); !ok {
@@ -107,19 +105,12 @@ func (p *int8Packed) start(dst []int32, zero int, bias []int32) {
 	}
 }
 
-// alignedBytes returns n bytes that start at a cache line.
-func alignedBytes[T int8 | uint8](n int) []T {
-	s := make([]T, n+cacheLine-1)
-	skip := int(-uintptr(unsafe.Pointer(unsafe.SliceData(s))) % cacheLine)
-	return s[skip : skip+n : skip+n]
-}
-
 // growBytes returns at least n bytes, in the memory of s where that is enough.
 func growBytes(s []uint8, n int) []uint8 {
 	if cap(s) >= n {
 		return s[:n]
 	}
-	return alignedBytes[uint8](n)
+	return Aligned[uint8](n)
 }
 
 // growInts returns at least n integers, in the memory of s where that is

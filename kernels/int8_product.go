@@ -140,8 +140,10 @@ func (j *int8Job) split() {
 	panels := j.packed.count()
 	j.runs = min(max(int8BlockBytes/max(j.a.rowStep, 1), 1), runs)
 	j.panels = panels
-	if n := threadCount(); n > 1 && j.a.rows*j.packed.n*j.packed.segments*j.packed.steps > 1<<20 {
-		for parts := 3 * n; (runs+j.runs-1)/j.runs*((panels+j.panels-1)/j.panels) < parts; {
+	// Dot products of four bytes take the time of a multiply-add.
+	work := j.a.rows * j.packed.n * j.packed.segments * j.packed.steps
+	if n := threadCount(); n > 1 && work >= 2*partWork {
+		for parts := min(3*n, work/partWork); (runs+j.runs-1)/j.runs*((panels+j.panels-1)/j.panels) < parts; {
 			switch {
 			case j.runs > 1:
 				j.runs = (j.runs + 1) / 2

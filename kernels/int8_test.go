@@ -371,7 +371,7 @@ func BenchmarkInt8Gemm(b *testing.B) {
 			var ws Workspace
 			r := newRand(1)
 			p := PackInt8Gemm(k, n, signed(randomBytes(r, k*n)), nil)
-			a, c := alignedBytes[uint8](m*k), alignedBytes[uint8](m*n)
+			a, c := Aligned[uint8](m*k), Aligned[uint8](m*n)
 			copy(a, randomBytes(r, m*k))
 			out := &Int8Output{Bytes: c, Scale: []float32{1e-4}, Activation: ReLU}
 			for b.Loop() {
@@ -397,7 +397,7 @@ var resNet50 = []struct{ times, c, h, k, r, stride int }{
 
 // int8Images returns two buffers for the images of ResNet-50.
 func int8Images() (x, y []uint8) {
-	x, y = alignedBytes[uint8](56*56*256), alignedBytes[uint8](56*56*256)
+	x, y = Aligned[uint8](56*56*256), Aligned[uint8](56*56*256)
 	copy(x, randomBytes(newRand(1), len(x)))
 	copy(y, x)
 	return x, y

@@ -105,7 +105,7 @@ func (ws *Workspace) convert(n, c, hw int, dst, src []float32, toBlocked bool) {
 	for len(j.squares) < threadCount() {
 		j.squares = append(j.squares, transposition{})
 	}
-	parallel(n*blocks(c)*j.runs, j)
+	shareOut(n*blocks(c)*j.runs, n*c*hw*elementWork, j)
 	j.dst, j.src = nil, nil
 }
 

@@ -83,7 +83,7 @@ func BenchmarkLayout(b *testing.B) {
 	var ws Workspace
 	for _, s := range [][2]int{{64, 14 * 14}, {40, 28 * 28}, {64, 56 * 56}, {256, 56 * 56}, {512, 7 * 7}} {
 		c, hw := s[0], s[1]
-		x, y := aligned(c*hw), aligned(BlockedSize(1, c, hw))
+		x, y := Aligned[float32](c*hw), Aligned[float32](BlockedSize(1, c, hw))
 		for _, to := range []bool{true, false} {
 			b.Run(fmt.Sprintf("c%dhw%d/blocked=%v", c, hw, to), func(b *testing.B) {
 				b.SetBytes(int64(4 * c * hw))

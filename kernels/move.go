@@ -78,7 +78,7 @@ func (j *moveJob) run() {
 	switch {
 	case j.way == moveTiles:
 		j.bands = max(j.size[j.across]/transposeColumns, 1)
-		parallel(rows/j.size[j.across]*j.bands, j)
+		shareOut(rows/j.size[j.across]*j.bands, n*rows*elementWork, j)
 	case j.way == moveRows && j.dims == 1:
 		j.chunk = partElements
 		parallel((n+j.chunk-1)/j.chunk, j)

@@ -78,10 +78,8 @@ const (
 	packedLeast    = 64 // fewer columns are copied for each panel of C
 	// edgePanels is the number of row panels that go through edge at a time.
 	edgePanels = 8
-	// partWork is the number of multiplications from which on a part is worth
-	// another thread, where few rows count as partRows: they take the time in
-	// which B is read.
-	partWork = 1 << 18
+	// partRows is the number of rows that fewer count as in the work of a
+	// part: they take the time in which B is read.
 	partRows = 16
 )
 

@@ -41,14 +41,14 @@ func (j *normaliseJob) reset(function string, rows, n int, scale, shift []float3
 	}
 	if scale == nil {
 		if len(j.ones) < n {
-			j.ones = aligned(n)
+			j.ones = Aligned[float32](n)
 			fill(j.ones, &one[0])
 		}
 		j.scale = j.ones
 	}
 	if shift == nil {
 		if len(j.zeros) < n {
-			j.zeros = aligned(n)
+			j.zeros = Aligned[float32](n)
 		}
 		j.shift = j.zeros
 	}

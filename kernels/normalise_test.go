@@ -230,7 +230,7 @@ func BenchmarkNormalise(b *testing.B) {
 	var ws Workspace
 	for _, s := range []struct{ rows, n int }{{3136, 128}, {512, 768}, {64, 4096}} {
 		r := newRand(1)
-		x, g, y, d := randomSlice(r, s.rows*s.n), randomSlice(r, s.rows*s.n), aligned(s.rows*s.n), aligned(s.rows*s.n)
+		x, g, y, d := randomSlice(r, s.rows*s.n), randomSlice(r, s.rows*s.n), Aligned[float32](s.rows*s.n), Aligned[float32](s.rows*s.n)
 		scale, shift, dscale, dshift := randomSlice(r, s.n), randomSlice(r, s.n), make([]float32, s.n), make([]float32, s.n)
 		mean, inverse := make([]float32, s.rows), make([]float32, s.rows)
 		for _, f := range []struct {

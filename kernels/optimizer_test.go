@@ -165,7 +165,7 @@ func BenchmarkOptimizer(b *testing.B) {
 	var ws Workspace
 	for _, size := range memorySizes {
 		n := size.bytes / 4
-		w, g, m, v := aligned(n), aligned(n), aligned(n), aligned(n)
+		w, g, m, v := Aligned[float32](n), Aligned[float32](n), Aligned[float32](n), Aligned[float32](n)
 		for i := range w {
 			w[i], g[i] = 1, 1e-3
 		}

@@ -31,7 +31,7 @@ func MeasurePeak() Peak {
 // together, where both take bytes in all.
 func MeasureCopy(bytes int) float64 {
 	n := max(bytes/8, 1)
-	src, dst := aligned(n), aligned(n)
+	src, dst := Aligned[float32](n), Aligned[float32](n)
 	for i := range src { // memory that was never written may be one page
 		src[i], dst[i] = 1, 2
 	}

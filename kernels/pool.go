@@ -172,7 +172,7 @@ func (j *poolJob) countElements() {
 		if h != last {
 			need := (rows + 1) * j.outW
 			if cap(j.inverse) < need {
-				bigger := aligned(2 * need)
+				bigger := Aligned[float32](2 * need)
 				copy(bigger, j.inverse)
 				j.inverse = bigger
 			}

@@ -200,7 +200,7 @@ func BenchmarkPool(b *testing.B) {
 			}
 			n, out := p.N*p.C*p.H*p.W, p.N*p.C*p.OutH()*p.OutW()
 			r := newRand(1)
-			src, dst, ddst, dsrc := aligned(n), aligned(out), aligned(out), aligned(n)
+			src, dst, ddst, dsrc := Aligned[float32](n), Aligned[float32](out), Aligned[float32](out), Aligned[float32](n)
 			copy(src, randomSlice(r, n))
 			copy(ddst, randomSlice(r, out))
 			for _, f := range []struct {

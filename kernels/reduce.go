@@ -173,7 +173,7 @@ func (j *reduceJob) run() {
 	j.chunk = max(partElements/(j.piece*j.inner), 1)
 	if j.how == ReduceSumSquares || j.how == ReduceL2 {
 		if j.inner == 1 && len(j.centers) < j.chunk {
-			j.centers = aligned(j.chunk)
+			j.centers = Aligned[float32](j.chunk)
 		}
 	}
 	parallel((units+j.chunk-1)/j.chunk, j)

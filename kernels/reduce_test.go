@@ -170,7 +170,7 @@ func BenchmarkReduce(b *testing.B) {
 	var ws Workspace
 	for _, size := range memorySizes {
 		n := size.bytes / 4
-		src, dst := aligned(n), aligned(n)
+		src, dst := Aligned[float32](n), Aligned[float32](n)
 		for i := range src {
 			src[i] = 1
 		}

@@ -17,12 +17,12 @@ func TestHundredRuns(t *testing.T) {
 	}
 	r := newRand(1)
 	var ws Workspace
-	convolution := func(s Conv2D) func(dst []float32) int {
-		p, err := PackConv2DLayouts(s, Blocked, Blocked, randomSlice(r, s.weightSize()), randomSlice(r, s.K))
+	convolution := func(in Layout, s Conv2D) func(dst []float32) int {
+		p, err := PackConv2DLayouts(s, in, Blocked, randomSlice(r, s.weightSize()), randomSlice(r, s.K))
 		if err != nil {
 			t.Fatal(err)
 		}
-		src := randomSlice(r, BlockedSize(s.N, s.C, s.H*s.W))
+		src := randomSlice(r, in.Size(s.N, s.C, s.H*s.W))
 		n := BlockedSize(s.N, s.K, s.OutH()*s.OutW())
 		return func(dst []float32) int {
 			p.Forward(&ws, dst[:n], src, nil, ReLU)
@@ -33,15 +33,22 @@ func TestHundredRuns(t *testing.T) {
 	attention := Attention{Batch: 2, Heads: 3, QueryLen: 40, KVLen: 40, KeyDim: 32, ValueDim: 32}
 	cache := randomSlice(r, 2*960*32)
 	decode := Attention{Batch: 1, Heads: 2, QueryLen: 1, KVLen: 960, KeyDim: 32, ValueDim: 32}
+	left, right, scale := randomBytes(r, 100*128), signed(randomBytes(r, 128*140)), randomSlice(r, 140)
+	bytes := PackInt8Gemm(128, 140, right, nil)
 	for name, run := range map[string]func(dst []float32) int{
 		"gemm": func(dst []float32) int {
 			Gemm(&ws, false, false, 150, 140, 130, 1, a, 130, b, 140, 0, dst, 140)
 			return 150 * 140
 		},
-		"pointwise": convolution(image(40, 14, 48, 1, 1, 1)),
-		"3x3":       convolution(image(64, 14, 64, 3, 1, 1)),
-		"stride 2":  convolution(image(32, 15, 40, 3, 2, 1)),
-		"depthwise": convolution(image(64, 28, 64, 5, 1, 64)),
+		"pointwise": convolution(Blocked, image(40, 14, 48, 1, 1, 1)),
+		"3x3":       convolution(Blocked, image(64, 14, 64, 3, 1, 1)),
+		"stride 2":  convolution(Blocked, image(32, 15, 40, 3, 2, 1)),
+		"depthwise": convolution(Blocked, image(64, 28, 64, 5, 1, 64)),
+		"planes":    convolution(Planar, image(3, 60, 40, 3, 2, 1)),
+		"int8": func(dst []float32) int {
+			bytes.Forward(&ws, 100, Int8Input{Data: left}, &Int8Output{Floats: dst[:100*140], Scale: scale})
+			return 100 * 140
+		},
 		"attention": func(dst []float32) int {
 			AttentionForward(&ws, attention, dst, q, q, q, nil, nil)
 			return 2 * 3 * 40 * 32

@@ -132,7 +132,7 @@ func BenchmarkResize(b *testing.B) {
 	var ws Workspace
 	for name, mode := range map[string]ResizeMode{"nearest": ResizeNearest, "linear": ResizeLinear, "cubic": ResizeCubic} {
 		r := Resize2D{Planes: 64, H: 56, W: 56, OutH: 112, OutW: 112, Mode: mode}
-		src, dst := randomSlice(newRand(1), r.Planes*r.H*r.W), aligned(r.Planes*r.OutH*r.OutW)
+		src, dst := randomSlice(newRand(1), r.Planes*r.H*r.W), Aligned[float32](r.Planes*r.OutH*r.OutW)
 		b.Run(name+"/f32/n1c64h56w56/h112w112", func(b *testing.B) {
 			for b.Loop() {
 				Resize(&ws, r, dst, src)

@@ -100,7 +100,7 @@ func TestSoftmaxGradient(t *testing.T) {
 func BenchmarkSoftmax(b *testing.B) {
 	const rows, cols = 64, 1000
 	src := randomSlice(newRand(1), rows*cols)
-	dst := aligned(rows * cols)
+	dst := Aligned[float32](rows * cols)
 	b.SetBytes(rows * cols * 8)
 	for b.Loop() {
 		Softmax(rows, cols, dst, src)

@@ -136,6 +136,28 @@ func parallel(parts int, j job) {
 	c.job = nil
 }
 
+// partWork is the number of multiply-adds that make a part worth a thread of its
+// own: at full speed they take 1.5 microseconds, about what it costs to hand a
+// call to another core that looks for work, to bring it what it needs, and to
+// wait for it. Other operations count as so many multiply-adds as they take
+// the time of; an element that is moved or changed, elementWork of them.
+const (
+	partWork    = 96 << 10
+	elementWork = 2 * partWork / partElements
+)
+
+// shareOut runs parts parts of j, which together are work multiply-adds, on the
+// worker pool if that is work for two, and else here.
+func shareOut(parts, work int, j job) {
+	if work < 2*partWork {
+		for i := range parts {
+			j.part(i, 0)
+		}
+		return
+	}
+	parallel(parts, j)
+}
+
 // patience is the number of pauses after which a call that waits for others
 // lets the scheduler have its thread.
 const patience = 1 << 10

@@ -125,6 +125,11 @@ type tileKernel struct {
 	blocks [][3]func(t *tile)
 	triple int                                      // most rows of a tile of three vectors
 	take   func(to, from *float32, count, step int) // copies blocks, likewise
+
+	// planes has kernels, [pixel-1][rows][vectors-1], for images in planes, with
+	// pixels that lie pixel elements apart: rows of B and C side by side, all
+	// columns there, and no bias of rows. It is nil where run has to do.
+	planes [2][][2]func(t *tile)
 }
 
 // blockColumns is the number of columns of a segment that the kernels for blocks
@@ -133,6 +138,18 @@ const blockColumns = 8
 
 // multiply runs t on k.
 func (k *tileKernel) multiply(t *tile) { k.run[t.rows][t.vectors-1](t) }
+
+// multiplyPlanes runs t, which suits the kernels for images in planes but maybe
+// for the number of rows or their distance, on k.
+func (k *tileKernel) multiplyPlanes(t *tile) {
+	if pixel := t.aRow / 4; pixel <= len(k.planes) && t.rows < len(k.planes[pixel-1]) {
+		if run := k.planes[pixel-1][t.rows][t.vectors-1]; run != nil {
+			run(t)
+			return
+		}
+	}
+	k.multiply(t)
+}
 
 // tiles is the implementation in use.
 var tiles *tileKernel

@@ -30,6 +30,21 @@ var avx512Tiles = &tileKernel{base: avx512, width: 16, rows: 14, masked: true, r
 	12: {blockTile12x1AVX512, blockTile12x2AVX512},
 	13: {blockTile13x1AVX512, blockTile13x2AVX512},
 	14: {blockTile14x1AVX512, blockTile14x2AVX512},
+}, planes: [2][][2]func(*tile){
+	{
+		10: {planeTile1x10x1AVX512, planeTile1x10x2AVX512},
+		11: {planeTile1x11x1AVX512, planeTile1x11x2AVX512},
+		12: {planeTile1x12x1AVX512, planeTile1x12x2AVX512},
+		13: {planeTile1x13x1AVX512, planeTile1x13x2AVX512},
+		14: {planeTile1x14x1AVX512, planeTile1x14x2AVX512},
+	},
+	{
+		10: {planeTile2x10x1AVX512, planeTile2x10x2AVX512},
+		11: {planeTile2x11x1AVX512, planeTile2x11x2AVX512},
+		12: {planeTile2x12x1AVX512, planeTile2x12x2AVX512},
+		13: {planeTile2x13x1AVX512, planeTile2x13x2AVX512},
+		14: {planeTile2x14x1AVX512, planeTile2x14x2AVX512},
+	},
 }}
 
 var avx2Tiles = &tileKernel{base: avx2, width: 8, rows: 6, run: [][2]func(*tile){
@@ -46,6 +61,17 @@ var avx2Tiles = &tileKernel{base: avx2, width: 8, rows: 6, run: [][2]func(*tile)
 	4: {blockTile4x1AVX2, blockTile4x2AVX2, blockTile4x3AVX2},
 	5: {blockTile5x1AVX2, blockTile5x2AVX2},
 	6: {blockTile6x1AVX2, blockTile6x2AVX2},
+}, planes: [2][][2]func(*tile){
+	{
+		4: {planeTile1x4x1AVX2, planeTile1x4x2AVX2},
+		5: {planeTile1x5x1AVX2, planeTile1x5x2AVX2},
+		6: {planeTile1x6x1AVX2, planeTile1x6x2AVX2},
+	},
+	{
+		4: {planeTile2x4x1AVX2, planeTile2x4x2AVX2},
+		5: {planeTile2x5x1AVX2, planeTile2x5x2AVX2},
+		6: {planeTile2x6x1AVX2, planeTile2x6x2AVX2},
+	},
 }}
 
 func setTileKernels(in instructions) {

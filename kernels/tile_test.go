@@ -160,12 +160,82 @@ func TestBlockTileTwin(t *testing.T) {
 	})
 }
 
+// And so do those for images in planes.
+func TestPlaneTileTwin(t *testing.T) {
+	eachImplementation(t, func(t *testing.T) {
+		r := newRand(9)
+		width, group := tiles.width, tiles.rows/2
+		for i, list := range tiles.planes {
+			pixel := 1 + i
+			for rows, run := range list {
+				for vectors := 1; vectors <= 2; vectors++ {
+					if run[vectors-1] == nil {
+						continue
+					}
+					for flags := range 32 {
+						const count = 2
+						k, segments, pixels := 1+r.IntN(9), 1+r.IntN(9), 2*tiles.rows+r.IntN(9)
+						aGroup, cGroup := pixel*group+r.IntN(9), width*(group+r.IntN(3))
+						cVector := width * pixels
+						offsets := make([]int, segments)
+						for i := range offsets {
+							offsets[i] = 4 * r.IntN(50)
+						}
+						a := randomSlice(r, 50+count*(aGroup+group*pixel)+k)
+						b := randomSlice(r, segments*k*width*vectors)
+						c := randomSlice(r, count*cVector*vectors+2*cGroup)
+						residual, bias := randomSlice(r, len(c)), randomSlice(r, width*vectors)
+						switch flags / 8 {
+						case 1:
+							poison(r, c)
+							poison(r, residual)
+						case 2:
+							poison(r, a)
+						}
+						x := tile{
+							rows: rows, vectors: vectors,
+							aRow: 4 * pixel, aGroup: 4 * aGroup, offsets: &offsets[0], segments: segments, k: k,
+							bRow: 4 * width * vectors, cRow: 4 * width, cGroup: 4 * cGroup, cVector: 4 * cVector,
+							aStep: 4 * aGroup, cStep: 4 * cVector * vectors, accumulate: flags & 1, alpha: 1, mask: 1<<width - 1,
+						}
+						if flags&2 != 0 {
+							x.biasKind, x.bias = columnBias, &bias[0]
+						}
+						x.setActivation([]Activation{NoActivation, ReLU6, HardSwish, HardSigmoid}[r.IntN(4)])
+						run := func(kernel func(*tile), c []float32) {
+							y := x
+							y.count, y.a, y.b, y.c = count, &a[0], &b[0], &c[0]
+							switch {
+							case flags%16 == 12: // over the residual
+								y.residual = &c[0]
+							case flags&4 != 0:
+								y.residual = &residual[0]
+							}
+							kernel(&y)
+						}
+						got, want := slices.Clone(c), slices.Clone(c)
+						run(tiles.multiplyPlanes, got)
+						run(func(t *tile) { tilePortable(t, width, group) }, want)
+						for i := range got {
+							g, w := float64(got[i]), float64(want[i])
+							if g == w || math.IsNaN(g) && math.IsNaN(w) || math.Abs(g-w) <= 1e-4*(1+math.Abs(w)) {
+								continue
+							}
+							t.Fatalf("pixel %d, rows %d, vectors %d, k %d, segments %d, flags %d: element %d is %v, want %v", pixel, rows, vectors, k, segments, flags, i, g, w)
+						}
+					}
+				}
+			}
+		}
+	})
+}
+
 // BenchmarkTile is the rate of the largest tile on operands in the
 // first-level cache.
 func BenchmarkTile(b *testing.B) {
 	const k = 256
 	rows, width := tiles.rows, tiles.width
-	x, y, z := aligned(rows*(k+16)), aligned(k*2*width), aligned(rows*2*width)
+	x, y, z := Aligned[float32](rows*(k+16)), Aligned[float32](k*2*width), Aligned[float32](rows*2*width)
 	for b.Loop() {
 		t := tile{
 			rows: rows, vectors: 2, count: 1, a: &x[0], aRow: 4 * (k + 16), aGroup: 4 * (k + 16) * rows / 2,

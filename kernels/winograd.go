@@ -211,7 +211,7 @@ func (w *winogradWeights) forward(ws *Workspace, dst, src, bias, residual []floa
 		checkLength("Conv2D", "residual", len(residual), outputs)
 	}
 	if zeros := max((w.columns*w.size+2)*c, w.target*c); len(ws.zeros) < zeros {
-		ws.zeros = aligned(zeros)
+		ws.zeros = Aligned[float32](zeros)
 	}
 	if bias == nil {
 		bias = ws.zeros
@@ -226,7 +226,9 @@ func (w *winogradWeights) forward(ws *Workspace, dst, src, bias, residual []floa
 	j.block = w.blockSize()
 	m.inputPlane, m.outputPlane = oddLines(j.block*m.inputRow), oddLines(j.block*m.outputRow)
 	j.growScratch()
-	if all := s.N * w.rows * w.columns; all > j.block || threadCount() == 1 {
+	// The stages of a single block are handed out one by one, and cores read
+	// what others wrote: four times as much as work alone would be worth it.
+	if all := s.N * w.rows * w.columns; all > j.block || threadCount() == 1 || all*w.elements()*s.C*w.target*c < 4*2*partWork {
 		parallel((all+j.block-1)/j.block, j)
 	} else {
 		j.stage = winogradTransform

@@ -146,7 +146,7 @@ func winogradAccuracy(size int) float64 {
 	s, r, c := w.Conv2D, newRand(9), ChannelBlock()
 	src, weight := randomSlice(r, s.inputSize()), randomSlice(r, s.weightSize())
 	prepared := newWinograd(s, size, weight)
-	dst := aligned(prepared.target * c * s.OutH() * s.OutW())
+	dst := Aligned[float32](prepared.target * c * s.OutH() * s.OutW())
 	var ws Workspace
 	prepared.forward(&ws, dst, blocked(c, s.N, s.C, s.H*s.W, src, 0), nil, nil, NoActivation)
 	var errors, values float64
@@ -390,7 +390,7 @@ func BenchmarkWinograd(b *testing.B) {
 			b.Run(fmt.Sprintf("size%d/conv2d/f32/n%dc%dh%dw%d/k%dr3s3/stride1.pad1.dil1.group1/none", size, s.N, s.C, s.H, s.W, s.K), func(b *testing.B) {
 				r := newRand(1)
 				w := newWinograd(s, size, randomSlice(r, s.weightSize()))
-				src, dst, bias := aligned(s.inputSize()), aligned(s.outputSize()), aligned(s.K)
+				src, dst, bias := Aligned[float32](s.inputSize()), Aligned[float32](s.outputSize()), Aligned[float32](s.K)
 				copy(src, randomSlice(r, len(src)))
 				var ws Workspace
 				for b.Loop() {

@@ -38,11 +38,22 @@ type Workspace struct {
 // cacheLine is the alignment of packed operands, in bytes.
 const cacheLine = 64
 
-// aligned returns n elements that start at a cache line.
-func aligned(n int) []float32 {
-	const line = cacheLine / 4
-	s := make([]float32, n+line-1)
-	skip := int(-uintptr(unsafe.Pointer(unsafe.SliceData(s)))%cacheLine) / 4
+// leastHuge is for how many bytes huge pages are asked for: for less, the call
+// would cost more than it saves.
+const leastHuge = 32 << 10
+
+// Aligned returns n elements that start at a cache line, if they are many on huge
+// pages where the system has them: packed operands and a plan's tensors lie well
+// there.
+func Aligned[T float32 | int8 | uint8](n int) []T {
+	var element T
+	size := int(unsafe.Sizeof(element))
+	s := make([]T, n+cacheLine/size-1)
+	p := unsafe.Pointer(unsafe.SliceData(s))
+	if bytes := len(s) * size; bytes >= leastHuge {
+		adviseHugePages(p, bytes)
+	}
+	skip := int(-uintptr(p)%cacheLine) / size
 	return s[skip : skip+n : skip+n]
 }
 
@@ -51,7 +62,7 @@ func grow(s []float32, n int) []float32 {
 	if cap(s) >= n {
 		return s[:n]
 	}
-	return aligned(n)
+	return Aligned[float32](n)
 }
 
 // elementAtByte returns the element that lies n bytes after p.

@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"strings"
 	"testing"
+	"time"
 )
 
 // noisy has rows whose medians are drawn about truth(i) with the error that
@@ -157,8 +158,18 @@ func TestMergeCoverage(t *testing.T) {
 	}
 }
 
+// again makes a table one of repeated measurements.
+func again(t *Table) *Table {
+	for _, part := range [][]Row{t.Rows, t.Alternatives} {
+		for i := range part {
+			part[i].MeasuredAt = part[i].MeasuredAt.Add(time.Hour)
+		}
+	}
+	return t
+}
+
 func TestMergeConflict(t *testing.T) {
-	a, b := testTable(3), testTable(4)
+	a, b := testTable(3), again(testTable(4))
 	b.Rows[1].LatencyMedianNS *= 1.2
 	b.Rows[1].LatencyP90NS *= 1.2
 	b.Rows[2].LatencyCI95NS = 1e9 // tells nothing
@@ -193,7 +204,7 @@ func TestMergeRefuses(t *testing.T) {
 			t.Published = &Published{Format: "x", Columns: []string{"k", "ms"}, Records: [][]string{{"a", "1"}}, Key: 1, Latency: "ms"}
 		},
 	} {
-		b := testTable(2)
+		b := again(testTable(2))
 		change(b)
 		if _, _, err := Merge(testTable(2), b); err == nil || !strings.Contains(err.Error(), what) {
 			t.Errorf("%s: %v", what, err)
@@ -201,6 +212,12 @@ func TestMergeRefuses(t *testing.T) {
 	}
 	if _, _, err := Merge(); err == nil {
 		t.Error(errors.New("no tables merge"))
+	}
+	// A measurement that comes twice would seem twice as sure.
+	a, b := testTable(3), again(testTable(3))
+	b.Rows[2] = a.Rows[2]
+	if _, _, err := Merge(a, b); err == nil || !strings.Contains(err.Error(), a.Rows[2].Key+" of table 1 is a measurement that a table before it has too") {
+		t.Errorf("the same measurement twice: %v", err)
 	}
 }
 

@@ -335,6 +335,7 @@ func TestAlternatives(t *testing.T) {
 		t.Errorf("-want +alternatives:\n%s", diff)
 	}
 
+	again(table)
 	merged, _, err := Merge(got, table)
 	if err != nil {
 		t.Fatal(err)

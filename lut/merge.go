@@ -38,7 +38,8 @@ const minRelativeError = 1e-4
 // weights, samples added, and the latest time kept. Rows without an interval
 // count only where no other has one, predicted rows only where none was
 // measured. Energy is averaged among rows of the same source; a meter goes before
-// a model.
+// a model. Tables that have the very same measurement are an error: it would
+// count twice.
 func Merge(tables ...*Table) (*Table, []Conflict, error) {
 	fail := func(err error) (*Table, []Conflict, error) { return nil, nil, fmt.Errorf("lut: merge: %w", err) }
 	if len(tables) == 0 {
@@ -50,7 +51,7 @@ func Merge(tables ...*Table) (*Table, []Conflict, error) {
 	networks := map[string][]Network{}
 	var names []string
 	for i, t := range tables {
-		if err := sameOrigin(out.Meta, t.Meta, "measurements of different origin are not combined"); err != nil {
+		if err := sameOrigin(out.Meta, t.Meta, "measurements of different origin are not combined, unless asked to (--across keeps the fastest of each workload)"); err != nil {
 			return fail(err)
 		}
 		if t.Published != nil {
@@ -62,6 +63,9 @@ func Merge(tables ...*Table) (*Table, []Conflict, error) {
 				id := part[n].identity()
 				if rows[id] == nil {
 					order = append(order, id)
+				}
+				if slices.ContainsFunc(rows[id], part[n].sameMeasurement) {
+					return fail(fmt.Errorf("%s of table %d is a measurement that a table before it has too: a measurement counts once", part[n].Key, i))
 				}
 				rows[id] = measuredFirst(rows[id], &part[n], (*Row).Predicted)
 			}
@@ -113,6 +117,13 @@ func Merge(tables ...*Table) (*Table, []Conflict, error) {
 		return nil, nil, err
 	}
 	return out, conflicts, nil
+}
+
+// sameMeasurement tells whether another row is of the same measurement, and not
+// of a repeated one, which never takes the same to the nanosecond at the same time.
+func (r *Row) sameMeasurement(o *Row) bool {
+	return !r.Predicted() && r.MeasuredAt.Equal(o.MeasuredAt) && r.Samples == o.Samples &&
+		r.LatencyMedianNS == o.LatencyMedianNS && r.RawMedianNS == o.RawMedianNS && r.LatencyMeanNS == o.LatencyMeanNS
 }
 
 // measuredFirst adds v to what is combined, unless only one of them was measured:

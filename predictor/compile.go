@@ -18,7 +18,7 @@ type Compiled struct {
 	choices   []int
 	tables    []choiceTable
 	stride    int   // values of an entry
-	families  []int // of the values beyond the fixed ones
+	groups    []int // of the values beyond the fixed ones
 }
 
 // choiceTable holds what some decisions add together, for all their choices.
@@ -28,7 +28,7 @@ type choiceTable struct {
 	values    []float64
 }
 
-// The values of an entry; those of the families follow.
+// The values of an entry; those of the groups follow.
 const (
 	valueNS = iota
 	valueAlone
@@ -40,7 +40,7 @@ const (
 )
 
 const (
-	maxStride = fixedValues + maxFamilies
+	maxStride = fixedValues + maxGroups
 	// checked is how many random architectures a compiled space is compared on
 	// with the predictor, and repairs how often what they show is mended.
 	checked = 200
@@ -144,7 +144,7 @@ func (p *Predictor) fill(probe *prober, cliques [][]int) (*Compiled, error) {
 	return c, nil
 }
 
-// costs sets which families there are and returns the values of each workload.
+// costs sets which groups there are and returns the values of each workload.
 func (c *Compiled) costs(probe *prober) ([][]float64, error) {
 	p := c.predictor
 	costs := make([]cost, len(probe.numbers))
@@ -154,20 +154,20 @@ func (c *Compiled) costs(probe *prober) ([][]float64, error) {
 		if costs[number], err = p.cost(w); err != nil {
 			return nil, err
 		}
-		present[min(costs[number].family, maxFamilies-1)] = true
+		present[min(costs[number].group, maxGroups-1)] = true
 	}
-	for family := range maxFamilies {
-		if present[family] {
-			c.families = append(c.families, family)
+	for group := range maxGroups {
+		if present[group] {
+			c.groups = append(c.groups, group)
 		}
 	}
-	c.stride = fixedValues + len(c.families)
+	c.stride = fixedValues + len(c.groups)
 	values := make([][]float64, len(costs))
 	for i, x := range costs {
 		v := make([]float64, c.stride)
 		v[valueNS], v[valueAlone], v[valueSpread], v[valueWeights] = x.network, x.ns, x.network*x.spread, x.weights
 		v[valueMJ], v[valueEstimated] = x.mj, x.estimated
-		v[fixedValues+slices.Index(c.families, min(x.family, maxFamilies-1))] = x.network
+		v[fixedValues+slices.Index(c.groups, min(x.group, maxGroups-1))] = x.network
 		values[i] = v
 	}
 	return values, nil
@@ -291,7 +291,7 @@ func (c *Compiled) sum(a []int) (s networkSum) {
 	}
 	s = networkSum{
 		ns: sums[valueNS], alone: sums[valueAlone], spread: sums[valueSpread], weights: sums[valueWeights],
-		mj: sums[valueMJ], estimated: sums[valueEstimated], family: c.families[largest(sums[fixedValues:])],
+		mj: sums[valueMJ], estimated: sums[valueEstimated], group: c.groups[largest(sums[fixedValues:])],
 	}
 	s.ns += c.predictor.overhead.once(s.weights)
 	return s

@@ -16,6 +16,7 @@ import (
 type energyModel struct {
 	coefficients []float64 // mJ a ns, a MAC, a byte; nil: no row has an energy
 	spread       float64   // root mean square error of ln(mJ)
+	errors       []float64 // of ln(mJ) of rows in cross-validation, absolute and ascending
 	source       string    // of the rows
 }
 
@@ -51,8 +52,18 @@ func fitEnergy(rows []lut.Row, costs map[graph.Workload]cost) (*energyModel, err
 		return &energyModel{}, nil
 	}
 	slices.Sort(sources)
+	fit := func(use func(i int) bool) []float64 {
+		var x [][]float64
+		var to []float64
+		for i := range y {
+			if use(i) {
+				x, to = append(x, columns[i]), append(to, y[i])
+			}
+		}
+		return solveRelative(x, to, make([]float64, len(to)), make([]prior, len(columns[0])), weakPrior)
+	}
 	m := &energyModel{
-		coefficients: solveRelative(columns, y, make([]float64, len(y)), make([]prior, len(columns[0])), weakPrior),
+		coefficients: fit(func(int) bool { return true }),
 		source:       strings.Join(sources, "+"),
 	}
 	var errors []float64
@@ -60,6 +71,15 @@ func fitEnergy(rows []lut.Row, costs map[graph.Workload]cost) (*energyModel, err
 		errors = append(errors, math.Log(y[i]/dot(m.coefficients, x)))
 	}
 	m.spread = rootMeanSquare(errors)
+	if len(y) >= minRows {
+		for fold := range folds {
+			rest := fit(func(i int) bool { return i%folds != fold })
+			for i := fold; i < len(y); i += folds {
+				m.errors = append(m.errors, math.Abs(math.Log(y[i]/dot(rest, columns[i]))))
+			}
+		}
+		slices.Sort(m.errors)
+	}
 	for w, c := range costs {
 		var ok bool
 		if c.mj, ok = known[w]; !ok {
@@ -79,6 +99,20 @@ func (m *energyModel) estimate(w graph.Workload, ns float64) float64 {
 	return dot(m.coefficients, activity(w, ns))
 }
 
+// score is the error of ln(mJ) that estimates rarely exceed: the conformal one of
+// rows that the model was not told of. Where those are too few for the coverage it
+// is that of a normal distribution, and no less than their largest error.
+func (m *energyModel) score(coverage float64) float64 {
+	if s, ok := conformalScore(m.errors, coverage); ok {
+		return s
+	}
+	score := twoSided(coverage) * m.spread
+	if n := len(m.errors); n > 0 {
+		score = max(score, m.errors[n-1])
+	}
+	return score
+}
+
 // of is the energy in mJ of a network whose workloads use mj, of which some is
 // estimated, and the half width of its interval in ln(mJ): that of the latency,
 // which the energy follows, and wider by the model's error for the estimated
@@ -86,5 +120,5 @@ func (m *energyModel) estimate(w graph.Workload, ns float64) float64 {
 func (m *energyModel) of(mj, estimated, overheadNS, width, coverage float64) (float64, float64) {
 	extra := m.coefficients[0] * max(0, overheadNS)
 	mj += extra
-	return mj, math.Hypot(width, twoSided(coverage)*m.spread*(estimated+extra)/mj)
+	return mj, math.Hypot(width, m.score(coverage)*(estimated+extra)/mj)
 }

@@ -15,7 +15,7 @@ import (
 
 // FileVersion is the version of predictor files that this package writes. It
 // reads this one and all before it.
-const FileVersion = 2
+const FileVersion = 3
 
 const (
 	fileFormat = "hwprofd.predictor"
@@ -29,8 +29,9 @@ type fileMeta struct {
 	Table        lut.Meta         `json:"table"` // of the table that it was fitted to
 	Hardware     hardware         `json:"hardware"`
 	Families     []string         `json:"families"`
-	Workloads    []string         `json:"workloads"` // whose costs are in the tensors workload.*
-	Sources      []string         `json:"sources"`   // of the workloads, by number in workload.source
+	Origins      []string         `json:"origins,omitempty"` // since version 3
+	Workloads    []string         `json:"workloads"`         // whose costs are in the tensors workload.*
+	Sources      []string         `json:"sources"`           // of the workloads, by number in workload.source
 	UsualNoise   float64          `json:"usual_noise"`
 	Regressions  []regressionMeta `json:"regressions"`
 	Roofline     rooflineMeta     `json:"roofline"`
@@ -106,7 +107,7 @@ func Load(path string) (*Predictor, error) {
 
 func (p *Predictor) encode() ([]byte, error) {
 	meta := fileMeta{
-		Table: p.meta, Hardware: p.describer.hardware, Families: make([]string, len(p.families)), Sources: fileSources, UsualNoise: p.usualNoise,
+		Table: p.meta, Hardware: p.describer.hardware, Families: make([]string, len(p.families)), Origins: p.origins, Sources: fileSources, UsualNoise: p.usualNoise,
 		Roofline:     rooflineMeta{p.roofline.computes, p.roofline.spread, p.roofline.factors, p.roofline.spreads},
 		EnergySource: p.energy.source, EnergySpread: p.energy.spread,
 		Constant: p.overhead.constant, PerWorkload: p.overhead.perWorkload, PerByte: p.overhead.perByte,
@@ -119,6 +120,7 @@ func (p *Predictor) encode() ([]byte, error) {
 	p.encodeWorkloads(t, &meta)
 	t.vector("roofline.coefficients", p.roofline.coefficients)
 	t.vector("energy.coefficients", p.energy.coefficients)
+	t.vector("energy.errors", p.energy.errors)
 	t.vector("overhead.factors", p.overhead.factors)
 	t.vector("overhead.knots", p.overhead.knots)
 	t.vector("overhead.spill", p.overhead.spill)
@@ -141,19 +143,20 @@ func (p *Predictor) encodeWorkloads(t *tensors, meta *fileMeta) {
 		costs[w.String()] = c
 	}
 	columns := map[string][]float64{}
-	var family, source []int32
+	var family, group, source []int32
 	for _, key := range slices.Sorted(maps.Keys(costs)) {
 		c := costs[key]
 		meta.Workloads = append(meta.Workloads, key)
 		for name, v := range c.columns() {
 			columns[name] = append(columns[name], *v)
 		}
-		family, source = append(family, int32(c.family)), append(source, int32(slices.Index(fileSources, c.source)))
+		family, group = append(family, int32(c.family)), append(group, int32(c.group))
+		source = append(source, int32(slices.Index(fileSources, c.source)))
 	}
 	for name, values := range columns {
 		t.vector("workload."+name, values)
 	}
-	t.ints["workload.family"], t.ints["workload.source"] = family, source
+	t.ints["workload.family"], t.ints["workload.group"], t.ints["workload.source"] = family, group, source
 }
 
 // columns are the numbers of a cost by their names in a file.
@@ -244,7 +247,7 @@ func decode(content []byte) (*Predictor, error) {
 	}
 	r := &reader{tensors: t}
 	p := &Predictor{
-		meta: meta.Table, families: map[string]int{}, regressions: map[string]*regression{}, usualNoise: meta.UsualNoise,
+		meta: meta.Table, families: map[string]int{}, origins: meta.Origins, regressions: map[string]*regression{}, usualNoise: meta.UsualNoise,
 		roofline: &roofline{r.vector("roofline.coefficients", 3), meta.Roofline.Computes, meta.Roofline.Spread, meta.Roofline.Factors, meta.Roofline.Spreads},
 		energy:   &energyModel{coefficients: r.vector("energy.coefficients", -1), spread: meta.EnergySpread, source: meta.EnergySource},
 		overhead: &overhead{
@@ -258,6 +261,12 @@ func decode(content []byte) (*Predictor, error) {
 	for i, name := range meta.Families {
 		p.families[name] = i
 	}
+	if _, ok := t.floats["energy.errors"]; ok { // missing in files of before
+		p.energy.errors = r.vector("energy.errors", -1)
+	}
+	if !slices.IsSorted(p.energy.errors) || len(p.energy.errors) > 0 && p.energy.errors[0] < 0 {
+		r.fail("energy.errors are not ascending from 0")
+	}
 	switch n := len(p.energy.coefficients); {
 	case n == 0:
 		p.energy.coefficients = nil
@@ -267,8 +276,8 @@ func decode(content []byte) (*Predictor, error) {
 	if len(p.overhead.knots) != len(p.overhead.spill) {
 		r.fail("overhead.knots are %d, overhead.spill %d", len(p.overhead.knots), len(p.overhead.spill))
 	}
-	p.decodeWorkloads(r, &meta)
-	p.interval.decode(r, len(meta.Families)+1, &meta)
+	p.decodeWorkloads(r, &meta, version)
+	p.interval.decode(r, p.groups(), &meta)
 	for i, m := range meta.Regressions {
 		p.regressions[m.Family] = decodeRegression(r, m, p.describer, fmt.Sprintf("regression.%d.", i))
 	}
@@ -278,7 +287,7 @@ func decode(content []byte) (*Predictor, error) {
 	return p, nil
 }
 
-func (p *Predictor) decodeWorkloads(r *reader, meta *fileMeta) {
+func (p *Predictor) decodeWorkloads(r *reader, meta *fileMeta, version int) {
 	p.memory = newMemory()
 	costs := make([]cost, len(meta.Workloads))
 	for name := range new(cost).columns() {
@@ -287,6 +296,10 @@ func (p *Predictor) decodeWorkloads(r *reader, meta *fileMeta) {
 		}
 	}
 	family, source := r.ints("workload.family", len(costs)), r.ints("workload.source", len(costs))
+	group := family // before version 3
+	if version >= 3 {
+		group = r.ints("workload.group", len(costs))
+	}
 	if r.err != nil {
 		return
 	}
@@ -301,11 +314,14 @@ func (p *Predictor) decodeWorkloads(r *reader, meta *fileMeta) {
 		case family[i] < 0 || family[i] > len(meta.Families) || source[i] < 0 || source[i] >= len(meta.Sources):
 			r.fail("workload %d (%s): family %d or source %d does not exist", i, key, family[i], source[i])
 			return
+		case group[i] < 0 || group[i] >= p.groups():
+			r.fail("workload %d (%s): group %d does not exist", i, key, group[i])
+			return
 		case !(c.ns > 0) || c.network < 0 || c.spread < 0 || c.weights < 0 || c.mj < 0:
 			r.fail("workload %d (%s): a cost is negative", i, key)
 			return
 		}
-		c.family, c.source = family[i], meta.Sources[source[i]]
+		c.family, c.group, c.source = family[i], group[i], meta.Sources[source[i]]
 		p.memory.costs[w] = *c
 		if c.source == SourceTable || c.source == SourceNetwork {
 			row := lut.NewRow(w)
@@ -316,10 +332,10 @@ func (p *Predictor) decodeWorkloads(r *reader, meta *fileMeta) {
 	p.between = lut.NewInterpolator(rows)
 }
 
-func (i *interval) decode(r *reader, families int, meta *fileMeta) {
-	i.base, i.all, i.cautious, i.usual = r.vector("interval.base", families), r.vector("interval.all", -1), meta.Cautious, meta.Usual
-	cut := r.vector("interval.cut_ns", families)
-	for k := range families {
+func (i *interval) decode(r *reader, groups int, meta *fileMeta) {
+	i.base, i.all, i.cautious, i.usual = r.vector("interval.base", groups), r.vector("interval.all", -1), meta.Cautious, meta.Usual
+	cut := r.vector("interval.cut_ns", groups)
+	for k := range groups {
 		list := func(name string) []float64 { return r.vector(fmt.Sprintf("interval.%d.%s", k, name), -1) }
 		i.groups = append(i.groups, scoreGroup{scores: list("all"), small: list("small"), large: list("large"), cut: cut[k]})
 	}

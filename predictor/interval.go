@@ -18,17 +18,17 @@ const usualCoverage = 0.9
 const (
 	// IntervalConformal intervals are split conformal (Lei et al.,
 	// "Distribution-free predictive inference for regression", JASA 113(523),
-	// 2018, section 2.2) on the table's networks for "calibrate": a new network
-	// drawn like these falls into its interval with at least the coverage,
-	// whatever the distribution of errors. Where there are enough of them, only
-	// those count that are like the new one in what they mostly do and in size
+	// 2018, section 2.2) on the errors of the table's networks, each predicted by
+	// a predictor of others (cross-conformal: Vovk, 2015): a new network drawn like
+	// these falls into its interval with about the coverage, whatever the
+	// distribution of errors. Where there are enough of them, only those count
+	// that are like the new one in origin or what they mostly do, and in size
 	// (Mondrian: Vovk et al., "Algorithmic learning in a random world", 2005,
 	// section 4.5), so that the coverage holds within such groups as well.
 	IntervalConformal = "conformal"
 	// IntervalCrossValidated intervals stand in where there are too few such
-	// networks: they come from the cross-validated errors of the regressions
-	// and the leave-one-out errors of the overhead, made wider. Nothing
-	// guarantees their coverage.
+	// networks: they come from the largest of their errors, made wider, or from
+	// what is usual. Nothing guarantees their coverage.
 	IntervalCrossValidated = "cross-validation"
 )
 
@@ -49,7 +49,7 @@ const (
 	// minCalibrated is how many networks a group needs for a score of its own:
 	// with fewer, chance would decide how wide its intervals are.
 	minCalibrated = 20
-	// borrowed is how many networks' worth of the error over all families goes
+	// borrowed is how many networks' worth of the error over all groups goes
 	// into that of each.
 	borrowed = 4
 )
@@ -58,30 +58,29 @@ const (
 // the network's difficulty times a score that errors rarely exceed.
 type interval struct {
 	// base is the error of networks all of whose workloads are measured, by
-	// the family that they mostly consist of.
+	// group.
 	base []float64
-	// all, and groups by family, have the scores of calibration networks, from
-	// the least on; those of a family are also split at a latency.
+	// all, and groups, have the scores of networks as others predict them, from
+	// the least on; those of a group are also split at a latency.
 	all    []float64
 	groups []scoreGroup
-	// usual is the root mean square of the scores of all networks, those that
-	// were fitted left out in turn.
+	// usual is the root mean square of the scores of all networks.
 	usual float64
 	// cautious is the score of 90% intervals where scores are too few.
 	cautious float64
 
 	coverage float64
-	resolved []resolvedGroup // for the coverage, by family
+	resolved []resolvedGroup // for the coverage, by group
 }
 
-// scoreGroup are the scores of networks that mostly consist of one family.
+// scoreGroup are the scores of networks of one group.
 type scoreGroup struct {
 	scores       []float64
 	cut          float64 // ns; 0 where small and large are not told apart
 	small, large []float64
 }
 
-// resolvedGroup has the scores of a family's small and large networks.
+// resolvedGroup has the scores of a group's small and large networks.
 type resolvedGroup struct {
 	cut          float64
 	small, large resolvedScore
@@ -95,16 +94,16 @@ type resolvedScore struct {
 
 // difficulty is the error to expect of ln(ns) of a network: base, and what its
 // workloads are unsure by, which is taken to go one way.
-func (i *interval) difficulty(family int, spread float64) float64 {
-	return math.Hypot(i.base[family], spread)
+func (i *interval) difficulty(group int, spread float64) float64 {
+	return math.Hypot(i.base[group], spread)
 }
 
 // scoreOf is what the difficulty of a network is to be multiplied by.
-func (i *interval) scoreOf(family int, ns float64) *resolvedScore {
-	if r := &i.resolved[family]; ns <= r.cut {
+func (i *interval) scoreOf(group int, ns float64) *resolvedScore {
+	if r := &i.resolved[group]; ns <= r.cut {
 		return &r.small
 	}
-	return &i.resolved[family].large
+	return &i.resolved[group].large
 }
 
 // resolve looks up the scores for a coverage. They grow with it: where a group
@@ -113,15 +112,15 @@ func (i *interval) scoreOf(family int, ns float64) *resolvedScore {
 func (i *interval) resolve(coverage float64) {
 	i.coverage = coverage
 	i.resolved = make([]resolvedGroup, len(i.base))
-	for family := range i.resolved {
+	for group := range i.resolved {
 		r := resolvedGroup{large: i.score(coverage, i.all)}
-		if family < len(i.groups) {
-			g := i.groups[family]
+		if group < len(i.groups) {
+			g := i.groups[group]
 			r.cut = g.cut
 			r.large = i.score(coverage, i.all, g.scores, g.large)
 			r.small = i.score(coverage, i.all, g.scores, g.small)
 		}
-		i.resolved[family] = r
+		i.resolved[group] = r
 	}
 }
 
@@ -176,56 +175,39 @@ func (p *Predictor) Within(coverage float64) (*Predictor, error) {
 	return &other, nil
 }
 
-// calibrate sets the interval from the fitted networks with their
-// leave-one-out errors of ln(ns), and from networks not fitted to.
-func (p *Predictor) calibrate(fitted []lut.Network, errors []float64, calibration []lut.Network) error {
-	families := len(p.families) + 1
-	p.interval = interval{cautious: cautiousScore, base: slices.Repeat([]float64{blindSpread}, families)}
-	replays := make([]replay, len(fitted))
-	for i, n := range fitted {
-		var err error
-		if replays[i], err = p.replay(n); err != nil {
-			return err
-		}
+// calibrate sets the interval from networks as others predict them.
+func (p *Predictor) calibrate(left []replay) {
+	p.interval = interval{cautious: cautiousScore, base: slices.Repeat([]float64{blindSpread}, p.groups())}
+	if len(left) >= minOverhead {
+		p.interval.base = baseErrors(left, p.groups())
 	}
-	if len(fitted) >= minOverhead {
-		p.interval.base = baseErrors(replays, errors, families)
-	}
-	byFamily := make([][]replay, families)
-	for _, n := range calibration {
-		r, err := p.replay(n)
-		if err != nil {
-			return err
-		}
-		r.score = math.Abs(math.Log(n.LatencyMedianNS/r.ns)) / p.interval.difficulty(r.family, r.spread)
-		byFamily[r.family] = append(byFamily[r.family], r)
+	byGroup := make([][]replay, p.groups())
+	for _, r := range left {
+		r.score = math.Abs(r.error) / p.interval.difficulty(r.group, r.spread)
+		byGroup[r.group] = append(byGroup[r.group], r)
 		p.interval.all = append(p.interval.all, r.score)
 		p.interval.cautious = max(p.interval.cautious, caution*r.score)
 	}
 	slices.Sort(p.interval.all)
-	for _, group := range byFamily {
+	for _, group := range byGroup {
 		p.interval.groups = append(p.interval.groups, groupScores(group))
 	}
-	scores := slices.Clone(p.interval.all)
-	for i, r := range replays {
-		scores = append(scores, math.Abs(errors[i])/p.interval.difficulty(r.family, r.spread))
-		p.interval.cautious = max(p.interval.cautious, caution*scores[len(scores)-1])
-	}
-	p.interval.usual = rootMeanSquare(scores)
+	p.interval.usual = rootMeanSquare(p.interval.all)
 	p.interval.resolve(usualCoverage)
-	return nil
 }
 
-// baseErrors are the root mean squares of the errors of networks by family,
+// baseErrors are the root mean squares of the errors of networks by group,
 // each drawn towards that of all.
-func baseErrors(replays []replay, errors []float64, families int) []float64 {
-	all := max(leastSpread, rootMeanSquare(errors))
-	squares, count := make([]float64, families), make([]float64, families)
-	for i, r := range replays {
-		squares[r.family] += errors[i] * errors[i]
-		count[r.family]++
+func baseErrors(left []replay, groups int) []float64 {
+	var errors []float64
+	squares, count := make([]float64, groups), make([]float64, groups)
+	for _, r := range left {
+		errors = append(errors, r.error)
+		squares[r.group] += r.error * r.error
+		count[r.group]++
 	}
-	base := make([]float64, families)
+	all := max(leastSpread, rootMeanSquare(errors))
+	base := make([]float64, groups)
 	for f := range base {
 		base[f] = max(leastSpread, math.Sqrt((squares[f]+borrowed*all*all)/(count[f]+borrowed)))
 	}
@@ -256,7 +238,8 @@ func groupScores(networks []replay) scoreGroup {
 // replay is the prediction of a measured network.
 type replay struct {
 	ns, spread float64 // spread: by how much its workloads are unsure
-	family     int     // that it mostly consists of
+	group      int     // that it mostly consists of
+	error      float64 // of ln(ns)
 	score      float64
 }
 
@@ -269,5 +252,5 @@ func (p *Predictor) replay(n lut.Network) (replay, error) {
 	if err != nil {
 		return replay{}, fmt.Errorf("predictor: network %q: %w", n.Name, err)
 	}
-	return replay{ns: s.ns, spread: s.relative(), family: s.family}, nil
+	return replay{ns: s.ns, spread: s.relative(), group: s.group, error: math.Log(n.LatencyMedianNS / s.ns)}, nil
 }

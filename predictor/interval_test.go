@@ -3,10 +3,12 @@ package predictor
 import (
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"pgregory.net/rapid"
 
+	"github.com/hwprofd/hwprofd/graph"
 	"github.com/hwprofd/hwprofd/lut"
 )
 
@@ -17,7 +19,12 @@ func TestNested(t *testing.T) {
 	for i, calibrate := range []int{0, 4, 12, 25, 60} {
 		m := newMachine(uint64(i))
 		m.networkNoise = 0.03
-		predictors = append(predictors, mustFit(t, m.table(60, 6, calibrate)))
+		table := m.table(60, 6, calibrate)
+		for k := range table.Rows[:40-10*i] { // with energy of some: 40 to none
+			mj := 1e-6 * table.Rows[k].LatencyMedianNS * math.Exp(0.2*m.rng.NormFloat64())
+			table.Rows[k].EnergyMJ, table.Rows[k].EnergySource = &mj, "meter"
+		}
+		predictors = append(predictors, mustFit(t, table))
 	}
 	rapid.Check(t, func(t *rapid.T) {
 		p := rapid.SampledFrom(predictors).Draw(t, "predictor")
@@ -48,6 +55,9 @@ func TestNested(t *testing.T) {
 			if narrow.LowNS < wide.LowNS || narrow.HighNS > wide.HighNS || narrow.LatencyNS != wide.LatencyNS {
 				t.Fatalf("interval for %g is [%g, %g], for %g [%g, %g]", narrow.Coverage, narrow.LowNS, narrow.HighNS, wide.Coverage, wide.LowNS, wide.HighNS)
 			}
+			if narrow.EnergySource != "" && !(wide.EnergyLow <= narrow.EnergyLow && narrow.EnergyLow <= narrow.EnergyMJ && narrow.EnergyHigh <= wide.EnergyHigh && 0 < wide.EnergyLow) {
+				t.Fatalf("energy for %g is [%g, %g], for %g [%g, %g]", narrow.Coverage, narrow.EnergyLow, narrow.EnergyHigh, wide.Coverage, wide.EnergyLow, wide.EnergyHigh)
+			}
 		}
 	})
 	for _, c := range []float64{0, 1, -0.1, math.NaN()} {
@@ -63,13 +73,18 @@ type drawn struct {
 	small bool
 }
 
-// TestCoverageWithinGroups has small networks that are measured four times
-// less surely than large ones, and wants the coverage in both.
+// TestCoverageWithinGroups has the smaller half of networks measured four times
+// less surely than the larger, and wants the coverage in both.
 func TestCoverageWithinGroups(t *testing.T) {
 	var inside, of [2]float64
+	var sizes []float64
+	for _, n := range newMachine(99).networks("size", 201) {
+		sizes = append(sizes, n.LatencyMedianNS)
+	}
+	slices.Sort(sizes)
 	for seed := range uint64(12) {
 		m := newMachine(seed)
-		table := m.table(60, 8, 0)
+		table := m.table(60, 0, 0)
 		unsteady := func(n int) (networks []drawn) {
 			for range n {
 				network := m.network("calibrate")
@@ -78,7 +93,7 @@ func TestCoverageWithinGroups(t *testing.T) {
 					t.Fatal(err)
 				}
 				truth := m.networkLatency(workloads)
-				noise, small := 0.01, truth < 900e3
+				noise, small := 0.01, truth < sizes[100]
 				if small {
 					noise = 0.04
 				}
@@ -87,7 +102,7 @@ func TestCoverageWithinGroups(t *testing.T) {
 			}
 			return networks
 		}
-		for _, n := range unsteady(80) {
+		for _, n := range unsteady(88) {
 			table.Networks = append(table.Networks, n.Network)
 		}
 		p := mustFit(t, table)
@@ -114,6 +129,56 @@ func TestCoverageWithinGroups(t *testing.T) {
 	for group := range of {
 		if c := inside[group] / of[group]; of[group] < 100 || c < 0.85 {
 			t.Errorf("coverage %.3f of %g in group %d", c, of[group], group)
+		}
+	}
+}
+
+// TestEnergyCoverage wants energies in their intervals as often as asked,
+// whatever the errors of the model are like: here rare large ones, of which a
+// normal distribution knows nothing.
+func TestEnergyCoverage(t *testing.T) {
+	for _, coverage := range []float64{0.6, 0.9} {
+		inside, of := 0.0, 0.0
+		for seed := range uint64(20) {
+			m := newMachine(seed)
+			table := m.table(120, 0, 0)
+			metered := table.Rows[:60]
+			costs := map[graph.Workload]cost{}
+			var truth []float64
+			for i := range table.Rows {
+				w, err := table.Rows[i].Workload()
+				if err != nil {
+					t.Fatal(err)
+				}
+				costs[w] = cost{ns: table.Rows[i].LatencyMedianNS}
+				mj := (2e-6*costs[w].ns + 5e-9*float64(w.MACs())) * math.Exp(0.02*m.rng.NormFloat64())
+				if m.rng.IntN(8) == 0 {
+					mj *= math.Exp(0.5 * m.rng.NormFloat64())
+				}
+				truth = append(truth, mj)
+				if i < len(metered) {
+					table.Rows[i].EnergyMJ, table.Rows[i].EnergySource = &mj, "meter"
+				}
+			}
+			model, err := fitEnergy(table.Rows, costs)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for i := len(metered); i < len(table.Rows); i++ {
+				w, err := table.Rows[i].Workload()
+				if err != nil {
+					t.Fatal(err)
+				}
+				mj, width := model.of(costs[w].mj, costs[w].estimated, 0, 0, coverage)
+				of++
+				if math.Abs(math.Log(truth[i]/mj)) <= width {
+					inside++
+				}
+			}
+		}
+		t.Logf("%.0f%% intervals hold %.3f of %g energies", 100*coverage, inside/of, of)
+		if got := inside / of; math.Abs(got-coverage) > 0.04 {
+			t.Errorf("%.0f%% intervals hold %.3f", 100*coverage, got)
 		}
 	}
 }

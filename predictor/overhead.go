@@ -29,6 +29,10 @@ type overhead struct {
 	constant    float64   // ns
 	knots       []float64 // sizes of weights in bytes, ascending
 	spill       []float64 // ns a byte of weights between each of them and the next
+
+	// What was chosen, where strength is not 0; not kept in files.
+	form     overheadForm
+	strength float64
 }
 
 // minOverhead is how many networks it takes to learn overhead at all.
@@ -38,24 +42,33 @@ const minOverhead = 3
 // sum of its workloads". The strongest comes first: it wins ties.
 var strengths = []float64{1, 1e-1, 1e-2, 1e-3, 1e-4, 1e-5}
 
+// plainSum is no overhead but for what weights cost within networks.
+func plainSum(families int, inside *within) *overhead {
+	o := &overhead{factors: slices.Repeat([]float64{1}, families)}
+	if inside != nil {
+		o.knots, o.spill = inside.knots, inside.spill
+	}
+	return o
+}
+
 // fitOverhead learns the overhead from networks over the given number of
 // families, with errors relative to the measured latency. It tries no overhead,
 // one factor for all families, and one for each, with and without a cost of
 // weights beyond the caches, at several strengths of the pull, and takes what
-// predicts left-out networks best. It also returns the errors of ln(ns) of these. With fewer than minOverhead observations there is no overhead.
-// Where the workloads are known from inside of networks, inside, else nil, says
-// what weights cost.
-func fitOverhead(observations []observation, families int, knots []float64, inside *within) (*overhead, []float64) {
-	best := &overhead{factors: slices.Repeat([]float64{1}, families)}
+// predicts left-out networks best. With fewer than minOverhead observations
+// there is no overhead. Where the workloads are known from inside of networks,
+// inside, else nil, says what weights cost.
+func fitOverhead(observations []observation, families int, knots []float64, inside *within) *overhead {
+	best := plainSum(families, inside)
 	if inside != nil {
-		best.knots, best.spill, knots = inside.knots, inside.spill, nil
+		knots = nil
+	}
+	if len(observations) < minOverhead {
+		return best
 	}
 	errors := make([]float64, len(observations))
 	for i, o := range observations {
 		errors[i] = math.Log(o.ns / best.predict(o))
-	}
-	if len(observations) < minOverhead {
-		return best, errors
 	}
 	least := weighted(observations, errors)
 	knots = slices.DeleteFunc(slices.Clone(knots), func(size float64) bool {
@@ -67,13 +80,22 @@ func fitOverhead(observations []observation, families int, knots []float64, insi
 	}
 	for _, form := range forms {
 		for _, strength := range strengths {
-			left := form.leftOut(observations, strength)
-			if e := weighted(observations, left); e < least {
-				best, errors, least = form.solve(observations, strength), left, e
+			if e := weighted(observations, form.leftOut(observations, strength)); e < least {
+				best, least = form.solve(observations, strength), e
 			}
 		}
 	}
-	return best, errors
+	return best
+}
+
+// again solves for other observations with what was chosen.
+func (o *overhead) again(observations []observation, families int, inside *within) *overhead {
+	if o.strength == 0 || len(observations) == 0 {
+		return plainSum(families, inside)
+	}
+	form := o.form
+	form.families, form.known = families, inside
+	return form.solve(observations, o.strength)
 }
 
 // mostLeftOut is how often a part of the networks is left out at most.
@@ -150,7 +172,10 @@ func (f overheadForm) solve(observations []observation, strength float64) *overh
 	if !f.split {
 		factors = slices.Repeat(factors, f.families)
 	}
-	return &overhead{perWorkload: b[0], perByte: b[1], constant: b[2], spill: spill, knots: knots, factors: factors}
+	return &overhead{
+		perWorkload: b[0], perByte: b[1], constant: b[2], spill: spill, knots: knots, factors: factors,
+		form: f, strength: strength,
+	}
 }
 
 // weighted is the root mean square of errors, each by how far the observation

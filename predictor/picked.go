@@ -25,8 +25,15 @@ func Picked(p Prediction, compared int) Prediction {
 		return p
 	}
 	width := p.Spread * distuv.UnitNormal.Quantile(math.Pow((1+p.Coverage)/2, 1/float64(compared)))
-	wider := max(1, width/math.Log(p.HighNS/p.LatencyNS))
-	p.HighNS = p.LatencyNS * math.Pow(p.HighNS/p.LatencyNS, wider)
-	p.EnergyHigh = p.EnergyMJ * math.Pow(p.EnergyHigh/p.EnergyMJ, wider)
+	plain := math.Log(p.HighNS / p.LatencyNS)
+	if width <= plain {
+		return p
+	}
+	p.HighNS = p.LatencyNS * math.Exp(width)
+	// The latency's part of the energy's interval; what the energy itself is
+	// unsure by stays, so that intervals remain nested.
+	if energy := math.Log(p.EnergyHigh / p.EnergyMJ); p.EnergySource != "" {
+		p.EnergyHigh = p.EnergyMJ * math.Exp(math.Sqrt(energy*energy+width*width-plain*plain))
+	}
 	return p
 }

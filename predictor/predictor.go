@@ -77,7 +77,8 @@ type Part struct {
 	LatencyNS float64 // of the workload alone, without what a model of one workload costs beyond it
 	Source    string  // SourceTable, SourceTransfer, SourceInterpolation, SourceRegression or SourceRoofline
 	// Uncertainty is the standard deviation to expect of ln(LatencyNS): 0.03
-	// for 3%. It is what the part widens the network's interval by.
+	// for 3%. It is what the part widens the network's interval by; of a predicted row
+	// less than it alone is unsure by, as the errors of several partly cancel.
 	Uncertainty float64
 }
 
@@ -106,6 +107,8 @@ const maxCached = 1 << 20
 type Predictor struct {
 	meta        lut.Meta
 	families    map[string]int // position in overhead.factors
+	origins     []string       // of networks
+	inside      bool           // networks told the times of workloads; not kept in files
 	regressions map[string]*regression
 	roofline    *roofline
 	between     *lut.Interpolator
@@ -141,295 +144,7 @@ type cost struct {
 	estimated float64 // the part of mj that no row has
 	source    string
 	family    int // position in Predictor.families
-}
-
-// Fit makes a predictor of a table: of its rows with warm caches, of its networks
-// for "fit" and of those for "calibrate". Networks for other uses are not looked
-// at, and the table is not kept. The same table gives the same predictor.
-//
-// Of another runtime's rows it takes off what a network pays once: the run, and
-// the layouts at the borders of a model. Pairs in the table tell what it fuses.
-func Fit(t *lut.Table) (*Predictor, error) {
-	p := &Predictor{families: map[string]int{}, regressions: map[string]*regression{}, memory: newMemory()}
-	p.meta = t.Meta
-	p.describer.hardware = hardwareOf(t.Meta.Device)
-	var order []graph.Workload // that of the rows
-	for i, row := range t.Rows {
-		if row.Cache != lut.CacheWarm {
-			continue
-		}
-		w, err := row.Workload()
-		if err != nil {
-			return nil, fmt.Errorf("predictor: row %d: %w", i, err)
-		}
-		if err := checkMeasured(row.LatencyMedianNS, row.LatencyCI95NS); err != nil {
-			return nil, fmt.Errorf("predictor: row %d (%s): %w", i, row.Key, err)
-		}
-		if _, twice := p.memory.costs[w]; twice {
-			return nil, fmt.Errorf("predictor: row %d: workload %s is in the table twice", i, row.Key)
-		}
-		row.LatencyMedianNS = withinNetwork(&t.Meta, row.LatencyMedianNS, row.BorderNS)
-		noise := relativeNoise(row.LatencyMedianNS, row.LatencyCI95NS)
-		if row.Contended {
-			noise = math.Hypot(noise, contendedNoise)
-		}
-		source := SourceTable
-		if row.Predicted() {
-			source = SourceTransfer
-		}
-		p.memory.costs[w] = cost{ns: row.LatencyMedianNS, spread: noise, weights: weightBytes(w), source: source}
-		order = append(order, w)
-	}
-	fitted, calibration, disturbed := usedNetworks(t.Networks)
-	inside, err := observeWithin(fitted, disturbed, p.describer.hardware.CacheBytes)
-	if err != nil {
-		return nil, err
-	}
-	if inside != nil {
-		for _, w := range sortedWorkloads(inside.seen) {
-			if _, ok := p.memory.costs[w]; !ok {
-				order = append(order, w)
-			}
-		}
-		p.enterNetworks(inside)
-	}
-	if len(p.memory.costs) == 0 {
-		return nil, errors.New("predictor: the table has no rows with warm caches: profile some workloads first")
-	}
-	rules, err := fusionRules(t)
-	if err != nil {
-		return nil, err
-	}
-	p.setRules(rules)
-	samples := map[string][]sample{}
-	known := &lut.Table{}
-	noises := make([]float64, 0, len(p.memory.costs))
-	for _, w := range order {
-		c := p.memory.costs[w]
-		predicted := c.source == SourceTransfer
-		samples[family(w)] = append(samples[family(w)], sample{workload: w, ns: c.ns, noise: c.spread, predicted: predicted})
-		if !predicted {
-			row := lut.NewRow(w)
-			row.LatencyMedianNS = c.ns
-			known.Rows = append(known.Rows, row)
-		}
-		noises = append(noises, c.spread)
-	}
-	slices.Sort(noises)
-	p.usualNoise = quantile(noises, 0.5)
-	p.between = lut.NewInterpolator(known)
-	p.fitFamilies(samples)
-	if p.energy, err = fitEnergy(t.Rows, p.memory.costs); err != nil {
-		return nil, err
-	}
-	if err := p.fitNetworks(fitted, calibration, inside); err != nil {
-		return nil, err
-	}
-	return p, nil
-}
-
-// contendedNoise is the relative standard deviation, beside that of its
-// interval, of what was measured beside other work all the time.
-const contendedNoise = 0.15
-
-// enoughNetworks that were measured without other work beside them make up for
-// any number of others.
-const enoughNetworks = 20
-
-// usedNetworks are those to fit and those to calibrate on. Those that were
-// measured beside other work all the time are left out where enough others, or
-// as many, are left; of those to fit they are the disturbed.
-func usedNetworks(networks []lut.Network) (fitted, calibration, disturbed []lut.Network) {
-	of := func(use string) (used, rest []lut.Network) {
-		var quiet, contended []lut.Network
-		for _, n := range networks {
-			switch {
-			case n.Use != use:
-			case n.Contended:
-				contended = append(contended, n)
-			default:
-				quiet = append(quiet, n)
-			}
-		}
-		if len(quiet) >= enoughNetworks || len(quiet) >= max(minOverhead, len(contended)) {
-			return quiet, contended
-		}
-		return append(quiet, contended...), nil
-	}
-	fitted, disturbed = of("fit")
-	calibration, _ = of("calibrate")
-	return fitted, calibration, disturbed
-}
-
-// enterNetworks puts what networks tell of workloads in the place of what these
-// cost alone, and turns the costs of others into those within a network.
-func (p *Predictor) enterNetworks(inside *within) {
-	shifts := inside.shifts(p.memory.costs)
-	for w, c := range p.memory.costs {
-		s, ok := shifts[family(w)]
-		if !ok {
-			s = shifts[""]
-		}
-		c.ns *= math.Exp(s.mean)
-		c.spread = math.Hypot(c.spread, s.spread)
-		p.memory.costs[w] = c
-	}
-	for w := range inside.seen {
-		ns, noise, _ := inside.of(w, -1)
-		p.memory.costs[w] = cost{ns: ns, spread: noise, weights: weightBytes(w), source: SourceNetwork}
-	}
-}
-
-// relativeNoise is the relative standard deviation of a median with the given
-// half width of its 95% interval, which is 1.96 standard deviations of a normal
-// distribution.
-func relativeNoise(median, ci95 float64) float64 { return ci95 / 1.96 / median }
-
-// halfWidth is that of a median's 95% interval. Of so few samples that there is
-// none, which is stored as 0, it is as wide as the median.
-func halfWidth(median, ci95 float64, samples int64) float64 {
-	const fewest = 6 // for an interval of 95% by order statistics
-	if ci95 == 0 && samples < fewest {
-		return median
-	}
-	return ci95
-}
-
-func checkMeasured(median, ci95 float64) error {
-	if !(median > 0) || math.IsInf(median, 1) {
-		return fmt.Errorf("latency_median_ns is %g; want a positive number", median)
-	}
-	if !(ci95 >= 0) || math.IsInf(ci95, 1) {
-		return fmt.Errorf("latency_ci95_ns is %g; want a number that is not negative", ci95)
-	}
-	return nil
-}
-
-// weightBytes are those of the weights that a workload reads: of a table that it
-// gathers from, the part that it takes.
-func weightBytes(w graph.Workload) float64 {
-	return float64(min(w.Params()*w.DType.Size(), w.BytesRead()))
-}
-
-// family is what shares a regression.
-func family(w graph.Workload) string { return w.Family() + "/" + string(w.DType) }
-
-func (p *Predictor) fitFamilies(samples map[string][]sample) {
-	p.roofline = fitRoofline(samples)
-	p.describer.roofline = p.roofline.coefficients
-	var fits sync.WaitGroup
-	var mu sync.Mutex
-	for _, name := range slices.Sorted(maps.Keys(samples)) {
-		p.families[name] = len(p.families)
-		if len(samples[name]) < minRows {
-			continue
-		}
-		fits.Go(func() {
-			r := fitRegression(samples[name], p.describer)
-			r.spread = math.Hypot(r.spread, unsure(samples[name]))
-			mu.Lock()
-			defer mu.Unlock()
-			p.regressions[name] = r
-		})
-	}
-	fits.Wait()
-}
-
-// unsure is the root mean square uncertainty of predicted rows. They lie on a
-// smooth surface, so that cross-validation does not see it.
-func unsure(samples []sample) float64 {
-	var noise []float64
-	for _, s := range samples {
-		if s.predicted {
-			noise = append(noise, s.noise)
-		}
-	}
-	if len(noise) == 0 {
-		return 0
-	}
-	return rootMeanSquare(noise)
-}
-
-// fitNetworks learns overhead and interval. inside may be nil.
-func (p *Predictor) fitNetworks(fitted, calibration []lut.Network, inside *within) error {
-	// Until the overhead is known, a network is the sum of its workloads. The
-	// last factor is for families that the table does not have.
-	families := len(p.families) + 1
-	p.overhead, _ = fitOverhead(nil, families, nil, nil)
-	var observations []observation
-	for i, n := range fitted {
-		o, err := p.observe(n, i, inside)
-		if err != nil {
-			return err
-		}
-		observations = append(observations, o)
-	}
-	fit, errors := fitOverhead(observations, families, weightKnots(p.describer.hardware.CacheBytes), inside)
-	p.overhead = fit
-	for w, c := range p.memory.costs {
-		c.family = p.familyIndex(w)
-		c.network = p.overhead.workload(c.family, c.ns, w.Bytes())
-		p.memory.costs[w] = c
-	}
-	return p.calibrate(fitted, errors, calibration)
-}
-
-func (p *Predictor) familyIndex(w graph.Workload) int {
-	if i, ok := p.families[family(w)]; ok {
-		return i
-	}
-	return len(p.families)
-}
-
-// observe sums up the i-th fitted network, as the others tell of its workloads.
-func (p *Predictor) observe(n lut.Network, i int, inside *within) (observation, error) {
-	workloads, err := networkWorkloads(n)
-	if err != nil {
-		return observation{}, err
-	}
-	workloads = p.cut(workloads)
-	o := observation{
-		families: make([]float64, len(p.families)+1), count: float64(len(workloads)),
-		ns: n.LatencyMedianNS,
-	}
-	var spread float64
-	for _, w := range workloads {
-		c, err := p.cost(w)
-		if err != nil {
-			return observation{}, fmt.Errorf("predictor: network %q: %w", n.Name, err)
-		}
-		if inside != nil {
-			if ns, noise, ok := inside.of(w, i); ok {
-				c.ns, c.spread = ns, noise
-			}
-		}
-		o.families[p.familyIndex(w)] += c.ns
-		o.bytes += float64(w.Bytes())
-		o.weights += c.weights
-		spread += c.ns * c.spread
-	}
-	// A network whose workloads are guesses says little of what their sum misses.
-	ci95 := n.LatencyCI95NS
-	if inside == nil { // else few samples are of a long network, which its runs average over
-		ci95 = halfWidth(n.LatencyMedianNS, ci95, n.Samples)
-	}
-	o.noise = math.Hypot(relativeNoise(n.LatencyMedianNS, ci95), spread/total(o.families))
-	return o, nil
-}
-
-// networkWorkloads parses and checks a measured network.
-func networkWorkloads(n lut.Network) ([]graph.Workload, error) {
-	if err := checkMeasured(n.LatencyMedianNS, n.LatencyCI95NS); err != nil {
-		return nil, fmt.Errorf("predictor: network %q: %w", n.Name, err)
-	}
-	if len(n.Workloads) == 0 {
-		return nil, fmt.Errorf("predictor: network %q has no workloads", n.Name)
-	}
-	workloads, err := n.ParseWorkloads()
-	if err != nil {
-		return nil, fmt.Errorf("predictor: network %w", err)
-	}
-	return workloads, nil
+	group     int // position in Predictor.origins, or len(origins) + family
 }
 
 // Meta says on what the table was measured that the predictor was fitted to.
@@ -467,7 +182,7 @@ type networkSum struct {
 	weights   float64 // bytes of weights
 	mj        float64 // of the workloads
 	estimated float64 // the part of mj that no row has
-	family    int     // with the largest part
+	group     int     // with the largest part
 }
 
 // relative is the standard deviation of ln(ns) that the workloads leave.
@@ -475,8 +190,8 @@ func (s *networkSum) relative() float64 { return s.spread / s.ns }
 
 // finish puts intervals around a sum.
 func (p *Predictor) finish(s networkSum) Prediction {
-	score := p.interval.scoreOf(s.family, s.ns)
-	difficulty := p.interval.difficulty(s.family, s.relative())
+	score := p.interval.scoreOf(s.group, s.ns)
+	difficulty := p.interval.difficulty(s.group, s.relative())
 	width := min(score.score*difficulty, mostWidth)
 	prediction := Prediction{
 		LatencyNS: s.ns, LowNS: s.ns * math.Exp(-width), HighNS: s.ns * math.Exp(width),
@@ -492,9 +207,9 @@ func (p *Predictor) finish(s networkSum) Prediction {
 	return prediction
 }
 
-// maxFamilies is how many families are told apart when looking for that with
-// the largest part of a network.
-const maxFamilies = 64
+// maxGroups is how many groups are told apart when looking for that with the
+// largest part of a network.
+const maxGroups = 64
 
 // sum adds up the workloads.
 func (p *Predictor) sum(workloads []graph.Workload) (s networkSum, parts []Part, err error) {
@@ -503,7 +218,7 @@ func (p *Predictor) sum(workloads []graph.Workload) (s networkSum, parts []Part,
 	}
 	workloads = p.cut(workloads)
 	parts = make([]Part, len(workloads))
-	var families [maxFamilies]float64
+	var groups [maxGroups]float64
 	p.memory.mu.RLock() // once for all, unless one is new
 	for i := range workloads {
 		w := &workloads[i]
@@ -515,19 +230,34 @@ func (p *Predictor) sum(workloads []graph.Workload) (s networkSum, parts []Part,
 			}
 			p.memory.mu.RLock()
 		}
-		parts[i] = Part{Workload: *w, LatencyNS: c.ns, Source: c.source, Uncertainty: c.spread}
-		s.ns += c.network
-		s.alone += c.ns
-		s.spread += c.network * c.spread
-		s.weights += c.weights
-		s.mj += c.mj
-		s.estimated += c.estimated
-		families[min(c.family, maxFamilies-1)] += c.network
+		parts[i] = c.part(w)
+		s.add(&c, &groups)
 	}
 	p.memory.mu.RUnlock()
-	s.family = largest(families[:min(len(p.families)+1, maxFamilies)])
-	s.ns += p.overhead.once(s.weights)
+	p.close(&s, &groups)
 	return s, parts, nil
+}
+
+// part is what the cost of a workload tells.
+func (c *cost) part(w *graph.Workload) Part {
+	return Part{Workload: *w, LatencyNS: c.ns, Source: c.source, Uncertainty: c.spread}
+}
+
+// add adds a workload.
+func (s *networkSum) add(c *cost, groups *[maxGroups]float64) {
+	s.ns += c.network
+	s.alone += c.ns
+	s.spread += c.network * c.spread
+	s.weights += c.weights
+	s.mj += c.mj
+	s.estimated += c.estimated
+	groups[min(c.group, maxGroups-1)] += c.network
+}
+
+// close adds what a network costs once.
+func (p *Predictor) close(s *networkSum, groups *[maxGroups]float64) {
+	s.group = largest(groups[:min(p.groups(), maxGroups)])
+	s.ns += p.overhead.once(s.weights)
 }
 
 // largest is the position of the largest value, the first of equal ones.
@@ -598,6 +328,7 @@ func (p *Predictor) estimate(w graph.Workload) (cost, error) {
 	}
 	c.weights = weightBytes(w)
 	c.family = p.familyIndex(w)
+	c.group = len(p.origins) + c.family
 	c.network = p.overhead.workload(c.family, c.ns, w.Bytes())
 	c.mj = p.energy.estimate(w, c.ns)
 	c.estimated = c.mj

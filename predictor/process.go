@@ -57,13 +57,44 @@ func squaredDistance(a, b []float64) float64 {
 // covariances is the covariance matrix of the rows of x; own is the known
 // noise variance of each row, added to that of h.
 func (h hyper) covariances(x [][]float64, own []float64) *mat.SymDense {
+	return h.covariancesOf(compare(x), own)
+}
+
+// compared are the inner products and the squared distances of rows, of each with
+// those up to itself.
+type compared struct {
+	rows, dims          int
+	products, distances []float64
+}
+
+func compare(x [][]float64) compared {
 	n := len(x)
-	k := mat.NewSymDense(n, nil)
+	c := compared{rows: n, dims: len(x[0]), products: make([]float64, n*(n+1)/2), distances: make([]float64, n*(n+1)/2)}
+	at := 0
 	for i := range n {
-		for j := range i {
-			k.SetSym(i, j, h.covariance(dot(x[i], x[j]), squaredDistance(x[i], x[j]), len(x[i])))
+		for j := range i + 1 {
+			c.products[at] = dot(x[i], x[j])
+			if i != j {
+				c.distances[at] = squaredDistance(x[i], x[j])
+			}
+			at++
 		}
-		k.SetSym(i, i, h.covariance(dot(x[i], x[i]), 0, len(x[i]))+h.noise+own[i])
+	}
+	return c
+}
+
+func (h hyper) covariancesOf(c compared, own []float64) *mat.SymDense {
+	k := mat.NewSymDense(c.rows, nil)
+	at := 0
+	for i := range c.rows {
+		for j := range i + 1 {
+			v := h.covariance(c.products[at], c.distances[at], c.dims)
+			if i == j {
+				v = v + h.noise + own[i]
+			}
+			k.SetSym(i, j, v)
+			at++
+		}
 	}
 	return k
 }
@@ -71,9 +102,9 @@ func (h hyper) covariances(x [][]float64, own []float64) *mat.SymDense {
 // leaveOneOut is the mean absolute error of predicting each y from all others
 // (Rasmussen and Williams, equation 5.12), infinite where the covariance
 // matrix is singular.
-func (h hyper) leaveOneOut(x [][]float64, y, own []float64) float64 {
+func (h hyper) leaveOneOut(x compared, y, own []float64) float64 {
 	var factor mat.Cholesky
-	if !factor.Factorize(h.covariances(x, own)) {
+	if !factor.Factorize(h.covariancesOf(x, own)) {
 		return math.Inf(1)
 	}
 	var inverse mat.SymDense
@@ -92,8 +123,9 @@ func (h hyper) leaveOneOut(x [][]float64, y, own []float64) float64 {
 // bestHyper is the one of the grid with the least leave-one-out error.
 func bestHyper(grid []hyper, x [][]float64, y, own []float64) hyper {
 	best, least := grid[0], math.Inf(1)
+	c := compare(x)
 	for _, h := range grid {
-		if e := h.leaveOneOut(x, y, own); e < least {
+		if e := h.leaveOneOut(c, y, own); e < least {
 			best, least = h, e
 		}
 	}

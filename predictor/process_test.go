@@ -32,7 +32,7 @@ func TestLeaveOneOutIsThat(t *testing.T) {
 			}
 			want += math.Abs(p.mean(x[i])-y[i]) / float64(len(x))
 		}
-		if got := h.leaveOneOut(x, y, own); math.Abs(got-want) > 1e-9 {
+		if got := h.leaveOneOut(compare(x), y, own); math.Abs(got-want) > 1e-9 {
 			t.Errorf("%+v: leave-one-out error %g, want %g", h, got, want)
 		}
 	}

@@ -75,17 +75,14 @@ type regression struct {
 	high     float64
 	typical  float64 // usual strangeness of unseen rows
 	compared []Candidate
+	choice   candidate // not kept in files
 }
 
 // fitRegression chooses among the kinds by the mean absolute error of ln(ns)
 // in cross-validation, the simpler one where that makes no difference, and fits
 // the winner to all samples.
 func fitRegression(samples []sample, d describer) *regression {
-	samples = slices.Clone(samples)
-	slices.SortFunc(samples, func(a, b sample) int {
-		return cmp.Or(cmp.Compare(a.workload.MACs(), b.workload.MACs()), cmp.Compare(a.workload.Bytes(), b.workload.Bytes()),
-			cmp.Compare(a.workload.String(), b.workload.String()))
-	})
+	samples = bySize(samples)
 	e := newEncoder(samples, d)
 	search := thin(samples, maxSearchRows)
 	base := fitAdditive(search, d)
@@ -123,11 +120,32 @@ func fitRegression(samples []sample, d describer) *regression {
 		}
 		if r, ok := fitKind(samples, e, c); ok {
 			best, least = r, mean
-			r.spread, r.typical, r.rows = rootMeanSquare(errors), typical, len(samples)
+			r.spread, r.typical, r.rows, r.choice = rootMeanSquare(errors), typical, len(samples), c
 		}
 	}
 	best.compared = compared
 	return best
+}
+
+func bySize(samples []sample) []sample {
+	samples = slices.Clone(samples)
+	slices.SortFunc(samples, func(a, b sample) int {
+		return cmp.Or(cmp.Compare(a.workload.MACs(), b.workload.MACs()), cmp.Compare(a.workload.Bytes(), b.workload.Bytes()),
+			cmp.Compare(a.workload.String(), b.workload.String()))
+	})
+	return samples
+}
+
+// again fits what was chosen to part of the samples.
+func (r *regression) again(samples []sample, d describer) *regression {
+	samples = bySize(samples)
+	e := newEncoder(samples, d)
+	next, ok := fitKind(samples, e, r.choice)
+	if !ok {
+		next, _ = fitKind(samples, e, candidate{kind: additive})
+	}
+	next.spread, next.typical, next.rows = r.spread, r.typical, len(samples)
+	return next
 }
 
 // thin returns at most n of the samples, evenly spaced.

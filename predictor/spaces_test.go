@@ -114,6 +114,16 @@ func BenchmarkGraph(b *testing.B) {
 		}
 		b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "predictions/s")
 	})
+	b.Run("graphs", func(b *testing.B) { // on all processors
+		b.RunParallel(func(pb *testing.PB) {
+			for pb.Next() {
+				if _, err := p.PredictGraph(g); err != nil {
+					b.Error(err)
+				}
+			}
+		})
+		b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "predictions/s")
+	})
 	b.Run("workloads", func(b *testing.B) {
 		for b.Loop() {
 			if _, err := p.Predict(workloads); err != nil {

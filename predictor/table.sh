@@ -45,4 +45,4 @@ for file in "$folder"/models/*.onnx; do
 done
 [ -e "$folder/lut.parquet" ] || "$run" profile -o "$folder/lut.parquet" --cover 5m --seed "$seed" $spaces $fit
 "$run" evaluate --lut "$folder/lut.parquet" --sample 70 --seed "$seed" $spaces $test \
-	--budget 200ms --measured "$folder/measured.parquet" --leave-out --plot "$folder/errors.svg"
+	--budget 1s --measured "$folder/measured.parquet" --leave-out --plot "$folder/errors.svg"

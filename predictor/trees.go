@@ -83,6 +83,13 @@ type grower struct {
 	orders  [][]int     // the rows by each feature
 	sorted  [][]float64 // its values in that order
 	node    []int       // of each row, in the tree that grows
+	rows    []growing   // what splits look at, side by side
+}
+
+// growing is a row where a level of a tree is split.
+type growing struct {
+	at             int // its node's place in the level, negative where it is in a leaf
+	weight, target float64
 }
 
 // sums are over the rows of a node.
@@ -148,7 +155,9 @@ func (g *grower) tree(nodes []treeNode) []treeNode {
 func (g *grower) splits(begin, end int) []split {
 	best := make([]split, end-begin)
 	total := make([]sums, end-begin)
+	g.rows = g.rows[:0]
 	for i, at := range g.node {
+		g.rows = append(g.rows, growing{at - begin, g.weights[i], g.weights[i] * g.rest[i]})
 		if at >= begin {
 			total[at-begin].add(g.weights[i], g.rest[i])
 		}
@@ -162,19 +171,23 @@ func (g *grower) splits(begin, end int) []split {
 	last := make([]float64, end-begin)
 	for feature, order := range g.orders {
 		clear(left)
+		sorted := g.sorted[feature][:len(order)]
 		for k, i := range order {
-			at := g.node[i] - begin
+			r := &g.rows[i]
+			at := r.at
 			if at < 0 {
 				continue
 			}
-			l, v := &left[at], g.sorted[feature][k]
+			l, v := &left[at], sorted[k]
 			if v > last[at] && l.rows >= g.leaf && total[at].rows-l.rows >= g.leaf {
 				right := sums{weight: total[at].weight - l.weight, target: total[at].target - l.target}
 				if gain := score(*l) + score(right) - whole[at]; gain > best[at].gain+1e-12 {
 					best[at] = split{gain: gain, feature: feature, threshold: (v + last[at]) / 2}
 				}
 			}
-			l.add(g.weights[i], g.rest[i])
+			l.rows++
+			l.weight += r.weight
+			l.target += r.target
 			last[at] = v
 		}
 	}

@@ -1,6 +1,7 @@
 package predictor
 
 import (
+	"cmp"
 	"math"
 	"slices"
 
@@ -88,6 +89,82 @@ func observeWithin(networks, disturbed []lut.Network, caches []float64) (*within
 	v.fitSpill(caches)
 	v.judge()
 	return v, nil
+}
+
+// slowdown is by how much longer, in ln(ns), workloads take in the second
+// networks than in the first: the median over those in both, by their time. It
+// is false where these take too little of the second networks' time.
+func slowdown(networks, others []lut.Network) (ns float64, ok bool, err error) {
+	first, second := map[graph.Workload][]float64{}, map[graph.Workload][]float64{}
+	for list, into := range map[*[]lut.Network]map[graph.Workload][]float64{&networks: first, &others: second} {
+		for _, n := range *list {
+			times, _, err := timesWithin(n)
+			if err != nil {
+				return 0, false, err
+			}
+			for w, ns := range times {
+				into[w] = append(into[w], total(ns)/float64(len(ns)))
+			}
+		}
+	}
+	type difference struct{ log, time float64 }
+	var list []difference
+	var shared, whole float64
+	for _, w := range sortedWorkloads(second) {
+		time := total(second[w])
+		whole += time
+		if first[w] != nil {
+			shared += time
+			list = append(list, difference{middle(logs(second[w])) - middle(logs(first[w])), time})
+		}
+	}
+	if shared == 0 || shared < sharedTime*whole {
+		return 0, false, nil
+	}
+	slices.SortStableFunc(list, func(a, b difference) int { return cmp.Compare(a.log, b.log) })
+	var below float64
+	for _, d := range list {
+		if below += d.time; below >= shared/2 {
+			return d.log, true, nil
+		}
+	}
+	return 0, false, nil
+}
+
+func logs(values []float64) []float64 {
+	out := make([]float64, len(values))
+	for i, v := range values {
+		out[i] = math.Log(v)
+	}
+	return out
+}
+
+// steadyWithin is how far, in ln(ns), the time in a network may be from those in
+// others to count in full.
+const steadyWithin = 0.03
+
+// middle is Huber's estimate of location (Annals of Mathematical Statistics 35,
+// 1964): a mean in which values beyond steadyWithin count by that distance. It is
+// NaN for no values.
+func middle(values []float64) float64 {
+	if len(values) == 0 {
+		return math.NaN()
+	}
+	sorted := slices.Sorted(slices.Values(values))
+	at := quantile(sorted, 0.5)
+	for range 20 {
+		var sum, weight float64
+		for _, v := range sorted {
+			w := 1.0
+			if d := math.Abs(v - at); d > steadyWithin {
+				w = steadyWithin / d
+			}
+			sum += w * v
+			weight += w
+		}
+		at = sum / weight
+	}
+	return at
 }
 
 // timesWithin are the times of the workloads of a network, each as often as it
@@ -235,17 +312,16 @@ func (v *within) judge() {
 	}
 }
 
-// meanLog is the mean of ln(ns) over the networks other than the given one; NaN
+// meanLog is the middle of ln(ns) over the networks other than the given one; NaN
 // where there is no other.
 func (o *occurrences) meanLog(without int) float64 {
-	sum, n := 0.0, 0
+	var values []float64
 	for i, ns := range o.free {
 		if o.networks[i] != without {
-			sum += math.Log(ns)
-			n++
+			values = append(values, math.Log(ns))
 		}
 	}
-	return sum / float64(n)
+	return middle(values)
 }
 
 // of is the time of w in a network, weights aside, and its noise; without, if

@@ -112,8 +112,8 @@ func TestLeftOutWithin(t *testing.T) {
 	if ns, _, _ := v.of(work, 2); math.Abs(ns-100) > 1e-9 {
 		t.Errorf("without the third network it takes %g ns, want 100", ns)
 	}
-	if ns, _, _ := v.of(work, -1); math.Abs(ns-math.Cbrt(4e6)) > 1e-6 {
-		t.Errorf("in all networks it takes %g ns, want the geometric mean", ns)
+	if ns, _, _ := v.of(work, -1); ns <= 100 || ns > 102 {
+		t.Errorf("in all networks it takes %g ns, want little more than in the two that agree", ns)
 	}
 }
 

@@ -36,6 +36,7 @@ type item struct {
 	network   NamedGraph
 	prior     blend
 	visits    []visit
+	means     clockMeans
 	extra     *extra // once it was loaded
 
 	share          time.Duration // that is left for all visits, as of the last one
@@ -127,6 +128,7 @@ func (p *Profiler) visit(ctx context.Context, it *item, limit time.Duration) (fo
 	}
 	v.At = time.Now().UTC()
 	it.visits = append(it.visits, v)
+	p.sampler.follow(it, v)
 	kept := found{Visit: v}
 	if it.extra == nil {
 		it.extra = &extra{FirstRunNS: float64(firstRun(session)) / float64(times)}
@@ -193,13 +195,14 @@ func (p *Profiler) task(ctx context.Context, stop context.CancelCauseFunc, sessi
 	return t
 }
 
-// resume takes over what the journal has of a visit to the item.
-func (it *item) resume(data json.RawMessage) error {
+// takeOver takes over what the journal has of a visit to an item.
+func (p *Profiler) takeOver(it *item, data json.RawMessage) error {
 	var f found
 	if err := json.Unmarshal(data, &f); err != nil {
 		return err
 	}
 	it.visits = append(it.visits, f.Visit)
+	p.sampler.follow(it, f.Visit)
 	if f.Extra != nil {
 		it.extra = f.Extra
 	}

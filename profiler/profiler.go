@@ -37,6 +37,7 @@ import (
 	"fmt"
 	"runtime"
 	"runtime/debug"
+	"slices"
 	"time"
 
 	"github.com/hwprofd/hwprofd/graph"
@@ -68,8 +69,9 @@ type Options struct {
 	// Choose, if set, is called by Run once all that it was given is measured,
 	// with what there is so far and what is left of the budget, and again after
 	// each set of workloads that it returned, until it returns none or the
-	// budget is used up. Then no item has more than MaxPerItem: what is not
-	// stable by then tells less than another workload.
+	// budget is used up. Meanwhile no item has more than MaxPerItem: what is not
+	// stable by then tells less than another workload. What it leaves of the
+	// budget goes to these.
 	Choose func(measured *lut.Table, left time.Duration) ([]graph.Workload, error)
 	// Seed decides the order of measuring and the values of weights and inputs.
 	Seed uint64
@@ -141,8 +143,8 @@ func (p *Profiler) Workload(ctx context.Context, w graph.Workload) (lut.Row, err
 // visitOne visits an item for MaxPerItem.
 func (p *Profiler) visitOne(ctx context.Context, it *item) error {
 	defer func(o Options) { p.options = o }(p.options)
-	p.options.Progress, p.options.Choose = nil, nil
-	err := p.visitAll(ctx, []*item{it}, 0, discard{})
+	p.options.Progress = nil
+	err := p.visitAll(ctx, []*item{it}, 0, true, discard{})
 	if errors.As(err, new(itemError)) {
 		err = fmt.Errorf("profiler: %s: %w", it.title(), err)
 	}
@@ -168,6 +170,28 @@ func (p *Profiler) NetworkOf(ctx context.Context, item NamedGraph) (lut.Network,
 		return lut.Network{}, err
 	}
 	return p.networkRow(it), nil
+}
+
+// Networks measures several networks as Run does, in rounds of short visits to
+// all that are not finished, with MaxPerItem for each, but keeps no journal.
+func (p *Profiler) Networks(ctx context.Context, networks []NamedGraph) ([]lut.Network, error) {
+	release, _ := pin()
+	defer release()
+	if err := p.calibrate(ctx, p.options.Baseline); err != nil {
+		return nil, err
+	}
+	items := make([]*item, len(networks))
+	for i, n := range networks {
+		items[i] = newNetworkItem(n)
+	}
+	if err := p.visitAll(ctx, slices.Clone(items), 0, true, discard{}); err != nil {
+		return nil, err
+	}
+	measured := make([]lut.Network, len(items))
+	for i, it := range items {
+		measured[i] = p.networkRow(it)
+	}
+	return measured, nil
 }
 
 // Plan measures a compiled network with the inputs that it has. It is stable

@@ -70,10 +70,16 @@ func (p *Profiler) Run(ctx context.Context, path string, meta lut.Meta, workload
 	if err != nil {
 		return nil, err
 	}
-	if err := p.measureAll(ctx, journal, start, items); err != nil {
-		return nil, err
+	until := time.Duration(0)
+	if p.options.Budget > 0 {
+		until = start + p.options.Budget
 	}
-	if err := p.measureChosen(ctx, start, meta, journal); err != nil {
+	if p.options.Choose != nil {
+		err = p.measureChosen(ctx, until, meta, journal, items)
+	} else {
+		err = p.visitAll(ctx, items, until, false, journalKeeper{p, journal})
+	}
+	if err != nil {
 		return nil, err
 	}
 	baseline = p.sampler.undisturbed().baseline() // it may have shown only now
@@ -95,26 +101,48 @@ func (p *Profiler) Run(ctx context.Context, path string, meta lut.Meta, workload
 	return table, nil
 }
 
-// measureChosen measures what [Options].Choose wants, as long as there is time.
-func (p *Profiler) measureChosen(ctx context.Context, start time.Duration, meta lut.Meta, journal *lut.Journal) error {
-	for p.options.Choose != nil {
-		left := p.options.Budget - (p.sampler.now() - start)
-		if left <= 0 {
-			return nil
+// measureChosen measures items, and what [Options].Choose wants of what they tell,
+// as long as there is time. What is left when it wants nothing more goes to those
+// that are not stable.
+func (p *Profiler) measureChosen(ctx context.Context, until time.Duration, meta lut.Meta, journal *lut.Journal, items []*item) error {
+	keep := &unsureKeeper{journalKeeper: journalKeeper{p, journal}}
+	for {
+		if err := p.visitAll(ctx, items, until, true, keep); err != nil {
+			return err
 		}
-		workloads, err := p.options.Choose(&lut.Table{Meta: meta, Rows: journal.Rows(), Networks: journal.Networks()}, left)
+		left := until - p.sampler.now()
+		if left <= 0 {
+			break
+		}
+		workloads, err := p.options.Choose(p.soFar(meta, journal, keep.unsure), left)
 		if err != nil {
 			return fmt.Errorf("profiler: choosing workloads: %w", err)
 		}
-		items, err := p.pending(journal, workloads, nil)
-		if err != nil || len(items) == 0 {
+		if items, err = p.pending(journal, workloads, nil); err != nil {
 			return err
 		}
-		if err := p.measureAll(ctx, journal, start, items); err != nil {
-			return err
+		items = slices.DeleteFunc(items, func(it *item) bool {
+			return slices.ContainsFunc(keep.unsure, func(o *item) bool { return o.name == it.name })
+		})
+		if len(items) == 0 {
+			break
 		}
 	}
-	return nil
+	return p.visitAll(ctx, keep.unsure, until, false, keep.journalKeeper)
+}
+
+// soFar is the table of what is finished and of items that are not.
+func (p *Profiler) soFar(meta lut.Meta, journal *lut.Journal, unsure []*item) *lut.Table {
+	t := &lut.Table{Meta: meta, Rows: journal.Rows(), Networks: journal.Networks()}
+	for _, it := range unsure {
+		switch {
+		case it.isNetwork():
+			t.Networks = append(t.Networks, p.networkRow(it))
+		case it.algorithm == "":
+			t.Rows = append(t.Rows, p.row(it))
+		}
+	}
+	return t
 }
 
 // resume takes the baseline that the journal was begun with, and begins it with
@@ -201,8 +229,14 @@ func (p *Profiler) pending(journal *lut.Journal, workloads []graph.Workload, net
 		add(identity{n.Name, "", "", true}, newNetworkItem(n))
 	}
 	for _, v := range journal.Visits() {
-		if it := begun[identity{v.Name, v.Cache, v.Algorithm, v.Network}]; it != nil {
-			if err := it.resume(v.Found); err != nil {
+		id := identity{v.Name, v.Cache, v.Algorithm, v.Network}
+		if p.options.Choose != nil && !v.Network { // it may have been chosen before
+			if w, err := graph.ParseWorkload(v.Name); err == nil {
+				add(id, newItem(w, v.Cache, v.Algorithm))
+			}
+		}
+		if it := begun[id]; it != nil {
+			if err := p.takeOver(it, v.Found); err != nil {
 				return nil, fmt.Errorf("profiler: a visit to %s in the journal: %w: remove the journal to measure anew", v.Name, err)
 			}
 		}

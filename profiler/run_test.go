@@ -401,6 +401,45 @@ func TestRunAsksForMore(t *testing.T) {
 	}
 }
 
+// TestRunGivesTheRestToTheUnsure interrupts a run when its second choice is asked
+// for; the next one still has the workloads of the first.
+func TestRunGivesTheRestToTheUnsure(t *testing.T) {
+	workloads, networks := fakeWork(t)
+	const budget = 20 * time.Second
+	path := filepath.Join(t.TempDir(), "x")
+	ctx, cancel := context.WithCancel(context.Background())
+	asked := 0
+	p := fakeProfiler(Options{Budget: budget, MaxPerItem: 50 * time.Millisecond, RelativeCI: 1e-9, Choose: func(measured *lut.Table, _ time.Duration) ([]graph.Workload, error) {
+		if asked++; asked == 2 {
+			cancel()
+			return nil, ctx.Err()
+		}
+		if len(measured.Networks) != len(networks) {
+			t.Errorf("asked with %d networks", len(measured.Networks))
+		}
+		return workloads[3:6], nil
+	}}, 0.01)
+	if _, err := p.Run(ctx, path, fakeMeta, workloads[:4], networks); !errors.Is(err, context.Canceled) {
+		t.Fatalf("error %v", err)
+	}
+	p = fakeProfiler(Options{Budget: budget, MaxPerItem: 50 * time.Millisecond, RelativeCI: 1e-9, Choose: func(*lut.Table, time.Duration) ([]graph.Workload, error) {
+		if now := p.sampler.now(); now > budget/2 {
+			t.Errorf("asked only at %v", now)
+		}
+		return nil, nil
+	}}, 0.01)
+	table, err := p.Run(context.Background(), path, fakeMeta, workloads[:4], networks)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(table.Rows) != 6+1 || len(table.Networks) != len(networks) {
+		t.Errorf("%d rows and %d networks, want those chosen before the interruption too", len(table.Rows), len(table.Networks))
+	}
+	if now := p.sampler.now(); now < budget {
+		t.Errorf("the run was over after %v of %v with nothing stable", now, budget)
+	}
+}
+
 func TestRunErrors(t *testing.T) {
 	workloads, _ := fakeWork(t)
 	missing := filepath.Join(t.TempDir(), "missing", "x.lut.parquet")

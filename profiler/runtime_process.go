@@ -50,10 +50,12 @@ type process struct {
 	ran     bool  // lastEnd is set
 }
 
-// startProcess starts an adapter in a process group of its own.
-func startProcess(command []string) (*process, error) {
+// startProcess starts an adapter in a process group of its own. What it leaves
+// in the folder for temporary files, where it is killed, goes with that folder.
+func startProcess(command []string, temporary string) (*process, error) {
 	p := &process{cmd: exec.Command(command[0], command[1:]...), words: &tail{}}
 	groupOfItsOwn(p.cmd)
+	p.cmd.Env = append(os.Environ(), "TMPDIR="+temporary)
 	p.cmd.Stderr = p.words
 	p.cmd.WaitDelay = time.Second // for a grandchild that keeps standard error open
 	var err error
@@ -176,6 +178,10 @@ func (p *process) exchange(q request, reply any) error {
 		if line, err = json.Marshal(q); err != nil {
 			return err
 		}
+	}
+	if n := p.replies.Buffered(); n > 0 { // it would be taken for the reply to this request
+		unasked, _ := p.replies.Peek(n)
+		return fmt.Errorf("the adapter wrote more than one line in reply to a request: %s", excerpt(unasked))
 	}
 	if _, err := p.in.Write(append(line, '\n')); err != nil {
 		return err

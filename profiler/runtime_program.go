@@ -98,7 +98,11 @@ func (h *helloReply) validate() error {
 
 // start starts an adapter and greets it.
 func (p *Program) start(ctx context.Context) error {
-	process, err := startProcess(p.command)
+	temporary := filepath.Join(p.folder, "tmp")
+	if err := os.MkdirAll(temporary, 0o700); err != nil {
+		return err
+	}
+	process, err := startProcess(p.command, temporary)
 	if err != nil {
 		return err
 	}

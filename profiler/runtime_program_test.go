@@ -65,6 +65,10 @@ func fakeAdapter(misbehaviour string) {
 				if misbehaviour == "old protocol" {
 					q.Protocol = 99
 				}
+			case "exits":
+				if _, err := os.CreateTemp("", "left-by-the-adapter"); err != nil {
+					panic(err)
+				}
 			case "dead":
 				fmt.Fprintln(os.Stderr, "no such library")
 				os.Exit(3)
@@ -137,6 +141,9 @@ func fakeAdapter(misbehaviour string) {
 					}
 					fmt.Println()
 					continue
+				case "two lines":
+					reply(`{"ok":true,"start_ns":%d,"end_ns":%d}`+"\n"+`{"ok":true}`, start, end)
+					continue
 				case "no answer":
 					reply(`{"ok":false,"error":"out of memory"}`)
 					continue
@@ -175,10 +182,13 @@ func TestMisbehavingAdapter(t *testing.T) {
 		"too long":           "is its clock in ns?",
 		"stands still":       "its clock stands still",
 		"cut short":          "ended within a reply",
+		"two lines":          "more than one line in reply",
 		"long line":          "longer than 8388608 bytes",
 	} {
 		t.Run(misbehaviour, func(t *testing.T) {
 			command := fakeCommand(t, misbehaviour)
+			temporary := t.TempDir()
+			t.Setenv("TMPDIR", temporary)
 			timeout := 20 * time.Second
 			if strings.HasPrefix(misbehaviour, "hangs") {
 				timeout = time.Second
@@ -204,6 +214,9 @@ func TestMisbehavingAdapter(t *testing.T) {
 			}
 			if err := program.Close(); err != nil {
 				t.Error(err)
+			}
+			if left, _ := os.ReadDir(temporary); len(left) > 0 {
+				t.Errorf("temporary files are left: %v", left)
 			}
 			table, err := lut.Read(path)
 			if err != nil {

@@ -37,6 +37,7 @@ type sampler struct {
 	warmRuns   [kinds]int           // runs of it before, beside one
 	baseline   speeds               // of the undisturbed machine, as far as it was known before; then the clock's alone counts
 	quiet      reference
+	trends     map[blend]*clockTrend // of items with this prior
 	watch      watch
 }
 

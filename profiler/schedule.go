@@ -24,15 +24,6 @@ const (
 	loadCost = 1
 )
 
-// measureAll measures items in the budget that began at begin.
-func (p *Profiler) measureAll(ctx context.Context, journal *lut.Journal, begin time.Duration, items []*item) error {
-	until := time.Duration(0)
-	if p.options.Budget > 0 {
-		until = begin + p.options.Budget
-	}
-	return p.visitAll(ctx, items, until, journalKeeper{p, journal})
-}
-
 // keeper takes what visits find.
 type keeper interface {
 	visited(*item, found) error
@@ -41,13 +32,13 @@ type keeper interface {
 }
 
 // visitAll visits items in rounds, each in another order, until all have
-// intervals as narrow as asked or the time is over: at until, or where that is
-// 0, and for what [Options].Choose chose, with MaxPerItem for each. Each is
+// intervals as narrow as asked or the time is over: at until if that is not 0,
+// and, where it is or each is set, with MaxPerItem for each. Each is
 // visited once at least. In a last round for which the time does not suffice,
 // those of which least is known come first.
-func (p *Profiler) visitAll(ctx context.Context, items []*item, until time.Duration, keep keeper) error {
+func (p *Profiler) visitAll(ctx context.Context, items []*item, until time.Duration, each bool, keep keeper) error {
 	random := rand.New(rand.NewPCG(p.options.Seed, 2))
-	each := until == 0 || p.options.Choose != nil // has MaxPerItem
+	each = each || until == 0
 	begin, total := p.sampler.now(), len(items)
 	for len(items) > 0 {
 		random.Shuffle(len(items), func(i, j int) { items[i], items[j] = items[j], items[i] })
@@ -230,9 +221,26 @@ func (k journalKeeper) failed(it *item, reason error) error {
 	return k.journal.AppendFailure(f)
 }
 
+// unsureKeeper keeps everything in a journal but that items are finished which are
+// not stable: there may be time for them later.
+type unsureKeeper struct {
+	journalKeeper
+	unsure []*item
+}
+
+func (k *unsureKeeper) finished(it *item) error {
+	if !it.stable {
+		k.unsure = append(k.unsure, it)
+		return nil
+	}
+	return k.journalKeeper.finished(it)
+}
+
 // discard keeps nothing: of a single item, what it found is in the item.
 type discard struct{}
 
-func (discard) visited(*item, found) error         { return nil }
-func (discard) finished(*item) error               { return nil }
-func (discard) failed(_ *item, reason error) error { return reason }
+func (discard) visited(*item, found) error { return nil }
+func (discard) finished(*item) error       { return nil }
+func (discard) failed(it *item, reason error) error {
+	return fmt.Errorf("profiler: %s: %w", it.title(), reason)
+}

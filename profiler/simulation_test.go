@@ -164,7 +164,7 @@ func (r *simulatedItem) simulate(t *testing.T, s *sampler, width float64, each t
 	p.sampler = s
 	it = newItem(calibration, lut.CacheWarm, "")
 	it.prior = blend{Compute: 1}
-	if err := p.visitAll(context.Background(), []*item{it}, 0, others{m: r.m, take: 150 * time.Millisecond}); err != nil {
+	if err := p.visitAll(context.Background(), []*item{it}, 0, true, others{m: r.m, take: 150 * time.Millisecond}); err != nil {
 		t.Fatal(err)
 	}
 	m = s.combine(it.visits, it.prior)

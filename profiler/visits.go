@@ -161,7 +161,7 @@ func (s *sampler) combine(visits []visit, prior blend) measurement {
 	if len(counting) == 0 {
 		counting = s.quietestVisits(visits)
 	}
-	counting, change := s.withOneClock(counting)
+	counting, unknown := s.withOneClock(counting, prior)
 	m.Corrected = s.summarizeVisits(counting, prior)
 	if len(counting) == 1 { // so much is known of the noise, and of others
 		m.Corrected.widen(counting[0].Error)
@@ -189,14 +189,14 @@ func (s *sampler) combine(visits []visit, prior blend) measurement {
 	m.Bimodal = bimodal(fastest)
 	m.Speeds = speedsOfVisits(counting)
 	m.Stable = enough && m.Samples >= minSamples
-	m.Corrected.widen(change)
+	m.Corrected.widen(unknown)
 	return m
 }
 
-// withOneClock returns visits as they were timed, in place of at the baseline's
-// clock, if theirs is the same; then also how far it still is from the baseline's,
-// as a part of that: so much is not known, as some items may follow it.
-func (s *sampler) withOneClock(visits []visit) (counting []visit, unknown float64) {
+// withOneClock returns visits at the baseline's clock, by what items of this prior
+// are seen to follow it, or as they were timed if theirs is the same; then also
+// what is not known of that, as a part of their times.
+func (s *sampler) withOneClock(visits []visit, prior blend) (counting []visit, unknown float64) {
 	other, changes := 0, make([]float64, len(visits))
 	for i, v := range visits {
 		changes[i] = v.Speeds[clock] / s.baseline[clock]
@@ -204,15 +204,17 @@ func (s *sampler) withOneClock(visits []visit) (counting []visit, unknown float6
 			other++
 		}
 	}
-	if 10*other > len(visits) {
-		return visits, 0
+	power := s.trends[prior].power()
+	if 10*other <= len(visits) {
+		power, unknown = 0, math.Abs(median(changes)-1) // some items may follow it all the same
 	}
 	counting = slices.Clone(visits)
-	for i := range counting {
-		counting[i].Median *= changes[i]
-		counting[i].Mean *= changes[i]
+	for i := range counting { // whose medians are divided by all of the change
+		back := math.Pow(changes[i], 1-power)
+		counting[i].Median *= back
+		counting[i].Mean *= back
 	}
-	return counting, math.Abs(median(changes) - 1)
+	return counting, unknown
 }
 
 // contention is by how much other work slowed a visit down. What the clock did

@@ -190,7 +190,7 @@ func TestVisitsFail(t *testing.T) {
 		p := New(Options{Runtime: r})
 		p.sampler = s
 		it := newItem(calibration, lut.CacheWarm, "")
-		got := p.visitAll(context.Background(), []*item{it}, 0, discard{})
+		got := p.visitAll(context.Background(), []*item{it}, 0, true, discard{})
 		if stands := errors.As(err, new(itemError)); stands && got != nil || !stands && !errors.Is(got, broken) || len(it.visits) != 1 {
 			t.Errorf("%T when loaded again: error %v after %d visits", err, got, len(it.visits))
 		}
@@ -260,6 +260,12 @@ func TestClockDividedOutWhereItChanges(t *testing.T) {
 			}
 			return 1
 		}, 0.025},
+		"the clock's kernel alone, half of the time": {func(at time.Duration, kind int) float64 {
+			if kind == clock && at.Milliseconds()/200%2 == 1 {
+				return 1 / 1.12
+			}
+			return 1
+		}, 0},
 		"all by a step": {slower(1.05), 0},
 		"all, half of the time": {func(at time.Duration, _ int) float64 {
 			if at.Milliseconds()/200%2 == 1 {

@@ -44,6 +44,7 @@ type acrossData struct {
 	Neither           int
 	Families          []familyVerdict
 	OldAlone, NewOnly int
+	Overheads         []string // sentences about what is part of all times
 }
 
 // familyVerdict sums up the workloads of a family.
@@ -58,6 +59,12 @@ func WriteAcross(path string, a Across) error {
 	data := acrossData{
 		Across: a, CSS: template.CSS(pageCSS), OldIs: Origin(a.Old), NewIs: Origin(a.New),
 		OldAlone: len(a.Differences.OnlyOld), NewOnly: len(a.Differences.OnlyNew),
+	}
+	for i, m := range []lut.Meta{a.Old, a.New} {
+		if m.RuntimeOverheadNS > 0 {
+			data.Overheads = append(data.Overheads, fmt.Sprintf("A run of nothing takes %s in the %s, which is part of each of its times, as is what it does at the borders of a model: short workloads take longer alone than within a network.",
+				latency(m.RuntimeOverheadNS), []string{"first", "second"}[i]))
+		}
 	}
 	families := map[string]*familyVerdict{}
 	for _, r := range a.Differences.Rows {

@@ -18,7 +18,7 @@ func TestWriteAcross(t *testing.T) {
 	a := Across{
 		OldName: "a<b>.lut.parquet", NewName: "b.lut.parquet",
 		Old:         lut.Meta{Runtime: "hwprofd", RuntimeVersion: "v1", Threads: 1},
-		New:         lut.Meta{Runtime: "onnxruntime", RuntimeVersion: "1.30.0", Threads: 1, RuntimeOptions: map[string]string{"provider": "cpu"}},
+		New:         lut.Meta{Runtime: "onnxruntime", RuntimeVersion: "1.30.0", Threads: 1, RuntimeOptions: map[string]string{"provider": "cpu"}, RuntimeOverheadNS: 3100},
 		Differences: &lut.Differences{Rows: rows, Mean: 1.14, OnlyNew: []string{"x"}},
 		Options:     lut.DiffOptions{Alpha: 0.05, Threshold: 0.02, Across: true},
 	}
@@ -34,7 +34,7 @@ func TestWriteAcross(t *testing.T) {
 	for _, want := range []string{
 		"a&lt;b&gt;.lut.parquet", "onnxruntime 1.30.0, threads 1 (provider=cpu)", "<svg role=\"img\"", rows[1].Key,
 		"<td>conv2d</td><td>1</td><td>1</td><td>0</td><td>1.22</td>", "<td>pointwise</td><td>0</td><td>0</td><td>1</td>",
-		"<td>3.00 ± 0.10</td><td>first</td>", "<td>0.50 ± 0.01</td><td>second</td>", "0 workloads are in the first table only, 1 in the second only",
+		"<td>3.00 ± 0.10</td><td>first</td>", "<td>0.50 ± 0.01</td><td>second</td>", "A run of nothing takes 3.10 µs in the second, which is part", "0 workloads are in the first table only, 1 in the second only",
 	} {
 		if !strings.Contains(page, want) {
 			t.Errorf("the page has no %s", want)

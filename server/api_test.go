@@ -145,6 +145,15 @@ func TestTables(t *testing.T) {
 	if magic, _ := io.ReadAll(part.Body); part.StatusCode != http.StatusPartialContent || string(magic) != "PAR1" {
 		t.Errorf("the first bytes are %q with status %d", magic, part.StatusCode)
 	}
+	request.Header.Set("Range", "bytes=99999999-")
+	var problem api.Problem
+	if got := d.send(request, http.StatusRequestedRangeNotSatisfiable, &problem); got.Header.Get("Content-Range") == "" || problem.Status != got.StatusCode {
+		t.Errorf("a part beyond the end: %+v with headers %v", problem, got.Header)
+	}
+	request.Header.Del("Range")
+	request.Header.Set("If-Match", `"another"`)
+	d.send(request, http.StatusPreconditionFailed, &problem)
+	contains(t, problem.Detail, `table "pi4" is another version`)
 
 	var rows api.Rows
 	d.get("/api/v1/luts/pi4/rows?sort=-latency_median_ns&limit=5&offset=2&contains=conv2d", &rows)
@@ -367,6 +376,40 @@ func TestCancelAndEvents(t *testing.T) {
 	d.ask("GET", "/api/v1/jobs/99/events", "", nil, http.StatusNotFound, nil)
 }
 
+// TestRetry tries a profile again that failed, as on a full disk: it goes on with
+// what was measured.
+func TestRetry(t *testing.T) {
+	d := startDaemon(t, t.TempDir())
+	model := d.upload("net.onnx", "net")
+	file := d.server.models.path(model.Digest)
+	if err := os.WriteFile(file, []byte("broken"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	job := d.await(d.submit(`{"kind":"profile","lut":"a","models":["`+model.Digest+`"]}`).ID, in(api.Failed))
+	if err := os.WriteFile(filepath.Join(d.server.workDir(job.ID), "table"+tableSuffix+".journal"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(file, []byte("net"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	path := fmt.Sprintf("/api/v1/jobs/%d/retry", job.ID)
+	d.addTable("a", 60)
+	d.ask("POST", path, "", nil, http.StatusConflict, nil) // the table's name is taken
+	d.ask("DELETE", "/api/v1/luts/a", "", nil, http.StatusNoContent, nil)
+	var again api.Job
+	d.ask("POST", path, "", nil, http.StatusAccepted, &again)
+	if again.State != api.Queued || again.Error != "" || again.Finished != nil {
+		t.Errorf("tried again: %+v", again)
+	}
+	job = d.await(job.ID, in(api.Done))
+	if job.Attempts != 2 || !slices.Contains(job.Messages, "resumed") {
+		t.Errorf("after %d attempts, messages %q", job.Attempts, job.Messages)
+	}
+	d.get("/api/v1/luts/a", nil)
+	d.ask("POST", path, "", nil, http.StatusConflict, nil)
+	d.ask("POST", "/api/v1/jobs/99/retry", "", nil, http.StatusNotFound, nil)
+}
+
 // TestRestart ends a daemon in the middle of a job; the next one goes on.
 func TestRestart(t *testing.T) {
 	dir := t.TempDir()
@@ -433,5 +476,16 @@ func TestMetricsPassPromtool(t *testing.T) {
 	check.Stdin = strings.NewReader(string(text))
 	if out, err := check.CombinedOutput(); err != nil {
 		t.Errorf("promtool check metrics: %v\n%s", err, out)
+	}
+}
+
+func TestValidName(t *testing.T) {
+	for name, want := range map[string]bool{
+		"a": true, "Z9": true, "0": true, "pi4.2026-11_b": true, strings.Repeat("x", 100): true,
+		"": false, ".a": false, "-a": false, "_a": false, "a/b": false, "a b": false, "a\x00": false, "ä": false, "..": false, strings.Repeat("x", 101): false,
+	} {
+		if got := validName(name); got != want {
+			t.Errorf("%q: %v, want %v", name, got, want)
+		}
 	}
 }

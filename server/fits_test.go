@@ -91,7 +91,7 @@ func TestScanQuestion(t *testing.T) {
 			end = rapid.SampledFrom([]string{"}", " } \n"}).Draw(t, "right end")
 		}
 		body := []byte("{" + strings.Join(fields, comma) + end)
-		got, ok := scanQuestion(body)
+		got, ok := scanQuestion(body, nil)
 		if !ok {
 			return
 		}
@@ -109,7 +109,7 @@ func TestScanQuestion(t *testing.T) {
 			}
 		}
 	})
-	if _, ok := scanQuestion([]byte(`{"lut":"a","workloads":["x","y"]}`)); !ok {
+	if _, ok := scanQuestion([]byte(`{"lut":"a","workloads":["x","y"]}`), nil); !ok {
 		t.Error("the usual form is not taken")
 	}
 	if taken == 0 {

@@ -54,6 +54,7 @@ func (s *Server) apiRoutes() []route {
 		{"GET", "/api/v1/jobs/{id}", s.getJob},
 		{"DELETE", "/api/v1/jobs/{id}", s.deleteJob},
 		{"POST", "/api/v1/jobs/{id}/cancel", s.postCancel},
+		{"POST", "/api/v1/jobs/{id}/retry", s.postRetry},
 		{"GET", "/api/v1/jobs/{id}/events", s.getEvents},
 	}
 }
@@ -140,7 +141,7 @@ func (s *Server) getModels(w http.ResponseWriter, r *http.Request) error {
 
 func (s *Server) postModel(w http.ResponseWriter, r *http.Request) error {
 	name := r.URL.Query().Get("name")
-	if name != "" && !namePattern.MatchString(name) {
+	if name != "" && !validName(name) {
 		return problemf(http.StatusBadRequest, "name=%q: use up to 100 letters, digits, dots, dashes and underscores", name)
 	}
 	body, err := s.upload(w, r)
@@ -249,11 +250,7 @@ func (s *Server) getLUTs(w http.ResponseWriter, r *http.Request) error {
 // has it.
 func (s *Server) getLUT(w http.ResponseWriter, r *http.Request) error {
 	name := r.PathValue("name")
-	info, err := s.luts.get(name)
-	if err != nil {
-		return err
-	}
-	file, err := os.Open(s.luts.path(name))
+	info, file, err := s.luts.open(name)
 	if err != nil {
 		return err
 	}
@@ -263,8 +260,37 @@ func (s *Server) getLUT(w http.ResponseWriter, r *http.Request) error {
 	header.Set("Cache-Control", "no-cache")
 	header.Set("Content-Type", "application/vnd.apache.parquet")
 	header.Set("Content-Disposition", `attachment; filename="`+name+tableSuffix+`"`)
-	http.ServeContent(w, r, "", info.NewestRow, file)
+	refused := &refusals{ResponseWriter: w}
+	http.ServeContent(refused, r, "", info.NewestRow, file)
+	switch refused.status {
+	case http.StatusPreconditionFailed:
+		return problemf(refused.status, "table %q is another version than the one that is asked for: its ETag is %q", name, info.ETag)
+	case http.StatusRequestedRangeNotSatisfiable:
+		return problemf(refused.status, "table %q has %d bytes, and no part %q", name, info.Bytes, r.Header.Get("Range"))
+	}
 	return nil
+}
+
+// refusals keeps back answers of http.ServeContent that are errors, which are to
+// be problems as all others.
+type refusals struct {
+	http.ResponseWriter
+	status int // 0 unless it was refused
+}
+
+func (r *refusals) WriteHeader(status int) {
+	if status >= 400 {
+		r.status = status
+		return
+	}
+	r.ResponseWriter.WriteHeader(status)
+}
+
+func (r *refusals) Write(p []byte) (int, error) {
+	if r.status != 0 {
+		return len(p), nil
+	}
+	return r.ResponseWriter.Write(p)
 }
 
 func (s *Server) putLUT(w http.ResponseWriter, r *http.Request) error {
@@ -417,17 +443,18 @@ func (s *Server) postPredict(w http.ResponseWriter, r *http.Request) error {
 	if err := checkJSON(r); err != nil {
 		return err
 	}
-	body, err := s.readBody(w, r)
-	if err != nil {
+	room := scratches.Get().(*scratch)
+	defer room.release()
+	var err error
+	if room.body, err = s.readBody(w, r, room.body); err != nil {
 		return err
 	}
-	answer, err := s.oracle.answer(r.Context(), body)
-	if err != nil {
+	if err := s.oracle.answer(r.Context(), room); err != nil {
 		return err
 	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Content-Length", strconv.Itoa(len(answer)))
-	_, _ = w.Write(answer)
+	w.Header()["Content-Type"] = jsonType
+	w.Header().Set("Content-Length", strconv.Itoa(len(room.answer)))
+	_, _ = w.Write(room.answer)
 	return nil
 }
 
@@ -496,6 +523,19 @@ func (s *Server) postCancel(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	job, err := s.cancel(id)
+	if err != nil {
+		return err
+	}
+	writeJSON(w, r, http.StatusAccepted, job)
+	return nil
+}
+
+func (s *Server) postRetry(w http.ResponseWriter, r *http.Request) error {
+	id, err := jobID(r)
+	if err != nil {
+		return err
+	}
+	job, err := s.retry(id)
 	if err != nil {
 		return err
 	}

@@ -39,7 +39,7 @@ type knownLUT struct {
 func (l *luts) path(name string) string { return filepath.Join(l.dir, name+tableSuffix) }
 
 func checkLUTName(name string) error {
-	if !namePattern.MatchString(name) {
+	if !validName(name) {
 		return problemf(http.StatusBadRequest, "%q is no name of a table: use up to 100 letters, digits, dots, dashes and underscores", name)
 	}
 	return nil
@@ -69,6 +69,27 @@ func (l *luts) get(name string) (api.LUT, error) {
 	info.Name = name
 	l.known[name] = knownLUT{info, stat.Size(), stat.ModTime()}
 	return info, nil
+}
+
+// open opens the file of a table, and describes that version of it.
+func (l *luts) open(name string) (api.LUT, *os.File, error) {
+	for {
+		info, err := l.get(name)
+		if err != nil {
+			return api.LUT{}, nil, err
+		}
+		file, err := os.Open(l.path(name))
+		if errors.Is(err, fs.ErrNotExist) {
+			continue // removed just now
+		}
+		if err != nil {
+			return api.LUT{}, nil, err
+		}
+		if after, err := l.get(name); err == nil && after.ETag == info.ETag {
+			return info, file, nil
+		}
+		file.Close() // another one took its place meanwhile
+	}
 }
 
 // readLUT reads and describes the table at path.
@@ -131,7 +152,7 @@ func (l *luts) list(bad func(error)) ([]api.LUT, error) {
 	list := []api.LUT{}
 	for _, entry := range entries {
 		name, ok := strings.CutSuffix(entry.Name(), tableSuffix)
-		if !ok || !namePattern.MatchString(name) {
+		if !ok || !validName(name) {
 			continue
 		}
 		info, err := l.get(name)

@@ -126,7 +126,7 @@ func makeMalformed(rng *rand.Rand, valid []string) (request []byte, protocol boo
 	posts := []string{"/api/v1/jobs", "/api/v1/predict"}
 	which := rng.IntN(2)
 	post, body := posts[which], []byte(valid[which])
-	switch rng.IntN(12) {
+	switch rng.IntN(13) {
 	case 0: // a body cut off
 		return send("POST", post, "application/json", body[:rng.IntN(len(body)-1)]), false
 	case 1: // a byte of structure that is another
@@ -168,6 +168,9 @@ func makeMalformed(rng *rand.Rand, valid []string) (request []byte, protocol boo
 	case 9: // a wrong name of a workload
 		name := strings.ReplaceAll(string(body), "conv2d", token())
 		return send("POST", "/api/v1/predict", "application/json", []byte(name)), false
+	case 11: // a part or a version that a table does not have
+		wrong := []string{fmt.Sprintf("Range: bytes=%d-", 1<<30+rng.IntN(1<<30)), "Range: bytes=" + token(), "If-Match: \"" + token() + "\""}
+		return fmt.Appendf(nil, "GET /api/v1/luts/a HTTP/1.1\r\nHost: 127.0.0.1\r\n%s\r\n\r\n", wrong[rng.IntN(len(wrong))]), false
 	case 10: // a table that is none, or larger than is taken
 		return send("PUT", "/api/v1/luts/"+token(), "application/octet-stream", noise(80<<10)), false
 	default: // no HTTP

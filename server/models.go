@@ -39,10 +39,22 @@ func newModels(dir string, describe func(context.Context, string) (api.Model, er
 
 const recentModels = 16 // in memory
 
-var (
-	digestPattern = regexp.MustCompile(`^[0-9a-f]{64}$`)
-	namePattern   = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$`)
-)
+var digestPattern = regexp.MustCompile(`^[0-9a-f]{64}$`)
+
+// validName tells whether a name is good for a file: 1 to 100 letters, digits,
+// dots, dashes and underscores, the first of them a letter or digit. Every
+// prediction asks for it.
+func validName(name string) bool {
+	for i := range len(name) {
+		switch c := name[i]; {
+		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9':
+		case i > 0 && (c == '.' || c == '-' || c == '_'):
+		default:
+			return false
+		}
+	}
+	return 0 < len(name) && len(name) <= 100
+}
 
 func (m *models) path(digest string) string { return filepath.Join(m.dir, digest+".onnx") }
 func (m *models) info(digest string) string { return filepath.Join(m.dir, digest+".json") }

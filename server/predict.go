@@ -46,16 +46,15 @@ type oracle struct {
 type known struct {
 	predictor *predictor.Predictor
 
-	mu    sync.RWMutex
-	parts map[string]*knownPart
+	mu        sync.RWMutex
+	workloads map[string]*knownWorkload
 }
 
-// knownPart is a workload, and its parts in any prediction, also as JSON: one, or
-// those that another runtime takes it apart into.
-type knownPart struct {
-	workload graph.Workload
-	parts    []api.Part
-	encoded  []byte // with commas between them
+// knownWorkload is a workload, and its parts in any prediction as JSON: one, or
+// those that another runtime takes it apart into, with commas between them.
+type knownWorkload struct {
+	prepared *predictor.Prepared
+	encoded  []byte
 }
 
 func newOracle(l *luts, m *models, f *fits) *oracle {
@@ -123,100 +122,125 @@ func once[T any](ctx context.Context, group *singleflight.Group, key string, wor
 	}
 }
 
-// answer predicts what a request of JSON asks for, as JSON.
-func (o *oracle) answer(ctx context.Context, body []byte) ([]byte, error) {
-	q, ok := scanQuestion(body)
+// scratch is what a request needs while it is answered. It is used again, as
+// most of what a prediction would else cost is to clean up after it.
+type scratch struct {
+	body, answer []byte
+	names        [][]byte
+	workloads    []*predictor.Prepared
+	parts        []*knownWorkload
+}
+
+var scratches = sync.Pool{New: func() any { return new(scratch) }}
+
+// largestScratch is the most bytes of a body that is kept for the next.
+const largestScratch = 64 << 10
+
+func (s *scratch) release() {
+	if cap(s.body) > largestScratch || cap(s.answer) > largestScratch {
+		return
+	}
+	clear(s.names) // that bodies and predictors can be forgotten
+	clear(s.workloads)
+	clear(s.parts)
+	scratches.Put(s)
+}
+
+// answer predicts what the request in s.body asks for, as JSON in s.answer.
+func (o *oracle) answer(ctx context.Context, s *scratch) error {
+	q, ok := scanQuestion(s.body, s.names[:0])
 	if !ok {
 		var request api.PredictRequest
-		if err := decodeStrictly(body, &request); err != nil {
-			return nil, err
+		if err := decodeStrictly(s.body, &request); err != nil {
+			return err
 		}
 		q = questionOf(request)
 	}
-	prediction, parts, err := o.ask(ctx, q, o.fits.patience)
+	s.names = q.workloads
+	prediction, err := o.ask(ctx, q, o.fits.patience, s)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	prediction.Parts = []api.Part{}
 	head, err := json.Marshal(prediction)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	size := len(head) + 1
-	for _, part := range parts {
-		size += len(part.encoded) + 1
-	}
-	out := append(make([]byte, 0, size), bytes.TrimSuffix(head, []byte("]}"))...) // the parts come last
-	for i, part := range parts {
+	out := append(s.answer[:0], bytes.TrimSuffix(head, []byte("]}"))...) // the parts come last
+	for i, part := range s.parts {
 		if i > 0 {
 			out = append(out, ',')
 		}
 		out = append(out, part.encoded...)
 	}
-	return append(out, "]}\n"...), nil
+	s.answer = append(out, "]}\n"...)
+	return nil
 }
 
 // predict predicts, and waits for what has to be learned first as long as told.
 func (o *oracle) predict(ctx context.Context, request api.PredictRequest, wait time.Duration) (*api.Prediction, error) {
-	prediction, parts, err := o.ask(ctx, questionOf(request), wait)
+	s := new(scratch)
+	prediction, err := o.ask(ctx, questionOf(request), wait, s)
 	if err != nil {
 		return nil, err
 	}
-	for _, part := range parts {
-		prediction.Parts = append(prediction.Parts, part.parts...)
+	for _, w := range s.workloads {
+		prediction.Parts = append(prediction.Parts, apiParts(w)...)
 	}
 	return prediction, nil
 }
 
-// ask predicts. The parts are beside the prediction, not in it.
-func (o *oracle) ask(ctx context.Context, q question, wait time.Duration) (*api.Prediction, []*knownPart, error) {
+func apiParts(w *predictor.Prepared) []api.Part {
+	var parts []api.Part
+	for _, part := range w.Parts() {
+		parts = append(parts, api.Part{Workload: part.Workload.String(), LatencyNS: part.LatencyNS, Source: part.Source})
+	}
+	return parts
+}
+
+// ask predicts. The parts are in the scratch, not in the prediction.
+func (o *oracle) ask(ctx context.Context, q question, wait time.Duration, s *scratch) (*api.Prediction, error) {
 	o.use()
 	network := ""
 	switch {
 	case q.lut == "":
-		return nil, nil, problemf(http.StatusBadRequest, "lut is missing: name the table to predict by")
+		return nil, problemf(http.StatusBadRequest, "lut is missing: name the table to predict by")
 	case (q.model == "") == (len(q.workloads) == 0):
-		return nil, nil, problemf(http.StatusBadRequest, "name what to predict: either model, or workloads")
+		return nil, problemf(http.StatusBadRequest, "name what to predict: either model, or workloads")
 	case len(q.workloads) > maxWorkloads:
-		return nil, nil, problemf(http.StatusBadRequest, "%d workloads are more than the %d that are taken", len(q.workloads), maxWorkloads)
+		return nil, problemf(http.StatusBadRequest, "%d workloads are more than the %d that are taken", len(q.workloads), maxWorkloads)
 	case q.model != "":
 		model, err := o.models.get(q.model)
 		if err != nil {
-			return nil, nil, err
+			return nil, err
 		}
 		network = model.Name
 		if q.workloads = byteSlices(model.Workloads()); len(q.workloads) == 0 {
-			return nil, nil, problemf(http.StatusUnprocessableEntity, "model %s has no workloads to predict", model.Name)
+			return nil, problemf(http.StatusUnprocessableEntity, "model %s has no workloads to predict", model.Name)
 		}
 	}
 	info, err := o.luts.get(q.lut)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	k, ok := o.open.Get(info.ETag)
 	if !ok {
 		// A wrong question should not wait for its answer.
 		for i, name := range q.workloads {
 			if _, err := parseWorkload(i, name); err != nil {
-				return nil, nil, err
+				return nil, err
 			}
 		}
 		if k, err = o.openPredictor(ctx, info, wait); err != nil {
-			return nil, nil, err
+			return nil, err
 		}
 	}
-	workloads, parts, missing, err := k.look(q.workloads)
-	if err != nil {
-		return nil, nil, err
+	if err := k.find(q.workloads, s); err != nil {
+		return nil, err
 	}
-	predicted, err := k.predictor.Predict(workloads)
+	predicted, err := k.predictor.PredictPrepared(s.workloads)
 	if err != nil {
-		return nil, nil, problemf(http.StatusUnprocessableEntity, "%w", err)
-	}
-	if missing {
-		if err := k.add(q.workloads, workloads, parts, predicted.Parts); err != nil {
-			return nil, nil, err
-		}
+		return nil, problemf(http.StatusUnprocessableEntity, "%w", err)
 	}
 	prediction := &api.Prediction{
 		Network: network, LUT: info.Name,
@@ -227,7 +251,7 @@ func (o *oracle) ask(ctx context.Context, q question, wait time.Duration) (*api.
 	if predicted.EnergySource != "" {
 		prediction.EnergyMJ = &predicted.EnergyMJ
 	}
-	return prediction, parts, nil
+	return prediction, nil
 }
 
 func (o *oracle) openPredictor(ctx context.Context, info api.LUT, wait time.Duration) (*known, error) {
@@ -235,64 +259,59 @@ func (o *oracle) openPredictor(ctx context.Context, info api.LUT, wait time.Dura
 	if err != nil {
 		return nil, err
 	}
-	k := &known{predictor: p, parts: map[string]*knownPart{}}
+	k := &known{predictor: p, workloads: map[string]*knownWorkload{}}
 	if there, ok, _ := o.open.PeekOrAdd(info.ETag, k); ok {
 		return there, nil
 	}
 	return k, nil
 }
 
-// look finds the workloads of these names and their parts, nil where the part
-// is missing.
-func (k *known) look(names [][]byte) (workloads []graph.Workload, parts []*knownPart, missing bool, err error) {
-	workloads, parts = make([]graph.Workload, len(names)), make([]*knownPart, len(names))
+// find finds the workloads of these names.
+func (k *known) find(names [][]byte, s *scratch) error {
+	s.workloads, s.parts = s.workloads[:0], s.parts[:0]
+	missing := false
 	k.mu.RLock()
-	for i, name := range names {
-		if part := k.parts[string(name)]; part != nil {
-			workloads[i], parts[i] = part.workload, part
-		} else {
-			missing = true
-		}
+	for _, name := range names {
+		w := k.workloads[string(name)]
+		missing = missing || w == nil
+		s.parts = append(s.parts, w)
 	}
 	k.mu.RUnlock()
-	if !missing {
-		return workloads, parts, false, nil
-	}
-	for i, name := range names {
-		if parts[i] == nil {
-			if workloads[i], err = parseWorkload(i, name); err != nil {
-				return nil, nil, true, err
+	for i, w := range s.parts {
+		if missing && w == nil {
+			var err error
+			if w, err = k.prepare(i, names[i]); err != nil {
+				return err
 			}
+			s.parts[i] = w
 		}
-	}
-	return workloads, parts, true, nil
-}
-
-// add fills in the parts that are missing, and keeps them.
-func (k *known) add(names [][]byte, workloads []graph.Workload, parts []*knownPart, predicted []predictor.Part) error {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	for i, w := range workloads {
-		own := predicted[:len(k.predictor.Cut(workloads[i:i+1]))]
-		predicted = predicted[len(own):]
-		if parts[i] != nil {
-			continue
-		}
-		p := &knownPart{workload: w}
-		for _, part := range own {
-			p.parts = append(p.parts, api.Part{Workload: part.Workload.String(), LatencyNS: part.LatencyNS, Source: part.Source})
-		}
-		list, err := json.Marshal(p.parts)
-		if err != nil {
-			return err
-		}
-		p.encoded = list[1 : len(list)-1]
-		if len(k.parts) >= maxKnown {
-			clear(k.parts)
-		}
-		k.parts[string(names[i])], parts[i] = p, p
+		s.workloads = append(s.workloads, w.prepared)
 	}
 	return nil
+}
+
+// prepare works out the i-th workload of a question, and keeps it.
+func (k *known) prepare(i int, name []byte) (*knownWorkload, error) {
+	parsed, err := parseWorkload(i, name)
+	if err != nil {
+		return nil, err
+	}
+	prepared, err := k.predictor.Prepare(parsed)
+	if err != nil {
+		return nil, problemf(http.StatusUnprocessableEntity, "workloads[%d]: %w", i, err)
+	}
+	list, err := json.Marshal(apiParts(prepared))
+	if err != nil {
+		return nil, err
+	}
+	w := &knownWorkload{prepared, list[1 : len(list)-1]}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if len(k.workloads) >= maxKnown {
+		clear(k.workloads)
+	}
+	k.workloads[string(name)] = w
+	return w, nil
 }
 
 func parseWorkload(i int, name []byte) (graph.Workload, error) {

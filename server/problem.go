@@ -11,6 +11,7 @@ import (
 	"mime"
 	"net/http"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -77,10 +78,12 @@ func (s *Server) writeProblem(w http.ResponseWriter, r *http.Request, err error)
 }
 
 func writeJSON(w http.ResponseWriter, r *http.Request, status int, v any) {
-	w.Header().Set("Content-Type", "application/json")
+	w.Header()["Content-Type"] = jsonType
 	w.WriteHeader(status)
 	writeBody(w, r, v)
 }
+
+var jsonType = []string{"application/json"}
 
 // writeBody ignores errors of writing: only a client that is gone makes them.
 func writeBody(w io.Writer, r *http.Request, v any) {
@@ -100,7 +103,7 @@ func (s *Server) readJSON(w http.ResponseWriter, r *http.Request, v any) error {
 	if err := checkJSON(r); err != nil {
 		return err
 	}
-	body, err := s.readBody(w, r)
+	body, err := s.readBody(w, r, nil)
 	if err != nil {
 		return err
 	}
@@ -134,7 +137,8 @@ func (b requestBody) Read(p []byte) (int, error) {
 	return n, err
 }
 
-func (s *Server) readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
+// readBody reads a body, into room where it fits.
+func (s *Server) readBody(w http.ResponseWriter, r *http.Request, room []byte) ([]byte, error) {
 	if r.ContentLength > jsonLimit {
 		// A connection closed on who still sends would take the answer with it.
 		if r.ContentLength <= 4*jsonLimit && r.Header.Get("Expect") == "" {
@@ -157,7 +161,7 @@ func (s *Server) readBody(w http.ResponseWriter, r *http.Request) ([]byte, error
 	if r.ContentLength < 0 {
 		return io.ReadAll(body)
 	}
-	whole := make([]byte, r.ContentLength)
+	whole := slices.Grow(room[:0], int(r.ContentLength))[:r.ContentLength]
 	_, err := io.ReadFull(body, whole)
 	return whole, err
 }

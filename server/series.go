@@ -21,16 +21,20 @@ const seriesHeight = 150.0
 // drawSeries draws a workload's time at each check, as a share of that at the
 // first, and marks the alarms.
 func drawSeries(d *api.Drift, state api.DriftChart) seriesChart {
-	var values []float64
-	low, high := -0.05, 0.05 // of the logarithm: noise is not to look large
+	var values []float64     // logarithms, 0 at the first check that has the workload
+	low, high := -0.05, 0.05 // noise is not to look large
+	first := math.NaN()
 	for _, check := range d.Checks {
 		v, ok := logTime(check, state.Workload)
 		if !ok {
-			v = math.NaN()
-		} else if len(values) > 0 && !math.IsNaN(values[0]) {
-			low, high = min(low, v-values[0]), max(high, v-values[0])
+			values = append(values, math.NaN())
+			continue
 		}
-		values = append(values, v)
+		if math.IsNaN(first) {
+			first = v
+		}
+		low, high = min(low, v-first), max(high, v-first)
+		values = append(values, v-first)
 	}
 	name := state.Workload
 	if name == overall {
@@ -64,14 +68,14 @@ func drawSeries(d *api.Drift, state api.DriftChart) seriesChart {
 		if command == "M" {
 			b.WriteString(`<path class="line" d="`)
 		}
-		fmt.Fprintf(&b, "%s%.1f %.1f", command, x(i), y(v-values[0]))
+		fmt.Fprintf(&b, "%s%.1f %.1f", command, x(i), y(v))
 		command = "L"
 		if i == len(values)-1 || math.IsNaN(values[i+1]) {
 			b.WriteString(`"/>`)
 		}
 	}
-	first, last := d.Checks[0].At, d.Checks[len(d.Checks)-1].At
+	begin, end := d.Checks[0].At, d.Checks[len(d.Checks)-1].At
 	fmt.Fprintf(&b, `<text x="%g" y="%g">%s</text><text x="%g" y="%g" text-anchor="end">%s</text></svg>`,
-		marginLeft, seriesHeight-6, first.Format("2006-01-02"), chartWidth-marginRight, seriesHeight-6, last.Format("2006-01-02"))
+		marginLeft, seriesHeight-6, begin.Format("2006-01-02"), chartWidth-marginRight, seriesHeight-6, end.Format("2006-01-02"))
 	return seriesChart{template.HTML(b.String()), fmt.Sprintf("%s: statistic %+.1f, an alarm beyond ±%.1f", name, state.Statistic, state.Limit)}
 }

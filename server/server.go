@@ -26,6 +26,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"runtime"
 	"sync"
 	"time"
 
@@ -60,6 +61,11 @@ const (
 	bodySlots        = 64 // JSON bodies in memory
 	maxStreams       = 256
 	transferTimeout  = 15 * time.Minute // for an upload or a download
+	// heapFloor is memory that is asked for and never touched, so that the system
+	// never gives it. The garbage collector, which runs when the heap has doubled,
+	// then runs every so many bytes at least, not every few megabytes: while it
+	// does, requests wait.
+	heapFloor = 32 << 20
 )
 
 // Server is the daemon. Its Handler may be used by itself in tests; Serve does
@@ -141,6 +147,8 @@ func (s *Server) Handler() http.Handler { return s.handler }
 func (s *Server) Serve(ctx context.Context, listener net.Listener, certFile, keyFile string) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
+	floor := make([]byte, heapFloor)
+	defer runtime.KeepAlive(floor)
 	server := &http.Server{
 		Handler: s.handler, ErrorLog: zap.NewStdLog(s.log),
 		ReadHeaderTimeout: 10 * time.Second, ReadTimeout: transferTimeout, WriteTimeout: transferTimeout,

@@ -24,15 +24,67 @@ const (
 // submit checks a job, fills in what it leaves out and queues it. What it needs
 // has to be there by now, so that it does not fail in the night.
 func (s *Server) submit(spec api.JobSpec) (api.Job, error) {
-	refuse := func(format string, args ...any) (api.Job, error) {
-		return api.Job{}, problemf(http.StatusBadRequest, format, args...)
+	if err := s.accept(spec); err != nil {
+		return api.Job{}, err
+	}
+	if spec.Kind == api.Watch {
+		return s.queue.add(spec)
+	}
+	budget := measureBudget
+	if spec.Kind == api.Profile {
+		budget, spec.Seed = profileBudget, max(spec.Seed, 1)
+	} else if spec.Kind != api.Predict {
+		spec.Threads = max(spec.Threads, 1)
+	}
+	if spec.Kind != api.Predict {
+		spec.BudgetSeconds = cmp.Or(spec.BudgetSeconds, budget.Seconds())
+	}
+	job, err := s.queue.add(spec)
+	if err == nil {
+		s.log.Info("job queued", zap.Uint64("job", job.ID), zap.String("kind", spec.Kind))
+	}
+	return job, err
+}
+
+// retry queues a job again that failed or was cancelled. What it needs has to be
+// there, as for a new one.
+func (s *Server) retry(id uint64) (api.Job, error) {
+	job, err := s.queue.get(id, false)
+	if err != nil {
+		return api.Job{}, err
+	}
+	again := func(job *api.Job) error {
+		if job.State != api.Failed && job.State != api.Cancelled {
+			return problemf(http.StatusConflict, "job %d is %s: only what failed or was cancelled is tried again", id, job.State)
+		}
+		job.State, job.Error, job.Messages, job.Started, job.Finished = api.Queued, "", nil, nil, nil
+		return nil
+	}
+	if err := again(&job); err != nil {
+		return api.Job{}, err
+	}
+	if err := s.accept(job.Spec); err != nil {
+		return api.Job{}, err
+	}
+	if job, err = s.queue.change(id, nil, again); err != nil {
+		return api.Job{}, err
+	}
+	s.queue.poke()
+	s.log.Info("job queued again", zap.Uint64("job", id), zap.String("kind", job.Spec.Kind))
+	return job, nil
+}
+
+// accept checks a job.
+func (s *Server) accept(spec api.JobSpec) error {
+	refuse := func(format string, args ...any) error {
+		return problemf(http.StatusBadRequest, format, args...)
 	}
 	profile := spec.Kind == api.Profile
 	if spec.Kind == api.Watch {
 		if !reflect.DeepEqual(spec, api.JobSpec{Kind: api.Watch}) {
 			return refuse("a watch takes nothing but its kind")
 		}
-		return s.queue.add(spec)
+		return nil
 	}
 	switch {
 	case !slices.Contains([]string{api.Profile, api.Measure, api.Predict, api.Evaluate}, spec.Kind):
@@ -67,28 +119,15 @@ func (s *Server) submit(spec api.JobSpec) (api.Job, error) {
 	}
 	if spec.LUT != "" {
 		if err := checkLUTName(spec.LUT); err != nil {
-			return api.Job{}, err
+			return err
 		}
 		_, err := s.luts.get(spec.LUT)
 		switch {
 		case profile && err == nil && !spec.Replace:
-			return api.Job{}, problemf(http.StatusConflict, "there is a table %q already: set replace, or take another name", spec.LUT)
+			return problemf(http.StatusConflict, "there is a table %q already: set replace, or take another name", spec.LUT)
 		case !profile && err != nil:
-			return api.Job{}, err
+			return err
 		}
 	}
-	budget := measureBudget
-	if profile {
-		budget, spec.Seed = profileBudget, max(spec.Seed, 1)
-	} else if spec.Kind != api.Predict {
-		spec.Threads = max(spec.Threads, 1)
-	}
-	if spec.Kind != api.Predict {
-		spec.BudgetSeconds = cmp.Or(spec.BudgetSeconds, budget.Seconds())
-	}
-	job, err := s.queue.add(spec)
-	if err == nil {
-		s.log.Info("job queued", zap.Uint64("job", job.ID), zap.String("kind", spec.Kind))
-	}
-	return job, err
+	return nil
 }

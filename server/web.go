@@ -63,7 +63,8 @@ func (s *Server) pageRoutes() []route {
 		{"GET", "/jobs", s.jobsPage},
 		{"POST", "/jobs", s.postJobForm},
 		{"GET", "/jobs/{id}", s.jobPage},
-		{"POST", "/jobs/{id}/cancel", s.postCancelForm},
+		{"POST", "/jobs/{id}/cancel", s.jobForm(s.cancel)},
+		{"POST", "/jobs/{id}/retry", s.jobForm(s.retry)},
 		{"GET", "/models", s.modelsPage},
 		{"POST", "/models", s.postModelForm},
 		{"GET", "/models/{digest}", s.modelPage},
@@ -449,7 +450,7 @@ var notInNames = regexp.MustCompile(`[^A-Za-z0-9._-]+`)
 func cleanName(name string) string {
 	name = notInNames.ReplaceAllString(filepath.Base(name), "-")
 	name = strings.TrimLeft(name[max(0, len(name)-100):], "._-")
-	if !namePattern.MatchString(name) {
+	if !validName(name) {
 		return ""
 	}
 	return name
@@ -492,16 +493,19 @@ func (s *Server) postJobForm(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-func (s *Server) postCancelForm(w http.ResponseWriter, r *http.Request) error {
-	id, err := jobID(r)
-	if err != nil {
-		return err
+// jobForm does something with a job, and leads to its page.
+func (s *Server) jobForm(do func(id uint64) (api.Job, error)) func(http.ResponseWriter, *http.Request) error {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		id, err := jobID(r)
+		if err != nil {
+			return err
+		}
+		if _, err := do(id); err != nil {
+			return err
+		}
+		http.Redirect(w, r, "/jobs/"+strconv.FormatUint(id, 10), http.StatusSeeOther)
+		return nil
 	}
-	if _, err := s.cancel(id); err != nil {
-		return err
-	}
-	http.Redirect(w, r, "/jobs/"+strconv.FormatUint(id, 10), http.StatusSeeOther)
-	return nil
 }
 
 type loginData struct {

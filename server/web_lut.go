@@ -63,6 +63,8 @@ func (s *Server) lutPage(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	matching := q.match(table)
+	// Beyond the end is the last page.
+	q.Offset = min(q.Offset, max(0, (len(matching)-1)/q.Limit*q.Limit))
 	data := struct {
 		page
 		LUT            api.LUT

@@ -202,9 +202,7 @@ func ownBenchmarks(ctx context.Context, stderr io.Writer, f benchFlags) (*benchm
 	}
 	p := newProgress(stderr)
 	p.begin("bench: %d workloads, %d times each", len(list), f.count)
-	prof := profiler.New(profiler.Options{Seed: 1, Progress: func(done, total int, current string, left time.Duration) {
-		p.report(float64(done)/float64(total), left, current)
-	}})
+	prof := profiler.New(profiler.Options{Seed: 1, Progress: p.items})
 	samples, err := prof.Samples(ctx, list, f.count, f.sample)
 	if err != nil {
 		return nil, err

@@ -42,9 +42,9 @@ of the table's rows, a roofline. The first two are fitted to the networks of the
 table.
 
 The networks of a space are drawn at random; those that the table was made with
-are not drawn. Each network is measured twice and the faster time counts, as
-other work on the machine only ever adds to it. --measured keeps the
-measurements in a file; where it exists, they are taken from it.
+are not drawn. They are measured as 'hwprofd profile' does, in short visits to
+each, spread over the whole time. --measured keeps the measurements in a file;
+where it exists, they are taken from it.
 
 With --leave-out each family is also predicted by a table without its networks.
 
@@ -245,7 +245,7 @@ func (c *clock) set(nowNS float64) {
 	}
 }
 
-// run measures in two rounds and keeps the faster measurement of each network.
+// run measures the networks in short visits to each, spread over the whole time.
 func (e *evaluation) run(ctx context.Context, networks []evaluatedNetwork) (*evaluated, error) {
 	if measured, c, ok, err := e.recall(networks); err != nil || ok {
 		if err != nil {
@@ -258,27 +258,20 @@ func (e *evaluation) run(ctx context.Context, networks []evaluatedNetwork) (*eva
 	if err != nil {
 		return nil, err
 	}
-	options := profiler.Options{Seed: e.seed, MaxPerItem: e.budget, RelativeCI: 0.01, Runtime: e.runtime}
+	options := profiler.Options{Seed: e.seed, MaxPerItem: e.budget, RelativeCI: 0.01, Runtime: e.runtime, Progress: e.progress.items}
 	if !c.Rescaled {
 		options.Baseline = profiler.Baseline(e.table)
 	} // else that of now, which it measures
-	p := profiler.New(options)
-	measured := make([]lut.Network, len(networks))
-	rounds := 2 * len(networks)
-	for i := range rounds {
-		n := networks[i%len(networks)]
-		e.progress.report(float64(i)/float64(rounds), e.budget*time.Duration(rounds-i), n.name)
-		g, err := n.graph()
-		if err != nil {
+	named := make([]profiler.NamedGraph, len(networks))
+	for i, n := range networks {
+		named[i].Name = n.name
+		if named[i].Graph, err = n.graph(); err != nil {
 			return nil, err
 		}
-		m, err := p.Network(ctx, n.name, g)
-		if err != nil {
-			return nil, err
-		}
-		if at := i % len(networks); i < len(networks) || m.LatencyMedianNS < measured[at].LatencyMedianNS {
-			measured[at] = m
-		}
+	}
+	measured, err := profiler.New(options).Networks(ctx, named)
+	if err != nil {
+		return nil, err
 	}
 	if err := e.keep(measured, c); err != nil {
 		return nil, err

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"strings"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
@@ -66,7 +67,7 @@ that as a page with a plot.`,
 				}{report.Origin(old.Meta), report.Origin(new.Meta), d})
 			}
 			if o.Across {
-				fmt.Fprintf(cmd.OutOrStdout(), "old: %s\nnew: %s\n\n", report.Origin(old.Meta), report.Origin(new.Meta))
+				fmt.Fprintf(cmd.OutOrStdout(), "old: %s%s\nnew: %s%s\n\n", report.Origin(old.Meta), withOverhead(old.Meta), report.Origin(new.Meta), withOverhead(new.Meta))
 			}
 			return printDifferences(cmd.OutOrStdout(), d, o, all)
 		},
@@ -80,6 +81,14 @@ that as a page with a plot.`,
 	flags.BoolVar(&all, "all", false, "print workloads that did not change, too")
 	flags.StringVar(&page, "html", "", "also write a page with a plot")
 	return cmd
+}
+
+// withOverhead says what is part of all times of a runtime, where that is known.
+func withOverhead(m lut.Meta) string {
+	if m.RuntimeOverheadNS == 0 {
+		return ""
+	}
+	return fmt.Sprintf("; a run of nothing takes %s, which is part of each of its times", nanoseconds(m.RuntimeOverheadNS))
 }
 
 func printDifferences(w io.Writer, d *lut.Differences, o lut.DiffOptions, all bool) error {
@@ -172,7 +181,7 @@ fastest runtime for each.`,
 			}
 			merged, conflicts, err := merge(tables...)
 			if err != nil {
-				return err
+				return fmt.Errorf("%s: %w", strings.Join(args, ", "), err)
 			}
 			if err := merged.Write(output); err != nil {
 				return err

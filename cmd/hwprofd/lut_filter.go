@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"fmt"
+	"math"
 	"regexp"
 	"slices"
 	"strconv"
@@ -147,14 +148,16 @@ func (c condition) holds(r *lut.Row) (bool, error) {
 	switch cell := cell.(type) {
 	case int64: // compared as a number that may have a fraction or an exponent
 		var v float64
-		v, err = strconv.ParseFloat(c.value, 64)
+		v, err = parseNumber(c.value)
 		return c.ordered(cmp.Compare(float64(cell), v)), c.wrong(err)
 	case float64:
-		value, err = strconv.ParseFloat(c.value, 64)
+		value, err = parseNumber(c.value)
 	case bool:
 		value, err = strconv.ParseBool(c.value)
 	case time.Time:
-		value, err = time.Parse(time.RFC3339Nano, c.value)
+		if value, err = time.Parse(time.RFC3339Nano, c.value); err != nil {
+			value, err = time.Parse(time.DateOnly, c.value) // its begin, UTC
+		}
 	}
 	if err != nil {
 		return false, c.wrong(err)
@@ -162,11 +165,20 @@ func (c condition) holds(r *lut.Row) (bool, error) {
 	return c.ordered(compareCells(cell, value)), nil
 }
 
+// parseNumber takes no NaN, which is below and above nothing.
+func parseNumber(text string) (float64, error) {
+	v, err := strconv.ParseFloat(text, 64)
+	if err == nil && math.IsNaN(v) {
+		err = strconv.ErrSyntax
+	}
+	return v, err
+}
+
 func (c condition) wrong(err error) error {
 	if err == nil {
 		return nil
 	}
-	return usagef("--where: %s cannot be compared with %q", c.column, c.value)
+	return usagef("--where: %s cannot be compared with %q; numbers are such as 12.5, times such as 2026-11-27 or 2026-11-27T04:00:00Z, and nothing stands for null", c.column, c.value)
 }
 
 func (c condition) ordered(order int) bool {

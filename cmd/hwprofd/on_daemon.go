@@ -123,6 +123,9 @@ func profileOnDaemon(cmd *cobra.Command, f *onFlags, output string) error {
 			p.say("it waits until job %d (%s), and what else is before it, is done: a daemon measures one job at a time", running[0].ID, running[0].Spec.Kind)
 		}
 	}
+	c.Lost = func(reason error) {
+		p.say("connection to %s lost (%s); its job goes on; trying to reach it again", f.on, oneLine(reason))
+	}
 	ended, err := c.Wait(ctx, job.ID, func(j api.Job) {
 		if j.Progress != nil {
 			p.report(j.Progress.Share, time.Duration(j.Progress.LeftSeconds*float64(time.Second)), j.Progress.Now)

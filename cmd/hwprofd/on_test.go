@@ -2,9 +2,16 @@ package main
 
 import (
 	"bytes"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
 	"encoding/json"
+	"encoding/pem"
 	"flag"
 	"fmt"
+	"math/big"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -271,6 +278,78 @@ func TestTwoJobsOnDaemon(t *testing.T) {
 	for _, r := range table.Rows {
 		if r.MeasuredAt.Before(*first.Finished) {
 			t.Errorf("%s was measured at %v, while the first job went on until %v", r.Key, r.MeasuredAt, *first.Finished)
+		}
+	}
+}
+
+// TestOnDaemonByTLS has a daemon with a certificate of its own and a token, as
+// one on another machine has to.
+func TestOnDaemonByTLS(t *testing.T) {
+	dir := t.TempDir()
+	certificate, key := filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")
+	writeCertificate(t, certificate, key)
+	token, wrong := filepath.Join(dir, "token"), filepath.Join(dir, "wrong")
+	for path, content := range map[string]string{token: "a secret that is long enough\n", wrong: "another that is long enough\n"} {
+		if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	d := serve(t, dir, "--tls-cert", certificate, "--tls-key", key, "--token-file", token)
+	on := "https://" + strings.TrimPrefix(d.client.URL, "http://")
+	bin := filepath.Join(dir, "hwprofd")
+	model, output := filepath.Join(dir, "model.onnx"), filepath.Join(dir, "t.lut.parquet")
+	if err := writeModel(model); err != nil {
+		t.Fatal(err)
+	}
+	refused := func(want string, args ...string) {
+		t.Helper()
+		for _, verb := range [][]string{{"device"}, {"profile", "-o", output, "--model", model, "--budget", "1s"}} {
+			out, err := exec.CommandContext(t.Context(), bin, append(append(verb, "--on", on), args...)...).CombinedOutput()
+			if err == nil || !strings.Contains(string(out), want) || strings.Contains(string(out), "secret") {
+				t.Errorf("%s %q: %v: %s; want an error with %q", verb[0], args, err, out, want)
+			}
+		}
+		if _, err := os.Stat(output); err == nil {
+			t.Error("there is a table")
+		}
+	}
+	t.Setenv("SSL_CERT_FILE", filepath.Join(dir, "none"))
+	t.Setenv("SSL_CERT_DIR", filepath.Join(dir, "none"))
+	refused("certificate", "--token-file", token)
+	t.Setenv("SSL_CERT_FILE", certificate)
+	refused("--token-file")
+	refused("--token-file", "--token-file", wrong)
+	runProgram(t, bin, "profile", "-o", output, "--model", model, "--budget", "1s", "--on", on, "--token-file", token)
+	if f := formOf(t, output); f.Meta.Target != on || len(f.Keys) == 0 {
+		t.Errorf("target %q, rows %v", f.Meta.Target, f.Keys)
+	}
+	if out := runProgram(t, bin, "device", "--on", on, "--token-file", token); !strings.Contains(out, "fingerprint") {
+		t.Errorf("device: %s", out)
+	}
+}
+
+// writeCertificate writes a certificate for 127.0.0.1 that signs itself.
+func writeCertificate(t *testing.T, certificate, key string) {
+	t.Helper()
+	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := x509.Certificate{
+		SerialNumber: big.NewInt(1), NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
+		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, IsCA: true, BasicConstraintsValid: true,
+	}
+	der, err := x509.CreateCertificate(rand.Reader, &template, &template, &private.PublicKey, private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	encoded, err := x509.MarshalPKCS8PrivateKey(private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for path, block := range map[string]*pem.Block{certificate: {Type: "CERTIFICATE", Bytes: der}, key: {Type: "PRIVATE KEY", Bytes: encoded}} {
+		if err := os.WriteFile(path, pem.EncodeToMemory(block), 0o600); err != nil {
+			t.Fatal(err)
 		}
 	}
 }

@@ -41,8 +41,8 @@ learns what a sum of workloads misses. What comes up twice is measured once.
 
 With --cover instead of --budget, the time goes to those workloads of the space
 of which the predictions of its networks gain most: after each batch, what is
-measured already tells what comes next. The run ends early where further rows
-would help no more, and says so.
+measured already tells what comes next. Where further rows would help no more it
+says so, and the rest of the time goes to those that are least sure.
 
 With --kernels all, convolutions are measured by each kernel that may be the
 fastest on some machine, and not only by the one that the rule picks.
@@ -183,9 +183,7 @@ library is the target's own.`,
 				options := profiler.Options{
 					Budget: budget / time.Duration(len(plan.threads)), Seed: seed, Runtime: measured, Baseline: reference, Caches: plan.caches, Alternatives: plan.kernels == allKernels,
 					Meter: m, MaxEnergyPerItem: meter.time, Warn: func(message string) { p.say("%s", message) },
-					Progress: func(done, total int, current string, left time.Duration) {
-						p.report(float64(done)/float64(total), left, current)
-					},
+					Progress: p.items,
 				}
 				if design != nil {
 					design.follow(&options, p)

@@ -74,7 +74,7 @@ func (c *cover) choose(measured *lut.Table, left time.Duration) ([]graph.Workloa
 		return nil, err
 	}
 	if design.Gain < coverEnough {
-		c.say("%d workloads are enough: others would make the latency of networks surer by %.1f%% at most", len(measured.Rows), 100*design.Gain)
+		c.say("%d workloads are enough: others would make the latency of networks surer by %.1f%% at most; the time left goes to those that are not", len(measured.Rows), 100*design.Gain)
 		return nil, nil
 	}
 	return design.Workloads, nil

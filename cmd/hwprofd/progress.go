@@ -89,6 +89,11 @@ func (p *progress) begin(format string, args ...any) {
 	}
 }
 
+// items is report of so many items that are done of a total.
+func (p *progress) items(done, total int, current string, left time.Duration) {
+	p.report(float64(done)/float64(total), left, current)
+}
+
 // report says that the fraction done (0 to 1) of the step is over, that the
 // rest is expected to take left, and what is being done now.
 func (p *progress) report(done float64, left time.Duration, now string) {

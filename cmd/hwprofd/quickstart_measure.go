@@ -102,9 +102,7 @@ func (q *quickstart) profile(ctx context.Context, budget time.Duration) error {
 	p := profiler.New(profiler.Options{
 		Budget: max(budget, whole/4), Seed: q.folder.state.Seed,
 		Meter: meter, Warn: func(message string) { q.progress.say("      %s", message) },
-		Progress: func(done, total int, current string, left time.Duration) {
-			q.progress.report(float64(done)/float64(total), left, current)
-		},
+		Progress: q.progress.items,
 	})
 	q.table, err = p.Run(ctx, path, tableMeta(q.device), workloads, networks)
 	return err
@@ -198,36 +196,21 @@ func (q *quickstart) checkPredictions(ctx context.Context, budget time.Duration)
 		}
 		compared[i] = comparison{Name: n.Name, Predicted: summarize(prediction)}
 	}
-	if err := q.measureTwice(ctx, networks, compared, budget); err != nil {
+	measured, err := profiler.New(profiler.Options{
+		Seed: q.folder.state.Seed, MaxPerItem: max(budget, 2*time.Second) / time.Duration(len(networks)),
+		Baseline: profiler.Baseline(q.table), Progress: q.progress.items,
+	}).Networks(ctx, networks)
+	if err != nil {
 		return err
+	}
+	for i, n := range measured {
+		compared[i].Measured = n
 	}
 	q.check.Networks = compared[:len(check)]
 	for i, c := range compared[len(check):] {
 		q.check.Picks[i].comparison = c
 	}
 	return writeJSONFile(q.folder.check(), q.check)
-}
-
-// measureTwice measures every network in two rounds and keeps the faster
-// measurement: other work on the machine, which may last longer than one
-// measurement, only ever adds to it.
-func (q *quickstart) measureTwice(ctx context.Context, networks []profiler.NamedGraph, compared []comparison, budget time.Duration) error {
-	total := 2 * len(networks)
-	each := max(budget, 2*time.Second) / time.Duration(total)
-	p := profiler.New(profiler.Options{Seed: q.folder.state.Seed, MaxPerItem: each, Baseline: profiler.Baseline(q.table)})
-	for i := range total {
-		n := networks[i%len(networks)]
-		q.progress.report(float64(i)/float64(total), each*time.Duration(total-i), n.Name)
-		measured, err := p.Network(ctx, n.Name, n.Graph)
-		if err != nil {
-			return err
-		}
-		measured.Use = n.Use
-		if c := &compared[i%len(networks)]; i < len(networks) || measured.LatencyMedianNS < c.Measured.LatencyMedianNS {
-			c.Measured = measured
-		}
-	}
-	return nil
 }
 
 // accuracy of the predictions for networks never measured before.

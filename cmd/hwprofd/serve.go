@@ -1,6 +1,7 @@
 package main
 
 import (
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -52,8 +53,13 @@ Logs are JSON lines on standard error.`,
 			if watch < 0 || watch > 0 && watch < time.Minute {
 				return usagef("--watch %v is too often: 1m is the least, 0 is never", watch)
 			}
-			if maxLoad < 0 || maxLoad > 1 {
+			if !(maxLoad >= 0 && maxLoad <= 1) {
 				return usagef("--max-load %v is outside 0..1", maxLoad)
+			}
+			if certFile != "" {
+				if _, err := tls.LoadX509KeyPair(certFile, keyFile); err != nil {
+					return fmt.Errorf("--tls-cert %s, --tls-key %s: %w", certFile, keyFile, err)
+				}
 			}
 			var within server.Hours
 			if hours != "" {

@@ -36,6 +36,7 @@ var families = map[string]func(){
 	"bytes":     byteKernels,
 	"attention": attention,
 	"blocktile": blockTile,
+	"planetile": planeTile,
 	"exp":       exp,
 	"layout":    layout,
 	"peak":      peak,

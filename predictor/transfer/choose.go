@@ -3,6 +3,7 @@ package transfer
 import (
 	"math"
 	"math/rand/v2"
+	"slices"
 )
 
 // Sizes of the sets that are chosen from and judged by when measurements are
@@ -22,7 +23,7 @@ func (p *experience) choose(n, k int, rng *rand.Rand) []int {
 	pool := min(max(candidates, 2*k), n)
 	all := order[:min(pool+references, n)]
 	covariance, noise := p.priorCovariance(all[:pool], all)
-	picks := greedy(covariance, len(all), 0, noise, k, all)
+	picks := greedy(covariance, len(all), 0, slices.Repeat([]float64{noise}, pool), k, all)
 	if k > few {
 		return picks
 	}
@@ -31,8 +32,8 @@ func (p *experience) choose(n, k int, rng *rand.Rand) []int {
 
 // greedy picks k rows. covariance has a row a candidate and a column each of
 // all, which begin with the candidates; it is overwritten. Of the columns those
-// from counts on are what variances are summed over.
-func greedy(covariance []float64, columns, counts int, noise float64, k int, all []int) []int {
+// from counts on are what variances are summed over. noise is by row.
+func greedy(covariance []float64, columns, counts int, noise []float64, k int, all []int) []int {
 	rows := len(covariance) / columns
 	gone := make([]bool, rows)
 	var out []int
@@ -47,7 +48,7 @@ func greedy(covariance []float64, columns, counts int, noise float64, k int, all
 			for _, v := range row[counts:] {
 				sum += v * v
 			}
-			if gain := sum / (row[i] + noise); gain > most {
+			if gain := sum / (row[i] + noise[i]); gain > most {
 				best, most = i, gain
 			}
 		}
@@ -55,7 +56,7 @@ func greedy(covariance []float64, columns, counts int, noise float64, k int, all
 		out = append(out, all[best])
 		picked := append([]float64(nil), covariance[best*columns:(best+1)*columns]...)
 		for i := range rows {
-			if f := picked[i] / (picked[best] + noise); !gone[i] && f != 0 {
+			if f := picked[i] / (picked[best] + noise[best]); !gone[i] && f != 0 {
 				row := covariance[i*columns : (i+1)*columns]
 				for j, v := range picked {
 					row[j] -= f * v

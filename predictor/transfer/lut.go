@@ -44,14 +44,12 @@ func CompleteTable(known []*lut.Table, measured *lut.Table, seed uint64) (*lut.T
 			continue
 		}
 		have[r.Key] = true
-		if at, ok := t.index[r.Key]; ok && r.LatencyCI95NS < unsure*r.LatencyMedianNS {
-			which, logs = append(which, at), append(logs, math.Log(r.LatencyMedianNS))
-			relative := r.LatencyCI95NS / normal95 / r.LatencyMedianNS
-			noise = append(noise, relative*relative)
+		if at, ok := t.index[r.Key]; ok {
+			which, logs, noise = append(which, at), append(logs, math.Log(r.LatencyMedianNS)), append(noise, noiseOf(r))
 		}
 	}
 	if len(which) < leastMeasured {
-		return nil, fmt.Errorf("transfer: the new device's table shares %d measured workloads with all of the %d known ones, want at least %d that are known to better than %.0f%%", len(which), len(known), leastMeasured, 100*unsure)
+		return nil, fmt.Errorf("transfer: the new device's table shares %d measured workloads with all of the %d known ones, want at least %d", len(which), len(known), leastMeasured)
 	}
 	predicted, err := complete(t.workloads, t.logs, t.alike, which, logs, noise, seed)
 	if err != nil {
@@ -73,7 +71,11 @@ func CompleteTable(known []*lut.Table, measured *lut.Table, seed uint64) (*lut.T
 			out.Networks = append(out.Networks, n)
 		}
 	}
-	out.Networks = append(out.Networks, predictNetworks(known, out)...)
+	wrong, err := t.rehearseNetworks(known, which, noise)
+	if err != nil {
+		return nil, err
+	}
+	out.Networks = append(out.Networks, predictNetworks(known, out, wrong)...)
 	return out, nil
 }
 
@@ -85,9 +87,16 @@ func (p *prediction) spread(item int) (p10, p90, half95 float64) {
 	return p10, p90, (high - low) / 2
 }
 
-// unsure is the half-width of the 95% interval, over the median, from which on a
-// measurement tells nothing.
-const unsure = 0.5
+// noiseOf is the variance of the logarithm of a row's latency. Of so few samples
+// that there is no interval, which is stored as 0, it is as wide as the median.
+func noiseOf(r lut.Row) float64 {
+	const fewest = 6 // for an interval of 95% by order statistics
+	half := r.LatencyCI95NS / r.LatencyMedianNS
+	if half == 0 && r.Samples < fewest {
+		half = 1
+	}
+	return half / normal95 * half / normal95
+}
 
 // leastMeasured is how few measurements tell anything of a device.
 const leastMeasured = 3
@@ -104,10 +113,24 @@ func ChooseRows(known []*lut.Table, k int, seed uint64) ([]graph.Workload, error
 	}
 	p := newWorkloadProcess(t.workloads, t.logs, make([]float64, len(known)))
 	var out []graph.Workload
-	for _, i := range p.chooseWorkloads(k, t.networks(known), rand.New(rand.NewPCG(seed, 0x10))) {
+	for _, i := range p.chooseWorkloads(k, t.networks(known), t.usualNoise(), rand.New(rand.NewPCG(seed, 0x10))) {
 		out = append(out, t.workloads[i])
 	}
 	return out, nil
+}
+
+// usualNoise is the variance of measuring each workload on a known device, the
+// median of these: what cannot be measured well is not worth it.
+func (t *tables) usualNoise() []float64 {
+	out := make([]float64, len(t.workloads))
+	of := make([]float64, len(t.noise))
+	for i := range out {
+		for d := range of {
+			of[d] = t.noise[d][i]
+		}
+		out[i] = median(of)
+	}
+	return out
 }
 
 // networks are the share of workloads in each network of the known tables, of
@@ -150,6 +173,7 @@ type tables struct {
 	workloads []graph.Workload
 	index     map[string]int // by the workload's name
 	logs      [][]float64    // of latencies, by device and workload
+	noise     [][]float64    // variances of logs
 	// alike are how many things known devices have in common with one of them,
 	// or with the new one.
 	alike func(known *int) []float64
@@ -159,9 +183,9 @@ func readTables(known []*lut.Table, unknown *lut.Table) (*tables, error) {
 	if len(known) == 0 {
 		return nil, errors.New("transfer: there is no table of a known device")
 	}
-	latency := make([]map[string]float64, len(known))
+	rows := make([]map[string]lut.Row, len(known))
 	for d, table := range known {
-		latency[d] = make(map[string]float64, len(table.Rows))
+		rows[d] = make(map[string]lut.Row, len(table.Rows))
 		for i, r := range table.Rows {
 			if r.Cache != lut.CacheWarm || r.Predicted() {
 				continue
@@ -169,12 +193,12 @@ func readTables(known []*lut.Table, unknown *lut.Table) (*tables, error) {
 			if !(r.LatencyMedianNS > 0) || math.IsInf(r.LatencyMedianNS, 0) {
 				return nil, fmt.Errorf("transfer: known table %d: row %d: latency_median_ns is %v, want a positive number", d, i, r.LatencyMedianNS)
 			}
-			latency[d][r.Key] = r.LatencyMedianNS
+			rows[d][r.Key] = r
 		}
 	}
-	t := &tables{logs: make([][]float64, len(known)), index: map[string]int{}}
+	t := &tables{logs: make([][]float64, len(known)), noise: make([][]float64, len(known)), index: map[string]int{}}
 	for i, r := range known[0].Rows {
-		if r.Cache != lut.CacheWarm || slices.ContainsFunc(latency, func(l map[string]float64) bool { _, ok := l[r.Key]; return !ok }) {
+		if r.Cache != lut.CacheWarm || slices.ContainsFunc(rows, func(of map[string]lut.Row) bool { _, ok := of[r.Key]; return !ok }) {
 			continue
 		}
 		w, err := r.Workload()
@@ -184,7 +208,8 @@ func readTables(known []*lut.Table, unknown *lut.Table) (*tables, error) {
 		t.index[r.Key] = len(t.workloads)
 		t.workloads = append(t.workloads, w)
 		for d := range known {
-			t.logs[d] = append(t.logs[d], math.Log(latency[d][r.Key]))
+			row := rows[d][r.Key]
+			t.logs[d], t.noise[d] = append(t.logs[d], math.Log(row.LatencyMedianNS)), append(t.noise[d], noiseOf(row))
 		}
 	}
 	if len(t.workloads) <= leastMeasured {

@@ -69,7 +69,7 @@ func TestCompletedTablesNetworks(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		var wrong, wrongScaled []float64
+		var wrong, wrongScaled, widths []float64
 		held := 0
 		for i, n := range truth.Networks {
 			if n.Use != "test" {
@@ -87,12 +87,17 @@ func TestCompletedTablesNetworks(t *testing.T) {
 			if prediction.LowNS <= n.LatencyMedianNS && n.LatencyMedianNS <= prediction.HighNS {
 				held++
 			}
+			widths = append(widths, (prediction.HighNS-prediction.LowNS)/2/prediction.LatencyNS)
 		}
-		t.Logf("seed %d: median error %.3f, of one factor %.3f; %d of %d in their intervals", seed, median(wrong), median(wrongScaled), held, len(wrong))
+		t.Logf("seed %d: median error %.3f, of one factor %.3f; %d of %d in their intervals of half-width %.3f", seed, median(wrong), median(wrongScaled), held, len(wrong), median(widths))
 		if median(wrong) > 0.08 {
 			t.Errorf("seed %d: median error of networks %.3f, want at most 0.08", seed, median(wrong))
 		}
 		all, allScaled = all+median(wrong), allScaled+median(wrongScaled)
+		// Errors of rows partly cancel, those of 90% intervals of rows as well.
+		if median(widths) > 6*median(wrong) {
+			t.Errorf("seed %d: the half-width of intervals is %.3f, the median error %.3f", seed, median(widths), median(wrong))
+		}
 		if held < len(wrong)*8/10 {
 			t.Errorf("seed %d: %d of %d networks are in their 90%% intervals", seed, held, len(wrong))
 		}

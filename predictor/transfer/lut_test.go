@@ -147,6 +147,63 @@ func mustWorkload(t *testing.T, key string) graph.Workload {
 	return w
 }
 
+// What known devices could not measure well is not chosen to be measured, and a
+// measurement tells the less the wider its interval is.
+func TestNoisyRows(t *testing.T) {
+	rng := rand.New(rand.NewPCG(5, 6))
+	var known []*lut.Table
+	for range 3 {
+		known = append(known, madeUpTable(rng))
+	}
+	noisy := map[string]bool{}
+	for i, r := range known[0].Rows {
+		if i/2%2 == 0 { // of both kinds
+			noisy[r.Key] = true
+			for _, table := range known {
+				table.Rows[i].LatencyCI95NS = 2 * table.Rows[i].LatencyMedianNS
+			}
+		}
+	}
+	chosen, err := ChooseRows(known, 10, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, w := range chosen {
+		if noisy[w.String()] {
+			t.Errorf("%s is chosen, which no known device measures to better than 200%%", w)
+		}
+	}
+	truth := madeUpTable(rng)
+	few := func(half float64, samples int64) *lut.Table {
+		out := &lut.Table{}
+		for i, w := range chosen {
+			r, _ := truth.Lookup(w)
+			if i == 0 {
+				r.LatencyMedianNS *= 10
+				r.LatencyCI95NS, r.Samples = half*r.LatencyMedianNS, samples
+			}
+			out.Rows = append(out.Rows, r)
+		}
+		return out
+	}
+	wrong := func(few *lut.Table) (sum float64) {
+		table, err := CompleteTable(known, few, 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, r := range table.Rows {
+			if want, _ := truth.Lookup(mustWorkload(t, r.Key)); r.Predicted() {
+				sum += math.Abs(math.Log(r.LatencyMedianNS / want.LatencyMedianNS))
+			}
+		}
+		return sum
+	}
+	sure, unsure, single := wrong(few(0.01, 50)), wrong(few(5, 50)), wrong(few(0, 1))
+	if unsure > sure/2 || single > sure {
+		t.Errorf("one wrong measurement of ten: errors add up to %g where it is sure, %g where it is not, %g of a single sample", sure, unsure, single)
+	}
+}
+
 func TestCompleteTableErrors(t *testing.T) {
 	rng := rand.New(rand.NewPCG(8, 9))
 	whole := madeUpTable(rng)

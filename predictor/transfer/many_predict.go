@@ -75,7 +75,7 @@ func (p *experience) predictMany(measured []int, times []float64) (*prediction, 
 	for i, v := range times {
 		y[i] = boxCox(v/g, l)
 	}
-	q, loo, err := conditionRobustly(m, kernels[best], measured, y)
+	q, from, loo, err := conditionMany(m, kernels[best], measured, y)
 	if err != nil {
 		return nil, err
 	}
@@ -91,15 +91,21 @@ func (p *experience) predictMany(measured []int, times []float64) (*prediction, 
 		return nil, err
 	}
 	out := &prediction{answer: answerOf([]member{{&subset, 1}}, kernels, measured[:part], g, items)}
-	means := q.means(kernels[best], measured, items)
+	// A process predicts means. Times that are sometimes far too long, as on a
+	// device that does other work, have a median below.
+	wrong := make([]float64, len(measured))
+	for i, v := range times {
+		wrong[i] = math.Log(v/g) - logOf(loo[i], l)
+	}
+	shift := median(wrong)
+	means := q.means(kernels[best], from, items)
 	for i, v := range means {
-		out.mean[i] = logOf(v, l) + math.Log(g)
+		out.mean[i] = logOf(v, l) + math.Log(g) + shift
 	}
 	out.round(times)
 	var errors []weighted
 	for i := part; i < len(measured); i++ {
-		wrong := math.Abs(math.Log(times[i]) - math.Log(g) - logOf(loo[i], l))
-		errors = append(errors, weighted{wrong / out.deviation[measured[i]], 1})
+		errors = append(errors, weighted{math.Abs(wrong[i]-shift) / out.deviation[measured[i]], 1})
 	}
 	out.errors = distributionOf(errors)
 	return out, nil

@@ -3,6 +3,7 @@ package transfer
 import (
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"gonum.org/v1/gonum/mat"
@@ -174,7 +175,7 @@ func TestGreedy(t *testing.T) {
 	}
 	covariance := make([]float64, n*n)
 	k.fill(covariance, all, all)
-	picks := greedy(covariance, n, 0, noise, 3, all)
+	picks := greedy(covariance, n, 0, slices.Repeat([]float64{noise}, n), 3, all)
 	for step := range picks {
 		for other := range n {
 			trial := append(append([]int(nil), picks[:step]...), other)

@@ -91,6 +91,41 @@ func TestProtocol(t *testing.T) {
 	}
 }
 
+// TestSkewedTimes: where other work makes a third of the times much longer,
+// predictions are of the median all the same.
+func TestSkewedTimes(t *testing.T) {
+	table := madeUp(t, 400, 0.01)
+	x := table.protocol(200)
+	x.Train = x.Train[:2]
+	it, err := x.items()
+	if err != nil {
+		t.Fatal(err)
+	}
+	prior, err := learn(it, x.Samples, 5)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rng := rand.New(rand.NewPCG(4, 2))
+	order, times := rng.Perm(400), table.Latency(x.Target)
+	for i := range times {
+		if rng.IntN(3) == 0 {
+			times[i] *= 1.3
+		}
+	}
+	p, err := prior.predict(order[:x.Samples], at(times, order[:x.Samples]))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var wrong []float64
+	for _, i := range order[x.Samples:] {
+		wrong = append(wrong, math.Log(times[i]/p.value(i)))
+	}
+	// Means lie above by 9%, a third of ln(1.3).
+	if got := median(wrong); math.Abs(got) > 0.045 {
+		t.Errorf("the median error is %.3f", got)
+	}
+}
+
 // TestProtocolReadsOnlySamples: what was not measured changes no prediction.
 func TestProtocolReadsOnlySamples(t *testing.T) {
 	table := madeUp(t, 150, 0.02)

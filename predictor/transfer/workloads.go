@@ -240,8 +240,9 @@ func rehearseTables(workloads []graph.Workload, logs [][]float64, alike func(kno
 
 // chooseWorkloads picks k workloads to measure: one by one that which reduces the
 // variance of targets most, each a weighted sum of workloads' logarithms; of
-// workloads themselves where there are no targets.
-func (p *workloadProcess) chooseWorkloads(k int, targets []map[int]float64, rng *rand.Rand) []int {
+// workloads themselves where there are no targets. noise is the variance of
+// measuring each.
+func (p *workloadProcess) chooseWorkloads(k int, targets []map[int]float64, noise []float64, rng *rand.Rand) []int {
 	n := len(p.mean)
 	pool := rng.Perm(n)[:min(max(candidates, 2*k), n)]
 	columns := len(pool) + len(targets)
@@ -261,5 +262,9 @@ func (p *workloadProcess) chooseWorkloads(k int, targets []map[int]float64, rng 
 	if len(targets) > 0 {
 		counts = len(pool)
 	}
-	return greedy(covariance, columns, counts, varianceRow, k, pool)
+	variances := make([]float64, len(pool))
+	for r, i := range pool {
+		variances[r] = varianceRow + noise[i]
+	}
+	return greedy(covariance, columns, counts, variances, k, pool)
 }

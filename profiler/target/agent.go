@@ -34,6 +34,7 @@ const (
 	logName     = "log"
 	lockName    = "lock" // held by the run as long as it lives
 	startName   = "start.json"
+	madeName    = "made" // is there where the folder around it was made, too
 )
 
 // started is what is kept of the start of a run.
@@ -356,12 +357,19 @@ func follow(stdout io.Writer, journalAt, logAt int64, poll time.Duration) error 
 	journal, log := tail{name: journalName, at: journalAt}, tail{name: logName, at: logAt}
 	defer journal.close()
 	defer log.close()
+	begun, err := readStarted(".")
+	if err != nil {
+		return err
+	}
 	var last time.Time
 	for {
 		// Whether it is over is asked first: what it wrote before it ended is then there.
 		running, err := locked(".")
 		if err != nil {
 			return err
+		}
+		if running && begun.PID != 0 && !alive(begun.PID) {
+			kill(begun.PID) // an adapter that hangs has the lock, and nobody who would end it
 		}
 		var f frame
 		if f.Journal, err = journal.next(); err != nil {
@@ -447,7 +455,7 @@ func stop(grace time.Duration) error {
 		}
 		// A second signal ends the program at once, so that only one is polite.
 		switch {
-		case time.Since(begin) > grace:
+		case time.Since(begin) > grace, !alive(begun.PID):
 			kill(begun.PID)
 		case time.Since(begin) < 20*time.Millisecond:
 			interrupt(begun.PID)

@@ -3,10 +3,13 @@
 package target
 
 import (
+	"bytes"
 	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
+	"strings"
 	"syscall"
 	"time"
 
@@ -67,7 +70,42 @@ func detach(cmd *exec.Cmd) { cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true
 func shield(cmd *exec.Cmd) { cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} }
 
 func interrupt(pid int) { _ = syscall.Kill(pid, syscall.SIGINT) }
-func kill(pid int)      { _ = syscall.Kill(-pid, syscall.SIGKILL) } // with what it started
+
+// kill ends the command that was detached with this number, and all that it
+// started: its process group, and where the system tells them the other groups
+// of its session, such as adapters. As long as one of these is there, the
+// number is no other process's.
+func kill(pid int) {
+	_ = syscall.Kill(-pid, syscall.SIGKILL)
+	processes, _ := filepath.Glob("/proc/[0-9]*")
+	for _, folder := range processes {
+		const session = 3 // after the state, which follows the name
+		if fields := processFields(folder); len(fields) > session && fields[session] == strconv.Itoa(pid) {
+			if member, err := strconv.Atoi(filepath.Base(folder)); err == nil {
+				_ = syscall.Kill(member, syscall.SIGKILL)
+			}
+		}
+	}
+}
+
+// alive reports whether a process is there and has not ended.
+func alive(pid int) bool {
+	if errors.Is(syscall.Kill(pid, 0), syscall.ESRCH) {
+		return false
+	}
+	fields := processFields("/proc/" + strconv.Itoa(pid))
+	return len(fields) == 0 || fields[0] != "Z" // one that nobody has waited for
+}
+
+// processFields are those of a process's stat from its state on, none where the
+// system has no such file.
+func processFields(folder string) []string {
+	stat, err := os.ReadFile(filepath.Join(folder, "stat"))
+	if err != nil {
+		return nil
+	}
+	return strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:]))
+}
 
 func freeBytes(dir string) int64 {
 	var s unix.Statfs_t

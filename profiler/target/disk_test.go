@@ -26,6 +26,31 @@ func smallDisk(t *testing.T, bytes int64) string {
 	return dir
 }
 
+// TestFolderOfNoUse has targets where a folder cannot be made, or no program be
+// started from it.
+func TestFolderOfNoUse(t *testing.T) {
+	for name, c := range map[string]struct {
+		flags uintptr
+		want  string
+	}{
+		"read-only": {unix.MS_RDONLY, "Read-only file system"},
+		"noexec":    {unix.MS_NOEXEC, "no program may be started"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			disk := smallDisk(t, 64<<20)
+			l := newLab(t, filepath.Join(disk, "home"))
+			if err := unix.Mount("", disk, "", unix.MS_REMOUNT|c.flags, ""); err != nil {
+				t.Skip(err)
+			}
+			_, err := l.open(t, nil).Profile(withTimeout(t), Job{Output: filepath.Join(t.TempDir(), "t.lut.parquet")})
+			if err == nil || !strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), "XDG_CACHE_HOME") || strings.Contains(err.Error(), "\n") {
+				t.Errorf("error: %v", err)
+			}
+			l.Left(t)
+		})
+	}
+}
+
 func TestFullDisk(t *testing.T) {
 	self, err := os.Executable()
 	if err != nil {

@@ -5,6 +5,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"os/exec"
 	"os/signal"
 	"strings"
 	"testing"
@@ -49,10 +50,18 @@ func pretend(args []string) error {
 	rows := flags.Int("rows", 5, "")
 	until := flags.String("until", "", "go on until there is this file, instead of a number of rows")
 	padding := flags.Int("padding", 0, "")
+	child := flags.Bool("child", false, "start a process that never ends in a group of its own, as adapters are")
 	model := flags.String("model", "", "")
 	flags.String("space", "", "")
 	if err := flags.Parse(args); err != nil {
 		return err
+	}
+	if *child {
+		endless := exec.Command("sleep", "1000")
+		shield(endless)
+		if err := endless.Start(); err != nil {
+			return err
+		}
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()

@@ -38,12 +38,17 @@ func (t *Target) look(ctx context.Context, id string) (found, error) {
 	folder := `"` + t.folder(id) + `"`
 	script := `echo "os $(uname -s)"; echo "machine $(uname -m)"; ` +
 		`echo "android $(getprop ro.build.version.release 2>/dev/null)"; echo "model $(getprop ro.product.model 2>/dev/null)"; ` +
-		`umask 077; mkdir -p ` + folder + `/part && cd ` + folder + ` && { [ -f ` + programName + ` ] && echo "program yes"; df -Pk . 2>/dev/null; true; }`
+		`umask 077; made=; [ -d "` + t.via.base() + `" ] || made=yes; mkdir -p ` + folder + `/part && cd ` + folder + ` && ` +
+		`{ [ -z "$made" ] || : > ` + madeName + `; [ -f ` + programName + ` ] && echo "program yes"; df -Pk . 2>/dev/null; true; }`
 	var out []byte
 	err := t.retry(ctx, func() (err error) {
 		out, err = t.output(ctx, script, nil)
 		return err
 	})
+	var failed failedError
+	if errors.As(err, &failed) {
+		return found{}, fmt.Errorf("%w: %s", err, t.via.otherFolder())
+	}
 	if err != nil {
 		return found{}, err
 	}
@@ -170,7 +175,7 @@ func (t *Target) send(ctx context.Context, id, local string, as copied, by strin
 			}
 			defer f.Close()
 			_, err = t.output(ctx, prepare+` && cat > `+folder+`/`+partName+` && `+accept, f)
-			return notStarted(err, as)
+			return t.notStarted(err, as)
 		}
 		if _, err := t.output(ctx, prepare, nil); err != nil {
 			return err
@@ -182,7 +187,7 @@ func (t *Target) send(ctx context.Context, id, local string, as copied, by strin
 			return pushError(words.String())
 		}
 		_, err := t.output(ctx, accept, strings.NewReader("")) // an empty one, as a large file may take long to sum
-		return notStarted(err, as)
+		return t.notStarted(err, as)
 	})
 }
 
@@ -195,13 +200,15 @@ func pushError(words string) error {
 }
 
 // notStarted says which program it was that failed, as shells do not.
-func notStarted(err error, as copied) error {
+func (t *Target) notStarted(err error, as copied) error {
 	var failed failedError
 	switch {
 	case !errors.As(err, &failed):
 		return err
 	case strings.Contains(failed.stderr, "No space left"):
 		return fmt.Errorf("its disk is full: %w", err)
+	case as.Name == programName && strings.Contains(failed.stderr, "Permission denied"):
+		return fmt.Errorf("no program may be started from the run's folder there: %w: %s", err, t.via.otherFolder())
 	case as.Name == programName:
 		return fmt.Errorf("the program does not start there: %w", err)
 	}

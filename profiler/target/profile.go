@@ -312,7 +312,7 @@ func (r *remoteRun) end(ctx context.Context) error {
 	if !r.brought { // a run that was started has a program
 		folder := `"` + r.t.folder(r.id) + `"`
 		return r.t.retry(ctx, func() error {
-			_, err := r.t.output(ctx, `[ -f `+folder+`/`+startName+` ] || rm -rf `+folder, nil)
+			_, err := r.t.output(ctx, `[ -f `+folder+`/`+startName+` ] || { `+r.t.removal(r.id)+`; }`, nil)
 			return err
 		})
 	}

@@ -188,12 +188,15 @@ func (t *Target) run(ctx context.Context, script string, stdin io.Reader, each f
 	r := bufio.NewReaderSize(heard{pipe, func() { watch.Reset(quiet) }}, 64<<10)
 	begun, code := false, -1
 	var failed error
+	var instead string // the last line of what starts in place of the script, such as nologin
 	for failed == nil && code < 0 {
 		line, err := r.ReadBytes('\n')
 		switch text := strings.TrimRight(string(line[:min(len(line), 40)]), "\r\n"); {
 		case !begun:
 			if begun = text == beginMark; begun {
 				t.heard.Store(time.Now().UnixNano())
+			} else if said := strings.TrimSpace(string(line)); said != "" {
+				instead = fmt.Sprintf("it says %.200q", said)
 			}
 		case err == nil && strings.HasPrefix(text, endMark):
 			code, failed = readCode(text)
@@ -229,6 +232,9 @@ func (t *Target) run(ctx context.Context, script string, stdin io.Reader, each f
 		return err
 	}
 	reason := words.String()
+	if !begun && instead != "" {
+		reason = instead
+	}
 	if reason == "" && wait != nil {
 		reason = fmt.Sprintf("%s ended (%v)", t.via.program(), wait)
 	} else if reason == "" {
@@ -349,7 +355,15 @@ func (t *Target) remove(ctx context.Context, id string) error {
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
 	return t.retry(ctx, func() error {
-		_, err := t.output(ctx, `rm -rf "`+t.folder(id)+`"`, nil)
+		_, err := t.output(ctx, t.removal(id), nil)
 		return err
 	})
+}
+
+// removal is the script that removes the folder of a run, and the one that it
+// is in where that was made for it.
+func (t *Target) removal(id string) string {
+	folder := `"` + t.folder(id) + `"`
+	return `made=; [ -f ` + folder + `/` + madeName + ` ] && made=yes; rm -rf ` + folder +
+		` && { [ -z "$made" ] || rmdir "` + t.via.base() + `" 2>/dev/null; true; }`
 }

@@ -7,12 +7,14 @@ import (
 	"flag"
 	"math/rand/v2"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/hwprofd/hwprofd/internal/sshlab"
 	"github.com/hwprofd/hwprofd/lut"
 )
 
@@ -284,15 +286,23 @@ func wholeRowsOf(t *testing.T, path string) map[string]time.Time {
 // this side, and has the same command go on.
 func TestStopped(t *testing.T) {
 	for name, want := range map[string]string{
-		"killed":      "its process was killed; nothing measured is lost",
-		"interrupted": "interrupted; nothing measured is lost",
+		"killed":                          "its process was killed; nothing measured is lost",
+		"killed beside one that hangs":    "its process was killed; nothing measured is lost",
+		"interrupted":                     "interrupted; nothing measured is lost",
+		"interrupted with one that hangs": "interrupted; nothing measured is lost",
 	} {
 		t.Run(name, func(t *testing.T) {
 			l := newLab(t, "")
 			job, release := endless(t)
+			if strings.HasSuffix(name, "hangs") {
+				if testing.Short() {
+					t.Skip("waits for as long as a run may take to end")
+				}
+				job.Args = append(job.Args, "--child")
+			}
 			ctx, cancel := context.WithCancel(withTimeout(t))
 			defer cancel()
-			if name == "killed" {
+			if strings.HasPrefix(name, "killed") {
 				go whenGrown(t, job, func() { l.KillRun() })
 			} else {
 				go whenGrown(t, job, cancel)
@@ -307,6 +317,7 @@ func TestStopped(t *testing.T) {
 				t.Fatal("nothing was measured before")
 			}
 			release()
+			job.Args = slices.DeleteFunc(job.Args, func(arg string) bool { return arg == "--child" })
 			if _, err := l.open(t, nil).Profile(withTimeout(t), job); err != nil {
 				t.Fatal(err)
 			}
@@ -346,6 +357,107 @@ func TestUnreachable(t *testing.T) {
 	}
 	if entries, _ := os.ReadDir(filepath.Dir(output)); len(entries) != 0 {
 		t.Errorf("left here: %v", entries)
+	}
+}
+
+// TestConfigurations has what users write into their configuration of ssh for
+// sessions of their own.
+func TestConfigurations(t *testing.T) {
+	sockets, err := os.MkdirTemp("/tmp", "ssh") // the path of a socket has to be short
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(sockets) })
+	for name, lines := range map[string]string{
+		"sessions": "RemoteCommand tmux new -A\nRequestTTY force\nForwardAgent yes\nForwardX11 yes\nPermitLocalCommand yes\nLocalCommand echo local\n" +
+			"ExitOnForwardFailure yes\nLocalForward " + sshlab.FreePort(t) + " localhost:22\n",
+		"shared connection": "ControlMaster auto\nControlPersist 60\nControlPath " + sockets + "/%C\n",
+	} {
+		t.Run(name, func(t *testing.T) {
+			l := newLab(t, "")
+			config, err := os.OpenFile(filepath.Join(l.Dir, "ssh_config"), os.O_APPEND|os.O_WRONLY, 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := config.WriteString(lines); err != nil {
+				t.Fatal(err)
+			}
+			config.Close()
+			t.Cleanup(func() { exec.Command("ssh", "-O", "exit", "kitchen").Run() })
+			output := filepath.Join(t.TempDir(), "t.lut.parquet")
+			if _, err := l.open(t, nil).Profile(withTimeout(t), Job{Output: output, Args: []string{"--rows=3"}}); err != nil {
+				t.Fatal(err)
+			}
+			checkTable(t, output, 3, nil)
+			l.Left(t)
+		})
+	}
+}
+
+// TestLoginShells has users whose shell is not a Bourne shell: sshd starts
+// each command by it.
+func TestLoginShells(t *testing.T) {
+	for _, shell := range []string{"csh", "fish", "zsh"} {
+		t.Run(shell, func(t *testing.T) {
+			if _, err := exec.LookPath(shell); err != nil {
+				t.Skip("it is not installed")
+			}
+			l := newLab(t, "")
+			key := filepath.Join(l.Dir, "user.pub")
+			public, err := os.ReadFile(key)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(key, append([]byte(`command="`+shell+` -c \"$SSH_ORIGINAL_COMMAND\"" `), public...), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			output := filepath.Join(t.TempDir(), "t.lut.parquet")
+			if _, err := l.open(t, nil).Profile(withTimeout(t), Job{Output: output, Args: []string{"--rows=3"}}); err != nil {
+				t.Fatal(err)
+			}
+			checkTable(t, output, 3, nil)
+			l.Left(t)
+		})
+	}
+}
+
+// TestNoShell has a user who may not start commands.
+func TestNoShell(t *testing.T) {
+	l := newLab(t, "")
+	key := filepath.Join(l.Dir, "user.pub")
+	public, err := os.ReadFile(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(key, append([]byte(`command="echo This account is not available; exit 1" `), public...), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	err = l.open(t, nil).Run(withTimeout(t), os.Stdout, "device")
+	if err == nil || !strings.Contains(err.Error(), "not reached") || !strings.Contains(err.Error(), "This account is not available") {
+		t.Errorf("error: %v", err)
+	}
+}
+
+// TestFolderIsMade has a target whose folder for caches is not there: it is not
+// there afterwards.
+func TestFolderIsMade(t *testing.T) {
+	l := newLab(t, "")
+	if err := os.Remove(l.Cache); err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	if err := l.open(t, nil).Run(withTimeout(t), &out, "device"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(l.Cache); err == nil {
+		t.Error("the folder for caches was not there, and now is")
+	}
+	_, err := l.open(t, nil).Profile(withTimeout(t), Job{Output: filepath.Join(t.TempDir(), "t.lut.parquet"), Args: []string{"--rows=none"}})
+	if err == nil {
+		t.Error("no error of a run that fails")
+	}
+	if _, err := os.Stat(l.Cache); err == nil {
+		t.Error("the folder for caches was not there, and now is")
 	}
 }
 

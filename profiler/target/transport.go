@@ -22,6 +22,8 @@ type transport interface {
 	program() string
 	// advise is what to do about what the program said, or "".
 	advise(stderr string) string
+	// otherFolder is how to have runs live elsewhere.
+	otherFolder() string
 }
 
 func (a address) transport() transport {
@@ -50,6 +52,10 @@ func (s ssh) program() string { return "ssh" }
 
 func (s ssh) base() string { return `${XDG_CACHE_HOME:-$HOME/.cache}` }
 
+func (s ssh) otherFolder() string {
+	return "have XDG_CACHE_HOME name a folder there that can be written and whose programs may be started, such as by SetEnv in your ~/.ssh/config where its sshd accepts that, or at the top of its ~/.bashrc"
+}
+
 func (s ssh) command(ctx context.Context, script string) *exec.Cmd {
 	args := []string{
 		"-T",                  // no terminal
@@ -57,6 +63,10 @@ func (s ssh) command(ctx context.Context, script string) *exec.Cmd {
 		"-o", "ConnectTimeout=15", // seconds
 		"-o", "ServerAliveInterval=5", "-o", "ServerAliveCountMax=4",
 		"-o", "LogLevel=ERROR", // no banners
+		// Of the user's configuration, what is meant for their own sessions: some
+		// of it would keep a command from being run, or two at once.
+		"-o", "RemoteCommand=none", "-o", "ClearAllForwardings=yes", "-o", "PermitLocalCommand=no",
+		"-a", "-x", // no agent and no display of this machine there
 	}
 	if s.user != "" {
 		args = append(args, "-l", s.user)
@@ -98,6 +108,8 @@ func (a adb) program() string { return "adb" }
 
 // base is the one folder that the shell's user may write to and start programs from.
 func (a adb) base() string { return "/data/local/tmp" }
+
+func (a adb) otherFolder() string { return "runs live in " + a.base() }
 
 func (a adb) client(ctx context.Context, args ...string) *exec.Cmd {
 	if a.serial != "" {

@@ -65,9 +65,10 @@ type Job struct {
 	Spec     JobSpec    `json:"spec"`
 	State    string     `json:"state"`
 	Created  time.Time  `json:"created"`
-	Started  *time.Time `json:"started,omitempty"` // for the first time
+	Started  *time.Time `json:"started,omitempty"` // for the first time since it was queued
 	Finished *time.Time `json:"finished,omitempty"`
-	// Attempts counts starts: more than one where the daemon was killed.
+	// Attempts counts starts: more than one where the daemon was killed, or the
+	// job tried again.
 	Attempts int       `json:"attempts"`
 	Progress *Progress `json:"progress,omitempty"`
 	// Waiting says why a queued job does not begin yet.

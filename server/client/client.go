@@ -30,6 +30,9 @@ type Client struct {
 	// HTTP sends the requests: http.DefaultClient where it is nil. For a
 	// certificate of one's own, give it a transport that trusts it.
 	HTTP *http.Client
+	// Lost, if set, is called with the reason when Wait has lost the daemon and
+	// tries to reach it again.
+	Lost func(reason error)
 }
 
 const maxProblem = 1 << 20 // bytes of an error's body that are read
@@ -198,6 +201,12 @@ func (c *Client) Jobs(ctx context.Context, state string) ([]api.Job, error) {
 	return v.Jobs, err
 }
 
+// Retry queues a job again that failed or was cancelled; a profile that failed
+// goes on from its journal.
+func (c *Client) Retry(ctx context.Context, id uint64) error {
+	return c.call(ctx, http.MethodPost, jobPath(id)+"/retry", nil, nil)
+}
+
 // Cancel ends a job that waits or runs.
 func (c *Client) Cancel(ctx context.Context, id uint64) error {
 	return c.call(ctx, http.MethodPost, jobPath(id)+"/cancel", nil, nil)
@@ -205,21 +214,36 @@ func (c *Client) Cancel(ctx context.Context, id uint64) error {
 
 func jobPath(id uint64) string { return "/api/v1/jobs/" + strconv.FormatUint(id, 10) }
 
-const reconnectAfter = 2 * time.Second
+const (
+	reconnectAfter = 2 * time.Second
+	patience       = 15 * time.Minute
+)
 
 // Wait waits until a job has ended and returns it with its result. Each change
 // on the way is passed to progress, if that is not nil. Where the daemon is
-// restarted, Wait connects again. A job that failed or was cancelled is no
-// error: see its state.
+// restarted or lost, Wait connects again, for a quarter of an hour. A job that
+// failed or was cancelled is no error: see its state.
 func (c *Client) Wait(ctx context.Context, id uint64, progress func(api.Job)) (*api.Job, error) {
+	var lost time.Time
 	for {
-		ended, err := c.follow(ctx, id, progress)
+		connected, ended, err := c.follow(ctx, id, progress)
 		var problem *api.Problem
 		switch {
 		case ended:
 			return c.Job(ctx, id)
 		case errors.As(err, &problem):
 			return nil, err
+		case err == nil:
+			err = errors.New("the connection was closed")
+		}
+		if connected || lost.IsZero() {
+			lost = time.Now()
+			if c.Lost != nil && ctx.Err() == nil {
+				c.Lost(err)
+			}
+		}
+		if time.Since(lost) > patience {
+			return nil, fmt.Errorf("lost, and not found again for %v: %w", patience, err)
 		}
 		select {
 		case <-ctx.Done():
@@ -230,10 +254,10 @@ func (c *Client) Wait(ctx context.Context, id uint64, progress func(api.Job)) (*
 }
 
 // follow reads the job's events until they end.
-func (c *Client) follow(ctx context.Context, id uint64, progress func(api.Job)) (ended bool, err error) {
+func (c *Client) follow(ctx context.Context, id uint64, progress func(api.Job)) (connected, ended bool, err error) {
 	response, err := c.request(ctx, http.MethodGet, jobPath(id)+"/events", http.Header{"Accept": {"text/event-stream"}}, nil)
 	if err != nil {
-		return false, err
+		return false, false, err
 	}
 	defer response.Body.Close()
 	lines := bufio.NewScanner(response.Body)
@@ -245,14 +269,14 @@ func (c *Client) follow(ctx context.Context, id uint64, progress func(api.Job)) 
 		}
 		var job api.Job
 		if err := json.Unmarshal([]byte(data), &job); err != nil {
-			return false, fmt.Errorf("an event of job %d cannot be read: %w", id, err)
+			return true, false, fmt.Errorf("an event of job %d cannot be read: %w", id, err)
 		}
 		if progress != nil {
 			progress(job)
 		}
 		if job.Ended() {
-			return true, nil
+			return true, true, nil
 		}
 	}
-	return false, lines.Err()
+	return true, false, lines.Err()
 }

@@ -78,6 +78,7 @@ func TestProblems(t *testing.T) {
 	_, err = c.Job(ctx, 7)
 	wants(err, 404)
 	wants(c.Cancel(ctx, 7), 404)
+	wants(c.Retry(ctx, 7), 404)
 	_, err = c.Wait(ctx, 7, nil)
 	wants(err, 404)
 	_, err = c.Submit(ctx, api.JobSpec{Kind: "dance"})
@@ -110,10 +111,10 @@ func TestWaitConnectsAgain(t *testing.T) {
 		_ = json.NewEncoder(w).Encode(&job)
 	}))
 	defer fake.Close()
-	c := client.Client{URL: fake.URL}
-	told := 0
+	told, lost := 0, 0
+	c := client.Client{URL: fake.URL, Lost: func(error) { lost++ }}
 	job, err := c.Wait(t.Context(), 3, func(api.Job) { told++ })
-	if err != nil || job.State != api.Done || string(job.Result) != `{"name":"a"}` || told != 2 {
-		t.Errorf("%+v after %d events: %v", job, told, err)
+	if err != nil || job.State != api.Done || string(job.Result) != `{"name":"a"}` || told != 2 || lost != 1 {
+		t.Errorf("%+v after %d events and %d losses: %v", job, told, lost, err)
 	}
 }

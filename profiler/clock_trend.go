@@ -1,0 +1,71 @@
+package profiler
+
+import "math"
+
+const (
+	// Before anything is seen, items are taken to follow the clock with a power of
+	// 1, give or take this. A core may run vectors at a clock of their own, whatever
+	// its clock is for the chain of the clock's kernel, and what is bound by memory
+	// has none.
+	powerDeviation = 0.3
+	// Visits to an item at the same clock differ by about this part, and those
+	// that differ by as much as farVisit tell nothing of the clock.
+	visitDeviation = 0.02
+	farVisit       = 0.25
+)
+
+// clockTrend sums up how the times of items went with the clock's, within each.
+type clockTrend struct{ xx, xy float64 } // of logarithms, over the items' means
+
+// power is how an item's time goes with the clock's: 1 if about as it does, 0 if
+// hardly at all.
+func (t *clockTrend) power() float64 {
+	if t == nil {
+		return 1
+	}
+	const before, each = 1 / (powerDeviation * powerDeviation), 1 / (visitDeviation * visitDeviation)
+	power := (before + each*t.xy) / (before + each*t.xx)
+	switch {
+	case power > 0.75: // the difference would be noise in most cases
+		return 1
+	case power < 0.25:
+		return 0
+	}
+	return power
+}
+
+// clockMeans are of the quiet visits to an item.
+type clockMeans struct {
+	visits       float64
+	clock, timed float64 // logarithms
+}
+
+// follow takes note of a visit to an item.
+func (s *sampler) follow(it *item, v visit) {
+	if !s.quietVisit(v) {
+		return
+	}
+	x := math.Log(v.Speeds[clock] / s.baseline[clock])
+	y := math.Log(v.Median) + x // as timed
+	m := &it.means
+	if m.visits > 0 && math.Abs(y-m.timed) > farVisit {
+		return
+	}
+	m.visits++
+	dx, dy := x-m.clock, y-m.timed
+	m.clock += dx / m.visits
+	m.timed += dy / m.visits
+	if math.Abs(dx) < sameClock {
+		return // by which the noise of the clock's kernel is left out
+	}
+	if s.trends == nil {
+		s.trends = map[blend]*clockTrend{}
+	}
+	t := s.trends[it.prior]
+	if t == nil {
+		t = &clockTrend{}
+		s.trends[it.prior] = t
+	}
+	t.xx += dx * (x - m.clock)
+	t.xy += dx * (y - m.timed)
+}
