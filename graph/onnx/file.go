@@ -82,6 +82,10 @@ func (e *external) bytes(p *onnxpb.TensorProto) ([]byte, error) {
 	data, ok := e.files[location]
 	if !ok {
 		path := filepath.FromSlash(slashed(location))
+		// Opening a pipe would wait for one who writes.
+		if info, err := e.root.Stat(path); err == nil && !info.Mode().IsRegular() {
+			return nil, fmt.Errorf("external data in %q: it is no regular file", location)
+		}
 		f, err := e.root.Open(path)
 		if err != nil {
 			return nil, fmt.Errorf("external data, which must be in the model's folder: %w", err)
