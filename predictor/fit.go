@@ -188,8 +188,7 @@ func (m *material) leftOut(p *Predictor) []replay {
 // interval, of what was measured beside other work all the time.
 const contendedNoise = 0.15
 
-// enoughNetworks that were measured without other work beside them make up for
-// any number of others.
+// enoughNetworks tell whether corrections add more noise than they take away.
 const enoughNetworks = 20
 
 // contendedSlower is by how much longer, in ln(ns), workloads may take within
@@ -198,7 +197,7 @@ const contendedSlower = 0.05
 
 // usedNetworks are those to learn from. Those that were measured beside other
 // work all the time are left out where the others show that it slowed them down,
-// or do not tell, and enough others, or as many, are left; they are the
+// or do not tell, and as many others are left; they are the
 // disturbed. harmless is whether the other work is known to have done no harm.
 func usedNetworks(networks []lut.Network) (used, disturbed []lut.Network, harmless bool, err error) {
 	var all, quiet []lut.Network
@@ -220,7 +219,7 @@ func usedNetworks(networks []lut.Network) (used, disturbed []lut.Network, harmle
 	if ok && slower < contendedSlower {
 		return all, nil, true, nil
 	}
-	if len(quiet) >= enoughNetworks || len(quiet) >= max(minOverhead, len(disturbed)) {
+	if len(quiet) >= max(minOverhead, len(disturbed)) {
 		return quiet, disturbed, false, nil
 	}
 	return all, nil, false, nil

@@ -48,9 +48,9 @@ func TestGroupByOrigin(t *testing.T) {
 // TestUsedNetworks wants contended networks to teach where they are no slower.
 func TestUsedNetworks(t *testing.T) {
 	w := conv(8, 8, 8, 3, 1, 1, "relu")
-	quiet := sharedBy("a:quiet", 25, false, 1, w)
-	for factor, want := range map[float64]int{1.01: 65, 1.4: 25} {
-		used, disturbed, harmless, err := usedNetworks(append(quiet[:25:25], sharedBy("a:busy", 40, true, factor, w)...))
+	quiet := sharedBy("a:quiet", 40, false, 1, w)
+	for factor, want := range map[float64]int{1.01: 65, 1.4: 40} {
+		used, disturbed, harmless, err := usedNetworks(append(quiet[:40:40], sharedBy("a:busy", 25, true, factor, w)...))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -8,6 +8,11 @@ import (
 	"github.com/hwprofd/hwprofd/lut"
 )
 
+// mostCorrected is by how much, in ln(ns), corrections may differ between networks
+// for what was timed to be taken: where they are larger, other work slowed down
+// some networks and not others, and those that agree may all be slow.
+const mostCorrected = 0.1
+
 // steadier returns the networks with the times in which they agree better: as
 // corrected for the device's speed at the time, or as it timed them, at the
 // corrected ones' level. A correction can add more noise than it takes away
@@ -25,7 +30,11 @@ func steadier(networks []lut.Network) ([]lut.Network, error) {
 	if len(levels) < enoughNetworks {
 		return networks, nil
 	}
-	level := math.Exp(middle(levels))
+	at := middle(levels)
+	if deviation(levels, at) > mostCorrected {
+		return networks, nil
+	}
+	level := math.Exp(at)
 	raw := slices.Clone(networks)
 	for i, n := range raw {
 		if n.Use == "fit" || n.Use == "calibrate" {
