@@ -182,17 +182,21 @@ func (p *Predictor) calibrate(left []replay) {
 		p.interval.base = baseErrors(left, p.groups())
 	}
 	byGroup := make([][]replay, p.groups())
+	var scores []float64
 	for _, r := range left {
 		r.score = math.Abs(r.error) / p.interval.difficulty(r.group, r.spread)
-		byGroup[r.group] = append(byGroup[r.group], r)
-		p.interval.all = append(p.interval.all, r.score)
+		scores = append(scores, r.score)
 		p.interval.cautious = max(p.interval.cautious, caution*r.score)
+		if r.measured {
+			byGroup[r.group] = append(byGroup[r.group], r)
+			p.interval.all = append(p.interval.all, r.score)
+		}
 	}
 	slices.Sort(p.interval.all)
 	for _, group := range byGroup {
 		p.interval.groups = append(p.interval.groups, groupScores(group))
 	}
-	p.interval.usual = rootMeanSquare(p.interval.all)
+	p.interval.usual = rootMeanSquare(scores)
 	p.interval.resolve(usualCoverage)
 }
 
@@ -235,8 +239,10 @@ func groupScores(networks []replay) scoreGroup {
 	return g
 }
 
-// replay is the prediction of a measured network.
+// replay is the prediction of a network of the table. What one that was predicted
+// itself errs by against the rows that it was predicted from is in no interval.
 type replay struct {
+	measured   bool
 	ns, spread float64 // spread: by how much its workloads are unsure
 	group      int     // that it mostly consists of
 	error      float64 // of ln(ns)
@@ -252,5 +258,5 @@ func (p *Predictor) replay(n lut.Network) (replay, error) {
 	if err != nil {
 		return replay{}, fmt.Errorf("predictor: network %q: %w", n.Name, err)
 	}
-	return replay{ns: s.ns, spread: s.relative(), group: s.group, error: math.Log(n.LatencyMedianNS / s.ns)}, nil
+	return replay{measured: n.Samples > 0, ns: s.ns, spread: s.relative(), group: s.group, error: math.Log(n.LatencyMedianNS / s.ns)}, nil
 }
