@@ -153,7 +153,7 @@ func (s *sampler) adopt(known speeds) {
 // baseline.
 func (p *Profiler) calibrationRow(ctx context.Context) (lut.Row, error) {
 	s := p.sampler
-	m, err := s.measure(ctx, task{run: s.timed(s.kernels[arithmetic]), prior: blend{Compute: 1}}, p.options.RelativeCI, baselineTime)
+	m, err := s.measure(ctx, task{run: s.timed(s.kernels[arithmetic])}, p.options.RelativeCI, baselineTime)
 	if err != nil {
 		return lut.Row{}, fmt.Errorf("profiler: calibration: %w", err)
 	}
@@ -166,32 +166,33 @@ func (p *Profiler) calibrationRow(ctx context.Context) (lut.Row, error) {
 	return p.newRow(calibration, m), nil
 }
 
-// The blends of kinds of work, by regression over work of the kind on a machine
-// whose other work came and went; docs/measurement.md has the figures.
-var (
-	denseBlend     = blend{Compute: 1.15}               // convolutions and products
-	groupedBlend   = blend{Compute: 0.85}               // depthwise convolutions
-	streamingBlend = blend{Compute: 0.55}               // sums, activations, pooling
-	weightsBlend   = blend{Compute: 0.20, Memory: 0.75} // products with weights that no cache keeps
-	networkBlend   = blend{Compute: 1}
+// workKind is a kind of work, which goes with the machine's clock alike.
+type workKind int
+
+const (
+	denseWork     workKind = iota // convolutions and products
+	groupedWork                   // depthwise convolutions
+	streamingWork                 // sums, activations, pooling
+	weightsWork                   // products with weights that no cache keeps
+	networkWork
 )
 
 // Weights are no cache's if they are larger than this, and the multiply-
 // accumulates a byte of them few.
 const (
 	cachedWeights = 1 << 20
-	denseWork     = 4
+	fewMACs       = 4
 )
 
-func blendOf(w graph.Workload) blend {
+func kindOf(w graph.Workload) workKind {
 	weights := w.Params() * elementBytes(w.DType)
 	switch {
 	case w.MACs() == 0:
-		return streamingBlend
-	case weights > cachedWeights && w.MACs() < denseWork*weights:
-		return weightsBlend
+		return streamingWork
+	case weights > cachedWeights && w.MACs() < fewMACs*weights:
+		return weightsWork
 	case w.Op == graph.OpConv2D && w.Group > 1:
-		return groupedBlend
+		return groupedWork
 	}
-	return denseBlend
+	return denseWork
 }

@@ -59,12 +59,12 @@ func (s *sampler) follow(it *item, v visit) {
 		return // by which the noise of the clock's kernel is left out
 	}
 	if s.trends == nil {
-		s.trends = map[blend]*clockTrend{}
+		s.trends = map[workKind]*clockTrend{}
 	}
-	t := s.trends[it.prior]
+	t := s.trends[it.kind]
 	if t == nil {
 		t = &clockTrend{}
-		s.trends[it.prior] = t
+		s.trends[it.kind] = t
 	}
 	t.xx += dx * (x - m.clock)
 	t.xy += dx * (y - m.timed)

@@ -34,7 +34,7 @@ type item struct {
 	// empty where the runtime has its choice.
 	algorithm string
 	network   NamedGraph
-	prior     blend
+	kind      workKind
 	visits    []visit
 	means     clockMeans
 	extra     *extra // once it was loaded
@@ -74,11 +74,11 @@ type found struct {
 }
 
 func newItem(w graph.Workload, cache, algorithm string) *item {
-	return &item{name: workloadName(w.String(), cache, algorithm), workload: w, cache: cache, algorithm: algorithm, prior: blendOf(w)}
+	return &item{name: workloadName(w.String(), cache, algorithm), workload: w, cache: cache, algorithm: algorithm, kind: kindOf(w)}
 }
 
 func newNetworkItem(n NamedGraph) *item {
-	return &item{name: n.Name, network: n, prior: networkBlend}
+	return &item{name: n.Name, network: n, kind: networkWork}
 }
 
 // title is what errors call an item.
@@ -140,7 +140,7 @@ func (p *Profiler) visit(ctx context.Context, it *item, limit time.Duration) (fo
 		}
 		// The energy and the counts of cold runs would be those of warm ones.
 		if !it.isNetwork() && it.cache == lut.CacheWarm {
-			row := p.newRow(it.workload, p.sampler.combine(it.visits, it.prior))
+			row := p.newRow(it.workload, p.sampler.combine(it.visits, it.kind))
 			p.observe(&row, session, float64(times))
 			if err := p.meterRow(ctx, &row, it.workload, session, times); err != nil {
 				return found{}, err
@@ -211,7 +211,7 @@ func (p *Profiler) takeOver(it *item, data json.RawMessage) error {
 
 // row is the row of a workload that was visited.
 func (p *Profiler) row(it *item) lut.Row {
-	row := p.newRow(it.workload, p.sampler.combine(it.visits, it.prior))
+	row := p.newRow(it.workload, p.sampler.combine(it.visits, it.kind))
 	row.Cache, row.Algorithm, row.Stable = it.cache, it.algorithm, row.Stable && it.stable
 	row.MeasuredAt = it.visits[len(it.visits)-1].At
 	if it.cache == lut.CacheCold {
@@ -234,7 +234,7 @@ func (p *Profiler) row(it *item) lut.Row {
 
 // networkRow is the entry of a network that was visited.
 func (p *Profiler) networkRow(it *item) lut.Network {
-	n := newNetwork(it.network, p.sampler.combine(it.visits, it.prior))
+	n := newNetwork(it.network, p.sampler.combine(it.visits, it.kind))
 	if x := it.extra; x != nil {
 		n.FirstRunNS, n.Workloads, n.Shares = x.FirstRunNS, x.Workloads, x.Shares
 		n.RuntimeNodes, n.BorderNS = x.RuntimeNodes, x.borderNS(n.LatencyMedianNS)

@@ -21,9 +21,9 @@
 // is from what these differ by. An item is finished when the interval is narrower
 // than asked; the time that is left goes to the others, and the result says where
 // it did not suffice. Where the machine was never quiet for long enough the item
-// is marked as contended, and what the calibration kernels were slowed down by is
-// divided out, by a blend that suits the kind of work; where its samples fall
-// into two clusters it is marked as bimodal. The raw median is that of all visits
+// is marked as contended, and its interval holds half of what the calibration
+// kernel was slowed down by; where its samples fall into two clusters it is marked
+// as bimodal. The raw median is that of all visits
 // as they were timed.
 //
 // A workload is measured as it runs in a network: its input in the caches, its
@@ -209,7 +209,6 @@ func (p *Profiler) Plan(ctx context.Context, name string, plan *inference.Plan) 
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	t := p.task(ctx, stop, session, false)
-	t.prior = networkBlend
 	m, err := p.sampler.measure(ctx, t, p.options.RelativeCI, p.options.MaxPerItem)
 	if err != nil {
 		return lut.Network{}, false, fmt.Errorf("profiler: network %s: %w", name, err)

@@ -29,7 +29,7 @@ type round struct {
 
 // evaluate summarizes rounds. The result is stable if there are enough of them
 // for its interval to be believed.
-func (s *sampler) evaluate(rounds []round, prior blend) measurement {
+func (s *sampler) evaluate(rounds []round) measurement {
 	var m measurement
 	quiet, level := s.sort(rounds, &m)
 	counting := quiet
@@ -37,7 +37,10 @@ func (s *sampler) evaluate(rounds []round, prior blend) measurement {
 		counting = quietest(rounds, level)
 	}
 	m.Raw = summarize(samplesOf(rounds))
-	s.summarize(&m, counting, prior)
+	s.summarize(&m, counting)
+	if m.Disturbed {
+		m.Corrected.widen(s.harm(m.Speeds))
+	}
 	m.Bimodal = bimodal(m.corrected)
 	m.Stable = !m.Disturbed && m.Corrected.Independent >= minSamples
 	return m
@@ -61,11 +64,11 @@ func (s *sampler) sort(rounds []round, m *measurement) (quiet []round, level []f
 }
 
 // summarize fills in what the rounds that count tell.
-func (s *sampler) summarize(m *measurement, counting []round, prior blend) {
-	m.corrected, m.Speeds = s.correct(counting, prior)
+func (s *sampler) summarize(m *measurement, counting []round) {
+	m.corrected, m.Speeds = s.correct(counting)
 	m.Samples = len(m.corrected)
 	m.Corrected = summarize(m.corrected)
-	m.Corrected.widen(s.driftError(counting, prior))
+	m.Corrected.widen(s.driftError(counting))
 }
 
 // samplesOf are the samples of rounds, in their order.
@@ -133,18 +136,22 @@ func (s *sampler) slower(now speeds, kind int) float64 {
 	return now[kind] / now[clock] / s.quiet.least[kind]
 }
 
+// harm is how much longer, as a part, work may take beside other work: it is slowed
+// down by less than the arithmetic kernel, by how much is not known.
+func (s *sampler) harm(now speeds) float64 { return max(0, s.slower(now, arithmetic)-1) / 2 }
+
 // disturbed reports whether the calibration kernels tell of other work.
 func (s *sampler) disturbed(now speeds) bool {
 	return s.slower(now, arithmetic) > 1+computeTolerance || s.slower(now, memory) > 1+memoryTolerance
 }
 
-// correct returns the samples of rounds with what the machine was slower than
-// its baseline divided out, and the median speeds.
-func (s *sampler) correct(rounds []round, b blend) (corrected []float64, middle speeds) {
+// correct returns the samples of rounds at the baseline's clock, and the median
+// speeds.
+func (s *sampler) correct(rounds []round) (corrected []float64, middle speeds) {
 	for i, r := range rounds {
-		slowdown := s.slowdown(b, medianSpeeds(nearby(rounds, i)))
+		slower := medianSpeeds(nearby(rounds, i))[clock] / s.baseline[clock]
 		for _, sample := range r.samples {
-			corrected = append(corrected, sample/slowdown)
+			corrected = append(corrected, sample/slower)
 		}
 	}
 	return corrected, medianSpeeds(rounds)
@@ -154,22 +161,16 @@ func (s *sampler) correct(rounds []round, b blend) (corrected []float64, middle 
 // is taken of, which are 2*driftWindow+2.
 var residualScale = math.Sqrt((2*driftWindow + 2.0) / (2*driftWindow + 1.0))
 
-// driftError is the half-width of the 95% interval of the slowdown that was
-// divided out, as a part of it: the calibration kernels' samples are noisy too,
-// which all samples of an item have in common. The noise is what a kernel's
-// sample differs from the median of those near it.
-func (s *sampler) driftError(rounds []round, b blend) float64 {
-	power := s.powers(b, medianSpeeds(rounds))
+// driftError is the half-width of the 95% interval of the change of the clock that
+// was divided out, as a part of it: its kernel's samples are noisy too, which all
+// samples of an item have in common. The noise is what a sample differs from the
+// median of those near it.
+func (s *sampler) driftError(rounds []round) float64 {
 	residuals := make([]float64, len(rounds))
-	sum := 0.0
-	for kind := range power {
-		for i, r := range rounds {
-			residuals[i] = r.after[kind] / medianSpeeds(nearby(rounds, i))[kind]
-		}
-		half := power[kind] * summarize(residuals).width() / 2 * residualScale
-		sum += half * half
+	for i, r := range rounds {
+		residuals[i] = r.after[clock] / medianSpeeds(nearby(rounds, i))[clock]
 	}
-	return math.Sqrt(sum)
+	return summarize(residuals).width() / 2 * residualScale
 }
 
 // widen adds a further error, independent of the samples' own, to the interval.
@@ -190,40 +191,6 @@ func medianSpeeds(rounds []round) (m speeds) {
 		m[kind] = median(all)
 	}
 	return m
-}
-
-// blend says how work slows down with the machine: by the powers Compute and
-// Memory of how much slower the calibration kernels of these kinds became, and
-// by the rest, to 1, of how much slower the clock. So work that is bound by
-// arithmetic alone has 1 and 0, and if only the clock falls, all work that is
-// not bound by memory slows down as it does.
-type blend struct{ Compute, Memory float64 }
-
-// powers are those of each kernel's time in the slowdown of work: the clock's
-// alone where nothing disturbed the machine.
-func (s *sampler) powers(b blend, now speeds) speeds {
-	p := speeds{clock: 1}
-	for _, kind := range []struct {
-		number           int
-		power, tolerance float64
-	}{{arithmetic, b.Compute, computeTolerance}, {memory, b.Memory, memoryTolerance}} {
-		if s.slower(now, kind.number) > 1+kind.tolerance {
-			p[kind.number] = kind.power
-			p[clock] -= kind.power
-		}
-	}
-	return p
-}
-
-// slowdown is by how much work is slower than on the undisturbed machine with
-// the baseline's clock.
-func (s *sampler) slowdown(b blend, now speeds) float64 {
-	base := s.undisturbed()
-	slower := 1.0
-	for kind, power := range s.powers(b, now) {
-		slower *= math.Pow(now[kind]/base[kind], power)
-	}
-	return slower
 }
 
 // undisturbed are the speeds of the undisturbed machine with the baseline's clock.

@@ -37,7 +37,7 @@ type sampler struct {
 	warmRuns   [kinds]int           // runs of it before, beside one
 	baseline   speeds               // of the undisturbed machine, as far as it was known before; then the clock's alone counts
 	quiet      reference
-	trends     map[blend]*clockTrend // of items with this prior
+	trends     map[workKind]*clockTrend
 	watch      watch
 }
 
@@ -45,7 +45,6 @@ type sampler struct {
 type task struct {
 	run     timedRuns
 	prepare func() // if set, called before each run, which then is a sample of its own
-	prior   blend  // how it slows down with the machine, before anything is known
 }
 
 // timedRuns runs something n times and returns how long that took.
@@ -108,7 +107,7 @@ func (s *sampler) measure(ctx context.Context, t task, width float64, limit time
 			continue
 		}
 		s.watch.judge(s.now(), rounds, true)
-		m := s.evaluate(rounds, t.prior)
+		m := s.evaluate(rounds)
 		m.Stable = m.Stable && m.Corrected.width() < width
 		// Looking after every round, or believing the first look, would often
 		// stop at a moment when the interval is narrow by chance.

@@ -41,7 +41,7 @@ func (m *machine) now() time.Duration { return m.clock / m.resolution * m.resolu
 
 func (m *machine) item(d time.Duration) task {
 	run := func() { m.work(d, kinds); m.runs++ }
-	return task{run: (&sampler{now: m.now}).timed(run), prior: blend{Compute: 1}}
+	return task{run: (&sampler{now: m.now}).timed(run)}
 }
 
 func (m *machine) sampler(t *testing.T) *sampler {
@@ -165,16 +165,18 @@ func TestContendedRoundsAreRepeated(t *testing.T) {
 			t.Errorf("item %d: %d contended samples beside %d others, want about twice as many", i, got.Contended, got.Samples)
 		}
 	}
-	// While it never is quiet, nothing is stable, but corrected by the blend.
+	// While it never is quiet, nothing is stable, and the interval is as wide as that.
 	m.contention = func(_ time.Duration, kind int) float64 { return slow[kind] }
 	item := m.item(100 * time.Microsecond)
-	item.prior = blend{Compute: math.Log(1.3) / math.Log(1.6)}
 	got, err := s.measure(context.Background(), item, 0.02, 100*time.Millisecond)
 	if err != nil || got.Stable || !got.Disturbed {
 		t.Errorf("contended all the time: stable %t, disturbed %t, error %v", got.Stable, got.Disturbed, err)
 	}
-	if off := got.Corrected.Median/100e3 - 1; math.Abs(off) > 0.02 || got.Samples < 100 {
+	if off := got.Corrected.Median/130e3 - 1; math.Abs(off) > 0.02 || got.Samples < 100 {
 		t.Errorf("contended all the time: median is off by %.2f%% in %d samples", 100*off, got.Samples)
+	}
+	if got.Corrected.Low > 100e3 {
+		t.Errorf("contended all the time: the interval begins at %.0f ns and does not hold the undisturbed time", got.Corrected.Low)
 	}
 }
 

@@ -127,7 +127,7 @@ func (p *Profiler) look(it *item) {
 	if n < max(it.check, minVisits) {
 		return
 	}
-	m := p.sampler.combine(it.visits, it.prior)
+	m := p.sampler.combine(it.visits, it.kind)
 	narrow := m.Stable && m.Corrected.width() < p.options.RelativeCI
 	it.stable = narrow && it.narrow
 	it.narrow = narrow
@@ -150,7 +150,7 @@ func (p *Profiler) neediestFirst(items []*item) {
 			}
 		}
 		if n.quiet = min(n.quiet, minVisits); n.quiet == minVisits {
-			n.width = p.sampler.combine(it.visits, it.prior).Corrected.width()
+			n.width = p.sampler.combine(it.visits, it.kind).Corrected.width()
 		}
 		needs[it] = n
 	}

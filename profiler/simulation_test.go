@@ -163,11 +163,10 @@ func (r *simulatedItem) simulate(t *testing.T, s *sampler, width float64, each t
 	p := New(Options{Runtime: r, RelativeCI: width, MaxPerItem: each})
 	p.sampler = s
 	it = newItem(calibration, lut.CacheWarm, "")
-	it.prior = blend{Compute: 1}
 	if err := p.visitAll(context.Background(), []*item{it}, 0, true, others{m: r.m, take: 150 * time.Millisecond}); err != nil {
 		t.Fatal(err)
 	}
-	m = s.combine(it.visits, it.prior)
+	m = s.combine(it.visits, it.kind)
 	m.Stable = m.Stable && it.stable
 	return m, it
 }

@@ -110,7 +110,7 @@ func (s *sampler) visitOf(rounds []round, times float64) visit {
 	if len(counting) == 0 {
 		counting = rounds
 	}
-	samples, middle := s.correct(counting, blend{})
+	samples, middle := s.correct(counting)
 	var fastest []float64
 	for i, rest := 0, samples; i < len(counting); i++ {
 		n := len(counting[i].samples)
@@ -141,9 +141,10 @@ func quantilesOf(sorted []float64, whole float64) (points []float64) {
 func (s *sampler) quietVisit(v visit) bool { return v.Quiet > 0 && !s.disturbed(v.Speeds) }
 
 // combine summarizes visits, of which the quiet ones count, each alike. Where
-// none is quiet, those count that were beside the least other work, with what it
-// slowed them down by divided out.
-func (s *sampler) combine(visits []visit, prior blend) measurement {
+// none is quiet, those count that were beside the least other work, as they were
+// timed: to divide out what it slowed the calibration kernels down by makes rows
+// worse (docs/measurement.md).
+func (s *sampler) combine(visits []visit, kind workKind) measurement {
 	var m measurement
 	counting := make([]visit, 0, len(visits))
 	raw := make([]float64, len(visits))
@@ -158,15 +159,16 @@ func (s *sampler) combine(visits []visit, prior blend) measurement {
 	m.Raw.Median = median(raw)
 	enough := len(counting) >= minVisits
 	m.Disturbed = len(counting) < min(minVisits, (len(visits)+2)/2)
-	if len(counting) == 0 {
+	quiet := len(counting) > 0
+	if !quiet {
 		counting = s.quietestVisits(visits)
 	}
-	counting, unknown := s.withOneClock(counting, prior)
-	m.Corrected = s.summarizeVisits(counting, prior)
+	counting, unknown := s.withOneClock(counting, kind)
+	m.Corrected = summarizeVisits(counting)
 	if len(counting) == 1 { // so much is known of the noise, and of others
 		m.Corrected.widen(counting[0].Error)
 		if len(visits) > 1 {
-			other := s.summarizeVisits(visits, prior)
+			other := summarizeVisits(visits)
 			m.Corrected.Low, m.Corrected.High = min(m.Corrected.Low, other.Low), max(m.Corrected.High, other.High)
 		}
 	}
@@ -174,7 +176,7 @@ func (s *sampler) combine(visits []visit, prior blend) measurement {
 	mean := 0.0
 	for _, v := range counting {
 		m.Samples += v.Samples
-		mean += v.Mean / s.contention(prior, v) / float64(len(counting))
+		mean += v.Mean / float64(len(counting))
 		relative = append(relative, v.Quantiles...)
 		for _, x := range v.Fastest {
 			// Over the visit's lower level, as which of two is its median is chance.
@@ -190,13 +192,16 @@ func (s *sampler) combine(visits []visit, prior blend) measurement {
 	m.Speeds = speedsOfVisits(counting)
 	m.Stable = enough && m.Samples >= minSamples
 	m.Corrected.widen(unknown)
+	if !quiet {
+		m.Corrected.widen(s.harm(m.Speeds))
+	}
 	return m
 }
 
-// withOneClock returns visits at the baseline's clock, by what items of this prior
+// withOneClock returns visits at the baseline's clock, by what items of this kind
 // are seen to follow it, or as they were timed if theirs is the same; then also
 // what is not known of that, as a part of their times.
-func (s *sampler) withOneClock(visits []visit, prior blend) (counting []visit, unknown float64) {
+func (s *sampler) withOneClock(visits []visit, kind workKind) (counting []visit, unknown float64) {
 	other, changes := 0, make([]float64, len(visits))
 	for i, v := range visits {
 		changes[i] = v.Speeds[clock] / s.baseline[clock]
@@ -204,7 +209,7 @@ func (s *sampler) withOneClock(visits []visit, prior blend) (counting []visit, u
 			other++
 		}
 	}
-	power := s.trends[prior].power()
+	power := s.trends[kind].power()
 	if 10*other <= len(visits) {
 		power, unknown = 0, math.Abs(median(changes)-1) // some items may follow it all the same
 	}
@@ -217,17 +222,11 @@ func (s *sampler) withOneClock(visits []visit, prior blend) (counting []visit, u
 	return counting, unknown
 }
 
-// contention is by how much other work slowed a visit down. What the clock did
-// is divided out already.
-func (s *sampler) contention(prior blend, v visit) float64 {
-	return s.slowdown(prior, v.Speeds) / (v.Speeds[clock] / s.baseline[clock])
-}
-
 // summarizeVisits summarizes visits that all count.
-func (s *sampler) summarizeVisits(visits []visit, prior blend) summary {
+func summarizeVisits(visits []visit) summary {
 	medians := make([]float64, len(visits))
 	for i, v := range visits {
-		medians[i] = v.Median / s.contention(prior, v)
+		medians[i] = v.Median
 	}
 	return trimmedSummary(medians)
 }

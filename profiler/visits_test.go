@@ -128,7 +128,7 @@ func TestVisitsBesideOtherWork(t *testing.T) {
 		}
 		want := 50e3
 		if c.disturbed {
-			want *= slow[kinds] / slow[arithmetic] // its blend has it as slow as arithmetic
+			want *= slow[kinds]
 		}
 		if off := got.Corrected.Median/want - 1; math.Abs(off) > 0.01 {
 			t.Errorf("%s: the median is off by %.2f%%", name, 100*off)
@@ -153,7 +153,6 @@ func TestQuietVisitsAreJudgedAgain(t *testing.T) {
 	p := New(Options{Runtime: r, MaxPerItem: 200 * time.Millisecond, RelativeCI: 1e-9})
 	p.sampler = s
 	it := newItem(calibration, lut.CacheWarm, "")
-	it.prior = blend{Compute: 1}
 	for range 20 {
 		busy = len(it.visits) < 10
 		if _, err := p.visit(context.Background(), it, 20*time.Millisecond); err != nil {
@@ -163,7 +162,7 @@ func TestQuietVisitsAreJudgedAgain(t *testing.T) {
 	if it.visits[0].Quiet == 0 {
 		t.Fatal("the first visit was not taken for quiet")
 	}
-	got := s.combine(it.visits, it.prior)
+	got := s.combine(it.visits, it.kind)
 	if off := got.Corrected.Median/50e3 - 1; math.Abs(off) > 0.01 || got.Disturbed {
 		t.Errorf("the median is off by %.2f%%, disturbed %t", 100*off, got.Disturbed)
 	}
