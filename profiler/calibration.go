@@ -165,34 +165,3 @@ func (p *Profiler) calibrationRow(ctx context.Context) (lut.Row, error) {
 	}
 	return p.newRow(calibration, m), nil
 }
-
-// workKind is a kind of work, which goes with the machine's clock alike.
-type workKind int
-
-const (
-	denseWork     workKind = iota // convolutions and products
-	groupedWork                   // depthwise convolutions
-	streamingWork                 // sums, activations, pooling
-	weightsWork                   // products with weights that no cache keeps
-	networkWork
-)
-
-// Weights are no cache's if they are larger than this, and the multiply-
-// accumulates a byte of them few.
-const (
-	cachedWeights = 1 << 20
-	fewMACs       = 4
-)
-
-func kindOf(w graph.Workload) workKind {
-	weights := w.Params() * elementBytes(w.DType)
-	switch {
-	case w.MACs() == 0:
-		return streamingWork
-	case weights > cachedWeights && w.MACs() < fewMACs*weights:
-		return weightsWork
-	case w.Op == graph.OpConv2D && w.Group > 1:
-		return groupedWork
-	}
-	return denseWork
-}

@@ -1,6 +1,10 @@
 package profiler
 
-import "math"
+import (
+	"math"
+
+	"github.com/hwprofd/hwprofd/graph"
+)
 
 const (
 	// Before anything is seen, items are taken to follow the clock with a power of
@@ -13,6 +17,37 @@ const (
 	visitDeviation = 0.02
 	farVisit       = 0.25
 )
+
+// workKind is a kind of work, which goes with the machine's clock alike.
+type workKind int
+
+const (
+	denseWork     workKind = iota // convolutions and products
+	groupedWork                   // depthwise convolutions
+	streamingWork                 // sums, activations, pooling
+	weightsWork                   // products with weights that no cache keeps
+	networkWork
+)
+
+// Weights are no cache's if they are larger than this, and the multiply-
+// accumulates a byte of them few.
+const (
+	cachedWeights = 1 << 20
+	fewMACs       = 4
+)
+
+func kindOf(w graph.Workload) workKind {
+	weights := w.Params() * elementBytes(w.DType)
+	switch {
+	case w.MACs() == 0:
+		return streamingWork
+	case weights > cachedWeights && w.MACs() < fewMACs*weights:
+		return weightsWork
+	case w.Op == graph.OpConv2D && w.Group > 1:
+		return groupedWork
+	}
+	return denseWork
+}
 
 // clockTrend sums up how the times of items went with the clock's, within each.
 type clockTrend struct{ xx, xy float64 } // of logarithms, over the items' means

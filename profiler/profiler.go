@@ -12,8 +12,8 @@
 // which tells the core's clock, one that is bound by arithmetic and one that is
 // bound by memory. Where they, the kernel's accounts of CPU time or its count of
 // involuntary switches show that other work got in the way, the samples are
-// counted, but do not count. What the clock is slower than at the start is
-// divided out.
+// counted, but do not count. A change of the clock is divided out of the work that
+// is seen to follow it.
 //
 // The time of an item is a trimmed mean over the medians of its quiet visits, of
 // which the slowest three tenths and the fastest tenth do not count: other work
@@ -23,8 +23,7 @@
 // it did not suffice. Where the machine was never quiet for long enough the item
 // is marked as contended, and its interval holds half of what the calibration
 // kernel was slowed down by; where its samples fall into two clusters it is marked
-// as bimodal. The raw median is that of all visits
-// as they were timed.
+// as bimodal. The raw median is that of all visits as they were timed.
 //
 // A workload is measured as it runs in a network: its input in the caches, its
 // weights not in the innermost ones. With cold caches, other data is put into

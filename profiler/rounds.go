@@ -37,7 +37,10 @@ func (s *sampler) evaluate(rounds []round) measurement {
 		counting = quietest(rounds, level)
 	}
 	m.Raw = summarize(samplesOf(rounds))
-	s.summarize(&m, counting)
+	m.corrected, m.Speeds = s.correct(counting)
+	m.Samples = len(m.corrected)
+	m.Corrected = summarize(m.corrected)
+	m.Corrected.widen(s.driftError(counting))
 	if m.Disturbed {
 		m.Corrected.widen(s.harm(m.Speeds))
 	}
@@ -61,14 +64,6 @@ func (s *sampler) sort(rounds []round, m *measurement) (quiet []round, level []f
 		}
 	}
 	return quiet, level
-}
-
-// summarize fills in what the rounds that count tell.
-func (s *sampler) summarize(m *measurement, counting []round) {
-	m.corrected, m.Speeds = s.correct(counting)
-	m.Samples = len(m.corrected)
-	m.Corrected = summarize(m.corrected)
-	m.Corrected.widen(s.driftError(counting))
 }
 
 // samplesOf are the samples of rounds, in their order.
