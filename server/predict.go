@@ -269,16 +269,13 @@ func (o *oracle) openPredictor(ctx context.Context, info api.LUT, wait time.Dura
 // find finds the workloads of these names.
 func (k *known) find(names [][]byte, s *scratch) error {
 	s.workloads, s.parts = s.workloads[:0], s.parts[:0]
-	missing := false
 	k.mu.RLock()
 	for _, name := range names {
-		w := k.workloads[string(name)]
-		missing = missing || w == nil
-		s.parts = append(s.parts, w)
+		s.parts = append(s.parts, k.workloads[string(name)])
 	}
 	k.mu.RUnlock()
 	for i, w := range s.parts {
-		if missing && w == nil {
+		if w == nil {
 			var err error
 			if w, err = k.prepare(i, names[i]); err != nil {
 				return err
