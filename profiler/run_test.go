@@ -435,7 +435,8 @@ func TestRunGivesTheRestToTheUnsure(t *testing.T) {
 	if len(table.Rows) != 6+1 || len(table.Networks) != len(networks) {
 		t.Errorf("%d rows and %d networks, want those chosen before the interruption too", len(table.Rows), len(table.Networks))
 	}
-	if now := p.sampler.now(); now < budget {
+	// Calibrating counts by the real clock, which this one has no part in.
+	if now := p.sampler.now(); now < budget-time.Second {
 		t.Errorf("the run was over after %v of %v with nothing stable", now, budget)
 	}
 }
