@@ -15,7 +15,7 @@ import (
 
 // FileVersion is the version of predictor files that this package writes. It
 // reads this one and all before it.
-const FileVersion = 3
+const FileVersion = 4
 
 const (
 	fileFormat = "hwprofd.predictor"
@@ -40,6 +40,7 @@ type fileMeta struct {
 	Constant     float64          `json:"overhead_constant_ns"`
 	PerWorkload  float64          `json:"overhead_workload_ns"`
 	PerByte      float64          `json:"overhead_byte_ns"`
+	Weighing     weighing         `json:"weights"` // since version 4
 	Cautious     float64          `json:"interval_cautious"`
 	Usual        float64          `json:"interval_usual"`
 	Coverage     float64          `json:"interval_coverage"`
@@ -110,7 +111,7 @@ func (p *Predictor) encode() ([]byte, error) {
 		Table: p.meta, Hardware: p.describer.hardware, Families: make([]string, len(p.families)), Origins: p.origins, Sources: fileSources, UsualNoise: p.usualNoise,
 		Roofline:     rooflineMeta{p.roofline.computes, p.roofline.spread, p.roofline.factors, p.roofline.spreads},
 		EnergySource: p.energy.source, EnergySpread: p.energy.spread,
-		Constant: p.overhead.constant, PerWorkload: p.overhead.perWorkload, PerByte: p.overhead.perByte,
+		Constant: p.overhead.constant, PerWorkload: p.overhead.perWorkload, PerByte: p.overhead.perByte, Weighing: p.weighing,
 		Cautious: p.interval.cautious, Usual: p.interval.usual, Coverage: p.interval.coverage, Fusion: p.fusion,
 	}
 	for name, at := range p.families {
@@ -245,9 +246,14 @@ func decode(content []byte) (*Predictor, error) {
 	if meta.Hardware.VectorBytes < 1 {
 		return nil, fmt.Errorf("vector_bytes is %d", meta.Hardware.VectorBytes)
 	}
+	for family, count := range meta.Weighing.Counts {
+		if !(count >= 0) {
+			return nil, fmt.Errorf("a byte of weights of %s counts as %g", family, count)
+		}
+	}
 	r := &reader{tensors: t}
 	p := &Predictor{
-		meta: meta.Table, families: map[string]int{}, origins: meta.Origins, regressions: map[string]*regression{}, usualNoise: meta.UsualNoise,
+		meta: meta.Table, families: map[string]int{}, origins: meta.Origins, regressions: map[string]*regression{}, usualNoise: meta.UsualNoise, weighing: meta.Weighing,
 		roofline: &roofline{r.vector("roofline.coefficients", 3), meta.Roofline.Computes, meta.Roofline.Spread, meta.Roofline.Factors, meta.Roofline.Spreads},
 		energy:   &energyModel{coefficients: r.vector("energy.coefficients", -1), spread: meta.EnergySpread, source: meta.EnergySource},
 		overhead: &overhead{

@@ -320,7 +320,7 @@ func TestDamagedFiles(t *testing.T) {
 		{func(b []byte) []byte { return b[:100] }, "cut off"},
 		{func(b []byte) []byte { return b[:len(b)-100] }, "lies at"},
 		{func(b []byte) []byte { return bytes.Replace(b, []byte(fileFormat), []byte("hwprofd.something"), 1) }, "it is no predictor"},
-		{func(b []byte) []byte { return bytes.Replace(b, []byte(`"version":"3"`), []byte(`"version":"7"`), 1) }, "version 7 is newer than 3: update hwprofd to read it"},
+		{func(b []byte) []byte { return bytes.Replace(b, []byte(`"version":"4"`), []byte(`"version":"7"`), 1) }, "version 7 is newer than 4: update hwprofd to read it"},
 		{func(b []byte) []byte { return bytes.Replace(b, []byte(`"F64"`), []byte(`"F16"`), 1) }, `of type "F16"`},
 		{func(b []byte) []byte {
 			return bytes.Replace(b, []byte(`overhead.factors`), []byte(`overhead.fbctors`), 1)

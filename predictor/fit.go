@@ -229,6 +229,7 @@ func usedNetworks(networks []lut.Network) (used, disturbed []lut.Network, harmle
 // cost alone, and turns the costs of others into those within a network.
 func (p *Predictor) enterNetworks(inside *within) {
 	shifts := inside.shifts(p.memory.costs)
+	p.weighing = inside.weighing()
 	for w, c := range p.memory.costs {
 		s, ok := shifts[family(w)]
 		if !ok {
@@ -236,11 +237,12 @@ func (p *Predictor) enterNetworks(inside *within) {
 		}
 		c.ns *= math.Exp(s.mean)
 		c.spread = math.Hypot(c.spread, s.spread)
+		c.weights = p.weighing.bytes(w, c.ns)
 		p.memory.costs[w] = c
 	}
 	for w := range inside.seen {
 		ns, noise, _ := inside.of(w, -1)
-		p.memory.costs[w] = cost{ns: ns, spread: noise, weights: weightBytes(w), source: SourceNetwork}
+		p.memory.costs[w] = cost{ns: ns, spread: noise, weights: inside.seen[w].bytes, source: SourceNetwork}
 	}
 }
 
@@ -252,8 +254,7 @@ func relativeNoise(median, ci95 float64) float64 { return ci95 / 1.96 / median }
 // halfWidth is that of a median's 95% interval. Of so few samples that there is
 // none, which is stored as 0, it is as wide as the median.
 func halfWidth(median, ci95 float64, samples int64) float64 {
-	const fewest = 6 // for an interval of 95% by order statistics
-	if ci95 == 0 && samples < fewest {
+	if ci95 == 0 && samples < fewestSamples {
 		return median
 	}
 	return ci95

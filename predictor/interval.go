@@ -177,6 +177,7 @@ func (p *Predictor) Within(coverage float64) (*Predictor, error) {
 
 // calibrate sets the interval from networks as others predict them.
 func (p *Predictor) calibrate(left []replay) {
+	left = steadyReplays(left)
 	p.interval = interval{cautious: cautiousScore, base: slices.Repeat([]float64{blindSpread}, p.groups())}
 	if len(left) >= minOverhead {
 		p.interval.base = baseErrors(left, p.groups())
@@ -247,6 +248,25 @@ type replay struct {
 	group      int     // that it mostly consists of
 	error      float64 // of ln(ns)
 	score      float64
+	samples    int64
+}
+
+// fewestSamples are those of which order statistics give an interval of 95%.
+const fewestSamples = 6
+
+// steadyReplays leaves out networks that were measured too rarely where enough of
+// their group are left: what they seem to err by is mostly their own noise.
+func steadyReplays(left []replay) []replay {
+	steady := func(r replay) bool { return !r.measured || r.samples >= fewestSamples }
+	enough := map[int]int{}
+	for _, r := range left {
+		if steady(r) {
+			enough[r.group]++
+		}
+	}
+	return slices.DeleteFunc(slices.Clone(left), func(r replay) bool {
+		return !steady(r) && enough[r.group] >= minCalibrated
+	})
 }
 
 func (p *Predictor) replay(n lut.Network) (replay, error) {
@@ -258,5 +278,5 @@ func (p *Predictor) replay(n lut.Network) (replay, error) {
 	if err != nil {
 		return replay{}, fmt.Errorf("predictor: network %q: %w", n.Name, err)
 	}
-	return replay{measured: n.Samples > 0, ns: s.ns, spread: s.relative(), group: s.group, error: math.Log(n.LatencyMedianNS / s.ns)}, nil
+	return replay{samples: n.Samples, measured: n.Samples > 0, ns: s.ns, spread: s.relative(), group: s.group, error: math.Log(n.LatencyMedianNS / s.ns)}, nil
 }

@@ -222,3 +222,27 @@ func TestPickedCovers(t *testing.T) {
 		}
 	}
 }
+
+// TestSteadyReplays has networks whose errors are mostly the noise of the few
+// runs that they were measured for, beside others that were measured well.
+func TestSteadyReplays(t *testing.T) {
+	width := func(steady, noisy int) float64 {
+		rng := rand.New(rand.NewPCG(4, 4))
+		p := &Predictor{}
+		var left []replay
+		for range steady {
+			left = append(left, replay{measured: true, samples: 20, ns: 1e6, error: 0.01 * rng.NormFloat64()})
+		}
+		for range noisy {
+			left = append(left, replay{measured: true, samples: 2, ns: 1e6, error: 0.3 * rng.NormFloat64()})
+		}
+		p.calibrate(left)
+		return p.interval.scoreOf(0, 1e6).score * p.interval.difficulty(0, 0)
+	}
+	if got := width(60, 60); got > 0.03 || got < 0.01 {
+		t.Errorf("half width %.3f where networks measured well err by 0.01; want 0.016 or little more", got)
+	}
+	if got := width(10, 110); got < 0.2 {
+		t.Errorf("half width %.3f where nearly all networks err by 0.3", got)
+	}
+}

@@ -115,6 +115,7 @@ type Predictor struct {
 	describer   describer
 	energy      *energyModel
 	overhead    *overhead
+	weighing    weighing
 	usualNoise  float64 // median spread of rows
 	fusion      []FusionRule
 	rules       map[[2]string]bool // whether two kinds are fused
@@ -139,7 +140,7 @@ type cost struct {
 	ns        float64 // alone
 	network   float64 // in a network, ns
 	spread    float64 // standard deviation of ln(ns)
-	weights   float64 // bytes of weights that it reads
+	weights   float64 // bytes that its weights count as
 	mj        float64 // alone
 	estimated float64 // the part of mj that no row has
 	source    string
@@ -326,7 +327,7 @@ func (p *Predictor) estimate(w graph.Workload) (cost, error) {
 	if err != nil {
 		return cost{}, err
 	}
-	c.weights = weightBytes(w)
+	c.weights = p.weighing.bytes(w, c.ns)
 	c.family = p.familyIndex(w)
 	c.group = len(p.origins) + c.family
 	c.network = p.overhead.workload(c.family, c.ns, w.Bytes())

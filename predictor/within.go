@@ -15,15 +15,18 @@ import (
 // the caches, which is a matter of the network.
 type within struct {
 	seen  map[graph.Workload]*occurrences
-	knots []float64 // sizes of weights in bytes
-	spill []float64 // ns a byte of weights between each of them and the next
+	made  map[int][]graph.Workload // what each network consists of
+	knots []float64                // sizes of weights in bytes
+	spill []float64                // ns a byte of weights between each of them and the next
+	// counts is what a byte of weights counts as, by family.
+	counts map[string]float64
 }
 
 // occurrences of one workload.
 type occurrences struct {
 	networks []int     // that have it, each once, ascending
 	ns       []float64 // in each of them, the mean where it is there several times
-	weights  []float64 // bytes of weights of each of them
+	bytes    float64   // that its weights count as
 	free     []float64 // ns, without the part for weights
 	noise    float64   // standard deviation of ln(ns) of one network
 }
@@ -37,6 +40,8 @@ const (
 	leastWithin = 0.01
 	// spillPull is the pull of weights' cost towards none.
 	spillPull = 1e-4
+	// mostSpilled is the largest part of a workload's time that its weights cost.
+	mostSpilled = 0.85
 )
 
 // sharedTime is the part of a disturbed network's time that has to be in
@@ -47,10 +52,10 @@ const sharedTime = 0.3
 // Disturbed ones count after the others, as much faster as the workloads that
 // they share with these say. It is nil where there are fewer than minOverhead.
 func observeWithin(networks, disturbed []lut.Network, caches []float64) (*within, error) {
-	v := &within{seen: map[graph.Workload]*occurrences{}}
+	v := &within{seen: map[graph.Workload]*occurrences{}, made: map[int][]graph.Workload{}}
 	count := 0
 	for i, n := range networks {
-		times, all, err := timesWithin(n)
+		times, made, err := timesWithin(n)
 		if err != nil {
 			return nil, err
 		}
@@ -58,7 +63,7 @@ func observeWithin(networks, disturbed []lut.Network, caches []float64) (*within
 			continue
 		}
 		count++
-		v.add(i, times, all, 1)
+		v.add(i, times, made, 1)
 	}
 	if count < minOverhead {
 		return nil, nil
@@ -70,7 +75,7 @@ func observeWithin(networks, disturbed []lut.Network, caches []float64) (*within
 		}
 	}
 	for i, n := range disturbed {
-		times, all, err := timesWithin(n)
+		times, made, err := timesWithin(n)
 		if err != nil {
 			return nil, err
 		}
@@ -84,7 +89,7 @@ func observeWithin(networks, disturbed []lut.Network, caches []float64) (*within
 			}
 		}
 		if times != nil && shared >= sharedTime*whole {
-			v.add(len(networks)+i, times, all, math.Exp(-slower/shared))
+			v.add(len(networks)+i, times, made, math.Exp(-slower/shared))
 		}
 	}
 	v.fitSpill(caches)
@@ -169,33 +174,31 @@ func middle(values []float64) float64 {
 }
 
 // timesWithin are the times of the workloads of a network, each as often as it
-// is there, and the bytes of all weights; nil where the network does not tell.
-func timesWithin(n lut.Network) (times map[graph.Workload][]float64, weights float64, err error) {
+// is there, and all of them in order; nil where the network does not tell.
+func timesWithin(n lut.Network) (times map[graph.Workload][]float64, workloads []graph.Workload, err error) {
 	if n.Shares == nil {
-		return nil, 0, nil
+		return nil, nil, nil
 	}
-	workloads, err := networkWorkloads(n)
-	if err != nil {
-		return nil, 0, err
+	if workloads, err = networkWorkloads(n); err != nil {
+		return nil, nil, err
 	}
 	times = map[graph.Workload][]float64{}
 	for k, w := range workloads {
 		times[w] = append(times[w], n.Shares[k]*n.LatencyMedianNS)
-		weights += weightBytes(w)
 	}
-	return times, weights, nil
+	return times, workloads, nil
 }
 
-func (v *within) add(network int, times map[graph.Workload][]float64, weights, factor float64) {
+func (v *within) add(network int, times map[graph.Workload][]float64, made []graph.Workload, factor float64) {
+	v.made[network] = made
 	for w, ns := range times {
 		o := v.seen[w]
 		if o == nil {
-			o = &occurrences{}
+			o = &occurrences{bytes: weightBytes(w)}
 			v.seen[w] = o
 		}
 		o.networks = append(o.networks, network)
 		o.ns = append(o.ns, factor*total(ns)/float64(len(ns)))
-		o.weights = append(o.weights, weights)
 	}
 }
 
@@ -211,24 +214,40 @@ func (v *within) fitSpill(caches []float64) {
 		}
 	}
 	v.spill = make([]float64, len(v.knots))
+	order := sortedWorkloads(v.seen)
+	v.solveSpill(order)
+	v.boundBytes(order)
+	all := v.allBytes()
+	for _, o := range v.seen {
+		o.free = make([]float64, len(o.ns))
+		for i, n := range o.networks {
+			o.free[i] = max(o.ns[i]-v.rate(all[n])*o.bytes, (1-mostSpilled)*o.ns[i])
+		}
+	}
+}
+
+// solveSpill learns the slopes.
+func (v *within) solveSpill(order []graph.Workload) {
+	clear(v.spill)
 	steps := make([][]float64, max(len(v.knots)-1, 0)) // slopes if a byte costs 1 from the next knot on
 	for k := range steps {
 		steps[k] = slopes(v.knots, k+1)
 	}
+	all := v.allBytes()
 	var columns [][]float64
 	var y []float64
-	for _, w := range sortedWorkloads(v.seen) {
+	for _, w := range order {
 		o := v.seen[w]
-		if len(o.ns) < 2 || weightBytes(w) == 0 {
+		if len(o.ns) < 2 || o.bytes == 0 {
 			continue
 		}
 		mean := total(o.ns) / float64(len(o.ns))
 		means := make([]float64, len(steps))
 		rows := make([][]float64, len(o.ns))
-		for i, all := range o.weights {
+		for i, n := range o.networks {
 			rows[i] = make([]float64, len(steps))
 			for k := range steps {
-				rows[i][k] = weightBytes(w) / all * spilled(v.knots, steps[k], all) / mean
+				rows[i][k] = o.bytes / all[n] * spilled(v.knots, steps[k], all[n]) / mean
 				means[k] += rows[i][k] / float64(len(o.ns))
 			}
 		}
@@ -249,16 +268,88 @@ func (v *within) fitSpill(caches []float64) {
 			}
 		}
 	}
-	for w, o := range v.seen {
-		o.free = make([]float64, len(o.ns))
-		for i, all := range o.weights {
-			part := 0.0
-			if all > 0 {
-				part = v.once(all) * weightBytes(w) / all
+}
+
+// boundBytes lets fewer bytes count of workloads whose weights would cost most
+// of their time by what a byte costs: they hide a part of it behind computing.
+// So a workload costs the same as before in networks of the sizes that it was
+// seen in. What a byte of a family counts as follows for workloads not seen.
+func (v *within) boundBytes(order []graph.Workload) {
+	all := v.allBytes()
+	counted, bytes := map[string]float64{}, map[string]float64{}
+	for _, w := range order {
+		o := v.seen[w]
+		if o.bytes == 0 {
+			continue
+		}
+		var bounds []float64
+		for i, n := range o.networks {
+			if rate := v.rate(all[n]); rate > 0 {
+				bounds = append(bounds, mostSpilled*o.ns[i]/rate)
 			}
-			o.free[i] = max(o.ns[i]-part, o.ns[i]/4)
+		}
+		if len(bounds) > 0 {
+			slices.Sort(bounds)
+			o.bytes = min(o.bytes, quantile(bounds, 0.5))
+		}
+		counted[family(w)] += o.bytes
+		bytes[family(w)] += weightBytes(w)
+	}
+	v.counts = map[string]float64{}
+	for f, all := range bytes {
+		v.counts[f] = counted[f] / all
+	}
+}
+
+// allBytes are those that the weights of each network count as.
+func (v *within) allBytes() map[int]float64 {
+	all := make(map[int]float64, len(v.made))
+	for i, made := range v.made {
+		for _, w := range made {
+			all[i] += v.seen[w].bytes
 		}
 	}
+	return all
+}
+
+// rate is what a byte costs where all weights count as that many.
+func (v *within) rate(all float64) float64 {
+	if all == 0 {
+		return 0
+	}
+	return v.once(all) / all
+}
+
+// mostRate is what a byte costs where the weights are as large as the last cache.
+func (v *within) mostRate() float64 {
+	if len(v.knots) == 0 {
+		return 0
+	}
+	return v.rate(v.knots[len(v.knots)-1])
+}
+
+// weighing says what the weights of workloads count as that no network has.
+type weighing struct {
+	// MostRate is what a byte costs at most, in ns; 0 where networks do not tell.
+	MostRate float64 `json:"most_ns_a_byte"`
+	// Counts is what a byte counts as, by family, where it is not 1.
+	Counts map[string]float64 `json:"counts,omitempty"`
+}
+
+func (v *within) weighing() weighing { return weighing{v.mostRate(), v.counts} }
+
+// bytes are what the weights of a workload count as that takes ns without them.
+// As within networks, they cost no more than a part of its time, even where a
+// byte costs the most.
+func (g weighing) bytes(w graph.Workload, ns float64) float64 {
+	bytes := weightBytes(w)
+	if count, ok := g.Counts[family(w)]; ok {
+		bytes *= count
+	}
+	if g.MostRate > 0 {
+		bytes = min(bytes, mostSpilled/(1-mostSpilled)*ns/g.MostRate)
+	}
+	return bytes
 }
 
 // slopes are those, between the knots, of what all weights cost if a byte costs
