@@ -272,8 +272,9 @@ func (v *within) solveSpill(order []graph.Workload) {
 
 // boundBytes lets fewer bytes count of workloads whose weights would cost most
 // of their time by what a byte costs: they hide a part of it behind computing.
-// So a workload costs the same as before in networks of the sizes that it was
-// seen in. What a byte of a family counts as follows for workloads not seen.
+// So a workload costs the same as before in most networks that it was seen in,
+// and too little in those whose weights cost nothing. What a byte of a family
+// counts as follows for workloads not seen.
 func (v *within) boundBytes(order []graph.Workload) {
 	all := v.allBytes()
 	counted, bytes := map[string]float64{}, map[string]float64{}

@@ -95,6 +95,64 @@ func TestWithin(t *testing.T) {
 	}
 }
 
+// TestHiddenWeights has a workload in each network that never waits for its
+// weights, though all that these would cost at the price of others is a multiple
+// of its time. It is to cost what it did where a byte is dear.
+func TestHiddenWeights(t *testing.T) {
+	hidden := graph.Workload{Op: graph.OpLinear, DType: graph.F32, N: 1, C: 1000, K: 5, Epilogue: "none"}
+	const takes, waits = 1e3, 0.4 // ns; ns a byte where weights outgrow the cache
+	var networks []lut.Network
+	for i := range 40 {
+		n := lut.Network{Name: "net", Use: "fit"}
+		workloads := []graph.Workload{hidden}
+		all := weightBytes(hidden)
+		for k := range 1 + i%8 {
+			w := conv(64, 64+8*k, 8, 3, 1, 1, "relu")
+			workloads = append(workloads, w)
+			all += weightBytes(w)
+		}
+		for _, w := range workloads {
+			ns := takes
+			if w != hidden {
+				if ns = 30e3; all > 512<<10 {
+					ns += waits * weightBytes(w)
+				}
+			}
+			n.Workloads, n.Shares = append(n.Workloads, w.String()), append(n.Shares, ns)
+			n.LatencyMedianNS += ns
+		}
+		for k := range n.Shares {
+			n.Shares[k] /= n.LatencyMedianNS
+		}
+		networks = append(networks, n)
+	}
+	v, err := observeWithin(networks, nil, []float64{32 << 10, 256 << 10, 4 << 20})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ns, _, ok := v.of(hidden, -1)
+	if !ok {
+		t.Fatal("the workload was not seen")
+	}
+	all := v.allBytes()
+	dear := 0
+	for _, bytes := range all {
+		if v.rate(bytes)*weightBytes(hidden) < 2*takes {
+			continue
+		}
+		dear++
+		if got := ns + v.rate(bytes)*v.seen[hidden].bytes; math.Abs(got/takes-1) > 0.5 {
+			t.Errorf("among weights that count as %g bytes it costs %g ns, want about %g", bytes, got, float64(takes))
+		}
+	}
+	if dear < len(all)/4 {
+		t.Errorf("a byte is dear in %d networks of %d: the test tells nothing", dear, len(all))
+	}
+	if got := v.weighing().bytes(hidden, takes); got*v.mostRate() > 6*takes {
+		t.Errorf("of a workload like it that no network has, weights cost up to %g ns", got*v.mostRate())
+	}
+}
+
 // TestFitRepeats wants the same bits from the same table.
 func TestFitRepeats(t *testing.T) {
 	m := newMachine(6)
