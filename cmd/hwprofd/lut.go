@@ -16,8 +16,11 @@ func newLUTCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "lut",
 		Short: "Look at latency tables (LUT files), compare, combine and convert them",
-		Args:  verbRequired,
-		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		Example: `  hwprofd lut show pi4.lut.parquet --op conv2d --sort -latency_median_ns
+  hwprofd lut verify pi4.lut.parquet
+  hwprofd lut diff monday.lut.parquet today.lut.parquet`,
+		Args: verbRequired,
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(newLUTShowCommand(), newLUTVerifyCommand(), newLUTDiffCommand(), newLUTMergeCommand(), newLUTExportCommand(), newLUTImportCommand())
 	return cmd
@@ -97,6 +100,9 @@ func printTable(w io.Writer, table *lut.Table, rows []lut.Row) error {
 	}
 	if ns := table.Meta.RuntimeOverheadNS; ns > 0 {
 		fmt.Fprintf(w, "A run of nothing takes %s, which is part of every workload and network\n", nanoseconds(ns))
+	}
+	if m := table.Meta.Protocol.EnergyModel; m != nil {
+		fmt.Fprintf(w, "Modelled energies are by what %s told of %d workloads, which the model misses by %.1f%% in the median\n", m.FittedTo, m.Rows, 100*m.MedianError)
 	}
 	if p := table.Published; p != nil {
 		fmt.Fprintf(w, "%d published entries of %s (%s), which \"lut export --format published\" writes\n", len(p.Records), p.Source, p.Format)
