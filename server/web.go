@@ -159,6 +159,7 @@ func describeDevice() (devicePage, error) {
 	add("kernel", info.Kernel)
 	add("clock source", info.ClockSource)
 	add("governor", info.Governor)
+	add("isolated cores", info.IsolatedCores)
 	if info.Virtual {
 		add("virtual", "yes "+info.Hypervisor)
 	}
