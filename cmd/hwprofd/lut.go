@@ -84,7 +84,8 @@ func printTable(w io.Writer, table *lut.Table, rows []lut.Row) error {
 	if n := len(table.Alternatives); n > 0 {
 		count += fmt.Sprintf(" and %d times of other kernels", n)
 	}
-	if len(rows) != len(table.Rows)+len(table.Alternatives) {
+	chosen := len(rows) != len(table.Rows)+len(table.Alternatives)
+	if chosen {
 		count = fmt.Sprintf("%d of %s", len(rows), count)
 	}
 	fmt.Fprintf(w, "%s %s, threads %d, measured %s; %s, %d whole networks\n",
@@ -127,6 +128,9 @@ func printTable(w io.Writer, table *lut.Table, rows []lut.Row) error {
 			name += " by " + r.Algorithm
 		}
 		fmt.Fprintf(tw, "%s\t%s\t%s\t%d\t%.2f\t%s\n", name, nanoseconds(r.LatencyMedianNS), ci, r.Samples, float64(r.MACs)/r.LatencyMedianNS, energy)
+	}
+	if chosen { // whoever asks for some workloads does not want all else
+		return tw.Flush()
 	}
 	if len(table.Networks) > 0 {
 		fmt.Fprintln(tw, "\t\t\t\t\t\nNETWORK\tMEDIAN\t95% CI\tSAMPLES\tUSED TO\tSUM OF ITS WORKLOADS")
