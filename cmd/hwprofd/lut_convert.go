@@ -257,6 +257,9 @@ rows, with the mean in place of the median; blocks of several operators do not.`
 }
 
 func readBench(path string) (*lut.Table, error) {
+	if _, err := lut.Read(path); err == nil { // benchmarks are read from tables, too, but without all else
+		return nil, fmt.Errorf("lut: %s is a latency table already", path)
+	}
 	results, err := benchmark.Read(path, "")
 	if err != nil {
 		return nil, err
