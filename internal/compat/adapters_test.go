@@ -95,6 +95,36 @@ func TestAdapters(t *testing.T) {
 	}
 }
 
+// TestAdaptersAreShort holds what the docs say of the files in adapters: that they
+// have at most 80 lines, and that those that were tried with stand-ins only say
+// so in their first lines.
+func TestAdaptersAreShort(t *testing.T) {
+	skipWithModels(t)
+	files, err := filepath.Glob(filepath.Join("..", "..", "adapters", "*.*"))
+	if err != nil || len(files) < 5 {
+		t.Fatalf("adapters %v, %v", files, err)
+	}
+	notRun := 0
+	for _, file := range files {
+		source, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n := strings.Count(string(source), "\n"); n > 80 {
+			t.Errorf("%s has %d lines", file, n)
+		}
+		head := strings.Join(strings.SplitN(string(source), "\n", 13)[:12], "\n")
+		if strings.Contains(head, "NOT RUN") {
+			notRun++
+		} else if !strings.Contains(head, "Run with ") {
+			t.Errorf("%s does not say in its first lines what it was run with", file)
+		}
+	}
+	if notRun != 3 {
+		t.Errorf("%d adapters say that they were not run, want those of OpenVINO, LiteRT and benchmark_model", notRun)
+	}
+}
+
 // TestBenchmarkModelShells has runs that take seconds: Android's shell, which is
 // mksh, counts to 2^31.
 func TestBenchmarkModelShells(t *testing.T) {
