@@ -159,6 +159,7 @@ func describeDevice() (devicePage, error) {
 	add("kernel", info.Kernel)
 	add("clock source", info.ClockSource)
 	add("governor", info.Governor)
+	add("isolated cores", info.IsolatedCores)
 	if info.Virtual {
 		add("virtual", "yes "+info.Hypervisor)
 	}
@@ -268,6 +269,7 @@ type comparisonPage struct {
 	Network                    string
 	PredictedNS, LowNS, HighNS float64
 	MeasuredNS, CI95NS, Error  float64
+	Energy, EnergySource       string // predicted
 	Layers                     []layerPage
 }
 
@@ -299,6 +301,9 @@ func showComparison(c *api.Comparison) comparisonPage {
 // no workload was taken apart.
 func showPrediction(prediction *api.Prediction, layers []api.Layer) comparisonPage {
 	p := comparisonPage{Network: prediction.Network, PredictedNS: prediction.LatencyNS, LowNS: prediction.LowNS, HighNS: prediction.HighNS}
+	if prediction.EnergyMJ != nil {
+		p.Energy, p.EnergySource = threeDigits(*prediction.EnergyMJ)+" mJ", prediction.EnergySource
+	}
 	named := slices.DeleteFunc(slices.Clone(layers), func(l api.Layer) bool { return l.Workload == "" })
 	for i, part := range prediction.Parts {
 		layer := layerPage{Workload: part.Workload, Source: part.Source, Predicted: part.LatencyNS}

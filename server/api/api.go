@@ -191,7 +191,7 @@ type Prediction struct {
 type Part struct {
 	Workload  string  `json:"workload"`
 	LatencyNS float64 `json:"latency_ns"`
-	Source    string  `json:"source"` // "table", "regression" or "roofline"
+	Source    string  `json:"source"` // such as "table" or "regression": the sources of package predictor
 }
 
 // Evaluation is models predicted and measured.
