@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/hwprofd/hwprofd/graph"
-	"github.com/hwprofd/hwprofd/inference"
 	"github.com/hwprofd/hwprofd/lut"
 )
 
@@ -55,10 +54,8 @@ func (p *Profiler) Run(ctx context.Context, path string, meta lut.Meta, workload
 		return nil, err
 	}
 	defer journal.Close()
-	if !p.own() {
-		if meta.RuntimeOverheadNS, err = p.overhead(ctx); err != nil {
-			return nil, err
-		}
+	if meta.RuntimeOverheadNS, err = p.overhead(ctx); err != nil {
+		return nil, err
 	}
 	if err := p.resume(ctx, journal); err != nil {
 		return nil, err
@@ -157,7 +154,7 @@ func (p *Profiler) resume(ctx context.Context, journal *lut.Journal) error {
 			return nil
 		}
 	}
-	if !p.own() { // the kernel is no row of another runtime
+	if !p.keepsCalibration() {
 		return nil
 	}
 	row, err := p.calibrationRow(ctx)
@@ -177,16 +174,6 @@ func workloadName(key, cache, algorithm string) string {
 		key += " by " + algorithm
 	}
 	return key
-}
-
-// algorithms are those by which w is measured; the empty one is the runtime's
-// choice.
-func (p *Profiler) algorithms(w graph.Workload) []string {
-	list := []string{""}
-	if p.options.Alternatives && p.own() {
-		list = append(list, inference.Alternatives(w)...)
-	}
-	return list
 }
 
 // pending is what the journal does not have yet as finished, with the visits
