@@ -333,11 +333,20 @@ func (s *Server) predictAll(ctx context.Context, spec api.JobSpec) (any, error) 
 	return all, nil
 }
 
-// evaluate measures models and puts predictions beside.
+// evaluate measures models and puts predictions beside, scaled to the clock of now.
 func (s *Server) evaluate(ctx context.Context, job *api.Job, dir string, files []string) (any, error) {
 	evaluation := &api.Evaluation{LUT: job.Spec.LUT, Models: []api.Comparison{}}
 	var errs []float64
 	inside := 0
+	table, err := s.luts.get(job.Spec.LUT)
+	if err != nil {
+		return nil, err
+	}
+	if isHere(table) {
+		if evaluation.Clock, err = s.measureClock(ctx, job, dir, table); err != nil {
+			return nil, err
+		}
+	}
 	for i, file := range files {
 		out, err := s.measure(ctx, job, dir, file, i, len(files))
 		if err != nil {
