@@ -84,7 +84,18 @@ func fakeVerb(args []string) int {
 		if _, err := os.Stat(option("-o") + ".journal"); err == nil {
 			fmt.Fprintln(os.Stderr, `{"message":"resumed"}`)
 		}
-		if err := fakeTable(100).Write(option("-o")); err != nil {
+		table := fakeTable(100)
+		if known := option("--known"); known != "" { // the rows beyond those measured are predicted
+			rows, err := strconv.Atoi(option("--rows"))
+			if _, unread := lut.Read(known); err != nil || unread != nil {
+				fmt.Fprintln(os.Stderr, "hwprofd:", err, unread)
+				return 1
+			}
+			for i := range table.Rows[rows:] {
+				table.Rows[rows+i].Samples, table.Rows[rows+i].Stable = 0, false
+			}
+		}
+		if err := table.Write(option("-o")); err != nil {
 			fmt.Fprintln(os.Stderr, "hwprofd:", err)
 			return 1
 		}

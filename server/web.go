@@ -489,7 +489,14 @@ func (s *Server) postJobForm(w http.ResponseWriter, r *http.Request) error {
 	}
 	spec := api.JobSpec{
 		Kind: r.PostForm.Get("kind"), LUT: r.PostForm.Get("lut"), Space: r.PostForm.Get("space"),
-		Models: r.PostForm["model"], Replace: r.PostForm.Get("replace") == "true",
+		Models: r.PostForm["model"], Replace: r.PostForm.Get("replace") == "true", Known: r.PostForm["known"],
+	}
+	if text := r.PostForm.Get("rows"); text != "" {
+		n, err := strconv.Atoi(text)
+		if err != nil {
+			return problemf(http.StatusBadRequest, "rows: %q is no number of workloads", text)
+		}
+		spec.Rows = n
 	}
 	for _, field := range []struct {
 		name    string

@@ -42,6 +42,10 @@ type JobSpec struct {
 	Space string `json:"space,omitempty"`
 	// Models are digests of uploaded models.
 	Models []string `json:"models,omitempty"`
+	// Known are tables of other devices: a profile then measures Rows of the
+	// workloads that they share, 10 unless told, and predicts the others.
+	Known []string `json:"known,omitempty"`
+	Rows  int      `json:"rows,omitempty"`
 	// BudgetSeconds is the time to measure for: in all for a profile, a model
 	// otherwise.
 	BudgetSeconds float64 `json:"budget_seconds,omitempty"`
