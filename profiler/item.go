@@ -263,8 +263,7 @@ func (p *Profiler) newRow(w graph.Workload, m measurement) lut.Row {
 	row.ComputeSlowdown, row.MemorySlowdown, row.ClockHz = &compute, &fetching, &hz
 	row.TemperatureC = p.temperature()
 	row.MeasuredAt = time.Now().UTC()
-	mj := energy.Model(w.MACs(), w.Bytes(), row.LatencyMedianNS)
-	row.EnergyMJ, row.EnergySource = &mj, energy.ModelSource
+	modelEnergy(&row, energy.Literature)
 	return row
 }
 

@@ -87,6 +87,7 @@ func (p *Profiler) Run(ctx context.Context, path string, meta lut.Meta, workload
 		Meta: meta, Rows: journal.Rows(), Alternatives: journal.Alternatives(), Networks: journal.Networks(), Failures: journal.Failures(),
 	}
 	scaleCalibration(table.Rows, baseline.ComputeNS)
+	table.Meta.Protocol.EnergyModel = p.refitEnergy(rowsOf(table)...)
 	slices.SortFunc(table.Rows, func(a, b lut.Row) int { return cmp.Compare(a.Key, b.Key) })
 	slices.SortFunc(table.Alternatives, func(a, b lut.Row) int {
 		return cmp.Or(cmp.Compare(a.Key, b.Key), cmp.Compare(a.Algorithm, b.Algorithm))
@@ -242,6 +243,17 @@ func (p *Profiler) pending(journal *lut.Journal, workloads []graph.Workload, net
 		}
 	}
 	return items, nil
+}
+
+// rowsOf are all rows of a table, those by other algorithms too.
+func rowsOf(t *lut.Table) []*lut.Row {
+	var rows []*lut.Row
+	for _, part := range [][]lut.Row{t.Rows, t.Alternatives} {
+		for i := range part {
+			rows = append(rows, &part[i])
+		}
+	}
+	return rows
 }
 
 // scaleCalibration gives the calibration kernel's row the time that it has

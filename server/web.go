@@ -159,6 +159,7 @@ func describeDevice() (devicePage, error) {
 	add("kernel", info.Kernel)
 	add("clock source", info.ClockSource)
 	add("governor", info.Governor)
+	add("isolated cores", info.IsolatedCores)
 	if info.Virtual {
 		add("virtual", "yes "+info.Hypervisor)
 	}
@@ -272,6 +273,7 @@ type comparisonPage struct {
 	PredictedNS, LowNS, HighNS float64
 	MeasuredNS, CI95NS, Error  float64
 	Coverage                   float64 // of the interval, 0 where it is the usual one
+	Energy, EnergySource       string  // predicted
 	Layers                     []layerPage
 	Suggestions                []api.Suggestion
 	Clock                      *api.Clock // that predictions are scaled to
@@ -307,6 +309,12 @@ func showPrediction(prediction *api.Prediction, layers []api.Layer) comparisonPa
 	p := comparisonPage{
 		Network: prediction.Network, PredictedNS: prediction.LatencyNS, LowNS: prediction.LowNS, HighNS: prediction.HighNS,
 		Coverage: prediction.Coverage, Suggestions: prediction.Suggestions, Clock: prediction.Clock,
+	}
+	if prediction.EnergyMJ != nil {
+		p.Energy, p.EnergySource = threeDigits(*prediction.EnergyMJ)+" mJ", prediction.EnergySource
+		if low, high := prediction.EnergyLow, prediction.EnergyHigh; low != nil && high != nil { // not in what older daemons kept
+			p.EnergySource += fmt.Sprintf(", %s to %s mJ", threeDigits(*low), threeDigits(*high))
+		}
 	}
 	named := slices.DeleteFunc(slices.Clone(layers), func(l api.Layer) bool { return l.Workload == "" })
 	for i, part := range prediction.Parts {

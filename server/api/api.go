@@ -227,7 +227,7 @@ type Clock struct {
 type Part struct {
 	Workload  string  `json:"workload"`
 	LatencyNS float64 `json:"latency_ns"`
-	Source    string  `json:"source"` // such as "table", "regression" or "roofline"
+	Source    string  `json:"source"` // such as "table" or "regression": the sources of package predictor
 	// Uncertainty is the standard deviation of the latency's logarithm.
 	Uncertainty float64 `json:"uncertainty"`
 }
