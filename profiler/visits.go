@@ -163,7 +163,7 @@ func (s *sampler) combine(visits []visit, kind workKind) measurement {
 	if !quiet {
 		counting = s.quietestVisits(visits)
 	}
-	counting, unknown := s.withOneClock(counting, kind)
+	counting, unknown := s.withOneClock(counting, kind, quiet)
 	m.Corrected = summarizeVisits(counting)
 	if len(counting) == 1 { // so much is known of the noise, and of others
 		m.Corrected.widen(counting[0].Error)
@@ -199,9 +199,10 @@ func (s *sampler) combine(visits []visit, kind workKind) measurement {
 }
 
 // withOneClock returns visits at the baseline's clock, by what items of this kind
-// are seen to follow it, or as they were timed if theirs is the same; then also
-// what is not known of that, as a part of their times.
-func (s *sampler) withOneClock(visits []visit, kind workKind) (counting []visit, unknown float64) {
+// are seen to follow it, or as they were timed if theirs is the same, or if none is
+// quiet, as then other work slows the clock's kernel down as well; then also what
+// is not known of that, as a part of their times.
+func (s *sampler) withOneClock(visits []visit, kind workKind, quiet bool) (counting []visit, unknown float64) {
 	other, changes := 0, make([]float64, len(visits))
 	for i, v := range visits {
 		changes[i] = v.Speeds[clock] / s.baseline[clock]
@@ -210,7 +211,7 @@ func (s *sampler) withOneClock(visits []visit, kind workKind) (counting []visit,
 		}
 	}
 	power := s.trends[kind].power()
-	if 10*other <= len(visits) {
+	if !quiet || 10*other <= len(visits) {
 		power, unknown = 0, math.Abs(median(changes)-1) // some items may follow it all the same
 	}
 	counting = slices.Clone(visits)
