@@ -141,9 +141,9 @@ func quantilesOf(sorted []float64, whole float64) (points []float64) {
 func (s *sampler) quietVisit(v visit) bool { return v.Quiet > 0 && !s.disturbed(v.Speeds) }
 
 // combine summarizes visits, of which the quiet ones count, each alike. Where
-// none is quiet, those count that were beside the least other work, as they were
-// timed: to divide out what it slowed the calibration kernels down by makes rows
-// worse (docs/measurement.md).
+// none is quiet, all do, as they were timed: to divide out what other work slowed
+// the calibration kernels down by, or to take those alone where that was least,
+// makes rows worse (docs/measurement.md).
 func (s *sampler) combine(visits []visit, kind workKind) measurement {
 	var m measurement
 	counting := make([]visit, 0, len(visits))
@@ -161,7 +161,7 @@ func (s *sampler) combine(visits []visit, kind workKind) measurement {
 	m.Disturbed = len(counting) < min(minVisits, (len(visits)+2)/2)
 	quiet := len(counting) > 0
 	if !quiet {
-		counting = s.quietestVisits(visits)
+		counting = visits
 	}
 	counting, unknown := s.withOneClock(counting, kind, quiet)
 	m.Corrected = summarizeVisits(counting)
@@ -230,22 +230,6 @@ func summarizeVisits(visits []visit) summary {
 		medians[i] = v.Median
 	}
 	return trimmedSummary(medians)
-}
-
-// quietestVisits are those whose level of other work is nearly as low as that of
-// the lowest minVisits.
-func (s *sampler) quietestVisits(visits []visit) (chosen []visit) {
-	levels := make([]float64, len(visits))
-	for i, v := range visits {
-		levels[i] = s.slower(v.Speeds, arithmetic)
-	}
-	limit := 1.1 * slices.Sorted(slices.Values(levels))[min(minVisits, len(levels))-1]
-	for i, v := range visits {
-		if levels[i] <= limit {
-			chosen = append(chosen, v)
-		}
-	}
-	return chosen
 }
 
 // trimmedSummary is the geometric mean of the medians of visits but for
