@@ -51,7 +51,8 @@ while IFS= read -r line; do
       if [ -z "$model" ]; then refuse "no model is loaded"
       elif [ -z "$n" ] || [ "$n" -lt 1 ]; then refuse "n is not one or more"
       elif bench "$n" "$@"; then
-        start=$clock clock=$((clock + n * ns))
+        start=$clock
+        clock=$(awk "BEGIN { printf \"%.0f\", $clock + $n * $ns }") # Android's shell counts to 2^31
         echo "{\"ok\":true,\"start_ns\":$start,\"end_ns\":$clock}"
       else refuse "benchmark_model: $(last)"
       fi ;;

@@ -3,7 +3,7 @@
 // onnxruntime-node, from a folder where it is installed:
 //   hwprofd profile --runtime ./adapters/onnxruntime-node.mjs -o node.lut.parquet --model resnet.onnx -- 1
 // The argument is the number of threads. A run is what a Node program waits
-// for: it includes the binding, and outputs in new memory.
+// for: it includes the binding, and outputs in new memory. Run with onnxruntime-node 1.30.
 import { createRequire } from 'node:module'
 import fs from 'node:fs'
 import path from 'node:path'

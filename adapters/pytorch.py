@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # An adapter for PyTorch: it runs ONNX models node by node with torch's operators.
 #   hwprofd profile --runtime ./adapters/pytorch.py -o torch.lut.parquet --model resnet.onnx -- 1
-# The argument is the number of threads; add operators that your networks need.
+# The argument is the number of threads; add operators that your networks need. Run with PyTorch 1.13.
 import json, os, sys, time
 import numpy as np, onnx, onnx.numpy_helper, torch
 import torch.nn.functional as F

@@ -20,6 +20,7 @@ func collect(root fs.FS, arch string, cpu cpuid.CPUInfo) (Info, error) {
 	collectCaches(t, cpu, &info)
 	collectMemory(t, &info)
 	collectKernel(t, &info)
+	info.IsolatedCores, _ = t.text("sys/devices/system/cpu/isolated")
 	collectFrequency(t, &info)
 	collectBoard(t, &info)
 	collectHypervisor(t, cpu, &info)

@@ -47,6 +47,6 @@ func detect() (Info, error) {
 	}
 	info.ClockSource = "mach_absolute_time"
 	info.unseen("governor and frequency: macOS does not show them to programs")
-	info.unseen("energy: powermetrics needs root and is not read")
+	info.unseen("energy meters: macOS has no files of them; powermetrics tells power, to root only")
 	return info, nil
 }

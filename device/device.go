@@ -22,10 +22,13 @@ type Info struct {
 
 	MemoryBytes uint64 `json:"memory_bytes"` // as the kernel counts it, a little less than installed
 
-	Kernel      string     `json:"kernel"`
-	ClockSource string     `json:"clock_source,omitempty"`
-	Governor    string     `json:"governor,omitempty"` // several are joined by commas
-	Frequency   *Frequency `json:"frequency,omitempty"`
+	Kernel      string `json:"kernel"`
+	ClockSource string `json:"clock_source,omitempty"`
+	Governor    string `json:"governor,omitempty"` // several are joined by commas
+	// IsolatedCores are those that the scheduler keeps other work off, as the
+	// kernel lists them: "2-3".
+	IsolatedCores string     `json:"isolated_cores,omitempty"`
+	Frequency     *Frequency `json:"frequency,omitempty"`
 
 	Virtual    bool   `json:"virtual"`
 	Hypervisor string `json:"hypervisor,omitempty"` // such as "kvm", where it shows

@@ -16,7 +16,7 @@ func native() Info {
 	info := Info{
 		OS: runtime.GOOS, Arch: runtime.GOARCH, CPUs: []CPU{cpu},
 		Cores: cpuid.CPU.PhysicalCores, Threads: runtime.NumCPU(), ISA: isaFromCPUID(cpuid.CPU),
-		Caches:  cachesFromCPUID(cpuid.CPU),
+		Caches:  append([]Cache{}, cachesFromCPUID(cpuid.CPU)...),
 		Virtual: cpuid.CPU.VM(), EnergyMeters: []Meter{}, Unseen: []string{},
 	}
 	if cpuid.CPU.HypervisorVendorID != cpuid.VendorUnknown {

@@ -115,6 +115,10 @@ const (
 // of which the processor knows 64 at a time.
 const chunkSegments = 32
 
+// streamPixels is the size of an image up to which its tiles fetch weights of any
+// size ahead; more tiles find them in the caches, and only lose time to that.
+const streamPixels = 256
+
 // regionParts is the number of parts that each thread should get.
 const regionParts = 4
 
@@ -313,7 +317,7 @@ func (d *direct) packPhase(p *phase, layout Layout, cg, kg, run int, weightAt fu
 	}
 	large := p.large(d, 4*d.outBlocks*c*len(sources)*p.k)
 	// Weights that one region reads come from memory in a network.
-	p.stream = large || p.blocks && d.images*p.rowParts.count*p.colParts.count == 1
+	p.stream = large || p.blocks && d.images*p.rowParts.count*p.colParts.count == 1 && p.rows*p.cols <= streamPixels
 	panel, segments := smallPanel, chunkSegments
 	switch {
 	case p.blocks:

@@ -213,6 +213,9 @@ func (m *Meta) addProtocol(o *Meta, further bool) {
 	if p.Baseline == nil || q.Baseline == nil || *p.Baseline != *q.Baseline {
 		p.Baseline = nil
 	}
+	if p.EnergyModel == nil || q.EnergyModel == nil || *p.EnergyModel != *q.EnergyModel {
+		p.EnergyModel = nil
+	}
 	if p.Calibration != q.Calibration {
 		p.Calibration = ""
 	}

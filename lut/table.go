@@ -114,6 +114,20 @@ type Protocol struct {
 	Calibration    string  `json:"calibration,omitempty"` // interleaved kernel, bound by arithmetic, whose drift is divided out
 	// Baseline has what the calibration kernels took on the undisturbed machine.
 	Baseline *Baseline `json:"baseline,omitempty"`
+	// EnergyModel made the energies that are modelled; nil: coefficients from
+	// literature did.
+	EnergyModel *EnergyModel `json:"energy_model,omitempty"`
+}
+
+// EnergyModel is a model of energy that was fitted to the rows with a metered
+// one: so much for each multiply-accumulate, for each byte, and as long as it lasts.
+type EnergyModel struct {
+	PicojoulePerMAC  float64 `json:"pj_per_mac"`
+	PicojoulePerByte float64 `json:"pj_per_byte"`
+	StaticWatt       float64 `json:"static_w"`
+	FittedTo         string  `json:"fitted_to"`    // meter, such as "rapl/package"
+	Rows             int     `json:"rows"`         // that it was fitted to
+	MedianError      float64 `json:"median_error"` // of these, relative
 }
 
 // Baseline is the speed of an undisturbed machine: the ns of one run of each

@@ -3,11 +3,12 @@
 # five minutes, then 300 networks that it has not seen, of four spaces and of
 # well-known models of other sizes.
 #
-#   predictor/table.sh FOLDER [SEED]
+#   predictor/table.sh FOLDER [SEED [RUNTIME]]
 #
-# What is in FOLDER already is not made again.
+# What is in FOLDER already is not made again. RUNTIME is an adapter, such as
+# onnxruntime; without one it is our own.
 set -eu
-folder=$1 seed=${2:-3}
+folder=$1 seed=${2:-3} runtime=${3:+--runtime $3}
 spaces='--space mobile28 --space nasbench201 --space ofa-mobilenetv3 --space fbnet'
 mkdir -p "$folder/models"
 run=$folder/hwprofd
@@ -43,6 +44,6 @@ for file in "$folder"/models/*.onnx; do
 	i=$((i + 1))
 	if [ $((i % 3)) = 0 ]; then test="$test --model $file"; else fit="$fit --model $file"; fi
 done
-[ -e "$folder/lut.parquet" ] || "$run" profile -o "$folder/lut.parquet" --cover 5m --seed "$seed" $spaces $fit
-"$run" evaluate --lut "$folder/lut.parquet" --sample 70 --seed "$seed" $spaces $test \
+[ -e "$folder/lut.parquet" ] || "$run" profile $runtime -o "$folder/lut.parquet" --cover 5m --seed "$seed" $spaces $fit
+"$run" evaluate $runtime --lut "$folder/lut.parquet" --sample 70 --seed "$seed" $spaces $test \
 	--budget 1s --measured "$folder/measured.parquet" --leave-out --plot "$folder/errors.svg"

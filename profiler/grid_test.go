@@ -76,3 +76,30 @@ func TestReadGridErrors(t *testing.T) {
 		t.Errorf("a missing file: %v", err)
 	}
 }
+
+// TestGridsOfTheDocs reads the examples of docs/measurement.md.
+func TestGridsOfTheDocs(t *testing.T) {
+	page, err := os.ReadFile("../docs/measurement.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, section, _ := strings.Cut(string(page), "\n## A grid of workloads\n")
+	section, _, _ = strings.Cut(section, "\n## ")
+	blocks := strings.Split(section, "```")
+	if len(blocks) != 5 {
+		t.Fatalf("%d parts of the section, want 2 examples and what is around them", len(blocks))
+	}
+	for i, want := range map[int]int{1: 19, 3: 10} {
+		kind, text, _ := strings.Cut(blocks[i], "\n")
+		path := filepath.Join(t.TempDir(), "grid.csv")
+		if kind != "" {
+			path = filepath.Join(t.TempDir(), "grid."+kind)
+		}
+		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		if list, err := ReadGrid(path); err != nil || len(list) != want {
+			t.Errorf("example %d: %d workloads, want %d; %v", i, len(list), want, err)
+		}
+	}
+}

@@ -91,24 +91,6 @@ func (it *item) title() string {
 
 func (it *item) isNetwork() bool { return it.network.Graph != nil }
 
-// load loads an item anew.
-func (p *Profiler) load(ctx context.Context, it *item) (s Session, times int, workloads []graph.Workload, err error) {
-	if it.isNetwork() {
-		s, workloads, err = p.runtime.LoadNetwork(ctx, it.network, p.options.Seed)
-		return s, 1, workloads, err
-	}
-	if own, ok := p.runtime.(inProcess); ok {
-		n := copies(it.workload)
-		if it.cache == lut.CacheCold {
-			n = 1 // a second copy would find its input where the first one left it
-		}
-		s, times, err = own.load(it.workload, n, it.algorithm, p.options.Seed)
-	} else {
-		s, times, err = p.runtime.LoadWorkload(ctx, it.workload, p.options.Seed)
-	}
-	return s, times, nil, err
-}
-
 // visit measures an item for about limit, with no garbage collection between.
 func (p *Profiler) visit(ctx context.Context, it *item, limit time.Duration) (found, error) {
 	start := p.sampler.now()
@@ -263,8 +245,7 @@ func (p *Profiler) newRow(w graph.Workload, m measurement) lut.Row {
 	row.ComputeSlowdown, row.MemorySlowdown, row.ClockHz = &compute, &fetching, &hz
 	row.TemperatureC = p.temperature()
 	row.MeasuredAt = time.Now().UTC()
-	mj := energy.Model(w.MACs(), w.Bytes(), row.LatencyMedianNS)
-	row.EnergyMJ, row.EnergySource = &mj, energy.ModelSource
+	modelEnergy(&row, energy.Literature)
 	return row
 }
 

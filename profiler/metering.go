@@ -4,8 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"math"
 	"runtime"
 	"runtime/debug"
+	"slices"
 	"time"
 
 	"github.com/hwprofd/hwprofd/graph"
@@ -117,6 +120,68 @@ func (p *Profiler) meterFailed(w graph.Workload, err error) {
 		p.warn(fmt.Sprintf("meter %s failed %d times in a row and is given up: all further energies are modelled", m.meter.Description().Name, m.failures))
 		m.meter = nil
 	}
+}
+
+// leastMetered is the number of rows with metered energies from which on a model
+// of three coefficients is fitted to them.
+const leastMetered = 12
+
+func activityOf(row *lut.Row) energy.Activity {
+	return energy.Activity{MACs: row.MACs, Bytes: row.Bytes, LatencyNS: row.LatencyMedianNS}
+}
+
+// modelEnergy gives row the energy that a model says.
+func modelEnergy(row *lut.Row, model energy.Coefficients) {
+	mj := model.Millijoules(activityOf(row))
+	row.EnergyMJ, row.EnergySource = &mj, energy.ModelSource
+}
+
+// refitEnergy models the energies that no meter told anew, by a model that is
+// fitted to those that one did, where these are enough. It returns the model, or
+// nil where the rows stay as they are.
+func (p *Profiler) refitEnergy(rows ...*lut.Row) *lut.EnergyModel {
+	bySource := map[string][]*lut.Row{}
+	for _, row := range rows {
+		if row.EnergyMJ != nil {
+			bySource[row.EnergySource] = append(bySource[row.EnergySource], row)
+		}
+	}
+	modelled := bySource[energy.ModelSource]
+	delete(bySource, energy.ModelSource)
+	meter := ""
+	for _, name := range slices.Sorted(maps.Keys(bySource)) {
+		if meter == "" || len(bySource[name]) > len(bySource[meter]) {
+			meter = name
+		}
+	}
+	metered := bySource[meter]
+	if len(modelled) == 0 || len(metered) < leastMetered {
+		return nil
+	}
+	var work []energy.Activity
+	var mj []float64
+	for _, row := range metered {
+		work, mj = append(work, activityOf(row)), append(mj, *row.EnergyMJ)
+	}
+	model, err := energy.Fit(work, mj)
+	if err != nil {
+		p.warn(fmt.Sprintf("the energies that %s told give no model for the other rows: %v", meter, err))
+		return nil
+	}
+	off := make([]float64, len(work))
+	for i, a := range work {
+		off[i] = math.Abs(model.Millijoules(a)/mj[i] - 1)
+	}
+	slices.Sort(off)
+	for _, row := range modelled {
+		modelEnergy(row, model)
+	}
+	m := &lut.EnergyModel{
+		PicojoulePerMAC: model.PicojoulePerMAC, PicojoulePerByte: model.PicojoulePerByte, StaticWatt: model.StaticWatt,
+		FittedTo: meter, Rows: len(work), MedianError: off[len(off)/2],
+	}
+	p.warn(fmt.Sprintf("energy of %d rows is modelled by what %s told of %d others, which the model misses by %.1f%% in the median", len(modelled), meter, m.Rows, 100*m.MedianError))
+	return m
 }
 
 func (p *Profiler) warn(message string) {

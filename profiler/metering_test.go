@@ -79,7 +79,7 @@ func TestEnergyComesFromTheMeter(t *testing.T) {
 		"net":        {e.NetJoules, 20 * e.Seconds / float64(e.Runs)},
 		"idle":       {e.IdleWatts, 5},
 		"row's net":  {*rows[0].EnergyMJ, 1e3 * e.NetJoules},
-		"model's":    {*rows[1].EnergyMJ, energy.Model(rows[1].MACs, rows[1].Bytes, rows[1].LatencyMedianNS)},
+		"model's":    {*rows[1].EnergyMJ, energy.Literature.Millijoules(activityOf(&rows[1]))},
 		"warnings":   {float64(len(warnings)), 4}, // three failures, and that it is given up
 		"reason's":   {float64(strings.Count(strings.Join(warnings, "\n"), "/sys/fake: file does not exist")), 3},
 		"given up":   {float64(strings.Count(strings.Join(warnings, "\n"), "failed 3 times in a row and is given up")), 1},
@@ -112,6 +112,48 @@ func TestEnergyOfACoarseMeter(t *testing.T) {
 	warnings = slices.DeleteFunc(warnings, func(w string) bool { return strings.Contains(w, "counted") }) // by the processor's counters
 	if len(warnings) != 1 || !strings.Contains(warnings[0], "fake has a value every 1s and needs 55s") {
 		t.Errorf("warnings %q", warnings)
+	}
+}
+
+// TestEnergyModelIsFittedToTheMeter has a meter that vanishes: the rows after it
+// are modelled by those before.
+func TestEnergyModelIsFittedToTheMeter(t *testing.T) {
+	truth := energy.Coefficients{PicojoulePerMAC: 12, PicojoulePerByte: 30, StaticWatt: 3.5}
+	var rows []lut.Row
+	var pointers []*lut.Row
+	for i := range 20 {
+		row := lut.NewRow(graph.Workload{Op: graph.OpLinear, DType: graph.F32, N: 1, C: 64 << (i % 5), K: 100 * (i + 1)})
+		row.LatencyMedianNS = 1e3 + float64(i%7)*7e3
+		mj := truth.Millijoules(activityOf(&row))
+		row.EnergyMJ, row.EnergySource = &mj, "rapl/package"
+		if i >= 15 {
+			modelEnergy(&row, energy.Literature)
+		}
+		rows = append(rows, row)
+	}
+	for i := range rows {
+		pointers = append(pointers, &rows[i])
+	}
+	var warnings []string
+	p := fakeProfiler(Options{Warn: func(message string) { warnings = append(warnings, message) }}, 0.01)
+
+	if m := p.refitEnergy(append(pointers[:11:11], pointers[15:]...)...); m != nil || len(warnings) > 0 {
+		t.Errorf("fitted to 11 rows: %+v, %q", m, warnings)
+	}
+	m := p.refitEnergy(pointers...)
+	if m == nil || m.FittedTo != "rapl/package" || m.Rows != 15 || m.MedianError > 1e-6 || math.Abs(m.StaticWatt/truth.StaticWatt-1) > 1e-6 {
+		t.Fatalf("model %+v", m)
+	}
+	if len(warnings) != 1 || !strings.Contains(warnings[0], "energy of 5 rows is modelled by what rapl/package told of 15 others") {
+		t.Errorf("warnings %q", warnings)
+	}
+	for _, row := range rows[15:] {
+		if want := truth.Millijoules(activityOf(&row)); row.EnergySource != energy.ModelSource || math.Abs(*row.EnergyMJ/want-1) > 1e-6 {
+			t.Errorf("%s: energy %g mJ of %q, want %g", row.Key, *row.EnergyMJ, row.EnergySource, want)
+		}
+	}
+	if m := p.refitEnergy(pointers[:15]...); m != nil {
+		t.Errorf("a model of no row: %+v", m)
 	}
 }
 

@@ -17,8 +17,8 @@ type counting struct {
 // openCounters opens the counters for the calling thread, and returns what
 // closes them. What cannot be counted is said once.
 func (p *Profiler) openCounters() (close func()) {
-	if _, own := p.runtime.(inProcess); !own {
-		return func() {} // another process does the work
+	if !p.worksHere() {
+		return func() {}
 	}
 	set, err := counters.Open()
 	if err != nil {

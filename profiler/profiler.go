@@ -120,7 +120,7 @@ func New(options Options) *Profiler {
 	}
 	p := &Profiler{options: options, runtime: options.Runtime, metering: metering{meter: options.Meter}}
 	if p.runtime == nil {
-		p.runtime = inProcess{now: func() time.Duration { return p.sampler.now() }}
+		p.runtime = p.ownRuntime()
 	}
 	return p
 }

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/hwprofd/hwprofd/graph"
-	"github.com/hwprofd/hwprofd/inference"
 	"github.com/hwprofd/hwprofd/lut"
 )
 
@@ -55,10 +54,8 @@ func (p *Profiler) Run(ctx context.Context, path string, meta lut.Meta, workload
 		return nil, err
 	}
 	defer journal.Close()
-	if !p.own() {
-		if meta.RuntimeOverheadNS, err = p.overhead(ctx); err != nil {
-			return nil, err
-		}
+	if meta.RuntimeOverheadNS, err = p.overhead(ctx); err != nil {
+		return nil, err
 	}
 	if err := p.resume(ctx, journal); err != nil {
 		return nil, err
@@ -87,6 +84,7 @@ func (p *Profiler) Run(ctx context.Context, path string, meta lut.Meta, workload
 		Meta: meta, Rows: journal.Rows(), Alternatives: journal.Alternatives(), Networks: journal.Networks(), Failures: journal.Failures(),
 	}
 	scaleCalibration(table.Rows, baseline.ComputeNS)
+	table.Meta.Protocol.EnergyModel = p.refitEnergy(rowsOf(table)...)
 	slices.SortFunc(table.Rows, func(a, b lut.Row) int { return cmp.Compare(a.Key, b.Key) })
 	slices.SortFunc(table.Alternatives, func(a, b lut.Row) int {
 		return cmp.Or(cmp.Compare(a.Key, b.Key), cmp.Compare(a.Algorithm, b.Algorithm))
@@ -156,7 +154,7 @@ func (p *Profiler) resume(ctx context.Context, journal *lut.Journal) error {
 			return nil
 		}
 	}
-	if !p.own() { // the kernel is no row of another runtime
+	if !p.keepsCalibration() {
 		return nil
 	}
 	row, err := p.calibrationRow(ctx)
@@ -176,16 +174,6 @@ func workloadName(key, cache, algorithm string) string {
 		key += " by " + algorithm
 	}
 	return key
-}
-
-// algorithms are those by which w is measured; the empty one is the runtime's
-// choice.
-func (p *Profiler) algorithms(w graph.Workload) []string {
-	list := []string{""}
-	if p.options.Alternatives && p.own() {
-		list = append(list, inference.Alternatives(w)...)
-	}
-	return list
 }
 
 // pending is what the journal does not have yet as finished, with the visits
@@ -242,6 +230,17 @@ func (p *Profiler) pending(journal *lut.Journal, workloads []graph.Workload, net
 		}
 	}
 	return items, nil
+}
+
+// rowsOf are all rows of a table, those by other algorithms too.
+func rowsOf(t *lut.Table) []*lut.Row {
+	var rows []*lut.Row
+	for _, part := range [][]lut.Row{t.Rows, t.Alternatives} {
+		for i := range part {
+			rows = append(rows, &part[i])
+		}
+	}
+	return rows
 }
 
 // scaleCalibration gives the calibration kernel's row the time that it has

@@ -320,7 +320,7 @@ func TestRunFindsTheUndisturbedSpeed(t *testing.T) {
 	near("a network's median", table.Networks[0].LatencyMedianNS, 150e3)
 	row, _ := table.Lookup(workloads[0])
 	near("a workload's median", row.LatencyMedianNS, row.RawMedianNS)
-	near("its energy", *row.EnergyMJ, energy.Model(row.MACs, row.Bytes, row.RawMedianNS))
+	near("its energy", *row.EnergyMJ, energy.Literature.Millijoules(energy.Activity{MACs: row.MACs, Bytes: row.Bytes, LatencyNS: row.RawMedianNS}))
 	later, err := p.Network(context.Background(), "later", networks[0].Graph)
 	if err != nil {
 		t.Fatal(err)

@@ -149,15 +149,63 @@ func (s *planSession) Nodes(_ context.Context, n int) ([]NodeTime, error) {
 
 func (s *planSession) Close() error { return nil }
 
+// ownRuntime is this project's own, timed by the profiler's clock.
+func (p *Profiler) ownRuntime() Runtime {
+	return inProcess{now: func() time.Duration { return p.sampler.now() }}
+}
+
 // own reports whether this project's own runtime is measured.
 func (p *Profiler) own() bool { return p.runtime.Info().Name == lut.OwnRuntime }
+
+// worksHere reports whether the work is done by this process, whose events the
+// processor counts.
+func (p *Profiler) worksHere() bool {
+	_, here := p.runtime.(inProcess)
+	return here
+}
+
+// keepsCalibration reports whether the calibration kernel is a row of the table:
+// it is none of another runtime.
+func (p *Profiler) keepsCalibration() bool { return p.own() }
+
+// algorithms are those by which w is measured; the empty one is the runtime's
+// choice.
+func (p *Profiler) algorithms(w graph.Workload) []string {
+	list := []string{""}
+	if p.options.Alternatives && p.own() {
+		list = append(list, inference.Alternatives(w)...)
+	}
+	return list
+}
+
+// load loads an item anew.
+func (p *Profiler) load(ctx context.Context, it *item) (s Session, times int, workloads []graph.Workload, err error) {
+	if it.isNetwork() {
+		s, workloads, err = p.runtime.LoadNetwork(ctx, it.network, p.options.Seed)
+		return s, 1, workloads, err
+	}
+	if own, ok := p.runtime.(inProcess); ok {
+		n := copies(it.workload)
+		if it.cache == lut.CacheCold {
+			n = 1 // a second copy would find its input where the first one left it
+		}
+		s, times, err = own.load(it.workload, n, it.algorithm, p.options.Seed)
+	} else {
+		s, times, err = p.runtime.LoadWorkload(ctx, it.workload, p.options.Seed)
+	}
+	return s, times, nil, err
+}
 
 // nothing is the least work that a runtime can be asked for.
 var nothing = graph.Workload{Op: graph.OpRelu, DType: graph.F32, N: 1, C: 1, H: 1, W: 1}
 
 // overhead is the time in ns of a run whose work takes none to speak of: what
-// the runtime needs for every run of whatever it has loaded.
+// the runtime needs for every run of whatever it has loaded. It is 0 for this
+// project's own, whose rows have none of it.
 func (p *Profiler) overhead(ctx context.Context) (ns float64, err error) {
+	if p.own() {
+		return 0, nil
+	}
 	p.nothingNS, err = overhead(ctx, p.runtime, p.options.Seed)
 	return p.nothingNS, err
 }

@@ -93,7 +93,7 @@ func CheckRuntime(ctx context.Context, command []string, o ProgramOptions) (*Run
 	c := &checker{program: program, report: &RuntimeReport{
 		Name: info.Name, Version: info.Version, Options: info.Options, Threads: info.Threads, StepNS: float64(info.ClockStep),
 	}}
-	for _, check := range []func(context.Context) error{c.wrongRequests, c.numbers, c.clock, c.ends} {
+	for _, check := range []func(context.Context) error{c.wrongRequests, c.unloads, c.numbers, c.accounts, c.clock, c.ends} {
 		if err := check(ctx); err != nil {
 			return nil, fmt.Errorf("profiler: runtime %s: %w", command[0], err)
 		}
@@ -160,6 +160,40 @@ func (c *checker) wrongRequests(ctx context.Context) error {
 	c.add("goes on after refusing", CheckOK, "loads a model")
 	c.refused(ctx, "runs of number 0", request{raw: `{"op":"run","n":0}`})
 	return ctx.Err()
+}
+
+// unloads shows what an adapter does when its model is freed, and that fields
+// that it does not know do not disturb it.
+func (c *checker) unloads(ctx context.Context) error {
+	if err := c.again(ctx); err != nil {
+		return err
+	}
+	c.accepted(ctx, "ignores fields that it does not know", request{raw: `{"op":"unload","later":{"version":[2,null]}}`})
+	if err := c.again(ctx); err != nil {
+		return err
+	}
+	c.accepted(ctx, "unloads where no model is loaded", request{Op: "unload"})
+	without := []request{{Op: "run", N: 1}}
+	for _, q := range []request{{Op: "outputs", Folder: c.program.folder}, {Op: "nodes", N: 1}, {Op: "graph"}} {
+		if slices.Contains(c.program.can, q.Op) {
+			without = append(without, q)
+		}
+	}
+	for _, q := range without {
+		if err := c.again(ctx); err != nil {
+			return err
+		}
+		c.refused(ctx, fmt.Sprintf("%q after the model was unloaded", q.Op), q)
+	}
+	return ctx.Err()
+}
+
+func (c *checker) accepted(ctx context.Context, name string, q request) {
+	if err := c.program.ask(ctx, q, &struct{}{}); err != nil {
+		c.add(name, CheckFailed, "%v", err)
+		return
+	}
+	c.add(name, CheckOK, `replied {"ok":true}`)
 }
 
 func (c *checker) refused(ctx context.Context, name string, q request) {
@@ -272,6 +306,83 @@ func (c *checker) compare(ctx context.Context, g *graph.Graph) (float64, error) 
 	return worst, nil
 }
 
+// accounts tries what the adapter tells of nodes, where it says that it does.
+func (c *checker) accounts(ctx context.Context) error {
+	for _, account := range []struct {
+		op  string
+		try func(context.Context, *programSession) (string, error)
+	}{{"nodes", c.nodeTimes}, {"graph", c.graphNodes}} {
+		if !slices.Contains(c.program.can, account.op) {
+			continue
+		}
+		if err := c.again(ctx); err != nil {
+			return err
+		}
+		w, err := graph.ParseWorkload(panel[0].key)
+		if err != nil {
+			return err
+		}
+		g, err := graph.FromWorkload(w, 1)
+		if err != nil {
+			return err
+		}
+		var detail string
+		session, err := c.program.load(ctx, g, "", 1)
+		if err == nil {
+			detail, err = account.try(ctx, session)
+		}
+		if err != nil {
+			c.add(fmt.Sprintf("answers %q", account.op), CheckFailed, "%v", err)
+			continue
+		}
+		c.add(fmt.Sprintf("answers %q", account.op), CheckOK, "%s", detail)
+	}
+	return ctx.Err()
+}
+
+// The times of nodes together are between these times that of a run, which is
+// taken without the account: they would be a thousandth, were their unit wrong.
+const leastNodes, mostNodes = 0.02, 50
+
+func (c *checker) nodeTimes(ctx context.Context, s *programSession) (string, error) {
+	const n = 20
+	var wrong error
+	for range 5 { // other work may come between a run and its nodes
+		run, err := s.run(ctx, n, 1)
+		if err != nil {
+			return "", err
+		}
+		nodes, err := s.Nodes(ctx, n)
+		if err != nil {
+			return "", err
+		}
+		count, sum := 0, 0.0
+		for _, node := range nodes {
+			sum += node.NS
+			if !node.Layout {
+				count++
+			}
+		}
+		told, each := time.Duration(sum), run/n
+		switch {
+		case count == 0:
+			return "", fmt.Errorf(`none of its %d nodes does what the model asks for: "layout" is for those that change a layout only`, len(nodes))
+		case sum >= leastNodes*float64(each) && sum <= mostNodes*float64(max(each, 1)):
+			return fmt.Sprintf("%d nodes, %v of a run of %v", len(nodes), told, each), nil
+		}
+		wrong = fmt.Errorf("its nodes take %v together, a run %v: are they means of a run, in ns?", told, each)
+	}
+	return "", wrong
+}
+
+func (c *checker) graphNodes(ctx context.Context, s *programSession) (string, error) {
+	count, err := c.program.graphNodes(ctx, s)
+	if err == nil && count == 0 {
+		err = errors.New("none of the nodes does what the model asks for")
+	}
+	return fmt.Sprintf("%d nodes that do what the model asks for", count), err
+}
+
 func elements(t *operator.Tensor) int {
 	n := 1
 	for _, d := range t.Shape {
@@ -281,7 +392,7 @@ func elements(t *operator.Tensor) int {
 }
 
 const (
-	coarsestClock = time.Millisecond
+	coarsestClock = time.Millisecond // with which runs can be timed
 	longBatch     = 100 * time.Millisecond
 	shortBatch    = time.Millisecond
 	// A short batch has this many steps of the clock at least.
@@ -289,9 +400,73 @@ const (
 	// Of the time that a long batch is waited for, at least this is time that
 	// the adapter says it took: it would be a thousandth, were its unit wrong.
 	leastShare = 0.02
+	muchLonger = 30 * time.Millisecond
 	// Twice the runs take between these times the time.
 	leastScale, mostScale = 1.4, 2.8
+	// Some dozen times of a clock differ by less than so many of its steps, or
+	// by less than so much.
+	mostSteps   = 100
+	coarseSteps = 10 * time.Microsecond
+	// The same runs after others that are not timed, which take five times as
+	// long with these, take less than so many times the time.
+	mostWarmed = 2.5
 )
+
+// nothing loads what takes no time to speak of.
+func (c *checker) nothing(ctx context.Context) (*programSession, error) {
+	g, err := graph.FromWorkload(nothing, 1)
+	if err != nil {
+		return nil, err
+	}
+	return c.program.load(ctx, g, "", 1)
+}
+
+// shortBatch is how many runs take a short batch by the adapter's clock, and the
+// times of fewer. It is an error if they take much longer by ours, as in another
+// unit, which no later check has to wait for.
+func (c *checker) shortBatch(ctx context.Context, s *programSession) (n int, times []float64, err error) {
+	run := func(n int) (took, waited time.Duration, err error) {
+		begin := time.Now()
+		took, err = s.Run(ctx, n)
+		return took, time.Since(begin), err
+	}
+	// grown tells whether it is longer by our clock, and not by the adapter's.
+	grown := func(took, waited time.Duration) bool {
+		return waited > muchLonger && float64(took) < leastShare*float64(waited)
+	}
+	var before, waitedBefore time.Duration
+	for n = 1; n < 1<<24; n *= 2 {
+		took, waited, err := run(n)
+		if err != nil {
+			return 0, nil, err
+		}
+		times = append(times, float64(took))
+		if took >= max(shortBatch, time.Duration(leastSteps*c.report.StepNS)) {
+			break
+		}
+		if grown(took-before, waited-waitedBefore) { // or it was disturbed
+			wrong := 0
+			var few, many, waitedMany time.Duration
+			for range 2 {
+				var waitedFew time.Duration
+				if few, waitedFew, err = run(n); err != nil {
+					return 0, nil, err
+				}
+				if many, waitedMany, err = run(16 * n); err != nil {
+					return 0, nil, err
+				}
+				if grown(many-few, waitedMany-waitedFew) {
+					wrong++
+				}
+			}
+			if wrong == 2 {
+				return 0, nil, fmt.Errorf("%d runs take %v by its clock, %v with the reply: is it in ns?", 16*n, many, waitedMany)
+			}
+		}
+		before, waitedBefore = took, waited
+	}
+	return n, times, nil
+}
 
 // clock checks the times that the adapter tells.
 func (c *checker) clock(ctx context.Context) error {
@@ -299,51 +474,48 @@ func (c *checker) clock(ctx context.Context) error {
 		return err
 	}
 	r := c.report
-	if time.Duration(r.StepNS) > coarsestClock {
-		c.add("clock", CheckFailed, "its smallest step is %v, coarser than %v", time.Duration(r.StepNS), coarsestClock)
-	} else {
-		c.add("clock", CheckOK, "its smallest step is %v", time.Duration(r.StepNS))
-	}
-	var err error
-	if r.OverheadNS, err = overhead(ctx, c.program, 1); err != nil {
-		c.add("overhead of a run", CheckFailed, "%v", err)
+	failed := func(name string, err error) error {
+		c.add(name, CheckFailed, "%v", err)
 		return ctx.Err()
 	}
-	session, _, err := c.program.LoadWorkload(ctx, nothing, 1)
+	session, err := c.nothing(ctx)
 	if err != nil {
-		c.add("overhead of a run", CheckFailed, "%v", err)
-		return ctx.Err()
+		return failed("clock", err)
 	}
-	var singles, replies []float64
+	n, times, err := c.shortBatch(ctx, session)
+	if err != nil {
+		return failed("unit of time", err)
+	}
+	if r.OverheadNS, err = overhead(ctx, c.program, 1); err != nil {
+		return failed("overhead of a run", err)
+	}
+	if session, err = c.nothing(ctx); err != nil {
+		return failed("overhead of a run", err)
+	}
+	var replies []float64
 	for range 50 {
 		begin := time.Now()
 		took, err := session.Run(ctx, 1)
 		if err != nil {
-			c.add("overhead of a run", CheckFailed, "%v", err)
-			return ctx.Err()
+			return failed("overhead of a run", err)
 		}
-		singles, replies = append(singles, float64(took)), append(replies, float64(time.Since(begin)-took))
+		times, replies = append(times, float64(took)), append(replies, float64(time.Since(begin)-took))
 	}
 	r.ReplyNS = median(replies)
-	slices.Sort(singles)
-	for i := range singles[1:] {
-		if step := singles[i+1] - singles[i]; step > 0 && (r.SeenStepNS == 0 || step < r.SeenStepNS) {
+	slices.Sort(times)
+	for i := range times[1:] {
+		if step := times[i+1] - times[i]; step > 0 && (r.SeenStepNS == 0 || step < r.SeenStepNS) {
 			r.SeenStepNS = step
 		}
 	}
+	switch stated, seen := time.Duration(r.StepNS), time.Duration(r.SeenStepNS); {
+	case r.SeenStepNS > max(mostSteps*r.StepNS, float64(coarseSteps)):
+		c.add("clock", CheckFailed, `its hello has a smallest step of %v, but no two of %d times differ by less than %v: read a finer clock, or say its step`, stated, len(times), seen)
+	default:
+		c.add("clock", CheckOK, "its smallest step is %v by its hello; two times differ by %v", stated, seen)
+	}
 	c.add("overhead of a run", CheckOK, "%.3g us a run that does nothing; a reply takes %.3g us more", r.OverheadNS/1e3, r.ReplyNS/1e3)
 
-	n := 1
-	for ; n < 1<<24; n *= 2 {
-		took, err := session.Run(ctx, n)
-		if err != nil {
-			c.add("times add up", CheckFailed, "%v", err)
-			return ctx.Err()
-		}
-		if took >= max(shortBatch, time.Duration(leastSteps*r.StepNS)) {
-			break
-		}
-	}
 	// Of some tries the shortest, as other work only ever adds to a time.
 	result, scale := CheckFailed, 0.0
 	shortest := [2]time.Duration{math.MaxInt64, math.MaxInt64}
@@ -351,8 +523,7 @@ func (c *checker) clock(ctx context.Context) error {
 		for i := range shortest {
 			took, err := session.Run(ctx, n<<i)
 			if err != nil {
-				c.add("times add up", CheckFailed, "%v", err)
-				return ctx.Err()
+				return failed("times add up", err)
 			}
 			shortest[i] = min(shortest[i], took)
 		}
@@ -363,13 +534,24 @@ func (c *checker) clock(ctx context.Context) error {
 	}
 	c.add("times add up", result, "%d runs take %v, twice as many %v", n, shortest[0], shortest[1])
 
+	result, warmed := CheckFailed, time.Duration(math.MaxInt64)
+	for try := 0; try < 100 && result == CheckFailed; try++ {
+		took, err := session.run(ctx, n, 4*n)
+		if err != nil {
+			return failed("runs to warm up are not timed", err)
+		}
+		if warmed = min(warmed, took); float64(warmed) < mostWarmed*float64(max(shortest[0], time.Duration(r.StepNS))) {
+			result = CheckOK
+		}
+	}
+	c.add("runs to warm up are not timed", result, "%d runs take %v, and %v after %d to warm up", n, shortest[0], warmed, 4*n)
+
 	begin := time.Now()
 	took, err := session.Run(ctx, n*int(longBatch/shortBatch))
 	waited := time.Since(begin)
 	result = CheckOK
 	if err != nil {
-		c.add("unit of time", CheckFailed, "%v", err)
-		return ctx.Err()
+		return failed("unit of time", err)
 	}
 	if float64(took) < leastShare*float64(waited) {
 		result = CheckFailed

@@ -42,6 +42,9 @@ func (p *Program) graphNodes(ctx context.Context, s Session) (count int, err err
 	if err := p.ask(ctx, request{Op: "graph"}, &reply); err != nil {
 		return 0, err
 	}
+	if reply.Graph == nil {
+		return 0, p.broken(`the reply to "graph" has no "graph"`)
+	}
 	for _, n := range reply.Graph {
 		if !n.Layout && !isBorder(n) {
 			count++

@@ -10,5 +10,7 @@ func killGroup(cmd *exec.Cmd) { _ = cmd.Process.Kill() }
 
 func isBrokenPipe(error) bool { return false }
 
+func isNoProgram(error) bool { return false }
+
 // unblock ends the reads of pipes that closing them does not end.
 func unblock(cmd *exec.Cmd) { _ = cmd.Process.Kill() }

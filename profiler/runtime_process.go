@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync"
 	"time"
+	"unicode"
 )
 
 const (
@@ -71,10 +72,27 @@ func startProcess(command []string, temporary string) (*process, error) {
 	childOut.Close()
 	if err != nil {
 		out.Close()
-		return nil, err
+		return nil, whyNotStarted(command[0], err)
 	}
 	p.out, p.replies = out, bufio.NewReaderSize(out, 64<<10)
 	return p, nil
+}
+
+// whyNotStarted says what to do where the system's words are about another file
+// than the one that it names, or leave that open.
+func whyNotStarted(program string, err error) error {
+	info, missing := os.Stat(program)
+	switch {
+	case missing == nil && info.IsDir():
+		return errors.New("it is a folder: name the program in it")
+	case errors.Is(err, os.ErrPermission):
+		return fmt.Errorf("%w: make it a program, as by chmod +x", err)
+	case missing == nil && errors.Is(err, os.ErrNotExist):
+		return fmt.Errorf("%w: the file is there, but not what it is started by: the interpreter in its first line, or for a binary the system's loader", err)
+	case isNoProgram(err):
+		return fmt.Errorf("%w: a script has to begin with a line such as #!/usr/bin/env python3, and a binary has to be of this machine's kind", err)
+	}
+	return err
 }
 
 // kill ends the adapter and all that it started, and waits for it. An adapter
@@ -229,11 +247,18 @@ func (p *process) line() ([]byte, error) {
 	}
 }
 
-// excerpt is the begin of what may be long or not text.
+// excerpt is the begin of what may be long or not text. It has no characters
+// that a terminal would obey.
 func excerpt(b []byte) string {
 	const most = 200
 	cut := len(b) > most
 	text := strings.ToValidUTF8(string(b[:min(len(b), most)]), "?")
+	text = strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) && !unicode.IsSpace(r) {
+			return '?'
+		}
+		return r
+	}, text)
 	text = strings.Join(strings.Fields(text), " ")
 	if cut {
 		text += " ..."

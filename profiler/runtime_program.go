@@ -10,7 +10,9 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
+	"unicode"
 
 	"github.com/hwprofd/hwprofd/graph"
 	"github.com/hwprofd/hwprofd/graph/onnx"
@@ -75,7 +77,7 @@ type helloReply struct {
 	Options  map[string]string `json:"options"`
 	Threads  int               `json:"threads"`
 	Step     float64           `json:"clock_step_ns"`
-	Can      []string          `json:"can"` // of "outputs", "nodes"
+	Can      []string          `json:"can"` // of "outputs", "nodes", "graph"
 }
 
 func (h *helloReply) validate() error {
@@ -88,10 +90,12 @@ func (h *helloReply) validate() error {
 		return fmt.Errorf(`its hello has the "name" %q, which is that of this program's own runtime`, h.Name)
 	case h.Version == "":
 		return errors.New(`its hello has no "version"`)
+	case strings.ContainsFunc(h.Name+h.Version+fmt.Sprint(h.Options), unicode.IsControl):
+		return errors.New("its hello has line ends or other control characters in its texts")
 	case h.Threads < 1:
 		return fmt.Errorf(`its hello has "threads" %d`, h.Threads)
-	case !(h.Step > 0) || h.Step > 1e9:
-		return fmt.Errorf(`its hello has "clock_step_ns" %v, want the smallest step of its clock`, h.Step)
+	case !(h.Step > 0) || h.Step > float64(coarsestClock):
+		return fmt.Errorf(`its hello has "clock_step_ns" %v, want the smallest step of its clock, above 0 and at most %d`, h.Step, coarsestClock)
 	}
 	return nil
 }
@@ -267,7 +271,7 @@ type clockReading struct {
 
 // UnmarshalJSON reads whole numbers exactly, which float64 does not from 2^53 on.
 func (c *clockReading) UnmarshalJSON(b []byte) error {
-	c.given = true
+	c.given = string(b) != "null"
 	var err error
 	if c.ns, err = strconv.ParseInt(string(b), 10, 64); err == nil {
 		return nil
@@ -284,14 +288,19 @@ func (c *clockReading) UnmarshalJSON(b []byte) error {
 }
 
 func (s *programSession) Run(ctx context.Context, n int) (time.Duration, error) {
+	warm := 0
+	if s.each < refilled {
+		warm = 1
+	}
+	return s.run(ctx, n, warm)
+}
+
+// run runs the graph n times after warm times that are not timed.
+func (s *programSession) run(ctx context.Context, n, warm int) (time.Duration, error) {
 	p := s.program
 	var reply runReply
 	begin := time.Now()
-	q := request{Op: "run", N: n}
-	if s.each < refilled {
-		q.Warm = 1
-	}
-	if err := p.ask(ctx, q, &reply); err != nil {
+	if err := p.ask(ctx, request{Op: "run", N: n, Warm: warm}, &reply); err != nil {
 		return 0, err
 	}
 	waited := time.Since(begin)
@@ -327,6 +336,9 @@ func (s *programSession) Nodes(ctx context.Context, n int) ([]NodeTime, error) {
 	}
 	if err := p.ask(ctx, request{Op: "nodes", N: n}, &reply); err != nil {
 		return nil, err
+	}
+	if reply.Nodes == nil {
+		return nil, p.broken(`the reply to "nodes" has no "nodes"`)
 	}
 	for _, node := range reply.Nodes {
 		if !(node.NS >= 0) {

@@ -26,6 +26,10 @@ func TestMain(m *testing.M) {
 		fakeAdapter(os.Args[2])
 		os.Exit(0)
 	}
+	if len(os.Args) == 3 && os.Args[1] == "checked-adapter" {
+		checkedAdapter(os.Args[2])
+		os.Exit(0)
+	}
 	os.Exit(m.Run())
 }
 
@@ -65,6 +69,11 @@ func fakeAdapter(misbehaviour string) {
 				if misbehaviour == "old protocol" {
 					q.Protocol = 99
 				}
+			case "two lines of name":
+				name = "fake\nok"
+			case "coarse clock":
+				reply(`{"ok":true,"protocol":1,"name":"fake","version":"1","threads":1,"clock_step_ns":1e7}`)
+				continue
 			case "exits":
 				if _, err := os.CreateTemp("", "left-by-the-adapter"); err != nil {
 					panic(err)
@@ -119,6 +128,12 @@ func fakeAdapter(misbehaviour string) {
 					continue
 				case "no times":
 					reply(`{"ok":true}`)
+					continue
+				case "null times":
+					reply(`{"ok":true,"start_ns":null,"end_ns":null}`)
+					continue
+				case "escapes":
+					reply("\x1b[2J\x1b]0;owned\x07")
 					continue
 				case "negative":
 					start, end = end, start
@@ -177,6 +192,8 @@ func TestMisbehavingAdapter(t *testing.T) {
 		"garbage":            "not a JSON object",
 		"NaN":                "has no NaN",
 		"no times":           `no "start_ns"`,
+		"null times":         `no "start_ns"`,
+		"escapes":            "?[2J?]0;owned?",
 		"negative":           "a negative time",
 		"out of order":       "out of order",
 		"too long":           "is its clock in ns?",
@@ -261,9 +278,11 @@ func noChildren(t *testing.T) {
 // refused, with the reason.
 func TestAdapterThatCannotStart(t *testing.T) {
 	for misbehaviour, reason := range map[string]string{
-		"dead":         "exit status 3; its last words: no such library",
-		"own name":     "this program's own runtime",
-		"old protocol": "version 99 of the protocol",
+		"dead":              "exit status 3; its last words: no such library",
+		"own name":          "this program's own runtime",
+		"old protocol":      "version 99 of the protocol",
+		"coarse clock":      "at most 1000000",
+		"two lines of name": "control characters",
 	} {
 		_, err := OpenProgram(context.Background(), fakeCommand(t, misbehaviour), ProgramOptions{})
 		if err == nil || !strings.Contains(err.Error(), reason) {
@@ -272,6 +291,40 @@ func TestAdapterThatCannotStart(t *testing.T) {
 	}
 	if _, err := OpenProgram(context.Background(), []string{"/no/such/adapter"}, ProgramOptions{}); err == nil {
 		t.Error("a program that is not there was started")
+	}
+	noChildren(t)
+}
+
+// TestFileThatIsNoProgram shows that the error says what to do.
+func TestFileThatIsNoProgram(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("it starts programs by their names")
+	}
+	folder := t.TempDir()
+	for name, c := range map[string]struct {
+		content string
+		mode    os.FileMode
+		want    string
+	}{
+		"not-executable": {"#!/bin/sh\n", 0o644, "chmod +x"},
+		"no-interpreter": {"#!/no/such/python\n", 0o755, "the interpreter in its first line"},
+		"no-first-line":  {"import sys\n", 0o755, "#!/usr/bin/env"},
+		"fails":          {"#!/bin/sh\necho no module named torch >&2; exit 4\n", 0o755, "its last words: no module named torch"},
+		"folder":         {"", 0o755 | os.ModeDir, "it is a folder"},
+	} {
+		path := filepath.Join(folder, name)
+		var err error
+		if c.mode.IsDir() {
+			err = os.Mkdir(path, c.mode)
+		} else {
+			err = os.WriteFile(path, []byte(c.content), c.mode)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := OpenProgram(context.Background(), []string{path}, ProgramOptions{}); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: error %v, want one with %q", name, err, c.want)
+		}
 	}
 	noChildren(t)
 }

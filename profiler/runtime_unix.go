@@ -17,5 +17,8 @@ func killGroup(cmd *exec.Cmd) { _ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKI
 
 func isBrokenPipe(err error) bool { return errors.Is(err, syscall.EPIPE) }
 
+// isNoProgram reports whether a file could not be started for what is in it.
+func isNoProgram(err error) bool { return errors.Is(err, syscall.ENOEXEC) }
+
 // unblock does nothing: closing a pipe ends the read of it.
 func unblock(*exec.Cmd) {}

@@ -141,9 +141,9 @@ func quantilesOf(sorted []float64, whole float64) (points []float64) {
 func (s *sampler) quietVisit(v visit) bool { return v.Quiet > 0 && !s.disturbed(v.Speeds) }
 
 // combine summarizes visits, of which the quiet ones count, each alike. Where
-// none is quiet, those count that were beside the least other work, as they were
-// timed: to divide out what it slowed the calibration kernels down by makes rows
-// worse (docs/measurement.md).
+// none is quiet, all do, as they were timed: to divide out what other work slowed
+// the calibration kernels down by, or to take those alone where that was least,
+// makes rows worse (docs/measurement.md).
 func (s *sampler) combine(visits []visit, kind workKind) measurement {
 	var m measurement
 	counting := make([]visit, 0, len(visits))
@@ -161,9 +161,9 @@ func (s *sampler) combine(visits []visit, kind workKind) measurement {
 	m.Disturbed = len(counting) < min(minVisits, (len(visits)+2)/2)
 	quiet := len(counting) > 0
 	if !quiet {
-		counting = s.quietestVisits(visits)
+		counting = visits
 	}
-	counting, unknown := s.withOneClock(counting, kind)
+	counting, unknown := s.withOneClock(counting, kind, quiet)
 	m.Corrected = summarizeVisits(counting)
 	if len(counting) == 1 { // so much is known of the noise, and of others
 		m.Corrected.widen(counting[0].Error)
@@ -199,9 +199,10 @@ func (s *sampler) combine(visits []visit, kind workKind) measurement {
 }
 
 // withOneClock returns visits at the baseline's clock, by what items of this kind
-// are seen to follow it, or as they were timed if theirs is the same; then also
-// what is not known of that, as a part of their times.
-func (s *sampler) withOneClock(visits []visit, kind workKind) (counting []visit, unknown float64) {
+// are seen to follow it, or as they were timed if theirs is the same, or if none is
+// quiet, as then other work slows the clock's kernel down as well; then also what
+// is not known of that, as a part of their times.
+func (s *sampler) withOneClock(visits []visit, kind workKind, quiet bool) (counting []visit, unknown float64) {
 	other, changes := 0, make([]float64, len(visits))
 	for i, v := range visits {
 		changes[i] = v.Speeds[clock] / s.baseline[clock]
@@ -210,7 +211,7 @@ func (s *sampler) withOneClock(visits []visit, kind workKind) (counting []visit,
 		}
 	}
 	power := s.trends[kind].power()
-	if 10*other <= len(visits) {
+	if !quiet || 10*other <= len(visits) {
 		power, unknown = 0, math.Abs(median(changes)-1) // some items may follow it all the same
 	}
 	counting = slices.Clone(visits)
@@ -229,22 +230,6 @@ func summarizeVisits(visits []visit) summary {
 		medians[i] = v.Median
 	}
 	return trimmedSummary(medians)
-}
-
-// quietestVisits are those whose level of other work is nearly as low as that of
-// the lowest minVisits.
-func (s *sampler) quietestVisits(visits []visit) (chosen []visit) {
-	levels := make([]float64, len(visits))
-	for i, v := range visits {
-		levels[i] = s.slower(v.Speeds, arithmetic)
-	}
-	limit := 1.1 * slices.Sorted(slices.Values(levels))[min(minVisits, len(levels))-1]
-	for i, v := range visits {
-		if levels[i] <= limit {
-			chosen = append(chosen, v)
-		}
-	}
-	return chosen
 }
 
 // trimmedSummary is the geometric mean of the medians of visits but for

@@ -105,14 +105,17 @@ func TestVisitsCoverage(t *testing.T) {
 
 // TestVisitsBesideOtherWork has two of five loads beside other work.
 func TestVisitsBesideOtherWork(t *testing.T) {
-	slow := [kinds + 1]float64{clock: 1, arithmetic: 1.6, memory: 1.4, kinds: 1.3}
+	all := func(int) bool { return true }
 	for name, c := range map[string]struct {
 		busy      func(load int) bool
 		disturbed bool
+		clock     float64 // what its kernel is slowed down by
 	}{
-		"some loads": {func(load int) bool { return load%5 == 1 || load%5 == 3 }, false},
-		"all":        {func(int) bool { return true }, true},
+		"some loads":                  {func(load int) bool { return load%5 == 1 || load%5 == 3 }, false, 1},
+		"all":                         {all, true, 1},
+		"all, the clock's kernel too": {all, true, 1.2},
 	} {
+		slow := [kinds + 1]float64{clock: c.clock, arithmetic: 1.6 * c.clock, memory: 1.4 * c.clock, kinds: 1.3}
 		m := newMachine(1)
 		s := m.sampler(t)
 		r := &simulatedItem{m: m, truth: 50 * time.Microsecond}

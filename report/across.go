@@ -24,7 +24,18 @@ var acrossSource string
 var acrossPage = template.Must(template.New("across").Funcs(template.FuncMap{
 	"latency": latency,
 	"ratio":   func(x float64) string { return fmt.Sprintf("%.2f", x) },
+	"percent": percent,
+	"pvalue":  pValue,
 }).Parse(acrossSource))
+
+// pValue is a p-value to two digits, or what it is below.
+func pValue(p float64) string {
+	const least = 1e-12 // below, the tails of the distribution mean nothing
+	if p < least {
+		return "< 1e-12"
+	}
+	return fmt.Sprintf("%.2g", p)
+}
 
 // Across is a comparison of two tables, such as those of two runtimes.
 type Across struct {

@@ -84,7 +84,18 @@ func fakeVerb(args []string) int {
 		if _, err := os.Stat(option("-o") + ".journal"); err == nil {
 			fmt.Fprintln(os.Stderr, `{"message":"resumed"}`)
 		}
-		if err := fakeTable(100).Write(option("-o")); err != nil {
+		table := fakeTable(100)
+		if known := option("--known"); known != "" { // the rows beyond those measured are predicted
+			rows, err := strconv.Atoi(option("--rows"))
+			if _, unread := lut.Read(known); err != nil || unread != nil {
+				fmt.Fprintln(os.Stderr, "hwprofd:", err, unread)
+				return 1
+			}
+			for i := range table.Rows[rows:] {
+				table.Rows[rows+i].Samples, table.Rows[rows+i].Stable = 0, false
+			}
+		}
+		if err := table.Write(option("-o")); err != nil {
 			fmt.Fprintln(os.Stderr, "hwprofd:", err)
 			return 1
 		}
@@ -100,6 +111,12 @@ func fakeVerb(args []string) int {
 			fmt.Fprintln(os.Stderr, "hwprofd:", err)
 			return 1
 		}
+	case "evaluate": // the clock is slower by a quarter
+		if _, err := lut.Read(option("--lut")); err != nil || !slices.Contains(args, "--clock") {
+			fmt.Fprintln(os.Stderr, "hwprofd: no clock:", err)
+			return 1
+		}
+		fmt.Println(`{"lut_ns":100,"now_ns":125,"factor":1.25,"rescaled":true}`)
 	case "bench":
 		for _, name := range panel {
 			for i := range 3 {

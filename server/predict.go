@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"math"
 	"net/http"
 	"sync"
 	"time"
@@ -23,6 +24,7 @@ const (
 	maxKnown      = 16 << 10        // workloads of a predictor that are kept ready
 	forgetAfter   = 5 * time.Minute // without use
 	maxNameLength = 512
+	maxSuggest    = 1000
 )
 
 // oracle predicts. Tables, predictors, and what was asked of them are kept
@@ -31,6 +33,7 @@ type oracle struct {
 	luts   *luts
 	models *models
 	fits   *fits
+	clocks *clocks
 
 	reads  singleflight.Group
 	tables *lru.Cache[string, *lut.Table] // by ETag
@@ -162,6 +165,12 @@ func (o *oracle) answer(ctx context.Context, s *scratch) error {
 		return err
 	}
 	prediction.Parts = []api.Part{}
+	if prediction.Clock != nil {
+		prediction.Parts = scaledParts(s.workloads, prediction.Clock.Factor)
+		whole, err := json.Marshal(prediction)
+		s.answer = append(append(s.answer[:0], whole...), '\n')
+		return err
+	}
 	head, err := json.Marshal(prediction)
 	if err != nil {
 		return err
@@ -184,16 +193,30 @@ func (o *oracle) predict(ctx context.Context, request api.PredictRequest, wait t
 	if err != nil {
 		return nil, err
 	}
-	for _, w := range s.workloads {
-		prediction.Parts = append(prediction.Parts, apiParts(w)...)
+	factor := 1.0
+	if prediction.Clock != nil {
+		factor = prediction.Clock.Factor
 	}
+	prediction.Parts = scaledParts(s.workloads, factor)
 	return prediction, nil
+}
+
+// scaledParts are the parts of workloads with their latencies times factor.
+func scaledParts(workloads []*predictor.Prepared, factor float64) []api.Part {
+	var parts []api.Part
+	for _, w := range workloads {
+		parts = append(parts, apiParts(w)...)
+	}
+	for i := range parts {
+		parts[i].LatencyNS *= factor
+	}
+	return parts
 }
 
 func apiParts(w *predictor.Prepared) []api.Part {
 	var parts []api.Part
 	for _, part := range w.Parts() {
-		parts = append(parts, api.Part{Workload: part.Workload.String(), LatencyNS: part.LatencyNS, Source: part.Source})
+		parts = append(parts, api.Part{Workload: part.Workload.String(), LatencyNS: part.LatencyNS, Source: part.Source, Uncertainty: part.Uncertainty})
 	}
 	return parts
 }
@@ -207,6 +230,10 @@ func (o *oracle) ask(ctx context.Context, q question, wait time.Duration, s *scr
 		return nil, problemf(http.StatusBadRequest, "lut is missing: name the table to predict by")
 	case (q.model == "") == (len(q.workloads) == 0):
 		return nil, problemf(http.StatusBadRequest, "name what to predict: either model, or workloads")
+	case q.coverage < 0 || q.coverage >= 1:
+		return nil, problemf(http.StatusBadRequest, "coverage %g is not between 0 and 1", q.coverage)
+	case q.suggest < 0 || q.suggest > maxSuggest:
+		return nil, problemf(http.StatusBadRequest, "suggest %d is outside 0 to %d", q.suggest, maxSuggest)
 	case len(q.workloads) > maxWorkloads:
 		return nil, problemf(http.StatusBadRequest, "%d workloads are more than the %d that are taken", len(q.workloads), maxWorkloads)
 	case q.model != "":
@@ -238,9 +265,19 @@ func (o *oracle) ask(ctx context.Context, q question, wait time.Duration, s *scr
 	if err := k.find(q.workloads, s); err != nil {
 		return nil, err
 	}
-	predicted, err := k.predictor.PredictPrepared(s.workloads)
+	p := k.predictor
+	if q.coverage != 0 {
+		if p, err = p.Within(q.coverage); err != nil {
+			return nil, problemf(http.StatusBadRequest, "%w", err)
+		}
+	}
+	predicted, err := p.PredictPrepared(s.workloads)
 	if err != nil {
 		return nil, problemf(http.StatusUnprocessableEntity, "%w", err)
+	}
+	clock, _ := o.clocks.get(info.ETag)
+	if clock.Rescaled {
+		predicted = predicted.Scaled(clock.Factor)
 	}
 	prediction := &api.Prediction{
 		Network: network, LUT: info.Name,
@@ -249,9 +286,42 @@ func (o *oracle) ask(ctx context.Context, q question, wait time.Duration, s *scr
 		EnergySource: predicted.EnergySource, OverheadNS: predicted.OverheadNS,
 	}
 	if predicted.EnergySource != "" {
-		prediction.EnergyMJ = &predicted.EnergyMJ
+		prediction.EnergyMJ, prediction.EnergyLow, prediction.EnergyHigh = &predicted.EnergyMJ, &predicted.EnergyLow, &predicted.EnergyHigh
+	}
+	if clock.Rescaled {
+		scaledBy := clock // the usual answer need not pay for one on the heap
+		prediction.Clock = &scaledBy
+	}
+	if q.suggest > 0 {
+		if err := suggest(p, q.suggest, s.workloads, prediction); err != nil {
+			return nil, err
+		}
 	}
 	return prediction, nil
+}
+
+// suggest adds what would be best measured to a prediction of workloads.
+func suggest(p *predictor.Predictor, n int, prepared []*predictor.Prepared, prediction *api.Prediction) error {
+	var workloads []graph.Workload
+	for _, w := range prepared {
+		for _, part := range w.Parts() {
+			workloads = append(workloads, part.Workload)
+		}
+	}
+	suggestions, err := p.Suggest(workloads, n)
+	if err != nil {
+		return err
+	}
+	factor := 1.0
+	if prediction.Clock != nil {
+		factor = prediction.Clock.Factor
+	}
+	for _, s := range suggestions {
+		prediction.Suggestions = append(prediction.Suggestions, api.Suggestion{
+			Workload: s.Workload.String(), Times: s.Times, LatencyNS: factor * s.LatencyNS, Source: s.Source, HalfWidth: math.Expm1(s.Width),
+		})
+	}
+	return nil
 }
 
 func (o *oracle) openPredictor(ctx context.Context, info api.LUT, wait time.Duration) (*known, error) {

@@ -1,6 +1,10 @@
 package server
 
 import (
+	"fmt"
+	"io"
+	"math"
+	"net/http"
 	"path/filepath"
 	"testing"
 
@@ -56,7 +60,7 @@ func TestPredictTakenApart(t *testing.T) {
 	}
 	var want []api.Part
 	for _, part := range prediction.Parts {
-		want = append(want, api.Part{Workload: part.Workload.String(), LatencyNS: part.LatencyNS, Source: part.Source})
+		want = append(want, api.Part{Workload: part.Workload.String(), LatencyNS: part.LatencyNS, Source: part.Source, Uncertainty: part.Uncertainty})
 	}
 
 	d := startDaemon(t, t.TempDir())
@@ -74,4 +78,70 @@ func TestPredictTakenApart(t *testing.T) {
 			t.Errorf("%g ns, want %g", got.LatencyNS, prediction.LatencyNS)
 		}
 	}
+}
+
+// TestPredictAsAsked asks for another coverage, and what to measure.
+func TestPredictAsAsked(t *testing.T) {
+	table := fakeTable(60)
+	fit, err := predictor.Fit(table)
+	if err != nil {
+		t.Fatal(err)
+	}
+	unknown, err := graph.ParseWorkload("hswish/f32/n1c32h28w28") // of a family without rows
+	if err != nil {
+		t.Fatal(err)
+	}
+	workloads := []graph.Workload{fakeWorkloads()[0], unknown, unknown}
+	d := startDaemon(t, t.TempDir())
+	d.addTable("a", 60)
+	names := `"` + workloads[0].String() + `","` + unknown.String() + `","` + unknown.String() + `"`
+	for _, coverage := range []float64{0.5, 0.9, 0.99} {
+		p, err := fit.Within(coverage)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want, err := p.Predict(workloads)
+		if err != nil {
+			t.Fatal(err)
+		}
+		suggestions, err := p.Suggest(workloads, 3)
+		if err != nil || len(suggestions) == 0 {
+			t.Fatal(suggestions, err)
+		}
+		var got api.Prediction
+		d.ask("POST", "/api/v1/predict", "application/json", fmt.Appendf(nil, `{"lut":"a","workloads":[%s],"coverage":%g,"suggest":3}`, names, coverage), 200, &got)
+		if got.LatencyNS != want.LatencyNS || got.LowNS != want.LowNS || got.HighNS != want.HighNS || got.Coverage != coverage || got.Clock != nil {
+			t.Errorf("coverage %g: %+v, want %+v", coverage, got, want)
+		}
+		if len(got.Suggestions) != len(suggestions) || got.Suggestions[0].Workload != unknown.String() || got.Suggestions[0].Times != 2 ||
+			got.Suggestions[0].HalfWidth != math.Expm1(suggestions[0].Width) {
+			t.Errorf("coverage %g: suggested are %+v, want %+v", coverage, got.Suggestions, suggestions)
+		}
+		if got.Parts[1].Uncertainty != want.Parts[1].Uncertainty || got.Parts[1].Uncertainty == 0 {
+			t.Errorf("part %+v, want %+v", got.Parts[1], want.Parts[1])
+		}
+	}
+	var problem api.Problem
+	for _, wrong := range []string{`"coverage":1`, `"coverage":-0.5`, `"suggest":-1`, `"suggest":100000`} {
+		d.ask("POST", "/api/v1/predict", "application/json", fmt.Appendf(nil, `{"lut":"a","workloads":[%s],%s}`, names, wrong), 400, &problem)
+	}
+	model := d.upload("net.onnx", "model")
+	page := d.page("/models/" + model.Digest + "?lut=a&coverage=0.5")
+	contains(t, page, "in 50.0% of cases")
+	d.ask("GET", "/models/"+model.Digest+"?lut=a&coverage=x", "", nil, 400, nil)
+}
+
+// page is the text of a page.
+func (d *daemon) page(path string) string {
+	d.t.Helper()
+	response, err := http.Get(d.url + path)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	defer response.Body.Close()
+	text, err := io.ReadAll(response.Body)
+	if err != nil || response.StatusCode != http.StatusOK {
+		d.t.Fatalf("%s: %s, %v", path, response.Status, err)
+	}
+	return string(text)
 }

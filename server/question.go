@@ -10,10 +10,12 @@ import (
 type question struct {
 	lut, model string
 	workloads  [][]byte
+	coverage   float64 // 0 for the usual one
+	suggest    int
 }
 
 func questionOf(r api.PredictRequest) question {
-	return question{r.LUT, r.Model, byteSlices(r.Workloads)}
+	return question{r.LUT, r.Model, byteSlices(r.Workloads), r.Coverage, r.Suggest}
 }
 
 func byteSlices(list []string) [][]byte {
@@ -25,7 +27,7 @@ func byteSlices(list []string) [][]byte {
 }
 
 // scanQuestion reads a question as programs write it: an object of strings and
-// a list of strings, all without escapes. It takes a tenth of the time that
+// a list of strings, all without escapes, and no more. It takes a tenth of the time that
 // package json needs, which would be most of a prediction's. What is written in
 // another way, or wrong, is left to that package (ok is false). The names of
 // workloads are appended to room.

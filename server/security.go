@@ -17,7 +17,10 @@ const minToken = 22
 // CheckListen refuses an address beyond loopback without TLS and a token: who
 // can reach the daemon can make the machine work, and read its models.
 func CheckListen(address string, tls bool, token string) error {
-	host, _, err := net.SplitHostPort(address)
+	host, port, err := net.SplitHostPort(address)
+	if err == nil {
+		_, err = net.LookupPort("tcp", port)
+	}
 	if err != nil {
 		return fmt.Errorf("%q is no address to listen on: it has to be HOST:PORT, such as 127.0.0.1:7380", address)
 	}

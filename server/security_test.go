@@ -26,6 +26,8 @@ func TestCheckListen(t *testing.T) {
 		{"0.0.0.0:7380", true, testToken, ""},
 		{"0.0.0.0:7380", true, "short", "fewer than"},
 		{"127.0.0.1", false, "", "HOST:PORT"},
+		{"127.0.0.1:99999", false, "", "HOST:PORT"},
+		{"127.0.0.1:-1", false, "", "HOST:PORT"},
 	} {
 		err := CheckListen(test.address, test.tls, test.token)
 		switch {

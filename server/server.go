@@ -122,7 +122,8 @@ func New(options Options) (*Server, error) {
 	if s.queue, err = openQueue(filepath.Join(options.Dir, "queue.db")); err != nil {
 		return nil, err
 	}
-	if err := errors.Join(s.models.sweep(), s.luts.sweep()); err != nil {
+	s.oracle.clocks, err = openClocks(s.queue.db)
+	if err := errors.Join(err, s.models.sweep(), s.luts.sweep()); err != nil {
 		s.queue.close()
 		return nil, err
 	}

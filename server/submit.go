@@ -17,6 +17,9 @@ const (
 	maxBudget     = 7 * 24 * time.Hour
 	maxThreads    = 1024
 	maxJobModels  = 1000
+	maxKnownLUTs  = 100
+	maxKnownRows  = 100000
+	knownRows     = 10 // that a profile measures beside known tables
 	profileBudget = 5 * time.Minute
 	measureBudget = 2 * time.Second
 )
@@ -33,6 +36,9 @@ func (s *Server) submit(spec api.JobSpec) (api.Job, error) {
 	budget := measureBudget
 	if spec.Kind == api.Profile {
 		budget, spec.Seed = profileBudget, max(spec.Seed, 1)
+		if len(spec.Known) > 0 {
+			spec.Rows = cmp.Or(spec.Rows, knownRows)
+		}
 	} else if spec.Kind != api.Predict {
 		spec.Threads = max(spec.Threads, 1)
 	}
@@ -93,8 +99,14 @@ func (s *Server) accept(spec api.JobSpec) error {
 		return refuse("lut is missing: name the table")
 	case spec.LUT != "" && spec.Kind == api.Measure:
 		return refuse("lut does not go with a measure; evaluate compares with a table")
-	case profile && (spec.Space == "") == (len(spec.Models) == 0):
-		return refuse("name what to profile: either space or models")
+	case profile && sources(spec) != 1:
+		return refuse("name what to profile: either space or models, or known tables of other devices")
+	case !profile && (len(spec.Known) > 0 || spec.Rows != 0):
+		return refuse("known and rows only go with a profile")
+	case len(spec.Known) > maxKnownLUTs:
+		return refuse("%d known tables are more than the %d that a job takes", len(spec.Known), maxKnownLUTs)
+	case spec.Rows != 0 && (len(spec.Known) == 0 || spec.Rows < 3 || spec.Rows > maxKnownRows):
+		return refuse("rows %d: with known tables, 3 to %d workloads are measured", spec.Rows, maxKnownRows)
 	case !profile && len(spec.Models) == 0:
 		return refuse("models is empty: name at least one by its digest")
 	case !profile && (spec.Space != "" || spec.Replace || spec.Seed != 0):
@@ -117,6 +129,14 @@ func (s *Server) accept(spec api.JobSpec) error {
 			return refuse("models[%d]: %w", i, err)
 		}
 	}
+	for i, name := range spec.Known {
+		if _, err := s.luts.get(name); err != nil {
+			return refuse("known[%d]: %w", i, err)
+		}
+		if slices.Contains(spec.Known[:i], name) {
+			return refuse("known[%d]: table %q is there twice", i, name)
+		}
+	}
 	if spec.LUT != "" {
 		if err := checkLUTName(spec.LUT); err != nil {
 			return err
@@ -130,4 +150,14 @@ func (s *Server) accept(spec api.JobSpec) error {
 		}
 	}
 	return nil
+}
+
+// sources counts what a profile is told to measure by.
+func sources(spec api.JobSpec) (n int) {
+	for _, there := range []bool{spec.Space != "", len(spec.Models) > 0, len(spec.Known) > 0} {
+		if there {
+			n++
+		}
+	}
+	return n
 }

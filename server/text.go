@@ -23,6 +23,9 @@ func whatJob(job api.Job) string {
 		if spec.Space != "" {
 			return fmt.Sprintf("profile space %s into %s", spec.Space, spec.LUT)
 		}
+		if len(spec.Known) > 0 {
+			return fmt.Sprintf("profile %d workloads into %s, the others from %s", spec.Rows, spec.LUT, strings.Join(spec.Known, ", "))
+		}
 		return fmt.Sprintf("profile %s into %s", models, spec.LUT)
 	case api.Measure:
 		return "measure " + models

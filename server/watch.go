@@ -95,7 +95,8 @@ func (s *Server) scheduleChecks(ctx context.Context) {
 	}
 }
 
-// check measures the panel and looks whether the machine's speed changed.
+// check measures the panel and looks whether the machine's speed changed, and the
+// clock since each of its tables was measured.
 func (s *Server) check(ctx context.Context, job *api.Job, dir string) (any, error) {
 	var names []string
 	for _, name := range panel {
@@ -110,11 +111,15 @@ func (s *Server) check(ctx context.Context, job *api.Job, dir string) (any, erro
 	if err != nil {
 		return nil, err
 	}
+	clocks, err := s.measureClocks(ctx, job, dir)
+	if err != nil {
+		return nil, err
+	}
 	d, err := s.drift()
 	if err != nil {
 		return nil, err
 	}
-	check := api.Check{At: now(), Medians: medians, Facts: driftFacts()}
+	check := api.Check{At: now(), Medians: medians, Facts: driftFacts(), Clocks: clocks}
 	alarm := observe(&d, check)
 	if err := s.keepDrift(&d); err != nil {
 		return nil, err

@@ -159,6 +159,7 @@ func describeDevice() (devicePage, error) {
 	add("kernel", info.Kernel)
 	add("clock source", info.ClockSource)
 	add("governor", info.Governor)
+	add("isolated cores", info.IsolatedCores)
 	if info.Virtual {
 		add("virtual", "yes "+info.Hypervisor)
 	}
@@ -245,6 +246,9 @@ func showResult(job *api.Job) (shown []comparisonPage, table *api.LUT, err error
 		err = json.Unmarshal(job.Result, &e)
 		for i := range e.Models {
 			shown = append(shown, showComparison(&e.Models[i]))
+			if e.Clock != nil && e.Clock.Rescaled {
+				shown[i].Clock = e.Clock
+			}
 		}
 	case api.Measure:
 		var all []measurement
@@ -268,7 +272,11 @@ type comparisonPage struct {
 	Network                    string
 	PredictedNS, LowNS, HighNS float64
 	MeasuredNS, CI95NS, Error  float64
+	Coverage                   float64 // of the interval, 0 where it is the usual one
+	Energy, EnergySource       string  // predicted
 	Layers                     []layerPage
+	Suggestions                []api.Suggestion
+	Clock                      *api.Clock // that predictions are scaled to
 }
 
 type layerPage struct {
@@ -298,10 +306,19 @@ func showComparison(c *api.Comparison) comparisonPage {
 // showPrediction shows a prediction; layers name its parts, if they are known and
 // no workload was taken apart.
 func showPrediction(prediction *api.Prediction, layers []api.Layer) comparisonPage {
-	p := comparisonPage{Network: prediction.Network, PredictedNS: prediction.LatencyNS, LowNS: prediction.LowNS, HighNS: prediction.HighNS}
+	p := comparisonPage{
+		Network: prediction.Network, PredictedNS: prediction.LatencyNS, LowNS: prediction.LowNS, HighNS: prediction.HighNS,
+		Coverage: prediction.Coverage, Suggestions: prediction.Suggestions, Clock: prediction.Clock,
+	}
+	if prediction.EnergyMJ != nil {
+		p.Energy, p.EnergySource = threeDigits(*prediction.EnergyMJ)+" mJ", prediction.EnergySource
+		if low, high := prediction.EnergyLow, prediction.EnergyHigh; low != nil && high != nil { // not in what older daemons kept
+			p.EnergySource += fmt.Sprintf(", %s to %s mJ", threeDigits(*low), threeDigits(*high))
+		}
+	}
 	named := slices.DeleteFunc(slices.Clone(layers), func(l api.Layer) bool { return l.Workload == "" })
 	for i, part := range prediction.Parts {
-		layer := layerPage{Workload: part.Workload, Source: part.Source, Predicted: part.LatencyNS}
+		layer := layerPage{Workload: part.Workload, Source: fmt.Sprintf("%s ±%.1f%%", part.Source, 100*part.Uncertainty), Predicted: part.LatencyNS}
 		if len(named) == len(prediction.Parts) {
 			layer.Node = named[i].Node
 		}
@@ -340,6 +357,11 @@ func (s *Server) modelsPage(w http.ResponseWriter, r *http.Request) error {
 	}{s.page("Models", "models"), list})
 }
 
+// coverages are what the page offers for intervals.
+var coverages = []string{"0.5", "0.8", "0.9", "0.95", "0.99"}
+
+const suggestedHere = 5 // measurements that the page names
+
 // modelPage shows what a model costs: predicted by a table, and measured if a
 // job has done that.
 func (s *Server) modelPage(w http.ResponseWriter, r *http.Request) error {
@@ -360,9 +382,19 @@ func (s *Server) modelPage(w http.ResponseWriter, r *http.Request) error {
 		Comparison *comparisonPage
 		Problem    string
 		Learning   bool // from the table
-	}{page: s.page(model.Name, "models"), Model: model, LUTs: tables, LUT: r.URL.Query().Get("lut")}
+		Coverage   string
+		Coverages  []string
+	}{page: s.page(model.Name, "models"), Model: model, LUTs: tables, LUT: r.URL.Query().Get("lut"), Coverage: r.URL.Query().Get("coverage"), Coverages: coverages}
 	if data.LUT == "" && len(tables) > 0 {
 		data.LUT = tables[0].Name
+	}
+	asked := data.Coverage != "" // for a prediction, not for what was measured
+	if !asked {
+		data.Coverage = "0.9"
+	}
+	coverage, err := strconv.ParseFloat(data.Coverage, 64)
+	if err != nil {
+		return problemf(http.StatusBadRequest, "coverage=%q is no number", data.Coverage)
 	}
 	measured := uint64(0)
 	for _, job := range s.queue.list("") { // the latest first
@@ -377,12 +409,12 @@ func (s *Server) modelPage(w http.ResponseWriter, r *http.Request) error {
 			measured = job.ID
 		}
 	}
-	if measured != 0 {
+	if measured != 0 && !asked {
 		if data.Comparison, err = s.measuredModel(measured, model.Digest); err != nil {
 			return err
 		}
 	} else if data.LUT != "" {
-		prediction, err := s.oracle.predict(r.Context(), api.PredictRequest{LUT: data.LUT, Model: model.Digest}, pagePatience)
+		prediction, err := s.oracle.predict(r.Context(), api.PredictRequest{LUT: data.LUT, Model: model.Digest, Coverage: coverage, Suggest: suggestedHere}, pagePatience)
 		var p *problem
 		switch {
 		case err == nil:
@@ -465,7 +497,14 @@ func (s *Server) postJobForm(w http.ResponseWriter, r *http.Request) error {
 	}
 	spec := api.JobSpec{
 		Kind: r.PostForm.Get("kind"), LUT: r.PostForm.Get("lut"), Space: r.PostForm.Get("space"),
-		Models: r.PostForm["model"], Replace: r.PostForm.Get("replace") == "true",
+		Models: r.PostForm["model"], Replace: r.PostForm.Get("replace") == "true", Known: r.PostForm["known"],
+	}
+	if text := r.PostForm.Get("rows"); text != "" {
+		n, err := strconv.Atoi(text)
+		if err != nil {
+			return problemf(http.StatusBadRequest, "rows: %q is no number of workloads", text)
+		}
+		spec.Rows = n
 	}
 	for _, field := range []struct {
 		name    string

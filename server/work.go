@@ -17,6 +17,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/hwprofd/hwprofd/lut"
 	"github.com/hwprofd/hwprofd/server/api"
 )
 
@@ -252,13 +253,24 @@ func seconds(s float64) string {
 func (s *Server) profile(ctx context.Context, job *api.Job, dir string, files []string) (any, error) {
 	path := filepath.Join(dir, "table"+tableSuffix)
 	// The table may be whole, and only its move be left to do.
-	if _, _, err := readLUT(path); err != nil {
+	_, table, err := readLUT(path)
+	if err == nil && len(job.Spec.Known) > 0 && !slices.ContainsFunc(table.Rows, func(r lut.Row) bool { return r.Predicted() }) {
+		// What is measured is all that it has.
+		if err := os.Remove(path); err != nil {
+			return nil, err
+		}
+		err = fs.ErrNotExist
+	}
+	if err != nil {
 		args := []string{"profile", "-o", filepath.Base(path), "--resume", "--budget", seconds(job.Spec.BudgetSeconds), "--seed", strconv.FormatUint(job.Spec.Seed, 10)}
 		if job.Spec.Space != "" {
 			args = append(args, "--space", job.Spec.Space)
 		}
 		for _, file := range files {
 			args = append(args, "--model", file)
+		}
+		for _, name := range job.Spec.Known {
+			args = append(args, "--known", s.luts.path(name), "--rows", strconv.Itoa(job.Spec.Rows))
 		}
 		if _, err := s.child(job, dir, args...).run(ctx); err != nil {
 			return nil, err
@@ -333,11 +345,20 @@ func (s *Server) predictAll(ctx context.Context, spec api.JobSpec) (any, error) 
 	return all, nil
 }
 
-// evaluate measures models and puts predictions beside.
+// evaluate measures models and puts predictions beside, scaled to the clock of now.
 func (s *Server) evaluate(ctx context.Context, job *api.Job, dir string, files []string) (any, error) {
 	evaluation := &api.Evaluation{LUT: job.Spec.LUT, Models: []api.Comparison{}}
 	var errs []float64
 	inside := 0
+	table, err := s.luts.get(job.Spec.LUT)
+	if err != nil {
+		return nil, err
+	}
+	if isHere(table) {
+		if evaluation.Clock, err = s.measureClock(ctx, job, dir, table); err != nil {
+			return nil, err
+		}
+	}
 	for i, file := range files {
 		out, err := s.measure(ctx, job, dir, file, i, len(files))
 		if err != nil {

@@ -49,6 +49,7 @@ const (
 // readGraph reads the nodes of a model, of which it needs to know little more
 // than that they are there.
 func readGraph(data []byte) (nodes []graphNode, err error) {
+	nodes = []graphNode{}
 	err = fields(data, func(number uint64, model []byte) error {
 		if number != modelGraph {
 			return nil

@@ -124,9 +124,9 @@ type reply struct {
 	Can      []string          `json:"can,omitempty"`
 	Start    *int64            `json:"start_ns,omitempty"`
 	End      *int64            `json:"end_ns,omitempty"`
-	Nodes    []nodeTime        `json:"nodes,omitempty"`
-	Graph    []graphNode       `json:"graph,omitempty"`
-	Outputs  []string          `json:"outputs,omitempty"`
+	Nodes    []nodeTime        `json:"nodes,omitzero"`
+	Graph    []graphNode       `json:"graph,omitzero"`
+	Outputs  []string          `json:"outputs,omitzero"`
 }
 
 // serve answers requests until it is asked to end, or there are no more.
@@ -245,7 +245,7 @@ func (a *adapter) outputs(folder string) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	var files []string
+	files := []string{}
 	for i, t := range tensors {
 		path := filepath.Join(folder, fmt.Sprintf("output%d.npy", i))
 		if err := writeNPY(path, t); err != nil {

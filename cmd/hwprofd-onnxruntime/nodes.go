@@ -66,7 +66,7 @@ func readProfile(data []byte, n int) ([]nodeTime, error) {
 		kernel = "_kernel_time"
 		cut    = 500 // ns
 	)
-	var nodes []nodeTime
+	nodes := []nodeTime{}
 	place, seen := map[string]int{}, map[string]int{}
 	for _, e := range events {
 		if e.Category != "Node" || !strings.HasSuffix(e.Name, kernel) {

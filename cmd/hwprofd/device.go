@@ -97,9 +97,18 @@ func printDevice(w io.Writer, info device.Info, here bool) error {
 	}
 	row("memory", "%s", byteSize(int64(info.MemoryBytes)))
 	row("clock source", "%s", orUnknown(info.ClockSource))
-	row("governor", "%s", orUnknown(info.Governor))
+	row("governor", "%s%s", orUnknown(info.Governor), governorHint(info.Governor))
+	if info.IsolatedCores != "" {
+		row("isolated cores", "%s: 'taskset -c %s hwprofd profile ...' measures there", info.IsolatedCores, info.IsolatedCores)
+	} else if info.OS == "linux" {
+		row("isolated cores", "none: isolcpus= on the kernel's command line keeps other work off a core")
+	}
 	if f := info.Frequency; f != nil {
-		row("frequency", "%s, range %s to %s", hertz(f.CurrentHz), hertz(f.MinHz), hertz(f.MaxHz))
+		span := "range not shown"
+		if f.MinHz != 0 || f.MaxHz != 0 {
+			span = "range " + hertz(f.MinHz) + " to " + hertz(f.MaxHz)
+		}
+		row("frequency", "%s, %s", hertz(f.CurrentHz), span)
 	}
 	if info.Virtual {
 		row("virtual", "yes (%s)", orUnknown(info.Hypervisor))
@@ -116,6 +125,16 @@ func printDevice(w io.Writer, info device.Info, here bool) error {
 		row("not seen", "%s", what)
 	}
 	return tw.Flush()
+}
+
+// governorHint says what makes times steadier where the clock follows the load.
+func governorHint(governor string) string {
+	for name := range strings.SplitSeq(governor, ",") {
+		if name != "" && name != "performance" {
+			return ": 'performance' for all cores makes times steadier"
+		}
+	}
+	return ""
 }
 
 func orUnknown(s string) string {

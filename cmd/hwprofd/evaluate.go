@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"math"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -30,6 +29,7 @@ func newEvaluateCommand() *cobra.Command {
 		outside        runtimeFlags
 		kept           string
 		leaveOut       bool
+		clockOnly      bool
 	)
 	cmd := &cobra.Command{
 		Use:   "evaluate --lut FILE (--model MODEL.onnx ... | --space SPACE ... --sample N)",
@@ -50,10 +50,11 @@ With --leave-out each family is also predicted by a table without its networks.
 
 Where the device's clock is not what it was when the table was measured, as a
 measurement of the table's calibration kernel shows, predictions are scaled to
-the new one.`,
+the new one. With --clock this measurement is all that is done.`,
 		Example: `  hwprofd evaluate --lut here.lut.parquet --space mobile28 --sample 50
   hwprofd evaluate --lut here.lut.parquet --model resnet.onnx --model vit.onnx --plot errors.svg
   hwprofd evaluate --lut here.lut.parquet --space mobile28 --space fbnet --sample 20 --coverage 0.95 --json
+  hwprofd evaluate --lut here.lut.parquet --clock
   hwprofd evaluate --lut ort.lut.parquet --model resnet.onnx --runtime onnxruntime -- --lib /opt/onnxruntime/lib/libonnxruntime.so`,
 		Args: outside.args,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -62,6 +63,12 @@ the new one.`,
 			}
 			if err := source.check(); err != nil {
 				return err
+			}
+			if clockOnly {
+				if len(models) > 0 || len(spaces) > 0 || outside.name != "" {
+					return usagef("--clock measures no networks: leave out --model, --space and --runtime")
+				}
+				return evaluateClock(cmd, source.table, seed, asJSON)
 			}
 			switch {
 			case len(models) == 0 && len(spaces) == 0:
@@ -128,6 +135,7 @@ the new one.`,
 	flags.BoolVar(&asJSON, "json", false, "print JSON")
 	outside.add(flags)
 	flags.StringVar(&kept, "measured", "", "table to keep the measured networks in, or to take them from where it exists")
+	flags.BoolVar(&clockOnly, "clock", false, "only measure how fast the device is beside when the table was measured")
 	flags.BoolVar(&leaveOut, "leave-out", false, "also predict each family without its networks in the table")
 	flags.StringVar(&plotPath, "plot", "", "also draw predicted over measured latency, as SVG")
 	return cmd
@@ -194,55 +202,6 @@ type evaluation struct {
 	runtime   profiler.Runtime // nil for that of this program
 	kept      string           // path of the table of what is measured, or empty
 	measured  []lut.Network    // as compared, by the table's clock
-}
-
-// clock is what became of the device's speed since the table was measured.
-type clock struct {
-	ThenNS   float64 `json:"lut_ns"` // the calibration kernel
-	NowNS    float64 `json:"now_ns"`
-	Factor   float64 `json:"factor"` // on all predicted latencies: NowNS / ThenNS, or 1
-	Rescaled bool    `json:"rescaled"`
-}
-
-// sameClock is how much the calibration kernel may differ from the table's
-// before the clock counts as changed. It is what other work on the machine
-// makes of two measurements of one clock.
-const sameClock = 0.05
-
-// clock measures the calibration kernel once more.
-func (e *evaluation) clock(ctx context.Context) (clock, error) {
-	c := clock{ThenNS: profiler.Baseline(e.table).ComputeNS, Factor: 1}
-	if c.ThenNS == 0 {
-		e.progress.say("the table has no calibration kernel: a change of the clock would not show")
-		return c, nil
-	}
-	calibration, err := graph.ParseWorkload(e.table.Meta.Protocol.Calibration)
-	if err != nil {
-		return c, fmt.Errorf("the table's calibration kernel: %w", err)
-	}
-	// As a whole network, as the baseline was taken: a workload alone is spared
-	// the conversions of its layout.
-	g, err := graph.FromWorkload(calibration, e.seed)
-	if err != nil {
-		return c, fmt.Errorf("the table's calibration kernel: %w", err)
-	}
-	measured, err := profiler.New(profiler.Options{Seed: e.seed}).Network(ctx, "calibration", g)
-	if err != nil {
-		return c, err
-	}
-	c.set(measured.LatencyMedianNS)
-	if c.Rescaled {
-		e.progress.say("the device's clock changed: the calibration kernel takes %s, when the table was measured %s; predictions are scaled by %.3f",
-			nanoseconds(c.NowNS), nanoseconds(c.ThenNS), c.Factor)
-	}
-	return c, nil
-}
-
-func (c *clock) set(nowNS float64) {
-	c.NowNS = nowNS
-	if ratio := nowNS / c.ThenNS; math.Abs(math.Log(ratio)) > sameClock {
-		c.Factor, c.Rescaled = ratio, true
-	}
 }
 
 // run measures the networks in short visits to each, spread over the whole time.

@@ -16,8 +16,11 @@ func newLUTCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "lut",
 		Short: "Look at latency tables (LUT files), compare, combine and convert them",
-		Args:  verbRequired,
-		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		Example: `  hwprofd lut show pi4.lut.parquet --op conv2d --sort -latency_median_ns
+  hwprofd lut verify pi4.lut.parquet
+  hwprofd lut diff monday.lut.parquet today.lut.parquet`,
+		Args: verbRequired,
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(newLUTShowCommand(), newLUTVerifyCommand(), newLUTDiffCommand(), newLUTMergeCommand(), newLUTExportCommand(), newLUTImportCommand())
 	return cmd
@@ -81,7 +84,8 @@ func printTable(w io.Writer, table *lut.Table, rows []lut.Row) error {
 	if n := len(table.Alternatives); n > 0 {
 		count += fmt.Sprintf(" and %d times of other kernels", n)
 	}
-	if len(rows) != len(table.Rows)+len(table.Alternatives) {
+	chosen := len(rows) != len(table.Rows)+len(table.Alternatives)
+	if chosen {
 		count = fmt.Sprintf("%d of %s", len(rows), count)
 	}
 	fmt.Fprintf(w, "%s %s, threads %d, measured %s; %s, %d whole networks\n",
@@ -97,6 +101,9 @@ func printTable(w io.Writer, table *lut.Table, rows []lut.Row) error {
 	}
 	if ns := table.Meta.RuntimeOverheadNS; ns > 0 {
 		fmt.Fprintf(w, "A run of nothing takes %s, which is part of every workload and network\n", nanoseconds(ns))
+	}
+	if m := table.Meta.Protocol.EnergyModel; m != nil {
+		fmt.Fprintf(w, "Modelled energies are by what %s told of %d workloads, which the model misses by %.1f%% in the median\n", m.FittedTo, m.Rows, 100*m.MedianError)
 	}
 	if p := table.Published; p != nil {
 		fmt.Fprintf(w, "%d published entries of %s (%s), which \"lut export --format published\" writes\n", len(p.Records), p.Source, p.Format)
@@ -121,6 +128,9 @@ func printTable(w io.Writer, table *lut.Table, rows []lut.Row) error {
 			name += " by " + r.Algorithm
 		}
 		fmt.Fprintf(tw, "%s\t%s\t%s\t%d\t%.2f\t%s\n", name, nanoseconds(r.LatencyMedianNS), ci, r.Samples, float64(r.MACs)/r.LatencyMedianNS, energy)
+	}
+	if chosen { // whoever asks for some workloads does not want all else
+		return tw.Flush()
 	}
 	if len(table.Networks) > 0 {
 		fmt.Fprintln(tw, "\t\t\t\t\t\nNETWORK\tMEDIAN\t95% CI\tSAMPLES\tUSED TO\tSUM OF ITS WORKLOADS")

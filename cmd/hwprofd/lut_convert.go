@@ -172,6 +172,7 @@ type publishedOrigin struct {
 
 func newLUTImportCommand() *cobra.Command {
 	var format, output string
+	var asJSON bool
 	var origin publishedOrigin
 	cmd := &cobra.Command{
 		Use:   "import FILE -o TABLE",
@@ -201,10 +202,15 @@ rows, with the mean in place of the median; blocks of several operators do not.`
 				return usagef("-o TABLE is missing: name the table to write")
 			case format != benchFormat && origin.device == "":
 				return usagef("--device NAME is missing: name the device of the published table")
-			case format == benchFormat && origin.device != "":
+			case format == benchFormat && cmd.Flags().Changed("device"):
 				return usagef("--device belongs to published tables; benchmark output has its own device, or is of this one")
 			case origin.threads < 1:
 				return usagef("--threads %d: want 1 or more", origin.threads)
+			}
+			for _, name := range []string{"runtime", "runtime-version", "threads", "measured"} {
+				if format == benchFormat && cmd.Flags().Changed(name) {
+					return usagef("--%s belongs to published tables; benchmark output says by itself how it was measured", name)
+				}
 			}
 			if err := refuseExisting(output); err != nil {
 				return err
@@ -220,15 +226,26 @@ rows, with the mean in place of the median; blocks of several operators do not.`
 			if err := table.Write(output); err != nil {
 				return err
 			}
+			published := 0
+			if table.Published != nil {
+				published = len(table.Published.Records)
+			}
+			if asJSON {
+				return writeJSON(cmd.OutOrStdout(), struct {
+					Rows      int `json:"rows"`
+					Published int `json:"published"` // entries that are kept as they are
+				}{len(table.Rows), published})
+			}
 			text := fmt.Sprintf("%s: %d workloads", output, len(table.Rows))
 			if table.Published != nil {
-				text += fmt.Sprintf(", %d published entries", len(table.Published.Records))
+				text += fmt.Sprintf(", %d published entries", published)
 			}
 			_, err = fmt.Fprintln(cmd.OutOrStdout(), text)
 			return err
 		},
 	}
 	flags := cmd.Flags()
+	flags.BoolVar(&asJSON, "json", false, "print JSON")
 	flags.StringVar(&format, "format", benchFormat, "format to read")
 	flags.StringVarP(&output, "output", "o", "", "table to write")
 	flags.StringVar(&origin.device, "device", "", "name of the device of a published table")
@@ -240,6 +257,9 @@ rows, with the mean in place of the median; blocks of several operators do not.`
 }
 
 func readBench(path string) (*lut.Table, error) {
+	if _, err := lut.Read(path); err == nil { // benchmarks are read from tables, too, but without all else
+		return nil, fmt.Errorf("lut: %s is a latency table already", path)
+	}
 	results, err := benchmark.Read(path, "")
 	if err != nil {
 		return nil, err

@@ -27,11 +27,29 @@ import (
 type onFlags struct{ on, tokenFile string }
 
 func (f *onFlags) add(flags *pflag.FlagSet) {
-	flags.StringVar(&f.on, "on", "", "do it on another machine: "+target.Forms+", or https://HOST:7380 of 'hwprofd serve'")
+	flags.Var((*given)(&f.on), "on", "do it on another machine: "+onForms)
 	flags.StringVar(&f.tokenFile, "token-file", "", "file with the token of the daemon that --on names")
 }
 
 func (f *onFlags) set() bool { return f.on != "" }
+
+// onForms are those of what --on names.
+const onForms = target.Forms + ", or https://HOST:7380 of 'hwprofd serve'"
+
+// given is a flag's text that is not empty where the flag is: in a script where
+// a variable is not set, --on "$TARGET" must not come to mean this machine.
+type given string
+
+func (g *given) String() string { return string(*g) }
+func (g *given) Type() string   { return "string" }
+
+func (g *given) Set(text string) error {
+	if text == "" {
+		return errors.New("it is empty: give a name, or leave the flag out")
+	}
+	*g = given(text)
+	return nil
+}
 
 // targetOptions are the options of targets; tests change them.
 var targetOptions = target.Options{}
@@ -52,6 +70,9 @@ func newTargetAgentCommand() *cobra.Command {
 
 // openTarget opens a target, whose runs are shown by p.
 func openTarget(name string, p *progress) (*target.Target, error) {
+	if kind, _, _ := strings.Cut(name, ":"); kind != "ssh" && kind != "adb" {
+		return nil, usagef("--on %q is no other machine: want %s", name, onForms)
+	}
 	options := targetOptions
 	options.Say = func(line string) { p.say("%s", line) }
 	options.Log = p.showRemote
@@ -99,6 +120,9 @@ func sourceAbove(dir string) string {
 // deviceOn says what machine a target is.
 func deviceOn(cmd *cobra.Command, f *onFlags, asJSON bool, args []string) error {
 	if isDaemon(f.on) {
+		if cmd.Flags().Changed("kernels") || len(args) > 0 {
+			return usagef("a daemon does not tell its kernels: leave out --kernels and the workloads; ssh:// takes them")
+		}
 		return deviceOnDaemon(cmd, f, asJSON)
 	}
 	t, err := openTarget(f.on, newProgress(cmd.ErrOrStderr()))

@@ -193,6 +193,10 @@ func TestShowRemote(t *testing.T) {
 func TestUsageOfOn(t *testing.T) {
 	for _, args := range [][]string{
 		{"device", "--on", "kitchen"},
+		{"device", "--on", ""},
+		{"device", "--on="},
+		{"profile", "-o", "x", "--space", "mobile28", "--budget", "1ms", "--on", ""},
+		{"profile", "-o", "x", "--space", "mobile28", "--budget", "1ms", "--runtime", ""},
 		{"device", "--on", "ssh://-oProxyCommand=touch x"},
 		{"profile", "-o", "x", "--space", "mobile28", "--on", "ssh://a b"},
 		{"profile", "-o", "x", "--on", "ssh://kitchen"},
@@ -229,6 +233,7 @@ func TestOnDaemon(t *testing.T) {
 	for _, args := range [][]string{
 		{"device", "--on", "http://10.0.0.7:7380"},
 		{"device", "--on", "https://user:secret@host"},
+		{"device", "--kernels", "--on", d.client.URL},
 		{"profile", "-o", "x", "--space", "mobile28", "--meter", "none", "--on", d.client.URL},
 	} {
 		if code := run(args); code != exitUsage {

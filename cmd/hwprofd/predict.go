@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -183,7 +184,7 @@ func addGraphFlags(cmd *cobra.Command, model, spaceName, architecture *string) {
 	flags := cmd.Flags()
 	flags.StringVar(model, "model", "", "ONNX file")
 	flags.StringVar(spaceName, "space", "", "search space")
-	flags.StringVar(architecture, "arch", "", "architecture of the space, such as 2.0.1")
+	flags.StringVar(architecture, "arch", "", "architecture of the space, such as 2.0.1, or in space nasbench201 also such as '|nor_conv_3x3~0|+|none~0|skip_connect~1|+|none~0|none~1|avg_pool_3x3~2|'")
 }
 
 // namedGraph is the network that the flags name.
@@ -208,7 +209,11 @@ func namedArchitecture(spaceName, architecture string) (nas.Space, nas.Architect
 	if err != nil {
 		return nil, nil, usageError{err}
 	}
-	a, err := nas.ParseArchitecture(architecture)
+	parse := nas.ParseArchitecture
+	if spaceName == "nasbench201" && strings.HasPrefix(architecture, "|") {
+		parse = space.ParseNASBench201
+	}
+	a, err := parse(architecture)
 	if err != nil {
 		return nil, nil, usageError{err}
 	}

@@ -35,7 +35,9 @@ func newProfileCommand() *cobra.Command {
 		Short: "Measure this device into a latency table (a LUT file)",
 		Long: `Measures workloads on this device and writes them as a latency table, a Parquet
 file. With --space they are those that matter most to the networks of a search
-space, with --model those of ONNX files, with --grid those that a file names.
+space, with --model those of ONNX files, with --grid those that a file names: in
+JSON ["softmax/f32/n1c1000", {"op": "conv2d", "c": [16, 32], "h": 56, "k": 64,
+"r": {"from": 1, "to": 7, "step": 2}}], or in CSV, see docs/measurement.md.
 Some whole networks, and each model, are measured too, from which the predictor
 learns what a sum of workloads misses. What comes up twice is measured once.
 
@@ -93,6 +95,8 @@ library is the target's own.`,
 				return usagef("-o FILE is missing: name the table to write, such as -o pi4.lut.parquet")
 			case budget <= 0:
 				return usagef("--budget %v is not a time to measure for", budget)
+			case cmd.Flags().Changed("cover") && plan.cover <= 0:
+				return usagef("--cover %v is not a time to measure for", plan.cover)
 			}
 			if err := known.check(&plan, cmd.Flags().Changed("rows"), on.on); err != nil {
 				return err

@@ -43,7 +43,7 @@ func (f *knownFlags) check(plan *profilePlan, rows bool, on string) error {
 	case !slices.Equal(plan.caches, []string{lut.CacheWarm}):
 		return usagef("--known is for warm caches, as predictions are")
 	case isDaemon(on):
-		return usagef("--known is not for a daemon, which measures whole spaces and models; use --on ssh://, or complete a table of the daemon's with 'hwprofd transfer complete'")
+		return usagef("--known is not for a daemon: use --on ssh://, or upload the tables to it and ask it for a profile with known, see docs/daemon.md")
 	case len(plan.threads) > 1:
 		return usagef("--known makes one table: give the command once for each number of --threads")
 	}

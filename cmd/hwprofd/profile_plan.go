@@ -59,8 +59,6 @@ func (p *profilePlan) check(outside bool) error {
 	switch {
 	case len(p.spaces)+len(p.models) == 0 && p.grid == "":
 		return usagef("name what to measure: --space, --model, --grid or --known")
-	case p.cover < 0:
-		return usagef("--cover %v is not a time to measure for", p.cover)
 	case p.cover > 0 && len(p.spaces) == 0:
 		return usagef("--cover goes with --space")
 	case p.cover > 0 && !slices.Equal(p.caches, []string{lut.CacheWarm}):

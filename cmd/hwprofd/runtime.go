@@ -36,7 +36,7 @@ type runtimeFlags struct {
 }
 
 func (f *runtimeFlags) add(flags *pflag.FlagSet) {
-	flags.StringVar(&f.name, "runtime", "", "measure another runtime: a name such as onnxruntime, or an adapter program; arguments after -- are its own")
+	flags.Var((*given)(&f.name), "runtime", "measure another runtime: a name such as onnxruntime, or an adapter program; arguments after -- are its own")
 	flags.DurationVar(&f.timeout, "runtime-timeout", time.Minute, "longest that a reply of the adapter is waited for")
 }
 

@@ -3,6 +3,8 @@ package space
 import (
 	"fmt"
 	"slices"
+	"strconv"
+	"strings"
 
 	"github.com/hwprofd/hwprofd/graph"
 	"github.com/hwprofd/hwprofd/graph/operator"
@@ -151,4 +153,32 @@ func reduction(b *graph.Builder, name string, x *graph.Value, width int) *graph.
 func reluConvNorm(b *graph.Builder, name string, x *graph.Value, width, kernel, stride int) *graph.Value {
 	x = b.Activation(graph.OpRelu, x)
 	return b.BatchNorm(name+".norm", b.Conv(name, x, width, kernel, kernel, stride, kernel/2, 1, false))
+}
+
+// ParseNASBench201 reads the form that the benchmark writes architectures in:
+// |op~0|+|op~0|op~1|+|op~0|op~1|op~2|, each op with the node that it reads.
+func ParseNASBench201(text string) (nas.Architecture, error) {
+	a := make(nas.Architecture, 0, len(nasbench201Edges))
+	rest := text
+	for node := 1; node <= 3; node++ {
+		here, after, more := strings.Cut(rest, "+")
+		rest = after
+		edges := strings.Split(here, "|")
+		if more != (node < 3) || len(edges) != node+2 || edges[0] != "" || edges[node+1] != "" {
+			return nil, notNASBench201(text)
+		}
+		for from, edge := range edges[1 : node+1] {
+			name, source, _ := strings.Cut(edge, "~")
+			choice := slices.Index(nasbench201Names, name)
+			if choice < 0 || source != strconv.Itoa(from) {
+				return nil, notNASBench201(text)
+			}
+			a = append(a, choice)
+		}
+	}
+	return a, nil
+}
+
+func notNASBench201(text string) error {
+	return fmt.Errorf("space: architecture %q is not of the form |op~0|+|op~0|op~1|+|op~0|op~1|op~2| with op one of %s", text, strings.Join(nasbench201Names, ", "))
 }

@@ -102,6 +102,7 @@ func (p *experience) predictMany(measured []int, times []float64) (*prediction, 
 	for i, v := range means {
 		out.mean[i] = logOf(v, l) + math.Log(g) + shift
 	}
+	out.limit(times)
 	out.round(times)
 	var errors []weighted
 	for i := part; i < len(measured); i++ {

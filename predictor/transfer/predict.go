@@ -6,6 +6,11 @@ import (
 	"slices"
 )
 
+// farthest is how far predictions may lie from all measurements, and the ends of
+// intervals from predictions, as a logarithm: three measurements can leave so much
+// open that what is computed from them overflows.
+const farthest = 6 * math.Ln10
+
 // prediction is the cost of every item on the new device, in the unit of the
 // measurements.
 type prediction struct {
@@ -23,7 +28,7 @@ func (p *prediction) interval(item int, coverage float64) (low, high float64, er
 		return 0, 0, fmt.Errorf("transfer: coverage is %v, want a number between 0 and 1", coverage)
 	}
 	// One more error, as large as any, keeps the coverage of a finite sample.
-	half := p.errors.quantile(coverage*(1+1/p.errors.weight())) * p.deviation[item]
+	half := min(p.errors.quantile(coverage*(1+1/p.errors.weight()))*p.deviation[item], farthest)
 	return math.Exp(p.mean[item] - half), math.Exp(p.mean[item] + half), nil
 }
 
@@ -53,6 +58,7 @@ func (p *experience) predict(measured []int, times []float64) (*prediction, erro
 	}
 	g := geometricMean(robust)
 	out := &prediction{answer: answerOf(members, p.kernels, measured, g, all)}
+	out.limit(times)
 	out.round(times)
 	var left answer
 	left.mean, left.deviation = leftOut(members, robust)
@@ -75,6 +81,15 @@ func (p *experience) predict(measured []int, times []float64) (*prediction, erro
 	}
 	out.errors = distributionOf(errors)
 	return out, nil
+}
+
+// limit keeps means and deviations where they stand for a cost.
+func (a answer) limit(times []float64) {
+	low, high := math.Log(slices.Min(times))-farthest, math.Log(slices.Max(times))+farthest
+	for i, m := range a.mean {
+		a.mean[i] = min(max(m, low), high)
+		a.deviation[i] = min(a.deviation[i], farthest)
+	}
 }
 
 // pullInTimes pulls in measurements that no other supports, and tells whether

@@ -407,8 +407,8 @@ func (a answer) round(times []float64) {
 	for i, m := range a.mean {
 		v := math.Exp(m)
 		own := max(unit, math.Pow(10, math.Floor(math.Log10(v))+1-float64(digits)))
-		if a.deviation[i]*v < own {
-			a.mean[i] = math.Log(math.Round(v/own) * own)
+		if units := math.Round(v / own); units > 0 && a.deviation[i]*v < own {
+			a.mean[i] = math.Log(units * own)
 		}
 		a.deviation[i] = math.Hypot(a.deviation[i], own/v/math.Sqrt(12))
 	}

@@ -241,6 +241,39 @@ func TestIntervalsNested(t *testing.T) {
 	}
 }
 
+// TestFewFarApart: three measurements that hardly fit together leave wide
+// intervals, but none that is no number.
+func TestFewFarApart(t *testing.T) {
+	table := madeUp(t, 60, 0.1)
+	x := table.protocol(3)
+	x.Train = x.Train[:1]
+	it, err := x.items()
+	if err != nil {
+		t.Fatal(err)
+	}
+	prior, err := learn(it, 3, 5)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, times := range [][]float64{{1e-3, 90, 1e4}, {1e4, 1e-3, 1}, {5, 5, 5.0001}} {
+		p, err := prior.predict([]int{3, 17, 40}, times)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range p.mean {
+			low, high, err := p.interval(i, 0.99)
+			if v := p.value(i); err != nil || !(0 < low && low <= v && v <= high) || math.IsInf(high, 0) {
+				t.Fatalf("from %v: item %d costs %g, interval %g to %g, %v", times, i, v, low, high, err)
+			}
+		}
+	}
+	wide := prediction{answer{[]float64{700}, []float64{math.Inf(1)}}, distributionOf([]weighted{{1e9, 1}})}
+	wide.limit([]float64{1, 10})
+	if low, high, err := wide.interval(0, 0.9); err != nil || !(low > 0) || math.IsInf(high, 0) || math.IsInf(high/low, 0) {
+		t.Errorf("the widest interval is %g to %g, %v", low, high, err)
+	}
+}
+
 // TestPublished runs the published protocol on a validation device. HELP (Lee et
 // al., NeurIPS 2021) reports 0.989 on the similar Gold 6226, of which this one's
 // noise allows 0.96.

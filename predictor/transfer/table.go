@@ -26,7 +26,9 @@ type Table struct {
 // ReadTable reads a CSV file, compressed with gzip where its name ends in .gz,
 // that has a header row, the columns of the space's architecture and a column of
 // latencies in milliseconds for each device. Of these it reads the named ones,
-// or all of them where none is named.
+// or all of them where none is named. Where a device's times are rounded so much
+// that one can have become 0, a 0 counts as a quarter of the unit, the middle of
+// what is rounded to it; elsewhere it is refused.
 func ReadTable(path string, s Space, devices ...string) (*Table, error) {
 	file, err := os.Open(path)
 	if err != nil {
@@ -122,6 +124,7 @@ func readTable(content io.Reader, s Space, devices []string) (*Table, error) {
 	}
 	seen := map[string]int{}
 	fields := make([]string, len(layout))
+	var rows []int
 	last := 1
 	for {
 		record, err := r.Read()
@@ -152,13 +155,14 @@ func readTable(content io.Reader, s Space, devices []string) (*Table, error) {
 		}
 		seen[name] = row
 		t.Architectures = append(t.Architectures, a)
+		rows = append(rows, row)
 		for _, d := range devices {
 			v, err := strconv.ParseFloat(record[column[d]], 64)
 			switch {
 			case err != nil:
 				return nil, fmt.Errorf("row %d: latency %q of %s is not a number", row, record[column[d]], d)
-			case math.IsNaN(v) || math.IsInf(v, 0) || v <= 0:
-				return nil, fmt.Errorf("row %d: latency %v of %s is not a positive number of milliseconds", row, record[column[d]], d)
+			case math.IsNaN(v) || math.IsInf(v, 0) || v < 0:
+				return nil, notPositive(row, record[column[d]], d)
 			}
 			t.latency[d] = append(t.latency[d], v)
 		}
@@ -166,7 +170,32 @@ func readTable(content io.Reader, s Space, devices []string) (*Table, error) {
 	if len(t.Architectures) == 0 {
 		return nil, errors.New("there is no row below the header")
 	}
+	for _, d := range devices {
+		if i := slices.Index(t.latency[d], 0); i >= 0 && !replaceZeros(t.latency[d]) {
+			return nil, notPositive(rows[i], "0", d)
+		}
+	}
 	return t, nil
+}
+
+func notPositive(row int, latency, device string) error {
+	return fmt.Errorf("row %d: latency %s of %s is not a positive number of milliseconds", row, latency, device)
+}
+
+// replaceZeros replaces times of 0 unless the others are known so precisely that
+// no time can have been rounded to it: half their unit would be less than a
+// thousandth of the median.
+func replaceZeros(times []float64) bool {
+	unit, _ := resolution(times)
+	if unit/2 < median(times)/1000 || slices.Max(times) == 0 {
+		return false
+	}
+	for i, v := range times {
+		if v == 0 {
+			times[i] = unit / 4
+		}
+	}
+	return true
 }
 
 // Latency returns the column of a device in milliseconds, nil where it was not

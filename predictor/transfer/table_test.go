@@ -26,6 +26,7 @@ func TestReadTable(t *testing.T) {
 		{"architecture twice", "nasbench201", "arch,a\n" + nb1 + ",1\n" + nb2 + ",1\n" + nb1 + ",1\n", "row 4: architecture \"" + nb1 + "\" is the same as that of row 2"},
 		{"negative", "nasbench201", "arch,a\n" + nb1 + ",1\n" + nb2 + ",-1\n", "row 3: latency -1 of a is not a positive"},
 		{"zero", "nasbench201", "arch,a\n" + nb1 + ",0\n", "row 2: latency 0 of a is not a positive"},
+		{"zero beside precise times", "nasbench201", "arch,a\n" + nb1 + ",0\n" + nb2 + ",10.7544\n", "row 2: latency 0 of a is not a positive"},
 		{"NaN", "nasbench201", "arch,a\n" + nb1 + ",NaN\n", "row 2: latency NaN of a is not a positive"},
 		{"infinite", "nasbench201", "arch,a\n" + nb1 + ",Inf\n", "row 2: latency Inf of a is not a positive"},
 		{"text", "nasbench201", "arch,a\n" + nb1 + ",fast\n", `row 2: latency "fast" of a is not a number`},
@@ -59,6 +60,14 @@ func TestReadTableForms(t *testing.T) {
 	}
 	if len(one.Devices) != 2 || one.Latency("a")[0] != 1.5 || one.Latency("b")[0] != 2.5 || one.Latency("c") != nil {
 		t.Errorf("devices %v", one.Devices)
+	}
+	// Whole milliseconds can be rounded to none.
+	rounded, err := readTable(strings.NewReader("phone,arch\n0,"+nb1+"\n9,"+nb2+"\n"), mustSpace(t, "nasbench201"), []string{"phone"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := rounded.Latency("phone"); got[0] != 0.25 || got[1] != 9 {
+		t.Errorf("rounded times are %v", got)
 	}
 	dir := t.TempDir()
 	path := filepath.Join(dir, "table.csv.gz")

@@ -21,6 +21,7 @@ func TestNoDevice(t *testing.T) {
 	if out, err := exec.Command("adb", "devices").Output(); err != nil || len(bytes.Split(bytes.TrimSpace(out), []byte("\n"))) > 1 {
 		t.Skipf("adb finds a device, or does not run: %s", out)
 	}
+	exec.Command("adb", "kill-server").Run() // so that adb starts it, and says so
 	for name, want := range map[string]string{
 		"adb":         "USB debugging",
 		"adb:no such": "adb devices",
@@ -30,7 +31,7 @@ func TestNoDevice(t *testing.T) {
 			t.Fatal(err)
 		}
 		err = target.Run(withTimeout(t), os.Stdout, "device")
-		if err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), name) || strings.Contains(err.Error(), "\n") {
+		if err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), name) || strings.Contains(err.Error(), "\n") || strings.Contains(err.Error(), "daemon") {
 			t.Errorf("%s: error %v", name, err)
 		}
 	}

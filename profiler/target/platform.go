@@ -2,11 +2,13 @@ package target
 
 import (
 	"context"
+	"debug/elf"
 	"encoding/hex"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode"
@@ -175,7 +177,7 @@ func (t *Target) send(ctx context.Context, id, local string, as copied, by strin
 			}
 			defer f.Close()
 			_, err = t.output(ctx, prepare+` && cat > `+folder+`/`+partName+` && `+accept, f)
-			return t.notStarted(err, as)
+			return t.notStarted(err, as, local)
 		}
 		if _, err := t.output(ctx, prepare, nil); err != nil {
 			return err
@@ -187,7 +189,7 @@ func (t *Target) send(ctx context.Context, id, local string, as copied, by strin
 			return pushError(words.String())
 		}
 		_, err := t.output(ctx, accept, strings.NewReader("")) // an empty one, as a large file may take long to sum
-		return t.notStarted(err, as)
+		return t.notStarted(err, as, local)
 	})
 }
 
@@ -200,7 +202,7 @@ func pushError(words string) error {
 }
 
 // notStarted says which program it was that failed, as shells do not.
-func (t *Target) notStarted(err error, as copied) error {
+func (t *Target) notStarted(err error, as copied, local string) error {
 	var failed failedError
 	switch {
 	case !errors.As(err, &failed):
@@ -209,10 +211,22 @@ func (t *Target) notStarted(err error, as copied) error {
 		return fmt.Errorf("its disk is full: %w", err)
 	case as.Name == programName && strings.Contains(failed.stderr, "Permission denied"):
 		return fmt.Errorf("no program may be started from the run's folder there: %w: %s", err, t.via.otherFolder())
+	case as.Name == programName && isDynamic(local):
+		return fmt.Errorf("the program does not start there: %w: %s was built with cgo and needs the C library of this machine; build it with CGO_ENABLED=0", err, onOneLine(local))
 	case as.Name == programName:
 		return fmt.Errorf("the program does not start there: %w", err)
 	}
 	return err
+}
+
+// isDynamic reports whether a program of Linux needs a loader and libraries.
+func isDynamic(path string) bool {
+	f, err := elf.Open(path)
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	return slices.ContainsFunc(f.Progs, func(p *elf.Prog) bool { return p.Type == elf.PT_INTERP })
 }
 
 // sendAll copies files that are not there yet.

@@ -47,3 +47,23 @@ func TestFindAdapter(t *testing.T) {
 		t.Errorf("found %s, %v", path, err)
 	}
 }
+
+// TestNotStarted tells a program that needs libraries from one that does not.
+func TestNotStarted(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("the programs are of Linux")
+	}
+	target := &Target{name: "ssh://kitchen"}
+	program := copied{Name: programName}
+	gone := failedError{127, "sh: 1: ./part/hwprofd: not found"}
+	if err := target.notStarted(gone, program, "/bin/sh"); !strings.Contains(err.Error(), "not found") || !strings.Contains(err.Error(), "CGO_ENABLED=0") {
+		t.Errorf("a program that needs libraries: %v", err)
+	}
+	plain := filepath.Join(t.TempDir(), "plain")
+	if err := os.WriteFile(plain, []byte("#!/bin/sh\n"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := target.notStarted(gone, program, plain); !strings.Contains(err.Error(), "not found") || strings.Contains(err.Error(), "CGO_ENABLED") {
+		t.Errorf("another program: %v", err)
+	}
+}

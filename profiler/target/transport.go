@@ -178,6 +178,13 @@ func (w *lastWords) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
+// String is on one line, without what adb says of starting its server.
 func (w *lastWords) String() string {
-	return strings.ReplaceAll(strings.TrimSpace(strings.ReplaceAll(string(w.text), "\r", "")), "\n", "; ")
+	var lines []string
+	for line := range strings.Lines(strings.ReplaceAll(string(w.text), "\r", "")) {
+		if line = strings.TrimSpace(line); line != "" && !strings.HasPrefix(line, "* daemon ") {
+			lines = append(lines, line)
+		}
+	}
+	return strings.Join(lines, "; ")
 }

@@ -42,6 +42,10 @@ type JobSpec struct {
 	Space string `json:"space,omitempty"`
 	// Models are digests of uploaded models.
 	Models []string `json:"models,omitempty"`
+	// Known are tables of other devices: a profile then measures Rows of the
+	// workloads that they share, 10 unless told, and predicts the others.
+	Known []string `json:"known,omitempty"`
+	Rows  int      `json:"rows,omitempty"`
 	// BudgetSeconds is the time to measure for: in all for a profile, a model
 	// otherwise.
 	BudgetSeconds float64 `json:"budget_seconds,omitempty"`
@@ -170,6 +174,11 @@ type PredictRequest struct {
 	LUT       string   `json:"lut"`
 	Model     string   `json:"model,omitempty"` // digest
 	Workloads []string `json:"workloads,omitempty"`
+	// Coverage is how often the truth has to lie in the intervals, between 0 and 1;
+	// 0 stands for 0.9.
+	Coverage float64 `json:"coverage,omitempty"`
+	// Suggest asks for so many measurements that would narrow the interval most.
+	Suggest int `json:"suggest,omitempty"`
 }
 
 // Prediction is the predicted cost of a network.
@@ -182,16 +191,45 @@ type Prediction struct {
 	Coverage     float64  `json:"coverage"` // probability of the interval
 	Interval     string   `json:"interval"` // how it was made
 	EnergyMJ     *float64 `json:"energy_mj"`
+	EnergyLow    *float64 `json:"energy_low_mj,omitempty"`
+	EnergyHigh   *float64 `json:"energy_high_mj,omitempty"`
 	EnergySource string   `json:"energy_source,omitempty"`
 	OverheadNS   float64  `json:"overhead_ns"` // beyond the sum of the parts
-	Parts        []Part   `json:"parts"`
+	// Clock is there where latencies were scaled to the device's speed of now.
+	Clock       *Clock       `json:"clock,omitempty"`
+	Suggestions []Suggestion `json:"suggestions,omitempty"`
+	Parts       []Part       `json:"parts"`
+}
+
+// Suggestion is a workload whose measurement would narrow a prediction.
+type Suggestion struct {
+	Workload  string  `json:"workload"`
+	Times     int     `json:"times"` // that the network does it
+	LatencyNS float64 `json:"latency_ns"`
+	Source    string  `json:"source"`
+	// HalfWidth is that of the interval, relative, once this and those before are
+	// measured.
+	HalfWidth float64 `json:"half_width"`
+}
+
+// Clock is what became of the device's speed since a table was measured, as the
+// table's calibration kernel shows.
+type Clock struct {
+	LUT      string    `json:"lut"`
+	At       time.Time `json:"at"`     // of the measurement
+	ThenNS   float64   `json:"lut_ns"` // the calibration kernel
+	NowNS    float64   `json:"now_ns"`
+	Factor   float64   `json:"factor"` // on latencies predicted by the table
+	Rescaled bool      `json:"rescaled"`
 }
 
 // Part is a workload of a prediction.
 type Part struct {
 	Workload  string  `json:"workload"`
 	LatencyNS float64 `json:"latency_ns"`
-	Source    string  `json:"source"` // "table", "regression" or "roofline"
+	Source    string  `json:"source"` // such as "table" or "regression": the sources of package predictor
+	// Uncertainty is the standard deviation of the latency's logarithm.
+	Uncertainty float64 `json:"uncertainty"`
 }
 
 // Evaluation is models predicted and measured.
@@ -200,6 +238,7 @@ type Evaluation struct {
 	Models      []Comparison `json:"models"`
 	MedianError float64      `json:"median_error"` // of |predicted - measured| / measured
 	Coverage    float64      `json:"coverage"`     // share of the measurements inside their interval
+	Clock       *Clock       `json:"clock,omitempty"`
 }
 
 // Comparison is a model predicted and measured.
@@ -256,6 +295,7 @@ type Check struct {
 	At      time.Time         `json:"at"`
 	Medians []PanelMedian     `json:"medians"`
 	Facts   map[string]string `json:"facts"`
+	Clocks  []Clock           `json:"clocks,omitempty"` // of the tables of this device
 }
 
 // PanelMedian is the time of a workload of the panel.
