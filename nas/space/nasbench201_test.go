@@ -17,13 +17,13 @@ func TestParseNASBench201(t *testing.T) {
 	}
 	rapid.Check(t, func(t *rapid.T) {
 		want := make(nas.Architecture, 6)
-		names := make([]any, 6)
+		var names [6]string
 		for i, d := range s.Decisions() {
 			want[i] = rapid.IntRange(0, 4).Draw(t, d.Name)
 			names[i] = d.Choices[want[i]]
 		}
 		// As the benchmark prints it.
-		text := fmt.Sprintf("|%s~0|+|%s~0|%s~1|+|%s~0|%s~1|%s~2|", names...)
+		text := fmt.Sprintf("|%s~0|+|%s~0|%s~1|+|%s~0|%s~1|%s~2|", names[0], names[1], names[2], names[3], names[4], names[5])
 		got, err := ParseNASBench201(text)
 		if err != nil || !cmp.Equal(got, want) {
 			t.Fatalf("%s is %v, %v; want %v", text, got, err, want)
