@@ -214,10 +214,10 @@ func (v *within) fitSpill(caches []float64) {
 		}
 	}
 	v.spill = make([]float64, len(v.knots))
-	order := sortedWorkloads(v.seen)
-	v.solveSpill(order)
-	v.boundBytes(order)
-	all := v.allBytes()
+	order, all := sortedWorkloads(v.seen), v.allBytes()
+	v.solveSpill(order, all)
+	v.boundBytes(order, all)
+	all = v.allBytes()
 	for _, o := range v.seen {
 		o.free = make([]float64, len(o.ns))
 		for i, n := range o.networks {
@@ -226,14 +226,12 @@ func (v *within) fitSpill(caches []float64) {
 	}
 }
 
-// solveSpill learns the slopes.
-func (v *within) solveSpill(order []graph.Workload) {
-	clear(v.spill)
+// solveSpill learns the slopes, given the bytes of all weights of each network.
+func (v *within) solveSpill(order []graph.Workload, all map[int]float64) {
 	steps := make([][]float64, max(len(v.knots)-1, 0)) // slopes if a byte costs 1 from the next knot on
 	for k := range steps {
 		steps[k] = slopes(v.knots, k+1)
 	}
-	all := v.allBytes()
 	var columns [][]float64
 	var y []float64
 	for _, w := range order {
@@ -275,8 +273,7 @@ func (v *within) solveSpill(order []graph.Workload) {
 // So a workload costs the same as before in most networks that it was seen in,
 // and too little in those whose weights cost nothing. What a byte of a family
 // counts as follows for workloads not seen.
-func (v *within) boundBytes(order []graph.Workload) {
-	all := v.allBytes()
+func (v *within) boundBytes(order []graph.Workload, all map[int]float64) {
 	counted, bytes := map[string]float64{}, map[string]float64{}
 	for _, w := range order {
 		o := v.seen[w]
@@ -321,14 +318,6 @@ func (v *within) rate(all float64) float64 {
 	return v.once(all) / all
 }
 
-// mostRate is what a byte costs where the weights are as large as the last cache.
-func (v *within) mostRate() float64 {
-	if len(v.knots) == 0 {
-		return 0
-	}
-	return v.rate(v.knots[len(v.knots)-1])
-}
-
 // weighing says what the weights of workloads count as that no network has.
 type weighing struct {
 	// MostRate is what a byte costs at most, in ns; 0 where networks do not tell.
@@ -337,7 +326,13 @@ type weighing struct {
 	Counts map[string]float64 `json:"counts,omitempty"`
 }
 
-func (v *within) weighing() weighing { return weighing{v.mostRate(), v.counts} }
+func (v *within) weighing() weighing {
+	g := weighing{Counts: v.counts}
+	if n := len(v.knots); n > 0 { // a byte costs the most where the weights are as large as the last cache
+		g.MostRate = v.rate(v.knots[n-1])
+	}
+	return g
+}
 
 // bytes are what the weights of a workload count as that takes ns without them.
 // As within networks, they cost no more than a part of its time, even where a

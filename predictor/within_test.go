@@ -148,8 +148,8 @@ func TestHiddenWeights(t *testing.T) {
 	if dear < len(all)/4 {
 		t.Errorf("a byte is dear in %d networks of %d: the test tells nothing", dear, len(all))
 	}
-	if got := v.weighing().bytes(hidden, takes); got*v.mostRate() > 6*takes {
-		t.Errorf("of a workload like it that no network has, weights cost up to %g ns", got*v.mostRate())
+	if got := v.weighing().bytes(hidden, takes); got*v.weighing().MostRate > 6*takes {
+		t.Errorf("of a workload like it that no network has, weights cost up to %g ns", got*v.weighing().MostRate)
 	}
 }
 

@@ -21,17 +21,17 @@ func TestPinRaises(t *testing.T) {
 	}
 	before := nice()
 	if before <= raisedNice {
-		t.Skip("it is higher already")
+		t.Skip("the priority of this process is as high already")
 	}
 	if unix.Setpriority(unix.PRIO_PROCESS, 0, before-1) != nil {
-		t.Skip("no right to raise it")
+		t.Skip("no right to raise the priority")
 	}
 	if err := unix.Setpriority(unix.PRIO_PROCESS, 0, before); err != nil {
 		t.Fatal(err)
 	}
 	release, err := pin()
 	if err != nil {
-		t.Skip(err)
+		t.Skip("the thread cannot be pinned here: ", err)
 	}
 	if got := nice(); got != raisedNice {
 		t.Errorf("pinned: nice %d, want %d", got, raisedNice)

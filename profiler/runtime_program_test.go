@@ -298,7 +298,7 @@ func TestAdapterThatCannotStart(t *testing.T) {
 // TestFileThatIsNoProgram shows that the error says what to do.
 func TestFileThatIsNoProgram(t *testing.T) {
 	if runtime.GOOS == "windows" {
-		t.Skip("it starts programs by their names")
+		t.Skip("Windows tells programs by their names, not by what is in them")
 	}
 	folder := t.TempDir()
 	for name, c := range map[string]struct {

@@ -74,12 +74,11 @@ func (c *clocks) keep(etag string, clock api.Clock, tables []api.LUT) error {
 	})
 }
 
-// isHere tells whether a table is of this device, and of the runtime that its
+// isOf tells whether a table is of a device, and of the runtime that its
 // calibration kernel can be measured with.
-func isHere(table api.LUT) bool {
+func isOf(table api.LUT, info device.Info) bool {
 	runtime, _, _ := strings.Cut(table.Runtime, " ") // the rest is its version
-	info, err := device.Detect()
-	return err == nil && table.Device == info.Fingerprint() && runtime == lut.OwnRuntime
+	return table.Device == info.Fingerprint() && runtime == lut.OwnRuntime
 }
 
 // measureClock measures the calibration kernel of a table of this device.
@@ -109,9 +108,13 @@ func (s *Server) measureClocks(ctx context.Context, job *api.Job, dir string) ([
 	if err != nil {
 		return nil, err
 	}
+	here, err := device.Detect()
+	if err != nil {
+		return nil, err
+	}
 	var all []api.Clock
 	for _, table := range tables {
-		if !isHere(table) {
+		if !isOf(table, here) {
 			continue
 		}
 		clock, err := s.measureClock(ctx, job, dir, table)

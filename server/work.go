@@ -17,6 +17,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/hwprofd/hwprofd/device"
 	"github.com/hwprofd/hwprofd/lut"
 	"github.com/hwprofd/hwprofd/server/api"
 )
@@ -354,7 +355,11 @@ func (s *Server) evaluate(ctx context.Context, job *api.Job, dir string, files [
 	if err != nil {
 		return nil, err
 	}
-	if isHere(table) {
+	here, err := device.Detect()
+	if err != nil {
+		return nil, err
+	}
+	if isOf(table, here) {
 		if evaluation.Clock, err = s.measureClock(ctx, job, dir, table); err != nil {
 			return nil, err
 		}

@@ -16,11 +16,11 @@ import (
 // TestToolsReadExports opens exports of a table by the tools that they are for.
 func TestToolsReadExports(t *testing.T) {
 	if testing.Short() {
-		t.Skip("pprof and benchstat are built for it")
+		t.Skip("builds pprof and benchstat, which takes long; run without -short")
 	}
 	goTool, err := exec.LookPath("go")
 	if err != nil {
-		t.Skip("no Go here")
+		t.Skip("no go on PATH to build pprof and benchstat with")
 	}
 	bin, dir := program(t), t.TempDir()
 	table := func(name string, ns float64) string {

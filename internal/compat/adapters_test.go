@@ -148,7 +148,7 @@ func TestBenchmarkModelShells(t *testing.T) {
 		t.Run(shell, func(t *testing.T) {
 			path, err := exec.LookPath(shell)
 			if err != nil {
-				t.Skip("it is not installed")
+				t.Skip(shell, " is not installed")
 			}
 			cmd := exec.Command(path, adapter, "1")
 			cmd.Env = append(os.Environ(), "BENCHMARK_MODEL="+program, "ONNX2TFLITE=")

@@ -51,7 +51,7 @@ func TestFindAdapter(t *testing.T) {
 // TestNotStarted tells a program that needs libraries from one that does not.
 func TestNotStarted(t *testing.T) {
 	if runtime.GOOS != "linux" {
-		t.Skip("the programs are of Linux")
+		t.Skip("takes Linux's /bin/sh for a program that needs libraries")
 	}
 	target := &Target{name: "ssh://kitchen"}
 	program := copied{Name: programName}
