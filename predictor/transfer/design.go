@@ -116,7 +116,7 @@ func (p *experience) newDesign(n int, first []int, rng *rand.Rand) *design {
 	}
 	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(p.log[b], p.log[a]) })
 	for _, i := range order {
-		if p.mixtures[i].scale == 0 && len(d.mixtures) < designMixtures {
+		if i < p.drawn && p.mixtures[i].scale == 0 && len(d.mixtures) < designMixtures {
 			d.mixtures = append(d.mixtures, p.mixtures[i])
 		}
 	}

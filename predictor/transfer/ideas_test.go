@@ -35,8 +35,16 @@ func TestIdeas(t *testing.T) {
 	}
 }
 
-func printIdeas(t *testing.T, name string) {
-	const draws, judged = 5, 800
+// scene is a column of the table: devices, and what is learned beforehand.
+type scene struct {
+	p       *experience
+	graph   *experience // which also knows graphGroups
+	devices [][]float64
+}
+
+// scenesOf are the validation devices, known devices that are hidden with their
+// families, and made-up devices that cost sums.
+func scenesOf(t *testing.T, name string) (titles []string, scenes []scene) {
 	noises := []float64{0, 0.02, 0.1}
 	s, devices := mustSpace(t, name), published[name]
 	train, validate := strings.Fields(devices.train), strings.Fields(devices.validate)
@@ -48,16 +56,66 @@ func printIdeas(t *testing.T, name string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	it, err := Protocol{Space: s, Known: table, Unknown: table, Train: train}.items()
-	if err != nil {
-		t.Fatal(err)
+	graphs := graphGroups(s, table.Architectures)
+	learned := func(known []string) (out scene) {
+		for _, p := range []**experience{&out.p, &out.graph} {
+			it, err := Protocol{Space: s, Known: table, Unknown: table, Train: known}.items()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if p == &out.graph {
+				for i, g := range graphs {
+					it.groups[i] = append(it.groups[i], g...)
+				}
+			}
+			if *p, err = learn(it, 10, 7); err != nil {
+				t.Fatal(err)
+			}
+		}
+		return out
 	}
-	p, err := learn(it, 10, 7)
-	if err != nil {
-		t.Fatal(err)
+	all := learned(train)
+	for _, d := range validate {
+		titles, scenes = append(titles, d), append(scenes, scene{all.p, all.graph, [][]float64{table.Latency(d)}})
 	}
-	only := func(names ...string) func(mixture) bool {
-		return func(m mixture) bool {
+	var families []string
+	for _, d := range train {
+		if !slices.Contains(families, family(d)) {
+			families = append(families, family(d))
+		}
+	}
+	for _, f := range families {
+		var known []string
+		var hidden [][]float64
+		for _, d := range train {
+			if family(d) == f {
+				hidden = append(hidden, table.Latency(d))
+			} else {
+				known = append(known, d)
+			}
+		}
+		x := learned(known)
+		x.devices = hidden
+		titles, scenes = append(titles, f+" hidden"), append(scenes, x)
+	}
+	// Made-up devices that cost a sum, exactly or nearly.
+	rng := rand.New(rand.NewPCG(21, 22))
+	for _, noise := range noises {
+		x := all
+		for k := range all.p.sums {
+			x.devices = append(x.devices, uniformCosts(columnsOf(all.p.items.sums, k), noise, rng))
+		}
+		titles, scenes = append(titles, fmt.Sprintf("sums, %.0f%% noise", 100*noise)), append(scenes, x)
+	}
+	return titles, scenes
+}
+
+func printIdeas(t *testing.T, name string) {
+	const draws, judged = 5, 800
+	titles, scenes := scenesOf(t, name)
+	p := scenes[0].p
+	only := func(names ...string) func(*experience, mixture) bool {
+		return func(p *experience, m mixture) bool {
 			for k, w := range m.weights {
 				if w != 0 && !slices.Contains(names, strings.TrimPrefix(p.kernels[0][k].name, "near ")) {
 					return false
@@ -66,80 +124,100 @@ func printIdeas(t *testing.T, name string) {
 			return true
 		}
 	}
-	scale := func(s int) func(mixture) bool { return func(m mixture) bool { return m.scale == s } }
-	any := func(mixture) bool { return true }
-	columns := make([][][]float64, 0, len(validate)+len(noises))
-	for _, d := range validate {
-		columns = append(columns, [][]float64{table.Latency(d)})
+	scale := func(s int) func(*experience, mixture) bool {
+		return func(p *experience, m mixture) bool { return m.scale == s && !p.isSum(m) }
 	}
-	// Made-up devices that cost a sum, exactly or nearly.
-	rng := rand.New(rand.NewPCG(21, 22))
-	for _, noise := range noises {
-		var devices [][]float64
-		for k := range p.sums {
-			devices = append(devices, uniformCosts(columnsOf(it.sums, k), noise, rng))
-		}
-		columns = append(columns, devices)
-	}
+	notSum := func(p *experience, m mixture) bool { return !p.isSum(m) }
+	oneDevice := only("one device")
+	any := func(*experience, mixture) bool { return true }
 	flat := func(p *experience) []float64 { return make([]float64, len(p.log)) }
 	prior := func(p *experience) []float64 { return p.log }
-	fmt.Printf("\n| %s | %s | mean | sums, exact | sums, 2%% noise | sums, 10%% noise |\n| --- |%s\n", name, strings.Join(validate, " | "), strings.Repeat(" --- |", len(columns)+1))
+	trees := stumps{rounds: 10, rate: 0.1, leaf: 2, ridge: 0.5}
+	var graphs []string
+	for _, g := range scenes[0].graph.items.groups[0] {
+		if strings.HasPrefix(g.name, "graph: ") {
+			graphs = append(graphs, g.name)
+		}
+	}
+	validate := len(strings.Fields(published[name].validate))
+	hidden := len(p.families)
+	fmt.Printf("\n| %s | %s | mean | hidden, mean | %s |\n| --- |%s\n", name, strings.Join(titles[:validate+hidden], " | "), strings.Join(titles[validate+hidden:], " | "), strings.Repeat(" --- |", len(scenes)+2))
 	for _, idea := range []idea{
-		{"mean of the known devices", only("mean device"), prior, temper},
-		{"known devices, low rank and near", only("mean device", "devices"), prior, temper},
-		{"known devices, also pruned, by kind and by stage", only("mean device", "devices", "devices, pruned", "devices by kind", "devices by stage"), prior, temper},
-		{"what networks consist of", only("operators", "live operators", "edges", "live edges", "depth", "connected", "blocks", "work", "work of stages", "blocks of stages", "places"), prior, temper},
-		{"all but sums, costs multiply (logarithm)", scale(0), prior, temper},
-		{"all but sums, square root", scale(1), prior, temper},
-		{"all but sums, costs add", func(m mixture) bool { return m.scale == 2 && !p.isSum(m) }, prior, temper},
-		{"all but sums", func(m mixture) bool { return !p.isSum(m) }, prior, temper},
-		{"sums alone", p.isSum, prior, temper},
-		{"all, by evidence alone", any, flat, 1},
-		{"all, by rehearsals alone", any, prior, 0},
-		{"all, by both", any, prior, temper},
-		{"the whole method (90% intervals hold)", nil, nil, 0},
+		{name: "mean of the known devices", use: only("mean device"), log: prior, temper: temper},
+		{name: "known devices, low rank and near", use: only("mean device", "devices"), log: prior, temper: temper},
+		{name: "known devices, also pruned, by kind and by stage", use: only("mean device", "devices", "devices, pruned", "devices by kind", "devices by stage"), log: prior, temper: temper},
+		{name: "what networks consist of", use: only("operators", "live operators", "edges", "live edges", "depth", "connected", "blocks", "work", "work of stages", "blocks of stages", "places"), log: prior, temper: temper},
+		{name: "graphs: labels, paths, pairs", graph: true, use: only(graphs...), log: prior, temper: temper},
+		{name: "lines through one known device each", use: oneDevice, log: prior, temper: temper},
+		{name: "lines through the best three, by leaving out", lines: 3, share: 1},
+		{name: "the same and boosted trees", lines: 3, trees: trees, share: 1},
+		{name: "all but sums, costs multiply (logarithm)", use: scale(0), log: prior, temper: temper},
+		{name: "all but sums, square root", use: scale(1), log: prior, temper: temper},
+		{name: "all but sums, costs add", use: scale(2), log: prior, temper: temper},
+		{name: "all but sums", use: notSum, log: prior, temper: temper},
+		{name: "sums alone", use: (*experience).isSum, log: prior, temper: temper},
+		{name: "all, by evidence alone", use: any, log: flat, temper: 1},
+		{name: "all, by rehearsals alone", use: any, log: prior},
+		{name: "all but lines through one, by both", use: func(p *experience, m mixture) bool { return !oneDevice(p, m) }, log: prior, temper: temper},
+		{name: "all, by both", use: any, log: prior, temper: temper},
+		{name: "all and graphs, by both", graph: true, use: any, log: prior, temper: temper},
+		{name: "all, by both, and a quarter of boosted trees", use: any, log: prior, temper: temper, lines: 3, trees: trees, share: 0.25},
+		{name: "the whole method (90% intervals hold)"},
 	} {
-		row, total := "", 0.0
-		for c, devices := range columns {
+		row, sum, hiddenSum, hiddenCount := "", 0.0, 0.0, 0.0
+		for c, scene := range scenes {
 			mean, held := 0.0, 0.0
-			for _, truth := range devices {
+			for _, truth := range scene.devices {
 				for draw := range draws {
 					order := rand.New(rand.NewPCG(7, uint64(draw))).Perm(len(truth))
-					predicted, in := idea.answer(t, p, truth, order[:10], order[10:10+judged])
-					mean += rank.Spearman(predicted, at(truth, order[10:10+judged])) / float64(draws*len(devices))
-					held += in / float64(draws*len(devices))
+					predicted, in := idea.answer(t, scene, truth, order[:10], order[10:10+judged])
+					mean += rank.Spearman(predicted, at(truth, order[10:10+judged])) / float64(draws*len(scene.devices))
+					held += in / float64(draws*len(scene.devices))
 				}
 			}
 			row += fmt.Sprintf(" %.3f", mean)
-			if idea.use == nil {
+			if idea.whole() {
 				row += fmt.Sprintf(" (%.0f%%)", 100*held)
 			}
 			row += " |"
-			if c < len(validate) {
-				total += mean / float64(len(validate))
+			switch {
+			case c < validate:
+				sum += mean / float64(validate)
+			case c < validate+hidden:
+				hiddenSum += mean * float64(len(scene.devices))
+				hiddenCount += float64(len(scene.devices))
 			}
-			if c+1 == len(validate) {
-				row += fmt.Sprintf(" %.3f |", total)
+			if c+1 == validate+hidden {
+				row += fmt.Sprintf(" %.3f | %.3f |", sum, hiddenSum/hiddenCount)
 			}
 		}
 		fmt.Printf("| %s |%s\n", idea.name, row)
 	}
 }
 
-// idea is a part of the method: some mixtures, weighed in some way; without use
-// it is the whole.
+// idea is a part of the method: some mixtures, weighed in some way, and a share
+// of boosted trees on lines through known devices; with neither it is the whole.
 type idea struct {
 	name   string
-	use    func(mixture) bool
+	graph  bool
+	use    func(*experience, mixture) bool
 	log    func(p *experience) []float64
 	temper float64
+	lines  int
+	trees  stumps
+	share  float64
 }
+
+func (x idea) whole() bool { return x.use == nil && x.lines == 0 }
 
 // answer predicts the rest from measurements, and says for which share of it 90%
 // intervals hold, of the whole method only.
-func (x idea) answer(t *testing.T, p *experience, truth []float64, measured, rest []int) (predicted []float64, held float64) {
-	times := at(truth, measured)
-	if x.use == nil {
+func (x idea) answer(t *testing.T, of scene, truth []float64, measured, rest []int) (predicted []float64, held float64) {
+	times, p := at(truth, measured), of.p
+	if x.graph {
+		p = of.graph
+	}
+	if x.whole() {
 		q, err := p.predict(measured, times)
 		if err != nil {
 			t.Fatal(err)
@@ -152,14 +230,23 @@ func (x idea) answer(t *testing.T, p *experience, truth []float64, measured, res
 		}
 		return at(q.mean, rest), held
 	}
-	posteriors := p.conditionAll(p.mixtures, p.kernels, measured, times)
-	log := slices.Clone(x.log(p))
-	for i, m := range p.mixtures {
-		if !x.use(m) {
-			log[i] = math.Inf(-1)
+	predicted = make([]float64, len(rest))
+	if x.use != nil {
+		posteriors := p.conditionAll(p.mixtures, p.kernels, measured, times)
+		log := slices.Clone(x.log(p))
+		for i, m := range p.mixtures {
+			if !x.use(p, m) {
+				log[i] = math.Inf(-1)
+			}
+		}
+		predicted = answerOf(blend(posteriors, log, x.temper), p.kernels, measured, geometricMean(times), rest).mean
+	}
+	if x.lines > 0 {
+		for i, v := range boosted(p, x.lines, x.trees, measured, times, rest) {
+			predicted[i] = (1-x.share)*predicted[i] + x.share*v
 		}
 	}
-	return answerOf(blend(posteriors, log, x.temper), p.kernels, measured, geometricMean(times), rest).mean, 0
+	return predicted, 0
 }
 
 func at(v []float64, which []int) []float64 {

@@ -32,9 +32,10 @@ type experience struct {
 	known    [][]surfaces // by scale and device
 	describe []*kernel
 	sums     []*kernel
-	kernels  [][]*kernel // by scale, the last of each are sums
+	kernels  [][]*kernel // by scale; the last of each are one a known device, then sums
 	mixtures []mixture
-	drawn    int       // the first of mixtures are drawn, the others are sums
+	drawn    int       // the first of mixtures are drawn, then there are sums
+	matched  int       // from here on they match one known device
 	log      []float64 // prior log weight by mixture
 	// Absolute errors of rehearsals over their standard deviation, of known devices
 	// and of made-up ones that cost sums.
@@ -68,9 +69,12 @@ func learn(x *items, size int, seed uint64) (*experience, error) {
 	p.sums = sumKernels(x.sums)
 	p.kernels = p.kernelsFor(all)
 	rng := rand.New(rand.NewPCG(seed, 0x7e))
-	p.mixtures = drawMixtures(mixtures, len(p.kernels[0]), len(p.sums), rng)
+	count, special := len(p.kernels[0]), len(all)+len(p.sums)
+	p.mixtures = drawMixtures(mixtures, count, special, rng)
 	p.drawn = len(p.mixtures)
-	p.mixtures = append(p.mixtures, sumMixtures(len(p.kernels[0]), len(p.sums))...)
+	p.mixtures = append(p.mixtures, sumMixtures(count, len(p.sums))...)
+	p.matched = len(p.mixtures)
+	p.mixtures = append(p.mixtures, matchMixtures(count, count-special, len(all))...)
 	p.log = p.logPrior(nil, nil, -1)
 	if size > few {
 		return p, nil
@@ -98,11 +102,13 @@ func learn(x *items, size int, seed uint64) (*experience, error) {
 	return p, nil
 }
 
-// kernelsFor are the kernels where only some devices are known.
+// kernelsFor are the kernels where only some devices are known; those that match
+// one of the others are nil.
 func (p *experience) kernelsFor(devices []int) [][]*kernel {
 	out := make([][]*kernel, len(scales))
 	for s := range scales {
 		out[s] = append(deviceKernels(p.known[s], devices), p.describe...)
+		out[s] = append(out[s], matchKernels(p.known[s], devices)...)
 		out[s] = append(out[s], p.sums...)
 	}
 	return out
@@ -201,8 +207,10 @@ func meansAt(posteriors []*posterior, kernels [][]*kernel, measured, items []int
 	for s := range scales {
 		cross[s] = make([][]float64, len(kernels[s]))
 		for k, kernel := range kernels[s] {
-			cross[s][k] = make([]float64, m*n)
-			kernel.fill(cross[s][k], items, measured)
+			if kernel != nil {
+				cross[s][k] = make([]float64, m*n)
+				kernel.fill(cross[s][k], items, measured)
+			}
 		}
 	}
 	out := make([][]float64, len(posteriors))
@@ -259,7 +267,7 @@ func (p *experience) plausible(posteriors []*posterior, measured []int) []float6
 	least := max(p.least, 0)
 	out := slices.Clone(p.log)
 	for i, m := range meansAt(posteriors, p.kernels, measured, items) {
-		if m != nil && i < p.drawn {
+		if m != nil && !p.isSum(p.mixtures[i]) {
 			out[i] -= sharpness * max(0, least-rank.Correlation(m, mean))
 		}
 	}
@@ -269,7 +277,7 @@ func (p *experience) plausible(posteriors []*posterior, measured []int) []float6
 // logPrior turns scores into logarithms of weights that sum to 1. Drawn mixtures
 // are scored by known devices: families count alike, and so do the devices in
 // one; the family without is left out. Mixtures of a sum are scored by made-up
-// devices that cost that sum.
+// devices that cost that sum. Those that match a device count alike.
 func (p *experience) logPrior(all, madeUp []*rehearsal, without int) []float64 {
 	count := make([]float64, len(p.families))
 	families := 0.0
@@ -289,10 +297,6 @@ func (p *experience) logPrior(all, madeUp []*rehearsal, without int) []float64 {
 			}
 		}
 	}
-	if len(p.sums) == 0 {
-		normaliseLog(out, 1)
-		return out
-	}
 	clear(out[p.drawn:])
 	for _, r := range madeUp {
 		of := p.mixturesOf(r.family)
@@ -300,7 +304,12 @@ func (p *experience) logPrior(all, madeUp []*rehearsal, without int) []float64 {
 			out[of[0]+i] += sharpness * s / (sumDevices * sumDraws)
 		}
 	}
-	normaliseLog(out[:p.drawn], 1-sumShare)
+	left := 1 - matchShare
+	if len(p.sums) > 0 {
+		left -= sumShare
+	}
+	normaliseLog(out[:p.drawn], left)
+	normaliseLog(out[p.matched:], matchShare)
 	for k := range p.sums {
 		of := p.mixturesOf(k)
 		normaliseLog(out[of[0]:of[1]], sumShare/float64(len(p.sums)))
@@ -331,12 +340,17 @@ func (p *experience) conditionAll(mixtures []mixture, kernels [][]*kernel, measu
 		}
 		within[s] = make([][]float64, len(kernels[s]))
 		for k, kernel := range kernels[s] {
-			within[s][k] = make([]float64, n*n)
-			kernel.fill(within[s][k], measured, measured)
+			if kernel != nil {
+				within[s][k] = make([]float64, n*n)
+				kernel.fill(within[s][k], measured, measured)
+			}
 		}
 	}
 	out := make([]*posterior, len(mixtures))
 	for i, m := range mixtures {
+		if !m.among(kernels[m.scale]) {
+			continue
+		}
 		if q, ok := m.condition(within[m.scale], y[m.scale]); ok {
 			out[i] = &q
 		}
