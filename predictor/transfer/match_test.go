@@ -8,20 +8,12 @@ import (
 	"github.com/hwprofd/hwprofd/predictor/internal/rank"
 )
 
-// TestMatch: ten measurements tell that a device is a known one in another box,
+// checkMatch: ten measurements tell that a device is a known one in another box,
 // which is not seen through its own family in rehearsals.
-func TestMatch(t *testing.T) {
-	table := madeUp(t, 300, 0.02)
-	it, err := table.protocol(10).items()
-	if err != nil {
-		t.Fatal(err)
-	}
-	p, err := learn(it, 10, 3)
-	if err != nil {
-		t.Fatal(err)
-	}
+func checkMatch(t *testing.T, p *experience) {
+	it := p.items
 	rng := rand.New(rand.NewPCG(9, 1))
-	times := make([]float64, 300)
+	times := make([]float64, len(it.times[1]))
 	for i, v := range it.times[1] {
 		times[i] = 2.5 * v * math.Exp(0.02*rng.NormFloat64())
 	}

@@ -21,10 +21,8 @@ func sumShareOf(t *testing.T, p *experience, times []float64, measured []int) fl
 	return share
 }
 
-// TestSums: devices that cost exact sums are told from ten measurements, though
-// no known one is exact, and predicted to the last digit; noisy ones that cost
-// products are not taken for sums.
-func TestSums(t *testing.T) {
+// TestClasses learns once what the classes of their own are checked with.
+func TestClasses(t *testing.T) {
 	table := madeUp(t, 1000, 0.05)
 	it, err := table.protocol(10).items()
 	if err != nil {
@@ -34,6 +32,15 @@ func TestSums(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	t.Run("sums", func(t *testing.T) { checkSums(t, p) })
+	t.Run("match", func(t *testing.T) { checkMatch(t, p) })
+}
+
+// checkSums: devices that cost exact sums are told from ten measurements, though
+// no known one is exact, and predicted to the last digit; noisy ones that cost
+// products are not taken for sums.
+func checkSums(t *testing.T, p *experience) {
+	it := p.items
 	rng := rand.New(rand.NewPCG(5, 6))
 	products := 0.0
 	for k := range p.sums {
