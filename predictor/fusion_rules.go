@@ -152,7 +152,8 @@ func (p *Predictor) setRules(rules []FusionRule) {
 func (p *Predictor) Fusion() []FusionRule { return slices.Clone(p.fusion) }
 
 // cut takes workloads apart as far as the runtime does: what this package's
-// graphs fuse it may not. What has a row of its own stays.
+// graphs fuse it may not. What has a row of its own stays, and what networks tell
+// the time of, whether the runtime does it in one go or not.
 func (p *Predictor) cut(workloads []graph.Workload) []graph.Workload {
 	if len(p.rules) == 0 {
 		return workloads
@@ -177,7 +178,8 @@ func (p *Predictor) steps(w graph.Workload) []graph.Workload {
 	}
 	p.memory.mu.RLock()
 	steps, known := p.memory.cuts[w]
-	measured := p.memory.costs[w].source == SourceTable
+	source := p.memory.costs[w].source
+	measured := source == SourceTable || source == SourceNetwork
 	p.memory.mu.RUnlock()
 	if known {
 		return steps

@@ -84,6 +84,27 @@ func TestFusionRules(t *testing.T) {
 	}
 }
 
+// TestWholeWithinNetworks wants a workload whole that networks tell the time of,
+// although the runtime does it in two steps.
+func TestWholeWithinNetworks(t *testing.T) {
+	table := otherRuntime(t, true)
+	apart := conv(16, 32, 28, 1, 1, 1, "hswish")
+	other := conv(32, 64, 28, 1, 1, 1, "hswish") // not in them
+	relu := conv(16, 32, 28, 1, 1, 1, "relu")
+	for i := range minOverhead {
+		n := float64(i + 1)
+		table.Networks = append(table.Networks, lut.Network{
+			Name: "network " + string(rune('a'+i)), Use: "fit", Workloads: slices.Concat([]string{apart.String()}, slices.Repeat([]string{relu.String()}, i+1)),
+			LatencyMedianNS: 30000 + 20000*n, LatencyP10NS: 20000 * n, LatencyP90NS: 40000 * (n + 1), LatencyCI95NS: 100, Samples: 9,
+			Shares: slices.Concat([]float64{30000 / (30000 + 20000*n)}, slices.Repeat([]float64{20000 / (30000 + 20000*n)}, i+1)),
+		})
+	}
+	got := mustFit(t, table).Cut([]graph.Workload{apart, other})
+	if len(got) != 3 || got[0] != apart || got[1].Epilogue != "none" {
+		t.Errorf("cut into %v", got)
+	}
+}
+
 // TestFusionRulesThatDisagree wants a rule of what most pairs say, and none of
 // what is not decided.
 func TestFusionRulesThatDisagree(t *testing.T) {

@@ -61,7 +61,7 @@ func (p *Profiler) calibrate(ctx context.Context, baseline lut.Baseline) error {
 	s := &sampler{
 		now: now, resolution: clockResolution(now),
 		kernels: [kinds]func(){clock: chain, arithmetic: runOf(plan), memory: p.walk.run},
-		watch:   newWatch(),
+		watch:   newWatch(p.workTime),
 	}
 	if err := s.setBaseline(ctx, baselineTime); err != nil {
 		return fmt.Errorf("profiler: calibration: %w", err)

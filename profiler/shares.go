@@ -22,10 +22,17 @@ const (
 // shares are the parts that workloads have in the time of a network, in the order
 // of plan.Workloads, from runs of which each step is timed. Of each step the lower
 // quartile counts, since other work only ever adds to it. They are nil where the
-// session does not tell.
-func (p *Profiler) shares(ctx context.Context, session Session, workloads []graph.Workload, limit time.Duration) ([]float64, error) {
+// session does not tell. A run takes ns.
+func (p *Profiler) shares(ctx context.Context, session Session, workloads []graph.Workload, limit time.Duration, ns float64) ([]float64, error) {
+	if len(workloads) == 0 {
+		return nil, nil
+	}
+	if program, ok := session.(*programSession); ok {
+		runs := min(max(float64(limit/traceShare)/ns, fewestTrace), mostTrace)
+		return p.programShares(ctx, program, workloads, int(runs), ns)
+	}
 	own, ok := session.(*planSession)
-	if !ok || len(workloads) == 0 {
+	if !ok {
 		return nil, nil
 	}
 	var steps [][]float64 // of each step, the times

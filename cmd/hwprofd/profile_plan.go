@@ -31,6 +31,7 @@ type profilePlan struct {
 	kernels        string
 	cover          time.Duration
 	outside        bool           // the runtime is not this program's own
+	accounts       bool           // but networks tell the times of their workloads all the same
 	fusing         []graph.Option // with which another runtime cuts graphs into workloads
 }
 
@@ -211,7 +212,7 @@ func (p *profilePlan) named() ([]graph.Workload, []profiler.NamedGraph, error) {
 			if err != nil {
 				return nil, nil, fmt.Errorf("%s: %w", path, err)
 			}
-			if p.cover == 0 || p.outside { // else the networks tell, in less time
+			if p.cover == 0 || p.outside && !p.accounts { // else the networks tell, in less time
 				workloads = append(workloads, of...)
 			}
 			networks = append(networks, profiler.NamedGraph{Name: batchName(path, batch), Use: "fit", Graph: g, File: path})

@@ -1,0 +1,229 @@
+package profiler
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"github.com/hwprofd/hwprofd/graph"
+)
+
+// knownPart is the part of a run's time that has to be of nodes that say which
+// tensors of the model they compute, for the rest to be divided by what is
+// beside it.
+const knownPart = 0.7
+
+// accountCost is what its account costs a runtime for each node, in ns, which is
+// in the times that it tells: without an account the nodes take ns together. A
+// node that does hardly anything takes as long as that.
+func accountCost(nodes []NodeTime, ns float64) float64 {
+	if len(nodes) == 0 {
+		return 0
+	}
+	sum, least := 0.0, nodes[0].NS
+	for _, n := range nodes {
+		sum += n.NS
+		least = min(least, n.NS)
+	}
+	return max(min((sum-ns)/float64(len(nodes)), least), 0)
+}
+
+// without is the time of a node less what the account of it costs.
+func (n NodeTime) without(cost float64) float64 { return max(n.NS-cost, n.NS/20) }
+
+// programShares are the parts that workloads have in the time of a network that
+// another runtime runs, which takes ns, by its own account; nil where it gives
+// none, or where its nodes do not say what they compute.
+func (p *Profiler) programShares(ctx context.Context, s *programSession, workloads []graph.Workload, runs int, ns float64) ([]float64, error) {
+	nodes, err := s.Nodes(ctx, runs)
+	if errors.Is(err, ErrNoNodeTimes) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	fused, err := graph.Optimize(s.network, graph.ForOtherRuntime())
+	if err != nil {
+		return nil, itemError{err}
+	}
+	m := makersOf(s.network, fused)
+	if len(m.workloads) != len(workloads) {
+		return nil, nil
+	}
+	// What a run costs whatever it does is divided among the nodes as well: small
+	// networks of a kind have about as many as large ones.
+	return m.divide(nodes, accountCost(nodes, ns)), nil
+}
+
+// makers tells which workload of a network makes each of its tensors, or goes on
+// with it, if the tensor is inside of one.
+type makers struct {
+	workloads []graph.Workload
+	of        map[string]int // by the names of tensors and of the nodes that make them
+	heirs     []int          // the workload that uses what each makes, else one that it uses; -1 for none
+}
+
+// makersOf looks at a network and at the same once fused, whose nodes keep the
+// names of those tensors that are still there.
+func makersOf(g, fused *graph.Graph) *makers {
+	m := &makers{of: map[string]int{}}
+	for _, n := range fused.Nodes {
+		if w, ok := n.Workload(); ok {
+			for _, v := range n.Outputs {
+				if v != nil {
+					m.of[v.Name] = len(m.workloads)
+				}
+			}
+			m.workloads = append(m.workloads, w)
+		}
+	}
+	m.goOn(fused)
+	m.goOn(g)
+	for _, n := range g.Nodes {
+		if k := m.first(n.Outputs); k >= 0 {
+			if _, ok := m.of[n.Name]; !ok {
+				m.of[n.Name] = k
+			}
+		}
+	}
+	m.heirs = slices.Repeat([]int{-1}, len(m.workloads))
+	at := 0
+	users := usersOf(fused)
+	for _, n := range fused.Nodes {
+		if _, ok := n.Workload(); !ok {
+			continue
+		}
+		for _, v := range n.Outputs {
+			if v == nil {
+				continue
+			}
+			for _, user := range users[v.Name] {
+				if k := m.first(user.Outputs); k >= 0 && k != at && m.heirs[at] < 0 {
+					m.heirs[at] = k
+				}
+			}
+		}
+		if k := m.first(n.Inputs); m.heirs[at] < 0 && k != at {
+			m.heirs[at] = k
+		}
+		at++
+	}
+	return m
+}
+
+// first is the workload that makes one of the values, -1 if none does.
+func (m *makers) first(values []*graph.Value) int {
+	for _, v := range values {
+		if v != nil {
+			if k, ok := m.of[v.Name]; ok {
+				return k
+			}
+		}
+	}
+	return -1
+}
+
+// goOn lets what no workload makes belong to the one that goes on with it.
+func (m *makers) goOn(g *graph.Graph) {
+	users := usersOf(g)
+	for _, n := range slices.Backward(g.Nodes) {
+		for _, v := range n.Outputs {
+			if v == nil {
+				continue
+			}
+			if _, ok := m.of[v.Name]; ok {
+				continue
+			}
+			for _, user := range users[v.Name] {
+				if k := m.first(user.Outputs); k >= 0 {
+					m.of[v.Name] = k
+					break
+				}
+			}
+		}
+	}
+}
+
+// usersOf are the nodes that use each value, by its name.
+func usersOf(g *graph.Graph) map[string][]*graph.Node {
+	users := map[string][]*graph.Node{}
+	for _, n := range g.Nodes {
+		for _, v := range n.Inputs {
+			if v != nil {
+				users[v.Name] = append(users[v.Name], n)
+			}
+		}
+	}
+	return users
+}
+
+// maker is the workload that a runtime's node is of, -1 if it does not say.
+func (m *makers) maker(n NodeTime) int {
+	for _, name := range n.Makes {
+		if k, ok := m.of[name]; ok {
+			return k
+		}
+	}
+	if k, ok := m.of[n.Name]; ok {
+		return k
+	}
+	return -1
+}
+
+// divide returns the parts of the workloads in the time of nodes, whose account
+// costs each as much. A node that does not say what it computes, such as one that
+// brings a tensor into the layout of the next, belongs to the next one that does.
+// A workload that no node is of is done within the one that uses its result: both
+// take of its time by the bytes that they move. They are nil where too few nodes say
+// what they compute.
+func (m *makers) divide(nodes []NodeTime, cost float64) []float64 {
+	times := make([]float64, len(m.workloads))
+	there := make([]bool, len(m.workloads))
+	var sum, known, pending float64
+	last := -1
+	for _, n := range nodes {
+		ns := n.without(cost)
+		sum += ns
+		k := m.maker(n)
+		if k < 0 {
+			pending += ns
+			continue
+		}
+		known += ns
+		times[k] += ns + pending
+		there[k] = true
+		pending, last = 0, k
+	}
+	if last < 0 || known < knownPart*sum {
+		return nil
+	}
+	times[last] += pending
+	within := map[int][]int{}
+	for k := range times {
+		heir := k
+		for range times { // which ends where two are each other's
+			if heir < 0 || there[heir] {
+				break
+			}
+			heir = m.heirs[heir]
+		}
+		if heir < 0 || !there[heir] {
+			return nil
+		}
+		within[heir] = append(within[heir], k)
+	}
+	shares := make([]float64, len(times))
+	for heir, all := range within {
+		var bytes float64
+		for _, k := range all {
+			bytes += float64(m.workloads[k].Bytes())
+		}
+		for _, k := range all {
+			shares[k] = times[heir] / sum / float64(len(all))
+			if bytes > 0 {
+				shares[k] = times[heir] / sum * float64(m.workloads[k].Bytes()) / bytes
+			}
+		}
+	}
+	return shares
+}
