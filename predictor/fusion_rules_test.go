@@ -2,6 +2,7 @@ package predictor
 
 import (
 	"math"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -89,7 +90,8 @@ func TestFusionRules(t *testing.T) {
 func TestWholeWithinNetworks(t *testing.T) {
 	table := otherRuntime(t, true)
 	apart := conv(16, 32, 28, 1, 1, 1, "hswish")
-	other := conv(32, 64, 28, 1, 1, 1, "hswish") // not in them
+	alike := conv(32, 64, 28, 1, 1, 1, "hswish") // not in them
+	other := conv(32, 64, 28, 1, 1, 1, "add.hswish")
 	relu := conv(16, 32, 28, 1, 1, 1, "relu")
 	for i := range minOverhead {
 		n := float64(i + 1)
@@ -99,9 +101,21 @@ func TestWholeWithinNetworks(t *testing.T) {
 			Shares: slices.Concat([]float64{30000 / (30000 + 20000*n)}, slices.Repeat([]float64{20000 / (30000 + 20000*n)}, i+1)),
 		})
 	}
-	got := mustFit(t, table).Cut([]graph.Workload{apart, other})
-	if len(got) != 3 || got[0] != apart || got[1].Epilogue != "none" {
-		t.Errorf("cut into %v", got)
+	p := mustFit(t, table)
+	p.setRules(append(p.Fusion(), FusionRule{First: "pointwise/add", Second: "hswish"}))
+	path := filepath.Join(t.TempDir(), "predictor")
+	if err := p.Save(path); err != nil {
+		t.Fatal(err)
+	}
+	loaded, err := Load(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range []*Predictor{p, loaded} {
+		got := p.Cut([]graph.Workload{apart, alike, other})
+		if len(got) != 4 || got[0] != apart || got[1] != alike || got[2].Epilogue != "add" {
+			t.Errorf("cut into %v", got)
+		}
 	}
 }
 

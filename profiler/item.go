@@ -131,7 +131,7 @@ func (p *Profiler) visit(ctx context.Context, it *item, limit time.Duration) (fo
 			}
 			it.extra.Row = row
 		}
-		if it.cache == lut.CacheWarm && (!it.isNetwork() || it.network.Use == lut.UsePair) {
+		if it.cache != lut.CacheCold && (!it.isNetwork() || it.network.Use == lut.UsePair) {
 			if err := p.account(ctx, it.extra, session, v.Median); err != nil {
 				return found{}, err
 			}
