@@ -230,8 +230,12 @@ func (p *Program) load(ctx context.Context, g *graph.Graph, file string, seed ui
 	var err error
 	if file == "" {
 		file = filepath.Join(p.folder, "model.onnx")
-		if err := onnx.Write(file, g); err != nil {
+		data, err := onnx.Encode(g)
+		if err != nil {
 			return nil, itemError{err}
+		}
+		if err := os.WriteFile(file, data, 0o600); err != nil { // it need not outlast this process
+			return nil, err
 		}
 	}
 	if q.Model, err = filepath.Abs(file); err != nil {

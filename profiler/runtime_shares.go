@@ -8,10 +8,9 @@ import (
 	"github.com/hwprofd/hwprofd/graph"
 )
 
-// knownPart is the part of a run's time that has to be of nodes that say which
-// tensors of the model they compute, for the rest to be divided by what is
-// beside it.
-const knownPart = 0.7
+// knownPart is the part of a network's workloads that nodes have to say they are
+// of, for the other nodes to be of what is beside them.
+const knownPart = 0.5
 
 // accountCost is what its account costs a runtime for each node, in ns, which is
 // in the times that it tells: without an account the nodes take ns together. A
@@ -174,13 +173,13 @@ func (m *makers) maker(n NodeTime) int {
 // costs each as much. A node that does not say what it computes, such as one that
 // brings a tensor into the layout of the next, belongs to the next one that does.
 // A workload that no node is of is done within the one that uses its result: both
-// take of its time by the bytes that they move. They are nil where too few nodes say
-// what they compute.
+// take of its time by the bytes that they move. They are nil where too few
+// workloads have a node.
 func (m *makers) divide(nodes []NodeTime, cost float64) []float64 {
 	times := make([]float64, len(m.workloads))
 	there := make([]bool, len(m.workloads))
-	var sum, known, pending float64
-	last := -1
+	var sum, pending float64
+	last, found := -1, 0
 	for _, n := range nodes {
 		ns := n.without(cost)
 		sum += ns
@@ -189,12 +188,14 @@ func (m *makers) divide(nodes []NodeTime, cost float64) []float64 {
 			pending += ns
 			continue
 		}
-		known += ns
 		times[k] += ns + pending
-		there[k] = true
+		if !there[k] {
+			there[k] = true
+			found++
+		}
 		pending, last = 0, k
 	}
-	if last < 0 || known < knownPart*sum {
+	if last < 0 || float64(found) < knownPart*float64(len(times)) {
 		return nil
 	}
 	times[last] += pending

@@ -50,6 +50,7 @@ func (a *adapter) nodes(n int) ([]nodeTime, error) {
 	if err != nil {
 		return nil, err
 	}
+	a.garbage += len(data)
 	nodes, err := readProfile(data, n)
 	if err != nil {
 		return nil, err
@@ -57,6 +58,7 @@ func (a *adapter) nodes(n int) ([]nodeTime, error) {
 	if data, err = os.ReadFile(model); err != nil {
 		return nil, err
 	}
+	a.garbage += len(data)
 	of, err := readGraph(data)
 	if err != nil {
 		return nil, fmt.Errorf("ONNX Runtime's model: %w", err)
