@@ -12,6 +12,11 @@ import (
 // of, for the other nodes to be of what is beside them.
 const knownPart = 0.5
 
+// leastPart is the part of a multiplying workload's time that one has which the
+// runtime does within it, or does not do at all, such as the second of two equal
+// ones: hardly any, but not none, as times are looked at by their logarithms.
+const leastPart = 0.01
+
 // accountCost is what its account costs a runtime for each node, in ns, which is
 // in the times that it tells: without an account the nodes take ns together. A
 // node that does hardly anything takes as long as that.
@@ -172,9 +177,9 @@ func (m *makers) maker(n NodeTime) int {
 // divide returns the parts of the workloads in the time of nodes, whose account
 // costs each as much. A node that does not say what it computes, such as one that
 // brings a tensor into the layout of the next, belongs to the next one that does.
-// A workload that no node is of is done within the one that uses its result: both
-// take of its time by the bytes that they move. They are nil where too few
-// workloads have a node.
+// A workload that no node is of is done within the one that uses its result: it has
+// the leastPart of the time of what multiplies, and else both take of it by the
+// bytes that they move. They are nil where too few workloads have a node.
 func (m *makers) divide(nodes []NodeTime, cost float64) []float64 {
 	times := make([]float64, len(m.workloads))
 	there := make([]bool, len(m.workloads))
@@ -215,15 +220,20 @@ func (m *makers) divide(nodes []NodeTime, cost float64) []float64 {
 	}
 	shares := make([]float64, len(times))
 	for heir, all := range within {
-		var bytes float64
-		for _, k := range all {
-			bytes += float64(m.workloads[k].Bytes())
-		}
-		for _, k := range all {
-			shares[k] = times[heir] / sum / float64(len(all))
-			if bytes > 0 {
-				shares[k] = times[heir] / sum * float64(m.workloads[k].Bytes()) / bytes
+		part := make([]float64, len(all))
+		var parts float64
+		for i, k := range all {
+			part[i] = max(float64(m.workloads[k].Bytes()), 1)
+			if m.workloads[heir].MACs() > 0 {
+				part[i] = leastPart
+				if k == heir {
+					part[i] = 1
+				}
 			}
+			parts += part[i]
+		}
+		for i, k := range all {
+			shares[k] = times[heir] / sum * part[i] / parts
 		}
 	}
 	return shares

@@ -69,12 +69,35 @@ func TestSharesByARuntimesAccount(t *testing.T) {
 			}
 		}
 	}
-	// One node does two workloads, whose part goes by the bytes that they move.
-	m := makersOf(g, fused)
-	got := m.divide([]NodeTime{{Makes: []string{relu}, NS: 2}, {Makes: []string{add}, NS: 8}}, 0)
-	first, second := float64(m.workloads[1].Bytes()), float64(m.workloads[2].Bytes())
-	if want := []float64{0.2, 0.8 * first / (first + second), 0.8 * second / (first + second)}; len(got) != 3 || math.Abs(got[1]-want[1]) > 1e-9 || math.Abs(got[2]-want[2]) > 1e-9 {
-		t.Errorf("shares %v, want %v", got, want)
+}
+
+// TestSharesOfWorkloadsInOneNode has a node that does two workloads.
+func TestSharesOfWorkloadsInOneNode(t *testing.T) {
+	b := graph.NewBuilder("two")
+	x := b.Input("x", 1, 16, 8, 8)
+	y := b.Mul(b.Activation(graph.OpRelu, x), x)
+	g, err := b.Build(b.Conv("conv", y, 32, 1, 1, 1, 0, 1, false))
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := makersOf(g, g)
+	product := g.Nodes[1].Outputs[0].Name
+	// Both move as much but for an operand; of a convolution little is of others.
+	relu, mul := float64(m.workloads[0].Bytes()), float64(m.workloads[1].Bytes())
+	for _, c := range []struct {
+		nodes []NodeTime
+		want  []float64
+	}{
+		{[]NodeTime{{Makes: []string{product}, NS: 6}, {Makes: []string{"conv"}, NS: 4}}, []float64{0.6 * relu / (relu + mul), 0.6 * mul / (relu + mul), 0.4}},
+		{[]NodeTime{{Name: g.Nodes[0].Name, NS: 1}, {Makes: []string{"conv"}, NS: 9}}, []float64{0.1, 0.9 * leastPart / (1 + leastPart), 0.9 / (1 + leastPart)}},
+	} {
+		got := m.divide(c.nodes, 0)
+		for i := range c.want {
+			if len(got) != len(c.want) || math.Abs(got[i]-c.want[i]) > 1e-9 {
+				t.Errorf("shares %v, want %v", got, c.want)
+				break
+			}
+		}
 	}
 }
 
