@@ -149,6 +149,15 @@ func (s *sampler) adopt(known speeds) {
 	}
 }
 
+// Speed is that of the undisturbed machine, as a table has it, by what was
+// measured last. It is zero before the first measurement.
+func (p *Profiler) Speed() lut.Baseline {
+	if p.sampler == nil {
+		return lut.Baseline{}
+	}
+	return p.sampler.undisturbed().baseline()
+}
+
 // calibrationRow is the calibration kernel's own row, whose median is the
 // baseline.
 func (p *Profiler) calibrationRow(ctx context.Context) (lut.Row, error) {
