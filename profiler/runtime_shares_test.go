@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/hwprofd/hwprofd/graph"
+	"github.com/hwprofd/hwprofd/lut"
 )
 
 // blockOf is a residual block with a gate, of which the batch norms, relus and
@@ -139,4 +140,26 @@ func TestAdaptersTimeIsNoOtherWork(t *testing.T) {
 		}
 	}
 	t.Errorf("the adapter took %v of the processor's time by what is told of it", profiler.workTime()-before)
+}
+
+// TestAccountOfPairs wants what decides whether a pair is fused.
+func TestAccountOfPairs(t *testing.T) {
+	ctx := context.Background()
+	p, err := OpenProgram(ctx, fakeCommand(t, ""), ProgramOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	b := graph.NewBuilder("pair")
+	g, err := b.Build(b.Activation(graph.OpRelu, b.Conv("conv", b.Input("x", 1, 8, 4, 4), 8, 1, 1, 1, 0, 1, true)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	networks, err := New(Options{Runtime: p, MaxPerItem: 5 * time.Millisecond}).Networks(ctx, []NamedGraph{{Name: "pair", Use: lut.UsePair, Graph: g}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := networks[0]; n.RuntimeNodes == nil || *n.RuntimeNodes != 1 || n.BorderNS == nil || n.Shares != nil {
+		t.Errorf("the pair is %+v; want one node by the account, its borders and no shares", n)
+	}
 }
