@@ -173,8 +173,8 @@ func (p *Profiler) task(ctx context.Context, stop context.CancelCauseFunc, sessi
 		}
 		return took
 	}}
-	if program, ok := session.(*programSession); ok {
-		t.warms = program.warms
+	if s, ok := session.(interface{ warms() bool }); ok {
+		t.warms = s.warms
 	}
 	if cold {
 		t.prepare = p.walk.evict

@@ -35,10 +35,10 @@ func accountCost(nodes []NodeTime, ns float64) float64 {
 // without is the time of a node less what the account of it costs.
 func (n NodeTime) without(cost float64) float64 { return max(n.NS-cost, n.NS/20) }
 
-// programShares are the parts that workloads have in the time of a network that
-// another runtime runs, which takes ns, by its own account; nil where it gives
-// none, or where its nodes do not say what they compute.
-func (p *Profiler) programShares(ctx context.Context, s *programSession, workloads []graph.Workload, runs int, ns float64) ([]float64, error) {
+// shares are the parts that workloads have in the time of a network, whose runs
+// take ns, by the runtime's own account; nil where it gives none, or where its
+// nodes do not say what they compute.
+func (s *programSession) shares(ctx context.Context, workloads []graph.Workload, runs int, ns float64) ([]float64, error) {
 	nodes, err := s.Nodes(ctx, runs)
 	if errors.Is(err, ErrNoNodeTimes) {
 		return nil, nil
