@@ -79,6 +79,12 @@ func makersOf(g, fused *graph.Graph) *makers {
 				}
 			}
 			m.workloads = append(m.workloads, w)
+		} else if k := m.first(n.Inputs); k >= 0 { // such as another shape of the same
+			for _, v := range n.Outputs {
+				if v != nil {
+					m.of[v.Name] = k
+				}
+			}
 		}
 	}
 	m.goOn(fused)
@@ -175,9 +181,11 @@ func (m *makers) maker(n NodeTime) int {
 }
 
 // divide returns the parts of the workloads in the time of nodes, whose account
-// costs each as much. A node that does not say what it computes, such as one that
-// brings a tensor into the layout of the next, belongs to the next one that does.
-// A workload that no node is of is done within the one that uses its result: it has
+// costs each as much. A node that does not say what it computes belongs to the next
+// one that does. One that changes a layout belongs to that of the two beside it
+// which multiplies less: it is there because of the one that the runtime cannot do
+// in the layout of its products, such as a transposition, and so is always of the
+// same. A workload that no node is of is done within the one that uses its result: it has
 // the leastPart of the time of what multiplies, and else both take of it by the
 // bytes that they move. They are nil where too few workloads have a node.
 func (m *makers) divide(nodes []NodeTime, cost float64) []float64 {
@@ -185,25 +193,46 @@ func (m *makers) divide(nodes []NodeTime, cost float64) []float64 {
 	there := make([]bool, len(m.workloads))
 	var sum, pending float64
 	last, found := -1, 0
+	type change struct {
+		after int // the workload whose result is brought into another layout
+		ns    float64
+	}
+	var changes []change
 	for _, n := range nodes {
 		ns := n.without(cost)
 		sum += ns
 		k := m.maker(n)
+		if n.Layout {
+			if k < 0 {
+				k = last
+			}
+			changes = append(changes, change{k, ns})
+			continue
+		}
 		if k < 0 {
 			pending += ns
 			continue
+		}
+		for _, c := range changes {
+			if c.after < 0 || m.workloads[k].MACs() < m.workloads[c.after].MACs() {
+				c.after = k
+			}
+			times[c.after] += c.ns
 		}
 		times[k] += ns + pending
 		if !there[k] {
 			there[k] = true
 			found++
 		}
-		pending, last = 0, k
+		changes, pending, last = changes[:0], 0, k
 	}
 	if last < 0 || float64(found) < knownPart*float64(len(times)) {
 		return nil
 	}
 	times[last] += pending
+	for _, c := range changes {
+		times[max(c.after, 0)] += c.ns
+	}
 	within := map[int][]int{}
 	for k := range times {
 		heir := k

@@ -50,6 +50,8 @@ func TestSharesByARuntimesAccount(t *testing.T) {
 		{"names of nodes", []NodeTime{{Name: "expand", NS: 2}, {Name: "depthwise", NS: 3}, {Name: "project", NS: 5}}, 0, []float64{2, 3, 5}},
 		{"layouts", []NodeTime{{Name: "ReorderInput", Layout: true, NS: 1}, {Makes: []string{relu}, NS: 1}, {Makes: []string{swish}, NS: 3},
 			{Makes: []string{add}, NS: 4}, {Name: "ReorderOutput", Layout: true, NS: 1}}, 0, []float64{2, 3, 5}},
+		{"layouts between", []NodeTime{{Makes: []string{relu}, NS: 2}, {Name: "ReorderOutput", Makes: []string{relu}, Layout: true, NS: 1},
+			{Makes: []string{swish}, NS: 1}, {Name: "ReorderInput", Layout: true, NS: 1}, {Makes: []string{add}, NS: 5}}, 0, []float64{2, 3, 5}},
 		{"the account's cost", []NodeTime{{Makes: []string{relu}, NS: 7}, {Makes: []string{swish}, NS: 8}, {Makes: []string{add}, NS: 10}}, 5, []float64{2, 3, 5}},
 		{"names that say nothing", []NodeTime{{Name: "fused0", NS: 5}, {Makes: []string{add}, NS: 5}}, 0, nil},
 		{"nothing", nil, 0, nil},
