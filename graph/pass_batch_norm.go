@@ -98,12 +98,17 @@ func (r *rewriter) foldInto(n, p *Node, scale, shift []float64) {
 	}
 	w := make([]float32, len(weight.Data))
 	each := len(w) / out // elements of one channel, which lie together or, if transposed, apart
-	for i, x := range weight.Data {
-		k := i / each
-		if p.Attributes.Transposed {
-			k = i % out
+	if p.Attributes.Transposed {
+		for i, x := range weight.Data {
+			w[i] = float32(scale[i%out] * float64(x))
 		}
-		w[i] = float32(scale[k] * float64(x))
+	} else {
+		for k, by := range scale {
+			to := w[k*each : (k+1)*each]
+			for i, x := range weight.Data[k*each : (k+1)*each] {
+				to[i] = float32(by * float64(x))
+			}
+		}
 	}
 	b := make([]float32, out)
 	for k := range b {

@@ -61,7 +61,7 @@ func (p *Predictor) Baselines(networks []lut.Network) ([]Baseline, error) {
 			return c.ns, err
 		})},
 		Baseline{"roofline", sum(func(w graph.Workload) (float64, error) {
-			ns, _, err := p.roofline.predict(family(w), w)
+			ns, _, err := p.roofline.predict(p.family(w), w)
 			return ns, err
 		})},
 	), nil

@@ -63,8 +63,8 @@ func (p *Predictor) Compile(choices []int, lower func(choices []int) (*graph.Gra
 		return nil, fmt.Errorf("predictor: compile: the space has no decisions")
 	}
 	probe := &prober{
-		choices: choices, lower: lower, rng: rand.New(rand.NewPCG(1, uint64(len(choices)))), split: p.Workloads,
-		numbers: map[graph.Workload]int32{}, known: map[string][]int32{},
+		choices: choices, lower: lower, rng: rand.New(rand.NewPCG(1, uint64(len(choices)))), split: p.placedWorkloads,
+		numbers: map[placed]int32{}, known: map[string][]int32{},
 	}
 	marked := make([][]bool, len(choices))
 	for i := range marked {
@@ -151,7 +151,7 @@ func (c *Compiled) costs(probe *prober) ([][]float64, error) {
 	present := map[int]bool{}
 	for w, number := range probe.numbers {
 		var err error
-		if costs[number], err = p.cost(w); err != nil {
+		if costs[number], err = p.placedCost(w); err != nil {
 			return nil, err
 		}
 		present[min(costs[number].group, maxGroups-1)] = true
@@ -247,7 +247,7 @@ func (c *Compiled) check(probe *prober) ([]int, error) {
 	if err := probe.lowerAll(architectures); err != nil {
 		return nil, err
 	}
-	values := make([]graph.Workload, len(probe.numbers))
+	values := make([]placed, len(probe.numbers))
 	for w, number := range probe.numbers {
 		values[number] = w
 	}
@@ -256,14 +256,16 @@ func (c *Compiled) check(probe *prober) ([]int, error) {
 		if err != nil {
 			return nil, err
 		}
-		workloads := make([]graph.Workload, len(numbers))
-		for i, number := range numbers {
-			workloads[i] = values[number]
+		var want networkSum
+		var groups [maxGroups]float64
+		for _, number := range numbers {
+			cost, err := c.predictor.placedCost(values[number])
+			if err != nil {
+				return nil, err
+			}
+			want.add(&cost, &groups)
 		}
-		want, _, err := c.predictor.sum(workloads)
-		if err != nil {
-			return nil, err
-		}
+		want.ns += c.predictor.overhead.once(want.weights)
 		got := c.sum(a)
 		for _, pair := range [][2]float64{{got.ns, want.ns}, {got.spread, want.spread}, {got.alone, want.alone}} {
 			if math.Abs(pair[0]-pair[1]) > 1e-9*math.Abs(pair[1]) {

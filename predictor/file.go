@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"math"
 	"os"
 	"slices"
 
@@ -15,7 +16,7 @@ import (
 
 // FileVersion is the version of predictor files that this package writes. It
 // reads this one and all before it.
-const FileVersion = 4
+const FileVersion = 5
 
 const (
 	fileFormat = "hwprofd.predictor"
@@ -158,6 +159,16 @@ func (p *Predictor) encodeWorkloads(t *tensors, meta *fileMeta) {
 		t.vector("workload."+name, values)
 	}
 	t.ints["workload.family"], t.ints["workload.group"], t.ints["workload.source"] = family, group, source
+	var workload, before, after []int32
+	var factor []float64
+	for i, key := range meta.Workloads {
+		for _, at := range costs[key].places {
+			workload, factor = append(workload, int32(i)), append(factor, at.factor)
+			before, after = append(before, int32(at.before)), append(after, int32(at.after))
+		}
+	}
+	t.ints["place.workload"], t.ints["place.before"], t.ints["place.after"] = workload, before, after
+	t.vector("place.factor", factor)
 }
 
 // columns are the numbers of a cost by their names in a file.
@@ -309,6 +320,9 @@ func (p *Predictor) decodeWorkloads(r *reader, meta *fileMeta, version int) {
 	if r.err != nil {
 		return
 	}
+	if version >= 5 && !decodePlaces(r, costs, len(meta.Families)) {
+		return
+	}
 	rows := &lut.Table{}
 	for i, key := range meta.Workloads {
 		w, err := graph.ParseWorkload(key)
@@ -336,6 +350,24 @@ func (p *Predictor) decodeWorkloads(r *reader, meta *fileMeta, version int) {
 		}
 	}
 	p.between = lut.NewInterpolator(rows)
+}
+
+func decodePlaces(r *reader, costs []cost, families int) bool {
+	factor := r.vector("place.factor", -1)
+	workload, before, after := r.ints("place.workload", len(factor)), r.ints("place.before", len(factor)), r.ints("place.after", len(factor))
+	if r.err != nil {
+		return false
+	}
+	for i, f := range factor {
+		at := place{before[i], after[i], f}
+		if workload[i] < 0 || workload[i] >= len(costs) || min(at.before, at.after) < noFamily || max(at.before, at.after) > families || !(f > 0) || math.IsInf(f, 1) {
+			r.fail("place %d, of workload %d between families %d and %d with a factor of %g, is impossible", i, workload[i], at.before, at.after, f)
+			return false
+		}
+		c := &costs[workload[i]]
+		c.places = append(c.places, at)
+	}
+	return true
 }
 
 func (i *interval) decode(r *reader, groups int, meta *fileMeta) {

@@ -235,7 +235,7 @@ func (p *Predictor) enterNetworks(inside *within) {
 		if !ok {
 			s = shifts[""]
 		}
-		c.ns *= math.Exp(s.mean)
+		c.ns *= math.Exp(s.at(c.ns))
 		c.spread = math.Hypot(c.spread, s.spread)
 		c.weights = p.weighing.bytes(w, c.ns)
 		p.memory.costs[w] = c
@@ -277,7 +277,28 @@ func weightBytes(w graph.Workload) float64 {
 }
 
 // family is what shares a regression.
-func family(w graph.Workload) string { return w.Family() + "/" + string(w.DType) }
+func family(w graph.Workload) string {
+	if w.Op == graph.OpLinear && positions(w) == 1 {
+		// A matrix times one vector waits for memory, times many it computes.
+		return gemv + string(w.DType)
+	}
+	return coarseFamily(w)
+}
+
+const gemv = "gemv/"
+
+// coarseFamily is the family in predictors of before products with one vector were
+// told apart.
+func coarseFamily(w graph.Workload) string { return w.Family() + "/" + string(w.DType) }
+
+// family is that of w in this predictor, which may be of before.
+func (p *Predictor) family(w graph.Workload) string {
+	name := family(w)
+	if _, ok := p.families[name]; !ok {
+		return coarseFamily(w)
+	}
+	return name
+}
 
 // together is the part of the uncertainty of predicted rows that is left in the
 // sum over a network, where their errors partly cancel: predicted networks tell.
@@ -384,13 +405,23 @@ func (p *Predictor) fitNetworks(networks []lut.Network, inside *within, like *Pr
 			c.group = len(p.origins) + c.family
 		}
 		c.network = p.overhead.workload(c.family, c.ns, w.Bytes())
+		if inside != nil {
+			c.places = inside.placesOf(w, p.familyNumber)
+		}
 		p.memory.costs[w] = c
 	}
 	return nil
 }
 
-func (p *Predictor) familyIndex(w graph.Workload) int {
-	if i, ok := p.families[family(w)]; ok {
+func (p *Predictor) familyIndex(w graph.Workload) int { return p.familyNumber(p.family(w)) }
+
+// familyNumber is the position of a family, that of others if the table has none
+// of it, and noFamily for none.
+func (p *Predictor) familyNumber(name string) int {
+	if name == "" {
+		return noFamily
+	}
+	if i, ok := p.families[name]; ok {
 		return i
 	}
 	return len(p.families)
@@ -408,14 +439,15 @@ func (p *Predictor) observe(n lut.Network, i int, inside *within) (observation, 
 		ns: n.LatencyMedianNS,
 	}
 	var spread float64
-	for _, w := range workloads {
+	places := surroundingsOf(workloads)
+	for k, w := range workloads {
 		c, err := p.cost(w)
 		if err != nil {
 			return observation{}, fmt.Errorf("predictor: network %q: %w", n.Name, err)
 		}
 		if inside != nil {
 			if ns, noise, ok := inside.of(w, i); ok {
-				c.ns, c.spread = ns, noise
+				c.ns, c.spread = ns*inside.seen[w].factor(places[k], i), noise
 			}
 		}
 		o.families[p.familyIndex(w)] += c.ns

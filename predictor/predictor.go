@@ -145,6 +145,7 @@ type cost struct {
 	mj        float64 // alone
 	estimated float64 // the part of mj that no row has
 	source    string
+	places    []place
 	family    int // position in Predictor.families
 	group     int // position in Predictor.origins, or len(origins) + family
 }
@@ -220,7 +221,7 @@ func (p *Predictor) sum(workloads []graph.Workload) (s networkSum, parts []Part,
 	}
 	workloads = p.cut(workloads)
 	parts = make([]Part, len(workloads))
-	var groups [maxGroups]float64
+	l := newLine(p)
 	p.memory.mu.RLock() // once for all, unless one is new
 	for i := range workloads {
 		w := &workloads[i]
@@ -232,12 +233,14 @@ func (p *Predictor) sum(workloads []graph.Workload) (s networkSum, parts []Part,
 			}
 			p.memory.mu.RLock()
 		}
-		parts[i] = c.part(w)
-		s.add(&c, &groups)
+		if l.add(&c); i > 0 {
+			parts[i-1] = l.done.part(&workloads[i-1])
+		}
 	}
 	p.memory.mu.RUnlock()
-	p.close(&s, &groups)
-	return s, parts, nil
+	l.end()
+	parts[len(parts)-1] = l.done.part(&workloads[len(parts)-1])
+	return l.close(), parts, nil
 }
 
 // part is what the cost of a workload tells.
@@ -254,12 +257,6 @@ func (s *networkSum) add(c *cost, groups *[maxGroups]float64) {
 	s.mj += c.mj
 	s.estimated += c.estimated
 	groups[min(c.group, maxGroups-1)] += c.network
-}
-
-// close adds what a network costs once.
-func (p *Predictor) close(s *networkSum, groups *[maxGroups]float64) {
-	s.group = largest(groups[:min(p.groups(), maxGroups)])
-	s.ns += p.overhead.once(s.weights)
 }
 
 // largest is the position of the largest value, the first of equal ones.
@@ -345,7 +342,7 @@ func (p *Predictor) alone(w graph.Workload) (cost, error) {
 		spread := max(leastSpread, math.Log(e.HighNS/e.LatencyNS)/normal90)
 		c, known = cost{ns: e.LatencyNS, spread: spread, source: SourceInterpolation}, true
 	}
-	if r, ok := p.regressions[family(w)]; ok {
+	if r, ok := p.regressions[p.family(w)]; ok {
 		if spread := r.uncertainty(w); spread < c.spread {
 			c, known = cost{ns: r.predict(w), spread: spread, source: SourceRegression}, true
 		}
@@ -353,6 +350,6 @@ func (p *Predictor) alone(w graph.Workload) (cost, error) {
 	if known {
 		return c, nil
 	}
-	ns, spread, err := p.roofline.predict(family(w), w)
+	ns, spread, err := p.roofline.predict(p.family(w), w)
 	return cost{ns: ns, spread: spread, source: SourceRoofline}, err
 }

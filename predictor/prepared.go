@@ -30,8 +30,9 @@ func (p *Predictor) Prepare(w graph.Workload) (*Prepared, error) {
 	return prepared, nil
 }
 
-// Parts are those of the workload in any prediction: one, or as many as the
-// runtime takes it apart into. They are not to be changed.
+// Parts are those of the workload in any prediction, but for what its neighbours
+// there change: one, or as many as the runtime takes it apart into. They are not to
+// be changed.
 func (w *Prepared) Parts() []Part { return w.parts }
 
 // PredictPrepared is [Predictor.Predict] without Parts. It looks nothing up and
@@ -40,16 +41,15 @@ func (p *Predictor) PredictPrepared(workloads []*Prepared) (Prediction, error) {
 	if len(workloads) == 0 {
 		return Prediction{}, errors.New("predictor: no workloads to predict")
 	}
-	var s networkSum
-	var groups [maxGroups]float64
+	l := newLine(p)
 	for i, w := range workloads {
 		if w.memory != p.memory {
 			return Prediction{}, fmt.Errorf("predictor: workload %d was prepared by another predictor", i)
 		}
 		for j := range w.costs {
-			s.add(&w.costs[j], &groups)
+			l.add(&w.costs[j])
 		}
 	}
-	p.close(&s, &groups)
-	return p.finish(s), nil
+	l.end()
+	return p.finish(l.close()), nil
 }

@@ -37,8 +37,8 @@ type prober struct {
 	rng     *rand.Rand
 
 	mu      sync.Mutex
-	split   func(*graph.Graph) ([]graph.Workload, error)
-	numbers map[graph.Workload]int32
+	split   func(*graph.Graph) ([]placed, error)
+	numbers map[placed]int32
 	known   map[string][]int32 // sorted numbers of workloads, by architecture
 }
 

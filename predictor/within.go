@@ -24,8 +24,9 @@ type within struct {
 
 // occurrences of one workload.
 type occurrences struct {
-	networks []int     // that have it, each once, ascending
-	ns       []float64 // in each of them, the mean where it is there several times
+	networks []int // that have it, each once for each place, ascending
+	places   []surroundings
+	ns       []float64 // there, the mean where it is in a place several times
 	bytes    float64   // that its weights count as
 	free     []float64 // ns, without the part for weights
 	noise    float64   // standard deviation of ln(ns) of one network
@@ -191,14 +192,29 @@ func timesWithin(n lut.Network) (times map[graph.Workload][]float64, workloads [
 
 func (v *within) add(network int, times map[graph.Workload][]float64, made []graph.Workload, factor float64) {
 	v.made[network] = made
-	for w, ns := range times {
-		o := v.seen[w]
-		if o == nil {
-			o = &occurrences{bytes: weightBytes(w)}
-			v.seen[w] = o
+	type spot struct {
+		workload graph.Workload
+		place    surroundings
+	}
+	var spots []spot
+	here := map[spot][]float64{}
+	next := map[graph.Workload]int{}
+	for i, place := range surroundingsOf(made) {
+		s := spot{made[i], place}
+		if here[s] == nil {
+			spots = append(spots, s)
 		}
-		o.networks = append(o.networks, network)
-		o.ns = append(o.ns, factor*total(ns)/float64(len(ns)))
+		here[s] = append(here[s], times[made[i]][next[made[i]]])
+		next[made[i]]++
+	}
+	for _, s := range spots {
+		o := v.seen[s.workload]
+		if o == nil {
+			o = &occurrences{bytes: weightBytes(s.workload)}
+			v.seen[s.workload] = o
+		}
+		o.networks, o.places = append(o.networks, network), append(o.places, s.place)
+		o.ns = append(o.ns, factor*total(here[s])/float64(len(here[s])))
 	}
 }
 
@@ -236,27 +252,39 @@ func (v *within) solveSpill(order []graph.Workload, all map[int]float64) {
 	var y []float64
 	for _, w := range order {
 		o := v.seen[w]
-		if len(o.ns) < 2 || o.bytes == 0 {
+		if o.bytes == 0 {
 			continue
 		}
-		mean := total(o.ns) / float64(len(o.ns))
-		means := make([]float64, len(steps))
-		rows := make([][]float64, len(o.ns))
-		for i, n := range o.networks {
-			rows[i] = make([]float64, len(steps))
-			for k := range steps {
-				rows[i][k] = o.bytes / all[n] * spilled(v.knots, steps[k], all[n]) / mean
-				means[k] += rows[i][k] / float64(len(o.ns))
+		for _, place := range o.distinctPlaces() {
+			var ns []float64
+			var networks []int
+			for i, n := range o.networks {
+				if o.places[i] == place {
+					ns, networks = append(ns, o.ns[i]), append(networks, n)
+				}
 			}
-		}
-		// Long workloads matter more, but one of many networks no more than a few.
-		importance := math.Sqrt(mean / math.Sqrt(float64(len(o.ns))))
-		for i, row := range rows {
-			for k := range row {
-				row[k] = importance * (row[k] - means[k])
+			if len(ns) < 2 {
+				continue
 			}
-			columns = append(columns, row)
-			y = append(y, importance*(o.ns[i]/mean-1))
+			mean := total(ns) / float64(len(ns))
+			means := make([]float64, len(steps))
+			rows := make([][]float64, len(ns))
+			for i, n := range networks {
+				rows[i] = make([]float64, len(steps))
+				for k := range steps {
+					rows[i][k] = o.bytes / all[n] * spilled(v.knots, steps[k], all[n]) / mean
+					means[k] += rows[i][k] / float64(len(ns))
+				}
+			}
+			// Long workloads matter more, but one of many networks no more than a few.
+			importance := math.Sqrt(mean / math.Sqrt(float64(len(ns))))
+			for i, row := range rows {
+				for k := range row {
+					row[k] = importance * (row[k] - means[k])
+				}
+				columns = append(columns, row)
+				y = append(y, importance*(ns[i]/mean-1))
+			}
 		}
 	}
 	if len(columns) > 0 && len(steps) > 0 {
@@ -339,7 +367,11 @@ func (v *within) weighing() weighing {
 // byte costs the most.
 func (g weighing) bytes(w graph.Workload, ns float64) float64 {
 	bytes := weightBytes(w)
-	if count, ok := g.Counts[family(w)]; ok {
+	count, ok := g.Counts[family(w)]
+	if !ok {
+		count, ok = g.Counts[coarseFamily(w)]
+	}
+	if ok {
 		bytes *= count
 	}
 	if g.MostRate > 0 {
@@ -381,11 +413,15 @@ func (v *within) judge() {
 	var allSquares, allDegrees float64
 	for _, w := range sortedWorkloads(v.seen) { // so that sums repeat bit for bit
 		o := v.seen[w]
-		mean := o.meanLog(-1)
-		for _, ns := range o.free {
-			squares[family(w)] += (math.Log(ns) - mean) * (math.Log(ns) - mean)
+		mean, factors := o.meanLog(-1), map[surroundings]float64{}
+		for _, s := range o.distinctPlaces() {
+			factors[s] = math.Log(o.factor(s, -1))
 		}
-		degrees[family(w)] += float64(len(o.free) - 1)
+		for i, ns := range o.free {
+			d := math.Log(ns) - mean - factors[o.places[i]]
+			squares[family(w)] += d * d
+		}
+		degrees[family(w)] += float64(max(len(o.free)-len(factors), 0))
 	}
 	for _, f := range slices.Sorted(maps.Keys(squares)) {
 		allSquares += squares[f]
@@ -429,24 +465,46 @@ func (v *within) of(w graph.Workload, without int) (ns, noise float64, ok bool) 
 	return math.Exp(mean), o.noise / math.Sqrt(float64(n)), true
 }
 
-// shift is how much longer workloads take in a network than alone, as the mean
-// of the logarithm, and the standard deviation about it.
-type shift struct{ mean, spread float64 }
+// shift is how much longer workloads take in a network than alone, in ln(ns),
+// which changes with how long they take, and the standard deviation about it.
+// Large workloads find their data further away in a network, small ones as near.
+type shift struct {
+	mean, slope float64 // at the middle, and a unit of ln(ns)
+	middle      float64 // ln(ns)
+	least, most float64 // ln(ns), between which it changes
+	spread      float64
+}
+
+const (
+	// assumedShift is the spread where too few workloads tell.
+	assumedShift = 0.15
+	// pulledShift is how many workloads' worth of those of all families goes into
+	// the shift of each.
+	pulledShift = 3
+	// pulledSlope is the pull of a slope towards none, in workloads that are a factor
+	// of e from the middle.
+	pulledSlope = 30
+)
+
+func (s shift) at(ns float64) float64 {
+	return s.mean + s.slope*(min(max(math.Log(ns), s.least), s.most)-s.middle)
+}
 
 // shifts compares workloads that were measured alone with themselves inside of
 // networks, by family; that of "" is for families where there are none.
 func (v *within) shifts(alone map[graph.Workload]cost) map[string]shift {
-	differences := map[string][]float64{}
+	sizes, differences := map[string][]float64{}, map[string][]float64{}
 	for _, w := range sortedWorkloads(v.seen) {
 		if c, ok := alone[w]; ok {
 			ns, _, _ := v.of(w, -1)
-			differences[family(w)] = append(differences[family(w)], math.Log(ns/c.ns))
-			differences[""] = append(differences[""], math.Log(ns/c.ns))
+			for _, f := range []string{family(w), ""} {
+				sizes[f] = append(sizes[f], math.Log(c.ns))
+				differences[f] = append(differences[f], math.Log(ns/c.ns))
+			}
 		}
 	}
-	const assumed, pulled = 0.15, 3
-	all := shift{spread: assumed}
-	if list := differences[""]; len(list) >= pulled {
+	all := shift{spread: assumedShift}
+	if list := differences[""]; len(list) >= pulledShift {
 		all.mean = total(list) / float64(len(list))
 		all.spread = deviation(list, all.mean)
 	}
@@ -455,10 +513,21 @@ func (v *within) shifts(alone map[graph.Workload]cost) map[string]shift {
 		if f == "" {
 			continue
 		}
-		n := float64(len(list))
-		mean := (total(list) + pulled*all.mean) / (n + pulled)
-		spread := math.Sqrt((n*deviation(list, mean)*deviation(list, mean) + pulled*all.spread*all.spread) / (n + pulled))
-		shifts[f] = shift{mean, spread}
+		n, x := float64(len(list)), sizes[f]
+		s := shift{mean: (total(list) + pulledShift*all.mean) / (n + pulledShift), middle: total(x) / n, least: slices.Min(x), most: slices.Max(x)}
+		var xx, xy float64
+		for i := range x {
+			xx += (x[i] - s.middle) * (x[i] - s.middle)
+			xy += (x[i] - s.middle) * (list[i] - s.mean)
+		}
+		s.slope = xy / (xx + pulledSlope)
+		var squares float64
+		for i := range x {
+			d := list[i] - s.at(math.Exp(x[i]))
+			squares += d * d
+		}
+		s.spread = math.Sqrt((squares + pulledShift*all.spread*all.spread) / (n + pulledShift))
+		shifts[f] = s
 	}
 	return shifts
 }

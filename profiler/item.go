@@ -34,6 +34,7 @@ type item struct {
 	// empty where the runtime has its choice.
 	algorithm string
 	network   NamedGraph
+	whole     bool // a network
 	kind      workKind
 	visits    []visit
 	means     clockMeans
@@ -78,7 +79,7 @@ func newItem(w graph.Workload, cache, algorithm string) *item {
 }
 
 func newNetworkItem(n NamedGraph) *item {
-	return &item{name: n.Name, network: n, kind: networkWork}
+	return &item{name: n.Name, network: n, whole: true, kind: networkWork}
 }
 
 // title is what errors call an item.
@@ -89,7 +90,7 @@ func (it *item) title() string {
 	return it.name
 }
 
-func (it *item) isNetwork() bool { return it.network.Graph != nil }
+func (it *item) isNetwork() bool { return it.whole }
 
 // visit measures an item for about limit, with no garbage collection between.
 func (p *Profiler) visit(ctx context.Context, it *item, limit time.Duration) (found, error) {

@@ -15,7 +15,11 @@ import (
 // for: "fit", "calibrate" or "test".
 type NamedGraph struct {
 	Name, Use string
-	Graph     *graph.Graph
+	// Graph may be nil where Lower makes it anew each time that it is measured: of
+	// many networks, collecting garbage among their graphs takes longer than to
+	// load one.
+	Graph *graph.Graph
+	Lower func() (*graph.Graph, error)
 	// File is the ONNX file that Graph was read from, for runtimes that read it
 	// themselves; it may be empty.
 	File string

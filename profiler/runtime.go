@@ -195,7 +195,13 @@ func (p *Profiler) algorithms(w graph.Workload) []string {
 // load loads an item anew.
 func (p *Profiler) load(ctx context.Context, it *item) (s Session, times int, workloads []graph.Workload, err error) {
 	if it.isNetwork() {
-		s, workloads, err = p.runtime.LoadNetwork(ctx, it.network, p.options.Seed)
+		n := it.network
+		if n.Graph == nil {
+			if n.Graph, err = n.Lower(); err != nil {
+				return nil, 0, nil, itemError{err}
+			}
+		}
+		s, workloads, err = p.runtime.LoadNetwork(ctx, n, p.options.Seed)
 		return s, 1, workloads, err
 	}
 	if own, ok := p.runtime.(inProcess); ok {

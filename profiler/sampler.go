@@ -20,6 +20,13 @@ const (
 	// last roundTime, so that the kernels see what the item sees.
 	roundTime       = 400 * time.Microsecond
 	samplesPerRound = 4 // at most
+	// Of an item that takes longer than that, two, if they last no longer than this
+	// together: the run before them, which counts for nothing, is half of the time
+	// else.
+	pairTime = 40 * time.Millisecond
+	// An item whose run lasts so many times the shortest sample needs no second run
+	// to tell that one makes a sample.
+	longRun = 10
 	// Warm-up is over when a test for a change of level finds none in so many
 	// samples, or one that is smaller than warmTolerance,
 	warmSamples   = 24
@@ -128,7 +135,7 @@ func (s *sampler) round(ctx context.Context, t task, perSample int, before speed
 	if t.prepare == nil && (t.warms == nil || !t.warms()) {
 		t.run(1) // brings the item's data back into the caches
 	}
-	for first := s.now(); len(r.samples) == 0 || len(r.samples) < samplesPerRound && s.now()-first < roundTime; {
+	for first := s.now(); moreSamples(len(r.samples), s.now()-first); {
 		if err := ctx.Err(); err != nil {
 			return round{}, err
 		}
@@ -142,6 +149,17 @@ func (s *sampler) round(ctx context.Context, t task, perSample int, before speed
 	return r, nil
 }
 
+// moreSamples says whether a round goes on that has so many samples, which took so long.
+func moreSamples(samples int, took time.Duration) bool {
+	switch samples {
+	case 0:
+		return true
+	case 1:
+		return took < max(roundTime, pairTime/2)
+	}
+	return samples < samplesPerRound && took < roundTime
+}
+
 // warmUp sizes a sample to last at least shortest, and runs until its level no
 // longer changes, at most for limit. It returns the runs that make up a sample.
 //
@@ -150,10 +168,9 @@ func (s *sampler) round(ctx context.Context, t task, perSample int, before speed
 // samples are taken.
 func (s *sampler) warmUp(ctx context.Context, run timedRuns, shortest, limit time.Duration) (perSample int, err error) {
 	deadline := s.now() + limit
-	run(1)
 	least := float64(max(shortest, minTicks*s.resolution))
 	perSample = 1
-	for {
+	for first := s.sample(run, 1); first < longRun*least; {
 		if err := ctx.Err(); err != nil {
 			return 0, err
 		}

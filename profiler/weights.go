@@ -11,7 +11,7 @@ import (
 // WithWeights returns g with random data in the parameters that have none, for
 // graphs of which only the time is of interest. g is not changed.
 func WithWeights(g *graph.Graph, seed uint64) *graph.Graph {
-	random := rand.New(rand.NewPCG(seed, 0))
+	random := newDraws(seed)
 	filled := make(map[*graph.Value]*graph.Value)
 	for _, v := range g.Parameters() {
 		if !v.Filled() && v.DType == graph.F32 {
@@ -36,9 +36,40 @@ func WithWeights(g *graph.Graph, seed uint64) *graph.Graph {
 	return &out
 }
 
+// draws are random numbers in [-1, 1), used again and again: to draw each of the
+// millions of weights of a network would take longer than to time it.
+type draws struct {
+	values []float64
+	next   int
+}
+
+// manyDraws is a prime, so that rows of a matrix do not repeat.
+const manyDraws = 65521
+
+func newDraws(seed uint64) *draws {
+	random := rand.New(rand.NewPCG(seed, 0))
+	d := &draws{values: make([]float64, manyDraws)}
+	for i := range d.values {
+		d.values[i] = 2*random.Float64() - 1
+	}
+	return d
+}
+
+// fill draws numbers in [-scale, scale).
+func (d *draws) fill(data []float32, scale float64) {
+	for len(data) > 0 {
+		from := d.values[d.next:min(d.next+len(data), manyDraws)]
+		for i, v := range from {
+			data[i] = float32(scale * v)
+		}
+		data = data[len(from):]
+		d.next = (d.next + len(from)) % manyDraws
+	}
+}
+
 // randomData is drawn such that values keep about their size from layer to
 // layer: some processors are slow with denormal numbers.
-func randomData(v *graph.Value, random *rand.Rand) []float32 {
+func randomData(v *graph.Value, random *draws) []float32 {
 	data := make([]float32, v.Elements())
 	switch v.Role {
 	case graph.RoleScale, graph.RoleVariance:
@@ -51,9 +82,7 @@ func randomData(v *graph.Value, random *rand.Rand) []float32 {
 	if v.Role == graph.RoleWeight {
 		scale = math.Sqrt(6 / float64(v.Elements()/v.Shape[0])) // He et al. 2015, uniform
 	}
-	for i := range data {
-		data[i] = float32(scale * (2*random.Float64() - 1))
-	}
+	random.fill(data, scale)
 	return data
 }
 

@@ -19,6 +19,7 @@ const (
 	streamCheck
 	streamEvaluate
 	streamPairs
+	streamAgain
 )
 
 // drawDistinct draws n architectures that are not in seen, and adds them.

@@ -39,6 +39,7 @@ func (e *evaluation) leaveOut(result *evaluated, networks []evaluatedNetwork) er
 		if p, err = p.Within(result.Coverage); err != nil {
 			return err
 		}
+		p, _ = e.drifted(p, f.Name)
 		var of []lut.Network
 		for i, n := range networks {
 			if n.family == f.Name {

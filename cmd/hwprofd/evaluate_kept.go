@@ -27,7 +27,11 @@ func (e *evaluation) recall(networks []evaluatedNetwork) ([]lut.Network, clock, 
 	}
 	known := map[string]lut.Network{}
 	for _, n := range t.Networks {
-		known[n.Name] = n
+		if n.Use == "test" {
+			known[n.Name] = n
+		} else {
+			e.again = append(e.again, n)
+		}
 	}
 	measured := make([]lut.Network, len(networks))
 	for i, n := range networks {
@@ -65,5 +69,6 @@ func (e *evaluation) keep(measured []lut.Network, c clock) error {
 		n.Use = "test"
 		t.Networks = append(t.Networks, n)
 	}
+	t.Networks = append(t.Networks, e.again...)
 	return t.Write(e.kept)
 }

@@ -12,14 +12,19 @@ import (
 
 // evaluated is what evaluate says.
 type evaluated struct {
-	Device   string         `json:"device"`
-	Runtime  string         `json:"runtime"`
-	Threads  int            `json:"threads"`
-	Coverage float64        `json:"coverage"` // asked for
-	Clock    clock          `json:"clock"`
-	All      accuracyJSON   `json:"all"`
-	Families []accuracyJSON `json:"families"`
-	LeftOut  []accuracyJSON `json:"left_out,omitempty"` // families, by a table without their networks
+	Device   string  `json:"device"`
+	Runtime  string  `json:"runtime"`
+	Threads  int     `json:"threads"`
+	Coverage float64 `json:"coverage"` // asked for
+	Clock    clock   `json:"clock"`
+	// Drift is what became of the device since the table was measured, as some of the
+	// table's networks measured again tell, and AsOfTable what would have been
+	// predicted without it; both are missing where too few were.
+	Drift     *predictor.Drift `json:"drift,omitempty"`
+	AsOfTable *accuracyJSON    `json:"as_of_table,omitempty"`
+	All       accuracyJSON     `json:"all"`
+	Families  []accuracyJSON   `json:"families"`
+	LeftOut   []accuracyJSON   `json:"left_out,omitempty"` // families, by a table without their networks
 	// Picked is how often the interval held of networks that looked fastest.
 	Picked   *pickedJSON            `json:"picked,omitempty"`
 	Base     []accuracyJSON         `json:"baselines"`
@@ -69,6 +74,11 @@ func accuracyOf(name string, a predictor.Accuracy, intervals bool) accuracyJSON 
 func (e *evaluation) compare(networks []evaluatedNetwork, measured []lut.Network, c clock) (*evaluated, error) {
 	meta := e.table.Meta
 	result := &evaluated{Device: meta.Fingerprint, Runtime: meta.Runtime, Threads: meta.Threads, Clock: c}
+	for i := range e.again {
+		e.again[i].LatencyMedianNS /= c.Factor
+	}
+	asOfTable := e.predictor
+	e.predictor, result.Drift = e.drifted(asOfTable, "")
 	var names []string
 	families := map[string][]lut.Network{}
 	for i, n := range networks {
@@ -100,6 +110,14 @@ func (e *evaluation) compare(networks []evaluatedNetwork, measured []lut.Network
 		return nil, err
 	}
 	result.All = accuracyOf("all", all, true)
+	if result.Drift != nil {
+		a, err := asOfTable.Evaluate(measured)
+		if err != nil {
+			return nil, err
+		}
+		before := accuracyOf("as of the table", a, true)
+		result.AsOfTable = &before
+	}
 	for _, name := range names {
 		a, err := e.predictor.Evaluate(families[name])
 		if err != nil {
@@ -155,6 +173,9 @@ func (r *evaluated) print(w io.Writer) error {
 			row("  "+a.Name, a)
 		}
 	}
+	if r.AsOfTable != nil {
+		row("  as of the table", *r.AsOfTable)
+	}
 	for _, a := range r.LeftOut {
 		row("  without "+a.Name, a)
 	}
@@ -167,6 +188,10 @@ func (r *evaluated) print(w io.Writer) error {
 	if r.Picked != nil {
 		fmt.Fprintf(w, "\nof %d picks, each the fastest by prediction of %d networks of a family, the interval for picks held in %.1f%%\n",
 			r.Picked.Picks, r.Picked.Of, 100*r.Picked.Coverage)
+	}
+	if d := r.Drift; d != nil {
+		fmt.Fprintf(w, "\n%d networks of the table, measured again with these, say that since then the device takes %.3f of the time, and %.3f of it for weights that outgrow the caches; predictions are for the device as it is now\n",
+			d.Networks, d.Speed, d.Weights)
 	}
 	fmt.Fprintf(w, "\nintervals are to hold in %.4g%% of cases", 100*r.Coverage)
 	if r.Clock.Rescaled {

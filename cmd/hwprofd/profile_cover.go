@@ -1,7 +1,10 @@
 package main
 
 import (
+	"cmp"
+	"maps"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"github.com/hwprofd/hwprofd/graph"
@@ -15,6 +18,7 @@ const (
 	coverTime     = 400 * time.Millisecond // the most for one workload or network
 	coverNetworks = 300                    // whose prediction is to become better, of all spaces
 	leastCover    = 60                     // of them, of each space
+	coverFamily   = 12                     // workloads of each family that are measured alone in any case
 	coverBatch    = 48                     // workloads chosen at once
 	// coverEnough is how much of the networks' latency is unsure and could still
 	// be measured away when further rows no longer help.
@@ -29,8 +33,10 @@ type cover struct {
 }
 
 // coverItems is the design for spaces, which count the same, with the workloads
-// that it begins with: those of the smallest and the largest networks.
-func coverItems(spaces []nas.Space, seed uint64, fusing ...graph.Option) (*cover, []graph.Workload, error) {
+// that it begins with: those of the smallest and the largest networks, and some of each
+// family, of the spaces' and of others, so that what only some networks have is
+// known for networks that are like none of these.
+func coverItems(spaces []nas.Space, others []graph.Workload, seed uint64, fusing ...graph.Option) (*cover, []graph.Workload, error) {
 	var workloads []graph.Workload
 	c := &cover{}
 	for _, s := range spaces {
@@ -56,7 +62,28 @@ func coverItems(spaces []nas.Space, seed uint64, fusing ...graph.Option) (*cover
 			c.aims = append(c.aims, of)
 		}
 	}
-	return c, workloads, nil
+	return c, append(workloads, ofEachFamily(slices.Concat(append(c.aims, others)...), coverFamily)...), nil
+}
+
+// ofEachFamily are at most each workloads of a family, from the smallest to the
+// largest.
+func ofEachFamily(workloads []graph.Workload, each int) (some []graph.Workload) {
+	families := map[string][]graph.Workload{}
+	for _, w := range distinct(workloads) {
+		f := w.Family() + "/" + string(w.DType)
+		families[f] = append(families[f], w)
+	}
+	for _, f := range slices.Sorted(maps.Keys(families)) {
+		of := families[f]
+		slices.SortFunc(of, func(a, b graph.Workload) int {
+			return cmp.Or(cmp.Compare(a.MACs(), b.MACs()), cmp.Compare(a.Bytes(), b.Bytes()), cmp.Compare(a.String(), b.String()))
+		})
+		n := min(each, len(of))
+		for i := range n {
+			some = append(some, of[i*(len(of)-1)/max(n-1, 1)])
+		}
+	}
+	return some
 }
 
 // choose returns what to measure next, or nothing where that would not help.

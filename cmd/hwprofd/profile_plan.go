@@ -136,14 +136,14 @@ func (p *profilePlan) items(seed uint64, budget time.Duration) (*cover, []graph.
 	if err != nil {
 		return nil, nil, nil, err
 	}
-	workloads, networks, err := p.named()
+	workloads, others, networks, err := p.named()
 	if err != nil || len(spaces) == 0 {
 		return nil, distinct(workloads), networks, err
 	}
 	var design *cover
 	var more []graph.Workload
 	if p.cover > 0 {
-		design, more, err = coverItems(spaces, seed, p.fusing...)
+		design, more, err = coverItems(spaces, others, seed, p.fusing...)
 	} else {
 		more, err = spaceWorkloads(spaces, seed, budget, workloads, p.fusing...)
 	}
@@ -187,14 +187,12 @@ func (p *profilePlan) published() ([]nas.Space, error) {
 	return spaces, nil
 }
 
-// named are the workloads of the grid and the models, and the models.
-func (p *profilePlan) named() ([]graph.Workload, []profiler.NamedGraph, error) {
-	var workloads []graph.Workload
-	var networks []profiler.NamedGraph
+// named are the workloads of the grid and the models, with --cover others of the
+// models, of which these tell themselves, and the models.
+func (p *profilePlan) named() (workloads, others []graph.Workload, networks []profiler.NamedGraph, err error) {
 	if p.grid != "" {
-		var err error
 		if workloads, err = profiler.ReadGrid(p.grid); err != nil {
-			return nil, nil, err
+			return nil, nil, nil, err
 		}
 	}
 	seen := map[string]bool{}
@@ -206,14 +204,16 @@ func (p *profilePlan) named() ([]graph.Workload, []profiler.NamedGraph, error) {
 		for _, batch := range p.batch {
 			g, err := readBatch(path, batch)
 			if err != nil {
-				return nil, nil, err
+				return nil, nil, nil, err
 			}
 			of, err := graphWorkloads(g, p.fusing...)
 			if err != nil {
-				return nil, nil, fmt.Errorf("%s: %w", path, err)
+				return nil, nil, nil, fmt.Errorf("%s: %w", path, err)
 			}
-			if p.cover == 0 || p.outside && !p.accounts { // else the networks tell, in less time
+			if p.cover == 0 || p.outside && !p.accounts {
 				workloads = append(workloads, of...)
+			} else { // the networks tell, in less time
+				others = append(others, of...)
 			}
 			networks = append(networks, profiler.NamedGraph{Name: batchName(path, batch), Use: "fit", Graph: g, File: path})
 		}
@@ -223,7 +223,7 @@ func (p *profilePlan) named() ([]graph.Workload, []profiler.NamedGraph, error) {
 			networks[i].Use = "calibrate"
 		}
 	}
-	return workloads, networks, nil
+	return workloads, others, networks, nil
 }
 
 // batchName is the name of a model's network in a table.

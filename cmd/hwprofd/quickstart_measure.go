@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/hwprofd/hwprofd/graph"
 	"github.com/hwprofd/hwprofd/graph/onnx"
 	"github.com/hwprofd/hwprofd/lut"
 	"github.com/hwprofd/hwprofd/nas"
@@ -17,16 +18,14 @@ import (
 // networkName is how a network of a space is called in tables and reports.
 func networkName(s nas.Space, a nas.Architecture) string { return s.Name() + ":" + a.String() }
 
-func lowerNamed(s nas.Space, architectures []nas.Architecture, use string) ([]profiler.NamedGraph, error) {
-	graphs := make([]profiler.NamedGraph, len(architectures))
+func namedNetworks(s nas.Space, architectures []nas.Architecture, use string) []profiler.NamedGraph {
+	networks := make([]profiler.NamedGraph, len(architectures))
 	for i, a := range architectures {
-		g, err := s.Lower(a)
-		if err != nil {
-			return nil, err
+		networks[i] = profiler.NamedGraph{
+			Name: networkName(s, a), Use: use, Lower: func() (*graph.Graph, error) { return s.Lower(a) },
 		}
-		graphs[i] = profiler.NamedGraph{Name: networkName(s, a), Use: use, Graph: g}
 	}
-	return graphs, nil
+	return networks
 }
 
 // drawNetworks draws the networks that a quickstart fits and calibrates on, and
@@ -62,12 +61,7 @@ func spaceNetworks(s nas.Space, seed uint64, fit, calibrate int) ([]profiler.Nam
 	if err != nil {
 		return nil, err
 	}
-	networks, err := lowerNamed(s, fitted[:fit], "fit")
-	if err != nil {
-		return nil, err
-	}
-	more, err := lowerNamed(s, calibrated[:calibrate], "calibrate")
-	return append(networks, more...), err
+	return append(namedNetworks(s, fitted[:fit], "fit"), namedNetworks(s, calibrated[:calibrate], "calibrate")...), nil
 }
 
 // profile measures workloads of the space and some of its networks.
@@ -174,10 +168,7 @@ func (q *quickstart) checkPredictions(ctx context.Context, budget time.Duration)
 	if err != nil {
 		return err
 	}
-	networks, err := lowerNamed(q.space, check, "test")
-	if err != nil {
-		return err
-	}
+	networks := namedNetworks(q.space, check, "test")
 	for _, pick := range q.check.Picks {
 		g, err := onnx.Read(q.folder.path(pick.File))
 		if err != nil {

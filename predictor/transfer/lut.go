@@ -18,8 +18,8 @@ import (
 // [lut.Row.Predicted]. What was measured stays as it is; what was predicted
 // before is predicted anew, and predictions in known tables are not looked at.
 //
-// Networks that all known tables have are predicted as well: what they take
-// beyond the sum of their rows there.
+// Networks that all known tables have are predicted as well: by their rows and
+// by what they take beyond the sum of these there.
 //
 // Known devices count the more, the more their tables' metadata have in common
 // with the new one's.
@@ -75,7 +75,7 @@ func CompleteTable(known []*lut.Table, measured *lut.Table, seed uint64) (*lut.T
 	if err != nil {
 		return nil, err
 	}
-	out.Networks = append(out.Networks, predictNetworks(known, out, wrong)...)
+	out.Networks = append(out.Networks, t.predictNetworks(known, out, wrong)...)
 	return out, nil
 }
 
@@ -174,6 +174,7 @@ type tables struct {
 	index     map[string]int // by the workload's name
 	logs      [][]float64    // of latencies, by device and workload
 	noise     [][]float64    // variances of logs
+	family    []int          // of workloads
 	// alike are how many things known devices have in common with one of them,
 	// or with the new one.
 	alike func(known *int) []float64
@@ -215,6 +216,7 @@ func readTables(known []*lut.Table, unknown *lut.Table) (*tables, error) {
 	if len(t.workloads) <= leastMeasured {
 		return nil, fmt.Errorf("transfer: the %d known tables share %d measured workloads, want more than %d", len(known), len(t.workloads), leastMeasured)
 	}
+	t.family = familiesOf(t.workloads)
 	t.alike = func(one *int) []float64 {
 		meta := unknown.Meta
 		if one != nil {

@@ -9,42 +9,46 @@ import (
 )
 
 // predictNetworks are the networks that all known tables have and the new one,
-// of which all rows are there, lacks: the sum of its rows, times what a network
-// takes over that sum on known devices. wrong is the standard deviation to expect
-// of their logarithms, 0 where it is not known.
-func predictNetworks(known []*lut.Table, table *lut.Table, wrong float64) []lut.Network {
+// of which the rows are complete, lacks: what they take by its rows and by what
+// networks take beyond these on known devices, and for each what is usually left
+// of it there. wrong is the standard deviation to expect of their logarithms, 0
+// where it is not known.
+func (t *tables) predictNetworks(known []*lut.Table, table *lut.Table, wrong float64) []lut.Network {
+	networks := t.sharedNetworks(known)
+	rows := make([]float64, len(t.workloads))
+	for i, w := range t.workloads {
+		r, _ := table.Lookup(w)
+		rows[i] = math.Log(r.LatencyMedianNS)
+	}
+	logs := t.likelyNetworks(networks, t.beyondOf(networks), rows, t.alike(nil), nil)
 	var out []lut.Network
-	for _, n := range known[0].Networks {
-		if n.Use == "test" || slices.ContainsFunc(table.Networks, func(o lut.Network) bool { return o.Name == n.Name }) {
+	for at, x := range networks {
+		n := x.Network
+		if slices.ContainsFunc(table.Networks, func(o lut.Network) bool { return o.Name == n.Name }) {
 			continue
 		}
 		workloads, err := n.ParseWorkloads()
 		if err != nil {
 			continue
 		}
-		sum, spread, ok := sumOfRows(table, workloads)
+		_, spread, ok := sumOfRows(table, workloads)
 		if !ok {
 			continue
 		}
-		var ratios []float64 // logarithms
-		for _, k := range known {
-			at := slices.IndexFunc(k.Networks, func(o lut.Network) bool { return sameNetwork(o, n) })
-			if at < 0 {
-				break
+		deviation := 0.1
+		if len(known) > 1 {
+			ratios := make([]float64, len(known)) // logarithms
+			for d, latency := range x.logs {
+				ratios[d] = latency - logOfSum(t.logs[d], x.rows)
 			}
-			if parts, _, ok := sumOfRows(k, workloads); ok {
-				ratios = append(ratios, math.Log(k.Networks[at].LatencyMedianNS/parts))
-			}
+			_, deviation = moments(ratios)
 		}
-		if len(ratios) < len(known) {
-			continue
+		if n.BorderNS != nil {
+			border := *n.BorderNS * math.Exp(logs[at]) / n.LatencyMedianNS
+			n.BorderNS = &border
 		}
-		ratio, deviation := moments(ratios)
-		if len(ratios) == 1 {
-			deviation = 0.1
-		}
-		n.Samples, n.Use = 0, "fit"
-		n.LatencyMedianNS = sum * math.Exp(ratio)
+		n.Samples, n.Use, n.Shares = 0, "fit", nil // shares are those of another device
+		n.LatencyMedianNS = math.Exp(logs[at])
 		n.RawMedianNS, n.FirstRunNS, n.Contended, n.Bimodal = n.LatencyMedianNS, 0, false, false
 		deviation = math.Hypot(deviation, spread)
 		if wrong > 0 {
@@ -58,31 +62,67 @@ func predictNetworks(known []*lut.Table, table *lut.Table, wrong float64) []lut.
 	return out
 }
 
+// beyondOf is what networks take beyond their rows, by known device. Pairs of
+// neighbours do not tell.
+func (t *tables) beyondOf(networks []sharedNetwork) []beyond {
+	out := make([]beyond, len(t.logs))
+	for d, rows := range t.logs {
+		var parts [][]int
+		var logs []float64
+		for _, n := range networks {
+			if n.Use != lut.UsePair {
+				parts, logs = append(parts, n.rows), append(logs, n.logs[d])
+			}
+		}
+		out[d] = fitBeyond(parts, logs, rows, t.family)
+	}
+	return out
+}
+
+// likelyNetworks are the logarithms of networks' latencies on a device with the
+// given logarithms of rows, by known ones: by all but one if without is not nil.
+func (t *tables) likelyNetworks(networks []sharedNetwork, of []beyond, rows, alike []float64, without *int) []float64 {
+	weights := beyondWeights(t.logs, rows, alike, of)
+	if without != nil {
+		weights[*without] = 0
+	}
+	var sums []float64
+	for _, n := range networks {
+		if n.Use != lut.UsePair {
+			sums = append(sums, math.Exp(logOfSum(rows, n.rows)))
+		}
+	}
+	mixed := mixBeyond(of, weights, 1)
+	if len(sums) > 0 {
+		mixed = mixBeyond(of, weights, median(sums))
+	}
+	out := make([]float64, len(networks))
+	for at, n := range networks {
+		var left []float64
+		for d, latency := range n.logs {
+			if without == nil || d != *without {
+				left = append(left, latency-of[d].network(t.logs[d], n.rows, t.family))
+			}
+		}
+		out[at] = mixed.network(rows, n.rows, t.family) + median(left)
+	}
+	return out
+}
+
 // rehearseNetworks lets each known device play the new one, of which the
-// workloads which are measured with variances noise: its networks are predicted
-// as the sum of their rows times what networks usually take over that sum on the
-// others. It returns the root mean square error of their logarithms; 0 where
-// there is nothing to rehearse with.
+// workloads which are measured with variances noise, and predicts its networks.
+// It returns the root mean square error of their logarithms; 0 where there is
+// nothing to rehearse with.
 func (t *tables) rehearseNetworks(known []*lut.Table, which []int, noise []float64) (float64, error) {
 	if len(known) < 2 {
 		return 0, nil
 	}
-	parts, logs := t.sharedNetworks(known)
+	networks := t.sharedNetworks(known)
+	of := t.beyondOf(networks)
 	var square, count float64
-	usual := make([]float64, len(known)) // logarithm of networks over the sum of their rows
 	for d := range known {
-		var ratios []float64
-		for n, rows := range parts {
-			ratios = append(ratios, logs[d][n]-logOfSum(t.logs[d], rows))
-		}
-		if len(ratios) > 0 {
-			usual[d] = median(ratios)
-		}
-	}
-	for d := range known {
-		without := func(of [][]float64) [][]float64 { return slices.Concat(of[:d], of[d+1:]) }
 		alike := t.alike(&d)
-		p := newWorkloadProcess(t.workloads, without(t.logs), slices.Concat(alike[:d], alike[d+1:]))
+		p := newWorkloadProcess(t.workloads, slices.Concat(t.logs[:d], t.logs[d+1:]), slices.Concat(alike[:d], alike[d+1:]))
 		y := make([]float64, len(which))
 		for a, i := range which {
 			y[a] = t.logs[d][i]
@@ -94,10 +134,11 @@ func (t *tables) rehearseNetworks(known []*lut.Table, which []int, noise []float
 		for k, i := range which {
 			a.mean[i] = y[k]
 		}
-		ratio, _ := moments(slices.Concat(usual[:d], usual[d+1:]))
-		for n, rows := range parts {
-			wrong := logOfSum(a.mean, rows) + ratio - logs[d][n]
-			square, count = square+wrong*wrong, count+1
+		for at, v := range t.likelyNetworks(networks, of, a.mean, alike, &d) {
+			if networks[at].Use != lut.UsePair {
+				wrong := v - networks[at].logs[d]
+				square, count = square+wrong*wrong, count+1
+			}
 		}
 	}
 	if count == 0 {
@@ -115,37 +156,40 @@ func logOfSum(logs []float64, which []int) float64 {
 	return math.Log(sum)
 }
 
-// sharedNetworks are the workloads of each network that all known tables have,
-// but for those for tests, and the logarithm of its latency by device.
-func (t *tables) sharedNetworks(known []*lut.Table) (parts [][]int, logs [][]float64) {
-	logs = make([][]float64, len(known))
+// sharedNetwork is a network that all known tables have, with its workloads and
+// the logarithm of its latency by device.
+type sharedNetwork struct {
+	lut.Network
+	rows []int
+	logs []float64
+}
+
+// sharedNetworks are those that are not for tests and of whose workloads all
+// known tables have rows.
+func (t *tables) sharedNetworks(known []*lut.Table) []sharedNetwork {
+	var out []sharedNetwork
 	for _, n := range known[0].Networks {
-		if n.Use == "test" || n.Use == lut.UsePair {
+		if n.Use == "test" {
 			continue
 		}
-		rows := make([]int, len(n.Workloads))
-		complete := true
+		x := sharedNetwork{Network: n, rows: make([]int, len(n.Workloads))}
+		complete := len(n.Workloads) > 0
 		for k, key := range n.Workloads {
 			var ok bool
-			rows[k], ok = t.index[key]
+			x.rows[k], ok = t.index[key]
 			complete = complete && ok
 		}
-		var latency []float64
 		for _, table := range known {
 			at := slices.IndexFunc(table.Networks, func(o lut.Network) bool { return sameNetwork(o, n) })
 			if at >= 0 {
-				latency = append(latency, math.Log(table.Networks[at].LatencyMedianNS))
+				x.logs = append(x.logs, math.Log(table.Networks[at].LatencyMedianNS))
 			}
 		}
-		if !complete || len(latency) < len(known) {
-			continue
-		}
-		parts = append(parts, rows)
-		for d, v := range latency {
-			logs[d] = append(logs[d], v)
+		if complete && len(x.logs) == len(known) {
+			out = append(out, x)
 		}
 	}
-	return parts, logs
+	return out
 }
 
 // sameNetwork tells whether o is n, measured.

@@ -107,6 +107,56 @@ func TestCompletedTablesNetworks(t *testing.T) {
 	}
 }
 
+// What a table tells of networks but their latency is of the device that was
+// measured, and one known device whose networks do not add up says little.
+func TestPredictedNetworksOnly(t *testing.T) {
+	rng := rand.New(rand.NewPCG(6, 12))
+	border := 300.0
+	var known []*lut.Table
+	for range 5 {
+		table := madeUpTable(rng)
+		addNetworks(t, table, rng)
+		for i := range table.Networks {
+			n := &table.Networks[i]
+			n.Shares = make([]float64, len(n.Workloads))
+			for k := range n.Shares {
+				n.Shares[k] = 1 / float64(len(n.Shares))
+			}
+			n.BorderNS = &border
+		}
+		known = append(known, table)
+	}
+	few := &lut.Table{Rows: madeUpTable(rng).Rows[:10]}
+	predicted := func() []lut.Network {
+		table, err := CompleteTable(known, few, 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return table.Networks
+	}
+	before := predicted()
+	for i, n := range before {
+		if n.Shares != nil {
+			t.Errorf("%s is predicted with the shares that a known device measured", n.Name)
+		}
+		want := border * n.LatencyMedianNS / known[0].Networks[i].LatencyMedianNS
+		if n.BorderNS == nil || math.Abs(*n.BorderNS/want-1) > 1e-9 {
+			t.Errorf("%s is predicted with %v ns at its borders, want %g as it takes", n.Name, n.BorderNS, want)
+		}
+	}
+	if border != 300 {
+		t.Errorf("the known table's border is now %g", border)
+	}
+	for i := range known[2].Networks {
+		known[2].Networks[i].LatencyMedianNS *= math.Exp(0.7 * rng.NormFloat64())
+	}
+	for i, n := range predicted() {
+		if off := math.Abs(n.LatencyMedianNS/before[i].LatencyMedianNS - 1); off > 0.08 {
+			t.Errorf("with a known device whose networks do not add up, %s is predicted %.1f%% off what it was", n.Name, 100*off)
+		}
+	}
+}
+
 func parsed(t *testing.T, keys []string) []graph.Workload {
 	t.Helper()
 	var out []graph.Workload
