@@ -273,7 +273,6 @@ func decode(content []byte) (*Predictor, error) {
 			knots: r.vector("overhead.knots", -1), spill: r.vector("overhead.spill", -1),
 		},
 	}
-	p.setRules(meta.Fusion)
 	p.describer = describer{hardware: meta.Hardware, roofline: p.roofline.coefficients}
 	for i, name := range meta.Families {
 		p.families[name] = i
@@ -294,6 +293,7 @@ func decode(content []byte) (*Predictor, error) {
 		r.fail("overhead.knots are %d, overhead.spill %d", len(p.overhead.knots), len(p.overhead.spill))
 	}
 	p.decodeWorkloads(r, &meta, version)
+	p.setRules(meta.Fusion)
 	p.interval.decode(r, p.groups(), &meta)
 	for i, m := range meta.Regressions {
 		p.regressions[m.Family] = decodeRegression(r, m, p.describer, fmt.Sprintf("regression.%d.", i))

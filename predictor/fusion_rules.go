@@ -141,10 +141,20 @@ func firstKind(w graph.Workload) string {
 	return w.Family() + "/" + w.Epilogue
 }
 
+// setRules takes rules, once the costs of what the table has are known.
 func (p *Predictor) setRules(rules []FusionRule) {
 	p.fusion, p.rules = rules, map[[2]string]bool{}
 	for _, r := range rules {
 		p.rules[[2]string{r.First, r.Second}] = r.Fused
+	}
+	if len(rules) == 0 {
+		return
+	}
+	p.whole = map[string]bool{}
+	for w, c := range p.memory.costs {
+		if c.source == SourceNetwork {
+			p.whole[firstKind(w)] = true
+		}
 	}
 }
 
@@ -152,7 +162,8 @@ func (p *Predictor) setRules(rules []FusionRule) {
 func (p *Predictor) Fusion() []FusionRule { return slices.Clone(p.fusion) }
 
 // cut takes workloads apart as far as the runtime does: what this package's
-// graphs fuse it may not. What has a row of its own stays.
+// graphs fuse it may not. What has a row of its own stays, and what is of a kind
+// that networks tell the time of, whether the runtime does it in one go or not.
 func (p *Predictor) cut(workloads []graph.Workload) []graph.Workload {
 	if len(p.rules) == 0 {
 		return workloads
@@ -177,7 +188,7 @@ func (p *Predictor) steps(w graph.Workload) []graph.Workload {
 	}
 	p.memory.mu.RLock()
 	steps, known := p.memory.cuts[w]
-	measured := p.memory.costs[w].source == SourceTable
+	measured := p.memory.costs[w].source == SourceTable || p.whole[firstKind(w)]
 	p.memory.mu.RUnlock()
 	if known {
 		return steps

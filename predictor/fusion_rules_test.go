@@ -2,6 +2,7 @@ package predictor
 
 import (
 	"math"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -80,6 +81,40 @@ func TestFusionRules(t *testing.T) {
 		// Without the run and the borders.
 		if ns := prediction.Parts[1].LatencyNS; math.Abs(ns-20000) > 1 {
 			t.Errorf("the convolution takes %.0f ns of a network, want 20000", ns)
+		}
+	}
+}
+
+// TestWholeWithinNetworks wants a workload whole that networks tell the time of,
+// although the runtime does it in two steps.
+func TestWholeWithinNetworks(t *testing.T) {
+	table := otherRuntime(t, true)
+	apart := conv(16, 32, 28, 1, 1, 1, "hswish")
+	alike := conv(32, 64, 28, 1, 1, 1, "hswish") // not in them
+	other := conv(32, 64, 28, 1, 1, 1, "add.hswish")
+	relu := conv(16, 32, 28, 1, 1, 1, "relu")
+	for i := range minOverhead {
+		n := float64(i + 1)
+		table.Networks = append(table.Networks, lut.Network{
+			Name: "network " + string(rune('a'+i)), Use: "fit", Workloads: slices.Concat([]string{apart.String()}, slices.Repeat([]string{relu.String()}, i+1)),
+			LatencyMedianNS: 30000 + 20000*n, LatencyP10NS: 20000 * n, LatencyP90NS: 40000 * (n + 1), LatencyCI95NS: 100, Samples: 9,
+			Shares: slices.Concat([]float64{30000 / (30000 + 20000*n)}, slices.Repeat([]float64{20000 / (30000 + 20000*n)}, i+1)),
+		})
+	}
+	p := mustFit(t, table)
+	p.setRules(append(p.Fusion(), FusionRule{First: "pointwise/add", Second: "hswish"}))
+	path := filepath.Join(t.TempDir(), "predictor")
+	if err := p.Save(path); err != nil {
+		t.Fatal(err)
+	}
+	loaded, err := Load(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range []*Predictor{p, loaded} {
+		got := p.Cut([]graph.Workload{apart, alike, other})
+		if len(got) != 4 || got[0] != apart || got[1] != alike || got[2].Epilogue != "add" {
+			t.Errorf("cut into %v", got)
 		}
 	}
 }

@@ -119,6 +119,7 @@ type Predictor struct {
 	usualNoise  float64 // median spread of rows
 	fusion      []FusionRule
 	rules       map[[2]string]bool // whether two kinds are fused
+	whole       map[string]bool    // kinds that networks tell the time of
 	interval    interval
 
 	memory *memory

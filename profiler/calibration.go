@@ -61,7 +61,7 @@ func (p *Profiler) calibrate(ctx context.Context, baseline lut.Baseline) error {
 	s := &sampler{
 		now: now, resolution: clockResolution(now),
 		kernels: [kinds]func(){clock: chain, arithmetic: runOf(plan), memory: p.walk.run},
-		watch:   newWatch(),
+		watch:   newWatch(p.workTime),
 	}
 	if err := s.setBaseline(ctx, baselineTime); err != nil {
 		return fmt.Errorf("profiler: calibration: %w", err)
@@ -147,6 +147,15 @@ func (s *sampler) adopt(known speeds) {
 			s.quiet.least[kind] = ratio
 		}
 	}
+}
+
+// Speed is that of the undisturbed machine, as a table has it, by what was
+// measured last. It is zero before the first measurement.
+func (p *Profiler) Speed() lut.Baseline {
+	if p.sampler == nil {
+		return lut.Baseline{}
+	}
+	return p.sampler.undisturbed().baseline()
 }
 
 // calibrationRow is the calibration kernel's own row, whose median is the

@@ -118,8 +118,10 @@ func (p *Profiler) visit(ctx context.Context, it *item, limit time.Duration) (fo
 		for _, w := range workloads {
 			it.extra.Workloads = append(it.extra.Workloads, w.String())
 		}
-		if it.extra.Shares, err = p.shares(ctx, session, workloads, it.share); err != nil {
-			return found{}, err
+		if it.network.Use != lut.UsePair {
+			if it.extra.Shares, err = p.shares(ctx, session, workloads, it.share, v.Median*float64(times)); err != nil {
+				return found{}, err
+			}
 		}
 		// The energy and the counts of cold runs would be those of warm ones.
 		if !it.isNetwork() && it.cache == lut.CacheWarm {
@@ -130,7 +132,7 @@ func (p *Profiler) visit(ctx context.Context, it *item, limit time.Duration) (fo
 			}
 			it.extra.Row = row
 		}
-		if it.cache == lut.CacheWarm && (!it.isNetwork() || it.network.Use == lut.UsePair) {
+		if it.cache != lut.CacheCold && (!it.isNetwork() || it.network.Use == lut.UsePair) {
 			if err := p.account(ctx, it.extra, session, v.Median); err != nil {
 				return found{}, err
 			}
@@ -172,6 +174,9 @@ func (p *Profiler) task(ctx context.Context, stop context.CancelCauseFunc, sessi
 		}
 		return took
 	}}
+	if s, ok := session.(interface{ warms() bool }); ok {
+		t.warms = s.warms
+	}
 	if cold {
 		t.prepare = p.walk.evict
 	}

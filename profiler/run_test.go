@@ -484,3 +484,20 @@ func TestSamples(t *testing.T) {
 		t.Error("Samples measured an impossible workload")
 	}
 }
+
+func TestSpeed(t *testing.T) {
+	p := New(Options{MaxPerItem: 5 * time.Millisecond})
+	if got := p.Speed(); got != (lut.Baseline{}) {
+		t.Errorf("before a measurement the speed is %+v", got)
+	}
+	g, err := graph.FromWorkload(calibration, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := p.Network(context.Background(), "calibration", g); err != nil {
+		t.Fatal(err)
+	}
+	if got := p.Speed(); got != p.sampler.undisturbed().baseline() || !(got.ClockNS > 0) || !(got.ComputeNS > 0) {
+		t.Errorf("after it, %+v", got)
+	}
+}

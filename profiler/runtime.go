@@ -44,6 +44,8 @@ type RuntimeInfo struct {
 	Threads       int
 	// ClockStep is the smallest step of its clock, 0 for that of this process.
 	ClockStep time.Duration
+	// Accounts is whether it tells the times of nodes.
+	Accounts bool
 }
 
 // NodeTime is the time of a node within a run.
@@ -54,6 +56,9 @@ type NodeTime struct {
 	// Layout is set where the node does nothing that the model asks for, but
 	// brings a tensor into another layout or to another place.
 	Layout bool `json:"layout,omitempty"`
+	// Makes are names of tensors of the model that the node computes. Others than
+	// the model's say nothing.
+	Makes []string `json:"makes,omitempty"`
 }
 
 // ErrNoNodeTimes says that a runtime does not time nodes.
@@ -162,6 +167,15 @@ func (p *Profiler) own() bool { return p.runtime.Info().Name == lut.OwnRuntime }
 func (p *Profiler) worksHere() bool {
 	_, here := p.runtime.(inProcess)
 	return here
+}
+
+// workTime is the CPU time that other processes took so far to run what is
+// measured: it is no other work.
+func (p *Profiler) workTime() time.Duration {
+	if w, ok := p.runtime.(interface{ workTime() time.Duration }); ok {
+		return w.workTime()
+	}
+	return 0
 }
 
 // keepsCalibration reports whether the calibration kernel is a row of the table:

@@ -15,8 +15,9 @@ const accountTime = 5 * time.Millisecond
 // Alone, a workload has those of its inputs and outputs to itself; in a network
 // most of them are not there. Of a runtime that gives no account nothing is kept.
 //
-// By its own account a run takes longer, as the account takes time too: only
-// the shares are used. The time of a run that does nothing has no share.
+// By its own account a run takes longer, as the account takes time too, of each
+// node about the same: only the shares of what is beyond it are used. The time of
+// a run that does nothing has no share.
 func (p *Profiler) account(ctx context.Context, x *extra, s Session, ns float64) error {
 	const fewest, most = 3, 200
 	if p.own() {
@@ -29,11 +30,13 @@ func (p *Profiler) account(ctx context.Context, x *extra, s Session, ns float64)
 	if err != nil {
 		return err
 	}
+	cost := accountCost(times, ns-p.nothingNS)
 	var count, all, layout float64
 	for _, node := range times {
-		all += node.NS
+		took := node.without(cost)
+		all += took
 		if node.Layout || isBorder(node) {
-			layout += node.NS
+			layout += took
 		} else {
 			count++
 		}

@@ -121,7 +121,7 @@ func (p *Program) start(ctx context.Context) error {
 	}
 	info := RuntimeInfo{
 		Name: hello.Name, Version: hello.Version, Options: hello.Options, Threads: hello.Threads,
-		ClockStep: time.Duration(math.Ceil(hello.Step)),
+		ClockStep: time.Duration(math.Ceil(hello.Step)), Accounts: slices.Contains(hello.Can, "nodes"),
 	}
 	if p.info.Name != "" && !p.info.equal(info) {
 		process.kill()
@@ -212,7 +212,11 @@ func (p *Program) LoadNetwork(ctx context.Context, n NamedGraph, seed uint64) (S
 		return nil, nil, itemError{err}
 	}
 	s, err := p.load(ctx, WithWeights(g, seed), n.File, seed)
-	return s, workloads, err
+	if err != nil {
+		return nil, nil, err
+	}
+	s.network = n.Graph
+	return s, workloads, nil
 }
 
 // load loads the model of g, which is the one in file unless that is empty.
@@ -226,8 +230,12 @@ func (p *Program) load(ctx context.Context, g *graph.Graph, file string, seed ui
 	var err error
 	if file == "" {
 		file = filepath.Join(p.folder, "model.onnx")
-		if err := onnx.Write(file, g); err != nil {
+		data, err := onnx.Encode(g)
+		if err != nil {
 			return nil, itemError{err}
+		}
+		if err := os.WriteFile(file, data, 0o600); err != nil { // it need not outlast this process
+			return nil, err
 		}
 	}
 	if q.Model, err = filepath.Abs(file); err != nil {
@@ -250,6 +258,7 @@ func (p *Program) load(ctx context.Context, g *graph.Graph, file string, seed ui
 // programSession is what an adapter has loaded.
 type programSession struct {
 	program *Program
+	network *graph.Graph  // nil for a workload
 	each    time.Duration // of a run, the last time
 }
 
@@ -289,11 +298,14 @@ func (c *clockReading) UnmarshalJSON(b []byte) error {
 
 func (s *programSession) Run(ctx context.Context, n int) (time.Duration, error) {
 	warm := 0
-	if s.each < refilled {
+	if s.warms() {
 		warm = 1
 	}
 	return s.run(ctx, n, warm)
 }
+
+// warms reports whether Run runs the graph once before it takes the time.
+func (s *programSession) warms() bool { return s.each < refilled }
 
 // run runs the graph n times after warm times that are not timed.
 func (s *programSession) run(ctx context.Context, n, warm int) (time.Duration, error) {
@@ -321,6 +333,15 @@ func (s *programSession) run(ctx context.Context, n, warm int) (time.Duration, e
 		s.each = took / time.Duration(n)
 	}
 	return took, nil
+}
+
+// workTime is the CPU time that the adapter took so far, and those before it.
+func (p *Program) workTime() time.Duration {
+	worked := endedTime()
+	if p.process != nil {
+		worked += processTime(p.process.cmd.Process.Pid)
+	}
+	return worked
 }
 
 // accounts reports whether the runtime tells the times of nodes.

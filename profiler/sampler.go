@@ -52,6 +52,8 @@ type sampler struct {
 type task struct {
 	run     timedRuns
 	prepare func() // if set, called before each run, which then is a sample of its own
+	// warms, if set, reports whether run does it once more before, untimed.
+	warms func() bool
 }
 
 // timedRuns runs something n times and returns how long that took.
@@ -130,7 +132,7 @@ func (s *sampler) measure(ctx context.Context, t task, width float64, limit time
 func (s *sampler) round(ctx context.Context, t task, perSample int, before speeds) (round, error) {
 	r := round{before: before}
 	switches, start := s.watch.waits(), s.now()
-	if t.prepare == nil {
+	if t.prepare == nil && (t.warms == nil || !t.warms()) {
 		t.run(1) // brings the item's data back into the caches
 	}
 	for first := s.now(); moreSamples(len(r.samples), s.now()-first); {

@@ -210,6 +210,24 @@ func TestLoadElsewhereIsContention(t *testing.T) {
 	}
 }
 
+// TestRoundsDoNotWarmTwice has an item whose runs bring its data back themselves.
+func TestRoundsDoNotWarmTwice(t *testing.T) {
+	for _, warms := range []bool{false, true} {
+		m := newMachine(1)
+		s := m.sampler(t)
+		item := m.item(10 * time.Millisecond)
+		item.warms = func() bool { return warms }
+		before := m.runs
+		r, err := s.round(context.Background(), item, 1, s.calibrate())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, want := m.runs-before-len(r.samples), map[bool]int{false: 1, true: 0}[warms]; got != want {
+			t.Errorf("where an item warms itself is %t, %d runs of a round are no samples, want %d", warms, got, want)
+		}
+	}
+}
+
 func TestInterruptedSamplesAreCounted(t *testing.T) {
 	m := newMachine(1)
 	s := m.sampler(t)

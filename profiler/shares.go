@@ -19,13 +19,26 @@ const (
 	mostClockNS = 200
 )
 
+// sharer is a session that tells the shares itself, from some runs, which take ns
+// each.
+type sharer interface {
+	shares(ctx context.Context, workloads []graph.Workload, runs int, ns float64) ([]float64, error)
+}
+
 // shares are the parts that workloads have in the time of a network, in the order
 // of plan.Workloads, from runs of which each step is timed. Of each step the lower
 // quartile counts, since other work only ever adds to it. They are nil where the
-// session does not tell.
-func (p *Profiler) shares(ctx context.Context, session Session, workloads []graph.Workload, limit time.Duration) ([]float64, error) {
+// session does not tell. A run takes ns.
+func (p *Profiler) shares(ctx context.Context, session Session, workloads []graph.Workload, limit time.Duration, ns float64) ([]float64, error) {
+	if len(workloads) == 0 {
+		return nil, nil
+	}
+	if s, ok := session.(sharer); ok {
+		runs := min(max(float64(limit/traceShare)/ns, fewestTrace), mostTrace)
+		return s.shares(ctx, workloads, int(runs), ns)
+	}
 	own, ok := session.(*planSession)
-	if !ok || len(workloads) == 0 {
+	if !ok {
 		return nil, nil
 	}
 	var steps [][]float64 // of each step, the times

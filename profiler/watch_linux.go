@@ -12,9 +12,10 @@ import (
 )
 
 // newWatch watches the CPU that the calling thread is pinned to, or all where
-// it is not pinned.
-func newWatch() watch {
-	return watchOf(os.DirFS("/"), pinnedCPU(), ownTime)
+// it is not pinned. What works for this process, and how long it did so far, is
+// told by worked.
+func newWatch(worked func() time.Duration) watch {
+	return watchOf(os.DirFS("/"), pinnedCPU(), func() time.Duration { return ownTime() + worked() })
 }
 
 // pinnedCPU is the only CPU that the calling thread may run on, or -1.
@@ -32,12 +33,42 @@ func pinnedCPU() int {
 }
 
 // ownTime is the CPU time that this process took so far.
-func ownTime() time.Duration {
+func ownTime() time.Duration { return usage(unix.RUSAGE_SELF) }
+
+// endedTime is that of the processes that it started and that have ended.
+func endedTime() time.Duration { return usage(unix.RUSAGE_CHILDREN) }
+
+func usage(who int) time.Duration {
 	var u unix.Rusage
-	if unix.Getrusage(unix.RUSAGE_SELF, &u) != nil {
+	if unix.Getrusage(who, &u) != nil {
 		return 0
 	}
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
+
+// processTime is the CPU time that another process and the children that it has
+// waited for took so far; 0 of one that is not there.
+func processTime(pid int) time.Duration {
+	text, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
+	if err != nil {
+		return 0
+	}
+	return parseProcessStat(string(text))
+}
+
+// parseProcessStat adds up the times of a process in /proc/PID/stat. The name of
+// its program may have spaces and brackets. See proc_pid_stat(5).
+func parseProcessStat(text string) (sum time.Duration) {
+	const first, last = 11, 14 // utime, stime, cutime, cstime, counted from the state
+	fields := strings.Fields(text[strings.LastIndexByte(text, ')')+1:])
+	if len(fields) <= last {
+		return 0
+	}
+	for _, f := range fields[first : last+1] {
+		ticks, _ := strconv.ParseInt(f, 10, 64)
+		sum += time.Duration(ticks) * userTick
+	}
+	return sum
 }
 
 func watchOf(root fs.FS, cpu int, own func() time.Duration) watch {

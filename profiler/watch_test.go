@@ -60,6 +60,17 @@ func TestWatchReadsTheKernelsAccounts(t *testing.T) {
 	}
 }
 
+func TestProcessTime(t *testing.T) {
+	for text, want := range map[string]time.Duration{
+		"": 0, "12 (cut": 0, "12 (cut) S 1 2 3": 0,
+		"4242 (a (name) of 3) R 1 4242 4242 0 -1 4194304 90 80 0 0 100 20 3 4 20 0 1 0 700 1 1\n": 1270 * time.Millisecond,
+	} {
+		if got := parseProcessStat(text); got != want {
+			t.Errorf("%q tells %v, want %v", text, got, want)
+		}
+	}
+}
+
 func TestTemperature(t *testing.T) {
 	for _, c := range []struct {
 		name  string

@@ -16,6 +16,8 @@ type graphNode struct {
 	Name   string `json:"name"`
 	Op     string `json:"op"`
 	Layout bool   `json:"layout,omitempty"` // as in nodeTime
+
+	outputs []string
 }
 
 // graph lets ONNX Runtime write the model as it runs it, and returns its nodes.
@@ -42,6 +44,7 @@ func (a *adapter) graph() ([]graphNode, error) {
 const (
 	modelGraph = 7
 	graphNodes = 1
+	nodeOutput = 2
 	nodeName   = 3
 	nodeOp     = 4
 )
@@ -61,6 +64,8 @@ func readGraph(data []byte) (nodes []graphNode, err error) {
 			var n graphNode
 			err := fields(node, func(number uint64, text []byte) error {
 				switch number {
+				case nodeOutput:
+					n.outputs = append(n.outputs, string(text))
 				case nodeName:
 					n.Name = string(text)
 				case nodeOp:

@@ -99,12 +99,29 @@ func TestReadProfile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []nodeTime{{"ReorderInput", "ReorderInput", 101.5e3, true}, {"y_nchwc", "Conv", 501.5e3, false}}
+	want := []nodeTime{{Name: "ReorderInput", Op: "ReorderInput", NS: 101.5e3, Layout: true}, {Name: "y_nchwc", Op: "Conv", NS: 501.5e3}}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got %v, want %v", got, want)
 	}
 	if _, err := readProfile([]byte(profile), 3); err == nil {
 		t.Error("a profile of fewer runs is read")
+	}
+}
+
+func TestMiddleMean(t *testing.T) {
+	if got := middleMean([]float64{9000, 4, 2, 3, 1, 5, 4, 0}); got != 3.25 { // of 2, 3, 4, 4
+		t.Errorf("the mean of the middle half is %g", got)
+	}
+	if got := middleMean([]float64{7}); got != 7 {
+		t.Errorf("of one value it is %g", got)
+	}
+}
+
+func TestMakes(t *testing.T) {
+	nodes := []nodeTime{{Name: "y_nchwc"}, {Name: "Gelu"}, {Name: "new"}}
+	makes(nodes, []graphNode{{Name: "y_nchwc", outputs: []string{"reorder"}}, {Name: "Gelu", outputs: []string{"z", "mask"}}, {outputs: []string{"w"}}})
+	if want := [][]string{{"reorder", "y"}, {"z", "mask"}, nil}; !reflect.DeepEqual([][]string{nodes[0].Makes, nodes[1].Makes, nodes[2].Makes}, want) {
+		t.Errorf("nodes make %v", nodes)
 	}
 }
 
@@ -115,7 +132,7 @@ func TestReadGraph(t *testing.T) {
 	reorder := field(4, "ReorderOutput") + "\x78\x96\x01" + "\x7d1234"
 	model := "\x08\x08" + field(7, field(1, conv)+field(2, "graph")+field(1, reorder))
 	got, err := readGraph([]byte(model))
-	want := []graphNode{{Name: "conv", Op: "Conv"}, {Op: "ReorderOutput", Layout: true}}
+	want := []graphNode{{Name: "conv", Op: "Conv", outputs: []string{"y"}}, {Op: "ReorderOutput", Layout: true}}
 	if err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("%v, %v", got, err)
 	}

@@ -136,10 +136,6 @@ library is the target's own.`,
 				return finish()
 			}
 			p.begin("profile: choosing what to measure")
-			design, workloads, networks, err := plan.items(seed, budget)
-			if err != nil {
-				return err
-			}
 			info, err := device.Detect()
 			if err != nil {
 				return err
@@ -154,7 +150,12 @@ library is the target's own.`,
 				defer other.Close()
 				measured = other
 				of := other.Info()
+				plan.accounts = of.Accounts
 				meta.Runtime, meta.RuntimeVersion, meta.RuntimeOptions, meta.Threads = of.Name, of.Version, of.Options, of.Threads
+			}
+			design, workloads, networks, err := plan.items(seed, budget)
+			if err != nil {
+				return err
 			}
 			var later []graph.Workload // what is measured once the pairs are
 			if measured != nil {
@@ -193,7 +194,7 @@ library is the target's own.`,
 					design.follow(&options, p)
 				}
 				if measured != nil {
-					afterPairs(&options, len(workloads)+len(networks), later)
+					afterPairs(&options, len(workloads)+len(networks), later, plan.accounts)
 				}
 				table, err := profileOnce(cmd.Context(), path, meta, workloads, networks, options)
 				if err != nil {

@@ -56,11 +56,12 @@ func (p *profilePlan) pairs(seed uint64, budget time.Duration, models []profiler
 
 // afterPairs lets a run that begins with first items measure its workloads once
 // the pairs have shown what the runtime fuses, as it does them. The time is for
-// all alike, and where a design chooses more, half of it for that.
-func afterPairs(o *profiler.Options, first int, workloads []graph.Workload) {
+// all alike, and where a design chooses more, half of it for that, unless networks
+// tell the times of their workloads.
+func afterPairs(o *profiler.Options, first int, workloads []graph.Workload, accounts bool) {
 	then, done := o.Choose, false
 	items := first + len(workloads)
-	if then != nil {
+	if then != nil && !accounts {
 		items *= 2
 	}
 	each := max(o.Budget/time.Duration(max(items, 1)), leastTime)

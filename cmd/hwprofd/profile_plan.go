@@ -31,6 +31,7 @@ type profilePlan struct {
 	kernels        string
 	cover          time.Duration
 	outside        bool           // the runtime is not this program's own
+	accounts       bool           // but networks tell the times of their workloads all the same
 	fusing         []graph.Option // with which another runtime cuts graphs into workloads
 }
 
@@ -209,7 +210,7 @@ func (p *profilePlan) named() (workloads, others []graph.Workload, networks []pr
 			if err != nil {
 				return nil, nil, nil, fmt.Errorf("%s: %w", path, err)
 			}
-			if p.cover == 0 || p.outside {
+			if p.cover == 0 || p.outside && !p.accounts {
 				workloads = append(workloads, of...)
 			} else { // the networks tell, in less time
 				others = append(others, of...)
