@@ -45,6 +45,7 @@ type fileMeta struct {
 	Cautious     float64          `json:"interval_cautious"`
 	Usual        float64          `json:"interval_usual"`
 	Coverage     float64          `json:"interval_coverage"`
+	Weights      float64          `json:"interval_weights,omitempty"` // for the coverage; since version 5
 	Fusion       []FusionRule     `json:"fusion,omitempty"`
 }
 
@@ -113,7 +114,7 @@ func (p *Predictor) encode() ([]byte, error) {
 		Roofline:     rooflineMeta{p.roofline.computes, p.roofline.spread, p.roofline.factors, p.roofline.spreads},
 		EnergySource: p.energy.source, EnergySpread: p.energy.spread,
 		Constant: p.overhead.constant, PerWorkload: p.overhead.perWorkload, PerByte: p.overhead.perByte, Weighing: p.weighing,
-		Cautious: p.interval.cautious, Usual: p.interval.usual, Coverage: p.interval.coverage, Fusion: p.fusion,
+		Cautious: p.interval.cautious, Usual: p.interval.usual, Coverage: p.interval.coverage, Weights: p.interval.normal * p.interval.weights, Fusion: p.fusion,
 	}
 	for name, at := range p.families {
 		meta.Families[at] = name
@@ -380,6 +381,9 @@ func (i *interval) decode(r *reader, groups int, meta *fileMeta) {
 	if !(meta.Coverage > 0 && meta.Coverage < 1) {
 		r.fail("interval_coverage is %g", meta.Coverage)
 		return
+	}
+	if i.weights = meta.Weights / twoSided(meta.Coverage); !(i.weights >= 0) {
+		r.fail("interval_weights is %g", meta.Weights)
 	}
 	i.resolve(meta.Coverage)
 }

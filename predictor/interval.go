@@ -49,6 +49,10 @@ const (
 	// minCalibrated is how many networks a group needs for a score of its own:
 	// with fewer, chance would decide how wide its intervals are.
 	minCalibrated = 20
+	// unsteadyWeights is what weights that outgrow the caches cost more or less, as a
+	// standard deviation, in another hour than that of the table, whose networks do not
+	// tell: 20, -12, 0, -1.5 and -1.6% in five tables and the minutes after them.
+	unsteadyWeights = 0.08
 	// borrowed is how many networks' worth of the error over all groups goes
 	// into that of each.
 	borrowed = 4
@@ -64,12 +68,16 @@ type interval struct {
 	// the least on; those of a group are also split at a latency.
 	all    []float64
 	groups []scoreGroup
+	// weights is the standard deviation, between the hours of a device, of what weights
+	// cost that outgrow its caches; 0 in predictors of before.
+	weights float64
 	// usual is the root mean square of the scores of all networks.
 	usual float64
 	// cautious is the score of 90% intervals where scores are too few.
 	cautious float64
 
 	coverage float64
+	normal   float64         // standard deviations to either side that hold the coverage
 	resolved []resolvedGroup // for the coverage, by group
 }
 
@@ -98,6 +106,19 @@ func (i *interval) difficulty(group int, spread float64) float64 {
 	return math.Hypot(i.base[group], spread)
 }
 
+// unsteady is the standard deviation of ln(ns) of a network by what its weights
+// cost at another time.
+func (p *Predictor) unsteady(s *networkSum) float64 {
+	return p.interval.weights * spilled(p.overhead.knots, p.overhead.spill, s.weights) / s.ns
+}
+
+// halfWidth is that of a network's interval, in ln(ns), whose workloads are unsure by
+// spread.
+func (p *Predictor) halfWidth(s *networkSum, spread float64) float64 {
+	known := p.interval.scoreOf(s.group, s.ns).score * p.interval.difficulty(s.group, spread)
+	return min(math.Hypot(known, p.interval.normal*p.unsteady(s)), mostWidth)
+}
+
 // scoreOf is what the difficulty of a network is to be multiplied by.
 func (i *interval) scoreOf(group int, ns float64) *resolvedScore {
 	if r := &i.resolved[group]; ns <= r.cut {
@@ -110,7 +131,7 @@ func (i *interval) scoreOf(group int, ns float64) *resolvedScore {
 // is too small for it, the next larger one decides, but never on less than the
 // largest score of the group.
 func (i *interval) resolve(coverage float64) {
-	i.coverage = coverage
+	i.coverage, i.normal = coverage, twoSided(coverage)
 	i.resolved = make([]resolvedGroup, len(i.base))
 	for group := range i.resolved {
 		r := resolvedGroup{large: i.score(coverage, i.all)}
@@ -178,7 +199,7 @@ func (p *Predictor) Within(coverage float64) (*Predictor, error) {
 // calibrate sets the interval from networks as others predict them.
 func (p *Predictor) calibrate(left []replay) {
 	left = steadyReplays(left)
-	p.interval = interval{cautious: cautiousScore, base: slices.Repeat([]float64{blindSpread}, p.groups())}
+	p.interval = interval{cautious: cautiousScore, weights: unsteadyWeights, base: slices.Repeat([]float64{blindSpread}, p.groups())}
 	if len(left) >= minOverhead {
 		p.interval.base = baseErrors(left, p.groups())
 	}

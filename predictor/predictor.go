@@ -195,10 +195,11 @@ func (s *networkSum) relative() float64 { return s.spread / s.ns }
 func (p *Predictor) finish(s networkSum) Prediction {
 	score := p.interval.scoreOf(s.group, s.ns)
 	difficulty := p.interval.difficulty(s.group, s.relative())
-	width := min(score.score*difficulty, mostWidth)
+	unsteady := p.unsteady(&s)
+	width := p.halfWidth(&s, s.relative())
 	prediction := Prediction{
 		LatencyNS: s.ns, LowNS: s.ns * math.Exp(-width), HighNS: s.ns * math.Exp(width),
-		Coverage: p.interval.coverage, Interval: score.kind, Spread: min(score.spread*difficulty, mostWidth/normal90), OverheadNS: s.ns - s.alone,
+		Coverage: p.interval.coverage, Interval: score.kind, Spread: min(math.Hypot(score.spread*difficulty, unsteady), mostWidth/normal90), OverheadNS: s.ns - s.alone,
 	}
 	if p.energy.coefficients == nil {
 		prediction.EnergyMJ, prediction.EnergyLow, prediction.EnergyHigh = math.NaN(), math.NaN(), math.NaN()

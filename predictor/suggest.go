@@ -48,11 +48,10 @@ func (p *Predictor) Suggest(workloads []graph.Workload, n int) ([]Suggestion, er
 	}
 	list = slices.DeleteFunc(list, func(s *Suggestion) bool { return gains[s.Workload] == 0 })
 	slices.SortStableFunc(list, func(a, b *Suggestion) int { return cmp.Compare(gains[b.Workload], gains[a.Workload]) })
-	score := p.interval.scoreOf(s.group, s.ns).score
 	out := make([]Suggestion, 0, max(0, min(n, len(list))))
 	for _, x := range list[:cap(out)] {
 		s.spread = math.Max(0, s.spread-gains[x.Workload])
-		x.Width = min(score*p.interval.difficulty(s.group, s.relative()), mostWidth)
+		x.Width = p.halfWidth(&s, s.relative())
 		out = append(out, *x)
 	}
 	return out, nil
