@@ -25,6 +25,14 @@ type NamedGraph struct {
 	File string
 }
 
+// Lowered is its graph.
+func (n NamedGraph) Lowered() (*graph.Graph, error) {
+	if n.Graph == nil {
+		return n.Lower()
+	}
+	return n.Graph, nil
+}
+
 // Run measures workloads, each once however often it is listed, and whole
 // networks, and writes the table to path. It fills in meta's protocol.
 //

@@ -196,10 +196,8 @@ func (p *Profiler) algorithms(w graph.Workload) []string {
 func (p *Profiler) load(ctx context.Context, it *item) (s Session, times int, workloads []graph.Workload, err error) {
 	if it.isNetwork() {
 		n := it.network
-		if n.Graph == nil {
-			if n.Graph, err = n.Lower(); err != nil {
-				return nil, 0, nil, itemError{err}
-			}
+		if n.Graph, err = n.Lowered(); err != nil {
+			return nil, 0, nil, itemError{err}
 		}
 		s, workloads, err = p.runtime.LoadNetwork(ctx, n, p.options.Seed)
 		return s, 1, workloads, err

@@ -1,6 +1,7 @@
 package profiler
 
 import (
+	"math"
 	"testing"
 
 	"github.com/hwprofd/hwprofd/graph"
@@ -99,6 +100,43 @@ func TestReplicatePlain(t *testing.T) {
 		}
 		if err := p.Run(); err != nil {
 			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// TestDraws wants as many numbers as asked for, of the asked scale, the same for
+// one seed, and rows of a matrix that differ though the numbers repeat.
+func TestDraws(t *testing.T) {
+	const rows, columns = 3, 65536
+	data := make([]float32, rows*columns)
+	newDraws(7).fill(data, 0.5)
+	var mean, square float64
+	for _, v := range data {
+		if v < -0.5 || v >= 0.5 {
+			t.Fatalf("%g is not in [-0.5, 0.5)", v)
+		}
+		mean += float64(v) / float64(len(data))
+		square += float64(v) * float64(v) / float64(len(data))
+	}
+	if math.Abs(mean) > 0.005 || math.Abs(square-1.0/12) > 0.002 {
+		t.Errorf("mean %g, mean square %g; want those of uniform numbers, 0 and 1/12", mean, square)
+	}
+	same := 0
+	for i := range columns {
+		if data[i] == data[columns+i] {
+			same++
+		}
+	}
+	if same > columns/100 {
+		t.Errorf("%d of %d numbers of two rows are the same", same, columns)
+	}
+	again := make([]float32, 100)
+	d := newDraws(7)
+	d.fill(again[:33], 0.5)
+	d.fill(again[33:], 0.5)
+	for i, v := range again {
+		if v != data[i] {
+			t.Fatalf("the same seed draws %g as number %d, then %g", data[i], i, v)
 		}
 	}
 }

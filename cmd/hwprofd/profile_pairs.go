@@ -22,7 +22,7 @@ const (
 // pairs are the neighbours of which it is measured whether the runtime fuses
 // them, and what they are made of: of the spaces and models, in as many sizes as
 // there is time for.
-func (p *profilePlan) pairs(seed uint64, budget time.Duration, models []profiler.NamedGraph) ([]profiler.NamedGraph, []graph.Workload, error) {
+func (p *profilePlan) pairs(seed uint64, budget time.Duration, networks []profiler.NamedGraph) ([]profiler.NamedGraph, []graph.Workload, error) {
 	var graphs []*graph.Graph
 	spaces, err := p.published()
 	if err != nil {
@@ -42,8 +42,12 @@ func (p *profilePlan) pairs(seed uint64, budget time.Duration, models []profiler
 			graphs = append(graphs, g)
 		}
 	}
-	for _, m := range models {
-		graphs = append(graphs, m.Graph)
+	for _, n := range networks {
+		g, err := n.Lowered()
+		if err != nil {
+			return nil, nil, err
+		}
+		graphs = append(graphs, g)
 	}
 	most := int(pairShare * float64(budget) / float64(pairTime))
 	for sizes := mostSizes; ; sizes-- {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"maps"
 	"os"
 	"path/filepath"
@@ -133,7 +134,11 @@ func TestProfileItemsOfSpaces(t *testing.T) {
 	for _, n := range networks {
 		from, _, _ := strings.Cut(n.Name, ":")
 		count[from+" "+n.Use]++
-		of, err := graphWorkloads(n.Graph)
+		g, err := n.Lowered()
+		if err != nil {
+			t.Fatal(err)
+		}
+		of, err := graphWorkloads(g)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -199,5 +204,25 @@ func TestTakeTurns(t *testing.T) {
 		if got := takeTurns(c.ranked, c.most, c.given); !slices.Equal(got, c.want) {
 			t.Errorf("%v, at most %d beside %v: %v, want %v", c.ranked, c.most, c.given, got, c.want)
 		}
+	}
+}
+
+// TestOfEachFamily wants the smallest, the largest and what is between of each
+// family, and all of one with few.
+func TestOfEachFamily(t *testing.T) {
+	var workloads []graph.Workload
+	for c := 8; c <= 80; c += 2 {
+		workloads = append(workloads, graph.Workload{Op: graph.OpLinear, DType: graph.F32, N: 1, C: c, K: 10, Epilogue: "none"})
+	}
+	for c := range 3 {
+		workloads = append(workloads, graph.Workload{Op: graph.OpRelu, DType: graph.F32, N: 1, C: 5 - c, H: 4, W: 4})
+	}
+	some := ofEachFamily(append(workloads, workloads...), 5)
+	var channels []int
+	for _, w := range some {
+		channels = append(channels, w.C)
+	}
+	if fmt.Sprint(channels) != "[8 26 44 62 80 3 4 5]" {
+		t.Errorf("channels %v", channels)
 	}
 }

@@ -178,7 +178,11 @@ func (q *quickstart) checkPredictions(ctx context.Context, budget time.Duration)
 	}
 	compared := make([]comparison, len(networks))
 	for i, n := range networks {
-		prediction, err := q.predictor.PredictGraph(n.Graph)
+		g, err := n.Lowered()
+		if err != nil {
+			return err
+		}
+		prediction, err := q.predictor.PredictGraph(g)
 		if err != nil {
 			return err
 		}
