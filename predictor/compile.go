@@ -44,7 +44,7 @@ const (
 	// checked is how many random architectures a compiled space is compared on
 	// with the predictor, and repairs how often what they show is mended.
 	checked = 200
-	repairs = 8
+	repairs = 60
 )
 
 // Compile prepares the prediction of all architectures of a search space.

@@ -28,7 +28,8 @@ const sameClock = 0.05
 
 // clock measures the calibration kernel once more.
 func (e *evaluation) clock(ctx context.Context) (clock, error) {
-	c := clock{ThenNS: profiler.Baseline(e.table).ComputeNS, Factor: 1}
+	then := profiler.Baseline(e.table)
+	c := clock{ThenNS: *clockOf(&then, then), Factor: 1}
 	if c.ThenNS == 0 {
 		e.progress.say("the table has no calibration kernel: a change of the clock would not show")
 		return c, nil
@@ -47,14 +48,24 @@ func (e *evaluation) clock(ctx context.Context) (clock, error) {
 	if _, err := p.Network(ctx, "calibration", g); err != nil {
 		return c, err
 	}
-	// As the table has it: the kernel's time depends by up to a seventh on where
-	// its data lie, and the network was loaded several times.
-	c.set(p.Speed().ComputeNS)
+	now := p.Speed()
+	c.set(*clockOf(&now, then))
 	if c.Rescaled {
 		e.progress.say("the device's clock changed: the calibration kernel takes %s, when the table was measured %s; predictions are scaled by %.3f",
 			nanoseconds(c.NowNS), nanoseconds(c.ThenNS), c.Factor)
 	}
 	return c, nil
+}
+
+// clockOf is what b has of the kernel that tells the clock by a table's baseline: the
+// chain of dependent operations, and in tables without it the one that is bound by
+// arithmetic, whose time differs by up to a seventh with where its data lie, and of
+// which a table has the least of all its time.
+func clockOf(b *lut.Baseline, table lut.Baseline) *float64 {
+	if table.ClockNS > 0 {
+		return &b.ClockNS
+	}
+	return &b.ComputeNS
 }
 
 func (c *clock) set(nowNS float64) {

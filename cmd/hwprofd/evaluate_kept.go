@@ -41,16 +41,17 @@ func (e *evaluation) recall(networks []evaluatedNetwork) ([]lut.Network, clock, 
 		}
 	}
 	// It was measured relative to the table's speed unless the clock had changed.
-	c := clock{ThenNS: baselineNS(e.table), Factor: 1}
-	c.set(baselineNS(t))
+	c := clock{ThenNS: baselineNS(e.table, e.table), Factor: 1}
+	c.set(baselineNS(t, e.table))
 	return measured, c, true, nil
 }
 
-func baselineNS(t *lut.Table) float64 {
-	if t.Meta.Protocol.Baseline == nil {
+// baselineNS is what t has of the kernel that tells the clock of a table.
+func baselineNS(t, table *lut.Table) float64 {
+	if t.Meta.Protocol.Baseline == nil || table.Meta.Protocol.Baseline == nil {
 		return 0
 	}
-	return t.Meta.Protocol.Baseline.ComputeNS
+	return *clockOf(t.Meta.Protocol.Baseline, *table.Meta.Protocol.Baseline)
 }
 
 // keep writes what was measured.
@@ -61,7 +62,7 @@ func (e *evaluation) keep(measured []lut.Network, c clock) error {
 	meta := e.table.Meta
 	if meta.Protocol.Baseline != nil {
 		b := *meta.Protocol.Baseline
-		b.ComputeNS = c.NowNS
+		*clockOf(&b, *meta.Protocol.Baseline) = c.NowNS
 		meta.Protocol.Baseline = &b
 	}
 	t := &lut.Table{Meta: meta}
