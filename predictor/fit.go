@@ -122,8 +122,17 @@ func (m *material) learn(networks []lut.Network, like *Predictor) (*Predictor, e
 	samples := map[string][]sample{}
 	known := &lut.Table{}
 	noises := make([]float64, 0, len(p.memory.costs))
+	told := map[string]int{} // workloads of each family that networks tell
+	if inside != nil {
+		for w := range inside.seen {
+			told[family(w)]++
+		}
+	}
 	for _, w := range order {
 		c := p.memory.costs[w]
+		if c.source != SourceNetwork && told[family(w)] >= enoughTold {
+			continue
+		}
 		predicted := c.source == SourceTransfer
 		samples[family(w)] = append(samples[family(w)], sample{workload: w, ns: c.ns, noise: c.spread, predicted: predicted})
 		if !predicted {
@@ -151,6 +160,10 @@ func (m *material) learn(networks []lut.Network, like *Predictor) (*Predictor, e
 	}
 	return p, p.fitNetworks(networks, inside, like)
 }
+
+// enoughTold workloads of a family that networks tell make up its regression
+// alone: those measured alone are only about what they cost in networks.
+const enoughTold = 30
 
 // parts is how many times a part of the networks is left out at most.
 const parts = 8
