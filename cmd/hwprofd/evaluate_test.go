@@ -57,3 +57,25 @@ func TestChangedClock(t *testing.T) {
 		}
 	}
 }
+
+// TestClockOf wants the clock told by the chain of operations, whatever the kernel
+// bound by arithmetic says, and by that one in tables without a chain.
+func TestClockOf(t *testing.T) {
+	now := lut.Baseline{ClockNS: 4000, ComputeNS: 55}
+	for _, test := range []struct {
+		then     lut.Baseline
+		factor   float64
+		rescaled bool
+	}{
+		{lut.Baseline{ClockNS: 4010, ComputeNS: 50}, 1, false},
+		{lut.Baseline{ClockNS: 3200, ComputeNS: 55}, 1.25, true},
+		{lut.Baseline{ComputeNS: 44}, 1.25, true},
+		{lut.Baseline{ComputeNS: 54}, 1, false},
+	} {
+		c := clock{ThenNS: *clockOf(&test.then, test.then), Factor: 1}
+		c.set(*clockOf(&now, test.then))
+		if math.Abs(c.Factor-test.factor) > 1e-9 || c.Rescaled != test.rescaled {
+			t.Errorf("a table of %+v: %+v, want a factor of %g", test.then, c, test.factor)
+		}
+	}
+}
