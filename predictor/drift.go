@@ -18,9 +18,10 @@ type Drift struct {
 	Networks int     `json:"networks"` // measured again
 }
 
+// LeastDrift networks measured again tell of a drift.
+const LeastDrift = 8
+
 const (
-	// fewestAgain networks measured again tell of a drift.
-	fewestAgain = 8
 	// driftPull is the pull of the two factors towards each other, in networks all of
 	// whose time goes to weights: they differ by about 30%, networks from their
 	// predictions by about 2%.
@@ -35,8 +36,8 @@ const (
 // predictions.
 func (p *Predictor) Drift(now []lut.Network) (Drift, error) {
 	d := Drift{Speed: 1, Weights: 1, Networks: len(now)}
-	if len(now) < fewestAgain {
-		return d, fmt.Errorf("predictor: %d networks measured again do not tell what became of the device; want at least %d", len(now), fewestAgain)
+	if len(now) < LeastDrift {
+		return d, fmt.Errorf("predictor: %d networks measured again do not tell what became of the device; want at least %d", len(now), LeastDrift)
 	}
 	ratio, share := make([]float64, len(now)), make([]float64, len(now))
 	for i, n := range now {

@@ -112,10 +112,9 @@ func (p *Predictor) unsteady(s *networkSum) float64 {
 	return p.interval.weights * spilled(p.overhead.knots, p.overhead.spill, s.weights) / s.ns
 }
 
-// halfWidth is that of a network's interval, in ln(ns), whose workloads are unsure by
-// spread.
-func (p *Predictor) halfWidth(s *networkSum, spread float64) float64 {
-	known := p.interval.scoreOf(s.group, s.ns).score * p.interval.difficulty(s.group, spread)
+// halfWidth is that of a network's interval, in ln(ns).
+func (p *Predictor) halfWidth(s *networkSum) float64 {
+	known := p.interval.scoreOf(s.group, s.ns).score * p.interval.difficulty(s.group, s.relative())
 	return min(math.Hypot(known, p.interval.normal*p.unsteady(s)), mostWidth)
 }
 

@@ -196,7 +196,7 @@ func (p *Predictor) finish(s networkSum) Prediction {
 	score := p.interval.scoreOf(s.group, s.ns)
 	difficulty := p.interval.difficulty(s.group, s.relative())
 	unsteady := p.unsteady(&s)
-	width := p.halfWidth(&s, s.relative())
+	width := p.halfWidth(&s)
 	prediction := Prediction{
 		LatencyNS: s.ns, LowNS: s.ns * math.Exp(-width), HighNS: s.ns * math.Exp(width),
 		Coverage: p.interval.coverage, Interval: score.kind, Spread: min(math.Hypot(score.spread*difficulty, unsteady), mostWidth/normal90), OverheadNS: s.ns - s.alone,

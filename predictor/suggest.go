@@ -51,7 +51,7 @@ func (p *Predictor) Suggest(workloads []graph.Workload, n int) ([]Suggestion, er
 	out := make([]Suggestion, 0, max(0, min(n, len(list))))
 	for _, x := range list[:cap(out)] {
 		s.spread = math.Max(0, s.spread-gains[x.Workload])
-		x.Width = p.halfWidth(&s, s.relative())
+		x.Width = p.halfWidth(&s)
 		out = append(out, *x)
 	}
 	return out, nil

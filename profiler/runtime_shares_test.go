@@ -125,7 +125,7 @@ func TestAdaptersTimeIsNoOtherWork(t *testing.T) {
 	}
 	defer p.Close()
 	if runtime.GOOS != "linux" {
-		t.Skip("only Linux tells")
+		t.Skip("only Linux tells the CPU time of other processes")
 	}
 	s, _, err := p.LoadWorkload(ctx, nothing, 1)
 	if err != nil {

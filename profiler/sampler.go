@@ -20,10 +20,9 @@ const (
 	// last roundTime, so that the kernels see what the item sees.
 	roundTime       = 400 * time.Microsecond
 	samplesPerRound = 4 // at most
-	// Of an item that takes longer than that, two, if they last no longer than this
-	// together: the run before them, which counts for nothing, is half of the time
-	// else.
-	pairTime = 40 * time.Millisecond
+	// and at least two, if the first lasts no longer than this: the run before them,
+	// which counts for nothing, is half of the time else.
+	longSample = 20 * time.Millisecond
 	// An item whose run lasts so many times the shortest sample needs no second run
 	// to tell that one makes a sample.
 	longRun = 10
@@ -155,7 +154,7 @@ func moreSamples(samples int, took time.Duration) bool {
 	case 0:
 		return true
 	case 1:
-		return took < max(roundTime, pairTime/2)
+		return took < longSample
 	}
 	return samples < samplesPerRound && took < roundTime
 }

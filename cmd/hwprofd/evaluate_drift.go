@@ -53,12 +53,15 @@ func networksAgain(table *lut.Table, seed uint64, others int) ([]profiler.NamedG
 			again = append(again, profiler.NamedGraph{Name: networkName(s, a), Use: "fit", Lower: func() (*graph.Graph, error) { return s.Lower(a) }})
 		}
 	}
+	if len(again) < predictor.LeastDrift {
+		return nil, nil // they would tell nothing
+	}
 	return again, nil
 }
 
 // drifted is a predictor for the device as it is now, by networks measured again
-// other than those of a family, and what became of the device; p itself where too
-// few tell.
+// other than those of a family, and what became of the device; p itself where these
+// do not tell.
 func (e *evaluation) drifted(p *predictor.Predictor, but string) (*predictor.Predictor, *predictor.Drift) {
 	var again []lut.Network
 	for _, n := range e.again {
@@ -66,8 +69,12 @@ func (e *evaluation) drifted(p *predictor.Predictor, but string) (*predictor.Pre
 			again = append(again, n)
 		}
 	}
+	if len(again) == 0 {
+		return p, nil
+	}
 	d, err := p.Drift(again)
 	if err != nil {
+		e.progress.say("predictions are as of the table: %v", err)
 		return p, nil
 	}
 	return p.Drifted(d), &d
